@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Protocol rooms are generic over nothing and small, but a message crosses five of them: let the optimizer see across.
+let crossModule: [SwiftSetting] = [
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
+]
+
+/// A plugin resolves its own symbols first: two plugins carry two copies of GRDB, and neither may see the other's.
+let pluginLinkage: [LinkerSetting] = [
+    .unsafeFlags(["-Xlinker", "-Bsymbolic"])
+]
+
+let package = Package(
+    name: "jackfield",
+    products: [
+        .executable(name: "jackfield", targets: ["jackfield"]),
+        .library(name: "JackfieldPlugin", targets: ["JackfieldPlugin"]),
+        .library(name: "notifications", type: .dynamic, targets: ["NotificationsPlugin"]),
+        .library(name: "rooms", type: .dynamic, targets: ["RoomsPlugin"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // The boundary and the C libraries.
+        .systemLibrary(name: "CJackfield", path: "include"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+        // The house, lowest room first. A room imports only what stands above it in this list.
+        .target(name: "RawJSON", swiftSettings: crossModule),
+        .target(name: "Identity", dependencies: ["COpenSSL", "RawJSON"]),
+        .target(name: "Presence"),
+        .target(name: "EngineIO", swiftSettings: crossModule),
+        .target(name: "SocketIO", dependencies: ["EngineIO", "RawJSON"], swiftSettings: crossModule),
+        .target(
+            name: "Transport",
+            dependencies: [
+                "SocketIO", "EngineIO", "RawJSON",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Atomics", package: "swift-atomics"),
+            ],
+            swiftSettings: crossModule),
+        .target(
+            name: "PluginHost",
+            dependencies: [
+                "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON",
+                .product(name: "Atomics", package: "swift-atomics"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: crossModule),
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            resources: [.embedInCode("Page/index.html")]),
+        .executableTarget(
+            name: "jackfield",
+            dependencies: ["Daemon", "Identity", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+        // The Swift SDK and the first-party plugins: strangers to everything above but the header.
+        .target(name: "JackfieldPlugin", dependencies: ["CJackfield"]),
+        .target(
+            name: "NotificationsPlugin",
+            dependencies: ["JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")],
+            path: "plugins/notifications", linkerSettings: pluginLinkage),
+        .target(
+            name: "RoomsPlugin",
+            dependencies: ["JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")],
+            path: "plugins/rooms", linkerSettings: pluginLinkage),
+    ],
+    swiftLanguageModes: [.v6]
+)
