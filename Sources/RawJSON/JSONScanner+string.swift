@@ -1,0 +1,75 @@
+extension JSONScanner {
+    /// Scans a string from just past its opening quote.
+    ///
+    /// - Returns: the offset past the closing quote, or the complement (`~`) of the offset at fault.
+    static func scanString(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+        var at = start
+        while true {
+            // Eight bytes at a time over what needs no look: printable ASCII.
+            while at &+ 8 <= end {
+                let special = specialBytes(in: base.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                if special != 0 {
+                    at &+= special.trailingZeroBitCount &>> 3
+                    break
+                }
+                at &+= 8
+            }
+            guard at < end else { return ~end }
+            let byte = base.load(fromByteOffset: at, as: UInt8.self)
+            if byte == UInt8(ascii: "\"") { return at &+ 1 }
+            if byte == UInt8(ascii: "\\") {
+                at = scanEscape(base, at &+ 1, end)
+                if at < 0 { return at }
+            } else if byte >= 0x80 {
+                let length = UTF8Sequence.length(base, at, end)
+                guard length > 0 else { return ~at }
+                at &+= length
+            } else if byte < 0x20 {
+                return ~at
+            } else {
+                at &+= 1
+            }
+        }
+    }
+
+    /// Scans what follows a backslash; returns the offset past it, or the complement of the offset at fault.
+    private static func scanEscape(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+        guard start < end else { return ~end }
+        switch base.load(fromByteOffset: start, as: UInt8.self) {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            return start &+ 1
+        case UInt8(ascii: "u"):
+            var at = start &+ 1
+            while at < start &+ 5 {
+                guard at < end else { return ~end }
+                guard isHexDigit(base.load(fromByteOffset: at, as: UInt8.self)) else { return ~at }
+                at &+= 1
+            }
+            return at
+        default:
+            return ~start
+        }
+    }
+
+    @inline(__always)
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        // Setting bit 5 folds upper case onto lower case.
+        byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6
+    }
+
+    /// Marks, with its highest bit, the first byte of `word` (in memory order) that is a quote, a backslash, a control or not ASCII.
+    ///
+    /// Each term is the classic "has a byte less than n" test. Its borrow can mark wrong bytes above a right one, never below it,
+    /// so the lowest mark is exact; zero means that all eight bytes are plain.
+    @inline(__always)
+    static func specialBytes(in word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let tops: UInt64 = 0x8080_8080_8080_8080
+        let word = UInt64(littleEndian: word)
+        let quote = word ^ (ones &* 0x22)
+        let backslash = word ^ (ones &* 0x5C)
+        let marks = ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word) | word
+        return marks & tops
+    }
+}

@@ -1,0 +1,170 @@
+/// Finds where JSON values end, and thereby proves that they are JSON.
+///
+/// The grammar is RFC 8259 to the letter, which is what `JSON.parse` accepts: any of the four white space bytes between tokens,
+/// duplicate keys, escapes of lone surrogates (`"\ud800"`); no leading zeros, `NaN`, comments or trailing commas. Bytes must be valid UTF-8:
+/// overlong forms, encoded surrogates and code points past U+10FFFF are refused. Nesting is bounded by ``maximumDepth``.
+///
+/// Every message of every client passes here exactly once, so nothing allocates, recurses, or reads a byte twice.
+/// All functions are pure: call them from any thread.
+public enum JSONScanner {
+    /// How many arrays and objects may be open at once. The number is the width of the register that remembers which they are;
+    /// real messages nest less than ten deep.
+    public static let maximumDepth = 128
+
+    /// Scans the one value that begins at `start`, white space before it skipped.
+    ///
+    /// - Parameter depthLimit: levels of nesting allowed, at most ``maximumDepth``; 0 allows scalars only.
+    /// - Returns: the offset just past the value, or `nil` if no valid value begins there. What follows the value is not looked at.
+    @inlinable
+    public static func endOfValue(in bytes: UnsafeRawBufferPointer, from start: Int, depthLimit: Int = maximumDepth) -> Int? {
+        let end = scanValue(in: bytes, from: start, depthLimit: depthLimit)
+        return end < 0 ? nil : end
+    }
+
+    /// Whether `bytes` are one JSON value with nothing but white space around it.
+    public static func isValid(_ bytes: UnsafeRawBufferPointer, depthLimit: Int = maximumDepth) -> Bool {
+        guard let end = endOfValue(in: bytes, from: 0, depthLimit: depthLimit) else { return false }
+        return skipWhitespace(in: bytes, from: end) == bytes.count
+    }
+
+    /// Whether `bytes` are one JSON value with nothing but white space around it.
+    public static func isValid(_ bytes: [UInt8], depthLimit: Int = maximumDepth) -> Bool {
+        bytes.withUnsafeBytes { isValid($0, depthLimit: depthLimit) }
+    }
+
+    /// The one value that `bytes` hold, with its kind.
+    ///
+    /// - Throws: ``JSONSyntaxError`` with the offset, if they hold none, or more than one.
+    public static func document(_ bytes: UnsafeRawBufferPointer) throws(JSONSyntaxError) -> JSONToken {
+        let start = skipWhitespace(in: bytes, from: 0)
+        let end = scanValue(in: bytes, from: start, depthLimit: maximumDepth)
+        guard end >= 0, let kind = JSONKind(firstByte: bytes[start]) else { throw JSONSyntaxError(offset: ~end, in: bytes) }
+        let rest = skipWhitespace(in: bytes, from: end)
+        guard rest == bytes.count else { throw JSONSyntaxError(offset: rest, in: bytes) }
+        return JSONToken(range: start..<end, kind: kind)
+    }
+
+    /// The first offset at or after `start` that holds no white space; `bytes.count` if there is none.
+    @inlinable
+    public static func skipWhitespace(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        guard let base = bytes.baseAddress else { return 0 }
+        return skipWhitespace(base, start, bytes.count)
+    }
+
+    @inlinable @inline(__always)
+    static func skipWhitespace(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+        var at = start
+        while at < end {
+            let byte = base.load(fromByteOffset: at, as: UInt8.self)
+            // The common case, no white space at all, leaves on one comparison.
+            if byte > 0x20 { return at }
+            guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return at }
+            at &+= 1
+        }
+        return at
+    }
+
+    /// The scanner proper: the offset past the value, or the complement (`~`) of the offset where it stops being one.
+    @usableFromInline
+    static func scanValue(in bytes: UnsafeRawBufferPointer, from start: Int, depthLimit: Int) -> Int {
+        guard let base = bytes.baseAddress else { return ~0 }
+        let end = bytes.count
+        let limit = min(depthLimit, maximumDepth)
+        var at = start
+        var depth = 0
+        /// One bit for each open container, the innermost lowest: 1 is an object.
+        var containers: UInt128 = 0
+
+        while true {
+            at = skipWhitespace(base, at, end)
+            guard at < end else { return ~end }
+            switch base.load(fromByteOffset: at, as: UInt8.self) {
+            case UInt8(ascii: "\""):
+                at = scanString(base, at &+ 1, end)
+            case UInt8(ascii: "{"):
+                guard depth < limit else { return ~at }
+                at = skipWhitespace(base, at &+ 1, end)
+                guard at < end else { return ~end }
+                if base.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: "}") {
+                    at &+= 1
+                } else {
+                    depth &+= 1
+                    containers = containers &<< 1 | 1
+                    at = scanKey(base, at, end)
+                    if at < 0 { return at }
+                    continue
+                }
+            case UInt8(ascii: "["):
+                guard depth < limit else { return ~at }
+                at = skipWhitespace(base, at &+ 1, end)
+                guard at < end else { return ~end }
+                if base.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: "]") {
+                    at &+= 1
+                } else {
+                    depth &+= 1
+                    containers = containers &<< 1
+                    continue
+                }
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                at = scanNumber(base, at, end)
+            case UInt8(ascii: "t"):
+                at = scanLiteral("true", base, at, end)
+            case UInt8(ascii: "f"):
+                at = scanLiteral("false", base, at, end)
+            case UInt8(ascii: "n"):
+                at = scanLiteral("null", base, at, end)
+            default:
+                return ~at
+            }
+            if at < 0 { return at }
+
+            // A value has ended: close what it completes, or go on to its sibling.
+            afterValue: while true {
+                if depth == 0 { return at }
+                at = skipWhitespace(base, at, end)
+                guard at < end else { return ~end }
+                let isObject = containers & 1 == 1
+                switch base.load(fromByteOffset: at, as: UInt8.self) {
+                case UInt8(ascii: ","):
+                    at &+= 1
+                    if isObject {
+                        at = scanKey(base, skipWhitespace(base, at, end), end)
+                        if at < 0 { return at }
+                    }
+                    break afterValue
+                case UInt8(ascii: "}") where isObject, UInt8(ascii: "]") where !isObject:
+                    at &+= 1
+                    depth &-= 1
+                    containers = containers &>> 1
+                default:
+                    return ~at
+                }
+            }
+        }
+    }
+
+    /// Scans `"key" :` and returns the offset past the colon, or the complement of the offset at fault.
+    @inline(__always)
+    static func scanKey(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+        guard start < end else { return ~end }
+        guard base.load(fromByteOffset: start, as: UInt8.self) == UInt8(ascii: "\"") else { return ~start }
+        var at = scanString(base, start &+ 1, end)
+        if at < 0 { return at }
+        at = skipWhitespace(base, at, end)
+        guard at < end else { return ~end }
+        guard base.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: ":") else { return ~at }
+        return at &+ 1
+    }
+
+    @inline(__always)
+    static func scanLiteral(_ literal: StaticString, _ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+        let expected = literal.utf8Start
+        var index = 0
+        while index < literal.utf8CodeUnitCount {
+            guard start &+ index < end else { return ~end }
+            guard base.load(fromByteOffset: start &+ index, as: UInt8.self) == expected[index] else { return ~(start &+ index) }
+            index &+= 1
+        }
+        return start &+ index
+    }
+}
