@@ -219,6 +219,7 @@ typedef struct jf_event {
     jf_text         args;        /**< JSON, validated: one array of all arguments, "[]" if there are none */
     const jf_bytes *attachments; /**< binary arguments; in args they are {"_placeholder":true,"num":i} */
     jf_text         user;        /**< the user of the token, empty for an anonymous socket */
+    void           *context;     /**< of the declaration */
 } jf_event;
 
 #define JF_MESSAGE_VOLATILE      1u /**< drop it where the transport cannot take it now */
@@ -285,12 +286,13 @@ typedef void (*jf_answers_fn)(void *instance, void *context, const jf_answers *a
 typedef struct jf_attempt {
     uint32_t struct_size;
     uint32_t reserved;
-    jf_token decision;  /**< for jf_sockets_api.accept and .refuse, after JF_LATER was returned */
+    jf_token decision;  /**< to decide later: keep it, return JF_LATER, then jf_sockets_api.accept or .refuse */
     jf_text  nsp;
     jf_text  auth;      /**< JSON object: what the client's `auth` option sent, "{}" if nothing */
     jf_text  user;      /**< empty: anonymous */
     jf_text  claims;    /**< JSON object: the claims of the token, "{}" if anonymous */
     jf_text  handshake; /**< JSON object: headers, query, url, address, secure, time, issued */
+    void    *context;   /**< of the declaration */
 } jf_attempt;
 
 /** Why a client may not join: becomes CONNECT_ERROR {"message": ..., "data": ...}. Fill it with jf_refuse. */
@@ -326,6 +328,7 @@ typedef struct jf_socket_event {
     const jf_text *rooms;  /**< the rooms it leaves (disconnecting only), its own id first */
     int32_t        recovered; /**< 1: a recovered connection, rooms and data are back (connected only) */
     int32_t        reserved;
+    void          *context;   /**< of the declaration */
 } jf_socket_event;
 
 /** A user has come online (0 -> 1 connections) or gone offline (1 -> 0, after the grace). */
@@ -352,6 +355,7 @@ typedef struct jf_request {
     jf_text        user;    /**< empty: anonymous */
     jf_text        claims;  /**< JSON object, "{}" if anonymous */
     jf_text        address; /**< of the peer */
+    void          *context; /**< of the declaration */
 } jf_request;
 
 /** An HTTP response. Content-Length and the connection headers are the host's. */
@@ -388,6 +392,9 @@ typedef struct jf_json {
 /* ------------------------------------------------------------------------------------------------------------
  * 5  WHAT YOU DECLARE
  *
+ * Each declaration has a `context` that comes back with every callback it causes, so that a binding for another
+ * language needs one C function for all its handlers.
+ *
  * Registration is declarative: the host reads it after `create` succeeded, and undoes all of it when the plugin
  * goes. What two plugins both claim (an event of one namespace, a route) belongs to the first; the second fails
  * to load, and its operator reads why.
@@ -418,6 +425,7 @@ typedef struct jf_event_decl {
     uint32_t    run;     /**< JF_RUN_* */
     uint32_t    flags;   /**< JF_EVENT_* */
     jf_text     run_key; /**< for JF_RUN_BY_KEY */
+    void       *context; /**< yours: comes back in jf_event */
 } jf_event_decl;
 
 typedef struct jf_event_list {
@@ -438,13 +446,15 @@ typedef struct jf_nsp_decl {
     uint32_t run;   /**< JF_RUN_*, not BY_KEY; for all four */
     /**
      * [run] May this client join? JF_OK: yes, as far as you are concerned. JF_E_DENIED: no, with `refusal`
-     * (see jf_refuse). JF_LATER: decide with jf_sockets_api.accept or .refuse; the client is closed at the
-     * host's connectTimeout. Anything else is a failure and refuses with a general message. NULL: everyone may.
+     * (see jf_refuse). JF_LATER, after the decision was kept: jf_sockets_api.accept or .refuse tells; the client
+     * is closed at the host's connectTimeout. Anything else is a failure and refuses with a general message.
+     * NULL: everyone may.
      */
     int32_t (*admit)(void *instance, const jf_attempt *attempt, jf_refusal *refusal);
     void (*connected)(void *instance, const jf_socket_event *event);     /**< [run] NULL: not interested */
     void (*disconnecting)(void *instance, const jf_socket_event *event); /**< [run] with its rooms; or NULL */
     void (*disconnected)(void *instance, const jf_socket_event *event);  /**< [run] it is gone; or NULL */
+    void *context; /**< yours: comes back in jf_attempt and jf_socket_event */
 } jf_nsp_decl;
 
 typedef struct jf_nsp_list {
@@ -469,6 +479,7 @@ typedef struct jf_route_decl {
     uint32_t      auth;    /**< JF_AUTH_* */
     jf_text       scope;   /**< a scope that the token must grant, else 403; empty: none */
     jf_text       run_key;
+    void         *context; /**< yours: comes back in jf_request */
 } jf_route_decl;
 
 typedef struct jf_route_list {
