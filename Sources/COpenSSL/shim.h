@@ -1,0 +1,18 @@
+// The part of OpenSSL 3 that Jackfield uses. Identity verifies and signs tokens with it.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+// Swift imports no macro that is an expression of others.
+static const int jf_public_key_selection = EVP_PKEY_PUBLIC_KEY;

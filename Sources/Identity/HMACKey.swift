@@ -1,0 +1,58 @@
+import COpenSSL
+
+/// A shared secret, prepared for one digest: the secret's two hash blocks are computed once, and each MAC starts from a copy of them.
+///
+/// `@unchecked` because of the context. It is written only in `init`, before anyone else can see it; afterwards it is only the source of
+/// `EVP_MAC_CTX_dup`, which reads it and counts references atomically, so any number of threads may use one key at once.
+final class HMACKey: @unchecked Sendable {
+    private let context: OpaquePointer
+    private let length: Int
+
+    /// - Parameter algorithm: one of HS256, HS384 and HS512.
+    init(secret: [UInt8], algorithm: TokenAlgorithm) throws(TokenConfigurationError) {
+        guard !secret.isEmpty else { throw TokenConfigurationError("the secret is empty") }
+        guard algorithm.isSymmetric, let digest = algorithm.digest else {
+            throw TokenConfigurationError("\(algorithm.rawValue) does not work with a shared secret")
+        }
+        let unavailable = TokenConfigurationError("OpenSSL cannot do HMAC with \(digest): \(OpenSSLErrors.take())")
+        guard let mac = EVP_MAC_fetch(nil, "HMAC", nil) else { throw unavailable }
+        defer { EVP_MAC_free(mac) }
+        guard let context = EVP_MAC_CTX_new(mac) else { throw unavailable }
+        var name = Array(digest.utf8CString)
+        let isReady = name.withUnsafeMutableBufferPointer { name in
+            let parameters = [
+                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.baseAddress, 0), OSSL_PARAM_construct_end(),
+            ]
+            return EVP_MAC_init(context, secret, secret.count, parameters) == 1
+        }
+        guard isReady else {
+            EVP_MAC_CTX_free(context)
+            throw unavailable
+        }
+        self.context = context
+        self.length = algorithm.digestLength
+    }
+
+    deinit {
+        // OpenSSL wipes the key as it frees the context.
+        EVP_MAC_CTX_free(context)
+    }
+
+    /// Whether `signature` is the MAC of `message`. Takes the same time for every signature of the right length.
+    func isSignature(_ signature: [UInt8], of message: UnsafeRawBufferPointer) -> Bool {
+        guard signature.count == length, let expected = authenticate(message) else { return false }
+        return CRYPTO_memcmp(expected, signature, length) == 0
+    }
+
+    /// The MAC of `message`; `nil` only if OpenSSL has no memory left.
+    func authenticate(_ message: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard let copy = EVP_MAC_CTX_dup(context) else { return nil }
+        defer { EVP_MAC_CTX_free(copy) }
+        guard EVP_MAC_update(copy, message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count) == 1 else { return nil }
+        var written = 0
+        let mac = [UInt8](unsafeUninitializedCapacity: length) { output, initialized in
+            if EVP_MAC_final(copy, output.baseAddress, &written, output.count) == 1 { initialized = written }
+        }
+        return mac.count == length ? mac : nil
+    }
+}

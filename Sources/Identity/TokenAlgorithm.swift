@@ -1,0 +1,64 @@
+/// A JSON Web Signature algorithm (RFC 7518, RFC 8037). There is no case for `none`, so nothing can accept it.
+public enum TokenAlgorithm: String, Sendable, Hashable, CaseIterable {
+    case hs256 = "HS256"
+    case hs384 = "HS384"
+    case hs512 = "HS512"
+    case rs256 = "RS256"
+    case rs384 = "RS384"
+    case rs512 = "RS512"
+    case ps256 = "PS256"
+    case ps384 = "PS384"
+    case ps512 = "PS512"
+    case es256 = "ES256"
+    case es384 = "ES384"
+    case es512 = "ES512"
+    case edDSA = "EdDSA"
+
+    /// What kind of key an algorithm needs. A key serves its own family only: a public key can never pass for an HMAC secret.
+    enum Family: Sendable, Hashable {
+        /// HMAC with a shared secret.
+        case hmac
+        /// RSASSA-PKCS1-v1_5.
+        case rsa
+        /// RSASSA-PSS, with a salt as long as the digest.
+        case rsaPSS
+        /// ECDSA; the curve as OpenSSL calls it, and the length of each half of a signature in bytes.
+        case ecdsa(curve: String, coordinateLength: Int)
+        /// Ed25519.
+        case ed25519
+    }
+
+    var family: Family {
+        switch self {
+        case .hs256, .hs384, .hs512: .hmac
+        case .rs256, .rs384, .rs512: .rsa
+        case .ps256, .ps384, .ps512: .rsaPSS
+        case .es256: .ecdsa(curve: "prime256v1", coordinateLength: 32)
+        case .es384: .ecdsa(curve: "secp384r1", coordinateLength: 48)
+        case .es512: .ecdsa(curve: "secp521r1", coordinateLength: 66)
+        case .edDSA: .ed25519
+        }
+    }
+
+    /// Whether tokens of this algorithm are both signed and verified with one shared secret.
+    public var isSymmetric: Bool { family == .hmac }
+
+    /// The digest as OpenSSL calls it; `nil` for Ed25519, which brings its own.
+    var digest: String? {
+        switch self {
+        case .hs256, .rs256, .ps256, .es256: "SHA256"
+        case .hs384, .rs384, .ps384, .es384: "SHA384"
+        case .hs512, .rs512, .ps512, .es512: "SHA512"
+        case .edDSA: nil
+        }
+    }
+
+    /// Length of the digest in bytes, which is the least that RFC 7518 (section 3.2) allows an HMAC secret to have.
+    var digestLength: Int {
+        switch digest {
+        case "SHA256": 32
+        case "SHA384": 48
+        default: 64
+        }
+    }
+}

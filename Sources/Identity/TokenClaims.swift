@@ -1,0 +1,81 @@
+import RawJSON
+
+/// The registered claims that are looked at, read in one pass over the payload. Of duplicate claims the last counts, as in `JSON.parse`.
+struct TokenClaims {
+    /// A claim that may be there, and may be of a wrong type.
+    enum Claim<Value> {
+        case absent
+        case wrongType
+        case value(Value)
+
+        init(_ value: Value?) {
+            self = value.map { .value($0) } ?? .wrongType
+        }
+    }
+
+    var user = Claim<String>.absent
+    /// Milliseconds since 1970.
+    var expiry = Claim<Int64>.absent
+    /// Milliseconds since 1970.
+    var notBefore = Claim<Int64>.absent
+    var issuer = Claim<String>.absent
+    var audiences = Claim<[String]>.absent
+    var scopes: [String] = []
+
+    /// `nil` if `payload` is not a JSON object.
+    init?(_ payload: [UInt8], userClaim: [UInt8]) {
+        let isObject = payload.withUnsafeBytes { payload in
+            userClaim.withUnsafeBytes { userClaim in
+                JSONObjectWalker.forEachMember(of: payload) { key, value in
+                    // Not an `else` of the others: the user claim may well be one of them, `iss` for instance.
+                    if JSONText.isEqual(key, to: userClaim) { user = Claim(Self.user(value)) }
+                    if JSONText.isEqual(key, to: "exp") {
+                        expiry = Claim(Self.milliseconds(value))
+                    } else if JSONText.isEqual(key, to: "nbf") {
+                        notBefore = Claim(Self.milliseconds(value))
+                    } else if JSONText.isEqual(key, to: "iss") {
+                        issuer = Claim(JSONText.string(value))
+                    } else if JSONText.isEqual(key, to: "aud") {
+                        audiences = Claim(JSONText.string(value).map { [$0] } ?? Self.strings(value))
+                    } else if JSONText.isEqual(key, to: "scope") {
+                        // A scope grants; one that cannot be read grants nothing.
+                        scopes = JSONText.string(value)?.split(separator: " ").map(String.init) ?? Self.strings(value) ?? []
+                    }
+                }
+            }
+        }
+        guard isObject else { return nil }
+    }
+
+    private static func user(_ value: UnsafeRawBufferPointer) -> String? {
+        JSONText.string(value) ?? JSONNumber(value)?.int64.map { String($0) }
+    }
+
+    /// A NumericDate (RFC 7519, section 2): seconds, of which a fraction is allowed.
+    private static func milliseconds(_ value: UnsafeRawBufferPointer) -> Int64? {
+        switch JSONNumber(value) {
+        case .integer(let seconds):
+            let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+            return overflow ? (seconds > 0 ? Int64.max : Int64.min) : milliseconds
+        case .double(let seconds):
+            return Int64(exactly: (seconds * 1000).rounded(.down)) ?? (seconds > 0 ? Int64.max : Int64.min)
+        case nil:
+            return nil
+        }
+    }
+
+    /// The elements of an array of strings; `nil` if it is anything else.
+    private static func strings(_ value: UnsafeRawBufferPointer) -> [String]? {
+        var strings: [String] = []
+        var walker = JSONArrayWalker(value)
+        while true {
+            switch walker.next() {
+            case .element(let range):
+                guard let string = JSONText.string(UnsafeRawBufferPointer(rebasing: value[range])) else { return nil }
+                strings.append(string)
+            case .end: return strings
+            case .malformed: return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import RawJSON
+
+/// Signs tokens with a shared secret: what `jackfield token` prints, and what a verifier with the same secret accepts.
+/// A signer is immutable and can be used from any thread.
+public struct TokenSigner: Sendable {
+    private let key: HMACKey
+    private let header: [UInt8]
+
+    /// - Throws: ``TokenConfigurationError`` if the secret is empty or the algorithm is none of HS256, HS384 and HS512.
+    public init(secret: [UInt8], algorithm: TokenAlgorithm = .hs256) throws(TokenConfigurationError) {
+        key = try HMACKey(secret: secret, algorithm: algorithm)
+        var header: [UInt8] = []
+        Base64URL.append(#"{"alg":"\#(algorithm.rawValue)","typ":"JWT"}"#.utf8, to: &header)
+        self.header = header
+    }
+
+    /// A compact token with these claims, which should be an object, in their order.
+    ///
+    /// - Throws: ``TokenConfigurationError`` only if OpenSSL has no memory left.
+    public func sign(_ claims: JSONValue) throws(TokenConfigurationError) -> String {
+        var token = header
+        token.append(UInt8(ascii: "."))
+        Base64URL.append(claims.serialized, to: &token)
+        guard let signature = token.withUnsafeBytes({ key.authenticate($0) }) else {
+            throw TokenConfigurationError("OpenSSL could not sign: \(OpenSSLErrors.take())")
+        }
+        token.append(UInt8(ascii: "."))
+        Base64URL.append(signature, to: &token)
+        return String(decoding: token, as: UTF8.self)
+    }
+}

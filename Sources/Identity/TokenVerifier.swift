@@ -1,0 +1,117 @@
+import RawJSON
+
+/// Verifies JSON Web Tokens in compact form (RFC 7519, RFC 7515).
+///
+/// What is accepted, algorithm included, is fixed by the configuration; a token can only fail to match it. The signature is checked before
+/// the payload is looked at. A verifier is immutable and can be used from any thread; it does no I/O and waits for nothing, so an event loop
+/// may call it: a few microseconds for HS256, up to some tens for public keys.
+public struct TokenVerifier: Sendable {
+    public let configuration: TokenVerifierConfiguration
+
+    /// Things that work, and that an operator should mend all the same; one sentence each.
+    public let warnings: [String]
+
+    private let secrets: [TokenAlgorithm: HMACKey]
+    private let publicKeys: [PublicKey]
+    let userClaim: [UInt8]
+
+    /// - Throws: ``TokenConfigurationError`` if an algorithm has no key that fits it, or a key cannot be read.
+    public init(_ configuration: TokenVerifierConfiguration) throws(TokenConfigurationError) {
+        guard !configuration.algorithms.isEmpty else {
+            throw TokenConfigurationError("no algorithm is accepted: name at least one, such as HS256")
+        }
+        guard !configuration.userClaim.isEmpty else { throw TokenConfigurationError("the user claim has no name: the usual one is 'sub'") }
+
+        var publicKeys: [PublicKey] = []
+        if let pem = configuration.publicKey { publicKeys.append(try PublicKey(pem: pem)) }
+        if let keySet = configuration.keySet { publicKeys += try JSONWebKeySet.publicKeys(in: keySet) }
+
+        var secrets: [TokenAlgorithm: HMACKey] = [:]
+        var warnings: [String] = []
+        for algorithm in configuration.algorithms {
+            if algorithm.isSymmetric {
+                guard let secret = configuration.secret else {
+                    throw TokenConfigurationError("\(algorithm.rawValue) needs a secret, and there is none")
+                }
+                secrets[algorithm] = try HMACKey(secret: secret, algorithm: algorithm)
+                if secret.count < algorithm.digestLength {
+                    warnings.append(
+                        "the secret has \(secret.count) bytes: \(algorithm.rawValue) needs \(algorithm.digestLength) or more (RFC 7518, 3.2), or it can be guessed")
+                }
+            } else if !publicKeys.contains(where: { $0.fits(algorithm) }) {
+                let present = publicKeys.isEmpty ? "there is none" : "there is \(publicKeys.map(\.summary).joined(separator: ", "))"
+                throw TokenConfigurationError("\(algorithm.rawValue) needs a public key that fits it, and \(present)")
+            }
+        }
+        self.configuration = configuration
+        self.warnings = warnings
+        self.secrets = secrets
+        self.publicKeys = publicKeys
+        self.userClaim = Array(configuration.userClaim.utf8)
+    }
+
+    /// Verifies `token`, with or without `Bearer ` before it (any case).
+    ///
+    /// - Parameter now: milliseconds since 1970.
+    public func verify(_ token: String, now: Int64) throws(TokenRefusal) -> UserIdentity {
+        var token = token
+        let result = token.withUTF8 { bytes in
+            Result { () throws(TokenRefusal) in try verify(UnsafeRawBufferPointer(bytes), now: now) }
+        }
+        return try result.get()
+    }
+
+    /// Verifies `token`, with or without `Bearer ` before it (any case).
+    ///
+    /// - Parameter now: milliseconds since 1970.
+    public func verify(_ token: UnsafeRawBufferPointer, now: Int64) throws(TokenRefusal) -> UserIdentity {
+        let token = Self.withoutScheme(token)
+        guard !token.isEmpty else { throw TokenRefusal(.missing, "no token: send it as auth.token, or as 'Authorization: Bearer <token>'") }
+        guard token.count <= configuration.maximumTokenLength else {
+            throw TokenRefusal(.malformed, "the token has \(token.count) bytes, more than the \(configuration.maximumTokenLength) that are looked at")
+        }
+        let parts = try CompactToken(token)
+        let header = try TokenHeader(parts.header)
+        guard let algorithm = header.algorithm, configuration.algorithms.contains(algorithm) else {
+            let accepted = configuration.algorithms.map(\.rawValue).joined(separator: ", ")
+            throw TokenRefusal(.algorithm, "the token is signed with '\(header.algorithmName)', accepted is \(accepted)")
+        }
+        guard let signature = Base64URL.decode(parts.signature) else {
+            throw TokenRefusal(.malformed, "the token's signature is not base64url")
+        }
+        guard isSignature(signature, of: parts.signed, algorithm: algorithm, keyID: header.keyID) else {
+            throw TokenRefusal(.signature, "the token's signature is not valid: it was changed, or signed with another key")
+        }
+        guard let payload = Base64URL.decode(parts.payload) else {
+            throw TokenRefusal(.malformed, "the token's payload is not base64url")
+        }
+        return try identity(claims: payload, now: now)
+    }
+
+    private func isSignature(_ signature: [UInt8], of message: UnsafeRawBufferPointer, algorithm: TokenAlgorithm, keyID: String?) -> Bool {
+        if algorithm.isSymmetric {
+            return secrets[algorithm]?.isSignature(signature, of: message) ?? false
+        }
+        return publicKeys.contains { key in
+            (keyID == nil || key.id == nil || key.id == keyID) && key.isSignature(signature, of: message, algorithm: algorithm)
+        }
+    }
+
+    /// What follows `Bearer`, and never the spaces around it.
+    private static func withoutScheme(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        func trimmed(_ text: Slice<UnsafeRawBufferPointer>) -> Slice<UnsafeRawBufferPointer> {
+            var text = text.drop { $0 == 0x20 }
+            while text.last == 0x20 { text.removeLast() }
+            return text
+        }
+        var rest = trimmed(text[...])
+        let scheme: StaticString = "bearer"
+        let length = scheme.utf8CodeUnitCount
+        let isScheme = zip(rest, UnsafeBufferPointer(start: scheme.utf8Start, count: length)).allSatisfy { $0 | 0x20 == $1 }
+        // The bare word is a scheme without a token. A token that begins with these letters goes on with others.
+        if isScheme, rest.count == length || (rest.count > length && rest[rest.startIndex + length] == 0x20) {
+            rest = trimmed(rest.dropFirst(length))
+        }
+        return UnsafeRawBufferPointer(rebasing: rest)
+    }
+}

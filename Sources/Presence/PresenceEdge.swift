@@ -1,0 +1,17 @@
+/// A user has come or gone.
+public struct PresenceEdge: Sendable, Hashable {
+    public let user: String
+
+    /// `true` on the edge from no connection to one, `false` on that from one to none.
+    public let isOnline: Bool
+
+    /// When it happened, in milliseconds since 1970. For those who left this is when their last connection ended, not when the grace did,
+    /// so it equals ``PresenceStatus/lastSeen``.
+    public let at: Int64
+
+    public init(user: String, isOnline: Bool, at: Int64) {
+        self.user = user
+        self.isOnline = isOnline
+        self.at = at
+    }
+}

@@ -1,0 +1,170 @@
+/// Who is online, and how many times.
+///
+/// Presence is a *count of connections per user*: two tabs, one closed, still online. A connection counts once for a user however many
+/// sockets (one for each namespace) it carries for that user; it may carry sockets of several users and counts once for each.
+///
+/// A user whose last connection ends stays online for the *grace*, which swallows a page reload: back within it, and there was no edge at all.
+/// A grace of 0 reports the edge at once.
+///
+/// Every operation takes constant time but those that return several users, which take theirs. Time is passed in, in milliseconds since 1970;
+/// a clock that is set back ends a running grace early, and does nothing worse.
+public struct PresenceTable: Sendable {
+    /// Milliseconds a user stays online without a connection.
+    public static let defaultGrace: Int64 = 5000
+
+    /// How many offline users' ``PresenceStatus/lastSeen`` is remembered: at some 100 bytes each, 10 MB.
+    public static let defaultOfflineLimit = 100_000
+
+    /// One side of a connection's reference count. The user is an index, so that this is small: there is one for every connection.
+    private struct Attachment: Hashable {
+        let connection: UInt64
+        let entry: Int
+    }
+
+    public let grace: Int64
+    public let offlineLimit: Int
+
+    /// Users who are online now, those in their grace included.
+    public private(set) var onlineCount = 0
+
+    /// Offline users whose ``PresenceStatus/lastSeen`` was dropped to keep within the limit, since the beginning.
+    public private(set) var forgottenCount: UInt64 = 0
+
+    private var entries: [PresenceEntry] = []
+    private var freeEntries: [Int] = []
+    private var entryOfUser: [String: Int] = [:]
+    /// Sockets for each connection and user.
+    private var sockets: [Attachment: Int] = [:]
+    /// In their grace. It is the same for all, so the order of leaving is the order of deadlines.
+    private var leaving = PresenceEntryList()
+    /// Offline and remembered, the longest gone first.
+    private var offline = PresenceEntryList()
+
+    /// - Parameters:
+    ///   - grace: milliseconds between the end of a user's last connection and the offline edge; 0: none. Negative counts as 0.
+    ///   - offlineLimit: how many offline users are remembered; 0: none.
+    public init(grace: Int64 = defaultGrace, offlineLimit: Int = defaultOfflineLimit) {
+        self.grace = max(0, grace)
+        self.offlineLimit = max(0, offlineLimit)
+    }
+
+    // MARK: Changes
+
+    /// A socket of `user` has come up on `connection`. Each call needs its ``disconnect(_:connection:now:)``.
+    ///
+    /// - Returns: the edge, if the user was offline.
+    public mutating func connect(_ user: String, connection: UInt64, now: Int64) -> PresenceEdge? {
+        let index = entryOfUser[user] ?? insert(user)
+        let attachment = Attachment(connection: connection, entry: index)
+        if let count = sockets[attachment] {
+            sockets[attachment] = count + 1
+            return nil
+        }
+        sockets[attachment] = 1
+        entries[index].connections += 1
+        guard entries[index].connections == 1 else { return nil }
+        if entries[index].isOnline {
+            leaving.remove(index, in: &entries)
+            return nil
+        }
+        if entries[index].isLinked { offline.remove(index, in: &entries) }
+        entries[index].isOnline = true
+        onlineCount += 1
+        return PresenceEdge(user: user, isOnline: true, at: now)
+    }
+
+    /// A socket of `user` on `connection` is gone. Ignored if none had come up.
+    ///
+    /// - Returns: the edge, if this was the user's last connection and there is no grace.
+    public mutating func disconnect(_ user: String, connection: UInt64, now: Int64) -> PresenceEdge? {
+        guard let index = entryOfUser[user] else { return nil }
+        let attachment = Attachment(connection: connection, entry: index)
+        guard let count = sockets[attachment] else { return nil }
+        guard count == 1 else {
+            sockets[attachment] = count - 1
+            return nil
+        }
+        sockets[attachment] = nil
+        entries[index].connections -= 1
+        guard entries[index].connections == 0 else { return nil }
+        entries[index].lastSeen = now
+        guard grace == 0 else {
+            leaving.append(index, in: &entries)
+            return nil
+        }
+        return takeOffline(index)
+    }
+
+    /// The edges of users whose grace has ended by `now`, in the order they left.
+    public mutating func due(now: Int64) -> [PresenceEdge] {
+        var edges: [PresenceEdge] = []
+        while let index = leaving.first, hasEnded(since: entries[index].lastSeen, now: now) {
+            leaving.remove(index, in: &entries)
+            edges.append(takeOffline(index))
+        }
+        return edges
+    }
+
+    /// When ``due(now:)`` will have something to tell, in milliseconds since 1970; `nil` if nobody is leaving.
+    public func nextDeadline(now: Int64) -> Int64? {
+        leaving.first.map { min(entries[$0].lastSeen, now) + grace }
+    }
+
+    // MARK: Questions
+
+    public func isOnline(_ user: String) -> Bool {
+        entryOfUser[user].map { entries[$0].isOnline } ?? false
+    }
+
+    public func connections(of user: String) -> Int {
+        entryOfUser[user].map { entries[$0].connections } ?? 0
+    }
+
+    public func status(of user: String) -> PresenceStatus {
+        guard let index = entryOfUser[user] else {
+            return PresenceStatus(user: user, isOnline: false, connections: 0, lastSeen: nil)
+        }
+        let entry = entries[index]
+        return PresenceStatus(
+            user: user, isOnline: entry.isOnline, connections: entry.connections, lastSeen: entry.connections == 0 ? entry.lastSeen : nil)
+    }
+
+    /// One status for each of `users`, in their order.
+    public func snapshot(_ users: some Collection<String>) -> [PresenceStatus] {
+        users.map { status(of: $0) }
+    }
+
+    // MARK: Entries
+
+    private func hasEnded(since lastSeen: Int64, now: Int64) -> Bool {
+        now < lastSeen || now - lastSeen >= grace
+    }
+
+    private mutating func takeOffline(_ index: Int) -> PresenceEdge {
+        entries[index].isOnline = false
+        onlineCount -= 1
+        let edge = PresenceEdge(user: entries[index].user, isOnline: false, at: entries[index].lastSeen)
+        offline.append(index, in: &entries)
+        if offline.count > offlineLimit, let oldest = offline.first {
+            offline.remove(oldest, in: &entries)
+            forgottenCount += 1
+            entryOfUser[entries[oldest].user] = nil
+            entries[oldest] = PresenceEntry(user: "")
+            freeEntries.append(oldest)
+        }
+        return edge
+    }
+
+    private mutating func insert(_ user: String) -> Int {
+        let index: Int
+        if let free = freeEntries.popLast() {
+            entries[free] = PresenceEntry(user: user)
+            index = free
+        } else {
+            index = entries.count
+            entries.append(PresenceEntry(user: user))
+        }
+        entryOfUser[user] = index
+        return index
+    }
+}
