@@ -1,0 +1,104 @@
+import Identity
+import Yams
+
+extension Configuration {
+    /// The variables that stand above the defaults and below the file. A variable that is set but empty counts as unset,
+    /// because that is how container tools pass on what is missing.
+    mutating func apply(_ environment: [String: String], _ reader: ConfigurationReader) {
+        let value = { (name: String) -> ConfigurationValue? in
+            guard let text = environment[name], !text.isEmpty else { return nil }
+            return ConfigurationValue(node: Node(text), key: name, reader: reader)
+        }
+        if let site = value("SITE_URL") {
+            if let origin = WebOrigin(site.node.string ?? "") {
+                cors?.origin = .list([origin.serialized])
+            } else {
+                site.refuse("\(site.described) is not a URL", "set it to the address of your site, as in http://localhost:3000")
+            }
+        }
+        if let secret = environment["JWT_SECRET"], !secret.isEmpty {
+            auth?.secret = Secret(bytes: Array(secret.utf8))
+        }
+        if let number = value("PORT"), let result = ConfigurationRule.port.apply(number) { port = result }
+        databaseURL = environment["DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
+        redisURL = environment["REDIS_URL"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// The flags, which stand above everything.
+    mutating func apply(_ overrides: Overrides, _ reader: ConfigurationReader) {
+        let value = { (text: String, flag: String) in ConfigurationValue(node: Node(text), key: flag, reader: reader) }
+        if let name = overrides.host, let result = ConfigurationRule.host.apply(value(name, "--host")) { host = result }
+        if let number = overrides.port, let result = ConfigurationRule.port.apply(value("\(number)", "--port")) {
+            port = result
+        }
+        for argument in overrides.plugins { apply(argument, reader) }
+        if overrides.demo { demo = true }
+        if let level = overrides.logLevel { log.level = level }
+        if let format = overrides.logFormat { log.format = format }
+    }
+
+    private mutating func apply(_ argument: PluginArgument, _ reader: ConfigurationReader) {
+        let index = plugins.firstIndex { $0.path == argument.path } ?? plugins.endIndex
+        if index == plugins.endIndex { plugins.append(Plugin(path: argument.path)) }
+        guard let text = argument.config, let node = reader.compose(text) else { return }
+        let value = ConfigurationValue(node: node, key: "--plugin \(argument.path)", reader: reader)
+        if let config = ConfigurationRule.json.apply(value) { plugins[index].config = config }
+    }
+
+    /// What can only be judged once everything is known.
+    mutating func complete(_ reader: ConfigurationReader) {
+        if !reader.refused("auth") { completeAuth(reader) }
+        checkBuffers(reader)
+        if let conformance { check(conformance, reader) }
+    }
+
+    /// Finds a key, and lets the verifier itself judge whether it fits the algorithms.
+    private mutating func completeAuth(_ reader: ConfigurationReader) {
+        guard let auth else { return }
+        if !auth.hasKey, demo, auth.algorithms.allSatisfy(\.isSymmetric) {
+            self.auth?.developmentKeyFile = DevelopmentKey.path
+        } else if !auth.hasKey {
+            reader.refuse(
+                "auth", "there is no key to verify tokens with",
+                """
+                set JWT_SECRET, or auth.secret, secretFile, publicKey or jwks in the configuration file; \
+                or start with --demo, which makes a key; or write auth: false to let plugins decide
+                """)
+        } else {
+            do {
+                _ = try TokenVerifier(auth.verifierConfiguration)
+            } catch {
+                reader.refuse("auth", "\(error)", "mend the algorithms or the key")
+            }
+        }
+    }
+
+    /// A buffer that cannot hold what a client may send would close the connection of whoever gets it.
+    private func checkBuffers(_ reader: ConfigurationReader) {
+        let buffers = ["outputBuffer": limits.outputBuffer, "pluginQueueBytes": limits.pluginQueueBytes]
+        for (name, size) in buffers where size < maxHttpBufferSize {
+            reader.refuse(
+                "limits.\(name)", "\(size) bytes cannot hold one message of maxHttpBufferSize, \(maxHttpBufferSize) bytes",
+                "raise the one, or lower the other")
+        }
+    }
+
+    private func check(_ conformance: Conformance, _ reader: ConfigurationReader) {
+        if !isLoopback {
+            reader.refuse(
+                "conformance", "these endpoints are for tests, and \(host) can be reached from outside",
+                "remove the section, or listen on 127.0.0.1")
+        }
+        let paths = [path] + [conformance.engineEcho, conformance.webSocketEcho].compactMap { $0 }
+        if Set(paths).count != paths.count {
+            reader.refuse("conformance", "two endpoints have one path", "give each a path of its own, other than \(path)")
+        }
+    }
+
+    /// Whether only this machine can reach the daemon.
+    public var isLoopback: Bool {
+        if host == "localhost" || host == "::1" { return true }
+        let octets = host.split(separator: ".", omittingEmptySubsequences: false)
+        return octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil }
+    }
+}

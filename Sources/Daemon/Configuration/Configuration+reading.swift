@@ -1,0 +1,70 @@
+extension Configuration {
+    /// Reads the file's keys over what is set already.
+    mutating func read(_ section: ConfigurationSection) {
+        section.read("host", into: &host, .host)
+        section.read("port", into: &port, .port)
+        section.read("eventLoops", into: &eventLoops, .integer(0...1024, "event loops"))
+        readSocketIO(section)
+        section.read("cors", feature: &cors, initial: cors ?? CORS())
+        section.read("auth", feature: &auth, initial: auth ?? Auth())
+        section.read("presence", into: &presence)
+        section.read("namespaces", into: &namespaces, ConfigurationRule.namespace.list.distinct())
+        section.read("plugins", into: &plugins, .plugins)
+        section.read("pluginPath", into: &pluginPath, ConfigurationRule.text.list)
+        limits.fit(messagesOf: maxHttpBufferSize)
+        section.read("limits", into: &limits)
+        section.read("log", into: &log)
+        section.read("conformance", feature: &conformance)
+        section.read("demo", into: &demo, .boolean)
+        section.unavailable("tls", "remove it, and let a proxy in front of Jackfield speak TLS")
+        section.unavailable("cluster", "remove it, and run one node")
+    }
+
+    private mutating func readSocketIO(_ section: ConfigurationSection) {
+        section.read("path", into: &path, .route)
+        section.read("transports", into: &transports, .transports)
+        section.read("allowUpgrades", into: &allowUpgrades, .boolean)
+        section.read("pingInterval", into: &pingInterval, .milliseconds())
+        section.read("pingTimeout", into: &pingTimeout, .milliseconds())
+        section.read("upgradeTimeout", into: &upgradeTimeout, .milliseconds())
+        section.read("connectTimeout", into: &connectTimeout, .milliseconds())
+        section.read("maxHttpBufferSize", into: &maxHttpBufferSize, .integer(1...Int(Int32.max), "bytes"))
+        section.read("httpCompression", feature: &httpCompression)
+        section.read("perMessageDeflate", feature: &perMessageDeflate)
+        section.read("connectionStateRecovery", feature: &connectionStateRecovery)
+        section.read("cookie", feature: &cookie)
+    }
+}
+
+extension ConfigurationRule where Value == String {
+    /// What a listening socket can be bound to; whether it resolves is known only then.
+    static var host: Self {
+        text.and(
+            { !$0.contains("/") && !$0.contains("[") && !$0.contains(where: \.isWhitespace) },
+            "this is not a host", "write only a name or an address, as in 127.0.0.1, ::1 or 0.0.0.0")
+    }
+
+    /// A namespace; a comma would end it on the wire, and a question mark begin a query.
+    static var namespace: Self {
+        text.and(
+            { $0.hasPrefix("/") && !$0.contains(",") && !$0.contains("?") },
+            "this is not a namespace", "write one like /chat, without commas and question marks")
+    }
+}
+
+extension ConfigurationRule where Value == Int {
+    static var port: Self {
+        .integer(0...65535, noun: "a port (0 takes any free one)")
+    }
+}
+
+extension ConfigurationRule where Value == [Configuration.Transport] {
+    /// At least one, each once.
+    static var transports: Self {
+        let refusals = [
+            "webtransport": (what: "webtransport is not available", remedy: "write polling, websocket or both")
+        ]
+        return ConfigurationRule<Configuration.Transport>.choice(refusing: refusals).list.distinct()
+            .nonempty("name polling, websocket or both")
+    }
+}

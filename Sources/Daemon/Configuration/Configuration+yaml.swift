@@ -1,0 +1,116 @@
+import RawJSON
+
+extension Configuration {
+    /// The effective settings as a configuration file, except that keys and the plugins' own configurations are left out.
+    ///
+    /// Read back with the same ones, it gives the same settings.
+    public var yaml: String {
+        var output = SettingsWriter()
+        output.write("host", text: host)
+        output.write("port", port)
+        output.write("eventLoops", eventLoops)
+        write(socketIO: &output)
+        output.feature("cors", cors) { cors, output in cors.write(to: &output) }
+        output.feature("auth", auth) { auth, output in auth.write(to: &output) }
+        output.section("presence") { $0.write("grace", presence.grace) }
+        output.write("namespaces", list: namespaces)
+        output.write("plugins", json: .array(plugins.map(\.json)))
+        output.write("pluginPath", list: pluginPath)
+        output.section("limits") { limits.write(to: &$0) }
+        output.section("log") {
+            $0.write("level", log.level)
+            $0.write("format", log.format)
+        }
+        output.feature("conformance", conformance) { conformance, output in
+            output.write("engineEcho", optional: conformance.engineEcho)
+            output.write("webSocketEcho", optional: conformance.webSocketEcho)
+            output.write("maxMessage", conformance.maxMessage)
+        }
+        output.write("demo", demo)
+        return output.text
+    }
+
+    private func write(socketIO output: inout SettingsWriter) {
+        output.write("path", text: path)
+        output.write("transports", list: transports.map(\.rawValue))
+        output.write("allowUpgrades", allowUpgrades)
+        output.write("pingInterval", pingInterval)
+        output.write("pingTimeout", pingTimeout)
+        output.write("upgradeTimeout", upgradeTimeout)
+        output.write("connectTimeout", connectTimeout)
+        output.write("maxHttpBufferSize", maxHttpBufferSize)
+        output.feature("httpCompression", httpCompression) { $1.write("threshold", $0.threshold) }
+        output.feature("perMessageDeflate", perMessageDeflate) { deflate, output in
+            output.write("threshold", deflate.threshold)
+            output.write("serverNoContextTakeover", deflate.serverNoContextTakeover)
+            output.write("clientNoContextTakeover", deflate.clientNoContextTakeover)
+            output.write("serverMaxWindowBits", deflate.serverMaxWindowBits)
+            output.write("clientMaxWindowBits", deflate.clientMaxWindowBits)
+        }
+        output.feature("connectionStateRecovery", connectionStateRecovery) { recovery, output in
+            output.write("maxDisconnectionDuration", recovery.maxDisconnectionDuration)
+            output.write("skipMiddlewares", recovery.skipMiddlewares)
+        }
+        output.feature("cookie", cookie) { cookie, output in
+            output.write("name", text: cookie.name)
+            output.write("path", text: cookie.path)
+            output.write("httpOnly", cookie.httpOnly)
+            output.write("sameSite", cookie.sameSite)
+            output.write("secure", cookie.secure)
+            output.write("domain", optional: cookie.domain)
+            output.write("maxAge", optional: cookie.maxAge)
+        }
+    }
+}
+
+extension Configuration.CORS {
+    fileprivate func write(to output: inout SettingsWriter) {
+        switch origin {
+        case .any: output.write("origin", text: "*")
+        case .reflect: output.write("origin", true)
+        case .list(let origins): output.write("origin", list: origins)
+        }
+        output.write("credentials", credentials)
+        output.write("methods", list: methods)
+        if let allowedHeaders { output.write("allowedHeaders", list: allowedHeaders) }
+        output.write("exposedHeaders", list: exposedHeaders)
+        output.write("maxAge", optional: maxAge)
+    }
+}
+
+extension Configuration.Auth {
+    fileprivate func write(to output: inout SettingsWriter) {
+        output.write("required", required)
+        output.write("algorithms", list: algorithms.map(\.rawValue))
+        if let secret { output.comment("secret: \(secret)") }
+        if let developmentKeyFile { output.comment("secretFile: \(developmentKeyFile), made on first start") }
+        if let publicKey { output.comment("publicKey: \(publicKey.count) bytes") }
+        if let keySet { output.comment("jwks: \(keySet.count) bytes") }
+        output.write("issuer", list: issuers)
+        output.write("audience", list: audiences)
+        output.write("leeway", leeway)
+        output.write("userClaim", text: userClaim)
+    }
+}
+
+extension Configuration.Limits {
+    fileprivate func write(to output: inout SettingsWriter) {
+        output.write("connections", connections)
+        output.write("outputBuffer", outputBuffer)
+        output.write("httpBody", httpBody)
+        output.write("roomsPerSocket", roomsPerSocket)
+        output.write("namespacesPerConnection", namespacesPerConnection)
+        output.write("pendingAcksPerSocket", pendingAcksPerSocket)
+        output.write("presenceWatchesPerSocket", presenceWatchesPerSocket)
+        output.write("pluginQueueCallbacks", pluginQueueCallbacks)
+        output.write("pluginQueueBytes", pluginQueueBytes)
+        output.write("shutdownDeadline", shutdownDeadline)
+    }
+}
+
+extension Configuration.Plugin {
+    /// Without `config`, which may hold passwords.
+    fileprivate var json: JSONValue {
+        ["path": .string(path), "isolation": .string(isolation.rawValue), "required": .bool(required)]
+    }
+}

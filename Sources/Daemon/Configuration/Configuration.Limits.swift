@@ -1,0 +1,54 @@
+extension Configuration {
+    /// What bounds every queue, buffer and count. Whatever is refused for a limit is refused with an error and counted.
+    public struct Limits: Sendable, Equatable {
+        /// Connections at a time; 0: as many as the limit on open files allows.
+        public var connections = 0
+        /// Bytes that wait for one slow reader before its connection is closed.
+        public var outputBuffer = 4_194_304
+        /// Bytes of the body of a request to the HTTP routes.
+        public var httpBody = 1_048_576
+        /// Rooms one socket may be in.
+        public var roomsPerSocket = 4_096
+        /// Namespaces one connection may be in.
+        public var namespacesPerConnection = 32
+        /// Acks one socket may have outstanding in each direction.
+        public var pendingAcksPerSocket = 4_096
+        /// Users one socket may watch the presence of.
+        public var presenceWatchesPerSocket = 1_000
+        /// Callbacks that wait for one plugin.
+        public var pluginQueueCallbacks = 10_000
+        /// Bytes of the events that wait for one plugin.
+        public var pluginQueueBytes = 16_777_216
+        /// From the signal to stop to the end of the process: what is queued is finished within it, what is not is dropped.
+        public var shutdownDeadline = Duration.milliseconds(10_000)
+
+        public init() {}
+    }
+}
+
+extension Configuration.Limits: ConfigurationSettings {
+    /// How many of the largest messages have room in a buffer whose size was not set: enough that raising
+    /// `maxHttpBufferSize` alone never makes an accepted message impossible to queue or to send on.
+    private static let largestMessages = 4
+
+    /// Buffers not below their default, and large enough for messages of `size` bytes.
+    mutating func fit(messagesOf size: Int) {
+        outputBuffer = max(outputBuffer, size * Self.largestMessages)
+        pluginQueueBytes = max(pluginQueueBytes, size * Self.largestMessages)
+    }
+
+    mutating func read(_ section: ConfigurationSection) {
+        let count = 1...Int(Int32.max)
+        let bytes = ConfigurationRule.integer(1...(1 << 40), "bytes")
+        section.read("connections", into: &connections, .integer(0...Int(Int32.max), "connections"))
+        section.read("outputBuffer", into: &outputBuffer, bytes)
+        section.read("httpBody", into: &httpBody, bytes)
+        section.read("roomsPerSocket", into: &roomsPerSocket, .integer(count, "rooms"))
+        section.read("namespacesPerConnection", into: &namespacesPerConnection, .integer(count, "namespaces"))
+        section.read("pendingAcksPerSocket", into: &pendingAcksPerSocket, .integer(count, "acks"))
+        section.read("presenceWatchesPerSocket", into: &presenceWatchesPerSocket, .integer(count, "users"))
+        section.read("pluginQueueCallbacks", into: &pluginQueueCallbacks, .integer(count, "callbacks"))
+        section.read("pluginQueueBytes", into: &pluginQueueBytes, bytes)
+        section.read("shutdownDeadline", into: &shutdownDeadline, .milliseconds(from: 0))
+    }
+}

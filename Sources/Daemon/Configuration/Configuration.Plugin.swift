@@ -1,0 +1,74 @@
+extension Configuration {
+    /// A shared library to load.
+    public struct Plugin: Sendable, Equatable {
+        /// A name to look up in `pluginPath`, or a path when it contains a slash.
+        public var path: String
+        public var isolation = Isolation.none
+        /// Whether the daemon refuses to start without it.
+        public var required = false
+        /// Its own configuration as JSON text, `null` when it was given none.
+        public var config: [UInt8] = Array("null".utf8)
+
+        public init(path: String) {
+            self.path = path
+        }
+    }
+}
+
+extension Configuration.Plugin {
+    /// Where its code runs.
+    public enum Isolation: String, Sendable, CaseIterable {
+        /// In the daemon's own process.
+        case none
+    }
+}
+
+extension ConfigurationRule where Value == Configuration.Plugin {
+    /// A section, or the name alone.
+    static var plugin: Self {
+        ConfigurationRule { value in
+            if case .text(let path)? = value.scalar, !path.isEmpty { return Configuration.Plugin(path: path) }
+            guard let section = value.section("the name of a plugin, or a section with its path") else { return nil }
+            var path: String?
+            section.read("path", intoOptional: &path, .text)
+            var plugin = Configuration.Plugin(path: path ?? "")
+            section.read("isolation", into: &plugin.isolation, .choice(refusing: isolationRefusals))
+            section.read("required", into: &plugin.required, .boolean)
+            section.read("config", into: &plugin.config, .json)
+            section.finish()
+            guard path != nil else {
+                if !value.reader.refused(section.path("path")) {
+                    value.refuse("the entry names no plugin", "add path: with a name or the path of a .so")
+                }
+                return nil
+            }
+            return plugin
+        }
+    }
+
+    private static var isolationRefusals: [String: (what: String, remedy: String)] {
+        ["process": ("isolation 'process' is not available in this version", "write isolation: none")]
+    }
+}
+
+extension ConfigurationRule where Value == [Configuration.Plugin] {
+    /// Plugins in loading order, none twice: a second copy would register every event name again.
+    static var plugins: Self {
+        ConfigurationRule { value in
+            guard let elements = value.elements else {
+                value.refuse("\(value.described) stands here", "expected a list, one `- path: name` on each line")
+                return nil
+            }
+            var plugins: [Configuration.Plugin] = []
+            for element in elements {
+                guard let plugin = ConfigurationRule<Configuration.Plugin>.plugin.apply(element) else { continue }
+                if plugins.contains(where: { $0.path == plugin.path }) {
+                    element.refuse("plugin '\(plugin.path)' is listed twice", "remove one of the entries")
+                } else {
+                    plugins.append(plugin)
+                }
+            }
+            return plugins
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Yams
+
+/// Gathers the problems of one source (a file, the environment, the command line) instead of stopping at the first.
+///
+/// Not thread-safe: a reader serves one call of `Configuration.load` and is gone with it.
+final class ConfigurationReader {
+    /// What a problem names as its place: a file name, `environment`, `command line`.
+    let source: String
+    private(set) var problems: [ConfigurationProblem] = []
+    /// Every key that a section was asked for, present or not: the vocabulary of the file, known without a second list.
+    private(set) var vocabulary: Set<String> = []
+    private var marks: [String: Mark] = [:]
+
+    init(source: String) {
+        self.source = source
+    }
+
+    func refuse(_ key: String, at mark: Mark?, _ what: String, _ remedy: String) {
+        problems.append(
+            ConfigurationProblem(
+                source: source, line: mark?.line, column: mark?.column, key: key, what: what, remedy: remedy))
+    }
+
+    /// A fault found after reading, by comparing settings: placed at its key when this source has it, else without a place.
+    func refuse(_ key: String, _ what: String, _ remedy: String) {
+        if let mark = marks[key] {
+            refuse(key, at: mark, what, remedy)
+        } else {
+            problems.append(ConfigurationProblem(key: key, what: what, remedy: remedy))
+        }
+    }
+
+    /// Whether something at or below `key` was refused: a second message about the same lines would only confuse.
+    func refused(_ key: String) -> Bool {
+        problems.contains { $0.key == key || $0.key.hasPrefix(key + ".") }
+    }
+
+    func note(_ key: String, at mark: Mark?) {
+        marks[key] = mark
+    }
+
+    func ask(_ key: String) {
+        vocabulary.insert(key)
+    }
+}
+
+extension ConfigurationReader {
+    /// The top of a YAML text, `nil` when it is empty or cannot be read at all.
+    func root(of yaml: String, expanding environment: [String: String]) -> ConfigurationSection? {
+        guard let node = compose(yaml) else { return nil }
+        let expanded = EnvironmentExpansion(environment: environment, reader: self).expand(node, key: "")
+        let value = ConfigurationValue(node: expanded, key: "", reader: self)
+        if value.scalar == .null { return nil }
+        return value.section("settings, one `key: value` on each line")
+    }
+
+    /// The tree of a YAML text; a syntax error becomes a problem.
+    func compose(_ yaml: String) -> Node? {
+        do {
+            // The basic resolver leaves scalars as written: they are typed by YAML 1.2's rules, in `ConfigurationScalar`.
+            return try Parser(yaml: yaml, resolver: .basic, encoding: .utf8).singleRoot()
+        } catch let error as YamlError {
+            report(error, in: yaml)
+        } catch {
+            refuse("", at: nil, "cannot be parsed as YAML", "\(error)")
+        }
+        return nil
+    }
+
+    private func report(_ error: YamlError, in yaml: String) {
+        switch error {
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            let detail = context.map { "\($0.text), line \($0.mark.line)" } ?? ""
+            refuse("", at: mark, "YAML syntax: \(problem)", remedy(forLine: mark.line, of: yaml, detail: detail))
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            let key = duplicates.first ?? ""
+            refuse(key, at: context.mark, "this key stands twice in one section", "keep one of them")
+        case .reader(let problem, _, _, _):
+            refuse("", at: nil, "cannot be read as UTF-8 text: \(problem)", "save the file as UTF-8")
+        default:
+            refuse("", at: nil, "cannot be parsed as YAML", "\(error)")
+        }
+    }
+
+    /// The two mistakes that account for most syntax errors have a better answer than the parser's words.
+    private func remedy(forLine number: Int, of yaml: String, detail: String) -> String {
+        let lines = yaml.split(separator: "\n", omittingEmptySubsequences: false)
+        let line = lines.indices.contains(number - 1) ? lines[number - 1] : ""
+        if line.contains("${") { return "inside { } or [ ] write the variable in quotes, as \"${NAME}\"" }
+        if line.contains("\t") { return "indent with spaces; YAML takes no tabs" }
+        return detail.isEmpty ? "look at this line and the one before it" : "the parser was \(detail)"
+    }
+}

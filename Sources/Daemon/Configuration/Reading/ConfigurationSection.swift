@@ -1,0 +1,106 @@
+import Yams
+
+/// A mapping of the file. It learns its vocabulary from the keys it is asked for; what is left over was misspelt.
+///
+/// A key without a value, or with `null`, is as good as absent: a section whose lines are all commented out means its defaults.
+final class ConfigurationSection {
+    private struct Entry {
+        let name: String
+        let mark: Mark?
+        let value: ConfigurationValue
+    }
+
+    /// The way to it, empty at the top.
+    let key: String
+    let reader: ConfigurationReader
+    private var entries: [Entry] = []
+    private var known: [String] = []
+    private var accounted: Set<String> = []
+
+    init(_ mapping: Node.Mapping, key: String, reader: ConfigurationReader) {
+        self.key = key
+        self.reader = reader
+        for (name, node) in mapping {
+            guard case .scalar(let scalar) = name else {
+                reader.refuse(key, at: name.mark, "a list or section stands where a key belongs", "write `key: value`")
+                continue
+            }
+            let path = self.path(scalar.string)
+            reader.note(path, at: name.mark)
+            entries.append(
+                Entry(
+                    name: scalar.string, mark: name.mark,
+                    value: ConfigurationValue(node: node, key: path, reader: reader)))
+        }
+    }
+
+    func path(_ name: String) -> String {
+        key.isEmpty ? name : "\(key).\(name)"
+    }
+
+    /// The value of a key, `nil` when it is absent, empty or `null`. Asking makes the key known.
+    func value(_ name: String) -> ConfigurationValue? {
+        known.append(name)
+        accounted.insert(name)
+        reader.ask(path(name))
+        guard let value = entries.first(where: { $0.name == name })?.value, value.scalar != .null else { return nil }
+        return value
+    }
+
+    /// Whether the key stands in the file with a value.
+    func has(_ name: String) -> Bool {
+        entries.contains { $0.name == name && $0.value.scalar != .null }
+    }
+
+    /// Sets `target` when the key is there and its value passes `rule`; a refused value leaves the default.
+    func read<Value>(_ name: String, into target: inout Value, _ rule: ConfigurationRule<Value>) {
+        if let value = value(name), let result = rule.apply(value) { target = result }
+    }
+
+    /// The same for a setting that is absent by default.
+    func read<Value>(_ name: String, intoOptional target: inout Value?, _ rule: ConfigurationRule<Value>) {
+        if let value = value(name), let result = rule.apply(value) { target = result }
+    }
+
+    /// Reads the section under a key over `target`.
+    func read(_ name: String, into target: inout some ConfigurationSettings) {
+        guard let section = value(name)?.section("a section of settings") else { return }
+        target.read(section)
+        section.finish()
+    }
+
+    /// Reads a feature: `false` switches it off, `true` on with `initial`; a section switches it on, and is read over `initial`.
+    func read<Settings: ConfigurationSettings>(
+        _ name: String, feature target: inout Settings?, initial: Settings = Settings()
+    ) {
+        guard let value = value(name) else { return }
+        if case .boolean(let on) = value.scalar {
+            target = on ? initial : nil
+        } else if let section = value.section("false, true, or a section of settings") {
+            var settings = initial
+            settings.read(section)
+            section.finish()
+            target = settings
+        }
+    }
+
+    /// A key that has its meaning already but not its code: refused as such, and never offered as a correction.
+    func unavailable(_ name: String, _ remedy: String) {
+        accounted.insert(name)
+        guard let entry = entries.first(where: { $0.name == name }), entry.value.scalar != .null else { return }
+        reader.refuse(path(name), at: entry.mark, "not available in this version", remedy)
+    }
+
+    /// Refuses every key nobody asked for. Call it last.
+    func finish() {
+        for entry in entries where !accounted.contains(entry.name) {
+            let remedy =
+                if let nearest = Spelling.nearest(to: entry.name, among: known) {
+                    "did you mean '\(nearest)'?"
+                } else {
+                    "known here: \(known.sorted().joined(separator: ", "))"
+                }
+            reader.refuse(path(entry.name), at: entry.mark, "unknown key", remedy)
+        }
+    }
+}

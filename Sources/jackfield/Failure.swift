@@ -1,0 +1,8 @@
+/// Why a command that was used rightly could not do its work: printed after `Error:`, exit code 1.
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

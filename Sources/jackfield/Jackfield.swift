@@ -1,0 +1,55 @@
+import ArgumentParser
+import Daemon
+import Foundation
+
+/// The command line, and the meaning of its exit codes.
+@main
+struct Jackfield: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "jackfield",
+        abstract: "A real-time host: Socket.IO to its clients, shared libraries as its services.",
+        discussion: """
+            EXAMPLES
+              Try it out; then open the page that is printed:
+                jackfield serve --demo
+
+              Run it with a configuration file:
+                JWT_SECRET=$(openssl rand -hex 32) jackfield serve --config jackfield.yaml
+
+            EXIT CODES
+              0 done, 1 failed, 2 wrong use, 78 bad configuration
+            """,
+        version: version,
+        subcommands: [Serve.self, Token.self])
+
+    static let version = "0.1.0"
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            report(error)
+            Foundation.exit(code(for: error).rawValue)
+        }
+    }
+
+    /// Help and version go to standard output, errors to standard error.
+    private static func report(_ error: any Error) {
+        let message = error is ConfigurationProblems ? "\(error)" : fullMessage(for: error)
+        guard !message.isEmpty else { return }
+        let output = exitCode(for: error).isSuccess ? FileHandle.standardOutput : FileHandle.standardError
+        try? output.write(contentsOf: Data("\(message)\n".utf8))
+    }
+
+    private static func code(for error: any Error) -> ExitCode {
+        if error is ConfigurationProblems { return .badConfiguration }
+        let code = exitCode(for: error)
+        // ArgumentParser follows sysexits (64) here; Unix tools, and so this one, say 2.
+        return code == .validationFailure ? .wrongUse : code
+    }
+}
