@@ -36,8 +36,8 @@ class Peer:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
-        # A session that differs is dropped in the middle of whatever this peer is about to say.
-        with contextlib.suppress(OSError), client:
+        # A session that differs is dropped in the middle of whatever this peer says; a poll without news is hung up on.
+        with contextlib.suppress(OSError, IndexError), client:
             stream = client.makefile("rb")
             while line := stream.readline():
                 method, target, _ = line.decode().split(" ")
