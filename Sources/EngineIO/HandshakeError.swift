@@ -1,0 +1,27 @@
+/// The errors of Engine.IO's handshake; the raw value is the code on the wire.
+public enum HandshakeError: Int, Error, Sendable, CaseIterable {
+    case unknownTransport = 0
+    case unknownSession = 1
+    case badMethod = 2
+    case badRequest = 3
+    case forbidden = 4
+    case unsupportedVersion = 5
+
+    /// The reference's text.
+    public var message: String {
+        switch self {
+        case .unknownTransport: "Transport unknown"
+        case .unknownSession: "Session ID unknown"
+        case .badMethod: "Bad handshake method"
+        case .badRequest: "Bad request"
+        case .forbidden: "Forbidden"
+        case .unsupportedVersion: "Unsupported protocol version"
+        }
+    }
+
+    /// The HTTP status over polling. A WebSocket is always refused with 400.
+    public var status: Int { self == .forbidden ? 403 : 400 }
+
+    /// The body over polling, `{"code":n,"message":"…"}`.
+    public var json: String { "{\"code\":\(rawValue),\"message\":\"\(message)\"}" }
+}

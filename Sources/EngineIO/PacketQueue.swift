@@ -1,0 +1,112 @@
+/// Packets that wait for the next poll, or for the end of an upgrade: one block of bytes and a list of lengths.
+struct PacketQueue {
+    private struct Entry {
+        var count: Int
+        var kind: MessageKind
+        var compress: Bool
+    }
+
+    private var bytes: [UInt8] = []
+    private var entries: [Entry] = []
+    /// What has been taken from the front of both.
+    private var takenEntries = 0
+    private var takenBytes = 0
+
+    /// What a waiting packet costs besides its bytes, so that many tiny ones are bounded too.
+    static let costPerPacket = MemoryLayout<Entry>.stride
+
+    /// Storage above this is given back when the queue runs empty.
+    private static let keptCapacity = 1024
+
+    var isEmpty: Bool { takenEntries == entries.count }
+    var packetCount: Int { entries.count - takenEntries }
+    /// Bytes waiting.
+    var byteCount: Int { bytes.count - takenBytes }
+
+    /// Appends a packet of exactly `count` bytes, which `fill` writes: of a text packet its type too, of a binary message the content alone.
+    mutating func append(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: count))
+        bytes.withUnsafeMutableBytes { fill(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
+        entries.append(Entry(count: count, kind: kind, compress: compress))
+    }
+
+    mutating func append(_ type: PacketType) {
+        bytes.append(type.rawValue)
+        entries.append(Entry(count: 1, kind: .text, compress: false))
+    }
+
+    /// The size of a payload of the first packets, at most `limit` of them, and whether one of them may be compressed.
+    func payload(limit: Int) -> (packets: Int, count: Int, compress: Bool) {
+        let packets = min(limit, packetCount)
+        var count = max(packets - 1, 0)
+        var compress = false
+        for entry in entries[takenEntries..<(takenEntries + packets)] {
+            count += entry.kind == .text ? entry.count : 1 + Base64.encodedCount(entry.count)
+            compress = compress || entry.compress
+        }
+        return (packets, count, compress)
+    }
+
+    /// Writes the first `packets` as a payload and takes them off.
+    mutating func take(packets: Int, into payload: UnsafeMutableRawBufferPointer) {
+        var offset = 0
+        for index in 0..<packets {
+            if index > 0 {
+                payload[offset] = Packet.separator
+                offset += 1
+            }
+            takeFirst { kind, _, content in
+                switch kind {
+                case .text:
+                    if content.count > 0 {
+                        UnsafeMutableRawBufferPointer(rebasing: payload[offset...]).copyMemory(from: content)
+                    }
+                    offset += content.count
+                case .binary:
+                    payload[offset] = Packet.base64Mark
+                    if content.count > 0 { Base64.encode(content, to: payload.baseAddress! + offset + 1) }
+                    offset += 1 + Base64.encodedCount(content.count)
+                }
+            }
+        }
+        giveBackIfEmpty()
+    }
+
+    /// Takes everything off, packet by packet.
+    mutating func takeAll(_ body: (_ kind: MessageKind, _ compress: Bool, _ content: UnsafeRawBufferPointer) -> Void) {
+        while !isEmpty { takeFirst(body) }
+        giveBackIfEmpty()
+    }
+
+    mutating func removeAll() {
+        self = PacketQueue()
+    }
+
+    private mutating func takeFirst(_ body: (MessageKind, Bool, UnsafeRawBufferPointer) -> Void) {
+        let entry = entries[takenEntries]
+        bytes.withUnsafeBytes { bytes in
+            body(entry.kind, entry.compress, UnsafeRawBufferPointer(rebasing: bytes[takenBytes..<(takenBytes + entry.count)]))
+        }
+        takenEntries += 1
+        takenBytes += entry.count
+    }
+
+    private mutating func giveBackIfEmpty() {
+        guard isEmpty else {
+            // A queue that never runs empty must not grow with what it has already handed out.
+            if takenBytes > 65_536, takenBytes > bytes.count / 2 {
+                bytes.removeFirst(takenBytes)
+                entries.removeFirst(takenEntries)
+                takenBytes = 0
+                takenEntries = 0
+            }
+            return
+        }
+        let keep = bytes.capacity <= Self.keptCapacity
+        bytes.removeAll(keepingCapacity: keep)
+        entries.removeAll(keepingCapacity: keep)
+        takenBytes = 0
+        takenEntries = 0
+    }
+}

@@ -1,0 +1,99 @@
+/// What Transport reports of polling requests, after ``Handshake`` has judged them.
+extension Session {
+    /// A GET came. It is answered now or later, through `output`.
+    public func poll(_ output: any PollOutput) {
+        guard phase != .closed else { return output.refuse(.unknown) }
+        guard webSocket == nil else { return output.refuse(.upgraded) }
+        guard polling.park(output, late: upgrade.isProbing) else {
+            output.refuse(.overlap)
+            return abort(.transportError)
+        }
+        answerPoll()
+    }
+
+    /// The connection of a GET that waits is gone: the session is over.
+    public func pollGone(_ output: any PollOutput) {
+        guard polling.output === output else { return }
+        _ = polling.take()
+        end(.transportError)
+    }
+
+    /// The head of a POST came; `request` stands for it until it ends. A refusal has ended the session.
+    public func postBegan(_ request: AnyObject, isBinary: Bool) -> PollRefusal? {
+        guard phase != .closed else { return .unknown }
+        guard webSocket == nil else { return .upgraded }
+        // application/octet-stream is what EIO=3 clients sent; v4 has no such payloads.
+        guard !isBinary, posting.begin(request) else {
+            abort(.transportError)
+            return .overlap
+        }
+        return nil
+    }
+
+    /// The whole body of a POST came. Its packets are handled before this returns.
+    public func posted(_ request: AnyObject, body: UnsafeMutableRawBufferPointer) -> PostVerdict {
+        guard posting.end(request) else { return .refused(phase == .closed ? .unknown : .upgraded) }
+        guard webSocket == nil else { return .refused(.upgraded) }
+        for packet in Payload(body) {
+            guard phase == .open else { break }
+            received(packet)
+        }
+        return .ok
+    }
+
+    /// The body of a POST was too large, and was answered 413. The session lives on.
+    public func postRefused(_ request: AnyObject) {
+        _ = posting.end(request)
+    }
+
+    /// The connection of a POST was gone before its body was complete: the session is over.
+    public func postGone(_ request: AnyObject) {
+        guard posting.end(request), webSocket == nil else { return }
+        abort(.transportError)
+    }
+
+    // MARK: - Answers
+
+    /// Answers the waiting GET if there is something to say.
+    func answerPoll() {
+        guard !queue.isEmpty, let poll = polling.take() else { return }
+        answer(poll)
+        if phase == .closing, queue.isEmpty { end(.forcedClose) }
+    }
+
+    func answer(_ poll: any PollOutput) {
+        let (packets, count, compress) = queue.payload(limit: table.options.maxPacketsPerPoll)
+        poll.answer(count: count, compress: compress) { queue.take(packets: packets, into: $0) }
+    }
+
+    /// Answers the waiting GET, without news if need be.
+    func releasePoll() {
+        guard let poll = polling.take() else { return }
+        if queue.isEmpty { queue.append(.noop) }
+        answer(poll)
+    }
+
+    // MARK: - Packets
+
+    /// A packet over the transport in use.
+    func received(_ packet: Packet) {
+        switch packet {
+        case .text(.message, let text):
+            receiver?.received(text: text)
+        case .binary(let data):
+            receiver?.received(binary: data)
+        case .text(.pong, _):
+            pong()
+        case .text(.close, _):
+            // The client says goodbye: a GET that still waits gets what there is, or a noop, but no close packet back.
+            releasePoll()
+            end(.transportClose)
+        case .text(.ping, _):
+            abort(.transportError)
+        case .malformed:
+            abort(.parseError)
+        case .text(.open, _), .text(.upgrade, _), .text(.noop, _):
+            break
+        }
+    }
+}

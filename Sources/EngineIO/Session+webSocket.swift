@@ -1,0 +1,100 @@
+/// What Transport reports of WebSocket connections that bear this session's id.
+extension Session {
+    /// A WebSocket with this session's id opened. Unless it is the one that may upgrade the session, it is closed.
+    public func webSocketOpened(_ output: any WebSocketOutput) {
+        guard phase == .open, upgrade.open(output) else { return output.close() }
+        stageTimer = table.timers.schedule(
+            at: table.timers.now + table.options.upgradeTimeout, for: self, tag: TimerTag.upgrade.rawValue)
+    }
+
+    /// A text message came over `output`; valid UTF-8.
+    public func webSocketReceived(text: UnsafeMutableRawBufferPointer, over output: any WebSocketOutput) {
+        guard phase == .open else { return }
+        guard output === webSocket else { return candidateReceived(Packet(decoding: text), over: output) }
+        if text.first == PacketType.message.rawValue {
+            receiver?.received(text: UnsafeMutableRawBufferPointer(rebasing: text[1...]))
+        } else {
+            received(Packet(decoding: text))
+        }
+    }
+
+    /// A binary message came over `output`.
+    public func webSocketReceived(binary: UnsafeMutableRawBufferPointer, over output: any WebSocketOutput) {
+        guard phase == .open else { return }
+        guard output === webSocket else { return candidateReceived(.binary(binary), over: output) }
+        receiver?.received(binary: binary)
+    }
+
+    /// `output` closed or broke. If the session speaks over it, the session is over.
+    public func webSocketGone(_ output: any WebSocketOutput, reason: CloseReason) {
+        if output === webSocket {
+            webSocket = nil
+            upgrade = .done
+            end(reason)
+        } else if output === upgrade.candidate {
+            upgrade.abandon()
+            stopUpgradeTimers()
+        }
+    }
+
+    // MARK: - Upgrade
+
+    private func candidateReceived(_ packet: Packet, over output: any WebSocketOutput) {
+        guard output === upgrade.candidate else { return }
+        switch upgrade.received(packet) {
+        case .answerProbe:
+            output.send(.text, count: 6, compress: true) { $0.copyBytes(from: "3probe".utf8) }
+            if case .waiting(_, late: false) = polling { releasePoll() }
+            table.timers.cancel(tickTimer)
+            scheduleTick()
+        case .switchOver:
+            stopUpgradeTimers()
+            switchOver(to: output)
+        case .reject:
+            stopUpgradeTimers()
+            output.close()
+        }
+    }
+
+    private func switchOver(to output: any WebSocketOutput) {
+        if case .waiting(let poll, let late) = polling {
+            polling = .idle
+            // A GET that overtook the upgrade packet on another connection belongs behind it, and is answered as if it had come there.
+            if late {
+                poll.refuse(.upgraded)
+            } else {
+                poll.answer(count: 1, compress: false) { $0[0] = PacketType.noop.rawValue }
+            }
+        }
+        webSocket = output
+        queue.takeAll { kind, compress, content in
+            send(kind, content, compress: compress, over: output)
+        }
+        queue.removeAll()
+    }
+
+    private func stopUpgradeTimers() {
+        table.timers.cancel(stageTimer)
+        table.timers.cancel(tickTimer)
+    }
+
+    private func scheduleTick() {
+        tickTimer = table.timers.schedule(at: table.timers.now + Session.tick, for: self, tag: TimerTag.tick.rawValue)
+    }
+
+    /// How often a GET that comes during a probe is sent away, so that the client gets round to upgrading; ms. The reference's number.
+    private static let tick: Int64 = 100
+
+    /// A GET that waits is ended, so that the client can go on with its upgrade.
+    func upgradeTick() {
+        guard phase == .open, upgrade.isProbing else { return }
+        releasePoll()
+        scheduleTick()
+    }
+
+    /// The upgrade took too long: the WebSocket is closed, polling goes on.
+    func upgradeTimedOut() {
+        stopUpgradeTimers()
+        closeCandidate()
+    }
+}

@@ -1,0 +1,142 @@
+/// One session, over polling, over a WebSocket, or on its way from one to the other.
+///
+/// It owns the rules of the protocol and no socket: Transport tells it what came (`Session+polling`, `Session+webSocket`), and it
+/// answers through ``PollOutput`` and ``WebSocketOutput``. [loop] Everything, always on the loop that opened it.
+public final class Session {
+    /// 20 characters; the session's secret.
+    public let id: String
+    /// The request that opened it.
+    public let opening: Opening
+    /// Who gets its messages; set by whoever opened it, and let go when the session is over.
+    public var receiver: (any SessionReceiver)?
+
+    unowned let table: SessionTable
+    /// `b64=1`: the client wants binary messages as base64 text, on a WebSocket too.
+    let usesBase64: Bool
+    var phase = Phase.open
+    var heartbeat: Heartbeat
+    var upgrade: Upgrade
+    var polling = Polling.idle
+    var posting = Posting.idle
+    /// What the session speaks over; nil: polling.
+    var webSocket: (any WebSocketOutput)?
+    var queue = PacketQueue()
+    /// In the table's list of sessions to look at when the loop's turn ends.
+    var isDirty = false
+    /// Produced more than the client takes; ended when the loop's turn does.
+    var hasOverflowed = false
+
+    var heartbeatTimer = TimerID.none
+    /// The upgrade's timeout, then its tick; or, once closing, the end of the wait for the last poll.
+    var stageTimer = TimerID.none
+    var tickTimer = TimerID.none
+
+    init(id: String, opening: Opening, table: SessionTable, webSocket: (any WebSocketOutput)?, usesBase64: Bool) {
+        self.id = id
+        self.opening = opening
+        self.table = table
+        self.webSocket = webSocket
+        self.usesBase64 = usesBase64
+        upgrade = webSocket == nil ? .none : .done
+        heartbeat = .started(at: table.timers.now, options: table.options)
+        scheduleHeartbeat()
+    }
+
+    /// Whether messages still go both ways.
+    public var isOpen: Bool { phase == .open }
+
+    /// What it speaks over now.
+    public var transport: TransportName { webSocket == nil ? .polling : .websocket }
+
+    /// Whether a message sent now goes out now; volatile messages are dropped otherwise. Polling: a GET waits. WebSocket: nothing
+    /// waits for a slow reader.
+    public var canTakeNow: Bool {
+        guard phase == .open, !hasOverflowed else { return false }
+        if let webSocket { return webSocket.canTakeNow }
+        return polling.output != nil
+    }
+
+    // MARK: - Sending
+
+    /// Sends a text message of exactly `textCount` bytes of UTF-8, which `fill` writes in place. Silently dropped when the session is over.
+    public func send(textCount: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        guard phase == .open, !hasOverflowed else { return }
+        if let webSocket {
+            guard webSocket.bufferedBytes <= table.options.maxBufferedOutput else { return overflow() }
+            webSocket.send(.text, count: textCount + 1, compress: compress) { bytes in
+                bytes[0] = PacketType.message.rawValue
+                fill(UnsafeMutableRawBufferPointer(rebasing: bytes[1...]))
+            }
+        } else {
+            enqueue(.text, count: textCount + 1, compress: compress) { bytes in
+                bytes[0] = PacketType.message.rawValue
+                fill(UnsafeMutableRawBufferPointer(rebasing: bytes[1...]))
+            }
+        }
+    }
+
+    /// Sends a binary message.
+    public func send(binary: UnsafeRawBufferPointer, compress: Bool) {
+        guard phase == .open, !hasOverflowed else { return }
+        guard let webSocket else {
+            return enqueue(.binary, count: binary.count, compress: compress) { $0.copyMemory(from: binary) }
+        }
+        guard webSocket.bufferedBytes <= table.options.maxBufferedOutput else { return overflow() }
+        send(.binary, binary, compress: compress, over: webSocket)
+    }
+
+    /// Sends a message that many receivers share.
+    public func send(_ message: SharedMessage) {
+        guard phase == .open, !hasOverflowed else { return }
+        if message.volatile, !canTakeNow { return }
+        if let webSocket {
+            guard webSocket.bufferedBytes <= table.options.maxBufferedOutput else { return overflow() }
+            if !usesBase64 || message.parts.count == 1 { return webSocket.send(message) }
+            for part in message.parts {
+                message.withPart(part) { send(part.kind, $0, compress: message.compress, over: webSocket) }
+            }
+        } else {
+            for part in message.parts {
+                message.withPart(part) { content in
+                    enqueue(part.kind, count: content.count, compress: message.compress) { $0.copyMemory(from: content) }
+                }
+            }
+        }
+    }
+
+    /// One message over a WebSocket, as it is or as base64.
+    func send(_ kind: MessageKind, _ content: UnsafeRawBufferPointer, compress: Bool, over webSocket: any WebSocketOutput) {
+        if kind == .binary, usesBase64 {
+            webSocket.send(.text, count: 1 + Base64.encodedCount(content.count), compress: compress) { bytes in
+                bytes[0] = Packet.base64Mark
+                if content.count > 0 { Base64.encode(content, to: bytes.baseAddress! + 1) }
+            }
+        } else {
+            webSocket.send(kind, count: content.count, compress: compress) { $0.copyMemory(from: content) }
+        }
+    }
+
+    private func enqueue(
+        _ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) {
+        guard queue.byteCount + queue.packetCount * PacketQueue.costPerPacket <= table.options.maxBufferedOutput else {
+            return overflow()
+        }
+        queue.append(kind, count: count, compress: compress, fill: fill)
+        if polling.output != nil { table.markDirty(self) }
+    }
+
+    /// Ends the session at the end of the turn and not here: whoever sends may be walking a list that the end would change.
+    private func overflow() {
+        hasOverflowed = true
+        table.counters.overflowed += 1
+        table.markDirty(self)
+    }
+
+    /// The loop's turn is over: what was sent in it goes out together.
+    func turnEnded() {
+        isDirty = false
+        if hasOverflowed { return abort(.transportError) }
+        answerPoll()
+    }
+}

@@ -1,0 +1,84 @@
+/// The sessions of one endpoint that live on one event loop. [loop]
+public final class SessionTable {
+    public let options: EngineOptions
+    public let timers: TimerWheel
+    /// Index of the loop, which the sessions' ids tell.
+    public let loop: Int
+    public internal(set) var counters = SessionCounters()
+    /// Called when a session has something to do at the end of the loop's turn: ``turnEnded()`` must follow.
+    public var onDirty: (() -> Void)?
+
+    private var sessions: [String: Session] = [:]
+    private var dirty: [Session] = []
+    private var generator = SystemRandomNumberGenerator()
+
+    public init(options: EngineOptions, timers: TimerWheel, loop: Int) {
+        self.options = options
+        self.timers = timers
+        self.loop = loop
+    }
+
+    /// How many there are, those that wait for their last poll included.
+    public var count: Int { sessions.count }
+
+    /// The session of this id.
+    public subscript(id: String) -> Session? { sessions[id] }
+
+    /// All of them, in no order.
+    public var all: [Session] { Array(sessions.values) }
+
+    /// Opens a session by a polling handshake, and answers it with the open packet. The caller sets its receiver.
+    public func open(_ opening: Opening, answering poll: any PollOutput) -> Session {
+        let session = insert(opening, webSocket: nil, usesBase64: false)
+        let packet = openPacket(of: session)
+        poll.answer(count: packet.count, compress: true) { $0.copyBytes(from: packet) }
+        return session
+    }
+
+    /// Opens a session on a WebSocket and sends the open packet. The caller sets its receiver.
+    public func open(_ opening: Opening, over webSocket: any WebSocketOutput, usesBase64: Bool = false) -> Session {
+        let session = insert(opening, webSocket: webSocket, usesBase64: usesBase64)
+        let packet = openPacket(of: session)
+        webSocket.send(.text, count: packet.count, compress: true) { $0.copyBytes(from: packet) }
+        return session
+    }
+
+    /// The loop's turn is over: what was sent in it goes out.
+    public func turnEnded() {
+        // Ending one session may make others dirty; they are in the same turn.
+        while !dirty.isEmpty {
+            let sessions = dirty
+            dirty.removeAll(keepingCapacity: true)
+            for session in sessions { session.turnEnded() }
+        }
+    }
+
+    func markDirty(_ session: Session) {
+        guard !session.isDirty else { return }
+        session.isDirty = true
+        dirty.append(session)
+        if dirty.count == 1 { onDirty?() }
+    }
+
+    func remove(_ session: Session) {
+        sessions[session.id] = nil
+    }
+
+    private func insert(_ opening: Opening, webSocket: (any WebSocketOutput)?, usesBase64: Bool) -> Session {
+        let id = SessionID.make(loop: loop, using: &generator)
+        let session = Session(id: id, opening: opening, table: self, webSocket: webSocket, usesBase64: usesBase64)
+        sessions[id] = session
+        counters.opened += 1
+        return session
+    }
+
+    /// `0{…}`: exactly these keys, in the reference's order.
+    private func openPacket(of session: Session) -> [UInt8] {
+        let upgrades = options.upgrades(from: session.transport).map { "\"\($0.rawValue)\"" }.joined(separator: ",")
+        return Array(
+            """
+            0{"sid":"\(session.id)","upgrades":[\(upgrades)],"pingInterval":\(options.pingInterval),\
+            "pingTimeout":\(options.pingTimeout),"maxPayload":\(options.maxPayload)}
+            """.utf8)
+    }
+}

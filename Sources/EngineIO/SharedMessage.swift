@@ -1,0 +1,58 @@
+/// One message encoded once for many receivers.
+///
+/// `frames` are complete, unmasked WebSocket frames, so that a broadcast writes the same bytes to each socket; `parts` name
+/// the payloads in them, for those who need something else (a polling client, a compressed connection). Immutable.
+public final class SharedMessage: Sendable {
+    /// A payload within ``frames``.
+    public struct Part: Sendable {
+        public let kind: MessageKind
+        /// For text, the Engine.IO `4` is the first byte.
+        public let range: Range<Int>
+    }
+
+    /// The text message, then its attachments.
+    public let frames: [UInt8]
+    public let parts: [Part]
+    /// Dropped for whoever cannot take it now.
+    public let volatile: Bool
+    /// May be compressed where the transport does that.
+    public let compress: Bool
+
+    /// Encodes a text of exactly `textCount` bytes, which `fill` writes (without the Engine.IO `4`), followed by `attachments`
+    /// as binary messages.
+    public init(
+        textCount: Int, attachments: [[UInt8]] = [], volatile: Bool = false, compress: Bool = true,
+        fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) {
+        var total = WebSocketHeader.size(for: textCount + 1) + textCount + 1
+        for attachment in attachments { total += WebSocketHeader.size(for: attachment.count) + attachment.count }
+        var parts: [Part] = []
+        parts.reserveCapacity(1 + attachments.count)
+        frames = [UInt8](unsafeUninitializedCapacity: total) { buffer, initialized in
+            let bytes = UnsafeMutableRawBufferPointer(buffer)
+            var offset = WebSocketHeader.write(first: WebSocketHeader.text, count: textCount + 1, to: bytes.baseAddress!)
+            parts.append(Part(kind: .text, range: offset..<(offset + textCount + 1)))
+            bytes[offset] = PacketType.message.rawValue
+            fill(UnsafeMutableRawBufferPointer(rebasing: bytes[(offset + 1)..<(offset + 1 + textCount)]))
+            offset += 1 + textCount
+            for attachment in attachments {
+                offset += WebSocketHeader.write(
+                    first: WebSocketHeader.binary, count: attachment.count, to: bytes.baseAddress! + offset)
+                parts.append(Part(kind: .binary, range: offset..<(offset + attachment.count)))
+                attachment.withUnsafeBytes { source in
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]).copyMemory(from: source)
+                }
+                offset += attachment.count
+            }
+            initialized = total
+        }
+        self.parts = parts
+        self.volatile = volatile
+        self.compress = compress
+    }
+
+    /// The payload of one part; valid for the call.
+    public func withPart<Result>(_ part: Part, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        frames.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[part.range])) }
+    }
+}

@@ -1,0 +1,169 @@
+/// The timers of one event loop: a hierarchical wheel over one slab.
+///
+/// Ticks are milliseconds. A timer never fires early; how late depends only on how often ``advance(to:)`` is called.
+/// Scheduling and cancelling are O(1) and allocate nothing once the slab has grown to the number of timers in use.
+/// Level n has 64 slots of 64ⁿ ms; five levels reach 12 days, and what lies beyond waits in the last slot and is looked at again.
+///
+/// [loop] Not thread-safe; it holds its targets until they fire or are cancelled.
+public final class TimerWheel {
+    private static let levels = 5
+    private static let slotBits = 6
+    private static let slots = 1 << slotBits
+    private static let none = UInt32.max
+
+    private struct Entry {
+        var target: (any TimerTarget)?
+        var tag: UInt64
+        var deadline: Int64
+        var next: UInt32
+        var previous: UInt32
+        var generation: UInt32
+        /// `level * 64 + slot`; meaningless while the entry is free.
+        var bucket: UInt32
+    }
+
+    private var entries: [Entry] = []
+    private var freeHead = TimerWheel.none
+    private var heads = [UInt32](repeating: TimerWheel.none, count: levels * slots)
+    /// One bit per slot that is not empty, one word per level.
+    private var occupied = [UInt64](repeating: 0, count: levels)
+    private var isAdvancing = false
+
+    /// Monotonic time in ms, moved by ``advance(to:)``.
+    public private(set) var now: Int64
+    /// Timers scheduled and neither fired nor cancelled.
+    public private(set) var count = 0
+
+    public init(now: Int64 = 0) {
+        self.now = now
+    }
+
+    /// Schedules `target` for `deadline`; one that has passed fires at the next ``advance(to:)``.
+    public func schedule(at deadline: Int64, for target: any TimerTarget, tag: UInt64 = 0) -> TimerID {
+        let index: UInt32
+        if freeHead != Self.none {
+            index = freeHead
+            freeHead = entries[Int(index)].next
+        } else {
+            index = UInt32(entries.count)
+            entries.append(
+                Entry(target: nil, tag: 0, deadline: 0, next: Self.none, previous: Self.none, generation: 0, bucket: 0))
+        }
+        entries[Int(index)].target = target
+        entries[Int(index)].tag = tag
+        entries[Int(index)].deadline = deadline
+        count += 1
+        link(index)
+        return TimerID(index: index, generation: entries[Int(index)].generation)
+    }
+
+    /// Takes the timer off the wheel. Ids that fired, were cancelled or never existed are ignored.
+    public func cancel(_ id: TimerID) {
+        guard Int(id.index) < entries.count, entries[Int(id.index)].generation == id.generation,
+            entries[Int(id.index)].target != nil
+        else { return }
+        unlink(id.index)
+        release(id.index)
+    }
+
+    /// A moment by which ``advance(to:)`` should be called: exact when the next timer is less than 64 ms ahead, else the earlier
+    /// moment at which it moves to a finer level. nil when nothing is scheduled.
+    public var nextDeadline: Int64? {
+        var earliest: Int64?
+        for level in 0..<Self.levels where occupied[level] != 0 {
+            let shift = level * Self.slotBits
+            let position = Int((now >> Int64(shift)) & 63)
+            // Rotated so that bit 0 is the slot after the current one: at every level that is the next to come.
+            let rotated = rotateRight(occupied[level], by: (position + 1) & 63)
+            let distance = Int64(rotated.trailingZeroBitCount + 1)
+            let moment = ((now >> Int64(shift)) + distance) << Int64(shift)
+            earliest = min(earliest ?? moment, moment)
+        }
+        return earliest
+    }
+
+    /// Moves time on and fires everything due, in order of time. Targets may schedule and cancel while they are called.
+    public func advance(to newNow: Int64) {
+        guard newNow > now, !isAdvancing else { return }
+        isAdvancing = true
+        defer { isAdvancing = false }
+        while let next = nextDeadline, next <= newNow {
+            now = next
+            // Coarse levels first: what they hold for this moment falls to level 0, or fires.
+            for level in (1..<Self.levels).reversed() where now & ((1 << Int64(level * Self.slotBits)) - 1) == 0 {
+                drain(level: level)
+            }
+            drain(level: 0)
+        }
+        now = newNow
+    }
+
+    // MARK: - Slots
+
+    private func drain(level: Int) {
+        let slot = Int((now >> Int64(level * Self.slotBits)) & 63)
+        let bucket = level * Self.slots + slot
+        while heads[bucket] != Self.none {
+            let index = heads[bucket]
+            unlink(index)
+            if entries[Int(index)].deadline <= now {
+                fire(index)
+            } else {
+                link(index)
+            }
+        }
+    }
+
+    private func fire(_ index: UInt32) {
+        let id = TimerID(index: index, generation: entries[Int(index)].generation)
+        let target = entries[Int(index)].target
+        let tag = entries[Int(index)].tag
+        release(index)
+        target?.timerFired(id, tag: tag)
+    }
+
+    /// Puts an entry where its deadline belongs, at the earliest in the slot after the current one.
+    private func link(_ index: UInt32) {
+        let deadline = max(entries[Int(index)].deadline, now + 1)
+        var level = 0
+        // A level holds what lies within its next 63 slots, so that a slot never means two turns of the wheel.
+        while level < Self.levels - 1, (deadline >> Int64(level * Self.slotBits)) - (now >> Int64(level * Self.slotBits)) > 63 {
+            level += 1
+        }
+        let shift = Int64(level * Self.slotBits)
+        let position = min(deadline >> shift, (now >> shift) + 63)
+        let bucket = UInt32(level * Self.slots + Int(position & 63))
+        let head = heads[Int(bucket)]
+        entries[Int(index)].bucket = bucket
+        entries[Int(index)].previous = Self.none
+        entries[Int(index)].next = head
+        if head != Self.none { entries[Int(head)].previous = index }
+        heads[Int(bucket)] = index
+        occupied[level] |= 1 << UInt64(position & 63)
+    }
+
+    private func unlink(_ index: UInt32) {
+        let entry = entries[Int(index)]
+        if entry.next != Self.none { entries[Int(entry.next)].previous = entry.previous }
+        if entry.previous != Self.none {
+            entries[Int(entry.previous)].next = entry.next
+        } else {
+            heads[Int(entry.bucket)] = entry.next
+            if entry.next == Self.none {
+                occupied[Int(entry.bucket) / Self.slots] &= ~(1 << UInt64(Int(entry.bucket) % Self.slots))
+            }
+        }
+    }
+
+    private func release(_ index: UInt32) {
+        entries[Int(index)].target = nil
+        entries[Int(index)].generation &+= 1
+        entries[Int(index)].next = freeHead
+        freeHead = index
+        count -= 1
+    }
+
+    private func rotateRight(_ word: UInt64, by bits: Int) -> UInt64 {
+        bits == 0 ? word : (word >> UInt64(bits)) | (word << UInt64(64 - bits))
+    }
+}

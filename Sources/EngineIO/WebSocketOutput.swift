@@ -1,0 +1,16 @@
+/// A WebSocket connection as a session sees it; Transport's half. [loop]
+///
+/// Nothing here calls back into the session before it returns: a connection that breaks is reported later, by
+/// ``Session/webSocketGone(_:)``.
+public protocol WebSocketOutput: AnyObject {
+    /// Whether what is sent now goes to the network now: nothing waits for a slow reader.
+    var canTakeNow: Bool { get }
+    /// Bytes sent and not yet taken by the kernel.
+    var bufferedBytes: Int { get }
+    /// Appends one message of exactly `count` bytes, which `fill` writes in place. Goes out at the end of the loop's turn.
+    func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void)
+    /// Appends all frames of `message`.
+    func send(_ message: SharedMessage)
+    /// A close frame after everything sent, and the end of the connection when the peer has answered it.
+    func close()
+}
