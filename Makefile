@@ -1,0 +1,41 @@
+# Two commands matter: `make run` to see it work, `make test` to know that it does. Both install what they need on Debian 12.
+
+BINARY := .build/release/jackfield
+PYTHON := .venv/bin/python
+VENV := .venv/installed
+
+.PHONY: help run test build packages test-packages conformance clean
+
+help:
+	@echo 'make run          build, then serve the demo on http://localhost:8080 (PORT=8081 for another port)'
+	@echo 'make test         build and run all tests'
+	@echo 'make build        build for release: the daemon, and its plugins beside it'
+	@echo 'make conformance  replay the recorded sessions of the reference Socket.IO server'
+	@echo 'make clean        remove what was built; ./data stays'
+
+run: build
+	exec $(BINARY) serve --demo
+
+build: packages
+	swift build -c release
+
+packages:
+	@scripts/install-packages scripts/packages-build.txt
+
+test-packages:
+	@scripts/install-packages scripts/packages-build.txt scripts/packages-test.txt
+
+test: test-packages $(VENV)
+	@$(PYTHON) scripts/test.py
+
+conformance: test-packages build
+	python3 Tests/Golden/replay.py
+
+# Made again when the list changes; the mark comes last, so that a broken install is not taken for a whole one.
+$(VENV): scripts/requirements.txt | test-packages
+	python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
+	@touch $(VENV)
+
+clean:
+	rm -rf .build .venv
