@@ -40,8 +40,9 @@ extension Configuration {
     private mutating func apply(_ argument: PluginArgument, _ reader: ConfigurationReader) {
         let index = plugins.firstIndex { $0.path == argument.path } ?? plugins.endIndex
         if index == plugins.endIndex { plugins.append(Plugin(path: argument.path)) }
-        guard let text = argument.config, let node = reader.compose(text) else { return }
-        let value = ConfigurationValue(node: node, key: "--plugin \(argument.path)", reader: reader)
+        let flag = "--plugin \(argument.path)"
+        guard let text = argument.config, let node = reader.compose(text, key: flag) else { return }
+        let value = ConfigurationValue(node: node, key: flag, reader: reader)
         if let config = ConfigurationRule.json.apply(value) { plugins[index].config = config }
     }
 

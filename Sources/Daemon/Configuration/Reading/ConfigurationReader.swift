@@ -54,32 +54,32 @@ extension ConfigurationReader {
         return value.section("settings, one `key: value` on each line")
     }
 
-    /// The tree of a YAML text; a syntax error becomes a problem.
-    func compose(_ yaml: String) -> Node? {
+    /// The tree of a YAML text; a syntax error becomes a problem of `key`.
+    func compose(_ yaml: String, key: String = "") -> Node? {
         do {
             // The basic resolver leaves scalars as written: they are typed by YAML 1.2's rules, in `ConfigurationScalar`.
             return try Parser(yaml: yaml, resolver: .basic, encoding: .utf8).singleRoot()
         } catch let error as YamlError {
-            report(error, in: yaml)
+            report(error, in: yaml, key: key)
         } catch {
-            refuse("", at: nil, "cannot be parsed as YAML", "\(error)")
+            refuse(key, at: nil, "cannot be parsed as YAML", "\(error)")
         }
         return nil
     }
 
-    private func report(_ error: YamlError, in yaml: String) {
+    private func report(_ error: YamlError, in yaml: String, key: String) {
         switch error {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             let detail = context.map { "\($0.text), line \($0.mark.line)" } ?? ""
-            refuse("", at: mark, "YAML syntax: \(problem)", remedy(forLine: mark.line, of: yaml, detail: detail))
+            refuse(key, at: mark, "YAML syntax: \(problem)", remedy(forLine: mark.line, of: yaml, detail: detail))
         case .duplicatedKeysInMapping(let duplicates, let context):
-            let key = duplicates.first ?? ""
-            refuse(key, at: context.mark, "this key stands twice in one section", "keep one of them")
+            let name = duplicates.first ?? ""
+            refuse(key, at: context.mark, "the key '\(name)' stands twice in one section", "keep one of them")
         case .reader(let problem, _, _, _):
-            refuse("", at: nil, "cannot be read as UTF-8 text: \(problem)", "save the file as UTF-8")
+            refuse(key, at: nil, "cannot be read as UTF-8 text: \(problem)", "save the file as UTF-8")
         default:
-            refuse("", at: nil, "cannot be parsed as YAML", "\(error)")
+            refuse(key, at: nil, "cannot be parsed as YAML", "\(error)")
         }
     }
 

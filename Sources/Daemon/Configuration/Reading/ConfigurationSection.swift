@@ -84,11 +84,11 @@ final class ConfigurationSection {
         }
     }
 
-    /// A key that has its meaning already but not its code: refused as such, and never offered as a correction.
-    func unavailable(_ name: String, _ remedy: String) {
+    /// A key that has its meaning, or had it elsewhere, but not here: refused in those words, and never offered as a correction.
+    func refuse(_ name: String, _ what: String = "not available in this version", _ remedy: String) {
         accounted.insert(name)
         guard let entry = entries.first(where: { $0.name == name }), entry.value.scalar != .null else { return }
-        reader.refuse(path(name), at: entry.mark, "not available in this version", remedy)
+        reader.refuse(path(name), at: entry.mark, what, remedy)
     }
 
     /// Refuses every key nobody asked for. Call it last.

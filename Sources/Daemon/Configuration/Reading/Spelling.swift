@@ -1,13 +1,18 @@
 /// Finds what a misspelt word was meant to be.
 enum Spelling {
-    /// The candidate with the smallest edit distance, case ignored; `nil` when all are too far to be a slip of the finger:
-    /// more than a third of the word, and always more than two edits.
+    /// The candidate that `word` begins, or that begins it; else the one with the smallest edit distance, unless that is too
+    /// far to be a slip of the finger: more than a third of the word, and more than two edits. Case is ignored.
     static func nearest(to word: String, among candidates: [String]) -> String? {
-        let limit = max(2, word.count / 3)
-        let ranked = candidates.map { (word: $0, distance: distance(word.lowercased(), $0.lowercased())) }
+        let word = word.lowercased()
+        let ranked = candidates.map { candidate in
+            let known = candidate.lowercased()
+            // `warn` for `warning`, `transport` for `transports`.
+            let continued = min(word.count, known.count) > 2 && (known.hasPrefix(word) || word.hasPrefix(known))
+            return (word: candidate, distance: continued ? 1 : distance(word, known))
+        }
         guard let best = ranked.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else { return nil }
         // A short word is within two edits of nearly everything: at least half of it has to be right.
-        return best.distance <= limit && best.distance * 2 <= max(word.count, 2) ? best.word : nil
+        return best.distance <= max(2, (word.count + 2) / 3) && best.distance * 2 <= word.count ? best.word : nil
     }
 
     /// Optimal string alignment: insertions, deletions, substitutions, and neighbours swapped, each of cost 1.

@@ -1,0 +1,106 @@
+import Identity
+import Testing
+
+@testable import Daemon
+
+@Suite("Configuration precedence")
+struct ConfigurationPrecedenceTests {
+    @Test("the environment overrides the defaults, the file the environment, a flag the file")
+    func ports() throws {
+        let environment = environmentWithKey.merging(["PORT": "9000"]) { $1 }
+        var overrides = Configuration.Overrides()
+        #expect(try load("").port == 8080)
+        #expect(try load("", environment: environment).port == 9000)
+        #expect(try load("port: 9001", environment: environment).port == 9001)
+        overrides.port = 9002
+        #expect(try load("port: 9001", environment: environment, overrides).port == 9002)
+    }
+
+    @Test("a flag overrides whatever else the file says of it")
+    func flags() throws {
+        var overrides = Configuration.Overrides()
+        overrides.host = "::1"
+        overrides.demo = true
+        overrides.logLevel = .error
+        overrides.logFormat = .json
+        let configuration = try load("host: a\ndemo: false\nlog: { level: info, format: text }", overrides)
+        #expect(configuration.host == "::1" && configuration.demo)
+        #expect(configuration.log.level == .error && configuration.log.format == .json)
+    }
+
+    @Test("SITE_URL is the default origin, whatever page it points to")
+    func site() throws {
+        let environment = environmentWithKey.merging(["SITE_URL": "https://Example.com/app/"]) { $1 }
+        #expect(try load("", environment: environment).cors?.origin == .list(["https://example.com"]))
+        #expect(try load("cors: { credentials: false }", environment: environment).cors?.origin == .list(["https://example.com"]))
+        #expect(try load("cors: { origin: 'http://a' }", environment: environment).cors?.origin == .list(["http://a"]))
+    }
+
+    @Test("a key in the file replaces JWT_SECRET, of whatever kind it is")
+    func keys() throws {
+        #expect(try load("auth: { secret: other }").auth?.secret == Configuration.Secret(bytes: Array("other".utf8)))
+        #expect(try load("auth: { required: false }").auth?.secret?.bytes.count == 32)
+        #expect(try load("auth: false").auth == nil)
+        #expect(problems("auth: { publicKey: /nowhere }").count == 1)
+    }
+
+    @Test("a variable that is set but empty counts as unset")
+    func emptyVariables() throws {
+        let empty = ["PORT": "", "SITE_URL": "", "DATABASE_URL": "", "REDIS_URL": ""]
+        #expect(try load("", environment: environmentWithKey.merging(empty) { $1 }) == load(""))
+        #expect(problems("", environment: ["JWT_SECRET": ""]).count == 1)
+    }
+
+    @Test("a wrong variable is a problem of the environment")
+    func wrongVariables() {
+        let environment = environmentWithKey.merging(["PORT": "http", "SITE_URL": "example.com"]) { $1 }
+        let lines = problems("", environment: environment)
+        #expect(lines.count == 2)
+        #expect(lines.first?.hasPrefix("environment: SITE_URL: 'example.com' is not a URL") == true)
+        #expect(lines.last?.hasPrefix("environment: PORT: 'http' is not a whole number") == true)
+    }
+
+    @Test("a wrong flag is a problem of the command line")
+    func wrongFlags() {
+        var overrides = Configuration.Overrides()
+        overrides.port = 70_000
+        overrides.plugins = [.init(path: "rooms", config: "{ a: 'b }")]
+        let lines = problems("", overrides)
+        #expect(lines.count == 2)
+        #expect(lines.first?.hasPrefix("command line: --port: 70000 is out of range") == true)
+        #expect(lines.last?.contains("--plugin rooms") == true)
+    }
+
+    @Test("a plugin on the command line joins those of the file, or replaces the configuration of one")
+    func plugins() throws {
+        var overrides = Configuration.Overrides()
+        overrides.plugins = [.init(path: "rooms", config: "{store: x}"), .init(path: "hello"), .init(path: "notes")]
+        let plugins = try load("plugins: [{ path: rooms, required: true, config: 1 }, { path: notes, config: 2 }]", overrides).plugins
+        #expect(plugins.map(\.path) == ["rooms", "notes", "hello"])
+        #expect(plugins.map { String(decoding: $0.config, as: UTF8.self) } == [#"{"store":"x"}"#, "2", "null"])
+        #expect(plugins[0].required)
+    }
+
+    @Test("a plugin argument splits at its first equals sign")
+    func pluginArguments() {
+        #expect(Configuration.PluginArgument(argument: "rooms") == .init(path: "rooms"))
+        #expect(Configuration.PluginArgument(argument: "a.so={b: c=d}") == .init(path: "a.so", config: "{b: c=d}"))
+        #expect(Configuration.PluginArgument(argument: "a.so=") == .init(path: "a.so", config: ""))
+        #expect(Configuration.PluginArgument(argument: "=x") == nil)
+        #expect(Configuration.PluginArgument(argument: "") == nil)
+    }
+
+    @Test("a demo without a key has one made, a demo with a key keeps it")
+    func demoKey() throws {
+        #expect(try load("demo: true", environment: [:]).auth?.developmentKeyFile == DevelopmentKey.path)
+        #expect(try load("demo: true").auth?.developmentKeyFile == nil)
+        #expect(try load("demo: true\nauth: false", environment: [:]).auth == nil)
+    }
+
+    @Test("the addresses of stores are passed through")
+    func stores() throws {
+        let stores = ["DATABASE_URL": "postgres://db", "REDIS_URL": "redis://cache"]
+        let configuration = try load("", environment: environmentWithKey.merging(stores) { $1 })
+        #expect(configuration.databaseURL == "postgres://db" && configuration.redisURL == "redis://cache")
+    }
+}

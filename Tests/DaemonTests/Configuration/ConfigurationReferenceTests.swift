@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+
+@testable import Daemon
+
+@Suite("docs/jackfield.yaml")
+struct ConfigurationReferenceTests {
+    private static let text: String = {
+        let root = (0..<4).reduce(URL(fileURLWithPath: #filePath)) { url, _ in url.deletingLastPathComponent() }
+        return (try? String(contentsOf: root.appending(path: "docs/jackfield.yaml"), encoding: .utf8)) ?? ""
+    }()
+
+    /// The lines that begin with `#` and no space: working alternatives.
+    private static let alternatives = text.split(separator: "\n").compactMap { line in
+        line.hasPrefix("#") && line.dropFirst().first?.isLetter == true ? String(line.dropFirst()) : nil
+    }
+
+    @Test("every value it shows is the default")
+    func defaults() throws {
+        #expect(!Self.text.isEmpty)
+        #expect(try load(Self.text) == load(""))
+    }
+
+    @Test("it shows every key there is")
+    func complete() throws {
+        let shown = ConfigurationReader(source: "jackfield.yaml")
+        let top = try #require(shown.root(of: Self.text, expanding: environmentWithKey))
+        // Everything a file can hold is asked for once all features are on and all sections present.
+        let known = ConfigurationReader(source: "known")
+        let everything = """
+            httpCompression: {}
+            perMessageDeflate: {}
+            connectionStateRecovery: {}
+            cookie: {}
+            cors: {}
+            auth: {}
+            presence: {}
+            plugins: [{}]
+            limits: {}
+            log: {}
+            conformance: {}
+            """
+        var configuration = Configuration()
+        configuration.read(try #require(known.root(of: everything, expanding: [:])))
+        #expect(known.vocabulary.count > 60)
+        for key in known.vocabulary.sorted() {
+            let name = key.split(separator: ".").last.map(String.init) ?? key
+            let pattern = try Regex(#"(?m)(^\s*|[{#,]\s*|^#   )\#(name)(:|   )"#)
+            #expect(Self.text.contains(pattern), "\(key) is not explained")
+            if !key.contains(".") { #expect(Self.text.contains("\n\(key):"), "\(key) does not stand there with its default") }
+        }
+        #expect(top.has("host"))
+    }
+
+    @Test("each alternative that it shows is accepted, and is none of the defaults", arguments: alternatives)
+    func alternative(line: String) throws {
+        #expect(try load(line) != load(""))
+    }
+
+    @Test("it shows alternatives to every feature")
+    func alternativesAreFound() {
+        let keys = Set(Self.alternatives.map { $0.prefix { $0 != ":" } })
+        for key in ["httpCompression", "perMessageDeflate", "connectionStateRecovery", "cookie", "cors", "auth", "plugins", "conformance"] {
+            #expect(keys.contains(Substring(key)), "\(key)")
+        }
+    }
+
+    @Test("the settings in effect, printed, are a file that gives the same settings", arguments: ["", text] + alternatives)
+    func printed(yaml: String) throws {
+        var expected = try load(yaml)
+        for index in expected.plugins.indices { expected.plugins[index].config = Array("null".utf8) }
+        #expect(try load(expected.yaml) == expected)
+    }
+}

@@ -1,0 +1,180 @@
+import Foundation
+import Identity
+import Testing
+
+@testable import Daemon
+
+@Suite("Configuration")
+struct ConfigurationTests {
+    @Test("an empty file, one of comments alone, and one of null mean the defaults", arguments: ["", "# nothing\n", "null", "---\n"])
+    func emptyFile(yaml: String) throws {
+        var expected = Configuration()
+        expected.auth?.secret = Configuration.Secret(bytes: Array(environmentWithKey["JWT_SECRET"]!.utf8))
+        #expect(try load(yaml) == expected)
+    }
+
+    @Test("a key without a value is as good as absent")
+    func nullIsAbsent() throws {
+        #expect(try load("port:\nauth:\n  issuer:\nplugins: null\ncookie: ~") == load(""))
+    }
+
+    @Test("every setting of Socket.IO is read in its own unit")
+    func socketIO() throws {
+        let configuration = try load(
+            """
+            path: /rt/
+            transports: [websocket]
+            allowUpgrades: false
+            pingInterval: 300
+            pingTimeout: 200
+            upgradeTimeout: 1
+            connectTimeout: 1000
+            maxHttpBufferSize: 1e8
+            httpCompression: false
+            perMessageDeflate: { threshold: 0, serverNoContextTakeover: true, clientMaxWindowBits: 9 }
+            connectionStateRecovery: { maxDisconnectionDuration: 60000, skipMiddlewares: false }
+            cookie: { name: sid, path: /rt, httpOnly: false, sameSite: none, secure: true, domain: example.com, maxAge: 60 }
+            """)
+        #expect(configuration.path == "/rt")
+        #expect(configuration.transports == [.websocket])
+        #expect(!configuration.allowUpgrades)
+        #expect(configuration.pingInterval == .milliseconds(300))
+        #expect(configuration.pingTimeout == .milliseconds(200))
+        #expect(configuration.upgradeTimeout == .milliseconds(1))
+        #expect(configuration.connectTimeout == .seconds(1))
+        #expect(configuration.maxHttpBufferSize == 100_000_000)
+        #expect(configuration.httpCompression == nil)
+        let deflate = try #require(configuration.perMessageDeflate)
+        #expect(deflate.threshold == 0 && deflate.serverNoContextTakeover && deflate.clientMaxWindowBits == 9)
+        let recovery = try #require(configuration.connectionStateRecovery)
+        #expect(recovery.maxDisconnectionDuration == .seconds(60) && !recovery.skipMiddlewares)
+        let cookie = try #require(configuration.cookie)
+        #expect(cookie.name == "sid" && cookie.path == "/rt" && !cookie.httpOnly && cookie.secure)
+        #expect(cookie.sameSite == .none && cookie.domain == "example.com" && cookie.maxAge == 60)
+    }
+
+    @Test("a feature that is just true has its defaults")
+    func featureTrue() throws {
+        let configuration = try load(
+            "cookie: true\nperMessageDeflate: true\nconnectionStateRecovery: true\nhttpCompression: true")
+        #expect(configuration.cookie == Configuration.Cookie())
+        #expect(configuration.perMessageDeflate == Configuration.PerMessageDeflate())
+        #expect(configuration.connectionStateRecovery == Configuration.ConnectionStateRecovery())
+        #expect(configuration.httpCompression == Configuration.HTTPCompression())
+    }
+
+    @Test("an origin is one, several, everybody by name, or everybody")
+    func origins() throws {
+        #expect(try load("cors: { origin: 'HTTPS://Example.com:443' }").cors?.origin == .list(["https://example.com"]))
+        #expect(
+            try load("cors: { origin: ['http://a', 'http://[::1]:80'] }").cors?.origin
+                == .list(["http://a", "http://[::1]"]))
+        #expect(try load("cors: { origin: true }").cors?.origin == .reflect)
+        #expect(try load("cors: { origin: true }").cors?.credentials == true)
+        #expect(try load("cors: { origin: '*' }").cors?.origin == .any)
+        #expect(try load("cors: { origin: '*' }").cors?.credentials == false)
+        #expect(try load("cors: false").cors == nil)
+    }
+
+    @Test("header lists are lists or have commas")
+    func headerLists() throws {
+        let cors = try load("cors: { allowedHeaders: 'authorization, content-type', exposedHeaders: [etag] }").cors
+        #expect(cors?.allowedHeaders == ["authorization", "content-type"])
+        #expect(cors?.exposedHeaders == ["etag"])
+    }
+
+    @Test("a plugin is a name or a section, and its configuration arrives as JSON in the order of the file")
+    func plugins() throws {
+        let plugins = try load(
+            """
+            plugins:
+              - rooms
+              - path: ./hello.so
+                required: true
+                config:
+                  store: "sqlite:${FOLDER}/x.db"
+                  limits: [1, 2.5, 0x10, 1e3]
+                  country: no
+                  on: true
+                  nothing: null
+                  version: "1.0"
+            """, environment: environmentWithKey.merging(["FOLDER": "data"]) { $1 }
+        ).plugins
+        #expect(plugins.map(\.path) == ["rooms", "./hello.so"])
+        #expect(plugins.map(\.required) == [false, true])
+        #expect(String(decoding: plugins[0].config, as: UTF8.self) == "null")
+        #expect(
+            String(decoding: plugins[1].config, as: UTF8.self)
+                == #"{"store":"sqlite:data/x.db","limits":[1,2.5,16,1000],"country":"no","on":true,"nothing":null,"version":"1.0"}"#)
+    }
+
+    @Test("buffers grow with the largest message unless their size is set")
+    func buffers() throws {
+        let limits = try load("maxHttpBufferSize: 100000000").limits
+        #expect(limits.outputBuffer == 400_000_000 && limits.pluginQueueBytes == 400_000_000)
+        #expect(try load("maxHttpBufferSize: 100\nlimits: { outputBuffer: 100 }").limits.outputBuffer == 100)
+        #expect(try load("maxHttpBufferSize: 100").limits == Configuration.Limits())
+    }
+
+    @Test("every limit is read")
+    func limits() throws {
+        let limits = try load(
+            """
+            limits:
+              connections: 1
+              outputBuffer: 1000002
+              httpBody: 3
+              roomsPerSocket: 4
+              namespacesPerConnection: 5
+              pendingAcksPerSocket: 6
+              presenceWatchesPerSocket: 7
+              pluginQueueCallbacks: 8
+              pluginQueueBytes: 1000009
+              shutdownDeadline: 10
+            presence: { grace: 0 }
+            eventLoops: 2
+            log: { level: debug, format: json }
+            """)
+        #expect(limits.limits.connections == 1 && limits.limits.outputBuffer == 1_000_002 && limits.limits.httpBody == 3)
+        #expect(limits.limits.roomsPerSocket == 4 && limits.limits.namespacesPerConnection == 5)
+        #expect(limits.limits.pendingAcksPerSocket == 6 && limits.limits.presenceWatchesPerSocket == 7)
+        #expect(limits.limits.pluginQueueCallbacks == 8 && limits.limits.pluginQueueBytes == 1_000_009)
+        #expect(limits.limits.shutdownDeadline == .milliseconds(10) && limits.presence.grace == .zero)
+        #expect(limits.eventLoops == 2 && limits.log.level == .debug && limits.log.format == .json)
+    }
+
+    @Test("only hosts that nobody else can reach are loopback")
+    func loopback() {
+        let loopback = ["127.0.0.1", "127.1.2.3", "localhost", "::1"]
+        let reachable = ["0.0.0.0", "::", "127.0.0", "127.example.com", "127.0.0.1.example.com", "10.0.0.1", "127.0.0.256"]
+        var configuration = Configuration()
+        for host in loopback + reachable {
+            configuration.host = host
+            #expect(configuration.isLoopback == loopback.contains(host), "\(host)")
+        }
+    }
+
+    @Test("what is allowed and seldom meant is warned of")
+    func warnings() throws {
+        #expect(try load("").warnings.isEmpty)
+        #expect(try load("auth: false").warnings.isEmpty)
+        #expect(try load("auth: false\nhost: 0.0.0.0").warnings.count == 1)
+        #expect(try load("auth: { secret: short }").warnings.count == 1)
+        #expect(try load("demo: true\nhost: 0.0.0.0").warnings.count == 1)
+        #expect(try load("", environment: environmentWithKey.merging(["REDIS_URL": "redis://x"]) { $1 }).warnings.count == 1)
+    }
+
+    @Test("a file that is not there, a folder, and bytes that are no text are each refused in one line")
+    func unreadableFiles() throws {
+        let binary = FileManager.default.temporaryDirectory.appending(path: "jackfield-\(UUID()).yaml")
+        try Data([0xFF, 0xFE, 0x80]).write(to: binary)
+        defer { try? FileManager.default.removeItem(at: binary) }
+        for file in ["/nowhere/jackfield.yaml", "/", binary.path] {
+            let error = #expect(throws: ConfigurationProblems.self) {
+                try Configuration.load(file: file, environment: environmentWithKey)
+            }
+            #expect(error?.problems.count == 1)
+            #expect(error?.problems.first?.source == file)
+        }
+    }
+}

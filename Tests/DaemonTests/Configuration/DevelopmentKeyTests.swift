@@ -1,0 +1,63 @@
+import Foundation
+import Testing
+
+@testable import Daemon
+
+@Suite("Development key")
+struct DevelopmentKeyTests {
+    private func inFolder(_ body: (String) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "jackfield-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try body(folder.appending(path: "data/jwt.key").path)
+    }
+
+    @Test("it is made once, with its folder, and found again")
+    func madeOnce() throws {
+        try inFolder { path in
+            let key = try DevelopmentKey.loadOrCreate(at: path)
+            #expect(key.bytes.count == 64)
+            #expect(try DevelopmentKey.loadOrCreate(at: path) == key)
+            #expect(try Configuration.Secret(file: path) == key)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: (path as NSString).deletingLastPathComponent) == ["jwt.key"])
+        }
+    }
+
+    @Test("only its owner may read it")
+    func permissions() throws {
+        try inFolder { path in
+            _ = try DevelopmentKey.loadOrCreate(at: path)
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            #expect(attributes[.posixPermissions] as? Int == 0o600)
+        }
+    }
+
+    @Test("two are never alike")
+    func random() throws {
+        try inFolder { first in
+            try inFolder { second in
+                let keys = (try DevelopmentKey.loadOrCreate(at: first), try DevelopmentKey.loadOrCreate(at: second))
+                #expect(keys.0 != keys.1)
+            }
+        }
+    }
+
+    @Test("an empty file is refused, not taken for a key")
+    func empty() throws {
+        try inFolder { path in
+            let folder = (path as NSString).deletingLastPathComponent
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try Data("\n".utf8).write(to: URL(fileURLWithPath: path))
+            #expect(throws: (any Error).self) { try DevelopmentKey.loadOrCreate(at: path) }
+        }
+    }
+
+    @Test("auth that asks for it has it as its secret")
+    func loaded() throws {
+        try inFolder { path in
+            var auth = Configuration.Auth()
+            auth.developmentKeyFile = path
+            try auth.loadDevelopmentKey()
+            #expect(auth.secret?.bytes.count == 64 && auth.hasKey)
+        }
+    }
+}

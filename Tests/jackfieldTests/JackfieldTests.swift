@@ -1,0 +1,99 @@
+import Foundation
+import Identity
+import Testing
+
+@testable import jackfield
+
+/// Runs the executable itself: exit codes and streams are what scripts rely on.
+@Suite("jackfield")
+struct JackfieldTests {
+    struct Outcome {
+        let code: Int32
+        let output: String
+        let errors: String
+    }
+
+    private func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
+        // The test runner and the executable are built into one folder.
+        let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let process = Process()
+        var candidates = [runner] + CommandLine.arguments.filter { $0.hasSuffix(".xctest") }
+        candidates = candidates.map { ($0 as NSString).deletingLastPathComponent + "/jackfield" }
+        let executable = try #require(candidates.first { FileManager.default.isExecutableFile(atPath: $0) })
+        process.executableURL = URL(fileURLWithPath: executable)
+        process.arguments = arguments
+        process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { own, _ in own }
+        process.currentDirectoryURL = FileManager.default.temporaryDirectory
+        let output = Pipe(), errors = Pipe()
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        // What these commands print fits into a pipe's buffer, so reading one after the other cannot lock up.
+        let outputData = output.fileHandleForReading.readDataToEndOfFile()
+        let errorData = errors.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return Outcome(
+            code: process.terminationStatus, output: String(decoding: outputData, as: UTF8.self),
+            errors: String(decoding: errorData, as: UTF8.self))
+    }
+
+    private let secret = ["JWT_SECRET": "0123456789abcdef0123456789abcdef"]
+
+    @Test("help and version are no errors, and every command has examples")
+    func help() throws {
+        for arguments in [["--help"], ["serve", "--help"], ["token", "--help"]] {
+            let outcome = arguments.count == 1 ? try run(arguments[0]) : try run(arguments[0], arguments[1])
+            #expect(outcome.code == 0 && outcome.output.contains("EXAMPLES") && outcome.errors.isEmpty)
+        }
+        #expect(try run("--version").output == "\(Jackfield.version)\n")
+    }
+
+    @Test("wrong use is 2")
+    func wrongUse() throws {
+        #expect(try run("serve", "--bogus").code == 2)
+        #expect(try run("bogus").code == 2)
+        #expect(try run("token").code == 2)
+        #expect(try run("token", "--user", "").code == 2)
+        #expect(try run("token", "--user", "a", "--ttl", "soon").code == 2)
+        #expect(try run("token", "--user", "a", "--claim", "x").code == 2)
+        #expect(try run("serve", "--plugin", "=x").code == 2)
+        #expect(try run("serve", "--log-level", "loud").code == 2)
+    }
+
+    @Test("a bad configuration is 78, with its problems on standard error")
+    func badConfiguration() throws {
+        let outcome = try run("serve", "--check")
+        #expect(outcome.code == 78 && outcome.output.isEmpty && outcome.errors.contains("no key to verify tokens"))
+        #expect(try run("serve", "--config", "/nowhere.yaml", "--check", environment: secret).code == 78)
+        #expect(try run("token", "--user", "a", "--config", "/nowhere.yaml").code == 78)
+    }
+
+    @Test("a check prints the settings in effect and no secret")
+    func check() throws {
+        let outcome = try run("serve", "--check", "--port", "9", "--plugin", "rooms={a: 1}", environment: secret)
+        #expect(outcome.code == 0 && outcome.errors.isEmpty)
+        #expect(outcome.output.contains("port: 9\n") && outcome.output.contains(#""path":"rooms""#))
+        #expect(!outcome.output.contains(secret["JWT_SECRET"]!))
+    }
+
+    @Test("a token passes the verifier of the same secret, with its claims")
+    func token() throws {
+        let outcome = try run(
+            "token", "--user", "alice", "--ttl", "1h", "--claim", "scope=notifications:write", "--claim", "n=[1]",
+            environment: secret)
+        #expect(outcome.code == 0)
+        var configuration = TokenVerifierConfiguration()
+        configuration.secret = Array(secret["JWT_SECRET"]!.utf8)
+        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        let token = outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        let verifier = try TokenVerifier(configuration)
+        _ = try verifier.verify(token, now: now)
+        #expect(throws: (any Error).self) { try verifier.verify(token, now: now + 3_700_000) }
+    }
+
+    @Test("a token without anything to sign with fails, and says what would help")
+    func noSecret() throws {
+        let outcome = try run("token", "--user", "alice")
+        #expect(outcome.code == 1 && outcome.output.isEmpty && outcome.errors.contains("--secret-file"))
+    }
+}
