@@ -16,8 +16,8 @@ extension Configuration {
         section.read("log", into: &log)
         section.read("conformance", feature: &conformance)
         section.read("demo", into: &demo, .boolean)
-        section.refuse("tls", "remove it, and let a proxy in front of Jackfield speak TLS")
-        section.refuse("cluster", "remove it, and run one node")
+        section.refuse("tls", "not available in this version", "remove it, and let a proxy in front of Jackfield speak TLS")
+        section.refuse("cluster", "not available in this version", "remove it, and run one node")
         for (name, remedy) in Self.foreignOptions { section.refuse(name, "Socket.IO's option, which Jackfield has not", remedy) }
     }
 
@@ -27,8 +27,6 @@ extension Configuration {
         "addTrailingSlash": "remove it: the path is served with and without a final slash",
         "allowEIO3": "remove it: clients need Engine.IO 4, which came with Socket.IO 3",
         "allowRequest": "remove it: plugins' connect hooks decide who may connect",
-        "cleanupEmptyChildNamespaces": "remove it: an empty namespace costs nothing",
-        "destroyUpgrade": "remove it: an upgrade nobody handles is answered 400",
         "parser": "remove it: the default parser's packets are spoken",
         "serveClient": "remove it: take the client from npm or a CDN",
         "wsEngine": "remove it: WebSocket is built in",

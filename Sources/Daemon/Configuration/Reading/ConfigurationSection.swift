@@ -85,7 +85,7 @@ final class ConfigurationSection {
     }
 
     /// A key that has its meaning, or had it elsewhere, but not here: refused in those words, and never offered as a correction.
-    func refuse(_ name: String, _ what: String = "not available in this version", _ remedy: String) {
+    func refuse(_ name: String, _ what: String, _ remedy: String) {
         accounted.insert(name)
         guard let entry = entries.first(where: { $0.name == name }), entry.value.scalar != .null else { return }
         reader.refuse(path(name), at: entry.mark, what, remedy)
