@@ -32,6 +32,7 @@ let package = Package(
         // The boundary and the C libraries.
         .systemLibrary(name: "CJackfield", path: "include"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The house, lowest room first. A room imports only what stands above it in this list.
         .target(name: "RawJSON", swiftSettings: crossModule),
@@ -42,11 +43,12 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "SocketIO", "EngineIO", "RawJSON",
+                "SocketIO", "EngineIO", "RawJSON", "COpenSSL", "CZlib",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Atomics", package: "swift-atomics"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: crossModule),
         .target(
@@ -80,6 +82,20 @@ let package = Package(
             name: "RoomsPlugin",
             dependencies: ["JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")],
             path: "plugins/rooms", linkerSettings: pluginLinkage),
+
+        // Tests mirror Sources/. What needs a running daemon is in Tests/EndToEnd and Tests/Golden, in Python.
+        .testTarget(name: "RawJSONTests", dependencies: ["RawJSON"]),
+        .testTarget(name: "IdentityTests", dependencies: ["Identity", "RawJSON"]),
+        .testTarget(name: "PresenceTests", dependencies: ["Presence"]),
+        .testTarget(name: "EngineIOTests", dependencies: ["EngineIO"]),
+        .testTarget(name: "SocketIOTests", dependencies: ["SocketIO", "EngineIO", "RawJSON"]),
+        .testTarget(name: "TransportTests", dependencies: ["Transport", "SocketIO", "EngineIO"]),
+        .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "CJackfield"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon"]),
+        .testTarget(name: "jackfieldTests", dependencies: ["jackfield"]),
+        .testTarget(name: "JackfieldPluginTests", dependencies: ["JackfieldPlugin", "CJackfield"]),
+        .testTarget(name: "NotificationsPluginTests", dependencies: ["NotificationsPlugin"]),
+        .testTarget(name: "RoomsPluginTests", dependencies: ["RoomsPlugin"]),
     ],
     swiftLanguageModes: [.v6]
 )
