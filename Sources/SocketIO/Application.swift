@@ -1,0 +1,20 @@
+/// What lies above the protocol. There is one for each shard, so it may keep state of its loop without a lock.
+///
+/// All calls come on the shard's loop and must not block it. Any of them may call back into the shard and its sockets.
+public protocol Application: AnyObject {
+    /// A client asks to join a namespace that exists. Ends in ``ConnectAttempt/accept(user:claims:expiresAt:)`` or
+    /// ``ConnectAttempt/refuse(message:data:)``, now or later, on this loop. Not asked for a recovered socket
+    /// when ``RecoveryOptions/skipMiddlewares`` is set.
+    func connect(_ attempt: ConnectAttempt)
+
+    /// The socket is in its namespace and its CONNECT answer is on its way. ``Socket/isRecovered`` tells a socket that came back.
+    func connected(_ socket: Socket)
+
+    func event(_ event: borrowing IncomingEvent, from socket: Socket)
+
+    /// The socket is about to go and still in its rooms; what is emitted to it is lost.
+    func disconnecting(_ socket: Socket, reason: DisconnectReason)
+
+    /// The socket is gone: its rooms are left and its handle is stale. The last call about it.
+    func disconnected(_ socket: Socket, reason: DisconnectReason)
+}

@@ -1,0 +1,37 @@
+import EngineIO
+
+/// An event encoded once, on its way to the sockets of a selection on every shard. [any-thread]
+///
+/// Where recovery is on, making one also enters it into the log, so make one for each broadcast, not for each shard.
+public struct Broadcast: Sendable {
+    public let message: SharedMessage
+
+    public let selection: Selection
+
+    /// Its place in the log of recovery; 0 without one.
+    let sequence: UInt64
+
+    /// - Parameters:
+    ///   - name: UTF-8 text; quoted here.
+    ///   - args: a valid JSON array, each placeholder naming one of `attachments`.
+    ///   - recovery: ``SocketOptions/recovery``.
+    public init(
+        name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
+        to selection: Selection, recovery: RecoveryStore? = nil
+    ) {
+        var prefix = selection.namespace == "/" ? "" : selection.namespace + ","
+        self.selection = selection
+        (message, sequence) = prefix.withUTF8 { prefix in
+            let prefix = UnsafeRawBufferPointer(prefix)
+            guard let recovery else {
+                return (
+                    PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix), 0
+                )
+            }
+            return recovery.append(to: selection, isStored: !flags.contains(.volatile)) { offset in
+                PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
+            }
+        }
+    }
+}

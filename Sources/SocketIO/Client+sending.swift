@@ -1,0 +1,57 @@
+import EngineIO
+import RawJSON
+
+extension Client {
+    /// `0{"sid":"…"}`, with `"pid"` where recovery is on. What a recovered session missed goes first, as in the reference.
+    func sendConnect(_ socket: Socket, missed: [SharedMessage]) {
+        for message in missed { session.send(message) }
+        let prefix = socket.namespace.prefix
+        let ticket = socket.ticket
+        let count = 1 + prefix.count + #"{"sid":""}"#.utf8.count + SocketID.length + (ticket == nil ? 0 : #","pid":"""#.utf8.count + SocketID.length)
+        session.send(textCount: count, compress: true) { buffer in
+            var output = ByteCursor(buffer)
+            output.write("0")
+            output.write(prefix)
+            output.write(#"{"sid":""#)
+            output.write(SocketID.length) { socket.socketID.write(to: $0.baseAddress!) }
+            if let ticket {
+                output.write(#"","pid":""#)
+                output.write(SocketID.length) { ticket.privateID.write(to: $0.baseAddress!) }
+            }
+            output.write(#""}"#)
+        }
+    }
+
+    /// `4/name,{"message":…,"data":…}`.
+    ///
+    /// - Parameter name: as it stood in the CONNECT; empty for the main namespace.
+    func sendConnectError(message: String, data: [UInt8]?, name: UnsafeRawBufferPointer) {
+        var payload = Array(#"{"message":"#.utf8)
+        JSONText.appendQuoted(message, to: &payload)
+        if let data {
+            payload.append(contentsOf: #","data":"#.utf8)
+            payload.append(contentsOf: data)
+        }
+        payload.append(UInt8(ascii: "}"))
+        let count = 1 + (name.isEmpty ? 0 : name.count + 1) + payload.count
+        session.send(textCount: count, compress: true) { buffer in
+            var output = ByteCursor(buffer)
+            output.write("4")
+            if !name.isEmpty {
+                output.write(name)
+                output.write(",")
+            }
+            payload.withUnsafeBytes { output.write($0) }
+        }
+    }
+
+    /// `1/name,`.
+    func sendDisconnect(_ socket: Socket) {
+        let prefix = socket.namespace.prefix
+        session.send(textCount: 1 + prefix.count, compress: true) { buffer in
+            var output = ByteCursor(buffer)
+            output.write("1")
+            output.write(prefix)
+        }
+    }
+}

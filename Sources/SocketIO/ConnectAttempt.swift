@@ -1,0 +1,79 @@
+import EngineIO
+
+/// A client's CONNECT that waits for the application's decision. [loop]
+///
+/// Decide once, on the loop, when you like: what comes after the first decision, or after the client has gone, does nothing.
+/// Packets that the client sends to the namespace meanwhile wait, within ``SocketOptions/maxHeldPackets``.
+public final class ConnectAttempt {
+    public let namespace: String
+
+    /// The CONNECT payload, a raw JSON object; `{}` when there was none.
+    public let auth: [UInt8]
+
+    /// Whether the packet had a payload.
+    public let hasAuth: Bool
+
+    public let opening: Opening
+
+    public unowned let shard: Shard
+
+    /// Unique among all connections of the process: the same for all namespaces of one client.
+    public let connection: UInt64
+
+    /// The application's own, handed on to ``Socket/userInfo`` when the attempt is accepted.
+    public var userInfo: AnyObject?
+
+    /// What the client lost and asks to have back.
+    var session: RecoveredSession?
+
+    let scope: Namespace
+
+    /// `nil` once the attempt is decided or its client gone.
+    private(set) var client: Client?
+
+    /// What came for the namespace since.
+    var held: [BufferedPacket] = []
+
+    init(client: Client, scope: Namespace, auth: [UInt8]?) {
+        self.client = client
+        self.scope = scope
+        self.namespace = scope.name
+        self.auth = auth ?? Array("{}".utf8)
+        self.hasAuth = auth != nil
+        self.opening = client.session.opening
+        self.shard = client.shard
+        self.connection = client.connection
+        scope.pendingAttempts += 1
+    }
+
+    /// Whether there is still something to decide.
+    public var isPending: Bool { client != nil }
+
+    /// Lets the client in.
+    ///
+    /// - Parameters:
+    ///   - user: whose socket it is; joins it to the room `user:<id>`. `nil` is anonymous.
+    ///   - claims: a raw JSON object for the application, kept with the socket.
+    ///   - expiresAt: when the claims end, in ms since 1970. Kept with the socket; nothing here acts on it.
+    public func accept(user: String? = nil, claims: [UInt8] = Array("{}".utf8), expiresAt: Int64? = nil) {
+        guard let client = conclude() else { return }
+        client.admit(self, identity: Identity(user: user, claims: claims, expiresAt: expiresAt))
+    }
+
+    /// Sends CONNECT_ERROR. The client keeps its connection and may ask again.
+    ///
+    /// - Parameter data: raw JSON of any kind, for the client's `error.data`.
+    public func refuse(message: String, data: [UInt8]? = nil) {
+        guard let client = conclude() else { return }
+        client.turnAway(self, message: message, data: data)
+    }
+
+    /// Ends the waiting; `nil` if it had ended before.
+    func conclude() -> Client? {
+        guard let client else { return nil }
+        self.client = nil
+        scope.pendingAttempts -= 1
+        client.forget(self)
+        return client
+    }
+}

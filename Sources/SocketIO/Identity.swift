@@ -1,0 +1,6 @@
+/// Who a socket is, as the application said when it let the socket in.
+struct Identity {
+    var user: String?
+    var claims: [UInt8]
+    var expiresAt: Int64?
+}

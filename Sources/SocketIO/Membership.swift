@@ -1,0 +1,6 @@
+/// That a socket is in a room, and at which index of its ``Room/members``.
+struct Membership {
+    /// Not retained: the namespace holds a room as long as it has members.
+    let room: Unmanaged<Room>
+    var index: Int
+}

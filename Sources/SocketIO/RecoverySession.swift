@@ -1,0 +1,22 @@
+/// What is kept of a socket whose connection was lost. Immutable: it goes from shard to shard.
+struct RecoverySession: Sendable {
+    let privateID: SocketID
+    let socketID: SocketID
+    let namespace: String
+    let rooms: [String]
+    let user: String?
+    let claims: [UInt8]
+    let expiresAt: Int64?
+    let data: [UInt8]
+    /// The place in the log from which the session has heard everything: what a client without an offset missed begins there.
+    let start: UInt64
+    /// What its sockets were called, the latest last: broadcasts that spared one of them are not for this session.
+    let handles: [SocketHandle]
+    /// Monotonic ms.
+    let disconnectedAt: Int64
+
+    /// What it counts for against the limits: its texts, and a guess at what holds them.
+    var byteCount: Int {
+        rooms.reduce(256 + (user?.utf8.count ?? 0) + claims.count + data.count) { $0 + $1.utf8.count + 16 }
+    }
+}

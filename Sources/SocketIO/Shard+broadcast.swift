@@ -1,0 +1,149 @@
+import EngineIO
+
+extension Shard {
+    /// Queues a message for the selection's sockets of this shard. Nothing is encoded or copied here: see ``PacketEncoder``.
+    ///
+    /// - Returns: how many sockets it was handed to, those included that drop it as volatile.
+    @discardableResult
+    public func deliver(_ message: SharedMessage, to selection: Selection) -> Int {
+        var count = 0
+        // What is iterated cannot change underneath: sending never ends a session on the spot.
+        forEachMember(of: selection) { member in
+            member.session._withUnsafeGuaranteedRef { $0.send(message) }
+            count &+= 1
+        }
+        statistics.deliveries &+= UInt64(count)
+        return count
+    }
+
+    /// The same for a broadcast, which recovered sockets may have had already.
+    @discardableResult
+    public func deliver(_ broadcast: Broadcast) -> Int {
+        guard broadcast.sequence != 0, broadcast.sequence <= restoredThrough else {
+            return deliver(broadcast.message, to: broadcast.selection)
+        }
+        var count = 0
+        forEachMember(of: broadcast.selection) { member in
+            let hadIt = member.socket._withUnsafeGuaranteedRef { socket in
+                (socket.ticket?.restoredThrough ?? 0) >= broadcast.sequence
+            }
+            guard !hadIt else { return }
+            member.session._withUnsafeGuaranteedRef { $0.send(broadcast.message) }
+            count &+= 1
+        }
+        statistics.deliveries &+= UInt64(count)
+        return count
+    }
+
+    /// Calls `body` with each of the selection's sockets of this shard, once. `body` may do anything to any of them: sockets that it
+    /// disconnects are not called with, ones that it brings in are not, either.
+    public func forEach(_ selection: Selection, _ body: (Socket) -> Void) {
+        var chosen: [Socket] = []
+        forEachMember(of: selection) { chosen.append($0.socket.takeUnretainedValue()) }
+        for socket in chosen where socket.isConnected { body(socket) }
+    }
+
+    /// How many sockets of this shard the selection has.
+    public func count(_ selection: Selection) -> Int {
+        var count = 0
+        forEachMember(of: selection) { _ in count &+= 1 }
+        return count
+    }
+
+    /// This shard's part of a broadcast that wants acks.
+    ///
+    /// - Parameters:
+    ///   - timeout: in ms.
+    ///   - each: called once for each socket asked, on the loop, perhaps before this returns. A socket that owes
+    ///     ``SocketOptions/maxPendingAcks`` already is not asked, and counts as timed out.
+    /// - Returns: how many sockets `each` is called for.
+    @discardableResult
+    public func emit(
+        name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
+        to selection: Selection, timeout: Int64, each: @escaping (Socket, AckAnswer) -> Void
+    ) -> Int {
+        guard let namespace = namespaces[selection.namespace] else { return 0 }
+        let id = namespace.takeAckID()
+        let message = PacketEncoder.message(
+            name: name, args: args, attachments: attachments, flags: flags, prefix: namespace.prefix, ackID: id)
+        var count = 0
+        forEach(selection) { socket in
+            count += 1
+            do throws(LimitError) {
+                try socket.expectAck(id, timeout: timeout) { [unowned socket] in each(socket, $0) }
+                socket.session.send(message)
+            } catch {
+                each(socket, .timedOut)
+            }
+        }
+        statistics.deliveries &+= UInt64(count)
+        return count
+    }
+
+    // MARK: - Selections
+
+    /// Calls `body` with each member that the selection has on this shard, once.
+    @inline(__always)
+    private func forEachMember(of selection: Selection, _ body: (Room.Member) -> Void) {
+        guard let namespace = selection.namespace == "/" ? main : namespaces[selection.namespace] else { return }
+        if selection.except.isEmpty, selection.rooms.count < 2 {
+            forEachMember(of: selection.rooms.first, in: namespace, but: selection.exceptSocket, body)
+        } else {
+            forEachMarked(of: selection, in: namespace, body)
+        }
+    }
+
+    /// The whole namespace or one room: read from end to end, and nothing else.
+    @inline(__always)
+    private func forEachMember(of room: String?, in namespace: Namespace, but spared: SocketHandle, _ body: (Room.Member) -> Void) {
+        let spared = spared == 0 ? nil : socket(spared)
+        let sparedPointer = spared.map { Unmanaged.passUnretained($0).toOpaque() }
+        guard let room else { return Self.walk(namespace.everyone.members, but: sparedPointer, body) }
+        let own = SocketID(room).flatMap { namespace.socket(id: $0) }
+        let ownPointer = own.map { Unmanaged.passUnretained($0).toOpaque() }
+        if let own, ownPointer != sparedPointer { body(own.everyoneMember) }
+        guard let room = namespace.rooms[room] else { return }
+        guard own != nil else { return Self.walk(room.members, but: sparedPointer, body) }
+        // Others have joined the room of somebody's id; he is in both.
+        Self.walk(room.members, but: sparedPointer) { if $0.socket.toOpaque() != ownPointer { body($0) } }
+    }
+
+    @inline(__always)
+    private static func walk(_ members: ContiguousArray<Room.Member>, but spared: UnsafeMutableRawPointer?, _ body: (Room.Member) -> Void) {
+        members.withUnsafeBufferPointer { members in
+            for member in members where member.socket.toOpaque() != spared { body(member) }
+        }
+    }
+
+    /// Unions and exceptions: whoever is spared, or has been called with, bears the mark of this selection.
+    private func forEachMarked(of selection: Selection, in namespace: Namespace, _ body: (Room.Member) -> Void) {
+        lastMark += 1
+        let mark = lastMark
+        socket(selection.exceptSocket)?.mark = mark
+        for room in selection.except {
+            SocketID(room).flatMap { namespace.socket(id: $0) }?.mark = mark
+            guard let room = namespace.rooms[room] else { continue }
+            Self.walk(room.members, but: nil) { $0.socket._withUnsafeGuaranteedRef { $0.mark = mark } }
+        }
+        func visit(_ member: Room.Member) {
+            let isMarked = member.socket._withUnsafeGuaranteedRef { socket in
+                defer { socket.mark = mark }
+                return socket.mark == mark
+            }
+            if !isMarked { body(member) }
+        }
+        guard !selection.rooms.isEmpty else { return Self.walk(namespace.everyone.members, but: nil, visit) }
+        for room in selection.rooms {
+            if let own = SocketID(room).flatMap({ namespace.socket(id: $0) }) { visit(own.everyoneMember) }
+            if let room = namespace.rooms[room] { Self.walk(room.members, but: nil, visit) }
+        }
+    }
+}
+
+extension Socket {
+    /// The socket as a member of its namespace, which it always is while connected.
+    fileprivate var everyoneMember: Room.Member {
+        namespace.everyone.members[memberships[0].index]
+    }
+}

@@ -1,0 +1,111 @@
+extension Socket {
+    /// Up to so many rooms a search through ``memberships`` is as fast as a dictionary, and costs no memory.
+    private static var searchable: Int { 16 }
+
+    /// The rooms it is in, its own id first.
+    public var rooms: [String] {
+        guard isConnected else { return [] }
+        return [id] + memberships.dropFirst().map { $0.room.takeUnretainedValue().name }
+    }
+
+    /// How many rooms it is in, its own id not counted.
+    public var roomCount: Int { max(0, memberships.count - 1) }
+
+    public func isIn(_ room: String) -> Bool {
+        guard isConnected else { return false }
+        if SocketID(room) == socketID { return true }
+        return namespace.rooms[room].flatMap { place(of: $0) } != nil
+    }
+
+    /// Joins a room of the namespace, which exists from its first member to its last. Joining twice is joining once.
+    public func join(_ room: String) throws(LimitError) {
+        guard isConnected, SocketID(room) != socketID else { return }
+        let options = client.shard.options
+        guard room.utf8.count <= options.maxRoomNameLength else {
+            client.shard.statistics.limited += 1
+            throw .roomNameTooLong(limit: options.maxRoomNameLength)
+        }
+        guard let existing = namespace.rooms[room] else {
+            try checkRoomLimit()
+            let created = Room(name: room)
+            namespace.rooms[room] = created
+            return add(to: created)
+        }
+        guard place(of: existing) == nil else { return }
+        try checkRoomLimit()
+        add(to: existing)
+    }
+
+    /// Leaves a room. Nobody leaves the room of their own id.
+    public func leave(_ room: String) {
+        guard isConnected, let room = namespace.rooms[room], let place = place(of: room) else { return }
+        remove(at: place)
+        if room.count == 0 { namespace.rooms[room.name] = nil }
+    }
+
+    /// Joins without a look at the limits: the namespace, the user's room, and what recovery brings back.
+    func joinUnchecked(_ room: String) {
+        let target = namespace.rooms[room] ?? Room(name: room)
+        guard place(of: target) == nil else { return }
+        namespace.rooms[room] = target
+        add(to: target)
+    }
+
+    func add(to room: Room) {
+        let place = memberships.count
+        memberships.append(Membership(room: Unmanaged.passUnretained(room), index: room.count))
+        room.append(
+            Room.Member(
+                session: Unmanaged.passUnretained(session), socket: Unmanaged.passUnretained(self), place: Int32(truncatingIfNeeded: place)))
+        if !places.isEmpty {
+            places[ObjectIdentifier(room)] = Int32(truncatingIfNeeded: place)
+        } else if memberships.count > Self.searchable {
+            for (place, membership) in memberships.enumerated() {
+                places[ObjectIdentifier(membership.room.takeUnretainedValue())] = Int32(truncatingIfNeeded: place)
+            }
+        }
+    }
+
+    /// Leaves everything, the namespace last. O(rooms of the socket).
+    func leaveAll() {
+        while let last = memberships.popLast() {
+            last.room._withUnsafeGuaranteedRef { room in
+                room.remove(at: last.index)
+                if room.count == 0, !memberships.isEmpty { namespace.rooms[room.name] = nil }
+            }
+        }
+        memberships = []
+        places = [:]
+    }
+
+    /// The room's array has moved this socket.
+    func memberMoved(at place: Int, to index: Int) {
+        memberships[place].index = index
+    }
+
+    private func remove(at place: Int) {
+        let membership = memberships[place]
+        let last = memberships.removeLast()
+        if place < memberships.count {
+            memberships[place] = last
+            last.room._withUnsafeGuaranteedRef { $0.membershipMoved(of: last.index, to: place) }
+            if !places.isEmpty { places[ObjectIdentifier(last.room.takeUnretainedValue())] = Int32(truncatingIfNeeded: place) }
+        }
+        if !places.isEmpty { places[ObjectIdentifier(membership.room.takeUnretainedValue())] = nil }
+        membership.room._withUnsafeGuaranteedRef { $0.remove(at: membership.index) }
+    }
+
+    private func place(of room: Room) -> Int? {
+        if !places.isEmpty { return places[ObjectIdentifier(room)].map { Int($0) } }
+        let wanted = Unmanaged.passUnretained(room).toOpaque()
+        return memberships.firstIndex { $0.room.toOpaque() == wanted }
+    }
+
+    private func checkRoomLimit() throws(LimitError) {
+        let limit = client.shard.options.maxRoomsPerSocket
+        guard roomCount < limit else {
+            client.shard.statistics.limited += 1
+            throw .tooManyRooms(limit: limit)
+        }
+    }
+}

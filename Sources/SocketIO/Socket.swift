@@ -1,0 +1,92 @@
+import EngineIO
+
+/// One client in one namespace. [loop]
+///
+/// Holds no lock and no buffer; what it emits is encoded straight into its session's output. After ``Application/disconnected(_:reason:)``
+/// everything on it is harmless and does nothing.
+public final class Socket {
+    /// How other threads name it.
+    public let handle: SocketHandle
+
+    public let namespace: Namespace
+
+    /// Whose socket it is; `nil` is anonymous.
+    public let user: String?
+
+    /// A raw JSON object, the application's.
+    public var claims: [UInt8]
+
+    /// When the claims end, in ms since 1970.
+    public var expiresAt: Int64?
+
+    /// Raw JSON, the application's; comes back with a recovered socket.
+    public var data: [UInt8]
+
+    /// The CONNECT payload, a raw JSON object.
+    public let auth: [UInt8]
+
+    /// The application's own.
+    public var userInfo: AnyObject?
+
+    /// Whether it is in its namespace: until just before ``Application/disconnected(_:reason:)``.
+    public internal(set) var isConnected = true
+
+    /// Its ``Application/disconnecting(_:reason:)`` has begun.
+    var isLeaving = false
+
+    let socketID: SocketID
+    let client: Client
+    let session: Session
+
+    /// Recovery: the private id, and whether the socket had been here before. `nil` where recovery is off.
+    var ticket: RecoveryTicket?
+
+    /// The broadcast that has last seen the socket, or spared it: delivers once to a union of rooms without a set.
+    var mark: UInt64 = 0
+
+    /// The rooms, the namespace's own first. Those past ``searchable`` are found through ``places``.
+    var memberships: ContiguousArray<Membership> = []
+    var places: [ObjectIdentifier: Int32] = [:]
+
+    var pendingAcks: [UInt64: PendingAck] = [:]
+
+    init(handle: SocketHandle, id: SocketID, namespace: Namespace, client: Client, identity: Identity, attempt: ConnectAttempt) {
+        self.handle = handle
+        self.socketID = id
+        self.namespace = namespace
+        self.client = client
+        self.session = client.session
+        self.user = identity.user
+        self.claims = identity.claims
+        self.expiresAt = identity.expiresAt
+        self.data = Array("{}".utf8)
+        self.auth = attempt.auth
+        self.userInfo = attempt.userInfo
+    }
+
+    /// What the client calls `socket.id`; also the name of a room with just this socket in it.
+    public var id: String { socketID.text }
+
+    public var opening: Opening { session.opening }
+
+    /// Unique among all connections of the process: the same for all namespaces of one client.
+    public var connection: UInt64 { client.connection }
+
+    public var shard: Shard { client.shard }
+
+    /// Whether recovery brought it back, with its id, rooms, data, and missed events.
+    public var isRecovered: Bool { ticket?.isRecovered ?? false }
+
+    /// Leaves the namespace.
+    ///
+    /// - Parameter close: `false` sends DISCONNECT, and the client's other namespaces go on; it does not come back by itself.
+    ///   `true` leaves all namespaces of the client and closes its connection.
+    public func disconnect(close: Bool = false) {
+        guard isConnected else { return }
+        if close {
+            client.disconnectAll()
+        } else {
+            client.leave(self, reason: .serverNamespaceDisconnect, tellingClient: true)
+        }
+    }
+}
