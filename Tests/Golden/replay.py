@@ -21,7 +21,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from server import BINARY, Server, ServerFault, compile_application, jackfield
+from server import APPLICATION, BINARY, Server, ServerFault, compile_plugin, jackfield
 from session import Outcome, Player
 
 HERE = Path(__file__).resolve().parent
@@ -132,7 +132,7 @@ def main(arguments=None):
                     return Server([*shlex.split(chosen.command), json.dumps(options)], folder)
                 differences = {}
             else:
-                library = chosen.plugin or compile_application(folder)
+                library = chosen.plugin or compile_plugin(APPLICATION, folder)
 
                 def start(options):
                     return Server(jackfield(options, library, folder, chosen.bin), folder)

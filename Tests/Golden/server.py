@@ -3,10 +3,10 @@
 import json
 import os
 import re
-import selectors
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -15,7 +15,7 @@ BINARY = Path(os.environ.get("JACKFIELD_BIN", ROOT / ".build/release/jackfield")
 APPLICATION = ROOT / "Tests/Fixtures/golden/golden.c"
 
 #: Seconds a server may take to say that it listens, and to end after SIGTERM.
-START, STOP = 30, 10
+START, STOP = 30, 15
 
 _LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 
@@ -24,11 +24,11 @@ class ServerFault(Exception):
     """A server that did not start; the text holds what it said."""
 
 
-def compile_application(folder):
-    """Compiles the golden application, a C plugin, and returns the library's path."""
-    library = Path(folder) / "golden.so"
-    command = [os.environ.get("CC", "cc"), "-std=c99", "-O2", "-shared", "-fPIC", "-I", str(ROOT / "include"),
-               str(APPLICATION), "-o", str(library)]
+def compile_plugin(source, folder):
+    """Compiles a plugin of one C file into `folder` and returns the library's path."""
+    library = Path(folder) / Path(source).with_suffix(".so").name
+    command = [os.environ.get("CC", "cc"), "-std=c99", "-D_POSIX_C_SOURCE=200809L", "-O2", "-shared", "-fPIC", "-pthread",
+               "-I", str(ROOT / "include"), str(source), "-o", str(library)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise ServerFault(f"{' '.join(command)}\n{done.stderr}")
@@ -48,49 +48,65 @@ def jackfield(options, library, folder, binary=BINARY):
 
 
 class Server:
-    """A running server; `with Server(command, folder) as server: server.port`."""
+    """A running server; `with Server(command, folder) as server: server.port`. Its log is in `folder`."""
 
-    def __init__(self, command, folder):
+    def __init__(self, command, folder, **popen):
         self._log = tempfile.NamedTemporaryFile("w+", dir=folder, suffix=".log", delete=False)
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log)
+        self._output, self._finished, self._said = "", False, threading.Condition()
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True, **popen)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         try:
-            self.port = self._read_port(command)
-        except BaseException:
+            found = self.wait_for_output(_LISTENING, START)
+        except ServerFault as fault:
             self.stop()
-            raise
+            raise ServerFault(f"{' '.join(map(str, command))}: {fault}") from None
+        self.port = int(found[1])
+        self.address = f"http://127.0.0.1:{self.port}"
 
-    def _read_port(self, command):
-        output, deadline = b"", time.monotonic() + START
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while time.monotonic() < deadline:
-                if selector.select(deadline - time.monotonic()):
-                    data = os.read(self._process.stdout.fileno(), 4096)
-                    output += data
-                    if found := _LISTENING.search(output.decode(errors="replace")):
-                        return int(found[1])
-                    if not data:
-                        break
-        raise ServerFault(f"{' '.join(command)}: did not say that it listens\n{output.decode(errors='replace')}{self.log()}")
+    def _read(self):
+        for line in self.process.stdout:
+            with self._said:
+                self._output += line
+                self._said.notify_all()
+        with self._said:
+            self._finished = True
+            self._said.notify_all()
+
+    def wait_for_output(self, pattern, timeout):
+        """Waits until standard output holds the pattern; a server that ends, or is silent for too long, is a fault."""
+        deadline = time.monotonic() + timeout
+        with self._said:
+            while (found := re.search(pattern, self._output)) is None:
+                if self._finished or not self._said.wait(max(0.0, deadline - time.monotonic())):
+                    raise ServerFault(f"did not print {pattern!r}\n{self._output}{self.log()}")
+        return found
 
     def log(self):
-        """The end of what the server wrote to stderr."""
-        return Path(self._log.name).read_text(errors="replace")[-4000:]
+        """The end of what the server wrote to standard error."""
+        return Path(self._log.name).read_text(errors="replace")[-20_000:]
 
     @property
     def running(self):
-        return self._process.poll() is None
+        return self.process.poll() is None
 
     def stop(self):
+        """Asks it to end with SIGTERM, insists after a while, and returns its exit code (negative: the signal that ended it)."""
         if self.running:
-            self._process.send_signal(signal.SIGTERM)
+            self.process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(STOP)
+                self.process.wait(STOP)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._process.stdout.close()
+                self.kill()
+        self._reader.join()
+        self.process.stdout.close()
         self._log.close()
+        return self.process.returncode
+
+    def kill(self):
+        """SIGKILL: it has no chance to write anything more."""
+        self.process.kill()
+        self.process.wait()
 
     def __enter__(self):
         return self
