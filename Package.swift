@@ -59,15 +59,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: crossModule),
+        .target(name: "Page", resources: [.embedInCode("index.html")]),
         .target(
             name: "Daemon",
             dependencies: [
-                "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON",
+                "Page", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
-            ],
-            resources: [.embedInCode("Page/index.html")]),
+            ]),
         .executableTarget(
             name: "jackfield",
             dependencies: ["Daemon", "Identity", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
