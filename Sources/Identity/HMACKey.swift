@@ -21,7 +21,7 @@ final class HMACKey: @unchecked Sendable {
         var name = Array(digest.utf8CString)
         let isReady = name.withUnsafeMutableBufferPointer { name in
             let parameters = [
-                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.baseAddress, 0), OSSL_PARAM_construct_end(),
+                OSSL_PARAM_construct_utf8_string(OpenSSLName("digest").pointer, name.baseAddress, 0), OSSL_PARAM_construct_end(),
             ]
             return EVP_MAC_init(context, secret, secret.count, parameters) == 1
         }

@@ -44,20 +44,20 @@ enum JSONWebKeySet {
             // The builder keeps pointers to the numbers until it is turned into parameters.
             var numbers: [OpaquePointer] = []
             defer { numbers.forEach(BN_free) }
-            func push(_ name: String, _ bytes: [UInt8]) -> Bool {
+            func push(_ name: OpenSSLName, _ bytes: [UInt8]) -> Bool {
                 guard let number = BN_bin2bn(bytes, Int32(clamping: bytes.count), nil) else { return false }
                 numbers.append(number)
-                return OSSL_PARAM_BLD_push_BN(builder, name, number) == 1
+                return OSSL_PARAM_BLD_push_BN(builder, name.pointer, number) == 1
             }
             switch self {
             case .rsa(let modulus, let exponent):
-                guard push(OSSL_PKEY_PARAM_RSA_N, modulus), push(OSSL_PKEY_PARAM_RSA_E, exponent) else { return nil }
+                guard push("n", modulus), push("e", exponent) else { return nil }
                 return Self.key(type: "RSA", builder)
             case .curve(let name, let point):
                 return point.withUnsafeBytes { point in
                     name.withCString { name in
-                        guard OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, name, 0) == 1,
-                            OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point.baseAddress, point.count) == 1
+                        guard OSSL_PARAM_BLD_push_utf8_string(builder, OpenSSLName("group").pointer, name, 0) == 1,
+                            OSSL_PARAM_BLD_push_octet_string(builder, OpenSSLName("pub").pointer, point.baseAddress, point.count) == 1
                         else { return nil }
                         return Self.key(type: "EC", builder)
                     }

@@ -1,0 +1,90 @@
+import Synchronization
+import Testing
+
+import Presence
+
+@Suite("Presence service")
+struct PresenceServiceTests {
+    /// Collects edges, and notes whether the handler was ever entered twice at once.
+    private final class Recorder: Sendable {
+        private let edges = Mutex<[PresenceEdge]>([])
+        private let entered = Atomic(0)
+        private let wasEnteredTwice = Atomic(false)
+
+        func record(_ new: [PresenceEdge]) {
+            if entered.add(1, ordering: .sequentiallyConsistent).newValue > 1 { wasEnteredTwice.store(true, ordering: .sequentiallyConsistent) }
+            edges.withLock { $0 += new }
+            entered.subtract(1, ordering: .sequentiallyConsistent)
+        }
+
+        var all: [PresenceEdge] { edges.withLock { $0 } }
+        var isSerial: Bool { !wasEnteredTwice.load(ordering: .sequentiallyConsistent) }
+    }
+
+    @Test("edges are delivered on connect, and on expiry after the grace")
+    func delivery() {
+        let recorder = Recorder()
+        let service = PresenceService(grace: 100, onEdges: recorder.record)
+        service.connect("alice", connection: 1, now: 0)
+        service.connect("alice", connection: 2, now: 1)
+        #expect(recorder.all.map(\.isOnline) == [true])
+        service.disconnect("alice", connection: 1, now: 2)
+        service.disconnect("alice", connection: 2, now: 3)
+        #expect(service.nextDeadline(now: 3) == 103)
+        #expect(service.isOnline("alice"))
+        service.expire(now: 102)
+        #expect(recorder.all.count == 1)
+        service.expire(now: 103)
+        #expect(recorder.all.last == PresenceEdge(user: "alice", isOnline: false, at: 3))
+        #expect(service.onlineCount == 0)
+        #expect(service.connections(of: "alice") == 0)
+        #expect(service.status(of: "alice").lastSeen == 3)
+        #expect(service.snapshot(["alice", "bob"]).count == 2)
+        #expect(service.forgottenCount == 0)
+    }
+
+    @Test("the handler may ask the service and change it; what follows comes after, in order")
+    func reentrancy() {
+        let recorder = Recorder()
+        let service = Mutex<PresenceService?>(nil)
+        service.withLock {
+            $0 = PresenceService(grace: 0) { edges in
+                recorder.record(edges)
+                let inner = service.withLock { $0 }
+                if edges.contains(where: { $0.user == "alice" && $0.isOnline }) {
+                    inner?.connect("bot", connection: 99, now: 1)
+                    // Not delivered in the middle of this call.
+                    #expect(recorder.all.count == 1)
+                    #expect(inner?.isOnline("bot") == true)
+                }
+            }
+        }
+        let outer = service.withLock { $0 }
+        outer?.connect("alice", connection: 1, now: 0)
+        #expect(recorder.all.map(\.user) == ["alice", "bot"])
+    }
+
+    @Test("from many threads, each user's edges alternate and the handler is never entered twice at once")
+    func manyThreads() async {
+        let recorder = Recorder()
+        let service = PresenceService(grace: 0, onEdges: recorder.record)
+        await withTaskGroup(of: Void.self) { group in
+            for task in 0..<8 {
+                group.addTask {
+                    for round in 0..<500 {
+                        let user = "u\(round % 3)"
+                        service.connect(user, connection: UInt64(task), now: 0)
+                        service.disconnect(user, connection: UInt64(task), now: 0)
+                    }
+                }
+            }
+        }
+        #expect(recorder.isSerial)
+        #expect(service.onlineCount == 0)
+        for user in ["u0", "u1", "u2"] {
+            let edges = recorder.all.filter { $0.user == user }.map(\.isOnline)
+            #expect(!edges.isEmpty && edges.count.isMultiple(of: 2))
+            #expect(edges.enumerated().allSatisfy { $0.element == $0.offset.isMultiple(of: 2) })
+        }
+    }
+}
