@@ -49,7 +49,7 @@ extension Configuration {
     /// What can only be judged once everything is known.
     mutating func complete(_ reader: ConfigurationReader) {
         if !reader.refused("auth") { completeAuth(reader) }
-        checkBuffers(reader)
+        checkQueue(reader)
         if let conformance { check(conformance, reader) }
     }
 
@@ -74,14 +74,13 @@ extension Configuration {
         }
     }
 
-    /// A buffer that cannot hold what a client may send would close the connection of whoever gets it.
-    private func checkBuffers(_ reader: ConfigurationReader) {
-        let buffers = ["outputBuffer": limits.outputBuffer, "pluginQueueBytes": limits.pluginQueueBytes]
-        for (name, size) in buffers where size < maxHttpBufferSize {
-            reader.refuse(
-                "limits.\(name)", "\(size) bytes cannot hold one message of maxHttpBufferSize, \(maxHttpBufferSize) bytes",
-                "raise the one, or lower the other")
-        }
+    /// A queue that cannot hold what a client may send would refuse it every time.
+    private func checkQueue(_ reader: ConfigurationReader) {
+        guard limits.pluginQueueBytes < maxHttpBufferSize else { return }
+        reader.refuse(
+            "limits.pluginQueueBytes",
+            "\(limits.pluginQueueBytes) bytes cannot hold one message of maxHttpBufferSize, \(maxHttpBufferSize) bytes",
+            "raise the one, or lower the other")
     }
 
     private func check(_ conformance: Conformance, _ reader: ConfigurationReader) {

@@ -3,16 +3,16 @@ extension Configuration {
     public struct Limits: Sendable, Equatable {
         /// Connections at a time; 0: as many as the limit on open files allows.
         public var connections = 0
-        /// Bytes that wait for one slow reader before its connection is closed.
-        public var outputBuffer = 4_194_304
+        /// Bytes that wait for one slow reader before its connection is closed; one message is always taken whole.
+        public var outputBuffer = 8_388_608
         /// Bytes of the body of a request to the HTTP routes.
         public var httpBody = 1_048_576
         /// Rooms one socket may be in.
-        public var roomsPerSocket = 4_096
+        public var roomsPerSocket = 10_000
         /// Namespaces one connection may be in.
-        public var namespacesPerConnection = 32
-        /// Acks one socket may have outstanding in each direction.
-        public var pendingAcksPerSocket = 4_096
+        public var namespacesPerConnection = 64
+        /// Acks one socket may have outstanding, in each direction.
+        public var pendingAcksPerSocket = 1_000
         /// Users one socket may watch the presence of.
         public var presenceWatchesPerSocket = 1_000
         /// Callbacks that wait for one plugin.
@@ -27,14 +27,13 @@ extension Configuration {
 }
 
 extension Configuration.Limits: ConfigurationSettings {
-    /// How many of the largest messages have room in a buffer whose size was not set: enough that raising
-    /// `maxHttpBufferSize` alone never makes an accepted message impossible to queue or to send on.
-    private static let largestMessages = 4
+    /// How many of the largest messages fit into a plugin's queue whose size was not set: raising `maxHttpBufferSize` alone
+    /// must not make an accepted message one that can never be handed over.
+    private static let queuedMessages = 4
 
-    /// Buffers not below their default, and large enough for messages of `size` bytes.
+    /// A queue not below its default, and large enough for messages of `size` bytes.
     mutating func fit(messagesOf size: Int) {
-        outputBuffer = max(outputBuffer, size * Self.largestMessages)
-        pluginQueueBytes = max(pluginQueueBytes, size * Self.largestMessages)
+        pluginQueueBytes = max(pluginQueueBytes, size * Self.queuedMessages)
     }
 
     mutating func read(_ section: ConfigurationSection) {

@@ -74,7 +74,7 @@ struct ConfigurationProblemsTests {
             Case("plugins: [{ path: a, isolation: thread }]", "1:33: plugins[0].isolation: 'thread' is not known: write none"),
             Case("plugins: [{ path: a, config: { x: .nan } }]", "1:35: plugins[0].config.x: JSON, in which plugins are configured"),
             Case("limits: { connections: -1 }", "1:24: limits.connections: -1 is out of range"),
-            Case("limits: { outputBuffer: 10 }", "1:11: limits.outputBuffer: 10 bytes cannot hold one message"),
+            Case("limits: { outputBuffer: 0 }", "1:25: limits.outputBuffer: 0 is out of range"),
             Case("limits: { pluginQueueBytes: 10 }", "1:11: limits.pluginQueueBytes: 10 bytes cannot hold one message"),
             Case("log: { level: warn }", "1:15: log.level: 'warn' is not known: did you mean 'warning'?"),
             Case("tls: { certificate: a, key: b }", "1:1: tls: not available in this version"),
@@ -108,7 +108,7 @@ struct ConfigurationProblemsTests {
     func allAtOnce() {
         let lines = problems(
             """
-            limits: { outputBuffer: 1 }
+            limits: { pluginQueueBytes: 1 }
             port: x
             hots: a
             cors: { origin: [a, b] }
