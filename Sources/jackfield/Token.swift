@@ -20,7 +20,7 @@ struct Token: ParsableCommand {
                 jackfield token --user ops --ttl 7d --claim scope=notifications:write
 
               Claims are JSON where they can be, text otherwise:
-                jackfield token --user alice --claim admin=true --claim 'teams=["red","blue"]'
+                jackfield token --user alice --claim 'teams=["red","blue"]'
             """)
 
     @Option(help: ArgumentHelp("The user, as the claim that names users (sub).", valueName: "name"))

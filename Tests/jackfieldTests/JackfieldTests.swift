@@ -13,7 +13,7 @@ struct JackfieldTests {
         let errors: String
     }
 
-    private func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
+    private func run(_ arguments: String..., environment: [String: String] = [:], files: [String: String] = [:]) throws -> Outcome {
         // The test runner and the executable are built into one folder.
         let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let process = Process()
@@ -23,7 +23,12 @@ struct JackfieldTests {
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
         process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { own, _ in own }
-        process.currentDirectoryURL = FileManager.default.temporaryDirectory
+        // A folder of its own: no key of somebody's demo lies about there.
+        let folder = FileManager.default.temporaryDirectory.appending(path: "jackfield-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (name, text) in files { try Data(text.utf8).write(to: folder.appending(path: name)) }
+        process.currentDirectoryURL = folder
         let output = Pipe(), errors = Pipe()
         process.standardOutput = output
         process.standardError = errors
@@ -76,22 +81,55 @@ struct JackfieldTests {
         #expect(!outcome.output.contains(secret["JWT_SECRET"]!))
     }
 
-    @Test("a token passes the verifier of the same secret, with its claims")
+    /// The verifier's judgement of what `jackfield token` printed, `seconds` from now.
+    private func verify(_ outcome: Outcome, _ configuration: TokenVerifierConfiguration, in seconds: Int64 = 0) throws {
+        let token = outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        let now = Int64(Date().timeIntervalSince1970) + seconds
+        _ = try TokenVerifier(configuration).verify(token, now: now * 1000)
+    }
+
+    @Test("a token passes the verifier of the same secret until its time is over")
     func token() throws {
         let outcome = try run(
             "token", "--user", "alice", "--ttl", "1h", "--claim", "scope=notifications:write", "--claim", "n=[1]",
             environment: secret)
-        #expect(outcome.code == 0)
+        #expect(outcome.code == 0 && outcome.errors.isEmpty)
         var configuration = TokenVerifierConfiguration()
         configuration.secret = Array(secret["JWT_SECRET"]!.utf8)
-        let now = Int64(Date().timeIntervalSince1970 * 1000)
-        let token = outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)
-        let verifier = try TokenVerifier(configuration)
-        _ = try verifier.verify(token, now: now)
-        #expect(throws: (any Error).self) { try verifier.verify(token, now: now + 3_700_000) }
+        try verify(outcome, configuration)
+        #expect(throws: TokenRefusal.self) { try verify(outcome, configuration, in: 3700) }
+        configuration.secret = Array(String(repeating: "x", count: 32).utf8)
+        #expect(throws: TokenRefusal.self) { try verify(outcome, configuration) }
     }
 
-    @Test("a token without anything to sign with fails, and says what would help")
+    @Test("a token made with the daemon's configuration is what that configuration asks for")
+    func tokenOfConfiguration() throws {
+        let key = String(repeating: "k", count: 64)
+        let yaml = "auth: { secretFile: my.key, algorithms: [HS512], issuer: me, audience: [a, b], userClaim: uid }"
+        let outcome = try run(
+            "token", "--user", "alice", "--config", "c.yaml", files: ["c.yaml": yaml, "my.key": key + "\n"])
+        #expect(outcome.code == 0 && outcome.errors.isEmpty)
+        var configuration = TokenVerifierConfiguration()
+        configuration.algorithms = [.hs512]
+        configuration.secret = Array(key.utf8)
+        configuration.issuers = ["me"]
+        configuration.audiences = ["b"]
+        configuration.userClaim = "uid"
+        #expect(throws: TokenRefusal.self) { try verify(outcome, configuration) }
+        configuration.audiences = ["a"]
+        try verify(outcome, configuration)
+    }
+
+    @Test("what there is nothing to sign with fails, and says why")
+    func unsignable() throws {
+        let outcome = try run("token", "--user", "a", "--config", "c.yaml", files: ["c.yaml": "auth: false"])
+        #expect(outcome.code == 1 && outcome.errors.contains("auth: false"))
+        #expect(try run("token", "--user", "a", "--secret-file", "k", "--config", "c").code == 2)
+        let missing = try run("token", "--user", "a", "--secret-file", "no.key")
+        #expect(missing.code == 1 && missing.errors.contains("there is no file 'no.key'"))
+    }
+
+    @Test("a token without any secret fails, and says what would help")
     func noSecret() throws {
         let outcome = try run("token", "--user", "alice")
         #expect(outcome.code == 1 && outcome.output.isEmpty && outcome.errors.contains("--secret-file"))

@@ -9,7 +9,12 @@ struct TimeToLiveTests {
         #expect(TimeToLive(argument: text)?.seconds == seconds)
     }
 
-    @Test("anything else is refused", arguments: ["", "0", "0s", "-1", "h", "1x", "1h30", "1 h", "9999999999999999999s", "9223372036854775807d"])
+    @Test("the default reads as one would write it", arguments: [(3600, "1h"), (5400, "90m"), (61, "61s"), (172_800, "2d")])
+    func described(seconds: Int64, text: String) {
+        #expect(TimeToLive(seconds: seconds).defaultValueDescription == text)
+    }
+
+    @Test("anything else is refused", arguments: ["", "0", "0s", "-1", "h", "1x", "1h30", "1 h", "9999999999999999999s", "9223372036854775807d", "9223372036854775807", "99999d", "1\u{662}s"])
     func refused(text: String) {
         #expect(TimeToLive(argument: text) == nil)
     }
