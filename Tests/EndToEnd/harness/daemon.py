@@ -1,0 +1,106 @@
+"""The real daemon as a process, with its data in a folder of the test."""
+
+import json
+import os
+from pathlib import Path
+
+import requests
+from server import BINARY, Server
+
+from .tab import PATIENCE, Tab
+from .tokens import SECRET, token
+
+#: Nothing of the machine's own settings may leak into a test.
+_ENVIRONMENT = {name: value for name, value in os.environ.items()
+                if name not in ("JWT_SECRET", "SITE_URL", "PORT", "DATABASE_URL", "REDIS_URL")}
+
+#: Milliseconds that a user stays online after the last connection; short, as every test of presence waits for it.
+GRACE = 400
+
+
+def first_party(*names, folder):
+    """Notifications and rooms as an operator configures them, stored in the test's folder."""
+    return [{"path": name, "config": {"store": f"sqlite:{folder}/{name}.db"}} for name in names]
+
+
+class Daemon:
+    """`jackfield serve` with a configuration file. It may be stopped or killed, and started again with the same data."""
+
+    def __init__(self, folder, **settings):
+        self.folder = Path(folder)
+        self.settings = {"auth": {"secret": SECRET}, "presence": {"grace": GRACE}, "port": 0, **settings}
+        self.server = None
+        self.killed = False
+        self.tabs = []
+
+    def start(self, *flags):
+        file = self.folder / "jackfield.yaml"
+        file.write_text(json.dumps(self.settings, indent=2))
+        command = [str(BINARY), "serve", "--config", str(file), "--host", "127.0.0.1", *flags]
+        self.server, self.killed = Server(command, self.folder, cwd=self.folder, env=_ENVIRONMENT), False
+        # Who comes back after a restart finds it where it was.
+        self.settings["port"] = self.server.port
+        return self
+
+    @property
+    def address(self):
+        return self.server.address
+
+    @property
+    def port(self):
+        return self.server.port
+
+    @property
+    def log(self):
+        return self.server.log()
+
+    def kill(self):
+        self.server.kill()
+        self.killed = True
+
+    def stop(self):
+        """Ends it as an operator does; returns the exit code."""
+        return self.server.stop()
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    def person(self, user, **claims):
+        return Person(self, user, **claims)
+
+    def tab(self, token, **options):
+        tab = Tab(self.address, token, **options)
+        self.tabs.append(tab)
+        return tab
+
+    def get(self, path, **options):
+        return requests.get(self.address + path, timeout=PATIENCE, **options)
+
+    def close(self):
+        """Ends what is left at the end of a test. A daemon that was not killed must have stopped with exit code 0."""
+        for tab in self.tabs:
+            tab.close()
+        if self.server is not None:
+            code = self.server.stop()
+            assert self.killed or code == 0, f"the daemon ended with {code}\n{self.log}"
+
+
+class Person:
+    """Somebody with a valid token, who opens tabs and makes requests."""
+
+    def __init__(self, daemon, user, **claims):
+        self.daemon, self.user, self.token = daemon, user, token(user, **claims)
+
+    def open_tab(self, **options):
+        return self.daemon.tab(self.token, **options)
+
+    def get(self, path, **options):
+        return self._request("GET", path, **options)
+
+    def post(self, path, body=None, headers=None):
+        return self._request("POST", path, json=body, headers=headers)
+
+    def _request(self, method, path, headers=None, **options):
+        headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        return requests.request(method, self.daemon.address + path, headers=headers, timeout=PATIENCE, **options)

@@ -1,0 +1,111 @@
+"""python-socketio's clients, as they are, on every way to connect."""
+
+import asyncio
+import time
+
+import pytest
+import socketio
+
+from harness.tab import PATIENCE
+from harness.tokens import token
+
+WAYS = {
+    "polling only": (["polling"], "polling"),
+    "websocket only": (["websocket"], "websocket"),
+    "polling and then an upgrade": (["polling", "websocket"], "websocket"),
+}
+
+#: Text and bytes that have to survive: beyond ASCII, beyond the BMP, separators of the payload, empty.
+VALUES = ["", "plain", "øß€", "🔌", "a\x1eb", 0, -1.5, True, None, [], {}, {"nested": [1, {"deep": None}]},
+          b"", b"\x00\xff", {"binary": b"inside", "twice": [b"one", b"two"]}]
+
+
+@pytest.fixture
+def echo(serve, compiled):
+    """A daemon with the golden application: it echoes, and acks."""
+    return serve(plugins=[{"path": compiled("golden/golden.c"), "required": True}], namespaces=["/", "/public"])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_synchronous_client_connects_echoes_and_is_acked(echo, way):
+    transports, final = WAYS[way]
+    tab = echo.person("alice").open_tab(transports=transports)
+    assert tab.transport == final
+    for value in VALUES:
+        tab.emit("echo", value)
+        assert tab.expect("echo") == value
+        assert tab.call("ack", value) == value
+    assert tab.call("ack", 1, "two", [3]) == (1, "two", [3])
+    assert tab.call("blob", 100_000) == bytes(i % 251 for i in range(100_000))
+    tab.emit("big", 900_000)
+    assert tab.expect("big") == "x" * 900_000
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_asyncio_client_connects_echoes_and_is_acked(echo, way):
+    transports, final = WAYS[way]
+
+    async def talk():
+        client, echoes = socketio.AsyncClient(reconnection=False), asyncio.Queue()
+        client.on("echo", echoes.put)
+        await client.connect(echo.address, auth={"token": token("alice")}, transports=transports, wait_timeout=PATIENCE)
+        assert client.transport() == final
+        for value in VALUES:
+            await client.emit("echo", (value,))
+            assert await asyncio.wait_for(echoes.get(), PATIENCE) == value
+            assert await client.call("ack", (value,), timeout=PATIENCE) == value
+        await client.disconnect()
+
+    asyncio.run(talk())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_two_hundred_events_in_a_row_arrive_in_order(echo, way):
+    tab = echo.person("alice").open_tab(transports=WAYS[way][0])
+    tab.emit("burst", 200)
+    assert [tab.expect("item") for _ in range(200)] == list(range(200))
+    for number in range(200):
+        tab.emit("echo", number)
+    assert [tab.expect("echo") for _ in range(200)] == list(range(200))
+
+
+def test_one_connection_carries_several_namespaces(echo):
+    tab = echo.person("alice").open_tab(namespaces=["/", "/public"])
+    assert tab.client.get_sid("/") != tab.client.get_sid("/public")
+    assert tab.call("ack", "here", namespace="/public") == "here"
+    assert tab.call("ack", "there") == "there"
+
+
+def test_the_server_may_ask_and_the_client_answers(echo):
+    tab = echo.person("alice").open_tab()
+    tab.client.on("question", lambda payload: ("answered", payload))
+    tab.emit("ask", {"what": 1})
+    assert tab.expect("answer") == ("answered", {"what": 1})
+
+
+def test_a_broadcast_reaches_everyone_but_its_sender_once(echo):
+    alice, bob = echo.person("alice").open_tab(), echo.person("bob").open_tab(transports=["polling"])
+    assert alice.call("broadcast", "hello") is True
+    assert bob.expect("broadcast-msg") == "hello"
+    alice.expect_none("broadcast-msg", 0.2)
+    bob.expect_none("broadcast-msg", 0)
+
+
+def test_an_event_nobody_registered_is_acked_as_unknown_and_otherwise_dropped(daemon):
+    tab = daemon.person("alice").open_tab()
+    tab.emit("nobody:knows", 1)
+    answer = tab.call("nobody:knows", 1)
+    assert answer["error"]["code"] == "unknown_event"
+    assert tab.connected
+
+
+def test_a_client_comes_back_by_itself_after_the_daemon_was_killed(echo):
+    tab = echo.person("alice").open_tab(reconnection=True, reconnection_delay=0.05, reconnection_delay_max=0.2)
+    first = tab.sid
+    echo.kill()
+    echo.start()
+    deadline = time.monotonic() + PATIENCE
+    while not (tab.connected and tab.sid not in (None, first)):
+        assert time.monotonic() < deadline, "the client did not reconnect"
+        time.sleep(0.02)
+    assert tab.call("ack", "again") == "again"

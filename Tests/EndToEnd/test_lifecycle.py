@@ -1,0 +1,152 @@
+"""Starting, refusing to start, and stopping."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+import requests
+from server import BINARY
+
+from harness.tab import PATIENCE
+from harness.tokens import SECRET
+
+
+def run(*arguments, folder=None, environment=None):
+    """A command that ends by itself: (exit code, standard output, standard error)."""
+    done = subprocess.run([str(BINARY), *arguments], capture_output=True, text=True, timeout=PATIENCE, cwd=folder, env=environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_sigterm_ends_the_daemon_cleanly_and_clients_see_the_transport_close(serve, services):
+    daemon = serve(plugins=services("notifications", "rooms"))
+    tabs = [daemon.person("alice").open_tab(transports=way) for way in (["websocket"], ["polling"])]
+    began = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - began < PATIENCE
+    for tab in tabs:
+        tab.wait_until_disconnected()
+        # Not a DISCONNECT: after that a client would never come back.
+        assert tab.disconnects and tab.disconnects[0] != "server disconnect"
+
+
+def test_sigint_is_as_good(serve):
+    daemon = serve()
+    daemon.server.process.send_signal(signal.SIGINT)
+    assert daemon.server.process.wait(PATIENCE) == 0
+
+
+def test_work_that_was_accepted_is_finished_before_the_end(serve, compiled):
+    daemon = serve(plugins=[{"path": compiled("slow/slow.c")}])
+    tab = daemon.person("alice").open_tab()
+    answers = []
+    tab.client.emit("sleep", (500, "finished"), callback=lambda *arguments: answers.append(arguments))
+    time.sleep(0.2)
+    assert daemon.stop() == 0
+    tab.wait_until_disconnected()
+    assert answers == [(500, "finished")]
+
+
+def test_a_second_daemon_on_the_same_port_fails_and_says_so(serve):
+    daemon = serve()
+    code, _, errors = run("serve", "--host", "127.0.0.1", "--port", str(daemon.port), environment={"JWT_SECRET": SECRET})
+    assert code == 1
+    assert str(daemon.port) in errors
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--no-such-flag"], ["no-such-command"], ["token"], ["serve", "--port", "many"]], ids=" ".join)
+def test_wrong_use_is_exit_code_2(arguments):
+    code, _, errors = run(*arguments)
+    assert code == 2
+    assert "Usage:" in errors
+
+
+@pytest.mark.parametrize("arguments", [[], ["serve"], ["token"]], ids=lambda a: " ".join(a) or "jackfield")
+def test_every_command_has_help_with_examples(arguments):
+    code, output, _ = run(*arguments, "--help")
+    assert code == 0
+    assert "EXAMPLES" in output
+
+
+def test_bad_configuration_is_exit_code_78_with_every_problem_its_line_and_the_nearest_key(tmp_path):
+    file = tmp_path / "bad.yaml"
+    file.write_text("host: 127.0.0.1\nport: 70000\npingIntervall: 300\nauth:\n  secret: x\n  algorithms: [none]\ntransports: [carrier-pigeon]\n")
+    code, _, errors = run("serve", "--config", str(file))
+    assert code == 78
+    lines = errors.splitlines()
+
+    def about(number, *words):
+        assert any(f"bad.yaml:{number}:" in line and all(word in line for word in words) for line in lines), errors
+
+    about(2, "port", "65535")
+    about(3, "pingIntervall", "pingInterval")
+    about(6, "algorithms", "none")
+    about(7, "transports", "carrier-pigeon")
+
+
+@pytest.mark.parametrize("text", ["host: [", "- just\n- a list\n", "port: 8080\nport: 8081\n", "\x00"], ids=["broken", "list", "twice", "nul"])
+def test_a_file_that_is_no_mapping_in_yaml_is_78_too(tmp_path, text):
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    code, _, errors = run("serve", "--config", str(file))
+    assert code == 78
+    assert "bad.yaml" in errors
+
+
+def test_a_missing_file_and_a_missing_variable_are_78(tmp_path):
+    assert run("serve", "--config", str(tmp_path / "nothing.yaml"))[0] == 78
+    file = tmp_path / "variable.yaml"
+    file.write_text("auth: { secret: '${NO_SUCH_VARIABLE_HERE}' }\n")
+    code, _, errors = run("serve", "--config", str(file))
+    assert code == 78
+    assert "NO_SUCH_VARIABLE_HERE" in errors
+
+
+def test_a_daemon_without_a_secret_does_not_start(tmp_path):
+    code, _, errors = run("serve", "--port", "0", folder=tmp_path, environment={})
+    assert code == 78
+    assert "JWT_SECRET" in errors
+
+
+def test_check_validates_and_starts_nothing(tmp_path):
+    file = tmp_path / "good.yaml"
+    file.write_text(json.dumps({"auth": {"secret": SECRET}, "port": 0}))
+    code, output, _ = run("serve", "--config", str(file), "--check")
+    assert code == 0
+    assert "pingInterval" in output and SECRET not in output
+
+
+def test_a_token_of_the_command_line_is_accepted_by_the_daemon(serve):
+    daemon = serve()
+    code, output, _ = run("token", "--user", "alice", "--config", str(daemon.folder / "jackfield.yaml"), "--ttl", "1h", "--claim", "scope=notifications:write")
+    assert code == 0
+    assert daemon.tab(output.strip()).connected
+
+
+def test_a_port_on_the_command_line_wins_over_the_file_and_the_file_over_the_environment(tmp_path):
+    file = tmp_path / "port.yaml"
+    file.write_text(json.dumps({"auth": {"secret": SECRET}, "port": 7001}))
+    environment = {"PORT": "7000"}
+    assert "port: 7001" in run("serve", "--config", str(file), "--check", environment=environment)[1]
+    assert "port: 7002" in run("serve", "--config", str(file), "--port", "7002", "--check", environment=environment)[1]
+
+
+def test_the_demo_prints_a_page_two_tokens_and_a_curl_line_that_works(serve, tmp_path):
+    from harness.daemon import Daemon
+    daemon = Daemon(tmp_path)
+    daemon.settings.pop("auth")
+    daemon.start("--demo")
+    try:
+        found = daemon.server.wait_for_output(r"(http://\S+/#alice=(\S+)&bob=(\S+))", PATIENCE)
+        curl = daemon.server.wait_for_output(r"(curl .*)", PATIENCE)[1]
+        assert daemon.tab(found[2]).connected
+        bob = daemon.tab(found[3])
+        row = json.loads(subprocess.run(curl, shell=True, capture_output=True, text=True, timeout=PATIENCE).stdout)
+        assert row["delivered"] is True and bob.expect("notification:new")["id"] == row["id"]
+        page = requests.get(found[1], timeout=PATIENCE)
+        assert page.ok and page.headers["content-type"].startswith("text/html")
+        assert (daemon.folder / "data").is_dir()
+        assert (daemon.folder / "data/jwt.key").stat().st_mode & 0o077 == 0
+    finally:
+        daemon.close()

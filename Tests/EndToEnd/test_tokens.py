@@ -1,0 +1,119 @@
+"""No valid token, no socket; and a refusal says why, in the contract's words."""
+
+import time
+
+import pytest
+import requests
+
+from harness.daemon import Daemon
+from harness.tab import PATIENCE, Refused, Tab
+from harness.tokens import SECRET, token, unsigned
+
+#: What is wrong, and the code it must be refused with.
+WRONG = {
+    "no auth at all": ("token_missing", lambda: None),
+    "no text": ("token_malformed", lambda: "no.token.at.all"),
+    "two parts": ("token_malformed", lambda: ".".join(token().split(".")[:2])),
+    "a payload that is no base64": ("token_malformed", lambda: token().split(".")[0] + ".***." + token().split(".")[2]),
+    "an expired token": ("token_expired", lambda: token(expires_in=-60)),
+    "another secret": ("token_signature", lambda: token(secret="somebody-elses-secret-of-many-bytes")),
+    "a changed payload": ("token_signature", lambda: splice(token("alice"), token("mallory"))),
+    "another algorithm": ("token_algorithm", lambda: token(algorithm="HS512", secret="x" * 64)),
+    "the right secret but another algorithm": ("token_algorithm", lambda: token(algorithm="HS384", secret="x" * 48)),
+    "no signature": ("token_algorithm", unsigned),
+    "nobody as user": ("token_claims", lambda: token(None)),
+    "a future beginning": ("token_claims", lambda: token(nbf=int(time.time()) + 3600)),
+}
+
+WAYS = [["polling"], ["websocket"], ["polling", "websocket"]]
+
+
+def splice(signed, wanted):
+    """The signature of one token under the payload of another."""
+    header, _, signature = signed.split(".")
+    return ".".join((header, wanted.split(".")[1], signature))
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" and ".join)
+@pytest.mark.parametrize("prefix", ["", "Bearer ", "bearer "])
+def test_a_good_token_connects_with_or_without_bearer(daemon, way, prefix):
+    assert daemon.tab(prefix + token(), transports=way).connected
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" and ".join)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_token_is_refused_with_its_code(module_daemon, wrong, way):
+    code, make = WRONG[wrong]
+    with pytest.raises(Refused) as refused:
+        Tab(module_daemon.address, make(), transports=way)
+    assert refused.value.data["data"]["code"] == code
+    assert refused.value.data["message"]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_the_same_token_is_401_over_http(module_daemon, wrong):
+    code, make = WRONG[wrong]
+    bad = make()
+    answer = requests.get(module_daemon.address + "/v1/presence", headers={"Authorization": f"Bearer {bad}"} if bad else {}, timeout=PATIENCE)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert answer.json()["code"] == code
+    assert answer.json()["status"] == 401
+
+
+@pytest.fixture(scope="module")
+def module_daemon(tmp_path_factory):
+    """One daemon for all wrong tokens: none of them may harm it."""
+    daemon = Daemon(tmp_path_factory.mktemp("tokens")).start()
+    yield daemon
+    daemon.close()
+
+
+def test_issuer_and_audience_are_checked_where_they_are_configured(serve):
+    daemon = serve(auth={"secret": SECRET, "issuer": "https://id.example", "audience": "jackfield"})
+    assert daemon.tab(token(iss="https://id.example", aud=["other", "jackfield"])).connected
+    for claims in ({"iss": "https://id.example"}, {"aud": "jackfield"}, {"iss": "https://evil.example", "aud": "jackfield"}):
+        with pytest.raises(Refused) as refused:
+            daemon.tab(token(**claims))
+        assert refused.value.code == "token_claims"
+
+
+def test_where_no_token_is_required_a_wrong_one_is_refused_all_the_same(serve):
+    daemon = serve(auth={"secret": SECRET, "required": False})
+    assert daemon.tab(None).connected
+    with pytest.raises(Refused) as refused:
+        daemon.tab(token(expires_in=-60))
+    assert refused.value.code == "token_expired"
+
+
+@pytest.fixture
+def strict(serve, services):
+    """Tokens end at the moment they say."""
+    return serve(auth={"secret": SECRET, "leeway": 0}, plugins=services("notifications"))
+
+
+def test_a_token_that_expires_closes_the_transport_so_that_clients_come_back(strict):
+    began = time.time()
+    tab = strict.tab(token(expires_in=2))
+    assert tab.expect("auth:expiring") is not None
+    tab.wait_until_disconnected()
+    assert 1.5 < time.time() - began < 5
+    # A DISCONNECT packet would keep clients from reconnecting: this must be the transport.
+    assert tab.disconnects == ["transport close"]
+
+
+def test_a_refreshed_token_keeps_the_connection(strict):
+    tab = strict.tab(token(expires_in=2))
+    answer = tab.call("auth:refresh", token(expires_in=3600))
+    assert answer["ok"] is True and answer["expires_at"]
+    time.sleep(3)
+    assert tab.connected
+    assert tab.call("notification:list", {})["items"] == []
+
+
+def test_a_refresh_with_a_wrong_token_fails_and_changes_nothing(strict):
+    tab = strict.tab(token("alice"))
+    assert tab.call("auth:refresh", token("alice", secret="somebody-elses-secret-of-many-bytes"))["error"]["code"] == "token_signature"
+    assert "error" in tab.call("auth:refresh", token("mallory")), "the user of a socket must not change"
+    assert "error" in tab.call("auth:refresh")
+    assert tab.connected
