@@ -6,13 +6,19 @@
 public enum JSONPointer {
     /// Finds the value that `pointer` names.
     ///
+    /// Only the containers on the way are read, each as far as needed, so a fault elsewhere in the document goes unnoticed.
+    ///
     /// - Returns: where it stands in `document` and its kind; `nil` if nothing stands there. The empty pointer names the whole document.
     /// - Throws: ``JSONPointerError``.
     public static func find(_ pointer: UnsafeRawBufferPointer, in document: UnsafeRawBufferPointer) throws(JSONPointerError) -> JSONToken? {
         let start = JSONScanner.skipWhitespace(in: document, from: 0)
-        guard let end = JSONScanner.endOfValue(in: document, from: start) else { throw .malformedDocument }
-        var value = start..<end
+        guard start < document.count else { throw .malformedDocument }
+        var value = start..<document.count
         var path = JSONPointerPath(pointer)
+        if path.isAtEnd {
+            guard let end = JSONScanner.endOfValue(in: document, from: start) else { throw .malformedDocument }
+            value = start..<end
+        }
         while let step = try path.next() {
             guard let child = try child(named: step, of: value, in: document) else {
                 // A malformed pointer is an error wherever the document ends.
@@ -37,7 +43,7 @@ public enum JSONPointer {
         return try result.get()
     }
 
-    /// The member or element of the container at `range` that one step of a pointer names.
+    /// The member or element, of the container that begins at `range`, that one step of a pointer names.
     static func child(
         named step: JSONPointerPath.Step, of range: Range<Int>, in document: UnsafeRawBufferPointer
     ) throws(JSONPointerError) -> Range<Int>? {

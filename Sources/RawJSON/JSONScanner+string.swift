@@ -2,7 +2,18 @@ extension JSONScanner {
     /// Scans a string from just past its opening quote.
     ///
     /// - Returns: the offset past the closing quote, or the complement (`~`) of the offset at fault.
+    @inline(__always)
     static func scanString(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+        // Keys and event names are short: most strings end within the first word, without a call.
+        if start &+ 8 <= end {
+            let special = specialBytes(in: base.loadUnaligned(fromByteOffset: start, as: UInt64.self))
+            let at = start &+ special.trailingZeroBitCount &>> 3
+            if special != 0, base.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: "\"") { return at &+ 1 }
+        }
+        return scanLongString(base, start, end)
+    }
+
+    private static func scanLongString(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
         while true {
             // Eight bytes at a time over what needs no look: printable ASCII.

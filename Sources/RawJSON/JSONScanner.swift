@@ -64,12 +64,33 @@ public enum JSONScanner {
         return at
     }
 
-    /// The scanner proper: the offset past the value, or the complement (`~`) of the offset where it stops being one.
+    /// As ``endOfValue(in:from:depthLimit:)``, but what tells of failure is the complement (`~`) of the offset at fault.
     @usableFromInline
     static func scanValue(in bytes: UnsafeRawBufferPointer, from start: Int, depthLimit: Int) -> Int {
         guard let base = bytes.baseAddress else { return ~0 }
-        let end = bytes.count
-        let limit = min(depthLimit, maximumDepth)
+        let at = skipWhitespace(base, start, bytes.count)
+        guard at < bytes.count else { return ~bytes.count }
+        let first = base.load(fromByteOffset: at, as: UInt8.self)
+        if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
+            return scanContainer(base, at, bytes.count, limit: min(depthLimit, maximumDepth))
+        }
+        return scanScalar(first, base, at, bytes.count)
+    }
+
+    @inline(__always)
+    private static func scanScalar(_ first: UInt8, _ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+        switch first {
+        case UInt8(ascii: "\""): scanString(base, start &+ 1, end)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): scanNumber(base, start, end)
+        case UInt8(ascii: "t"): scanLiteral("true", base, start, end)
+        case UInt8(ascii: "f"): scanLiteral("false", base, start, end)
+        case UInt8(ascii: "n"): scanLiteral("null", base, start, end)
+        default: ~start
+        }
+    }
+
+    /// Scans an array or an object, and everything in it, from its opening bracket.
+    private static func scanContainer(_ base: UnsafeRawPointer, _ start: Int, _ end: Int, limit: Int) -> Int {
         var at = start
         var depth = 0
         /// One bit for each open container, the innermost lowest: 1 is an object.
@@ -78,9 +99,8 @@ public enum JSONScanner {
         while true {
             at = skipWhitespace(base, at, end)
             guard at < end else { return ~end }
-            switch base.load(fromByteOffset: at, as: UInt8.self) {
-            case UInt8(ascii: "\""):
-                at = scanString(base, at &+ 1, end)
+            let first = base.load(fromByteOffset: at, as: UInt8.self)
+            switch first {
             case UInt8(ascii: "{"):
                 guard depth < limit else { return ~at }
                 at = skipWhitespace(base, at &+ 1, end)
@@ -105,18 +125,10 @@ public enum JSONScanner {
                     containers = containers &<< 1
                     continue
                 }
-            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-                at = scanNumber(base, at, end)
-            case UInt8(ascii: "t"):
-                at = scanLiteral("true", base, at, end)
-            case UInt8(ascii: "f"):
-                at = scanLiteral("false", base, at, end)
-            case UInt8(ascii: "n"):
-                at = scanLiteral("null", base, at, end)
             default:
-                return ~at
+                at = scanScalar(first, base, at, end)
+                if at < 0 { return at }
             }
-            if at < 0 { return at }
 
             // A value has ended: close what it completes, or go on to its sibling.
             afterValue: while true {

@@ -36,9 +36,19 @@ struct JSONPointerTests {
         #expect(throws: JSONPointerError.malformedPointer) { try JSONPointer.find(pointer, in: Self.document) }
     }
 
-    @Test("a malformed document is an error", arguments: ["", "{", #"{"a":tru}"#, "[1,]"])
+    @Test("a malformed document is an error", arguments: ["", " ", "{", "x", #"{"a":tru}"#, #"{"a":1,}"#])
     func malformedDocument(_ text: String) {
+        #expect(throws: JSONPointerError.malformedDocument) { try JSONPointer.find("", in: Array(text.utf8)) }
+        guard text != "x" else { return }
         #expect(throws: JSONPointerError.malformedDocument) { try JSONPointer.find("/a", in: Array(text.utf8)) }
+    }
+
+    @Test("an array is read up to the element named, and a fault before it is an error")
+    func faultsInArrays() throws {
+        let document = Array("[1,[2,x],3]".utf8)
+        #expect(try value("/0", in: document) == "1")
+        #expect(throws: JSONPointerError.malformedDocument) { try JSONPointer.find("/1", in: document) }
+        #expect(throws: JSONPointerError.malformedDocument) { try JSONPointer.find("/2", in: document) }
     }
 
     @Test("keys are compared by what they mean")
