@@ -70,7 +70,7 @@ let package = Package(
             ]),
         .executableTarget(
             name: "jackfield",
-            dependencies: ["Daemon", "Identity", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            dependencies: ["Daemon", "Identity", "RawJSON", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
         // The Swift SDK and the first-party plugins: strangers to everything above but the header.
         .target(name: "JackfieldPlugin", dependencies: ["CJackfield"]),
@@ -91,8 +91,8 @@ let package = Package(
         .testTarget(name: "SocketIOTests", dependencies: ["SocketIO", "EngineIO", "RawJSON"]),
         .testTarget(name: "TransportTests", dependencies: ["Transport", "SocketIO", "EngineIO"]),
         .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "CJackfield"]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon"]),
-        .testTarget(name: "jackfieldTests", dependencies: ["jackfield"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Identity"]),
+        .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Identity"]),
         .testTarget(name: "JackfieldPluginTests", dependencies: ["JackfieldPlugin", "CJackfield"]),
         .testTarget(name: "NotificationsPluginTests", dependencies: ["NotificationsPlugin"]),
         .testTarget(name: "RoomsPluginTests", dependencies: ["RoomsPlugin"]),

@@ -19,10 +19,8 @@ struct Jackfield: AsyncParsableCommand {
             EXIT CODES
               0 done, 1 failed, 2 wrong use, 78 bad configuration
             """,
-        version: version,
+        version: Daemon.version,
         subcommands: [Serve.self, Token.self])
-
-    static let version = "0.1.0"
 
     static func main() async {
         do {

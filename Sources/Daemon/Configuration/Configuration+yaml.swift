@@ -68,6 +68,7 @@ extension Configuration.CORS {
         switch origin {
         case .any: output.write("origin", text: "*")
         case .reflect: output.write("origin", true)
+        case .one(let origin): output.write("origin", text: origin)
         case .list(let origins): output.write("origin", list: origins)
         }
         output.write("credentials", credentials)

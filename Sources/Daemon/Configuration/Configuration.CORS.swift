@@ -25,7 +25,9 @@ extension Configuration.CORS: ConfigurationSettings {
         case any
         /// Every origin, answered with its own name; works with credentials.
         case reflect
-        /// These, in the form browsers send: `https://example.com:8443`.
+        /// This one, in the form browsers send: `https://example.com:8443`. Everybody is told so, whoever asks; browsers of other origins stop there.
+        case one(String)
+        /// Whoever asks and is in the list.
         case list([String])
     }
 

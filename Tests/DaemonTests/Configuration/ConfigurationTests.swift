@@ -65,7 +65,7 @@ struct ConfigurationTests {
 
     @Test("an origin is one, several, everybody by name, or everybody")
     func origins() throws {
-        #expect(try load("cors: { origin: 'HTTPS://Example.com:443' }").cors?.origin == .list(["https://example.com"]))
+        #expect(try load("cors: { origin: 'HTTPS://Example.com:443' }").cors?.origin == .one("https://example.com"))
         #expect(
             try load("cors: { origin: ['http://a', 'http://[::1]:80'] }").cors?.origin
                 == .list(["http://a", "http://[::1]"]))

@@ -8,6 +8,7 @@ extension ConfigurationRule where Value == Configuration.CORS.Origin {
                 value.refuse("false allows nobody", "write cors: false to switch CORS off altogether")
                 return nil
             case .text("*"): return .any
+            case .text?: return ConfigurationRule<String>.webOrigin.apply(value).map { .one($0) }
             default: return ConfigurationRule<String>.webOrigin.list.apply(value).map { .list($0) }
             }
         }
