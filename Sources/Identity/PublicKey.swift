@@ -36,7 +36,8 @@ final class PublicKey: @unchecked Sendable {
         OpenSSLErrors.clear()
         guard let key else {
             if String(decoding: pem, as: UTF8.self).contains("PRIVATE KEY-----") {
-                throw TokenConfigurationError("the public key file holds a private key: give 'openssl pkey -pubout' of it, and keep the private one away")
+                throw TokenConfigurationError(
+                    "the public key file holds a private key: give what 'openssl pkey -pubout' makes of it, and keep the private one away")
             }
             throw TokenConfigurationError("the public key file holds neither '-----BEGIN PUBLIC KEY-----' nor '-----BEGIN CERTIFICATE-----'")
         }

@@ -36,7 +36,8 @@ public struct TokenVerifier: Sendable {
                 secrets[algorithm] = try HMACKey(secret: secret, algorithm: algorithm)
                 if secret.count < algorithm.digestLength {
                     warnings.append(
-                        "the secret has \(secret.count) bytes: \(algorithm.rawValue) needs \(algorithm.digestLength) or more (RFC 7518, 3.2), or it can be guessed")
+                        "the secret has \(secret.count) bytes and can be guessed: "
+                            + "\(algorithm.rawValue) needs \(algorithm.digestLength) or more (RFC 7518, 3.2)")
                 }
             } else if !publicKeys.contains(where: { $0.fits(algorithm) }) {
                 let present = publicKeys.isEmpty ? "there is none" : "there is \(publicKeys.map(\.summary).joined(separator: ", "))"

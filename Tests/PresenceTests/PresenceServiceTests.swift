@@ -62,6 +62,8 @@ struct PresenceServiceTests {
         let outer = service.withLock { $0 }
         outer?.connect("alice", connection: 1, now: 0)
         #expect(recorder.all.map(\.user) == ["alice", "bot"])
+        // The handler holds the service that holds the handler.
+        service.withLock { $0 = nil }
     }
 
     @Test("from many threads, each user's edges alternate and the handler is never entered twice at once")
