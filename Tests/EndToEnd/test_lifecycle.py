@@ -81,7 +81,7 @@ def test_bad_configuration_is_exit_code_78_with_every_problem_its_line_and_the_n
 
     about(2, "port", "65535")
     about(3, "pingIntervall", "pingInterval")
-    about(6, "algorithms", "none")
+    about(6, "algorithms", "signature")
     about(7, "transports", "carrier-pigeon")
 
 

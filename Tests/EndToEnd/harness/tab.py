@@ -1,5 +1,6 @@
 """A browser tab, as far as the server can tell: one python-socketio client that remembers what it was sent."""
 
+import socket
 import threading
 import time
 
@@ -91,4 +92,4 @@ class Tab:
 
     def lose(self):
         """The network's way: the connection breaks without a word."""
-        self.client.eio.ws.sock.close()
+        self.client.eio.ws.sock.shutdown(socket.SHUT_RDWR)
