@@ -191,7 +191,7 @@ final class Client: SessionReceiver, TimerTarget {
 
     /// Takes a socket out of its namespace; the connection stays.
     func leave(_ socket: Socket, reason: DisconnectReason, tellingClient: Bool) {
-        guard socket.isConnected else { return }
+        guard socket.isConnected, !socket.isLeaving else { return }
         if tellingClient { sendDisconnect(socket) }
         retire(socket, reason: reason)
     }

@@ -1,0 +1,380 @@
+import Testing
+
+@testable import SocketIO
+
+/// What a connection may say when, and what becomes of it.
+@Suite struct ClientTests {
+    // MARK: - CONNECT
+
+    @Test("CONNECT is answered with the socket's id and nothing else") func connect() throws {
+        let host = try TestHost()
+        let client = TestClient(host)
+        let answer = client.say("0")
+        #expect(answer == [#"0{"sid":"\#(host.sockets[0].id)"}"#])
+        #expect(host.sockets[0].id.count == 20)
+        #expect(host.sockets[0].id != client.session.id)
+    }
+
+    @Test("a namespace's name stands in its answer, with a comma") func connectNamespace() throws {
+        let host = try TestHost()
+        let client = TestClient(host)
+        #expect(client.say("0/public") == [#"0/public,{"sid":"\#(host.sockets[0].id)"}"#])
+        #expect(host.sockets[0].namespace.name == "/public")
+    }
+
+    @Test("an unknown namespace is refused, and the connection stays", arguments: ["/nope", "/PUBLIC", "/public/", "/public?a=b", "/üñí"])
+    func unknownNamespace(name: String) throws {
+        let host = try TestHost()
+        let client = TestClient(host)
+        #expect(client.say("0\(name),") == [#"4\#(name),{"message":"Invalid namespace"}"#])
+        #expect(!client.isClosed)
+        #expect(client.say("0").count == 1)
+        #expect(host.shard.statistics.unknownNamespaces == 1)
+    }
+
+    @Test("the main namespace can be missing") func noMain() throws {
+        let host = try TestHost(namespaces: [.name("/only")])
+        #expect(TestClient(host).say("0") == [#"4{"message":"Invalid namespace"}"#])
+    }
+
+    @Test("the auth payload reaches the application as it came") func auth() throws {
+        let host = try TestHost()
+        var seen: [String] = []
+        host.onConnect = { attempt in
+            seen.append("\(attempt.hasAuth) \(String(decoding: attempt.auth, as: UTF8.self)) \(attempt.namespace)")
+            attempt.accept()
+        }
+        TestClient(host).say(#"0{"token":"a b","x":[1]}"#)
+        TestClient(host).say("0/public,")
+        #expect(seen == [#"true {"token":"a b","x":[1]} /"#, "false {} /public"])
+        #expect(String(decoding: host.sockets[0].auth, as: UTF8.self) == #"{"token":"a b","x":[1]}"#)
+    }
+
+    @Test("a refusal carries message and data, and may be tried again") func refusal() throws {
+        let host = try TestHost()
+        host.onConnect = { $0.refuse(message: "no \"entry\"", data: Array(#"{"code":7}"#.utf8)) }
+        let client = TestClient(host)
+        #expect(client.say("0/public,") == [#"4/public,{"message":"no \"entry\"","data":{"code":7}}"#])
+        host.onConnect = { $0.refuse(message: "no") }
+        #expect(client.say("0") == [#"4{"message":"no"}"#])
+        host.onConnect = { $0.accept() }
+        #expect(client.say("0").first?.hasPrefix("0{") == true)
+        #expect(host.shard.statistics.connectsRefused == 2)
+    }
+
+    @Test("a second CONNECT to one namespace closes the connection") func connectTwice() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        #expect(client.say("0") == ["closed"])
+        #expect(host.log.last == "disconnected forced server close")
+    }
+
+    @Test("identity is the application's: user, claims, expiry, and the user's room") func identity() throws {
+        let host = try TestHost()
+        host.onConnect = { $0.accept(user: "ann", claims: Array(#"{"sub":"ann"}"#.utf8), expiresAt: 5) }
+        _ = host.joined()
+        let socket = host.sockets[0]
+        #expect(socket.user == "ann")
+        #expect(socket.claims == Array(#"{"sub":"ann"}"#.utf8))
+        #expect(socket.expiresAt == 5)
+        #expect(socket.rooms == [socket.id, "user:ann"])
+    }
+
+    @Test("who joins no namespace in time is closed") func connectTimeout() throws {
+        var options = SocketOptions()
+        options.connectTimeout = 1_000
+        let host = try TestHost(options)
+        let idle = TestClient(host), joined = host.joined(), refused = TestClient(host)
+        refused.say("0/nope,")
+        host.pass(999)
+        #expect(!idle.isClosed)
+        host.pass(1)
+        #expect(idle.isClosed && refused.isClosed && !joined.isClosed)
+        #expect(host.shard.statistics.connectTimeouts == 2)
+        #expect(host.shard.statistics.clients == 1)
+    }
+
+    @Test("who has left all namespaces may stay") func connectTimeoutOnce() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        client.say("1")
+        host.pass(100_000_000 / 1_000)
+        #expect(host.shard.statistics.connectTimeouts == 0)
+    }
+
+    @Test("a client joins a bounded number of namespaces") func manyNamespaces() throws {
+        var options = SocketOptions()
+        options.maxNamespacesPerClient = 2
+        let host = try TestHost(options, namespaces: [.pattern("^/n[0-9]$")])
+        let client = TestClient(host)
+        client.say("0/n1,", "0/n2,")
+        #expect(client.say("0/n3,") == [#"4/n3,{"message":"Invalid namespace"}"#])
+        client.say("1/n1,")
+        #expect(client.say("0/n3,").first?.hasPrefix("0/n3,") == true)
+    }
+
+    // MARK: - A CONNECT that waits
+
+    @Test("what a client says while its CONNECT waits is heard after the answer, in order") func held() throws {
+        let host = try TestHost()
+        var waiting: ConnectAttempt?
+        host.onConnect = { waiting = $0 }
+        let client = TestClient(host)
+        #expect(client.say("0", #"2["a",1]"#, #"51-["b",{"_placeholder":true,"num":0}]"#) == [])
+        client.say(binary: [1, 2])
+        client.say(#"2["\u0063"]"#)
+        #expect(host.log == [])
+        waiting?.accept()
+        #expect(client.heard().count == 1)
+        #expect(host.log == ["connected /", "event a [1]", #"event b [{"_placeholder":true,"num":0}]"#, "event c []"])
+    }
+
+    @Test("what was said to a namespace that then refuses closes the connection") func heldRefused() throws {
+        let host = try TestHost()
+        var waiting: ConnectAttempt?
+        host.onConnect = { waiting = $0 }
+        let client = TestClient(host)
+        client.say("0", #"2["a"]"#)
+        waiting?.refuse(message: "no")
+        #expect(client.heard() == [#"4{"message":"no"}"#, "closed"])
+    }
+
+    @Test("only so much waits", arguments: [(3, 1_000_000), (1_000, 30)])
+    func heldLimit(packets: Int, bytes: Int) throws {
+        var options = SocketOptions()
+        options.maxHeldPackets = packets
+        options.maxHeldBytes = bytes
+        let host = try TestHost(options)
+        host.onConnect = { _ in }
+        let client = TestClient(host)
+        client.say("0", #"2["aaaa"]"#, #"2["aaaa"]"#, #"2["aaaa"]"#)
+        #expect(!client.isClosed)
+        client.say(#"2["aaaa"]"#)
+        #expect(client.isClosed)
+    }
+
+    @Test("a CONNECT is decided once") func decidedOnce() throws {
+        let host = try TestHost()
+        host.onConnect = { attempt in
+            attempt.accept()
+            attempt.accept()
+            attempt.refuse(message: "no")
+        }
+        #expect(TestClient(host).say("0").count == 1)
+        #expect(host.sockets.count == 1)
+    }
+
+    @Test("a decision comes too late for a client that has gone") func decidedLate() throws {
+        let host = try TestHost(namespaces: [.pattern("^/room")])
+        var waiting: ConnectAttempt?
+        host.onConnect = { waiting = $0 }
+        let client = TestClient(host)
+        client.say("0/room,")
+        client.vanish()
+        #expect(waiting?.isPending == false)
+        waiting?.accept()
+        #expect(host.sockets.isEmpty)
+        #expect(host.shard.statistics.sockets == 0)
+        #expect(host.shard.namespace("/room") == nil)
+    }
+
+    @Test("a second CONNECT while the first waits closes the connection") func connectTwiceWaiting() throws {
+        let host = try TestHost()
+        host.onConnect = { _ in }
+        #expect(TestClient(host).say("0", "0") == ["closed"])
+    }
+
+    // MARK: - Events
+
+    @Test("an event reaches the application: name, arguments, ack id") func event() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        var ids: [UInt64?] = []
+        host.onEvent = { _, _, _, _, id in ids.append(id) }
+        client.say(#"2["a"]"#, #"27["b",1,{"c":2}]"#, #"2[5,"x"]"#, #"2["d\u00e9\n\ud83d\ude00" , null]"#, #"2["e" ]"#, "2")
+        #expect(
+            host.log.dropFirst() == ["event a []", #"event b [1,{"c":2}]"#, #"event 5 ["x"]"#, "event dé\n😀 [ null]", "event e []"])
+        #expect(ids == [nil, 7, nil, nil, nil])
+    }
+
+    @Test("attachments come with the event they belong to") func attachments() throws {
+        let host = try TestHost()
+        var got: [[UInt8]] = []
+        host.onEvent = { _, _, _, attachments, _ in got = attachments }
+        let client = host.joined()
+        client.say(#"52-["a",{"_placeholder":true,"num":0},{"x":{"_placeholder":true,"num":1}}]"#)
+        client.say(binary: [1])
+        #expect(got.isEmpty)
+        client.say(binary: [])
+        #expect(got == [[1], []])
+    }
+
+    @Test("a binary event without attachments is an event, and what follows is heard") func noAttachments() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        client.say(#"50-["a","x"]"#, #"2["b"]"#)
+        #expect(host.log.suffix(2) == [#"event a ["x"]"#, "event b []"])
+    }
+
+    @Test("what is no packet closes the connection", arguments: [
+        "7", "2[", "2[]", #"2["connect"]"#, "1{}", #"511-["a"]"#, "", #"21 2["a"]"#,
+    ])
+    func badPacket(text: String) throws {
+        let host = try TestHost()
+        let client = host.joined()
+        #expect(client.say(text) == ["closed"])
+        #expect(host.log.last == "disconnected forced close")
+        #expect(host.shard.statistics.badPackets == 1)
+    }
+
+    @Test("what is not for now closes the connection", arguments: [#"2["a"]"#, "30[]", "1", #"4{"message":"x"}"#, #"2/public,["a"]"#])
+    func violation(text: String) throws {
+        let host = try TestHost()
+        #expect(TestClient(host).say(text) == ["closed"])
+    }
+
+    @Test("text where an attachment is due closes the connection") func textForAttachment() throws {
+        let client = try TestHost().joined()
+        client.say(#"52-["a",{"_placeholder":true,"num":0}]"#)
+        client.say(binary: [1])
+        #expect(client.say(#"2["b"]"#) == ["closed"])
+    }
+
+    @Test("an attachment nobody announced closes the connection") func strayAttachment() throws {
+        let client = try TestHost().joined()
+        #expect(client.say(binary: [1]) == ["closed"])
+    }
+
+    @Test("a wrong placeholder closes the connection when the attachments are there", arguments: ["-1", "1", "\"0\"", "0.5", "null", "1e99"])
+    func wrongPlaceholder(number: String) throws {
+        let client = try TestHost().joined()
+        #expect(client.say(#"51-["a",{"_placeholder":true,"num":\#(number)}]"#) == [])
+        #expect(client.say(binary: [1]) == ["closed"])
+    }
+
+    @Test("attachments are bounded in bytes together") func attachmentBytes() throws {
+        var options = SocketOptions()
+        options.maxAttachmentBytes = 4
+        let host = try TestHost(options)
+        let client = host.joined()
+        client.say(#"52-["a"]"#)
+        client.say(binary: [1, 2, 3])
+        #expect(client.say(binary: [4, 5]) == ["closed"])
+    }
+
+    @Test("nothing is heard after a bad packet") func afterTheEnd() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        client.say("7")
+        client.say(#"2["a"]"#)
+        #expect(!host.log.contains("event a []"))
+    }
+
+    // MARK: - Several namespaces
+
+    @Test("a connection has a socket of its own in each namespace") func twoNamespaces() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        client.say("0/public,")
+        #expect(host.sockets[0].id != host.sockets[1].id)
+        #expect(host.sockets[0].connection == host.sockets[1].connection)
+        client.say(#"2/public,["a"]"#)
+        client.say("1/public,")
+        client.say(#"2["b"]"#)
+        #expect(host.log.suffix(4) == ["event a []", "disconnecting client namespace disconnect 0", "disconnected client namespace disconnect", "event b []"])
+        #expect(client.say(#"2/public,["a"]"#) == ["closed"])
+    }
+
+    @Test("DISCONNECT leaves the namespace, and CONNECT comes back as somebody new") func leaveAndReturn() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        let id = host.sockets[0].id
+        #expect(client.say("1") == [])
+        #expect(host.sockets.isEmpty)
+        client.say("0")
+        #expect(host.sockets[0].id != id)
+    }
+
+    // MARK: - The end
+
+    @Test("each way to end has its reason", arguments: DisconnectReason.allCases)
+    func reasons(reason: DisconnectReason) throws {
+        let host = try TestHost()
+        let client = host.joined()
+        switch reason {
+        case .transportError: client.session.webSocketGone(client.output, reason: .transportError)
+        case .transportClose: client.session.webSocketGone(client.output, reason: .transportClose)
+        case .forcedClose: client.say("x")
+        case .pingTimeout: client.session.webSocketGone(client.output, reason: .pingTimeout)
+        case .parseError: client.session.webSocketGone(client.output, reason: .parseError)
+        case .serverShuttingDown: client.session.close(.serverShuttingDown)
+        case .forcedServerClose: client.say("0")
+        case .clientNamespaceDisconnect: client.say("1")
+        case .serverNamespaceDisconnect: host.sockets[0].disconnect()
+        }
+        #expect(host.log.suffix(2) == ["disconnecting \(reason.rawValue) 0", "disconnected \(reason.rawValue)"])
+        #expect(host.shard.statistics.sockets == 0)
+    }
+
+    @Test("the server can leave one namespace") func serverDisconnect() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        client.say("0/public,")
+        host.sockets[1].disconnect()
+        #expect(client.heard() == ["1/public,"])
+        #expect(!client.isClosed)
+        #expect(host.sockets.count == 1)
+    }
+
+    @Test("the server can leave all namespaces and close") func serverClose() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        client.say("0/public,")
+        host.sockets[1].disconnect(close: true)
+        #expect(client.heard() == ["1", "1/public,", "closed"])
+        #expect(host.log.suffix(4).filter { $0 == "disconnected server namespace disconnect" }.count == 2)
+        #expect(host.shard.statistics.clients == 0)
+    }
+
+    @Test("disconnecting is told while the rooms are still there, disconnected when they are left") func disconnecting() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        let socket = host.sockets[0]
+        try socket.join("r")
+        var rooms: [String] = []
+        host.onDisconnecting = { rooms = $0.rooms }
+        client.vanish()
+        #expect(rooms == [socket.id, "r"])
+        #expect(socket.rooms == [])
+        #expect(!socket.isConnected)
+        #expect(host.shard.socket(socket.handle) == nil)
+    }
+
+    @Test("disconnecting within disconnecting does nothing") func disconnectingTwice() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        host.onDisconnecting = {
+            $0.disconnect()
+            $0.disconnect(close: true)
+        }
+        client.vanish()
+        #expect(host.log.filter { $0.hasPrefix("disconnecting") }.count == 1)
+        #expect(host.log.filter { $0.hasPrefix("disconnected") }.count == 1)
+    }
+
+    @Test("a socket that is gone takes every call and does nothing") func gone() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        let socket = host.sockets[0]
+        client.vanish()
+        socket.emit("a")
+        socket.ack(1, "[]")
+        try socket.join("r")
+        socket.leave("r")
+        socket.disconnect(close: true)
+        var answer = ""
+        try socket.ask("q") { answer = $0 }
+        #expect(answer == "disconnected")
+        #expect(host.shard.main?.roomCount == 0)
+    }
+}

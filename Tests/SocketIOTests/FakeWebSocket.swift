@@ -1,0 +1,37 @@
+import EngineIO
+
+/// A connection that remembers what was sent to it, as the client would see it: text without the Engine.IO `4`, binary as `<00ff>`.
+final class FakeWebSocket: WebSocketOutput {
+    private(set) var received: [String] = []
+    private(set) var isClosed = false
+    var canTakeNow = true
+    var bufferedBytes = 0
+
+    func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        var bytes = [UInt8](repeating: 0xEE, count: count)
+        bytes.withUnsafeMutableBytes { fill($0) }
+        take(kind, bytes)
+    }
+
+    func send(_ message: SharedMessage) {
+        for part in message.parts { message.withPart(part) { take(part.kind, Array($0)) } }
+    }
+
+    func close() {
+        isClosed = true
+        received.append("closed")
+    }
+
+    /// What came since it was asked last.
+    func take() -> [String] {
+        defer { received = [] }
+        return received
+    }
+
+    private func take(_ kind: MessageKind, _ bytes: [UInt8]) {
+        switch kind {
+        case .text: received.append(String(decoding: bytes, as: UTF8.self).hasPrefix("4") ? String(decoding: bytes.dropFirst(), as: UTF8.self) : String(decoding: bytes, as: UTF8.self))
+        case .binary: received.append("<" + bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() + ">")
+        }
+    }
+}

@@ -1,0 +1,331 @@
+import EngineIO
+import Testing
+
+@testable import SocketIO
+
+/// Rows 24 and 25 of the protocol.
+@Suite struct RecoveryTests {
+    private func host(_ change: (inout RecoveryOptions) -> Void = { _ in }) throws -> (TestHost, RecoveryStore) {
+        var recovery = RecoveryOptions()
+        change(&recovery)
+        let store = RecoveryStore(options: recovery)
+        var options = SocketOptions()
+        options.recovery = store
+        return (try TestHost(options), store)
+    }
+
+    /// What a CONNECT answer says.
+    private func ids(_ answer: String) throws -> (sid: String, pid: String) {
+        let match = try #require(answer.wholeMatch(of: /0(?:\/[^,]*,)?\{"sid":"([^"]{20})","pid":"([^"]{20})"\}/))
+        return (String(match.1), String(match.2))
+    }
+
+    private func offset(_ packet: String) throws -> String {
+        String(try #require(packet.firstMatch(of: /"([0-9a-z]+)"\]$/)).1)
+    }
+
+    @Test("CONNECT is answered with a private id, and events carry an offset") func offsets() throws {
+        let (host, _) = try host()
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        #expect(sid != pid)
+        host.sockets[0].emit("a", "[1]")
+        host.sockets[0].emit("b")
+        host.shard.broadcast("c", "[]", to: Selection())
+        host.sockets[0].emit("v", flags: .volatile)
+        host.sockets[0].ack(3, "[]")
+        try host.sockets[0].ask("q") { _ in }
+        #expect(client.heard() == [#"2["a",1,"1"]"#, #"2["b","2"]"#, #"2["c","3"]"#, #"2["v","4"]"#, "33[]", #"20["q"]"#])
+    }
+
+    @Test("missed events come before the answer, with the id, the rooms, the user and the data of before") func back() throws {
+        let (host, store) = try host()
+        host.onConnect = { $0.accept(user: "ann", claims: Array(#"{"a":1}"#.utf8), expiresAt: 9) }
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        let socket = host.sockets[0]
+        try socket.join("r")
+        socket.data = Array(#"{"d":2}"#.utf8)
+        socket.emit("seen")
+        let seen = try offset(client.heard()[0])
+        socket.emit("lost")
+        client.vanish()
+        #expect(store.statistics.sessions == 1)
+        host.shard.broadcast("room", "[1]", to: Selection(rooms: ["r"]))
+        host.shard.broadcast("other", "[]", to: Selection(rooms: ["s"]))
+        host.shard.broadcast("user", "[]", to: Selection(rooms: ["user:ann"]))
+        host.shard.broadcast("id", #"[{"_placeholder":true,"num":0}]"#, [[7]], to: Selection(rooms: [sid]))
+        host.shard.broadcast("volatile", "[]", flags: .volatile, to: Selection())
+        host.shard.broadcast("not me", "[]", to: Selection(except: ["r"]))
+        host.shard.broadcast("nor me", "[]", to: Selection(exceptSocket: socket.handle))
+        host.shard.broadcast("elsewhere", "[]", to: Selection(namespace: "/public"))
+        host.onConnect = { _ in Issue.record("a recovered socket is not asked again") }
+
+        let again = TestClient(host)
+        #expect(
+            again.say(#"0{"pid":"\#(pid)","offset":"\#(seen)"}"#) == [
+                #"2["lost","2"]"#, #"2["room",1,"3"]"#, #"2["user","5"]"#, #"51-["id",{"_placeholder":true,"num":0},"6"]"#, "<07>",
+                #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#,
+            ])
+        let restored = host.sockets[0]
+        #expect(restored.isRecovered && !socket.isRecovered)
+        #expect(restored.id == sid)
+        #expect(Set(restored.rooms) == [sid, "r", "user:ann"])
+        #expect(restored.user == "ann")
+        #expect(restored.claims == Array(#"{"a":1}"#.utf8))
+        #expect(restored.expiresAt == 9)
+        #expect(restored.data == Array(#"{"d":2}"#.utf8))
+        #expect(restored.handle != socket.handle)
+        #expect(store.statistics.sessions == 0)
+        #expect(host.shard.statistics.recovered == 1)
+        again.vanish()
+        #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)","offset":"a"}"#)[0]).sid == sid)
+    }
+
+    @Test("a private id alone brings back everything since the beginning") func withoutOffset() throws {
+        let (host, _) = try host()
+        host.shard.broadcast("before", "[]", to: Selection())
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        host.sockets[0].emit("a")
+        client.vanish()
+        #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"2["a","2"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
+    }
+
+    @Test("the half-open socket of a private id is closed") func halfOpen() throws {
+        let (host, _) = try host()
+        let old = TestClient(host)
+        let (sid, pid) = try ids(old.say("0")[0])
+        host.sockets[0].emit("lost")
+        _ = old.heard()
+        let new = TestClient(host)
+        #expect(new.say(#"0{"pid":"\#(pid)"}"#) == [#"2["lost","1"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
+        #expect(old.heard() == ["closed"])
+        #expect(host.log.contains("disconnected transport close"))
+        #expect(host.sockets.count == 1)
+    }
+
+    @Test("a session comes back on another shard, and is closed on the one it was on") func otherShard() throws {
+        let shards = Shards()
+        var options = SocketOptions()
+        options.recovery = RecoveryStore(hop: { index, job in shards.post(index, job) })
+        let first = try TestHost(options, index: 0), second = try TestHost(options, index: 1)
+        shards.hosts = [first, second]
+        let old = TestClient(first)
+        let (sid, pid) = try ids(old.say("0")[0])
+        let new = TestClient(second)
+        #expect(new.say(#"0{"pid":"\#(pid)"}"#, #"2["early"]"#) == [])
+        shards.run()
+        #expect(new.heard() == [#"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
+        #expect(old.isClosed)
+        #expect(second.log == ["connected /", "event early []"])
+        #expect(second.sockets[0].handle.shardIndex == 1)
+    }
+
+    @Test("who has gone while another shard was asked leaves the session for the next") func otherShardGone() throws {
+        let shards = Shards()
+        var options = SocketOptions()
+        options.recovery = RecoveryStore(hop: { index, job in shards.post(index, job) })
+        let first = try TestHost(options, index: 0), second = try TestHost(options, index: 1)
+        shards.hosts = [first, second]
+        let (sid, pid) = try ids(TestClient(first).say("0")[0])
+        let new = TestClient(second)
+        new.say(#"0{"pid":"\#(pid)"}"#)
+        new.vanish()
+        shards.run()
+        #expect(second.sockets.isEmpty)
+        #expect(second.shard.suspended.isEmpty)
+        #expect(try ids(TestClient(second).say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
+    }
+
+    @Test("who cannot be restored starts afresh", arguments: [
+        #"{"pid":"abcdefghijklmnopqrst","offset":"1"}"#, #"{"pid":"PID","offset":"zzz"}"#, #"{"pid":"PID","offset":5}"#, #"{"pid":"PID","offset":null}"#,
+        #"{"pid":"PID","offset":"01"}"#, #"{"pid":"PID","offset":"-1"}"#, #"{"pid":"PID","offset":""}"#, #"{"pid":7}"#, #"{"pid":"x"}"#, #"{"offset":"1"}"#,
+    ])
+    func afresh(auth: String) throws {
+        let (host, store) = try host()
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        client.vanish()
+        let answer = TestClient(host).say("0" + auth.replacing("PID", with: pid))
+        #expect(answer.count == 1)
+        #expect(try ids(answer[0]).sid != sid)
+        #expect(!host.sockets[0].isRecovered)
+        #expect(store.statistics.sessions == 1)
+    }
+
+    @Test("a private id belongs to its namespace") func otherNamespace() throws {
+        let (host, _) = try host()
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        client.vanish()
+        #expect(try ids(TestClient(host).say(#"0/public,{"pid":"\#(pid)"}"#)[0]).sid != sid)
+    }
+
+    @Test("only who lost the connection comes back", arguments: DisconnectReason.allCases)
+    func reasons(reason: DisconnectReason) throws {
+        let (host, _) = try host()
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        switch reason {
+        case .forcedClose: client.say("x")
+        case .forcedServerClose: client.say("0")
+        case .clientNamespaceDisconnect: client.say("1")
+        case .serverNamespaceDisconnect: host.sockets[0].disconnect(close: true)
+        case .serverShuttingDown: client.session.close(.serverShuttingDown)
+        default: client.session.webSocketGone(client.output, reason: try #require(CloseReason(rawValue: reason.rawValue)))
+        }
+        let answer = try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0])
+        #expect((answer.sid == sid) == reason.isRecoverable)
+    }
+
+    @Test("a session expires") func expiry() throws {
+        let (host, store) = try host { $0.maxDisconnectionDuration = 100 }
+        let clients = (0..<2).map { _ in TestClient(host) }
+        let pids = try clients.map { try ids($0.say("0")[0]).pid }
+        for client in clients { client.vanish() }
+        host.pass(100)
+        TestClient(host).say(#"0{"pid":"\#(pids[0])"}"#)
+        #expect(host.shard.statistics.recovered == 1)
+        host.pass(1)
+        TestClient(host).say(#"0{"pid":"\#(pids[1])"}"#)
+        #expect(host.shard.statistics.recovered == 1)
+        store.expire(now: host.timers.now)
+        #expect(store.statistics.sessions == 0)
+        #expect(store.statistics.sessionBytes == 0)
+    }
+
+    @Test("with skipMiddlewares off the application is asked, and may refuse; the session stays for the next") func asked() throws {
+        let (host, _) = try host { $0.skipMiddlewares = false }
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        host.sockets[0].emit("a")
+        client.vanish()
+        host.onConnect = { $0.refuse(message: "no") }
+        #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"4{"message":"no"}"#])
+        host.onConnect = { $0.accept() }
+        #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"2["a","1"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
+    }
+
+    @Test("nobody gets the session of another user") func otherUser() throws {
+        let (host, store) = try host { $0.skipMiddlewares = false }
+        host.onConnect = { $0.accept(user: "ann") }
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        client.vanish()
+        host.onConnect = { $0.accept(user: "bob") }
+        #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid != sid)
+        #expect(host.sockets[0].rooms.contains("user:bob"))
+        #expect(store.statistics.sessions == 1)
+    }
+
+    @Test("a broadcast still on its way when its session is restored does not come twice") func inFlight() throws {
+        let (host, store) = try host()
+        let client = TestClient(host)
+        let (_, pid) = try ids(client.say("0")[0])
+        let other = host.joined()
+        client.vanish()
+        let broadcast = Broadcast("x", "[]", to: Selection(), recovery: store)
+        let again = TestClient(host)
+        #expect(again.say(#"0{"pid":"\#(pid)"}"#).first == #"2["x","1"]"#)
+        #expect(host.shard.deliver(broadcast) == 1)
+        #expect(again.heard() == [])
+        #expect(other.heard() == [#"2["x","1"]"#])
+        host.shard.broadcast("y", "[]", to: Selection())
+        #expect(again.heard() == [#"2["y","2"]"#])
+    }
+
+    // MARK: - Limits
+
+    @Test("sessions are bounded in number: the oldest goes") func maxSessions() throws {
+        let (host, store) = try host { $0.maxSessions = 2 }
+        var pids: [String] = []
+        for _ in 0..<3 {
+            let client = TestClient(host)
+            pids.append(try ids(client.say("0")[0]).pid)
+            host.pass(1)
+            client.vanish()
+        }
+        #expect(store.statistics.sessions == 2)
+        #expect(store.statistics.sessionsDropped == 1)
+        for pid in pids { TestClient(host).say(#"0{"pid":"\#(pid)"}"#) }
+        #expect(host.shard.statistics.recovered == 2)
+    }
+
+    @Test("a session is bounded in bytes") func maxBytesPerSession() throws {
+        let (host, store) = try host { $0.maxBytesPerSession = 1_000 }
+        let client = TestClient(host)
+        client.say("0")
+        host.sockets[0].data = [UInt8](repeating: 0x20, count: 1_000)
+        client.vanish()
+        #expect(store.statistics.sessions == 0)
+        #expect(store.statistics.sessionsDropped == 1)
+    }
+
+    @Test("events are bounded in number and bytes: who needs a dropped one starts afresh, others come back", arguments: [true, false])
+    func maxPackets(byCount: Bool) throws {
+        let (host, store) = try host {
+            if byCount { $0.maxPackets = 2 } else { $0.maxPacketBytes = 40 }
+        }
+        let stale = TestClient(host), fresh = TestClient(host)
+        let stalePid = try ids(stale.say("0")[0]).pid, freshPid = try ids(fresh.say("0")[0]).pid
+        stale.vanish()
+        for index in 1...3 { host.shard.broadcast("x", "[\(index)]", to: Selection()) }
+        let last = try offset(fresh.heard()[1])
+        fresh.vanish()
+        #expect(store.statistics.packets == 2)
+        #expect(store.statistics.packetsDropped == 1)
+        #expect(TestClient(host).say(#"0{"pid":"\#(stalePid)"}"#).count == 1)
+        #expect(TestClient(host).say(#"0{"pid":"\#(freshPid)","offset":"\#(last)"}"#).count == 2)
+        #expect(host.shard.statistics.recovered == 1)
+        #expect(store.statistics.notRestored == 1)
+    }
+
+    @Test("a session that missed too much starts afresh") func maxMissed() throws {
+        let (host, _) = try host { $0.maxMissedBytesPerSession = 100 }
+        let client = TestClient(host)
+        let pid = try ids(client.say("0")[0]).pid
+        client.vanish()
+        host.shard.broadcast("x", "[\"\(String(repeating: "x", count: 100))\"]", to: Selection())
+        #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#).count == 1)
+        #expect(host.shard.statistics.recovered == 0)
+    }
+
+    @Test("an event read long ago need not be in the log for its reader to come back") func longIdle() throws {
+        let (host, store) = try host()
+        let client = TestClient(host)
+        let pid = try ids(client.say("0")[0]).pid
+        host.sockets[0].emit("a")
+        let seen = try offset(client.heard()[0])
+        store.expire(now: 1_000_000)
+        #expect(store.statistics.packets == 0)
+        client.vanish()
+        TestClient(host).say(#"0{"pid":"\#(pid)","offset":"\#(seen)"}"#)
+        #expect(host.shard.statistics.recovered == 1)
+    }
+
+    @Test("the log forgets as much as it takes in, for ever") func ring() throws {
+        let store = RecoveryStore(options: { var options = RecoveryOptions(); options.maxPackets = 10; return options }())
+        for _ in 0..<10_000 { _ = Broadcast("x", "[]", to: Selection(), recovery: store) }
+        #expect(store.statistics.packets == 10)
+        #expect(store.statistics.packetsDropped == 9_990)
+    }
+}
+
+/// The loops of several hosts, run by hand.
+private final class Shards: @unchecked Sendable {
+    // One test, one thread: `Sendable` only because a hop is.
+    var hosts: [TestHost] = []
+    private var jobs: [(Int, (Shard) -> Void)] = []
+
+    func post(_ index: Int, _ job: @escaping (Shard) -> Void) {
+        jobs.append((index, job))
+    }
+
+    func run() {
+        while !jobs.isEmpty {
+            let (index, job) = jobs.removeFirst()
+            job(hosts[index].shard)
+        }
+    }
+}

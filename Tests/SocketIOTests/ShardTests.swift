@@ -1,0 +1,183 @@
+import Testing
+
+@testable import SocketIO
+
+@Suite struct ShardTests {
+    /// Clients a, b, c; a and b in `r`, b and c in `s`.
+    private func three(_ options: SocketOptions = SocketOptions()) throws -> (TestHost, [TestClient]) {
+        let host = try TestHost(options)
+        let clients = (0..<3).map { _ in host.joined() }
+        try host.sockets[0].join("r")
+        try host.sockets[1].join("r")
+        try host.sockets[1].join("s")
+        try host.sockets[2].join("s")
+        return (host, clients)
+    }
+
+    private func whoHears(_ host: TestHost, _ clients: [TestClient], _ selection: Selection) -> [Int] {
+        let count = host.shard.broadcast("x", "[]", to: selection)
+        let heard = clients.map { $0.heard() }
+        #expect(heard.joined().count == count)
+        #expect(host.shard.count(selection) == count)
+        return heard.indices.filter { heard[$0] == [#"2["x"]"#] }
+    }
+
+    @Test("a selection is the reference's: namespace, union of rooms, exceptions, each socket once") func selections() throws {
+        let (host, clients) = try three()
+        let id = host.sockets.map { $0.id }, handle = host.sockets.map { $0.handle }
+        #expect(whoHears(host, clients, Selection()) == [0, 1, 2])
+        #expect(whoHears(host, clients, Selection(rooms: ["r"])) == [0, 1])
+        #expect(whoHears(host, clients, Selection(rooms: ["r", "s"])) == [0, 1, 2])
+        #expect(whoHears(host, clients, Selection(rooms: ["r", "r"])) == [0, 1])
+        #expect(whoHears(host, clients, Selection(rooms: ["nowhere"])) == [])
+        #expect(whoHears(host, clients, Selection(rooms: [id[2]])) == [2])
+        #expect(whoHears(host, clients, Selection(rooms: [id[0], "r", id[2]])) == [0, 1, 2])
+        #expect(whoHears(host, clients, Selection(except: ["r"])) == [2])
+        #expect(whoHears(host, clients, Selection(except: ["r", id[2]])) == [])
+        #expect(whoHears(host, clients, Selection(rooms: ["r"], except: ["s"])) == [0])
+        #expect(whoHears(host, clients, Selection(rooms: ["s"], except: ["nowhere"])) == [1, 2])
+        #expect(whoHears(host, clients, Selection(exceptSocket: handle[1])) == [0, 2])
+        #expect(whoHears(host, clients, Selection(rooms: ["r"], exceptSocket: handle[0])) == [1])
+        #expect(whoHears(host, clients, Selection(rooms: ["r", "s"], exceptSocket: handle[1])) == [0, 2])
+        #expect(whoHears(host, clients, Selection(rooms: [id[1]], exceptSocket: handle[1])) == [])
+        #expect(whoHears(host, clients, Selection(namespace: "/public")) == [])
+        #expect(whoHears(host, clients, Selection(namespace: "/nowhere")) == [])
+        #expect(host.shard.statistics.deliveries > 0)
+    }
+
+    @Test("the room of an id can have other members, too") func joinedID() throws {
+        let (host, clients) = try three()
+        try host.sockets[2].join(host.sockets[0].id)
+        #expect(whoHears(host, clients, Selection(rooms: [host.sockets[0].id])) == [0, 2])
+        #expect(whoHears(host, clients, Selection(rooms: [host.sockets[0].id, "r"])) == [0, 1, 2])
+        #expect(whoHears(host, clients, Selection(rooms: [host.sockets[0].id], exceptSocket: host.sockets[0].handle)) == [2])
+    }
+
+    @Test("a broadcast with attachments is heard by all, numbered as the reference does") func binary() throws {
+        let (host, clients) = try three()
+        host.shard.broadcast("x", #"[{"_placeholder":true,"num":0}]"#, [[0xBE, 0xEF]], to: Selection())
+        for client in clients { #expect(client.heard() == [#"51-["x",{"_placeholder":true,"num":0}]"#, "<beef>"]) }
+    }
+
+    @Test("a volatile broadcast is dropped by whoever cannot take it") func volatile() throws {
+        let (host, clients) = try three()
+        clients[1].output.canTakeNow = false
+        host.shard.broadcast("x", "[]", flags: .volatile, to: Selection())
+        #expect(clients.map { $0.heard().count } == [1, 0, 1])
+    }
+
+    @Test("a namespace's broadcast bears its name") func namespaced() throws {
+        let host = try TestHost()
+        let client = TestClient(host)
+        client.say("0/public,")
+        host.shard.broadcast("x", "[1]", to: Selection(namespace: "/public"))
+        #expect(client.heard() == [#"2/public,["x",1]"#])
+    }
+
+    @Test("what forEach calls may do anything to the sockets it is called with") func forEach() throws {
+        let (host, clients) = try three()
+        var seen = 0
+        host.shard.forEach(Selection()) { socket in
+            seen += 1
+            for other in host.sockets where other !== socket { other.disconnect(close: true) }
+            try? socket.join("late")
+        }
+        #expect(seen == 1)
+        #expect(clients.filter { $0.isClosed }.count == 2)
+    }
+
+    // MARK: - Broadcasts with acks
+
+    @Test("each socket asked answers once, times out, or goes") func acks() throws {
+        let (host, clients) = try three()
+        let sockets = host.sockets
+        var answers: [String] = []
+        let asked = host.shard.ask("q", "[1]", to: Selection(), timeout: 100) { socket, answer in
+            answers.append("\(sockets.firstIndex { $0 === socket }!) \(answer)")
+        }
+        #expect(asked == 3)
+        for client in clients { #expect(client.heard() == [#"20["q",1]"#]) }
+        clients[1].say("30[2]")
+        clients[2].vanish()
+        host.pass(200)
+        clients[0].say("30[3]")
+        #expect(answers == ["1 [2]", "2 disconnected", "0 timed out"])
+    }
+
+    @Test("a socket that owes too much is not asked, and times out at once") func acksLimited() throws {
+        var options = SocketOptions()
+        options.maxPendingAcks = 1
+        let (host, clients) = try three(options)
+        try host.sockets[1].ask("first") { _ in }
+        var answers: [String] = []
+        #expect(host.shard.ask("q", "[]", to: Selection(rooms: ["r"]), timeout: 100) { answers.append($1) } == 2)
+        #expect(answers == ["timed out"])
+        #expect(clients[1].heard() == [#"20["first"]"#])
+    }
+
+    // MARK: - Namespaces
+
+    @Test("a dynamic namespace lasts from its first socket to its last") func dynamic() throws {
+        let host = try TestHost(namespaces: [.name("/"), .pattern("^/dyn-[0-9]+$")])
+        let client = TestClient(host)
+        client.say("0/dyn-1,", "0/dyn-2,")
+        #expect(host.shard.statistics.dynamicNamespaces == 2)
+        #expect(client.say("0/dyn-x,") == [#"4/dyn-x,{"message":"Invalid namespace"}"#])
+        #expect(host.shard.broadcast("x", "[]", to: Selection(namespace: "/dyn-1")) == 1)
+        #expect(client.heard() == [#"2/dyn-1,["x"]"#])
+        client.say("1/dyn-1,")
+        #expect(host.shard.namespace("/dyn-1") == nil)
+        #expect(host.shard.statistics.dynamicNamespaces == 1)
+        client.vanish()
+        #expect(host.shard.statistics.dynamicNamespaces == 0)
+    }
+
+    @Test("a refused dynamic namespace leaves nothing behind") func dynamicRefused() throws {
+        let host = try TestHost(namespaces: [.pattern("^/dyn-[0-9]+$")])
+        host.onConnect = { $0.refuse(message: "no") }
+        TestClient(host).say("0/dyn-1,")
+        #expect(host.shard.namespace("/dyn-1") == nil)
+    }
+
+    @Test("dynamic namespaces are bounded in number") func dynamicLimit() throws {
+        var options = SocketOptions()
+        options.maxDynamicNamespaces = 1
+        let host = try TestHost(options, namespaces: [.pattern("^/dyn-[0-9]+$")])
+        let client = TestClient(host)
+        client.say("0/dyn-1,")
+        #expect(client.say("0/dyn-2,") == [#"4/dyn-2,{"message":"Invalid namespace"}"#])
+        #expect(host.shard.statistics.limited == 1)
+    }
+
+    @Test("a new table closes a namespace to newcomers only") func newTable() throws {
+        let host = try TestHost()
+        let client = TestClient(host)
+        client.say("0/public,")
+        host.shard.namespaceTable = try NamespaceTable([.name("/"), .name("/later")])
+        #expect(TestClient(host).say("0/public,") == [#"4/public,{"message":"Invalid namespace"}"#])
+        #expect(TestClient(host).say("0/later,").first?.hasPrefix("0/later,") == true)
+        client.say(#"2/public,["a"]"#)
+        #expect(host.log.last == "event a []")
+    }
+
+    @Test("the application's hangings stay with a namespace") func userInfo() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        let hanging = TestClient(host)
+        host.sockets[0].namespace.userInfo = hanging
+        client.vanish()
+        _ = host.joined()
+        #expect(host.sockets[0].namespace.userInfo === hanging)
+        var names: [String] = []
+        host.shard.forEachNamespace { names.append($0.name) }
+        #expect(names == ["/"])
+    }
+
+    @Test("slots are used again, with another generation") func slots() throws {
+        let host = try TestHost()
+        for _ in 0..<100 { host.joined().vanish() }
+        #expect(host.shard.slots.count == 1)
+        #expect(host.shard.statistics.connectsAccepted == 100)
+        #expect(host.shard.statistics.clients == 0)
+    }
+}

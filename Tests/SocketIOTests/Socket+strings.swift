@@ -1,0 +1,74 @@
+@testable import SocketIO
+
+/// The byte interfaces, for strings: a test reads like the packet it expects.
+extension Socket {
+    func emit(_ name: String, _ args: String = "[]", _ attachments: [[UInt8]] = [], flags: EmitFlags = []) {
+        withBytes(name, args, attachments) { emit(name: $0, args: $1, attachments: $2, flags: flags) }
+    }
+
+    func ask(_ name: String, _ args: String = "[]", timeout: Int64 = 1_000, _ answer: @escaping (String) -> Void) throws {
+        var failure: LimitError?
+        withBytes(name, args, []) { name, args, attachments in
+            do throws(LimitError) {
+                try emit(name: name, args: args, attachments: attachments, timeout: timeout) { answer($0.text) }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    func ack(_ id: UInt64, _ args: String, _ attachments: [[UInt8]] = []) {
+        withBytes("", args, attachments) { ack(id, args: $1, attachments: $2) }
+    }
+}
+
+extension Shard {
+    func ask(_ name: String, _ args: String, to selection: Selection, timeout: Int64, _ each: @escaping (Socket, String) -> Void) -> Int {
+        withBytes(name, args, []) { emit(name: $0, args: $1, attachments: $2, to: selection, timeout: timeout) { each($0, $1.text) } }
+    }
+
+    @discardableResult
+    func broadcast(_ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [], to selection: Selection) -> Int {
+        deliver(Broadcast(name, args, attachments, flags: flags, to: selection, recovery: options.recovery))
+    }
+}
+
+extension Broadcast {
+    init(
+        _ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [], to selection: Selection,
+        recovery: RecoveryStore? = nil
+    ) {
+        self = withBytes(name, args, attachments) {
+            Broadcast(name: $0, args: $1, attachments: $2, flags: flags, to: selection, recovery: recovery)
+        }
+    }
+}
+
+extension AckAnswer {
+    var text: String {
+        switch self {
+        case .answered(let args, let attachments):
+            String(decoding: args, as: UTF8.self) + attachments.map { " \(Array($0))" }.joined()
+        case .timedOut: "timed out"
+        case .disconnected: "disconnected"
+        }
+    }
+}
+
+func withBytes<Result>(
+    _ name: String, _ args: String, _ attachments: [[UInt8]],
+    _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Result
+) -> Result {
+    let copies = attachments.map { attachment in
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: attachment.count, alignment: 1)
+        copy.copyBytes(from: attachment)
+        return UnsafeRawBufferPointer(copy)
+    }
+    defer { for copy in copies { copy.deallocate() } }
+    return Array(name.utf8).withUnsafeBytes { name in
+        Array(args.utf8).withUnsafeBytes { args in
+            copies.withUnsafeBufferPointer { body(name, args, $0) }
+        }
+    }
+}

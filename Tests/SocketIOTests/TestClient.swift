@@ -1,0 +1,46 @@
+import EngineIO
+
+@testable import SocketIO
+
+/// A client on a WebSocket of its own: says packets, hears packets.
+final class TestClient {
+    let output = FakeWebSocket()
+    let session: Session
+
+    init(_ host: TestHost) {
+        let opening = Opening(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4&transport=websocket", issued: 0, headers: [])
+        session = host.table.open(opening, over: output)
+        host.shard.open(session)
+        _ = output.take()
+    }
+
+    /// Sends packets and returns all that was heard since the last call.
+    @discardableResult
+    func say(_ packets: String...) -> [String] {
+        for packet in packets { send(packet) }
+        return output.take()
+    }
+
+    func send(_ packet: String) {
+        var bytes = Array(("4" + packet).utf8)
+        bytes.withUnsafeMutableBytes { session.webSocketReceived(text: $0, over: output) }
+    }
+
+    @discardableResult
+    func say(binary: [UInt8]) -> [String] {
+        var bytes = binary
+        bytes.withUnsafeMutableBytes { session.webSocketReceived(binary: $0, over: output) }
+        return output.take()
+    }
+
+    func heard() -> [String] {
+        output.take()
+    }
+
+    /// Drops the connection without a word.
+    func vanish() {
+        session.webSocketGone(output, reason: .transportError)
+    }
+
+    var isClosed: Bool { output.isClosed }
+}

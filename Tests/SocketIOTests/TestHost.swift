@@ -1,0 +1,67 @@
+import EngineIO
+
+@testable import SocketIO
+
+/// One shard with an application that remembers what it was told, and does what a test says.
+final class TestHost: Application {
+    let timers = TimerWheel(now: 1_000)
+    let table: SessionTable
+    private(set) var shard: Shard!
+
+    /// What happened, one line each.
+    var log: [String] = []
+    /// The sockets that are connected.
+    var sockets: [Socket] = []
+
+    var onConnect: (ConnectAttempt) -> Void = { $0.accept() }
+    var onConnected: (Socket) -> Void = { _ in }
+    /// Name, args, attachments, ack id.
+    var onEvent: (Socket, String, String, [[UInt8]], UInt64?) -> Void = { _, _, _, _, _ in }
+    var onDisconnecting: (Socket) -> Void = { _ in }
+
+    init(
+        _ options: SocketOptions = SocketOptions(), namespaces: [NamespaceTable.Declaration] = [.name("/"), .name("/public")], index: Int = 0
+    ) throws {
+        table = SessionTable(options: EngineOptions(), timers: timers, loop: index)
+        shard = Shard(
+            index: index, timers: timers, options: options, namespaceTable: try NamespaceTable(namespaces), application: self)
+    }
+
+    /// A client that has joined the main namespace.
+    func joined() -> TestClient {
+        let client = TestClient(self)
+        client.say("0")
+        return client
+    }
+
+    func pass(_ milliseconds: Int64) {
+        timers.advance(to: timers.now + milliseconds)
+    }
+
+    func connect(_ attempt: ConnectAttempt) {
+        onConnect(attempt)
+    }
+
+    func connected(_ socket: Socket) {
+        sockets.append(socket)
+        log.append("connected \(socket.namespace.name)")
+        onConnected(socket)
+    }
+
+    func event(_ event: borrowing IncomingEvent, from socket: Socket) {
+        let name = String(decoding: event.name, as: UTF8.self)
+        let args = String(decoding: event.args, as: UTF8.self)
+        log.append("event \(name) \(args)")
+        onEvent(socket, name, args, event.attachments.map { Array($0) }, event.ackID)
+    }
+
+    func disconnecting(_ socket: Socket, reason: DisconnectReason) {
+        log.append("disconnecting \(reason.rawValue) \(socket.roomCount)")
+        onDisconnecting(socket)
+    }
+
+    func disconnected(_ socket: Socket, reason: DisconnectReason) {
+        log.append("disconnected \(reason.rawValue)")
+        sockets.removeAll { $0 === socket }
+    }
+}
