@@ -30,6 +30,7 @@ public final class SessionTable {
     /// Opens a session by a polling handshake, and answers it with the open packet. The caller sets its receiver.
     public func open(_ opening: Opening, answering poll: any PollOutput) -> Session {
         let session = insert(opening, webSocket: nil, usesBase64: false)
+        poll.opened(session)
         let packet = openPacket(of: session)
         poll.answer(count: packet.count, compress: true) { $0.copyBytes(from: packet) }
         return session

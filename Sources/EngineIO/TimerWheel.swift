@@ -29,6 +29,11 @@ public final class TimerWheel {
     private var occupied = [UInt64](repeating: 0, count: levels)
     private var isAdvancing = false
 
+    /// The moment by which whoever drives the wheel has promised to call ``advance(to:)``.
+    public var wakeUp = Int64.max
+    /// Called when a timer is scheduled for an earlier moment than ``wakeUp``, with that moment.
+    public var onEarlier: ((Int64) -> Void)?
+
     /// Monotonic time in ms, moved by ``advance(to:)``.
     public private(set) var now: Int64
     /// Timers scheduled and neither fired nor cancelled.
@@ -54,6 +59,7 @@ public final class TimerWheel {
         entries[Int(index)].deadline = deadline
         count += 1
         link(index)
+        if deadline < wakeUp { onEarlier?(deadline) }
         return TimerID(index: index, generation: entries[Int(index)].generation)
     }
 

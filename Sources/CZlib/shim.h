@@ -1,0 +1,13 @@
+// zlib, for the compression of polling answers and of WebSocket messages.
+#pragma once
+
+#include <zlib.h>
+
+// Swift imports neither macros with arguments nor sizeof in them.
+static inline int jf_deflate_init(z_stream *stream, int level, int window_bits, int memory_level) {
+    return deflateInit2(stream, level, Z_DEFLATED, window_bits, memory_level, Z_DEFAULT_STRATEGY);
+}
+
+static inline int jf_inflate_init(z_stream *stream, int window_bits) {
+    return inflateInit2(stream, window_bits);
+}

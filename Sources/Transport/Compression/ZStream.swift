@@ -1,0 +1,97 @@
+import CZlib
+
+/// A raw deflate stream of zlib that lives as long as this object. [loop]
+final class ZStream {
+    enum Outcome {
+        case done
+        case tooLarge
+        case corrupt
+    }
+
+    private enum Direction {
+        case deflate
+        case inflate
+    }
+
+    private let direction: Direction
+    /// On the heap, because zlib's state points back at it.
+    private let stream: UnsafeMutablePointer<z_stream>
+    private let isReady: Bool
+
+    private init(_ direction: Direction, _ start: (UnsafeMutablePointer<z_stream>) -> CInt) {
+        self.direction = direction
+        stream = .allocate(capacity: 1)
+        stream.initialize(to: z_stream())
+        isReady = start(stream) == Z_OK
+    }
+
+    /// zlib's raw deflate has no window of 8 bits; 9 is what it makes of it, and what every receiver of 8 bits must be told.
+    static func deflater(windowBits: Int, options: DeflateOptions) -> ZStream {
+        ZStream(.deflate) { jf_deflate_init($0, options.level, -Int32(max(windowBits, 9)), options.memoryLevel) }
+    }
+
+    static func inflater(windowBits: Int) -> ZStream {
+        ZStream(.inflate) { jf_inflate_init($0, -Int32(max(windowBits, 9))) }
+    }
+
+    deinit {
+        if isReady {
+            switch direction {
+            case .deflate: deflateEnd(stream)
+            case .inflate: inflateEnd(stream)
+            }
+        }
+        stream.deallocate()
+    }
+
+    /// Compresses all of `plain` and ends the block, so that the receiver can inflate it at once.
+    func deflate(_ plain: UnsafeRawBufferPointer) -> [UInt8] {
+        precondition(isReady, "zlib could not be given the memory for a compressor")
+        stream.pointee.next_in = UnsafeMutablePointer(mutating: plain.bindMemory(to: UInt8.self).baseAddress)
+        stream.pointee.avail_in = UInt32(plain.count)
+        var compressed: [UInt8] = []
+        var room = Int(deflateBound(stream, UInt(plain.count))) + 16
+        repeat {
+            let piece = [UInt8](unsafeUninitializedCapacity: room) { buffer, initialized in
+                stream.pointee.next_out = buffer.baseAddress
+                stream.pointee.avail_out = UInt32(room)
+                _ = CZlib.deflate(stream, Z_SYNC_FLUSH)
+                initialized = room - Int(stream.pointee.avail_out)
+            }
+            if compressed.isEmpty { compressed = piece } else { compressed += piece }
+            room = 256
+        } while stream.pointee.avail_out == 0
+        return compressed
+    }
+
+    /// Inflates `payload` to the end of `message`, which never grows beyond `limit`.
+    func inflate(_ payload: UnsafeRawBufferPointer, appendingTo message: inout [UInt8], limit: Int) -> Outcome {
+        guard isReady else { return .corrupt }
+        stream.pointee.next_in = UnsafeMutablePointer(mutating: payload.bindMemory(to: UInt8.self).baseAddress)
+        stream.pointee.avail_in = UInt32(payload.count)
+        var room = min(max(payload.count * 4, 256), 65_536)
+        while true {
+            // One byte beyond the limit tells "too large" from "just fits".
+            let size = min(room, limit - message.count + 1)
+            var code = Z_OK
+            let piece = [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
+                stream.pointee.next_out = buffer.baseAddress
+                stream.pointee.avail_out = UInt32(size)
+                code = CZlib.inflate(stream, Z_SYNC_FLUSH)
+                initialized = size - Int(stream.pointee.avail_out)
+            }
+            if message.isEmpty { message = piece } else { message += piece }
+            guard message.count <= limit else { return .tooLarge }
+            switch code {
+            case Z_OK, Z_BUF_ERROR:
+                if stream.pointee.avail_out > 0 { return stream.pointee.avail_in == 0 ? .done : .corrupt }
+            case Z_STREAM_END:
+                // The sender ended the stream for good: allowed (section 7.2.3.5), and the next message begins a new one.
+                inflateReset(stream)
+                if stream.pointee.avail_in == 0 { return .done }
+            default: return .corrupt
+            }
+            room = min(room * 2, 1 << 20)
+        }
+    }
+}

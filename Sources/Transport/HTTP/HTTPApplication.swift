@@ -1,0 +1,5 @@
+/// Everything a server serves that is not Engine.IO: REST, pages, metrics.
+public protocol HTTPApplication: AnyObject, Sendable {
+    /// Answers `request` through `responder`, now or later. Called on the loop of the request; must not block.
+    func respond(to request: HTTPRequest, through responder: HTTPResponder)
+}

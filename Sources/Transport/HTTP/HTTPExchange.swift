@@ -1,0 +1,150 @@
+import NIOCore
+import NIOHTTP1
+
+/// One request and its answer. [loop]
+///
+/// It is over when the request has come to its end and the answer has been written; either may happen first, since a request that is too
+/// large, or known to be wrong, is answered before its body has come.
+final class HTTPExchange {
+    /// Who answers.
+    enum Route {
+        /// Not decided, or nobody is needed any more.
+        case none
+        case application(HTTPResponder)
+        case polling(PollingRequest)
+        case webSocket(Endpoint)
+    }
+
+    let head: HTTPRequestHead
+    /// Path and query as sent.
+    let path: Substring
+    let query: Substring
+    /// Headers every answer to this request carries (CORS).
+    var commonHeaders: [(name: String, value: String)] = []
+    var route = Route.none
+    var bodyLimit: Int
+    var body: [UInt8] = []
+    /// Bytes of a body nobody wants any more.
+    var discarded = 0
+    var keepsAlive: Bool
+    private(set) var isAnswered = false
+    var isComplete = false
+    private var stream: HTTPStream?
+    private var isChunked = false
+
+    /// nil once the connection is gone.
+    private weak var handler: HTTPHandler?
+
+    init(head: HTTPRequestHead, bodyLimit: Int, handler: HTTPHandler) {
+        self.head = head
+        self.bodyLimit = bodyLimit
+        self.handler = handler
+        keepsAlive = head.isKeepAlive
+        let target = Self.originForm(of: head.uri)
+        if let mark = target.firstIndex(of: "?") {
+            path = target[..<mark]
+            query = target[target.index(after: mark)...]
+        } else {
+            path = target
+            query = target[target.endIndex...]
+        }
+    }
+
+    /// Path and query of a target that may be an absolute URI, as proxies send it.
+    private static func originForm(of uri: String) -> Substring {
+        guard !uri.hasPrefix("/"), let colon = uri.firstIndex(of: ":"), uri[colon...].hasPrefix("://") else { return uri[...] }
+        guard let slash = uri[colon...].dropFirst(3).firstIndex(of: "/") else { return "/" }
+        return uri[slash...]
+    }
+
+    /// The body that is announced is larger than allowed.
+    var announcesTooMuch: Bool {
+        guard let text = head.headers.first(name: "content-length"), let length = Int(text) else { return false }
+        return length > bodyLimit
+    }
+
+    // MARK: - Answers
+
+    func respond(_ head: HTTPResponseHead, body: [UInt8]) {
+        respond(head, count: body.count) { $0.copyBytes(from: body) }
+    }
+
+    /// Answers with a body of exactly `count` bytes, which `fill` writes in place.
+    func respond(_ responseHead: HTTPResponseHead, count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        guard !isAnswered, let handler else { return }
+        isAnswered = true
+        var responseHead = responseHead
+        for (name, value) in commonHeaders { responseHead.headers.append((name, value)) }
+        let bodyless = responseHead.status == 204 || responseHead.status == 304
+        responseHead.write(to: handler.output, framing: bodyless ? .none : .length(count), connection: connectionHeader)
+        if count > 0, !bodyless, head.method != .HEAD {
+            fill(UnsafeMutableRawBufferPointer(start: handler.output.append(count), count: count))
+        }
+        handler.answered(self)
+    }
+
+    func beginStream(_ responseHead: HTTPResponseHead, _ stream: HTTPStream) {
+        guard !isAnswered, let handler else { return stream.clientGone() }
+        isChunked = !isOld
+        if !isChunked { keepsAlive = false }
+        var responseHead = responseHead
+        for (name, value) in commonHeaders { responseHead.headers.append((name, value)) }
+        responseHead.write(to: handler.output, framing: isChunked ? .chunked : .none, connection: connectionHeader)
+        self.stream = stream
+        handler.output.onDrained = { [weak stream] in stream?.drained() }
+        stream.began(self)
+    }
+
+    func writeChunk(_ bytes: [UInt8]) {
+        guard let handler, head.method != .HEAD else { return }
+        if isChunked {
+            let size = String(bytes.count, radix: 16) + "\r\n"
+            let start = handler.output.append(size.utf8.count + bytes.count + 2)
+            let chunk = UnsafeMutableRawBufferPointer(start: start, count: size.utf8.count + bytes.count + 2)
+            chunk.copyBytes(from: size.utf8)
+            UnsafeMutableRawBufferPointer(rebasing: chunk[size.utf8.count...]).copyBytes(from: bytes)
+            chunk[chunk.count - 2] = 0x0D
+            chunk[chunk.count - 1] = 0x0A
+        } else {
+            bytes.withUnsafeBytes { handler.output.append($0) }
+        }
+    }
+
+    func endStream() {
+        guard let handler, stream != nil else { return }
+        stream = nil
+        handler.output.onDrained = nil
+        if isChunked, head.method != .HEAD { handler.output.append("0\r\n\r\n") }
+        isAnswered = true
+        handler.answered(self)
+    }
+
+    private var connectionHeader: String? {
+        if !keepsAlive { return "close" }
+        return isOld ? "keep-alive" : nil
+    }
+
+    /// HTTP/1.0: no chunks, and an end after every answer unless agreed otherwise.
+    private var isOld: Bool { head.version.major == 1 && head.version.minor == 0 }
+
+    // MARK: - Endings
+
+    /// The exchange is over.
+    func finish() {
+        route = .none
+        handler = nil
+    }
+
+    /// The client is gone before that.
+    func clientGone() {
+        let route = self.route
+        stream?.clientGone()
+        stream = nil
+        finish()
+        switch route {
+        case .application(let responder): responder.clientGone()
+        case .polling(let request): request.clientGone()
+        case .webSocket, .none: break
+        }
+    }
+}

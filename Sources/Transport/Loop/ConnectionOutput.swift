@@ -1,0 +1,187 @@
+import EngineIO
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The way out of one TCP connection. [loop]
+///
+/// What is appended in a turn goes out with one `send` when the turn ends: straight to the descriptor as long as nothing waits in NIO's
+/// channel, through the channel from the first byte that the kernel did not take until the last such byte is gone. So there are never two ways at once,
+/// and order is kept. A broadcast frame that is alone in its turn is sent from the shared bytes, without a copy.
+final class ConnectionOutput {
+    let loop: Loop
+    let channel: any Channel
+    /// The socket, or -1 when writing past the channel is impossible (encrypted, or closed).
+    private var descriptor: CInt
+    private var buffer: OutputBuffer?
+    private var shared: SharedMessage?
+    private var isDirty = false
+    /// Bytes in NIO's hands.
+    private var inChannel = 0
+    private var ending = Ending.none
+    /// Called when everything is written that was appended; a stream waits for it.
+    var onDrained: (() -> Void)?
+
+    /// What happens when everything is written.
+    private enum Ending {
+        case none
+        /// FIN; the peer closes.
+        case shutDown
+        case close
+    }
+
+    init(loop: Loop, channel: any Channel, isEncrypted: Bool) {
+        self.loop = loop
+        self.channel = channel
+        descriptor = isEncrypted ? -1 : ConnectionOutput.descriptor(of: channel)
+    }
+
+    private static func descriptor(of channel: any Channel) -> CInt {
+        let found = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { $0 }
+        return found ?? -1
+    }
+
+    /// The peer takes what it is sent: nothing waits.
+    var canTakeNow: Bool { inChannel == 0 }
+
+    /// Appended and not yet taken by the kernel.
+    var bufferedBytes: Int { inChannel + (buffer?.count ?? 0) + (shared?.frames.count ?? 0) }
+
+    // MARK: - Appending
+
+    /// Appends `count` bytes, which the caller writes before it does anything else with this output.
+    @inline(__always)
+    func append(_ count: Int) -> UnsafeMutableRawPointer {
+        if shared != nil { unshare() }
+        if buffer == nil { buffer = loop.pool.take(count) }
+        markDirty()
+        return buffer!.append(count)
+    }
+
+    func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
+        append(bytes.count).copyMemory(from: base, byteCount: bytes.count)
+    }
+
+    func append(_ text: StaticString) {
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Appends the frames of a broadcast: by reference when they are all there is in this turn.
+    func append(_ message: SharedMessage) {
+        if buffer == nil, shared == nil {
+            shared = message
+            markDirty()
+        } else {
+            message.frames.withUnsafeBytes { append($0) }
+        }
+    }
+
+    private func unshare() {
+        guard let message = shared else { return }
+        shared = nil
+        message.frames.withUnsafeBytes { append($0) }
+    }
+
+    @inline(__always)
+    private func markDirty() {
+        guard !isDirty else { return }
+        isDirty = true
+        // What NIO holds goes first; its completion marks this output again.
+        if inChannel == 0 { loop.markDirty(self) }
+    }
+
+    // MARK: - Ending
+
+    /// Sends FIN when everything is written; the peer's own end, or a timer of the caller, finishes the connection.
+    func shutDownWhenWritten() {
+        guard ending == .none else { return }
+        ending = .shutDown
+        markDirty()
+    }
+
+    /// Closes when everything is written.
+    func closeWhenWritten() {
+        guard ending != .close else { return }
+        ending = .close
+        markDirty()
+    }
+
+    /// The channel is closed: the descriptor may be somebody else's from now on.
+    func channelClosed() {
+        descriptor = -1
+        dropBuffers()
+        onDrained = nil
+    }
+
+    private func dropBuffers() {
+        if let buffer { loop.pool.giveBack(buffer) }
+        buffer = nil
+        shared = nil
+    }
+
+    // MARK: - Writing
+
+    /// The turn is over.
+    func flush() {
+        isDirty = false
+        guard inChannel == 0 else { return }
+        if let message = shared {
+            shared = nil
+            message.frames.withUnsafeBytes { write($0) }
+        } else if let full = buffer {
+            buffer = nil
+            write(full.bytes)
+            loop.pool.giveBack(full)
+        }
+        if inChannel == 0 { drained() }
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer) {
+        var sent = 0
+        // isActive is false from the moment NIO closes the descriptor, and this is the channel's own thread, so the number is still this connection's.
+        if descriptor >= 0, channel.isActive {
+            repeat {
+                sent = send(descriptor, bytes.baseAddress, bytes.count, Self.sendFlags)
+            } while sent < 0 && errno == EINTR
+            if sent < 0 {
+                guard errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS else {
+                    // Broken: NIO would find out by itself with the next read; this is sooner.
+                    return channel.close(promise: nil)
+                }
+                sent = 0
+            }
+        }
+        guard sent < bytes.count else { return }
+        loop.counters.shortWrites += descriptor >= 0 ? 1 : 0
+        writeThroughChannel(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+    }
+
+    private static let sendFlags = CInt(truncatingIfNeeded: MSG_DONTWAIT) | CInt(truncatingIfNeeded: MSG_NOSIGNAL)
+
+    private func writeThroughChannel(_ bytes: UnsafeRawBufferPointer) {
+        inChannel = bytes.count
+        let written = channel.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { [self] result in
+            inChannel = 0
+            guard case .success = result else { return dropBuffers() }
+            // Whatever was appended meanwhile goes the direct way again.
+            if isDirty { loop.markDirty(self) } else { drained() }
+        }
+        channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: written)
+    }
+
+    private func drained() {
+        guard buffer == nil, shared == nil else { return }
+        onDrained?()
+        switch ending {
+        case .none: break
+        case .shutDown: channel.close(mode: .output, promise: nil)
+        case .close: channel.close(promise: nil)
+        }
+    }
+}

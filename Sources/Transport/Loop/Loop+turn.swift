@@ -1,0 +1,54 @@
+import NIOCore
+
+/// What is written in one turn of the loop goes out together when the turn ends: one `send` per connection, however many messages.
+extension Loop {
+    /// [loop] `output` has something to write.
+    func markDirty(_ output: ConnectionOutput) {
+        dirty.append(output)
+        if !isReading { scheduleTurnEnd() }
+    }
+
+    /// [loop] Something is to be done when this turn ends.
+    func scheduleTurnEnd() {
+        guard !isTurnEndScheduled else { return }
+        isTurnEndScheduled = true
+        eventLoop.assumeIsolated().execute { [unowned self] in endTurn() }
+    }
+
+    /// [loop] Handles what one read brought. If afterwards nobody but this connection has something to write, it is written here: no task is made for an
+    /// echo. Else the others may have more to come from connections that are still to be read in this turn.
+    @inline(__always)
+    func read(from output: ConnectionOutput, _ body: () -> Void) {
+        refreshClock()
+        isReading = true
+        body()
+        isReading = false
+        readEnded(output)
+    }
+
+    private func readEnded(_ output: ConnectionOutput) {
+        guard !dirty.isEmpty else { return }
+        if dirty.count == 1, !isTurnEndScheduled, dirty[0] === output {
+            dirty.removeAll(keepingCapacity: true)
+            output.flush()
+            if dirty.isEmpty { return }
+        }
+        scheduleTurnEnd()
+    }
+
+    private func endTurn() {
+        isTurnEndScheduled = false
+        for table in tables { table.turnEnded() }
+        // Writing may end connections, and that may make others write: they get their turn in the same way.
+        var outputs = ContiguousArray<ConnectionOutput>()
+        swap(&outputs, &dirty)
+        for output in outputs { output.flush() }
+        if dirty.isEmpty {
+            outputs.removeAll(keepingCapacity: outputs.capacity <= Self.keptOutputs)
+            swap(&outputs, &dirty)
+        }
+    }
+
+    /// A list of this many outputs is kept for the next turn; 256 KB.
+    private static let keptOutputs = 32_768
+}

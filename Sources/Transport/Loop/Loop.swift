@@ -1,0 +1,77 @@
+import EngineIO
+import NIOCore
+import SocketIO
+
+/// One event loop with everything that lives on it: its shard of sockets, its timers, its connections' output.
+///
+/// A connection lives and dies on one loop, so nothing here takes a lock. What is marked [loop] may be touched on the loop's
+/// thread only, which debug builds check.
+///
+/// `@unchecked Sendable`: the lets are immutable and Sendable; every var is touched on `eventLoop` alone ([loop]).
+public final class Loop: @unchecked Sendable {
+    /// 0 ..< number of loops; the first character of the session ids made here, the top byte of the socket handles.
+    public let index: Int
+    public let eventLoop: any EventLoop
+
+    /// [loop] Timers in ms of ``LoopClock``; driven by one scheduled task.
+    let wheel: TimerWheel
+    private var attached: Shard?
+    var wakeUpTask: Scheduled<Void>?
+
+    /// [loop] Outputs with something to write when the turn ends.
+    var dirty: ContiguousArray<ConnectionOutput> = []
+    var isTurnEndScheduled = false
+    /// A connection's bytes are being handled right now; its turn ends when they have been.
+    var isReading = false
+    let pool = BufferPool()
+
+    /// [loop] The sessions of each endpoint, in the order of the server's endpoints.
+    var tables: [SessionTable] = []
+    /// [loop] Connections that are open, so that a stopping server can end them.
+    var connections: [ObjectIdentifier: any LoopConnection] = [:]
+    var counters = LoopCounters()
+
+    init(index: Int, eventLoop: any EventLoop) {
+        self.index = index
+        self.eventLoop = eventLoop
+        wheel = TimerWheel(now: LoopClock.now)
+        wheel.onEarlier = { [unowned self] moment in arm(at: moment) }
+    }
+
+    /// [loop] The sockets and rooms of this loop.
+    public var shard: Shard {
+        eventLoop.assertInEventLoop()
+        guard let attached else { preconditionFailure("loop \(index) was used before Loops.start gave it a shard") }
+        return attached
+    }
+
+    /// [loop] Timers of this loop, for whoever is attached to it.
+    public var timers: TimerWheel {
+        eventLoop.assertInEventLoop()
+        return wheel
+    }
+
+    /// Runs `job` on the loop, after what was handed over before it. Any thread.
+    public func execute(_ job: @escaping @Sendable (Shard) -> Void) {
+        eventLoop.execute { [self] in
+            refreshClock()
+            job(shard)
+        }
+    }
+
+    /// Runs `job` on the loop: here and now if this is its thread, else handed over.
+    func perform(_ job: @escaping @Sendable () -> Void) {
+        if eventLoop.inEventLoop {
+            job()
+        } else {
+            eventLoop.execute { [self] in
+                refreshClock()
+                job()
+            }
+        }
+    }
+
+    func attach(_ shard: Shard) {
+        attached = shard
+    }
+}

@@ -1,0 +1,57 @@
+import EngineIO
+import NIOCore
+import NIOPosix
+import SocketIO
+
+/// The event loops of a host, one thread each.
+public final class Loops: Sendable {
+    public let all: [Loop]
+    private let group: MultiThreadedEventLoopGroup
+
+    /// - Parameter count: how many; one per core is meant. At most 64, which is what a session id can tell apart.
+    public init(count: Int) {
+        precondition((1...64).contains(count), "between 1 and 64 event loops, not \(count)")
+        group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        all = group.makeIterator().enumerated().map { Loop(index: $0.offset, eventLoop: $0.element) }
+    }
+
+    /// Gives each loop the shard that `makeShard` makes of it, on its own thread.
+    public func start(_ makeShard: @escaping @Sendable (Loop) -> Shard) async throws {
+        for loop in all {
+            try await loop.eventLoop.submit {
+                loop.becomeCurrent()
+                loop.attach(makeShard(loop))
+            }.get()
+        }
+    }
+
+    /// The loop that `eventLoop` drives.
+    func loop(of eventLoop: any EventLoop) -> Loop {
+        guard let loop = all.first(where: { $0.eventLoop === eventLoop }) else {
+            preconditionFailure("a channel was registered on an event loop that is not one of this host's")
+        }
+        return loop
+    }
+
+    /// The loop that the session of this id lives on; nil for ids that were never given out.
+    func owner(of sessionID: String?) -> Loop? {
+        guard let sessionID, let index = SessionID.loop(of: sessionID), index < all.count else { return nil }
+        return all[index]
+    }
+
+    var eventLoopGroup: any EventLoopGroup { group }
+
+    /// What all loops counted.
+    public func counters() async throws -> LoopCounters {
+        var sum = LoopCounters()
+        for loop in all {
+            sum = sum + (try await loop.eventLoop.submit { loop.counters }.get())
+        }
+        return sum
+    }
+
+    /// Ends the threads. Whatever is still open is dropped.
+    public func shutdown() async throws {
+        try await group.shutdownGracefully()
+    }
+}

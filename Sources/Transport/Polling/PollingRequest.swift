@@ -1,0 +1,169 @@
+import EngineIO
+import NIOHTTP1
+
+/// One polling request: the link between its HTTP exchange, on the loop of the connection (`home`), and its session, on the loop that the session's
+/// id names (`owner`). Mostly they are one loop, and everything is a plain call; else requests and answers are handed over.
+///
+/// `@unchecked Sendable`: `exchange` is touched on `home` alone, `session` and `cookie` on `owner` alone; the rest is immutable.
+final class PollingRequest: PollOutput, @unchecked Sendable {
+    private let home: Loop
+    private let owner: Loop
+    private let server: ServerContext
+    private let endpoint: Endpoint
+    private let head: HTTPRequestHead
+    private let parameters: RequestParameters
+    private let remoteAddress: String
+
+    /// [home]
+    private weak var exchange: HTTPExchange?
+    /// [owner]
+    private var session: Session?
+    /// [owner] Of a handshake's answer.
+    private var cookie: String?
+
+    init(exchange: HTTPExchange, endpoint: Endpoint, handler: HTTPHandler) {
+        home = handler.loop
+        server = handler.server
+        remoteAddress = handler.remoteAddress
+        self.endpoint = endpoint
+        self.exchange = exchange
+        head = exchange.head
+        parameters = RequestParameters(query: exchange.query)
+        owner = server.loops.owner(of: parameters.sessionID) ?? handler.loop
+    }
+
+    // MARK: - From the connection [home]
+
+    /// The head is there.
+    func begin() {
+        owner.perform { [self] in judge() }
+    }
+
+    /// The whole body is there.
+    func bodyComplete() {
+        guard head.method == .POST, let exchange else { return }
+        var body = exchange.body
+        exchange.body = []
+        if home === owner { return post(&body) }
+        owner.perform { [self, body] in
+            var body = body
+            post(&body)
+        }
+    }
+
+    /// The body was too large, and has been answered.
+    func bodyRefused() {
+        owner.perform { [self] in
+            session?.postRefused(self)
+            session = nil
+        }
+    }
+
+    /// The client went away before the answer.
+    func clientGone() {
+        owner.perform { [self] in
+            guard let session else { return }
+            self.session = nil
+            if head.method == .POST { session.postGone(self) } else { session.pollGone(self) }
+        }
+    }
+
+    // MARK: - With the session [owner]
+
+    private func judge() {
+        let table = owner.tables[endpoint.index]
+        let verdict = Handshake.judge(parameters, method: head.method.rawValue, isUpgrade: false, options: endpoint.options) {
+            table[$0]?.transport
+        }
+        switch verdict {
+        case .refused(let error):
+            reply(HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")]), Array(error.json.utf8))
+        case .open:
+            guard !server.isStopping.load(ordering: .relaxed) else { return reply(HTTPResponseHead(status: 503), []) }
+            let opening = Opening(
+                remoteAddress: remoteAddress, secure: false, uri: head.uri, issued: WallClock.now,
+                headers: head.headers.lazy.map { ($0.name, $0.value) })
+            endpoint.accept(table.open(opening, answering: self), on: owner)
+        case .session(let id):
+            guard let session = table[id] else { return }
+            self.session = session
+            belongs(to: session)
+        }
+    }
+
+    private func belongs(to session: Session) {
+        switch head.method {
+        case .GET:
+            session.poll(self)
+        case .POST:
+            let isBinary = head.headers.first(name: "content-type") == "application/octet-stream"
+            if let refusal = session.postBegan(self, isBinary: isBinary) { refuse(refusal) }
+        default:
+            // As the reference answers every other method on an open session, which stays.
+            self.session = nil
+            reply(HTTPResponseHead(status: 500), [])
+        }
+    }
+
+    private func post(_ body: inout [UInt8]) {
+        guard let session else { return }
+        self.session = nil
+        let verdict = body.withUnsafeMutableBytes { session.posted(self, body: $0) }
+        switch verdict {
+        case .ok: reply(HTTPResponseHead(status: 200, headers: pollingHeaders(contentType: "text/html")), Self.ok)
+        case .refused(let refusal): refuse(refusal)
+        }
+    }
+
+    private static let ok = Array("ok".utf8)
+
+    func opened(_ session: Session) {
+        cookie = server.options.cookie?.header(sessionID: session.id)
+    }
+
+    func answer(count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        session = nil
+        var responseHead = HTTPResponseHead(status: 200, headers: pollingHeaders(contentType: "text/plain; charset=UTF-8"))
+        if let cookie { responseHead.headers.append(("Set-Cookie", cookie)) }
+        if compress, let threshold = server.options.httpCompressionThreshold, count >= threshold,
+            let encoding = ContentEncoding.negotiated(head.headers[canonicalForm: "accept-encoding"]),
+            let compressed = encoding.compress(count: count, fill: fill)
+        {
+            responseHead.headers.append(("Content-Encoding", encoding.rawValue))
+            return reply(responseHead, compressed)
+        }
+        if home === owner {
+            exchange?.respond(responseHead, count: count, fill: fill)
+        } else {
+            let body = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+                fill(UnsafeMutableRawBufferPointer(buffer))
+                initialized = count
+            }
+            reply(responseHead, body)
+        }
+    }
+
+    func refuse(_ refusal: PollRefusal) {
+        session = nil
+        let error: HandshakeError
+        switch refusal {
+        case .overlap: return reply(HTTPResponseHead(status: 400), [])
+        case .upgraded: error = .badRequest
+        case .unknown: error = .unknownSession
+        }
+        reply(HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")]), Array(error.json.utf8))
+    }
+
+    private func pollingHeaders(contentType: String) -> [(String, String)] {
+        var headers = [("Content-Type", contentType), ("Cache-Control", "no-store")]
+        // Old Internet Explorers would take an answer for an attack.
+        if let agent = head.headers.first(name: "user-agent"), agent.contains(";MSIE") || agent.contains("Trident/") {
+            headers.append(("X-XSS-Protection", "0"))
+        }
+        return headers
+    }
+
+    private func reply(_ responseHead: HTTPResponseHead, _ body: [UInt8]) {
+        home.perform { [self] in exchange?.respond(responseHead, body: body) }
+    }
+}

@@ -1,0 +1,37 @@
+import EngineIO
+import SocketIO
+
+/// Something a server serves besides plain HTTP.
+struct Endpoint: Sendable {
+    enum Kind: Sendable {
+        /// Engine.IO, with Socket.IO on top.
+        case socketIO
+        /// Engine.IO, with an echo on top.
+        case engineEcho
+        /// A WebSocket without Engine.IO, echoed.
+        case webSocketEcho
+    }
+
+    let kind: Kind
+    /// Where its sessions stand in ``Loop/tables``.
+    let index: Int
+    /// Ends with a slash.
+    let prefix: String
+    let options: EngineOptions
+
+    /// Whether a request for `path` is meant for it.
+    func serves(_ path: Substring) -> Bool {
+        if path.utf8.starts(with: prefix.utf8) { return true }
+        // The test suites write their endpoints without the final slash.
+        return kind != .socketIO && path == prefix.dropLast()
+    }
+
+    /// [loop] Gives a new session to whoever lives above.
+    func accept(_ session: Session, on loop: Loop) {
+        switch kind {
+        case .socketIO: loop.shard.open(session)
+        case .engineEcho: session.receiver = EchoReceiver(session)
+        case .webSocketEcho: break
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import EngineIO
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Listens, and serves Engine.IO, WebSockets and HTTP on the loops it is given.
+public final class Server: Sendable {
+    private let context: ServerContext
+    private let listener = Mutex<(any Channel)?>(nil)
+
+    /// - Parameters:
+    ///   - loops: started already (``Loops/start(_:)``).
+    ///   - http: answers what is not Engine.IO's.
+    public init(options: TransportOptions, loops: Loops, http: any HTTPApplication, logger: Logger) {
+        context = ServerContext(options: options, loops: loops, http: http, logger: logger)
+    }
+
+    /// Listens on `host` and `port`, 0 for any.
+    /// - Returns: the port.
+    /// - Throws: what the system said, most often that the address is in use.
+    public func start(host: String, port: Int) async throws -> Int {
+        // A peer that went away must be an error of one write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        let server = context
+        for loop in server.loops.all {
+            try await loop.eventLoop.submit { Self.prepare(loop, server) }.get()
+        }
+        let channel = try await ServerBootstrap(group: server.loops.eventLoopGroup)
+            .serverChannelOption(.backlog, value: server.options.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptWatcher(logger: server.logger))
+                }
+            }
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try Self.take(channel, server) }
+            }
+            .bind(host: host, port: port)
+            .get()
+        listener.withLock { $0 = channel }
+        return channel.localAddress?.port ?? port
+    }
+
+    /// [loop] Makes the tables of the endpoints.
+    private static func prepare(_ loop: Loop, _ server: ServerContext) {
+        loop.tables = server.endpoints.map { endpoint in
+            let table = SessionTable(options: endpoint.options, timers: loop.wheel, loop: loop.index)
+            table.onDirty = { [unowned loop] in loop.scheduleTurnEnd() }
+            return table
+        }
+    }
+
+    /// [loop] A connection was accepted.
+    private static func take(_ channel: any Channel, _ server: ServerContext) throws {
+        let loop = server.loops.loop(of: channel.eventLoop)
+        loop.refreshClock()
+        guard server.openConnections.load(ordering: .relaxed) < server.options.maxConnections else {
+            loop.counters.refusedConnections += 1
+            return channel.close(promise: nil)
+        }
+        loop.counters.connections += 1
+        ConnectionCount.add(channel, server)
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderListSize = server.options.maxHeaderBytes
+        limits.maxHeaderFieldSize = min(limits.maxHeaderFieldSize, server.options.maxHeaderBytes)
+        limits.maxHeaderFieldCount = server.options.maxHeaderCount
+        let output = ConnectionOutput(loop: loop, channel: channel, isEncrypted: false)
+        let handler = HTTPHandler(
+            server: server, loop: loop, output: output, remoteAddress: channel.remoteAddress?.ipAddress ?? "")
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(
+            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)))
+        try pipeline.addHandler(handler)
+    }
+
+    // MARK: - Stopping
+
+    /// Takes no new connection and no new session; what there is goes on.
+    public func stopAccepting() async {
+        context.isStopping.store(true, ordering: .relaxed)
+        let channel = listener.withLock { listener in
+            defer { listener = nil }
+            return listener
+        }
+        try? await channel?.close().get()
+    }
+
+    /// Closes every session with ``CloseReason/serverShuttingDown``, lets what was queued go out and requests finish, and returns when
+    /// everything has ended, or after `deadline`.
+    public func drain(deadline: Duration) async {
+        for loop in context.loops.all {
+            loop.perform {
+                for table in loop.tables {
+                    for session in table.all { session.close(.serverShuttingDown) }
+                }
+                for connection in loop.connections.values { connection.drain() }
+            }
+        }
+        let clock = ContinuousClock()
+        let end = clock.now + deadline
+        while context.openConnections.load(ordering: .relaxed) > 0, clock.now < end {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Ends what is still open.
+    public func shutdown() async {
+        await stopAccepting()
+        for loop in context.loops.all {
+            try? await loop.eventLoop.submit {
+                for connection in Array(loop.connections.values) { connection.abort() }
+            }.get()
+        }
+    }
+
+    /// Open connections.
+    public var connectionCount: Int { context.openConnections.load(ordering: .relaxed) }
+}

@@ -1,0 +1,51 @@
+import EngineIO
+
+/// How a server listens and what it allows. Every number has a default; ms and bytes.
+public struct TransportOptions: Sendable {
+    /// Engine.IO's own options.
+    public var engine = EngineOptions()
+    /// Where Engine.IO is served: this and everything below it. A final slash makes no difference.
+    public var path = "/socket.io"
+    /// nil: no CORS headers, and no WebSocket's Origin is looked at.
+    public var cors: CORSOptions?
+    /// nil: no cookie.
+    public var cookie: CookieOptions?
+    /// Polling answers from this size on are compressed if the client accepts it; nil: never.
+    public var httpCompressionThreshold: Int? = 1024
+    /// nil: permessage-deflate is not agreed to.
+    public var deflate: DeflateOptions?
+    /// Echoes for the official test suites; nil in normal operation.
+    public var conformance: ConformanceOptions?
+
+    /// The largest body of a request that is not Engine.IO's; 413 above.
+    public var maxHTTPBody = 1_000_000
+    /// The largest sum of a request's header fields; 431 above.
+    public var maxHeaderBytes = 16_384
+    /// Header fields of a request; 431 above.
+    public var maxHeaderCount = 100
+    /// Requests a client may have sent ahead of their answers before it is read no further.
+    public var maxPipelinedRequests = 16
+    /// From the connection to its first complete request head.
+    public var headerTimeout: Int64 = 30_000
+    /// From a request's head to the end of its body.
+    public var bodyTimeout: Int64 = 60_000
+    /// From an answer to the next complete request head.
+    public var keepAliveTimeout: Int64 = 65_000
+    /// How long an ended connection may take to hear that it has ended.
+    public var lingerTimeout: Int64 = 2_000
+    /// What a streamed answer may have waiting for its reader.
+    public var maxStreamBuffer = 1 << 20
+    /// Open connections; more are closed as they come, and counted.
+    public var maxConnections = 100_000
+    /// Connections the kernel holds before they are accepted.
+    public var backlog: Int32 = 4096
+
+    public init() {}
+
+    /// `path` with exactly one slash at its end: what requests are compared with.
+    static func prefix(of path: String) -> String {
+        var path = path.hasPrefix("/") ? path : "/" + path
+        while path.hasSuffix("/") { path.removeLast() }
+        return path + "/"
+    }
+}

@@ -1,0 +1,89 @@
+import EngineIO
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+extension HTTPHandler {
+    /// A complete request for a WebSocket: it is judged on the loop of the session it names. The kernel may have given the connection to another loop;
+    /// then the *connection* moves, because a WebSocket stays and every message would have to be handed over otherwise.
+    func upgrade(_ exchange: HTTPExchange, to endpoint: Endpoint) {
+        let request = WebSocketRequest(
+            endpoint: endpoint, head: exchange.head, parameters: RequestParameters(query: exchange.query),
+            commonHeaders: exchange.commonHeaders, remoteAddress: remoteAddress)
+        let owner = server.loops.owner(of: request.parameters.sessionID) ?? loop
+        guard owner === loop else { return move(request, to: owner) }
+        WebSocketAdmission.admit(
+            request, server: server, loop: loop, output: output,
+            install: { handler in
+                guard let context = handOver() else { return }
+                replaceHTTP(context: context, with: handler)
+            },
+            refused: { end() })
+    }
+
+    /// Puts `handler` where this one is. The decoder leaves when this read is over, and hands on what followed the request.
+    private func replaceHTTP(context: ChannelHandlerContext, with handler: some ChannelHandler) {
+        let pipeline = context.pipeline.syncOperations
+        do {
+            try pipeline.addHandler(handler, position: .after(self))
+            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            _ = pipeline.removeHandler(context: decoder)
+            _ = pipeline.removeHandler(self)
+        } catch {
+            // The channel closed under us: there is nothing to replace.
+            context.close(promise: nil)
+        }
+    }
+
+    // MARK: - Moving
+
+    /// Takes the socket off this loop and gives it to `owner`, with the bytes that were read too far.
+    private func move(_ request: WebSocketRequest, to owner: Loop) {
+        guard output.bufferedBytes == 0, let context = handOver() else { return end() }
+        let leftovers = LeftoverCollector()
+        let pipeline = context.pipeline.syncOperations
+        let server = self.server
+        do {
+            try pipeline.addHandler(leftovers, position: .after(self))
+            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            let removed = pipeline.removeHandler(context: decoder)
+            _ = pipeline.removeHandler(self)
+            let channel = context.channel
+            removed.assumeIsolated().whenSuccess {
+                // A second descriptor of the same socket: closing the first does not end the connection.
+                let copy = (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { dup($0) }) ?? -1
+                let bytes = leftovers.take()
+                channel.close(promise: nil)
+                guard copy >= 0 else { return server.logger.warning("a connection could not be moved to another event loop: errno \(errno)") }
+                owner.perform { Self.adopt(copy, bytes, request, server, owner) }
+            }
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+
+    /// [owner] Makes a channel of the socket and goes on with the request.
+    private static func adopt(_ descriptor: CInt, _ bytes: ByteBuffer?, _ request: WebSocketRequest, _ server: ServerContext, _ owner: Loop) {
+        ClientBootstrap(group: owner.eventLoop)
+            .channelOption(.autoRead, value: false)
+            .withConnectedSocket(descriptor)
+            .assumeIsolated()
+            .whenComplete { result in
+                guard case .success(let channel) = result else { return }
+                ConnectionCount.add(channel, server)
+                let output = ConnectionOutput(loop: owner, channel: channel, isEncrypted: false)
+                WebSocketAdmission.admit(
+                    request, server: server, loop: owner, output: output,
+                    install: { try? channel.pipeline.syncOperations.addHandler($0) },
+                    refused: { output.closeWhenWritten() })
+                if let bytes { channel.pipeline.syncOperations.fireChannelRead(NIOAny(bytes)) }
+                try? channel.syncOptions?.setOption(.autoRead, value: true)
+            }
+    }
+}

@@ -1,0 +1,52 @@
+import EngineIO
+import NIOCore
+
+/// Answers a WebSocket request, on the loop of its session, and puts the connection to work. [loop]
+enum WebSocketAdmission {
+    /// - Parameters:
+    ///   - install: puts the handler into the channel, in place of what reads HTTP.
+    ///   - refused: the connection is ended by whoever reads it now.
+    static func admit(
+        _ request: WebSocketRequest, server: ServerContext, loop: Loop, output: ConnectionOutput,
+        install: (WebSocketHandler) -> Void, refused: () -> Void
+    ) {
+        switch WebSocketHandshake(request: request, server: server, loop: loop).judge() {
+        case .refused(let message, let headers):
+            var head = HTTPResponseHead(status: 400, headers: [("Content-Type", "text/html")])
+            head.headers += headers
+            for (name, value) in request.commonHeaders { head.headers.append((name, value)) }
+            head.write(to: output, framing: .length(message.utf8.count), connection: "close")
+            Array(message.utf8).withUnsafeBytes { output.append($0) }
+            refused()
+        case .accepted(let head, let purpose, let agreement):
+            head.write(to: output, framing: .none, connection: nil)
+            let deflate = agreement.map { PermessageDeflate($0, options: server.options.deflate ?? DeflateOptions()) }
+            let handler = WebSocketHandler(
+                loop: loop, output: output, options: request.endpoint.options, lingerTimeout: server.options.lingerTimeout, deflate: deflate)
+            install(handler)
+            begin(handler, purpose, request, loop)
+        }
+    }
+
+    private static func begin(
+        _ handler: WebSocketHandler, _ purpose: WebSocketHandshake.Purpose, _ request: WebSocketRequest, _ loop: Loop
+    ) {
+        switch purpose {
+        case .echo:
+            handler.deliver(to: .echo)
+        case .nothing:
+            handler.close()
+        case .upgrade(let session):
+            handler.deliver(to: .session(session))
+            session.webSocketOpened(handler)
+        case .open:
+            let opening = Opening(
+                remoteAddress: request.remoteAddress, secure: false, uri: request.head.uri, issued: WallClock.now,
+                headers: request.head.headers.lazy.map { ($0.name, $0.value) })
+            let table = loop.tables[request.endpoint.index]
+            let session = table.open(opening, over: handler, usesBase64: request.parameters.wantsBase64)
+            handler.deliver(to: .session(session))
+            request.endpoint.accept(session, on: loop)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/// The header of a frame a client sent (RFC 6455 section 5.2).
+struct WebSocketFrameHeader: Equatable {
+    enum Opcode: UInt8 {
+        case continuation = 0
+        case text = 1
+        case binary = 2
+        case close = 8
+        case ping = 9
+        case pong = 10
+
+        var isControl: Bool { rawValue >= 8 }
+    }
+
+    var isFinal: Bool
+    /// RSV1: the message is compressed.
+    var isCompressed: Bool
+    var opcode: Opcode
+    var length: Int
+    /// In memory order.
+    var key: UInt32
+
+    /// No header is longer: 2 bytes, 8 of length, 4 of key.
+    static let maxSize = 14
+
+    /// What the first bytes of a frame are.
+    enum Reading: Equatable {
+        /// Not enough bytes to say.
+        case incomplete
+        case header(WebSocketFrameHeader, size: Int)
+        case violation(WebSocketViolation)
+    }
+
+    /// Reads a header. Rules that concern one frame alone are checked here, in the order of the reference.
+    static func read(_ bytes: UnsafeRawBufferPointer) -> Reading {
+        guard bytes.count >= 2 else { return .incomplete }
+        let first = bytes[0]
+        let second = bytes[1]
+        guard first & 0x30 == 0 else { return .violation(.reservedBits) }
+        guard let opcode = Opcode(rawValue: first & 0x0F) else { return .violation(.reservedOpcode) }
+        let isFinal = first & 0x80 != 0
+        let isCompressed = first & 0x40 != 0
+        var length = Int(second & 0x7F)
+        if opcode.isControl {
+            guard isFinal else { return .violation(.fragmentedControlFrame) }
+            guard !isCompressed else { return .violation(.reservedBits) }
+            guard length <= 125, opcode != .close || length != 1 else { return .violation(.badControlLength) }
+        }
+        guard second & 0x80 != 0 else { return .violation(.unmasked) }
+
+        var size = 2
+        if length == 126 {
+            guard bytes.count >= 4 else { return .incomplete }
+            length = Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
+            size = 4
+        } else if length == 127 {
+            guard bytes.count >= 10 else { return .incomplete }
+            let long = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt64.self))
+            guard long <= UInt64(Int.max >> 1) else { return .violation(.tooLarge) }
+            length = Int(long)
+            size = 10
+        }
+        guard bytes.count >= size + 4 else { return .incomplete }
+        let key = bytes.loadUnaligned(fromByteOffset: size, as: UInt32.self)
+        let header = WebSocketFrameHeader(isFinal: isFinal, isCompressed: isCompressed, opcode: opcode, length: length, key: key)
+        return .header(header, size: size + 4)
+    }
+}

@@ -1,0 +1,248 @@
+import EngineIO
+import NIOCore
+
+/// One WebSocket connection: frames in, frames out, and the closing handshake. The only handler of its channel. [loop]
+final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+
+    /// Who gets the messages.
+    enum Consumer {
+        case session(Session)
+        /// Every message comes back.
+        case echo
+        /// Nobody: the connection is on its way to its end.
+        case nobody
+    }
+
+    /// RFC 6455's closing, seen from here.
+    private enum Phase {
+        case open
+        /// Our close frame is out; the client's is awaited.
+        case closing
+        /// Both sides have said goodbye, or the client broke a rule: FIN is out, and what still comes is dropped.
+        case ending
+        case over
+    }
+
+    let loop: Loop
+    let output: ConnectionOutput
+    private let options: EngineOptions
+    private let lingerTimeout: Int64
+    private var phase = Phase.open
+    private var consumer = Consumer.nobody
+    private var parser: WebSocketFrameParser
+    private let deflate: PermessageDeflate?
+    private var timer = TimerID.none
+    private var context: ChannelHandlerContext?
+
+    init(loop: Loop, output: ConnectionOutput, options: EngineOptions, lingerTimeout: Int64, deflate: PermessageDeflate?) {
+        self.loop = loop
+        self.output = output
+        self.options = options
+        self.lingerTimeout = lingerTimeout
+        self.deflate = deflate
+        parser = WebSocketFrameParser(maxPayload: options.maxPayload, allowsCompression: deflate != nil)
+    }
+
+    /// Gives the messages to `consumer`, unless the connection has been closed meanwhile.
+    func deliver(to consumer: Consumer) {
+        guard phase == .open else { return }
+        self.consumer = consumer
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.counters.webSockets += 1
+        loop.connections[ObjectIdentifier(self)] = self
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        loop.connections[ObjectIdentifier(self)] = nil
+        loop.wheel.cancel(timer)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard phase == .open || phase == .closing else { return }
+        let buffer = unwrapInboundIn(data)
+        loop.read(from: output) {
+            buffer.withUnsafeReadableBytes { bytes in
+                // The buffer was filled for this handler, the only one of its channel, and is dropped or overwritten once this returns: what is changed
+                // here nobody sees. `withUnsafeMutableReadableBytes` would copy it all, because NIO keeps a reference to reuse it.
+                process(UnsafeMutableRawBufferPointer(mutating: bytes))
+            }
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        phase = .over
+        output.channelClosed()
+        dismiss(.transportClose)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A connection that was reset; channelInactive follows.
+        dismiss(.transportError)
+        context.close(promise: nil)
+    }
+
+    // MARK: - Coming in
+
+    private func process(_ bytes: UnsafeMutableRawBufferPointer) {
+        var input = bytes
+        while true {
+            switch parser.next(&input) {
+            case .needsMore:
+                return
+            case .message(let kind, let payload, let isCompressed):
+                guard phase == .open else { continue }
+                if isCompressed { inflate(kind, payload) } else { received(kind, payload) }
+            case .ping(let payload):
+                guard phase == .open else { continue }
+                // A client that sends pings and reads no pongs is a slow reader like any other.
+                guard output.bufferedBytes <= options.maxBufferedOutput else { return end(.transportError) }
+                write(first: 0x8A, payload)
+            case .pong:
+                break
+            case .close(let payload):
+                if phase == .open { write(first: 0x88, payload) }
+                return end(.transportClose)
+            case .violation(let violation):
+                return fail(violation)
+            }
+            guard phase == .open || phase == .closing else { return }
+        }
+    }
+
+    @inline(__always)
+    private func received(_ kind: MessageKind, _ payload: UnsafeMutableRawBufferPointer) {
+        switch (consumer, kind) {
+        case (.session(let session), .text): session.webSocketReceived(text: payload, over: self)
+        case (.session(let session), .binary): session.webSocketReceived(binary: payload, over: self)
+        case (.echo, _):
+            guard output.bufferedBytes <= options.maxBufferedOutput else { return end(.transportError) }
+            send(kind, count: payload.count, compress: true) { $0.copyMemory(from: UnsafeRawBufferPointer(payload)) }
+        case (.nobody, _): break
+        }
+    }
+
+    private func inflate(_ kind: MessageKind, _ payload: UnsafeMutableRawBufferPointer) {
+        guard let deflate else { return fail(.badCompression) }
+        switch deflate.inflate(UnsafeRawBufferPointer(payload), limit: options.maxPayload) {
+        case .tooLarge: fail(.tooLarge)
+        case .corrupt: fail(.badCompression)
+        case .inflated(var message):
+            message.withUnsafeMutableBytes { bytes in
+                guard kind == .binary || UTF8Validator.isValid(UnsafeRawBufferPointer(bytes)) else { return fail(.invalidUTF8) }
+                received(kind, bytes)
+            }
+        }
+    }
+
+    // MARK: - Endings
+
+    /// The client broke a rule: it is told which, and that is the end.
+    private func fail(_ violation: WebSocketViolation) {
+        loop.counters.webSocketViolations += 1
+        if phase == .open {
+            write(first: 0x88, count: 2) { bytes in
+                bytes[0] = UInt8(violation.code >> 8)
+                bytes[1] = UInt8(violation.code & 0xFF)
+            }
+        }
+        end(.transportError)
+    }
+
+    /// Nothing more is said: FIN when everything is written.
+    private func end(_ reason: CloseReason) {
+        phase = .ending
+        output.shutDownWhenWritten()
+        startTimer(lingerTimeout)
+        dismiss(reason)
+    }
+
+    private func dismiss(_ reason: CloseReason) {
+        let consumer = self.consumer
+        self.consumer = .nobody
+        if case .session(let session) = consumer { session.webSocketGone(self, reason: reason) }
+    }
+
+    private func startTimer(_ ms: Int64) {
+        loop.wheel.cancel(timer)
+        timer = loop.wheel.schedule(at: loop.wheel.now + ms, for: self)
+    }
+
+    // MARK: - Going out
+
+    /// Appends one frame.
+    @inline(__always)
+    private func write(first: UInt8, count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        let size = WebSocketHeader.size(for: count)
+        let start = output.append(size + count)
+        WebSocketHeader.write(first: first, count: count, to: start)
+        fill(UnsafeMutableRawBufferPointer(start: start + size, count: count))
+    }
+
+    private func write(first: UInt8, _ payload: UnsafeRawBufferPointer) {
+        write(first: first, count: payload.count) { $0.copyMemory(from: payload) }
+    }
+}
+
+extension WebSocketHandler: WebSocketOutput {
+    var canTakeNow: Bool { phase == .open && output.canTakeNow }
+
+    var bufferedBytes: Int { output.bufferedBytes }
+
+    func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        guard phase == .open else { return }
+        let first = kind == .text ? WebSocketHeader.text : WebSocketHeader.binary
+        if let deflate, compress, count >= deflate.threshold {
+            let compressed = deflate.compress(count: count, fill: fill)
+            return compressed.withUnsafeBytes { write(first: first | WebSocketHeader.compressed, $0) }
+        }
+        write(first: first, count: count, fill: fill)
+    }
+
+    func send(_ message: SharedMessage) {
+        guard phase == .open else { return }
+        guard let deflate, message.compress, message.parts.contains(where: { $0.range.count >= deflate.threshold }) else {
+            return output.append(message)
+        }
+        // The context of a compressed connection is its own: what others get is of no use here.
+        for part in message.parts {
+            message.withPart(part) { payload in
+                send(part.kind, count: payload.count, compress: true) { $0.copyMemory(from: payload) }
+            }
+        }
+    }
+
+    func close() {
+        guard phase == .open else { return }
+        consumer = .nobody
+        phase = .closing
+        write(first: 0x88, count: 0) { _ in }
+        startTimer(options.closeTimeout)
+    }
+}
+
+extension WebSocketHandler: TimerTarget {
+    /// The client did not answer the close frame, or did not hear the end.
+    func timerFired(_ id: TimerID, tag: UInt64) {
+        context?.close(promise: nil)
+    }
+}
+
+extension WebSocketHandler: LoopConnection {
+    func drain() {
+        guard case .session = consumer else {
+            close()
+            return
+        }
+        // The session closes it, with its reason.
+    }
+
+    func abort() {
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,11 @@
+import EngineIO
+import NIOHTTP1
+
+/// A request for a WebSocket, complete and not yet judged.
+struct WebSocketRequest: Sendable {
+    let endpoint: Endpoint
+    let head: HTTPRequestHead
+    let parameters: RequestParameters
+    let commonHeaders: [(name: String, value: String)]
+    let remoteAddress: String
+}
