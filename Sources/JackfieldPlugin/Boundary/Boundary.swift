@@ -1,0 +1,95 @@
+import Synchronization
+
+/// The C side of a plugin: its descriptor, and the functions the host calls.
+///
+/// The descriptor has no place for a context of its own, and `create` is a C function without captures, so the plugin's type is
+/// found again by the host handle, which is different for each loaded plugin.
+enum Boundary {
+    struct Registration: Sendable {
+        let type: any Plugin.Type
+        let host: Host
+    }
+
+    private static let registrations = Mutex<[Host.Identity: Registration]>([:])
+
+    static func register(_ type: any Plugin.Type, host: Host) {
+        registrations.withLock { $0[host.identity] = Registration(type: type, host: host) }
+    }
+
+    /// Fills the descriptor. What it points at is never freed, as the header asks: it lives as long as the image, and images stay.
+    static func describe(
+        _ plugin: UnsafeMutablePointer<jf_plugin>, name: String, version: String, declarations: DeclaredParts
+    ) {
+        plugin.pointee.struct_size = UInt32(MemoryLayout<jf_plugin>.size)
+        plugin.pointee.abi = UInt32(JF_ABI)
+        plugin.pointee.name = .immortal(name)
+        plugin.pointee.version = .immortal(version)
+        plugin.pointee.create = create
+        plugin.pointee.start = start
+        plugin.pointee.stop = stop
+        plugin.pointee.destroy = destroy
+        plugin.pointee.presence = presence
+        plugin.pointee.ready = ready
+
+        let events = immortal(declarations.events.map { $0.declaration })
+        plugin.pointee.events = jf_event_list(items: events.items, count: events.count, stride: events.stride)
+        let namespaces = immortal(declarations.namespaces.filter(\.isDeclared).map { $0.declaration })
+        plugin.pointee.nsps = jf_nsp_list(items: namespaces.items, count: namespaces.count, stride: namespaces.stride)
+        let routes = immortal(declarations.routes.map { $0.declaration })
+        plugin.pointee.routes = jf_route_list(items: routes.items, count: routes.count, stride: routes.stride)
+        let timers = immortal(declarations.timers.map { $0.declaration })
+        plugin.pointee.timers = jf_timer_list(items: timers.items, count: timers.count, stride: timers.stride)
+    }
+
+    private static func immortal<T>(_ values: [T]) -> (items: UnsafePointer<T>?, count: UInt32, stride: UInt32) {
+        guard !values.isEmpty else { return (nil, 0, UInt32(MemoryLayout<T>.stride)) }
+        let copy = UnsafeMutablePointer<T>.allocate(capacity: values.count)
+        copy.initialize(from: values, count: values.count)
+        return (UnsafePointer(copy), UInt32(values.count), UInt32(MemoryLayout<T>.stride))
+    }
+
+    private static let create: @convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?, UnsafeMutablePointer<jf_error>?) -> Int32 = { host, out, error in
+        guard let host, let out, let known = registrations.withLock({ $0[Host.Identity(host)] }) else {
+            return jf_fail(error, JF_E_STATE, "create was called for a host that jf_plugin_main never saw")
+        }
+        do {
+            let plugin = try known.type.init(host: known.host)
+            out.pointee = Unmanaged.passRetained(Instance(plugin: plugin, host: known.host)).toOpaque()
+            return JF_OK
+        } catch let failure {
+            return jf_fail(error, JF_E_FAILED, Problem.words(for: failure))
+        }
+    }
+
+    private static let start: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32 = { instance, error in
+        report(to: error) { try Instance.of(instance)?.plugin.start() }
+    }
+
+    private static let ready: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32 = { instance, error in
+        report(to: error) { try Instance.of(instance)?.plugin.ready() }
+    }
+
+    private static let stop: @convention(c) (UnsafeMutableRawPointer?) -> Void = { instance in
+        Instance.of(instance)?.plugin.stop()
+    }
+
+    private static let destroy: @convention(c) (UnsafeMutableRawPointer?) -> Void = { instance in
+        guard let instance else { return }
+        let owned = Unmanaged<Instance>.fromOpaque(instance).takeRetainedValue()
+        owned.host.tasks.removeAll()
+    }
+
+    private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_edge>?) -> Void = { instance, edge in
+        guard let edge else { return }
+        Instance.of(instance)?.plugin.presence(PresenceEdge(edge.pointee))
+    }
+
+    private static func report(to error: UnsafeMutablePointer<jf_error>?, _ body: () throws -> Void) -> Int32 {
+        do {
+            try body()
+            return JF_OK
+        } catch let failure {
+            return jf_fail(error, JF_E_FAILED, Problem.words(for: failure))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+extension String {
+    /// A copy. The host's text is UTF-8; should it not be, the damage is shown and nothing crashes.
+    init(_ text: jf_text) {
+        self.init(decoding: UnsafeRawBufferPointer(text), as: UTF8.self)
+    }
+
+    /// nil for the empty text, where that means "none".
+    static func unlessEmpty(_ text: jf_text) -> String? {
+        text.len == 0 ? nil : String(text)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    init(_ text: jf_text) { self.init(start: text.ptr, count: Int(text.len)) }
+    init(_ bytes: jf_bytes) { self.init(start: bytes.ptr, count: Int(bytes.len)) }
+}
+
+extension jf_text {
+    /// Text that lives as long as the process: for the descriptor.
+    static func immortal(_ string: String) -> jf_text {
+        let utf8 = Array(string.utf8)
+        guard !utf8.isEmpty else { return jf_text(ptr: nil, len: 0) }
+        let copy = UnsafeMutableBufferPointer<CChar>.allocate(capacity: utf8.count)
+        _ = copy.initialize(from: utf8.lazy.map { CChar(bitPattern: $0) })
+        return jf_text(ptr: copy.baseAddress, len: UInt64(utf8.count))
+    }
+
+    init(_ buffer: UnsafeRawBufferPointer) {
+        self.init(ptr: buffer.baseAddress?.assumingMemoryBound(to: CChar.self), len: UInt64(buffer.count))
+    }
+}
+
+extension jf_bytes {
+    init(_ buffer: UnsafeRawBufferPointer) {
+        self.init(ptr: buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), len: UInt64(buffer.count))
+    }
+}
+
+/// Lends a string to C for the time of `body`.
+func withText<Result, Failure: Error>(_ string: String, _ body: (jf_text) throws(Failure) -> Result) throws(Failure) -> Result {
+    let utf8 = Array(string.utf8)
+    return try withText(utf8, body)
+}
+
+/// Lends UTF-8 to C for the time of `body`.
+func withText<Result, Failure: Error>(_ utf8: [UInt8], _ body: (jf_text) throws(Failure) -> Result) throws(Failure) -> Result {
+    try utf8.withUnsafeBufferPointer { (buffer) throws(Failure) in try body(jf_text(UnsafeRawBufferPointer(buffer))) }
+}
+
+/// Lends a list of strings to C for the time of `body`, all of them in one buffer.
+func withTexts<Result, Failure: Error>(
+    _ strings: [String], _ body: (UnsafePointer<jf_text>?, UInt32) throws(Failure) -> Result
+) throws(Failure) -> Result {
+    if strings.isEmpty { return try body(nil, 0) }
+    return try withChunks(strings.map { Array($0.utf8) }) { (chunks) throws(Failure) in
+        let texts = chunks.map { jf_text($0) }
+        return try texts.withUnsafeBufferPointer { (list) throws(Failure) in try body(list.baseAddress, UInt32(list.count)) }
+    }
+}
+
+/// Lends a list of byte strings to C for the time of `body`.
+func withByteStrings<Result, Failure: Error>(
+    _ strings: [[UInt8]], _ body: (UnsafePointer<jf_bytes>?, UInt32) throws(Failure) -> Result
+) throws(Failure) -> Result {
+    if strings.isEmpty { return try body(nil, 0) }
+    return try withChunks(strings) { (chunks) throws(Failure) in
+        let list = chunks.map { jf_bytes($0) }
+        return try list.withUnsafeBufferPointer { (list) throws(Failure) in try body(list.baseAddress, UInt32(list.count)) }
+    }
+}
+
+private func withChunks<Result, Failure: Error>(
+    _ chunks: [[UInt8]], _ body: ([UnsafeRawBufferPointer]) throws(Failure) -> Result
+) throws(Failure) -> Result {
+    var all: [UInt8] = []
+    all.reserveCapacity(chunks.reduce(0) { $0 + $1.count })
+    for chunk in chunks { all += chunk }
+    return try all.withUnsafeBufferPointer { (octets) throws(Failure) in
+        let buffer = UnsafeRawBufferPointer(octets)
+        var start = 0
+        return try body(chunks.map { chunk in
+            defer { start += chunk.count }
+            return UnsafeRawBufferPointer(rebasing: buffer[start..<start + chunk.count])
+        })
+    }
+}

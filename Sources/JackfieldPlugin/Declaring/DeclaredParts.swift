@@ -1,0 +1,7 @@
+/// What a plugin has declared so far, without its type.
+final class DeclaredParts {
+    var events: [EventDeclaration] = []
+    var namespaces: [NamespaceHooks] = []
+    var routes: [RouteDeclaration] = []
+    var timers: [TimerDeclaration] = []
+}

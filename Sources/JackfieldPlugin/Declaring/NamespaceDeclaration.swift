@@ -1,0 +1,119 @@
+/// One namespace, or all that match a pattern. It reads like the reference server's API: `use`, `connected`, `on`, `onAny`.
+///
+/// Hooks run on the strand. Of several plugins that serve one namespace all are asked, in the order of loading.
+public struct NamespaceDeclaration<P: Plugin> {
+    let hooks: NamespaceHooks
+    let all: DeclaredParts
+
+    // MARK: Events
+
+    /// An event, handled on the strand. What the handler throws becomes the error of its ack; see ``Problem``.
+    @discardableResult
+    public func on(_ name: String, _ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self {
+        add(name, nil, 0) { plugin, socket, event in
+            if let plugin = plugin as? P { try handler(plugin)(socket, event) }
+        }
+    }
+
+    /// An event, handled on the strand, by a closure that needs no instance.
+    @discardableResult
+    public func on(_ name: String, _ handler: @escaping (Socket, borrowing Event) throws -> Void) -> Self {
+        add(name, nil, 0) { _, socket, event in try handler(socket, event) }
+    }
+
+    /// An event, handled elsewhere than on the strand.
+    @discardableResult
+    public func on(
+        _ name: String, run: Run, _ handler: @escaping @Sendable (P) -> (Socket, borrowing Event) throws -> Void
+    ) -> Self where P: Sendable {
+        add(name, run, 0) { plugin, socket, event in
+            if let plugin = plugin as? P { try handler(plugin)(socket, event) }
+        }
+    }
+
+    /// An event, handled elsewhere than on the strand, by a closure that needs no instance.
+    @discardableResult
+    public func on(
+        _ name: String, run: Run, _ handler: @escaping @Sendable (Socket, borrowing Event) throws -> Void
+    ) -> Self {
+        add(name, run, 0) { _, socket, event in try handler(socket, event) }
+    }
+
+    /// Every event of the namespace that nobody declared by name.
+    @discardableResult
+    public func onUnknown(_ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self { on("", handler) }
+
+    /// Every event of the namespace, beside its handler. There is nothing to answer: ``Event/wantsAck`` is false.
+    @discardableResult
+    public func onAny(_ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self {
+        add("", nil, JF_EVENT_OBSERVE) { plugin, socket, event in
+            if let plugin = plugin as? P { try handler(plugin)(socket, event) }
+        }
+    }
+
+    // MARK: Who may come, who came, who goes
+
+    /// Asked before a client joins. Return: he may, as far as you are concerned. Throw a ``Refusal``: he gets CONNECT_ERROR with
+    /// its message and data. Another error refuses with a general message, and is logged. Several hooks run in order.
+    @discardableResult
+    public func use(_ hook: @escaping (P) -> (Attempt) throws -> Void) -> Self {
+        hooks.admit.append { plugin, attempt in
+            if let plugin = plugin as? P { try hook(plugin)(attempt) }
+        }
+        return self
+    }
+
+    /// The same without an instance: `namespace.use { attempt in throw Refusal("closed") }`.
+    @discardableResult
+    public func use(_ hook: @escaping (Attempt) throws -> Void) -> Self {
+        hooks.admit.append { _, attempt in try hook(attempt) }
+        return self
+    }
+
+    /// The same for a decision that takes time. Runs off the strand, after all others have let the client pass; at the host's
+    /// `connectTimeout` the client is closed.
+    @discardableResult
+    public func use(later hook: @escaping @Sendable (Attempt) async throws -> Void) -> Self {
+        hooks.admitLater.append(hook)
+        return self
+    }
+
+    /// A socket has joined the namespace.
+    @discardableResult
+    public func connected(_ hook: @escaping (P) -> (Socket, Connection) throws -> Void) -> Self {
+        hooks.connected.append { plugin, socket, connection in
+            if let plugin = plugin as? P { try hook(plugin)(socket, connection) }
+        }
+        return self
+    }
+
+    /// A socket has joined the namespace.
+    @discardableResult
+    public func connected(_ hook: @escaping (Socket, Connection) throws -> Void) -> Self {
+        hooks.connected.append { _, socket, connection in try hook(socket, connection) }
+        return self
+    }
+
+    /// A socket is going; ``Departure/rooms`` says where it was.
+    @discardableResult
+    public func disconnecting(_ hook: @escaping (P) -> (Socket, Departure) throws -> Void) -> Self {
+        hooks.disconnecting.append { plugin, socket, departure in
+            if let plugin = plugin as? P { try hook(plugin)(socket, departure) }
+        }
+        return self
+    }
+
+    /// A socket is gone.
+    @discardableResult
+    public func disconnected(_ hook: @escaping (P) -> (Socket, Departure) throws -> Void) -> Self {
+        hooks.disconnected.append { plugin, socket, departure in
+            if let plugin = plugin as? P { try hook(plugin)(socket, departure) }
+        }
+        return self
+    }
+
+    private func add(_ name: String, _ run: Run?, _ flags: UInt32, _ body: @escaping EventDeclaration.Body) -> Self {
+        all.events.append(EventDeclaration(namespace: hooks.name, name: name, run: run, flags: flags, body: body))
+        return self
+    }
+}

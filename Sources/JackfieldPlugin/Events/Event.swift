@@ -1,0 +1,105 @@
+/// An event from a client. It is the host's and borrowed for the call: the compiler does not let it out of the handler.
+/// To answer later, ``keep()`` it.
+public struct Event: ~Copyable {
+    let raw: UnsafePointer<jf_event>
+    let host: Host
+
+    public var name: String { String(raw.pointee.name) }
+
+    /// `/` or `/name`; for a pattern the one that the client joined.
+    public var namespace: String { String(raw.pointee.nsp) }
+
+    /// Who sent it.
+    public var socket: Socket {
+        Socket(host: host, handle: raw.pointee.socket, namespace: namespace, user: .unlessEmpty(raw.pointee.user))
+    }
+
+    /// The user of the sender's token; throws 401 `unauthenticated` for an anonymous socket.
+    public var user: String {
+        get throws(Problem) {
+            guard let user = String.unlessEmpty(raw.pointee.user) else {
+                throw Problem(401, "unauthenticated", "'\(name)' needs a user, and this socket is anonymous; connect with a token")
+            }
+            return user
+        }
+    }
+
+    // MARK: Arguments
+
+    /// All arguments as one JSON array, `[]` if there are none.
+    public var arguments: JSON { JSON(unchecked: Array(UnsafeRawBufferPointer(raw.pointee.args))) }
+
+    /// Binary arguments. In ``arguments`` they are `{"_placeholder":true,"num":i}`.
+    public var attachments: [[UInt8]] {
+        UnsafeBufferPointer(start: raw.pointee.attachments, count: Int(raw.pointee.attachment_count)).map {
+            Array(UnsafeRawBufferPointer($0))
+        }
+    }
+
+    /// Reads an argument as a type of your own. Throws 400 `invalid_argument` with the place:
+    /// `argument 0 of 'room:message': body must be text`.
+    public func decode<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T {
+        let text = Array(UnsafeRawBufferPointer(raw.pointee.args))
+        guard let slice = JSONSlice(of: text).element(index) else {
+            throw Problem.invalid("'\(name)' needs an argument at position \(index)")
+        }
+        return try slice.withUnsafeBytes {
+            try JSON.decode(type, from: $0, named: "'\(name)' argument \(index)", attachments: attachments)
+        }
+    }
+
+    /// The same, nil where the argument is absent or null.
+    public func decodeIfPresent<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T? {
+        let slice = JSONSlice(of: Array(UnsafeRawBufferPointer(raw.pointee.args))).element(index)
+        if slice == nil || slice?.elementsEqual("null".utf8) == true { return nil }
+        return try decode(type, at: index)
+    }
+
+    // MARK: Answering
+
+    /// Whether the client waits for an answer.
+    public var wantsAck: Bool { raw.pointee.ack != 0 }
+
+    /// Answers. Returns false if nobody waits (any more).
+    @discardableResult
+    public func ack(_ arguments: any Encodable...) throws -> Bool {
+        guard wantsAck else { return false }
+        return try host.ack(raw.pointee.ack, EventArguments(arguments))
+    }
+
+    /// Answers with the very arguments that came, attachments too.
+    @discardableResult
+    public func ackArguments() throws -> Bool {
+        try host.reached(
+            host.events.ack?(host.pointer, raw.pointee.ack, raw.pointee.args, raw.pointee.attachments, raw.pointee.attachment_count),
+            "events.ack")
+    }
+
+    /// Answers `{"error":{"code":…,"message":…}}`. Throwing from the handler does the same.
+    public func fail(_ problem: Problem) { host.fail(raw.pointee.ack, problem) }
+
+    /// Keeps the answer for later: complete it once, from any thread. At most 65,536 are kept at a time.
+    public func keep() throws -> Reply {
+        guard wantsAck else { return Reply(host: host, token: 0) }
+        var kept: jf_token = 0
+        try host.check(host.tokens.keep?(host.pointer, raw.pointee.ack, &kept), "tokens.keep")
+        return Reply(host: host, token: kept)
+    }
+}
+
+extension Host {
+    func ack(_ token: jf_token, _ arguments: EventArguments) throws(HostError) -> Bool {
+        try withText(arguments.json) { (json) throws(HostError) in
+            try withByteStrings(arguments.attachments) { (attachments, count) throws(HostError) in
+                try reached(events.ack?(pointer, token, json, attachments, count), "events.ack")
+            }
+        }
+    }
+
+    func fail(_ token: jf_token, _ problem: Problem) {
+        guard token != 0 else { return }
+        withText(problem.code) { code in
+            withText(problem.message) { message in _ = events.ack_error?(pointer, token, code, message) }
+        }
+    }
+}

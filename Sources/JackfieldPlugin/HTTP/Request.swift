@@ -1,0 +1,75 @@
+/// An HTTP request to a declared route. It is the host's and borrowed for the call: the compiler does not let it out of the
+/// handler. To answer later, ``keep()`` it and return ``Response/later``.
+public struct Request: ~Copyable {
+    let raw: UnsafePointer<jf_request>
+    let host: Host
+
+    public var method: String { String(raw.pointee.method) }
+
+    /// As the client wrote it, without the query.
+    public var path: String { String(raw.pointee.path) }
+
+    /// The user of the token; throws 401 `unauthenticated` without one.
+    public var user: String {
+        get throws(Problem) {
+            guard let user = String.unlessEmpty(raw.pointee.user) else {
+                throw Problem(401, "unauthenticated", "\(method) \(path) needs a user; send a token: Authorization: Bearer …")
+            }
+            return user
+        }
+    }
+
+    /// The claims of the token, `{}` without one.
+    public var claims: JSON { JSON(unchecked: Array(UnsafeRawBufferPointer(raw.pointee.claims))) }
+
+    /// Of the peer.
+    public var address: String { String(raw.pointee.address) }
+
+    /// The `{name}` of the declared path, percent-decoded; "" if the path declares no such name.
+    public func parameter(_ name: String) -> String { find(name, raw.pointee.params, raw.pointee.param_count) ?? "" }
+
+    /// A query parameter, percent-decoded; the first of that name.
+    public func query(_ name: String) -> String? { find(name, raw.pointee.query, raw.pointee.query_count) }
+
+    /// A query parameter that is a whole number; throws 400 if it is something else or out of bounds.
+    public func query(_ name: String, in range: ClosedRange<Int>, default fallback: Int) throws(Problem) -> Int {
+        guard let text = query(name) else { return fallback }
+        guard let number = Int(text), range.contains(number) else {
+            throw .invalid("query parameter '\(name)' must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// A header, its name in lower case.
+    public func header(_ name: String) -> String? { find(name, raw.pointee.headers, raw.pointee.header_count) }
+
+    public var body: [UInt8] { Array(UnsafeRawBufferPointer(raw.pointee.body)) }
+
+    /// Reads the body as a type of your own. Throws 400 `invalid_argument` with the place: `body.title is missing`.
+    public func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
+        try JSON.decode(type, from: UnsafeRawBufferPointer(raw.pointee.body), named: "body", attachments: [])
+    }
+
+    /// Keeps the answer for later: complete it once, from any thread, and return ``Response/later`` from the handler.
+    public func keep() throws -> HTTPReply {
+        var kept: jf_token = 0
+        try host.check(host.tokens.keep?(host.pointer, raw.pointee.reply, &kept), "tokens.keep")
+        return HTTPReply(host: host, token: kept)
+    }
+
+    /// Begins a response whose body comes in pieces; return ``Response/later`` from the handler.
+    public func stream(
+        status: Int = 200, contentType: String = "text/event-stream", headers: [(name: String, value: String)] = []
+    ) throws(HostError) -> ResponseStream {
+        let head = Response(status: status, contentType: contentType, headers: headers, body: [])
+        return try host.stream(head, to: raw.pointee.reply)
+    }
+
+    private func find(_ name: String, _ pairs: UnsafePointer<jf_pair>?, _ count: UInt32) -> String? {
+        for pair in UnsafeBufferPointer(start: pairs, count: Int(count))
+        where UnsafeRawBufferPointer(pair.name).elementsEqual(name.utf8) {
+            return String(pair.value)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+
+extension JSON {
+    /// What `Decodable` types find in `userInfo`: the text being read, and the attachments beside it.
+    struct Source {
+        let text: [UInt8]
+        let attachments: [[UInt8]]
+        static let key = CodingUserInfoKey(rawValue: "jackfield.source")
+    }
+
+    /// Decodes one value. What is wrong with it becomes a ``Problem`` that names the place.
+    static func decode<T: Decodable>(
+        _ type: T.Type, from buffer: UnsafeRawBufferPointer, named name: String, attachments: @autoclosure () -> [[UInt8]]
+    ) throws -> T {
+        let text = Array(buffer)
+        if type == JSON.self, let whole = try JSON(checking: text, named: name) as? T { return whole }
+        let decoder = JSONDecoder()
+        if let key = Source.key { decoder.userInfo[key] = Source(text: text, attachments: attachments()) }
+        do {
+            return try decoder.decode(type, from: Data(text))
+        } catch let error as DecodingError {
+            throw Problem.invalid(words(for: error, named: name))
+        }
+    }
+
+    private init(checking text: [UInt8], named name: String) throws {
+        guard (try? JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed)) != nil else {
+            throw Problem.invalid("\(name) is not JSON")
+        }
+        self.init(unchecked: text)
+    }
+
+    /// `body.items[2].title must be text`.
+    static func words(for error: DecodingError, named name: String) -> String {
+        func place(_ path: [any CodingKey]) -> String {
+            path.reduce(into: name) { place, key in
+                place += key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)"
+            }
+        }
+        switch error {
+        case .keyNotFound(let key, let context):
+            return "\(place(context.codingPath + [key])) is missing"
+        case .valueNotFound(let type, let context):
+            return "\(place(context.codingPath)) is null; it must be \(kind(of: type))"
+        case .typeMismatch(let type, let context):
+            return "\(place(context.codingPath)) must be \(kind(of: type))"
+        case .dataCorrupted(let context):
+            let where_ = place(context.codingPath)
+            return context.codingPath.isEmpty ? "\(where_) is not JSON" : "\(where_) is wrong: \(context.debugDescription)"
+        @unknown default:
+            return "\(name) cannot be read"
+        }
+    }
+
+    /// A Swift type in the words of somebody who writes JSON.
+    private static func kind(of type: any Any.Type) -> String {
+        switch type {
+        case is String.Type: "text"
+        case is Bool.Type: "true or false"
+        case is any BinaryInteger.Type: "a whole number"
+        case is any BinaryFloatingPoint.Type: "a number"
+        case is any Collection.Type where !(type is any ExpressibleByDictionaryLiteral.Type): "a list"
+        default: "an object"
+        }
+    }
+}
+
+extension JSON: Codable {
+    public init(from decoder: any Decoder) throws {
+        guard let key = Source.key, let source = decoder.userInfo[key] as? Source,
+            let slice = JSONSlice(of: source.text).value(at: decoder.codingPath)
+        else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "raw JSON is read with JSON.decode, not with another decoder"))
+        }
+        bytes = Array(slice)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        // JSONWriter never comes here: it copies the text.
+        throw EncodingError.invalidValue(
+            self, .init(codingPath: encoder.codingPath, debugDescription: "raw JSON is written by Jackfield's own encoder only"))
+    }
+}

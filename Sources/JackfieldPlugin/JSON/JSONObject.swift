@@ -1,0 +1,60 @@
+/// Puts a JSON object together, member by member, where an `Encodable` type would be too slow: for what is encoded once per message.
+public struct JSONObject: Sendable {
+    private var bytes: [UInt8]
+
+    public init(reserving capacity: Int = 256) {
+        bytes = []
+        bytes.reserveCapacity(capacity)
+        bytes.append(UInt8(ascii: "{"))
+    }
+
+    public mutating func set(_ key: StaticString, _ value: String) {
+        begin(key)
+        JSONNode.quote(value, to: &bytes)
+    }
+
+    /// nil becomes null.
+    public mutating func set(_ key: StaticString, _ value: String?) {
+        if let value { set(key, value) } else { set(key, JSON.null) }
+    }
+
+    public mutating func set(_ key: StaticString, _ value: JSON?) {
+        begin(key)
+        bytes += (value ?? .null).bytes
+    }
+
+    public mutating func set(_ key: StaticString, _ value: Int) {
+        begin(key)
+        bytes += "\(value)".utf8
+    }
+
+    public mutating func set(_ key: StaticString, _ value: Bool) {
+        begin(key)
+        bytes += (value ? "true" : "false").utf8
+    }
+
+    public var json: JSON { JSON(unchecked: bytes + [UInt8(ascii: "}")]) }
+
+    private mutating func begin(_ key: StaticString) {
+        if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+        bytes.append(UInt8(ascii: "\""))
+        key.withUTF8Buffer { bytes += $0 }
+        bytes += "\":".utf8
+    }
+}
+
+extension JSON {
+    /// Several values as one JSON array.
+    public static func array(_ values: [JSON]) -> JSON {
+        var bytes = [UInt8(ascii: "[")]
+        for (index, value) in values.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            bytes += value.bytes
+        }
+        bytes.append(UInt8(ascii: "]"))
+        return JSON(unchecked: bytes)
+    }
+
+    /// JSON that was checked when it was stored.
+    public static func stored(_ text: String) -> JSON { JSON(unchecked: Array(text.utf8)) }
+}

@@ -1,0 +1,14 @@
+/// A timer made with ``Host/after(_:_:_:)``.
+public struct OneShotTimer: Sendable {
+    let host: Host
+    let timer: jf_timer
+    let key: UInt
+
+    /// true: it will not fire. false: it did, or is about to.
+    @discardableResult
+    public func cancel() -> Bool {
+        guard host.timerTable.cancel?(host.pointer, timer) == JF_OK else { return false }
+        host.tasks.take(key)
+        return true
+    }
+}

@@ -1,0 +1,44 @@
+import JackfieldPlugin
+import PluginStore
+
+/// A notification that somebody wants to send: `{user_id, type, title, body?, data?}`. Members it does not know are ignored.
+///
+/// Limits: user_id 1 to 256 characters, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200 characters, body up to 10,000
+/// characters, data any JSON of up to 65,536 bytes.
+struct Draft: Decodable, Sendable, Equatable {
+    static let maxData = 65_536
+
+    let userID: String
+    let type: String
+    let title: String
+    let body: String?
+    let data: JSON?
+
+    private enum CodingKeys: String, CodingKey {
+        case userID = "user_id"
+        case type, title, body, data
+    }
+
+    /// Throws 400 `invalid_argument` with the member that is wrong.
+    func check() throws(Problem) {
+        try TextRule(1...256).check(userID, "user_id")
+        try TextRule(1...64).check(type, "type")
+        guard type.utf8.allSatisfy(Self.isTypeCharacter) else {
+            throw .invalid("type '\(type)' may have letters, digits and _ . : - only")
+        }
+        try TextRule(1...200).check(title, "title")
+        if let body { try TextRule(0...10_000).check(body, "body") }
+        if let data, data.bytes.count > Self.maxData {
+            throw .invalid("data must have at most \(Self.maxData) bytes of JSON; it has \(data.bytes.count)")
+        }
+    }
+
+    private static func isTypeCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import JackfieldPlugin
+import PluginStore
+
+/// The REST side. It works with no socket anywhere.
+struct NotificationRoutes: Sendable {
+    let service: NotificationService
+    let sockets: NotificationSockets
+
+    /// `POST /v1/notifications` `{user_id, type, title, body?, data?}` → 201, the row with `delivered`.
+    func create(_ request: borrowing Request) throws -> Response {
+        let sender = try request.user
+        let key: IdempotencyKey? =
+            if let header = request.header("idempotency-key") { try IdempotencyKey(sender: sender, header: header) } else { nil }
+        let draft = try request.decode(Draft.self)
+        try draft.check()
+        let reply = try request.keep()
+        sockets.push(draft, key: key) { result in
+            do {
+                let created = try result.get()
+                let response = try Response.json(created.row.json(delivered: created.delivered), status: 201)
+                reply.send(created.isReplay ? response.header("Idempotency-Replayed", "true") : response)
+            } catch {
+                reply.fail(error)
+            }
+        }
+        return .later
+    }
+
+    /// `GET /v1/notifications?status=&after=&limit=` → a page of the caller's own, the newest first.
+    func list(_ request: borrowing Request) throws -> Response {
+        let user = try request.user
+        let page = try service.list(
+            of: user, status: NotificationStatus(request.query("status")), page: PageQuery(request))
+        service.markSeen(page.items, of: user)
+        return try .json(page.json(\.json))
+    }
+
+    /// `POST /v1/notifications/{id}/read` → the row.
+    func read(_ request: borrowing Request) throws -> Response {
+        try markRead(.one(request.parameter("id")), request) { outcome in try .json(outcome.row?.json ?? .null) }
+    }
+
+    /// `POST /v1/notifications/read-all` → `{updated, count}`.
+    func readAll(_ request: borrowing Request) throws -> Response {
+        try markRead(.all, request) { outcome in try .json(["updated": outcome.updated, "count": outcome.unread]) }
+    }
+
+    /// `GET /v1/notifications/count` → `{count}`: how many are unread.
+    func count(_ request: borrowing Request) throws -> Response {
+        try .json(["count": service.count(of: request.user)])
+    }
+
+    private func markRead(
+        _ target: ReadTarget, _ request: borrowing Request, _ answer: @escaping @Sendable (ReadOutcome) throws -> Response
+    ) throws -> Response {
+        let user = try request.user
+        let reply = try request.keep()
+        sockets.markRead(target, of: user) { result in
+            do {
+                reply.send(try answer(result.get()))
+            } catch {
+                reply.fail(error)
+            }
+        }
+        return .later
+    }
+}

@@ -1,0 +1,56 @@
+import GRDB
+import JackfieldPlugin
+
+/// A stored notification: `{id, user_id, type, title, body, data, created_at, seen_at, read_at}`.
+///
+/// `id` is a UUID version 7 and sorts by time. Times are milliseconds here and RFC 3339 in JSON. `seen_at` is when the user was
+/// first given it in a list, `read_at` when he marked it read; what is read counts as seen.
+struct NotificationRow: Sendable, Equatable {
+    let id: String
+    let draft: Draft
+    let createdAt: Int64
+    let seenAt: Int64?
+    let readAt: Int64?
+
+    static let columns = "id, user_id, type, title, body, data, created_at, seen_at, read_at"
+
+    init(id: String, draft: Draft, createdAt: Int64, seenAt: Int64? = nil, readAt: Int64? = nil) {
+        self.id = id
+        self.draft = draft
+        self.createdAt = createdAt
+        self.seenAt = seenAt
+        self.readAt = readAt
+    }
+
+    /// From the ``columns``, in their order.
+    init(_ row: Row) {
+        let data: String? = row[5]
+        self.init(
+            id: row[0],
+            draft: Draft(userID: row[1], type: row[2], title: row[3], body: row[4], data: data.map { .stored($0) }),
+            createdAt: row[6], seenAt: row[7], readAt: row[8])
+    }
+
+    var json: JSON { object.json }
+
+    /// The row, and whether the user was online when it was stored.
+    func json(delivered: Bool) -> JSON {
+        var object = object
+        object.set("delivered", delivered)
+        return object.json
+    }
+
+    private var object: JSONObject {
+        var object = JSONObject(reserving: 384)
+        object.set("id", id)
+        object.set("user_id", draft.userID)
+        object.set("type", draft.type)
+        object.set("title", draft.title)
+        object.set("body", draft.body)
+        object.set("data", draft.data)
+        object.set("created_at", RFC3339.text(milliseconds: createdAt))
+        object.set("seen_at", seenAt.map { RFC3339.text(milliseconds: $0) })
+        object.set("read_at", readAt.map { RFC3339.text(milliseconds: $0) })
+        return object
+    }
+}

@@ -1,0 +1,110 @@
+import GRDB
+import JackfieldPlugin
+import PluginStore
+
+/// The plain service: notifications in a store. It knows no socket; ``NotificationSockets`` wraps it.
+///
+/// Writes are committed in groups and complete on the writer's thread; reads block.
+final class NotificationService: Sendable {
+    private let store: GroupCommitStore
+    private let ids = TimeOrderedID()
+    private let clock: @Sendable () -> Int64
+
+    /// `clock`: milliseconds since 1970-01-01 UTC.
+    init(_ location: StoreLocation, clock: @escaping @Sendable () -> Int64) throws {
+        store = try GroupCommitStore(location, migrations: NotificationSchema.migrations)
+        self.clock = clock
+    }
+
+    /// Stores a notification. `isOnline` is asked inside the transaction, just before its commit, so it must not block.
+    func create(
+        _ draft: Draft, key: IdempotencyKey? = nil, isOnline: @escaping @Sendable (String) -> Bool,
+        then completion: @escaping @Sendable (Result<Created, any Error>) -> Void
+    ) {
+        store.write({ [ids, clock] db in
+            let now = clock()
+            if let key, let earlier = try Self.replay(key, draft, now: now, db) { return earlier }
+            // The id is drawn here, on the one thread that writes, so that the order of ids is the order of commits.
+            let row = NotificationRow(id: ids.next(now: now), draft: draft, createdAt: now)
+            try Self.insert(row, db)
+            let unread = try Self.changeUnread(of: draft.userID, by: 1, db)
+            let delivered = isOnline(draft.userID)
+            if let key { try Self.remember(key, row, delivered: delivered, db) }
+            return Created(row: row, delivered: delivered, unread: unread)
+        }, then: completion)
+    }
+
+    /// A page, the newest first. The rows are as they were before this look at them, so that a client can tell what is new;
+    /// ``markSeen(_:of:)`` is the second step.
+    func list(of user: String, status: NotificationStatus, page: PageQuery) throws -> Page<NotificationRow> {
+        let rows = try store.read { db in
+            let sql = """
+                SELECT \(NotificationRow.columns) FROM notification
+                WHERE user_id = ? \(page.after == nil ? "" : "AND id < ?") \(status.condition) ORDER BY id DESC LIMIT ?
+                """
+            var arguments: StatementArguments = [user]
+            if let after = page.after { arguments += [after] }
+            arguments += [page.limit + 1]
+            return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map(NotificationRow.init)
+        }
+        return Page(rows, limit: page.limit, id: \.id)
+    }
+
+    /// Notes that the user was given these rows. Nobody waits for it: if the store is overloaded, the next list does it.
+    func markSeen(_ rows: [NotificationRow], of user: String) {
+        let unseen = rows.filter { $0.seenAt == nil }.map(\.id)
+        guard !unseen.isEmpty else { return }
+        store.write({ [clock] db in
+            let statement = try db.cachedStatement(
+                sql: "UPDATE notification SET seen_at = ? WHERE user_id = ? AND id = ? AND seen_at IS NULL")
+            for id in unseen { try statement.execute(arguments: [clock(), user, id]) }
+        }, then: { _ in })
+    }
+
+    /// Marks the user's own notifications read. What is read already stays as it is. One unknown id is 404; among several,
+    /// unknown ones are passed over.
+    func markRead(
+        _ target: ReadTarget, of user: String, then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
+    ) {
+        store.write({ [clock] db in
+            let now = clock()
+            var updated = 0
+            switch target {
+            case .one(let id):
+                guard try Self.row(id, of: user, db) != nil else {
+                    throw Problem.notFound("you have no notification '\(id.prefix(64))'")
+                }
+                updated = try Self.markRead(id, of: user, now: now, db)
+            case .some(let ids):
+                for id in ids { updated += try Self.markRead(id, of: user, now: now, db) }
+            case .all:
+                try db.cachedStatement(
+                    sql: "UPDATE notification SET read_at = ?1, seen_at = coalesce(seen_at, ?1) WHERE user_id = ?2 AND read_at IS NULL"
+                ).execute(arguments: [now, user])
+                updated = db.changesCount
+            }
+            let unread = updated == 0 ? try Self.unread(of: user, db) : try Self.changeUnread(of: user, by: -updated, db)
+            var row: NotificationRow?
+            if case .one(let id) = target { row = try Self.row(id, of: user, db) }
+            return ReadOutcome(updated: updated, unread: unread, row: row)
+        }, then: completion)
+    }
+
+    /// How many are unread.
+    func count(of user: String) throws -> Int { try store.read { try Self.unread(of: user, $0) } }
+
+    /// Forgets idempotency keys that have outlived themselves, some thousand at a time.
+    func forgetOldKeys() {
+        store.write({ [clock] db in
+            try db.execute(
+                sql: """
+                    DELETE FROM idempotency WHERE (sender, key) IN
+                        (SELECT sender, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT 5000)
+                    """, arguments: [clock() - IdempotencyKey.lifetime])
+        }, then: { _ in })
+    }
+
+    func check() throws { try store.check() }
+
+    func close() { store.close() }
+}

@@ -1,0 +1,90 @@
+import JackfieldPlugin
+import PluginStore
+
+/// The socket service: wraps the plain service and the host, replaces neither. Commit first, emit second; the row comes back
+/// either way.
+///
+/// To every socket of the user in `/`: `notification:new` (the row) if he is online when it is committed, and
+/// `notification:count` (a number: how many are unread) after each change, and when a socket connects, so that a badge is right at once.
+final class NotificationSockets: Sendable {
+    private let io: Host
+    private let service: NotificationService
+
+    init(_ io: Host, wrapping service: NotificationService) {
+        self.io = io
+        self.service = service
+    }
+
+    /// Stores, then emits, then completes.
+    func push(
+        _ draft: Draft, key: IdempotencyKey?, then completion: @escaping @Sendable (Result<Created, any Error>) -> Void
+    ) {
+        // Connections, not "online": through the grace after the last tab has closed there is nobody to deliver to.
+        service.create(draft, key: key, isOnline: { [io] in io.presence.connections($0) > 0 }) { [self] result in
+            if case .success(let created) = result, created.delivered, let unread = created.unread {
+                emit("notification:new", created.row.json, to: draft.userID)
+                emit("notification:count", unread, to: draft.userID)
+            }
+            completion(result)
+        }
+    }
+
+    /// Marks read, then tells all tabs the new count.
+    func markRead(
+        _ target: ReadTarget, of user: String, then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
+    ) {
+        service.markRead(target, of: user) { [self] result in
+            if case .success(let outcome) = result, outcome.updated > 0 { emit("notification:count", outcome.unread, to: user) }
+            completion(result)
+        }
+    }
+
+    /// `notification:list` `{status?, after?, limit?}` → ack: the page.
+    func list(_ event: borrowing Event) throws {
+        struct Input: Decodable {
+            var status: String?
+            var after: String?
+            var limit: Int?
+        }
+        let user = try event.user
+        let input = try event.decodeIfPresent(Input.self) ?? Input()
+        let page = try service.list(
+            of: user, status: NotificationStatus(input.status), page: PageQuery(after: input.after, limit: input.limit))
+        try event.ack(page.json(\.json))
+        service.markSeen(page.items, of: user)
+    }
+
+    /// `notification:read` `{id}` / `{ids}` / `{all: true}` → ack: `{ok, updated, count}`.
+    func read(_ event: borrowing Event) throws {
+        let user = try event.user
+        let target = try ReadTarget(event)
+        let reply = try event.keep()
+        markRead(target, of: user) { result in
+            do {
+                let outcome = try result.get()
+                var answer = JSONObject()
+                answer.set("ok", true)
+                answer.set("updated", outcome.updated)
+                answer.set("count", outcome.unread)
+                try reply.send(answer.json)
+            } catch {
+                reply.fail(error)
+            }
+        }
+    }
+
+    /// A socket of a user has come: its badge.
+    func connected(_ socket: Socket) throws {
+        guard let user = socket.user else { return }
+        try socket.emit("notification:count", service.count(of: user))
+    }
+
+    /// What is stored stays stored, whatever becomes of the emit; but the operator should know.
+    private func emit(_ name: String, _ value: any Encodable, to user: String) {
+        do {
+            try io.to(user: user).emit(name, value)
+        } catch {
+            io.log.error("\(name) to user '\(user)': \(error)")
+        }
+    }
+}

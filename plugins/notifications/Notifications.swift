@@ -1,0 +1,55 @@
+import JackfieldPlugin
+import PluginStore
+
+/// Notifications: stored first, emitted second.
+///
+/// Configuration: `{ store: "sqlite:data/notifications.db" }`, the default.
+public final class Notifications: Plugin, Sendable {
+    public static let name = "notifications"
+    public static let version = "1.0.0"
+
+    private let service: NotificationService
+    private let sockets: NotificationSockets
+    private let routes: NotificationRoutes
+
+    private struct Settings: Decodable {
+        var store: String?
+    }
+
+    public init(host: Host) throws {
+        let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/notifications.db")
+        service = try NotificationService(location, clock: { host.now })
+        sockets = NotificationSockets(host, wrapping: service)
+        routes = NotificationRoutes(service: service, sockets: sockets)
+    }
+
+    /// Whatever waits for the store runs by user: two users' lists are read side by side, one user's events keep their order.
+    public static func declare(_ io: Declarations<Notifications>) {
+        io.on("notification:list", run: .byUser, Notifications.listEvent)
+        io.on("notification:read", run: .byUser, Notifications.readEvent)
+        io.root.connected(Notifications.connected)
+
+        io.http.on("POST", "/v1/notifications", scope: "notifications:write", run: .parallel, Notifications.create)
+        io.http.on("GET", "/v1/notifications", run: .byUser, Notifications.list)
+        io.http.on("POST", "/v1/notifications/{id}/read", run: .byUser, Notifications.read)
+        io.http.on("POST", "/v1/notifications/read-all", run: .byUser, Notifications.readAll)
+        io.http.on("GET", "/v1/notifications/count", run: .byUser, Notifications.count)
+
+        io.every(.seconds(600), Notifications.sweep)
+    }
+
+    public func ready() throws { try service.check() }
+
+    /// Commits what waits; answers and emits go out with it.
+    public func stop() { service.close() }
+
+    private func listEvent(_ socket: Socket, _ event: borrowing Event) throws { try sockets.list(event) }
+    private func readEvent(_ socket: Socket, _ event: borrowing Event) throws { try sockets.read(event) }
+    private func connected(_ socket: Socket, _ connection: Connection) throws { try sockets.connected(socket) }
+    private func create(_ request: borrowing Request) throws -> Response { try routes.create(request) }
+    private func list(_ request: borrowing Request) throws -> Response { try routes.list(request) }
+    private func read(_ request: borrowing Request) throws -> Response { try routes.read(request) }
+    private func readAll(_ request: borrowing Request) throws -> Response { try routes.readAll(request) }
+    private func count(_ request: borrowing Request) throws -> Response { try routes.count(request) }
+    private func sweep() { service.forgetOldKeys() }
+}

@@ -1,0 +1,91 @@
+import GRDB
+import JackfieldPlugin
+import PluginStore
+
+/// The plain service: rooms and their messages in a store. It knows no socket; ``RoomSockets`` wraps it.
+///
+/// Writes are committed in groups and complete on the writer's thread; reads block.
+final class RoomService: Sendable {
+    private let store: GroupCommitStore
+    private let ids = TimeOrderedID()
+    private let clock: @Sendable () -> Int64
+
+    /// 1 to 200 characters.
+    static let nameRule = TextRule(1...200)
+    /// 1 to 10,000 characters.
+    static let bodyRule = TextRule(1...10_000)
+
+    /// `clock`: milliseconds since 1970-01-01 UTC.
+    init(_ location: StoreLocation, clock: @escaping @Sendable () -> Int64) throws {
+        store = try GroupCommitStore(location, migrations: RoomSchema.migrations)
+        self.clock = clock
+    }
+
+    func create(
+        name: String, by user: String, then completion: @escaping @Sendable (Result<RoomRow, any Error>) -> Void
+    ) throws(Problem) {
+        try Self.nameRule.check(name, "name")
+        store.write({ [ids, clock] db in
+            let now = clock()
+            let room = RoomRow(id: ids.next(now: now), name: name, createdBy: user, createdAt: now)
+            try db.cachedStatement(sql: "INSERT INTO room (id, name, created_by, created_at) VALUES (?, ?, ?, ?)")
+                .execute(arguments: [room.id, room.name, room.createdBy, room.createdAt])
+            return room
+        }, then: completion)
+    }
+
+    /// Stores a message; the room must exist.
+    func add(
+        _ body: String, to room: String, by user: String, then completion: @escaping @Sendable (Result<MessageRow, any Error>) -> Void
+    ) throws(Problem) {
+        try Self.bodyRule.check(body, "body")
+        store.write({ [ids, clock] db in
+            let now = clock()
+            let message = MessageRow(id: ids.next(now: now), room: room, user: user, body: body, at: now)
+            try db.cachedStatement(sql: "INSERT INTO message (id, room, user, body, at) VALUES (?, ?, ?, ?, ?)")
+                .execute(arguments: [message.id, message.room, message.user, message.body, message.at])
+            return message
+        }, then: completion)
+    }
+
+    /// Throws 404 if there is no such room.
+    func room(_ id: String) throws -> RoomRow {
+        let found = try store.read { db in
+            try Row.fetchOne(db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id = ?"), arguments: [id])
+                .map(RoomRow.init)
+        }
+        guard let found else { throw Problem.notFound("there is no room '\(id.prefix(64))'") }
+        return found
+    }
+
+    /// All rooms, a page, the newest first.
+    func rooms(_ page: PageQuery) throws -> Page<RoomRow> {
+        let rows = try store.read { db in
+            try Row.fetchAll(
+                db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id < ? ORDER BY id DESC LIMIT ?"),
+                arguments: [page.after ?? Self.afterAllIDs, page.limit + 1]
+            ).map(RoomRow.init)
+        }
+        return Page(rows, limit: page.limit, id: \.id)
+    }
+
+    /// The messages of a room, a page, the newest first. Throws 404 if there is no such room.
+    func messages(in room: String, _ page: PageQuery) throws -> Page<MessageRow> {
+        _ = try self.room(room)
+        let rows = try store.read { db in
+            try Row.fetchAll(
+                db.cachedStatement(
+                    sql: "SELECT \(MessageRow.columns) FROM message WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?"),
+                arguments: [room, page.after ?? Self.afterAllIDs, page.limit + 1]
+            ).map(MessageRow.init)
+        }
+        return Page(rows, limit: page.limit, id: \.id)
+    }
+
+    func check() throws { try store.check() }
+
+    func close() { store.close() }
+
+    /// Sorts behind every hexadecimal id.
+    private static let afterAllIDs = "g"
+}

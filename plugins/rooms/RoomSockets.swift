@@ -1,0 +1,197 @@
+import JackfieldPlugin
+import PluginStore
+
+/// The socket service: wraps the plain service and the host, replaces neither. Runs on the strand.
+///
+/// Membership is a matter of connections: a *socket* joins and leaves; a *user* is a member as long as one of his sockets is, and the
+/// others are told of the user, not of his tabs. Rooms and messages are stored, memberships are not: who reconnects joins
+/// again, unless the host recovered his connection, rooms included. Who is no member may not speak (`room:message`) nor listen
+/// (events, `room:history`, `room:members`).
+///
+/// To all members, the sender's own sockets among them: `room:joined` and `room:left` `{room, user, at}`, `room:message` (the message).
+final class RoomSockets {
+    /// Rooms that one socket may be in: bounds what a client can make the plugin remember.
+    static let maxRoomsPerSocket = 1000
+
+    private let io: Host
+    private let service: RoomService
+    private var membership = Membership()
+
+    init(_ io: Host, wrapping service: RoomService) {
+        self.io = io
+        self.service = service
+    }
+
+    // MARK: Events
+
+    /// `room:create` `{name}` → ack: the room. The creator is not a member until he joins.
+    func create(_ socket: Socket, _ event: borrowing Event) throws {
+        struct Input: Decodable {
+            let name: String
+        }
+        let user = try event.user
+        let input = try event.decode(Input.self)
+        let reply = try event.keep()
+        try service.create(name: input.name, by: user) { result in
+            Self.answer(reply) { try result.get().json }
+        }
+    }
+
+    /// `room:join` `{room}` → ack: the room. Joining twice is no error.
+    func join(_ socket: Socket, _ event: borrowing Event) throws {
+        let user = try event.user
+        let room = try service.room(event.decode(RoomInput.self).room)
+        guard membership.rooms(of: socket.handle).count < Self.maxRoomsPerSocket || membership.contains(room.id, socket.handle) else {
+            throw Problem(429, "too_many_rooms", "a socket may be in \(Self.maxRoomsPerSocket) rooms; leave one first")
+        }
+        guard try socket.join(Self.channel(room.id)) else { return }
+        try event.ack(room.json)
+        if membership.enter(room.id, socket.handle, user: user, at: io.now) == .user { tell("room:joined", room.id, user) }
+    }
+
+    /// `room:leave` `{room}` → ack: `{room, user, at}`. Leaving where one is not is no error.
+    func leave(_ socket: Socket, _ event: borrowing Event) throws {
+        let user = try event.user
+        let room = try event.decode(RoomInput.self).room
+        if membership.contains(room, socket.handle) { try socket.leave(Self.channel(room)) }
+        try event.ack(change(room, user))
+        if membership.exit(room, socket.handle, user: user) == .user { tell("room:left", room, user) }
+    }
+
+    /// `room:members` `{room}` → ack: a page of `{user, since}`, by name.
+    func members(_ socket: Socket, _ event: borrowing Event) throws {
+        struct Input: Decodable {
+            let room: String
+            let after: String?
+            let limit: Int?
+        }
+        _ = try event.user
+        let input = try event.decode(Input.self)
+        try requireMember(socket, input.room)
+        let limit = try PageQuery(after: nil, limit: input.limit).limit
+        try event.ack(members(of: input.room, after: input.after, limit: limit))
+    }
+
+    /// `room:message` `{room, body}` → ack: the message. On disk before its ack, and before it is emitted.
+    func message(_ socket: Socket, _ event: borrowing Event) throws {
+        struct Input: Decodable {
+            let room: String
+            let body: String
+        }
+        let user = try event.user
+        let input = try event.decode(Input.self)
+        try requireMember(socket, input.room)
+        let reply = try event.keep()
+        try service.add(input.body, to: input.room, by: user) { [io] result in
+            Self.answer(reply) { try result.get().json }
+            if case .success(let message) = result {
+                Self.emit("room:message", message.json, to: io.to(Self.channel(message.room)), io)
+            }
+        }
+    }
+
+    /// `room:history` `{room, after?, limit?}` → ack: a page of messages, the newest first.
+    func history(_ socket: Socket, _ event: borrowing Event) throws {
+        struct Input: Decodable {
+            let room: String
+            let after: String?
+            let limit: Int?
+        }
+        _ = try event.user
+        let input = try event.decode(Input.self)
+        try requireMember(socket, input.room)
+        let page = try service.messages(in: input.room, PageQuery(after: input.after, limit: input.limit))
+        try event.ack(page.json(\.json))
+    }
+
+    // MARK: Coming and going
+
+    /// A recovered connection is back in its rooms before anybody told this plugin.
+    func connected(_ socket: Socket, _ connection: Connection) throws {
+        if connection.isRecovered { try adopt(io.to(connection.id)) }
+    }
+
+    func disconnecting(_ socket: Socket, _ departure: Departure) {
+        guard let user = socket.user else { return }
+        for room in membership.remove(socket.handle, user: user) { tell("room:left", room, user) }
+    }
+
+    /// Rooms are the host's and survive a reload of this plugin: who is in one, is a member.
+    func adopt(_ sockets: Broadcast) throws {
+        try sockets.fetchSockets(Rooms.self) { rooms, result in rooms.sockets.adopt(result) }
+    }
+
+    private func adopt(_ found: Result<[FetchedSocket], any Error>) {
+        do {
+            for socket in try found.get() {
+                guard let user = socket.user else { continue }
+                for room in socket.rooms.compactMap(Self.room)
+                where membership.enter(room, socket.socket.handle, user: user, at: io.now) == .user {
+                    tell("room:joined", room, user)
+                }
+            }
+        } catch {
+            io.log.error("who is in which room is not known, so members must join again: \(error)")
+        }
+    }
+
+    // MARK: For the routes
+
+    /// A page of `{user, since}`, by name; `after` is the last user of the page before.
+    func members(of room: String, after: String?, limit: Int) -> JSON {
+        let rest = membership.members(of: room).drop { member in after.map { member.user <= $0 } ?? false }
+        return Page(Array(rest.prefix(limit + 1)), limit: limit, id: \.user).json { member in
+            var object = JSONObject(reserving: 64)
+            object.set("user", member.user)
+            object.set("since", RFC3339.text(milliseconds: member.since))
+            return object.json
+        }
+    }
+
+    // MARK: Pieces
+
+    private struct RoomInput: Decodable {
+        let room: String
+    }
+
+    private func requireMember(_ socket: Socket, _ room: String) throws(Problem) {
+        guard membership.contains(room, socket.handle) else {
+            throw Problem(403, "not_a_member", "this socket is not in room '\(room.prefix(64))'; room:join first")
+        }
+    }
+
+    private func change(_ room: String, _ user: String) -> JSON {
+        var object = JSONObject(reserving: 128)
+        object.set("room", room)
+        object.set("user", user)
+        object.set("at", RFC3339.text(milliseconds: io.now))
+        return object.json
+    }
+
+    private func tell(_ name: String, _ room: String, _ user: String) {
+        Self.emit(name, change(room, user), to: io.to(Self.channel(room)), io)
+    }
+
+    private static func emit(_ name: String, _ value: JSON, to members: Broadcast, _ io: Host) {
+        do {
+            try members.emit(name, value)
+        } catch {
+            io.log.error("\(name): \(error)")
+        }
+    }
+
+    private static func answer(_ reply: Reply, _ value: () throws -> JSON) {
+        do {
+            try reply.send(value())
+        } catch {
+            reply.fail(error)
+        }
+    }
+
+    /// The host's room behind a room of ours; the prefix keeps them apart from socket ids and other plugins' rooms.
+    private static func channel(_ room: String) -> String { "room:" + room }
+
+    private static func room(_ channel: String) -> String? {
+        channel.hasPrefix("room:") ? String(channel.dropFirst("room:".count)) : nil
+    }
+}

@@ -1,0 +1,58 @@
+import JackfieldPlugin
+import PluginStore
+
+/// Rooms: create, join, leave, talk. Messages are on disk before anybody sees them.
+///
+/// Configuration: `{ store: "sqlite:data/rooms.db" }`, the default. Everything runs on the strand: who may speak depends on who joined.
+public final class Rooms: Plugin {
+    public static let name = "rooms"
+    public static let version = "1.0.0"
+
+    let sockets: RoomSockets
+    private let io: Host
+    private let service: RoomService
+    private let routes: RoomRoutes
+
+    private struct Settings: Decodable {
+        var store: String?
+    }
+
+    public init(host: Host) throws {
+        let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/rooms.db")
+        io = host
+        service = try RoomService(location, clock: { host.now })
+        sockets = RoomSockets(host, wrapping: service)
+        routes = RoomRoutes(service: service)
+    }
+
+    public static func declare(_ io: Declarations<Rooms>) {
+        io.on("room:create") { $0.sockets.create }
+        io.on("room:join") { $0.sockets.join }
+        io.on("room:leave") { $0.sockets.leave }
+        io.on("room:members") { $0.sockets.members }
+        io.on("room:message") { $0.sockets.message }
+        io.on("room:history") { $0.sockets.history }
+        io.root.connected { $0.sockets.connected }
+        io.root.disconnecting { $0.sockets.disconnecting }
+
+        io.http.post("/v1/rooms") { $0.routes.create }
+        io.http.get("/v1/rooms") { $0.routes.list }
+        io.http.get("/v1/rooms/{id}") { $0.routes.room }
+        io.http.get("/v1/rooms/{id}/messages") { $0.routes.messages }
+        io.http.get("/v1/rooms/{id}/members", Rooms.members)
+    }
+
+    public func start() throws { try sockets.adopt(io.of("/")) }
+
+    public func ready() throws { try service.check() }
+
+    /// Commits what waits; answers and emits go out with it.
+    public func stop() { service.close() }
+
+    /// `GET /v1/rooms/{id}/members?after=&limit=` → a page of `{user, since}`, by name.
+    private func members(_ request: borrowing Request) throws -> Response {
+        let room = try service.room(request.parameter("id"))
+        let limit = try request.query("limit", in: PageQuery.limits, default: PageQuery.defaultLimit)
+        return try .json(sockets.members(of: room.id, after: request.query("after"), limit: limit))
+    }
+}

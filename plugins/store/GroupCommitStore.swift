@@ -1,0 +1,91 @@
+import Foundation
+import GRDB
+import JackfieldPlugin
+
+/// A SQLite database whose writes are committed in groups.
+///
+/// Durability: write-ahead log with `synchronous=FULL`, so a commit is on disk when it returns. That costs one fsync, whatever
+/// the number of rows in it; hence one thread takes everything that is waiting into one transaction, commits, and answers all.
+/// While it waits for the disk the next group collects by itself: no delay, no timer.
+///
+/// Reads run beside it, on connections of their own, and see what was committed.
+public final class GroupCommitStore: Sendable {
+    /// Operations in one transaction: bounds how long the first of them waits.
+    public static let maxGroup = 1024
+
+    /// Operations that wait. Beyond it a write fails at once with 503 `overloaded`.
+    public static let maxQueue = 8192
+
+    private let pool: DatabasePool
+    private let queue: WriteQueue
+    private let ended = DispatchSemaphore(value: 0)
+
+    /// Opens or makes the database and brings it up to date. Throws a line for the operator.
+    public init(_ location: StoreLocation, migrations: DatabaseMigrator, maxQueue: Int = GroupCommitStore.maxQueue) throws {
+        try location.prepare()
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 4
+        do {
+            pool = try DatabasePool(path: location.path, configuration: configuration)
+            // GRDB sets NORMAL when it turns the log on, and NORMAL may lose the last commits with the power.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            try migrations.migrate(pool)
+        } catch let error as DatabaseError {
+            throw Problem(500, "store", "config.store: cannot open '\(location.path)': \(error.message ?? "\(error.resultCode)"); is it writable, and a database of this plugin?")
+        }
+        queue = WriteQueue(limit: maxQueue)
+        let thread = Thread { [pool, queue, ended] in
+            while let group = queue.next(atMost: Self.maxGroup) { Self.commit(group, to: pool) }
+            ended.signal()
+        }
+        thread.name = "group commit"
+        thread.start()
+    }
+
+    /// Runs `operation` in the next transaction. `completion` is called exactly once: after the commit, on the writer's thread; or at
+    /// once, on this one, if the queue is full or the store closed.
+    ///
+    /// An operation may run twice (a failing neighbour makes the group run again one by one), so it must touch nothing but the
+    /// database; and one that throws a ``Problem`` must not have changed anything before.
+    public func write<Value: Sendable>(
+        _ operation: @escaping @Sendable (Database) throws -> Value,
+        then completion: @escaping @Sendable (Result<Value, any Error>) -> Void
+    ) {
+        if let refused = queue.add(PendingWrite(operation, completion)) { completion(.failure(refused)) }
+    }
+
+    /// Reads what was committed. Blocks: not for a handler that runs inline.
+    public func read<Value>(_ body: (Database) throws -> Value) throws -> Value { try pool.read(body) }
+
+    /// Throws if the database cannot be reached.
+    public func check() throws {
+        try read { _ = try Int.fetchOne($0, sql: "SELECT 1 FROM sqlite_schema LIMIT 1") }
+    }
+
+    /// Commits what waits, and ends the thread. Later writes fail.
+    public func close() {
+        guard queue.close() else { return }
+        ended.wait()
+        try? pool.close()
+    }
+
+    private static func commit(_ group: [any AnyPendingWrite], to pool: DatabasePool) {
+        do {
+            try pool.writeWithoutTransaction { db in
+                try db.inTransaction(.immediate) {
+                    for write in group { try write.run(in: db) }
+                    return .commit
+                }
+            }
+            for write in group { write.finish() }
+        } catch {
+            // One of them failed in the database, or the commit did. Nothing of the group is stored; each gets its own chance.
+            if group.count == 1 {
+                group[0].fail(error)
+            } else {
+                for write in group { commit([write], to: pool) }
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import GRDB
+import JackfieldPlugin
+
+/// A write of any result type.
+protocol AnyPendingWrite: AnyObject, Sendable {
+    func run(in db: Database) throws
+    func finish()
+    func fail(_ error: any Error)
+}
+
+/// A write that waits for its transaction, and then for its commit.
+///
+/// `@unchecked Sendable`: `result` is touched by the writer's thread alone; the rest never changes.
+final class PendingWrite<Value: Sendable>: AnyPendingWrite, @unchecked Sendable {
+    private let operation: @Sendable (Database) throws -> Value
+    private let completion: @Sendable (Result<Value, any Error>) -> Void
+    private var result: Result<Value, any Error> = .failure(Problem.overloaded("the write did not run"))
+
+    init(
+        _ operation: @escaping @Sendable (Database) throws -> Value,
+        _ completion: @escaping @Sendable (Result<Value, any Error>) -> Void
+    ) {
+        self.operation = operation
+        self.completion = completion
+    }
+
+    /// A ``Problem`` is an answer like any other, and its operation has changed nothing; other errors undo the transaction.
+    func run(in db: Database) throws {
+        do {
+            result = .success(try operation(db))
+        } catch let problem as Problem {
+            result = .failure(problem)
+        }
+    }
+
+    func finish() { completion(result) }
+
+    func fail(_ error: any Error) { completion(.failure(error)) }
+}

@@ -1,0 +1,58 @@
+import Synchronization
+
+/// Makes ids that sort by time as text: UUID version 7 (RFC 9562), lower case.
+///
+/// Within a millisecond the 12 bits after the version count up, so that ids of one maker are strictly ascending, also when the
+/// clock is set back.
+public final class TimeOrderedID: Sendable {
+    private let last = Mutex((milliseconds: Int64(0), counter: UInt64(0)))
+
+    public init() {}
+
+    /// `now`: milliseconds since 1970-01-01 UTC.
+    public func next(now: Int64) -> String {
+        let (milliseconds, counter) = last.withLock { last in
+            if now > last.milliseconds {
+                last = (now, UInt64.random(in: 0..<0x400))
+            } else if last.counter < 0xFFF {
+                last.counter += 1
+            } else {
+                last = (last.milliseconds + 1, 0)
+            }
+            return last
+        }
+        let high = UInt64(milliseconds & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | counter
+        let low = UInt64.random(in: 0...UInt64.max) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        return Self.text(high, low)
+    }
+
+    /// Whether a text could be such an id: cheap enough to refuse nonsense before the store is asked.
+    public static func isValid(_ text: String) -> Bool {
+        let utf8 = text.utf8
+        guard utf8.count == 36 else { return false }
+        return utf8.enumerated().allSatisfy { index, byte in
+            switch index {
+            case 8, 13, 18, 23: byte == UInt8(ascii: "-")
+            default: (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+            }
+        }
+    }
+
+    private static func text(_ high: UInt64, _ low: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 36) { out in
+            var index = 0
+            for word in [high, low] {
+                for shift in stride(from: 60, through: 0, by: -4) {
+                    if index == 8 || index == 13 || index == 18 || index == 23 {
+                        out[index] = UInt8(ascii: "-")
+                        index += 1
+                    }
+                    let digit = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
+                    out[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                    index += 1
+                }
+            }
+            return index
+        }
+    }
+}
