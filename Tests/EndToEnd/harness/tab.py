@@ -80,6 +80,11 @@ class Tab:
         time.sleep(seconds)
         assert [arguments for name, arguments in self._arrived if name == event] == []
 
+    def forget(self, event):
+        """Whatever of that name has come so far."""
+        with self._changed:
+            self._arrived = [(name, arguments) for name, arguments in self._arrived if name != event]
+
     def wait_until_disconnected(self, timeout=PATIENCE):
         deadline = time.monotonic() + timeout
         while self.client.connected:
