@@ -22,6 +22,17 @@ public enum HandshakeError: Int, Error, Sendable, CaseIterable {
     /// The HTTP status over polling. A WebSocket is always refused with 400.
     public var status: Int { self == .forbidden ? 403 : 400 }
 
-    /// The body over polling, `{"code":n,"message":"…"}`.
-    public var json: String { "{\"code\":\(rawValue),\"message\":\"\(message)\"}" }
+    /// The body over polling, `{"code":n,"message":"…"}`; with a hook's own message in place of the usual one.
+    public func json(message: String? = nil) -> String {
+        var text = ""
+        for scalar in (message ?? self.message).unicodeScalars {
+            switch scalar {
+            case "\"", "\\": text += "\\\(scalar)"
+            case "\u{20}"...: text.unicodeScalars.append(scalar)
+            // Control characters have no place in one line of text.
+            default: text += " "
+            }
+        }
+        return "{\"code\":\(rawValue),\"message\":\"\(text)\"}"
+    }
 }

@@ -5,7 +5,7 @@ extension Session {
         guard phase != .closed else { return output.refuse(.unknown) }
         guard webSocket == nil else { return output.refuse(.upgraded) }
         guard polling.park(output, late: upgrade.isProbing) else {
-            output.refuse(.overlap)
+            output.refuse(.violation)
             return abort(.transportError)
         }
         answerPoll()
@@ -25,7 +25,7 @@ extension Session {
         // application/octet-stream is what EIO=3 clients sent; v4 has no such payloads.
         guard !isBinary, posting.begin(request) else {
             abort(.transportError)
-            return .overlap
+            return .violation
         }
         return nil
     }
@@ -34,6 +34,10 @@ extension Session {
     public func posted(_ request: AnyObject, body: UnsafeMutableRawBufferPointer) -> PostVerdict {
         guard posting.end(request) else { return .refused(phase == .closed ? .unknown : .upgraded) }
         guard webSocket == nil else { return .refused(.upgraded) }
+        guard UTF8Validator.isValid(UnsafeRawBufferPointer(body)) else {
+            abort(.parseError)
+            return .refused(.violation)
+        }
         for packet in Payload(body) {
             guard phase == .open else { break }
             received(packet)

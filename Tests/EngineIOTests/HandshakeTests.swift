@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func `errors carry the reference's codes and texts`() {
-        #expect(HandshakeError.unknownSession.json == #"{"code":1,"message":"Session ID unknown"}"#)
+        #expect(HandshakeError.unknownSession.json() == #"{"code":1,"message":"Session ID unknown"}"#)
         #expect(HandshakeError.allCases.map(\.status) == [400, 400, 400, 400, 403, 400])
     }
 }

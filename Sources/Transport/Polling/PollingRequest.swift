@@ -77,12 +77,13 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         }
         switch verdict {
         case .refused(let error):
-            reply(HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")]), Array(error.json.utf8))
+            refuse(error)
         case .open:
             guard !server.isStopping.load(ordering: .relaxed) else { return reply(HTTPResponseHead(status: 503), []) }
             let opening = Opening(
                 remoteAddress: remoteAddress, secure: false, uri: head.uri, issued: WallClock.now,
                 headers: head.headers.lazy.map { ($0.name, $0.value) })
+            if let message = server.options.refuse?(opening) { return refuse(.forbidden, message: message) }
             endpoint.accept(table.open(opening, answering: self), on: owner)
         case .session(let id):
             guard let session = table[id] else { return }
@@ -145,13 +146,16 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     func refuse(_ refusal: PollRefusal) {
         session = nil
-        let error: HandshakeError
         switch refusal {
-        case .overlap: return reply(HTTPResponseHead(status: 400), [])
-        case .upgraded: error = .badRequest
-        case .unknown: error = .unknownSession
+        case .violation: reply(HTTPResponseHead(status: 400), [])
+        case .upgraded: refuse(.badRequest)
+        case .unknown: refuse(.unknownSession)
         }
-        reply(HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")]), Array(error.json.utf8))
+    }
+
+    private func refuse(_ error: HandshakeError, message: String? = nil) {
+        let head = HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")])
+        reply(head, Array(error.json(message: message).utf8))
     }
 
     private func pollingHeaders(contentType: String) -> [(String, String)] {

@@ -14,6 +14,8 @@ public struct TransportOptions: Sendable {
     public var httpCompressionThreshold: Int? = 1024
     /// nil: permessage-deflate is not agreed to.
     public var deflate: DeflateOptions?
+    /// Asked about every request that would open a session (`allowRequest` in the reference); a text refuses it, as code 4. Called on the loop; must not block.
+    public var refuse: (@Sendable (Opening) -> String?)?
     /// Echoes for the official test suites; nil in normal operation.
     public var conformance: ConformanceOptions?
 

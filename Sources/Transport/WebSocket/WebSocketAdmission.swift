@@ -14,7 +14,6 @@ enum WebSocketAdmission {
         case .refused(let message, let headers):
             var head = HTTPResponseHead(status: 400, headers: [("Content-Type", "text/html")])
             head.headers += headers
-            for (name, value) in request.commonHeaders { head.headers.append((name, value)) }
             head.write(to: output, framing: .length(message.utf8.count), connection: "close")
             Array(message.utf8).withUnsafeBytes { output.append($0) }
             refused()
@@ -39,10 +38,7 @@ enum WebSocketAdmission {
         case .upgrade(let session):
             handler.deliver(to: .session(session))
             session.webSocketOpened(handler)
-        case .open:
-            let opening = Opening(
-                remoteAddress: request.remoteAddress, secure: false, uri: request.head.uri, issued: WallClock.now,
-                headers: request.head.headers.lazy.map { ($0.name, $0.value) })
+        case .open(let opening):
             let table = loop.tables[request.endpoint.index]
             let session = table.open(opening, over: handler, usesBase64: request.parameters.wantsBase64)
             handler.deliver(to: .session(session))

@@ -6,7 +6,7 @@ struct WebSocketHandshake {
     /// What a WebSocket is opened for.
     enum Purpose {
         /// A new session.
-        case open
+        case open(Opening)
         /// A session that may want to move over.
         case upgrade(Session)
         /// Nothing: it is accepted and closed. A refusal would make a widespread client throw.
@@ -29,6 +29,9 @@ struct WebSocketHandshake {
         switch self.purpose() {
         case .success(let found): purpose = found
         case .failure(let error): return .refused(message: error.message, headers: [])
+        }
+        if case .open(let opening) = purpose, let message = server.options.refuse?(opening) {
+            return .refused(message: message, headers: [])
         }
         let headers = request.head.headers
         if let cors = server.options.cors, !cors.admits(origin: headers.first(name: "origin"), host: headers.first(name: "host")) {
@@ -75,7 +78,11 @@ struct WebSocketHandshake {
         case .refused(let error): return .failure(error)
         case .open(let transport):
             guard !server.isStopping.load(ordering: .relaxed) else { return .failure(.badRequest) }
-            return .success(transport == .websocket ? .open : .nothing)
+            guard transport == .websocket else { return .success(.nothing) }
+            let opening = Opening(
+                remoteAddress: request.remoteAddress, secure: false, uri: request.head.uri, issued: WallClock.now,
+                headers: request.head.headers.lazy.map { ($0.name, $0.value) })
+            return .success(.open(opening))
         case .session(let id):
             guard request.head.method == .GET else { return .failure(.badMethod) }
             guard let session = table[id], request.parameters.transport == TransportName.websocket.rawValue else { return .success(.nothing) }

@@ -1,6 +1,8 @@
 /// Validates UTF-8 that comes in pieces, and fails at the first byte that cannot be part of it (RFC 3629: no overlong forms, no surrogates,
 /// nothing above U+10FFFF).
-struct UTF8Validator {
+public struct UTF8Validator: Sendable {
+    public init() {}
+
     /// Continuation bytes still due.
     private var due: UInt8 = 0
     /// What the next continuation byte must lie between: narrower than 80...BF after some first bytes.
@@ -8,10 +10,10 @@ struct UTF8Validator {
     private var high: UInt8 = 0xBF
 
     /// Nothing is cut in the middle of a character.
-    var isComplete: Bool { due == 0 }
+    public var isComplete: Bool { due == 0 }
 
     /// Takes the next piece. false: not UTF-8.
-    mutating func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    public mutating func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var index = 0
         let count = bytes.count
         while index < count {
@@ -52,7 +54,7 @@ struct UTF8Validator {
     }
 
     /// Whether `bytes` are UTF-8 from beginning to end.
-    static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    public static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var validator = UTF8Validator()
         return validator.take(bytes) && validator.isComplete
     }
