@@ -1,0 +1,139 @@
+"""The official JavaScript client 4.8.1 in a real browser, from another origin, with credentials."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.chromium import Browser
+from harness.official import Origin, client_script
+from harness.tokens import SECRET, token
+
+KEPT = Path(__file__).resolve().parents[2] / ".venv/downloads"
+
+WAYS = {"polling": ["polling"], "websocket": ["websocket"], "an upgrade": ["polling", "websocket"]}
+
+
+@pytest.fixture(scope="module")
+def origin():
+    KEPT.mkdir(parents=True, exist_ok=True)
+    origin = Origin(client_script(KEPT))
+    yield origin
+    origin.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser, origin):
+    page = browser.open(origin.address)
+    # What every script below uses: a promise of the next event, and of a connection.
+    page.run("""
+        window.next = (emitter, event) => new Promise((done) => emitter.once(event, (...args) => done(args)));
+        window.connected = (socket) => new Promise((done, fail) => { socket.once('connect', done); socket.once('connect_error', fail); });
+        window.hex = (buffer) => [...new Uint8Array(buffer)].map((b) => b.toString(16).padStart(2, '0')).join('');
+    """)
+    yield page
+    page.run("window.socket?.disconnect()")
+    page.close()
+
+
+@pytest.fixture
+def echo(serve, compiled, origin):
+    """The golden application, for that origin: `echo(connectionStateRecovery=...)`."""
+    def start(**settings):
+        return serve(plugins=[{"path": compiled("golden/golden.c"), "required": True}],
+                     cors={"origin": [origin.address], "credentials": True}, cookie=True, **settings)
+    return start
+
+
+def connect(page, daemon, bearer=None, **options):
+    """Connects `window.socket`, and waits for it."""
+    options = {"withCredentials": True, "auth": {"token": bearer or token()}, "reconnectionDelay": 50, "reconnectionDelayMax": 200, **options}
+    page.run(f"window.socket = io({json.dumps(daemon.address)}, {json.dumps(options)}); connected(socket).then(() => true)")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_connects_across_origins_echoes_and_is_acked(page, echo, way):
+    connect(page, echo(), transports=WAYS[way])
+    page.wait(f"socket.io.engine.transport.name === '{WAYS[way][-1]}'")
+    assert page.run("(async () => { socket.emit('echo', 1, 'ü🔌', {deep: [null]}); return next(socket, 'echo'); })()") == [1, "ü🔌", {"deep": [None]}]
+    assert page.run("socket.timeout(5000).emitWithAck('ack', 'one')") == "one"
+    assert page.run("(async () => { socket.emit('burst', 100); const got = []; await new Promise((done) => socket.on('item', (n) => { got.push(n); if (n === 99) done(); })); return got; })()") == list(range(100))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_binary_goes_both_ways_as_array_buffers_and_blobs(page, echo, way):
+    connect(page, echo(), transports=WAYS[way])
+    assert page.run("(async () => { const back = await socket.timeout(5000).emitWithAck('ack', new Uint8Array([0, 1, 254, 255]).buffer); return hex(back); })()") == "0001feff"
+    assert page.run("(async () => { const back = await socket.timeout(5000).emitWithAck('ack', {deep: [new Blob(['blob'])]}); return hex(back.deep[0]); })()") == b"blob".hex()
+    assert page.run("(async () => hex(await socket.timeout(5000).emitWithAck('blob', 300)))()") == bytes(i % 251 for i in range(300)).hex()
+
+
+def test_an_ack_that_does_not_come_times_out(page, echo):
+    connect(page, echo())
+    assert page.run("socket.timeout(300).emitWithAck('echo', 'an echo has no ack').catch((error) => error.message)") == "operation has timed out"
+
+
+def test_a_client_with_retries_delivers_each_event_once_and_in_order(page, echo):
+    connect(page, echo(), retries=3, ackTimeout=2000)
+    assert page.run("(async () => { const got = []; for (let n = 0; n < 20; n++) socket.emit('ack', n, (error, value) => got.push(error ? String(error) : value));"
+                    " while (got.length < 20) await new Promise((go) => setTimeout(go, 10)); return got; })()") == list(range(20))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_refusal_comes_with_its_code(page, echo, way):
+    daemon = echo()
+    data = page.run(f"""(async () => {{
+        window.socket = io({json.dumps(daemon.address)}, {{ transports: {json.dumps(WAYS[way])}, auth: {{ token: {json.dumps(token(expires_in=-60))} }} }});
+        const [error] = await next(socket, 'connect_error');
+        return {{ message: error.message, data: error.data, active: socket.active }};
+    }})()""")
+    assert data["data"] == {"code": "token_expired"} and data["message"]
+    assert data["active"] is False, "after a refusal the client does not try again by itself"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_reconnects_after_the_daemon_was_killed(page, echo, way):
+    daemon = echo()
+    connect(page, daemon, transports=WAYS[way])
+    page.run("window.first = socket.id; window.reason = null; socket.on('disconnect', (reason) => { window.reason = reason; })")
+    daemon.kill()
+    page.wait("window.reason !== null")
+    assert page.run("window.reason") in ("transport close", "transport error")
+    daemon.start()
+    page.wait("socket.connected && socket.id !== window.first")
+    assert page.run("socket.timeout(5000).emitWithAck('ack', 'again')") == "again"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_recovered_connection_has_its_id_its_rooms_and_what_it_missed(page, echo, way):
+    daemon = echo(connectionStateRecovery=True)
+    connect(page, daemon, transports=WAYS[way], reconnectionDelay=600, reconnectionDelayMax=600)
+    other = daemon.person("bob").open_tab()
+    page.run("socket.timeout(5000).emitWithAck('join', 'lounge')")
+    page.run("(async () => { socket.emit('echo', 'an offset'); await next(socket, 'echo'); })()")
+    page.run("window.missed = []; window.first = socket.id; socket.on('room-msg', (text) => missed.push(text)); socket.io.engine.close()")
+    assert other.call("to-room", "lounge", "while you were away") is True
+    page.wait("socket.connected")
+    assert page.run("[socket.recovered, socket.id === window.first, missed]") == [True, True, ["while you were away"]]
+    assert other.call("to-room", "lounge", "and now") is True
+    page.wait("missed.length === 2")
+
+
+def test_an_expiring_token_is_renewed_through_the_auth_function(page, serve, compiled, origin):
+    daemon = serve(plugins=[{"path": compiled("golden/golden.c")}], cors={"origin": [origin.address], "credentials": True},
+                   auth={"secret": SECRET, "leeway": 0})
+    page.run(f"""(async () => {{
+        const tokens = {json.dumps([token(expires_in=2), token(expires_in=3600)])};
+        window.asked = 0;
+        window.socket = io({json.dumps(daemon.address)}, {{ reconnectionDelay: 50, reconnectionDelayMax: 200, auth: (use) => use({{ token: tokens[Math.min(asked++, 1)] }}) }});
+        await connected(socket);
+        window.first = socket.id;
+    }})()""")
+    page.wait("asked === 2 && socket.connected && socket.id !== window.first")
+    assert page.run("socket.timeout(5000).emitWithAck('ack', 'renewed')") == "renewed"
