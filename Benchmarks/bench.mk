@@ -1,0 +1,34 @@
+# The benchmarks and the regression guard; see Benchmarks/README.md. Included by the Makefile.
+
+.PHONY: bench bench-quick bench-scale bench-pushes bench-allocations micro guard guard-update bench-packages
+
+bench-packages:
+	@scripts/install-packages scripts/packages-build.txt Benchmarks/packages.txt
+
+# The table of the README, about 40 minutes on a quiet machine: docs/bench.md, docs/bench.svg, docs/bench.json.
+bench: bench-packages build
+	Benchmarks/run.py
+
+bench-quick: bench-packages build
+	Benchmarks/run.py --quick
+
+bench-scale: bench-packages build
+	Benchmarks/run.py scale
+
+bench-pushes: bench-packages build
+	Benchmarks/run.py pushes
+
+bench-allocations: bench-packages build
+	Benchmarks/run.py allocations
+
+# Nanoseconds and allocations per operation of the protocol rooms.
+micro: bench-packages
+	swift build -c release --product MicroBenchmarks
+	.build/release/MicroBenchmarks
+
+# Instructions and allocations per operation against Tests/Guard/thresholds.json: no timing, so it holds on any busy machine.
+guard: bench-packages $(VENV)
+	$(PYTHON) -m pytest -q Tests/Guard
+
+guard-update: bench-packages $(VENV)
+	$(PYTHON) Tests/Guard/guard.py update

@@ -1,0 +1,1 @@
+"""The benchmark harness: what `Benchmarks/run.py` runs. Standard library only."""

@@ -1,0 +1,84 @@
+"""Notifications through REST to an online user: stored with full durability, emitted, answered. Pushes per second, and p99.
+
+Against what the disk and SQLite allow (commits.c: the same transactions with group commit, nothing else), and against python-socketio
+with sqlite3. The stores are below .build/bench, on the disk of the checkout: a store on tmpfs would measure nothing.
+"""
+
+import json
+import statistics
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+from harness import build, machine, rounds, servers
+from harness.paths import BENCHMARKS, BUILT
+
+WAITING = [1, 8, 32, 128]
+BOUND = 0.6
+BOUND_AT = 32
+
+
+@dataclass
+class PythonNotifications(servers.Server):
+    def command(self, port, folder, authenticates):
+        return [build.python_peer(), BENCHMARKS / "notifications" / "peer_python.py", port]
+
+
+@dataclass
+class JackfieldNotifications(servers.Jackfield):
+    """The daemon with the notifications plugin, its store in the folder of the run."""
+
+    def command(self, port, folder, authenticates):
+        self.plugin_settings = {"store": f'"sqlite:{folder}/notifications.db"'}
+        return super().command(port, folder, True)
+
+
+def _commits(waiting, pace):
+    program = build.program("notifications/commits.c", "-lsqlite3")
+    with tempfile.TemporaryDirectory(dir=BUILT) as folder:
+        done = subprocess.run(["taskset", "-c", rounds.SERVER_CORES, str(program), f"{folder}/notifications.db", str(waiting), str(pace.seconds)],
+                              capture_output=True, text=True, check=True, timeout=120)
+    return json.loads(done.stdout)
+
+
+def _pushes(server, waiting, pace):
+    program = build.program("notifications/pushgen.c")
+    with server.start(rounds.next_port(), True) as running:
+        words = ["taskset", "-c", rounds.LOAD_CORES, program, "--port", running.port, "--conc", waiting, "--secs", pace.seconds,
+                 "--warmup", pace.warmup, "--server-pid", running.pids[0]]
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=120)
+        if not done.stdout:
+            raise SystemExit(f"bench: {server.name}: {done.stderr.strip()}; the server: {running.output()}")
+    return json.loads(done.stdout)
+
+
+def run(options, pace):
+    BUILT.mkdir(parents=True, exist_ok=True)
+    binary = servers.jackfield_binary(options.jackfield)
+    plugin = options.notifications_plugin or build.swift_product("notifications")
+    if not plugin:
+        raise SystemExit("bench: there is no notifications plugin: name it with --notifications-plugin")
+    peers = [PythonNotifications("python", "python-socketio + sqlite3"),
+             JackfieldNotifications("jackfield", "Jackfield", binary=binary, plugin=plugin)]
+    found = []
+    print("| waiting | SQLite alone, /s | " + " | ".join(f"{peer.title}, /s | p99, ms" for peer in peers) + " | Jackfield : SQLite |")
+    print("|---|---|" + "---|" * (2 * len(peers) + 1))
+    for waiting in WAITING:
+        shares, alone, speeds, tails = [], [], {peer.name: [] for peer in peers}, {peer.name: [] for peer in peers}
+        for _ in range(pace.rounds):
+            machine.wait_until_quiet(0.06, pace.patience)
+            limit = _commits(waiting, pace)
+            alone.append(limit["per_s"])
+            for peer in peers:
+                result = _pushes(peer, waiting, pace)
+                if result["wrong"] or result["lost"]:
+                    print(f"{peer.name}: {result['wrong']} wrong answers, {result['lost']} notifications lost")
+                speeds[peer.name].append(result["per_s"])
+                tails[peer.name].append(result["p99_us"] / 1000)
+            shares.append(speeds["jackfield"][-1] / limit["per_s"])
+        middle = statistics.median
+        print(f"| {waiting} | {middle(alone):,.0f} | " + " | ".join(f"{middle(speeds[p.name]):,.0f} | {middle(tails[p.name]):.1f}" for p in peers)
+              + f" | {middle(shares):.2f} ({min(shares):.2f}–{max(shares):.2f}) |", flush=True)
+        found.append({"waiting": waiting, "alone": alone, "speeds": speeds, "p99_ms": tails, "share": shares})
+    share = statistics.median(next(row["share"] for row in found if row["waiting"] == BOUND_AT))
+    return (f"Jackfield pushes {share:.2f} × what SQLite alone commits with {BOUND_AT} waiting (bound {BOUND})" if share < BOUND else None), {"rows": found}

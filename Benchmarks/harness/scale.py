@@ -1,0 +1,127 @@
+"""What a message costs must not depend on how many connections or rooms there are, and a second event loop must add its core.
+
+Connections: echo, against the bare server with as many. Rooms: each echo is a broadcast to one of the sender's rooms.
+Loops: throughput with two against one where there are cores for it; on two cores the load generator needs one of them, so that only
+the cost per message can be shown to stay the same.
+"""
+
+import concurrent.futures
+import os
+import statistics
+import subprocess
+import time
+from dataclasses import replace
+
+from harness import build, machine, report, rounds, servers
+from harness.workloads import Workload
+
+CONNECTIONS = [100, 1_000, 5_000, 10_000, 18_000]
+# (rooms in all, rooms of each measured socket): all rooms that the 100 measured sockets do not have are those of fillers.
+ROOMS = [(100, 1), (10_000, 1), (100_000, 1), (1_000, 10), (10_000, 100), (100_000, 1_000)]
+MEASURED_SOCKETS = 100
+ROOMS_PER_FILLER = 1_000
+FLAT = 1.25  # the dearest over the cheapest that still counts as flat: caches hold 100 sockets, and not 18,000
+LOOPS_GAIN = 1.8
+
+
+def _echo(connections):
+    return Workload(f"echo-{connections}", f"echo, {connections:,} connections", "message", "echo",
+                    dict(n=connections, window=1, payload=64, src_count=8))
+
+
+def _flatness(costs):
+    return max(costs) / min(costs)
+
+
+def connections(binary, pace):
+    """Cost per echo against the number of connections, as it is and as a multiple of the bare server's."""
+    inline = build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
+    both = [servers.BareServer("bare", "bare server"), servers.Jackfield("jackfield", "Jackfield", binary=binary, plugin=inline)]
+    loads = [_echo(count) for count in CONNECTIONS]
+    results = rounds.run(loads, both, pace)
+    rows = report.summarize(loads, both, results)
+    print("\n| connections | bare, µs | Jackfield, µs | ratio |\n|---|---|---|---|")
+    for load, row in zip(loads, rows):
+        bare, ours = row["cells"].get("bare"), row["cells"].get("jackfield")
+        if bare and ours:
+            print(f"| {load.options['n']:,} | {bare['cpu_us']:.2f} | {ours['cpu_us']:.2f} | {ours['median']:.2f} |")
+    flat = _flatness([row["cells"]["jackfield"]["median"] for row in rows if "jackfield" in row["cells"]])
+    print(f"the ratio varies by {flat:.2f} × from {CONNECTIONS[0]:,} to {CONNECTIONS[-1]:,} connections (flat: ≤ {FLAT})\n")
+    return {"rows": rows, "variation": flat}
+
+
+def rooms(binary, pace):
+    """Cost per room broadcast against the number of rooms, in all and of one socket."""
+    plugin = build.plugin("rooms.c", "bench-rooms")
+    costs = {}
+    for round_ in range(pace.rounds):
+        for total, own in ROOMS:
+            fillers = max(0, total - MEASURED_SOCKETS * own) // ROOMS_PER_FILLER
+            server = servers.Jackfield(f"rooms-{total}-{own}", "Jackfield", binary=binary, plugin=plugin, plugin_settings={
+                "fillers": fillers, "roomsPerFiller": ROOMS_PER_FILLER, "roomsPerSocket": own})
+            result = _with_fillers(server, fillers, pace)
+            print(f"  {total:>7,} rooms, {own:>5,} of each socket: {result['srv_us_per']:.2f} us"
+                  f"{'  NOISY' if result['other_cpu'] > pace.noise else ''}{'  WRONG' if result['failed_checks'] else ''}", flush=True)
+            costs.setdefault((total, own), []).append(result["srv_us_per"])
+    print("\n| rooms | of each socket | µs per broadcast to one |\n|---|---|---|")
+    for (total, own), values in costs.items():
+        print(f"| {total:,} | {own:,} | {statistics.median(values):.2f} |")
+    flat = _flatness([statistics.median(values) for values in costs.values()])
+    print(f"varies by {flat:.2f} × (flat: ≤ {FLAT})\n")
+    return {"rows": [{"rooms": total, "of_each": own, "us": values} for (total, own), values in costs.items()], "variation": flat}
+
+
+def _with_fillers(server, fillers, pace):
+    """One echo run while `fillers` idle sockets hold their rooms."""
+    machine.wait_until_quiet(0.06, pace.patience)
+    with server.start(rounds.next_port()) as running:
+        idle = None
+        if fillers:
+            hold = pace.warmup + pace.seconds + 30
+            idle = subprocess.Popen([str(word) for word in ["taskset", "-c", rounds.LOAD_CORES, build.program("load/loadgen.c"), "connect",
+                                     "--port", running.port, "--n", fillers, "--hold", hold]], stdout=subprocess.DEVNULL)
+            time.sleep(3)
+        try:
+            return rounds.load(replace(_echo(MEASURED_SOCKETS)), server, running, pace)
+        finally:
+            if idle:
+                idle.terminate()
+                idle.wait()
+
+
+def loops(binary, pace):
+    """Two event loops against one."""
+    plugin = build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
+    cores = os.cpu_count()
+    can_prove = cores >= 4
+    load = [Workload("echo-loops", "echo, 400 connections, 16 in flight", "message", "echo", dict(n=400, window=16, payload=64)),
+            Workload("fanout-loops", "fan-out to 2,000", "delivery", "fanout", dict(n=2000, window=8, payload=128))]
+    found = {}
+    for workload in load:
+        for count in (1, 2):
+            server = servers.Jackfield(f"loops-{count}", f"{count} loops", binary=binary, plugin=plugin, loops=count)
+            speeds, costs = [], []
+            for _ in range(pace.rounds):
+                machine.wait_until_quiet(0.06, pace.patience)
+                server_cores = "0" if count == 1 or not can_prove else "0,1"
+                with server.start(rounds.next_port(), cores=server_cores if can_prove else "0") as running:
+                    generators = ["2", "3"] if can_prove else ["1"]
+                    with concurrent.futures.ThreadPoolExecutor() as pool:
+                        runs = list(pool.map(lambda core: rounds.load(workload, server, running, pace, cores=core), generators))
+                speeds.append(sum(run["per_s"] for run in runs))
+                costs.append(runs[0]["srv_us_per"] / len(runs))
+            found[f"{workload.name}-{count}"] = {"per_s": statistics.median(speeds), "us": statistics.median(costs)}
+        one, two = found[f"{workload.name}-1"], found[f"{workload.name}-2"]
+        if can_prove:
+            print(f"{workload.title}: two loops give {two['per_s'] / one['per_s']:.2f} × one (bound {LOOPS_GAIN})")
+        else:
+            print(f"{workload.title}: CPU per unit with two loops is {two['us'] / one['us']:.2f} × that with one, both on one core. "
+                  f"With {cores} cores, one of them the load generator's, the throughput of two loops cannot be measured: it takes four.")
+    return {"cores": cores, "proved": can_prove, "rows": found}
+
+
+def run(options, pace):
+    binary = servers.jackfield_binary(options.jackfield)
+    found = {"connections": connections(binary, pace), "rooms": rooms(binary, pace), "loops": loops(binary, pace)}
+    uneven = [name for name in ("connections", "rooms") if found[name]["variation"] > FLAT]
+    return (f"not flat: {', '.join(uneven)}" if uneven else None), found

@@ -1,0 +1,101 @@
+/*
+ * commits.c: what the disk and SQLite allow. The transactions of a notification push and nothing else: no HTTP, no socket, no JSON.
+ *
+ * K pushes are always waiting, as with pushgen; all that wait go into one transaction (group commit), which is durable before the
+ * next one begins: WAL, synchronous=FULL. One JSON line comes out.
+ *
+ *     cc -std=gnu11 -O3 -o commits commits.c -lsqlite3
+ *     commits FILE K SECONDS
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE
+#include <sqlite3.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MAX_SAMPLES 4000000
+
+static sqlite3 *database;
+
+static void must(int code, const char *what) {
+    if (code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW) return;
+    fprintf(stderr, "commits: %s: %s\n", what, sqlite3_errmsg(database));
+    exit(1);
+}
+
+static void execute(const char *sql) {
+    must(sqlite3_exec(database, sql, NULL, NULL, NULL), sql);
+}
+
+static uint64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 4) {
+        fputs("usage: commits FILE K SECONDS\n", stderr);
+        return 2;
+    }
+    int waiting = atoi(argv[2]);
+    double seconds = atof(argv[3]);
+    must(sqlite3_open(argv[1], &database), argv[1]);
+    execute("PRAGMA journal_mode=WAL");
+    execute("PRAGMA synchronous=FULL");
+    /* A notification row of the contract, found by its user, newest first; ids sort by time. */
+    execute("CREATE TABLE IF NOT EXISTS notifications (id TEXT PRIMARY KEY, user_id TEXT NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL,"
+            " body TEXT, data TEXT, created_at TEXT NOT NULL, seen_at TEXT, read_at TEXT) WITHOUT ROWID");
+    execute("CREATE INDEX IF NOT EXISTS notifications_of_user ON notifications (user_id, id)");
+
+    sqlite3_stmt *begin, *insert, *commit;
+    must(sqlite3_prepare_v2(database, "BEGIN IMMEDIATE", -1, &begin, NULL), "begin");
+    must(sqlite3_prepare_v2(database, "COMMIT", -1, &commit, NULL), "commit");
+    must(sqlite3_prepare_v2(database, "INSERT INTO notifications (id, user_id, type, title, body, data, created_at) VALUES (?,?,?,?,?,?,?)", -1,
+                            &insert, NULL), "insert");
+
+    uint32_t *samples = calloc(MAX_SAMPLES, sizeof *samples);
+    size_t count = 0;
+    uint64_t rows = 0, serial = 0, start = now_ns(), end = start + (uint64_t)(seconds * 1e9), now = start;
+    while (now < end) {
+        uint64_t began = now;
+        must(sqlite3_step(begin), "begin");
+        sqlite3_reset(begin);
+        for (int i = 0; i < waiting; i++) {
+            char id[40];
+            int length = snprintf(id, sizeof id, "%012llx%020llx", (unsigned long long)time(NULL), (unsigned long long)serial++);
+            sqlite3_bind_text(insert, 1, id, length, SQLITE_STATIC);
+            sqlite3_bind_text(insert, 2, "online", -1, SQLITE_STATIC);
+            sqlite3_bind_text(insert, 3, "order", -1, SQLITE_STATIC);
+            sqlite3_bind_text(insert, 4, "Your order has been shipped", -1, SQLITE_STATIC);
+            sqlite3_bind_text(insert, 5, "It will arrive on Thursday, between nine and twelve.", -1, SQLITE_STATIC);
+            sqlite3_bind_text(insert, 6, "{\"order\":4711,\"carrier\":\"post\"}", -1, SQLITE_STATIC);
+            sqlite3_bind_text(insert, 7, "2026-01-01T00:00:00.000Z", -1, SQLITE_STATIC);
+            must(sqlite3_step(insert), "insert");
+            sqlite3_reset(insert);
+        }
+        must(sqlite3_step(commit), "commit");
+        sqlite3_reset(commit);
+        rows += (uint64_t)waiting;
+        now = now_ns();
+        if (count < MAX_SAMPLES) samples[count++] = (uint32_t)((now - began) / 1000);
+    }
+    qsort(samples, count, sizeof *samples, by_value);
+    double elapsed = (double)(now - start) / 1e9;
+    printf("{\"conc\":%d,\"secs\":%.3f,\"pushes\":%llu,\"per_s\":%.0f,\"commits_per_s\":%.0f,\"p50_us\":%u,\"p99_us\":%u}\n", waiting, elapsed,
+           (unsigned long long)rows, (double)rows / elapsed, (double)count / elapsed, samples[count / 2], samples[(size_t)(0.99 * (double)(count - 1))]);
+    sqlite3_finalize(begin);
+    sqlite3_finalize(insert);
+    sqlite3_finalize(commit);
+    sqlite3_close(database);
+    return 0;
+}
