@@ -1,5 +1,5 @@
-/// Arguments whose attachments go out as the reference sends them: `{"_placeholder":true,"num":n}` counting from 0 in the order of the text,
-/// the attachments in that order; one named twice goes twice, one named nowhere not at all.
+/// Arguments whose attachments go out as the reference sends them: `{"_placeholder":true,"num":n}` counting from 0 in the order of the
+/// text, the attachments in that order; one named twice goes twice, one named nowhere not at all.
 struct BoundArguments {
     /// `nil`: the arguments are that already.
     private(set) var rewritten: [UInt8]?

@@ -1,6 +1,6 @@
 /// A packet that outlives the receive buffer it came in: because its attachments are still to come, or because its namespace's CONNECT
-/// is not decided yet. Text and attachments are copied into one buffer.
-struct BufferedPacket {
+/// is not decided yet. Text and attachments are copied into one buffer. A class, for a client has room for one and hardly ever needs it.
+final class BufferedPacket {
     let packet: Packet
     private let textCount: Int
     private var storage: [UInt8]
@@ -8,7 +8,8 @@ struct BufferedPacket {
     private var ends: [Int] = []
 
     init(
-        _ packet: Packet, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0)
+        _ packet: Packet, text: UnsafeMutableRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0)
     ) {
         self.packet = packet
         self.textCount = text.count
@@ -30,13 +31,13 @@ struct BufferedPacket {
         }
     }
 
-    mutating func append(_ attachment: UnsafeRawBufferPointer) {
+    func append(_ attachment: UnsafeRawBufferPointer) {
         storage.append(contentsOf: attachment)
         ends.append(storage.count)
     }
 
     /// Calls `body` with text and attachments as they would have been when just received.
-    mutating func withPointers(_ body: (UnsafeMutableRawBufferPointer, UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Void) {
+    func withPointers(_ body: (UnsafeMutableRawBufferPointer, UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Void) {
         let ends = ends
         let textCount = textCount
         storage.withUnsafeMutableBytes { storage in

@@ -7,7 +7,8 @@ extension Client {
         for message in missed { session.send(message) }
         let prefix = socket.namespace.prefix
         let ticket = socket.ticket
-        let count = 1 + prefix.count + #"{"sid":""}"#.utf8.count + SocketID.length + (ticket == nil ? 0 : #","pid":"""#.utf8.count + SocketID.length)
+        var count = 1 + prefix.count + #"{"sid":""}"#.utf8.count + SocketID.length
+        if ticket != nil { count += #","pid":"""#.utf8.count + SocketID.length }
         session.send(textCount: count, compress: true) { buffer in
             var output = ByteCursor(buffer)
             output.write("0")

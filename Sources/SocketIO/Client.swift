@@ -10,8 +10,13 @@ final class Client: SessionReceiver, TimerTarget {
     let shard: Shard
     let connection: UInt64
 
-    /// The sockets in the order they joined. Nearly every client has one.
-    private(set) var sockets: ContiguousArray<Socket> = []
+    /// The sockets in the order they joined.
+    private(set) var sockets: ContiguousArray<Socket> = [] {
+        didSet { primary = sockets.first }
+    }
+
+    /// The first of them: nearly every client has one, and most packets are for it.
+    private var primary: Socket?
 
     /// CONNECTs that wait for the application.
     private var attempts: [ConnectAttempt] = []
@@ -63,15 +68,13 @@ final class Client: SessionReceiver, TimerTarget {
     func received(binary: UnsafeMutableRawBufferPointer) {
         guard isOpen else { return }
         do throws(PacketError) {
-            guard assembly != nil else { throw .unexpectedAttachment }
-            guard assembly!.attachmentBytes + binary.count <= shard.options.maxAttachmentBytes else { throw .attachmentsTooLarge }
-            assembly!.append(UnsafeRawBufferPointer(binary))
-            guard var complete = assembly, complete.isComplete else { return }
-            // Taken out first: what the packet causes may close the client.
-            assembly = nil
-            guard complete.isSound else { throw .malformedPlaceholder }
-            let packet = complete.packet
-            complete.withPointers { handle(packet, text: $0, attachments: $1) }
+            guard let assembly else { throw .unexpectedAttachment }
+            guard assembly.attachmentBytes + binary.count <= shard.options.maxAttachmentBytes else { throw .attachmentsTooLarge }
+            assembly.append(UnsafeRawBufferPointer(binary))
+            guard assembly.isComplete else { return }
+            self.assembly = nil
+            guard assembly.isSound else { throw .malformedPlaceholder }
+            assembly.withPointers { handle(assembly.packet, text: $0, attachments: $1) }
         } catch {
             refuse(error)
         }
@@ -100,8 +103,8 @@ final class Client: SessionReceiver, TimerTarget {
 
     @inline(__always)
     private func socket(named name: UnsafeRawBufferPointer) -> Socket? {
-        for socket in sockets where socket.namespace.isNamed(name) { return socket }
-        return nil
+        if let primary, primary.namespace.isNamed(name) { return primary }
+        return sockets.first { $0.namespace.isNamed(name) }
     }
 
     /// What is no packet: the reference's decoder throws, and the connection is closed.
@@ -181,9 +184,8 @@ final class Client: SessionReceiver, TimerTarget {
     }
 
     private func release(_ held: [BufferedPacket]) {
-        for var held in held where isOpen {
-            let packet = held.packet
-            held.withPointers { handle(packet, text: $0, attachments: $1) }
+        for packet in held where isOpen {
+            packet.withPointers { handle(packet.packet, text: $0, attachments: $1) }
         }
     }
 

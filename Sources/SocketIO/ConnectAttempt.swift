@@ -28,6 +28,9 @@ public final class ConnectAttempt {
 
     let scope: Namespace
 
+    /// `{}`: one array for all sockets that have nothing to say.
+    public static let emptyObject = Array("{}".utf8)
+
     /// `nil` once the attempt is decided or its client gone.
     private(set) var client: Client?
 
@@ -38,7 +41,7 @@ public final class ConnectAttempt {
         self.client = client
         self.scope = scope
         self.namespace = scope.name
-        self.auth = auth ?? Array("{}".utf8)
+        self.auth = auth ?? Self.emptyObject
         self.hasAuth = auth != nil
         self.opening = client.session.opening
         self.shard = client.shard
@@ -55,7 +58,7 @@ public final class ConnectAttempt {
     ///   - user: whose socket it is; joins it to the room `user:<id>`. `nil` is anonymous.
     ///   - claims: a raw JSON object for the application, kept with the socket.
     ///   - expiresAt: when the claims end, in ms since 1970. Kept with the socket; nothing here acts on it.
-    public func accept(user: String? = nil, claims: [UInt8] = Array("{}".utf8), expiresAt: Int64? = nil) {
+    public func accept(user: String? = nil, claims: [UInt8] = ConnectAttempt.emptyObject, expiresAt: Int64? = nil) {
         guard let client = conclude() else { return }
         client.admit(self, identity: Identity(user: user, claims: claims, expiresAt: expiresAt))
     }

@@ -99,36 +99,44 @@ struct PacketParser {
         let payload = packet.payload
         // The reference drops an event without a payload; the caller sees an empty range.
         guard !payload.isEmpty else { return }
-        var walker = JSONArrayWalker(text, from: payload.lowerBound)
-        guard case .element(let token) = walker.next() else {
-            throw JSONScanner.endOfValue(in: text, from: payload.lowerBound) == nil ? .malformedPayload : .unfitPayload
-        }
-        switch text[token.lowerBound] {
+        try Self.require("[", in: text, payload)
+        // All of it is valid now, so that what follows cannot run past its end.
+        let open = JSONScanner.skipWhitespace(in: text, from: payload.lowerBound)
+        let start = JSONScanner.skipWhitespace(in: text, from: open + 1)
+        let end: Int
+        switch text[start] {
         case UInt8(ascii: "\""):
-            packet.name = token.lowerBound + 1..<token.upperBound - 1
-            packet.nameIsEscaped = text[packet.name].contains(UInt8(ascii: "\\"))
+            end = Self.endOfString(in: text, from: start, isEscaped: &packet.nameIsEscaped)
+            packet.name = start + 1..<end - 1
             guard packet.name.count <= maxEventNameLength else { throw .nameTooLong }
-            guard !ReservedName.isReserved(text, token) else { throw .reservedName }
+            guard !ReservedName.isReserved(text, start..<end) else { throw .reservedName }
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            packet.name = token
+            guard let number = JSONScanner.endOfValue(in: text, from: start, depthLimit: 0) else { throw .malformedPayload }
+            end = number
+            packet.name = start..<end
         default:
             throw .unfitPayload
         }
-        let after = JSONScanner.skipWhitespace(in: text, from: token.upperBound)
-        if after < text.count, text[after] == UInt8(ascii: ",") { packet.comma = after }
-        // What is left of the array, seen as an array of its own, is scanned in one go.
-        while true {
-            switch walker.next() {
-            case .element: continue
-            case .malformed: throw .malformedPayload
-            case .end(let end):
-                guard JSONScanner.skipWhitespace(in: text, from: end) == text.count else { throw .malformedPayload }
-                return
+        let after = JSONScanner.skipWhitespace(in: text, from: end)
+        if text[after] == UInt8(ascii: ",") { packet.comma = after }
+    }
+
+    /// Where the valid string that begins at `start` ends.
+    @inline(__always)
+    private static func endOfString(in text: UnsafeRawBufferPointer, from start: Int, isEscaped: inout Bool) -> Int {
+        var at = start + 1
+        while text[at] != UInt8(ascii: "\"") {
+            if text[at] == UInt8(ascii: "\\") {
+                isEscaped = true
+                at += 1
             }
+            at += 1
         }
+        return at + 1
     }
 
     /// Checks that `range` is empty, or one JSON value that begins with `opening`.
+    @inline(__always)
     private static func require(_ opening: Unicode.Scalar, in text: UnsafeRawBufferPointer, _ range: Range<Int>) throws(PacketError) {
         guard !range.isEmpty else { return }
         let start = JSONScanner.skipWhitespace(in: text, from: range.lowerBound)

@@ -4,8 +4,8 @@ import Synchronization
 /// The sessions of lost connections, and the log of events that they may have missed; shared by all shards. [any-thread]
 ///
 /// Every event is given a place in the log, which goes to the client as the last argument and comes back as its `offset`. A client that
-/// returns to any shard within ``RecoveryOptions/maxDisconnectionDuration`` gets its session, and what the log holds for it past its offset.
-/// What the limits drop is never half restored: a session whose events are gone starts afresh, and is counted.
+/// returns to any shard within ``RecoveryOptions/maxDisconnectionDuration`` gets its session, and what the log holds for it past its
+/// offset. What the limits drop is never half restored: a session whose events are gone starts afresh, and is counted.
 ///
 /// Two improvements on the reference, invisible to clients: an event that a session read long ago need not be in the log for the session to
 /// return, and a `pid` without an offset returns, too.

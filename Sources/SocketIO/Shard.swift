@@ -9,8 +9,8 @@ public final class Shard {
 
     public let options: SocketOptions
 
-    /// Who decides and listens. Held strongly; may be replaced between calls.
-    public var application: any Application
+    /// Who decides and listens. Held strongly.
+    public let application: any Application
 
     /// Which namespaces exist. Sockets of a namespace that a new table lacks stay; nobody joins it any more.
     public var namespaceTable: NamespaceTable {
@@ -48,7 +48,8 @@ public final class Shard {
     }
 
     public init(
-        index: Int, timers: TimerWheel, options: SocketOptions = SocketOptions(), namespaceTable: NamespaceTable = .main, application: any Application
+        index: Int, timers: TimerWheel, options: SocketOptions = SocketOptions(), namespaceTable: NamespaceTable = .main,
+        application: any Application
     ) {
         precondition((0...255).contains(index), "a shard's index has one byte in its sockets' handles")
         self.index = index

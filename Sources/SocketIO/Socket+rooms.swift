@@ -54,9 +54,7 @@ extension Socket {
     func add(to room: Room) {
         let place = memberships.count
         memberships.append(Membership(room: Unmanaged.passUnretained(room), index: room.count))
-        room.append(
-            Room.Member(
-                session: Unmanaged.passUnretained(session), socket: Unmanaged.passUnretained(self), place: Int32(truncatingIfNeeded: place)))
+        room.append(Room.Member(session: .passUnretained(session), socket: .passUnretained(self), place: Int32(truncatingIfNeeded: place)))
         if !places.isEmpty {
             places[ObjectIdentifier(room)] = Int32(truncatingIfNeeded: place)
         } else if memberships.count > Self.searchable {

@@ -59,7 +59,7 @@ public final class Socket {
         self.user = identity.user
         self.claims = identity.claims
         self.expiresAt = identity.expiresAt
-        self.data = Array("{}".utf8)
+        self.data = ConnectAttempt.emptyObject
         self.auth = attempt.auth
         self.userInfo = attempt.userInfo
     }

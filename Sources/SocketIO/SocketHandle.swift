@@ -1,4 +1,5 @@
-/// Names a socket from any thread, for as long as anyone likes: loop index (8 bits) | slot (24) | generation (32, never 0); 0 is "no socket".
+/// Names a socket from any thread, for as long as anyone likes: loop index (8 bits) | slot (24) | generation (32, never 0);
+/// 0 is "no socket".
 ///
 /// A handle outlives its socket harmlessly: the slot's generation has moved on, and ``Shard/socket(_:)`` finds nothing.
 public typealias SocketHandle = UInt64

@@ -30,7 +30,8 @@ public struct SocketOptions: Sendable {
     /// Attachments of one packet. The reference's default; JavaScript clients refuse more, too.
     public var maxAttachments = 10
 
-    /// Bytes that the attachments of one packet may have together. The reference bounds each by `maxHttpBufferSize` alone: ten times its default.
+    /// Bytes that the attachments of one packet may have together. The reference bounds each by `maxHttpBufferSize` alone: this is ten
+    /// times its default.
     public var maxAttachmentBytes = 10_000_000
 
     /// Packets that may wait for the application to decide on their namespace's CONNECT.

@@ -30,8 +30,11 @@ final class FakeWebSocket: WebSocketOutput {
 
     private func take(_ kind: MessageKind, _ bytes: [UInt8]) {
         switch kind {
-        case .text: received.append(String(decoding: bytes, as: UTF8.self).hasPrefix("4") ? String(decoding: bytes.dropFirst(), as: UTF8.self) : String(decoding: bytes, as: UTF8.self))
-        case .binary: received.append("<" + bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() + ">")
+        case .text:
+            let text = String(decoding: bytes, as: UTF8.self)
+            received.append(text.hasPrefix("4") ? String(text.dropFirst()) : text)
+        case .binary:
+            received.append("<" + bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() + ">")
         }
     }
 }
