@@ -59,3 +59,9 @@ def compiled(tmp_path_factory):
         return libraries[source]
 
     return compile_once
+
+
+@pytest.fixture
+def golden(serve, compiled):
+    """The golden application without tokens and with the reference server's defaults: `golden(pingInterval=300)`."""
+    return lambda **settings: serve(plugins=[{"path": compiled("golden/golden.c"), "required": True}], auth=False, **{"cors": False, **settings})
