@@ -312,6 +312,27 @@ import Testing
     }
 }
 
+extension RecoveryTests {
+    @Test("broadcasts from many threads have places of their own, and lose nothing") func threads() async throws {
+        let store = RecoveryStore()
+        var options = SocketOptions()
+        options.recovery = store
+        let host = try TestHost(options)
+        let client = TestClient(host)
+        let pid = try ids(client.say("0")[0]).pid
+        client.vanish()
+        await withTaskGroup { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    for index in 0..<250 { _ = Broadcast("x", "[\(index)]", to: Selection(), recovery: store) }
+                }
+            }
+        }
+        let missed = TestClient(host).say(#"0{"pid":"\#(pid)"}"#).dropLast()
+        #expect(try missed.map { try offset($0) } == (1...1_000).map { String($0, radix: 36) })
+    }
+}
+
 /// The loops of several hosts, run by hand.
 private final class Shards: @unchecked Sendable {
     // One test, one thread: `Sendable` only because a hop is.
