@@ -1,0 +1,24 @@
+import CJackfield
+
+/// What a plugin declared, read once, checked, and from then on the host's own.
+///
+/// `@unchecked Sendable`: everything in it is immutable, and the C function pointers among it are addresses of code that is never unmapped.
+struct PluginDescriptor: @unchecked Sendable {
+    var name: String
+    var version: String
+    var create: (@convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?, UnsafeMutablePointer<jf_error>?) -> Int32)?
+    var start: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32)?
+    var stop: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
+    var destroy: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
+    var presence: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_edge>?) -> Void)?
+    var ready: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32)?
+    var events: [EventDeclaration] = []
+    var namespaces: [NamespaceDeclaration] = []
+    var routes: [RouteDeclaration] = []
+    var timers: [TimerDeclaration] = []
+
+    /// Whether any callback runs elsewhere than on the strand or inline.
+    var usesLanes: Bool {
+        events.contains { $0.run.usesLanes } || namespaces.contains { $0.run.usesLanes } || routes.contains { $0.run.usesLanes }
+    }
+}

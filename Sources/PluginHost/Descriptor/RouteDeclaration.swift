@@ -1,0 +1,12 @@
+import CJackfield
+
+/// One `jf_route_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
+struct RouteDeclaration: @unchecked Sendable {
+    var method: String
+    var path: RoutePath
+    var handler: jf_request_fn
+    /// The plugin's own, handed back with each request.
+    var context: UnsafeMutableRawPointer?
+    var run: RunMode
+    var access: RouteAccess
+}

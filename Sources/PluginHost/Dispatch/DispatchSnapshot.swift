@@ -1,0 +1,51 @@
+import SocketIO
+
+/// All declarations in force at one moment. Immutable; loading or unloading a plugin makes a new one, which each loop takes over between two events.
+final class DispatchSnapshot: Sendable {
+    /// Which namespaces exist.
+    let table: NamespaceTable
+    /// What ``table`` was made of; its indices lead here.
+    private let declarations: [NamespaceTable.Declaration]
+    /// Routes of the builtin events; those with an empty namespace are in force in all.
+    private let builtins: [EventRoute]
+    /// In the order of loading.
+    let plugins: [Plugin]
+
+    /// - Throws: ``NamespaceTableError`` if a declaration is malformed.
+    init(namespaces: [String], builtins: [EventRoute], plugins: [Plugin]) throws(NamespaceTableError) {
+        var declarations: [NamespaceTable.Declaration] = [.name("/")]
+        declarations += namespaces.filter { $0 != "/" }.map { .name($0) }
+        for plugin in plugins {
+            declarations += plugin.descriptor.namespaces.map { $0.isPattern ? .pattern($0.name) : .name($0.name) }
+        }
+        self.table = try NamespaceTable(declarations)
+        self.declarations = declarations
+        self.builtins = builtins
+        self.plugins = plugins
+    }
+
+    /// Whether something declares exactly this, as a name or as a pattern.
+    func declares(_ namespace: String) -> Bool {
+        declarations.contains { $0 == .name(namespace) || $0 == .pattern(namespace) }
+    }
+
+    /// Event routes of a namespace, in order of precedence.
+    func routes(of namespace: String) -> [EventRoute] {
+        builtins.filter { $0.namespace.isEmpty || $0.namespace == namespace }
+            + plugins.flatMap { plugin in plugin.routes.filter { isFor(namespace, $0.namespace) } }
+    }
+
+    /// Connection hooks of a namespace, in the order of loading.
+    func hooks(of namespace: String) -> [NamespaceHook] {
+        plugins.flatMap { plugin in
+            plugin.hooks.filter { isFor(namespace, $0.declaration.name) }
+        }
+    }
+
+    /// Whether a declaration for `declared` concerns `namespace`: it names it, or it repeats the pattern by which it exists.
+    private func isFor(_ namespace: String, _ declared: String) -> Bool {
+        if declared == namespace { return true }
+        guard let index = table.declaration(for: namespace), case .pattern(let pattern) = declarations[index] else { return false }
+        return pattern == declared
+    }
+}

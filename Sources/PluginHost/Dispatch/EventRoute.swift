@@ -1,0 +1,42 @@
+import CJackfield
+import SocketIO
+
+/// Where an event goes: a handler of a plugin, or a function of the daemon's.
+///
+/// `@unchecked Sendable`: immutable, but for the C function pointer and the plugin's context, which are addresses that the host only hands back.
+final class EventRoute: @unchecked Sendable {
+    enum Target {
+        case plugin(Plugin, jf_event_fn)
+        case builtin(Host.BuiltinHandler)
+    }
+
+    let target: Target
+    let context: UnsafeMutableRawPointer?
+    let run: RunMode
+    /// UTF-8 of the JSON pointer of `JF_RUN_BY_KEY`.
+    let key: [UInt8]
+    /// The declaration's words, to find who claims what.
+    let namespace: String
+    let name: String
+    let observes: Bool
+
+    init(_ declaration: EventDeclaration, of plugin: Plugin) {
+        target = .plugin(plugin, declaration.handler)
+        context = declaration.context
+        run = declaration.run
+        if case .byKey(let pointer) = declaration.run { key = Array(pointer.utf8) } else { key = [] }
+        namespace = declaration.namespace
+        name = declaration.name
+        observes = declaration.observes
+    }
+
+    init(builtin name: String, namespace: String, handler: @escaping Host.BuiltinHandler) {
+        target = .builtin(handler)
+        context = nil
+        run = .inline
+        key = []
+        self.namespace = namespace
+        self.name = name
+        observes = false
+    }
+}

@@ -1,0 +1,37 @@
+import CJackfield
+import Transport
+
+/// One route in force. `@unchecked Sendable` as ``EventRoute``.
+final class HTTPRoute: @unchecked Sendable {
+    enum Target {
+        case plugin(Plugin, RouteDeclaration)
+        case builtin(HTTPRouter.BuiltinHandler)
+    }
+
+    let method: String
+    let path: RoutePath
+    let access: RouteAccess
+    let target: Target
+
+    init(_ declaration: RouteDeclaration, of plugin: Plugin) {
+        method = declaration.method
+        path = declaration.path
+        access = declaration.access
+        target = .plugin(plugin, declaration)
+    }
+
+    init(_ method: String, _ path: RoutePath, _ access: RouteAccess, handler: @escaping HTTPRouter.BuiltinHandler) {
+        self.method = method
+        self.path = path
+        self.access = access
+        target = .builtin(handler)
+    }
+
+    /// Whose it is, for a message.
+    var owner: String {
+        switch target {
+        case .plugin(let plugin, _): "plugin '\(plugin.name)'"
+        case .builtin: "the host itself"
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/// Who may call a route.
+public struct RouteAccess: Sendable, Equatable {
+    /// `JF_AUTH_*`.
+    public enum Token: Sendable, Equatable {
+        /// A valid token, else 401.
+        case required
+        /// None, or a valid one.
+        case optional
+        /// The Authorization header is not looked at.
+        case ignored
+    }
+
+    public var token: Token
+    /// A scope that the token must grant, else 403; `nil`: none.
+    public var scope: String?
+
+    public init(_ token: Token, scope: String? = nil) {
+        self.token = token
+        self.scope = scope
+    }
+
+    /// Open to everybody.
+    public static let everybody = RouteAccess(.ignored)
+}

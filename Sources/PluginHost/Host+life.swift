@@ -1,0 +1,224 @@
+import SocketIO
+
+/// Plugins in and out. Everything private here runs on the control thread, one thing after the other.
+extension Host {
+    /// Loads a plugin: finds and checks it, has it `create`, puts its declarations in force and has it `start`.
+    ///
+    /// A failure is logged, in one line, and changes nothing for anyone else. Call it any time after the loops have their shards, as often as you like.
+    public func load(_ spec: PluginSpec) async throws(PluginError) {
+        let result: Result<Void, PluginError> = await controlled {
+            do throws(PluginError) {
+                try self.loadNow(spec)
+                return .success(())
+            } catch {
+                self.logger.error("\(error)")
+                return .failure(error)
+            }
+        } orElse: {
+            .failure(PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping"))
+        }
+        try result.get()
+    }
+
+    /// Takes a plugin out: its declarations first, then what is queued is finished, then it may `stop`, and all it had is undone.
+    ///
+    /// - Throws: ``PluginError``, of kind `unavailable` if no such plugin is loaded, of kind `timedOut` if it did not come back within
+    ///   ``HostOptions/stopDeadline``; then its thread is given up, and everything else is undone all the same.
+    public func unload(_ name: String) async throws(PluginError) {
+        let result: Result<Void, PluginError> = await controlled {
+            guard let plugin = self.registry.withLock({ $0.plugins.first { $0.name == name } }) else {
+                return .failure(PluginError(.unavailable, plugin: name, path: nil, "is not loaded"))
+            }
+            return self.retire(plugin, within: self.options.stopDeadline).map { .failure($0) } ?? .success(())
+        } orElse: {
+            .failure(PluginError(.unavailable, plugin: name, path: nil, "the host is stopping"))
+        }
+        try result.get()
+    }
+
+    /// Unloads all plugins, the last one first, within `deadline` milliseconds for each, and loads none any more.
+    public func shutdown(deadline: Int) async {
+        await controlled {
+            let plugins = self.registry.withLock { registry in
+                registry.isClosed = true
+                return registry.plugins
+            }
+            for plugin in plugins.reversed() { _ = self.retire(plugin, within: deadline) }
+            self.timers.stop()
+        } orElse: {}
+    }
+
+    /// What runs, and what is stuck or on its way.
+    public var status: [PluginStatus] { registry.withLock { $0.plugins }.map(\.status) }
+
+    /// Why `/readyz` should say no, one line for each plugin that cannot work; empty: it can.
+    public var notReady: [String] {
+        registry.withLock { $0.plugins }.compactMap { plugin in plugin.notReady.map { "plugin '\(plugin.name)': \($0)" } }
+    }
+
+    /// Numbers that belong to no plugin.
+    public var statistics: HostStatistics {
+        contexts.reduce(into: HostStatistics()) { sum, context in
+            sum.unknownEvents += context.unknownEvents.load(ordering: .relaxed)
+            sum.refusedOperations += context.mailbox.refused
+        }
+    }
+
+    // MARK: On the control thread
+
+    private func controlled<Value: Sendable>(
+        _ body: @escaping @Sendable () -> Value, orElse refused: @escaping @Sendable () -> Value
+    ) async -> Value {
+        await withCheckedContinuation { continuation in
+            let task = StrandTask(run: { continuation.resume(returning: body()) }, drop: { continuation.resume(returning: refused()) })
+            if !control.enqueue(task) { continuation.resume(returning: refused()) }
+        }
+    }
+
+    private func loadNow(_ spec: PluginSpec) throws(PluginError) {
+        guard !registry.withLock({ $0.isClosed }) else { throw PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping") }
+        let path = try PluginFinder.find(spec.path, in: options.pluginPath)
+        let generation = registry.withLock { registry in
+            registry.generation += 1
+            return registry.generation
+        }
+        let plugin = Plugin(spec, path: path, generation: generation, host: self)
+        do throws(PluginError) {
+            plugin.adopt(try step(plugin, "jf_plugin_main") { plugin.open() }.get())
+            try refuseConflicts(of: plugin)
+            if let error = try step(plugin, "create", { plugin.create() }) { throw error }
+        } catch {
+            abandon(plugin, isStuck: error.kind == .timedOut)
+            throw error
+        }
+        do throws(PluginError) {
+            try putInForce(plugin)
+            if let error = try step(plugin, "start", { plugin.start() }) { throw error }
+        } catch {
+            takeOut(plugin)
+            if error.kind != .timedOut { _ = try? step(plugin, "destroy") { plugin.descriptor.destroy?(plugin.instance) } }
+            abandon(plugin, isStuck: error.kind == .timedOut)
+            throw error
+        }
+        plugin.state = .running
+        for timer in plugin.descriptor.timers { plugin.arm(timer) }
+        plugin.watchReadiness()
+        let descriptor = plugin.descriptor
+        plugin.log.info(
+            "loaded \(descriptor.name) \(descriptor.version) from \(path): \(descriptor.events.count) events, \(descriptor.namespaces.count) namespaces, \(descriptor.routes.count) routes, \(descriptor.timers.count) timers"
+        )
+    }
+
+    /// Runs one callback of the plugin's life on its strand.
+    private func step<Value: Sendable>(_ plugin: Plugin, _ what: String, _ body: @escaping @Sendable () -> Value) throws(PluginError) -> Value {
+        let deadline = Clock.monotonicNanoseconds + Int64(options.startDeadline) * 1_000_000
+        guard let value = plugin.strand.run(until: deadline, body) else {
+            throw plugin.failure(.timedOut, "\(what) did not return within \(options.startDeadline) ms; its thread is given up")
+        }
+        return value
+    }
+
+    /// What two plugins both claim belongs to the first.
+    private func refuseConflicts(of plugin: Plugin) throws(PluginError) {
+        let (plugins, builtins, snapshot) = registry.withLock { ($0.plugins, $0.builtins, $0.snapshot) }
+        if let other = plugins.first(where: { $0.name == plugin.name }) {
+            throw plugin.failure(.conflict, "a plugin of this name is loaded from \(other.path); unload it first")
+        }
+        for (index, event) in plugin.descriptor.events.enumerated() where !event.observes {
+            let title = "event \(index + 1): \(event.title)"
+            if builtins.contains(where: { $0.name == event.name && ($0.namespace.isEmpty || $0.namespace == event.namespace) }) {
+                throw plugin.failure(.conflict, "\(title) belongs to the host itself")
+            }
+            if let owner = plugins.first(where: { $0.routes.contains { !$0.observes && $0.name == event.name && $0.namespace == event.namespace } }) {
+                throw plugin.failure(.conflict, "\(title) belongs to plugin '\(owner.name)'")
+            }
+        }
+        for (index, route) in plugin.descriptor.routes.enumerated() {
+            if let owner = router.owner(of: route.method, route.path) {
+                throw plugin.failure(.conflict, "route \(index + 1): \(route.method) \(route.path) belongs to \(owner)")
+            }
+        }
+        let own = plugin.descriptor.namespaces.map(\.name)
+        for (index, event) in plugin.descriptor.events.enumerated() where !own.contains(event.namespace) && !snapshot.declares(event.namespace) {
+            plugin.log.warning("event \(index + 1): \(event.title): the namespace does not exist (yet); declare it among the plugin's nsps, or in the configuration")
+        }
+    }
+
+    private func putInForce(_ plugin: Plugin) throws(PluginError) {
+        registry.withLock { $0.plugins.append(plugin) }
+        do throws(NamespaceTableError) {
+            try publish()
+        } catch {
+            throw plugin.failure(.badDescriptor, "\(error)")
+        }
+        router.add(plugin.httpRoutes)
+    }
+
+    private func takeOut(_ plugin: Plugin) {
+        router.remove(plugin)
+        registry.withLock { $0.plugins.removeAll { $0 === plugin } }
+        // A table of fewer declarations, each of which was good before, is good.
+        try? publish()
+    }
+
+    /// Makes the declarations of all plugins a snapshot and has every loop adopt it; returns when they have.
+    func publish() throws(NamespaceTableError) {
+        let (plugins, builtins) = registry.withLock { ($0.plugins, $0.builtins) }
+        let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: builtins, plugins: plugins)
+        registry.withLock { $0.snapshot = snapshot }
+        let running = contexts.filter { $0.isAttached.load(ordering: .acquiring) }
+        let adopted = running.map { context in
+            let outcome = Outcome<Bool>()
+            context.perform {
+                context.adopt(snapshot)
+                outcome.fulfil(true)
+            }
+            return outcome
+        }
+        // A loop that is busy adopts it later; waiting longer would only hold up the other plugins.
+        let deadline = Clock.monotonicNanoseconds + 5_000_000_000
+        for outcome in adopted { _ = outcome.wait(until: deadline) }
+    }
+
+    /// The whole way out of a running plugin.
+    private func retire(_ plugin: Plugin, within milliseconds: Int) -> PluginError? {
+        let deadline = Clock.monotonicNanoseconds + Int64(milliseconds) * 1_000_000
+        plugin.state = .stopping
+        takeOut(plugin)
+        plugin.timers.close()
+        // What was queued before, each strand on its own.
+        var isInTime = plugin.allStrands.allSatisfy { $0.run(until: deadline) { true } != nil }
+        if isInTime {
+            let aborts = plugin.pending.close()
+            isInTime = plugin.strand.run(until: deadline) {
+                for abort in aborts { abort() }
+                plugin.descriptor.stop?(plugin.instance)
+                return true
+            } != nil
+        }
+        plugin.completeTokens()
+        if isInTime {
+            isInTime = plugin.strand.run(until: deadline) {
+                plugin.descriptor.destroy?(plugin.instance)
+                return true
+            } != nil
+        }
+        abandon(plugin, isStuck: !isInTime)
+        if isInTime {
+            plugin.log.info("unloaded")
+            return nil
+        }
+        let error = plugin.failure(.timedOut, "did not come to its end within \(milliseconds) ms; what it had queued is dropped and its thread given up")
+        logger.error("\(error)")
+        return error
+    }
+
+    /// Gives back what is left of a plugin that is out of force.
+    private func abandon(_ plugin: Plugin, isStuck: Bool) {
+        plugin.state = isStuck ? .stuck : .stopped
+        plugin.timers.close()
+        _ = plugin.pending.close()
+        plugin.completeTokens()
+        for strand in plugin.allStrands { strand.close() }
+    }
+}

@@ -1,0 +1,115 @@
+import EngineIO
+import Logging
+import SocketIO
+import Synchronization
+import Transport
+
+/// Loads plugins, and patches what they declare into the event loops.
+///
+/// Loading, unloading and stopping take their turn on a thread of the host's own, so none of them ever waits on an event loop. The loops see
+/// declarations as immutable snapshots that are swapped between two events.
+///
+/// `@unchecked Sendable`: `contexts` is written once, in `init`, before anyone else has the host; everything else is immutable or guards itself.
+public final class Host: @unchecked Sendable {
+    /// Handles an event of the core's own on its loop. The event's pointers are valid for the call; answer with ``SocketIO/Socket/ack(_:args:attachments:)``.
+    public typealias BuiltinHandler = @Sendable (_ event: borrowing IncomingEvent, _ socket: Socket) -> Void
+
+    public let options: HostOptions
+    let socketOptions: SocketOptions
+    let gate: any ConnectGate
+    let observer: (any SocketObserver)?
+    let presence: any PresenceSource
+    let logger: Logger
+    /// Namespaces that exist without any plugin.
+    let namespaces: [String]
+    private(set) var contexts: [LoopContext] = []
+    let timers = TimerService()
+    /// Where loading and unloading take their turn.
+    let control: Strand
+    let registry: Mutex<Registry>
+    /// Serves the declared routes, and the daemon's own: hand it to Transport's server.
+    public let router: HTTPRouter
+
+    /// - Parameters:
+    ///   - loops: the event loops, in the order of their indices, which count from 0.
+    ///   - socketOptions: the shards' options.
+    ///   - namespaces: those that exist without any plugin; `/` always does.
+    ///   - gate: the say on connections that comes first.
+    ///   - httpGate: the say on requests to routes that are not for everybody.
+    ///   - observer: hears of sockets before the plugins do.
+    ///   - presence: what plugins are told about who is online.
+    /// - Throws: `NamespaceTableError` if one of `namespaces` is malformed.
+    public init(
+        loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(), namespaces: [String] = ["/"],
+        gate: any ConnectGate, httpGate: any HTTPGate, observer: (any SocketObserver)? = nil, presence: any PresenceSource, logger: Logger
+    ) throws(NamespaceTableError) {
+        self.options = options
+        self.socketOptions = socketOptions
+        self.namespaces = namespaces
+        self.gate = gate
+        self.observer = observer
+        self.presence = presence
+        self.logger = logger
+        control = Strand(name: "jf-control", budget: QueueBudget(callbacks: 1_024, bytes: 1 << 20))
+        router = HTTPRouter(gate: httpGate)
+        let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: [], plugins: [])
+        registry = Mutex(Registry(snapshot: snapshot))
+        contexts = loops.map { LoopContext($0, host: self, snapshot: snapshot) }
+    }
+
+    /// Makes the shard of the loop with this index, and the calling thread, which must be the loop's, its own. For `Loops.start`. [loop]
+    public func makeShard(index: Int, timers: TimerWheel) -> Shard {
+        let context = contexts[index]
+        let shard = Shard(index: index, timers: timers, options: socketOptions, application: context)
+        context.attach(shard)
+        // After the attachment, so that no snapshot slips in between.
+        context.adopt(registry.withLock { $0.snapshot })
+        return shard
+    }
+
+    /// Has an event handled by the daemon itself, on the loop. No plugin may claim its name there.
+    ///
+    /// - Parameter namespace: `nil` for all of them.
+    public func registerBuiltin(_ event: String, namespace: String? = nil, handler: @escaping BuiltinHandler) {
+        let route = EventRoute(builtin: event, namespace: namespace ?? "", handler: handler)
+        registry.withLock { $0.builtins.append(route) }
+        // Nothing is malformed by a builtin: its namespace is only compared.
+        try? publish()
+    }
+
+    // MARK: What everything else here asks
+
+    /// The loop that owns a socket; `nil` for a handle that was made up.
+    @inline(__always)
+    func context(of socket: SocketHandle) -> LoopContext? {
+        let index = socket.shardIndex
+        return index < contexts.count ? contexts[index] : nil
+    }
+
+    /// What other threads may know of a socket; `nil` when it is gone.
+    func info(_ socket: SocketHandle) -> SocketInfo? { context(of: socket)?.directory[socket] }
+
+    /// Whether anybody still waits for what a token completes.
+    func isWaiting(_ entry: TokenEntry) -> Bool {
+        switch entry {
+        case .ack(let socket, _): context(of: socket)?.directory.contains(socket) ?? false
+        case .reply(let reply): !reply.isGone
+        case .decision(let admission, let stage): admission.isWaiting(at: stage)
+        }
+    }
+
+    /// Acks from wherever this is. [any-thread]
+    func answer(_ socket: SocketHandle, _ id: UInt64, with args: [UInt8]) {
+        guard let context = context(of: socket) else { return }
+        context.perform { args.withUnsafeBytes { context.shard.socket(socket)?.ack(id, args: $0) } }
+    }
+
+    /// Joins a room; what a limit refuses is logged, since whoever asked is not here any more. [loop]
+    func join(_ socket: Socket, _ room: String) {
+        do throws(LimitError) {
+            try socket.join(room)
+        } catch {
+            logger.warning("a socket of '\(socket.namespace.name)' could not join a room: \(error)")
+        }
+    }
+}

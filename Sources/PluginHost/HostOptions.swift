@@ -1,0 +1,40 @@
+/// The limits of the plugin host. Every one of them has a counter or an error for what it refuses.
+public struct HostOptions: Sendable {
+    /// Where a plugin named without a slash is looked for, in this order.
+    public var pluginPath: [String] = []
+    /// Callbacks that wait for one plugin, over all of its strands.
+    public var queueCallbacks = 10_000
+    /// Bytes of the events and requests that wait for one plugin.
+    public var queueBytes = 16_777_216
+    /// How many threads run the callbacks of one plugin that declared `JF_RUN_BY_USER`, `_BY_KEY` or `_PARALLEL`; callbacks with
+    /// `JF_RUN_STRAND` have a thread of their own beside them. 0: twice the cores, at least 4, at most 32.
+    public var lanes = 0
+    /// Tokens kept by one plugin at a time; the header promises this number.
+    public var keptTokens = 65_536
+    /// Answers one plugin waits for: of `emit_ack`, `broadcast_ack`, `fetch` and `members`.
+    public var pendingCalls = 65_536
+    /// Timers of one plugin that have not fired.
+    public var timers = 65_536
+    /// Users one plugin may watch the presence of.
+    public var presenceWatches = 100_000
+    /// HTTP responses of one plugin that are still being written.
+    public var streams = 65_536
+    /// Bytes of what plugins' threads have asked of one event loop and it has not done yet.
+    public var mailboxBytes = 67_108_864
+    /// How long `jf_plugin_main`, `create` and `start` may take, each, in milliseconds.
+    public var startDeadline = 30_000
+    /// How long an unloaded plugin has to finish what is queued and under way, and to `stop`, in milliseconds.
+    public var stopDeadline = 10_000
+    /// How long a client whose connection a plugin has to decide on waits, in milliseconds; as Socket.IO's `connectTimeout`.
+    public var decisionDeadline = 45_000
+    /// What an inline callback should stay below, in microseconds; the header names this number.
+    public var inlineBudget = 50
+    /// What plugins read as `jf_boot.host_version`.
+    public var version = "1.0.0"
+
+    public init() {}
+
+    var laneCount: Int {
+        lanes > 0 ? lanes : min(32, max(4, 2 * Processors.count))
+    }
+}

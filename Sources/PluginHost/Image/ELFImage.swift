@@ -1,0 +1,122 @@
+import Glibc
+
+/// What can be known of a shared library before any of its code runs: constructors run inside `dlopen`, so everything that can be
+/// refused is refused on the bytes.
+struct ELFImage {
+    /// Symbols it exports; `nil` if it carries no section headers to find them by (then `dlsym` has to tell).
+    private(set) var exports: Set<String>?
+    /// Libraries it asks the dynamic linker for.
+    private(set) var needed: [String] = []
+    /// Whether it looks for them relative to its own place.
+    private(set) var usesOrigin = false
+
+    /// Why bytes are no library for this process.
+    struct Unsuitable: Error {
+        let problem: String
+    }
+
+    private struct Section {
+        var type: UInt32
+        var offset: Int
+        var size: Int
+        var link: Int
+        var entrySize: Int
+    }
+
+    init(_ bytes: [UInt8]) throws(Unsuitable) {
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(Unsuitable) in try ELFImage(bytes) }
+        }
+        self = try result.get()
+    }
+
+    private init(_ bytes: UnsafeRawBufferPointer) throws(Unsuitable) {
+        guard bytes.count >= MemoryLayout<Elf64_Ehdr>.size, bytes.starts(with: [0x7F, UInt8(ascii: "E"), UInt8(ascii: "L"), UInt8(ascii: "F")]) else {
+            throw Unsuitable(problem: "is no ELF file; give the path of a shared library (cc -shared -fPIC)")
+        }
+        guard bytes[4] == 2, bytes[5] == 1 else {
+            throw Unsuitable(problem: "is not a 64-bit little-endian library; build it for this machine")
+        }
+        let header = bytes.loadUnaligned(as: Elf64_Ehdr.self)
+        guard header.e_machine == Self.machine else {
+            throw Unsuitable(problem: "is built for another machine (ELF machine \(header.e_machine), this host is \(Self.machine))")
+        }
+        // A position-independent executable has this type too, but exports no jf_plugin_main.
+        guard header.e_type == 3 else {
+            throw Unsuitable(problem: "is an ELF file but no shared library; link it with -shared")
+        }
+        readSections(bytes, header)
+    }
+
+    private mutating func readSections(_ bytes: UnsafeRawBufferPointer, _ header: Elf64_Ehdr) {
+        let size = Int(header.e_shentsize)
+        guard header.e_shnum > 0, size >= MemoryLayout<Elf64_Shdr>.size, let start = Int(exactly: header.e_shoff) else { return }
+        var sections: [Section] = []
+        for index in 0..<Int(header.e_shnum) {
+            guard let raw: Elf64_Shdr = Self.load(bytes, start, index, size) else { return }
+            sections.append(Section(
+                type: raw.sh_type, offset: Int(clamping: raw.sh_offset), size: Int(clamping: raw.sh_size), link: Int(raw.sh_link),
+                entrySize: Int(clamping: raw.sh_entsize)))
+        }
+        for section in sections {
+            guard section.link < sections.count else { continue }
+            let strings = sections[section.link]
+            switch section.type {
+            case 11: readSymbols(bytes, section, strings)
+            case 6: readDynamic(bytes, section, strings)
+            default: break
+            }
+        }
+    }
+
+    private mutating func readSymbols(_ bytes: UnsafeRawBufferPointer, _ section: Section, _ strings: Section) {
+        guard section.entrySize >= MemoryLayout<Elf64_Sym>.size else { return }
+        var found: Set<String> = []
+        for index in 0..<section.size / section.entrySize {
+            guard let symbol: Elf64_Sym = Self.load(bytes, section.offset, index, section.entrySize) else { break }
+            // Section 0 means that the symbol is wanted, not given.
+            guard symbol.st_shndx != 0, let name = Self.string(bytes, strings, Int(symbol.st_name)) else { continue }
+            found.insert(name)
+        }
+        exports = found
+    }
+
+    private mutating func readDynamic(_ bytes: UnsafeRawBufferPointer, _ section: Section, _ strings: Section) {
+        for index in 0..<section.size / MemoryLayout<Elf64_Dyn>.stride {
+            guard let entry: Elf64_Dyn = Self.load(bytes, section.offset, index, MemoryLayout<Elf64_Dyn>.stride) else { return }
+            guard let text = Self.string(bytes, strings, Int(clamping: entry.d_un.d_val)) else { continue }
+            switch entry.d_tag {
+            case 0: return
+            case 1: needed.append(text)
+            case 15, 29: usesOrigin = usesOrigin || text.contains("$ORIGIN") || text.contains("${ORIGIN}")
+            default: break
+            }
+        }
+    }
+
+    /// - Parameter T: one of the C structures above, which are plain data.
+    private static func load<T>(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ index: Int, _ stride: Int) -> T? {
+        let (product, tooFar) = index.multipliedReportingOverflow(by: stride)
+        let (offset, beyond) = start.addingReportingOverflow(product)
+        guard !tooFar, !beyond, offset >= 0, offset <= bytes.count - MemoryLayout<T>.size else { return nil }
+        return bytes.loadUnaligned(fromByteOffset: offset, as: T.self)
+    }
+
+    private static func string(_ bytes: UnsafeRawBufferPointer, _ strings: Section, _ index: Int) -> String? {
+        let (start, overflow) = strings.offset.addingReportingOverflow(index)
+        guard !overflow, index < strings.size, start < bytes.count else { return nil }
+        let end = bytes[start...].firstIndex(of: 0) ?? bytes.count
+        return String(decoding: bytes[start..<end], as: UTF8.self)
+    }
+
+    /// `e_machine` of this process; numbers of the ELF specification.
+    private static var machine: UInt16 {
+        #if arch(x86_64)
+            62
+        #elseif arch(arm64)
+            183
+        #else
+            #error("add this machine's number from the ELF specification")
+        #endif
+    }
+}

@@ -1,0 +1,74 @@
+import CJackfield
+import SocketIO
+import Synchronization
+
+/// One `broadcast_ack` on its way: collects what the loops' clients answer and calls the plugin back exactly once.
+final class AnswersCall: Sendable {
+    private struct State {
+        var loops: Int
+        var expected = 0
+        var settled = 0
+        var answers: [AnswerCopy] = []
+        var bytes = 0
+    }
+
+    private let call: PluginCall<jf_answers_fn>
+    private let plugin: Plugin
+    private let number: UInt64
+    private let state: Mutex<State>
+
+    /// `nil` beyond the limit of ``PendingCalls``.
+    init?(_ call: PluginCall<jf_answers_fn>, of plugin: Plugin, loops: Int) {
+        self.call = call
+        self.plugin = plugin
+        state = Mutex(State(loops: loops))
+        let abort = { @Sendable in Self.make(call, of: plugin, status: JF_E_GONE, expected: 0, []) }
+        guard let number = plugin.pending.add(abort) else { return nil }
+        self.number = number
+    }
+
+    /// The call was never promised after all.
+    func forget() { _ = plugin.pending.take(number) }
+
+    /// One socket has answered, or will not. [loop]
+    func answered(_ socket: SocketHandle, _ answer: AckAnswer) {
+        state.withLock { state in
+            state.settled += 1
+            guard case .answered = answer else { return }
+            let copy = AnswerCopy(answer, socket)
+            state.bytes += copy.bytes
+            state.answers.append(copy)
+        }
+        finishIfComplete()
+    }
+
+    /// One loop has asked so many sockets. [loop]
+    func loopAsked(_ count: Int) {
+        state.withLock { state in
+            state.loops -= 1
+            state.expected += count
+        }
+        finishIfComplete()
+    }
+
+    private func finishIfComplete() {
+        let result = state.withLock { state -> State? in
+            state.loops == 0 && state.settled == state.expected ? state : nil
+        }
+        guard let result, plugin.pending.take(number) else { return }
+        let (call, plugin) = (call, plugin)
+        let status = result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
+        let task = StrandTask(run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })
+        _ = plugin.strand.enqueue(task, bytes: result.bytes, promised: true)
+    }
+
+    /// On the strand.
+    private static func make(_ call: PluginCall<jf_answers_fn>, of plugin: Plugin, status: Int32, expected: Int, _ answers: [AnswerCopy]) {
+        AnswerCopy.withRaw(answers) { items in
+            var raw = jf_answers(
+                struct_size: UInt32(MemoryLayout<jf_answers>.size), status: status, expected: UInt32(clamping: expected), count: UInt32(items.count),
+                items: items.isEmpty ? nil : items.baseAddress)
+            call.function(plugin.instance, call.context, &raw)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import CJackfield
+
+/// Fills a plugin's tables: every slot it has room for, with a function or with a stub, and none with NULL.
+enum InterfaceTable {
+    /// What this host has.
+    static let ids = [JF_CORE, JF_TOKENS, JF_EVENTS, JF_SOCKETS, JF_ROOMS, JF_PRESENCE, JF_TIMERS, JF_HTTP, JF_JSON]
+
+    /// `struct_size` and `revision`, which every table begins with.
+    private static let headSize = 8
+
+    static func query(_ host: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ table: UnsafeMutableRawPointer?, _ size: Int) -> Int32 {
+        guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
+        guard let id, let table, size >= headSize else {
+            return plugin.invalid("query", "needs an id, a table and its size (at least \(headSize) bytes)")
+        }
+        let name = String(cString: id)
+        switch name {
+        case JF_CORE: return fill(table, size, with: CoreInterface.table)
+        case JF_TOKENS: return fill(table, size, with: TokensInterface.table)
+        case JF_EVENTS: return fill(table, size, with: EventsInterface.table)
+        case JF_SOCKETS: return fill(table, size, with: SocketsInterface.table)
+        case JF_ROOMS: return fill(table, size, with: RoomsInterface.table)
+        case JF_PRESENCE: return fill(table, size, with: PresenceInterface.table)
+        case JF_TIMERS: return fill(table, size, with: TimersInterface.table)
+        case JF_HTTP: return fill(table, size, with: HTTPInterface.table)
+        case JF_JSON: return fill(table, size, with: JSONInterface.table)
+        default:
+            plugin.missesInterface(name)
+            plugin.log.debug("asked for interface \(name), which this host does not have")
+            stub(table, size, from: headSize)
+            return JF_E_UNSUPPORTED
+        }
+    }
+
+    /// Copies as much of a table as the plugin has room for; slots that only the plugin knows become stubs.
+    private static func fill<Table: BitwiseCopyable>(_ table: UnsafeMutableRawPointer, _ size: Int, with known: Table) -> Int32 {
+        let common = min(size, MemoryLayout<Table>.size)
+        withUnsafeBytes(of: known) { table.copyMemory(from: $0.baseAddress!, byteCount: common) }
+        if size > common { stub(table, size, from: common) }
+        table.storeBytes(of: UInt32(common), as: UInt32.self)
+        return JF_OK
+    }
+
+    /// Fills slots with a function that returns `JF_E_UNSUPPORTED`, and the head with zeros if there is nothing before them.
+    private static func stub(_ table: UnsafeMutableRawPointer, _ size: Int, from start: Int) {
+        if start == headSize { table.initializeMemory(as: UInt8.self, repeating: 0, count: headSize) }
+        // Called with any arguments: in the C calling conventions of the machines we run on the caller cleans up, so a function may take fewer than it
+        // is passed. It returns 64 bits, so that 32-bit and 64-bit results are both right.
+        let unsupported: @convention(c) () -> Int64 = { Int64(JF_E_UNSUPPORTED) }
+        var offset = start
+        while offset + MemoryLayout<UnsafeRawPointer>.size <= size {
+            table.storeBytes(of: unsafeBitCast(unsupported, to: UnsafeRawPointer.self), toByteOffset: offset, as: UnsafeRawPointer.self)
+            offset += MemoryLayout<UnsafeRawPointer>.size
+        }
+    }
+}

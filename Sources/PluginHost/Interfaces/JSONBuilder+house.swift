@@ -1,0 +1,61 @@
+import EngineIO
+import Glibc
+
+extension JSONBuilder {
+    /// `[{"error":{"code":…,"message":…}}]`: the arguments of every ack of the house that reports a failure.
+    static func errorArguments(code: String, message: String?) -> [UInt8] {
+        var json = JSONBuilder()
+        json.beginArray()
+        json.beginObject()
+        json.beginObject("error")
+        json.text(code, key: "code")
+        if let message { json.text(message, key: "message") }
+        json.endObject()
+        json.endObject()
+        json.endArray()
+        return json.bytes
+    }
+
+    /// The members of a handshake: headers, query, url, address, secure, time, issued; the same as the reference server's `socket.handshake`.
+    mutating func handshake(_ opening: Opening) {
+        beginObject("headers")
+        // Node joins what is sent twice with a comma, and cookies with a semicolon.
+        var order: [String] = []
+        var values: [String: String] = [:]
+        for header in opening.headers {
+            let name = header.name.lowercased()
+            if let value = values[name] {
+                values[name] = value + (name == "cookie" ? "; " : ", ") + header.value
+            } else {
+                order.append(name)
+                values[name] = header.value
+            }
+        }
+        for name in order { text(values[name] ?? "", key: name) }
+        endObject()
+        beginObject("query")
+        var seen: Set<String> = []
+        if let cut = opening.uri.firstIndex(of: "?") {
+            for (name, value) in PercentEncoding.parameters(String(opening.uri[opening.uri.index(after: cut)...])) where seen.insert(name).inserted {
+                text(value, key: name)
+            }
+        }
+        endObject()
+        text(opening.uri, key: "url")
+        text(opening.remoteAddress, key: "address")
+        boolean(opening.secure, key: "secure")
+        text(Self.date(opening.issued), key: "time")
+        integer(opening.issued, key: "issued")
+    }
+
+    /// As JavaScript writes a date in UTC: `Mon Nov 23 2026 01:28:00 GMT+0000 (Coordinated Universal Time)`.
+    static func date(_ milliseconds: Int64) -> String {
+        var seconds = time_t(milliseconds / 1000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var text = [CChar](repeating: 0, count: 96)
+        // The C locale's names, whatever the process's locale: nothing here calls setlocale.
+        let length = strftime(&text, text.count, "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)", &parts)
+        return String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

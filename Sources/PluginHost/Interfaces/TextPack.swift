@@ -1,0 +1,67 @@
+import CJackfield
+
+/// Texts copied into one block, for structures of the header whose pointers must stand still for a call.
+///
+/// `@unchecked Sendable`: the block is written by `init` and freed by `deinit` only.
+final class TextPack: @unchecked Sendable {
+    private let base: UnsafeMutableRawPointer
+    private let ends: [Int]
+
+    enum Part {
+        case text(String)
+        case bytes([UInt8])
+    }
+
+    convenience init(_ parts: [Part]) {
+        self.init(parts, count: { part in
+            switch part {
+            case .text(let text): text.utf8.count
+            case .bytes(let bytes): bytes.count
+            }
+        }, copy: { part, room in
+            switch part {
+            case .text(let text): room.copyBytes(from: text.utf8)
+            case .bytes(let bytes): room.copyBytes(from: bytes)
+            }
+        })
+    }
+
+    /// Copies borrowed bytes.
+    convenience init(copying parts: [UnsafeRawBufferPointer]) {
+        self.init(parts, count: \.count, copy: { $1.copyMemory(from: $0) })
+    }
+
+    private init<Element>(_ parts: [Element], count: (Element) -> Int, copy: (Element, UnsafeMutableRawBufferPointer) -> Void) {
+        var end = 0
+        ends = parts.map { part in
+            end += count(part)
+            return end
+        }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, end), alignment: 1)
+        var start = 0
+        for (index, part) in parts.enumerated() {
+            copy(part, UnsafeMutableRawBufferPointer(rebasing: buffer[start..<ends[index]]))
+            start = ends[index]
+        }
+        // Made of at least one byte, so there is an address.
+        base = buffer.baseAddress!
+    }
+
+    deinit {
+        base.deallocate()
+    }
+
+    /// The part at `index`; valid as long as the pack is.
+    subscript(index: Int) -> jf_text { jf_text(bytes(index)) }
+
+    /// The same, as Swift has it.
+    func bytes(_ index: Int) -> UnsafeRawBufferPointer {
+        let start = index == 0 ? 0 : ends[index - 1]
+        return UnsafeRawBufferPointer(start: base + start, count: ends[index] - start)
+    }
+
+    var indices: Range<Int> { ends.indices }
+
+    /// All bytes, for budgets.
+    var count: Int { ends.last ?? 0 }
+}

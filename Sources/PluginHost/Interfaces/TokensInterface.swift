@@ -1,0 +1,85 @@
+import CJackfield
+
+/// `jf.tokens/1`.
+enum TokensInterface {
+    static var table: jf_tokens_api {
+        jf_tokens_api(
+            struct_size: UInt32(MemoryLayout<jf_tokens_api>.size), revision: 1,
+            keep: { host, token, kept in
+                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
+                guard let kept else { return plugin.invalid("keep", "kept is NULL") }
+                kept.pointee = 0
+                return plugin.keep(Token(token), kept)
+            },
+            drop: { host, kept in
+                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
+                guard let entry = plugin.tokens.take(Token(kept)) else { return JF_E_GONE }
+                plugin.giveBack(entry)
+                return JF_OK
+            },
+            waits: { host, kept in
+                guard let plugin = Plugin.from(host), let entry = plugin.tokens.look(Token(kept)) else { return 0 }
+                return plugin.host.isWaiting(entry) ? 1 : 0
+            })
+    }
+}
+
+extension Plugin {
+    fileprivate func keep(_ token: Token, _ kept: UnsafeMutablePointer<jf_token>) -> Int32 {
+        guard isServed else { return JF_E_STATE }
+        guard token.raw != 0 else { return JF_E_GONE }
+        guard token.isBorrowed else {
+            switch tokens.keep(token) {
+            case .kept(let token):
+                kept.pointee = token.raw
+                return JF_OK
+            case .gone: return JF_E_GONE
+            case .limit: return JF_E_LIMIT
+            }
+        }
+        switch borrowedFrame(token) {
+        case .failure(let error): return error.code
+        case .success(let frame):
+            guard let token = tokens.enter(.ack(socket: frame.pointee.socket, id: frame.pointee.ackID), kept: true) else { return JF_E_LIMIT }
+            frame.pointee.ack = Token(0)
+            kept.pointee = token.raw
+            return JF_OK
+        }
+    }
+
+    struct TokenError: Error {
+        let code: Int32
+    }
+
+    /// The callback that `token` was borrowed for.
+    @inline(__always)
+    func borrowedFrame(_ token: Token) -> Result<UnsafeMutablePointer<CallbackFrame>, TokenError> {
+        guard let state = ThreadState.current else { return .failure(TokenError(code: JF_E_STATE)) }
+        guard let frame = state.frame, frame.pointee.ack == token, frame.pointee.plugin == UnsafeRawPointer(handle) else {
+            // Of this thread: answered, kept, or its callback is over. Of another: it should have been kept.
+            return .failure(TokenError(code: state.made(token) ? JF_E_GONE : JF_E_STATE))
+        }
+        return .success(frame)
+    }
+
+    /// What happens to somebody who will not be answered.
+    func giveBack(_ entry: TokenEntry) {
+        switch entry {
+        case .ack: break
+        case .reply(let reply): reply.problem(500, code: "no_answer", detail: "the service '\(name)' did not answer")
+        case .decision(let admission, let stage): _ = admission.decide(.refuse(message: "internal error", data: nil), at: stage)
+        }
+    }
+
+    /// Completes everything that waits, because the plugin goes.
+    func completeTokens() {
+        for entry in tokens.close() {
+            switch entry {
+            case .ack(let socket, let id): host.answer(socket, id, with: goneAnswer)
+            case .reply(let reply): reply.problem(503, code: "unavailable", detail: "the service '\(name)' has stopped")
+            case .decision(let admission, let stage): _ = admission.decide(.refuse(message: "unavailable", data: nil), at: stage)
+            }
+        }
+        for stream in streams.removeAll() { stream.end() }
+    }
+}

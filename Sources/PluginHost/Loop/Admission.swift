@@ -1,0 +1,125 @@
+import CJackfield
+import EngineIO
+import SocketIO
+import Synchronization
+
+/// A client on its way through the `admit` hooks of a namespace, one after the other, in the order of loading.
+///
+/// `@unchecked Sendable`: everything but `stage`, `pack` and the immutable rest is touched on the loop only.
+final class Admission: @unchecked Sendable, TimerTarget {
+    private let loop: LoopContext
+    private let attempt: ConnectAttempt
+    private let identity: ClientIdentity
+    private let hooks: [NamespaceHook]
+    /// nsp, auth, user, claims, handshake.
+    private let pack: TextPack
+    /// The hook that is being asked; past the last one when it is over. Whoever moves it on has the decision.
+    private let stage = Atomic<Int>(0)
+    private var deadline: Int64 = 0
+
+    /// How often a decision that takes its time looks whether the client is still there; ms.
+    private static let patience: Int64 = 1_000
+
+    init(_ attempt: ConnectAttempt, identity: ClientIdentity, hooks: [NamespaceHook], loop: LoopContext) {
+        self.loop = loop
+        self.attempt = attempt
+        self.identity = identity
+        self.hooks = hooks
+        var handshake = JSONBuilder()
+        handshake.beginObject()
+        handshake.handshake(attempt.opening)
+        handshake.endObject()
+        pack = TextPack([.text(attempt.namespace), .bytes(attempt.auth), .text(identity.user ?? ""), .bytes(identity.claims), .bytes(handshake.bytes)])
+    }
+
+    /// Whether the hook `stage` still has the decision. [any-thread]
+    func isWaiting(at stage: Int) -> Bool { self.stage.load(ordering: .acquiring) == stage }
+
+    /// Asks the hook whose turn it is. [loop]
+    func ask() {
+        let stage = stage.load(ordering: .acquiring)
+        guard stage < hooks.count else { return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) }
+        let hook = hooks[stage]
+        guard hook.declaration.run != .inline else { return call(hook, stage) }
+        deadline = attempt.shard.timers.now + Int64(loop.host.options.decisionDeadline)
+        _ = attempt.shard.timers.schedule(at: attempt.shard.timers.now + Self.patience, for: self, tag: UInt64(stage))
+        let task = StrandTask(
+            run: { self.call(hook, stage) },
+            drop: { _ = self.decide(.refuse(message: Self.failure, data: nil), at: stage) })
+        if !hook.plugin.strand(for: hook.declaration.run, user: identity.user, else: attempt.connection).enqueue(task, bytes: pack.count) {
+            _ = decide(.refuse(message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8)), at: stage)
+        }
+    }
+
+    /// What a client reads when a hook fails; the operator reads why in the log.
+    private static let failure = "internal error"
+
+    /// Where the hook runs.
+    private func call(_ hook: NamespaceHook, _ stage: Int) {
+        guard let admit = hook.declaration.admit, isWaiting(at: stage) else { return }
+        let plugin = hook.plugin
+        guard let token = plugin.tokens.enter(.decision(self, stage: stage), kept: false) else {
+            _ = decide(.refuse(message: Self.failure, data: nil), at: stage)
+            return
+        }
+        var raw = jf_attempt()
+        raw.struct_size = UInt32(MemoryLayout<jf_attempt>.size)
+        raw.decision = token.raw
+        raw.nsp = pack[0]
+        raw.auth = pack[1]
+        raw.user = pack[2]
+        raw.claims = pack[3]
+        raw.handshake = pack[4]
+        raw.context = hook.declaration.context
+        var refusal = jf_refusal()
+        refusal.struct_size = UInt32(MemoryLayout<jf_refusal>.size)
+        let code = admit(plugin.instance, &raw, &refusal)
+        /// Whether it was given back unkept.
+        let isBorrowed = plugin.tokens.take(token) != nil
+        switch code {
+        case JF_OK:
+            _ = decide(.accept(identity), at: stage)
+        case JF_LATER:
+            guard isBorrowed else { return }
+            plugin.log.warning("admit of '\(hook.declaration.name)' returned JF_LATER without keeping the token; keep attempt->decision with jf_tokens_api.keep first")
+            _ = decide(.refuse(message: Self.failure, data: nil), at: stage)
+        case JF_E_DENIED:
+            let message = withUnsafeBytes(of: &refusal.message) { Self.terminated($0) }
+            let data = withUnsafeBytes(of: &refusal.data) { Self.terminated($0) }
+            _ = decide(plugin.refusal(message: message, data: data, by: "admit of '\(hook.declaration.name)'"), at: stage)
+        default:
+            plugin.log.warning("admit of '\(hook.declaration.name)' failed with \(ResultCode.describe(code))")
+            _ = decide(.refuse(message: Self.failure, data: nil), at: stage)
+        }
+    }
+
+    /// The decision of the hook `stage`; `false` if it was made before, or nobody waits. [any-thread]
+    func decide(_ verdict: ConnectVerdict, at stage: Int) -> Bool {
+        guard self.stage.compareExchange(expected: stage, desired: stage + 1, ordering: .acquiringAndReleasing).exchanged else { return false }
+        loop.perform {
+            guard self.attempt.isPending else { return }
+            switch verdict {
+            case .accept: self.ask()
+            case .refuse(let message, let data): self.attempt.refuse(message: message, data: data)
+            }
+        }
+        return true
+    }
+
+    /// Looks whether the client is still there, and ends the waiting after the deadline.
+    func timerFired(_ id: TimerID, tag: UInt64) {
+        let stage = Int(tag)
+        guard isWaiting(at: stage) else { return }
+        let timers = attempt.shard.timers
+        if !attempt.isPending {
+            _ = self.stage.compareExchange(expected: stage, desired: hooks.count, ordering: .acquiringAndReleasing)
+        } else if timers.now >= deadline {
+            _ = decide(.refuse(message: "timeout", data: Array(#"{"code":"timeout"}"#.utf8)), at: stage)
+        } else {
+            _ = timers.schedule(at: timers.now + Self.patience, for: self, tag: tag)
+        }
+    }
+
+    /// The bytes before the first zero.
+    private static func terminated(_ bytes: UnsafeRawBufferPointer) -> [UInt8] { Array(bytes.prefix { $0 != 0 }) }
+}

@@ -1,0 +1,57 @@
+import SocketIO
+
+/// Sockets that come and go. [loop]
+extension LoopContext {
+    func connect(_ attempt: ConnectAttempt) {
+        switch host.gate.decide(attempt) {
+        case .refuse(let message, let data):
+            attempt.refuse(message: message, data: data)
+        case .accept(let identity):
+            let dispatch = shard.namespace(attempt.namespace).map { self.dispatch(of: $0) } ?? NamespaceDispatch(attempt.namespace, snapshot: snapshot)
+            // A plugin that is told of comings is told of the going, too, whatever its queue: so nobody comes who cannot be told of.
+            if let full = dispatch.hooks.first(where: { $0.declaration.run != .inline && !$0.plugin.budget.hasRoom }) {
+                full.plugin.budget.countRefusal()
+                return attempt.refuse(message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8))
+            }
+            guard !dispatch.admitting.isEmpty else {
+                return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
+            }
+            Admission(attempt, identity: identity, hooks: dispatch.admitting, loop: self).ask()
+        }
+    }
+
+    func connected(_ socket: Socket) {
+        let info = SocketInfo(socket)
+        socket.userInfo = info
+        directory.add(info)
+        host.observer?.socketConnected(socket)
+        notify(socket, .connected(isRecovered: socket.isRecovered))
+    }
+
+    func disconnecting(_ socket: Socket, reason: DisconnectReason) {
+        let hooks = dispatch(of: socket.namespace).hooks
+        guard hooks.contains(where: { $0.declaration.disconnecting != nil }) else { return }
+        notify(socket, .disconnecting(rooms: socket.rooms), reason: reason)
+    }
+
+    func disconnected(_ socket: Socket, reason: DisconnectReason) {
+        directory.remove(socket.handle)
+        host.observer?.socketDisconnected(socket, reason: reason)
+        notify(socket, .disconnected, reason: reason)
+    }
+
+    private func notify(_ socket: Socket, _ moment: SocketNotice.Moment, reason: DisconnectReason? = nil) {
+        let hooks = dispatch(of: socket.namespace).hooks
+        guard !hooks.isEmpty, let info = socket.userInfo as? SocketInfo else { return }
+        let notice = SocketNotice(info, moment, reason: reason)
+        for hook in hooks where notice.isWanted(by: hook) {
+            guard hook.declaration.run != .inline else {
+                notice.call(hook)
+                continue
+            }
+            let task = StrandTask(run: { notice.call(hook) })
+            _ = hook.plugin.strand(for: hook.declaration.run, user: socket.user, else: socket.handle)
+                .enqueue(task, bytes: notice.bytes, promised: true)
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import SocketIO
+import Synchronization
+
+/// What plugins' threads ask of one loop, in the order in which each thread asked it. The loop is told once for everything that waits.
+///
+/// `@unchecked Sendable`: `incoming`, `held` and `isTold` are touched under `lock` only, `working` by the loop only.
+final class LoopMailbox: @unchecked Sendable {
+    enum Kind: UInt8, BitwiseCopyable {
+        case emit, ack, join, leave
+        case task
+    }
+
+    /// Head of a record; then, for all but tasks, the lengths of the attachments as `UInt32` each and the bytes of name, text and attachments.
+    struct Record: BitwiseCopyable {
+        /// Of the whole record; see ``RecordBuffer``.
+        var size: UInt32
+        var kind: Kind
+        /// ``EmitFlags``.
+        var flags: UInt8
+        var attachmentCount: UInt16
+        var socket: SocketHandle
+        /// The ack's id; for a task the ``LoopTask``, retained.
+        var number: UInt64
+        /// Of the event's name, or the room's.
+        var nameCount: UInt32
+        /// Of the arguments.
+        var argsCount: UInt32
+    }
+
+    private let lock = Monitor()
+    private var incoming = RecordBuffer()
+    /// Bytes that the tasks among ``incoming`` hold beside their records.
+    private var held = 0
+    private var isTold = false
+    private var working = RecordBuffer()
+    private let byteLimit: Int
+    private let refusals = Atomic<UInt64>(0)
+
+    init(byteLimit: Int) {
+        self.byteLimit = byteLimit
+    }
+
+    deinit {
+        incoming.release()
+        working.release()
+    }
+
+    /// What found no room, ever.
+    var refused: UInt64 { refusals.load(ordering: .relaxed) }
+
+    /// Appends an operation on one socket.
+    ///
+    /// - Parameter promised: whether it must be taken even if the mailbox is full, because it completes what is counted elsewhere.
+    /// - Returns: whether the loop has to be told; `nil` if there is no room.
+    func append(
+        _ kind: Kind, socket: SocketHandle, number: UInt64 = 0, flags: EmitFlags = [], name: UnsafeRawBufferPointer,
+        args: UnsafeRawBufferPointer = .init(start: nil, count: 0),
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), promised: Bool = false
+    ) -> Bool? {
+        var size = MemoryLayout<Record>.size + name.count + args.count
+        for attachment in attachments { size += 4 + attachment.count }
+        return append(size, promised) { record in
+            let head = Record(
+                size: record.load(as: UInt32.self), kind: kind, flags: flags.rawValue, attachmentCount: UInt16(truncatingIfNeeded: attachments.count),
+                socket: socket, number: number, nameCount: UInt32(truncatingIfNeeded: name.count), argsCount: UInt32(truncatingIfNeeded: args.count))
+            record.storeBytes(of: head, as: Record.self)
+            var cursor = record + MemoryLayout<Record>.size
+            for attachment in attachments {
+                cursor.storeBytes(of: UInt32(truncatingIfNeeded: attachment.count), as: UInt32.self)
+                cursor += 4
+            }
+            cursor = EventRecord.append(name, at: cursor)
+            cursor = EventRecord.append(args, at: cursor)
+            for attachment in attachments { cursor = EventRecord.append(attachment, at: cursor) }
+        }
+    }
+
+    /// Appends work of any other kind. `bytes` is what it holds in memory.
+    func append(_ task: LoopTask, bytes: Int, promised: Bool = false) -> Bool? {
+        let reference = Unmanaged.passRetained(task)
+        let told = append(MemoryLayout<Record>.size, holding: bytes, promised) { record in
+            let head = Record(
+                size: record.load(as: UInt32.self), kind: .task, flags: 0, attachmentCount: 0, socket: 0,
+                number: UInt64(UInt(bitPattern: reference.toOpaque())), nameCount: 0, argsCount: 0)
+            record.storeBytes(of: head, as: Record.self)
+        }
+        if told == nil { reference.release() }
+        return told
+    }
+
+    /// Whether work that holds so much would be taken now.
+    func hasRoom(_ bytes: Int) -> Bool {
+        lock.withLock { incoming.isEmpty || incoming.count + held + bytes <= byteLimit }
+    }
+
+    private func append(_ size: Int, holding bytes: Int = 0, _ promised: Bool, _ write: (UnsafeMutableRawPointer) -> Void) -> Bool? {
+        lock.lock()
+        guard promised || incoming.isEmpty || incoming.count + held + size + bytes <= byteLimit else {
+            lock.unlock()
+            refusals.wrappingAdd(1, ordering: .relaxed)
+            return nil
+        }
+        write(incoming.append(size: size))
+        held += bytes
+        let mustTell = !isTold
+        isTold = true
+        lock.unlock()
+        return mustTell
+    }
+
+    /// [loop] Everything that waits, oldest first. Records are valid for the call of `body`.
+    func drain(_ body: (UnsafePointer<Record>) -> Void) {
+        lock.lock()
+        swap(&incoming, &working)
+        isTold = false
+        held = 0
+        lock.unlock()
+        guard let base = working.base else { return }
+        let end = working.count
+        var offset = 0
+        while offset < end {
+            let record = base + offset
+            offset &+= RecordBuffer.size(of: record)
+            body(UnsafePointer(record.assumingMemoryBound(to: Record.self)))
+        }
+        working.removeAll()
+    }
+}

@@ -1,0 +1,42 @@
+import EngineIO
+import SocketIO
+import Synchronization
+
+/// What other threads may know of a socket: what does not change, and its data.
+final class SocketInfo: Sendable {
+    let handle: SocketHandle
+    let id: String
+    let namespace: String
+    let user: String?
+    let auth: [UInt8]
+    let opening: Opening
+    /// What changes, rarely: the claims when a token is refreshed, the data when a plugin sets them.
+    private let state: Mutex<State>
+
+    private struct State {
+        var claims: [UInt8]
+        var data: [UInt8]
+    }
+
+    init(_ socket: Socket) {
+        handle = socket.handle
+        id = socket.id
+        namespace = socket.namespace.name
+        user = socket.user
+        auth = socket.auth
+        opening = socket.opening
+        state = Mutex(State(claims: socket.claims, data: socket.data))
+    }
+
+    /// JSON.
+    var claims: [UInt8] {
+        get { state.withLock { $0.claims } }
+        set { state.withLock { $0.claims = newValue } }
+    }
+
+    /// JSON.
+    var data: [UInt8] {
+        get { state.withLock { $0.data } }
+        set { state.withLock { $0.data = newValue } }
+    }
+}

@@ -1,0 +1,7 @@
+import SocketIO
+
+/// The daemon's view of sockets that come and go: presence, expiry. Called before the plugins' hooks. [loop]
+public protocol SocketObserver: Sendable {
+    func socketConnected(_ socket: Socket)
+    func socketDisconnected(_ socket: Socket, reason: DisconnectReason)
+}

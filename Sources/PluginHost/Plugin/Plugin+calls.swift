@@ -1,0 +1,91 @@
+import CJackfield
+import RawJSON
+import SocketIO
+
+/// From the host into the plugin: events.
+extension Plugin {
+    /// Calls the handler of an event in a strand's queue. On that strand.
+    func call(_ record: UnsafePointer<EventRecord>, _ state: ThreadState) {
+        let head = record.pointee
+        let route = Unmanaged<EventRoute>.fromOpaque(head.route)
+        var cursor = UnsafeRawPointer(record) + MemoryLayout<EventRecord>.size
+        let lengths = cursor
+        cursor += 4 * Int(head.attachmentCount)
+        func take(_ count: UInt32) -> UnsafeRawBufferPointer {
+            defer { cursor += Int(count) }
+            return UnsafeRawBufferPointer(start: cursor, count: Int(count))
+        }
+        let namespace = take(head.namespaceCount)
+        let name = take(head.nameCount)
+        let args = take(head.argsCount)
+        let user = take(head.userCount)
+        withUnsafeTemporaryAllocation(of: jf_bytes.self, capacity: Int(head.attachmentCount)) { attachments in
+            for index in attachments.indices {
+                attachments[index] = jf_bytes(take(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
+            }
+            var frame = CallbackFrame(
+                plugin: UnsafeRawPointer(handle), ack: head.wantsAck == 1 ? state.makeToken() : Token(0), ackID: head.ackID, socket: head.socket,
+                sender: nil, args: args)
+            var event = jf_event(
+                struct_size: UInt32(MemoryLayout<jf_event>.size), attachment_count: UInt32(attachments.count), socket: head.socket,
+                ack: frame.ack.raw, nsp: jf_text(namespace), name: jf_text(name), args: jf_text(args),
+                attachments: attachments.isEmpty ? nil : UnsafePointer(attachments.baseAddress), user: jf_text(user), context: nil)
+            route._withUnsafeGuaranteedRef { route in
+                guard case .plugin(_, let handler) = route.target else { return }
+                event.context = route.context
+                withUnsafeMutablePointer(to: &frame) { frame in
+                    state.frame = frame
+                    handler(instance, &event)
+                    state.frame = nil
+                }
+            }
+        }
+    }
+
+    /// Answers an event whose handler will not be called any more.
+    func drop(_ record: UnsafePointer<EventRecord>) {
+        let head = record.pointee
+        guard head.wantsAck == 1 else { return }
+        host.answer(head.socket, head.ackID, with: goneAnswer)
+    }
+
+    /// What clients read whose answer went with the plugin.
+    var goneAnswer: [UInt8] {
+        JSONBuilder.errorArguments(code: "unavailable", message: "the service '\(name)' has stopped; try again later")
+    }
+
+    /// What clients read whose event found the queue full.
+    var overloadedAnswer: [UInt8] {
+        JSONBuilder.errorArguments(code: "overloaded", message: "the service '\(name)' has too much to do; try again later")
+    }
+
+    /// The strand of an event, by the route's declaration.
+    @inline(__always)
+    func strand(for route: EventRoute, _ event: borrowing IncomingEvent, from socket: Socket) -> Strand {
+        switch route.run {
+        case .strand, .inline: return strand
+        case .parallel: return leastLoaded
+        case .byUser: return lane(socket.user.map { Self.hash(of: $0) } ?? socket.handle)
+        case .byKey:
+            let args = event.args
+            return route.key.withUnsafeBytes { pointer in
+                guard let token = try? JSONPointer.find(pointer, in: args) else { return lane(0) }
+                return lane(EventTable.hash(UnsafeRawBufferPointer(rebasing: args[token.range])))
+            }
+        }
+    }
+
+    /// What `jf_refuse` filled, as the client reads it.
+    func refusal(message: [UInt8], data: [UInt8], by whom: String) -> ConnectVerdict {
+        var json: [UInt8]?
+        if !data.isEmpty {
+            if JSONScanner.isValid(data) {
+                json = data
+            } else {
+                log.warning("\(whom): the refusal's data is no JSON and was left out")
+            }
+        }
+        let text = String(decoding: message, as: UTF8.self)
+        return .refuse(message: text.isEmpty ? "refused" : text, data: json)
+    }
+}

@@ -1,0 +1,84 @@
+import CJackfield
+
+/// The callbacks of a plugin's life, each on its strand and within a deadline.
+extension Plugin {
+    /// Maps the image, calls `jf_plugin_main` and reads what it declared. On the strand: constructors and `jf_plugin_main` are the plugin's own code.
+    func open() -> Result<PluginDescriptor, PluginError> {
+        let image: PluginImage
+        do throws(PluginError) {
+            image = try PluginImage.open(path)
+        } catch {
+            return .failure(error)
+        }
+        let room = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_ROOM), alignment: 16)
+        defer { room.deallocate() }
+        room.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_ROOM))
+        let raw = room.bindMemory(to: jf_plugin.self, capacity: 1)
+        let code = image.main(Boot.make(for: self), raw)
+        guard code == JF_OK else {
+            if let lacking = lackingInterfaces { return .failure(failure(.incompatible, lacking)) }
+            return .failure(failure(.failed, "jf_plugin_main returned \(ResultCode.describe(code))"))
+        }
+        do throws(DescriptorReader.Problem) {
+            return .success(try DescriptorReader.read(raw))
+        } catch {
+            return .failure(failure(error.kind, error.text))
+        }
+    }
+
+    /// Makes the instance. On the strand.
+    func create() -> PluginError? {
+        guard let create = descriptor.create else { return nil }
+        var instance: UnsafeMutableRawPointer?
+        var error = Self.noError
+        let code = create(handle, &instance, &error)
+        guard code == JF_OK else {
+            let reason = Self.words(&error, code)
+            return failure(lackingInterfaces == nil ? .failed : .incompatible, "create failed: \(reason)\(lackingInterfaces.map { "; it \($0)" } ?? "")")
+        }
+        self.instance = instance
+        return nil
+    }
+
+    /// On the strand.
+    func start() -> PluginError? {
+        guard let start = descriptor.start else { return nil }
+        var error = Self.noError
+        let code = start(instance, &error)
+        return code == JF_OK ? nil : failure(.failed, "start failed: \(Self.words(&error, code))")
+    }
+
+    /// Asks whether it is able to work. On the strand.
+    func checkReady() {
+        guard let ready = descriptor.ready else { return }
+        var error = Self.noError
+        let code = ready(instance, &error)
+        notReady = code == JF_OK ? nil : Self.words(&error, code)
+    }
+
+    func failure(_ kind: PluginError.Kind, _ problem: String) -> PluginError {
+        PluginError(kind, plugin: name, path: path, problem)
+    }
+
+    /// Which interfaces it asked for that are not here, in a sentence for its operator.
+    private var lackingInterfaces: String? {
+        let missing = missingInterfaces
+        guard !missing.isEmpty else { return nil }
+        return missing.map { id in
+            let family = id.prefix { $0 != "/" }
+            let known = InterfaceTable.ids.first { $0.prefix { $0 != "/" } == family }
+            return "needs interface \(id), this host has \(known ?? "no \(family)")"
+        }.joined(separator: "; ")
+    }
+
+    private static var noError: jf_error {
+        var error = jf_error()
+        error.struct_size = UInt32(MemoryLayout<jf_error>.size)
+        return error
+    }
+
+    private static func words(_ error: inout jf_error, _ code: Int32) -> String {
+        let message = withUnsafeBytes(of: &error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return message.isEmpty ? ResultCode.describe(code) : message
+    }
+}

@@ -1,0 +1,59 @@
+import CJackfield
+
+extension Plugin {
+    /// Sets a declared timer going: it fires as long as the plugin runs, at multiples of its interval from now; what it missed it missed.
+    func arm(_ timer: TimerDeclaration) {
+        let interval = timer.interval * 1_000_000
+        scheduleNext(timer, after: Clock.monotonicNanoseconds, interval)
+    }
+
+    private func scheduleNext(_ timer: TimerDeclaration, after last: Int64, _ interval: Int64) {
+        let now = Clock.monotonicNanoseconds
+        let missed = max(0, (now - last) / interval)
+        let deadline = last + (missed + 1) * interval
+        host.timers.schedule(at: deadline, isWanted: { self.state == .running }) {
+            let task = StrandTask(run: {
+                timer.handler(self.instance, timer.context)
+                // Only now: a handler slower than its interval never queues up behind itself.
+                self.scheduleNext(timer, after: deadline, interval)
+            })
+            _ = self.strand.enqueue(task, promised: true)
+        }
+    }
+
+    /// Sets a timer that the plugin made.
+    func set(after delay: UInt64, _ call: PluginCall<jf_task_fn>) -> UInt64? {
+        guard let handle = timers.add() else { return nil }
+        host.timers.schedule(at: Clock.monotonicNanoseconds + Int64(delay) * 1_000_000, isWanted: { self.timers.contains(handle) }) {
+            guard self.timers.take(handle) else { return }
+            _ = self.strand.enqueue(StrandTask(run: { call.function(self.instance, call.context) }), promised: true)
+        }
+        return handle
+    }
+
+    /// Asks from time to time whether the plugin is able to work. A plugin that does not come to answer is not.
+    func watchReadiness() {
+        guard descriptor.ready != nil else { return }
+        askReady()
+    }
+
+    /// How often, and how long an answer may take; nanoseconds.
+    private static let readinessInterval: Int64 = 2_000_000_000
+
+    private func askReady() {
+        let outcome = Outcome<Bool>()
+        _ = strand.enqueue(StrandTask(run: {
+            self.checkReady()
+            outcome.fulfil(true)
+        }), promised: true)
+        scheduleReadinessCheck(outcome, isFirst: true)
+    }
+
+    private func scheduleReadinessCheck(_ outcome: Outcome<Bool>, isFirst: Bool) {
+        host.timers.schedule(at: Clock.monotonicNanoseconds + Self.readinessInterval, isWanted: { self.state == .running }) {
+            if outcome.wait(until: 0) != nil { return self.askReady() }
+            if isFirst { self.notReady = "does not answer: a callback has been running for more than \(Self.readinessInterval / 1_000_000) ms" }
+            self.scheduleReadinessCheck(outcome, isFirst: false)
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import CJackfield
+import Logging
+import Synchronization
+
+/// One generation of a plugin, and the `jf_host` it knows.
+///
+/// It is never freed: a plugin's threads may call with it long after it was unloaded, and then read `JF_E_STATE`. What it owns is given back.
+///
+/// `@unchecked Sendable`: `descriptor`, `instance`, `lanes`, `routes`, `hooks` and `httpRoutes` are written while it is loaded, by one thread at a time,
+/// before the snapshot that publishes them to the loops is made; everything else is immutable or guards itself.
+final class Plugin: @unchecked Sendable {
+    let host: Host
+    let spec: PluginSpec
+    let path: String
+    let generation: Int
+    let log: PluginLog
+    let budget: QueueBudget
+    let tokens: TokenTable
+    let timers: PluginTimers
+    let streams: StreamTable
+    let pending: PendingCalls
+    let watches: PresenceWatches
+    /// The configuration, JSON, at an address that stays.
+    let config: UnsafeRawBufferPointer
+    /// One for each loop.
+    let inline: UnsafeMutableBufferPointer<InlineCounters>
+
+    private(set) var strand: Strand! = nil
+    private(set) var lanes: [Strand] = []
+    private(set) var descriptor: PluginDescriptor
+    /// What `create` made.
+    var instance: UnsafeMutableRawPointer?
+    private(set) var routes: [EventRoute] = []
+    private(set) var hooks: [NamespaceHook] = []
+    private(set) var httpRoutes: [HTTPRoute] = []
+
+    private let currentState = Atomic<UInt8>(PluginState.starting.rawValue)
+    private let alive = Atomic<Bool>(true)
+    private let readiness = Mutex<String?>(nil)
+    /// Interfaces it asked for in vain.
+    private let missing = Mutex<[String]>([])
+
+    init(_ spec: PluginSpec, path: String, generation: Int, host: Host) {
+        self.host = host
+        self.spec = spec
+        self.path = path
+        self.generation = generation
+        let name = PluginFinder.name(of: path)
+        descriptor = PluginDescriptor(name: name, version: "")
+        log = PluginLog(host.logger, plugin: name)
+        let options = host.options
+        budget = QueueBudget(callbacks: options.queueCallbacks, bytes: options.queueBytes)
+        tokens = TokenTable(limit: options.keptTokens) { [unowned host] in host.isWaiting($0) }
+        timers = PluginTimers(limit: options.timers)
+        streams = StreamTable(limit: options.streams)
+        pending = PendingCalls(limit: options.pendingCalls)
+        watches = PresenceWatches(limit: options.presenceWatches)
+        let text = spec.config.isEmpty || spec.config == Array("null".utf8) ? Array("{}".utf8) : spec.config
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.count, alignment: 1)
+        copy.copyBytes(from: text)
+        config = UnsafeRawBufferPointer(copy)
+        inline = .allocate(capacity: host.contexts.count)
+        inline.initialize(repeating: InlineCounters())
+        // From here on the address is given to C: it must hold for ever.
+        _ = Unmanaged.passRetained(self)
+        strand = makeStrand("")
+    }
+
+    var name: String { descriptor.name }
+
+    /// The first argument of every call of the header.
+    var handle: OpaquePointer { OpaquePointer(Unmanaged.passUnretained(self).toOpaque()) }
+
+    /// The plugin that a call comes from; not retained, since plugins live for ever.
+    @inline(__always)
+    static func from(_ host: OpaquePointer?) -> Plugin? {
+        guard let host else { return nil }
+        return Unmanaged<Plugin>.fromOpaque(UnsafeRawPointer(host)).takeUnretainedValue()
+    }
+
+    // MARK: State
+
+    var state: PluginState {
+        get { PluginState(rawValue: currentState.load(ordering: .acquiring)) ?? .stopped }
+        set {
+            currentState.store(newValue.rawValue, ordering: .releasing)
+            if newValue == .stopped || newValue == .stuck { alive.store(false, ordering: .releasing) }
+        }
+    }
+
+    /// Whether its calls are served.
+    @inline(__always)
+    var isAlive: Bool { alive.load(ordering: .relaxed) }
+
+    /// Why it cannot work, in its words.
+    var notReady: String? {
+        get { readiness.withLock { $0 } }
+        set { readiness.withLock { $0 = newValue } }
+    }
+
+    func missesInterface(_ id: String) {
+        missing.withLock { if $0.count < 16, !$0.contains(id) { $0.append(id) } }
+    }
+
+    var missingInterfaces: [String] { missing.withLock { $0 } }
+
+    /// Takes over what `jf_plugin_main` declared. Once, before it is published.
+    func adopt(_ descriptor: PluginDescriptor) {
+        self.descriptor = descriptor
+        log.rename(descriptor.name, version: descriptor.version)
+        routes = descriptor.events.map { EventRoute($0, of: self) }
+        hooks = descriptor.namespaces.filter(\.hasHooks).map { NamespaceHook($0, of: self) }
+        httpRoutes = descriptor.routes.map { HTTPRoute($0, of: self) }
+        if descriptor.usesLanes {
+            lanes = (1...host.options.laneCount).map { makeStrand("-\($0)") }
+        }
+    }
+
+    // MARK: Strands
+
+    private func makeStrand(_ suffix: String) -> Strand {
+        Strand(
+            name: "jf:\(name)\(suffix)", budget: budget,
+            callEvent: { [unowned(unsafe) self] record, state in self.call(record, state) },
+            dropEvent: { [unowned(unsafe) self] record in self.drop(record) })
+    }
+
+    /// The strand for a callback that is ordered by user.
+    ///
+    /// - Parameter other: what orders the callbacks of the anonymous.
+    func strand(for run: RunMode, user: String?, else other: UInt64) -> Strand {
+        switch run {
+        case .parallel: leastLoaded
+        case .byUser: lane(user.map { Self.hash(of: $0) } ?? other)
+        default: strand
+        }
+    }
+
+    /// The lane of everything with this hash.
+    @inline(__always)
+    func lane(_ hash: UInt64) -> Strand {
+        guard !lanes.isEmpty else { return strand }
+        // Fibonacci hashing: handles and short names differ in their low bits only.
+        return lanes[Int((hash &* 0x9E37_79B9_7F4A_7C15) &>> 33) % lanes.count]
+    }
+
+    /// The lane with the least to do.
+    var leastLoaded: Strand {
+        var best: Strand = lanes.first ?? strand
+        var least = best.load
+        for lane in lanes.dropFirst() {
+            guard least > 0 else { break }
+            let load = lane.load
+            if load < least { (best, least) = (lane, load) }
+        }
+        return best
+    }
+
+    static func hash(of text: String) -> UInt64 {
+        var text = text
+        return text.withUTF8 { EventTable.hash(UnsafeRawBufferPointer($0)) }
+    }
+
+    var allStrands: [Strand] { [strand] + lanes }
+
+    // MARK: Status
+
+    var status: PluginStatus {
+        var handled: UInt64 = 0
+        var time: Int64 = 0
+        var slow: UInt64 = 0
+        for strand in allStrands {
+            handled += strand.handled
+            time += strand.nanoseconds
+        }
+        for counters in inline {
+            handled += counters.calls
+            slow += counters.slow
+            if counters.samples > 0 { time += Int64(Double(counters.sampledTime) / Double(counters.samples) * Double(counters.calls)) }
+        }
+        return PluginStatus(
+            name: name, version: descriptor.version, path: path, generation: generation, state: state, queued: budget.callbacks,
+            queuedBytes: budget.bytes, refused: budget.refused, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
+            keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count, notReady: notReady)
+    }
+}

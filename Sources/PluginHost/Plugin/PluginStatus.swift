@@ -1,0 +1,28 @@
+/// What an operator, `/readyz` and `/metrics` see of one plugin. Counters only grow while it is loaded.
+public struct PluginStatus: Sendable {
+    public var name: String
+    public var version: String
+    public var path: String
+    /// Which load of the process this is, from 1: tells two generations of one plugin apart.
+    public var generation: Int
+    public var state: PluginState
+    /// Callbacks that wait, and their bytes.
+    public var queued: Int
+    public var queuedBytes: Int
+    /// Callbacks that found the queue full.
+    public var refused: UInt64
+    /// Callbacks done.
+    public var handled: UInt64
+    /// Time spent in callbacks, in nanoseconds; of inline handlers, an estimate from samples.
+    public var handlerNanoseconds: Int64
+    /// Sampled inline callbacks that took longer than ``HostOptions/inlineBudget``.
+    public var slowInlineCalls: UInt64
+    /// Tokens kept and not completed.
+    public var keptTokens: Int
+    /// Timers that have not fired, declared ones included.
+    public var timers: Int
+    /// HTTP responses being written.
+    public var streams: Int
+    /// Why it is not able to work, in its own words; `nil`: it is.
+    public var notReady: String?
+}

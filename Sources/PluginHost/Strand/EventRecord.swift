@@ -1,0 +1,60 @@
+import SocketIO
+
+/// An event on its way to a strand: this head, the lengths of the attachments as `UInt32` each, then the bytes of namespace, name, arguments,
+/// user and attachments. `jf_event` points straight into it.
+struct EventRecord: BitwiseCopyable {
+    /// Of the whole record; see ``RecordBuffer``.
+    var size: UInt32
+    var kind: Strand.RecordKind
+    /// 1 if the client waits for an ack.
+    var wantsAck: UInt8
+    var attachmentCount: UInt16
+    /// ``EventRoute``; routes live as long as their plugin, which is for ever.
+    var route: UnsafeRawPointer
+    var socket: SocketHandle
+    var ackID: UInt64
+    var namespaceCount: UInt32
+    var nameCount: UInt32
+    var argsCount: UInt32
+    var userCount: UInt32
+
+    /// Bytes of a record for these parts.
+    @inline(__always)
+    static func size(
+        _ event: borrowing IncomingEvent, namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer
+    ) -> Int {
+        var size = MemoryLayout<EventRecord>.size &+ namespace.count &+ event.name.count &+ event.args.count &+ user.count
+        for attachment in event.attachments { size &+= 4 &+ attachment.count }
+        return size
+    }
+
+    /// Writes the record into room of ``size(_:namespace:user:)`` bytes, whose first four are left alone.
+    @inline(__always)
+    static func write(
+        _ event: borrowing IncomingEvent, to record: UnsafeMutableRawPointer, route: UnsafeRawPointer, socket: SocketHandle, wantsAck: Bool,
+        namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer
+    ) {
+        let head = EventRecord(
+            size: record.load(as: UInt32.self), kind: .event, wantsAck: wantsAck ? 1 : 0,
+            attachmentCount: UInt16(truncatingIfNeeded: event.attachments.count), route: route, socket: socket, ackID: event.ackID ?? 0,
+            namespaceCount: UInt32(truncatingIfNeeded: namespace.count), nameCount: UInt32(truncatingIfNeeded: event.name.count),
+            argsCount: UInt32(truncatingIfNeeded: event.args.count), userCount: UInt32(truncatingIfNeeded: user.count))
+        record.storeBytes(of: head, as: EventRecord.self)
+        var cursor = record + MemoryLayout<EventRecord>.size
+        for attachment in event.attachments {
+            cursor.storeBytes(of: UInt32(truncatingIfNeeded: attachment.count), as: UInt32.self)
+            cursor += 4
+        }
+        cursor = append(namespace, at: cursor)
+        cursor = append(event.name, at: cursor)
+        cursor = append(event.args, at: cursor)
+        cursor = append(user, at: cursor)
+        for attachment in event.attachments { cursor = append(attachment, at: cursor) }
+    }
+
+    @inline(__always)
+    static func append(_ bytes: UnsafeRawBufferPointer, at cursor: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        if let base = bytes.baseAddress { cursor.copyMemory(from: base, byteCount: bytes.count) }
+        return cursor + bytes.count
+    }
+}

@@ -1,0 +1,53 @@
+/// Variable-length records one after the other in one block of memory that is reused: how work crosses from loop to strand and back
+/// without an allocation of its own.
+///
+/// Each record begins with its length, a multiple of eight, as `UInt32`. A plain value without an owner: whoever has it must ``release()`` it.
+struct RecordBuffer {
+    private(set) var base: UnsafeMutableRawPointer?
+    private(set) var count = 0
+    private var capacity = 0
+
+    /// A block that grew beyond this in a burst is given back when it is empty.
+    private static let keptCapacity = 1 << 20
+
+    var isEmpty: Bool { count == 0 }
+
+    /// Room for one record of `size` bytes at the end, its length already written. Valid until the next call.
+    @inline(__always)
+    mutating func append(size: Int) -> UnsafeMutableRawPointer {
+        let rounded = (size &+ 7) & ~7
+        if count &+ rounded > capacity { grow(by: rounded) }
+        // `grow` made a block if there was none.
+        let record = base.unsafelyUnwrapped + count
+        record.storeBytes(of: UInt32(truncatingIfNeeded: rounded), as: UInt32.self)
+        count &+= rounded
+        return record
+    }
+
+    /// The length of the record at `offset`.
+    @inline(__always)
+    static func size(of record: UnsafeRawPointer) -> Int { Int(record.load(as: UInt32.self)) }
+
+    mutating func removeAll() {
+        count = 0
+        if capacity > Self.keptCapacity { release() }
+    }
+
+    mutating func release() {
+        base?.deallocate()
+        base = nil
+        count = 0
+        capacity = 0
+    }
+
+    private mutating func grow(by size: Int) {
+        let newCapacity = max(4096, capacity * 2, count + size)
+        let block = UnsafeMutableRawPointer.allocate(byteCount: newCapacity, alignment: 16)
+        if let base {
+            block.copyMemory(from: base, byteCount: count)
+            base.deallocate()
+        }
+        base = block
+        capacity = newCapacity
+    }
+}

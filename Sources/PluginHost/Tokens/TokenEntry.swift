@@ -1,0 +1,11 @@
+import SocketIO
+
+/// Who waits for a token in a table.
+enum TokenEntry: Sendable {
+    /// A client, for the ack `id`.
+    case ack(socket: SocketHandle, id: UInt64)
+    /// An HTTP client.
+    case reply(PluginReply)
+    /// A client that asked to join a namespace, and the hook that was asked.
+    case decision(Admission, stage: Int)
+}

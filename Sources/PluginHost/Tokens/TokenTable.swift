@@ -1,0 +1,136 @@
+import Synchronization
+
+/// The tokens of one plugin that outlive a callback. Every operation is safe on any thread; whoever takes an entry out is the only one who completes it.
+///
+/// A lock rather than a compare-and-swap on each slot: it is held for a handful of instructions, never met by two loops on a message's way (an ack
+/// given within its callback has no entry here), and makes "exactly once" plain to see.
+final class TokenTable: Sendable {
+    private struct Slot {
+        var generation: UInt64 = 1
+        var entry: TokenEntry?
+        var isKept = false
+    }
+
+    private struct State {
+        var slots: ContiguousArray<Slot> = []
+        var free: ContiguousArray<Int32> = []
+        var kept = 0
+        var isClosed = false
+    }
+
+    /// How many may be kept at a time.
+    let limit: Int
+    private let state = Mutex(State())
+    /// Whether whoever waits is still there; asked under the lock, so it must be quick and must not come back.
+    private let isWaiting: @Sendable (TokenEntry) -> Bool
+
+    init(limit: Int, isWaiting: @escaping @Sendable (TokenEntry) -> Bool) {
+        self.limit = min(limit, Token.slotLimit / 2)
+        self.isWaiting = isWaiting
+    }
+
+    /// How many are kept.
+    var kept: Int { state.withLock { $0.kept } }
+
+    /// Enters what waits; `nil` if the plugin is going or the table is full.
+    ///
+    /// - Parameter kept: whether the plugin has asked for it; only such tokens count against ``limit``.
+    func enter(_ entry: TokenEntry, kept: Bool) -> Token? {
+        state.withLock { state in
+            guard !state.isClosed else { return nil }
+            if kept, state.kept >= limit {
+                sweep(&state)
+                guard state.kept < limit else { return nil }
+            }
+            let slot: Int
+            if let free = state.free.popLast() {
+                slot = Int(free)
+            } else {
+                guard state.slots.count < Token.slotLimit else { return nil }
+                slot = state.slots.count
+                state.slots.append(Slot())
+            }
+            state.slots[slot].entry = entry
+            state.slots[slot].isKept = kept
+            if kept { state.kept += 1 }
+            return Token(slot: slot, generation: state.slots[slot].generation)
+        }
+    }
+
+    enum KeepResult {
+        case kept(Token)
+        case gone
+        case limit
+    }
+
+    /// Exchanges the token of the callback under way for one that outlives it.
+    func keep(_ token: Token) -> KeepResult {
+        state.withLock { state in
+            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
+            guard !state.slots[slot].isKept else { return .kept(token) }
+            guard isWaiting(entry) else { return .gone }
+            if state.kept >= limit { sweep(&state) }
+            guard state.kept < limit else { return .limit }
+            advance(&state.slots[slot])
+            state.slots[slot].isKept = true
+            state.kept += 1
+            return .kept(Token(slot: slot, generation: state.slots[slot].generation))
+        }
+    }
+
+    /// Takes the entry out, for whoever completes it; `nil` if it is completed.
+    ///
+    /// - Parameter wanted: which kind of entry the caller can complete; another kind stays.
+    func take(_ token: Token, where wanted: (TokenEntry) -> Bool = { _ in true }) -> TokenEntry? {
+        state.withLock { state in
+            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry, wanted(entry) else { return nil }
+            remove(slot, &state)
+            return entry
+        }
+    }
+
+    /// The entry, which stays; `nil` if it is completed.
+    func look(_ token: Token) -> TokenEntry? {
+        state.withLock { state in
+            guard let slot = slot(of: token, in: state) else { return nil }
+            return state.slots[slot].entry
+        }
+    }
+
+    /// Takes everything out; nothing is entered from now on.
+    func close() -> [TokenEntry] {
+        state.withLock { state in
+            state.isClosed = true
+            let entries = state.slots.compactMap(\.entry)
+            for slot in state.slots.indices where state.slots[slot].entry != nil { remove(slot, &state) }
+            return entries
+        }
+    }
+
+    // MARK: Under the lock
+
+    private func slot(of token: Token, in state: borrowing State) -> Int? {
+        let slot = token.slot
+        guard !token.isBorrowed, slot < state.slots.count, state.slots[slot].generation == token.generation else { return nil }
+        return slot
+    }
+
+    private func remove(_ slot: Int, _ state: inout State) {
+        if state.slots[slot].isKept { state.kept -= 1 }
+        state.slots[slot].entry = nil
+        state.slots[slot].isKept = false
+        advance(&state.slots[slot])
+        state.free.append(Int32(slot))
+    }
+
+    private func advance(_ slot: inout Slot) {
+        slot.generation = slot.generation & Token.generationMask == Token.generationMask ? 1 : slot.generation + 1
+    }
+
+    /// Frees the slots of those who no longer wait, which a plugin that forgets its tokens leaves behind. Only when the table is full.
+    private func sweep(_ state: inout State) {
+        for slot in state.slots.indices {
+            if let entry = state.slots[slot].entry, state.slots[slot].isKept, !isWaiting(entry) { remove(slot, &state) }
+        }
+    }
+}
