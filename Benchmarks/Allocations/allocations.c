@@ -66,6 +66,11 @@ __attribute__((noinline)) void measured_region(void (*body)(void *context), void
     __asm__ volatile("" ::: "memory");
 }
 
+const void *unseen(const void *pointer) {
+    __asm__ volatile("" : "+r"(pointer) : : "memory");
+    return pointer;
+}
+
 /* ---- the family ---- */
 
 void *malloc(size_t size) {

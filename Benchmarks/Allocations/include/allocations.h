@@ -24,4 +24,7 @@ allocation_counts allocations_so_far(void);
  */
 void measured_region(void (*body)(void *context), void *context);
 
+/** Returns `pointer`, which the optimizer can no longer know anything about, nor what it points at. */
+const void *unseen(const void *pointer);
+
 #endif

@@ -1,0 +1,57 @@
+import EngineIO
+import SocketIO
+
+extension Benchmarks {
+    private static func inRooms(_ count: Int) -> World {
+        let world = World()
+        for number in 0..<count { try? world.sockets[0].join("filler-\(number)") }
+        precondition(world.sockets[0].roomCount == count, "the benchmark's socket is not in its rooms")
+        return world
+    }
+
+    private static func joining(from world: World) -> (Int) -> Void {
+        let socket = world.sockets[0]
+        return world.repeating { count in
+            for _ in 0..<count {
+                try? socket.join("general")
+                socket.leave("general")
+            }
+        }
+    }
+
+    /// Delivers to `members` sockets of `others` more; an operation is one delivery.
+    private static func delivering(to members: Int, of all: Int, room: String?) -> (Int) -> Void {
+        let world = World(sockets: all)
+        if let room {
+            for socket in world.sockets.prefix(members) { try? socket.join(room) }
+        }
+        let message = PacketEncoder.event(namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]"#))
+        let selection = Selection(rooms: room.map { [$0] } ?? [])
+        return world.repeating { count in
+            var left = count
+            while left > 0 { left -= world.shard.deliver(message, to: selection) }
+        }
+    }
+
+    static var rooms: [Benchmark] { [
+        Benchmark("room.join-leave", "join a room and leave it, the socket in no other") { joining(from: inRooms(0)) },
+        Benchmark("room.join-leave-1000", "the same, the socket in 1,000 others") { joining(from: inRooms(1000)) },
+        Benchmark("room.broadcast-everyone", "per delivery, to all 1,000 sockets", guardCount: 10_000) {
+            delivering(to: 1000, of: 1000, room: nil)
+        },
+        Benchmark("room.broadcast-room", "per delivery, to a room of 10 among 1,000 sockets", guardCount: 1000) {
+            delivering(to: 10, of: 1000, room: "general")
+        },
+        Benchmark("room.broadcast-union", "per delivery, to the union of two rooms of 500 that share 250", guardCount: 7500) {
+            let world = World(sockets: 1000)
+            for socket in world.sockets[0..<500] { try? socket.join("a") }
+            for socket in world.sockets[250..<750] { try? socket.join("b") }
+            let message = PacketEncoder.event(namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["x"]"#))
+            let selection = Selection(rooms: ["a", "b"])
+            return world.repeating { count in
+                var left = count
+                while left > 0 { left -= world.shard.deliver(message, to: selection) }
+            }
+        },
+    ] }
+}

@@ -1,0 +1,30 @@
+import SocketIO
+
+/// The application of the benchmarks on the protocol rooms themselves, without the plugin host.
+final class EchoApplication: Application {
+    private(set) var sockets: [Socket] = []
+    private(set) var events = 0
+
+    func connect(_ attempt: ConnectAttempt) { attempt.accept(user: nil) }
+
+    func connected(_ socket: Socket) { sockets.append(socket) }
+
+    /// `echo` comes back, `ping` is acked, `publish` goes to all; everything else is only counted.
+    func event(_ event: borrowing IncomingEvent, from socket: Socket) {
+        events &+= 1
+        if let id = event.ackID { return socket.ack(id, args: event.args) }
+        switch event.name.count {
+        case 4:
+            socket.emit(name: event.name, args: event.args)
+        case 7:
+            socket.shard.deliver(Broadcast(name: event.name, args: event.args, to: Selection()))
+        default: break
+        }
+    }
+
+    func disconnecting(_ socket: Socket, reason: DisconnectReason) {}
+
+    func disconnected(_ socket: Socket, reason: DisconnectReason) {
+        if sockets.last === socket { sockets.removeLast() }
+    }
+}

@@ -1,0 +1,35 @@
+import EngineIO
+
+/// A connection that ends in memory: frames are written into one buffer, as Transport does, and the turn's end forgets them.
+final class MemoryWebSocket: WebSocketOutput {
+    private static let capacity = 1 << 16
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: MemoryWebSocket.capacity, alignment: 16)
+    private var used = 0
+
+    var canTakeNow: Bool { true }
+    var bufferedBytes: Int { 0 }
+
+    deinit { buffer.deallocate() }
+
+    func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        let header = WebSocketHeader.size(for: count)
+        reserve(header + count)
+        used += WebSocketHeader.write(
+            first: kind == .text ? WebSocketHeader.text : WebSocketHeader.binary, count: count, to: buffer.baseAddress! + used)
+        fill(UnsafeMutableRawBufferPointer(rebasing: buffer[used..<used + count]))
+        used += count
+    }
+
+    func send(_ message: SharedMessage) {
+        reserve(message.frames.count)
+        message.frames.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: buffer[used...]).copyMemory(from: $0) }
+        used += message.frames.count
+    }
+
+    func close() {}
+
+    private func reserve(_ count: Int) {
+        precondition(count <= Self.capacity, "a benchmark's message has \(count) bytes, more than the buffer")
+        if used + count > Self.capacity { used = 0 }
+    }
+}

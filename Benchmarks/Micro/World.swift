@@ -1,0 +1,58 @@
+import EngineIO
+import SocketIO
+
+/// One event loop's worth of the house: a shard, its sessions, and sockets that are connected over memory.
+final class World {
+    let application = EchoApplication()
+    let timers = TimerWheel()
+    let shard: Shard
+    let table: SessionTable
+    private(set) var sessions: [Session] = []
+    private(set) var outputs: [MemoryWebSocket] = []
+    private let opening = Opening(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
+
+    init(sockets count: Int = 1) {
+        shard = Shard(index: 0, timers: timers, application: application)
+        table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
+        for _ in 0..<count {
+            let output = MemoryWebSocket()
+            outputs.append(output)
+            sessions.append(connect(over: output))
+        }
+    }
+
+    var sockets: [Socket] { application.sockets }
+
+    /// A session over a WebSocket that has joined `/`.
+    func connect(over output: MemoryWebSocket) -> Session {
+        let session = table.open(opening, over: output)
+        shard.open(session)
+        var connect = Message("40")
+        connect.withFreshBytes { session.webSocketReceived(text: $0, over: output) }
+        return session
+    }
+
+    /// A session over polling that has joined `/`.
+    func connect(polling poll: MemoryPoll) -> Session {
+        let session = table.open(opening, answering: poll)
+        shard.open(session)
+        post("40", to: session)
+        session.poll(poll)
+        table.turnEnded()
+        return session
+    }
+
+    func post(_ text: StaticString, to session: Session) {
+        var message = Message(text)
+        message.withFreshBytes { body in
+            guard session.postBegan(session, isBinary: false) == nil, session.posted(session, body: body) == .ok else {
+                preconditionFailure("a benchmark's POST was refused")
+            }
+        }
+    }
+
+    /// What repeats an operation on this world. Sockets and sessions do not keep their shard alive, so the closure has to.
+    func repeating(_ body: @escaping (Int) -> Void) -> (Int) -> Void {
+        { count in withExtendedLifetime(self) { body(count) } }
+    }
+}
