@@ -13,7 +13,6 @@ public struct IncomingEvent: ~Copyable {
     /// Set when the client wants an ack: hand it to ``Socket/ack(_:args:attachments:)``, at most once.
     public let ackID: UInt64?
 
-    @inlinable
     init(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>, ackID: UInt64?
