@@ -32,8 +32,8 @@ extension Session {
 
     /// The whole body of a POST came. Its packets are handled before this returns.
     public func posted(_ request: AnyObject, body: UnsafeMutableRawBufferPointer) -> PostVerdict {
-        guard posting.end(request) else { return .refused(phase == .closed ? .unknown : .upgraded) }
-        guard webSocket == nil else { return .refused(.upgraded) }
+        guard phase != .closed else { return .refused(.unknown) }
+        guard posting.end(request), webSocket == nil else { return .refused(.upgraded) }
         guard UTF8Validator.isValid(UnsafeRawBufferPointer(body)) else {
             abort(.parseError)
             return .refused(.violation)
