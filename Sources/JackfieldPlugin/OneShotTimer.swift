@@ -1,6 +1,6 @@
-/// A timer made with ``Host/after(_:_:_:)``.
+/// A timer made with ``PluginHost/after(_:_:_:)``.
 public struct OneShotTimer: Sendable {
-    let host: Host
+    let host: PluginHost
     let timer: jf_timer
     let key: UInt
 

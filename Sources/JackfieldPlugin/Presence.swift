@@ -1,6 +1,6 @@
 /// Who is online. A user is online while at least one connection is his.
 public struct Presence: Sendable {
-    let host: Host
+    let host: PluginHost
 
     /// Stays true through the grace that swallows a page reload.
     public func isOnline(_ user: String) -> Bool {

@@ -7,10 +7,10 @@ import PluginStore
 /// To every socket of the user in `/`: `notification:new` (the row) if he is online when it is committed, and
 /// `notification:count` (a number: how many are unread) after each change, and when a socket connects, so that a badge is right at once.
 final class NotificationSockets: Sendable {
-    private let io: Host
+    private let io: PluginHost
     private let service: NotificationService
 
-    init(_ io: Host, wrapping service: NotificationService) {
+    init(_ io: PluginHost, wrapping service: NotificationService) {
         self.io = io
         self.service = service
     }

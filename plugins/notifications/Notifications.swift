@@ -16,7 +16,7 @@ public final class Notifications: Plugin, Sendable {
         var store: String?
     }
 
-    public init(host: Host) throws {
+    public init(host: PluginHost) throws {
         let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/notifications.db")
         service = try NotificationService(location, clock: { host.now })
         sockets = NotificationSockets(host, wrapping: service)

@@ -13,11 +13,11 @@ final class RoomSockets {
     /// Rooms that one socket may be in: bounds what a client can make the plugin remember.
     static let maxRoomsPerSocket = 1000
 
-    private let io: Host
+    private let io: PluginHost
     private let service: RoomService
     private var membership = Membership()
 
-    init(_ io: Host, wrapping service: RoomService) {
+    init(_ io: PluginHost, wrapping service: RoomService) {
         self.io = io
         self.service = service
     }
@@ -172,7 +172,7 @@ final class RoomSockets {
         Self.emit(name, change(room, user), to: io.to(Self.channel(room)), io)
     }
 
-    private static func emit(_ name: String, _ value: JSON, to members: Broadcast, _ io: Host) {
+    private static func emit(_ name: String, _ value: JSON, to members: Broadcast, _ io: PluginHost) {
         do {
             try members.emit(name, value)
         } catch {

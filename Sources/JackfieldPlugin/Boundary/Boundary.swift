@@ -7,12 +7,12 @@ import Synchronization
 enum Boundary {
     struct Registration: Sendable {
         let type: any Plugin.Type
-        let host: Host
+        let host: PluginHost
     }
 
-    private static let registrations = Mutex<[Host.Identity: Registration]>([:])
+    private static let registrations = Mutex<[PluginHost.Identity: Registration]>([:])
 
-    static func register(_ type: any Plugin.Type, host: Host) {
+    static func register(_ type: any Plugin.Type, host: PluginHost) {
         registrations.withLock { $0[host.identity] = Registration(type: type, host: host) }
     }
 
@@ -49,7 +49,7 @@ enum Boundary {
     }
 
     private static let create: @convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?, UnsafeMutablePointer<jf_error>?) -> Int32 = { host, out, error in
-        guard let host, let out, let known = registrations.withLock({ $0[Host.Identity(host)] }) else {
+        guard let host, let out, let known = registrations.withLock({ $0[PluginHost.Identity(host)] }) else {
             return jf_fail(error, JF_E_STATE, "create was called for a host that jf_plugin_main never saw")
         }
         do {

@@ -1,9 +1,9 @@
 /// What the host hands back as `instance`: the plugin, and the host it was made for.
 final class Instance {
     let plugin: any Plugin
-    let host: Host
+    let host: PluginHost
 
-    init(plugin: any Plugin, host: Host) {
+    init(plugin: any Plugin, host: PluginHost) {
         self.plugin = plugin
         self.host = host
     }

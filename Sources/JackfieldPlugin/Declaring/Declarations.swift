@@ -34,6 +34,11 @@ public final class Declarations<P: Plugin> {
         root.on(name, run: run, handler)
     }
 
+    /// An event of `/`, handled elsewhere than on the strand.
+    public func on(_ name: String, run: Run, _ handler: @escaping @Sendable (Socket, borrowing Event) throws -> Void) {
+        root.on(name, run: run, handler)
+    }
+
     /// A timer for as long as the plugin lives, 10 ms or more. Late firings are not made up for.
     public func every(_ interval: Duration, _ handler: @escaping (P) -> () throws -> Void) {
         all.timers.append(

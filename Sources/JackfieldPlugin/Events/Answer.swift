@@ -17,7 +17,7 @@ public struct Answer: Sendable {
 
     /// Reads an argument as a type of your own.
     public func decode<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T {
-        guard let slice = JSONSlice(of: arguments.bytes).element(index) else {
+        guard let slice = JSON.argument(index, of: arguments.bytes) else {
             throw Problem.invalid("the answer needs an argument at position \(index)")
         }
         return try slice.withUnsafeBytes { try JSON.decode(type, from: $0, named: "answer \(index)", attachments: attachments) }

@@ -2,7 +2,7 @@
 /// To answer later, ``keep()`` it.
 public struct Event: ~Copyable {
     let raw: UnsafePointer<jf_event>
-    let host: Host
+    let host: PluginHost
 
     public var name: String { String(raw.pointee.name) }
 
@@ -40,7 +40,7 @@ public struct Event: ~Copyable {
     /// `argument 0 of 'room:message': body must be text`.
     public func decode<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T {
         let text = Array(UnsafeRawBufferPointer(raw.pointee.args))
-        guard let slice = JSONSlice(of: text).element(index) else {
+        guard let slice = JSON.argument(index, of: text) else {
             throw Problem.invalid("'\(name)' needs an argument at position \(index)")
         }
         return try slice.withUnsafeBytes {
@@ -50,7 +50,7 @@ public struct Event: ~Copyable {
 
     /// The same, nil where the argument is absent or null.
     public func decodeIfPresent<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T? {
-        let slice = JSONSlice(of: Array(UnsafeRawBufferPointer(raw.pointee.args))).element(index)
+        let slice = JSON.argument(index, of: Array(UnsafeRawBufferPointer(raw.pointee.args)))
         if slice == nil || slice?.elementsEqual("null".utf8) == true { return nil }
         return try decode(type, at: index)
     }
@@ -87,7 +87,7 @@ public struct Event: ~Copyable {
     }
 }
 
-extension Host {
+extension PluginHost {
     func ack(_ token: jf_token, _ arguments: EventArguments) throws(HostError) -> Bool {
         try withText(arguments.json) { (json) throws(HostError) in
             try withByteStrings(arguments.attachments) { (attachments, count) throws(HostError) in

@@ -15,7 +15,7 @@ public struct EventArguments: Sendable {
     }
 }
 
-extension Host {
+extension PluginHost {
     /// Lends an event to C for the time of `body`.
     func withMessage<Result>(
         _ name: String, _ arguments: EventArguments, flags: UInt32, _ body: (UnsafePointer<jf_message>) throws(HostError) -> Result

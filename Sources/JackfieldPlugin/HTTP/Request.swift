@@ -2,7 +2,7 @@
 /// handler. To answer later, ``keep()`` it and return ``Response/later``.
 public struct Request: ~Copyable {
     let raw: UnsafePointer<jf_request>
-    let host: Host
+    let host: PluginHost
 
     public var method: String { String(raw.pointee.method) }
 

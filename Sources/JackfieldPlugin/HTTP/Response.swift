@@ -48,7 +48,7 @@ public struct Response: Sendable {
     }
 }
 
-extension Host {
+extension PluginHost {
     func respond(_ response: Response, to token: jf_token) throws(HostError) {
         if response.isLater { return }
         if let problem = response.problem {

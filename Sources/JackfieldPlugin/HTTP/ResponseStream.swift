@@ -1,6 +1,6 @@
 /// An HTTP response that is still being written, from any thread. It ends when it goes away.
 public final class ResponseStream: Sendable {
-    private let host: Host
+    private let host: PluginHost
     private let stream: jf_stream
 
     public enum Taken: Sendable {
@@ -12,7 +12,7 @@ public final class ResponseStream: Sendable {
         case gone
     }
 
-    init(host: Host, stream: jf_stream) {
+    init(host: PluginHost, stream: jf_stream) {
         self.host = host
         self.stream = stream
     }

@@ -1,4 +1,5 @@
 import Foundation
+import RawJSON
 
 extension JSON {
     /// What `Decodable` types find in `userInfo`: the text being read, and the attachments beside it.
@@ -13,7 +14,9 @@ extension JSON {
         _ type: T.Type, from buffer: UnsafeRawBufferPointer, named name: String, attachments: @autoclosure () -> [[UInt8]]
     ) throws -> T {
         let text = Array(buffer)
-        if type == JSON.self, let whole = try JSON(checking: text, named: name) as? T { return whole }
+        // Foundation's decoder passes a comma too many, and raw members are passed on to people who do not.
+        guard JSONScanner.isValid(text) else { throw Problem.invalid("\(name) is not JSON") }
+        if let whole = JSON(unchecked: text) as? T { return whole }
         let decoder = JSONDecoder()
         if let key = Source.key { decoder.userInfo[key] = Source(text: text, attachments: attachments()) }
         do {
@@ -21,13 +24,6 @@ extension JSON {
         } catch let error as DecodingError {
             throw Problem.invalid(words(for: error, named: name))
         }
-    }
-
-    private init(checking text: [UInt8], named name: String) throws {
-        guard (try? JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed)) != nil else {
-            throw Problem.invalid("\(name) is not JSON")
-        }
-        self.init(unchecked: text)
     }
 
     /// `body.items[2].title must be text`.
@@ -68,7 +64,7 @@ extension JSON {
 extension JSON: Codable {
     public init(from decoder: any Decoder) throws {
         guard let key = Source.key, let source = decoder.userInfo[key] as? Source,
-            let slice = JSONSlice(of: source.text).value(at: decoder.codingPath)
+            let slice = JSON.slice(of: source.text, at: decoder.codingPath)
         else {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: decoder.codingPath, debugDescription: "raw JSON is read with JSON.decode, not with another decoder"))

@@ -1,4 +1,4 @@
-import Foundation
+import RawJSON
 
 /// JSON as text, passed on as it is: what a client sent and nobody needs to read, or what was encoded once for many.
 ///
@@ -11,13 +11,9 @@ public struct JSON: Sendable, Hashable, CustomStringConvertible {
     init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
     /// Checks that the text is one JSON value.
-    public init(parsing text: String) throws {
+    public init(parsing text: String) throws(Problem) {
         let bytes = Array(text.utf8)
-        do {
-            _ = try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
-        } catch {
-            throw Problem.invalid("not JSON: \(text.prefix(80))")
-        }
+        guard JSONScanner.isValid(bytes) else { throw Problem.invalid("not JSON: \(text.prefix(80))") }
         self.bytes = bytes
     }
 

@@ -1,3 +1,5 @@
+import RawJSON
+
 /// A JSON value that is being put together. Containers are shared: an encoder hands one out and the caller fills it.
 indirect enum JSONNode {
     /// Finished JSON.
@@ -30,7 +32,7 @@ indirect enum JSONNode {
     func write(to bytes: inout [UInt8]) {
         switch self {
         case .raw(let raw): bytes += raw
-        case .text(let text): Self.quote(text, to: &bytes)
+        case .text(let text): JSONText.appendQuoted(text, to: &bytes)
         case .integer(let number): bytes += "\(number)".utf8
         case .bool(let value): bytes += (value ? "true" : "false").utf8
         case .null: bytes += "null".utf8
@@ -45,7 +47,7 @@ indirect enum JSONNode {
             bytes.append(UInt8(ascii: "{"))
             for (index, member) in members.all.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                Self.quote(member.key, to: &bytes)
+                JSONText.appendQuoted(member.key, to: &bytes)
                 bytes.append(UInt8(ascii: ":"))
                 member.value.write(to: &bytes)
             }
@@ -54,25 +56,4 @@ indirect enum JSONNode {
             (encoder.node ?? .object(.init())).write(to: &bytes)
         }
     }
-
-    static func quote(_ text: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): bytes += #"\""#.utf8
-            case UInt8(ascii: "\\"): bytes += #"\\"#.utf8
-            case 0x0A: bytes += #"\n"#.utf8
-            case 0x0D: bytes += #"\r"#.utf8
-            case 0x09: bytes += #"\t"#.utf8
-            case 0..<0x20:
-                bytes += #"\u00"#.utf8
-                bytes.append(hexDigits[Int(byte >> 4)])
-                bytes.append(hexDigits[Int(byte & 15)])
-            default: bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
-    }
-
-    private static let hexDigits = Array("0123456789abcdef".utf8)
 }

@@ -1,3 +1,5 @@
+import RawJSON
+
 /// Puts a JSON object together, member by member, where an `Encodable` type would be too slow: for what is encoded once per message.
 public struct JSONObject: Sendable {
     private var bytes: [UInt8]
@@ -10,7 +12,7 @@ public struct JSONObject: Sendable {
 
     public mutating func set(_ key: StaticString, _ value: String) {
         begin(key)
-        JSONNode.quote(value, to: &bytes)
+        JSONText.appendQuoted(value, to: &bytes)
     }
 
     /// nil becomes null.

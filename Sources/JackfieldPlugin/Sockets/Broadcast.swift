@@ -4,7 +4,7 @@ public struct Broadcast: Sendable {
     /// Milliseconds. The reference server has no default and then waits for ever.
     static let defaultAckTimeout: UInt32 = 10_000
 
-    let host: Host
+    let host: PluginHost
     let namespace: String
     var rooms: [String] = []
     var excepted: [String] = []
@@ -13,7 +13,7 @@ public struct Broadcast: Sendable {
     var flags: UInt32 = 0
     var ackTimeout = Broadcast.defaultAckTimeout
 
-    init(host: Host, namespace: String) {
+    init(host: PluginHost, namespace: String) {
         self.host = host
         self.namespace = namespace
     }

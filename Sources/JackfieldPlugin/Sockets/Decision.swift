@@ -1,6 +1,6 @@
 /// The decision on an attempt that a hook takes later.
 struct Decision: Sendable {
-    let host: Host
+    let host: PluginHost
     let token: jf_token
 
     func accept() { _ = host.socketTable.accept?(host.pointer, token) }

@@ -22,7 +22,7 @@ public struct FetchedSocket: Sendable {
         let data: JSON
     }
 
-    static func all(in fetched: jf_fetched, host: Host) throws -> [FetchedSocket] {
+    static func all(in fetched: jf_fetched, host: PluginHost) throws -> [FetchedSocket] {
         let handles = UnsafeBufferPointer(start: fetched.sockets, count: Int(clamping: fetched.count))
         let descriptions = try JSON.decode(
             [Description].self, from: UnsafeRawBufferPointer(fetched.json), named: "sockets.fetch", attachments: [])

@@ -1,7 +1,7 @@
 /// One client in one namespace. A value: keep it, copy it, send it to other threads. Once the client is gone, its calls say so
 /// and do nothing; a handle never comes to mean another client.
 public struct Socket: Sendable {
-    public let host: Host
+    public let host: PluginHost
     public let handle: jf_socket
 
     /// `/` or `/name`.
@@ -13,7 +13,7 @@ public struct Socket: Sendable {
     var flags: UInt32 = 0
     var ackTimeout: UInt32 = Broadcast.defaultAckTimeout
 
-    init(host: Host, handle: jf_socket, namespace: String, user: String?) {
+    init(host: PluginHost, handle: jf_socket, namespace: String, user: String?) {
         self.host = host
         self.handle = handle
         self.namespace = namespace

@@ -4,7 +4,7 @@
 ///
 /// `@unchecked Sendable`: all fields are set in `init` and never change, and the header allows the functions they point at on
 /// any thread.
-public final class Host: @unchecked Sendable {
+public final class PluginHost: @unchecked Sendable {
     let pointer: OpaquePointer
     let core: jf_core_api
     let tokens: jf_tokens_api

@@ -1,4 +1,4 @@
-extension Host {
+extension PluginHost {
     /// All sockets of a namespace: `host.of("/chat").emit("news", item)`. The methods below speak of `/`.
     public func of(_ namespace: String) -> Broadcast { Broadcast(host: self, namespace: namespace) }
 

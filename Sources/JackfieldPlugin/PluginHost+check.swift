@@ -1,4 +1,4 @@
-extension Host {
+extension PluginHost {
     /// What a result code means, in the host's words.
     func words(for code: Int32) -> String {
         var words = jf_text()

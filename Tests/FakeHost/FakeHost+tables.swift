@@ -1,0 +1,272 @@
+import CJackfield
+import Foundation
+
+/// The interfaces, as C functions over the recording.
+extension FakeHost {
+    static func query(_ id: String, _ table: UnsafeMutableRawPointer?, _ size: Int) -> Int32 {
+        func fill<Table>(_ value: Table) -> Int32 {
+            withUnsafeBytes(of: value) { table?.copyMemory(from: $0.baseAddress!, byteCount: min(size, $0.count)) }
+            return JF_OK
+        }
+        switch id {
+        case JF_CORE: return fill(core)
+        case JF_TOKENS: return fill(tokens)
+        case JF_EVENTS: return fill(events)
+        case JF_SOCKETS: return fill(sockets)
+        case JF_ROOMS: return fill(rooms)
+        case JF_PRESENCE: return fill(presence)
+        case JF_TIMERS: return fill(timers)
+        case JF_HTTP: return fill(http)
+        default: return JF_E_UNSUPPORTED
+        }
+    }
+
+    private static var core: jf_core_api {
+        var api = jf_core_api()
+        api.log = { host, _, line in
+            let line = FakeHost.string(line)
+            FakeHost.of(host).with { $0.log.append(line) }
+            return JF_OK
+        }
+        api.config = { host, out in
+            let text = FakeHost.of(host).configText
+            out?.pointee = jf_text(ptr: text.baseAddress, len: UInt64(text.count))
+            return JF_OK
+        }
+        api.wall_ms = { host in FakeHost.of(host).with { $0.now } }
+        api.mono_ns = { _ in Int64(DispatchTime.now().uptimeNanoseconds) }
+        api.post = { pointer, fn, context in
+            let host = FakeHost.of(pointer), number = UInt(bitPattern: context)
+            host.with { $0.queue.append { fn?(host.instance, UnsafeMutableRawPointer(bitPattern: number)) } }
+            return JF_OK
+        }
+        api.describe = { _, _, _ in JF_E_NOT_FOUND }
+        return api
+    }
+
+    /// A kept token keeps its number, which makes tests easy to read; each is completed once.
+    private static var tokens: jf_tokens_api {
+        var api = jf_tokens_api()
+        api.keep = { host, token, kept in
+            kept?.pointee = token
+            return token == 0 ? JF_E_GONE : JF_OK
+        }
+        api.drop = { host, token in
+            guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
+            FakeHost.of(host).record(.dropped(token))
+            return JF_OK
+        }
+        api.waits = { host, token in FakeHost.of(host).with { $0.completed.contains(token) ? 0 : 1 } }
+        return api
+    }
+
+    func complete(_ token: jf_token) -> Bool { token != 0 && with { $0.completed.insert(token).inserted } }
+
+    private static var events: jf_events_api {
+        var api = jf_events_api()
+        api.emit = { host, socket, message in
+            guard let message = message?.pointee else { return JF_E_INVALID }
+            FakeHost.of(host).record(
+                .emitted(
+                    to: socket, name: FakeHost.string(message.name), args: FakeHost.string(message.args, or: "[]"),
+                    attachments: FakeHost.octets(message.attachments, message.attachment_count)))
+            return JF_OK
+        }
+        api.emit_ack = { pointer, socket, message, _, fn, context in
+            guard let message = message?.pointee else { return JF_E_INVALID }
+            let host = FakeHost.of(pointer), number = UInt(bitPattern: context)
+            let name = FakeHost.string(message.name), args = FakeHost.string(message.args, or: "[]")
+            host.with { state in
+                state.questions.append(
+                    (
+                        socket,
+                        { status, args in
+                            withTexts([args]) { texts in
+                                var answer = jf_answer()
+                                answer.status = status
+                                answer.socket = socket
+                                answer.args = texts[0]
+                                fn?(host.instance, UnsafeMutableRawPointer(bitPattern: number), &answer)
+                            }
+                        }
+                    ))
+                state.acts.append(.emitted(to: socket, name: name, args: args))
+            }
+            return JF_OK
+        }
+        api.broadcast = { host, selection, message in
+            guard let selection = selection?.pointee, let message = message?.pointee else { return JF_E_INVALID }
+            FakeHost.of(host).record(
+                .broadcast(
+                    nsp: FakeHost.string(selection.nsp, or: "/"), rooms: FakeHost.strings(selection.rooms, selection.room_count),
+                    except: FakeHost.strings(selection.except, selection.except_count), exceptSocket: selection.except_socket,
+                    name: FakeHost.string(message.name), args: FakeHost.string(message.args, or: "[]")))
+            return JF_OK
+        }
+        api.ack = { host, token, args, attachments, count in
+            guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
+            FakeHost.of(host).record(.acked(token, FakeHost.string(args, or: "[]"), attachments: FakeHost.octets(attachments, count)))
+            return JF_OK
+        }
+        api.ack_error = { host, token, code, message in
+            guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
+            let code = FakeHost.string(code), message = FakeHost.string(message)
+            FakeHost.of(host).with {
+                $0.detail[token] = message
+                $0.acts.append(.ackFailed(token, code: code))
+            }
+            return JF_OK
+        }
+        return api
+    }
+
+    private static var sockets: jf_sockets_api {
+        var api = jf_sockets_api()
+        api.describe = { host, socket, _, out, capacity, length in
+            guard let client = FakeHost.of(host).with({ $0.clients[socket] }) else { return JF_E_GONE }
+            let text = Array(FakeHost.json(client).utf8)
+            length?.pointee = UInt64(text.count)
+            if text.count > capacity { return JF_E_SPACE }
+            for (index, byte) in text.enumerated() { out?[index] = CChar(bitPattern: byte) }
+            return JF_OK
+        }
+        api.disconnect = { host, socket, close in
+            FakeHost.of(host).record(.disconnected(socket, close: close != 0))
+            return JF_OK
+        }
+        api.fetch = { pointer, selection, _, fn, context in
+            guard let selection = selection?.pointee else { return JF_E_INVALID }
+            let host = FakeHost.of(pointer), number = UInt(bitPattern: context)
+            let rooms = FakeHost.strings(selection.rooms, selection.room_count)
+            host.with { state in
+                let found = state.clients.filter { rooms.isEmpty || !Set($0.value.rooms).isDisjoint(with: rooms) }.sorted { $0.key < $1.key }
+                let text = "[" + found.map { FakeHost.json($0.value) }.joined(separator: ",") + "]"
+                state.queue.append {
+                    found.map(\.key).withUnsafeBufferPointer { handles in
+                        withTexts([text]) { texts in
+                            var fetched = jf_fetched()
+                            fetched.sockets = handles.baseAddress
+                            fetched.count = UInt64(handles.count)
+                            fetched.json = texts[0]
+                            fn?(host.instance, UnsafeMutableRawPointer(bitPattern: number), &fetched)
+                        }
+                    }
+                }
+            }
+            return JF_OK
+        }
+        api.accept = { host, token in
+            guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
+            FakeHost.of(host).record(.accepted(token))
+            return JF_OK
+        }
+        api.refuse = { host, token, message, data in
+            guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
+            FakeHost.of(host).record(.refused(token, message: FakeHost.string(message), data: FakeHost.string(data)))
+            return JF_OK
+        }
+        return api
+    }
+
+    private static func json(_ client: Client) -> String {
+        let user = client.user.map { "\"\($0)\"" } ?? "null"
+        return #"{"id":"\#(client.id)","nsp":"/","user":\#(user),"data":\#(client.data),"rooms":\#(client.rooms)}"#
+    }
+
+    private static var rooms: jf_rooms_api {
+        var api = jf_rooms_api()
+        api.join = { host, socket, room in
+            let room = FakeHost.string(room)
+            return FakeHost.of(host).with {
+                guard $0.clients[socket] != nil else { return JF_E_GONE }
+                $0.clients[socket]?.rooms.append(room)
+                $0.acts.append(.joined(socket, room))
+                return JF_OK
+            }
+        }
+        api.leave = { host, socket, room in
+            let room = FakeHost.string(room)
+            return FakeHost.of(host).with {
+                guard $0.clients[socket] != nil else { return JF_E_GONE }
+                $0.clients[socket]?.rooms.removeAll { $0 == room }
+                $0.acts.append(.left(socket, room))
+                return JF_OK
+            }
+        }
+        return api
+    }
+
+    private static var presence: jf_presence_api {
+        var api = jf_presence_api()
+        api.is_online = { host, user in
+            let user = FakeHost.string(user)
+            return FakeHost.of(host).with { $0.online[user] == nil ? 0 : 1 }
+        }
+        api.connections = { host, user in
+            let user = FakeHost.string(user)
+            return FakeHost.of(host).with { UInt32($0.online[user] ?? 0) }
+        }
+        api.online_count = { host in FakeHost.of(host).with { UInt64($0.online.count) } }
+        return api
+    }
+
+    private static var timers: jf_timers_api {
+        var api = jf_timers_api()
+        api.after = { pointer, _, fn, context, out in
+            let host = FakeHost.of(pointer), timer = host.number(), number = UInt(bitPattern: context)
+            host.with { $0.timers[timer] = { fn?(host.instance, UnsafeMutableRawPointer(bitPattern: number)) } }
+            out?.pointee = timer
+            return JF_OK
+        }
+        api.cancel = { host, timer in FakeHost.of(host).with { $0.timers.removeValue(forKey: timer) == nil ? JF_E_GONE : JF_OK } }
+        return api
+    }
+
+    private static var http: jf_http_api {
+        var api = jf_http_api()
+        api.respond = { host, token, response in
+            guard let response = response?.pointee else { return JF_E_INVALID }
+            guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
+            var headers: [String: String] = [:]
+            for pair in UnsafeBufferPointer(start: response.headers, count: Int(response.header_count)) {
+                headers[FakeHost.string(pair.name)] = FakeHost.string(pair.value)
+            }
+            let body = String(decoding: UnsafeBufferPointer(start: response.body.ptr, count: Int(response.body.len)), as: UTF8.self)
+            FakeHost.of(host).with {
+                $0.headers[token] = headers
+                $0.acts.append(.responded(token, status: Int(response.status), body: body))
+            }
+            return JF_OK
+        }
+        api.problem = { host, token, status, code, detail in
+            guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
+            let code = FakeHost.string(code), detail = FakeHost.string(detail)
+            FakeHost.of(host).with {
+                $0.detail[token] = detail
+                $0.acts.append(.problem(token, status: Int(status), code: code))
+            }
+            return JF_OK
+        }
+        api.stream = { host, token, _, stream in
+            guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
+            stream?.pointee = token
+            return JF_OK
+        }
+        api.write = { host, stream, piece in
+            let text = String(decoding: UnsafeBufferPointer(start: piece.ptr, count: Int(piece.len)), as: UTF8.self)
+            return FakeHost.of(host).with {
+                if $0.fullStreams { return JF_E_LIMIT }
+                $0.acts.append(.streamed(stream, text))
+                return JF_OK
+            }
+        }
+        api.end = { host, stream in
+            FakeHost.of(host).with {
+                if $0.acts.contains(.streamEnded(stream)) { return JF_E_GONE }
+                $0.acts.append(.streamEnded(stream))
+                return JF_OK
+            }
+        }
+        return api
+    }
+}

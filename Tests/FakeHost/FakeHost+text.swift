@@ -1,0 +1,38 @@
+import CJackfield
+
+extension FakeHost {
+    static func string(_ text: jf_text, or fallback: String = "") -> String {
+        if text.len == 0 { return fallback }
+        return String(decoding: UnsafeRawBufferPointer(start: text.ptr, count: Int(text.len)), as: UTF8.self)
+    }
+
+    static func strings(_ texts: UnsafePointer<jf_text>?, _ count: UInt32) -> [String] {
+        UnsafeBufferPointer(start: texts, count: Int(count)).map { string($0) }
+    }
+
+    static func octets(_ list: UnsafePointer<jf_bytes>?, _ count: UInt32) -> [[UInt8]] {
+        UnsafeBufferPointer(start: list, count: Int(count)).map { Array(UnsafeBufferPointer(start: $0.ptr, count: Int($0.len))) }
+    }
+}
+
+/// Lends texts to C for the time of `body`.
+func withTexts<Result>(_ strings: [String], _ body: ([jf_text]) -> Result) -> Result {
+    let copies = strings.map { string in
+        let copy = UnsafeMutableBufferPointer<CChar>.allocate(capacity: string.utf8.count)
+        _ = copy.initialize(from: string.utf8.lazy.map { CChar(bitPattern: $0) })
+        return copy
+    }
+    defer { for copy in copies { copy.deallocate() } }
+    return body(copies.map { jf_text(ptr: $0.baseAddress, len: UInt64($0.count)) })
+}
+
+/// Lends byte strings to C for the time of `body`.
+func withOctets(_ strings: [[UInt8]], _ body: (UnsafeBufferPointer<jf_bytes>) -> Void) {
+    let copies = strings.map { string in
+        let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: string.count)
+        _ = copy.initialize(from: string)
+        return copy
+    }
+    defer { for copy in copies { copy.deallocate() } }
+    copies.map { jf_bytes(ptr: $0.baseAddress, len: UInt64($0.count)) }.withUnsafeBufferPointer(body)
+}

@@ -1,0 +1,151 @@
+import CJackfield
+import Foundation
+
+/// The host's side of the header, as small as tests need it: it records what a plugin does, and plays the clients.
+///
+/// The strand is the test's own thread, plus what ``drain()`` runs. Calls from other threads are recorded too.
+///
+/// `@unchecked Sendable`: everything that changes is in `state`, behind `lock`; `plugin` and `instance` are touched by the test's own
+/// task only.
+public final class FakeHost: @unchecked Sendable {
+    /// Something that the plugin did.
+    public enum Act: Equatable, Sendable {
+        case emitted(to: jf_socket, name: String, args: String, attachments: [[UInt8]] = [])
+        case broadcast(nsp: String, rooms: [String], except: [String], exceptSocket: jf_socket, name: String, args: String)
+        case acked(jf_token, String, attachments: [[UInt8]] = [])
+        case ackFailed(jf_token, code: String)
+        case responded(jf_token, status: Int, body: String)
+        case problem(jf_token, status: Int, code: String)
+        case streamed(jf_stream, String)
+        case streamEnded(jf_stream)
+        case joined(jf_socket, String)
+        case left(jf_socket, String)
+        case disconnected(jf_socket, close: Bool)
+        case accepted(jf_token)
+        case refused(jf_token, message: String, data: String)
+        case dropped(jf_token)
+    }
+
+    /// A socket that ``jf_sockets_api`` knows.
+    public struct Client: Sendable {
+        public var id: String
+        public var user: String?
+        public var rooms: [String]
+        public var data = "{}"
+
+        public init(id: String, user: String?, rooms: [String] = []) {
+            self.id = id
+            self.user = user
+            self.rooms = [id] + rooms
+        }
+    }
+
+    struct State {
+        var acts: [Act] = []
+        var headers: [jf_token: [String: String]] = [:]
+        var detail: [jf_token: String] = [:]
+        var log: [String] = []
+        var online: [String: Int] = [:]
+        var clients: [jf_socket: Client] = [:]
+        var completed: Set<jf_token> = []
+        var queue: [() -> Void] = []
+        var timers: [jf_timer: () -> Void] = [:]
+        var questions: [(socket: jf_socket, answer: (Int32, String) -> Void)] = []
+        var nextNumber: UInt64 = 1000
+        var fullStreams = false
+        var now: Int64 = 1_790_000_000_000
+    }
+
+    private let lock = NSLock()
+    private var state = State()
+    let configText: UnsafeMutableBufferPointer<CChar>
+    public internal(set) var plugin = jf_plugin()
+    public internal(set) var instance: UnsafeMutableRawPointer?
+
+    /// `config`: the plugin's configuration as JSON.
+    public init(config: String = "{}") {
+        let utf8 = config.utf8.map { CChar(bitPattern: $0) }
+        configText = .allocate(capacity: utf8.count)
+        _ = configText.initialize(from: utf8)
+        // As the header promises: a host lives as long as the process.
+        _ = Unmanaged.passRetained(self)
+    }
+
+    var pointer: OpaquePointer { OpaquePointer(Unmanaged.passUnretained(self).toOpaque()) }
+
+    static func of(_ pointer: OpaquePointer?) -> FakeHost {
+        Unmanaged<FakeHost>.fromOpaque(UnsafeRawPointer(pointer!)).takeUnretainedValue()
+    }
+
+    func with<Value>(_ body: (inout State) -> Value) -> Value { lock.withLock { body(&state) } }
+
+    func record(_ act: Act) { with { $0.acts.append(act) } }
+
+    func number() -> UInt64 {
+        with {
+            $0.nextNumber += 1
+            return $0.nextNumber
+        }
+    }
+
+    // MARK: What tests ask
+
+    public var acts: [Act] { with { $0.acts } }
+    public var log: [String] { with { $0.log } }
+
+    public func forget() { with { $0.acts = [] } }
+
+    /// How many connections a user has.
+    public func setOnline(_ user: String, _ connections: Int) { with { $0.online[user] = connections } }
+    public func setClient(_ handle: jf_socket, _ client: Client?) { with { $0.clients[handle] = client } }
+    public func setNow(_ milliseconds: Int64) { with { $0.now = milliseconds } }
+    public func setStreamsFull(_ full: Bool) { with { $0.fullStreams = full } }
+    public func header(_ name: String, of reply: jf_token) -> String? { with { $0.headers[reply]?[name] } }
+    public func detail(of token: jf_token) -> String { with { $0.detail[token] ?? "" } }
+
+    /// Waits until something that fits has been done; nil after five seconds.
+    public func wait(for fits: (Act) -> Bool) async -> Act? {
+        for _ in 0..<1000 {
+            if let found = acts.first(where: fits) { return found }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return nil
+    }
+
+    /// The answer to a token, ack or HTTP.
+    public func answer(to token: jf_token) async -> Act? {
+        await wait {
+            switch $0 {
+            case .acked(let kept, _, _), .ackFailed(let kept, _), .responded(let kept, _, _), .problem(let kept, _, _): kept == token
+            default: false
+            }
+        }
+    }
+
+    /// Runs what was posted to the strand.
+    public func drain() {
+        while true {
+            let work = with { state in
+                defer { state.queue = [] }
+                return state.queue
+            }
+            if work.isEmpty { return }
+            for item in work { item() }
+        }
+    }
+
+    /// Fires all one-shot timers.
+    public func fireTimers() {
+        let due = with { state in
+            defer { state.timers = [:] }
+            return state.timers.sorted { $0.key < $1.key }.map(\.value)
+        }
+        for fire in due { fire() }
+    }
+
+    /// Answers the oldest question that was emitted with an ack.
+    public func answerQuestion(_ args: String, status: Int32 = JF_OK) {
+        let question = with { $0.questions.isEmpty ? nil : $0.questions.removeFirst() }
+        question?.answer(status, args)
+    }
+}

@@ -1,0 +1,239 @@
+import CJackfield
+import FakeHost
+import Foundation
+import JackfieldPlugin
+import Testing
+
+@Suite struct PluginTests {
+    let host = FakeHost(config: #"{"limit": 7}"#)
+
+    init() throws {
+        try #require(host.load(Probe.main) == nil)
+    }
+
+    @Test func `the descriptor says what was declared`() {
+        #expect(host.plugin.abi == UInt32(JF_ABI))
+        #expect(host.namespaces.count == 3)
+        #expect(host.routes.count == 5)
+        #expect(host.timers.map(\.interval) == [2000])
+        let shout = host.events[8]
+        #expect(shout.run == JF_RUN_BY_KEY)
+        #expect(shout.run_key.len == 7)
+    }
+
+    @Test func `a wrong configuration is one precise line`() {
+        #expect(FakeHost(config: #"{"limit": "many"}"#).load(Probe.main) == "config.limit must be a whole number")
+        #expect(FakeHost().load(Probe.main) == "config.limit is missing")
+    }
+
+    @Test func `a host of another revision is refused`() {
+        var boot = jf_boot()
+        boot.abi = 99
+        var plugin = jf_plugin()
+        #expect(Probe.main(&boot, &plugin) == JF_E_INVALID)
+        #expect(Probe.main(nil, nil) == JF_E_INVALID)
+    }
+
+    @Test func `arguments are passed on as they came`() {
+        host.emit("echo", #"[1e2,"\u00e4",{"b":1,"a":2}]"#, from: 5)
+        #expect(host.acts == [.emitted(to: 5, name: "echo", args: #"[[1e2,"\u00e4",{"b":1,"a":2}]]"#)])
+    }
+
+    @Test func `a handler decodes, keeps state and acks`() {
+        let first = host.emit("greet", #"[{"name":"Ann"}]"#)
+        let second = host.emit("greet", #"[{"name":"Bob","age":3}]"#)
+        #expect(host.acts == [.acked(first, #"["hello Ann",1]"#), .acked(second, #"["hello Bob",2]"#)])
+    }
+
+    @Test(arguments: [
+        ("[]", "'greet' needs an argument at position 0"),
+        ("[7]", "'greet' argument 0 must be an object"),
+        (#"[{}]"#, "'greet' argument 0.name is missing"),
+        (#"[{"name":7}]"#, "'greet' argument 0.name must be text"),
+        (#"[{"name":"a","age":"x"}]"#, "'greet' argument 0.age must be a whole number"),
+        (#"[{"name":null}]"#, "'greet' argument 0.name is null; it must be text"),
+    ])
+    func `wrong arguments become an error that names the place`(args: String, message: String) {
+        let token = host.emit("greet", args)
+        #expect(host.acts == [.ackFailed(token, code: "invalid_argument")])
+        #expect(host.detail(of: token) == message)
+    }
+
+    @Test func `what a handler throws is its own business, and the log's`() {
+        let token = host.emit("fail")
+        #expect(host.acts == [.ackFailed(token, code: "internal")])
+        #expect(host.log.count == 1)
+        #expect(host.log[0].hasPrefix("event 'fail': "))
+        let denied = host.emit("deny")
+        #expect(host.acts.last == .ackFailed(denied, code: "denied"))
+        #expect(host.log.count == 1)
+    }
+
+    @Test func `an anonymous socket has no user`() {
+        let token = host.emit("whoami")
+        let named = host.emit("whoami", user: "alice")
+        #expect(host.acts == [.ackFailed(token, code: "unauthenticated"), .acked(named, #"["alice"]"#)])
+    }
+
+    @Test func `an ack may come later from another thread`() async {
+        let token = host.emit("later")
+        #expect(await host.answer(to: token) == .acked(token, #"["at last"]"#))
+    }
+
+    @Test func `a reply that is let go is given back`() {
+        let token = host.emit("forget")
+        #expect(host.acts == [.dropped(token)])
+    }
+
+    @Test func `binary data travels beside the arguments`() {
+        let token = host.emit("blob")
+        #expect(
+            host.acts == [
+                .acked(
+                    token, #"[{"_placeholder":true,"num":0},{"in":{"_placeholder":true,"num":1}}]"#, attachments: [[1, 2, 3], [4]])
+            ])
+        host.forget()
+        let upload = host.emit(
+            "binary", #"[{"name":"x","data":{"_placeholder":true,"num":0}}]"#, attachments: [[9, 8]])
+        #expect(host.acts == [.acked(upload, #"[2,{"name":"x","data":{"_placeholder":true,"num":0}}]"#, attachments: [[9, 8]])])
+        let missing = host.emit("binary", #"[{"name":"x","data":{"_placeholder":true,"num":3}}]"#)
+        #expect(host.acts.last == .ackFailed(missing, code: "invalid_argument"))
+    }
+
+    @Test func `broadcasts read like the reference server's`() {
+        host.emit("shout", #"["hey"]"#, from: 3)
+        #expect(
+            host.acts == [
+                .broadcast(nsp: "/", rooms: ["a", "b"], except: ["c"], exceptSocket: 3, name: "shouted", args: #"["hey"]"#)
+            ])
+    }
+
+    @Test func `a client's answer reaches the strand`() {
+        host.emit("ask", from: 4)
+        host.answerQuestion(#"["forty-two"]"#)
+        host.emit("ask", from: 4)
+        host.answerQuestion("[]", status: JF_E_TIMEOUT)
+        #expect(host.acts.first == .emitted(to: 4, name: "question", args: "[]"))
+        #expect(probe.seen == ["forty-two", "\(JF_E_TIMEOUT)"])
+    }
+
+    @Test func `a connect hook refuses with message and data`() {
+        let refused = host.admit("/chat")
+        #expect(refused?.code == JF_E_DENIED)
+        #expect(refused?.message == "unauthorized")
+        #expect(refused?.data == #"{"code":"missing_token"}"#)
+        #expect(host.admit("/chat", auth: #"{"token":"x"}"#)?.code == JF_OK)
+        #expect(host.admit("/chat", auth: #"{"token":"broken"}"#)?.code == JF_E_FAILED)
+    }
+
+    @Test func `a connect hook may decide later`() async throws {
+        let admitted = try #require(host.admit("/slow", user: "alice"))
+        let refused = try #require(host.admit("/slow"))
+        #expect(admitted.code == JF_LATER)
+        #expect(await host.wait { $0 == .accepted(admitted.decision) } != nil)
+        #expect(
+            await host.wait { $0 == .refused(refused.decision, message: "who are you?", data: #"{"code":"anonymous"}"#) } != nil)
+    }
+
+    @Test func `hooks see sockets come and go`() {
+        host.connect(8, user: "alice", nsp: "/chat")
+        #expect(
+            host.acts == [
+                .joined(8, "lobby"),
+                .broadcast(nsp: "/chat", rooms: [], except: [], exceptSocket: 8, name: "came", args: #"["id-8"]"#),
+            ])
+        host.disconnect(8, nsp: "/chat")
+        #expect(probe.seen == ["transport close: id-8,lobby"])
+    }
+
+    @Test func `a pattern namespace says which one it is`() {
+        let token = host.emit("where", nsp: "/dyn-7", declared: "^/dyn-[0-9]+$")
+        #expect(host.acts == [.acked(token, #"["/dyn-7"]"#)])
+    }
+
+    @Test func `an observer sees every event and answers none`() {
+        let token = host.emit("hi", nsp: "/chat")
+        #expect(host.acts == [.acked(token, #"["/chat"]"#)])
+        #expect(probe.seen == ["any hi false"])
+    }
+
+    @Test func `routes answer with JSON, text and problems`() {
+        let found = host.request("GET", "/v1/people/1")
+        let missing = host.request("GET", "/v1/people/2")
+        let added = host.request("POST", "/v1/people", body: #"{"name":"Ann","age":30}"#)
+        let wrong = host.request("POST", "/v1/people", body: #"{"name":"#)
+        let text = host.request("GET", "/v1/text", query: [("q", "hello")])
+        #expect(
+            host.acts == [
+                .responded(found, status: 200, body: #"{"name":"Ann"}"#),
+                .problem(missing, status: 404, code: "not_found"),
+                .responded(added, status: 201, body: #"{"name":"Ann","age":30}"#),
+                .problem(wrong, status: 400, code: "invalid_argument"),
+                .responded(text, status: 200, body: "hello"),
+            ])
+        #expect(host.detail(of: wrong) == "body is not JSON")
+        #expect(host.header("x-seen", of: text) == "yes")
+    }
+
+    @Test func `a request may be answered later`() async {
+        let token = host.request("GET", "/v1/later")
+        #expect(await host.answer(to: token) == .problem(token, status: 409, code: "conflict"))
+    }
+
+    @Test func `a stream waits for a slow reader`() async throws {
+        host.setStreamsFull(true)
+        let token = host.request("GET", "/v1/stream")
+        try await Task.sleep(for: .milliseconds(50))
+        #expect(host.acts == [])
+        host.setStreamsFull(false)
+        #expect(await host.wait { $0 == .streamEnded(token) } != nil)
+        #expect(host.acts.first == .streamed(token, "id: 1\nevent: word break\ndata: a\ndata: b\n\n"))
+    }
+
+    @Test func `timers and posted work run with the instance`() throws {
+        try probe.remindLater()
+        host.drain()
+        host.fireTimers()
+        host.timers[0].handler?(host.instance, host.timers[0].context)
+        #expect(probe.seen == ["posted", "timer", "tick"])
+    }
+
+    @Test func `a cancelled timer does not fire`() throws {
+        let timer = try probe.io.after(.seconds(1), Probe.self) { $0.seen.append("timer") }
+        #expect(timer.cancel())
+        #expect(!timer.cancel())
+        host.fireTimers()
+        #expect(probe.seen == [])
+    }
+
+    @Test func `work that waits when the plugin goes is freed with it`() throws {
+        final class Token: Sendable {}
+        var token: Token? = Token()
+        weak let watched = token
+        try probe.io.after(.seconds(1), Probe.self) { [token] _ in _ = token }
+        token = nil
+        #expect(watched != nil)
+        host.unload()
+        #expect(watched == nil)
+    }
+
+    @Test func `sockets are fetched with users, rooms and data`() throws {
+        host.setClient(1, .init(id: "a", user: "alice", rooms: ["r"]))
+        host.setClient(2, .init(id: "b", user: nil))
+        try probe.io.to("r").fetchSockets(Probe.self) { probe, result in
+            for found in (try? result.get()) ?? [] {
+                probe.seen.append("\(found.id) \(found.user ?? "-") \(found.rooms) \(found.data) \(found.socket.handle)")
+            }
+        }
+        host.drain()
+        #expect(probe.seen == [#"a alice ["a", "r"] {} 1"#])
+    }
+
+    @Test func `an interface the host lacks is an error, not a crash`() {
+        #expect(throws: HostError.self) { try probe.io.to("a").socketsJoin("b") }
+        #expect(throws: HostError.self) { try probe.io.presence.watch("alice") }
+    }
+
+    /// The instance that the fake host made.
+    private var probe: Probe { Probes.last(of: host) }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import JackfieldPlugin
+
+/// A plugin that uses every part of the SDK.
+final class Probe: Plugin {
+    static let name = "probe"
+    static let version = "1.2.3"
+
+    struct Settings: Decodable {
+        let limit: Int
+    }
+
+    struct Person: Codable, Equatable {
+        let name: String
+        let age: Int?
+    }
+
+    let io: PluginHost
+    var seen: [String] = []
+    let settings: Settings
+
+    init(host: PluginHost) throws {
+        io = host
+        settings = try host.config(Settings.self)
+    }
+
+    static func declare(_ io: Declarations<Probe>) {
+        io.on("echo") { socket, event in try socket.emit("echo", event.arguments) }
+        io.on("greet", Probe.greet)
+        io.on("fail") { _, _ in throw CocoaError(.fileNoSuchFile) }
+        io.on("deny") { _, _ in throw Problem(403, "denied", "not you") }
+        io.on("later", Probe.later)
+        io.on("forget") { _, event in _ = try event.keep() }
+        io.on("blob") { _, event in try event.ack(Binary([1, 2, 3]), ["in": Binary([4])]) }
+        io.on("binary", Probe.binary)
+        io.on("shout", run: .byKey("/0/room")) { socket, event in
+            try socket.to("a", "b").except("c").volatile.emit("shouted", event.decode(String.self))
+        }
+        io.on("ask", Probe.ask)
+        io.on("whoami") { _, event in try event.ack(event.user) }
+        io.on("count") { plugin in { _, event in try event.ack(plugin.settings.limit) } }
+
+        io.of("/chat")
+            .use { attempt in
+                struct Auth: Decodable {
+                    let token: String?
+                }
+                guard let token = try attempt.auth.decode(Auth.self).token else {
+                    throw try Refusal("unauthorized", data: ["code": "missing_token"])
+                }
+                if token == "broken" { throw CocoaError(.fileNoSuchFile) }
+            }
+            .connected(Probe.connected)
+            .disconnecting(Probe.disconnecting)
+            .on("hi") { socket, event in try event.ack(socket.namespace) }
+        io.of("/slow").use(later: { attempt in
+            await Task.yield()
+            if attempt.user == nil { throw try Refusal("who are you?", data: ["code": "anonymous"]) }
+        })
+        io.of(pattern: "^/dyn-[0-9]+$").on("where") { socket, event in try event.ack(socket.namespace) }
+        io.of("/chat").onAny(Probe.observe)
+
+        io.http.get("/v1/people/{id}", Probe.person)
+        io.http.post("/v1/people", scope: "people:write", Probe.addPerson)
+        io.http.on("GET", "/v1/text", auth: .none) { request in .text(request.query("q") ?? "nothing").header("x-seen", "yes") }
+        io.http.get("/v1/later", Probe.laterRequest)
+        io.http.get("/v1/stream", Probe.stream)
+
+        io.every(.seconds(2), Probe.tick)
+    }
+
+    func greet(_ socket: Socket, _ event: borrowing Event) throws {
+        let person = try event.decode(Person.self)
+        seen.append(person.name)
+        try event.ack("hello \(person.name)", seen.count)
+    }
+
+    func later(_ socket: Socket, _ event: borrowing Event) throws {
+        let reply = try event.keep()
+        Thread.detachNewThread { _ = try? reply.send("at last") }
+    }
+
+    func binary(_ socket: Socket, _ event: borrowing Event) throws {
+        struct Upload: Codable {
+            let name: String
+            let data: Binary
+        }
+        let upload = try event.decode(Upload.self)
+        try event.ack(upload.data.bytes.count, upload)
+    }
+
+    func ask(_ socket: Socket, _ event: borrowing Event) throws {
+        try socket.timeout(100).emit("question", answered: Probe.self) { probe, result in
+            switch result {
+            case .success(let answer): probe.seen.append((try? answer.decode(String.self)) ?? "nothing")
+            case .failure(let error): probe.seen.append("\(error.code)")
+            }
+        }
+    }
+
+    func connected(_ socket: Socket, _ connection: Connection) throws {
+        try socket.join("lobby")
+        try socket.broadcast.emit("came", connection.id)
+    }
+
+    func disconnecting(_ socket: Socket, _ departure: Departure) {
+        seen.append("\(departure.reason): \(departure.rooms.joined(separator: ","))")
+    }
+
+    func observe(_ socket: Socket, _ event: borrowing Event) {
+        seen.append("any \(event.name) \(event.wantsAck)")
+    }
+
+    func person(_ request: borrowing Request) throws -> Response {
+        guard request.parameter("id") == "1" else { throw Problem.notFound("nobody has the number \(request.parameter("id"))") }
+        return try .json(Person(name: "Ann", age: nil))
+    }
+
+    func addPerson(_ request: borrowing Request) throws -> Response { try .json(request.decode(Person.self), status: 201) }
+
+    func laterRequest(_ request: borrowing Request) throws -> Response {
+        let reply = try request.keep()
+        Thread.detachNewThread { reply.fail(Problem(409, "conflict", "too late")) }
+        return .later
+    }
+
+    func stream(_ request: borrowing Request) throws -> Response {
+        let stream = try request.stream()
+        Task {
+            _ = try await stream.send(ServerSentEvent(id: "1", name: "word\nbreak", data: "a\nb"))
+            stream.end()
+        }
+        return .later
+    }
+
+    func tick() { seen.append("tick") }
+
+    func remindLater() throws {
+        try io.after(.milliseconds(5), Probe.self) { $0.seen.append("timer") }
+        try io.onStrand(Probe.self) { $0.seen.append("posted") }
+    }
+}
