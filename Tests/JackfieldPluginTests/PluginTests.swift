@@ -14,9 +14,9 @@ import Testing
     @Test func `the descriptor says what was declared`() {
         #expect(host.plugin.abi == UInt32(JF_ABI))
         #expect(host.namespaces.count == 3)
-        #expect(host.routes.count == 5)
+        #expect(host.routes.count == 6)
         #expect(host.timers.map(\.interval) == [2000])
-        let shout = host.events[8]
+        let shout = host.events[9]
         #expect(shout.run == JF_RUN_BY_KEY)
         #expect(shout.run_key.len == 7)
     }
@@ -83,6 +83,12 @@ import Testing
     @Test func `a reply that is let go is given back`() {
         let token = host.emit("forget")
         #expect(host.acts == [.dropped(token)])
+    }
+
+    @Test func `what is thrown after keeping is told all the same`() {
+        let token = host.emit("keep and throw")
+        let request = host.request("GET", "/v1/throws")
+        #expect(host.acts == [.ackFailed(token, code: "conflict"), .problem(request, status: 409, code: "conflict")])
     }
 
     @Test func `binary data travels beside the arguments`() {

@@ -31,6 +31,11 @@ final class Probe: Plugin {
         io.on("deny") { _, _ in throw Problem(403, "denied", "not you") }
         io.on("later", Probe.later)
         io.on("forget") { _, event in _ = try event.keep() }
+        io.on("keep and throw") { _, event in
+            let reply = try event.keep()
+            _ = reply
+            throw Problem(409, "conflict", "too late")
+        }
         io.on("blob") { _, event in try event.ack(Binary([1, 2, 3]), ["in": Binary([4])]) }
         io.on("binary", Probe.binary)
         io.on("shout", run: .byKey("/0/room")) { socket, event in
@@ -64,6 +69,11 @@ final class Probe: Plugin {
         io.http.post("/v1/people", scope: "people:write", Probe.addPerson)
         io.http.on("GET", "/v1/text", auth: .none) { request in .text(request.query("q") ?? "nothing").header("x-seen", "yes") }
         io.http.get("/v1/later", Probe.laterRequest)
+        io.http.on("GET", "/v1/throws") { request in
+            let reply = try request.keep()
+            _ = reply
+            throw Problem(409, "conflict", "too late")
+        }
         io.http.get("/v1/stream", Probe.stream)
 
         io.every(.seconds(2), Probe.tick)

@@ -29,13 +29,16 @@ final class EventDeclaration {
     }
 
     private func handle(_ raw: UnsafePointer<jf_event>, _ instance: Instance) {
-        let event = Event(raw: raw, host: instance.host)
-        do {
-            try body(instance.plugin, event.socket, event)
-        } catch {
-            let problem = Problem(telling: error)
-            if problem.isInternal { instance.host.log.error("event '\(event.name)': \(error)") }
-            event.fail(problem)
+        var kept: Reply?
+        withUnsafeMutablePointer(to: &kept) { kept in
+            let event = Event(raw: raw, host: instance.host, kept: kept)
+            do {
+                try body(instance.plugin, event.socket, event)
+            } catch {
+                let problem = Problem(telling: error)
+                if problem.isInternal { instance.host.log.error("event '\(event.name)': \(error)") }
+                if let reply = kept.pointee { reply.fail(problem) } else { event.fail(problem) }
+            }
         }
     }
 }

@@ -30,19 +30,28 @@ final class RouteDeclaration {
     }
 
     private func handle(_ raw: UnsafePointer<jf_request>, _ instance: Instance) {
-        let request = Request(raw: raw, host: instance.host)
-        let response: Response
+        var kept: HTTPReply?
+        withUnsafeMutablePointer(to: &kept) { kept in
+            let request = Request(raw: raw, host: instance.host, kept: kept)
+            do {
+                try instance.host.respond(answer(request, instance, kept), to: raw.pointee.reply)
+            } catch {
+                instance.host.log.error("\(request.method) \(request.path): \(error)")
+            }
+        }
+    }
+
+    private func answer(
+        _ request: borrowing Request, _ instance: Instance, _ kept: UnsafeMutablePointer<HTTPReply?>
+    ) -> Response {
         do {
-            response = try body(instance.plugin, request)
+            return try body(instance.plugin, request)
         } catch {
             let problem = Problem(telling: error)
             if problem.isInternal { instance.host.log.error("\(request.method) \(request.path): \(error)") }
-            response = .problem(problem)
-        }
-        do {
-            try instance.host.respond(response, to: raw.pointee.reply)
-        } catch {
-            instance.host.log.error("\(request.method) \(request.path): \(error)")
+            guard let reply = kept.pointee else { return .problem(problem) }
+            reply.send(.problem(problem))
+            return .later
         }
     }
 }

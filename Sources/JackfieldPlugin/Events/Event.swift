@@ -4,6 +4,9 @@ public struct Event: ~Copyable {
     let raw: UnsafePointer<jf_event>
     let host: PluginHost
 
+    /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its error told all the same.
+    let kept: UnsafeMutablePointer<Reply?>
+
     public var name: String { String(raw.pointee.name) }
 
     /// `/` or `/name`; for a pattern the one that the client joined.
@@ -81,9 +84,11 @@ public struct Event: ~Copyable {
     /// Keeps the answer for later: complete it once, from any thread. At most 65,536 are kept at a time.
     public func keep() throws -> Reply {
         guard wantsAck else { return Reply(host: host, token: 0) }
-        var kept: jf_token = 0
-        try host.check(host.tokens.keep?(host.pointer, raw.pointee.ack, &kept), "tokens.keep")
-        return Reply(host: host, token: kept)
+        var token: jf_token = 0
+        try host.check(host.tokens.keep?(host.pointer, raw.pointee.ack, &token), "tokens.keep")
+        let reply = Reply(host: host, token: token)
+        kept.pointee = reply
+        return reply
     }
 }
 

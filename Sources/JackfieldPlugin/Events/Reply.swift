@@ -28,6 +28,8 @@ public final class Reply: Sendable {
     public func fail(_ error: any Error) {
         let problem = Problem(telling: error)
         if problem.isInternal { host.log.error("\(error)") }
-        host.fail(token, problem)
+        fail(problem)
     }
+
+    func fail(_ problem: Problem) { host.fail(token, problem) }
 }

@@ -4,6 +4,9 @@ public struct Request: ~Copyable {
     let raw: UnsafePointer<jf_request>
     let host: PluginHost
 
+    /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its error told all the same.
+    let kept: UnsafeMutablePointer<HTTPReply?>
+
     public var method: String { String(raw.pointee.method) }
 
     /// As the client wrote it, without the query.
@@ -52,9 +55,11 @@ public struct Request: ~Copyable {
 
     /// Keeps the answer for later: complete it once, from any thread, and return ``Response/later`` from the handler.
     public func keep() throws -> HTTPReply {
-        var kept: jf_token = 0
-        try host.check(host.tokens.keep?(host.pointer, raw.pointee.reply, &kept), "tokens.keep")
-        return HTTPReply(host: host, token: kept)
+        var token: jf_token = 0
+        try host.check(host.tokens.keep?(host.pointer, raw.pointee.reply, &token), "tokens.keep")
+        let reply = HTTPReply(host: host, token: token)
+        kept.pointee = reply
+        return reply
     }
 
     /// Begins a response whose body comes in pieces; return ``Response/later`` from the handler.

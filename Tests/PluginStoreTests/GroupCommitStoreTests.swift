@@ -1,0 +1,119 @@
+import Foundation
+import GRDB
+import JackfieldPlugin
+import Synchronization
+import Testing
+
+@testable import PluginStore
+
+@Suite struct GroupCommitStoreTests {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "jackfield-store-\(UUID().uuidString)")
+
+    private var migrations: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { try $0.execute(sql: "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE)") }
+        return migrator
+    }
+
+    private func open(maxQueue: Int = GroupCommitStore.maxQueue) throws -> GroupCommitStore {
+        try GroupCommitStore(
+            StoreLocation("sqlite:\(folder.path)/a/b/rows.db"), migrations: migrations, maxQueue: maxQueue)
+    }
+
+    private func write(_ store: GroupCommitStore, _ name: String) async throws -> Int64 {
+        try await withCheckedThrowingContinuation { continuation in
+            store.write({ db in
+                try db.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: [name])
+                return db.lastInsertedRowID
+            }, then: { continuation.resume(with: $0) })
+        }
+    }
+
+    @Test func `what was answered is in the file, in full durability`() async throws {
+        let store = try open()
+        _ = try await write(store, "one")
+        let other = try DatabaseQueue(path: "\(folder.path)/a/b/rows.db")
+        #expect(try await other.read { try String.fetchAll($0, sql: "SELECT name FROM item") } == ["one"])
+        let (journal, synchronous) = try await withCheckedThrowingContinuation { continuation in
+            store.write({ db in
+                (try String.fetchOne(db, sql: "PRAGMA journal_mode"), try Int.fetchOne(db, sql: "PRAGMA synchronous"))
+            }, then: { continuation.resume(with: $0) })
+        }
+        #expect(journal == "wal")
+        #expect(synchronous == 2)
+        store.close()
+    }
+
+    @Test func `many writes share a commit, and each gets its own answer`() async throws {
+        let store = try open()
+        let ids = try await withThrowingTaskGroup(of: Int64.self) { group in
+            for index in 0..<500 { group.addTask { try await write(store, "item \(index)") } }
+            return try await group.reduce(into: Set()) { $0.insert($1) }
+        }
+        #expect(ids.count == 500)
+        store.close()
+    }
+
+    @Test func `one failing write does not take its neighbours along`() async throws {
+        let store = try open()
+        _ = try await write(store, "taken")
+        let results = await withTaskGroup(of: (String, Bool).self) { group in
+            for name in ["a", "taken", "b", "taken", "c"] {
+                group.addTask { (name, (try? await write(store, name)) != nil) }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(Set(results.filter(\.1).map(\.0)) == ["a", "b", "c"])
+        #expect(try store.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM item") } == 4)
+        store.close()
+    }
+
+    @Test func `a full queue refuses at once`() throws {
+        let store = try open(maxQueue: 2)
+        let gate = DispatchSemaphore(value: 0), entered = DispatchSemaphore(value: 0)
+        store.write({ _ in
+            entered.signal()
+            gate.wait()
+        }, then: { _ in })
+        entered.wait()
+        let refused = Mutex<[String]>([])
+        for _ in 0..<3 {
+            store.write({ _ in }, then: { result in
+                if case .failure(let problem as Problem) = result { refused.withLock { $0.append(problem.code) } }
+            })
+        }
+        #expect(refused.withLock { $0 } == ["overloaded"])
+        gate.signal()
+        store.close()
+    }
+
+    @Test func `closing commits what waits, and refuses what comes after`() async throws {
+        let store = try open()
+        let done = Mutex(0)
+        for index in 0..<50 {
+            store.write({ try $0.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: ["\(index)"]) }, then: { _ in
+                done.withLock { $0 += 1 }
+            })
+        }
+        store.close()
+        #expect(done.withLock { $0 } == 50)
+        await #expect(throws: Problem.self) { try await write(store, "late") }
+        store.close()
+    }
+
+    @Test(arguments: ["postgres://x", "sqlite:", "rows.db", ""]) func `an unknown store is refused by name`(text: String) {
+        #expect { try StoreLocation(text) } throws: { "\($0)".contains("config.store '\(text)'") }
+    }
+
+    @Test func `a path that cannot be used is one precise line`() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Data("not a folder".utf8).write(to: folder.appending(path: "file"))
+        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/file/rows.db"), migrations: migrations) } throws: {
+            "\($0)".contains("cannot make the folder '\(folder.path)/file'")
+        }
+        try Data(repeating: 7, count: 5000).write(to: folder.appending(path: "garbage.db"))
+        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/garbage.db"), migrations: migrations) } throws: {
+            "\($0)".contains("cannot open '\(folder.path)/garbage.db'")
+        }
+    }
+}

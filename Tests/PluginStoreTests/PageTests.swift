@@ -1,0 +1,26 @@
+import JackfieldPlugin
+import PluginStore
+import Testing
+
+@Suite struct PageTests {
+    @Test func `a page knows whether there is another`() {
+        #expect(Page(["c", "b", "a"], limit: 2, id: \.self).next == "b")
+        #expect(Page(["b", "a"], limit: 2, id: \.self).next == nil)
+        #expect(Page(["b"], limit: 1, id: \.self).json { .stored("\"\($0)\"") }.description == #"{"items":["b"],"next":null}"#)
+    }
+
+    @Test(arguments: [0, 201, -1]) func `limits out of bounds are refused`(limit: Int) {
+        #expect(throws: Problem.invalid("limit must be from 1 to 200, not \(limit)")) { try PageQuery(after: nil, limit: limit) }
+    }
+
+    @Test func `a cursor that is none is refused`() {
+        #expect(throws: Problem.self) { try PageQuery(after: "yesterday", limit: nil) }
+        #expect(throws: Never.self) { try PageQuery(after: "01234567-89ab-7000-8000-000000000000", limit: nil) }
+    }
+
+    @Test func `lengths count Unicode scalars`() {
+        #expect(throws: Never.self) { try TextRule(1...2).check("äö", "name") }
+        #expect(throws: Problem.invalid("name must have 1 to 2 characters; it has 3")) { try TextRule(1...2).check("abc", "name") }
+        #expect(throws: Problem.invalid("name must not contain the character U+0000")) { try TextRule(1...2).check("\0", "name") }
+    }
+}
