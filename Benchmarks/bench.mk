@@ -23,8 +23,7 @@ bench-allocations: bench-packages build
 
 # Nanoseconds and allocations per operation of the protocol rooms.
 micro: bench-packages
-	swift build -c release --product MicroBenchmarks
-	.build/release/MicroBenchmarks
+	Benchmarks/run.py micro
 
 # Instructions and allocations per operation against Tests/Guard/thresholds.json: no timing, so it holds on any busy machine.
 guard: bench-packages $(VENV)

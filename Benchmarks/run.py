@@ -7,16 +7,18 @@
     Benchmarks/run.py scale                 cost against connections, rooms, and event loops
     Benchmarks/run.py pushes                notifications through REST to an online user
     Benchmarks/run.py allocations           allocations per message in the steady state
+    Benchmarks/run.py micro                 nanoseconds and allocations per operation of the rooms below the transport
 """
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import allocations, chart, machine, pushes, report, rounds, scale, servers, workloads  # noqa: E402
+from harness import allocations, build, chart, machine, pushes, report, rounds, scale, servers, workloads  # noqa: E402
 from harness.paths import BUILT, DOCS  # noqa: E402
 
 
@@ -48,7 +50,7 @@ def save(name, content):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="table", choices=["table", "scale", "pushes", "allocations"])
+    parser.add_argument("what", nargs="?", default="table", choices=["table", "scale", "pushes", "allocations", "micro"])
     parser.add_argument("--quick", action="store_true", help="one short round, whatever else the machine does")
     parser.add_argument("--rounds", type=int, help="quiet rounds wanted")
     parser.add_argument("--seconds", type=float, help="measured seconds of a run")
@@ -60,6 +62,9 @@ def main():
     parser.add_argument("--strict", action="store_true", help="exit 1 if a bound is missed")
     options = parser.parse_args()
 
+    if options.what == "micro":
+        program = build.swift_product("MicroBenchmarks")
+        os.execve(program, [str(program)], {**os.environ, "BENCH_PLUGINS": str(build.bench_plugins())})
     machine.allow_many_files()
     pace = rounds.QUICK if options.quick else rounds.Pace()
     if options.rounds:

@@ -5,6 +5,8 @@ final class MemoryWebSocket: WebSocketOutput {
     private static let capacity = 1 << 16
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: MemoryWebSocket.capacity, alignment: 16)
     private var used = 0
+    /// Sent, ever.
+    private(set) var messages = 0
 
     var canTakeNow: Bool { true }
     var bufferedBytes: Int { 0 }
@@ -18,12 +20,14 @@ final class MemoryWebSocket: WebSocketOutput {
             first: kind == .text ? WebSocketHeader.text : WebSocketHeader.binary, count: count, to: buffer.baseAddress! + used)
         fill(UnsafeMutableRawBufferPointer(rebasing: buffer[used..<used + count]))
         used += count
+        messages &+= 1
     }
 
     func send(_ message: SharedMessage) {
         reserve(message.frames.count)
         message.frames.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: buffer[used...]).copyMemory(from: $0) }
         used += message.frames.count
+        messages &+= 1
     }
 
     func close() {}

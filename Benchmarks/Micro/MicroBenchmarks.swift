@@ -8,6 +8,7 @@ import CAllocations
 ///
 ///     MicroBenchmarks                 all of them, as a table
 ///     MicroBenchmarks room.join       those whose name begins so
+///     BENCH_PLUGINS=.build/bench …    with those that need the plugins bench-inline.so and bench-strand.so, which are there
 ///     MicroBenchmarks --guard         each a fixed number of times, for Tests/Guard: prints name, operations, allocations and bytes,
 ///                                     and leaves what takes time to valgrind
 @main
@@ -42,11 +43,12 @@ enum MicroBenchmarks {
     /// One line for each, in the order of the measured regions; the check in `main` was the first region.
     private static func runGuard(_ chosen: [Benchmark]) {
         for benchmark in chosen {
+            guard let count = benchmark.guardCount else { continue }
             let body = benchmark.prepare()
             // What is made at the first use (metadata, lazy statics) is not the operation's.
-            body(benchmark.guardCount)
-            let counted = MeasuredRegion.run { body(benchmark.guardCount) }
-            print(benchmark.name, benchmark.guardCount, counted.allocations, counted.bytes)
+            body(count)
+            let counted = MeasuredRegion.run { body(count) }
+            print(benchmark.name, count, counted.allocations, counted.bytes)
         }
     }
 

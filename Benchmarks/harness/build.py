@@ -43,6 +43,12 @@ def plugin(source, name, *definitions):
     return target
 
 
+def bench_plugins():
+    """The folder with the benchmark's application as a plugin, in both forms: bench-inline.so and bench-strand.so."""
+    plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
+    return plugin("bench.c", "bench-strand").parent
+
+
 def allocation_counter():
     """The library that counts a process's allocations when preloaded; see Benchmarks/Allocations."""
     folder = BENCHMARKS / "Allocations"

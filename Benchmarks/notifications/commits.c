@@ -52,16 +52,21 @@ int main(int argc, char **argv) {
     must(sqlite3_open(argv[1], &database), argv[1]);
     execute("PRAGMA journal_mode=WAL");
     execute("PRAGMA synchronous=FULL");
-    /* A notification row of the contract, found by its user, newest first; ids sort by time. */
-    execute("CREATE TABLE IF NOT EXISTS notifications (id TEXT PRIMARY KEY, user_id TEXT NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL,"
-            " body TEXT, data TEXT, created_at TEXT NOT NULL, seen_at TEXT, read_at TEXT) WITHOUT ROWID");
-    execute("CREATE INDEX IF NOT EXISTS notifications_of_user ON notifications (user_id, id)");
+    /* The tables that a push changes, as plugins/notifications has them. */
+    execute("CREATE TABLE IF NOT EXISTS notification (user_id TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL,"
+            " body TEXT, data TEXT, created_at INTEGER NOT NULL, seen_at INTEGER, read_at INTEGER, PRIMARY KEY (user_id, id)) STRICT, WITHOUT ROWID");
+    execute("CREATE INDEX IF NOT EXISTS unread_notification ON notification (user_id, id) WHERE read_at IS NULL");
+    execute("CREATE TABLE IF NOT EXISTS unread (user_id TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL) STRICT, WITHOUT ROWID");
 
-    sqlite3_stmt *begin, *insert, *commit;
+    sqlite3_stmt *begin, *insert, *raise, *commit;
     must(sqlite3_prepare_v2(database, "BEGIN IMMEDIATE", -1, &begin, NULL), "begin");
     must(sqlite3_prepare_v2(database, "COMMIT", -1, &commit, NULL), "commit");
-    must(sqlite3_prepare_v2(database, "INSERT INTO notifications (id, user_id, type, title, body, data, created_at) VALUES (?,?,?,?,?,?,?)", -1,
+    must(sqlite3_prepare_v2(database, "INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)", -1,
                             &insert, NULL), "insert");
+    must(sqlite3_prepare_v2(database, "INSERT INTO unread (user_id, count) VALUES (?1, ?2) ON CONFLICT (user_id) DO UPDATE SET count = count + ?2"
+                            " RETURNING count", -1, &raise, NULL), "raise");
+    sqlite3_bind_text(raise, 1, "online", -1, SQLITE_STATIC);
+    sqlite3_bind_int(raise, 2, 1);
 
     uint32_t *samples = calloc(MAX_SAMPLES, sizeof *samples);
     size_t count = 0;
@@ -79,9 +84,11 @@ int main(int argc, char **argv) {
             sqlite3_bind_text(insert, 4, "Your order has been shipped", -1, SQLITE_STATIC);
             sqlite3_bind_text(insert, 5, "It will arrive on Thursday, between nine and twelve.", -1, SQLITE_STATIC);
             sqlite3_bind_text(insert, 6, "{\"order\":4711,\"carrier\":\"post\"}", -1, SQLITE_STATIC);
-            sqlite3_bind_text(insert, 7, "2026-01-01T00:00:00.000Z", -1, SQLITE_STATIC);
+            sqlite3_bind_int64(insert, 7, 1000 * (sqlite3_int64)time(NULL));
             must(sqlite3_step(insert), "insert");
             sqlite3_reset(insert);
+            while (sqlite3_step(raise) == SQLITE_ROW) {}
+            must(sqlite3_reset(raise), "raise");
         }
         must(sqlite3_step(commit), "commit");
         sqlite3_reset(commit);
@@ -95,6 +102,7 @@ int main(int argc, char **argv) {
            (unsigned long long)rows, (double)rows / elapsed, (double)count / elapsed, samples[count / 2], samples[(size_t)(0.99 * (double)(count - 1))]);
     sqlite3_finalize(begin);
     sqlite3_finalize(insert);
+    sqlite3_finalize(raise);
     sqlite3_finalize(commit);
     sqlite3_close(database);
     return 0;

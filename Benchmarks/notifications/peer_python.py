@@ -33,19 +33,25 @@ def open_store():
     database = sqlite3.connect("notifications.db", check_same_thread=False)
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=FULL")
-    database.execute("CREATE TABLE IF NOT EXISTS notifications (id TEXT PRIMARY KEY, user_id TEXT NOT NULL, type TEXT NOT NULL,"
-                     " title TEXT NOT NULL, body TEXT, data TEXT, created_at TEXT NOT NULL, seen_at TEXT, read_at TEXT) WITHOUT ROWID")
-    database.execute("CREATE INDEX IF NOT EXISTS notifications_of_user ON notifications (user_id, id)")
+    database.executescript("""
+        CREATE TABLE IF NOT EXISTS notification (user_id TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL, body TEXT,
+            data TEXT, created_at INTEGER NOT NULL, seen_at INTEGER, read_at INTEGER, PRIMARY KEY (user_id, id)) STRICT, WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS unread_notification ON notification (user_id, id) WHERE read_at IS NULL;
+        CREATE TABLE IF NOT EXISTS unread (user_id TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    """)
     return database
 
 
 database = open_store()
 
 
-def insert(row):
+def insert(row, created_at):
+    """Returns how many are unread now."""
     with database:
-        database.execute("INSERT INTO notifications (id, user_id, type, title, body, data, created_at) VALUES (?,?,?,?,?,?,?)",
-                         (row["id"], row["user_id"], row["type"], row["title"], row["body"], json.dumps(row["data"]), row["created_at"]))
+        database.execute("INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                         (row["id"], row["user_id"], row["type"], row["title"], row["body"], json.dumps(row["data"]), created_at))
+        return database.execute("INSERT INTO unread (user_id, count) VALUES (?1, ?2) ON CONFLICT (user_id) DO UPDATE SET count = count + ?2"
+                                " RETURNING count", (row["user_id"], 1)).fetchone()[0]
 
 
 def claims(token):
@@ -84,12 +90,14 @@ async def push(scope, receive, send):
     if "notifications:write" not in scopes:
         return await answer(send, 403, {})
     wanted = json.loads(body)
+    now = datetime.now(timezone.utc)
     row = {"id": f"{time.time_ns():020x}{uuid.uuid4().hex[:12]}", "user_id": wanted["user_id"], "type": wanted["type"], "title": wanted["title"],
-           "body": wanted.get("body"), "data": wanted.get("data"), "created_at": datetime.now(timezone.utc).isoformat(), "seen_at": None, "read_at": None}
-    await asyncio.get_running_loop().run_in_executor(store, insert, row)
+           "body": wanted.get("body"), "data": wanted.get("data"), "created_at": now.isoformat(), "seen_at": None, "read_at": None}
+    unread = await asyncio.get_running_loop().run_in_executor(store, insert, row, int(now.timestamp() * 1000))
     delivered = online.get(row["user_id"], 0) > 0
     if delivered:
         await sio.emit("notification:new", row, to=f"user:{row['user_id']}")
+        await sio.emit("notification:count", unread, to=f"user:{row['user_id']}")
     await answer(send, 201, {**row, "delivered": delivered})
 
 

@@ -19,6 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Benchmarks"))
+
+from harness import build  # noqa: E402
+
 THRESHOLDS = Path(__file__).resolve().parent / "thresholds.json"
 PRODUCT = "MicroBenchmarks"
 
@@ -49,13 +53,14 @@ def binary():
 
 def measure(program):
     """{scenario: Cost}. One run; callgrind writes a profile at the end of each measured region, in order."""
+    plugins = build.bench_plugins()
     with tempfile.TemporaryDirectory() as folder:
         profiles = Path(folder) / "profile"
         done = subprocess.run(
             ["valgrind", "--tool=callgrind", "--quiet", "--collect-atstart=no", "--toggle-collect=measured_region",
              "--dump-after=measured_region", f"--callgrind-out-file={profiles}", str(program), "--guard"],
             # Deterministic hashing; and nothing of the caller's environment, whose size moves the stack.
-            env={"PATH": "/usr/bin:/bin", "HOME": folder, "SWIFT_DETERMINISTIC_HASHING": "1"},
+            env={"PATH": "/usr/bin:/bin", "HOME": folder, "SWIFT_DETERMINISTIC_HASHING": "1", "BENCH_PLUGINS": str(plugins)},
             capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
             raise RuntimeError(f"the scenarios failed under valgrind:\n{done.stdout}{done.stderr}")

@@ -1,0 +1,35 @@
+import Dispatch
+import PluginHost
+import SocketIO
+import Synchronization
+
+/// An event loop without I/O: what other threads give it runs when the benchmark's thread says so.
+///
+/// `@unchecked Sendable`: `shard` is set before the loop is given to anyone, and used on the benchmark's thread only.
+final class MemoryLoop: HostLoop, @unchecked Sendable {
+    let index = 0
+    var shard: Shard?
+    private let jobs = Mutex<[@Sendable (Shard) -> Void]>([])
+    private let arrivals = DispatchSemaphore(value: 0)
+
+    func execute(_ job: @escaping @Sendable (Shard) -> Void) {
+        jobs.withLock { $0.append(job) }
+        arrivals.signal()
+    }
+
+    /// Runs what has come; waits for it at most a second.
+    func turn() {
+        guard arrivals.wait(timeout: .now() + 1) == .success, let shard else { return }
+        let waiting = jobs.withLock { jobs in
+            defer { jobs.removeAll(keepingCapacity: true) }
+            return jobs
+        }
+        for job in waiting { job(shard) }
+    }
+
+    /// Runs what has come, without waiting.
+    func turnIfReady() {
+        guard jobs.withLock({ !$0.isEmpty }) else { return }
+        turn()
+    }
+}
