@@ -1,0 +1,79 @@
+import EngineIO
+import Identity
+import RawJSON
+import SocketIO
+
+/// Ends sockets whose token has ended, after having told them, and lets them bring a new one. One for each loop. [loop]
+///
+/// A socket costs one entry of the loop's timer wheel while its token can expire, and nothing else. The entry carries the socket's handle, and
+/// what is due is decided when it fires, from what the socket says then: a refreshed token needs no timer to be found and cancelled.
+final class TokenExpiry: TimerTarget {
+    /// How long ahead a client is told. Enough for an app to fetch a token, short beside any token's life.
+    static let notice: Int64 = 60_000
+
+    /// No timer waits longer: a system clock that was set is noticed within it.
+    static let longestWait: Int64 = 10 * 60_000
+
+    /// Longest argument of `auth:refresh` that is read, in bytes.
+    private static let longestArgument = 16_384
+
+    private let gate: TokenGate
+    private unowned let shard: Shard
+
+    init(gate: TokenGate, shard: Shard) {
+        self.gate = gate
+        self.shard = shard
+    }
+
+    /// A socket has joined with a token.
+    func watch(_ socket: Socket) {
+        guard let expiry = socket.expiresAt else { return }
+        schedule(expiry - Self.notice, socket.handle)
+    }
+
+    func timerFired(_ id: TimerID, tag: UInt64) {
+        guard let socket = shard.socket(tag), let expiry = socket.expiresAt else { return }
+        let now = Timestamp.now
+        if now < expiry - Self.notice {
+            schedule(expiry - Self.notice, tag)
+        } else if now < expiry + gate.leeway {
+            // Fires once for the notice, and again for the end; a clock set back makes it tell twice, which does no harm.
+            if now < expiry { socket.emit("auth:expiring", .object([.init("expires_at", .string(Timestamp.rfc3339(milliseconds: expiry)))])) }
+            schedule(expiry + gate.leeway, tag)
+        } else {
+            // Not DISCONNECT: a client that gets one stays away. It reconnects after a closed transport, and asks its app for a token.
+            socket.closeConnection()
+        }
+    }
+
+    /// `auth:refresh`, with the new token as its argument, or as the member `token` of an object.
+    func refresh(_ event: borrowing IncomingEvent, from socket: Socket) {
+        // What is longer than any token that is looked at need not be parsed.
+        let arguments = event.args.count <= Self.longestArgument ? (try? JSONValue(parsing: event.args))?.array ?? [] : []
+        let argument = arguments.first
+        do {
+            guard let token = argument?.string ?? argument?["token"]?.string else {
+                throw TokenRefusal(.missing, "no token: emit auth:refresh with the new token as its argument")
+            }
+            let identity = try gate.identify(token: token, now: Timestamp.now)
+            guard identity.user == socket.user else {
+                throw TokenRefusal(.claims, "the new token is another user's: connect anew to change users")
+            }
+            let mustHurry = identity.expiresAt.map { $0 < socket.expiresAt ?? .max } ?? false
+            socket.claims = identity.claims
+            socket.expiresAt = identity.expiresAt
+            if mustHurry { watch(socket) }
+            let expiry: JSONValue = identity.expiresAt.map { .string(Timestamp.rfc3339(milliseconds: $0)) } ?? .null
+            event.answer(.object([.init("ok", true), .init("expires_at", expiry)]), to: socket)
+        } catch let refusal as TokenRefusal {
+            event.answer(.failure(code: refusal.code.rawValue, message: refusal.message), to: socket)
+        } catch {
+            event.answer(.failure(code: "internal", message: "\(error)"), to: socket)
+        }
+    }
+
+    private func schedule(_ time: Int64, _ handle: SocketHandle) {
+        let wait = min(max(0, time - Timestamp.now), Self.longestWait)
+        _ = shard.timers.schedule(at: shard.timers.now + wait, for: self, tag: handle)
+    }
+}

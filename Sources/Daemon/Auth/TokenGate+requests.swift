@@ -1,0 +1,28 @@
+import Identity
+import PluginHost
+import Transport
+
+/// The same tokens over HTTP: 401 without or with a wrong one, 403 without the scope a route asks for.
+extension TokenGate: HTTPGate {
+    func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
+        do throws(TokenRefusal) {
+            let identity = try identify(authorization: request[header: "authorization"], now: Timestamp.now)
+            return admit(identity, access)
+        } catch {
+            return .refuse(status: 401, code: error.code.rawValue, detail: error.message)
+        }
+    }
+
+    private func admit(_ identity: UserIdentity?, _ access: RouteAccess) -> HTTPVerdict {
+        guard let identity else {
+            // Where the core looks at no token nobody can show one: the plugins decide.
+            guard isClosed, access.token == .required else { return .accept(ClientIdentity()) }
+            return .refuse(
+                status: 401, code: TokenRefusal.Code.missing.rawValue, detail: "no token: send it as 'Authorization: Bearer <token>'")
+        }
+        if let scope = access.scope, !identity.hasScope(scope) {
+            return .refuse(status: 403, code: "scope_missing", detail: "the token does not grant the scope '\(scope)'")
+        }
+        return .accept(ClientIdentity(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt))
+    }
+}

@@ -1,0 +1,62 @@
+import Identity
+import RawJSON
+
+/// Decides who a client is, from the token it brings: on the handshake of a socket and on every HTTP request, by the same rules.
+///
+/// Immutable, and quick enough for an event loop: it computes and waits for nothing.
+struct TokenGate: Sendable {
+    /// `nil`: `auth: false`, the core looks at no token.
+    private let verifier: TokenVerifier?
+    private let required: Bool
+
+    init(_ auth: Configuration.Auth?) throws(TokenConfigurationError) {
+        if let auth {
+            verifier = try TokenVerifier(auth.verifierConfiguration)
+            required = auth.required
+        } else {
+            verifier = nil
+            required = false
+        }
+    }
+
+    /// How far past its expiry a token is still good, in ms.
+    var leeway: Int64 { verifier?.configuration.leeway ?? 0 }
+
+    /// Whether tokens are looked at.
+    var isClosed: Bool { verifier != nil }
+
+    /// Who connects with this CONNECT payload; `nil` is anonymous.
+    func identify(auth payload: [UInt8], now: Int64) throws(TokenRefusal) -> UserIdentity? {
+        guard let verifier else { return nil }
+        guard let token = try Self.token(in: payload) else {
+            guard required else { return nil }
+            throw TokenRefusal(.missing, "no token: send it as auth.token")
+        }
+        return try verifier.verify(token, now: now)
+    }
+
+    /// Who asks with this `Authorization` header; `nil` is anonymous. A header that is there must be right.
+    func identify(authorization: String?, now: Int64) throws(TokenRefusal) -> UserIdentity? {
+        guard let verifier, let authorization else { return nil }
+        return try verifier.verify(authorization, now: now)
+    }
+
+    /// Who brings this token in place of an older one.
+    func identify(token: String, now: Int64) throws(TokenRefusal) -> UserIdentity {
+        guard let verifier else { throw TokenRefusal(.missing, "this host looks at no tokens: there is nothing to refresh") }
+        return try verifier.verify(token, now: now)
+    }
+
+    /// The text at `token` in a CONNECT payload; `nil` if there is none, or `null` or an empty text, which is what clients send that have none.
+    private static func token(in payload: [UInt8]) throws(TokenRefusal) -> String? {
+        guard case .object? = (try? JSONPointer.find("", in: payload))?.kind,
+            let found = try? JSONPointer.find("/token", in: payload)
+        else { return nil }
+        // Only the member is parsed: a CONNECT payload may be as large as a message.
+        switch try? JSONValue(parsing: Array(payload[found.range])) {
+        case .null?: return nil
+        case .string(let text)?: return text.isEmpty ? nil : text
+        default: throw TokenRefusal(.malformed, "auth.token is no text: send the token as a string")
+        }
+    }
+}

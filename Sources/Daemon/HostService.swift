@@ -1,0 +1,143 @@
+import Foundation
+import Logging
+import PluginHost
+import Presence
+import ServiceLifecycle
+import SocketIO
+import Synchronization
+import Transport
+
+/// A host from its first listening socket to its last closed one.
+final class HostService: Service {
+    private let configuration: Configuration
+    private let logger: Logger
+    private let loops: Loops
+    private let host: PluginHost.Host
+    private let server: Server
+    private let presence: PresenceService
+    private let desks: [LoopDesk]
+    private let recovery: RecoveryStore?
+
+    /// Puts the rooms together; nothing runs yet but the loops' threads.
+    init(_ configuration: Configuration, logger: Logger) throws {
+        self.configuration = configuration
+        self.logger = logger
+        let gate = try TokenGate(configuration.auth)
+        let openFiles = OpenFiles.raiseLimit()
+
+        let loops = Loops(count: configuration.loopCount)
+        let edges = PresenceEdges(loops: loops)
+        let presence = PresenceService(grace: Int64(configuration.presence.grace.wholeMilliseconds)) { edges.tell($0) }
+        let desks = loops.all.map { _ in LoopDesk(gate: gate, presence: presence, watchLimit: configuration.limits.presenceWatchesPerSocket) }
+        let recovery = configuration.recoveryOptions.map { options in
+            RecoveryStore(options: options) { index, job in loops.all[index].execute(job) }
+        }
+        let desk = SocketDesk(presence: presence, loops: desks)
+        let host = try PluginHost.Host(
+            loops: loops.all, options: configuration.hostOptions, socketOptions: configuration.socketOptions(recovery: recovery),
+            namespaces: configuration.namespaces, gate: gate, httpGate: gate, observer: desk, presence: presence, logger: logger)
+        edges.connect(host: host, desks: desks)
+        desk.register(in: host)
+
+        let metrics = MetricsPage(host: host, presence: presence, loops: loops, desks: desks, recovery: recovery)
+        try CoreRoutes(host: host, presence: presence, metrics: metrics).register(
+            in: host.router, pagePath: configuration.demo ? configuration.path : nil)
+        self.loops = loops
+        self.host = host
+        self.presence = presence
+        self.desks = desks
+        self.recovery = recovery
+        server = Server(
+            options: configuration.transportOptions(openFiles: openFiles), loops: loops, http: host.router, logger: logger)
+    }
+
+    func run() async throws {
+        do {
+            try await start()
+        } catch {
+            await stop()
+            throw error
+        }
+        await withTaskGroup { group in
+            group.addTask { await self.keepTime() }
+            // Throws when the task is cancelled, which means the same: stop.
+            try? await gracefulShutdown()
+            group.cancelAll()
+        }
+        await stop()
+    }
+
+    // MARK: - Start
+
+    private func start() async throws {
+        let (host, desks) = (host, desks)
+        try await loops.start { loop in
+            let shard = host.makeShard(index: loop.index, timers: loop.timers)
+            desks[loop.index].attach(shard)
+            return shard
+        }
+        // Before the first connection, so that nobody is told of an unknown event that a plugin is about to declare.
+        try await loadPlugins()
+        let port: Int
+        do {
+            port = try await server.start(host: configuration.host, port: configuration.port)
+        } catch {
+            throw StartFailure("cannot listen on \(configuration.host):\(configuration.port): \(error)")
+        }
+        announce(port: port)
+    }
+
+    /// A plugin that fails is logged by the host, in one line, and missed by nobody but those who need it.
+    private func loadPlugins() async throws {
+        for plugin in configuration.plugins {
+            do {
+                try await host.load(plugin.spec(databaseURL: configuration.databaseURL))
+            } catch where plugin.required {
+                throw StartFailure("\(error); it is required")
+            } catch {}
+        }
+    }
+
+    /// Standard output gets one line that scripts wait for; people read the log.
+    private func announce(port: Int) {
+        let name = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+        let address = "http://\(name):\(port)"
+        logger.info("listening on \(address)", metadata: ["loops": "\(loops.all.count)", "plugins": "\(host.status.count)"])
+        print("listening on \(address)")
+        if configuration.demo, let auth = configuration.auth {
+            let page = name == "127.0.0.1" || name == "0.0.0.0" ? "http://localhost:\(port)" : address
+            if let banner = try? DemoBanner(address: page, auth: auth, now: Timestamp.now) { print(banner.text) }
+        }
+        fflush(nil)
+    }
+
+    // MARK: - Run
+
+    /// Ends the graces of those who left, and drops what nobody came back for.
+    private func keepTime() async {
+        let grace = configuration.presence.grace
+        // An offline edge is late by a twentieth of the grace at the most.
+        let step = min(max(grace / 20, .milliseconds(10)), .milliseconds(250))
+        while !Task.isCancelled {
+            try? await Task.sleep(for: step)
+            presence.expire(now: Timestamp.now)
+            recovery?.expire(now: Timestamp.monotonic)
+        }
+    }
+
+    // MARK: - Stop
+
+    /// No new connections; what plugins have queued is finished and answered; then the clients are closed, so that they reconnect elsewhere.
+    private func stop() async {
+        let deadline = configuration.limits.shutdownDeadline
+        logger.info("stopping, within \(deadline.wholeMilliseconds) ms")
+        let end = ContinuousClock.now + deadline
+        await server.stopAccepting()
+        // Clients need a part of the time to hear of it.
+        await host.shutdown(deadline: (deadline * 3 / 4).wholeMilliseconds)
+        await server.drain(deadline: max(.zero, end - .now))
+        await server.shutdown()
+        try? await loops.shutdown()
+        logger.info("stopped")
+    }
+}

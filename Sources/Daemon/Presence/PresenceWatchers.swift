@@ -1,0 +1,95 @@
+import Presence
+import RawJSON
+import SocketIO
+
+/// Which sockets of one loop want to hear of which users. [loop]
+///
+/// A watch ends with its socket. Nobody but the core sees it: it is no room, so that a plugin's view of rooms stays the plugin's.
+final class PresenceWatchers {
+    private let limit: Int
+    private let presence: PresenceService
+    private unowned let shard: Shard
+
+    private var watchers: [String: Set<SocketHandle>] = [:]
+    private var watched: [SocketHandle: Set<String>] = [:]
+
+    /// Watches that were refused for the limit, since the beginning.
+    private(set) var refused: UInt64 = 0
+
+    /// - Parameter limit: users one socket may watch.
+    init(limit: Int, presence: PresenceService, shard: Shard) {
+        self.limit = limit
+        self.presence = presence
+        self.shard = shard
+    }
+
+    /// `presence:watch` with a list of user ids: acks how each of them stands, in that order, and tells of every edge from then on.
+    func watch(_ event: borrowing IncomingEvent, from socket: Socket) {
+        guard let users = Self.users(in: event) else { return Self.refuseArguments(event, from: socket) }
+        let wanted = watched[socket.handle, default: []].union(users)
+        guard wanted.count <= limit else {
+            refused += 1
+            let message = "a socket watches at most \(limit) users, and these would make it \(wanted.count): unwatch some first"
+            return event.answer(.failure(code: "limit", message: message), to: socket)
+        }
+        watched[socket.handle] = wanted
+        for user in users { watchers[user, default: []].insert(socket.handle) }
+        event.answer(.array(presence.snapshot(users).map(\.json)), to: socket)
+    }
+
+    /// `presence:unwatch` with a list of user ids, or without: all.
+    func unwatch(_ event: borrowing IncomingEvent, from socket: Socket) {
+        let hasArgument = event.args.count > 2
+        guard let users = hasArgument ? Self.users(in: event) : Array(watched[socket.handle] ?? []) else {
+            return Self.refuseArguments(event, from: socket)
+        }
+        for user in users { forget(user, socket.handle) }
+        event.answer(.object([.init("ok", true)]), to: socket)
+    }
+
+    func left(_ socket: Socket) {
+        for user in watched[socket.handle] ?? [] { forget(user, socket.handle) }
+    }
+
+    /// Tells the watchers of this loop.
+    func tell(_ edge: PresenceEdge) {
+        guard let handles = watchers[edge.user] else { return }
+        let argument = JSONValue.object([
+            .init("user", .string(edge.user)), .init("at", .string(Timestamp.rfc3339(milliseconds: edge.at))),
+        ])
+        for handle in handles {
+            shard.socket(handle)?.emit(edge.isOnline ? "presence:online" : "presence:offline", argument)
+        }
+    }
+
+    private func forget(_ user: String, _ handle: SocketHandle) {
+        watched[handle]?.remove(user)
+        if watched[handle]?.isEmpty == true { watched[handle] = nil }
+        watchers[user]?.remove(handle)
+        if watchers[user]?.isEmpty == true { watchers[user] = nil }
+    }
+
+    /// Longest argument that is read, in bytes: the loop parses it, and a thousand ids of the longest kind fit.
+    private static let longestArgument = 300_000
+
+    /// The ids of the first argument; `nil` if it is no list of texts, or too long a one.
+    private static func users(in event: borrowing IncomingEvent) -> [String]? {
+        guard event.args.count <= longestArgument, let list = (try? JSONValue(parsing: event.args))?.array?.first?.array else { return nil }
+        let users = list.compactMap(\.string)
+        return users.count == list.count ? users : nil
+    }
+
+    private static func refuseArguments(_ event: borrowing IncomingEvent, from socket: Socket) {
+        event.answer(.failure(code: "invalid", message: "expected one argument, a list of user ids such as [\"alice\", \"bob\"]"), to: socket)
+    }
+}
+
+extension PresenceStatus {
+    /// `{user, online, connections, last_seen}`, over sockets and HTTP alike.
+    var json: JSONValue {
+        .object([
+            .init("user", .string(user)), .init("online", .bool(isOnline)), .init("connections", .integer(connections)),
+            .init("last_seen", lastSeen.map { .string(Timestamp.rfc3339(milliseconds: $0)) } ?? .null),
+        ])
+    }
+}

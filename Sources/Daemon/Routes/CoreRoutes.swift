@@ -1,0 +1,60 @@
+import Page
+import PluginHost
+import Presence
+import RawJSON
+import Transport
+
+/// What the host itself answers over HTTP: is it alive, is it ready, its numbers, who is online; and the page of a demo.
+struct CoreRoutes: Sendable {
+    let host: Host
+    let presence: PresenceService
+    let metrics: MetricsPage
+
+    /// - Throws: `RoutePath.Malformed`, never with the paths below.
+    ///
+    /// - Parameter pagePath: where the page finds Engine.IO; `nil`: no page.
+    func register(in router: HTTPRouter, pagePath: String?) throws(RoutePath.Malformed) {
+        let (host, presence, metrics) = (host, presence, metrics)
+        try router.register("GET", "/healthz") { _, responder in
+            responder.respond(.object([.init("status", "ok")]))
+        }
+        try router.register("GET", "/readyz") { _, responder in
+            let reasons = host.notReady
+            let status: JSONValue = reasons.isEmpty ? "ready" : "not ready"
+            let body = JSONValue.object([.init("status", status), .init("reasons", .array(reasons.map { .string($0) }))])
+            responder.respond(body, status: reasons.isEmpty ? 200 : 503)
+        }
+        try router.register("GET", "/metrics") { _, responder in
+            Task { responder.respond(status: 200, headers: [("Content-Type", MetricsText.contentType)], body: await metrics.render()) }
+        }
+        try router.register("GET", "/v1/presence", access: RouteAccess(.required)) { _, responder in
+            responder.respond(.object([.init("online", .integer(presence.onlineCount))]))
+        }
+        try router.register("GET", "/v1/presence/{user}", access: RouteAccess(.required)) { request, responder in
+            responder.respond(presence.status(of: request["user"] ?? "").json)
+        }
+        if let pagePath { try registerPage(in: router, path: pagePath) }
+    }
+
+    private func registerPage(in router: HTTPRouter, path: String) throws(RoutePath.Malformed) {
+        let page = Array(String(decoding: Page.html, as: UTF8.self).replacing(Self.pathMark("/socket.io"), with: Self.pathMark(path)).utf8)
+        try router.register("GET", "/") { _, responder in
+            responder.respond(
+                status: 200,
+                headers: [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer")],
+                body: page)
+        }
+    }
+
+    /// Where the page reads the path from.
+    private static func pathMark(_ path: String) -> String {
+        "data-socket-path=\"\(path)/\""
+    }
+}
+
+extension HTTPResponder {
+    /// Answers with JSON.
+    fileprivate func respond(_ body: JSONValue, status: Int = 200) {
+        respond(status: status, headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body: body.serialized)
+    }
+}

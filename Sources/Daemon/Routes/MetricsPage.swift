@@ -1,0 +1,102 @@
+import PluginHost
+import Presence
+import SocketIO
+import Transport
+
+/// `/metrics`: what every room counts, gathered when somebody asks.
+///
+/// The loops count in plain integers of their own, so a message pays for no atomic; a scrape hops once over each loop.
+struct MetricsPage: Sendable {
+    let host: Host
+    let presence: PresenceService
+    let loops: Loops
+    let desks: [LoopDesk]
+    let recovery: RecoveryStore?
+
+    func render() async -> [UInt8] {
+        var text = MetricsText()
+        text.add("jackfield_info", .gauge, "Version of the daemon.", [([("version", Daemon.version)], 1)])
+        await addLoops(to: &text)
+        addPresence(to: &text)
+        addPlugins(to: &text)
+        if let recovery { addRecovery(recovery.statistics, to: &text) }
+        return text.bytes
+    }
+
+    private func addLoops(to text: inout MetricsText) async {
+        var shards: [ShardStatistics] = []
+        var refusedWatches: UInt64 = 0
+        for (loop, desk) in zip(loops.all, desks) {
+            let (statistics, refused) = await withCheckedContinuation { continuation in
+                loop.execute { shard in continuation.resume(returning: (shard.statistics, desk.refusedWatches)) }
+            }
+            shards.append(statistics)
+            refusedWatches += refused
+        }
+        func perLoop(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: (ShardStatistics) -> Double) {
+            text.add(name, kind, help, shards.enumerated().map { ([("loop", String($0.offset))], value($0.element)) })
+        }
+        perLoop("jackfield_clients", .gauge, "Engine.IO sessions with Socket.IO on top.") { Double($0.clients) }
+        perLoop("jackfield_sockets", .gauge, "Sockets: clients times the namespaces they are in.") { Double($0.sockets) }
+        perLoop("jackfield_dynamic_namespaces", .gauge, "Namespaces made from a pattern.") { Double($0.dynamicNamespaces) }
+        perLoop("jackfield_connects_accepted_total", .counter, "CONNECTs accepted.") { Double($0.connectsAccepted) }
+        perLoop("jackfield_connects_refused_total", .counter, "CONNECTs refused.") { Double($0.connectsRefused) }
+        perLoop("jackfield_unknown_namespaces_total", .counter, "CONNECTs to no namespace.") { Double($0.unknownNamespaces) }
+        perLoop("jackfield_events_received_total", .counter, "Events from clients.") { Double($0.eventsReceived) }
+        perLoop("jackfield_acks_received_total", .counter, "Acks from clients.") { Double($0.acksReceived) }
+        perLoop("jackfield_acks_ignored_total", .counter, "Acks nobody waited for.") { Double($0.acksIgnored) }
+        perLoop("jackfield_acks_timed_out_total", .counter, "Acks that did not come in time.") { Double($0.acksTimedOut) }
+        perLoop("jackfield_deliveries_total", .counter, "Messages queued by broadcasts.") { Double($0.deliveries) }
+        perLoop("jackfield_bad_packets_total", .counter, "Clients closed for what they sent.") { Double($0.badPackets) }
+        perLoop("jackfield_connect_timeouts_total", .counter, "Clients closed for joining no namespace.") { Double($0.connectTimeouts) }
+        perLoop("jackfield_recovered_total", .counter, "Sockets that came back with their session.") { Double($0.recovered) }
+        perLoop("jackfield_limited_total", .counter, "What limits of sockets and rooms refused.") { Double($0.limited) }
+        text.add("jackfield_presence_watches_refused_total", .counter, "Watches beyond a socket's limit.", refusedWatches)
+
+        guard let counters = try? await loops.counters() else { return }
+        text.add("jackfield_connections_total", .counter, "TCP connections taken on.", counters.connections)
+        text.add("jackfield_connections_refused_total", .counter, "TCP connections beyond the limit.", counters.refusedConnections)
+        text.add("jackfield_requests_total", .counter, "HTTP requests answered.", counters.requests)
+        text.add("jackfield_bad_requests_total", .counter, "Requests that were no HTTP or broke a limit.", counters.badRequests)
+        text.add("jackfield_slow_requests_total", .counter, "Connections too slow with a request.", counters.slowRequests)
+        text.add("jackfield_websockets_total", .counter, "WebSockets opened.", counters.webSockets)
+        text.add("jackfield_websocket_violations_total", .counter, "WebSockets ended for breaking the protocol.", counters.webSocketViolations)
+        text.add("jackfield_foreign_origins_total", .counter, "WebSockets refused for their Origin.", counters.foreignOrigins)
+        text.add("jackfield_short_writes_total", .counter, "Writes that the kernel did not take whole.", counters.shortWrites)
+    }
+
+    private func addPresence(to text: inout MetricsText) {
+        text.add("jackfield_users_online", .gauge, "Users with a connection, or within the grace of their last.", presence.onlineCount)
+        text.add("jackfield_users_forgotten_total", .counter, "Offline users whose last_seen was forgotten.", presence.forgottenCount)
+    }
+
+    private func addPlugins(to text: inout MetricsText) {
+        let statistics = host.statistics
+        text.add("jackfield_unknown_events_total", .counter, "Events nobody registered.", statistics.unknownEvents)
+        text.add("jackfield_operations_refused_total", .counter, "Calls of plugins that found a loop's mailbox full.", statistics.refusedOperations)
+        let plugins = host.status
+        func perPlugin(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: (PluginStatus) -> Double) {
+            text.add(name, kind, help, plugins.map { ([("plugin", $0.name)], value($0)) })
+        }
+        perPlugin("jackfield_plugin_up", .gauge, "1 while the plugin is running and ready.") { $0.state == .running && $0.notReady == nil ? 1 : 0 }
+        perPlugin("jackfield_plugin_queued", .gauge, "Callbacks that wait.") { Double($0.queued) }
+        perPlugin("jackfield_plugin_queued_bytes", .gauge, "Bytes of callbacks that wait.") { Double($0.queuedBytes) }
+        perPlugin("jackfield_plugin_refused_total", .counter, "Callbacks that found the queue full.") { Double($0.refused) }
+        perPlugin("jackfield_plugin_handled_total", .counter, "Callbacks done.") { Double($0.handled) }
+        perPlugin("jackfield_plugin_handler_seconds_total", .counter, "Time in callbacks.") { Double($0.handlerNanoseconds) / 1e9 }
+        perPlugin("jackfield_plugin_slow_inline_calls_total", .counter, "Inline callbacks over their budget, of those sampled.") {
+            Double($0.slowInlineCalls)
+        }
+        perPlugin("jackfield_plugin_kept_tokens", .gauge, "Answers the plugin owes.") { Double($0.keptTokens) }
+    }
+
+    private func addRecovery(_ statistics: RecoveryStatistics, to text: inout MetricsText) {
+        text.add("jackfield_recovery_sessions", .gauge, "Sessions kept for lost connections.", statistics.sessions)
+        text.add("jackfield_recovery_packets", .gauge, "Events kept for lost connections.", statistics.packets)
+        text.add("jackfield_recovery_packet_bytes", .gauge, "Bytes of these events.", statistics.packetBytes)
+        text.add("jackfield_recovery_restored_total", .counter, "Sessions given back.", statistics.restored)
+        text.add("jackfield_recovery_not_restored_total", .counter, "Sessions asked for in vain.", statistics.notRestored)
+        text.add("jackfield_recovery_sessions_dropped_total", .counter, "Sessions dropped for want of room.", statistics.sessionsDropped)
+        text.add("jackfield_recovery_packets_dropped_total", .counter, "Events dropped for want of room.", statistics.packetsDropped)
+    }
+}

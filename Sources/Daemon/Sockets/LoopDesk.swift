@@ -1,0 +1,56 @@
+import Presence
+import SocketIO
+
+/// What the core itself does for the sockets of one loop: the ends of their tokens, and what they watch.
+///
+/// `@unchecked Sendable`: everything but the lets is touched on the loop alone, where the shard lives; other threads only hand it on.
+final class LoopDesk: @unchecked Sendable {
+    private let gate: TokenGate
+    private let presence: PresenceService
+    private let watchLimit: Int
+
+    /// [loop] Set by ``attach(_:)``, before the first socket.
+    private var expiry: TokenExpiry?
+    private var watchers: PresenceWatchers?
+
+    init(gate: TokenGate, presence: PresenceService, watchLimit: Int) {
+        self.gate = gate
+        self.presence = presence
+        self.watchLimit = watchLimit
+    }
+
+    /// [loop]
+    func attach(_ shard: Shard) {
+        expiry = TokenExpiry(gate: gate, shard: shard)
+        watchers = PresenceWatchers(limit: watchLimit, presence: presence, shard: shard)
+    }
+
+    // MARK: - [loop]
+
+    func connected(_ socket: Socket) {
+        expiry?.watch(socket)
+    }
+
+    func disconnected(_ socket: Socket) {
+        watchers?.left(socket)
+    }
+
+    func refresh(_ event: borrowing IncomingEvent, from socket: Socket) {
+        expiry?.refresh(event, from: socket)
+    }
+
+    func watch(_ event: borrowing IncomingEvent, from socket: Socket) {
+        watchers?.watch(event, from: socket)
+    }
+
+    func unwatch(_ event: borrowing IncomingEvent, from socket: Socket) {
+        watchers?.unwatch(event, from: socket)
+    }
+
+    func tell(_ edge: PresenceEdge) {
+        watchers?.tell(edge)
+    }
+
+    /// Watches refused for the limit, since the beginning.
+    var refusedWatches: UInt64 { watchers?.refused ?? 0 }
+}

@@ -1,0 +1,28 @@
+import PluginHost
+import Presence
+import SocketIO
+
+/// The core's own part in every socket: presence, and the end of its token. Hears of sockets before the plugins do.
+struct SocketDesk: SocketObserver {
+    let presence: PresenceService
+    /// One for each loop, by its index.
+    let loops: [LoopDesk]
+
+    func socketConnected(_ socket: Socket) {
+        loops[socket.shard.index].connected(socket)
+        if let user = socket.user { presence.connect(user, connection: socket.connection, now: Timestamp.now) }
+    }
+
+    func socketDisconnected(_ socket: Socket, reason: DisconnectReason) {
+        loops[socket.shard.index].disconnected(socket)
+        if let user = socket.user { presence.disconnect(user, connection: socket.connection, now: Timestamp.now) }
+    }
+
+    /// Has the core's events handled in every namespace.
+    func register(in host: Host) {
+        let loops = loops
+        host.registerBuiltin("auth:refresh") { event, socket in loops[socket.shard.index].refresh(event, from: socket) }
+        host.registerBuiltin("presence:watch") { event, socket in loops[socket.shard.index].watch(event, from: socket) }
+        host.registerBuiltin("presence:unwatch") { event, socket in loops[socket.shard.index].unwatch(event, from: socket) }
+    }
+}

@@ -1,0 +1,8 @@
+/// Why the daemon does not start, in one line.
+struct StartFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
