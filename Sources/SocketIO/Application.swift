@@ -4,7 +4,7 @@
 public protocol Application: AnyObject {
     /// A client asks to join a namespace that exists. Ends in ``ConnectAttempt/accept(user:claims:expiresAt:)`` or
     /// ``ConnectAttempt/refuse(message:data:)``, now or later, on this loop. Not asked for a recovered socket
-    /// when ``RecoveryOptions/skipMiddlewares`` is set.
+    /// when ``RecoveryOptions/skipMiddlewares`` is set and the socket's claims have not ended.
     func connect(_ attempt: ConnectAttempt)
 
     /// The socket is in its namespace and its CONNECT answer is on its way. ``Socket/isRecovered`` tells a socket that came back.

@@ -15,10 +15,12 @@ public struct Broadcast: Sendable {
     ///   - name: UTF-8 text; quoted here.
     ///   - args: a valid JSON array, each placeholder naming one of `attachments`.
     ///   - recovery: ``SocketOptions/recovery``.
+    ///   - isKept: `false` gives the event its place in the log and does not keep it, as a volatile one: for what each shard encodes
+    ///     for itself, and recovery must not send once for each of them.
     public init(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
-        to selection: Selection, recovery: RecoveryStore? = nil
+        to selection: Selection, recovery: RecoveryStore? = nil, isKept: Bool = true
     ) {
         var prefix = selection.namespace == "/" ? "" : selection.namespace + ","
         self.selection = selection
@@ -29,7 +31,7 @@ public struct Broadcast: Sendable {
                     PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix), 0
                 )
             }
-            return recovery.append(to: selection, isStored: !flags.contains(.volatile)) { offset in
+            return recovery.append(to: selection, isStored: isKept && !flags.contains(.volatile)) { offset in
                 PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
             }
         }

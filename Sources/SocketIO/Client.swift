@@ -26,6 +26,9 @@ final class Client: SessionReceiver, TimerTarget {
 
     private var connectTimer = TimerID.none
 
+    /// Where in ``Shard/clients`` it stands.
+    var place = 0
+
     /// Packets are taken until the first bad one.
     private var isOpen = true
 
@@ -37,6 +40,8 @@ final class Client: SessionReceiver, TimerTarget {
 
     /// Gives the client its time to join a first namespace.
     func awaitConnect() {
+        place = shard.clients.count
+        shard.clients.append(self)
         shard.statistics.clients += 1
         connectTimer = shard.timers.schedule(at: shard.timers.now + shard.options.connectTimeout, for: self)
     }
@@ -206,9 +211,16 @@ final class Client: SessionReceiver, TimerTarget {
 
     /// Closes the connection over something the client did or left undone.
     func shut(_ reason: DisconnectReason) {
+        shut(reason, closing: .forcedClose)
+    }
+
+    /// Closes the connection, with no DISCONNECT: its client will come back.
+    ///
+    /// - Parameter closing: what the session ends for, where that is not what its sockets are told.
+    func shut(_ reason: DisconnectReason, closing: CloseReason) {
         guard isOpen else { return }
         isOpen = false
-        session.close(.forcedClose)
+        session.close(closing)
         finish(reason)
     }
 
@@ -224,7 +236,7 @@ final class Client: SessionReceiver, TimerTarget {
         shard.timers.cancel(connectTimer)
         connectTimer = .none
         assembly = nil
-        shard.statistics.clients -= 1
+        shard.remove(self)
         for attempt in attempts {
             _ = attempt.conclude()
             shard.abandon(attempt)

@@ -3,7 +3,8 @@ public struct RecoveryOptions: Sendable, Hashable {
     /// How long a session is kept, in ms. The reference's default.
     public var maxDisconnectionDuration: Int64 = 120_000
 
-    /// A recovered socket is not shown to ``Application/connect(_:)`` again. The reference's default.
+    /// A recovered socket is not shown to ``Application/connect(_:)`` again, unless its ``Socket/expiresAt`` has passed.
+    /// The reference's default.
     public var skipMiddlewares = true
 
     /// How long an event can be on its way, in ms, before a dead connection is noticed: more than `pingInterval` + `pingTimeout`,

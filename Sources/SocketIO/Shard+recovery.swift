@@ -40,9 +40,10 @@ extension Shard {
     }
 
     private func proceed(_ attempt: ConnectAttempt) {
-        guard let recovery = options.recovery, recovery.options.skipMiddlewares, let session = attempt.session?.session else {
-            return application.connect(attempt)
-        }
+        guard let recovery = options.recovery, recovery.options.skipMiddlewares, let session = attempt.session?.session,
+            // Whose claims have ended does not come back without showing new ones. The connection is as new as the wish.
+            session.expiresAt.map({ $0 > attempt.opening.issued }) ?? true
+        else { return application.connect(attempt) }
         attempt.accept(user: session.user, claims: session.claims, expiresAt: session.expiresAt)
     }
 

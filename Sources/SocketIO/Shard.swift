@@ -24,6 +24,9 @@ public final class Shard {
     /// The main namespace, which most packets are for.
     var main: Namespace?
 
+    /// Every connection, in no order.
+    var clients: ContiguousArray<Client> = []
+
     var slots: ContiguousArray<Slot> = []
     var freeSlot = Slot.none
 
@@ -66,6 +69,19 @@ public final class Shard {
         let client = Client(session: session, shard: self, connection: UInt64(index) << 56 | lastConnection)
         session.receiver = client
         client.awaitConnect()
+    }
+
+    /// Closes every connection, those included that joined no namespace: the shard's part of a graceful stop.
+    public func closeAll(reason: CloseReason = .serverShuttingDown) {
+        for client in clients { client.shut(DisconnectReason(reason), closing: reason) }
+    }
+
+    func remove(_ client: Client) {
+        statistics.clients -= 1
+        let last = clients.removeLast()
+        guard client.place < clients.count else { return }
+        clients[client.place] = last
+        last.place = client.place
     }
 
     /// The socket of `handle`; `nil` once it is gone, or if it is another shard's.

@@ -336,6 +336,15 @@ import Testing
         #expect(host.shard.statistics.clients == 0)
     }
 
+    @Test("the server can close a connection so that its client comes back: no DISCONNECT") func closeConnection() throws {
+        let host = try TestHost()
+        let client = host.joined()
+        client.say("0/public,")
+        host.sockets[1].closeConnection()
+        #expect(client.heard() == ["closed"])
+        #expect(host.log.suffix(4).filter { $0 == "disconnected forced close" }.count == 2)
+    }
+
     @Test("disconnecting is told while the rooms are still there, disconnected when they are left") func disconnecting() throws {
         let host = try TestHost()
         let client = host.joined()

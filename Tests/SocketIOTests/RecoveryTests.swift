@@ -207,6 +207,19 @@ import Testing
         #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"2["a","1"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
     }
 
+    @Test("whose claims have ended is asked, and keeps the session with new ones") func expired() throws {
+        let (host, _) = try host()
+        host.onConnect = { $0.accept(user: "ann", expiresAt: 5_000) }
+        let client = TestClient(host, issued: 1_000)
+        let (sid, pid) = try ids(client.say("0")[0])
+        client.vanish()
+        host.onConnect = { $0.refuse(message: "expired") }
+        #expect(TestClient(host, issued: 5_000).say(#"0{"pid":"\#(pid)"}"#) == [#"4{"message":"expired"}"#])
+        host.onConnect = { $0.accept(user: "ann", expiresAt: 9_000) }
+        #expect(try ids(TestClient(host, issued: 5_000).say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
+        #expect(host.sockets[0].expiresAt == 9_000)
+    }
+
     @Test("nobody gets the session of another user") func otherUser() throws {
         let (host, store) = try host { $0.skipMiddlewares = false }
         host.onConnect = { $0.accept(user: "ann") }
@@ -233,6 +246,17 @@ import Testing
         #expect(other.heard() == [#"2["x","1"]"#])
         host.shard.broadcast("y", "[]", to: Selection())
         #expect(again.heard() == [#"2["y","2"]"#])
+    }
+
+    @Test("an event that is not kept has an offset all the same") func notKept() throws {
+        let (host, store) = try host()
+        let client = host.joined()
+        let broadcast = withBytes("x", "[]", []) { name, args, _ in
+            Broadcast(name: name, args: args, to: Selection(), recovery: store, isKept: false)
+        }
+        host.shard.deliver(broadcast)
+        #expect(client.heard() == [#"2["x","1"]"#])
+        #expect(store.statistics.packets == 0)
     }
 
     // MARK: - Limits

@@ -86,6 +86,29 @@ import Testing
         #expect(clients.filter { $0.isClosed }.count == 2)
     }
 
+    // MARK: - The end
+
+    @Test("a stop closes every connection, those too that joined nothing") func closeAll() throws {
+        let (host, clients) = try three()
+        let idle = TestClient(host)
+        clients[1].vanish()
+        host.onDisconnecting = { _ in host.shard.closeAll() }
+        host.shard.closeAll()
+        #expect(clients[0].isClosed && clients[2].isClosed && idle.isClosed)
+        #expect(host.log.filter { $0 == "disconnected server shutting down" }.count == 2)
+        #expect(host.shard.statistics.clients == 0)
+        #expect(host.shard.clients.isEmpty)
+    }
+
+    @Test("connections come and go in any order, and all of those left are closed") func comeAndGo() throws {
+        let host = try TestHost()
+        let clients = (0..<7).map { _ in host.joined() }
+        for index in [6, 0, 3] { clients[index].vanish() }
+        host.shard.closeAll()
+        #expect(clients.filter { $0.isClosed }.count == 4)
+        #expect(host.shard.statistics.clients == 0)
+    }
+
     // MARK: - Broadcasts with acks
 
     @Test("each socket asked answers once, times out, or goes") func acks() throws {

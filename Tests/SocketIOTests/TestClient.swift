@@ -7,8 +7,10 @@ final class TestClient {
     let output = FakeWebSocket()
     let session: Session
 
-    init(_ host: TestHost) {
-        let opening = Opening(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4&transport=websocket", issued: 0, headers: [])
+    /// - Parameter issued: when the connection was opened, in ms since 1970.
+    init(_ host: TestHost, issued: Int64 = 0) {
+        let uri = "/socket.io/?EIO=4&transport=websocket"
+        let opening = Opening(remoteAddress: "127.0.0.1", secure: false, uri: uri, issued: issued, headers: [])
         session = host.table.open(opening, over: output)
         host.shard.open(session)
         _ = output.take()
