@@ -90,12 +90,6 @@ public final class Socket {
         }
     }
 
-    /// Closes the client's whole connection without a word about namespaces. Unlike after ``disconnect(close:)`` the client reconnects by itself.
-    public func closeConnection() {
-        guard isConnected else { return }
-        client.shut(.forcedClose)
-    }
-
     /// Closes the whole connection without a DISCONNECT packet, so that the client reconnects and asks its application for a token again:
     /// what the end of a token, or of a host, calls for. The session can be recovered.
     public func closeConnection(_ reason: CloseReason = .forcedClose) {
