@@ -1,0 +1,213 @@
+import Synchronization
+import Testing
+
+@testable import Transport
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct HTTPTests {
+    @Test func `a request is answered, and the connection stays`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            for _ in 0..<3 {
+                client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(client.read(until: "hello") == "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+                client.forget()
+            }
+        }
+    }
+
+    @Test func `requests sent ahead are answered in their order, even when the first takes longer`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+            let responder = try await test.application.waitingResponder()
+            #expect(!client.read(timeout: 100))
+            #expect(responder.respond(status: 200, headers: [], body: Array("first".utf8)))
+            #expect(!responder.respond(status: 200, headers: [], body: []))
+            let answer = client.read(until: "abc")
+            let bodies = ["first", "hello", "abc"].map { answer.range(of: $0) }
+            #expect(bodies[0] < bodies[1] && bodies[1] < bodies[2])
+        }
+    }
+
+    @Test func `more requests sent ahead than are read ahead are all answered`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+            let responder = try await test.application.waitingResponder()
+            for _ in 0..<200 { client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n") }
+            #expect(!client.read(timeout: 50))
+            responder.respond(status: 204, headers: [], body: [])
+            while client.string.count(of: "hello") < 200, client.read() {}
+            #expect(client.string.count(of: "hello") == 200)
+        }
+    }
+
+    @Test func `a client that closes is told of before its answer is ready`() async throws {
+        try await TestServer.run { test in
+            var client: RawClient? = test.client()
+            client?.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+            let responder = try await test.application.waitingResponder()
+            client = nil
+            for _ in 0..<100 where !responder.isGone { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(responder.isGone)
+            #expect(test.application.gone.load(ordering: .relaxed) == 1)
+            #expect(!responder.respond(status: 200, headers: [], body: []))
+        }
+    }
+
+    @Test func `what is no HTTP is 400, and ends the connection`() async throws {
+        try await TestServer.run { test in
+            for garbage in ["hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nA b: c\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", "\0\0\0\0"] {
+                let client = test.client()
+                client.send(garbage)
+                #expect(client.readToEnd().hasPrefix("HTTP/1.1 400 "))
+                #expect(client.isAtEnd)
+            }
+        }
+    }
+
+    @Test func `too many header bytes are 431`() async throws {
+        try await TestServer.run { test in
+            for headers in ["X: " + String(repeating: "y", count: 20_000) + "\r\n", String(repeating: "X: y\r\n", count: 200)] {
+                let client = test.client()
+                client.send("GET /hello HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n")
+                #expect(client.readToEnd().hasPrefix("HTTP/1.1 431 "))
+            }
+        }
+    }
+
+    @Test func `a body over the limit is 413, announced or not, and the connection stays`() async throws {
+        try await TestServer.run({ $0.maxHTTPBody = 10 }) { test in
+            let client = test.client()
+            client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n")
+            #expect(client.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 413 "))
+            client.send(String(repeating: "x", count: 20))
+            client.forget()
+            client.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nabcdefgh\r\n8\r\nabcdefgh\r\n0\r\n\r\n")
+            #expect(client.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 413 "))
+            client.forget()
+            client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789")
+            #expect(client.read(until: "0123456789").hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
+    @Test func `a client that asks before it sends is told to go on, or not to`() async throws {
+        try await TestServer.run({ $0.maxHTTPBody = 10 }) { test in
+            let client = test.client()
+            client.send("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+            #expect(client.read(until: "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n")
+            client.send("abc")
+            #expect(client.read(until: "abc").contains("200 OK"))
+            let other = test.client()
+            other.send("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 30\r\n\r\n")
+            #expect(other.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 413 "))
+        }
+    }
+
+    @Test func `Connection: close and HTTP/1.0 end the connection after the answer`() async throws {
+        try await TestServer.run { test in
+            for request in ["GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "GET /hello HTTP/1.0\r\n\r\n"] {
+                let client = test.client()
+                client.send(request)
+                let answer = client.readToEnd()
+                #expect(answer.hasSuffix("hello"))
+                #expect(answer.contains("Connection: close\r\n"))
+                #expect(client.isAtEnd)
+            }
+        }
+    }
+
+    @Test func `a HEAD is answered without its body, and a header cannot end its line early`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            client.send("HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /split HTTP/1.1\r\nHost: x\r\n\r\n")
+            let answer = client.read(until: "X-Good: 1\r\nContent-Length: 0\r\n\r\n")
+            #expect(answer.contains("Content-Length: 5\r\n\r\nHTTP/1.1 200"))
+            #expect(!answer.contains("Injected"))
+        }
+    }
+
+    @Test func `a streamed answer comes in chunks, and a reader that lags is felt`() async throws {
+        try await TestServer.run({ $0.maxStreamBuffer = 1000 }) { test in
+            let client = test.client(receiveBuffer: 4096)
+            client.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+            let stream = try await test.application.stream()
+            #expect(stream.write(Array("one".utf8)) == .accepted)
+            client.read(until: "3\r\none\r\n")
+            let drained = Atomic<Int>(0)
+            stream.onDrain { drained.add(1, ordering: .relaxed) }
+            var accepted = 0
+            let piece = [UInt8](repeating: 0x78, count: 900)
+            for _ in 0..<20_000 {
+                switch stream.write(piece) {
+                case .accepted: accepted += 1
+                case .full: try await Task.sleep(for: .microseconds(200))
+                case .gone: Issue.record("gone")
+                }
+                if accepted > 0, stream.write(piece) == .full { break }
+            }
+            client.forget()
+            for _ in 0..<100 where drained.load(ordering: .relaxed) == 0 {
+                client.read(timeout: 20)
+            }
+            #expect(drained.load(ordering: .relaxed) > 0)
+            stream.end()
+            #expect(stream.write([1]) == .gone)
+            while !client.string.hasSuffix("0\r\n\r\n"), client.read() {}
+            client.forget()
+            client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(client.read(until: "hello").hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
+    @Test func `a client that takes too long is ended`() async throws {
+        try await TestServer.run({
+            $0.headerTimeout = 100
+            $0.bodyTimeout = 100
+            $0.keepAliveTimeout = 100
+        }) { test in
+            let silent = test.client()
+            #expect(silent.readToEnd().isEmpty)
+            #expect(silent.isAtEnd)
+            let slow = test.client()
+            slow.send("GET /hello HTT")
+            #expect(slow.readToEnd().isEmpty)
+            let stuck = test.client()
+            stuck.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
+            #expect(stuck.readToEnd().hasPrefix("HTTP/1.1 408 "))
+            let idle = test.client()
+            idle.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(idle.readToEnd().hasSuffix("hello"))
+            #expect(idle.isAtEnd)
+        }
+    }
+
+    @Test func `connections beyond the limit are closed, and counted`() async throws {
+        try await TestServer.run({ $0.maxConnections = 2 }) { test in
+            let first = test.client()
+            let second = test.client()
+            for client in [first, second] {
+                client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+                client.read(until: "hello")
+            }
+            let third = test.client()
+            #expect(third.readToEnd().isEmpty)
+            #expect(third.isAtEnd)
+            let counters = try await test.loops.counters()
+            #expect(counters.refusedConnections == 1)
+        }
+    }
+}
+
+extension String {
+    /// Where `text` begins; nil is behind everything.
+    func range(of text: String) -> Int {
+        let bytes = Array(utf8)
+        let wanted = Array(text.utf8)
+        return bytes.indices.first { bytes[$0...].starts(with: wanted) } ?? .max
+    }
+
+    func count(of text: String) -> Int {
+        split(separator: text, omittingEmptySubsequences: false).count - 1
+    }
+}
