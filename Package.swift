@@ -16,8 +16,9 @@ let package = Package(
     products: [
         .executable(name: "jackfield", targets: ["jackfield"]),
         .library(name: "JackfieldPlugin", targets: ["JackfieldPlugin"]),
-        .library(name: "notifications", type: .dynamic, targets: ["NotificationsPlugin"]),
-        .library(name: "rooms", type: .dynamic, targets: ["RoomsPlugin"]),
+        .library(name: "notifications", type: .dynamic, targets: ["NotificationsEntry"]),
+        .library(name: "rooms", type: .dynamic, targets: ["RoomsEntry"]),
+        .library(name: "hello-swift", type: .dynamic, targets: ["HelloSwift"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -72,16 +73,23 @@ let package = Package(
             name: "jackfield",
             dependencies: ["Daemon", "Identity", "RawJSON", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
-        // The Swift SDK and the first-party plugins: strangers to everything above but the header.
+        // The Swift SDK and the first-party plugins: strangers to everything above but the header. A plugin's exported function is
+        // a target of its own, since a test that links two plugins would have it twice.
         .target(name: "JackfieldPlugin", dependencies: ["CJackfield"]),
         .target(
-            name: "NotificationsPlugin",
-            dependencies: ["JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")],
-            path: "plugins/notifications", linkerSettings: pluginLinkage),
+            name: "PluginStore", dependencies: ["JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")], path: "plugins/store"),
         .target(
-            name: "RoomsPlugin",
-            dependencies: ["JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")],
-            path: "plugins/rooms", linkerSettings: pluginLinkage),
+            name: "NotificationsPlugin", dependencies: ["JackfieldPlugin", "PluginStore", .product(name: "GRDB", package: "GRDB.swift")],
+            path: "plugins/notifications", exclude: ["Entry"]),
+        .target(
+            name: "NotificationsEntry", dependencies: ["JackfieldPlugin", "NotificationsPlugin"], path: "plugins/notifications/Entry",
+            linkerSettings: pluginLinkage),
+        .target(
+            name: "RoomsPlugin", dependencies: ["JackfieldPlugin", "PluginStore", .product(name: "GRDB", package: "GRDB.swift")],
+            path: "plugins/rooms", exclude: ["Entry"]),
+        .target(
+            name: "RoomsEntry", dependencies: ["JackfieldPlugin", "RoomsPlugin"], path: "plugins/rooms/Entry", linkerSettings: pluginLinkage),
+        .target(name: "HelloSwift", dependencies: ["JackfieldPlugin"], path: "samples/hello-swift/Sources", linkerSettings: pluginLinkage),
 
         // Tests mirror Sources/. What needs a running daemon is in Tests/EndToEnd and Tests/Golden, in Python.
         .testTarget(name: "RawJSONTests", dependencies: ["RawJSON"]),
@@ -93,9 +101,12 @@ let package = Package(
         .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "CJackfield"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Identity"]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Identity"]),
-        .testTarget(name: "JackfieldPluginTests", dependencies: ["JackfieldPlugin", "CJackfield"]),
-        .testTarget(name: "NotificationsPluginTests", dependencies: ["NotificationsPlugin"]),
-        .testTarget(name: "RoomsPluginTests", dependencies: ["RoomsPlugin"]),
+        // The host's side of the header, for tests of what stands on the plugin's side.
+        .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),
+        .testTarget(name: "JackfieldPluginTests", dependencies: ["JackfieldPlugin", "FakeHost"]),
+        .testTarget(name: "PluginStoreTests", dependencies: ["PluginStore", "JackfieldPlugin"]),
+        .testTarget(name: "NotificationsPluginTests", dependencies: ["NotificationsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost"]),
+        .testTarget(name: "RoomsPluginTests", dependencies: ["RoomsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost"]),
     ],
     swiftLanguageModes: [.v6]
 )
