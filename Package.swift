@@ -1,9 +1,10 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Protocol rooms are generic over nothing and small, but a message crosses five of them: let the optimizer see across.
-let crossModule: [SwiftSetting] = [
-    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
+/// A message crosses five rooms, so the optimizer must see across. Exclusivity of class members is checked in debug builds, where all tests
+/// run; at run time the checks took up to half of what a packet costs (Benchmarks/NOTES.md).
+let hotPath: [SwiftSetting] = [
+    .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
 
 /// A plugin resolves its own symbols first: two plugins carry two copies of GRDB, and neither may see the other's.
@@ -36,11 +37,12 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The house, lowest room first. A room imports only what stands above it in this list.
-        .target(name: "RawJSON", swiftSettings: crossModule),
+        // No unsafe flags here and in the SDK: SwiftPM refuses them to whoever depends on this package.
+        .target(name: "RawJSON"),
         .target(name: "Identity", dependencies: ["COpenSSL", "RawJSON"]),
         .target(name: "Presence"),
-        .target(name: "EngineIO", swiftSettings: crossModule),
-        .target(name: "SocketIO", dependencies: ["EngineIO", "RawJSON"], swiftSettings: crossModule),
+        .target(name: "EngineIO", swiftSettings: hotPath),
+        .target(name: "SocketIO", dependencies: ["EngineIO", "RawJSON"], swiftSettings: hotPath),
         .target(
             name: "Transport",
             dependencies: [
@@ -51,7 +53,7 @@ let package = Package(
                 .product(name: "Atomics", package: "swift-atomics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: crossModule),
+            swiftSettings: hotPath),
         .target(
             name: "PluginHost",
             dependencies: [
@@ -59,7 +61,7 @@ let package = Package(
                 .product(name: "Atomics", package: "swift-atomics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: crossModule),
+            swiftSettings: hotPath),
         .target(name: "Page", resources: [.embedInCode("index.html")]),
         .target(
             name: "Daemon",
@@ -75,7 +77,7 @@ let package = Package(
 
         // The Swift SDK and the first-party plugins: strangers to everything above but the header. A plugin's exported function is
         // a target of its own, since a test that links two plugins would have it twice.
-        .target(name: "JackfieldPlugin", dependencies: ["CJackfield"]),
+        .target(name: "JackfieldPlugin", dependencies: ["CJackfield", "RawJSON"]),
         .target(
             name: "PluginStore", dependencies: ["JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")], path: "plugins/store"),
         .target(
@@ -104,7 +106,8 @@ let package = Package(
         // The host's side of the header, for tests of what stands on the plugin's side.
         .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),
         .testTarget(name: "JackfieldPluginTests", dependencies: ["JackfieldPlugin", "FakeHost"]),
-        .testTarget(name: "PluginStoreTests", dependencies: ["PluginStore", "JackfieldPlugin"]),
+        .testTarget(
+            name: "PluginStoreTests", dependencies: ["PluginStore", "JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")]),
         .testTarget(name: "NotificationsPluginTests", dependencies: ["NotificationsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost"]),
         .testTarget(name: "RoomsPluginTests", dependencies: ["RoomsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost"]),
     ],
