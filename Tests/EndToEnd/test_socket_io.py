@@ -47,7 +47,7 @@ def test_row_17_the_comma_after_a_namespace_may_be_missing_and_leaving_keeps_the
 
 @both
 @pytest.mark.parametrize("packet", [
-    "40", '42{}', '42"x"', "42", '42["echo"', '42-1["echo"]', '42["connect"]', '42["connect_error"]', '42["disconnect"]', '42["disconnecting"]',
+    "40", '42{}', '42"x"', '42["echo"', '42-1["echo"]', '42["connect"]', '42["connect_error"]', '42["disconnect"]', '42["disconnecting"]',
     '42["newListener"]', '42["removeListener"]', "41{}", "47", '4511-["echo"]', '451-["echo",{"_placeholder":true,"num":1}]'])
 def test_row_18_a_bad_packet_closes_the_whole_client(golden_once, transport, packet):
     session = Session(golden_once.port, transport)

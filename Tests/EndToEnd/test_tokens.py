@@ -14,7 +14,7 @@ WRONG = {
     "no auth at all": ("token_missing", lambda: None),
     "no text": ("token_malformed", lambda: "no.token.at.all"),
     "two parts": ("token_malformed", lambda: ".".join(token().split(".")[:2])),
-    "a payload that is no base64": ("token_malformed", lambda: token().split(".")[0] + ".***." + token().split(".")[2]),
+    "a header that is no base64": ("token_malformed", lambda: "***." + token().split(".", 1)[1]),
     "an expired token": ("token_expired", lambda: token(expires_in=-60)),
     "another secret": ("token_signature", lambda: token(secret="somebody-elses-secret-of-many-bytes")),
     "a changed payload": ("token_signature", lambda: splice(token("alice"), token("mallory"))),
@@ -98,8 +98,8 @@ def test_a_token_that_expires_closes_the_transport_so_that_clients_come_back(str
     assert tab.expect("auth:expiring") is not None
     tab.wait_until_disconnected()
     assert 1.5 < time.time() - began < 5
-    # A DISCONNECT packet would keep clients from reconnecting: this must be the transport.
-    assert tab.disconnects == ["transport close"]
+    # A DISCONNECT packet ("server disconnect") would keep clients from reconnecting: this must be the transport.
+    assert tab.disconnects and tab.disconnects[0].startswith("transport ")
 
 
 def test_a_refreshed_token_keeps_the_connection(strict):

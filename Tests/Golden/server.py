@@ -27,7 +27,7 @@ class ServerFault(Exception):
 def compile_plugin(source, folder):
     """Compiles a plugin of one C file into `folder` and returns the library's path."""
     library = Path(folder) / Path(source).with_suffix(".so").name
-    command = [os.environ.get("CC", "cc"), "-std=c99", "-D_POSIX_C_SOURCE=200809L", "-O2", "-shared", "-fPIC", "-pthread",
+    command = [os.environ.get("CC", "cc"), "-std=c99", "-O2", "-shared", "-fPIC", "-pthread",
                "-I", str(ROOT / "include"), str(source), "-o", str(library)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:

@@ -1,114 +1,177 @@
 /*
- * An ack that is answered later, from another thread: `later` [ms] is acknowledged with [ms] after so many milliseconds.
+ * Acks that come later, from a thread of the plugin's own.
  *
- *     cc -shared -fPIC -I include -o late_ack.so Tests/Fixtures/late-ack/late_ack.c -pthread
+ *     late   [ms, ...]   acks with the same arguments after ms
+ *     twice  []          acks twice from the thread; emits `second` with the result code of the second attempt
+ *     never  []          keeps the token and drops it: no ack comes
+ *
+ *     cc -shared -fPIC -I include -o late_ack.so late_ack.c -pthread
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-static const jf_host *host;
-static jf_events_api io;
-static jf_tokens_api tokens;
-static jf_json_api json;
-
-/* Threads under way; `destroy` waits for none of them longer than it takes to wake it. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static uint32_t running, stopping;
-
-#define MOST_THREADS 256
-
 typedef struct job {
-    jf_token token;
-    int64_t  delay;
+    struct job *next;
+    int64_t     due; /* nanoseconds on the host's monotonic clock */
+    jf_token    token;
+    jf_socket   second; /* not 0: answer twice, and tell this socket */
+    uint64_t    length;
+    char        args[];
 } job;
 
-static void *answer_later(void *argument) {
-    job *work = argument;
-    char args[32];
-    jf_text text;
-    struct timespec due;
-    clock_gettime(CLOCK_REALTIME, &due);
-    due.tv_sec += (time_t)(work->delay / 1000);
-    due.tv_nsec += (long)(work->delay % 1000) * 1000000;
-    if (due.tv_nsec >= 1000000000) {
-        due.tv_nsec -= 1000000000;
-        due.tv_sec++;
+typedef struct late {
+    pthread_t       thread;
+    pthread_mutex_t lock;
+    pthread_cond_t  wake;
+    job            *jobs;
+    int             stopping;
+} late;
+
+static const jf_boot *boot;
+static jf_core_api    core;
+static jf_tokens_api  tokens;
+static jf_events_api  io;
+static jf_json_api    json;
+
+static void answer(const job *due) {
+    jf_text args = { due->args, due->length };
+    int32_t code;
+    char    text[32];
+    io.ack(boot->host, due->token, args, NULL, 0);
+    if (!due->second) return;
+    code = io.ack(boot->host, due->token, args, NULL, 0);
+    snprintf(text, sizeof text, "[%d]", (int)code);
+    {
+        jf_message message = { .name = JF_LIT("second") };
+        message.args = jf_text_of(text);
+        io.emit(boot->host, due->second, &message);
     }
-    pthread_mutex_lock(&lock);
-    while (!stopping && pthread_cond_timedwait(&changed, &lock, &due) == 0) {}
-    pthread_mutex_unlock(&lock);
+}
 
-    text.ptr = args;
-    text.len = (uint64_t)snprintf(args, sizeof args, "[%lld]", (long long)work->delay);
-    io.ack(host, work->token, text, NULL, 0); /* the client may be gone: then it does nothing */
-    free(work);
-
-    pthread_mutex_lock(&lock);
-    running--;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
+/* Waits for the earliest job, answers it outside the lock, and so on until it is told to stop. */
+static void *work(void *context) {
+    late *state = context;
+    pthread_mutex_lock(&state->lock);
+    while (!state->stopping) {
+        job **earliest = &state->jobs, **each;
+        int64_t wait;
+        if (!state->jobs) {
+            pthread_cond_wait(&state->wake, &state->lock);
+            continue;
+        }
+        for (each = &state->jobs; *each; each = &(*each)->next)
+            if ((*each)->due < (*earliest)->due) earliest = each;
+        wait = (*earliest)->due - core.mono_ns(boot->host);
+        if (wait > 0) {
+            struct timespec until;
+            clock_gettime(CLOCK_REALTIME, &until);
+            wait += until.tv_nsec;
+            until.tv_sec += (time_t)(wait / 1000000000);
+            until.tv_nsec = (long)(wait % 1000000000);
+            pthread_cond_timedwait(&state->wake, &state->lock, &until);
+            continue;
+        }
+        {
+            job *due = *earliest;
+            *earliest = due->next;
+            pthread_mutex_unlock(&state->lock);
+            answer(due);
+            free(due);
+            pthread_mutex_lock(&state->lock);
+        }
+    }
+    pthread_mutex_unlock(&state->lock);
     return NULL;
 }
 
-static int32_t start_thread(job *work) {
-    pthread_t thread;
-    int32_t started = 0;
-    pthread_mutex_lock(&lock);
-    if (running < MOST_THREADS && pthread_create(&thread, NULL, answer_later, work) == 0) {
-        pthread_detach(thread);
-        running++;
-        started = 1;
+static void enqueue(late *state, const jf_event *event, int64_t milliseconds, jf_socket second) {
+    job *added = malloc(sizeof *added + (size_t)event->args.len);
+    if (!added) return;
+    if (tokens.keep(boot->host, event->ack, &added->token) != JF_OK) {
+        free(added);
+        return;
     }
-    pthread_mutex_unlock(&lock);
-    return started;
+    added->due = core.mono_ns(boot->host) + milliseconds * 1000000;
+    added->second = second;
+    added->length = event->args.len;
+    memcpy(added->args, event->args.ptr, (size_t)event->args.len);
+    pthread_mutex_lock(&state->lock);
+    added->next = state->jobs;
+    state->jobs = added;
+    pthread_cond_signal(&state->wake);
+    pthread_mutex_unlock(&state->lock);
 }
 
-static void on_later(void *instance, const jf_event *event) {
-    jf_json delay = { 0 };
-    job *work;
+static void on_late(void *instance, const jf_event *event) {
+    jf_json first = { .struct_size = sizeof first };
+    if (json.read(boot->host, event->args, JF_TEXT("/0"), &first) != JF_OK || !first.is_integer) {
+        io.ack_error(boot->host, event->ack, JF_TEXT("bad_request"), JF_TEXT("late: the first argument is milliseconds"));
+        return;
+    }
+    enqueue(instance, event, first.integer, 0);
+}
+
+static void on_twice(void *instance, const jf_event *event) {
+    enqueue(instance, event, 0, event->socket);
+}
+
+static void on_never(void *instance, const jf_event *event) {
+    jf_token kept;
     (void)instance;
-    if (json.read(host, event->args, JF_TEXT("/0"), &delay) != JF_OK || !delay.is_integer || delay.integer < 0 ||
-        delay.integer > 60000) {
-        io.ack_error(host, event->ack, JF_TEXT("invalid_argument"), JF_TEXT("send milliseconds from 0 to 60000"));
-        return;
+    if (tokens.keep(boot->host, event->ack, &kept) == JF_OK) tokens.drop(boot->host, kept);
+}
+
+static int32_t create(const jf_host *host, void **instance, jf_error *error) {
+    late *state = calloc(1, sizeof *state);
+    (void)host;
+    if (!state) return jf_fail(error, JF_E_FAILED, "out of memory");
+    pthread_mutex_init(&state->lock, NULL);
+    pthread_cond_init(&state->wake, NULL);
+    if (pthread_create(&state->thread, NULL, work, state) != 0) {
+        free(state);
+        return jf_fail(error, JF_E_FAILED, "no thread to answer from");
     }
-    work = malloc(sizeof *work);
-    if (!work) return;
-    work->delay = delay.integer;
-    if (tokens.keep(host, event->ack, &work->token) != JF_OK) {
-        free(work); /* nobody waits, or too many do */
-        return;
-    }
-    if (!start_thread(work)) {
-        io.ack_error(host, work->token, JF_TEXT("overloaded"), JF_TEXT("too many answers are under way"));
-        free(work);
-    }
+    *instance = state;
+    return JF_OK;
 }
 
 static void destroy(void *instance) {
-    (void)instance;
-    pthread_mutex_lock(&lock);
-    stopping = 1;
-    pthread_cond_broadcast(&changed);
-    while (running) pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
+    late *state = instance;
+    pthread_mutex_lock(&state->lock);
+    state->stopping = 1;
+    pthread_cond_signal(&state->wake);
+    pthread_mutex_unlock(&state->lock);
+    pthread_join(state->thread, NULL);
+    while (state->jobs) {
+        job *next = state->jobs->next;
+        tokens.drop(boot->host, state->jobs->token);
+        free(state->jobs);
+        state->jobs = next;
+    }
+    pthread_cond_destroy(&state->wake);
+    pthread_mutex_destroy(&state->lock);
+    free(state);
 }
 
 static const jf_event_decl events[] = {
-    { .name = JF_LIT("later"), .handler = on_later },
+    { .name = JF_LIT("late"), .handler = on_late },
+    { .name = JF_LIT("twice"), .handler = on_twice },
+    { .name = JF_LIT("never"), .handler = on_never },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
-    host = boot->host;
+int32_t jf_plugin_main(const jf_boot *given, jf_plugin *plugin) {
+    boot = given;
     jf_describe(plugin, "late-ack", "1.0.0");
+    plugin->create = create;
     plugin->destroy = destroy;
     plugin->events = (jf_event_list)JF_LIST(events);
-    boot->query(host, JF_EVENTS, &io, sizeof io);
-    boot->query(host, JF_TOKENS, &tokens, sizeof tokens);
-    return boot->query(host, JF_JSON, &json, sizeof json);
+    if (boot->query(boot->host, JF_CORE, &core, sizeof core) != JF_OK) return JF_E_UNSUPPORTED;
+    if (boot->query(boot->host, JF_TOKENS, &tokens, sizeof tokens) != JF_OK) return JF_E_UNSUPPORTED;
+    if (boot->query(boot->host, JF_JSON, &json, sizeof json) != JF_OK) return JF_E_UNSUPPORTED;
+    return boot->query(boot->host, JF_EVENTS, &io, sizeof io);
 }

@@ -4,8 +4,9 @@
  *     sleep  [ms]   sleeps inside the callback, then acks with the same arguments
  *     quick  [...]  acks at once with the same arguments: as soon as the strand is free
  *
- *     cc -std=c99 -D_POSIX_C_SOURCE=200809L -shared -fPIC -I include -o slow.so slow.c
+ *     cc -shared -fPIC -I include -o slow.so slow.c
  */
+#define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>
 
 #include <time.h>
