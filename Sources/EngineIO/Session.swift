@@ -136,7 +136,12 @@ public final class Session {
     /// The loop's turn is over: what was sent in it goes out together.
     func turnEnded() {
         isDirty = false
-        if hasOverflowed { return abort(.transportError) }
+        if hasOverflowed {
+            let webSocket = self.webSocket
+            abort(.transportError)
+            webSocket?.abort()
+            return
+        }
         answerPoll()
     }
 }

@@ -13,4 +13,10 @@ public protocol WebSocketOutput: AnyObject {
     func send(_ message: SharedMessage)
     /// A close frame after everything sent, and the end of the connection when the peer has answered it.
     func close()
+    /// Drops the connection, with what it has not been sent yet: its reader is too slow to be told anything.
+    func abort()
+}
+
+extension WebSocketOutput {
+    public func abort() { close() }
 }

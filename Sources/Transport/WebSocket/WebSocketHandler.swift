@@ -224,6 +224,10 @@ extension WebSocketHandler: WebSocketOutput {
         write(first: 0x88, count: 0) { _ in }
         startTimer(options.closeTimeout)
     }
+
+    func abort() {
+        context?.close(promise: nil)
+    }
 }
 
 extension WebSocketHandler: TimerTarget {
@@ -240,9 +244,5 @@ extension WebSocketHandler: LoopConnection {
             return
         }
         // The session closes it, with its reason.
-    }
-
-    func abort() {
-        context?.close(promise: nil)
     }
 }

@@ -1,0 +1,204 @@
+import Testing
+
+@testable import Transport
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct WebSocketTests {
+    @Test func `frames that follow the request in the same segment are not lost`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            #expect(client.upgrade("/ws-echo", early: ClientFrame.text("early")))
+            #expect(client.textFrame() == "early")
+        }
+    }
+
+    @Test func `every message comes back, whatever its size`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            #expect(client.upgrade("/ws-echo"))
+            for size in [0, 1, 125, 126, 65_535, 65_536, 3_000_000] {
+                client.send(ClientFrame.make(opcode: 2, [UInt8](repeating: 7, count: size)))
+                let frame = client.frame()
+                #expect(frame?.first == 0x82)
+                #expect(frame?.payload.count == size)
+            }
+        }
+    }
+
+    @Test func `the closing handshake echoes the code, and the connection ends`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            #expect(client.upgrade("/ws-echo"))
+            client.send(ClientFrame.close(3001) + ClientFrame.text("late"))
+            let frame = client.frame()
+            #expect(frame?.first == 0x88)
+            #expect(frame?.payload == [0x0B, 0xB9])
+            #expect(client.readToEnd().isEmpty)
+            #expect(client.isAtEnd)
+        }
+    }
+
+    @Test func `a violation is answered with its code`() async throws {
+        try await TestServer.run { test in
+            for (bytes, code) in [
+                (ClientFrame.make(opcode: 1, [0x34], key: nil), 1002), (ClientFrame.make(opcode: 1, [0xFF]), 1007),
+                (ClientFrame.make(opcode: 2, [], declare: 20_000_000), 1009),
+            ] {
+                let client = test.client()
+                #expect(client.upgrade("/ws-echo"))
+                client.send(bytes)
+                let frame = client.frame()
+                #expect(frame?.first == 0x88)
+                #expect(frame?.payload == [UInt8(code >> 8), UInt8(code & 0xFF)])
+                client.readToEnd()
+                #expect(client.isAtEnd)
+            }
+        }
+    }
+
+    @Test func `a ping is answered between the fragments of a message`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            #expect(client.upgrade("/ws-echo"))
+            client.send(ClientFrame.text("a", isFinal: false) + ClientFrame.make(opcode: 9, [1, 2]) + ClientFrame.make(opcode: 0, [0x62]))
+            let pong = client.frame()
+            #expect(pong?.first == 0x8A)
+            #expect(pong?.payload == [1, 2])
+            #expect(client.textFrame() == "ab")
+        }
+    }
+
+    @Test func `a refusal is 400 in HTML`() async throws {
+        try await TestServer.run { test in
+            for (target, message) in [
+                ("/engine.io/?EIO=4", "Transport unknown"), ("/engine.io/?EIO=4&transport=websocket&sid=none", "Session ID unknown"),
+                ("/engine.io/?EIO=3&transport=websocket", "Unsupported protocol version"),
+            ] {
+                let client = test.client()
+                #expect(!client.upgrade(target))
+                client.readToEnd()
+                #expect(client.string.hasSuffix(message))
+            }
+        }
+    }
+
+    /// Tiny buffers and a reader that sleeps: the kernel takes part of a frame, NIO gets the rest, and the direct way is taken up again later.
+    @Test func `order survives short writes, in the middle of frames too`() async throws {
+        try await TestServer.run { test in
+            let client = test.client(receiveBuffer: 2048)
+            #expect(client.upgrade("/ws-echo"))
+            let count = 24_000
+            var expected = 0
+            for burst in 0..<10 {
+                var bytes: [UInt8] = []
+                for index in 0..<(count / 10) {
+                    let number = burst * (count / 10) + index
+                    bytes += ClientFrame.text("\(number) " + String(repeating: "x", count: number % 700))
+                }
+                client.send(bytes)
+                // Let the server run into the full socket before anything is read.
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            while expected < count {
+                guard let text = client.textFrame() else { break }
+                guard text.hasPrefix("\(expected) "), text.utf8.count == "\(expected) ".utf8.count + expected % 700 else {
+                    Issue.record("frame \(expected) is \(text.prefix(20))")
+                    return
+                }
+                expected += 1
+            }
+            #expect(expected == count)
+            let counters = try await test.loops.counters()
+            #expect(counters.shortWrites > 0)
+        }
+    }
+
+    @Test func `a client that never reads is ended, and nobody else notices`() async throws {
+        try await TestServer.run({
+            $0.engine.maxBufferedOutput = 100_000
+            $0.conformance?.maxMessage = 100_000
+        }) { test in
+            let slow = test.client(receiveBuffer: 2048)
+            #expect(slow.upgrade("/engine.io/?EIO=4&transport=websocket"))
+            let other = test.client()
+            #expect(other.upgrade("/ws-echo"))
+            let message = ClientFrame.text("4" + String(repeating: "x", count: 50_000))
+            for _ in 0..<400 { slow.send(message) }
+            other.send(ClientFrame.text("hello"))
+            #expect(other.textFrame() == "hello")
+            for _ in 0..<200 where test.server.connectionCount > 1 {
+                // The ending is FIN; who never reads gets it when the kernel's buffers say so, or the linger timeout closes.
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(test.server.connectionCount == 1)
+        }
+    }
+
+    @Test func `an upgrade finds its session on whatever loop the connection came to`() async throws {
+        try await TestServer.run(loops: 3) { test in
+            for round in 0..<30 {
+                let poller = test.client()
+                poller.send("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
+                poller.read(until: "}")
+                let sid = String(poller.string.split(separator: "\"sid\":\"")[1].prefix(20))
+                poller.forget()
+                // Each new connection goes to the next loop: both kinds of request meet other loops than the session's.
+                let poster = test.client()
+                poster.send("POST /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n4a\(round % 10)")
+                #expect(poster.read(until: "ok").hasSuffix("\r\n\r\nok"))
+                poller.send("GET /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(poller.read(until: "4a\(round % 10)").hasSuffix("4a\(round % 10)"))
+                let socket = test.client()
+                #expect(socket.upgrade("/engine.io/?EIO=4&transport=websocket&sid=\(sid)", early: ClientFrame.text("2probe")))
+                #expect(socket.textFrame() == "3probe")
+                socket.send(ClientFrame.text("5") + ClientFrame.text("4hello"))
+                #expect(socket.textFrame() == "4hello")
+                poller.forget()
+                poller.send("GET /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(poller.read(until: "}").hasSuffix(#"{"code":3,"message":"Bad request"}"#))
+            }
+        }
+    }
+
+    @Test func `a poll that is given up ends its session from any loop`() async throws {
+        try await TestServer.run(loops: 2) { test in
+            for _ in 0..<10 {
+                let first = test.client()
+                first.send("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
+                first.read(until: "}")
+                let sid = String(first.string.split(separator: "\"sid\":\"")[1].prefix(20))
+                var poller: RawClient? = test.client()
+                poller?.send("GET /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(poller?.read(timeout: 30) == false)
+                poller = nil
+                try await Task.sleep(for: .milliseconds(20))
+                first.forget()
+                first.send("GET /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(first.read(until: "}").hasSuffix(#"{"code":1,"message":"Session ID unknown"}"#))
+            }
+        }
+    }
+
+    @Test func `a server that stops closes its clients cleanly`() async throws {
+        try await TestServer.run(loops: 2) { test in
+            let sockets = (0..<4).map { _ in test.client() }
+            for socket in sockets {
+                #expect(socket.upgrade("/engine.io/?EIO=4&transport=websocket"))
+                #expect(socket.textFrame()?.hasPrefix("0{") == true)
+            }
+            let idle = test.client()
+            idle.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            idle.read(until: "hello")
+            await test.server.stopAccepting()
+            async let drained: Void = test.server.drain(deadline: .seconds(5))
+            for socket in sockets {
+                #expect(socket.frame()?.first == 0x88)
+                socket.send(ClientFrame.make(opcode: 8, []))
+                socket.readToEnd()
+                #expect(socket.isAtEnd)
+            }
+            idle.readToEnd()
+            #expect(idle.isAtEnd)
+            await drained
+        }
+    }
+}
