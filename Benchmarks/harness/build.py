@@ -60,16 +60,11 @@ def allocation_counter():
 
 
 def swift_product(name):
-    """A product of the package, built for release; None if the package has no such product."""
+    """A product of the package, built for release."""
     done = subprocess.run(["swift", "build", "-c", "release", "--product", name], cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:
-        if "no product named" in done.stdout + done.stderr:
-            return None
         sys.exit(f"bench: swift build --product {name} failed:\n{done.stdout}{done.stderr}")
-    for candidate in (RELEASE / name, RELEASE / f"lib{name}.so"):
-        if candidate.exists():
-            return candidate
-    return None
+    return next(path for path in (RELEASE / name, RELEASE / f"lib{name}.so") if path.exists())
 
 
 def python_peer():

@@ -13,7 +13,7 @@ COLOURS = {"jackfield": "#d55e00", "jackfield-strand": "#e69f00", "jackfield-swi
 
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
-  .title { font-size: 16px; font-weight: 600 } .small { font-size: 11px; fill: #57606a }
+  .title { font-size: 16px; font-weight: 600 } .ours { font-size: 11px; font-weight: 600 } .small { font-size: 11px; fill: #57606a }
   .axis { stroke: #d0d7de } .base { stroke: #24292f } .bound { stroke: #cf222e; stroke-width: 2 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .small { fill: #9198a1 } .axis { stroke: #3d444d } .base { stroke: #e6edf3 } .bound { stroke: #ff7b72 }
@@ -31,6 +31,7 @@ def draw(rows, servers, about):
     """One group of bars for each row of ratios, one bar for each server; a red mark shows the bound."""
     rows = [row for row in rows if row["measure"] == "ratio" and row["target"] and len(row["cells"]) > 1]
     shown = [server for server in servers if server.name in COLOURS and any(server.name in row["cells"] for row in rows)]
+    shown.sort(key=lambda server: not server.name.startswith("jackfield"))
     groups = [(row, [server for server in shown if server.name in row["cells"]]) for row in rows]
     height = TOP + sum(len(bars) * (BAR + GAP) + GROUP_GAP for _, bars in groups) + 34
     bottom = height - 34
@@ -57,10 +58,14 @@ def draw(rows, servers, about):
             top, start, end = y + index * (BAR + GAP), _place(TICKS[0]), _place(cell["median"])
             value = f'{cell["median"]:.2f}' if cell["median"] < 10 else f'{cell["median"]:.0f}'
             parts.append(f'<rect x="{start:.1f}" y="{top}" width="{max(1, end - start):.1f}" height="{BAR}" rx="2" fill="{COLOURS[server.name]}">'
-                         f'<title>{escape(server.title.replace("*", ""))}: {value}</title></rect>'
-                         f'<text class="small" x="{end + 5:.1f}" y="{top + BAR - 2}">{value}</text>')
-        bound = _place(row["target"])
-        parts.append(f'<line class="bound" x1="{bound:.1f}" x2="{bound:.1f}" y1="{y - 3}" y2="{y + tall}"/>')
+                         f'<title>{escape(server.title.replace("*", ""))}: {value}</title></rect>')
+            label, style = end + 5, "small"
+            if server.name == "jackfield":
+                bound, style = _place(row["target"]), "ours"
+                parts.append(f'<line class="bound" x1="{bound:.1f}" x2="{bound:.1f}" y1="{top - 2}" y2="{top + BAR + 2}"/>')
+                if end - 5 < bound < end + 35:
+                    label = bound + 6
+            parts.append(f'<text class="{style}" x="{label:.1f}" y="{top + BAR - 2}">{value}</text>')
         y += tall + GROUP_GAP
     body = "\n".join(parts)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '

@@ -56,8 +56,6 @@ def run(options, pace):
     BUILT.mkdir(parents=True, exist_ok=True)
     binary = servers.jackfield_binary(options.jackfield)
     plugin = options.notifications_plugin or build.swift_product("notifications")
-    if not plugin:
-        raise SystemExit("bench: there is no notifications plugin: name it with --notifications-plugin")
     peers = [PythonNotifications("python", "python-socketio + sqlite3"),
              JackfieldNotifications("jackfield", "Jackfield", binary=binary, plugin=plugin)]
     found = []

@@ -191,7 +191,7 @@ def _jackfield(name, title, options, plugin):
 
 def _swift(options):
     plugin = Path(options.swift_plugin) if options.swift_plugin else build.swift_product("bench-swift")
-    return _jackfield("jackfield-swift", "Jackfield, Swift plugin", options, plugin.resolve()) if plugin else None
+    return _jackfield("jackfield-swift", "Jackfield, Swift plugin", options, plugin.resolve())
 
 
 # In the order of the table's columns: the bare server first. Each makes its server, or None if this machine cannot provide it.
