@@ -251,8 +251,7 @@ import Testing
         guard case .responded(_, 200, let body) = await host.answer(to: one) else { throw CancellationError() }
         #expect(try (decode(body) as Row).read_at != nil)
         let all = host.request("POST", "/v1/notifications/read-all", user: "alice")
-        #expect(await host.answer(to: all) == .responded(all, status: 200, body: #"{"count":0,"updated":1}"#)
-            || host.acts.contains(.responded(all, status: 200, body: #"{"updated":1,"count":0}"#)))
+        #expect(await host.answer(to: all) == .responded(all, status: 200, body: #"{"updated":1,"count":0}"#))
     }
 
     @Test(arguments: ["[]", "[{}]", #"[{"id":"a","all":true}]"#, #"[{"all":false}]"#, #"[{"ids":"a"}]"#])

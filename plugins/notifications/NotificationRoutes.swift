@@ -42,7 +42,12 @@ struct NotificationRoutes: Sendable {
 
     /// `POST /v1/notifications/read-all` → `{updated, count}`.
     func readAll(_ request: borrowing Request) throws -> Response {
-        try markRead(.all, request) { outcome in try .json(["updated": outcome.updated, "count": outcome.unread]) }
+        try markRead(.all, request) { outcome in
+            var answer = JSONObject(reserving: 48)
+            answer.set("updated", outcome.updated)
+            answer.set("count", outcome.unread)
+            return try .json(answer.json)
+        }
     }
 
     /// `GET /v1/notifications/count` → `{count}`: how many are unread.

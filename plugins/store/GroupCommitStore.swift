@@ -43,6 +43,9 @@ public final class GroupCommitStore: Sendable {
         thread.start()
     }
 
+    /// Lets the thread end by itself. Waiting for it here could be waiting for oneself: the last to let go may be a completion.
+    deinit { _ = queue.close() }
+
     /// Runs `operation` in the next transaction. `completion` is called exactly once: after the commit, on the writer's thread; or at
     /// once, on this one, if the queue is full or the store closed.
     ///
