@@ -45,6 +45,7 @@ struct PluginImage: Sendable {
             handle = dlopen(copy.path, RTLD_NOW | RTLD_LOCAL | Int32(RTLD_NODELETE))
             // The linker speaks of the copy's name, the operator knows the original's.
             if handle == nil { reason = dlerror().map { replacing(copy.path, by: path, in: String(cString: $0)) } ?? "unknown error" }
+            copy.finish(isLoaded: handle != nil)
         } catch {
             throw failure(.notAPlugin, error.problem)
         }

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// It is a file in memory. A library that brings others along beside itself (`$ORIGIN`) is copied next to itself instead, because the
 /// linker resolves `$ORIGIN` from the name it was given; that file is removed as soon as it is loaded.
-struct PrivateCopy: ~Copyable {
+struct PrivateCopy {
     /// What to give to `dlopen`.
     let path: String
     private let descriptor: Int32
@@ -26,9 +26,13 @@ struct PrivateCopy: ~Copyable {
         self.isFile = beside != nil
     }
 
-    deinit {
+    /// The copy was given to the linker, and its name has done its service.
+    ///
+    /// The descriptor of a file in memory that was loaded stays open: it is part of the name, and the linker takes a name that it has seen before
+    /// for the library that it has loaded before. Debuggers find the image through it, too.
+    func finish(isLoaded: Bool) {
         if isFile { unlink(path) }
-        close(descriptor)
+        if isFile || !isLoaded { close(descriptor) }
     }
 
     struct Failure: Error {

@@ -7,7 +7,8 @@ import Synchronization
 /// the operator finds its name in `top -H`. What comes is copied behind what waits, under one short lock; the thread takes everything that
 /// waits at once, so a busy strand is neither woken nor locked for each callback.
 ///
-/// `@unchecked Sendable`: `incoming`, `isIdle` and `isClosed` are touched under `monitor` only, `working` and `scratch` by the thread only.
+/// `@unchecked Sendable`: `incoming`, `isIdle` and `isClosed` are touched under `monitor` only. `working` is the thread's, but for the records that
+/// ``close()`` has claimed through `position`; a thread that finds its batch claimed does not touch it again.
 final class Strand: @unchecked Sendable {
     enum RecordKind: UInt8, BitwiseCopyable {
         case event
@@ -31,7 +32,9 @@ final class Strand: @unchecked Sendable {
     private let busyTime = Atomic<Int64>(0)
     private let busySince = Atomic<Int64>(0)
     private let depth = Atomic<Int>(0)
-    private let isGone = Atomic<Bool>(false)
+    /// Offset of the next record of `working` that nobody has claimed; ``noBatch`` when there is none.
+    private let position = Atomic<Int>(Strand.noBatch)
+    private static let noBatch = Int.max
 
     init(
         name: String, budget: QueueBudget, callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)? = nil,
@@ -118,9 +121,9 @@ final class Strand: @unchecked Sendable {
         return outcome.wait(until: deadline)
     }
 
-    /// From now on nothing is taken, and what waits is dropped, here, rather than run. The thread ends when it is through with what it has.
+    /// From now on nothing is taken, and what waits is dropped rather than run, here and now: even if the thread never comes back from the callback
+    /// under way. It ends when it does.
     func close() {
-        isGone.store(true, ordering: .relaxed)
         var rest = RecordBuffer()
         monitor.withLock {
             isClosed = true
@@ -128,7 +131,9 @@ final class Strand: @unchecked Sendable {
             swap(&rest, &incoming)
             monitor.broadcast()
         }
-        _ = walk(rest, nil)
+        let claimed = position.exchange(Self.noBatch, ordering: .acquiringAndReleasing)
+        if claimed != Self.noBatch { drop(working, from: claimed) }
+        drop(rest, from: 0)
         rest.release()
     }
 
@@ -139,10 +144,11 @@ final class Strand: @unchecked Sendable {
         while takeBatch() {
             let start = Clock.monotonicNanoseconds
             busySince.store(start, ordering: .relaxed)
-            let count = walk(working, state)
+            let (count, isComplete) = runBatch(state)
             busyTime.store(busyTime.load(ordering: .relaxed) + Clock.monotonicNanoseconds - start, ordering: .relaxed)
             busySince.store(0, ordering: .relaxed)
             handledCount.store(handledCount.load(ordering: .relaxed) &+ UInt64(count), ordering: .relaxed)
+            guard isComplete else { break }
             working.removeAll()
         }
         ThreadState.uninstall()
@@ -159,34 +165,64 @@ final class Strand: @unchecked Sendable {
         }
         isIdle = false
         swap(&incoming, &working)
+        // Under the lock, so that whoever closes sees either this batch or what is incoming.
+        position.store(0, ordering: .releasing)
         return true
     }
 
-    /// Runs every record with `state`, or drops them without it, and those that are left when the strand is closed meanwhile.
-    private func walk(_ records: RecordBuffer, _ state: ThreadState?) -> Int {
-        guard let base = records.base else { return 0 }
+    /// Runs the records of `working`.
+    ///
+    /// - Returns: how many, and whether all: `false` when the strand was closed meanwhile and the rest is somebody else's.
+    private func runBatch(_ state: ThreadState) -> (count: Int, isComplete: Bool) {
+        let end = working.count
         var offset = 0
         var count = 0
-        while offset < records.count {
+        while offset < end, let base = working.base {
             let record = base + offset
-            let size = RecordBuffer.size(of: record)
-            offset &+= size
-            let state = isGone.load(ordering: .relaxed) ? nil : state
+            let next = offset &+ RecordBuffer.size(of: record)
+            guard claim(offset, next) else { return (count, false) }
             // What begins to run no longer waits.
             switch record.load(fromByteOffset: 4, as: RecordKind.self) {
             case .event:
-                budget.give(1, size)
-                let event = UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))
-                if let state { callEvent?(event, state) } else { dropEvent?(event) }
+                budget.give(1, next &- offset)
+                callEvent?(UnsafePointer(record.assumingMemoryBound(to: EventRecord.self)), state)
             case .task:
-                let head = record.load(as: TaskRecord.self)
-                budget.give(1, Int(head.bytes))
-                let task = Unmanaged<StrandTask>.fromOpaque(head.task).takeRetainedValue()
-                if state != nil { task.run() } else { task.drop() }
+                takeTask(record).run()
             }
             depth.wrappingSubtract(1, ordering: .relaxed)
+            offset = next
             count &+= 1
         }
-        return count
+        return (count, claim(end, Self.noBatch))
+    }
+
+    /// Moves `position` on, unless ``close()`` has.
+    @inline(__always)
+    private func claim(_ offset: Int, _ next: Int) -> Bool {
+        position.compareExchange(expected: offset, desired: next, ordering: .acquiringAndReleasing).exchanged
+    }
+
+    private func drop(_ records: RecordBuffer, from start: Int) {
+        var offset = start
+        while offset < records.count, let base = records.base {
+            let record = base + offset
+            let size = RecordBuffer.size(of: record)
+            switch record.load(fromByteOffset: 4, as: RecordKind.self) {
+            case .event:
+                budget.give(1, size)
+                dropEvent?(UnsafePointer(record.assumingMemoryBound(to: EventRecord.self)))
+            case .task:
+                takeTask(record).drop()
+            }
+            depth.wrappingSubtract(1, ordering: .relaxed)
+            offset &+= size
+        }
+    }
+
+    /// The task of a record, out of the queue.
+    private func takeTask(_ record: UnsafeRawPointer) -> StrandTask {
+        let head = record.load(as: TaskRecord.self)
+        budget.give(1, Int(head.bytes))
+        return Unmanaged<StrandTask>.fromOpaque(head.task).takeRetainedValue()
     }
 }

@@ -2,7 +2,7 @@ import Glibc
 
 /// Threads with a name that `top -H`, `gdb` and `perf` show.
 enum Threads {
-    private final class Body {
+    private final class Body: Sendable {
         let name: String
         let run: @Sendable () -> Void
 
@@ -10,6 +10,15 @@ enum Threads {
             self.name = name
             self.run = run
         }
+    }
+
+    /// What a thread begins with; its argument is the retained ``Body`` that `start` passes.
+    private static let main: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
+        guard let argument else { return nil }
+        let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+        setName(body.name)
+        body.run()
+        return nil
     }
 
     /// Names the calling thread, through `/proc`: Swift's Glibc module has no `pthread_setname_np`. Without `/proc` it goes unnamed.
@@ -30,15 +39,9 @@ enum Threads {
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         pthread_attr_setstacksize(&attributes, 8 << 20)
         defer { pthread_attr_destroy(&attributes) }
-        let argument = Unmanaged.passRetained(Body(name: name, run: body))
+        let argument = Unmanaged.passRetained(Body(name: name, run: body)).toOpaque()
         var thread = pthread_t()
-        let code = pthread_create(&thread, &attributes, { argument in
-            // The one argument that `pthread_create` below passes.
-            let body = Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue()
-            setName(body.name)
-            body.run()
-            return nil
-        }, argument.toOpaque())
+        let code = pthread_create(&thread, &attributes, main, argument)
         // A process that may have no more threads cannot keep any promise of the header; it ends with the reason rather than hang without one.
         precondition(code == 0, "cannot start thread '\(name)': \(String(cString: strerror(code)))")
     }

@@ -1,0 +1,62 @@
+import Foundation
+
+/// Plugins in C, compiled once each into a folder of the test run's own.
+enum Fixture {
+    private static let folder: String = {
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("jackfield-plugins-\(ProcessInfo.processInfo.processIdentifier)")
+        try? FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        return url.path
+    }()
+
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+    private static let lock = NSLock()
+    // Guarded by `lock`.
+    nonisolated(unsafe) private static var built: Set<String> = []
+
+    /// Compiles `source` of Tests/Fixtures/host with these macros and returns the library's path.
+    static func library(_ source: String, named name: String? = nil, _ macros: String...) throws -> String {
+        try build("\(root)/Tests/Fixtures/host/\(source).c", as: name ?? source, macros.map { "-D\($0)" })
+    }
+
+    static func build(_ source: String, as name: String, _ flags: [String] = []) throws -> String {
+        lock.lock()
+        defer { lock.unlock() }
+        let key = ([name] + flags).joined(separator: " ")
+        let library = "\(folder)/\(name)-\(key.utf8.reduce(UInt32(7)) { $0 &* 31 &+ UInt32($1) }).so"
+        if built.contains(key) { return library }
+        try run("cc", ["-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-shared", "-fPIC", "-I", "\(root)/include", "-o", library, source] + flags)
+        built.insert(key)
+        return library
+    }
+
+    /// A file in the folder, for what is no library.
+    static func file(_ name: String, _ content: [UInt8]) throws -> String {
+        let path = "\(folder)/\(name)"
+        try Data(content).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    struct Failed: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    static func run(_ tool: String, _ arguments: [String]) throws {
+        _ = try output(tool, arguments)
+    }
+
+    /// What a tool prints.
+    static func output(_ tool: String, _ arguments: [String]) throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [tool] + arguments
+        let output = Pipe()
+        process.standardError = output
+        process.standardOutput = output
+        try process.run()
+        let text = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Failed(description: String(decoding: text, as: UTF8.self)) }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,95 @@
+import Presence
+import Testing
+
+@testable import PluginHost
+
+@Suite("Interfaces")
+struct InterfaceTests {
+    @Test("wrong arguments are refused, each with a line that says which")
+    func wrongArguments() async throws {
+        let test = try await TestHost.withProbe()
+        #expect(test.client().ask(#"20["bad"]"#) == "30[-2,-2,-2,-3,-2,-4]")
+        #expect(test.log.line(with: "emit: args: invalid JSON: unexpected ']' at byte 3") != nil)
+        #expect(test.log.line(with: "emit: args must be a JSON array of all arguments") != nil)
+        #expect(test.log.line(with: "emit: message->name 'disconnect' is reserved by Socket.IO") != nil)
+        #expect(test.log.line(with: "join: a room's name has 1 to 256 bytes, this has 0") != nil)
+        await test.stop()
+    }
+
+    @Test("a socket is described from any thread, with the data that was set")
+    func describe() async throws {
+        let test = try await TestHost.withProbe()
+        let client = TestClient(test.loops[0], joining: "/", auth: #"{"user":"alice"}"#)
+        _ = client.hear()
+        let answer = client.ask(#"20["describe"]"#)
+        #expect(answer?.contains(#","nsp":"/","user":"alice","claims":{"sub":"x"},"data":{"color":"red"}}]"#) == true)
+        await test.stop()
+    }
+
+    @Test("sockets are fetched from all loops")
+    func fetch() async throws {
+        let test = try await TestHost.withProbe(loops: 2)
+        let client = test.client(loop: 0)
+        _ = test.client(loop: 1, auth: #"{"user":"bob"}"#)
+        let answer = try #require(client.ask(#"2["fetch"]"#))
+        #expect(answer.hasPrefix(#"2["fetched",0,2,[{"id":""#))
+        #expect(answer.contains(#""user":null,"data":{},"rooms":["#))
+        #expect(answer.contains(#""user":"bob","data":{},"rooms":["#))
+        #expect(answer.contains(#""user:bob"]"#))
+        await test.stop()
+    }
+
+    @Test("a client answers, or does not, or leaves")
+    func emitWithAck() async throws {
+        let test = try await TestHost.withProbe()
+        let client = test.client()
+        #expect(client.ask(#"2["ask"]"#) == #"20["question"]"#)
+        #expect(client.ask(#"30["yes"]"#) == #"2["answer",0,["yes"]]"#)
+        #expect(client.ask(#"2["ask"]"#) == #"21["question"]"#)
+        #expect(client.hear() == #"2["answer",-9,[]]"#)
+        await test.stop()
+    }
+
+    @Test("a broadcast that wants answers calls back with those that came")
+    func broadcastWithAck() async throws {
+        let test = try await TestHost.withProbe(loops: 2)
+        let (asker, other) = (test.client(loop: 0), test.client(loop: 1))
+        asker.say(#"2["ask-all"]"#)
+        #expect(asker.hear() == #"20["question"]"#)
+        #expect(other.hear() == #"20["question"]"#)
+        asker.say("30[]")
+        other.say("30[]")
+        #expect(asker.hear() == #"2["answers",0,2,2]"#)
+        asker.say(#"2["ask-all"]"#)
+        #expect(asker.hear() == #"21["question"]"#)
+        asker.say("31[]")
+        #expect(asker.hear() == #"2["answers",-9,2,1]"#)
+        await test.stop()
+    }
+
+    @Test("timers fire in time, cancelled ones do not, and posted functions run")
+    func timers() async throws {
+        let test = try await TestHost.withProbe()
+        let client = test.client()
+        let start = Clock.monotonicNanoseconds
+        #expect(client.ask(#"2["timer"]"#) == #"2["fired"]"#)
+        #expect(client.hear() == #"2["fired"]"#)
+        #expect(Clock.monotonicNanoseconds - start >= 20_000_000)
+        #expect(client.hear(within: 50) == nil)
+        await test.stop()
+    }
+
+    @Test("edges of watched users arrive, those of others do not")
+    func presence() async throws {
+        let test = try await TestHost.withProbe()
+        let client = test.client()
+        #expect(client.ask(#"20["watch"]"#) == "30[]")
+        test.host.presenceChanged([
+            PresenceEdge(user: "carol", isOnline: true, at: 1), PresenceEdge(user: "bob", isOnline: true, at: 2),
+            PresenceEdge(user: "bob", isOnline: false, at: 3),
+        ])
+        #expect(client.hear() == #"2["edge","online"]"#)
+        #expect(client.hear() == #"2["edge","offline"]"#)
+        await test.stop()
+    }
+}

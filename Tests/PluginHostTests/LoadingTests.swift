@@ -1,0 +1,147 @@
+import Foundation
+import Testing
+
+@testable import PluginHost
+
+@Suite("Loading")
+struct LoadingTests {
+    /// The one line that an operator reads when `path` cannot be loaded.
+    private func problem(_ path: String, _ options: HostOptions = HostOptions()) async throws -> PluginError {
+        let test = try TestHost(options)
+        do throws(PluginError) {
+            try await test.host.load(PluginSpec(path: path))
+        } catch {
+            #expect(test.log.lines.filter { $0.hasPrefix("error") } == ["error: \(error)"], "errors are logged once, in one line")
+            #expect(test.host.status.isEmpty)
+            await test.stop()
+            return error
+        }
+        throw Fixture.Failed(description: "\(path) was loaded")
+    }
+
+    @Test("a library that is missing is named, with the places that were looked at")
+    func missing() async throws {
+        var options = HostOptions()
+        options.pluginPath = ["/nowhere", "/nothing/"]
+        let error = try await problem("rooms", options)
+        #expect(error.kind == .missing)
+        #expect("\(error)" == "plugin 'rooms': there is no rooms.so or librooms.so; looked in /nowhere, /nothing/; to name a file, write a path with a slash")
+        #expect(try await problem("./none.so").kind == .missing)
+    }
+
+    @Test("a name is looked up as NAME.so in the plugin path")
+    func lookup() async throws {
+        let path = try Fixture.library("small", named: "lookup")
+        var options = HostOptions()
+        options.pluginPath = ["/nowhere", String(path[..<path.lastIndex(of: "/")!])]
+        let test = try TestHost(options)
+        try await test.host.load(PluginSpec(path: String(path.split(separator: "/").last!.dropLast(3))))
+        #expect(test.host.status.map(\.name) == ["small"])
+        await test.stop()
+    }
+
+    @Test("a file that is no library is refused before it is mapped")
+    func noLibrary() async throws {
+        let text = try await problem(try Fixture.file("text.so", Array("hello".utf8)))
+        #expect(text.kind == .notAPlugin)
+        #expect(text.problem == "is no ELF file; give the path of a shared library (cc -shared -fPIC)")
+        var foreign = try [UInt8](Data(contentsOf: URL(fileURLWithPath: try Fixture.library("small"))))
+        foreign[18] = 0xF3
+        #expect(try await problem(try Fixture.file("foreign.so", foreign)).problem.hasPrefix("is built for another machine"))
+        #expect(try await problem(try Fixture.file("cut.so", Array(foreign.prefix(40)))).kind == .notAPlugin)
+    }
+
+    @Test("a library without jf_plugin_main is refused before its constructors run")
+    func noMain() async throws {
+        let error = try await problem(try Fixture.library("small", named: "nomain", "NO_MAIN"))
+        #expect(error.kind == .notAPlugin)
+        #expect(error.problem.contains("exports no function jf_plugin_main"))
+    }
+
+    @Test("another ABI is refused in words")
+    func otherABI() async throws {
+        let error = try await problem(try Fixture.library("small", named: "abi", "ABI=9"))
+        #expect(error.kind == .incompatible)
+        #expect(error.problem == "was built against JF_ABI 9, this host has JF_ABI 1; rebuild it against this host's jackfield.h")
+    }
+
+    @Test("an interface that is missing is named beside the one that is here")
+    func missingInterface() async throws {
+        let error = try await problem(try Fixture.library("small", named: "newer", "NEEDS_NEWER"))
+        #expect(error.kind == .incompatible)
+        #expect(error.problem == "needs interface jf.presence/2, this host has jf.presence/1")
+    }
+
+    @Test("a failing create gives its own words")
+    func failingCreate() async throws {
+        let error = try await problem(try Fixture.library("small", named: "create", "CREATE_FAILS"))
+        #expect(error.kind == .failed)
+        #expect(error.problem == "create failed: the store is not reachable; start it first")
+    }
+
+    @Test("a create that hangs is given up after its deadline")
+    func hangingCreate() async throws {
+        var options = HostOptions()
+        options.startDeadline = 100
+        let error = try await problem(try Fixture.library("small", named: "hangs", "CREATE_HANGS"), options)
+        #expect(error.kind == .timedOut)
+        #expect(error.problem == "create did not return within 100 ms; its thread is given up")
+    }
+
+    @Test("what a descriptor gets wrong is said, with the number of the declaration")
+    func badDescriptors() async throws {
+        func text(_ name: String, _ macros: String) async throws -> String {
+            try await problem(try Fixture.library("small", named: name, macros)).problem
+        }
+        #expect(try await text("null", "NULL_HANDLER") == "event 2: 'small': handler is NULL")
+        #expect(try await text("reserved", "EVENT=\"connect\"") == "event 1: name 'connect' is reserved by Socket.IO")
+        #expect(try await text("name", "NAME=\"Rooms!\"") == "name 'Rooms!' must be 1 to 64 of a-z, 0-9 and '-'")
+        #expect(try await text("stride", "STRIDE=8").hasPrefix("events: stride is 8, less than the"))
+        #expect(try await text("size", "SIZE=16").hasPrefix("struct_size is 16, less than the"))
+    }
+
+    @Test("what two plugins claim belongs to the first, and the second is told whose it is")
+    func conflicts() async throws {
+        let test = try TestHost()
+        try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "one", "NAME=\"one\"")))
+        await #expect(throws: PluginError.self) {
+            try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "two", "NAME=\"two\"")))
+        }
+        #expect(test.log.line(with: "plugin 'two'")?.hasSuffix("event 1: 'small' of '/' belongs to plugin 'one'") == true)
+        await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "one", "NAME=\"one\""))) }
+        #expect(test.log.line(with: "a plugin of this name is loaded") != nil)
+        #expect(test.client().ask(#"20["small"]"#) == #"30["one"]"#)
+        await test.stop()
+    }
+
+    @Test("a plugin is unloaded and loaded again as another generation")
+    func generations() async throws {
+        let test = try TestHost()
+        let path = try Fixture.library("small", named: "again")
+        let client = test.client()
+        #expect(client.ask(#"20["small"]"#) == #"30[{"error":{"code":"unknown_event"}}]"#)
+        for generation in 1...3 {
+            try await test.host.load(PluginSpec(path: path))
+            #expect(test.host.status.first?.generation == generation)
+            #expect(client.ask(#"21["small"]"#) == #"31["small"]"#)
+            try await test.host.unload("small")
+            #expect(test.host.status.isEmpty)
+            #expect(client.ask(#"22["small"]"#) == #"32[{"error":{"code":"unknown_event"}}]"#)
+        }
+        client.say(#"2["small"]"#)
+        #expect(test.host.statistics.unknownEvents == 5)
+        await #expect(throws: PluginError(.unavailable, plugin: "small", path: nil, "is not loaded")) { try await test.host.unload("small") }
+        await test.stop()
+        await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: path)) }
+    }
+
+    @Test("every slot of every table is filled, and what the host does not know says so")
+    func tables() async throws {
+        // `create` of the probe looks at every slot and fails otherwise.
+        let test = try await TestHost.withProbe()
+        #expect(test.host.status.map(\.version) == ["1.2.3"])
+        await test.stop()
+        #expect(test.log.line(with: "probe stops") != nil)
+        #expect(test.log.line(with: "probe is destroyed") != nil)
+    }
+}

@@ -1,0 +1,66 @@
+import Foundation
+import Logging
+import Presence
+import SocketIO
+import Transport
+
+@testable import PluginHost
+
+/// A host on loops without I/O, with a gate that lets everybody in: as the user of `{"user":…}` in the CONNECT payload.
+final class TestHost: Sendable {
+    let host: PluginHost.Host
+    let loops: [TestLoop]
+    let log: RecordingLog
+    let presence = FixedPresence()
+
+    init(loops count: Int = 1, _ options: HostOptions = HostOptions()) throws {
+        log = RecordingLog()
+        let handler = log
+        let loops = (0..<count).map { TestLoop(index: $0) }
+        self.loops = loops
+        host = try Host(
+            loops: loops, options: options, gate: Gate(), httpGate: Gate(), presence: presence,
+            logger: Logger(label: "test", factory: { _ in handler }))
+        for loop in loops { loop.start(host) }
+        for loop in loops { loop.sync { _ in } }
+    }
+
+    /// With the probe loaded.
+    static func withProbe(loops: Int = 1, _ options: HostOptions = HostOptions()) async throws -> TestHost {
+        let test = try TestHost(loops: loops, options)
+        try await test.host.load(PluginSpec(path: try Fixture.library("probe"), config: Array(#"{"a":1}"#.utf8)))
+        return test
+    }
+
+    func client(_ namespace: String = "/", loop: Int = 0, auth: String = "") -> TestClient {
+        let client = TestClient(loops[loop], joining: namespace, auth: auth)
+        _ = client.hear()
+        return client
+    }
+
+    /// Waits until the first plugin has begun with everything it was given.
+    func untilQueueIsEmpty() async throws {
+        while host.status[0].queued > 0 { try await Task.sleep(for: .milliseconds(1)) }
+    }
+
+    func stop() async {
+        await host.shutdown(deadline: 1_000)
+        for loop in loops { loop.stop() }
+    }
+
+    struct Gate: ConnectGate, HTTPGate {
+        func decide(_ attempt: ConnectAttempt) -> ConnectVerdict {
+            let auth = String(decoding: attempt.auth, as: UTF8.self)
+            guard let range = auth.range(of: #""user":""#) else { return .accept(ClientIdentity()) }
+            let user = auth[range.upperBound...].prefix { $0 != "\"" }
+            return .accept(ClientIdentity(user: String(user), claims: Array(#"{"sub":"x"}"#.utf8)))
+        }
+
+        func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
+            guard let token = request[header: "authorization"] else {
+                return .refuse(status: 401, code: "token_missing", detail: "no token")
+            }
+            return .accept(ClientIdentity(user: String(token.dropFirst(7))))
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Testing
+
+@testable import PluginHost
+
+@Suite("Unloading")
+struct UnloadTests {
+    @Test("what is queued is finished before a plugin goes")
+    func finishes() async throws {
+        let test = try await TestHost.withProbe()
+        let client = test.client()
+        client.say(#"20["sleep",50]"#)
+        for id in 1...3 { client.say("2\(id)[\"echo\"]") }
+        try await test.host.unload("probe")
+        #expect(client.hear() == #"30["slept"]"#)
+        for id in 1...3 { #expect(client.hear() == "3\(id)[]") }
+        await test.stop()
+    }
+
+    @Test("kept tokens are answered, timers forgotten, answers called back, namespaces closed")
+    func undoes() async throws {
+        let test = try await TestHost.withProbe()
+        let client = test.client()
+        client.say(#"20["hoard"]"#)
+        client.say(#"2["timer"]"#)
+        #expect(client.hear() == #"2["fired"]"#)
+        client.say(#"2["ask"]"#)
+        #expect(client.hear() == #"20["question"]"#)
+        try await test.host.unload("probe")
+        #expect(client.hear() == #"2["answer",-3,[]]"#)
+        #expect(client.hear() == #"30[{"error":{"code":"unavailable","message":"the service 'probe' has stopped; try again later"}}]"#)
+        #expect(client.hear(within: 60) == nil)
+        #expect(TestClient(test.loops[0], joining: "/hooks").hear() == #"4/hooks,{"message":"Invalid namespace"}"#)
+        #expect(client.ask(#"29["echo"]"#) == #"39[{"error":{"code":"unknown_event"}}]"#)
+        await test.stop()
+    }
+
+    @Test("a plugin that does not come back is given up, and everyone else goes on")
+    func stuck() async throws {
+        var options = HostOptions()
+        options.stopDeadline = 100
+        let test = try TestHost(options)
+        try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "stuck", "NAME=\"stuck\"", "HANGS")))
+        let client = test.client()
+        client.say(#"20["small"]"#)
+        client.say(#"21["small"]"#)
+        // Whether both are taken at once or one after the other.
+        await #expect(throws: PluginError.self) { try await test.host.unload("stuck") }
+        // What was queued behind it is answered.
+        #expect(client.hear()?.hasPrefix(#"31[{"error":{"code":"unavailable""#) == true)
+        try await test.host.load(PluginSpec(path: try Fixture.library("small")))
+        #expect(client.ask(#"22["small"]"#) == #"32["small"]"#)
+        await test.stop()
+    }
+}
