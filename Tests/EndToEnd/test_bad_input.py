@@ -67,7 +67,7 @@ def test_fragments_that_add_up_beyond_the_limit_close_with_1009(socket):
     assert socket.closed() == 1009
 
 
-@pytest.mark.parametrize("text", ['42["echo"', "42{}", "42[]", "42[1]", '42["echo",]', "42['echo']", "42", '42["a",01]', '42["a",NaN]', '42["\x01"]', "4", "49", "9", "42-[]", '4299999999999999999999[', '451-["x"]x', "45-", "43"])
+@pytest.mark.parametrize("text", ['42["echo"', "42{}", "42[]", '42["echo",]', "42['echo']", '42["a",01]', '42["a",NaN]', '42["\x01"]', "4", "49", "9", "42-[]", '4299999999999999999999[', '451-["x"]x'])
 def test_invalid_packets_close_their_own_connection_only(socket, text):
     socket.send(text)
     socket.closed()

@@ -2,6 +2,7 @@
 
 import pytest
 import requests
+import wire
 
 from harness.tab import PATIENCE
 
@@ -37,7 +38,7 @@ def test_another_method_is_405_and_names_those_there_are(daemon):
 
 
 def test_the_default_origin_may_read_answers_with_credentials(daemon):
-    for path in ("/healthz", "/socket.io/?EIO=4&transport=polling"):
+    for path in ("/v1/presence", "/socket.io/?EIO=4&transport=polling"):
         answer = daemon.get(path, headers={"Origin": ORIGIN})
         assert answer.headers["access-control-allow-origin"] == ORIGIN
         assert answer.headers["access-control-allow-credentials"] == "true"
@@ -55,14 +56,13 @@ def test_a_preflight_is_answered_before_any_token_is_asked_for(daemon):
 def test_a_list_of_origins_reflects_those_on_it_and_no_other(serve):
     daemon = serve(cors={"origin": ["https://one.example", "https://two.example"], "credentials": True})
     for origin in ("https://one.example", "https://two.example"):
-        assert daemon.get("/healthz", headers={"Origin": origin}).headers["access-control-allow-origin"] == origin
-    foreign = daemon.get("/healthz", headers={"Origin": "https://evil.example"})
+        assert daemon.get("/v1/presence", headers={"Origin": origin}).headers["access-control-allow-origin"] == origin
+    foreign = daemon.get("/v1/presence", headers={"Origin": "https://evil.example"})
     assert foreign.headers.get("access-control-allow-origin") != "https://evil.example"
 
 
 @pytest.mark.parametrize("origin, allowed", [("https://one.example", True), ("https://evil.example", False), (None, True), ("own", True)])
 def test_a_websocket_of_a_foreign_origin_is_refused(serve, origin, allowed):
-    import wire
     daemon = serve(cors={"origin": ["https://one.example"], "credentials": True})
     origin = daemon.address if origin == "own" else origin
     connection = wire.Connection("127.0.0.1", daemon.port)
