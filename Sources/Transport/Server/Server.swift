@@ -42,6 +42,8 @@ public final class Server: Sendable {
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // NIO keeps one receive buffer per connection: it starts small, since most connections are idle, and grows with what comes.
+            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try Self.take(channel, server) }
             }
