@@ -95,8 +95,8 @@ extension Host {
             try putInForce(plugin)
             if let error = try step(plugin, "start", { plugin.start() }) { throw error }
         } catch {
-            takeOut(plugin)
-            if error.kind != .timedOut { _ = try? step(plugin, "destroy") { plugin.descriptor.destroy?(plugin.instance) } }
+            let isOut = takeOut(plugin)
+            if error.kind != .timedOut, isOut { _ = try? step(plugin, "destroy") { plugin.descriptor.destroy?(plugin.instance) } }
             abandon(plugin, isStuck: error.kind == .timedOut)
             throw error
         }
@@ -154,15 +154,19 @@ extension Host {
         router.add(plugin.httpRoutes)
     }
 
-    private func takeOut(_ plugin: Plugin) {
+    /// - Returns: whether no loop is in an inline callback of the plugin any more.
+    private func takeOut(_ plugin: Plugin) -> Bool {
         router.remove(plugin)
         registry.withLock { $0.plugins.removeAll { $0 === plugin } }
         // A table of fewer declarations, each of which was good before, is good.
-        try? publish()
+        return (try? publish()) ?? true
     }
 
-    /// Makes the declarations of all plugins a snapshot and has every loop adopt it; returns when they have.
-    func publish() throws(NamespaceTableError) {
+    /// Makes the declarations of all plugins a snapshot and has every loop adopt it.
+    ///
+    /// - Returns: when they have; `false` if one did not in time, because something has been holding it up.
+    @discardableResult
+    func publish() throws(NamespaceTableError) -> Bool {
         let (plugins, builtins) = registry.withLock { ($0.plugins, $0.builtins) }
         let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: builtins, plugins: plugins)
         registry.withLock { $0.snapshot = snapshot }
@@ -177,17 +181,17 @@ extension Host {
         }
         // A loop that is busy adopts it later; waiting longer would only hold up the other plugins.
         let deadline = Clock.monotonicNanoseconds + 5_000_000_000
-        for outcome in adopted { _ = outcome.wait(until: deadline) }
+        return adopted.reduce(true) { $1.wait(until: deadline) != nil && $0 }
     }
 
     /// The whole way out of a running plugin.
     private func retire(_ plugin: Plugin, within milliseconds: Int) -> PluginError? {
         let deadline = Clock.monotonicNanoseconds + Int64(milliseconds) * 1_000_000
         plugin.state = .stopping
-        takeOut(plugin)
+        let isOut = takeOut(plugin)
         plugin.timers.close()
         // What was queued before, each strand on its own.
-        var isInTime = plugin.allStrands.allSatisfy { $0.run(until: deadline) { true } != nil }
+        var isInTime = isOut && plugin.allStrands.allSatisfy { $0.run(until: deadline) { true } != nil }
         if isInTime {
             let aborts = plugin.pending.close()
             isInTime = plugin.strand.run(until: deadline) {

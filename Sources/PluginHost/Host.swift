@@ -74,7 +74,7 @@ public final class Host: @unchecked Sendable {
         let route = EventRoute(builtin: event, namespace: namespace ?? "", handler: handler)
         registry.withLock { $0.builtins.append(route) }
         // Nothing is malformed by a builtin: its namespace is only compared.
-        try? publish()
+        _ = try? publish()
     }
 
     // MARK: What everything else here asks

@@ -43,7 +43,7 @@ struct ConnectionTests {
         let test = try await TestHost.withProbe(options)
         let client = test.client()
         client.say(#"20["sleep",1000]"#)
-        try await test.untilQueueIsEmpty()
+        test.waitUntilQueueIsEmpty()
         for id in 1...2 { client.say("2\(id)[\"echo\"]") }
         #expect(TestClient(test.loops[0], joining: "/hooks").hear() == #"4/hooks,{"message":"overloaded","data":{"code":"overloaded"}}"#)
         await test.stop()

@@ -119,7 +119,7 @@ struct EventTests {
         let test = try await TestHost.withProbe(options)
         let client = test.client()
         client.say(#"20["sleep",1000]"#)
-        try await test.untilQueueIsEmpty()
+        test.waitUntilQueueIsEmpty()
         for id in 1...6 { client.say("2\(id)[\"echo\"]") }
         let refusal = #"[{"error":{"code":"overloaded","message":"the service 'probe' has too much to do; try again later"}}]"#
         #expect(client.hear() == "35\(refusal)")

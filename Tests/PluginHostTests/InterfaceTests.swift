@@ -79,6 +79,19 @@ struct InterfaceTests {
         await test.stop()
     }
 
+    @Test("a declared timer fires again and again, until the plugin goes")
+    func declaredTimer() async throws {
+        let test = try TestHost()
+        let start = Clock.monotonicNanoseconds
+        try await test.host.load(PluginSpec(path: try Fixture.library("probe", named: "ticking", "TICK=10")))
+        let client = test.client()
+        _ = client.hear(within: 100)
+        let ticks = try #require(client.ask(#"20["ticks"]"#).flatMap { Int($0.dropFirst(3).dropLast()) })
+        let most = Int((Clock.monotonicNanoseconds - start) / 10_000_000) + 1
+        #expect((2...most).contains(ticks), "every 10 ms, not more often")
+        await test.stop()
+    }
+
     @Test("edges of watched users arrive, those of others do not")
     func presence() async throws {
         let test = try await TestHost.withProbe()

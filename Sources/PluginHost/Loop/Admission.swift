@@ -37,7 +37,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
 
     /// Asks the hook whose turn it is. [loop]
     func ask() {
-        let stage = stage.load(ordering: .acquiring)
+        let stage = skipThoseGone()
         guard stage < hooks.count else { return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) }
         let hook = hooks[stage]
         guard hook.declaration.run != .inline else { return call(hook, stage) }
@@ -49,6 +49,15 @@ final class Admission: @unchecked Sendable, TimerTarget {
         if !hook.plugin.strand(for: hook.declaration.run, user: identity.user, else: attempt.connection).enqueue(task, bytes: pack.count) {
             _ = decide(.refuse(message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8)), at: stage)
         }
+    }
+
+    /// The hook whose turn it is: of those whose plugin was unloaded meanwhile nobody is asked.
+    private func skipThoseGone() -> Int {
+        var stage = stage.load(ordering: .acquiring)
+        while stage < hooks.count, !hooks[stage].plugin.isInForce { stage += 1 }
+        // While nobody is asked, nobody else moves it.
+        self.stage.store(stage, ordering: .releasing)
+        return stage
     }
 
     /// What a client reads when a hook fails; the operator reads why in the log.

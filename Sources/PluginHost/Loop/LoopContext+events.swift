@@ -34,6 +34,8 @@ extension LoopContext {
         switch route.target {
         case .builtin(let handler):
             handler(event, socket)
+            // A refreshed token changes the claims, which other threads read here.
+            (socket.userInfo as? SocketInfo)?.follow(socket)
         case .plugin(let plugin, let handler):
             if case .inline = route.run {
                 call(handler, of: plugin, with: event, from: socket, route, dispatch, wantsAck)

@@ -29,9 +29,11 @@ final class SocketInfo: Sendable {
     }
 
     /// JSON.
-    var claims: [UInt8] {
-        get { state.withLock { $0.claims } }
-        set { state.withLock { $0.claims = newValue } }
+    var claims: [UInt8] { state.withLock { $0.claims } }
+
+    /// Takes over what the daemon may have changed. [loop]
+    func follow(_ socket: Socket) {
+        state.withLock { $0.claims = socket.claims }
     }
 
     /// JSON.

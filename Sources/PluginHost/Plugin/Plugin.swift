@@ -92,6 +92,9 @@ final class Plugin: @unchecked Sendable {
     @inline(__always)
     var isAlive: Bool { alive.load(ordering: .relaxed) }
 
+    /// Whether its declarations count.
+    var isInForce: Bool { state == .running || state == .starting }
+
     /// Why it cannot work, in its words.
     var notReady: String? {
         get { readiness.withLock { $0 } }

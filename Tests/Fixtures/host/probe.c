@@ -248,6 +248,13 @@ static void on_any(void *instance, const jf_event *event) {
     tell(event->socket, JF_TEXT("any"), jf_text_of(buffer));
 }
 
+static int ticks;
+static void on_ticks(void *instance, const jf_event *event) {
+    char buffer[32];
+    (void)instance;
+    io.ack(host, event->ack, number(buffer, sizeof buffer, ticks), NULL, 0);
+}
+
 static int observed;
 static void on_observe(void *instance, const jf_event *event) {
     (void)instance;
@@ -285,6 +292,7 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("describe"), .handler = on_describe },
     { .name = JF_LIT("timer"), .handler = on_timer },
     { .name = JF_LIT("bad"), .handler = on_bad },
+    { .name = JF_LIT("ticks"), .handler = on_ticks },
     { .name = JF_LIT("leave"), .handler = on_leave, .run = JF_RUN_INLINE },
     { .name = JF_LIT("watch"), .handler = on_watch },
     { .name = JF_LIT("observed"), .handler = on_observed },
@@ -395,14 +403,16 @@ static const jf_route_decl routes[] = {
 
 /* ---- life ---- */
 
-static int ticks;
 static void on_tick(void *instance, void *context) {
     (void)instance;
     (void)context;
     ticks++;
 }
 
-static const jf_timer_decl ticking[] = { { .handler = on_tick, .interval = 10 } };
+#ifndef TICK
+#define TICK 3600000
+#endif
+static const jf_timer_decl ticking[] = { { .handler = on_tick, .interval = TICK } };
 
 static void on_presence(void *instance, const jf_presence_edge *edge) {
     jf_selection all = { 0 };
