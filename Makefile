@@ -14,7 +14,7 @@ help:
 	@echo 'make clean        remove what was built; ./data stays'
 
 run: build
-	exec $(BINARY) serve --demo
+	exec $(BINARY) serve --demo --plugin notifications --plugin rooms
 
 build: packages
 	swift build -c release

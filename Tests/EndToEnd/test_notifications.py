@@ -152,7 +152,7 @@ def test_the_same_idempotency_key_at_once_makes_one_row(daemon, ops):
 
 
 def test_an_idempotency_key_belongs_to_its_caller(daemon, ops):
-    key = {"Idempotency-Key": "the same for both"}
+    key = {"Idempotency-Key": "the-same-for-both"}
     other = daemon.person("other-ops", scope="notifications:write")
     assert push(ops, headers=key)["id"] != push(other, headers=key)["id"]
 
