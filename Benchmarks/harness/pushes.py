@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness import build, machine, rounds, servers
 from harness.paths import BENCHMARKS, BUILT
@@ -49,13 +50,17 @@ def _pushes(server, waiting, pace):
         done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=120)
         if not done.stdout:
             raise SystemExit(f"bench: {server.name}: {done.stderr.strip()}; the server: {running.output()}")
-    return json.loads(done.stdout)
+        result = json.loads(done.stdout)
+        if result["wrong"] or result["lost"]:
+            print(f"{server.name}: {result['wrong']} wrong answers, {result['lost']} notifications lost: {done.stderr.strip()[:700]}; "
+                  f"the server: {running.output()}")
+    return result
 
 
 def run(options, pace):
     BUILT.mkdir(parents=True, exist_ok=True)
     binary = servers.jackfield_binary(options.jackfield)
-    plugin = options.notifications_plugin or build.swift_product("notifications")
+    plugin = Path(options.notifications_plugin or build.swift_product("notifications")).resolve()
     peers = [PythonNotifications("python", "python-socketio + sqlite3"),
              JackfieldNotifications("jackfield", "Jackfield", binary=binary, plugin=plugin)]
     found = []
@@ -69,8 +74,6 @@ def run(options, pace):
             alone.append(limit["per_s"])
             for peer in peers:
                 result = _pushes(peer, waiting, pace)
-                if result["wrong"] or result["lost"]:
-                    print(f"{peer.name}: {result['wrong']} wrong answers, {result['lost']} notifications lost")
                 speeds[peer.name].append(result["per_s"])
                 tails[peer.name].append(result["p99_us"] / 1000)
             shares.append(speeds["jackfield"][-1] / limit["per_s"])

@@ -5,9 +5,9 @@ import JackfieldPlugin
 final class BenchPlugin: Plugin {
     static let name = "bench-swift", version = "1.0.0"
 
-    private let host: Host
+    private let host: PluginHost
 
-    init(host: Host) throws {
+    init(host: PluginHost) throws {
         self.host = host
     }
 
