@@ -32,13 +32,13 @@ def browser():
 def page(browser, origin):
     page = browser.open(origin.address)
     # What every script below uses: a promise of the next event, and of a connection.
-    page.run("""
+    page.do("""
         window.next = (emitter, event) => new Promise((done) => emitter.once(event, (...args) => done(args)));
         window.connected = (socket) => new Promise((done, fail) => { socket.once('connect', done); socket.once('connect_error', fail); });
         window.hex = (buffer) => [...new Uint8Array(buffer)].map((b) => b.toString(16).padStart(2, '0')).join('');
     """)
     yield page
-    page.run("window.socket?.disconnect()")
+    page.do("window.socket?.disconnect()")
     page.close()
 
 
@@ -54,7 +54,7 @@ def echo(serve, compiled, origin):
 def connect(page, daemon, bearer=None, **options):
     """Connects `window.socket`, and waits for it."""
     options = {"withCredentials": True, "auth": {"token": bearer or token()}, "reconnectionDelay": 50, "reconnectionDelayMax": 200, **options}
-    page.run(f"window.socket = io({json.dumps(daemon.address)}, {json.dumps(options)}); connected(socket).then(() => true)")
+    page.do(f"window.socket = io({json.dumps(daemon.address)}, {json.dumps(options)}); await connected(socket)")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -101,7 +101,7 @@ def test_a_refusal_comes_with_its_code(page, echo, way):
 def test_it_reconnects_after_the_daemon_was_killed(page, echo, way):
     daemon = echo()
     connect(page, daemon, transports=WAYS[way])
-    page.run("window.first = socket.id; window.reason = null; socket.on('disconnect', (reason) => { window.reason = reason; })")
+    page.do("window.first = socket.id; window.reason = null; socket.on('disconnect', (reason) => { window.reason = reason; })")
     daemon.kill()
     page.wait("window.reason !== null")
     assert page.run("window.reason") in ("transport close", "transport error")
@@ -115,9 +115,9 @@ def test_a_recovered_connection_has_its_id_its_rooms_and_what_it_missed(page, ec
     daemon = echo(connectionStateRecovery=True)
     connect(page, daemon, transports=WAYS[way], reconnectionDelay=600, reconnectionDelayMax=600)
     other = daemon.person("bob").open_tab()
-    page.run("socket.timeout(5000).emitWithAck('join', 'lounge')")
-    page.run("(async () => { socket.emit('echo', 'an offset'); await next(socket, 'echo'); })()")
-    page.run("window.missed = []; window.first = socket.id; socket.on('room-msg', (text) => missed.push(text)); socket.io.engine.close()")
+    page.do("await socket.timeout(5000).emitWithAck('join', 'lounge')")
+    page.do("socket.emit('echo', 'an offset'); await next(socket, 'echo')")
+    page.do("window.missed = []; window.first = socket.id; socket.on('room-msg', (text) => missed.push(text)); socket.io.engine.close()")
     assert other.call("to-room", "lounge", "while you were away") is True
     page.wait("socket.connected")
     assert page.run("[socket.recovered, socket.id === window.first, missed]") == [True, True, ["while you were away"]]
@@ -128,12 +128,12 @@ def test_a_recovered_connection_has_its_id_its_rooms_and_what_it_missed(page, ec
 def test_an_expiring_token_is_renewed_through_the_auth_function(page, serve, compiled, origin):
     daemon = serve(plugins=[{"path": compiled("golden/golden.c")}], cors={"origin": [origin.address], "credentials": True},
                    auth={"secret": SECRET, "leeway": 0})
-    page.run(f"""(async () => {{
+    page.do(f"""
         const tokens = {json.dumps([token(expires_in=2), token(expires_in=3600)])};
         window.asked = 0;
         window.socket = io({json.dumps(daemon.address)}, {{ reconnectionDelay: 50, reconnectionDelayMax: 200, auth: (use) => use({{ token: tokens[Math.min(asked++, 1)] }}) }});
         await connected(socket);
         window.first = socket.id;
-    }})()""")
+    """)
     page.wait("asked === 2 && socket.connected && socket.id !== window.first")
     assert page.run("socket.timeout(5000).emitWithAck('ack', 'renewed')") == "renewed"

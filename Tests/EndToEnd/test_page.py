@@ -100,7 +100,7 @@ def test_a_tab_connects_on_each_way(open_page, transports, transport):
 def test_presence_follows_the_tabs(open_page):
     view = open_page()
     view.open_tab("alice")
-    view.wait_for_tabs("alice", 2)
+    view.wait_for_tabs("alice", 2, "websocket")
     view.sees("bob", True)
     view.page.wait(f"{view.one('alice', 'self-state')}.dataset.connections === '2'")
     view.click("alice", "tab-close")
@@ -127,7 +127,7 @@ def test_a_notification_to_an_online_user_appears_at_once(open_page):
 
 def test_a_notification_to_an_offline_user_waits_for_him(open_page):
     view = open_page()
-    view.wait_for_tabs("bob", 1)
+    view.wait_for_tabs("bob", 1, "websocket")
     view.click("bob", "tab-close-all")
     view.sees("alice", False)
     view.push("alice", "bob", "When you are back")

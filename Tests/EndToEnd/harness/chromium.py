@@ -111,6 +111,10 @@ class Page:
             raise PageError(details.get("exception", {}).get("description", details["text"]))
         return result["result"].get("value")
 
+    def do(self, script):
+        """Runs statements, whose value nobody wants (and which may be no JSON)."""
+        self.run(f"(async () => {{ {script}; return null; }})()")
+
     def wait(self, script, timeout=PATIENCE):
         """Waits until the expression is true, and returns its value."""
         deadline = time.monotonic() + timeout
