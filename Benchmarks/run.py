@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures Jackfield against its peers. See Benchmarks/README.md.
 
-    Benchmarks/run.py                       the table: all rows, all servers, about 40 minutes
+    Benchmarks/run.py                       the table: all rows, all servers, about an hour
     Benchmarks/run.py --quick               one short round of each, to see that everything works
     Benchmarks/run.py table --rows echo1,echo16 --servers bare,jackfield
     Benchmarks/run.py scale                 cost against connections, rooms, and event loops

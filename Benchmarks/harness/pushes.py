@@ -37,7 +37,7 @@ class JackfieldNotifications(servers.Jackfield):
 def _commits(waiting, pace):
     program = build.program("notifications/commits.c", "-lsqlite3")
     with tempfile.TemporaryDirectory(dir=BUILT) as folder:
-        done = subprocess.run(["taskset", "-c", rounds.SERVER_CORES, str(program), f"{folder}/notifications.db", str(waiting), str(pace.seconds)],
+        done = subprocess.run(["taskset", "-c", rounds.SERVER_CORES, str(program), f"{folder}/notifications.db", str(waiting), str(pace.warmup), str(pace.seconds)],
                               capture_output=True, text=True, check=True, timeout=120)
     return json.loads(done.stdout)
 

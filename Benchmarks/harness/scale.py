@@ -10,8 +10,6 @@ import os
 import statistics
 import subprocess
 import time
-from dataclasses import replace
-
 from harness import build, machine, report, rounds, servers
 from harness.workloads import Workload
 
@@ -82,7 +80,7 @@ def _with_fillers(server, fillers, pace):
                                      "--port", running.port, "--n", fillers, "--hold", hold]], stdout=subprocess.DEVNULL)
             time.sleep(3)
         try:
-            return rounds.load(replace(_echo(MEASURED_SOCKETS)), server, running, pace)
+            return rounds.load(_echo(MEASURED_SOCKETS), server, running, pace)
         finally:
             if idle:
                 idle.terminate()
@@ -103,8 +101,7 @@ def loops(binary, pace):
             speeds, costs = [], []
             for _ in range(pace.rounds):
                 machine.wait_until_quiet(0.06, pace.patience)
-                server_cores = "0" if count == 1 or not can_prove else "0,1"
-                with server.start(rounds.next_port(), cores=server_cores if can_prove else "0") as running:
+                with server.start(rounds.next_port(), cores="0,1" if can_prove and count == 2 else "0") as running:
                     generators = ["2", "3"] if can_prove else ["1"]
                     with concurrent.futures.ThreadPoolExecutor() as pool:
                         runs = list(pool.map(lambda core: rounds.load(workload, server, running, pace, cores=core), generators))

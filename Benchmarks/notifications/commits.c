@@ -5,7 +5,7 @@
  * next one begins: WAL, synchronous=FULL. One JSON line comes out.
  *
  *     cc -std=gnu11 -O3 -o commits commits.c -lsqlite3
- *     commits FILE K SECONDS
+ *     commits FILE K WARMUP SECONDS
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,6 +18,8 @@
 #include <time.h>
 
 #define MAX_SAMPLES 4000000
+/* The log is written over from its beginning once it has reached 1,000 pages; until then every commit also makes the file longer. */
+#define WARM_ROWS 2000
 
 static sqlite3 *database;
 
@@ -43,12 +45,12 @@ static int by_value(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4) {
-        fputs("usage: commits FILE K SECONDS\n", stderr);
+    if (argc != 5) {
+        fputs("usage: commits FILE K WARMUP SECONDS\n", stderr);
         return 2;
     }
     int waiting = atoi(argv[2]);
-    double seconds = atof(argv[3]);
+    double warmup = atof(argv[3]), seconds = atof(argv[4]);
     must(sqlite3_open(argv[1], &database), argv[1]);
     execute("PRAGMA journal_mode=WAL");
     execute("PRAGMA synchronous=FULL");
@@ -70,8 +72,13 @@ int main(int argc, char **argv) {
 
     uint32_t *samples = calloc(MAX_SAMPLES, sizeof *samples);
     size_t count = 0;
-    uint64_t rows = 0, serial = 0, start = now_ns(), end = start + (uint64_t)(seconds * 1e9), now = start;
-    while (now < end) {
+    uint64_t rows = 0, serial = 0, start = now_ns(), now = start;
+    int warm = 0;
+    while (!warm || (double)(now - start) < seconds * 1e9) {
+        if (!warm && serial >= WARM_ROWS && (double)(now - start) >= warmup * 1e9) {
+            warm = 1;
+            start = now;
+        }
         uint64_t began = now;
         must(sqlite3_step(begin), "begin");
         sqlite3_reset(begin);
@@ -92,8 +99,9 @@ int main(int argc, char **argv) {
         }
         must(sqlite3_step(commit), "commit");
         sqlite3_reset(commit);
-        rows += (uint64_t)waiting;
         now = now_ns();
+        if (!warm) continue;
+        rows += (uint64_t)waiting;
         if (count < MAX_SAMPLES) samples[count++] = (uint32_t)((now - began) / 1000);
     }
     qsort(samples, count, sizeof *samples, by_value);
