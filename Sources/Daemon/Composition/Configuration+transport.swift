@@ -37,6 +37,8 @@ extension Configuration {
         options.deflate = perMessageDeflate?.transport
         options.conformance = conformance?.transport
         options.maxHTTPBody = limits.httpBody
+        // Who does not speak at all has no more time than who joins no namespace.
+        options.headerTimeout = min(options.headerTimeout, Int64(connectTimeout.wholeMilliseconds))
         let most = max(64, openFiles - OpenFiles.reserve)
         options.maxConnections = limits.connections > 0 ? min(limits.connections, most) : most
         return options

@@ -121,7 +121,9 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             exchange.keepsAlive = false
         }
         setDeadline(in: server.options.bodyTimeout)
-        if let endpoint = server.endpoint(for: exchange.path) {
+        if let cors = server.options.cors, applyCORS(cors, to: exchange) {
+            // A preflight, and answered.
+        } else if let endpoint = server.endpoint(for: exchange.path) {
             route(exchange, to: endpoint)
         } else {
             let responder = HTTPResponder(exchange: exchange, loop: loop, streamLimit: server.options.maxStreamBuffer)
@@ -132,6 +134,20 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
             output.append("HTTP/1.1 100 Continue\r\n\r\n")
         }
+    }
+
+    /// Answers a preflight, which asks for no more than that, and names the origin in the answer to anything else.
+    /// - Returns: whether it was a preflight.
+    private func applyCORS(_ cors: CORSOptions, to exchange: HTTPExchange) -> Bool {
+        let headers = exchange.head.headers
+        let origin = headers.first(name: "origin")
+        guard exchange.head.method == .OPTIONS else {
+            exchange.commonHeaders = cors.headers(for: origin)
+            return false
+        }
+        let preflight = cors.preflightHeaders(for: origin, requestedHeaders: headers.first(name: "access-control-request-headers"))
+        exchange.respond(HTTPResponseHead(status: 204, headers: preflight.map { ($0.name, $0.value) }), body: [])
+        return true
     }
 
     private func receivedBody(_ bytes: ByteBuffer) {

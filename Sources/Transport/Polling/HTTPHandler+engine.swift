@@ -3,17 +3,8 @@ import NIOCore
 import NIOHTTP1
 
 extension HTTPHandler {
-    /// Decides what a request for an endpoint is: a preflight, a WebSocket, or a polling request, which is begun.
+    /// Decides what a request for an endpoint is: a WebSocket, or a polling request, which is begun.
     func route(_ exchange: HTTPExchange, to endpoint: Endpoint) {
-        let headers = exchange.head.headers
-        let origin = headers.first(name: "origin")
-        if let cors = server.options.cors {
-            if exchange.head.method == .OPTIONS {
-                let preflight = cors.preflightHeaders(for: origin, requestedHeaders: headers.first(name: "access-control-request-headers"))
-                return exchange.respond(HTTPResponseHead(status: 204, headers: preflight.map { ($0.name, $0.value) }), body: [])
-            }
-            exchange.commonHeaders = cors.headers(for: origin)
-        }
         if asksForUpgrade(exchange.head), endpoint.options.transports.contains(.websocket) {
             exchange.route = .webSocket(endpoint)
             return
