@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import time
+
 from harness import build, machine, report, rounds, servers
 from harness.workloads import Workload
 
