@@ -125,14 +125,14 @@ import Testing
 
     @Test func `an answer may be awaited`() async throws {
         let socket = probe.io.socket(4)
-        async let answer = socket.timeout(100).emitWithAck("question", 1)
+        let answer = Task { try await socket.timeout(100).emitWithAck("question", 1) }
         #expect(await host.wait { $0 == .emitted(to: 4, name: "question", args: "[1]") } != nil)
         host.answerQuestion(#"[{"name":"Ann"}]"#)
-        #expect(try await answer.decode(Probe.Person.self) == Probe.Person(name: "Ann", age: nil))
-        async let late = socket.emitWithAck("again")
+        #expect(try await answer.value.decode(Probe.Person.self) == Probe.Person(name: "Ann", age: nil))
+        let late = Task { try await socket.emitWithAck("again") }
         #expect(await host.wait { $0 == .emitted(to: 4, name: "again", args: "[]") } != nil)
         host.answerQuestion("[]", status: JF_E_TIMEOUT)
-        await #expect { try await late } throws: { ($0 as? HostError)?.code == JF_E_TIMEOUT }
+        await #expect { try await late.value } throws: { ($0 as? HostError)?.code == JF_E_TIMEOUT }
     }
 
     @Test func `a connect hook refuses with message and data`() {

@@ -4,7 +4,7 @@ import PluginStore
 
 /// The plain service: rooms and their messages in a store. It knows no socket; ``RoomSockets`` wraps it.
 ///
-/// Writes are committed in groups and complete on the writer's thread; reads block.
+/// Writes are committed in groups and complete on a thread of the store; reads block.
 final class RoomService: Sendable {
     private let store: GroupCommitStore
     private let ids = TimeOrderedID()

@@ -5,8 +5,8 @@ import JackfieldPlugin
 /// A SQLite database whose writes are committed in groups.
 ///
 /// Durability: write-ahead log with `synchronous=FULL`, so a commit is on disk when it returns. That costs one fsync, whatever
-/// the number of rows in it; hence one thread takes everything that is waiting into one transaction, commits, and answers all.
-/// While it waits for the disk the next group collects by itself: no delay, no timer.
+/// the number of rows in it; hence one thread takes everything that is waiting into one transaction and commits it. While it
+/// waits for the disk the next group collects by itself: no delay, no timer. The answers go out beside it, in the order of commits.
 ///
 /// Reads run beside it, on connections of their own, and see what was committed.
 public final class GroupCommitStore: Sendable {
@@ -16,8 +16,12 @@ public final class GroupCommitStore: Sendable {
     /// Operations that wait. Beyond it a write fails at once with 503 `overloaded`.
     public static let maxQueue = 8192
 
+    /// Committed groups whose answers are still under way. Beyond it the writer waits for them: they hold memory too.
+    private static let maxUnansweredGroups = 4
+
     private let pool: DatabasePool
     private let queue: WriteQueue
+    private let answers = DispatchQueue(label: "group commit answers")
     private let ended = DispatchSemaphore(value: 0)
 
     /// Opens or makes the database and brings it up to date. Throws a line for the operator.
@@ -35,9 +39,17 @@ public final class GroupCommitStore: Sendable {
             throw Problem(500, "store", "config.store: cannot open '\(location.path)': \(error.message ?? "\(error.resultCode)"); is it writable, and a database of this plugin?")
         }
         queue = WriteQueue(limit: maxQueue)
-        let thread = Thread { [pool, queue, ended] in
-            while let group = queue.next(atMost: Self.maxGroup) { Self.commit(group, to: pool) }
-            ended.signal()
+        let thread = Thread { [pool, queue, answers, ended] in
+            let room = DispatchSemaphore(value: Self.maxUnansweredGroups)
+            while let group = queue.next(atMost: Self.maxGroup) {
+                let failures = Self.commit(group, to: pool)
+                room.wait()
+                answers.async {
+                    for (write, failure) in zip(group, failures) { write.finish(failure) }
+                    room.signal()
+                }
+            }
+            answers.async { ended.signal() }
         }
         thread.name = "group commit"
         thread.start()
@@ -46,8 +58,8 @@ public final class GroupCommitStore: Sendable {
     /// Lets the thread end by itself. Waiting for it here could be waiting for oneself: the last to let go may be a completion.
     deinit { _ = queue.close() }
 
-    /// Runs `operation` in the next transaction. `completion` is called exactly once: after the commit, on the writer's thread; or at
-    /// once, on this one, if the queue is full or the store closed.
+    /// Runs `operation` in the next transaction. `completion` is called exactly once: after the commit, on a thread of the store, one at
+    /// a time and in the order of commits; or at once, on this thread, if the queue is full or the store closed.
     ///
     /// An operation may run twice (a failing neighbour makes the group run again one by one), so it must touch nothing but the
     /// database; and one that throws a ``Problem`` must not have changed anything before.
@@ -66,14 +78,15 @@ public final class GroupCommitStore: Sendable {
         try read { _ = try Int.fetchOne($0, sql: "SELECT 1 FROM sqlite_schema LIMIT 1") }
     }
 
-    /// Commits what waits, and ends the thread. Later writes fail.
+    /// Commits and answers what waits, and ends the thread. Later writes fail.
     public func close() {
         guard queue.close() else { return }
         ended.wait()
         try? pool.close()
     }
 
-    private static func commit(_ group: [any AnyPendingWrite], to pool: DatabasePool) {
+    /// What became of each write: nil if it is on disk, or has its own answer.
+    private static func commit(_ group: [any AnyPendingWrite], to pool: DatabasePool) -> [(any Error)?] {
         do {
             try pool.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
@@ -81,14 +94,10 @@ public final class GroupCommitStore: Sendable {
                     return .commit
                 }
             }
-            for write in group { write.finish() }
+            return Array(repeating: nil, count: group.count)
         } catch {
             // One of them failed in the database, or the commit did. Nothing of the group is stored; each gets its own chance.
-            if group.count == 1 {
-                group[0].fail(error)
-            } else {
-                for write in group { commit([write], to: pool) }
-            }
+            return group.count == 1 ? [error] : group.flatMap { commit([$0], to: pool) }
         }
     }
 }

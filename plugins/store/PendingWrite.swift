@@ -4,13 +4,14 @@ import JackfieldPlugin
 /// A write of any result type.
 protocol AnyPendingWrite: AnyObject, Sendable {
     func run(in db: Database) throws
-    func finish()
-    func fail(_ error: any Error)
+    /// `failure`: the transaction failed, whatever the operation said.
+    func finish(_ failure: (any Error)?)
 }
 
 /// A write that waits for its transaction, and then for its commit.
 ///
-/// `@unchecked Sendable`: `result` is touched by the writer's thread alone; the rest never changes.
+/// `@unchecked Sendable`: `result` is touched by the writer's thread, and after the hand-over to the answers by these alone; the rest
+/// never changes.
 final class PendingWrite<Value: Sendable>: AnyPendingWrite, @unchecked Sendable {
     private let operation: @Sendable (Database) throws -> Value
     private let completion: @Sendable (Result<Value, any Error>) -> Void
@@ -33,7 +34,5 @@ final class PendingWrite<Value: Sendable>: AnyPendingWrite, @unchecked Sendable 
         }
     }
 
-    func finish() { completion(result) }
-
-    func fail(_ error: any Error) { completion(.failure(error)) }
+    func finish(_ failure: (any Error)?) { completion(failure.map { .failure($0) } ?? result) }
 }
