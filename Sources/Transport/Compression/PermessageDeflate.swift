@@ -27,6 +27,8 @@ final class PermessageDeflate {
 
     /// Compresses a message of `count` bytes, which `fill` writes. The four bytes that end every block are left out (section 7.2.1).
     func compress(count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) -> [UInt8] {
+        // zlib flushes nothing twice: an empty message behind another would come out as nothing at all, which no peer can inflate (section 7.2.3.6).
+        guard count > 0 else { return [0x00] }
         let stream = deflater ?? ZStream.deflater(windowBits: agreement.serverBits, options: options)
         let plain = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
         defer { plain.deallocate() }
