@@ -10,6 +10,12 @@ LIMIT = 1_000_000
 
 
 @pytest.fixture
+def daemon(serve):
+    """A daemon without plugins: nothing is sent here but in answer."""
+    return serve()
+
+
+@pytest.fixture
 def bystander(daemon):
     """Somebody else, whose connection every test here must leave alone."""
     tab = daemon.person("bystander").open_tab()
