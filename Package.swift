@@ -20,6 +20,8 @@ let package = Package(
         .library(name: "notifications", type: .dynamic, targets: ["NotificationsEntry"]),
         .library(name: "rooms", type: .dynamic, targets: ["RoomsEntry"]),
         .library(name: "hello-swift", type: .dynamic, targets: ["HelloSwift"]),
+        .library(name: "bench-swift", type: .dynamic, targets: ["BenchPlugin"]),
+        .executable(name: "MicroBenchmarks", targets: ["MicroBenchmarks"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -50,7 +52,6 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "Atomics", package: "swift-atomics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath),
@@ -93,13 +94,25 @@ let package = Package(
             name: "RoomsEntry", dependencies: ["JackfieldPlugin", "RoomsPlugin"], path: "plugins/rooms/Entry", linkerSettings: pluginLinkage),
         .target(name: "HelloSwift", dependencies: ["JackfieldPlugin"], path: "samples/hello-swift/Sources", linkerSettings: pluginLinkage),
 
+        // What is measured: `make bench`, `make micro`, `make guard`.
+        .target(name: "BenchPlugin", dependencies: ["JackfieldPlugin"], path: "Benchmarks/plugins/bench-swift", linkerSettings: pluginLinkage),
+        .target(name: "CAllocations", path: "Benchmarks/Allocations"),
+        .executableTarget(
+            name: "MicroBenchmarks",
+            dependencies: [
+                "CAllocations", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/Micro", swiftSettings: hotPath),
+
         // Tests mirror Sources/. What needs a running daemon is in Tests/EndToEnd and Tests/Golden, in Python.
         .testTarget(name: "RawJSONTests", dependencies: ["RawJSON"]),
         .testTarget(name: "IdentityTests", dependencies: ["Identity", "RawJSON"]),
         .testTarget(name: "PresenceTests", dependencies: ["Presence"]),
         .testTarget(name: "EngineIOTests", dependencies: ["EngineIO"]),
         .testTarget(name: "SocketIOTests", dependencies: ["SocketIO", "EngineIO", "RawJSON"]),
-        .testTarget(name: "TransportTests", dependencies: ["Transport", "SocketIO", "EngineIO"]),
+        .testTarget(
+            name: "TransportTests", dependencies: ["Transport", "SocketIO", "EngineIO", .product(name: "Logging", package: "swift-log")]),
         .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "CJackfield"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Identity"]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Identity"]),
