@@ -1,0 +1,57 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own, because everything in it is built with libFuzzer's and AddressSanitizer's instrumentation: see README.md.
+// A target's folder must lie within its package, so Rooms/ holds links to the rooms in ../Sources.
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Rooms/\(name)")
+}
+
+func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: ["FuzzSupport"] + dependencies, path: "Targets/\(name)")
+}
+
+let package = Package(
+    name: "jackfield-fuzz",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "COpenSSL", path: "Rooms/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Rooms/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        room("RawJSON"),
+        room("Identity", ["COpenSSL", "RawJSON"]),
+        room("EngineIO"),
+        room("SocketIO", ["EngineIO", "RawJSON"]),
+        room(
+            "Transport",
+            [
+                "SocketIO", "EngineIO", "RawJSON", "COpenSSL", "CZlib",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Atomics", package: "swift-atomics"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        .target(name: "FuzzSupport", path: "Support"),
+        fuzzer("RawJSONFuzz", ["RawJSON"]),
+        fuzzer("IdentityFuzz", ["Identity", "RawJSON"]),
+        fuzzer("EngineIOFuzz", ["EngineIO"]),
+        fuzzer("SocketIOFuzz", ["SocketIO", "EngineIO", "RawJSON"]),
+        fuzzer("WebSocketFuzz", ["Transport", "EngineIO"]),
+        fuzzer(
+            "HTTPFuzz",
+            [
+                "Transport", "SocketIO", "EngineIO",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,17 @@
+import EngineIO
+import FuzzSupport
+
+/// The input is what clients and the server do to sessions, one byte per act and its arguments after it: see ``World/step(_:)``.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
+    var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))
+    let world = World()
+    var steps = 0
+    while !script.isAtEnd, steps < 400 {
+        world.step(&script)
+        world.check()
+        steps += 1
+    }
+    world.end()
+    return 0
+}

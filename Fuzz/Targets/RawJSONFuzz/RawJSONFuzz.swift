@@ -1,0 +1,18 @@
+import FuzzSupport
+import RawJSON
+
+/// `document FF pointer FF value`: FF is in no JSON and no pointer that means anything.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
+    var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))
+    let document = script.bytes(upTo: 0xFF)
+    let pointer = script.bytes(upTo: 0xFF)
+    let value = script.remainder()
+
+    DocumentRules.check(document)
+    TextRules.check(document)
+    TextRules.check(value)
+    PointerRules.check(pointer, in: document)
+    EditRules.check(value, at: pointer, in: document)
+    return 0
+}

@@ -1,0 +1,58 @@
+import FuzzSupport
+
+@testable import SocketIO
+
+/// What must hold of a shard at every moment: rooms and sockets tell the same of each other.
+enum HouseRules {
+    static func check(_ shard: Shard, connected: [SocketHandle: Socket]) {
+        var inSlots = 0
+        for slot in shard.slots {
+            guard let socket = slot.socket else { continue }
+            inSlots += 1
+            require(shard.socket(socket.handle) === socket, "a handle names its socket")
+            require(shard.namespaces[socket.namespace.name] === socket.namespace, "a socket's namespace lives")
+            require(socket.namespace.socket(id: socket.socketID) === socket, "an id names its socket")
+            check(socket)
+        }
+        require(inSlots == connected.count && inSlots == Int(shard.statistics.sockets), "the sockets are those that are connected")
+        var dynamic = 0
+        for namespace in shard.namespaces.values {
+            if namespace.isDynamic { dynamic += 1 }
+            require(namespace.sockets.count == namespace.everyone.count, "everyone is everyone")
+            require(!namespace.isIdle, "an idle namespace goes")
+            check(namespace.everyone, in: namespace)
+            for (name, room) in namespace.rooms {
+                require(room.name == name && room.count > 0, "a room has its name and members")
+                check(room, in: namespace)
+            }
+        }
+        require(dynamic == Int(shard.statistics.dynamicNamespaces), "dynamic namespaces are counted")
+    }
+
+    private static func check(_ socket: Socket) {
+        require(socket.memberships[0].room.takeUnretainedValue() === socket.namespace.everyone, "the namespace stands first")
+        var seen: Set<ObjectIdentifier> = []
+        for (place, membership) in socket.memberships.enumerated() {
+            let room = membership.room.takeUnretainedValue()
+            require(seen.insert(ObjectIdentifier(room)).inserted, "a socket is in a room once")
+            require(membership.index < room.count, "a membership's index is one")
+            let member = room.members[membership.index]
+            require(member.socket.takeUnretainedValue() === socket && Int(member.place) == place, "room and socket know each other's place")
+            if !socket.places.isEmpty {
+                require(socket.places[ObjectIdentifier(room)].map { Int($0) } == place, "a place is where it is looked for")
+            }
+        }
+        require(socket.places.isEmpty || socket.places.count == socket.memberships.count, "places are all of them, or none")
+        require(socket.roomCount <= socket.shard.options.maxRoomsPerSocket + 1, "rooms are bounded")
+        require(socket.pendingAcks.count <= socket.shard.options.maxPendingAcks, "acks are bounded")
+    }
+
+    private static func check(_ room: Room, in namespace: Namespace) {
+        for (index, member) in room.members.enumerated() {
+            let socket = member.socket.takeUnretainedValue()
+            require(socket.isConnected && socket.namespace === namespace, "members are connected sockets of the namespace")
+            require(member.session.takeUnretainedValue() === socket.session, "a member's session is its socket's")
+            require(socket.memberships[Int(member.place)].index == index, "room and socket know each other's place")
+        }
+    }
+}

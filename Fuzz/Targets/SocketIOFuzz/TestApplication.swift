@@ -1,0 +1,99 @@
+import EngineIO
+import FuzzSupport
+import RawJSON
+
+@testable import SocketIO
+
+/// The application: what it does is up to the clients, as their events' names tell. It also keeps book of what it was told.
+final class TestApplication: Application {
+    unowned let world: World
+    private(set) var connected: [SocketHandle: Socket] = [:]
+    private(set) var leaving: Set<SocketHandle> = []
+    private(set) var attempts: [ConnectAttempt] = []
+    private(set) var asked = 0
+    private(set) var answered = 0
+
+    init(_ world: World) {
+        self.world = world
+    }
+
+    func connect(_ attempt: ConnectAttempt) {
+        require(JSONScanner.isValid(attempt.auth), "auth is JSON")
+        switch attempt.auth.count % 8 {
+        case 3: attempt.refuse(message: "no \"entry\"", data: Array("[1]".utf8))
+        case 5: attempts.append(attempt)
+        case 7: attempt.accept(user: "alice")
+        default: attempt.accept()
+        }
+    }
+
+    func decideLater(accepting: Bool) {
+        guard let attempt = attempts.popLast() else { return }
+        if accepting { attempt.accept(user: "bob") } else { attempt.refuse(message: "later", data: nil) }
+    }
+
+    func connected(_ socket: Socket) {
+        require(connected[socket.handle] == nil && socket.isConnected, "a socket connects once")
+        connected[socket.handle] = socket
+    }
+
+    func disconnecting(_ socket: Socket, reason: DisconnectReason) {
+        require(connected[socket.handle] === socket, "who is disconnecting was connected")
+        require(leaving.insert(socket.handle).inserted, "a socket is disconnecting once")
+        require(socket.isConnected && socket.rooms.first == socket.id, "who is disconnecting is in its rooms still")
+    }
+
+    func disconnected(_ socket: Socket, reason: DisconnectReason) {
+        require(leaving.remove(socket.handle) != nil, "disconnecting comes before disconnected")
+        connected[socket.handle] = nil
+        require(!socket.isConnected && socket.rooms.isEmpty, "who is disconnected is in no room")
+        require(world.shard.socket(socket.handle) == nil, "the handle of a socket that is gone names nobody")
+        // Harmless, all of it.
+        socket.emit("late", "[]")
+        try? socket.join("late")
+        socket.leave("late")
+        socket.disconnect(close: true)
+        require(!socket.isIn("late"), "who is gone joins nothing")
+    }
+
+    func event(_ event: borrowing IncomingEvent, from socket: Socket) {
+        require(connected[socket.handle] === socket, "events come from connected sockets")
+        let args = Array(event.args)
+        require(PacketEncoder.isValid(args: event.args, attachmentCount: event.attachments.count), "arguments are an array that names its attachments")
+        guard let name = String(validating: event.name, as: UTF8.self) else { return require(false, "a name is UTF-8") }
+        let attachments = event.attachments.map { Array($0) }
+        let text = args.withUnsafeBytes { bytes in firstText(bytes) } ?? "room"
+        switch name {
+        case "echo": socket.emit("echo", args, attachments)
+        case "join": try? socket.join(text)
+        case "leave": socket.leave(text)
+        case "ask":
+            asked += 1
+            do throws(LimitError) {
+                try socket.ask("question", args, attachments, timeout: 1_000) { [unowned self] _ in answered += 1 }
+            } catch {
+                answered += 1
+            }
+        case "bye": socket.disconnect(close: text == "all")
+        case "room": world.broadcast("room", args, attachments, to: Selection(namespace: socket.namespace.name, rooms: [text]))
+        case "others": world.broadcast("others", args, attachments, to: Selection(namespace: socket.namespace.name, exceptSocket: socket.handle))
+        case "kick": world.shard.forEach(Selection(namespace: socket.namespace.name)) { $0.disconnect(close: text == "all") }
+        case "poll":
+            let selection = Selection(namespace: socket.namespace.name, rooms: [text, "alice"], except: ["b"])
+            asked += world.shard.count(selection)
+            world.shard.ask("poll", args, to: selection, timeout: 500) { [unowned self] _ in answered += 1 }
+        default: break
+        }
+        if let id = event.ackID { socket.ack(id, args, attachments) }
+    }
+
+    private func firstText(_ args: UnsafeRawBufferPointer) -> String? {
+        var walker = JSONArrayWalker(args)
+        guard case .element(let range) = walker.next() else { return nil }
+        return JSONText.string(UnsafeRawBufferPointer(rebasing: args[range]))
+    }
+
+    func forgetAttempts() {
+        attempts = []
+    }
+}
