@@ -39,3 +39,6 @@ $(VENV): scripts/requirements.txt | test-packages
 
 clean:
 	rm -rf .build .venv
+
+# What takes long has a file of its own beside what it runs.
+-include Benchmarks/bench.mk Fuzz/fuzz.mk

@@ -29,6 +29,7 @@ STAGES = [
     Stage("build", ["swift", "build", "-c", "release"], r"(Build complete!.*)"),
     Stage("header", ["scripts/check-header"], r"(\d+ compilations passed)"),
     Stage("unit", ["swift", "test"], r"Test run with (\d+ tests?(?: in \d+ suites?)? (?:passed|failed))"),
+    Stage("guard", [sys.executable, "-m", "pytest", "-q", "Tests/Guard"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
     Stage("replayer", [sys.executable, "-m", "pytest", "-q", "Tests/Golden"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
     Stage("replay", [sys.executable, "Tests/Golden/replay.py", "--patience", "2"], r"^all +(\d+) .*$"),
     Stage("end to end", [sys.executable, "-m", "pytest", "-q", "Tests/EndToEnd"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
