@@ -12,6 +12,7 @@ struct PluginDescriptor: @unchecked Sendable {
     var destroy: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
     var presence: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_edge>?) -> Void)?
     var ready: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32)?
+    var handshake: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_refusal>?) -> Int32)?
     var events: [EventDeclaration] = []
     var namespaces: [NamespaceDeclaration] = []
     var routes: [RouteDeclaration] = []

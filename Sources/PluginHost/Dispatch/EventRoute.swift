@@ -30,6 +30,13 @@ final class EventRoute: @unchecked Sendable {
         observes = declaration.observes
     }
 
+    /// How to call it on the loop; `nil` if it does not run there.
+    var inlineTarget: InlineTarget? {
+        guard case .plugin(let plugin, let handler) = target, case .inline = run, let counters = plugin.inline.baseAddress else { return nil }
+        return InlineTarget(
+            handler: handler, context: context, instance: plugin.instance, plugin: UnsafeRawPointer(plugin.handle), counters: counters)
+    }
+
     init(builtin name: String, namespace: String, handler: @escaping Host.BuiltinHandler) {
         target = .builtin(handler)
         context = nil

@@ -7,6 +7,13 @@ final class EventTable {
     private struct Entry {
         var hash: UInt64
         var name: UnsafeMutableRawBufferPointer
+        var found: Found
+    }
+
+    /// Where an event goes. Plain: copying it counts no reference; it is good as long as the table.
+    struct Found {
+        /// Set for an inline handler, which is all that is needed then.
+        var inline: InlineTarget?
         var route: Unmanaged<EventRoute>
     }
 
@@ -34,7 +41,7 @@ final class EventTable {
                 bytes.deallocate()
                 continue
             }
-            entries[place] = Entry(hash: hash, name: bytes, route: .passRetained(route))
+            entries[place] = Entry(hash: hash, name: bytes, found: Found(inline: route.inlineTarget, route: .passRetained(route)))
             count += 1
         }
         self.count = count
@@ -44,19 +51,18 @@ final class EventTable {
         for place in 0..<capacity {
             guard let entry = entries[place] else { continue }
             entry.name.deallocate()
-            entry.route.release()
+            entry.found.route.release()
         }
         entries.deallocate()
     }
 
-    /// Not retained: the table holds it.
     @inline(__always)
-    func find(_ name: UnsafeRawBufferPointer) -> Unmanaged<EventRoute>? {
+    func find(_ name: UnsafeRawBufferPointer) -> Found? {
         guard count > 0 else { return nil }
         let hash = Self.hash(name)
         var place = Int(truncatingIfNeeded: hash) & (capacity &- 1)
         while let entry = entries[place] {
-            if entry.hash == hash, Self.isEqual(UnsafeRawBufferPointer(entry.name), name) { return entry.route }
+            if entry.hash == hash, Self.isEqual(UnsafeRawBufferPointer(entry.name), name) { return entry.found }
             place = (place &+ 1) & (capacity &- 1)
         }
         return nil

@@ -6,7 +6,8 @@ final class NamespaceDispatch {
     /// The namespace's name, kept as bytes for `jf_event.nsp`.
     let name: UnsafeRawBufferPointer
     let table: EventTable
-    let catchAll: EventRoute?
+    let catchAll: EventTable.Found?
+    private let catchAllRoute: EventRoute?
     /// Those that only look on, by name or without one.
     let observers: [EventRoute]
     let hooks: [NamespaceHook]
@@ -20,7 +21,9 @@ final class NamespaceDispatch {
         name = UnsafeRawBufferPointer(bytes)
         let routes = snapshot.routes(of: namespace)
         table = EventTable(routes.filter { !$0.observes && !$0.name.isEmpty }.map { ($0.name, $0) })
-        catchAll = routes.first { !$0.observes && $0.name.isEmpty }
+        let rest = routes.first { !$0.observes && $0.name.isEmpty }
+        catchAllRoute = rest
+        catchAll = rest.map { EventTable.Found(inline: $0.inlineTarget, route: .passUnretained($0)) }
         observers = routes.filter(\.observes)
         hooks = snapshot.hooks(of: namespace)
         admitting = hooks.filter { $0.declaration.admit != nil }

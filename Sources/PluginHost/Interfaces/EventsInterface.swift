@@ -6,10 +6,7 @@ enum EventsInterface {
     static var table: jf_events_api {
         jf_events_api(
             struct_size: UInt32(MemoryLayout<jf_events_api>.size), revision: 1,
-            emit: { host, socket, message in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return plugin.emit(socket, message)
-            },
+            emit: { host, socket, message in Plugin.with(host) { $0.emit(socket, message) } },
             emit_ack: { host, socket, message, timeout, function, context in
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
                 return plugin.emit(socket, message, timeout, function, context)
@@ -23,9 +20,8 @@ enum EventsInterface {
                 return plugin.broadcast(selection, message, timeout, function, context)
             },
             ack: { host, token, args, attachments, count in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return plugin.withArguments("ack", args, attachments, count) { args, attachments in
-                    plugin.ack(Token(token), args, attachments)
+                Plugin.with(host) { plugin in
+                    plugin.withArguments("ack", args, attachments, count) { plugin.ack(Token(token), $0, $1) }
                 }
             },
             ack_error: { host, token, code, message in
@@ -45,12 +41,12 @@ extension Plugin {
     fileprivate func emit(_ handle: jf_socket, _ message: UnsafePointer<jf_message>?) -> Int32 {
         guard isServed else { return JF_E_STATE }
         return withMessage("emit", message) { name, args, attachments, flags in
-            guard let context = host.context(of: handle) else { return JF_E_GONE }
-            if ThreadState.current?.loop === context {
-                guard let socket = context.shard.socket(handle) else { return JF_E_GONE }
+            if let loop = ThreadState.current?.loop, loop.owns(handle, for: self) {
+                guard let socket = loop.shard.socket(handle) else { return JF_E_GONE }
                 socket.emit(name: name, args: args, attachments: attachments, flags: flags)
                 return JF_OK
             }
+            guard let context = host.context(of: handle) else { return JF_E_GONE }
             guard context.directory.contains(handle) else { return JF_E_GONE }
             guard let mustTell = context.mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
             else { return JF_E_LIMIT }

@@ -76,12 +76,12 @@ extension Plugin {
 
     @inline(__always)
     private func isEventName(_ name: UnsafeRawBufferPointer) -> Bool {
-        guard name.count > 0, name.count <= host.socketOptions.maxEventNameLength, !PacketEncoder.isReserved(name: name) else { return false }
+        guard name.count > 0, name.count <= nameLimit, !PacketEncoder.isReserved(name: name) else { return false }
         return name.allSatisfy { $0 < 0x80 } || String(validating: name, as: UTF8.self) != nil
     }
 
     private func nameProblem(_ name: UnsafeRawBufferPointer) -> String {
-        let limit = host.socketOptions.maxEventNameLength
+        let limit = nameLimit
         if name.isEmpty { return "is empty" }
         if name.count > limit { return "has \(name.count) bytes, more than \(limit)" }
         if PacketEncoder.isReserved(name: name) { return "'\(String(decoding: name, as: UTF8.self))' is reserved by Socket.IO" }

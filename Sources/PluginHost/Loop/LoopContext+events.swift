@@ -4,30 +4,38 @@ import SocketIO
 /// Events of clients: from the shard to a handler. [loop]
 extension LoopContext {
     func event(_ event: borrowing IncomingEvent, from socket: Socket) {
+        // Held for the call: the namespace's own may be renewed while a handler runs.
         let dispatch = dispatch(of: socket.namespace)
-        for observer in dispatch.observers {
-            guard observer.name.isEmpty || observer.name.utf8.elementsEqual(event.name) else { continue }
-            deliver(event, from: socket, to: observer, dispatch, wantsAck: false)
-        }
-        if let route = dispatch.table.find(event.name) {
-            // The table, and with it the route, may be replaced while the handler runs.
-            deliver(event, from: socket, to: route.takeUnretainedValue(), dispatch, wantsAck: event.ackID != nil)
-        } else if let route = dispatch.catchAll {
-            deliver(event, from: socket, to: route, dispatch, wantsAck: event.ackID != nil)
-        } else {
+        if !dispatch.observers.isEmpty { observe(event, from: socket, dispatch) }
+        guard let found = dispatch.table.find(event.name) ?? dispatch.catchAll else {
             unknownEvents.wrappingAdd(1, ordering: .relaxed)
             if let id = event.ackID { socket.ack(id, args: Self.unknownEvent) }
+            return
+        }
+        if let target = found.inline {
+            call(target, with: event, from: socket, dispatch, wantsAck: event.ackID != nil)
+        } else {
+            deliver(event, from: socket, to: found.route.takeUnretainedValue(), dispatch, wantsAck: event.ackID != nil)
         }
     }
 
-    /// `{"error":{"code":"unknown_event"}}`, word for word.
+    private func observe(_ event: borrowing IncomingEvent, from socket: Socket, _ dispatch: NamespaceDispatch) {
+        for observer in dispatch.observers where observer.name.isEmpty || observer.name.utf8.elementsEqual(event.name) {
+            if let target = observer.inlineTarget {
+                call(target, with: event, from: socket, dispatch, wantsAck: false)
+            } else {
+                deliver(event, from: socket, to: observer, dispatch, wantsAck: false)
+            }
+        }
+    }
+
     // Unsafe in name only: a constant of the binary that is never written and never freed.
     nonisolated(unsafe) private static let unknownEvent = {
         let text: StaticString = #"[{"error":{"code":"unknown_event"}}]"#
         return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }()
 
-    @inline(__always)
+    /// To a strand, or to the daemon's own function.
     private func deliver(
         _ event: borrowing IncomingEvent, from socket: Socket, to route: EventRoute, _ dispatch: NamespaceDispatch, wantsAck: Bool
     ) {
@@ -36,19 +44,15 @@ extension LoopContext {
             handler(event, socket)
             // A refreshed token changes the claims, which other threads read here.
             (socket.userInfo as? SocketInfo)?.follow(socket)
-        case .plugin(let plugin, let handler):
-            if case .inline = route.run {
-                call(handler, of: plugin, with: event, from: socket, route, dispatch, wantsAck)
-            } else {
-                handOver(event, from: socket, to: route, of: plugin, dispatch, wantsAck)
-            }
+        case .plugin(let plugin, _):
+            handOver(event, from: socket, to: route, of: plugin, dispatch, wantsAck)
         }
     }
 
-    /// Calls the handler here and now. Nothing is allocated, locked or copied.
+    /// Calls the handler here and now. Nothing is allocated, locked or copied, and no reference counted that another loop might count.
+    @inline(__always)
     private func call(
-        _ handler: jf_event_fn, of plugin: Plugin, with event: borrowing IncomingEvent, from socket: Socket, _ route: EventRoute,
-        _ dispatch: NamespaceDispatch, _ wantsAck: Bool
+        _ target: InlineTarget, with event: borrowing IncomingEvent, from socket: Socket, _ dispatch: NamespaceDispatch, wantsAck: Bool
     ) {
         var raw = jf_event()
         raw.struct_size = UInt32(MemoryLayout<jf_event>.size)
@@ -56,14 +60,13 @@ extension LoopContext {
         raw.nsp = jf_text(dispatch.name)
         raw.name = jf_text(event.name)
         raw.args = jf_text(event.args)
-        raw.context = route.context
+        raw.context = target.context
         let token = wantsAck ? thread.makeToken() : Token(0)
         raw.ack = token.raw
         var frame = CallbackFrame(
-            plugin: UnsafeRawPointer(plugin.handle), ack: token, ackID: event.ackID ?? 0, socket: socket.handle, sender: .passUnretained(socket),
-            args: event.args)
+            plugin: target.plugin, ack: token, ackID: event.ackID ?? 0, socket: socket.handle, sender: .passUnretained(socket), args: event.args)
 
-        let counters = plugin.inline.baseAddress.unsafelyUnwrapped + index
+        let counters = target.counters + index
         counters.pointee.calls &+= 1
         let isSampled = counters.pointee.calls & InlineCounters.samplingMask == 0
         let start = isSampled ? Clock.monotonicNanoseconds : 0
@@ -76,27 +79,27 @@ extension LoopContext {
                 let outer = thread.frame
                 thread.frame = frame
                 defer { thread.frame = outer }
-                guard !attachments.isEmpty else { return handler(plugin.instance, &raw) }
+                guard !attachments.isEmpty else { return target.handler(target.instance, &raw) }
                 withUnsafeTemporaryAllocation(of: jf_bytes.self, capacity: attachments.count) { list in
                     for index in list.indices { list[index] = jf_bytes(attachments[index]) }
                     raw.attachments = UnsafePointer(list.baseAddress)
                     raw.attachment_count = UInt32(list.count)
-                    handler(plugin.instance, &raw)
+                    target.handler(target.instance, &raw)
                 }
             }
         }
-        if isSampled { measured(Clock.monotonicNanoseconds - start, counters, plugin, route) }
+        if isSampled { measured(Clock.monotonicNanoseconds - start, counters, target, String(decoding: event.name, as: UTF8.self)) }
     }
 
-    private func measured(_ time: Int64, _ counters: UnsafeMutablePointer<InlineCounters>, _ plugin: Plugin, _ route: EventRoute) {
+    private func measured(_ time: Int64, _ counters: UnsafeMutablePointer<InlineCounters>, _ target: InlineTarget, _ name: @autoclosure () -> String) {
         counters.pointee.samples &+= 1
         counters.pointee.sampledTime &+= time
         guard time > Int64(host.options.inlineBudget) * 1_000 else { return }
         counters.pointee.slow &+= 1
         // The first, the second, the fourth …: a handler that is slow each time does not drown everything else.
         guard counters.pointee.slow & (counters.pointee.slow - 1) == 0 else { return }
-        plugin.log.warning(
-            "the inline handler of '\(route.name)' took \(time / 1_000) µs on loop \(index) (\(counters.pointee.slow) such calls seen); every other socket of the loop waited, so do not block in it, or declare JF_RUN_STRAND"
+        Unmanaged<Plugin>.fromOpaque(target.plugin).takeUnretainedValue().log.warning(
+            "the inline handler of '\(name())' took \(time / 1_000) µs on loop \(index) (\(counters.pointee.slow) such calls seen); every other socket of the loop waited, so do not block in it, or declare JF_RUN_STRAND"
         )
     }
 

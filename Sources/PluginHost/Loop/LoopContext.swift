@@ -7,6 +7,8 @@ import Synchronization
 final class LoopContext: @unchecked Sendable, Application {
     /// Both live as long as the process: late callers may hold either.
     let host: Host
+    /// Which host it is, for comparison.
+    private let hostID: UnsafeRawPointer
     let index: Int
     let directory = SocketDirectory()
     let mailbox: LoopMailbox
@@ -27,6 +29,7 @@ final class LoopContext: @unchecked Sendable, Application {
     init(_ loop: any HostLoop, host: Host, snapshot: DispatchSnapshot) {
         self.loop = loop
         self.host = host
+        self.hostID = UnsafeRawPointer(Unmanaged.passUnretained(host).toOpaque())
         self.index = loop.index
         self.snapshot = snapshot
         mailbox = LoopMailbox(byteLimit: host.options.mailboxBytes)
@@ -47,6 +50,10 @@ final class LoopContext: @unchecked Sendable, Application {
         self.snapshot = snapshot
         shard?.namespaceTable = snapshot.table
     }
+
+    /// Whether a handle that a plugin of this host uses is one of this loop's sockets.
+    @inline(__always)
+    func owns(_ socket: SocketHandle, for plugin: Plugin) -> Bool { socket.shardIndex == index && plugin.hostID == hostID }
 
     // MARK: From other threads
 

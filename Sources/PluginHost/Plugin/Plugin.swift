@@ -20,6 +20,10 @@ final class Plugin: @unchecked Sendable {
     let streams: StreamTable
     let pending: PendingCalls
     let watches: PresenceWatches
+    /// Which host this is, for comparison.
+    let hostID: UnsafeRawPointer
+    /// Of ``SocketIO/SocketOptions``.
+    let nameLimit: Int
     /// The configuration, JSON, at an address that stays.
     let config: UnsafeRawBufferPointer
     /// One for each loop.
@@ -55,6 +59,8 @@ final class Plugin: @unchecked Sendable {
         streams = StreamTable(limit: options.streams)
         pending = PendingCalls(limit: options.pendingCalls)
         watches = PresenceWatches(limit: options.presenceWatches)
+        hostID = UnsafeRawPointer(Unmanaged.passUnretained(host).toOpaque())
+        nameLimit = host.socketOptions.maxEventNameLength
         let text = spec.config.isEmpty || spec.config == Array("null".utf8) ? Array("{}".utf8) : spec.config
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.count, alignment: 1)
         copy.copyBytes(from: text)
@@ -76,6 +82,13 @@ final class Plugin: @unchecked Sendable {
     static func from(_ host: OpaquePointer?) -> Plugin? {
         guard let host else { return nil }
         return Unmanaged<Plugin>.fromOpaque(UnsafeRawPointer(host)).takeUnretainedValue()
+    }
+
+    /// The same for the two calls that every message makes: without counting references, which two loops would do to the same one.
+    @inline(__always)
+    static func with(_ host: OpaquePointer?, _ body: (Plugin) -> Int32) -> Int32 {
+        guard let host else { return JF_E_INVALID }
+        return Unmanaged<Plugin>.fromOpaque(UnsafeRawPointer(host))._withUnsafeGuaranteedRef(body)
     }
 
     // MARK: State
