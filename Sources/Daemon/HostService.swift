@@ -47,8 +47,9 @@ final class HostService: Service {
         self.presence = presence
         self.desks = desks
         self.recovery = recovery
-        server = Server(
-            options: configuration.transportOptions(openFiles: openFiles), loops: loops, http: host.router, logger: logger)
+        var options = configuration.transportOptions(openFiles: openFiles)
+        options.refuse = { host.refusal(of: $0) }
+        server = Server(options: options, loops: loops, http: host.router, logger: logger)
     }
 
     func run() async throws {

@@ -282,6 +282,17 @@ typedef struct jf_answers {
 /** [strand] Called exactly once for each broadcast_ack that returned JF_OK. */
 typedef void (*jf_answers_fn)(void *instance, void *context, const jf_answers *answers);
 
+/** A request that would open a session, on either transport: there is no session, no socket and no user yet. */
+typedef struct jf_handshake {
+    uint32_t       struct_size;
+    uint32_t       header_count;
+    const jf_pair *headers; /**< names in lower case */
+    jf_text        url;     /**< path and query as sent */
+    jf_text        address; /**< of the peer */
+    int32_t        secure;  /**< 1: over TLS */
+    int32_t        reserved;
+} jf_handshake;
+
 /** A client asks to join a namespace. Its token, if the host asks for one, has been verified already. */
 typedef struct jf_attempt {
     uint32_t struct_size;
@@ -295,7 +306,10 @@ typedef struct jf_attempt {
     void    *context;   /**< of the declaration */
 } jf_attempt;
 
-/** Why a client may not join: becomes CONNECT_ERROR {"message": ..., "data": ...}. Fill it with jf_refuse. */
+/**
+ * Why a client may not join: becomes CONNECT_ERROR {"message": ..., "data": ...}. Or why a request may open no
+ * session: then only the message counts. Fill it with jf_refuse.
+ */
 typedef struct jf_refusal {
     uint32_t struct_size;
     uint32_t reserved;
@@ -380,7 +394,7 @@ typedef struct jf_response {
 
 /** A value inside a JSON document. It points into that document and lives as long. */
 typedef struct jf_json {
-    uint32_t struct_size;
+    uint32_t struct_size; /**< set by you: sizeof(jf_json), or 0 for the first released size */
     uint32_t kind;     /**< JF_JSON_* */
     jf_text  raw;      /**< the value as it stands there, a string with its quotes */
     double   number;   /**< of a number; else 0 */
@@ -532,6 +546,13 @@ typedef struct jf_plugin {
     void (*presence)(void *instance, const jf_presence_edge *edge);
     /** [strand] Is this plugin able to work (is its store reachable)? JF_OK: /readyz says so too. NULL: always. */
     int32_t (*ready)(void *instance, jf_error *error);
+    /**
+     * Runs as JF_RUN_INLINE does: on the event loops, several at once, and must not block. May this request open a
+     * session (`allowRequest` of the reference server)? JF_OK: yes, as far as you are concerned. JF_E_DENIED: no,
+     * with the message of `refusal`; the client reads {"code":4,"message":...}. Anything else refuses too. NULL:
+     * everybody may. Who may *join* is better asked in a namespace's admit, which knows the user.
+     */
+    int32_t (*handshake)(void *instance, const jf_handshake *request, jf_refusal *refusal);
 } jf_plugin;
 
 /** How big the descriptor may become before JF_ABI changes. */

@@ -39,6 +39,7 @@ struct DescriptorReader {
         descriptor.destroy = plugin.destroy
         descriptor.presence = plugin.presence
         descriptor.ready = plugin.ready
+        descriptor.handshake = plugin.handshake
         descriptor.namespaces = try each(plugin.nsps.items, plugin.nsps.count, plugin.nsps.stride, "nsp", namespace)
         descriptor.events = try each(plugin.events.items, plugin.events.count, plugin.events.stride, "event", event)
         descriptor.routes = try each(plugin.routes.items, plugin.routes.count, plugin.routes.stride, "route", route)

@@ -205,6 +205,15 @@ static int32_t admit_to_chat(void *instance, const jf_attempt *attempt, jf_refus
     return JF_OK;
 }
 
+/* ---- who may open a session -------------------------------------------------------------------------------- */
+
+static int32_t refuse_denied(void *instance, const jf_handshake *request, jf_refusal *refusal) {
+    (void)instance;
+    if (jf_text_equal(jf_find(request->headers, request->header_count, "x-golden-deny"), JF_TEXT("yes")))
+        return jf_refuse(refusal, "denied by test", NULL);
+    return JF_OK;
+}
+
 /* ---- what it declares -------------------------------------------------------------------------------------- */
 
 #define DYNAMIC "^/dyn-[0-9]+$"
@@ -232,6 +241,7 @@ int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     jf_describe(plugin, "golden", "1.0.0");
     plugin->events = (jf_event_list)JF_LIST(events);
     plugin->nsps = (jf_nsp_list)JF_LIST(namespaces);
+    plugin->handshake = refuse_denied;
     boot->query(host, JF_EVENTS, &io, sizeof io);
     boot->query(host, JF_SOCKETS, &sockets, sizeof sockets);
     boot->query(host, JF_ROOMS, &rooms, sizeof rooms);
