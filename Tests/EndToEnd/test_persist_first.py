@@ -41,7 +41,7 @@ class Writers:
 
     def _talk(self):
         try:
-            while "id" in (message := self.tab.call("room:message", {"room": self.room, "body": "kept"}, timeout=2)):
+            while "id" in (message := self.tab.call("room:message", {"room": self.room, "body": "kept"}, timeout=0.5)):
                 self.messages.append(message["id"])
                 self._count()
         except (socketio.exceptions.SocketIOError, AttributeError):
