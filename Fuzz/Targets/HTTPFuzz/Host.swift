@@ -45,18 +45,16 @@ final class Host: Sendable {
     }
 
     /// Runs `body` on the loop's thread, after everything that waits there, and waits for it.
-    func onLoop<Result>(_ body: () -> Result) -> Result {
-        withoutActuallyEscaping(body) { body in
-            // `body` runs on one thread while this one waits: nothing is shared, whatever it captures.
-            nonisolated(unsafe) let body = body
-            nonisolated(unsafe) var result: Result?
-            do {
-                try loop.eventLoop.submit { result = body() }.wait()
-            } catch {
-                require(false, "the loop runs what it is given")
-            }
-            guard let result else { preconditionFailure("the job has run") }
-            return result
+    func onLoop<Result>(_ body: @escaping () -> Result) -> Result {
+        // `body` and `result` are the loop's while this thread waits, and this thread's before and after.
+        nonisolated(unsafe) let body = body
+        nonisolated(unsafe) var result: Result?
+        do {
+            try loop.eventLoop.submit { result = body() }.wait()
+        } catch {
+            require(false, "the loop runs what it is given")
         }
+        guard let result else { preconditionFailure("the job has run") }
+        return result
     }
 }

@@ -50,7 +50,7 @@ enum FrameRules {
             let end = min(stream.count, at + size(at))
             withExactCopy(of: stream[at..<end]) { piece in
                 var input = piece
-                while let event = next(&parser, &input) { events.append(event) }
+                while !isOver(events.last), let event = next(&parser, &input) { events.append(event) }
                 require(input.isEmpty || isOver(events.last), "a parser reads all it is given")
             }
             // What follows the end of the conversation nobody reads.
