@@ -11,6 +11,10 @@ help:
 	@echo 'make test         build and run all tests'
 	@echo 'make build        build for release: the daemon, and its plugins beside it'
 	@echo 'make conformance  replay the recorded sessions of the reference Socket.IO server'
+	@echo 'make guard        count what the protocol rooms cost, against thresholds (part of make test)'
+	@echo 'make sanitize     the unit tests under AddressSanitizer and ThreadSanitizer'
+	@echo 'make fuzz         every fuzzer for a while: FUZZ_SECONDS=600'
+	@echo 'make bench        measure against a bare server and the field; about an hour'
 	@echo 'make clean        remove what was built; ./data stays'
 
 run: build
