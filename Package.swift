@@ -111,9 +111,13 @@ let package = Package(
         .testTarget(name: "SocketIOTests", dependencies: ["SocketIO", "EngineIO", "RawJSON"]),
         .testTarget(
             name: "TransportTests", dependencies: ["Transport", "SocketIO", "EngineIO", .product(name: "Logging", package: "swift-log")]),
-        .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "CJackfield"]),
+        .testTarget(
+            name: "PluginHostTests",
+            dependencies: [
+                "PluginHost", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Identity"]),
-        .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Identity"]),
+        .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.
         .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),
         .testTarget(name: "JackfieldPluginTests", dependencies: ["JackfieldPlugin", "FakeHost"]),
