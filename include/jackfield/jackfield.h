@@ -73,6 +73,8 @@
  *  [run]         where the declaration says (`run`, section 5): the strand unless you chose otherwise.
  *  [any-thread]  whenever the plugin is alive, from any thread, also from inside a callback. Never blocks.
  *
+ * After destroy has returned every call returns JF_E_STATE. Callbacks that were promised (answers, fetches) are made before stop.
+ *
  * A callback may take its time: it holds up its own plugin and nobody else. Its queue is bounded (by default
  * 10,000 callbacks or 16 MiB, configurable); what does not fit is refused with an error that the client sees
  * ({"error":{"code":"overloaded",...}} to an ack, 503 to HTTP) and counted. The exception is JF_RUN_INLINE.
@@ -259,7 +261,7 @@ typedef struct jf_selection {
 /** What a client answered to an event that was emitted with an ack. */
 typedef struct jf_answer {
     uint32_t        struct_size;
-    int32_t         status;      /**< JF_OK, JF_E_TIMEOUT, or JF_E_GONE if the socket left first */
+    int32_t         status;      /**< JF_OK, JF_E_TIMEOUT, JF_E_LIMIT (it owes too many answers), or JF_E_GONE: it left first */
     jf_socket       socket;
     jf_text         args;        /**< JSON array; "[]" unless status is JF_OK */
     const jf_bytes *attachments;
@@ -273,7 +275,7 @@ typedef void (*jf_answer_fn)(void *instance, void *context, const jf_answer *ans
 /** What the clients of a selection answered. */
 typedef struct jf_answers {
     uint32_t         struct_size;
-    int32_t          status;     /**< JF_OK if all answered, else JF_E_TIMEOUT with those that did */
+    int32_t          status;     /**< JF_OK: all answered; JF_E_TIMEOUT: these did; JF_E_GONE: this plugin is stopping */
     uint32_t         expected;   /**< how many were asked */
     uint32_t         count;
     const jf_answer *items;
@@ -418,7 +420,7 @@ typedef struct jf_json {
 #define JF_RUN_STRAND   0u /**< one at a time, in order: the default, and right unless measured otherwise */
 #define JF_RUN_BY_USER  1u /**< in order for each user (anonymous: each socket); several users at once */
 #define JF_RUN_BY_KEY   2u /**< in order for each value at `run_key`, a JSON pointer into args such as "/0/room" */
-#define JF_RUN_PARALLEL 3u /**< any number at once, in no order */
+#define JF_RUN_PARALLEL 3u /**< several at once, in no order; BY_USER, BY_KEY and this share 4 to 32 threads */
 /**
  * On the event loop itself, at once, on several loops at a time: the shortest way from wire to wire. The
  * handler must not block, not for a lock or a file, and should return within 50 microseconds: while it runs
@@ -452,7 +454,8 @@ typedef struct jf_event_list {
 
 /**
  * A namespace that you serve, or watch: several plugins may declare one, and then all hooks are asked, in the
- * order of loading. Patterns are tried in that order too, after the names. "/" always exists.
+ * order of loading. Patterns are tried in that order too, after the names, and the first that matches counts.
+ * "/" always exists.
  */
 typedef struct jf_nsp_decl {
     jf_text  name;
@@ -653,7 +656,7 @@ typedef struct jf_events_api {
 /** The sockets of a selection. */
 typedef struct jf_fetched {
     uint32_t         struct_size;
-    int32_t          status;  /**< JF_OK, or JF_E_LIMIT: more than 100,000 match, and these are some of them */
+    int32_t          status;  /**< JF_OK; JF_E_LIMIT: more than 100,000 match, these are some; JF_E_GONE: this plugin is stopping */
     const jf_socket *sockets;
     uint64_t         count;
     jf_text          json;    /**< array, in the order of `sockets`, with the parts asked for */
