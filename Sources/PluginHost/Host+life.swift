@@ -38,6 +38,7 @@ extension Host {
 
     /// Unloads all plugins, the last one first, within `deadline` milliseconds for each, and loads none any more.
     public func shutdown(deadline: Int) async {
+        isStopping.store(true, ordering: .relaxed)
         await controlled {
             let plugins = self.registry.withLock { registry in
                 registry.isClosed = true

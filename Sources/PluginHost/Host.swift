@@ -27,6 +27,8 @@ public final class Host: @unchecked Sendable {
     /// Where loading and unloading take their turn.
     let control: Strand
     let registry: Mutex<Registry>
+    /// Set when the plugins are about to go: what they would have handled is not unknown then, only too late.
+    let isStopping = Atomic<Bool>(false)
     /// Serves the declared routes, and the daemon's own: hand it to Transport's server.
     public let router: HTTPRouter
 

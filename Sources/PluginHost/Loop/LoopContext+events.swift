@@ -9,7 +9,7 @@ extension LoopContext {
         if !dispatch.observers.isEmpty { observe(event, from: socket, dispatch) }
         guard let found = dispatch.table.find(event.name) ?? dispatch.catchAll else {
             unknownEvents.wrappingAdd(1, ordering: .relaxed)
-            if let id = event.ackID { socket.ack(id, args: Self.unknownEvent) }
+            if let id = event.ackID { socket.ack(id, args: host.isStopping.load(ordering: .relaxed) ? Self.stopping : Self.unknownEvent) }
             return
         }
         if let target = found.inline {
@@ -29,11 +29,13 @@ extension LoopContext {
         }
     }
 
-    // Unsafe in name only: a constant of the binary that is never written and never freed.
-    nonisolated(unsafe) private static let unknownEvent = {
-        let text: StaticString = #"[{"error":{"code":"unknown_event"}}]"#
-        return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-    }()
+    // Unsafe in name only: constants of the binary that are never written and never freed.
+    nonisolated(unsafe) private static let unknownEvent = bytes(#"[{"error":{"code":"unknown_event"}}]"#)
+    nonisolated(unsafe) private static let stopping = bytes(#"[{"error":{"code":"unavailable","message":"the host is stopping"}}]"#)
+
+    private static func bytes(_ text: StaticString) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
 
     /// To a strand, or to the daemon's own function.
     private func deliver(
