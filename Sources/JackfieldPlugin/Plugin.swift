@@ -69,7 +69,7 @@ extension Plugin {
         guard let boot, let plugin, let host = PluginHost(boot: boot.pointee) else { return JF_E_INVALID }
         let declarations = Declarations<Self>()
         declare(declarations)
-        Boundary.register(Self.self, host: host)
+        Boundary.register(Self.self, host: host, declarations: declarations.all)
         Boundary.describe(plugin, name: name, version: version, declarations: declarations.all)
         return JF_OK
     }

@@ -32,7 +32,13 @@ extension FakeHost {
     }
 
     private static func message(_ error: jf_error) -> String {
-        withUnsafeBytes(of: error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        var error = error
+        return text(&error.message)
+    }
+
+    /// Of a terminated string in an array of C.
+    private static func text<Characters>(_ characters: inout Characters) -> String {
+        withUnsafeBytes(of: &characters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
     // MARK: Declarations
@@ -109,8 +115,29 @@ extension FakeHost {
             var refusal = jf_refusal()
             let code = admit(instance, &attempt, &refusal)
             return Admission(
-                code: code, message: withUnsafeBytes(of: refusal.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) },
-                data: withUnsafeBytes(of: refusal.data) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }, decision: decision)
+                code: code, message: Self.text(&refusal.message), data: Self.text(&refusal.data), decision: decision)
+        }
+    }
+
+    /// A request that would open a session. nil: nobody asks, so everybody may.
+    public func handshake(
+        _ url: String = "/socket.io/?EIO=4&transport=polling", headers: [(String, String)] = [], address: String = "192.0.2.1", secure: Bool = false
+    ) -> (code: Int32, message: String)? {
+        guard let handshake = plugin.handshake else { return nil }
+        return withTexts([url, address] + headers.flatMap { [$0.0, $0.1] }) { texts in
+            let pairs = stride(from: 2, to: texts.count, by: 2).map { jf_pair(name: texts[$0], value: texts[$0 + 1]) }
+            return pairs.withUnsafeBufferPointer { pairs in
+                var request = jf_handshake()
+                request.struct_size = UInt32(MemoryLayout<jf_handshake>.size)
+                request.headers = pairs.baseAddress
+                request.header_count = UInt32(pairs.count)
+                request.url = texts[0]
+                request.address = texts[1]
+                request.secure = secure ? 1 : 0
+                var refusal = jf_refusal()
+                let code = handshake(instance, &request, &refusal)
+                return (code, Self.text(&refusal.message))
+            }
         }
     }
 

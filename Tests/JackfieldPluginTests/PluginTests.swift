@@ -21,6 +21,15 @@ import Testing
         #expect(shout.run_key.len == 7)
     }
 
+    @Test func `hooks of the handshake refuse before there is a session`() throws {
+        #expect(try #require(host.handshake()) == (JF_OK, ""))
+        #expect(try #require(host.handshake(headers: [("x-app-version", "1")])) == (JF_E_DENIED, "version 1 is too old"))
+        #expect(try #require(host.handshake(headers: [("host", "a"), ("cookie", "b")], secure: true)) == (JF_E_DENIED, #"192.0.2.1 ["host", "cookie"]"#))
+        #expect(host.log.isEmpty)
+        #expect(try #require(host.handshake("/broken")).code == JF_E_FAILED)
+        #expect(host.log.count == 1)
+    }
+
     @Test func `a wrong configuration is one precise line`() {
         #expect(FakeHost(config: #"{"limit": "many"}"#).load(Probe.main) == "config.limit must be a whole number")
         #expect(FakeHost().load(Probe.main) == "config.limit is missing")

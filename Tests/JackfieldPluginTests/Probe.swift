@@ -65,6 +65,14 @@ final class Probe: Plugin {
         io.of(pattern: "^/dyn-[0-9]+$").on("where") { socket, event in try event.ack(socket.namespace) }
         io.of("/chat").onAny(Probe.observe)
 
+        io.allowRequest { request in
+            if let version = request.header("X-App-Version") { throw Refusal("version \(version) is too old") }
+        }
+        io.allowRequest { request in
+            if request.url.contains("broken") { throw CocoaError(.fileNoSuchFile) }
+            if request.isSecure { throw Refusal("\(request.address) \(request.headers.map(\.name))") }
+        }
+
         io.http.get("/v1/people/{id}", Probe.person)
         io.http.post("/v1/people", scope: "people:write", Probe.addPerson)
         io.http.on("GET", "/v1/text", auth: .none) { request in .text(request.query("q") ?? "nothing").header("x-seen", "yes") }

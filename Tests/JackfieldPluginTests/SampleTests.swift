@@ -6,6 +6,7 @@ import Testing
 @Suite struct SampleTests {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     static let sources = ["samples/hello-c/hello.c", "samples/json-c/json.c", "samples/timer-c/timer.c", "samples/stream-c/stream.c",
+        "samples/gate-c/gate.c",
         "Tests/Fixtures/golden/golden.c", "Tests/Fixtures/protocol-suite/protocol_suite.c", "Tests/Fixtures/late-ack/late_ack.c"]
 
     @Test(arguments: sources) func `every plugin in C compiles as strict C99`(source: String) throws {
@@ -42,6 +43,22 @@ import Testing
             ])
         let unknown = host.request("GET", "/v1/streams/other")
         #expect(host.acts.last == .problem(unknown, status: 404, code: "not_found"))
+    }
+
+    @Test func `a closed gate lets no session open until it is opened again`() throws {
+        let host = FakeHost()
+        #expect(try host.load(Self.open(Self.compile("samples/gate-c/gate.c"))) == nil)
+        #expect(try #require(host.handshake()) == (JF_OK, ""))
+        host.request("POST", "/v1/gate/close")
+        #expect(try #require(host.handshake()) == (JF_E_DENIED, "closed for maintenance, come back in a few minutes"))
+        host.request("POST", "/v1/gate/open")
+        #expect(try #require(host.handshake()) == (JF_OK, ""))
+    }
+
+    @Test func `a plugin without a hook is not asked about handshakes`() throws {
+        let host = FakeHost()
+        #expect(try host.load(Self.open(Self.built("libhello-swift.so"))) == nil)
+        #expect(host.handshake() == nil)
     }
 
     // MARK: Tools

@@ -8,12 +8,14 @@ enum Boundary {
     struct Registration: Sendable {
         let type: any Plugin.Type
         let host: PluginHost
+        let handshakeHooks: [DeclaredParts.HandshakeHook]
     }
 
     private static let registrations = Mutex<[PluginHost.Identity: Registration]>([:])
 
-    static func register(_ type: any Plugin.Type, host: PluginHost) {
-        registrations.withLock { $0[host.identity] = Registration(type: type, host: host) }
+    static func register(_ type: any Plugin.Type, host: PluginHost, declarations: DeclaredParts) {
+        let registration = Registration(type: type, host: host, handshakeHooks: declarations.handshakeHooks)
+        registrations.withLock { $0[host.identity] = registration }
     }
 
     /// Fills the descriptor. What it points at is never freed, as the header asks: it lives as long as the image, and images stay.
@@ -30,6 +32,8 @@ enum Boundary {
         plugin.pointee.destroy = destroy
         plugin.pointee.presence = presence
         plugin.pointee.ready = ready
+        // Without a hook the slot stays NULL, so that the host saves the call.
+        plugin.pointee.handshake = declarations.handshakeHooks.isEmpty ? nil : handshake
 
         let events = immortal(declarations.events.map { $0.declaration })
         plugin.pointee.events = jf_event_list(items: events.items, count: events.count, stride: events.stride)
@@ -54,7 +58,7 @@ enum Boundary {
         }
         do {
             let plugin = try known.type.init(host: known.host)
-            out.pointee = Unmanaged.passRetained(Instance(plugin: plugin, host: known.host)).toOpaque()
+            out.pointee = Unmanaged.passRetained(Instance(plugin: plugin, host: known.host, handshakeHooks: known.handshakeHooks)).toOpaque()
             return JF_OK
         } catch let failure {
             return jf_fail(error, JF_E_FAILED, Problem.words(for: failure))
@@ -82,6 +86,19 @@ enum Boundary {
     private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_edge>?) -> Void = { instance, edge in
         guard let edge else { return }
         Instance.of(instance)?.plugin.presence(PresenceEdge(edge.pointee))
+    }
+
+    private static let handshake: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_refusal>?) -> Int32 = { instance, request, refusal in
+        guard let instance = Instance.of(instance), let request else { return JF_E_INVALID }
+        do {
+            for hook in instance.handshakeHooks { try hook(HandshakeRequest(raw: request)) }
+            return JF_OK
+        } catch let reason as Refusal {
+            return reason.tell(refusal)
+        } catch {
+            instance.host.log.error("allowRequest: \(error)")
+            return JF_E_FAILED
+        }
     }
 
     private static func report(to error: UnsafeMutablePointer<jf_error>?, _ body: () throws -> Void) -> Int32 {

@@ -2,10 +2,12 @@
 final class Instance {
     let plugin: any Plugin
     let host: PluginHost
+    let handshakeHooks: [DeclaredParts.HandshakeHook]
 
-    init(plugin: any Plugin, host: PluginHost) {
+    init(plugin: any Plugin, host: PluginHost, handshakeHooks: [DeclaredParts.HandshakeHook]) {
         self.plugin = plugin
         self.host = host
+        self.handshakeHooks = handshakeHooks
     }
 
     /// The instance behind the pointer that `create` stored; nil for a plugin without one.

@@ -48,6 +48,22 @@ public final class Declarations<P: Plugin> {
             })
     }
 
+    /// Asked before a request opens a session, on either transport, as the reference server's `allowRequest` is. Return: it may, as far
+    /// as you are concerned. Throw a ``Refusal``: the client reads `{"code":4,"message":…}`. Another error refuses with a general
+    /// message, and is logged. Several hooks run in order.
+    ///
+    /// Runs on the event loops, on several at once: it must not block, not for a lock or a file, and has no instance. Who may *join* is
+    /// better asked in ``NamespaceDeclaration/use(_:)-(_)``, which knows the user.
+    ///
+    /// ```swift
+    /// io.allowRequest { request in
+    ///     if request.header("X-App-Version") == "1" { throw Refusal("this version is too old, update the app") }
+    /// }
+    /// ```
+    public func allowRequest(_ hook: @escaping @Sendable (borrowing HandshakeRequest) throws -> Void) {
+        all.handshakeHooks.append(hook)
+    }
+
     private func namespace(_ name: String, isPattern: Bool) -> NamespaceDeclaration<P> {
         if let known = all.namespaces.first(where: { $0.name == name && $0.isPattern == isPattern }) {
             return NamespaceDeclaration(hooks: known, all: all)

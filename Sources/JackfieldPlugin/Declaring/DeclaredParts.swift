@@ -4,4 +4,8 @@ final class DeclaredParts {
     var namespaces: [NamespaceHooks] = []
     var routes: [RouteDeclaration] = []
     var timers: [TimerDeclaration] = []
+    var handshakeHooks: [HandshakeHook] = []
+
+    /// Asked on the event loops, several at once.
+    typealias HandshakeHook = @Sendable (borrowing HandshakeRequest) throws -> Void
 }

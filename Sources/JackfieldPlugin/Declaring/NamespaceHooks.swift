@@ -48,8 +48,7 @@ final class NamespaceHooks {
             Self.decideLater(admitLater, attempt, Decision(host: host, token: kept))
             return JF_LATER
         } catch let reason as Refusal {
-            guard let refusal else { return JF_E_DENIED }
-            return jf_refuse(refusal, reason.message, reason.data?.description)
+            return reason.tell(refusal)
         } catch {
             host.log.error("connect hook of '\(name)': \(error)")
             return JF_E_FAILED

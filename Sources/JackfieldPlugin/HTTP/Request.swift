@@ -29,10 +29,12 @@ public struct Request: ~Copyable {
     public var address: String { String(raw.pointee.address) }
 
     /// The `{name}` of the declared path, percent-decoded; "" if the path declares no such name.
-    public func parameter(_ name: String) -> String { find(name, raw.pointee.params, raw.pointee.param_count) ?? "" }
+    public func parameter(_ name: String) -> String {
+        Pairs(raw.pointee.params, raw.pointee.param_count).value(of: name) ?? ""
+    }
 
     /// A query parameter, percent-decoded; the first of that name.
-    public func query(_ name: String) -> String? { find(name, raw.pointee.query, raw.pointee.query_count) }
+    public func query(_ name: String) -> String? { Pairs(raw.pointee.query, raw.pointee.query_count).value(of: name) }
 
     /// A query parameter that is a whole number; throws 400 if it is something else or out of bounds.
     public func query(_ name: String, in range: ClosedRange<Int>, default fallback: Int) throws(Problem) -> Int {
@@ -43,8 +45,8 @@ public struct Request: ~Copyable {
         return number
     }
 
-    /// A header, its name in lower case.
-    public func header(_ name: String) -> String? { find(name, raw.pointee.headers, raw.pointee.header_count) }
+    /// A header, whatever the case of its name; the first of that name.
+    public func header(_ name: String) -> String? { Pairs(raw.pointee.headers, raw.pointee.header_count).header(name) }
 
     public var body: [UInt8] { Array(UnsafeRawBufferPointer(raw.pointee.body)) }
 
@@ -68,13 +70,5 @@ public struct Request: ~Copyable {
     ) throws(HostError) -> ResponseStream {
         let head = Response(status: status, contentType: contentType, headers: headers, body: [])
         return try host.stream(head, to: raw.pointee.reply)
-    }
-
-    private func find(_ name: String, _ pairs: UnsafePointer<jf_pair>?, _ count: UInt32) -> String? {
-        for pair in UnsafeBufferPointer(start: pairs, count: Int(count))
-        where UnsafeRawBufferPointer(pair.name).elementsEqual(name.utf8) {
-            return String(pair.value)
-        }
-        return nil
     }
 }

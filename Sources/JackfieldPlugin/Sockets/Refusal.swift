@@ -1,4 +1,5 @@
-/// Why a client may not join: thrown by a `use` hook, it becomes CONNECT_ERROR `{"message":…,"data":…}`.
+/// Why a client may not join: thrown by a `use` hook, it becomes CONNECT_ERROR `{"message":…,"data":…}`. Or why a request may open
+/// no session: thrown by an `allowRequest` hook, it becomes `{"code":4,"message":…}`.
 public struct Refusal: Error, Sendable {
     /// At most 247 bytes of it arrive.
     public let message: String

@@ -1,0 +1,50 @@
+/*
+ * Closes the door without putting anybody out: after `POST /v1/gate/close` no new session opens, on either transport, until
+ * `POST /v1/gate/open`; who is in stays in. The client reads {"code":4,"message":"closed for maintenance, ..."}.
+ *
+ *     cc -shared -fPIC -I include -o gate.so samples/gate-c/gate.c
+ *     jackfield serve --plugin ./gate.so
+ */
+#include <jackfield/jackfield.h>
+
+static const jf_host *host;
+static jf_http_api http;
+
+/* Written on the strand, read on every event loop: hence atomic, and no lock that a loop might wait for. */
+static int32_t is_closed;
+
+static int32_t on_handshake(void *instance, const jf_handshake *request, jf_refusal *refusal) {
+    (void)instance;
+    (void)request; /* Its headers, url and address could let some pass. */
+    if (!__atomic_load_n(&is_closed, __ATOMIC_RELAXED)) return JF_OK;
+    return jf_refuse(refusal, "closed for maintenance, come back in a few minutes", NULL);
+}
+
+static void set_closed(const jf_request *request, int32_t closed) {
+    jf_response nothing = { .status = 204 };
+    __atomic_store_n(&is_closed, closed, __ATOMIC_RELAXED);
+    http.respond(host, request->reply, &nothing);
+}
+
+static void on_close(void *instance, const jf_request *request) {
+    (void)instance;
+    set_closed(request, 1);
+}
+
+static void on_open(void *instance, const jf_request *request) {
+    (void)instance;
+    set_closed(request, 0);
+}
+
+static const jf_route_decl routes[] = {
+    { .method = JF_LIT("POST"), .path = JF_LIT("/v1/gate/close"), .handler = on_close, .scope = JF_LIT("gate:write") },
+    { .method = JF_LIT("POST"), .path = JF_LIT("/v1/gate/open"), .handler = on_open, .scope = JF_LIT("gate:write") },
+};
+
+int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+    host = boot->host;
+    jf_describe(plugin, "gate", "1.0.0");
+    plugin->handshake = on_handshake;
+    plugin->routes = (jf_route_list)JF_LIST(routes);
+    return boot->query(host, JF_HTTP, &http, sizeof http);
+}
