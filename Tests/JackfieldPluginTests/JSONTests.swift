@@ -65,18 +65,9 @@ import Testing
         #expect(throws: Problem.self) { try JSON(parsing: text) }
     }
 
-    @Test func `a path finds members whatever they are called`() {
-        let document = Array(#"{"a/b~c":[1,{"":" x "}]}"#.utf8)
+    @Test func `an argument is found by its number`() {
         #expect(JSON.argument(0, of: Array("[ 7 ]".utf8)).map { String(decoding: $0, as: UTF8.self) } == "7")
-        struct Key: CodingKey {
-            var stringValue: String
-            var intValue: Int?
-            init(stringValue: String) { self.stringValue = stringValue }
-            init(intValue: Int) { (stringValue, self.intValue) = ("", intValue) }
-        }
-        let path = [Key(stringValue: "a/b~c"), Key(intValue: 1), Key(stringValue: "")]
-        #expect(JSON.slice(of: document, at: path).map { String(decoding: $0, as: UTF8.self) } == #"" x ""#)
-        #expect(JSON.slice(of: document, at: [Key(stringValue: "b")]) == nil)
+        #expect(JSON.argument(1, of: Array("[ 7 ]".utf8)) == nil)
     }
 
     @Test(arguments: [

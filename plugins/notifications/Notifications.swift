@@ -29,7 +29,8 @@ public final class Notifications: Plugin, Sendable {
         io.on("notification:read", run: .byUser, Notifications.readEvent)
         io.root.connected(Notifications.connected)
 
-        io.http.on("POST", "/v1/notifications", scope: "notifications:write", run: .parallel, Notifications.create)
+        // One sender's pushes are stored in the order in which they came, and a busy one wakes its thread once for many.
+        io.http.on("POST", "/v1/notifications", scope: "notifications:write", run: .byUser, Notifications.create)
         io.http.on("GET", "/v1/notifications", run: .byUser, Notifications.list)
         io.http.on("POST", "/v1/notifications/{id}/read", run: .byUser, Notifications.read)
         io.http.on("POST", "/v1/notifications/read-all", run: .byUser, Notifications.readAll)

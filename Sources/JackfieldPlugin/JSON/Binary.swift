@@ -14,12 +14,10 @@ extension Binary: Codable {
 
     public init(from decoder: any Decoder) throws {
         let number = try decoder.container(keyedBy: CodingKeys.self).decode(Int.self, forKey: .number)
-        guard let key = JSON.Source.key, let source = decoder.userInfo[key] as? JSON.Source,
-            source.attachments.indices.contains(number)
-        else {
+        guard let attachments = (decoder as? JSONReader)?.document.attachments, attachments.indices.contains(number) else {
             throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "no such attachment"))
         }
-        bytes = source.attachments[number]
+        bytes = attachments[number]
     }
 
     public func encode(to encoder: any Encoder) throws {

@@ -1,26 +1,13 @@
-import Foundation
-import RawJSON
-
 extension JSON {
-    /// What `Decodable` types find in `userInfo`: the text being read, and the attachments beside it.
-    struct Source {
-        let text: [UInt8]
-        let attachments: [[UInt8]]
-        static let key = CodingUserInfoKey(rawValue: "jackfield.source")
-    }
-
     /// Decodes one value. What is wrong with it becomes a ``Problem`` that names the place.
     static func decode<T: Decodable>(
-        _ type: T.Type, from buffer: UnsafeRawBufferPointer, named name: String, attachments: @autoclosure () -> [[UInt8]]
+        _ type: T.Type, from buffer: UnsafeRawBufferPointer, named name: String, attachments: [[UInt8]]
     ) throws -> T {
-        let text = Array(buffer)
-        // Foundation's decoder passes a comma too many, and raw members are passed on to people who do not.
-        guard JSONScanner.isValid(text) else { throw Problem.invalid("\(name) is not JSON") }
-        if let whole = JSON(unchecked: text) as? T { return whole }
-        let decoder = JSONDecoder()
-        if let key = Source.key { decoder.userInfo[key] = Source(text: text, attachments: attachments()) }
+        guard let reader = JSONReader(JSONReader.Document(text: Array(buffer), attachments: attachments)) else {
+            throw Problem.invalid("\(name) is not JSON")
+        }
         do {
-            return try decoder.decode(type, from: Data(text))
+            return try reader.read(type)
         } catch let error as DecodingError {
             throw Problem.invalid(words(for: error, named: name))
         }
@@ -41,8 +28,7 @@ extension JSON {
         case .typeMismatch(let type, let context):
             return "\(place(context.codingPath)) must be \(kind(of: type))"
         case .dataCorrupted(let context):
-            let where_ = place(context.codingPath)
-            return context.codingPath.isEmpty ? "\(where_) is not JSON" : "\(where_) is wrong: \(context.debugDescription)"
+            return "\(place(context.codingPath)) is wrong: \(context.debugDescription)"
         @unknown default:
             return "\(name) cannot be read"
         }
@@ -63,13 +49,11 @@ extension JSON {
 
 extension JSON: Codable {
     public init(from decoder: any Decoder) throws {
-        guard let key = Source.key, let source = decoder.userInfo[key] as? Source,
-            let slice = JSON.slice(of: source.text, at: decoder.codingPath)
-        else {
+        guard let reader = decoder as? JSONReader else {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: decoder.codingPath, debugDescription: "raw JSON is read with JSON.decode, not with another decoder"))
         }
-        bytes = Array(slice)
+        self.init(reading: reader)
     }
 
     public func encode(to encoder: any Encoder) throws {

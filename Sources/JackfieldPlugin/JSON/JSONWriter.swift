@@ -4,6 +4,7 @@ import Foundation
 /// aside. Dates become RFC 3339 in UTC with milliseconds, `Data` base64, `URL` text.
 enum JSONWriter {
     static func write(_ value: any Encodable) throws -> (bytes: [UInt8], attachments: [[UInt8]]) {
+        if let finished = value as? JSON { return (finished.bytes, []) }
         let attachments = Attachments()
         let node = try node(for: value, path: [], attachments: attachments)
         var bytes: [UInt8] = []
@@ -17,6 +18,10 @@ enum JSONWriter {
         var bytes = [UInt8(ascii: "[")]
         for (index, value) in values.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            if let finished = value as? JSON {
+                bytes += finished.bytes
+                continue
+            }
             try node(for: value, path: [], attachments: attachments).write(to: &bytes)
         }
         bytes.append(UInt8(ascii: "]"))

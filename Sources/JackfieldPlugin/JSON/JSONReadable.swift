@@ -1,0 +1,97 @@
+import Foundation
+import RawJSON
+
+/// A type that ``JSONReader`` reads by itself, without the type's own `init(from:)`.
+protocol JSONReadable {
+    init(reading reader: JSONReader) throws
+}
+
+extension String: JSONReadable {
+    init(reading reader: JSONReader) throws {
+        guard let text = reader.withBytes(JSONText.string) else { throw reader.mismatch(String.self) }
+        self = text
+    }
+}
+
+extension Bool: JSONReadable {
+    init(reading reader: JSONReader) throws {
+        guard reader.kind == .bool else { throw reader.mismatch(Bool.self) }
+        self = reader.withBytes { $0.first == UInt8(ascii: "t") }
+    }
+}
+
+extension JSONReadable where Self: FixedWidthInteger {
+    /// `1e3` and `1.0` are whole numbers, too.
+    init(reading reader: JSONReader) throws {
+        guard let number = reader.withBytes(JSONNumber.init) else { throw reader.mismatch(Self.self) }
+        if let value = number.int64.flatMap(Self.init(exactly:)) {
+            self = value
+        } else if let value = Self(reader.withBytes { String(decoding: $0, as: UTF8.self) }) {
+            self = value // beyond Int64
+        } else if number.double.rounded() == number.double {
+            throw reader.corrupted("it must be from \(Self.min) to \(Self.max)")
+        } else {
+            throw reader.mismatch(Self.self)
+        }
+    }
+}
+
+extension Int: JSONReadable {}
+extension Int8: JSONReadable {}
+extension Int16: JSONReadable {}
+extension Int32: JSONReadable {}
+extension Int64: JSONReadable {}
+extension UInt: JSONReadable {}
+extension UInt8: JSONReadable {}
+extension UInt16: JSONReadable {}
+extension UInt32: JSONReadable {}
+extension UInt64: JSONReadable {}
+
+extension JSONReadable where Self: BinaryFloatingPoint {
+    init(reading reader: JSONReader) throws {
+        guard let number = reader.withBytes(JSONNumber.init) else { throw reader.mismatch(Self.self) }
+        self = Self(number.double)
+        guard isFinite else { throw reader.corrupted("the number is too large") }
+    }
+}
+
+extension Double: JSONReadable {}
+extension Float: JSONReadable {}
+
+extension Decimal: JSONReadable {
+    init(reading reader: JSONReader) throws {
+        guard reader.kind == .number, let value = Decimal(string: reader.withBytes { String(decoding: $0, as: UTF8.self) }) else {
+            throw reader.mismatch(Double.self)
+        }
+        self = value
+    }
+}
+
+extension Date: JSONReadable {
+    init(reading reader: JSONReader) throws {
+        let text = try String(reading: reader)
+        let whole = Date.ISO8601FormatStyle(), fractions = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        guard let date = (try? fractions.parse(text)) ?? (try? whole.parse(text)) else {
+            throw reader.corrupted("it must be a time such as 2026-11-23T01:15:57.042Z")
+        }
+        self = date
+    }
+}
+
+extension Data: JSONReadable {
+    init(reading reader: JSONReader) throws {
+        guard let data = Data(base64Encoded: try String(reading: reader)) else { throw reader.corrupted("it must be base64") }
+        self = data
+    }
+}
+
+extension URL: JSONReadable {
+    init(reading reader: JSONReader) throws {
+        guard let url = URL(string: try String(reading: reader)) else { throw reader.corrupted("it must be a URL") }
+        self = url
+    }
+}
+
+extension JSON: JSONReadable {
+    init(reading reader: JSONReader) { self.init(unchecked: reader.withBytes { Array($0) }) }
+}
