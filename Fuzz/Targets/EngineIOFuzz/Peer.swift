@@ -25,8 +25,11 @@ final class Peer: SessionReceiver {
 
     // MARK: - Server to client
 
-    func willSend(_ kind: MessageKind, _ content: [UInt8], mayBeMissing: Bool = false) {
+    /// Books a message, and returns what to send: `content` with a number of its own, so that no two messages are alike.
+    func willSend(_ kind: MessageKind, _ content: [UInt8], mayBeMissing: Bool = false) -> [UInt8] {
+        let content = content + "#\(sent.count)".utf8
         sent.append(Message(kind: kind, content: content, mayBeMissing: mayBeMissing))
+        return content
     }
 
     func heard(payload: UnsafeMutableRawBufferPointer) {
@@ -85,8 +88,7 @@ final class Peer: SessionReceiver {
         case UInt8(ascii: "c"): session.close(.forcedClose)
         case UInt8(ascii: "a"): session.abort(.parseError)
         case UInt8(ascii: "e"):
-            let echo = message.filter { $0 != Packet.separator }
-            willSend(.text, echo, mayBeMissing: true)
+            let echo = willSend(.text, message.filter { $0 != Packet.separator })
             session.send(textCount: echo.count, compress: true) { $0.copyBytes(from: echo) }
         default: break
         }

@@ -108,12 +108,10 @@ final class World {
         switch act {
         case 14, 15:
             // Socket.IO's texts are JSON, in which U+001E is always an escape.
-            let text = script.bytes().filter { $0 != Packet.separator }
-            peer.willSend(.text, text)
+            let text = peer.willSend(.text, script.bytes().filter { $0 != Packet.separator })
             peer.session?.send(textCount: text.count, compress: true) { $0.copyBytes(from: text) }
         case 16:
-            let data = script.bytes()
-            peer.willSend(.binary, data)
+            let data = peer.willSend(.binary, script.bytes())
             data.withUnsafeBytes { peer.session?.send(binary: $0, compress: false) }
         case 17, 18: sendShared(to: peer, &script)
         case 19: peer.session?.close([.forcedClose, .serverShuttingDown][script.number(below: 2)])
@@ -127,18 +125,17 @@ final class World {
     }
 
     private func sendShared(to peer: Peer, _ script: inout ByteScript) {
-        let text = script.bytes().filter { $0 != Packet.separator }
-        let attachments = (0..<script.number(below: 3)).map { _ in script.bytes() }
+        var text = script.bytes().filter { $0 != Packet.separator }
+        var attachments = (0..<script.number(below: 3)).map { _ in script.bytes() }
         let volatile = script.bool()
-        let message = SharedMessage(textCount: text.count, attachments: attachments, volatile: volatile) { $0.copyBytes(from: text) }
-        peer.willSend(.text, text, mayBeMissing: volatile)
-        for attachment in attachments { peer.willSend(.binary, attachment, mayBeMissing: volatile) }
+        text = peer.willSend(.text, text, mayBeMissing: volatile)
+        attachments = attachments.map { peer.willSend(.binary, $0, mayBeMissing: volatile) }
+        let message = SharedMessage(textCount: text.count, attachments: attachments, volatile: volatile) { [text] in $0.copyBytes(from: text) }
         peer.session?.send(message)
     }
 
     private func sendLarge(to peer: Peer) {
-        let text = [UInt8](repeating: 0x78, count: 2_000)
-        peer.willSend(.text, text)
+        let text = peer.willSend(.text, [UInt8](repeating: 0x78, count: 2_000))
         peer.session?.send(textCount: text.count, compress: true) { $0.copyBytes(from: text) }
     }
 
