@@ -7,9 +7,9 @@ let hotPath: [SwiftSetting] = [
     .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
 
-/// A plugin resolves its own symbols first: two plugins carry two copies of GRDB, and neither may see the other's.
+/// A plugin exports its one function. Two plugins carry two copies of GRDB, and neither may see the other's.
 let pluginLinkage: [LinkerSetting] = [
-    .unsafeFlags(["-Xlinker", "-Bsymbolic"])
+    .unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/plugins/exports.map"])
 ]
 
 let package = Package(
