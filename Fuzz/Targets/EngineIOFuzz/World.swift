@@ -155,6 +155,8 @@ final class World {
             // One message is always taken whole, with its attachments if it is a shared one; then pings and the close packet.
             require(waiting <= maxBuffered + 4_096, "output that waits is bounded: \(waiting) bytes")
             require(session.phase == .open || session.webSocket == nil || session.webSocket.map { ($0 as? FakeWebSocket)?.isClosed ?? true } ?? true, "a session that is over has closed its connection")
+            let candidate = session.upgrade.candidate as? FakeWebSocket
+            require(candidate?.isClosed != true, "an upgrade waits for a connection that is open")
             if session.phase == .closed {
                 require(session.queue.isEmpty && session.polling.output == nil && session.upgrade.candidate == nil, "what is over holds nothing")
             }
