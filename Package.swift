@@ -36,6 +36,8 @@ let package = Package(
         .systemLibrary(name: "CJackfield", path: "include"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        // liburing (liburing-dev), behind a header of our own.
+        .target(name: "CSendRing", linkerSettings: [.linkedLibrary("uring")]),
 
         // The house, lowest room first. A room imports only what stands above it in this list.
         // No unsafe flags here and in the SDK: SwiftPM refuses them to whoever depends on this package.
@@ -47,7 +49,7 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "SocketIO", "EngineIO", "RawJSON", "COpenSSL", "CZlib",
+                "SocketIO", "EngineIO", "RawJSON", "CSendRing", "COpenSSL", "CZlib",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -25,7 +25,7 @@ final class MemoryWebSocket: WebSocketOutput {
 
     func send(_ message: SharedMessage) {
         reserve(message.frames.count)
-        message.frames.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: buffer[used...]).copyMemory(from: $0) }
+        UnsafeMutableRawBufferPointer(rebasing: buffer[used...]).copyMemory(from: message.frames)
         used += message.frames.count
         messages &+= 1
     }

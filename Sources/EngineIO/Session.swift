@@ -10,7 +10,9 @@ public final class Session {
     /// Who gets its messages; set by whoever opened it, and let go when the session is over.
     public var receiver: (any SessionReceiver)?
 
-    unowned let table: SessionTable
+    /// Unsafe in name only: a table lives as long as its loop's tables, which hold every session that is still to be called; counting a reference on
+    /// each message would be its dearest instruction.
+    unowned(unsafe) let table: SessionTable
     /// `b64=1`: the client wants binary messages as base64 text, on a WebSocket too.
     let usesBase64: Bool
     var phase = Phase.open

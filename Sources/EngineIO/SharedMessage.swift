@@ -2,7 +2,9 @@
 ///
 /// `frames` are complete, unmasked WebSocket frames, so that a broadcast writes the same bytes to each socket; `parts` name
 /// the payloads in them, for those who need something else (a polling client, a compressed connection). Immutable.
-public final class SharedMessage: Sendable {
+///
+/// `@unchecked Sendable`: `frames` points to memory that is written by `init` and freed by `deinit` only.
+public final class SharedMessage: @unchecked Sendable {
     /// A payload within ``frames``.
     public struct Part: Sendable {
         public let kind: MessageKind
@@ -10,8 +12,8 @@ public final class SharedMessage: Sendable {
         public let range: Range<Int>
     }
 
-    /// The text message, then its attachments.
-    public let frames: [UInt8]
+    /// The text message, then its attachments. At an address that stays as long as the message, for the kernel to read from.
+    public let frames: UnsafeRawBufferPointer
     public let parts: [Part]
     /// Dropped for whoever cannot take it now.
     public let volatile: Bool
@@ -28,31 +30,30 @@ public final class SharedMessage: Sendable {
         for attachment in attachments { total += WebSocketHeader.size(for: attachment.count) + attachment.count }
         var parts: [Part] = []
         parts.reserveCapacity(1 + attachments.count)
-        frames = [UInt8](unsafeUninitializedCapacity: total) { buffer, initialized in
-            let bytes = UnsafeMutableRawBufferPointer(buffer)
-            var offset = WebSocketHeader.write(first: WebSocketHeader.text, count: textCount + 1, to: bytes.baseAddress!)
-            parts.append(Part(kind: .text, range: offset..<(offset + textCount + 1)))
-            bytes[offset] = PacketType.message.rawValue
-            fill(UnsafeMutableRawBufferPointer(rebasing: bytes[(offset + 1)..<(offset + 1 + textCount)]))
-            offset += 1 + textCount
-            for attachment in attachments {
-                offset += WebSocketHeader.write(
-                    first: WebSocketHeader.binary, count: attachment.count, to: bytes.baseAddress! + offset)
-                parts.append(Part(kind: .binary, range: offset..<(offset + attachment.count)))
-                attachment.withUnsafeBytes { source in
-                    UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]).copyMemory(from: source)
-                }
-                offset += attachment.count
-            }
-            initialized = total
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: total, alignment: 1)
+        frames = UnsafeRawBufferPointer(bytes)
+        var offset = WebSocketHeader.write(first: WebSocketHeader.text, count: textCount + 1, to: bytes.baseAddress!)
+        parts.append(Part(kind: .text, range: offset..<(offset + textCount + 1)))
+        bytes[offset] = PacketType.message.rawValue
+        fill(UnsafeMutableRawBufferPointer(rebasing: bytes[(offset + 1)..<(offset + 1 + textCount)]))
+        offset += 1 + textCount
+        for attachment in attachments {
+            offset += WebSocketHeader.write(first: WebSocketHeader.binary, count: attachment.count, to: bytes.baseAddress! + offset)
+            parts.append(Part(kind: .binary, range: offset..<(offset + attachment.count)))
+            attachment.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]).copyMemory(from: $0) }
+            offset += attachment.count
         }
         self.parts = parts
         self.volatile = volatile
         self.compress = compress
     }
 
+    deinit {
+        frames.deallocate()
+    }
+
     /// The payload of one part; valid for the call.
     public func withPart<Result>(_ part: Part, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        frames.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[part.range])) }
+        body(UnsafeRawBufferPointer(rebasing: frames[part.range]))
     }
 }

@@ -10,13 +10,11 @@ final class Client: SessionReceiver, TimerTarget {
     let shard: Shard
     let connection: UInt64
 
-    /// The sockets in the order they joined.
-    private(set) var sockets: ContiguousArray<Socket> = [] {
-        didSet { primary = sockets.first }
-    }
-
-    /// The first of them: nearly every client has one, and most packets are for it.
+    /// The socket that joined first: nearly every client has this one only, and so no array.
     private var primary: Socket?
+
+    /// Those that joined later, in that order.
+    private var others: ContiguousArray<Socket> = []
 
     /// CONNECTs that wait for the application.
     private var attempts: [ConnectAttempt] = []
@@ -48,7 +46,7 @@ final class Client: SessionReceiver, TimerTarget {
 
     func timerFired(_ id: TimerID, tag: UInt64) {
         connectTimer = .none
-        guard sockets.isEmpty else { return }
+        guard primary == nil else { return }
         shard.statistics.connectTimeouts += 1
         shut(.forcedServerClose)
     }
@@ -109,7 +107,7 @@ final class Client: SessionReceiver, TimerTarget {
     @inline(__always)
     private func socket(named name: UnsafeRawBufferPointer) -> Socket? {
         if let primary, primary.namespace.isNamed(name) { return primary }
-        return sockets.first { $0.namespace.isNamed(name) }
+        return others.first { $0.namespace.isNamed(name) }
     }
 
     /// What is no packet: the reference's decoder throws, and the connection is closed.
@@ -124,10 +122,36 @@ final class Client: SessionReceiver, TimerTarget {
         shut(.forcedServerClose)
     }
 
+    // MARK: - Sockets
+
+    /// All of them, in the order they joined.
+    private var sockets: ContiguousArray<Socket> {
+        guard let primary else { return [] }
+        return [primary] + others
+    }
+
+    private var socketCount: Int { primary == nil ? 0 : 1 + others.count }
+
+    private func add(_ socket: Socket) {
+        if primary == nil {
+            primary = socket
+        } else {
+            others.append(socket)
+        }
+    }
+
+    private func forget(_ socket: Socket) {
+        if primary === socket {
+            primary = others.isEmpty ? nil : others.removeFirst()
+        } else {
+            others.removeAll { $0 === socket }
+        }
+    }
+
     // MARK: - Joining
 
     private func connect(to name: UnsafeRawBufferPointer, _ packet: Packet, text: UnsafeRawBufferPointer) {
-        guard sockets.count + attempts.count < shard.options.maxNamespacesPerClient, let scope = shard.namespaceToJoin(name) else {
+        guard socketCount + attempts.count < shard.options.maxNamespacesPerClient, let scope = shard.namespaceToJoin(name) else {
             shard.statistics.unknownNamespaces += 1
             return sendConnectError(message: "Invalid namespace", data: nil, name: name)
         }
@@ -146,6 +170,7 @@ final class Client: SessionReceiver, TimerTarget {
     /// The attempt is decided: it no longer waits.
     func forget(_ attempt: ConnectAttempt) {
         attempts.removeAll { $0 === attempt }
+        if attempts.isEmpty { attempts = [] }
     }
 
     func admit(_ attempt: ConnectAttempt, identity: Identity) {
@@ -154,7 +179,7 @@ final class Client: SessionReceiver, TimerTarget {
             shard.statistics.limited += 1
             return turnAway(attempt, message: "Server is full", data: nil)
         }
-        sockets.append(socket)
+        add(socket)
         shard.timers.cancel(connectTimer)
         connectTimer = .none
         shard.statistics.connectsAccepted += 1
@@ -250,7 +275,7 @@ final class Client: SessionReceiver, TimerTarget {
         socket.isLeaving = true
         shard.application.disconnecting(socket, reason: reason)
         shard.remove(socket, reason: reason)
-        sockets.removeAll { $0 === socket }
+        forget(socket)
         shard.application.disconnected(socket, reason: reason)
     }
 }

@@ -77,14 +77,14 @@ final class ConnectionOutput {
             shared = message
             markDirty()
         } else {
-            message.frames.withUnsafeBytes { append($0) }
+            append(message.frames)
         }
     }
 
     private func unshare() {
         guard let message = shared else { return }
         shared = nil
-        message.frames.withUnsafeBytes { append($0) }
+        append(message.frames)
     }
 
     @inline(__always)
@@ -126,42 +126,72 @@ final class ConnectionOutput {
 
     // MARK: - Writing
 
+    /// What one `send` has to bring out, taken from an output and kept alive until the kernel has answered.
+    struct Sending {
+        let descriptor: CInt
+        let bytes: UnsafeRawBufferPointer
+        fileprivate let buffer: OutputBuffer?
+        fileprivate let shared: SharedMessage?
+    }
+
     /// The turn is over.
     func flush() {
-        isDirty = false
         guard inChannel == 0 else { return }
+        isDirty = false
+        guard let sending = takeOut() else { return drained() }
+        var result = 0
+        if sending.descriptor >= 0 {
+            repeat {
+                result = send(sending.descriptor, sending.bytes.baseAddress, sending.bytes.count, Self.sendFlags)
+            } while result < 0 && errno == EINTR
+            if result < 0 { result = -Int(errno) }
+        }
+        finish(sending, result: result)
+    }
+
+    /// What is to be sent straight to the descriptor, for somebody who sends for many outputs at once and then calls ``finish(_:result:)``; nil if this
+    /// output has to be flushed by itself.
+    func beginSending() -> Sending? {
+        guard inChannel == 0, descriptor >= 0, channel.isActive, let sending = takeOut() else { return nil }
+        isDirty = false
+        return sending
+    }
+
+    private func takeOut() -> Sending? {
+        // isActive is false from the moment NIO closes the descriptor, and this is the channel's own thread, so the number is still this connection's.
+        let open = descriptor >= 0 && channel.isActive ? descriptor : -1
         if let message = shared {
             shared = nil
-            message.frames.withUnsafeBytes { write($0) }
-        } else if let full = buffer {
-            buffer = nil
-            write(full.bytes)
-            loop.pool.giveBack(full)
+            return Sending(descriptor: open, bytes: message.frames, buffer: nil, shared: message)
         }
+        guard let full = buffer else { return nil }
+        buffer = nil
+        return Sending(descriptor: open, bytes: full.bytes, buffer: full, shared: nil)
+    }
+
+    /// - Parameter result: how many bytes the kernel took, or `-errno`.
+    func finish(_ sending: Sending, result: Int) {
+        switch result {
+        case sending.bytes.count:
+            break
+        case -Int(EAGAIN), -Int(ENOBUFS):
+            takeRest(of: sending, from: 0)
+        case ..<0:
+            // Broken: NIO would find out by itself with the next read; this is sooner.
+            channel.close(promise: nil)
+        default:
+            takeRest(of: sending, from: result)
+        }
+        if let buffer = sending.buffer { loop.pool.giveBack(buffer) }
         if inChannel == 0 { drained() }
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer) {
-        var sent = 0
-        // isActive is false from the moment NIO closes the descriptor, and this is the channel's own thread, so the number is still this connection's.
-        if descriptor >= 0, channel.isActive {
-            repeat {
-                sent = send(descriptor, bytes.baseAddress, bytes.count, Self.sendFlags)
-            } while sent < 0 && errno == EINTR
-            if sent < 0 {
-                guard errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS else {
-                    // Broken: NIO would find out by itself with the next read; this is sooner.
-                    return channel.close(promise: nil)
-                }
-                sent = 0
-            }
-        }
-        guard sent < bytes.count else { return }
-        loop.counters.shortWrites += descriptor >= 0 ? 1 : 0
-        writeThroughChannel(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+    private func takeRest(of sending: Sending, from sent: Int) {
+        loop.counters.shortWrites += sending.descriptor >= 0 ? 1 : 0
+        writeThroughChannel(UnsafeRawBufferPointer(rebasing: sending.bytes[sent...]))
     }
 
-    private static let sendFlags = CInt(truncatingIfNeeded: MSG_DONTWAIT) | CInt(truncatingIfNeeded: MSG_NOSIGNAL)
+    static let sendFlags = CInt(truncatingIfNeeded: MSG_DONTWAIT) | CInt(truncatingIfNeeded: MSG_NOSIGNAL)
 
     private func writeThroughChannel(_ bytes: UnsafeRawBufferPointer) {
         inChannel = bytes.count

@@ -42,7 +42,11 @@ extension Loop {
         // Writing may end connections, and that may make others write: they get their turn in the same way.
         var outputs = ContiguousArray<ConnectionOutput>()
         swap(&outputs, &dirty)
-        for output in outputs { output.flush() }
+        if let sendRing, outputs.count >= SendRing.worthwhile {
+            sendRing.flush(outputs)
+        } else {
+            for output in outputs { output.flush() }
+        }
         if dirty.isEmpty {
             outputs.removeAll(keepingCapacity: outputs.capacity <= Self.keptOutputs)
             swap(&outputs, &dirty)

@@ -24,6 +24,9 @@ public final class Loop: @unchecked Sendable {
     /// A connection's bytes are being handled right now; its turn ends when they have been.
     var isReading = false
     let pool = BufferPool()
+    /// Where many connections are written to at once; nil: each by itself.
+    var sendRing: SendRing?
+    let receiveBuffers = ReceiveBuffers()
 
     /// [loop] The sessions of each endpoint, in the order of the server's endpoints.
     var tables: [SessionTable] = []

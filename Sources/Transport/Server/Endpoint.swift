@@ -1,8 +1,8 @@
 import EngineIO
 import SocketIO
 
-/// Something a server serves besides plain HTTP.
-struct Endpoint: Sendable {
+/// Something a server serves besides plain HTTP. One object for all its connections, which is what a connection can afford to hold.
+final class Endpoint: Sendable {
     enum Kind: Sendable {
         /// Engine.IO, with Socket.IO on top.
         case socketIO
@@ -18,6 +18,13 @@ struct Endpoint: Sendable {
     /// Ends with a slash.
     let prefix: String
     let options: EngineOptions
+
+    init(kind: Kind, index: Int, prefix: String, options: EngineOptions) {
+        self.kind = kind
+        self.index = index
+        self.prefix = prefix
+        self.options = options
+    }
 
     /// Whether a request for `path` is meant for it.
     func serves(_ path: Substring) -> Bool {

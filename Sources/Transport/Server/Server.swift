@@ -33,6 +33,7 @@ public final class Server: Sendable {
         for loop in server.loops.all {
             try await loop.eventLoop.submit { Self.prepare(loop, server) }.get()
         }
+        try await prepareSendRings()
         let channel = try await ServerBootstrap(group: server.loops.eventLoopGroup)
             .serverChannelOption(.backlog, value: server.options.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -42,8 +43,7 @@ public final class Server: Sendable {
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            // NIO keeps one receive buffer per connection: it starts small, since most connections are idle, and grows with what comes.
-            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536))
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try Self.take(channel, server) }
             }
@@ -62,6 +62,27 @@ public final class Server: Sendable {
         }
     }
 
+    /// Gives each loop its ring, if it is wanted and the system allows it, and says which it is.
+    private func prepareSendRings() async throws {
+        guard context.options.usesIOURing else { return context.logger.info("broadcasts are sent one by one: io_uring is switched off") }
+        var refusal: SendRing.Unavailable?
+        for loop in context.loops.all {
+            refusal = try await loop.eventLoop.submit {
+                do throws(SendRing.Unavailable) {
+                    loop.sendRing = try SendRing()
+                    return nil
+                } catch {
+                    return error
+                }
+            }.get()
+        }
+        if let refusal {
+            context.logger.info("broadcasts are sent one by one: there is no io_uring here: \(refusal)")
+        } else {
+            context.logger.info("broadcasts are sent through io_uring")
+        }
+    }
+
     /// [loop] A connection was accepted.
     private static func take(_ channel: any Channel, _ server: ServerContext) throws {
         let loop = server.loops.loop(of: channel.eventLoop)
@@ -71,6 +92,7 @@ public final class Server: Sendable {
             return channel.close(promise: nil)
         }
         loop.counters.connections += 1
+        try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator.new(on: loop))
         ConnectionCount.add(channel, server)
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderListSize = server.options.maxHeaderBytes

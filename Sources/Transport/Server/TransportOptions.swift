@@ -39,6 +39,8 @@ public struct TransportOptions: Sendable {
     public var maxStreamBuffer = 1 << 20
     /// Open connections; more are closed as they come, and counted.
     public var maxConnections = 100_000
+    /// Whether broadcasts go out through io_uring where the system allows it; else with one call per connection.
+    public var usesIOURing = true
     /// Connections the kernel holds before they are accepted.
     public var backlog: Int32 = 4096
 

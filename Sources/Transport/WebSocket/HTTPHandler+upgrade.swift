@@ -31,6 +31,7 @@ extension HTTPHandler {
     private func replaceHTTP(context: ChannelHandlerContext, with handler: some ChannelHandler) {
         let pipeline = context.pipeline.syncOperations
         do {
+            try context.channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator.webSocket(on: loop))
             try pipeline.addHandler(handler, position: .after(self))
             let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
             _ = pipeline.removeHandler(context: decoder)
@@ -72,6 +73,8 @@ extension HTTPHandler {
     private static func adopt(_ descriptor: CInt, _ bytes: ByteBuffer?, _ request: WebSocketRequest, _ server: ServerContext, _ owner: Loop) {
         ClientBootstrap(group: owner.eventLoop)
             .channelOption(.autoRead, value: false)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.recvAllocator, value: ReceiveAllocator.new(on: owner, isWebSocket: true))
             .withConnectedSocket(descriptor)
             .assumeIsolated()
             .whenComplete { result in

@@ -26,7 +26,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     let loop: Loop
     let output: ConnectionOutput
-    private let options: EngineOptions
+    private let endpoint: Endpoint
     private let lingerTimeout: Int64
     private var phase = Phase.open
     private var consumer = Consumer.nobody
@@ -35,13 +35,13 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var timer = TimerID.none
     private var context: ChannelHandlerContext?
 
-    init(loop: Loop, output: ConnectionOutput, options: EngineOptions, lingerTimeout: Int64, deflate: PermessageDeflate?) {
+    init(loop: Loop, output: ConnectionOutput, endpoint: Endpoint, lingerTimeout: Int64, deflate: PermessageDeflate?) {
         self.loop = loop
         self.output = output
-        self.options = options
+        self.endpoint = endpoint
         self.lingerTimeout = lingerTimeout
         self.deflate = deflate
-        parser = WebSocketFrameParser(maxPayload: options.maxPayload, allowsCompression: deflate != nil)
+        parser = WebSocketFrameParser(maxPayload: endpoint.options.maxPayload, allowsCompression: deflate != nil)
     }
 
     /// Gives the messages to `consumer`, unless the connection has been closed meanwhile.
@@ -68,10 +68,11 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         loop.read(from: output) {
             buffer.withUnsafeReadableBytes { bytes in
                 // The buffer was filled for this handler, the only one of its channel, and is dropped or overwritten once this returns: what is changed
-                // here nobody sees. `withUnsafeMutableReadableBytes` would copy it all, because NIO keeps a reference to reuse it.
+                // here nobody sees. `withUnsafeMutableReadableBytes` would copy it all, because NIO holds a reference until this returns.
                 process(UnsafeMutableRawBufferPointer(mutating: bytes))
             }
         }
+        loop.receiveBuffers.giveBack(buffer)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -101,7 +102,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
             case .ping(let payload):
                 guard phase == .open else { continue }
                 // A client that sends pings and reads no pongs is a slow reader like any other.
-                guard output.bufferedBytes <= options.maxBufferedOutput else { return end(.transportError) }
+                guard output.bufferedBytes <= endpoint.options.maxBufferedOutput else { return end(.transportError) }
                 write(first: 0x8A, payload)
             case .pong:
                 break
@@ -121,7 +122,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         case (.session(let session), .text): session.webSocketReceived(text: payload, over: self)
         case (.session(let session), .binary): session.webSocketReceived(binary: payload, over: self)
         case (.echo, _):
-            guard output.bufferedBytes <= options.maxBufferedOutput else { return end(.transportError) }
+            guard output.bufferedBytes <= endpoint.options.maxBufferedOutput else { return end(.transportError) }
             send(kind, count: payload.count, compress: true) { $0.copyMemory(from: UnsafeRawBufferPointer(payload)) }
         case (.nobody, _): break
         }
@@ -129,7 +130,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func inflate(_ kind: MessageKind, _ payload: UnsafeMutableRawBufferPointer) {
         guard let deflate else { return fail(.badCompression) }
-        switch deflate.inflate(UnsafeRawBufferPointer(payload), limit: options.maxPayload) {
+        switch deflate.inflate(UnsafeRawBufferPointer(payload), limit: endpoint.options.maxPayload) {
         case .tooLarge: fail(.tooLarge)
         case .corrupt: fail(.badCompression)
         case .inflated(var message):
@@ -222,7 +223,7 @@ extension WebSocketHandler: WebSocketOutput {
         consumer = .nobody
         phase = .closing
         write(first: 0x88, count: 0) { _ in }
-        startTimer(options.closeTimeout)
+        startTimer(endpoint.options.closeTimeout)
     }
 
     func abort() {

@@ -1,0 +1,61 @@
+#include "send_ring.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+struct jf_send_ring {
+    struct io_uring ring;
+    uint32_t capacity;
+};
+
+jf_send_ring *jf_send_ring_open(uint32_t capacity, int32_t *error) {
+    jf_send_ring *ring = calloc(1, sizeof *ring);
+    if (!ring) {
+        *error = ENOMEM;
+        return NULL;
+    }
+    // No interrupts and no helper threads: answers are taken where they are asked for, in the same call. A send that fails does not stop the others.
+    struct io_uring_params parameters = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL
+    };
+    int code = io_uring_queue_init_params(capacity, &ring->ring, &parameters);
+    if (code < 0) {
+        free(ring);
+        *error = -code;
+        return NULL;
+    }
+    ring->capacity = capacity;
+    return ring;
+}
+
+void jf_send_ring_close(jf_send_ring *ring) {
+    io_uring_queue_exit(&ring->ring);
+    free(ring);
+}
+
+static void perform(jf_send_ring *ring, jf_send *sends, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        // The queue has room for `capacity`, and is empty between two calls.
+        struct io_uring_sqe *place = io_uring_get_sqe(&ring->ring);
+        // MSG_DONTWAIT makes the kernel answer at once where it would else wait for room by itself, and keep the bytes for later.
+        io_uring_prep_send(place, sends[i].descriptor, sends[i].bytes, sends[i].count, MSG_DONTWAIT | MSG_NOSIGNAL);
+        io_uring_sqe_set_data(place, &sends[i]);
+    }
+    for (uint32_t due = count; due > 0;) {
+        // An error is a signal that came in between: what is not submitted yet is submitted by the next call.
+        io_uring_submit_and_wait(&ring->ring, due);
+        struct io_uring_cqe *answer;
+        while (due > 0 && io_uring_peek_cqe(&ring->ring, &answer) == 0) {
+            ((jf_send *)io_uring_cqe_get_data(answer))->result = answer->res;
+            io_uring_cqe_seen(&ring->ring, answer);
+            due--;
+        }
+    }
+}
+
+void jf_send_ring_perform(jf_send_ring *ring, jf_send *sends, uint32_t count) {
+    for (uint32_t done = 0; done < count; done += ring->capacity)
+        perform(ring, sends + done, count - done < ring->capacity ? count - done : ring->capacity);
+}
