@@ -20,6 +20,8 @@ public struct EngineOptions: Sendable {
     public var maxPacketsPerPoll: Int = 16
     /// How long a session closed by the server waits for the poll, or the close frame, that ends it; ms.
     public var closeTimeout: Int64 = 30_000
+    /// How long the answer to a polling client's goodbye waits for the GET that it may have overtaken on another connection; ms.
+    public var goodbyeGrace: Int64 = 50
 
     public init() {}
 

@@ -2,6 +2,8 @@
 public enum PostVerdict: Sendable, Equatable {
     /// 200, `ok`. The reference answers so even when a packet in it ended the session.
     case ok
+    /// As ``ok``, but not yet: ``Session/onceOver(_:)`` tells when.
+    case held
     /// 400.
     case refused(PollRefusal)
 }

@@ -30,6 +30,16 @@ extension Session {
         end(reason)
     }
 
+    /// The client closed the session in a POST; the GET that goes with it may still be on its way.
+    func leave() {
+        phase = .leaving
+        stopTimers()
+        stageTimer = table.timers.schedule(
+            at: table.timers.now + table.options.goodbyeGrace, for: self, tag: TimerTag.closing.rawValue)
+        closeCandidate()
+        tellReceiver(.transportClose)
+    }
+
     /// Nothing more comes from the client, and nothing more can be told to it.
     func end(_ reason: CloseReason) {
         guard phase != .closed else { return }
@@ -42,6 +52,7 @@ extension Session {
         queue.removeAll()
         heartbeat = .stopped
         table.remove(self)
+        posting.release()
         if wasOpen { tellReceiver(reason) }
     }
 

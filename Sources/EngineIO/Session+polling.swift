@@ -8,6 +8,10 @@ extension Session {
             output.refuse(.violation)
             return abort(.transportError)
         }
+        guard phase != .leaving else {
+            releasePoll()
+            return end(.transportClose)
+        }
         answerPoll()
     }
 
@@ -20,7 +24,7 @@ extension Session {
 
     /// The head of a POST came; `request` stands for it until it ends. A refusal has ended the session.
     public func postBegan(_ request: AnyObject, isBinary: Bool) -> PollRefusal? {
-        guard phase != .closed else { return .unknown }
+        guard phase != .closed, phase != .leaving else { return .unknown }
         guard webSocket == nil else { return .upgraded }
         // application/octet-stream is what EIO=3 clients sent; v4 has no such payloads.
         guard !isBinary, posting.begin(request) else {
@@ -42,7 +46,12 @@ extension Session {
             guard phase == .open else { break }
             received(packet)
         }
-        return .ok
+        return phase == .leaving ? .held : .ok
+    }
+
+    /// `answer` is called when the session is over; for a POST that was ``PostVerdict/held``.
+    public func onceOver(_ answer: @escaping () -> Void) {
+        posting = .held(answer: answer)
     }
 
     /// The body of a POST was too large, and was answered 413. The session lives on.
@@ -90,6 +99,7 @@ extension Session {
             pong()
         case .text(.close, _):
             // The client says goodbye: a GET that still waits gets what there is, or a noop, but no close packet back.
+            guard webSocket != nil || polling.output != nil else { return leave() }
             releasePoll()
             end(.transportClose)
         case .text(.ping, _):

@@ -12,7 +12,7 @@ extension Session: TimerTarget {
         case .heartbeat: heartbeatDue()
         case .upgrade: upgradeTimedOut()
         case .tick: upgradeTick()
-        // Nobody came for the close packet.
+        // Nobody came for the close packet, or no GET after a goodbye.
         case .closing: end(.forcedClose)
         case nil: break
         }

@@ -47,6 +47,33 @@ import Testing
         #expect(engine.recorder.log == ["closed: forced close"])
     }
 
+    @Test func `a GET that was overtaken by the goodbye it was sent with is still served`() {
+        let session = engine.polling()
+        var isAnswered = false
+        #expect(engine.post(session, "4last\u{1E}1") == .held)
+        session.onceOver { isAnswered = true }
+        #expect(engine.recorder.log == ["last", "closed: transport close"])
+        #expect(!session.isOpen && !isAnswered)
+        #expect(engine.post(session, "4late") == .refused(.unknown))
+        #expect(engine.get(session).packets == ["6"])
+        #expect(isAnswered)
+        #expect(engine.table.count == 0 && engine.timers.count == 0)
+        #expect(engine.recorder.log == ["last", "closed: transport close"])
+    }
+
+    @Test func `a goodbye is answered after its grace when no GET comes, and none comes later`() {
+        let session = engine.polling()
+        var answers = 0
+        #expect(engine.post(session, "1") == .held)
+        session.onceOver { answers += 1 }
+        engine.pass(engine.table.options.goodbyeGrace - 1)
+        #expect(answers == 0)
+        engine.pass(1)
+        #expect(answers == 1)
+        #expect(engine.table.count == 0 && engine.timers.count == 0)
+        #expect(engine.get(session).refusal == .unknown)
+    }
+
     @Test func `closing a WebSocket closes it behind what was sent`() {
         let (session, output) = engine.webSocket()
         session.send("last")

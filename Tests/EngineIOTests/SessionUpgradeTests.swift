@@ -147,6 +147,7 @@ import Testing
         let session = engine.polling()
         let output = probing(session)
         engine.post(session, "1")
+        engine.pass(engine.table.options.goodbyeGrace)
         #expect(output.isClosed)
         #expect(engine.timers.count == 0)
         let other = engine.polling()

@@ -111,9 +111,14 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         self.session = nil
         let verdict = body.withUnsafeMutableBytes { session.posted(self, body: $0) }
         switch verdict {
-        case .ok: reply(HTTPResponseHead(status: 200, headers: pollingHeaders(contentType: "text/html")), Self.ok)
+        case .ok: replyOK()
+        case .held: session.onceOver { [self] in replyOK() }
         case .refused(let refusal): refuse(refusal)
         }
+    }
+
+    private func replyOK() {
+        reply(HTTPResponseHead(status: 200, headers: pollingHeaders(contentType: "text/html")), Self.ok)
     }
 
     private static let ok = Array("ok".utf8)
