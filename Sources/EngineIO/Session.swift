@@ -106,6 +106,12 @@ public final class Session {
         }
     }
 
+    /// What was sent over a WebSocket goes out now, and what follows some milliseconds later: the client finds the two in reads of their own.
+    /// Polling: nothing happens, the client takes what there is.
+    public func separate() {
+        webSocket?.separate()
+    }
+
     /// One message over a WebSocket, as it is or as base64.
     func send(_ kind: MessageKind, _ content: UnsafeRawBufferPointer, compress: Bool, over webSocket: any WebSocketOutput) {
         if kind == .binary, usesBase64 {

@@ -11,6 +11,8 @@ public protocol WebSocketOutput: AnyObject {
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void)
     /// Appends all frames of `message`.
     func send(_ message: SharedMessage)
+    /// What was sent goes out now, and what follows some milliseconds later: the peer finds the two in reads of their own.
+    func separate()
     /// A close frame after everything sent, and the end of the connection when the peer has answered it.
     func close()
     /// Drops the connection, with what it has not been sent yet: its reader is too slow to be told anything.
@@ -18,5 +20,7 @@ public protocol WebSocketOutput: AnyObject {
 }
 
 extension WebSocketOutput {
+    public func separate() {}
+
     public func abort() { close() }
 }

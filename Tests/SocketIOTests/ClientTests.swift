@@ -15,6 +15,14 @@ import Testing
         #expect(host.sockets[0].id != client.session.id)
     }
 
+    @Test("the answer to CONNECT goes out apart from what is emitted on connect") func connectAlone() throws {
+        let host = try TestHost()
+        let client = TestClient(host)
+        host.onConnected = { socket in socket.emit("auth", "[{}]") }
+        #expect(client.say("0").count == 2)
+        #expect(client.output.separated == 1)
+    }
+
     @Test("a namespace's name stands in its answer, with a comma") func connectNamespace() throws {
         let host = try TestHost()
         let client = TestClient(host)

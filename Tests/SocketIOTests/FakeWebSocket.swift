@@ -3,6 +3,8 @@ import EngineIO
 /// A connection that remembers what was sent to it, as the client would see it: text without the Engine.IO `4`, binary as `<00ff>`.
 final class FakeWebSocket: WebSocketOutput {
     private(set) var received: [String] = []
+    /// How much of `received` is to be read apart from the rest.
+    private(set) var separated = 0
     private(set) var isClosed = false
     var canTakeNow = true
     var bufferedBytes = 0
@@ -15,6 +17,10 @@ final class FakeWebSocket: WebSocketOutput {
 
     func send(_ message: SharedMessage) {
         for part in message.parts { message.withPart(part) { take(part.kind, Array($0)) } }
+    }
+
+    func separate() {
+        separated = received.count
     }
 
     func close() {

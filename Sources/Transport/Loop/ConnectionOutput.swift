@@ -22,6 +22,8 @@ final class ConnectionOutput {
     private var isDirty = false
     /// Bytes in NIO's hands.
     private var inChannel = 0
+    /// ``separate()``: nothing is written before this moment of the wheel, ms; 0: there is none.
+    private var restsUntil: Int64 = 0
     private var ending = Ending.none
     /// Called when everything is written that was appended; a stream waits for it.
     var onDrained: (() -> Void)?
@@ -136,6 +138,7 @@ final class ConnectionOutput {
 
     /// The turn is over.
     func flush() {
+        if restsUntil != 0, mustRest() { return }
         guard inChannel == 0 else { return }
         isDirty = false
         guard let sending = takeOut() else { return drained() }
@@ -152,7 +155,7 @@ final class ConnectionOutput {
     /// What is to be sent straight to the descriptor, for somebody who sends for many outputs at once and then calls ``finish(_:result:)``; nil if this
     /// output has to be flushed by itself.
     func beginSending() -> Sending? {
-        guard inChannel == 0, descriptor >= 0, channel.isActive, let sending = takeOut() else { return nil }
+        guard restsUntil == 0, inChannel == 0, descriptor >= 0, channel.isActive, let sending = takeOut() else { return nil }
         isDirty = false
         return sending
     }
@@ -186,6 +189,34 @@ final class ConnectionOutput {
         if inChannel == 0 { drained() }
     }
 
+    /// Sends what there is ahead of the turn's end, as far as the kernel takes it at once, and what follows no sooner than ``rest`` later. What is left, and
+    /// any error, is for ``flush()``.
+    func separate() {
+        guard inChannel == 0, descriptor >= 0, channel.isActive else { return }
+        unshare()
+        guard let full = buffer else { return }
+        let sent = send(descriptor, full.start, full.count, Self.sendFlags)
+        guard sent > 0 else { return }
+        buffer = nil
+        append(UnsafeRawBufferPointer(rebasing: full.bytes[sent...]))
+        loop.pool.giveBack(full)
+        restsUntil = loop.wheel.now + Self.rest
+    }
+
+    /// Long enough for a client to be woken and to read, on a machine that has other things to do as well; ms.
+    private static let rest: Int64 = 5
+
+    /// Whether there is something to write, but not yet: a timer marks this output again. A timer is made for that alone.
+    private func mustRest() -> Bool {
+        guard loop.wheel.now < restsUntil else {
+            restsUntil = 0
+            return false
+        }
+        guard buffer != nil || shared != nil else { return false }
+        _ = loop.wheel.schedule(at: restsUntil, for: self)
+        return true
+    }
+
     private func takeRest(of sending: Sending, from sent: Int) {
         loop.counters.shortWrites += sending.descriptor >= 0 ? 1 : 0
         writeThroughChannel(UnsafeRawBufferPointer(rebasing: sending.bytes[sent...]))
@@ -213,5 +244,13 @@ final class ConnectionOutput {
         case .shutDown: channel.close(mode: .output, promise: nil)
         case .close: channel.close(promise: nil)
         }
+    }
+}
+
+extension ConnectionOutput: TimerTarget {
+    /// The rest is over. It is dirty still.
+    func timerFired(_ id: TimerID, tag: UInt64) {
+        restsUntil = 0
+        loop.markDirty(self)
     }
 }

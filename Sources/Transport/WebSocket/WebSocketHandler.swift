@@ -218,6 +218,8 @@ extension WebSocketHandler: WebSocketOutput {
         }
     }
 
+    func separate() { output.separate() }
+
     func close() {
         guard phase == .open else { return }
         consumer = .nobody
