@@ -27,6 +27,25 @@ import Testing
         #expect(PermessageDeflate.Agreement.negotiated([header])?.header == answer)
     }
 
+    @Test(arguments: [
+        ("permessage-deflate; client_max_window_bits",
+            "permessage-deflate; client_max_window_bits=12; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11"),
+        ("permessage-deflate; server_no_context_takeover; server_max_window_bits=15; client_max_window_bits=10; client_no_context_takeover",
+            "permessage-deflate; server_no_context_takeover; server_max_window_bits=11; client_max_window_bits=10; client_no_context_takeover"),
+        ("permessage-deflate; server_max_window_bits=9; client_max_window_bits=15",
+            "permessage-deflate; server_max_window_bits=9; client_max_window_bits=12; server_no_context_takeover; client_no_context_takeover"),
+        // Who does not offer client_max_window_bits cannot be asked for it.
+        ("permessage-deflate", nil),
+    ] as [(String, String?)])
+    func `what the options want is part of the agreement`(header: String, answer: String?) {
+        var options = DeflateOptions()
+        options.serverNoContextTakeover = true
+        options.clientNoContextTakeover = true
+        options.serverMaxWindowBits = 11
+        options.clientMaxWindowBits = 12
+        #expect(PermessageDeflate.Agreement.negotiated([header], options: options)?.header == answer)
+    }
+
     private func agreement(_ header: String) -> PermessageDeflate.Agreement { .negotiated([header])! }
 
     @Test(arguments: [

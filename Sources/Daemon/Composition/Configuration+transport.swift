@@ -87,6 +87,10 @@ extension Configuration.PerMessageDeflate {
     fileprivate var transport: DeflateOptions {
         var options = DeflateOptions()
         options.threshold = threshold
+        options.serverNoContextTakeover = serverNoContextTakeover
+        options.clientNoContextTakeover = clientNoContextTakeover
+        options.serverMaxWindowBits = serverMaxWindowBits
+        options.clientMaxWindowBits = clientMaxWindowBits
         return options
     }
 }

@@ -9,7 +9,7 @@ extension Configuration {
         public var clientNoContextTakeover = false
         /// The server's window as a power of two of bytes.
         public var serverMaxWindowBits = 15
-        /// The client's window as a power of two of bytes, when the client lets the server choose.
+        /// The client's window as a power of two of bytes. Below 15, clients that do not let the server choose are not compressed.
         public var clientMaxWindowBits = 15
 
         public init() {}

@@ -9,14 +9,14 @@ extension PermessageDeflate {
         var header = "permessage-deflate"
 
         /// Takes the first acceptable offer. One that breaks the rules is declined, as section 7 asks, and with it nothing but compression.
-        static func negotiated(_ headers: [String]) -> Agreement? {
+        static func negotiated(_ headers: [String], options: DeflateOptions = DeflateOptions()) -> Agreement? {
             for offer in headers.joined(separator: ",").split(separator: ",") {
-                if let agreement = accept(offer) { return agreement }
+                if let agreement = accept(offer, options) { return agreement }
             }
             return nil
         }
 
-        private static func accept(_ offer: Substring) -> Agreement? {
+        private static func accept(_ offer: Substring, _ options: DeflateOptions) -> Agreement? {
             var parts = offer.split(separator: ";", omittingEmptySubsequences: false).map(trimmed)
             guard parts.first == "permessage-deflate" else { return nil }
             parts.removeFirst()
@@ -36,20 +36,40 @@ extension PermessageDeflate {
                 case ("server_max_window_bits", let value?):
                     // zlib cannot compress for a window of 8 bits.
                     guard let bits = windowBits(value), bits >= 9 else { return nil }
-                    agreement.serverBits = bits
-                    agreement.header += "; server_max_window_bits=\(bits)"
+                    agreement.serverBits = min(bits, options.serverMaxWindowBits)
+                    agreement.header += "; server_max_window_bits=\(agreement.serverBits)"
                 case ("client_max_window_bits", nil):
-                    // The client can do it; nothing is asked of it.
-                    break
+                    // The client can do it; nothing is asked of it unless the options do.
+                    guard options.clientMaxWindowBits < 15 else { break }
+                    agreement.clientBits = options.clientMaxWindowBits
+                    agreement.header += "; client_max_window_bits=\(agreement.clientBits)"
                 case ("client_max_window_bits", let value?):
                     guard let bits = windowBits(value) else { return nil }
-                    agreement.clientBits = bits
-                    agreement.header += "; client_max_window_bits=\(bits)"
+                    agreement.clientBits = min(bits, options.clientMaxWindowBits)
+                    agreement.header += "; client_max_window_bits=\(agreement.clientBits)"
                 default:
                     return nil
                 }
             }
-            return agreement
+            return agreement.add(options)
+        }
+
+        /// What the server wants of its own accord, named behind what the client asked for. nil: this offer does not allow it.
+        private consuming func add(_ options: DeflateOptions) -> Agreement? {
+            guard clientBits <= options.clientMaxWindowBits else { return nil }
+            if options.serverNoContextTakeover, !serverNoTakeover {
+                serverNoTakeover = true
+                header += "; server_no_context_takeover"
+            }
+            if options.clientNoContextTakeover, !clientNoTakeover {
+                clientNoTakeover = true
+                header += "; client_no_context_takeover"
+            }
+            if serverBits > options.serverMaxWindowBits {
+                serverBits = options.serverMaxWindowBits
+                header += "; server_max_window_bits=\(serverBits)"
+            }
+            return self
         }
 
         /// 8 to 15, without a leading zero.

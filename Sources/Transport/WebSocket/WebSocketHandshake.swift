@@ -60,8 +60,8 @@ struct WebSocketHandshake {
             answer.headers.append(("Sec-WebSocket-Protocol", first))
         }
         var agreement: PermessageDeflate.Agreement?
-        if server.options.deflate != nil {
-            agreement = PermessageDeflate.Agreement.negotiated(headers["sec-websocket-extensions"])
+        if let options = server.options.deflate {
+            agreement = PermessageDeflate.Agreement.negotiated(headers["sec-websocket-extensions"], options: options)
             if let agreement { answer.headers.append(("Sec-WebSocket-Extensions", agreement.header)) }
         }
         for (name, value) in request.commonHeaders { answer.headers.append((name, value)) }
