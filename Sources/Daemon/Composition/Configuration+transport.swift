@@ -37,6 +37,7 @@ extension Configuration {
         options.deflate = perMessageDeflate?.transport
         options.conformance = conformance?.transport
         options.maxHTTPBody = limits.httpBody
+        options.usesIOURing = ioUring
         // Who does not speak at all has no more time than who joins no namespace.
         options.headerTimeout = min(options.headerTimeout, Int64(connectTimeout.wholeMilliseconds))
         let most = max(64, openFiles - OpenFiles.reserve)

@@ -3,7 +3,9 @@ extension Configuration {
     mutating func read(_ section: ConfigurationSection) {
         section.read("host", into: &host, .host)
         section.read("port", into: &port, .port)
-        section.read("eventLoops", into: &eventLoops, .integer(0...1024, "event loops"))
+        // A session's id names its loop in one character of 64.
+        section.read("eventLoops", into: &eventLoops, .integer(0...64, "event loops"))
+        section.read("ioUring", into: &ioUring, .boolean)
         readSocketIO(section)
         section.read("cors", feature: &cors, initial: cors ?? CORS())
         section.read("auth", feature: &auth, initial: auth ?? Auth())

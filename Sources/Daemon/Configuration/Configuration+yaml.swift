@@ -9,6 +9,7 @@ extension Configuration {
         output.write("host", text: host)
         output.write("port", port)
         output.write("eventLoops", eventLoops)
+        output.write("ioUring", ioUring)
         write(socketIO: &output)
         output.feature("cors", cors) { cors, output in cors.write(to: &output) }
         output.feature("auth", auth) { auth, output in auth.write(to: &output) }

@@ -10,8 +10,10 @@ public struct Configuration: Sendable, Equatable {
     public var port = 8080
     /// Event loops, each with a thread of its own; 0 means one for each core this process may use.
     public var eventLoops = 0
+    /// Whether broadcasts may go to the kernel in batches through io_uring, where the kernel allows it.
+    public var ioUring = true
 
-    /// The path of the Engine.IO endpoint, without a final slash; it is served with and without.
+    /// The path of the Engine.IO endpoint, without the final slash that requests have.
     public var path = "/socket.io"
     /// What a client may use, never empty, each at most once.
     public var transports = Transport.allCases
