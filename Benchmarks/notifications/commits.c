@@ -83,8 +83,8 @@ int main(int argc, char **argv) {
         must(sqlite3_step(begin), "begin");
         sqlite3_reset(begin);
         for (int i = 0; i < waiting; i++) {
-            char id[40];
-            int length = snprintf(id, sizeof id, "%012llx%020llx", (unsigned long long)time(NULL), (unsigned long long)serial++);
+            char id[40]; /* 36 characters that ascend, as those of a UUID version 7 */
+            int length = snprintf(id, sizeof id, "%08llx-0000-7000-8000-%012llx", (unsigned long long)time(NULL), (unsigned long long)serial++);
             sqlite3_bind_text(insert, 1, id, length, SQLITE_STATIC);
             sqlite3_bind_text(insert, 2, "online", -1, SQLITE_STATIC);
             sqlite3_bind_text(insert, 3, "order", -1, SQLITE_STATIC);

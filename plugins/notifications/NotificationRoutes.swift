@@ -16,9 +16,9 @@ struct NotificationRoutes: Sendable {
         let reply = try request.keep()
         sockets.push(draft, key: key) { result in
             do {
-                let created = try result.get()
-                let response = try Response.json(created.row.json(delivered: created.delivered), status: 201)
-                reply.send(created.isReplay ? response.header("Idempotency-Replayed", "true") : response)
+                let pushed = try result.get()
+                let response = try Response.json(pushed.json, status: 201)
+                reply.send(pushed.isReplay ? response.header("Idempotency-Replayed", "true") : response)
             } catch {
                 reply.fail(error)
             }

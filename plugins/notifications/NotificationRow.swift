@@ -33,14 +33,7 @@ struct NotificationRow: Sendable, Equatable {
 
     var json: JSON { object.json }
 
-    /// The row, and whether the user was online when it was stored.
-    func json(delivered: Bool) -> JSON {
-        var object = object
-        object.set("delivered", delivered)
-        return object.json
-    }
-
-    private var object: JSONObject {
+    var object: JSONObject {
         var object = JSONObject(reserving: 384)
         object.set("id", id)
         object.set("user_id", draft.userID)

@@ -17,15 +17,20 @@ final class NotificationSockets: Sendable {
 
     /// Stores, then emits, then completes.
     func push(
-        _ draft: Draft, key: IdempotencyKey?, then completion: @escaping @Sendable (Result<Created, any Error>) -> Void
+        _ draft: Draft, key: IdempotencyKey?, then completion: @escaping @Sendable (Result<Pushed, any Error>) -> Void
     ) {
         // Connections, not "online": through the grace after the last tab has closed there is nobody to deliver to.
         service.create(draft, key: key, isOnline: { [io] in io.presence.connections($0) > 0 }) { [self] result in
-            if case .success(let created) = result, created.delivered, let unread = created.unread {
-                emit("notification:new", created.row.json, to: draft.userID)
-                emit("notification:count", unread, to: draft.userID)
-            }
-            completion(result)
+            completion(
+                result.map { created in
+                    var row = created.row.object
+                    if created.delivered, let unread = created.unread {
+                        emit("notification:new", row.json, to: draft.userID)
+                        emit("notification:count", unread, to: draft.userID)
+                    }
+                    row.set("delivered", created.delivered)
+                    return Pushed(json: row.json, isReplay: created.isReplay)
+                })
         }
     }
 

@@ -38,8 +38,10 @@ extension jf_bytes {
 
 /// Lends a string to C for the time of `body`.
 func withText<Result, Failure: Error>(_ string: String, _ body: (jf_text) throws(Failure) -> Result) throws(Failure) -> Result {
-    let utf8 = Array(string.utf8)
-    return try withText(utf8, body)
+    var string = string
+    // `withUTF8` knows no typed errors; a result carries them through.
+    let result = string.withUTF8 { utf8 in Swift.Result { () throws(Failure) in try body(jf_text(UnsafeRawBufferPointer(utf8))) } }
+    return try result.get()
 }
 
 /// Lends UTF-8 to C for the time of `body`.
@@ -52,6 +54,11 @@ func withTexts<Result, Failure: Error>(
     _ strings: [String], _ body: (UnsafePointer<jf_text>?, UInt32) throws(Failure) -> Result
 ) throws(Failure) -> Result {
     if strings.isEmpty { return try body(nil, 0) }
+    if strings.count == 1 {
+        return try withText(strings[0]) { (text) throws(Failure) in
+            try withUnsafePointer(to: text) { (text) throws(Failure) in try body(text, 1) }
+        }
+    }
     return try withChunks(strings.map { Array($0.utf8) }) { (chunks) throws(Failure) in
         let texts = chunks.map { jf_text($0) }
         return try texts.withUnsafeBufferPointer { (list) throws(Failure) in try body(list.baseAddress, UInt32(list.count)) }
