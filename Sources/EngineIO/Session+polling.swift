@@ -6,6 +6,8 @@ extension Session {
         guard webSocket == nil else { return output.refuse(.upgraded) }
         guard polling.park(output, late: upgrade.isProbing) else {
             output.refuse(.violation)
+            // Its end is what ended the session, and the GET that waits came after that.
+            if output.wasAbandoned { return end(.transportError) }
             return abort(.transportError)
         }
         guard phase != .leaving else {

@@ -5,6 +5,7 @@ final class FakePoll: PollOutput {
     private(set) var payload: String?
     private(set) var refusal: PollRefusal?
     private(set) var openedSession: String?
+    var wasAbandoned = false
 
     func opened(_ session: Session) { openedSession = session.id }
 

@@ -72,6 +72,17 @@ import Testing
         #expect(engine.table[session.id] == nil)
     }
 
+    @Test func `a GET that was given up, and overtaken by the next one, ends the session for that`() {
+        let session = engine.polling()
+        let next = engine.get(session)
+        let givenUp = FakePoll()
+        givenUp.wasAbandoned = true
+        session.poll(givenUp)
+        #expect(next.refusal == .unknown)
+        #expect(engine.recorder.log == ["closed: transport error"])
+        #expect(engine.table.count == 0)
+    }
+
     @Test func `a second POST is refused and ends the session`() {
         let session = engine.polling()
         let first = Recorder()

@@ -53,6 +53,13 @@ final class ConnectionOutput {
     /// Appended and not yet taken by the kernel.
     var bufferedBytes: Int { inChannel + (buffer?.count ?? 0) + (shared?.frames.count ?? 0) }
 
+    /// The peer has ended its side, and everything it sent before has been read. Asks the kernel.
+    var peerHasHungUp: Bool {
+        guard descriptor >= 0, channel.isActive else { return true }
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, CInt(truncatingIfNeeded: MSG_PEEK) | CInt(truncatingIfNeeded: MSG_DONTWAIT)) == 0
+    }
+
     // MARK: - Appending
 
     /// Appends `count` bytes, which the caller writes before it does anything else with this output.

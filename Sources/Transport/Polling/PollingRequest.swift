@@ -18,6 +18,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     private weak var exchange: HTTPExchange?
     /// [owner]
     private var session: Session?
+    let wasAbandoned: Bool
     /// [owner] Of a handshake's answer.
     private var cookie: String?
 
@@ -30,6 +31,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         head = exchange.head
         parameters = RequestParameters(query: exchange.query)
         owner = server.loops.owner(of: parameters.sessionID) ?? handler.loop
+        // Two loops may handle two connections in another order than their requests came in; on one loop there is no such doubt.
+        wasAbandoned = owner !== home && head.method == .GET && handler.output.peerHasHungUp
     }
 
     // MARK: - From the connection [home]
