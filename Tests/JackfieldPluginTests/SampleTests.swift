@@ -61,6 +61,13 @@ import Testing
         #expect(host.handshake() == nil)
     }
 
+    @Test func `a Swift plugin exports its one function, and not what it is made of`() throws {
+        let image = try #require(dlopen(Self.built("libhello-swift.so"), RTLD_NOW | RTLD_LOCAL))
+        #expect(dlsym(image, "jf_plugin_main") != nil)
+        // The metadata of the SDK's `Socket`, which every Swift plugin holds.
+        #expect(dlsym(image, "$s15JackfieldPlugin6SocketVN") == nil)
+    }
+
     // MARK: Tools
 
     struct CompilerFailed: Error {

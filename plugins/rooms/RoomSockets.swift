@@ -60,13 +60,8 @@ final class RoomSockets {
 
     /// `room:members` `{room}` → ack: a page of `{user, since}`, by name.
     func members(_ socket: Socket, _ event: borrowing Event) throws {
-        struct Input: Decodable {
-            let room: String
-            let after: String?
-            let limit: Int?
-        }
         _ = try event.user
-        let input = try event.decode(Input.self)
+        let input = try event.decode(RoomPageInput.self)
         try requireMember(socket, input.room)
         let limit = try PageQuery(after: nil, limit: input.limit).limit
         try event.ack(members(of: input.room, after: input.after, limit: limit))
@@ -92,13 +87,8 @@ final class RoomSockets {
 
     /// `room:history` `{room, after?, limit?}` → ack: a page of messages, the newest first.
     func history(_ socket: Socket, _ event: borrowing Event) throws {
-        struct Input: Decodable {
-            let room: String
-            let after: String?
-            let limit: Int?
-        }
         _ = try event.user
-        let input = try event.decode(Input.self)
+        let input = try event.decode(RoomPageInput.self)
         try requireMember(socket, input.room)
         let page = try service.messages(in: input.room, PageQuery(after: input.after, limit: input.limit))
         try event.ack(page.json(\.json))
@@ -149,6 +139,12 @@ final class RoomSockets {
     }
 
     // MARK: Pieces
+
+    private struct RoomPageInput: Decodable {
+        let room: String
+        let after: String?
+        let limit: Int?
+    }
 
     private struct RoomInput: Decodable {
         let room: String
