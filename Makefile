@@ -34,6 +34,7 @@ test: test-packages $(VENV)
 
 conformance: test-packages build
 	python3 Tests/Golden/replay.py
+	python3 Tests/Conformance/heartbeats.py
 
 # Made again when the list changes; the mark comes last, so that a broken install is not taken for a whole one.
 $(VENV): scripts/requirements.txt | test-packages
