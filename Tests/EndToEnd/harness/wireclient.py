@@ -51,14 +51,15 @@ class Polling:
 class RawSocket:
     """A WebSocket session frame by frame."""
 
-    def __init__(self, port, path="/socket.io/?EIO=4&transport=websocket"):
+    def __init__(self, port, path="/socket.io/?EIO=4&transport=websocket", greeted=True):
         connection = wire.Connection("127.0.0.1", port)
         connection.send((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                          f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n").encode(), deadline())
         answer = wire.read_answer(connection, "GET", deadline())
         assert answer.status == 101, answer
         self.socket = wire.WebSocket(connection)
-        self.opened = self.receive()
+        # A WebSocket for a session that exists already is told nothing when it opens.
+        self.opened = self.receive() if greeted else None
 
     def connect(self, token):
         self.send("40" + json.dumps({"token": token}))
