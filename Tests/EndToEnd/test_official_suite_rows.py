@@ -148,7 +148,7 @@ def test_row_14_no_poll_is_answered_after_the_upgrade_packet_sent_without_waitin
     for _ in range(RACES):
         session = Polling(port, path)
         socket = session.web_socket()
-            socket.send("2probe")
+        socket.send("2probe")
         socket.send("5")
         assert session.get()[0] == 400
         assert socket.receive() == "3probe"
