@@ -17,11 +17,11 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
     ],
     targets: [
         .systemLibrary(name: "COpenSSL", path: "Rooms/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", path: "Rooms/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CSendRing", path: "Rooms/CSendRing", linkerSettings: [.linkedLibrary("uring")]),
         room("RawJSON"),
         room("Identity", ["COpenSSL", "RawJSON"]),
         room("EngineIO"),
@@ -29,11 +29,10 @@ let package = Package(
         room(
             "Transport",
             [
-                "SocketIO", "EngineIO", "RawJSON", "COpenSSL", "CZlib",
+                "SocketIO", "EngineIO", "RawJSON", "COpenSSL", "CZlib", "CSendRing",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "Atomics", package: "swift-atomics"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
 
