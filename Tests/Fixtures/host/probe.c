@@ -1,10 +1,11 @@
 /* Every interface of the header, driven by events: what the plugin host's own tests load. */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include <jackfield/jackfield.h>
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 static const jf_host *host;
 static jf_core_api core;
@@ -16,6 +17,11 @@ static jf_presence_api presence;
 static jf_timers_api timers;
 static jf_http_api http;
 static jf_json_api json;
+
+static void sleep_ms(int64_t ms) {
+    struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+    nanosleep(&time, NULL);
+}
 
 /** A newer header than the host's: two functions that it does not know. */
 static struct {
@@ -61,7 +67,7 @@ static void on_twice(void *instance, const jf_event *event) {
 
 static void *answer_later(void *context) {
     jf_token token = (jf_token)(uintptr_t)context;
-    usleep(20000);
+    sleep_ms(20);
     last_code = io.ack(host, token, JF_TEXT("[\"later\"]"), NULL, 0);
     if (io.ack(host, token, JF_TEXT("[\"again\"]"), NULL, 0) != JF_E_GONE) abort();
     return NULL;
@@ -107,7 +113,7 @@ static void on_fail(void *instance, const jf_event *event) {
 static void on_sleep(void *instance, const jf_event *event) {
     jf_json value = { 0 };
     (void)instance;
-    if (json.read(host, event->args, JF_TEXT("/0"), &value) == JF_OK) usleep((useconds_t)value.integer * 1000);
+    if (json.read(host, event->args, JF_TEXT("/0"), &value) == JF_OK) sleep_ms(value.integer);
     io.ack(host, event->ack, JF_TEXT("[\"slept\"]"), NULL, 0);
 }
 
@@ -115,7 +121,7 @@ static void on_where(void *instance, const jf_event *event) {
     char buffer[64];
     (void)instance;
     snprintf(buffer, sizeof buffer, "[%lu]", (unsigned long)pthread_self() % 1000000007UL);
-    usleep(2000);
+    sleep_ms(2);
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
 }
 
@@ -305,7 +311,7 @@ static const jf_event_decl events[] = {
 
 static void *decide_later(void *context) {
     jf_token token = (jf_token)(uintptr_t)context;
-    usleep(20000);
+    sleep_ms(20);
     if (sockets.accept(host, token) != JF_OK) abort();
     if (sockets.accept(host, token) != JF_E_GONE) abort();
     return NULL;
