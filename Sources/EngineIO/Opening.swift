@@ -1,7 +1,9 @@
 /// The request that opened a session, kept for hooks and plugins. Immutable.
 ///
 /// URI and headers stay one block of text, because ten thousand sessions keep one each and hardly anybody asks.
-public final class Opening: Sendable {
+///
+/// `@unchecked Sendable`: `block` points to memory that is written by `init` and freed by `deinit` only.
+public final class Opening: @unchecked Sendable {
     /// The peer's address without its port, `127.0.0.1` or `::1`.
     public let remoteAddress: String
     /// Whether the connection was encrypted.
@@ -11,7 +13,7 @@ public final class Opening: Sendable {
     /// How much of `block` is the URI.
     private let uriCount: Int
     /// The URI, then `name: value\r\n` per header, in the order sent.
-    private let block: [UInt8]
+    private let block: UnsafeRawBufferPointer
 
     public init(
         remoteAddress: String, secure: Bool, uri: String, issued: Int64, headers: some Collection<(name: String, value: String)>
@@ -20,20 +22,26 @@ public final class Opening: Sendable {
         self.secure = secure
         self.issued = issued
         uriCount = uri.utf8.count
-        // Sized to the byte: an array that grows would keep twice what it needs, in each of ten thousand sessions.
         let count = headers.reduce(uriCount) { $0 + $1.name.utf8.count + $1.value.utf8.count + ": \r\n".utf8.count }
-        block = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            func append(_ text: some Collection<UInt8>) {
-                filled = buffer[filled...].initialize(fromContentsOf: text)
-            }
-            append(uri.utf8)
-            for (name, value) in headers {
-                append(name.utf8)
-                append(": ".utf8)
-                append(value.utf8)
-                append("\r\n".utf8)
-            }
+        // Allocated to the byte, and no array: ten thousand sessions would pay for its head and its growth.
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
+        var filled = 0
+        func append(_ text: String) {
+            UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).copyBytes(from: text.utf8)
+            filled += text.utf8.count
         }
+        append(uri)
+        for (name, value) in headers {
+            append(name)
+            append(": ")
+            append(value)
+            append("\r\n")
+        }
+        block = UnsafeRawBufferPointer(buffer)
+    }
+
+    deinit {
+        block.deallocate()
     }
 
     /// Path and query as sent. Decoded on each call.

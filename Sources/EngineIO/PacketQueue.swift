@@ -1,5 +1,6 @@
-/// Packets that wait for the next poll, or for the end of an upgrade: one block of bytes and a list of lengths.
-struct PacketQueue {
+/// Packets that wait for the next poll, or for the end of an upgrade: one block of bytes and a list of lengths. A class, for most sessions begin on a WebSocket
+/// and never need one.
+final class PacketQueue {
     private struct Entry {
         var count: Int
         var kind: MessageKind
@@ -24,14 +25,14 @@ struct PacketQueue {
     var byteCount: Int { bytes.count - takenBytes }
 
     /// Appends a packet of exactly `count` bytes, which `fill` writes: of a text packet its type too, of a binary message the content alone.
-    mutating func append(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+    func append(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         let start = bytes.count
         bytes.append(contentsOf: repeatElement(0, count: count))
         bytes.withUnsafeMutableBytes { fill(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
         entries.append(Entry(count: count, kind: kind, compress: compress))
     }
 
-    mutating func append(_ type: PacketType) {
+    func append(_ type: PacketType) {
         bytes.append(type.rawValue)
         entries.append(Entry(count: 1, kind: .text, compress: false))
     }
@@ -49,7 +50,7 @@ struct PacketQueue {
     }
 
     /// Writes the first `packets` as a payload and takes them off.
-    mutating func take(packets: Int, into payload: UnsafeMutableRawBufferPointer) {
+    func take(packets: Int, into payload: UnsafeMutableRawBufferPointer) {
         var offset = 0
         for index in 0..<packets {
             if index > 0 {
@@ -74,16 +75,19 @@ struct PacketQueue {
     }
 
     /// Takes everything off, packet by packet.
-    mutating func takeAll(_ body: (_ kind: MessageKind, _ compress: Bool, _ content: UnsafeRawBufferPointer) -> Void) {
+    func takeAll(_ body: (_ kind: MessageKind, _ compress: Bool, _ content: UnsafeRawBufferPointer) -> Void) {
         while !isEmpty { takeFirst(body) }
         giveBackIfEmpty()
     }
 
-    mutating func removeAll() {
-        self = PacketQueue()
+    func removeAll() {
+        bytes = []
+        entries = []
+        takenEntries = 0
+        takenBytes = 0
     }
 
-    private mutating func takeFirst(_ body: (MessageKind, Bool, UnsafeRawBufferPointer) -> Void) {
+    private func takeFirst(_ body: (MessageKind, Bool, UnsafeRawBufferPointer) -> Void) {
         let entry = entries[takenEntries]
         bytes.withUnsafeBytes { bytes in
             body(entry.kind, entry.compress, UnsafeRawBufferPointer(rebasing: bytes[takenBytes..<(takenBytes + entry.count)]))
@@ -92,7 +96,7 @@ struct PacketQueue {
         takenBytes += entry.count
     }
 
-    private mutating func giveBackIfEmpty() {
+    private func giveBackIfEmpty() {
         guard isEmpty else {
             // A queue that never runs empty must not grow with what it has already handed out.
             if takenBytes > 65_536, takenBytes > bytes.count / 2 {

@@ -49,7 +49,7 @@ extension Session {
         closeCandidate()
         webSocket?.close()
         polling.take()?.refuse(.unknown)
-        queue.removeAll()
+        dropQueue()
         heartbeat = .stopped
         table.remove(self)
         posting.release()

@@ -70,7 +70,7 @@ extension Session {
         queue.takeAll { kind, compress, content in
             send(kind, content, compress: compress, over: output)
         }
-        queue.removeAll()
+        dropQueue()
     }
 
     private func stopUpgradeTimers() {

@@ -3,8 +3,15 @@
 /// It owns the rules of the protocol and no socket: Transport tells it what came (`Session+polling`, `Session+webSocket`), and it
 /// answers through ``PollOutput`` and ``WebSocketOutput``. [loop] Everything, always on the loop that opened it.
 public final class Session {
-    /// 20 characters; the session's secret.
-    public let id: String
+    let key: SessionKey
+    // These four lie in the gap behind the key: the order of what follows is the size of a session.
+    /// `b64=1`: the client wants binary messages as base64 text, on a WebSocket too.
+    let usesBase64: Bool
+    var phase = Phase.open
+    /// In the table's list of sessions to look at when the loop's turn ends.
+    var isDirty = false
+    /// Produced more than the client takes; ended when the loop's turn does.
+    var hasOverflowed = false
     /// The request that opened it.
     public let opening: Opening
     /// Who gets its messages; set by whoever opened it, and let go when the session is over.
@@ -13,28 +20,21 @@ public final class Session {
     /// Unsafe in name only: a table lives as long as its loop's tables, which hold every session that is still to be called; counting a reference on
     /// each message would be its dearest instruction.
     unowned(unsafe) let table: SessionTable
-    /// `b64=1`: the client wants binary messages as base64 text, on a WebSocket too.
-    let usesBase64: Bool
-    var phase = Phase.open
     var heartbeat: Heartbeat
     var upgrade: Upgrade
     var polling = Polling.idle
     var posting = Posting.idle
     /// What the session speaks over; nil: polling.
     var webSocket: (any WebSocketOutput)?
-    var queue = PacketQueue()
-    /// In the table's list of sessions to look at when the loop's turn ends.
-    var isDirty = false
-    /// Produced more than the client takes; ended when the loop's turn does.
-    var hasOverflowed = false
-
+    /// Packets for the next poll; made when there is a first one.
+    private(set) var waiting: PacketQueue?
     var heartbeatTimer = TimerID.none
     /// The upgrade's timeout, then its tick; or, once closing, the end of the wait for the last poll.
     var stageTimer = TimerID.none
     var tickTimer = TimerID.none
 
-    init(id: String, opening: Opening, table: SessionTable, webSocket: (any WebSocketOutput)?, usesBase64: Bool) {
-        self.id = id
+    init(key: SessionKey, opening: Opening, table: SessionTable, webSocket: (any WebSocketOutput)?, usesBase64: Bool) {
+        self.key = key
         self.opening = opening
         self.table = table
         self.webSocket = webSocket
@@ -43,6 +43,9 @@ public final class Session {
         heartbeat = .started(at: table.timers.now, options: table.options)
         scheduleHeartbeat()
     }
+
+    /// 20 characters; the session's secret. Made on each call.
+    public var id: String { key.text }
 
     /// Whether messages still go both ways.
     public var isOpen: Bool { phase == .open }
@@ -56,6 +59,19 @@ public final class Session {
         guard phase == .open, !hasOverflowed else { return false }
         if let webSocket { return webSocket.canTakeNow }
         return polling.output != nil
+    }
+
+    // MARK: - Waiting packets
+
+    var queue: PacketQueue {
+        if let waiting { return waiting }
+        let queue = PacketQueue()
+        waiting = queue
+        return queue
+    }
+
+    func dropQueue() {
+        waiting = nil
     }
 
     // MARK: - Sending

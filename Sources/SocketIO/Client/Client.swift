@@ -25,7 +25,7 @@ final class Client: SessionReceiver, TimerTarget {
     private var connectTimer = TimerID.none
 
     /// Where in ``Shard/clients`` it stands.
-    var place = 0
+    var place: Int32 = 0
 
     /// Packets are taken until the first bad one.
     private var isOpen = true
@@ -38,7 +38,7 @@ final class Client: SessionReceiver, TimerTarget {
 
     /// Gives the client its time to join a first namespace.
     func awaitConnect() {
-        place = shard.clients.count
+        place = Int32(truncatingIfNeeded: shard.clients.count)
         shard.clients.append(self)
         shard.statistics.clients += 1
         connectTimer = shard.timers.schedule(at: shard.timers.now + shard.options.connectTimeout, for: self)

@@ -80,7 +80,7 @@ public final class Shard {
         statistics.clients -= 1
         let last = clients.removeLast()
         guard client.place < clients.count else { return }
-        clients[client.place] = last
+        clients[Int(client.place)] = last
         last.place = client.place
     }
 

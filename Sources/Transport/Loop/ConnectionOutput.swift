@@ -17,14 +17,14 @@ final class ConnectionOutput {
     let channel: any Channel
     /// The socket, or -1 when writing past the channel is impossible (encrypted, or closed).
     private var descriptor: CInt
+    private var isDirty = false
+    private var ending = Ending.none
     private var buffer: OutputBuffer?
     private var shared: SharedMessage?
-    private var isDirty = false
     /// Bytes in NIO's hands.
     private var inChannel = 0
     /// ``separate()``: nothing is written before this moment of the wheel, ms; 0: there is none.
     private var restsUntil: Int64 = 0
-    private var ending = Ending.none
     /// Called when everything is written that was appended; a stream waits for it.
     var onDrained: (() -> Void)?
 
@@ -148,52 +148,60 @@ final class ConnectionOutput {
         if restsUntil != 0, mustRest() { return }
         guard inChannel == 0 else { return }
         isDirty = false
-        guard let sending = takeOut() else { return drained() }
+        if let message = shared {
+            shared = nil
+            write(message.frames)
+        } else if let full = buffer {
+            buffer = nil
+            write(full.bytes)
+            loop.pool.giveBack(full)
+        }
+        if inChannel == 0 { drained() }
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer) {
         var result = 0
-        if sending.descriptor >= 0 {
+        // isActive is false from the moment NIO closes the descriptor, and this is the channel's own thread, so the number is still this connection's.
+        if descriptor >= 0, channel.isActive {
             repeat {
-                result = send(sending.descriptor, sending.bytes.baseAddress, sending.bytes.count, Self.sendFlags)
+                result = send(descriptor, bytes.baseAddress, bytes.count, Self.sendFlags)
             } while result < 0 && errno == EINTR
             if result < 0 { result = -Int(errno) }
         }
-        finish(sending, result: result)
+        settle(bytes, result)
     }
 
     /// What is to be sent straight to the descriptor, for somebody who sends for many outputs at once and then calls ``finish(_:result:)``; nil if this
     /// output has to be flushed by itself.
     func beginSending() -> Sending? {
-        guard restsUntil == 0, inChannel == 0, descriptor >= 0, channel.isActive, let sending = takeOut() else { return nil }
-        isDirty = false
-        return sending
-    }
-
-    private func takeOut() -> Sending? {
-        // isActive is false from the moment NIO closes the descriptor, and this is the channel's own thread, so the number is still this connection's.
-        let open = descriptor >= 0 && channel.isActive ? descriptor : -1
+        guard restsUntil == 0, inChannel == 0, descriptor >= 0, channel.isActive else { return nil }
         if let message = shared {
             shared = nil
-            return Sending(descriptor: open, bytes: message.frames, buffer: nil, shared: message)
+            isDirty = false
+            return Sending(descriptor: descriptor, bytes: message.frames, buffer: nil, shared: message)
         }
         guard let full = buffer else { return nil }
         buffer = nil
-        return Sending(descriptor: open, bytes: full.bytes, buffer: full, shared: nil)
+        isDirty = false
+        return Sending(descriptor: descriptor, bytes: full.bytes, buffer: full, shared: nil)
     }
 
     /// - Parameter result: how many bytes the kernel took, or `-errno`.
     func finish(_ sending: Sending, result: Int) {
-        switch result {
-        case sending.bytes.count:
-            break
-        case -Int(EAGAIN), -Int(ENOBUFS):
-            takeRest(of: sending, from: 0)
-        case ..<0:
-            // Broken: NIO would find out by itself with the next read; this is sooner.
-            channel.close(promise: nil)
-        default:
-            takeRest(of: sending, from: result)
-        }
+        settle(sending.bytes, result)
         if let buffer = sending.buffer { loop.pool.giveBack(buffer) }
         if inChannel == 0 { drained() }
+    }
+
+    /// - Parameter result: how many of `bytes` the kernel took, or `-errno`.
+    private func settle(_ bytes: UnsafeRawBufferPointer, _ result: Int) {
+        guard result != bytes.count else { return }
+        guard result >= 0 || result == -Int(EAGAIN) || result == -Int(ENOBUFS) else {
+            // Broken: NIO would find out by itself with the next read; this is sooner.
+            return channel.close(promise: nil)
+        }
+        if descriptor >= 0 { loop.counters.shortWrites += 1 }
+        writeThroughChannel(UnsafeRawBufferPointer(rebasing: bytes[max(result, 0)...]))
     }
 
     /// Sends what there is ahead of the turn's end, as far as the kernel takes it at once, and what follows no sooner than ``rest`` later. What is left, and
@@ -224,12 +232,7 @@ final class ConnectionOutput {
         return true
     }
 
-    private func takeRest(of sending: Sending, from sent: Int) {
-        loop.counters.shortWrites += sending.descriptor >= 0 ? 1 : 0
-        writeThroughChannel(UnsafeRawBufferPointer(rebasing: sending.bytes[sent...]))
-    }
-
-    static let sendFlags = CInt(truncatingIfNeeded: MSG_DONTWAIT) | CInt(truncatingIfNeeded: MSG_NOSIGNAL)
+    private static let sendFlags = CInt(truncatingIfNeeded: MSG_DONTWAIT) | CInt(truncatingIfNeeded: MSG_NOSIGNAL)
 
     private func writeThroughChannel(_ bytes: UnsafeRawBufferPointer) {
         inChannel = bytes.count

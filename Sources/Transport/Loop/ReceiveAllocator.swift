@@ -12,8 +12,8 @@ struct ReceiveAllocator: RecvByteBufferAllocator {
         case shared
     }
 
-    /// Holds the handshake of a client that is no browser; one that is longer takes a second read.
-    private static let firstCapacity: UInt32 = 256
+    /// Small, since every idle connection pays for it; nearly every request takes a second read.
+    private static let firstCapacity: UInt32 = 64
     private static let smallest: UInt32 = 2048
     private static let largest: UInt32 = 65_536
 

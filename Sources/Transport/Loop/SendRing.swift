@@ -11,12 +11,11 @@ import CSendRing
 /// No send waits, so that all have their answers when the call returns: nothing is ever under way between two turns, buffers need no longer life than the
 /// call, and order is what it is with `send`.
 final class SendRing {
-    /// Sends of one system call.
-    private static let capacity = 512
     /// With fewer outputs than this in a turn, the ring costs more than the calls it saves.
     static let worthwhile = 8
 
     private let ring: OpaquePointer
+    private let capacity: Int
     private var batch: ContiguousArray<(output: ConnectionOutput, sending: ConnectionOutput.Sending)> = []
     /// The batch as C sees it.
     private let sends: UnsafeMutablePointer<jf_send>
@@ -28,12 +27,14 @@ final class SendRing {
     }
 
     /// Belongs to the calling thread, which the kernel checks.
-    init() throws(Unavailable) {
+    /// - Parameter capacity: sends of one system call.
+    init(capacity: Int = 512) throws(Unavailable) {
         var code: Int32 = 0
-        guard let ring = jf_send_ring_open(UInt32(Self.capacity), &code) else { throw Unavailable(code: code) }
+        guard let ring = jf_send_ring_open(UInt32(capacity), &code) else { throw Unavailable(code: code) }
         self.ring = ring
-        sends = .allocate(capacity: Self.capacity)
-        batch.reserveCapacity(Self.capacity)
+        self.capacity = capacity
+        sends = .allocate(capacity: capacity)
+        batch.reserveCapacity(capacity)
     }
 
     deinit {
@@ -52,7 +53,7 @@ final class SendRing {
             }
             sends[batch.count] = jf_send(bytes: sending.bytes.baseAddress, count: sending.bytes.count, descriptor: sending.descriptor, result: 0)
             batch.append((output, sending))
-            if batch.count == Self.capacity { send() }
+            if batch.count == capacity { send() }
         }
         send()
         // Flushing by itself may end connections: not while others are in the batch.

@@ -18,12 +18,15 @@ final class Endpoint: Sendable {
     /// Ends with a slash.
     let prefix: String
     let options: EngineOptions
+    /// How long an ended WebSocket may take to hear that it has ended; ms.
+    let lingerTimeout: Int64
 
-    init(kind: Kind, index: Int, prefix: String, options: EngineOptions) {
+    init(kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64) {
         self.kind = kind
         self.index = index
         self.prefix = prefix
         self.options = options
+        self.lingerTimeout = lingerTimeout
     }
 
     /// Whether a request for `path` is meant for it.

@@ -37,13 +37,13 @@ public final class Server: Sendable {
         let channel = try await ServerBootstrap(group: server.loops.eventLoopGroup)
             .serverChannelOption(.backlog, value: server.options.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Accepted connections inherit it.
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(AcceptWatcher(logger: server.logger))
                 }
             }
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try Self.take(channel, server) }
             }
@@ -92,6 +92,8 @@ public final class Server: Sendable {
             return channel.close(promise: nil)
         }
         loop.counters.connections += 1
+        // Here and not in the bootstrap, which makes a future of each option.
+        try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
         try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator.new(on: loop))
         ConnectionCount.add(channel, server)
         var limits = NIOHTTPDecoderLimitConfiguration()

@@ -19,16 +19,21 @@ final class ServerContext: Sendable {
         self.loops = loops
         self.http = http
         self.logger = logger
-        var endpoints = [Endpoint(kind: .socketIO, index: 0, prefix: TransportOptions.prefix(of: options.path), options: options.engine)]
-        if let path = options.conformance?.engineEcho {
+        var endpoints: [Endpoint] = []
+        func serve(_ kind: Endpoint.Kind, at path: String, _ engine: EngineOptions) {
             endpoints.append(
-                Endpoint(kind: .engineEcho, index: endpoints.count, prefix: TransportOptions.prefix(of: path), options: options.engine))
+                Endpoint(
+                    kind: kind, index: endpoints.count, prefix: TransportOptions.prefix(of: path), options: engine, lingerTimeout: options.lingerTimeout))
+        }
+        serve(.socketIO, at: options.path, options.engine)
+        if let path = options.conformance?.engineEcho {
+            serve(.engineEcho, at: path, options.engine)
         }
         if let conformance = options.conformance, let path = conformance.webSocketEcho {
             var echo = options.engine
             echo.maxPayload = conformance.maxMessage
             echo.maxBufferedOutput = max(echo.maxBufferedOutput, conformance.maxMessage)
-            endpoints.append(Endpoint(kind: .webSocketEcho, index: endpoints.count, prefix: TransportOptions.prefix(of: path), options: echo))
+            serve(.webSocketEcho, at: path, echo)
         }
         self.endpoints = endpoints
     }

@@ -21,7 +21,7 @@ enum WebSocketAdmission {
             head.write(to: output, framing: .none, connection: nil)
             let deflate = agreement.map { PermessageDeflate($0, options: server.options.deflate ?? DeflateOptions()) }
             let handler = WebSocketHandler(
-                loop: loop, output: output, endpoint: request.endpoint, lingerTimeout: server.options.lingerTimeout, deflate: deflate)
+                loop: loop, output: output, endpoint: request.endpoint, deflate: deflate)
             install(handler)
             begin(handler, purpose, request, loop)
         }

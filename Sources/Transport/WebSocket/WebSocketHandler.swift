@@ -27,7 +27,6 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     let loop: Loop
     let output: ConnectionOutput
     private let endpoint: Endpoint
-    private let lingerTimeout: Int64
     private var phase = Phase.open
     private var consumer = Consumer.nobody
     private var parser: WebSocketFrameParser
@@ -35,11 +34,10 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var timer = TimerID.none
     private var context: ChannelHandlerContext?
 
-    init(loop: Loop, output: ConnectionOutput, endpoint: Endpoint, lingerTimeout: Int64, deflate: PermessageDeflate?) {
+    init(loop: Loop, output: ConnectionOutput, endpoint: Endpoint, deflate: PermessageDeflate?) {
         self.loop = loop
         self.output = output
         self.endpoint = endpoint
-        self.lingerTimeout = lingerTimeout
         self.deflate = deflate
         parser = WebSocketFrameParser(maxPayload: endpoint.options.maxPayload, allowsCompression: deflate != nil)
     }
@@ -159,7 +157,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func end(_ reason: CloseReason) {
         phase = .ending
         output.shutDownWhenWritten()
-        startTimer(lingerTimeout)
+        startTimer(endpoint.lingerTimeout)
         dismiss(reason)
     }
 
