@@ -10,7 +10,7 @@ help:
 	@echo 'make run          build, then serve the demo on http://localhost:8080 (PORT=8081 for another port)'
 	@echo 'make test         build and run all tests'
 	@echo 'make build        build for release: the daemon, and its plugins beside it'
-	@echo 'make conformance  replay the recorded sessions of the reference Socket.IO server'
+	@echo 'make conformance  replay the recorded sessions of the reference Socket.IO server, and time 10,000 heartbeats'
 	@echo 'make guard        count what the protocol rooms cost, against thresholds (part of make test)'
 	@echo 'make sanitize     the unit tests under AddressSanitizer and ThreadSanitizer'
 	@echo 'make fuzz         every fuzzer for a while: FUZZ_SECONDS=600'

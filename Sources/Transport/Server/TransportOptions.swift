@@ -4,7 +4,7 @@ import EngineIO
 public struct TransportOptions: Sendable {
     /// Engine.IO's own options.
     public var engine = EngineOptions()
-    /// Where Engine.IO is served: this and everything below it. A final slash makes no difference.
+    /// Where Engine.IO is served: everything below it, so that a request's path has the final slash. One written here makes no difference.
     public var path = "/socket.io"
     /// nil: no CORS headers, and no WebSocket's Origin is looked at.
     public var cors: CORSOptions?
