@@ -71,12 +71,13 @@ extension Session {
 
     /// Answers the waiting GET if there is something to say.
     func answerPoll() {
-        guard !queue.isEmpty, let poll = polling.take() else { return }
+        guard let waiting, !waiting.isEmpty, let poll = polling.take() else { return }
         answer(poll)
         if phase == .closing, queue.isEmpty { end(.forcedClose) }
     }
 
     func answer(_ poll: any PollOutput) {
+        let queue = queue
         let (packets, count, compress) = queue.payload(limit: table.options.maxPacketsPerPoll)
         poll.answer(count: count, compress: compress) { queue.take(packets: packets, into: $0) }
     }

@@ -143,6 +143,7 @@ public final class Session {
     private func enqueue(
         _ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void
     ) {
+        let queue = queue
         guard queue.byteCount + queue.packetCount * PacketQueue.costPerPacket <= table.options.maxBufferedOutput else {
             return overflow()
         }
