@@ -60,7 +60,8 @@ import Testing
         swap(&mirrored.serverNoTakeover, &mirrored.clientNoTakeover)
         let receiver = PermessageDeflate(mirrored, options: DeflateOptions())
         var generator = Xorshift(state: 3)
-        for size in [0, 1, 5, 100, 1024, 70_000, 3, 300_000] {
+        // An empty message behind another is a case of its own: zlib flushes nothing twice.
+        for size in [0, 1, 5, 0, 100, 1024, 70_000, 3, 300_000, 0] {
             let message = (0..<size).map { _ in UInt8(generator.next() % 7) }
             let compressed = sender.compress(count: size) { $0.copyBytes(from: message) }
             let inflated = compressed.withUnsafeBytes { receiver.inflate($0, limit: 300_000) }
@@ -79,6 +80,22 @@ import Testing
         let receiver = PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions())
         guard case .tooLarge = bomb.withUnsafeBytes({ receiver.inflate($0, limit: 100_000) }) else {
             Issue.record("a bomb was inflated")
+            return
+        }
+    }
+
+    @Test func `a message of nothing but stream ends is corrupt, and costs no more than another`() {
+        let receiver = PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions())
+        let ends = (0..<500_000).flatMap { _ in [UInt8(0x03), 0x00] }
+        guard case .corrupt = ends.withUnsafeBytes({ receiver.inflate($0, limit: 1_000_000) }) else {
+            Issue.record("half a million stream ends were followed")
+            return
+        }
+        // One is allowed: that is how a sender without context takeover may end its message.
+        guard case .inflated([]) = [UInt8]([0x03, 0x00]).withUnsafeBytes({
+            PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions()).inflate($0, limit: 100)
+        }) else {
+            Issue.record("one stream end was refused")
             return
         }
     }

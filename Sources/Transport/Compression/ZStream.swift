@@ -64,12 +64,17 @@ final class ZStream {
         return compressed
     }
 
+    /// How often a sender may end its stream within one message. Once is allowed and rare; a message of nothing but ends would cost its sender
+    /// two bytes each, and the loop a reset of the inflater.
+    private static let maxStreamEnds = 16
+
     /// Inflates `payload` to the end of `message`, which never grows beyond `limit`.
     func inflate(_ payload: UnsafeRawBufferPointer, appendingTo message: inout [UInt8], limit: Int) -> Outcome {
         guard isReady else { return .corrupt }
         stream.pointee.next_in = UnsafeMutablePointer(mutating: payload.bindMemory(to: UInt8.self).baseAddress)
         stream.pointee.avail_in = UInt32(payload.count)
         var room = min(max(payload.count * 4, 256), 65_536)
+        var streamEnds = 0
         while true {
             // One byte beyond the limit tells "too large" from "just fits".
             let size = min(room, limit - message.count + 1)
@@ -87,6 +92,8 @@ final class ZStream {
                 if stream.pointee.avail_out > 0 { return stream.pointee.avail_in == 0 ? .done : .corrupt }
             case Z_STREAM_END:
                 // The sender ended the stream for good: allowed (section 7.2.3.5), and the next message begins a new one.
+                streamEnds += 1
+                guard streamEnds <= Self.maxStreamEnds else { return .corrupt }
                 inflateReset(stream)
                 if stream.pointee.avail_in == 0 { return .done }
             default: return .corrupt
