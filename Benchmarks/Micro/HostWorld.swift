@@ -38,7 +38,7 @@ final class HostWorld {
             let host = try? Host(
                 loops: [loop], gate: Gate(), httpGate: Gate(), presence: presence,
                 logger: Logger(label: "bench", factory: { _ in SwiftLogNoOpLogHandler() }))
-        else { preconditionFailure("the benchmark's plugin host could not be made") }
+        else { fatalError("the benchmark's plugin host could not be made") }
         self.host = host
         let timers = TimerWheel()
         shard = host.makeShard(index: 0, timers: timers)
@@ -51,7 +51,7 @@ final class HostWorld {
         var connect = Message("40")
         let (session, output) = (session, output)
         connect.withFreshBytes { session.webSocketReceived(text: $0, over: output) }
-        loop.turnIfReady()
+        loop.turn(within: .milliseconds(10))
     }
 
     private static func load(_ spec: PluginSpec, into host: Host, turning loop: MemoryLoop) {
@@ -65,8 +65,8 @@ final class HostWorld {
                 loading.end("\(error)")
             }
         }
-        while !loading.hasEnded { loop.turnIfReady() }
-        if let failure = loading.failure { preconditionFailure("the benchmark's plugin was not loaded: \(failure)") }
+        while !loading.hasEnded { loop.turn(within: .milliseconds(10)) }
+        if let failure = loading.failure { fatalError("the benchmark's plugin was not loaded: \(failure)") }
     }
 
     /// Events in batches, answered inline or through a strand: each batch is over when all its answers have been written.

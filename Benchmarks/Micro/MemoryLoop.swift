@@ -17,9 +17,10 @@ final class MemoryLoop: HostLoop, @unchecked Sendable {
         arrivals.signal()
     }
 
-    /// Runs what has come; waits for it at most a second.
-    func turn() {
-        guard arrivals.wait(timeout: .now() + 1) == .success, let shard else { return }
+    /// Runs what has come; waits for it at most so long. It sleeps meanwhile: valgrind runs one thread at a time, and one that spins keeps the
+    /// others from what it waits for.
+    func turn(within limit: DispatchTimeInterval = .seconds(1)) {
+        guard arrivals.wait(timeout: .now() + limit) == .success, let shard else { return }
         let waiting = jobs.withLock { jobs in
             defer { jobs.removeAll(keepingCapacity: true) }
             return jobs
@@ -27,9 +28,4 @@ final class MemoryLoop: HostLoop, @unchecked Sendable {
         for job in waiting { job(shard) }
     }
 
-    /// Runs what has come, without waiting.
-    func turnIfReady() {
-        guard jobs.withLock({ !$0.isEmpty }) else { return }
-        turn()
-    }
 }

@@ -15,6 +15,6 @@ final class MemoryPoll: PollOutput {
     }
 
     func refuse(_ refusal: PollRefusal) {
-        preconditionFailure("a benchmark's poll was refused: \(refusal)")
+        fatalError("a benchmark's poll was refused: \(refusal)")
     }
 }
