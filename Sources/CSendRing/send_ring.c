@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+// No answer of the kernel's is that small: they are -errno.
+enum { UNANSWERED = INT32_MIN };
+
 struct jf_send_ring {
     struct io_uring ring;
     uint32_t capacity;
@@ -30,32 +33,64 @@ jf_send_ring *jf_send_ring_open(uint32_t capacity, int32_t *error) {
     return ring;
 }
 
+int32_t jf_send_ring_descriptor(const jf_send_ring *ring) {
+    return ring->ring.ring_fd;
+}
+
 void jf_send_ring_close(jf_send_ring *ring) {
     io_uring_queue_exit(&ring->ring);
     free(ring);
 }
 
-static void perform(jf_send_ring *ring, jf_send *sends, uint32_t count) {
+// After this many calls in a row that brought nothing, memory is not short for a moment: the ring is given up.
+enum { FRUITLESS_CALLS = 1000 };
+
+// The kernel takes sends in order, so those that it has not taken are the last ones. Of the others nobody knows what became of them.
+static void give_up(jf_send_ring *ring, jf_send *sends, uint32_t count) {
+    uint32_t unsubmitted = io_uring_sq_ready(&ring->ring);
+    for (uint32_t i = 0; i < count; i++)
+        if (sends[i].result == UNANSWERED) sends[i].result = i + unsubmitted >= count ? -EAGAIN : -EIO;
+}
+
+static int32_t perform(jf_send_ring *ring, jf_send *sends, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         // The queue has room for `capacity`, and is empty between two calls.
         struct io_uring_sqe *place = io_uring_get_sqe(&ring->ring);
         // MSG_DONTWAIT makes the kernel answer at once where it would else wait for room by itself, and keep the bytes for later.
         io_uring_prep_send(place, sends[i].descriptor, sends[i].bytes, sends[i].count, MSG_DONTWAIT | MSG_NOSIGNAL);
         io_uring_sqe_set_data(place, &sends[i]);
+        sends[i].result = UNANSWERED;
     }
+    int fruitless = 0;
     for (uint32_t due = count; due > 0;) {
-        // An error is a signal that came in between: what is not submitted yet is submitted by the next call.
-        io_uring_submit_and_wait(&ring->ring, due);
+        // What is not submitted yet is submitted by the next call: after a signal, or when memory or room for answers was short for a moment.
+        int code = io_uring_submit_and_wait(&ring->ring, due);
+        uint32_t before = due;
         struct io_uring_cqe *answer;
         while (due > 0 && io_uring_peek_cqe(&ring->ring, &answer) == 0) {
             ((jf_send *)io_uring_cqe_get_data(answer))->result = answer->res;
             io_uring_cqe_seen(&ring->ring, answer);
             due--;
         }
+        fruitless = due < before ? 0 : fruitless + 1;
+        int is_passing = code >= 0 || code == -EINTR || code == -EAGAIN || code == -EBUSY;
+        if (due > 0 && (!is_passing || fruitless == FRUITLESS_CALLS)) {
+            give_up(ring, sends, count);
+            return code < 0 ? -code : EIO;
+        }
     }
+    return 0;
 }
 
-void jf_send_ring_perform(jf_send_ring *ring, jf_send *sends, uint32_t count) {
-    for (uint32_t done = 0; done < count; done += ring->capacity)
-        perform(ring, sends + done, count - done < ring->capacity ? count - done : ring->capacity);
+int32_t jf_send_ring_perform(jf_send_ring *ring, jf_send *sends, uint32_t count) {
+    int32_t broken = 0;
+    for (uint32_t done = 0; done < count; done += ring->capacity) {
+        uint32_t part = count - done < ring->capacity ? count - done : ring->capacity;
+        if (!broken) {
+            broken = perform(ring, sends + done, part);
+        } else {
+            for (uint32_t i = 0; i < part; i++) sends[done + i].result = -EAGAIN;
+        }
+    }
+    return broken;
 }

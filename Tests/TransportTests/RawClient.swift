@@ -40,7 +40,7 @@ final class RawClient {
 
     /// Reads once. false: the end, or nothing came in time.
     @discardableResult
-    func read(timeout: Int32 = 10_000, limit: Int = 65_536) -> Bool {
+    func read(timeout: Int32 = 30_000, limit: Int = 65_536) -> Bool {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&waiting, 1, timeout) == 1 else { return false }
         var buffer = [UInt8](repeating: 0, count: limit)

@@ -1,3 +1,4 @@
+import SocketIO
 import Testing
 
 @testable import Transport
@@ -40,6 +41,41 @@ struct SendRingTests {
                 let hasOne = try await loop.eventLoop.submit { loop.sendRing != nil }.get()
                 #expect(hasOne)
             }
+        }
+    }
+
+    @Test func `when io_uring stops answering, broadcasts go on without it`() async throws {
+        guard (try? SendRing()) != nil else { return }
+        try await TestServer.run { test in
+            let loop = test.loops.all[0]
+            let clients = (0..<20).map { _ in test.client() }
+            for client in clients {
+                #expect(client.upgrade("/socket.io/?EIO=4&transport=websocket"))
+                _ = client.frame()
+                client.send(ClientFrame.text("40"))
+                #expect(client.textFrame()?.hasPrefix("40{") == true)
+            }
+            // Something else is where the ring was, and refuses to be one.
+            let code = try await loop.eventLoop.submit {
+                let other = open("/dev/null", O_RDWR | O_CLOEXEC)
+                defer { close(other) }
+                return dup2(other, loop.sendRing?.descriptor ?? -1)
+            }.get()
+            #expect(code >= 0)
+            for word in ["first", "second"] {
+                loop.execute { shard in
+                    var (name, args) = ("n", "[\"\(word)\"]")
+                    name.withUTF8 { name in
+                        args.withUTF8 { args in
+                            let message = PacketEncoder.event(namespace: "/", name: UnsafeRawBufferPointer(name), args: UnsafeRawBufferPointer(args))
+                            _ = shard.deliver(message, to: Selection(namespace: "/"))
+                        }
+                    }
+                }
+                for client in clients { #expect(client.textFrame() == "42[\"n\",\"\(word)\"]") }
+            }
+            let isGone = try await loop.eventLoop.submit { loop.sendRing == nil }.get()
+            #expect(isGone)
         }
     }
 }

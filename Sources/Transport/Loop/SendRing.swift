@@ -19,6 +19,9 @@ final class SendRing {
     private var batch: ContiguousArray<(output: ConnectionOutput, sending: ConnectionOutput.Sending)> = []
     /// The batch as C sees it.
     private let sends: UnsafeMutablePointer<jf_send>
+    /// Called once, at the end of a flush, when the kernel has stopped answering. What waits has gone, or goes, the ordinary way; use the ring no more.
+    var onBroken: (Unavailable) -> Void = { _ in }
+    private var failure: Unavailable?
 
     /// Why there is no ring: an old kernel, or a container that forbids it.
     struct Unavailable: Error, CustomStringConvertible {
@@ -42,10 +45,17 @@ final class SendRing {
         sends.deallocate()
     }
 
+    /// The kernel's handle of the ring.
+    var descriptor: CInt { jf_send_ring_descriptor(ring) }
+
     /// Flushes all of `outputs`.
     func flush(_ outputs: ContiguousArray<ConnectionOutput>) {
         var alone: ContiguousArray<ConnectionOutput> = []
         for output in outputs {
+            guard failure == nil else {
+                alone.append(output)
+                continue
+            }
             // Nothing else runs until the batch is sent, so no descriptor in it can be closed before.
             guard let sending = output.beginSending() else {
                 alone.append(output)
@@ -58,11 +68,13 @@ final class SendRing {
         send()
         // Flushing by itself may end connections: not while others are in the batch.
         for output in alone { output.flush() }
+        if let failure { onBroken(failure) }
     }
 
     private func send() {
         guard !batch.isEmpty else { return }
-        jf_send_ring_perform(ring, sends, UInt32(batch.count))
+        let code = jf_send_ring_perform(ring, sends, UInt32(batch.count))
+        if code != 0 { failure = Unavailable(code: code) }
         // What comes of an answer may write again, but that is the next turn's.
         for (index, entry) in batch.enumerated() { entry.output.finish(entry.sending, result: Int(sends[index].result)) }
         batch.removeAll(keepingCapacity: true)

@@ -67,9 +67,14 @@ public final class Server: Sendable {
         guard context.options.usesIOURing else { return context.logger.info("broadcasts are sent one by one: io_uring is switched off") }
         var refusal: SendRing.Unavailable?
         for loop in context.loops.all {
-            refusal = try await loop.eventLoop.submit {
+            refusal = try await loop.eventLoop.submit { [logger = context.logger] in
                 do throws(SendRing.Unavailable) {
-                    loop.sendRing = try SendRing()
+                    let ring = try SendRing()
+                    ring.onBroken = { [unowned loop] failure in
+                        loop.sendRing = nil
+                        logger.warning("io_uring works no more on loop \(loop.index): \(failure); its broadcasts are sent one by one from now on")
+                    }
+                    loop.sendRing = ring
                     return nil
                 } catch {
                     return error
