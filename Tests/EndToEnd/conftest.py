@@ -1,5 +1,6 @@
 """Fixtures of the end-to-end tests. What they need of the wire, and the starting of servers, is the replayer's."""
 
+import resource
 import sys
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from server import BINARY, compile_plugin  # noqa: E402
 from harness.daemon import Daemon, first_party  # noqa: E402
 
 FIXTURES = TESTS / "Fixtures"
+
+#: What tests with thousands of connections need.
+OPEN_FILES = 20_000
 
 
 def pytest_configure():
@@ -65,3 +69,14 @@ def compiled(tmp_path_factory):
 def golden(serve, compiled):
     """The golden application without tokens and with the reference server's defaults: `golden(pingInterval=300)`."""
     return lambda **settings: serve(plugins=[{"path": compiled("golden/golden.c"), "required": True}], auth=False, **{"cors": False, **settings})
+
+
+@pytest.fixture
+def many_files():
+    """Raises the limit on open files, for this process and the daemon it starts."""
+    before = soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < OPEN_FILES:
+        pytest.skip(f"this machine allows {hard} open files, the test needs {OPEN_FILES}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, OPEN_FILES), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import resource
 import selectors
 import socket
 import time
@@ -15,20 +14,8 @@ from harness.tab import PATIENCE
 from harness.tokens import token
 from harness.wireclient import RawSocket
 
-OPEN_FILES = 20_000
 SILENT = 10_000
 CONNECT_TIMEOUT = 5_000
-
-
-@pytest.fixture
-def many_files():
-    """Raises the limit on open files, for this process and the daemon it starts."""
-    before = soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < OPEN_FILES:
-        pytest.skip(f"this machine allows {hard} open files, the test needs {OPEN_FILES}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, OPEN_FILES), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def health(daemon):
