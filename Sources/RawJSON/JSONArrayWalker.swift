@@ -22,38 +22,22 @@ public struct JSONArrayWalker {
         case malformed
     }
 
-    @usableFromInline let bytes: UnsafeRawBufferPointer
-    @usableFromInline let depthLimit: Int
-    @usableFromInline var at: Int
-    @usableFromInline var isFirst = true
+    @usableFromInline var cursor: JSONContainerCursor
 
     /// - Parameters:
     ///   - start: offset of the opening bracket, or of white space before it.
     ///   - depthLimit: levels of nesting allowed, the array itself included.
     @inlinable
     public init(_ bytes: UnsafeRawBufferPointer, from start: Int = 0, depthLimit: Int = JSONScanner.maximumDepth) {
-        self.bytes = bytes
-        self.at = start
-        self.depthLimit = min(depthLimit, JSONScanner.maximumDepth)
+        cursor = JSONContainerCursor(bytes, from: start, depthLimit: depthLimit)
     }
 
     @inlinable
     public mutating func next() -> Step {
-        at = JSONScanner.skipWhitespace(in: bytes, from: at)
-        if isFirst {
-            guard at < bytes.count, bytes[at] == UInt8(ascii: "["), depthLimit > 0 else { return .malformed }
-            at = JSONScanner.skipWhitespace(in: bytes, from: at &+ 1)
-            if at < bytes.count, bytes[at] == UInt8(ascii: "]") { return .end(at &+ 1) }
-            isFirst = false
-        } else {
-            guard at < bytes.count else { return .malformed }
-            if bytes[at] == UInt8(ascii: "]") { return .end(at &+ 1) }
-            guard bytes[at] == UInt8(ascii: ",") else { return .malformed }
-            at = JSONScanner.skipWhitespace(in: bytes, from: at &+ 1)
+        switch cursor.next(opening: UInt8(ascii: "["), closing: UInt8(ascii: "]")) {
+        case .item: cursor.value(depthLimit: cursor.depthLimit &- 1).map(Step.element) ?? .malformed
+        case .end(let offset): .end(offset)
+        case .malformed: .malformed
         }
-        let start = at
-        guard let end = JSONScanner.endOfValue(in: bytes, from: start, depthLimit: depthLimit &- 1) else { return .malformed }
-        at = end
-        return .element(Range(uncheckedBounds: (start, end)))
     }
 }

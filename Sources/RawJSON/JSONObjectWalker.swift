@@ -11,44 +11,33 @@ public struct JSONObjectWalker {
         case malformed
     }
 
-    @usableFromInline let bytes: UnsafeRawBufferPointer
-    @usableFromInline let depthLimit: Int
-    @usableFromInline var at: Int
-    @usableFromInline var isFirst = true
+    @usableFromInline var cursor: JSONContainerCursor
 
     /// - Parameters:
     ///   - start: offset of the opening brace, or of white space before it.
     ///   - depthLimit: levels of nesting allowed, the object itself included.
     @inlinable
     public init(_ bytes: UnsafeRawBufferPointer, from start: Int = 0, depthLimit: Int = JSONScanner.maximumDepth) {
-        self.bytes = bytes
-        self.at = start
-        self.depthLimit = min(depthLimit, JSONScanner.maximumDepth)
+        cursor = JSONContainerCursor(bytes, from: start, depthLimit: depthLimit)
     }
 
     @inlinable
     public mutating func next() -> Step {
-        at = JSONScanner.skipWhitespace(in: bytes, from: at)
-        if isFirst {
-            guard at < bytes.count, bytes[at] == UInt8(ascii: "{"), depthLimit > 0 else { return .malformed }
-            at = JSONScanner.skipWhitespace(in: bytes, from: at &+ 1)
-            if at < bytes.count, bytes[at] == UInt8(ascii: "}") { return .end(at &+ 1) }
-            isFirst = false
-        } else {
-            guard at < bytes.count else { return .malformed }
-            if bytes[at] == UInt8(ascii: "}") { return .end(at &+ 1) }
-            guard bytes[at] == UInt8(ascii: ",") else { return .malformed }
-            at = JSONScanner.skipWhitespace(in: bytes, from: at &+ 1)
+        switch cursor.next(opening: UInt8(ascii: "{"), closing: UInt8(ascii: "}")) {
+        case .item: member() ?? .malformed
+        case .end(let offset): .end(offset)
+        case .malformed: .malformed
         }
-        let keyStart = at
-        guard at < bytes.count, bytes[at] == UInt8(ascii: "\""),
-            let keyEnd = JSONScanner.endOfValue(in: bytes, from: keyStart, depthLimit: 0)
-        else { return .malformed }
-        at = JSONScanner.skipWhitespace(in: bytes, from: keyEnd)
-        guard at < bytes.count, bytes[at] == UInt8(ascii: ":") else { return .malformed }
-        let start = JSONScanner.skipWhitespace(in: bytes, from: at &+ 1)
-        guard let end = JSONScanner.endOfValue(in: bytes, from: start, depthLimit: depthLimit &- 1) else { return .malformed }
-        at = end
-        return .member(key: Range(uncheckedBounds: (keyStart, keyEnd)), value: Range(uncheckedBounds: (start, end)))
+    }
+
+    @inlinable
+    @inline(__always)
+    mutating func member() -> Step? {
+        guard cursor.at < cursor.bytes.count, cursor.bytes[cursor.at] == UInt8(ascii: "\""), let key = cursor.value(depthLimit: 0) else { return nil }
+        cursor.skipWhitespace()
+        guard cursor.take(UInt8(ascii: ":")) else { return nil }
+        cursor.skipWhitespace()
+        guard let value = cursor.value(depthLimit: cursor.depthLimit &- 1) else { return nil }
+        return .member(key: key, value: value)
     }
 }
