@@ -128,13 +128,14 @@ final class HostService: Service {
 
     // MARK: - Stop
 
-    /// No new connections; what plugins have queued is finished and answered; then the clients are closed, so that they reconnect elsewhere.
+    /// No new connections; what plugins have queued is finished and answered; then the clients are closed, so that they reconnect elsewhere, and the
+    /// plugins go.
     private func stop() async {
         let deadline = configuration.limits.shutdownDeadline
         logger.info("stopping, within \(deadline.wholeMilliseconds) ms")
         let end = ContinuousClock.now + deadline
         await server.stopAccepting()
-        // Clients need a part of the time to hear of it.
+        // Clients need a part of the time to read their last words.
         await host.shutdown(deadline: (deadline * 3 / 4).wholeMilliseconds)
         await server.drain(deadline: max(.zero, end - .now))
         await server.shutdown()

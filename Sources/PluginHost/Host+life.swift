@@ -1,3 +1,4 @@
+import Glibc
 import SocketIO
 
 /// Plugins in and out. Everything private here runs on the control thread, one thing after the other.
@@ -36,15 +37,24 @@ extension Host {
         try result.get()
     }
 
-    /// Unloads all plugins, the last one first, within `deadline` milliseconds for each, and loads none any more.
+    /// Ends what runs, and loads nothing any more: what plugins have accepted is finished and answered; then every client is closed, and the plugins
+    /// hear that the server is shutting down; then they are unloaded, the last one first.
+    ///
+    /// - Parameter deadline: milliseconds. Work that is under way gets three quarters of them, each plugin's way out what is left, or a quarter.
     public func shutdown(deadline: Int) async {
         isStopping.store(true, ordering: .relaxed)
         await controlled {
+            let end = Clock.monotonicNanoseconds + Int64(deadline) * 1_000_000
             let plugins = self.registry.withLock { registry in
                 registry.isClosed = true
                 return registry.plugins
             }
-            for plugin in plugins.reversed() { _ = self.retire(plugin, within: deadline) }
+            self.finish(plugins, within: deadline * 3 / 4)
+            self.closeClients()
+            for plugin in plugins.reversed() {
+                let left = Int((end - Clock.monotonicNanoseconds) / 1_000_000)
+                _ = self.retire(plugin, within: max(left, deadline / 4))
+            }
             self.timers.stop()
         } orElse: {}
     }
@@ -168,21 +178,47 @@ extension Host {
     /// - Returns: when they have; `false` if one did not in time, because something has been holding it up.
     @discardableResult
     func publish() throws(NamespaceTableError) -> Bool {
-        let (plugins, builtins) = registry.withLock { ($0.plugins, $0.builtins) }
-        let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: builtins, plugins: plugins)
+        let (plugins, builtins, isClosed) = registry.withLock { ($0.plugins, $0.builtins, $0.isClosed) }
+        let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: builtins, plugins: plugins, handsOutEvents: !isClosed)
         registry.withLock { $0.snapshot = snapshot }
+        return onEveryLoop { $0.adopt(snapshot) }
+    }
+
+    /// Does something on each loop, and waits for them.
+    ///
+    /// - Returns: `false` if a loop did not come to it in time.
+    private func onEveryLoop(_ body: @escaping @Sendable (LoopContext) -> Void) -> Bool {
         let running = contexts.filter { $0.isAttached.load(ordering: .acquiring) }
-        let adopted = running.map { context in
+        let done = running.map { context in
             let outcome = Outcome<Bool>()
             context.perform {
-                context.adopt(snapshot)
+                body(context)
                 outcome.fulfil(true)
             }
             return outcome
         }
-        // A loop that is busy adopts it later; waiting longer would only hold up the other plugins.
+        // A loop that is busy does it later; waiting longer would only hold up the other plugins.
         let deadline = Clock.monotonicNanoseconds + 5_000_000_000
-        return adopted.reduce(true) { $1.wait(until: deadline) != nil && $0 }
+        return done.reduce(true) { $1.wait(until: deadline) != nil && $0 }
+    }
+
+    /// Gives plugins no more work, and waits until what they have is done and what they owe their clients is answered.
+    private func finish(_ plugins: [Plugin], within milliseconds: Int) {
+        let start = Clock.monotonicNanoseconds
+        let deadline = start + Int64(milliseconds) * 1_000_000
+        for plugin in plugins { router.remove(plugin) }
+        _ = try? publish()
+        for strand in plugins.flatMap(\.allStrands) { _ = strand.run(until: deadline) { true } }
+        // What a plugin answers from a thread of its own mostly comes at once; who has forgotten an ack must not hold up the end for long.
+        let patience = min(deadline, Clock.monotonicNanoseconds + (deadline - start) / 3)
+        while plugins.contains(where: { $0.tokens.owesAcks }), Clock.monotonicNanoseconds < patience { usleep(5_000) }
+        // Whoever took the last one is about to send it.
+        usleep(5_000)
+    }
+
+    /// Closes all clients, as the end of the server: their sockets' hooks are still in force.
+    private func closeClients() {
+        _ = onEveryLoop { $0.shard.closeAll(reason: .serverShuttingDown) }
     }
 
     /// The whole way out of a running plugin.

@@ -51,4 +51,19 @@ struct UnloadTests {
         #expect(client.ask(#"22["small"]"#) == #"32["small"]"#)
         await test.stop()
     }
+
+    @Test("when the host stops, what it has accepted is answered, then plugins hear that the server is shutting down, and then they stop")
+    func hostStops() async throws {
+        let test = try await TestHost.withProbe(loops: 2)
+        let client = test.client()
+        _ = test.client("/hooks", loop: 1).hear()
+        client.say(#"20["sleep",50]"#)
+        client.say(#"21["later"]"#)
+        await test.stop()
+        #expect(client.hear() == #"30["slept"]"#)
+        #expect(client.hear() == #"31["later"]"#)
+        let told = try #require(test.log.lines.firstIndex { $0.contains("server shutting down") })
+        let stopped = try #require(test.log.lines.firstIndex { $0.contains("probe stops") })
+        #expect(told < stopped)
+    }
 }

@@ -535,7 +535,10 @@ typedef struct jf_plugin {
     int32_t (*create)(const jf_host *host, void **instance, jf_error *error);
     /** [strand] All declarations are in force; handlers may already have been called. */
     int32_t (*start)(void *instance, jf_error *error);
-    /** [strand] The last callback but destroy: finish what is under way. Declarations are no longer in force. */
+    /**
+     * [strand] The last callback but destroy: finish what is under way. Declarations are no longer in force. Where the whole host stops, the clients
+     * are closed before: they were given time for the answers they waited for, and every hook has been called.
+     */
     void (*stop)(void *instance);
     /** [strand] Frees the instance. Threads of your own must have ended when it returns. */
     void (*destroy)(void *instance);

@@ -10,9 +10,13 @@ final class DispatchSnapshot: Sendable {
     private let builtins: [EventRoute]
     /// In the order of loading.
     let plugins: [Plugin]
+    /// Whether plugins get events. Not while the host is stopping, when they only hear who goes.
+    private let handsOutEvents: Bool
 
     /// - Throws: ``NamespaceTableError`` if a declaration is malformed.
-    init(namespaces: [String], builtins: [EventRoute], plugins: [Plugin]) throws(NamespaceTableError) {
+    init(
+        namespaces: [String], builtins: [EventRoute], plugins: [Plugin], handsOutEvents: Bool = true
+    ) throws(NamespaceTableError) {
         var declarations: [NamespaceTable.Declaration] = [.name("/")]
         declarations += namespaces.filter { $0 != "/" }.map { .name($0) }
         for plugin in plugins {
@@ -22,6 +26,7 @@ final class DispatchSnapshot: Sendable {
         self.declarations = declarations
         self.builtins = builtins
         self.plugins = plugins
+        self.handsOutEvents = handsOutEvents
     }
 
     /// Whether something declares exactly this, as a name or as a pattern.
@@ -31,8 +36,9 @@ final class DispatchSnapshot: Sendable {
 
     /// Event routes of a namespace, in order of precedence.
     func routes(of namespace: String) -> [EventRoute] {
-        builtins.filter { $0.namespace.isEmpty || $0.namespace == namespace }
-            + plugins.flatMap { plugin in plugin.routes.filter { isFor(namespace, $0.namespace) } }
+        let own = builtins.filter { $0.namespace.isEmpty || $0.namespace == namespace }
+        guard handsOutEvents else { return own }
+        return own + plugins.flatMap { plugin in plugin.routes.filter { isFor(namespace, $0.namespace) } }
     }
 
     /// Connection hooks of a namespace, in the order of loading.

@@ -137,10 +137,10 @@ extension Plugin {
     private static let longestRoomList: UInt32 = 65_536
 
     /// Copies a list of texts; `nil` after a log line if it is none.
-    func texts(_ what: String, _ list: UnsafePointer<jf_text>?, _ count: UInt32) -> [String]? {
+    func texts(_ what: @autoclosure () -> String, _ list: UnsafePointer<jf_text>?, _ count: UInt32) -> [String]? {
         guard count > 0 else { return [] }
         guard let list, count <= Self.longestRoomList else {
-            _ = invalid(what, list == nil ? "the list is NULL, and its count \(count)" : "\(count) are more than \(Self.longestRoomList)")
+            _ = invalid(what(), list == nil ? "the list is NULL, and its count \(count)" : "\(count) are more than \(Self.longestRoomList)")
             return nil
         }
         return (0..<Int(count)).map { list[$0].string }

@@ -32,6 +32,16 @@ final class TokenTable: Sendable {
     /// How many are kept.
     var kept: Int { state.withLock { $0.kept } }
 
+    /// Whether a client that is still there waits for an ack that the plugin has kept.
+    var owesAcks: Bool {
+        state.withLock { state in
+            state.kept > 0 && state.slots.contains { slot in
+                guard slot.isKept, let entry = slot.entry, case .ack = entry else { return false }
+                return isWaiting(entry)
+            }
+        }
+    }
+
     /// Enters what waits; `nil` if the plugin is going or the table is full.
     ///
     /// - Parameter kept: whether the plugin has asked for it; only such tokens count against ``limit``.

@@ -351,6 +351,7 @@ static void on_disconnected(void *instance, const jf_socket_event *event) {
     (void)instance;
     snprintf(gone_reason, sizeof gone_reason, "%.*s", (int)event->reason.len, event->reason.ptr);
     snprintf(buffer, sizeof buffer, "[\"%s\",%d]", gone_reason, gone_rooms);
+    core.log(host, JF_LOG_INFO, jf_text_of(gone_reason));
     message.name = (jf_text)JF_LIT("gone");
     message.args = jf_text_of(buffer);
     all.nsp = (jf_text)JF_LIT("/hooks");
