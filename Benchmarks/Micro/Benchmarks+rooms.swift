@@ -19,6 +19,23 @@ extension Benchmarks {
         }
     }
 
+    /// A session comes, joins so many rooms, and ends; an operation is one room's share.
+    private static func filling(_ rooms: Int) -> (Int) -> Void {
+        let world = World(sockets: 0)
+        let output = MemoryWebSocket()
+        let names = (0..<rooms).map { "room-\($0)" }
+        return world.repeating { count in
+            for _ in 0..<(count + rooms - 1) / rooms {
+                let session = world.connect(over: output)
+                let socket = world.sockets[0]
+                for name in names { try? socket.join(name) }
+                precondition(socket.roomCount == rooms, "a benchmark's socket is not in its rooms")
+                session.abort(.transportClose)
+            }
+            precondition(world.sockets.isEmpty, "a benchmark's socket stayed")
+        }
+    }
+
     /// Delivers to `members` sockets of `others` more; an operation is one delivery.
     private static func delivering(to members: Int, of all: Int, room: String?) -> (Int) -> Void {
         let world = World(sockets: all)
@@ -36,6 +53,16 @@ extension Benchmarks {
     static var rooms: [Benchmark] { [
         Benchmark("room.join-leave", "join a room and leave it, the socket in no other") { joining(from: inRooms(0)) },
         Benchmark("room.join-leave-1000", "the same, the socket in 1,000 others") { joining(from: inRooms(1000)) },
+        Benchmark("room.join-leave-100k", "the same, 100,000 rooms of others in the namespace") {
+            let world = World(sockets: 101)
+            for (owner, socket) in world.sockets[1...].enumerated() {
+                for number in 0..<1000 { try? socket.join("filler-\(owner)-\(number)") }
+            }
+            return joining(from: world)
+        },
+        Benchmark("room.fill-leave-10", "per room, a socket joins 10 rooms and its session ends", guardCount: 1000) { filling(10) },
+        Benchmark("room.fill-leave-100", "the same with 100 rooms", guardCount: 1000) { filling(100) },
+        Benchmark("room.fill-leave-1000", "the same with 1,000 rooms", guardCount: 1000) { filling(1000) },
         Benchmark("room.broadcast-everyone", "per delivery, to all 1,000 sockets", guardCount: 10_000) {
             delivering(to: 1000, of: 1000, room: nil)
         },

@@ -70,12 +70,12 @@ final class HostWorld {
     }
 
     /// Events in batches, answered inline or through a strand: each batch is over when all its answers have been written.
-    func repeating(_ text: StaticString, batch: Int) -> (Int) -> Void {
+    func repeating(_ text: StaticString, batch: Int, answers: Int = 1) -> (Int) -> Void {
         var message = Message(text)
         return { [self] count in
             var left = count
             while left > 0 {
-                let wanted = output.messages + min(batch, left)
+                let wanted = output.messages + min(batch, left) * answers
                 for _ in 0..<min(batch, left) {
                     message.withFreshBytes { session.webSocketReceived(text: $0, over: output) }
                 }

@@ -8,7 +8,7 @@ import CAllocations
 ///
 ///     MicroBenchmarks                 all of them, as a table
 ///     MicroBenchmarks room.join       those whose name begins so
-///     BENCH_PLUGINS=.build/bench …    with those that need the plugins bench-inline.so and bench-strand.so, which are there
+///     BENCH_PLUGINS=.build/bench …    with those that need the plugins bench-*.so, which are there
 ///     MicroBenchmarks --guard         each a fixed number of times, for Tests/Guard: prints name, operations, allocations and bytes,
 ///                                     and leaves what takes time to valgrind
 @main

@@ -1,5 +1,6 @@
 """Makes what the benchmarks need: the C programs, the C plugins, and the peers that Debian and PyPI provide."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,8 +45,9 @@ def plugin(source, name, *definitions):
 
 
 def bench_plugins():
-    """The folder with the benchmark's application as a plugin, in both forms: bench-inline.so and bench-strand.so."""
+    """The folder with the plugins of the micro-benchmarks: the application in both forms, bench-inline.so and bench-strand.so, and bench-calls.so."""
     plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
+    plugin("calls.c", "bench-calls")
     return plugin("bench.c", "bench-strand").parent
 
 
@@ -68,12 +70,16 @@ def swift_product(name):
 
 
 def python_peer():
-    """An interpreter with python-socketio and its fastest server, in an environment of its own."""
+    """An interpreter with python-socketio and its fastest server, in an environment of its own; None if PyPI cannot provide them."""
     environment = BUILT / "venv"
     mark = environment / "installed"
     if not mark.exists() or mark.read_text() != "\n".join(PYTHON_PEER):
-        _run([sys.executable, "-m", "venv", environment])
-        _run([environment / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", *PYTHON_PEER])
+        for words in ([sys.executable, "-m", "venv", environment],
+                      [environment / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", *PYTHON_PEER]):
+            done = subprocess.run(words, capture_output=True, text=True)
+            if done.returncode != 0:
+                print(f"bench: without python-socketio: {done.stderr.strip()[-500:]}", file=sys.stderr)
+                return None
         mark.write_text("\n".join(PYTHON_PEER))
     return environment / "bin" / "python"
 
@@ -85,9 +91,10 @@ def nchan():
     binary, modules = folder / "usr/sbin/nginx", folder / "usr/lib/nginx/modules"
     if not (binary.exists() and (modules / "ngx_nchan_module.so").exists()):
         folder.mkdir(parents=True, exist_ok=True)
-        fetched = subprocess.run(["apt-get", "download", *NCHAN_PACKAGES], cwd=folder, capture_output=True, text=True)
-        if fetched.returncode != 0:
-            print(f"bench: without nchan: {fetched.stderr.strip()}", file=sys.stderr)
+        try:
+            subprocess.run(["apt-get", "download", *NCHAN_PACKAGES], cwd=folder, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as problem:
+            print(f"bench: without nchan: {getattr(problem, 'stderr', problem)}", file=sys.stderr)
             return None
         for package in folder.glob("*.deb"):
             _run(["dpkg", "-x", package, folder])
@@ -96,4 +103,4 @@ def nchan():
 
 def node_modules():
     """Where Debian's node-ws is, or None if it is not installed."""
-    return Path("/usr/share/nodejs") if Path("/usr/share/nodejs/ws").exists() else None
+    return Path("/usr/share/nodejs") if Path("/usr/share/nodejs/ws").exists() and shutil.which("node") else None

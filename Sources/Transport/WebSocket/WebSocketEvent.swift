@@ -1,7 +1,7 @@
 import EngineIO
 
 /// What a ``WebSocketFrameParser`` found. Pointers are valid until it is asked for the next.
-enum WebSocketEvent {
+package enum WebSocketEvent {
     /// Everything given has been read.
     case needsMore
     /// A whole message; text that is not compressed is valid UTF-8.

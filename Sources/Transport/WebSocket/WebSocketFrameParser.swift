@@ -4,7 +4,7 @@ import EngineIO
 ///
 /// A message that is there in one piece is unmasked where it lies and handed out without a copy. What is cut, by the network or into
 /// fragments, is collected; then text is validated piece by piece, so that a bad byte is noticed before its frame has ended.
-struct WebSocketFrameParser: ~Copyable {
+package struct WebSocketFrameParser: ~Copyable {
     private enum State {
         /// The next bytes are a frame's header; some of it may be in `stash`.
         case header
@@ -41,7 +41,7 @@ struct WebSocketFrameParser: ~Copyable {
     /// - Parameters:
     ///   - maxPayload: the largest message, in bytes of payload as they come.
     ///   - allowsCompression: permessage-deflate was agreed.
-    init(maxPayload: Int, allowsCompression: Bool) {
+    package init(maxPayload: Int, allowsCompression: Bool) {
         self.maxPayload = maxPayload
         self.allowsCompression = allowsCompression
     }
@@ -52,7 +52,7 @@ struct WebSocketFrameParser: ~Copyable {
     }
 
     /// The next event in `input`, which is shortened by what was read. Called until it says ``WebSocketEvent/needsMore``.
-    mutating func next(_ input: inout UnsafeMutableRawBufferPointer) -> WebSocketEvent {
+    package mutating func next(_ input: inout UnsafeMutableRawBufferPointer) -> WebSocketEvent {
         switch handedOut {
         case .nothing: break
         case .assembly: assembly.removeAll()

@@ -1,5 +1,5 @@
 /// A rule of WebSocket that the client broke; the connection ends with ``code``.
-enum WebSocketViolation: Error, Equatable {
+package enum WebSocketViolation: Error, Equatable {
     case reservedBits
     case reservedOpcode
     case fragmentedControlFrame

@@ -1,0 +1,79 @@
+/*
+ * Single calls of the host, for the micro-benchmarks: each event makes one of them CALLS times over, inside its handler on the event loop, and is
+ * acked if all of them succeeded.
+ */
+#include <jackfield/jackfield.h>
+
+enum { CALLS = 100 };
+
+static const jf_host *host;
+static jf_events_api io;
+static jf_rooms_api rooms;
+static jf_sockets_api sockets;
+static jf_presence_api presence;
+static jf_json_api json;
+
+/* `call` may use `event`; it is JF_OK as long as all is well. */
+#define HANDLER(name, call)                                              \
+    static void on_##name(void *instance, const jf_event *event) {      \
+        (void)instance;                                                  \
+        for (int number = 0; number < CALLS; number++)                   \
+            if ((call) != JF_OK) return;                                 \
+        io.ack(host, event->ack, JF_TEXT("[]"), NULL, 0);                \
+    }
+
+static int32_t emit(const jf_event *event) {
+    jf_message message = { .struct_size = sizeof message, .name = JF_TEXT("message"), .args = event->args };
+    return io.emit(host, event->socket, &message);
+}
+
+/* To everyone, which is one here: what a broadcast costs before its deliveries. */
+static int32_t broadcast(const jf_event *event) {
+    jf_selection everyone = { .struct_size = sizeof everyone };
+    jf_message message = { .struct_size = sizeof message, .name = JF_TEXT("message"), .args = event->args };
+    return io.broadcast(host, &everyone, &message);
+}
+
+static int32_t join_leave(const jf_event *event) {
+    int32_t code = rooms.join(host, event->socket, JF_TEXT("general"));
+    return code == JF_OK ? rooms.leave(host, event->socket, JF_TEXT("general")) : code;
+}
+
+static int32_t describe(const jf_event *event) {
+    char text[256];
+    uint64_t length;
+    return sockets.describe(host, event->socket, JF_PART_ID | JF_PART_USER, text, sizeof text, &length);
+}
+
+static int32_t read_json(const jf_event *event) {
+    jf_json value = { .struct_size = sizeof value };
+    return json.read(host, event->args, JF_TEXT("/0/room"), &value);
+}
+
+HANDLER(emit, emit(event))
+HANDLER(broadcast, broadcast(event))
+HANDLER(join_leave, join_leave(event))
+HANDLER(is_online, presence.is_online(host, JF_TEXT("nobody")))
+HANDLER(describe, describe(event))
+HANDLER(read_json, read_json(event))
+
+static const jf_event_decl events[] = {
+    { .name = JF_LIT("emit"), .handler = on_emit, .run = JF_RUN_INLINE },
+    { .name = JF_LIT("broadcast"), .handler = on_broadcast, .run = JF_RUN_INLINE },
+    { .name = JF_LIT("join-leave"), .handler = on_join_leave, .run = JF_RUN_INLINE },
+    { .name = JF_LIT("is-online"), .handler = on_is_online, .run = JF_RUN_INLINE },
+    { .name = JF_LIT("describe"), .handler = on_describe, .run = JF_RUN_INLINE },
+    { .name = JF_LIT("read-json"), .handler = on_read_json, .run = JF_RUN_INLINE },
+};
+
+int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+    host = boot->host;
+    jf_describe(plugin, "bench-calls", "1.0.0");
+    plugin->events = (jf_event_list)JF_LIST(events);
+    int32_t code = boot->query(host, JF_EVENTS, &io, sizeof io);
+    if (code == JF_OK) code = boot->query(host, JF_ROOMS, &rooms, sizeof rooms);
+    if (code == JF_OK) code = boot->query(host, JF_SOCKETS, &sockets, sizeof sockets);
+    if (code == JF_OK) code = boot->query(host, JF_PRESENCE, &presence, sizeof presence);
+    if (code == JF_OK) code = boot->query(host, JF_JSON, &json, sizeof json);
+    return code;
+}
