@@ -80,3 +80,9 @@ def many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, OPEN_FILES), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.fixture
+def rows(serve, compiled):
+    """The plugin for the rows that need an application of their own, without tokens: `rows(pingInterval=300)`."""
+    return lambda **settings: serve(plugins=[{"path": compiled("rows/rows.c"), "required": True}], auth=False, **settings)

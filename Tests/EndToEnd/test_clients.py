@@ -6,7 +6,7 @@ import time
 import pytest
 import socketio
 
-from harness.tab import PATIENCE
+from harness.tab import PATIENCE, Refused
 from harness.tokens import token
 
 WAYS = {
@@ -111,3 +111,42 @@ def test_a_client_comes_back_by_itself_after_the_daemon_was_killed(echo):
         assert time.monotonic() < deadline, "the client did not reconnect"
         time.sleep(0.02)
     assert tab.call("ack", "again") == "again"
+
+
+class Asked:
+    """An auth function that counts how often it was asked."""
+
+    def __init__(self, **auth):
+        self.auth, self.times = auth, 0
+
+    def __call__(self):
+        self.times += 1
+        return self.auth
+
+
+@pytest.mark.parametrize("way", ["polling only", "websocket only"])
+def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_transport_close_it_comes_back(rows, way):
+    daemon = rows()
+
+    def open_tab(auth):
+        return daemon.tab(None, auth=auth, transports=WAYS[way][0], reconnection=True, reconnection_delay=0.02, reconnection_delay_max=0.02, randomization_factor=0)
+
+    staying, refused, lost = Asked(), Asked(refuse=True), Asked()
+    left = open_tab(staying)
+    left.emit("leave", False)
+    left.wait_until_disconnected()
+    with pytest.raises(Refused) as refusal:
+        open_tab(refused)
+    assert refusal.value.code == "not_today"
+    tab, until = open_tab(lost), time.monotonic() + PATIENCE
+    for times in (2, 3, 4):
+        # Over polling this client takes the server's close packet for a goodbye, whoever the server is: so the daemon goes without a word.
+        daemon.kill()
+        daemon.start()
+        while not (lost.times == times and tab.connected and tab.sid):
+            assert time.monotonic() < until, f"the client came back {lost.times - 1} times"
+            time.sleep(0.01)
+    # By the clock of a client that comes back, the others had every chance to.
+    assert (staying.times, left.connected, refused.times) == (1, False, 1)
+    assert left.disconnects == ["server disconnect"]
+    assert tab.disconnects[0].startswith("transport ")

@@ -128,15 +128,62 @@ def test_a_recovered_connection_has_its_id_its_rooms_and_what_it_missed(page, ec
     page.wait("missed.length === 2")
 
 
-def test_an_expiring_token_is_renewed_through_the_auth_function(page, serve, compiled, origin):
+@pytest.mark.parametrize("way", WAYS)
+def test_row_26_an_expiring_token_closes_the_transport_and_is_renewed_through_the_auth_function(page, serve, compiled, origin, way):
     daemon = serve(plugins=[{"path": compiled("golden/golden.c")}], cors={"origin": [origin.address], "credentials": True},
                    auth={"secret": SECRET, "leeway": 0})
     page.do(f"""
         const tokens = {json.dumps([token(expires_in=2), token(expires_in=3600)])};
         window.asked = 0;
-        window.socket = io({json.dumps(daemon.address)}, {{ reconnectionDelay: 50, reconnectionDelayMax: 200, auth: (use) => use({{ token: tokens[Math.min(asked++, 1)] }}) }});
+        window.socket = io({json.dumps(daemon.address)}, {{ transports: {json.dumps(WAYS[way])}, reconnectionDelay: 50, reconnectionDelayMax: 200,
+                                                          auth: (use) => use({{ token: tokens[Math.min(asked++, 1)] }}) }});
+        socket.on('disconnect', (reason) => {{ window.reason = reason; }});
         await connected(socket);
         window.first = socket.id;
     """)
     page.wait("asked === 2 && socket.connected && socket.id !== window.first")
+    assert page.run("window.reason") == "transport close"
     assert page.run("socket.timeout(5000).emitWithAck('ack', 'renewed')") == "renewed"
+
+
+@pytest.mark.parametrize("way", ["polling", "websocket"])
+def test_row_26_a_daemon_that_stops_closes_the_transport_and_the_client_comes_back_with_its_auth_function(page, echo, way):
+    daemon = echo()
+    page.do(f"""
+        window.asked = 0;
+        window.socket = io({json.dumps(daemon.address)}, {{ transports: {json.dumps(WAYS[way])}, reconnectionDelay: 50, reconnectionDelayMax: 200,
+                                                          auth: (use) => {{ asked++; use({{ token: {json.dumps(token())} }}); }} }});
+        socket.on('disconnect', (reason) => {{ window.reason = reason; }});
+        await connected(socket);
+    """)
+    daemon.restart()
+    page.wait("socket.connected && asked === 2")
+    assert page.run("window.reason") == "transport close"
+
+
+@pytest.mark.parametrize("way", ["polling", "websocket"])
+def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_transport_close_it_comes_back(page, rows, origin, way):
+    daemon = rows(cors={"origin": [origin.address]})
+    page.do(f"""
+        window.open = (auth) => {{
+            const socket = io({json.dumps(daemon.address)}, {{ forceNew: true, transports: {json.dumps(WAYS[way])}, reconnectionDelay: 20, reconnectionDelayMax: 20,
+                                                              auth: (use) => {{ socket.asked++; use(auth); }} }});
+            socket.asked = 0;
+            socket.why = [];
+            for (const event of ['disconnect', 'connect_error']) socket.on(event, (reason) => socket.why.push(reason.message ?? reason));
+            return socket;
+        }};
+        window.left = open({{}}); window.refused = open({{ refuse: true }}); window.lost = open({{}});
+        left.on('connect', () => left.emit('leave', false));
+        // What is no packet has the server close the transport, three times.
+        lost.on('connect', () => {{ if (lost.asked < 4) lost.io.engine.write('9'); }});
+    """)
+    # By the clock of a client that comes back, the others had every chance to: they all wait as long.
+    page.wait("lost.connected && lost.asked === 4")
+    assert page.run("lost.why") == ["transport close"] * 3
+    assert page.run("[left.asked, left.connected, left.active, left.why]") == [1, False, False, ["io server disconnect"]]
+    assert page.run("[refused.asked, refused.connected, refused.active, refused.why]") == [1, False, False, ["not today"]]
+    # They may be told to.
+    page.do("left.off('connect'); left.connect(); refused.auth = (use) => { refused.asked++; use({}); }; refused.connect()")
+    page.wait("left.connected && refused.connected && left.asked === 2 && refused.asked === 2")
+    page.do("for (const socket of [left, refused, lost]) socket.disconnect()")

@@ -8,10 +8,12 @@ import re
 import time
 
 import pytest
+import requests
 import wire
 
 from harness.daemon import Daemon
-from harness.session import Session, upgrade_request
+from harness.session import Session, request, upgrade_request
+from harness.tab import PATIENCE
 
 both = pytest.mark.parametrize("transport", ["polling", "websocket"])
 
@@ -43,6 +45,36 @@ def test_row_17_the_comma_after_a_namespace_may_be_missing_and_leaving_keeps_the
     session.send("40")
     assert session.receive().startswith("40{")
     assert session.alive()
+
+
+@both
+def test_row_17_after_the_last_namespace_was_left_the_next_thing_is_a_ping(golden, transport):
+    session = Session(golden(pingInterval=300, pingTimeout=5000).port, transport)
+    session.send("41")
+    assert session.receive() == "2"
+
+
+@both
+@pytest.mark.parametrize("packet", ['42["echo"]', '42/public,["echo"]', "41", "430[]", '451-["echo",{"_placeholder":true,"num":0}]', "4", "x"])
+def test_row_18_a_first_packet_that_is_no_connect_closes_the_client(golden_once, transport, packet):
+    session = Session(golden_once.port, transport, connect=None)
+    if transport == "polling":
+        session.way.post(packet + "\x1ebeA==" if packet.startswith("45") else packet)
+    else:
+        session.send(packet)
+        if packet.startswith("45"):
+            session.way.send_raw(wire.frame(wire.BINARY, b"x"))
+    assert session.ended()
+
+
+@both
+def test_row_18_text_where_an_attachment_is_due_closes_the_client(golden_once, transport):
+    session, packets = Session(golden_once.port, transport), ['451-["echo",{"_placeholder":true,"num":0}]', '42["echo"]']
+    if transport == "polling":
+        session.way.post("\x1e".join(packets))
+    else:
+        session.send(*packets)
+    assert session.ended()
 
 
 @both
@@ -80,39 +112,20 @@ def test_row_19_json_goes_out_without_spaces_and_in_its_own_order(golden, transp
     assert text.index('"b"') < text.index('"a"')
 
 
-@both
-def test_row_24_a_lost_session_comes_back_with_what_it_missed_before_the_answer(golden, transport):
-    port = golden(connectionStateRecovery=True).port
-    other = Session(port, "websocket")
-    lost = Session(port, transport)
-    sid, pid = (json.loads(lost.connected[2:])[key] for key in ("sid", "pid"))
-    lost.send('421["join","room"]')
-    assert lost.receive() == "431[true]"
-    lost.send('42["echo","x"]')
-    offset = json.loads(lost.receive()[2:])[-1]
-    if transport == "polling":
-        lost.way.post("1")
-    else:
-        lost.way.close()
-    time.sleep(0.1)
-    other.send('42["to-room","room","missed"]')
-    time.sleep(0.05)
-    back = Session(port, transport, connect=None)
-    back.send("40" + json.dumps({"pid": pid, "offset": offset}))
-    missed = json.loads(back.receive()[2:])
-    assert missed[:2] == ["room-msg", "missed"]
-    assert json.loads(back.receive()[2:]) == {"sid": sid, "pid": pid}
+@pytest.mark.parametrize("path", ["/socket.io/?EIO=4&transport=polling", "/v1/presence"])
+def test_row_27_a_preflight_is_answered_by_the_http_layer_alone(golden, path):
+    daemon = golden(cors={"origin": ["https://app.example"], "credentials": True})
+    answer = requests.options(daemon.address + path, timeout=PATIENCE, headers={
+        "Origin": "https://app.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-custom"})
+    assert (answer.status_code, answer.text, answer.headers["access-control-allow-origin"]) == (204, "", "https://app.example")
+    assert answer.headers["access-control-allow-credentials"] == "true" and answer.headers["access-control-allow-headers"] == "x-custom"
 
 
-def test_row_25_a_pid_without_an_offset_is_enough_where_nothing_was_received(golden):
-    port = golden(connectionStateRecovery=True).port
-    lost = Session(port, "websocket")
-    ids = json.loads(lost.connected[2:])
-    lost.way.close()
-    time.sleep(0.1)
-    back = Session(port, "websocket", connect=None)
-    back.send("40" + json.dumps({"pid": ids["pid"]}))
-    assert json.loads(back.receive()[2:]) == ids
+def test_row_27_credentials_need_an_origin_that_is_named(golden):
+    for cors, origin, credentials in (({"origin": "*"}, "*", None), ({"origin": True, "credentials": True}, "https://app.example", "true")):
+        answer = request(golden(cors=cors).port, headers=["Origin: https://app.example"])
+        assert answer.values("access-control-allow-origin") == [origin]
+        assert answer.values("access-control-allow-credentials") == ([credentials] if credentials else [])
 
 
 def test_row_27_a_websocket_of_a_foreign_origin_is_refused_and_the_hosts_own_allowed(golden):

@@ -1,0 +1,138 @@
+"""The rows of the wire's description for connection state recovery, on both transports, with the plugin Tests/Fixtures/rows."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from harness.causes import CAUSES, going, sends, settings_for
+from harness.session import Session
+from harness.wireclient import deadline
+
+both = pytest.mark.parametrize("transport", ["polling", "websocket"])
+
+#: Who goes for these reasons may come back. "server shutting down" is one of them, and what is kept in memory goes with the server.
+RECOVERABLE = {"transport error", "transport close", "forced close", "ping timeout", "forced server close"}
+
+
+def identity(answer):
+    """What CONNECT was answered."""
+    return json.loads(answer.removeprefix("40"))
+
+
+def told(session):
+    """The arguments of the next event."""
+    name, *arguments = json.loads(session.receive().removeprefix("42"))
+    assert name == "told"
+    return arguments
+
+
+def lose(session, daemon):
+    """Its client goes without leaving, and the server has noticed."""
+    sends("1")(session, daemon)
+    going(daemon, identity(session.connected)["sid"])
+
+
+def come_back(daemon, transport, **auth):
+    """A new connection that asks for the session of an old one."""
+    session = Session(daemon.port, transport, connect=None)
+    session.send("40" + json.dumps(auth))
+    return session
+
+
+@both
+def test_row_24_the_answer_to_connect_has_a_pid_and_events_without_ack_end_with_an_offset(rows, transport):
+    session = Session(rows(connectionStateRecovery=True).port, transport)
+    assert list(identity(session.connected)) == ["sid", "pid"]
+    session.send('42["tell","one",false,1]', '42["tell","all",false,2]', '42["ask"]')
+    (one, first), (two, second) = told(session), told(session)
+    assert (one, two) == (1, 2) and first != second
+    assert isinstance(first, str) and isinstance(second, str)
+    assert session.receive() == '420["question"]'
+
+
+@both
+def test_row_24_rooms_data_and_missed_events_come_back_and_what_is_volatile_or_acked_does_not(rows, transport):
+    daemon = rows(connectionStateRecovery=True)
+    lost, other = Session(daemon.port, transport), Session(daemon.port, "websocket")
+    lost.send('42["join","den"]', '42["remember",{"kept":[1]}]', '42["tell","den",false,0]')
+    [zero, offset] = told(lost)
+    assert zero == 0
+    ids = identity(lost.connected)
+    lose(lost, daemon)
+    other.send('42["tell","den",false,"one"]', '42["tell","den",true,"volatile"]', '42["tell","elsewhere",false,"not for it"]',
+               '42["tell","den",false,"two"]', '427["ask-all",1000]')
+    assert other.receive() == "437[0,0,[]]"
+    back = come_back(daemon, transport, pid=ids["pid"], offset=offset)
+    assert [told(back)[0], told(back)[0]] == ["one", "two"]
+    assert identity(back.receive()) == ids
+    back.send('423["recall"]')
+    assert back.receive() == '433[{"data":{"kept":[1]}}]'
+    other.send('42["tell","den",false,"three"]')
+    assert told(back)[0] == "three"
+
+
+@both
+@pytest.mark.parametrize("cause", [cause for cause, (_, reason) in CAUSES.items() if reason != "server shutting down"])
+def test_row_24_who_may_come_back_depends_on_why_it_went(rows, transport, cause):
+    daemon = rows(connectionStateRecovery=True, **settings_for(cause))
+    session = Session(daemon.port, transport)
+    happen, reason = CAUSES[cause]
+    ids = identity(session.connected)
+    happen(session, daemon)
+    going(daemon, ids["sid"])
+    back = identity(come_back(daemon, transport, pid=ids["pid"]).receive())
+    assert back == ids if reason in RECOVERABLE else back["sid"] != ids["sid"] and back["pid"] != ids["pid"]
+
+
+@both
+def test_row_25_a_pid_without_an_offset_is_enough_where_nothing_was_received(rows, transport):
+    daemon = rows(connectionStateRecovery=True)
+    lost, other = Session(daemon.port, transport), Session(daemon.port, "websocket")
+    lose(lost, daemon)
+    other.send('42["tell","all",false,"missed"]')
+    told(other)
+    back = come_back(daemon, transport, pid=identity(lost.connected)["pid"])
+    assert told(back)[0] == "missed"
+    assert identity(back.receive()) == identity(lost.connected)
+
+
+def volatile_told(session):
+    """The arguments of a volatile event that arrived; over polling it takes a poll that waits, and what comes before it is lost."""
+    if not session.polling:
+        session.send('42["tell","one",true,"now"]')
+        return told(session)
+    arrived = []
+    poll = threading.Thread(target=lambda: arrived.append(told(session)))
+    poll.start()
+    until = deadline()
+    while poll.is_alive():
+        assert time.monotonic() < until, "a poll that waits was never answered"
+        session.send('42["tell","one",true,"now"]')
+    return arrived[0]
+
+
+@both
+def test_row_25_a_volatile_event_has_an_offset_to_come_back_with(rows, transport):
+    daemon = rows(connectionStateRecovery=True)
+    lost, other = Session(daemon.port, transport), Session(daemon.port, "websocket")
+    [now, offset] = volatile_told(lost)
+    assert now == "now" and isinstance(offset, str)
+    lose(lost, daemon)
+    other.send('42["tell","all",false,"missed"]')
+    told(other)
+    back = come_back(daemon, transport, pid=identity(lost.connected)["pid"], offset=offset)
+    assert told(back)[0] == "missed"
+    assert identity(back.receive()) == identity(lost.connected)
+
+
+@both
+def test_row_25_who_comes_back_before_the_old_connection_was_noticed_replaces_it(rows, transport):
+    daemon = rows(connectionStateRecovery=True)
+    old = Session(daemon.port, transport)
+    back = come_back(daemon, transport, pid=identity(old.connected)["pid"])
+    assert identity(back.receive()) == identity(old.connected)
+    assert old.ended()
+    back.send('42["tell","all",false,"once"]', '42["tell","all",false,"last"]')
+    assert [told(back)[0], told(back)[0]] == ["once", "last"]
