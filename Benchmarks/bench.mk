@@ -5,7 +5,7 @@
 bench-packages:
 	@scripts/install-packages scripts/packages-build.txt Benchmarks/packages.txt
 
-# The table of the README, about an hour on a quiet machine: docs/bench.md, docs/bench.svg, docs/bench.json.
+# The table of the README, 40 minutes: docs/bench.md, docs/bench.svg, docs/bench.json.
 bench: bench-packages build
 	Benchmarks/run.py
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures Jackfield against its peers. See Benchmarks/README.md.
 
-    Benchmarks/run.py                       the table: all rows, all servers, about an hour
+    Benchmarks/run.py                       the table: all rows, all servers, about 40 minutes
     Benchmarks/run.py --quick               one short round of each, to see that everything works
     Benchmarks/run.py table --rows echo1,echo16 --servers bare,jackfield
     Benchmarks/run.py scale                 cost against connections, rooms, and event loops
@@ -24,8 +24,9 @@ from harness.paths import BUILT, DOCS  # noqa: E402
 
 def table(options, pace):
     chosen = workloads.named(options.rows.split(",")) if options.rows else [*workloads.TABLE, workloads.IDLE]
-    everyone = servers.make(options.servers.split(",") if options.servers else list(servers.ALL), options)
-    about = machine.description()
+    names = options.servers.split(",") if options.servers else list(servers.ALL)
+    everyone = servers.make(names, options)
+    about = {**machine.description(), "servers": names}
     results = rounds.run(chosen, everyone, pace)
     rows = report.summarize(chosen, everyone, results)
     text = report.document(rows, everyone, about)
@@ -56,6 +57,7 @@ def main():
     parser.add_argument("--seconds", type=float, help="measured seconds of a run")
     parser.add_argument("--rows", help="names, comma-separated: " + ",".join(w.name for w in [*workloads.TABLE, workloads.IDLE]))
     parser.add_argument("--servers", help="names, comma-separated: " + ",".join(servers.ALL) + "; the ratios need bare")
+    parser.add_argument("--parts", help="of scale, comma-separated: " + ",".join(scale.PARTS))
     parser.add_argument("--jackfield", help="the daemon to measure (.build/release/jackfield)")
     parser.add_argument("--swift-plugin", help="the Swift plugin to measure (built by default)")
     parser.add_argument("--notifications-plugin", help="the notifications plugin to measure (built by default)")
@@ -68,7 +70,7 @@ def main():
     machine.allow_many_files()
     pace = rounds.QUICK if options.quick else rounds.Pace()
     if options.rounds:
-        pace.rounds = options.rounds
+        pace.rounds = pace.least = options.rounds
     if options.seconds:
         pace.seconds = options.seconds
     if options.what == "table":

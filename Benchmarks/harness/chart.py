@@ -15,8 +15,10 @@ STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
   .title { font-size: 16px; font-weight: 600 } .ours { font-size: 11px; font-weight: 600 } .small { font-size: 11px; fill: #57606a }
   .axis { stroke: #d0d7de } .base { stroke: #24292f } .bound { stroke: #cf222e; stroke-width: 2 }
+  .spread { stroke: #24292f; stroke-opacity: .55 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .small { fill: #9198a1 } .axis { stroke: #3d444d } .base { stroke: #e6edf3 } .bound { stroke: #ff7b72 }
+    .spread { stroke: #ffffff }
   }"""
 
 
@@ -28,7 +30,7 @@ def _place(value):
 
 
 def draw(rows, servers, about):
-    """One group of bars for each row of ratios, one bar for each server; a red mark shows the bound."""
+    """One group of bars for each row of ratios, one bar for each server with its spread; a red mark shows the bound."""
     rows = [row for row in rows if row["measure"] == "ratio" and row["target"] and len(row["cells"]) > 1]
     shown = [server for server in servers if server.name in COLOURS and any(server.name in row["cells"] for row in rows)]
     shown.sort(key=lambda server: not server.name.startswith("jackfield"))
@@ -36,8 +38,8 @@ def draw(rows, servers, about):
     height = TOP + sum(len(bars) * (BAR + GAP) + GROUP_GAP for _, bars in groups) + 34
     bottom = height - 34
 
-    parts = [f'<text class="title" x="16" y="26">Server CPU per message, bare epoll server = 1</text>',
-             f'<text class="small" x="16" y="44">logarithmic, shorter is better; the red mark is Jackfield\'s bound; '
+    parts = [f'<text class="title" x="16" y="26">Server CPU per unit of work, bare epoll server = 1</text>',
+             f'<text class="small" x="16" y="44">median and spread of interleaved rounds; logarithmic, shorter is better; '
              f'{escape(about["processor"])}, Linux {escape(about["kernel"])}, {about["date"]}</text>']
     x = 16
     for server in shown:
@@ -45,6 +47,7 @@ def draw(rows, servers, about):
         parts.append(f'<rect x="{x}" y="56" width="10" height="10" rx="2" fill="{COLOURS[server.name]}"/>'
                      f'<text class="small" x="{x + 14}" y="65">{title}</text>')
         x += 30 + 6.1 * len(title)
+    parts.append(f'<line class="bound" x1="{x + 5}" x2="{x + 5}" y1="54" y2="68"/><text class="small" x="{x + 14}" y="65">bound</text>')
     for tick in TICKS:
         place = _place(tick)
         parts.append(f'<line class="{"base" if tick == 1 else "axis"}" x1="{place:.1f}" x2="{place:.1f}" y1="{TOP - 12}" y2="{bottom}"/>'
@@ -59,11 +62,17 @@ def draw(rows, servers, about):
             value = f'{cell["median"]:.2f}' if cell["median"] < 10 else f'{cell["median"]:.0f}'
             parts.append(f'<rect x="{start:.1f}" y="{top}" width="{max(1, end - start):.1f}" height="{BAR}" rx="2" fill="{COLOURS[server.name]}">'
                          f'<title>{escape(server.title.replace("*", ""))}: {value}</title></rect>')
-            label, style = end + 5, "small"
+            least, most = _place(cell["least"]), _place(cell["most"])
+            if most - least > 2:
+                parts.append(f'<line class="spread" x1="{least:.1f}" x2="{most:.1f}" y1="{top + BAR / 2}" y2="{top + BAR / 2}"/>')
+            # Behind whatever marks the bar's end: its spread, the bound, the line of the bare server.
+            label, style = max(end, most) + 5, "small"
+            if label - 7 < _place(1) < label + 25:
+                label = _place(1) + 5
             if server.name == "jackfield":
                 bound, style = _place(row["target"]), "ours"
                 parts.append(f'<line class="bound" x1="{bound:.1f}" x2="{bound:.1f}" y1="{top - 2}" y2="{top + BAR + 2}"/>')
-                if end - 5 < bound < end + 35:
+                if label - 10 < bound < label + 30:
                     label = bound + 6
             parts.append(f'<text class="{style}" x="{label:.1f}" y="{top + BAR - 2}">{value}</text>')
         y += tall + GROUP_GAP

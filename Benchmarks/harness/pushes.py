@@ -61,8 +61,9 @@ def run(options, pace):
     BUILT.mkdir(parents=True, exist_ok=True)
     binary = servers.jackfield_binary(options.jackfield)
     plugin = Path(options.notifications_plugin or build.swift_product("notifications")).resolve()
-    peers = [PythonNotifications("python", "python-socketio + sqlite3"),
-             JackfieldNotifications("jackfield", "Jackfield", binary=binary, plugin=plugin)]
+    peers = [JackfieldNotifications("jackfield", "Jackfield", binary=binary, plugin=plugin)]
+    if build.python_peer():
+        peers.insert(0, PythonNotifications("python", "python-socketio + sqlite3"))
     found = []
     print("| waiting | SQLite alone, /s | " + " | ".join(f"{peer.title}, /s | p99, ms" for peer in peers) + " | Jackfield : SQLite |")
     print("|---|---|" + "---|" * (2 * len(peers) + 1))

@@ -132,5 +132,8 @@ def document(rows, servers, about):
     ]
     if noisy:
         notes.append(f"{noisy} of the runs behind this table shared the machine with other work.")
+    measured = {name for row in rows for name in row["cells"]}
+    if absent := [name for name in about["servers"] if name not in measured]:
+        notes.append(f"Not measured, because this machine could not provide or run it: {', '.join(absent)}.")
     notes += strand_lines(rows)
     return "\n\n".join([table(rows, servers), *notes]) + "\n"

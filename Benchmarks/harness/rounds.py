@@ -24,11 +24,13 @@ class Pace:
     """How much, and how patiently."""
 
     rounds: int = 5
-    retries: int = 5
-    seconds: float = 4
-    warmup: float = 2
+    retries: int = 3
+    least: int = 3  # rounds of a workload, even if its share of the time is over
+    minutes: float = 42  # for all workloads together: no further round begins that would not fit
+    seconds: float = 3
+    warmup: float = 1.5
     noise: float = 0.08  # cores used by others during a run, above which it is noisy
-    patience: float = 45  # s to wait for a quiet machine before a run
+    patience: float = 10  # s to wait for a quiet machine before a run
 
 
 QUICK = Pace(rounds=1, retries=0, seconds=1, warmup=0.5, noise=0.5, patience=3)
@@ -93,10 +95,16 @@ def run(workloads, servers, pace):
     for number, workload in enumerate(workloads, 1):
         rounds = results[workload.name] = []
         quiet = tries = 0
+        start = time.monotonic()
+        # What workloads before this one left over is shared by the rest.
+        share = (pace.minutes * 60 - (start - began)) / (len(workloads) - number + 1)
         while quiet < pace.rounds and tries < pace.rounds + pace.retries:
+            elapsed = time.monotonic() - start
+            if tries >= pace.least and elapsed * (tries + 1) / tries > share:
+                break
             tries += 1
-            elapsed = (time.monotonic() - began) / 60
-            print(f"[{number}/{len(workloads)}, {elapsed:.0f} min] {workload.title}: round {tries}, {quiet} of {pace.rounds} quiet ones done", flush=True)
+            print(f"[{number}/{len(workloads)}, {(time.monotonic() - began) / 60:.0f} of {pace.minutes:.0f} min] {workload.title}: round {tries}, "
+                  f"{quiet} of {pace.rounds} quiet ones done", flush=True)
             round_ = {}
             for server in servers:
                 if not server.takes(workload):

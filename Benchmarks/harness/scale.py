@@ -1,8 +1,8 @@
 """What a message costs must not depend on how many connections or rooms there are, and a second event loop must add its core.
 
 Connections: echo, against the bare server with as many. Rooms: each echo is a broadcast to one of the sender's rooms.
-Loops: throughput with two against one where there are cores for it; on two cores the load generator needs one of them, so that only
-the cost per message can be shown to stay the same.
+Loops: throughput with two against one where there are cores for it. On two cores the load generator takes its share of both, and the proof is an
+indirect one: what a message costs with two loops side by side, and how evenly they share the work.
 """
 
 import concurrent.futures
@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import time
+from pathlib import Path
 
 from harness import build, machine, report, rounds, servers
 from harness.workloads import Workload
@@ -93,33 +94,64 @@ def loops(binary, pace):
     plugin = build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
     cores = os.cpu_count()
     can_prove = cores >= 4
+    # With four cores the loops have two for themselves. With two the load generator is everywhere; then the server's CPU per message counts, not the throughput.
+    arrangements = [(1, "0", ["2", "3"] if can_prove else ["1"]), (2, "0,1", ["2", "3"] if can_prove else ["0,1"])]
     load = [Workload("echo-loops", "echo, 400 connections, 16 in flight", "message", "echo", dict(n=400, window=16, payload=64)),
-            Workload("fanout-loops", "fan-out to 2,000", "delivery", "fanout", dict(n=2000, window=8, payload=128))]
+            Workload("fanout-loops", "fan-out to 2,000, 1 publish in flight", "delivery", "fanout", dict(n=2000, window=1, payload=128)),
+            Workload("fanout8-loops", "the same, 8 in flight", "delivery", "fanout", dict(n=2000, window=8, payload=128))]
     found = {}
     for workload in load:
-        for count in (1, 2):
-            server = servers.Jackfield(f"loops-{count}", f"{count} loops", binary=binary, plugin=plugin, loops=count)
-            speeds, costs = [], []
-            for _ in range(pace.rounds):
-                machine.wait_until_quiet(0.06, pace.patience)
-                with server.start(rounds.next_port(), cores="0,1" if can_prove and count == 2 else "0") as running:
-                    generators = ["2", "3"] if can_prove else ["1"]
-                    with concurrent.futures.ThreadPoolExecutor() as pool:
-                        runs = list(pool.map(lambda core: rounds.load(workload, server, running, pace, cores=core), generators))
-                speeds.append(sum(run["per_s"] for run in runs))
-                costs.append(runs[0]["srv_us_per"] / len(runs))
-            found[f"{workload.name}-{count}"] = {"per_s": statistics.median(speeds), "us": statistics.median(costs)}
-        one, two = found[f"{workload.name}-1"], found[f"{workload.name}-2"]
+        runs = {count: [] for count, _, _ in arrangements}
+        for _ in range(pace.rounds):
+            for count, server_cores, generators in arrangements:
+                server = servers.Jackfield(f"loops-{count}", f"{count} loops", binary=binary, plugin=plugin, loops=count)
+                runs[count].append(_with_loops(workload, server, server_cores, generators, pace))
+                print(f"  {workload.title}, {count} loops: {runs[count][-1]}", flush=True)
+        one, two = ({key: statistics.median(run[key] for run in runs[count]) for key in runs[count][0]} for count in runs)
+        found[workload.name] = {"one": one, "two": two}
         if can_prove:
             print(f"{workload.title}: two loops give {two['per_s'] / one['per_s']:.2f} × one (bound {LOOPS_GAIN})")
         else:
-            print(f"{workload.title}: CPU per unit with two loops is {two['us'] / one['us']:.2f} × that with one, both on one core. "
-                  f"With {cores} cores, one of them the load generator's, the throughput of two loops cannot be measured: it takes four.")
+            factor = two["us"] / one["us"]
+            print(f"{workload.title}: two loops side by side cost {factor:.2f} × the CPU of one per unit, and the less busy of them did {two['balance']:.0%} of "
+                  f"the other's work: two cores of their own would give {(1 + two['balance']) / factor:.2f} × (bound {LOOPS_GAIN}); "
+                  f"{one['per_read']:.1f} units in a read with one loop, {two['per_read']:.1f} with two. "
+                  f"The load generator has no core of its own here, so the throughput itself shows nothing.")
     return {"cores": cores, "proved": can_prove, "rows": found}
+
+
+def _with_loops(workload, server, server_cores, generators, pace):
+    """One run, with one load generator on each of `generators`."""
+    machine.wait_until_quiet(0.06, pace.patience)
+    with server.start(rounds.next_port(), cores=server_cores) as running:
+        before = _thread_times(running.process.pid)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            runs = list(pool.map(lambda cores: rounds.load(workload, server, running, pace, cores=cores), generators))
+        after = _thread_times(running.process.pid)
+    # The loops are the threads that worked most; what was there before the load is not theirs alone, but next to nothing.
+    busy = sorted((after[thread] - before.get(thread, 0) for thread in after), reverse=True)[:server.loops]
+    return {"per_s": sum(run["per_s"] for run in runs), "us": runs[0]["srv_us_per"] / len(runs), "balance": busy[-1] / max(1, busy[0]),
+            # How many units the server's writes brought at a time: fewer cost more each, however many loops there are.
+            "per_read": sum(run["msgs"] for run in runs) / max(1, sum(run["reads"] for run in runs))}
+
+
+def _thread_times(pid):
+    """CPU ticks of each thread of a process."""
+    times = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
+        times[task.name] = int(fields[11]) + int(fields[12])
+    return times
+
+
+PARTS = {"connections": connections, "rooms": rooms, "loops": loops}
 
 
 def run(options, pace):
     binary = servers.jackfield_binary(options.jackfield)
-    found = {"connections": connections(binary, pace), "rooms": rooms(binary, pace), "loops": loops(binary, pace)}
-    uneven = [name for name in ("connections", "rooms") if found[name]["variation"] > FLAT]
+    wanted = options.parts.split(",") if options.parts else list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        raise SystemExit(f"bench: scale has no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    found = {name: part(binary, pace) for name, part in PARTS.items() if name in wanted}
+    uneven = [name for name in found if found[name].get("variation", 1) > FLAT]
     return (f"not flat: {', '.join(uneven)}" if uneven else None), found

@@ -180,6 +180,10 @@ def _ws():
     return NodeWS("ws", "ws (Node, raw)", polls=False, collects=True) if build.node_modules() else None
 
 
+def _python():
+    return PythonSocketIO("python", "python-socketio", collects=True) if build.python_peer() else None
+
+
 def _nchan():
     unpacked = build.nchan()
     return Nchan("nchan", "nginx nchan", raw=True, binary=unpacked[0], modules=unpacked[1]) if unpacked else None
@@ -199,7 +203,7 @@ ALL = {
     "bare": lambda options: BareServer("bare", "bare server (C, epoll)"),
     "ws": lambda options: _ws(),
     "nchan": lambda options: _nchan(),
-    "python": lambda options: PythonSocketIO("python", "python-socketio", collects=True),
+    "python": lambda options: _python(),
     "jackfield": lambda options: _jackfield(
         "jackfield", "**Jackfield**", options, build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")),
     "jackfield-strand": lambda options: _jackfield(
@@ -215,6 +219,4 @@ def make(names, options):
     if unknown:
         raise SystemExit(f"bench: no server is called {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     made = {name: factory(options) for name, factory in ALL.items() if name in names}
-    for name in [name for name, server in made.items() if not server]:
-        print(f"bench: without {name}: this machine cannot provide it")
     return [server for server in made.values() if server]
