@@ -10,7 +10,7 @@ public final class SessionTable {
 
     private var sessions: [SessionKey: Session] = [:]
     private var dirty: [Session] = []
-    private var generator = SystemRandomNumberGenerator()
+    private var generator = RandomBits()
 
     public init(options: EngineOptions, timers: TimerWheel, loop: Int) {
         self.options = options

@@ -62,7 +62,7 @@ extension Shard {
 
     /// The socket's part in recovery begins.
     func issueTicket(to socket: Socket, _ recovered: RecoveredSession?, from recovery: RecoveryStore) {
-        let privateID = recovered?.session.privateID ?? .random()
+        let privateID = recovered?.session.privateID ?? .random(using: &randomBits)
         let place = recovery.begin(privateID, handle: socket.handle, namespace: socket.namespace.name)
         socket.ticket = RecoveryTicket(
             privateID: privateID, isRecovered: recovered != nil, restoredThrough: recovered?.through ?? 0,

@@ -47,7 +47,7 @@ extension Shard {
         if let session = attempt.session?.session, session.user != identity.user { giveBack(attempt) }
         let session = attempt.session?.session
         let socket = Socket(
-            handle: handle, id: session?.socketID ?? .random(), namespace: namespace, client: client, identity: identity, attempt: attempt)
+            handle: handle, id: session?.socketID ?? .random(using: &randomBits), namespace: namespace, client: client, identity: identity, attempt: attempt)
         slots[slot].socket = socket
         namespace.sockets[socket.socketID] = Unmanaged.passUnretained(socket)
         statistics.sockets += 1

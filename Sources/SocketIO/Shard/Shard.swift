@@ -30,6 +30,9 @@ public final class Shard {
     var slots: ContiguousArray<Slot> = []
     var freeSlot = Slot.none
 
+    /// Where the ids of its sockets come from.
+    var randomBits = RandomBits()
+
     var lastConnection: UInt64 = 0
     var lastMark: UInt64 = 0
 

@@ -9,8 +9,7 @@ struct SocketID: Hashable, Sendable {
     private let third: UInt32
 
     /// A fresh id; unguessable, as those of recovery must be.
-    static func random() -> SocketID {
-        var generator = SystemRandomNumberGenerator()
+    static func random(using generator: inout some RandomNumberGenerator) -> SocketID {
         var bits = [generator.next(), generator.next()] as InlineArray<2, UInt64>
         return withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { buffer in
             for index in 0..<length {

@@ -3,30 +3,52 @@ import COpenSSL
 /// The answer to a client's `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
 enum WebSocketAccept {
     private static let guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    private static let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    private static let keyLength = 24
+
+    /// Fetched once: `EVP_sha1()` has OpenSSL look for an implementation by name each time it is used, which takes longer than the hashing.
+    /// Immutable, and counted atomically.
+    nonisolated(unsafe) private static let sha1: OpaquePointer = {
+        guard let sha1 = EVP_MD_fetch(nil, "SHA1", nil) else { preconditionFailure("OpenSSL has no SHA-1, without which there are no WebSockets") }
+        return sha1
+    }()
 
     /// Base64 of the SHA-1 of key and GUID.
     static func value(for key: String) -> String {
-        let text = Array((key + guid).utf8)
-        var digest = [UInt8](repeating: 0, count: 20)
-        var count: UInt32 = 0
-        let code = EVP_Digest(text, text.count, &digest, &count, EVP_sha1(), nil)
-        precondition(code == 1 && count == 20, "OpenSSL has no SHA-1, without which there are no WebSockets")
-        // 20 bytes are six groups of three and one of two.
-        var encoded: [UInt8] = []
-        encoded.reserveCapacity(28)
-        digest.append(0)
-        for start in stride(from: 0, to: 21, by: 3) {
-            let bits = Int(digest[start]) << 16 | Int(digest[start + 1]) << 8 | Int(digest[start + 2])
-            for shift in [18, 12, 6, 0] { encoded.append(alphabet[bits >> shift & 63]) }
+        var digest: InlineArray<21, UInt8> = .init(repeating: 0)
+        var text = key + guid
+        text.withUTF8 { text in
+            var span = digest.mutableSpan
+            span.withUnsafeMutableBufferPointer { digest in
+                let code = EVP_Digest(text.baseAddress, text.count, digest.baseAddress, nil, sha1, nil)
+                precondition(code == 1, "OpenSSL could not hash \(text.count) bytes")
+            }
         }
-        encoded[27] = 0x3D
-        return String(decoding: encoded, as: UTF8.self)
+        // 20 bytes are six groups of three and one of two, for which the last byte of 21 is 0.
+        return String(unsafeUninitializedCapacity: 28) { encoded in
+            var position = 0
+            for start in stride(from: 0, to: 21, by: 3) {
+                let bits = Int(digest[start]) << 16 | Int(digest[start + 1]) << 8 | Int(digest[start + 2])
+                for shift in [18, 12, 6, 0] {
+                    encoded[position] = alphabet.utf8Start[bits >> shift & 63]
+                    position += 1
+                }
+            }
+            encoded[27] = 0x3D
+            return 28
+        }
     }
 
     /// 16 bytes in base64: 22 digits and two `=`.
     static func isKey(_ key: String) -> Bool {
-        let bytes = Array(key.utf8)
-        return bytes.count == 24 && bytes[22] == 0x3D && bytes[23] == 0x3D && bytes[..<22].allSatisfy { alphabet.contains($0) }
+        let bytes = key.utf8
+        return bytes.count == keyLength && bytes.suffix(2).allSatisfy { $0 == 0x3D } && bytes.dropLast(2).allSatisfy(isDigit)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2B, 0x2F: true
+        default: false
+        }
     }
 }
