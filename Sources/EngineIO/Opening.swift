@@ -15,29 +15,23 @@ public final class Opening: @unchecked Sendable {
     /// The URI, then `name: value\r\n` per header, in the order sent.
     private let block: UnsafeRawBufferPointer
 
-    public init(
-        remoteAddress: String, secure: Bool, uri: String, issued: Int64, headers: some Collection<(name: String, value: String)>
-    ) {
+    /// - Parameter text: the URI, of which there are `uriCount` bytes, then `name: value\r\n` per header, in the order sent.
+    public init(remoteAddress: String, secure: Bool, issued: Int64, text: [UInt8], uriCount: Int) {
         self.remoteAddress = remoteAddress
         self.secure = secure
         self.issued = issued
-        uriCount = uri.utf8.count
-        let count = headers.reduce(uriCount) { $0 + $1.name.utf8.count + $1.value.utf8.count + ": \r\n".utf8.count }
+        self.uriCount = uriCount
         // Allocated to the byte, and no array: ten thousand sessions would pay for its head and its growth.
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
-        var filled = 0
-        func append(_ text: String) {
-            UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).copyBytes(from: text.utf8)
-            filled += text.utf8.count
-        }
-        append(uri)
-        for (name, value) in headers {
-            append(name)
-            append(": ")
-            append(value)
-            append("\r\n")
-        }
-        block = UnsafeRawBufferPointer(buffer)
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.count, alignment: 1)
+        copy.copyBytes(from: text)
+        block = UnsafeRawBufferPointer(copy)
+    }
+
+    public convenience init(
+        remoteAddress: String, secure: Bool, uri: String, issued: Int64, headers: some Collection<(name: String, value: String)>
+    ) {
+        let text = Array((uri + headers.map { "\($0.name): \($0.value)\r\n" }.joined()).utf8)
+        self.init(remoteAddress: remoteAddress, secure: secure, issued: issued, text: text, uriCount: uri.utf8.count)
     }
 
     deinit {

@@ -23,7 +23,7 @@ final class Host: Sendable {
         options.maxHTTPBody = 2_000
         options.engine.maxPayload = 2_000
         options.engine.maxBufferedOutput = 16_384
-        options.maxPipelinedRequests = 3
+        options.maxPipelinedBytes = 100
         var conformance = ConformanceOptions()
         conformance.engineEcho = "/engine.io"
         conformance.webSocketEcho = "/ws-echo"

@@ -1,6 +1,3 @@
-import NIOCore
-import NIOHTTP1
-
 /// One request and its answer. [loop]
 ///
 /// It is over when the request has come to its end and the answer has been written; either may happen first, since a request that is too
@@ -39,8 +36,9 @@ final class HTTPExchange {
         self.head = head
         self.bodyLimit = bodyLimit
         self.handler = handler
-        keepsAlive = head.isKeepAlive
-        let target = Self.originForm(of: head.uri)
+        // After a request that asks for another protocol, whatever the answer, nobody can tell which of the two the client goes on with.
+        keepsAlive = head.isKeptAlive && !head.asksForUpgrade
+        let target = Self.originForm(of: head.target)
         if let mark = target.firstIndex(of: "?") {
             path = target[..<mark]
             query = target[target.index(after: mark)...]
@@ -59,7 +57,7 @@ final class HTTPExchange {
 
     /// The body that is announced is larger than allowed.
     var announcesTooMuch: Bool {
-        guard let text = head.headers.first(name: "content-length"), let length = Int(text) else { return false }
+        guard case .length(let length) = head.framing else { return false }
         return length > bodyLimit
     }
 
@@ -77,7 +75,7 @@ final class HTTPExchange {
         for (name, value) in commonHeaders { responseHead.headers.append((name, value)) }
         let bodyless = responseHead.status == 204 || responseHead.status == 304
         responseHead.write(to: handler.output, framing: bodyless ? .none : .length(count), connection: connectionHeader)
-        if count > 0, !bodyless, head.method != .HEAD {
+        if count > 0, !bodyless, head.method != "HEAD" {
             fill(UnsafeMutableRawBufferPointer(start: handler.output.append(count), count: count))
         }
         handler.answered(self)
@@ -85,7 +83,7 @@ final class HTTPExchange {
 
     func beginStream(_ responseHead: HTTPResponseHead, _ stream: HTTPStream) {
         guard !isAnswered, let handler else { return stream.clientGone() }
-        isChunked = !isOld
+        isChunked = !head.isOld
         if !isChunked { keepsAlive = false }
         var responseHead = responseHead
         for (name, value) in commonHeaders { responseHead.headers.append((name, value)) }
@@ -96,7 +94,7 @@ final class HTTPExchange {
     }
 
     func writeChunk(_ bytes: [UInt8]) {
-        guard let handler, head.method != .HEAD else { return }
+        guard let handler, head.method != "HEAD" else { return }
         if isChunked {
             let size = String(bytes.count, radix: 16) + "\r\n"
             let start = handler.output.append(size.utf8.count + bytes.count + 2)
@@ -114,23 +112,21 @@ final class HTTPExchange {
         guard let handler, stream != nil else { return }
         stream = nil
         handler.output.onDrained = nil
-        if isChunked, head.method != .HEAD { handler.output.append("0\r\n\r\n") }
+        if isChunked, head.method != "HEAD" { handler.output.append("0\r\n\r\n") }
         isAnswered = true
         handler.answered(self)
     }
 
     private var connectionHeader: String? {
         if !keepsAlive { return "close" }
-        return isOld ? "keep-alive" : nil
+        return head.isOld ? "keep-alive" : nil
     }
-
-    /// HTTP/1.0: no chunks, and an end after every answer unless agreed otherwise.
-    private var isOld: Bool { head.version.major == 1 && head.version.minor == 0 }
 
     // MARK: - Endings
 
     /// The exchange is over.
     func finish() {
+        if case .polling(let request) = route { request.exchange = nil }
         route = .none
         handler = nil
     }

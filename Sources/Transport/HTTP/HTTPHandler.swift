@@ -1,10 +1,9 @@
 import EngineIO
 import NIOCore
-import NIOHTTP1
 
-/// One HTTP/1.1 connection: requests in, one at a time, answers out in their order. Behind NIO's request decoder. [loop]
+/// One HTTP/1.1 connection: requests in, one at a time, answers out in their order. The only handler of its channel. [loop]
 final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundIn = ByteBuffer
 
     /// What the connection is about.
     private enum Phase {
@@ -22,11 +21,11 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     let remoteAddress: String
     private var phase = Phase.serving
     private(set) var exchange: HTTPExchange?
-    /// Parts of requests sent ahead of the answer to the one before.
-    private var ahead: CircularBuffer<HTTPServerRequestPart> = []
-    private var requestsAhead = 0
+    private var parser: HTTPRequestParser
+    /// What was sent ahead of the answer to the request before; not parsed yet.
+    private var ahead = ByteStore()
     private var isPaused = false
-    private var isTakingAhead = false
+    private var isParsing = false
     /// When the connection has taken too long; ms. The timer is moved only when it fires.
     private var deadline: Int64?
     private var timer = TimerID.none
@@ -41,6 +40,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.loop = loop
         self.output = output
         self.remoteAddress = remoteAddress
+        parser = HTTPRequestParser(limits: .init(bytes: server.options.maxHeaderBytes, fields: server.options.maxHeaderCount))
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -56,15 +56,22 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let part = unwrapInboundIn(data)
+        let buffer = unwrapInboundIn(data)
+        defer { loop.receiveBuffers.giveBack(buffer) }
         guard phase == .serving else { return }
         loop.read(from: output) {
-            if let exchange, exchange.isComplete || !ahead.isEmpty {
-                queueAhead(part)
-            } else {
-                received(part)
-            }
+            buffer.withUnsafeReadableBytes(received)
+            // The first buffer of a connection is small: the rest is there as well, and need not be waited for.
+            if buffer.writableBytes == 0, phase == .serving, !isPaused { readOn() }
         }
+    }
+
+    /// Reads once more, ahead of NIO, which would ask the selector first. An end or an error is left for NIO to find.
+    private func readOn() {
+        var buffer = loop.receiveBuffers.take(context?.channel.allocator ?? ByteBufferAllocator())
+        output.receive(into: &buffer)
+        if buffer.readableBytes > 0 { buffer.withUnsafeReadableBytes(received) }
+        loop.receiveBuffers.giveBack(buffer)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -79,36 +86,42 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard phase == .serving, error is HTTPParserError else {
-            context.close(promise: nil)
-            return
-        }
-        loop.counters.badRequests += 1
-        if let exchange, exchange.isComplete, !exchange.isAnswered {
-            // The answer under way belongs to a good request; the bad one behind it ends the connection.
-            exchange.keepsAlive = false
-            return
-        }
-        let isTooLarge = (error as? HTTPParserError) == .headerOverflow
-        refuse(status: isTooLarge ? 431 : 400)
+        context.close(promise: nil)
     }
 
-    /// Answers what is no request, and ends the connection.
+    private func violated(_ violation: HTTPViolation) {
+        loop.counters.badRequests += 1
+        refuse(status: violation == .tooLarge ? 431 : 400)
+    }
+
+    /// Answers what is no request, unless it has its answer, and ends the connection.
     private func refuse(status: Int) {
+        let isAnswered = exchange?.isAnswered == true
         exchange?.clientGone()
         exchange = nil
+        guard !isAnswered else { return end() }
         HTTPResponseHead(status: status).write(to: output, framing: .length(0), connection: "close")
         end()
     }
 
     // MARK: - Requests
 
-    private func received(_ part: HTTPServerRequestPart) {
-        switch part {
-        case .head(let head): begin(head)
-        case .body(let bytes): receivedBody(bytes)
-        case .end: completed()
+    /// Takes requests out of `bytes`, up to one that is not answered at once: what follows that waits in ``ahead``.
+    private func received(_ bytes: UnsafeRawBufferPointer) {
+        guard !isParsing, exchange?.isComplete != true else { return keepAhead(bytes) }
+        isParsing = true
+        defer { isParsing = false }
+        var input = bytes
+        while phase == .serving, exchange?.isComplete != true {
+            switch parser.next(&input) {
+            case .needsMore: return
+            case .head(let head): begin(head)
+            case .body(let part): receivedBody(part)
+            case .end: completed(ahead: input)
+            case .violation(let violation): return violated(violation)
+            }
         }
+        if phase == .serving { keepAhead(input) }
     }
 
     private func begin(_ head: HTTPRequestHead) {
@@ -116,10 +129,6 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         let exchange = HTTPExchange(head: head, bodyLimit: server.options.maxHTTPBody, handler: self)
         self.exchange = exchange
         if server.isStopping.load(ordering: .relaxed) { exchange.keepsAlive = false }
-        // After a request that asks for another protocol the decoder reads no further, whatever the answer.
-        if head.headers.contains(name: "upgrade"), head.headers[canonicalForm: "connection"].contains(where: { $0.lowercased() == "upgrade" }) {
-            exchange.keepsAlive = false
-        }
         setDeadline(in: server.options.bodyTimeout)
         if let cors = server.options.cors, applyCORS(cors, to: exchange) {
             // A preflight, and answered.
@@ -131,7 +140,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         guard !exchange.isAnswered else { return }
         if exchange.announcesTooMuch { return refuseBody(of: exchange) }
-        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+        if head["expect"]?.lowercased() == "100-continue" {
             output.append("HTTP/1.1 100 Continue\r\n\r\n")
         }
     }
@@ -139,26 +148,26 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Answers a preflight, which asks for no more than that, and names the origin in the answer to anything else.
     /// - Returns: whether it was a preflight.
     private func applyCORS(_ cors: CORSOptions, to exchange: HTTPExchange) -> Bool {
-        let headers = exchange.head.headers
-        let origin = headers.first(name: "origin")
-        guard exchange.head.method == .OPTIONS else {
+        let head = exchange.head
+        let origin = head["origin"]
+        guard head.method == "OPTIONS" else {
             exchange.commonHeaders = cors.headers(for: origin)
             return false
         }
-        let preflight = cors.preflightHeaders(for: origin, requestedHeaders: headers.first(name: "access-control-request-headers"))
+        let preflight = cors.preflightHeaders(for: origin, requestedHeaders: head["access-control-request-headers"])
         exchange.respond(HTTPResponseHead(status: 204, headers: preflight.map { ($0.name, $0.value) }), body: [])
         return true
     }
 
-    private func receivedBody(_ bytes: ByteBuffer) {
+    private func receivedBody(_ bytes: UnsafeRawBufferPointer) {
         guard let exchange else { return }
         guard !exchange.isAnswered else {
-            exchange.discarded += bytes.readableBytes
+            exchange.discarded += bytes.count
             if exchange.discarded > Self.maxDiscarded { context?.close(promise: nil) }
             return
         }
-        guard exchange.body.count + bytes.readableBytes <= exchange.bodyLimit else { return refuseBody(of: exchange) }
-        bytes.withUnsafeReadableBytes { exchange.body.append(contentsOf: $0) }
+        guard exchange.body.count + bytes.count <= exchange.bodyLimit else { return refuseBody(of: exchange) }
+        exchange.body.append(contentsOf: bytes)
     }
 
     /// 413, and what is still to come of the body is dropped. A session the request belongs to lives on.
@@ -168,7 +177,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         exchange.respond(HTTPResponseHead(status: 413), body: [])
     }
 
-    private func completed() {
+    /// - Parameter bytes: what came behind the request.
+    private func completed(ahead bytes: UnsafeRawBufferPointer) {
         guard let exchange else { return }
         exchange.isComplete = true
         guard !exchange.isAnswered else { return finish(exchange) }
@@ -176,11 +186,11 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         switch exchange.route {
         case .none: break
         case .polling(let request): request.bodyComplete()
-        case .webSocket(let endpoint): upgrade(exchange, to: endpoint)
+        case .webSocket(let endpoint): upgrade(exchange, to: endpoint, ahead: bytes)
         case .application(let responder):
             let request = HTTPRequest(
-                method: exchange.head.method.rawValue, path: String(exchange.path), query: String(exchange.query),
-                headers: exchange.head.headers.map { ($0.name, $0.value) }, body: exchange.body, remoteAddress: remoteAddress,
+                method: exchange.head.method, path: String(exchange.path), query: String(exchange.query),
+                headers: exchange.head.headers, body: exchange.body, remoteAddress: remoteAddress,
                 secure: false, loop: loop)
             exchange.body = []
             server.http.respond(to: request, through: responder)
@@ -203,25 +213,22 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     // MARK: - Pipelining
 
-    private func queueAhead(_ part: HTTPServerRequestPart) {
-        ahead.append(part)
-        if case .end = part { requestsAhead += 1 }
-        if requestsAhead >= server.options.maxPipelinedRequests || ahead.count >= server.options.maxPipelinedRequests * 4, !isPaused {
-            isPaused = true
-            try? context?.channel.syncOptions?.setOption(.autoRead, value: false)
-        }
+    private func keepAhead(_ bytes: UnsafeRawBufferPointer) {
+        ahead.append(bytes)
+        guard ahead.count >= server.options.maxPipelinedBytes, !isPaused else { return }
+        isPaused = true
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: false)
     }
 
-    /// Goes on with what came ahead. Answers may be written while this runs, and end up here again: the outermost call does the work.
+    /// Goes on with what came ahead. Answers may be written while requests are parsed, and end up here again: the outermost call does the work.
     private func takeAhead() {
-        guard !isTakingAhead else { return }
-        isTakingAhead = true
-        defer { isTakingAhead = false }
-        while phase == .serving, exchange?.isComplete != true, let part = ahead.popFirst() {
-            if case .end = part { requestsAhead -= 1 }
-            received(part)
+        guard !isParsing else { return }
+        while ahead.count > 0, phase == .serving, exchange?.isComplete != true {
+            var bytes = ByteStore()
+            swap(&bytes, &ahead)
+            received(bytes.bytes)
         }
-        if isPaused, ahead.isEmpty {
+        if isPaused, ahead.count == 0 {
             isPaused = false
             try? context?.channel.syncOptions?.setOption(.autoRead, value: true)
         }

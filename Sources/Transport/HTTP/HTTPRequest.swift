@@ -16,8 +16,14 @@ public struct HTTPRequest: Sendable {
     /// The loop the connection lives on.
     public let loop: Loop
 
+    /// Whether two names differ in their case alone. Names are tokens, so ASCII; `lowercased()` would make two strings of each comparison.
+    private static func isSame(_ one: String, _ other: String) -> Bool {
+        guard one.utf8.count == other.utf8.count else { return false }
+        return zip(one.utf8, other.utf8).allSatisfy { $0 == $1 || ($0 ^ $1 == 0x20 && (0x61...0x7A).contains($0 | 0x20)) }
+    }
+
     /// The first header of this name, whatever its case.
     public subscript(header name: String) -> String? {
-        headers.first { $0.name.lowercased() == name.lowercased() }?.value
+        headers.first { Self.isSame($0.name, name) }?.value
     }
 }

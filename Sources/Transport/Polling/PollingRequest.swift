@@ -1,5 +1,4 @@
 import EngineIO
-import NIOHTTP1
 
 /// One polling request: the link between its HTTP exchange, on the loop of the connection (`home`), and its session, on the loop that the session's
 /// id names (`owner`). Mostly they are one loop, and everything is a plain call; else requests and answers are handed over.
@@ -14,8 +13,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     private let parameters: RequestParameters
     private let remoteAddress: String
 
-    /// [home]
-    private weak var exchange: HTTPExchange?
+    /// [home] nil once it is over; it sees to that.
+    var exchange: HTTPExchange?
     /// [owner]
     private var session: Session?
     let wasAbandoned: Bool
@@ -32,7 +31,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         parameters = RequestParameters(query: exchange.query)
         owner = server.loops.owner(of: parameters.sessionID) ?? handler.loop
         // Two loops may handle two connections in another order than their requests came in; on one loop there is no such doubt.
-        wasAbandoned = owner !== home && head.method == .GET && handler.output.peerHasHungUp
+        wasAbandoned = owner !== home && head.method == "GET" && handler.output.peerHasHungUp
     }
 
     // MARK: - From the connection [home]
@@ -44,7 +43,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     /// The whole body is there.
     func bodyComplete() {
-        guard head.method == .POST, let exchange else { return }
+        guard head.method == "POST", let exchange else { return }
         var body = exchange.body
         exchange.body = []
         if home === owner { return post(&body) }
@@ -67,7 +66,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         owner.perform { [self] in
             guard let session else { return }
             self.session = nil
-            if head.method == .POST { session.postGone(self) } else { session.pollGone(self) }
+            if head.method == "POST" { session.postGone(self) } else { session.pollGone(self) }
         }
     }
 
@@ -75,7 +74,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private func judge() {
         let table = owner.tables[endpoint.index]
-        let verdict = Handshake.judge(parameters, method: head.method.rawValue, isUpgrade: false, options: endpoint.options) {
+        let verdict = Handshake.judge(parameters, method: head.method, isUpgrade: false, options: endpoint.options) {
             table[$0]?.transport
         }
         switch verdict {
@@ -83,9 +82,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
             refuse(error)
         case .open:
             guard !server.isStopping.load(ordering: .relaxed) else { return reply(HTTPResponseHead(status: 503), []) }
-            let opening = Opening(
-                remoteAddress: remoteAddress, secure: false, uri: head.uri, issued: WallClock.now,
-                headers: head.headers.lazy.map { ($0.name, $0.value) })
+            let opening = head.opening(from: remoteAddress)
             if let message = server.options.refuse?(opening) { return refuse(.forbidden, message: message) }
             endpoint.accept(table.open(opening, answering: self), on: owner)
         case .session(let id):
@@ -97,10 +94,10 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private func belongs(to session: Session) {
         switch head.method {
-        case .GET:
+        case "GET":
             session.poll(self)
-        case .POST:
-            let isBinary = head.headers.first(name: "content-type") == "application/octet-stream"
+        case "POST":
+            let isBinary = head.has("content-type", "application/octet-stream")
             if let refusal = session.postBegan(self, isBinary: isBinary) { refuse(refusal) }
         default:
             // As the reference answers every other method on an open session, which stays.
@@ -135,7 +132,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         var responseHead = HTTPResponseHead(status: 200, headers: pollingHeaders(contentType: "text/plain; charset=UTF-8"))
         if let cookie { responseHead.headers.append(("Set-Cookie", cookie)) }
         if compress, let threshold = server.options.httpCompressionThreshold, count >= threshold,
-            let encoding = ContentEncoding.negotiated(head.headers[canonicalForm: "accept-encoding"]),
+            let encoding = ContentEncoding.negotiated(head.all("accept-encoding").flatMap { $0.split(separator: ",") }),
             let compressed = encoding.compress(count: count, fill: fill)
         {
             responseHead.headers.append(("Content-Encoding", encoding.rawValue))
@@ -169,7 +166,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     private func pollingHeaders(contentType: String) -> [(String, String)] {
         var headers = [("Content-Type", contentType), ("Cache-Control", "no-store")]
         // Old Internet Explorers would take an answer for an attack.
-        if let agent = head.headers.first(name: "user-agent"), agent.contains(";MSIE") || agent.contains("Trident/") {
+        if let agent = head["user-agent"], agent.contains(";MSIE") || agent.contains("Trident/") {
             headers.append(("X-XSS-Protection", "0"))
         }
         return headers

@@ -1,7 +1,6 @@
 import EngineIO
 import Logging
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import Synchronization
 
@@ -99,19 +98,12 @@ public final class Server: Sendable {
         loop.counters.connections += 1
         // Here and not in the bootstrap, which makes a future of each option.
         try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
-        try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator.new(on: loop))
+        try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: loop))
         ConnectionCount.add(channel, server)
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderListSize = server.options.maxHeaderBytes
-        limits.maxHeaderFieldSize = min(limits.maxHeaderFieldSize, server.options.maxHeaderBytes)
-        limits.maxHeaderFieldCount = server.options.maxHeaderCount
         let output = ConnectionOutput(loop: loop, channel: channel, isEncrypted: false)
         let handler = HTTPHandler(
             server: server, loop: loop, output: output, remoteAddress: channel.remoteAddress?.ipAddress ?? "")
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(
-            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)))
-        try pipeline.addHandler(handler)
+        try channel.pipeline.syncOperations.addHandler(handler)
     }
 
     // MARK: - Stopping

@@ -25,8 +25,8 @@ public struct TransportOptions: Sendable {
     public var maxHeaderBytes = 16_384
     /// Header fields of a request; 431 above.
     public var maxHeaderCount = 100
-    /// Requests a client may have sent ahead of their answers before it is read no further.
-    public var maxPipelinedRequests = 16
+    /// What a client may have sent ahead of its answers before it is read no further; one read more may come on top.
+    public var maxPipelinedBytes = 16_384
     /// From the connection to its first complete request head.
     public var headerTimeout: Int64 = 30_000
     /// From a request's head to the end of its body.

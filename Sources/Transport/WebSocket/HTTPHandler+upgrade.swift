@@ -1,6 +1,5 @@
 import EngineIO
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 
 #if canImport(Glibc)
@@ -12,30 +11,32 @@ import NIOPosix
 extension HTTPHandler {
     /// A complete request for a WebSocket: it is judged on the loop of the session it names. The kernel may have given the connection to another loop;
     /// then the *connection* moves, because a WebSocket stays and every message would have to be handed over otherwise.
-    func upgrade(_ exchange: HTTPExchange, to endpoint: Endpoint) {
+    ///
+    /// - Parameter bytes: what came behind the request.
+    func upgrade(_ exchange: HTTPExchange, to endpoint: Endpoint, ahead bytes: UnsafeRawBufferPointer) {
         let request = WebSocketRequest(
             endpoint: endpoint, head: exchange.head, parameters: RequestParameters(query: exchange.query),
             commonHeaders: exchange.commonHeaders, remoteAddress: remoteAddress)
         let owner = server.loops.owner(of: request.parameters.sessionID) ?? loop
-        guard owner === loop else { return move(request, to: owner) }
+        guard owner === loop else { return move(request, to: owner, ahead: bytes) }
+        var successor: ChannelHandlerContext?
         WebSocketAdmission.admit(
             request, server: server, loop: loop, output: output,
             install: { handler in
                 guard let context = handOver() else { return }
+                successor = context
                 replaceHTTP(context: context, with: handler)
             },
             refused: { end() })
+        if let successor, !bytes.isEmpty { successor.pipeline.syncOperations.fireChannelRead(NIOAny(ByteBuffer(bytes: bytes))) }
     }
 
-    /// Puts `handler` where this one is. The decoder leaves when this read is over, and hands on what followed the request.
+    /// Puts `handler` where this one is.
     private func replaceHTTP(context: ChannelHandlerContext, with handler: some ChannelHandler) {
         let pipeline = context.pipeline.syncOperations
         do {
-            try context.channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator.webSocket(on: loop))
             try pipeline.addHandler(handler, position: .after(self))
-            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            _ = pipeline.removeHandler(context: decoder)
-            _ = pipeline.removeHandler(self)
+            _ = pipeline.removeHandler(context: context)
         } catch {
             // The channel closed under us: there is nothing to replace.
             context.close(promise: nil)
@@ -45,28 +46,16 @@ extension HTTPHandler {
     // MARK: - Moving
 
     /// Takes the socket off this loop and gives it to `owner`, with the bytes that were read too far.
-    private func move(_ request: WebSocketRequest, to owner: Loop) {
+    private func move(_ request: WebSocketRequest, to owner: Loop, ahead bytes: UnsafeRawBufferPointer) {
         guard output.bufferedBytes == 0, let context = handOver() else { return end() }
-        let leftovers = LeftoverCollector()
-        let pipeline = context.pipeline.syncOperations
         let server = self.server
-        do {
-            try pipeline.addHandler(leftovers, position: .after(self))
-            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            let removed = pipeline.removeHandler(context: decoder)
-            _ = pipeline.removeHandler(self)
-            let channel = context.channel
-            removed.assumeIsolated().whenSuccess {
-                // A second descriptor of the same socket: closing the first does not end the connection.
-                let copy = (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { dup($0) }) ?? -1
-                let bytes = leftovers.take()
-                channel.close(promise: nil)
-                guard copy >= 0 else { return server.logger.warning("a connection could not be moved to another event loop: errno \(errno)") }
-                owner.perform { Self.adopt(copy, bytes, request, server, owner) }
-            }
-        } catch {
-            context.close(promise: nil)
-        }
+        let rest = bytes.isEmpty ? nil : ByteBuffer(bytes: bytes)
+        let channel = context.channel
+        // A second descriptor of the same socket: closing the first does not end the connection.
+        let copy = (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { dup($0) }) ?? -1
+        channel.close(promise: nil)
+        guard copy >= 0 else { return server.logger.warning("a connection could not be moved to another event loop: errno \(errno)") }
+        owner.perform { Self.adopt(copy, rest, request, server, owner) }
     }
 
     /// [owner] Makes a channel of the socket and goes on with the request.
@@ -74,7 +63,7 @@ extension HTTPHandler {
         ClientBootstrap(group: owner.eventLoop)
             .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.recvAllocator, value: ReceiveAllocator.new(on: owner, isWebSocket: true))
+            .channelOption(.recvAllocator, value: ReceiveAllocator(on: owner))
             .withConnectedSocket(descriptor)
             .assumeIsolated()
             .whenComplete { result in

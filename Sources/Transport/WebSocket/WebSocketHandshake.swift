@@ -1,5 +1,4 @@
 import EngineIO
-import NIOHTTP1
 
 /// Judges a WebSocket request on the loop of its session. First Engine.IO asks, then RFC 6455, each in the reference's order. [loop]
 struct WebSocketHandshake {
@@ -33,18 +32,18 @@ struct WebSocketHandshake {
         if case .open(let opening) = purpose, let message = server.options.refuse?(opening) {
             return .refused(message: message, headers: [])
         }
-        let headers = request.head.headers
-        if let cors = server.options.cors, !cors.admits(origin: headers.first(name: "origin"), host: headers.first(name: "host")) {
+        let head = request.head
+        if let cors = server.options.cors, !cors.admits(origin: head["origin"], host: head["host"]) {
             loop.counters.foreignOrigins += 1
             return .refused(message: HandshakeError.forbidden.message, headers: [])
         }
-        guard headers.first(name: "upgrade")?.lowercased() == "websocket" else {
+        guard head["upgrade"]?.lowercased() == "websocket" else {
             return .refused(message: "Invalid Upgrade header", headers: [])
         }
-        guard let key = headers.first(name: "sec-websocket-key"), WebSocketAccept.isKey(key) else {
+        guard let key = head["sec-websocket-key"], WebSocketAccept.isKey(key) else {
             return .refused(message: "Missing or invalid Sec-WebSocket-Key header", headers: [])
         }
-        let version = headers.first(name: "sec-websocket-version")
+        let version = head["sec-websocket-version"]
         guard version == "13" || version == "8" else {
             return .refused(message: "Missing or invalid Sec-WebSocket-Version header", headers: [("Sec-WebSocket-Version", "13, 8")])
         }
@@ -53,7 +52,7 @@ struct WebSocketHandshake {
             headers: [
                 ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", WebSocketAccept.value(for: key)),
             ])
-        if let offered = headers.first(name: "sec-websocket-protocol") {
+        if let offered = head["sec-websocket-protocol"] {
             guard let first = Self.firstSubprotocol(offered) else {
                 return .refused(message: "Invalid Sec-WebSocket-Protocol header", headers: [])
             }
@@ -61,7 +60,7 @@ struct WebSocketHandshake {
         }
         var agreement: PermessageDeflate.Agreement?
         if let options = server.options.deflate {
-            agreement = PermessageDeflate.Agreement.negotiated(headers["sec-websocket-extensions"], options: options)
+            agreement = PermessageDeflate.Agreement.negotiated(head.all("sec-websocket-extensions"), options: options)
             if let agreement { answer.headers.append(("Sec-WebSocket-Extensions", agreement.header)) }
         }
         for (name, value) in request.commonHeaders { answer.headers.append((name, value)) }
@@ -72,19 +71,16 @@ struct WebSocketHandshake {
         guard request.endpoint.kind != .webSocketEcho else { return .success(.echo) }
         let table = loop.tables[request.endpoint.index]
         let verdict = Handshake.judge(
-            request.parameters, method: request.head.method.rawValue, isUpgrade: true, options: request.endpoint.options
+            request.parameters, method: request.head.method, isUpgrade: true, options: request.endpoint.options
         ) { table[$0]?.transport }
         switch verdict {
         case .refused(let error): return .failure(error)
         case .open(let transport):
             guard !server.isStopping.load(ordering: .relaxed) else { return .failure(.badRequest) }
             guard transport == .websocket else { return .success(.nothing) }
-            let opening = Opening(
-                remoteAddress: request.remoteAddress, secure: false, uri: request.head.uri, issued: WallClock.now,
-                headers: request.head.headers.lazy.map { ($0.name, $0.value) })
-            return .success(.open(opening))
+            return .success(.open(request.head.opening(from: request.remoteAddress)))
         case .session(let id):
-            guard request.head.method == .GET else { return .failure(.badMethod) }
+            guard request.head.method == "GET" else { return .failure(.badMethod) }
             guard let session = table[id], request.parameters.transport == TransportName.websocket.rawValue else { return .success(.nothing) }
             return .success(.upgrade(session))
         }

@@ -1,5 +1,4 @@
 import EngineIO
-import NIOHTTP1
 
 /// A request for a WebSocket, complete and not yet judged.
 struct WebSocketRequest: Sendable {
