@@ -32,7 +32,6 @@ let package = Package(
                 "SocketIO", "EngineIO", "RawJSON", "COpenSSL", "CZlib", "CSendRing",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
 
@@ -48,7 +47,6 @@ let package = Package(
                 "Transport", "SocketIO", "EngineIO",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ],

@@ -1,7 +1,6 @@
 import FuzzSupport
 import NIOCore
 import NIOEmbedded
-import NIOHTTP1
 import SocketIO
 
 @testable import EngineIO
@@ -73,14 +72,9 @@ final class World {
         do {
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
             ConnectionCount.add(channel, host.server)
-            var limits = NIOHTTPDecoderLimitConfiguration()
-            limits.maxHeaderListSize = host.server.options.maxHeaderBytes
             let output = ConnectionOutput(loop: host.loop, channel: channel, isEncrypted: false)
             let handler = HTTPHandler(server: host.server, loop: host.loop, output: output, remoteAddress: "127.0.0.1")
-            let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(
-                ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)))
-            try pipeline.addHandler(handler)
+            try channel.pipeline.syncOperations.addHandler(handler)
         } catch {
             require(false, "a connection is taken: \(error)")
         }
