@@ -1,9 +1,9 @@
 import RawJSON
 
 /// The registered claims that are looked at, read in one pass over the payload. Of duplicate claims the last counts, as in `JSON.parse`.
-struct TokenClaims {
+struct TokenClaims: Sendable {
     /// A claim that may be there, and may be of a wrong type.
-    enum Claim<Value> {
+    enum Claim<Value: Sendable>: Sendable {
         case absent
         case wrongType
         case value(Value)

@@ -1,13 +1,11 @@
 extension TokenVerifier {
-    /// Judges the payload of a token whose signature is valid.
-    func identity(claims payload: [UInt8], now: Int64) throws(TokenRefusal) -> UserIdentity {
-        guard let claims = TokenClaims(payload, userClaim: userClaim) else {
-            throw TokenRefusal(.malformed, "the token's payload is not a JSON object")
-        }
+    /// Judges the claims of a token whose signature is valid.
+    func identity(_ signed: SignedClaims, now: Int64) throws(TokenRefusal) -> UserIdentity {
+        let claims = signed.claims
         let expiresAt = try checkTime(claims, now: now)
         try checkIssuer(claims.issuer)
         try checkAudience(claims.audiences)
-        return UserIdentity(user: try user(claims.user), claims: payload, expiresAt: expiresAt, scopes: claims.scopes)
+        return UserIdentity(user: try user(claims.user), claims: signed.payload, expiresAt: expiresAt, scopes: claims.scopes)
     }
 
     /// Returns when the token expires.

@@ -13,7 +13,7 @@ public struct TokenVerifier: Sendable {
 
     private let secrets: [TokenAlgorithm: HMACKey]
     private let publicKeys: [PublicKey]
-    let userClaim: [UInt8]
+    private let userClaim: [UInt8]
 
     /// - Throws: ``TokenConfigurationError`` if an algorithm has no key that fits it, or a key cannot be read.
     public init(_ configuration: TokenVerifierConfiguration) throws(TokenConfigurationError) {
@@ -55,17 +55,26 @@ public struct TokenVerifier: Sendable {
     ///
     /// - Parameter now: milliseconds since 1970.
     public func verify(_ token: String, now: Int64) throws(TokenRefusal) -> UserIdentity {
-        var token = token
-        let result = token.withUTF8 { bytes in
-            Result { () throws(TokenRefusal) in try verify(UnsafeRawBufferPointer(bytes), now: now) }
-        }
-        return try result.get()
+        try identity(signedClaims(of: token), now: now)
     }
 
     /// Verifies `token`, with or without `Bearer ` before it (any case).
     ///
     /// - Parameter now: milliseconds since 1970.
     public func verify(_ token: UnsafeRawBufferPointer, now: Int64) throws(TokenRefusal) -> UserIdentity {
+        try identity(signedClaims(of: token), now: now)
+    }
+
+    /// What `token` claims, if it is signed.
+    func signedClaims(of token: String) throws(TokenRefusal) -> SignedClaims {
+        var token = token
+        let result = token.withUTF8 { bytes in
+            Result { () throws(TokenRefusal) in try signedClaims(of: UnsafeRawBufferPointer(bytes)) }
+        }
+        return try result.get()
+    }
+
+    private func signedClaims(of token: UnsafeRawBufferPointer) throws(TokenRefusal) -> SignedClaims {
         let token = Self.withoutScheme(token)
         guard !token.isEmpty else { throw TokenRefusal(.missing, "no token: send it as auth.token, or as 'Authorization: Bearer <token>'") }
         guard token.count <= configuration.maximumTokenLength else {
@@ -86,7 +95,10 @@ public struct TokenVerifier: Sendable {
         guard let payload = Base64URL.decode(parts.payload) else {
             throw TokenRefusal(.malformed, "the token's payload is not base64url")
         }
-        return try identity(claims: payload, now: now)
+        guard let claims = TokenClaims(payload, userClaim: userClaim) else {
+            throw TokenRefusal(.malformed, "the token's payload is not a JSON object")
+        }
+        return SignedClaims(payload: payload, claims: claims)
     }
 
     private func isSignature(_ signature: [UInt8], of message: UnsafeRawBufferPointer, algorithm: TokenAlgorithm, keyID: String?) -> Bool {

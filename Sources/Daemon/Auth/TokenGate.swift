@@ -3,18 +3,23 @@ import RawJSON
 
 /// Decides who a client is, from the token it brings: on the handshake of a socket and on every HTTP request, by the same rules.
 ///
-/// Immutable, and quick enough for an event loop: it computes and waits for nothing.
+/// Immutable but for what it remembers, and quick enough for an event loop: it computes and waits for nothing.
 struct TokenGate: Sendable {
     /// `nil`: `auth: false`, the core looks at no token.
     private let verifier: TokenVerifier?
+    /// The tokens of requests: a sender brings the same one with each. Clients bring theirs once, when they connect.
+    private let requestTokens: VerifiedTokens?
     private let required: Bool
 
     init(_ auth: Configuration.Auth?) throws(TokenConfigurationError) {
         if let auth {
-            verifier = try TokenVerifier(auth.verifierConfiguration)
+            let verifier = try TokenVerifier(auth.verifierConfiguration)
+            self.verifier = verifier
+            requestTokens = VerifiedTokens(verifier)
             required = auth.required
         } else {
             verifier = nil
+            requestTokens = nil
             required = false
         }
     }
@@ -37,8 +42,8 @@ struct TokenGate: Sendable {
 
     /// Who asks with this `Authorization` header; `nil` is anonymous. A header that is there must be right.
     func identify(authorization: String?, now: Int64) throws(TokenRefusal) -> UserIdentity? {
-        guard let verifier, let authorization else { return nil }
-        return try verifier.verify(authorization, now: now)
+        guard let requestTokens, let authorization else { return nil }
+        return try requestTokens.verify(authorization, now: now)
     }
 
     /// Who brings this token in place of an older one.
