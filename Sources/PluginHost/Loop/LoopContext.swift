@@ -22,6 +22,8 @@ final class LoopContext: @unchecked Sendable, Application {
     var thread: ThreadState!
     /// [loop] Strands that were given work in this turn and sleep.
     private var sleepers: [Strand] = []
+    /// [loop] Other loops that were given work in this turn.
+    private var others: [LoopContext] = []
 
     /// Events that nobody registered.
     let unknownEvents = Atomic<UInt64>(0)
@@ -74,8 +76,22 @@ final class LoopContext: @unchecked Sendable, Application {
     }
 
     /// The mailbox holds something. [any-thread]
+    ///
+    /// Another loop says so when its turn is over: what it broadcasts in one turn goes out in one of this loop's, too.
     func tell() {
+        if let teller = ThreadState.current?.loop, teller !== self { return teller.tellLater(self) }
         loop.execute { [self] _ in drain() }
+    }
+
+    /// [loop]
+    private func tellLater(_ other: LoopContext) {
+        if others.isEmpty { loop.execute { [self] _ in tellOthers() } }
+        others.append(other)
+    }
+
+    private func tellOthers() {
+        for other in others { other.loop.execute { _ in other.drain() } }
+        others.removeAll(keepingCapacity: true)
     }
 
     /// [loop]
