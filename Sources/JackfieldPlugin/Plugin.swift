@@ -48,7 +48,8 @@ public protocol Plugin: AnyObject, SendableMetatype {
     /// All declarations are in force; handlers may already have been called.
     func start() throws
 
-    /// The last call: finish what is under way. Threads of your own must have ended when it returns.
+    /// The last call: finish what is under way. Threads of your own must have ended when it returns. Where the whole host stops, the clients have been
+    /// closed before: what is emitted here reaches nobody.
     func stop()
 
     /// A watched user has come online or gone offline; see ``Presence/watch(_:)``.
