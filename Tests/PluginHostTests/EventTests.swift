@@ -112,6 +112,21 @@ struct EventTests {
         await test.stop()
     }
 
+    @Test("what a loop broadcasts in one turn reaches another loop as one job")
+    func broadcastsOfOneTurn() async throws {
+        let test = try await TestHost.withProbe(loops: 2)
+        let (first, second) = (test.client(loop: 0), test.client(loop: 1))
+        second.say(#"2["join-inline","here"]"#)
+        #expect(second.hear() == #"2["joined","here"]"#)
+        let before = test.loops[1].jobsGiven
+        let packet = #"2["join-inline","here"]"#
+        let atTheEnd = first.say(packet, packet, packet) { test.loops[1].jobsGiven }
+        #expect(atTheEnd == before)
+        for _ in 1...3 { #expect(second.hear() == #"2["joined","here"]"#) }
+        #expect(test.loops[1].jobsGiven == before + 1)
+        await test.stop()
+    }
+
     @Test("what does not fit into the queue is refused with an error that the client sees, and counted")
     func overload() async throws {
         var options = HostOptions()

@@ -30,9 +30,17 @@ final class TestClient: @unchecked Sendable {
     }
 
     func say(_ packet: String) {
+        say(packet) {}
+    }
+
+    /// Says these packets, all in one turn of the loop, and does something in the same turn.
+    func say<Value: Sendable>(_ packets: String..., then body: @escaping @Sendable () -> Value) -> Value {
         loop.sync { [self] _ in
-            var bytes = Array(("4" + packet).utf8)
-            bytes.withUnsafeMutableBytes { session.webSocketReceived(text: $0, over: output) }
+            for packet in packets {
+                var bytes = Array(("4" + packet).utf8)
+                bytes.withUnsafeMutableBytes { session.webSocketReceived(text: $0, over: output) }
+            }
+            return body()
         }
     }
 

@@ -5,11 +5,12 @@ import EngineIO
 
 /// An event loop without I/O: a thread with a queue, a shard and a wheel.
 ///
-/// `@unchecked Sendable`: `jobs` and `isStopped` are touched under `monitor`, the rest on the loop's thread after `start`.
+/// `@unchecked Sendable`: `jobs`, `given` and `isStopped` are touched under `monitor`, the rest on the loop's thread after `start`.
 final class TestLoop: HostLoop, @unchecked Sendable {
     let index: Int
     private let monitor = Monitor()
     private var jobs: [@Sendable () -> Void] = []
+    private var given = 0
     private var isStopped = false
     private let timers = TimerWheel(now: Clock.monotonicNanoseconds / 1_000_000)
     private var shard: Shard!
@@ -37,9 +38,13 @@ final class TestLoop: HostLoop, @unchecked Sendable {
     func execute(_ job: @escaping @Sendable (Shard) -> Void) {
         monitor.withLock {
             jobs.append { job(self.shard) }
+            given += 1
             monitor.signal()
         }
     }
+
+    /// How many jobs it was ever given.
+    var jobsGiven: Int { monitor.withLock { given } }
 
     /// Does something on the loop and waits for it.
     func sync<Value: Sendable>(_ body: @escaping @Sendable (Shard) -> Value) -> Value {
