@@ -14,7 +14,7 @@ help:
 	@echo 'make guard        count what the protocol rooms cost, against thresholds (part of make test)'
 	@echo 'make sanitize     the unit tests under AddressSanitizer and ThreadSanitizer'
 	@echo 'make fuzz         every fuzzer for a while: FUZZ_SECONDS=600'
-	@echo 'make bench        measure against a bare server and the field; about an hour'
+	@echo 'make bench        measure against a bare server and the field; about 45 minutes'
 	@echo 'make clean        remove what was built; ./data stays'
 
 run: build
