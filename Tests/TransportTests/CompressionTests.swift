@@ -86,7 +86,7 @@ import Testing
 
     @Test func `a message of nothing but stream ends is corrupt, and costs no more than another`() {
         let receiver = PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions())
-        let ends = (0..<500_000).flatMap { _ in [UInt8(0x03), 0x00] }
+        let ends = [UInt8]((0..<1_000_000).map { $0.isMultiple(of: 2) ? 0x03 : 0x00 })
         guard case .corrupt = ends.withUnsafeBytes({ receiver.inflate($0, limit: 1_000_000) }) else {
             Issue.record("half a million stream ends were followed")
             return

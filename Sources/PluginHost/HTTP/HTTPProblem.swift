@@ -7,7 +7,7 @@ public enum HTTPProblem {
         var json = JSONBuilder()
         json.beginObject()
         json.text("about:blank", key: "type")
-        json.text(title(status), key: "title")
+        json.text(HTTPReason.phrase(status), key: "title")
         json.integer(Int64(status), key: "status")
         json.text(code, key: "code")
         json.text(detail, key: "detail")
@@ -24,35 +24,5 @@ public enum HTTPProblem {
     ) -> Bool {
         responder.respond(
             status: status, headers: [("Content-Type", "application/problem+json")] + headers, body: body(status, code: code, detail: detail))
-    }
-
-    /// The reason phrase of RFC 9110.
-    static func title(_ status: Int) -> String {
-        switch status {
-        case 400: "Bad Request"
-        case 401: "Unauthorized"
-        case 402: "Payment Required"
-        case 403: "Forbidden"
-        case 404: "Not Found"
-        case 405: "Method Not Allowed"
-        case 406: "Not Acceptable"
-        case 408: "Request Timeout"
-        case 409: "Conflict"
-        case 410: "Gone"
-        case 411: "Length Required"
-        case 412: "Precondition Failed"
-        case 413: "Content Too Large"
-        case 415: "Unsupported Media Type"
-        case 422: "Unprocessable Content"
-        case 428: "Precondition Required"
-        case 429: "Too Many Requests"
-        case 500: "Internal Server Error"
-        case 501: "Not Implemented"
-        case 502: "Bad Gateway"
-        case 503: "Service Unavailable"
-        case 504: "Gateway Timeout"
-        case 507: "Insufficient Storage"
-        default: status < 400 ? "OK" : status < 500 ? "Client Error" : "Server Error"
-        }
     }
 }

@@ -18,7 +18,7 @@ struct HTTPResponseHead: Sendable {
 
     /// Writes the head, the empty line included.
     func write(to output: ConnectionOutput, framing: Framing, connection: String?) {
-        let reason = Self.reason(status)
+        let reason = HTTPReason.phrase(status)
         var size = 9 + 3 + 1 + reason.utf8.count + 2 + 2
         for (name, value) in headers { size += name.utf8.count + value.utf8.count + 4 }
         var length: String?
@@ -82,42 +82,6 @@ struct HTTPResponseHead: Sendable {
                 position.storeBytes(of: UInt8(0x30 + status / divisor % 10), as: UInt8.self)
                 position += 1
             }
-        }
-    }
-
-    private static func reason(_ status: Int) -> String {
-        switch status {
-        case 100: "Continue"
-        case 101: "Switching Protocols"
-        case 200: "OK"
-        case 201: "Created"
-        case 202: "Accepted"
-        case 204: "No Content"
-        case 301: "Moved Permanently"
-        case 302: "Found"
-        case 304: "Not Modified"
-        case 400: "Bad Request"
-        case 401: "Unauthorized"
-        case 403: "Forbidden"
-        case 404: "Not Found"
-        case 405: "Method Not Allowed"
-        case 406: "Not Acceptable"
-        case 408: "Request Timeout"
-        case 409: "Conflict"
-        case 410: "Gone"
-        case 413: "Payload Too Large"
-        case 415: "Unsupported Media Type"
-        case 417: "Expectation Failed"
-        case 422: "Unprocessable Content"
-        case 426: "Upgrade Required"
-        case 429: "Too Many Requests"
-        case 431: "Request Header Fields Too Large"
-        case 500: "Internal Server Error"
-        case 501: "Not Implemented"
-        case 502: "Bad Gateway"
-        case 503: "Service Unavailable"
-        case 504: "Gateway Timeout"
-        default: status < 400 ? "OK" : "Error"
         }
     }
 }
