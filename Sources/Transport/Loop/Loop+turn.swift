@@ -15,8 +15,8 @@ extension Loop {
         eventLoop.assumeIsolated().execute { [unowned self] in endTurn() }
     }
 
-    /// [loop] Handles what one read brought. If afterwards nobody but this connection has something to write, it is written here: no task is made for an
-    /// echo. Else the others may have more to come from connections that are still to be read in this turn.
+    /// [loop] Handles what one read brought. What it makes this connection say goes out at once, or, on a busy loop, with what the others say when the
+    /// turn ends; see ``Company``.
     @inline(__always)
     func read(from output: ConnectionOutput, _ body: () -> Void) {
         refreshClock()
@@ -28,7 +28,8 @@ extension Loop {
 
     private func readEnded(_ output: ConnectionOutput) {
         guard !dirty.isEmpty else { return }
-        if dirty.count == 1, !isTurnEndScheduled, dirty[0] === output {
+        if dirty.count == 1, !isTurnEndScheduled, dirty[0] === output, !company.isExpected() {
+            // No task is made for an echo.
             dirty.removeAll(keepingCapacity: true)
             output.flush()
             if dirty.isEmpty { return }
@@ -42,7 +43,9 @@ extension Loop {
         // Writing may end connections, and that may make others write: they get their turn in the same way.
         var outputs = ContiguousArray<ConnectionOutput>()
         swap(&outputs, &dirty)
-        if let sendRing, outputs.count >= SendRing.worthwhile {
+        let isCompany = outputs.count >= SendRing.worthwhile
+        company.note(isCompany)
+        if let sendRing, isCompany {
             sendRing.flush(outputs)
         } else {
             for output in outputs { output.flush() }

@@ -23,6 +23,7 @@ public final class Loop: @unchecked Sendable {
     var isTurnEndScheduled = false
     /// A connection's bytes are being handled right now; its turn ends when they have been.
     var isReading = false
+    var company = Company()
     let pool = BufferPool()
     /// Where many connections are written to at once; nil: each by itself.
     var sendRing: SendRing?
