@@ -15,6 +15,6 @@ final class MemoryPoll: PollOutput {
     }
 
     func refuse(_ refusal: PollRefusal) {
-        fatalError("a benchmark's poll was refused: \(refusal)")
+        giveUp("a benchmark's poll was refused: \(refusal)")
     }
 }

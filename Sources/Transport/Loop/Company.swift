@@ -13,12 +13,9 @@ struct Company {
     /// Asked for the first answer of a turn. `true`: let it wait for the turn's end, and ``note(_:)`` what came.
     @inline(__always)
     mutating func isExpected() -> Bool {
-        if wasThere { return true }
-        guard answersBeforeLook == 0 else {
-            answersBeforeLook -= 1
-            return false
-        }
-        return true
+        if wasThere || answersBeforeLook == 0 { return true }
+        answersBeforeLook -= 1
+        return false
     }
 
     /// A turn has ended in which answers waited for each other.
