@@ -16,7 +16,7 @@ public final class Opening: @unchecked Sendable {
     private let block: UnsafeRawBufferPointer
 
     /// - Parameter text: the URI, of which there are `uriCount` bytes, then `name: value\r\n` per header, in the order sent.
-    public init(remoteAddress: String, secure: Bool, issued: Int64, text: [UInt8], uriCount: Int) {
+    public init(remoteAddress: String, secure: Bool, issued: Int64, text: ArraySlice<UInt8>, uriCount: Int) {
         self.remoteAddress = remoteAddress
         self.secure = secure
         self.issued = issued
@@ -31,7 +31,7 @@ public final class Opening: @unchecked Sendable {
         remoteAddress: String, secure: Bool, uri: String, issued: Int64, headers: some Collection<(name: String, value: String)>
     ) {
         let text = Array((uri + headers.map { "\($0.name): \($0.value)\r\n" }.joined()).utf8)
-        self.init(remoteAddress: remoteAddress, secure: secure, issued: issued, text: text, uriCount: uri.utf8.count)
+        self.init(remoteAddress: remoteAddress, secure: secure, issued: issued, text: text[...], uriCount: uri.utf8.count)
     }
 
     deinit {
@@ -41,7 +41,7 @@ public final class Opening: @unchecked Sendable {
     /// Path and query as sent. Decoded on each call.
     public var uri: String { String(decoding: block[..<uriCount], as: UTF8.self) }
 
-    /// All headers in the order sent, names as sent. Decoded on each call.
+    /// All headers in the order sent; the transport gives names in lower case. Decoded on each call.
     public var headers: [(name: String, value: String)] {
         block[uriCount...].split(separator: 0x0A).compactMap { line in
             guard let colon = line.firstIndex(of: 0x3A) else { return nil }

@@ -9,33 +9,74 @@ public struct RequestParameters: Sendable, Equatable {
     public private(set) var wantsBase64 = false
 
     /// Reads a query without its question mark.
-    public init(query: Substring) {
-        for pair in query.utf8.split(separator: 0x26) {
-            let name = pair.prefix { $0 != 0x3D }
-            let value = pair.dropFirst(name.count + 1)
-            switch Self.decode(name) {
-            case "transport": transport = Self.decode(value)
-            case "EIO": version = Self.decode(value)
-            case "sid": sessionID = value.isEmpty ? nil : Self.decode(value)
-            case "b64": wantsBase64 = !value.isEmpty
-            default: break
+    public init(query: UnsafeRawBufferPointer) {
+        var position = 0
+        while position < query.count {
+            let pair = Pair(in: query, at: position)
+            position = pair.end + 1
+            if pair.isNamed("transport") {
+                transport = pair.value
+            } else if pair.isNamed("EIO") {
+                version = pair.value
+            } else if pair.isNamed("sid") {
+                sessionID = pair.isEmpty ? nil : pair.value
+            } else if pair.isNamed("b64") {
+                wantsBase64 = !pair.isEmpty
             }
         }
     }
 
-    private static func decode(_ bytes: Substring.UTF8View.SubSequence) -> String {
-        guard bytes.contains(where: { $0 == 0x25 || $0 == 0x2B }) else { return String(Substring(bytes)) }
+    /// `name=value`, or a name alone.
+    private struct Pair {
+        /// Where it ends in the query.
+        let end: Int
+        private let nameBytes: UnsafeRawBufferPointer
+        private let valueBytes: UnsafeRawBufferPointer
+        /// Whether anything in it stands for something else.
+        private let isEncoded: Bool
+
+        init(in query: UnsafeRawBufferPointer, at start: Int) {
+            var end = start
+            var equals: Int?
+            var isEncoded = false
+            while end < query.count, query[end] != 0x26 {
+                switch query[end] {
+                case 0x3D: equals = equals ?? end
+                case 0x25, 0x2B: isEncoded = true
+                default: break
+                }
+                end += 1
+            }
+            self.end = end
+            self.isEncoded = isEncoded
+            nameBytes = UnsafeRawBufferPointer(rebasing: query[start..<(equals ?? end)])
+            valueBytes = UnsafeRawBufferPointer(rebasing: query[(equals.map { $0 + 1 } ?? end)..<end])
+        }
+
+        var isEmpty: Bool { valueBytes.isEmpty }
+        var value: String { text(valueBytes) }
+
+        func isNamed(_ name: StaticString) -> Bool {
+            guard !isEncoded else { return text(nameBytes) == name.description }
+            return nameBytes.count == name.utf8CodeUnitCount && nameBytes.elementsEqual(UnsafeRawBufferPointer(start: name.utf8Start, count: nameBytes.count))
+        }
+
+        private func text(_ bytes: UnsafeRawBufferPointer) -> String {
+            isEncoded ? RequestParameters.decode(bytes) : String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    fileprivate static func decode(_ bytes: UnsafeRawBufferPointer) -> String {
         var decoded: [UInt8] = []
-        var index = bytes.startIndex
-        while index < bytes.endIndex {
+        var index = 0
+        while index < bytes.count {
             let byte = bytes[index]
-            let rest = bytes[index...].dropFirst().prefix(2)
-            if byte == 0x25, rest.count == 2, let high = hexDigit(rest.first!), let low = hexDigit(rest.last!) {
+            if byte == 0x25, index + 2 < bytes.count, let high = hexDigit(bytes[index + 1]), let low = hexDigit(bytes[index + 2]) {
                 decoded.append(high << 4 | low)
-                index = rest.endIndex
+                index += 3
             } else {
                 decoded.append(byte == 0x2B ? 0x20 : byte)
-                index = bytes.index(after: index)
+                index += 1
             }
         }
         return String(decoding: decoded, as: UTF8.self)

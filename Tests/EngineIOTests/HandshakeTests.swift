@@ -6,7 +6,8 @@ import Testing
     private func judge(
         _ query: String, method: String = "GET", isUpgrade: Bool = false, options: EngineOptions = EngineOptions()
     ) -> Handshake {
-        Handshake.judge(RequestParameters(query: query[...]), method: method, isUpgrade: isUpgrade, options: options) { id in
+        let parameters = Array(query.utf8).withUnsafeBytes { RequestParameters(query: $0) }
+        return Handshake.judge(parameters, method: method, isUpgrade: isUpgrade, options: options) { id in
             ["poll": .polling, "sock": .websocket][id]
         }
     }
@@ -51,6 +52,10 @@ import Testing
         #expect(judge("EIO=3&transport=polling&EIO=4") == .open(.polling))
         #expect(judge("EIO=%34&transport=poll%69ng") == .open(.polling))
         #expect(judge("EIO=4&transport=poll+ing") == .refused(.unknownTransport))
+        #expect(judge("&EIO=4&&tran%73port=polling&sid=po%6c") == .refused(.unknownSession))
+        #expect(judge("EIO=4&transport=polling&sid=%70oll&") == .session("poll"))
+        #expect(judge("EIO=4&transport=polling=&sid=poll") == .refused(.unknownTransport))
+        #expect(judge("EIO=4&transport=polling&sid=poll%&=&x") == .refused(.unknownSession))
     }
 
     @Test func `errors carry the reference's codes and texts`() {

@@ -21,7 +21,7 @@ import Testing
                         return
                     case .head(let head):
                         let fields = head.headers.map { "\($0.name)=\($0.value)" }.joined(separator: "|")
-                        found.append("\(head.method) \(head.target) \(fields)\(head.isKeptAlive ? "" : " closes")\(head.asksForUpgrade ? " upgrades" : "")")
+                        found.append("\(head.method) \(head.string(head.target.range)) \(fields)\(head.isKeptAlive ? "" : " closes")\(head.asksForUpgrade ? " upgrades" : "")")
                     case .body(let part): body += Array(part)
                     case .end:
                         found.append("[\(String(decoding: body, as: UTF8.self))]")
@@ -45,7 +45,7 @@ import Testing
             DELETE * HTTP/1.0\r\n\r\n
             """.utf8)
         let expected = [
-            "GET /a?b=c Host=x|X-Empty=|X-Blank=a b", "[]", "POST /d Content-Length=5", "[hello]", "PUT /e transfer-encoding=Chunked", "[abc0123456789]",
+            "GET /a?b=c host=x|x-empty=|x-blank=a b", "[]", "POST /d content-length=5", "[hello]", "PUT /e transfer-encoding=Chunked", "[abc0123456789]",
             "DELETE *  closes", "[]",
         ]
         for size in 1...text.count { #expect(read(text, size: size) == expected, "in pieces of \(size)") }
@@ -128,6 +128,28 @@ import Testing
         #expect(head["x-on"] == "3")
         #expect(head["x-o"] == nil)
         #expect(head.has("x-on", "3") && !head.has("x-on", "33") && !head.has("x", ""))
+    }
+
+    private func head(_ text: [UInt8]) throws -> HTTPRequestHead {
+        try text.withUnsafeBytes { try HTTPRequestHead.parse($0, .init(bytes: 200, fields: 5)) }
+    }
+
+    @Test(arguments: [
+        ("/a/b?c=d?e", "/a/b", "c=d?e"), ("/", "/", ""), ("/a?", "/a", ""), ("?a", "", "a"), ("*", "*", ""), ("http://x/a?b", "/a", "b"), ("http://x", "/", ""),
+        ("http://x?a", "/", ""), ("http:x/a", "http:x/a", ""), ("/http://x/a", "/http://x/a", ""), ("a:", "a:", ""),
+    ])
+    func `path and query are those of the target, also of an absolute one`(target: String, path: String, query: String) throws {
+        let head = try head(Array("GET \(target) HTTP/1.1\r\n\r\n".utf8))
+        #expect(head.string(head.target.path) == path)
+        #expect(head.string(head.target.query) == query)
+    }
+
+    @Test func `names come in lower case, and what is no UTF-8 is repaired`() throws {
+        let head = try head(Array("GET /ä".utf8) + [0xFF] + Array("?ö HTTP/1.1\r\nX-Name_1: Grüße ".utf8) + [0xC3] + Array("!\r\nB: c\r\n\r\n".utf8))
+        #expect(head.string(head.target.path) == "/ä\u{FFFD}")
+        #expect(head.string(head.target.query) == "ö")
+        #expect(head.headers.map(\.name) == ["x-name_1", "b"])
+        #expect(head.headers.map(\.value) == ["Grüße \u{FFFD}!", "c"])
     }
 
     @Test func `what is damaged at random is read the same in one piece and in many, and never crashes`() {

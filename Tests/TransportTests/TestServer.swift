@@ -75,7 +75,7 @@ final class TestApplication: HTTPApplication {
             responder.onGone { [self] in gone.add(1, ordering: .relaxed) }
             waiting.withLock { $0.append(responder) }
         case "/stream":
-            if let stream = responder.stream(status: 200, headers: [("Content-Type", "text/event-stream")]) { streams.withLock { $0.append(stream) } }
+            if let stream = responder.stream(status: 200, fields: HTTPFields([("Content-Type", "text/event-stream")])) { streams.withLock { $0.append(stream) } }
         default: responder.respond(status: 404, headers: [], body: [])
         }
     }

@@ -18,7 +18,7 @@ final class TestHTTPApplication: HTTPApplication {
         case "/echo": _ = responder.respond(status: 200, headers: [("X-Query", request.query)], body: request.body)
         case "/later": state.withLock { $0.waiting.append(responder) }
         case "/stream":
-            if let stream = responder.stream(status: 200, headers: []) { state.withLock { $0.streams.append(stream) } }
+            if let stream = responder.stream(status: 200, fields: HTTPFields()) { state.withLock { $0.streams.append(stream) } }
         default: _ = responder.respond(status: 404, headers: [], body: [])
         }
     }

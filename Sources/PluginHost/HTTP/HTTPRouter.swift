@@ -26,28 +26,24 @@ public final class HTTPRouter: HTTPApplication {
     }
 
     public func respond(to request: HTTPRequest, through responder: HTTPResponder) {
-        switch table.withLock({ $0 }).match(request.method, request.path) {
+        switch table.withLock({ $0 }).match(request) {
         case .nothing:
             HTTPProblem.respond(404, code: "not_found", detail: "nothing is served at \(request.path)", through: responder)
         case .wrongMethod(let allowed):
             let list = allowed.joined(separator: ", ")
             HTTPProblem.respond(
                 405, code: "method_not_allowed", detail: "\(request.path) takes \(list)", headers: [("Allow", list)], through: responder)
-        case .route(let route, let parameters):
-            var identity = ClientIdentity()
-            if route.access.token != .ignored {
-                switch gate.decide(request, route.access) {
-                case .accept(let accepted): identity = accepted
-                case .refuse(let status, let code, let detail):
-                    let headers = status == 401 ? [("WWW-Authenticate", "Bearer")] : []
-                    HTTPProblem.respond(status, code: code, detail: detail, headers: headers, through: responder)
-                    return
+        case .route(let route):
+            switch route.access.token == .ignored ? .accept(ClientIdentity()) : gate.decide(request, route.access) {
+            case .accept(let identity):
+                let routed = RoutedRequest(request: request, path: route.path, identity: identity)
+                switch route.target {
+                case .builtin(let handler): handler(routed, responder)
+                case .plugin(let plugin, let declaration): PluginRequest(routed, declaration, of: plugin).handOver(PluginReply(responder: responder))
                 }
-            }
-            let routed = RoutedRequest(request: request, parameters: parameters, identity: identity)
-            switch route.target {
-            case .builtin(let handler): handler(routed, responder)
-            case .plugin(let plugin, let declaration): PluginRequest(routed, declaration, of: plugin).handOver(PluginReply(responder))
+            case .refuse(let status, let code, let detail):
+                let headers = status == 401 ? [("WWW-Authenticate", "Bearer")] : []
+                HTTPProblem.respond(status, code: code, detail: detail, headers: headers, through: responder)
             }
         }
     }

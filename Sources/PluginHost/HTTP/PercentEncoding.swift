@@ -1,32 +1,51 @@
 /// Percent-decoding of paths and queries.
 enum PercentEncoding {
-    /// The text that `part` stands for; `nil` if an escape is broken or the result is no UTF-8.
+    /// How a part of a URL is read.
+    enum Form {
+        case path
+        /// `application/x-www-form-urlencoded`: a plus is a blank.
+        case query
+    }
+
+    /// Whether `part` stands for anything but itself.
+    static func isEncoded(_ part: UnsafeRawBufferPointer, _ form: Form) -> Bool {
+        part.contains { $0 == UInt8(ascii: "%") || ($0 == UInt8(ascii: "+") && form == .query) }
+    }
+
+    /// The text that `part`, which is UTF-8, stands for; `nil` if an escape is broken or the result is no UTF-8.
+    static func decode(_ part: UnsafeRawBufferPointer, _ form: Form) -> String? {
+        guard isEncoded(part, form) else { return String(decoding: part, as: UTF8.self) }
+        return withUnsafeTemporaryAllocation(byteCount: part.count, alignment: 1) { room in
+            decode(part, form, into: room).map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    /// The same as bytes.
     ///
-    /// - Parameter plusIsSpace: as in a query, `application/x-www-form-urlencoded`.
-    static func decode(_ part: some StringProtocol, plusIsSpace: Bool = false) -> String? {
-        var bytes: [UInt8] = []
-        var input = part.utf8.makeIterator()
+    /// - Parameter room: as large as `part` at least.
+    /// - Returns: what was written of `room`.
+    static func decode(_ part: UnsafeRawBufferPointer, _ form: Form, into room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer? {
+        var count = 0
+        var input = part.makeIterator()
         while let byte = input.next() {
             switch byte {
             case UInt8(ascii: "%"):
                 guard let high = input.next().flatMap(digit), let low = input.next().flatMap(digit) else { return nil }
-                bytes.append(high << 4 | low)
-            case UInt8(ascii: "+") where plusIsSpace:
-                bytes.append(0x20)
-            default:
-                bytes.append(byte)
+                room[count] = high << 4 | low
+            case UInt8(ascii: "+") where form == .query: room[count] = 0x20
+            default: room[count] = byte
             }
+            count += 1
         }
-        return String(validating: bytes, as: UTF8.self)
+        let decoded = UnsafeRawBufferPointer(rebasing: room[..<count])
+        return String(validating: decoded, as: UTF8.self) == nil ? nil : decoded
     }
 
     /// The parameters of a query, in order; what cannot be decoded stays as the client wrote it.
-    static func parameters(_ query: String) -> [(name: String, value: String)] {
-        query.split(separator: "&").map { pair in
-            let cut = pair.firstIndex(of: "=") ?? pair.endIndex
-            let name = pair[..<cut]
-            let value = cut < pair.endIndex ? pair[pair.index(after: cut)...] : ""
-            return (decode(name, plusIsSpace: true) ?? String(name), decode(value, plusIsSpace: true) ?? String(value))
+    static func parameters(_ query: UnsafeRawBufferPointer) -> [(name: String, value: String)] {
+        QueryParts(query).map { part in
+            func text(_ bytes: UnsafeRawBufferPointer) -> String { decode(bytes, .query) ?? String(decoding: bytes, as: UTF8.self) }
+            return (text(part.name), text(part.value))
         }
     }
 

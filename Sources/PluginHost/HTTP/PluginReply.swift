@@ -1,18 +1,14 @@
 import Transport
 
 /// Somebody who waits for an HTTP response.
-final class PluginReply: Sendable {
-    private let responder: HTTPResponder
-
-    init(_ responder: HTTPResponder) {
-        self.responder = responder
-    }
+struct PluginReply: Sendable {
+    let responder: HTTPResponder
 
     var isGone: Bool { responder.isGone }
 
     /// - Returns: `false` if nobody waits any more.
-    func respond(_ status: Int, _ headers: [(String, String)], _ body: [UInt8]) -> Bool {
-        responder.respond(status: status, headers: headers, body: body)
+    func respond(_ status: Int, _ fields: HTTPFields, _ body: UnsafeRawBufferPointer) -> Bool {
+        responder.respond(status: status, fields: fields, body: body)
     }
 
     @discardableResult
@@ -20,8 +16,8 @@ final class PluginReply: Sendable {
         HTTPProblem.respond(status, code: code, detail: detail, through: responder)
     }
 
-    func stream(_ status: Int, _ headers: [(String, String)]) -> HTTPStream? {
-        responder.stream(status: status, headers: headers)
+    func stream(_ status: Int, _ fields: HTTPFields) -> HTTPStream? {
+        responder.stream(status: status, fields: fields)
     }
 
     func onGone(_ handler: @escaping @Sendable () -> Void) { responder.onGone(handler) }

@@ -1,37 +1,16 @@
 import CJackfield
+import Transport
 
 /// A request on its way to a plugin's handler.
 final class PluginRequest: Sendable {
-    private let plugin: Plugin
+    private let routed: RoutedRequest
     private let declaration: RouteDeclaration
-    private let user: String?
-    /// What the declaration's `run_key` names.
-    private let key: String?
-    private let parameterCount: Int
-    private let queryCount: Int
-    private let headerCount: Int
-    /// method, path, body, user, claims, address; then names and values of parameters, query and headers.
-    private let pack: TextPack
-
-    private static let fixedParts = 6
+    private let plugin: Plugin
 
     init(_ routed: RoutedRequest, _ declaration: RouteDeclaration, of plugin: Plugin) {
-        self.plugin = plugin
+        self.routed = routed
         self.declaration = declaration
-        user = routed.identity.user
-        if case .byKey(let name) = declaration.run { key = routed[name] } else { key = nil }
-        let request = routed.request
-        let query = routed.query
-        parameterCount = routed.parameters.count
-        queryCount = query.count
-        headerCount = request.headers.count
-        var parts: [TextPack.Part] = [
-            .text(request.method), .text(request.path), .bytes(request.body), .text(routed.identity.user ?? ""), .bytes(routed.identity.claims),
-            .text(request.remoteAddress),
-        ]
-        for (name, value) in routed.parameters + query { parts += [.text(name), .text(value)] }
-        for (name, value) in request.headers { parts += [.text(name.lowercased()), .text(value)] }
-        pack = TextPack(parts)
+        self.plugin = plugin
     }
 
     /// Gives the request to the handler, where the declaration says. [loop]
@@ -40,10 +19,15 @@ final class PluginRequest: Sendable {
         let task = StrandTask(
             run: { self.call(reply) },
             drop: { reply.problem(503, code: "unavailable", detail: "the service '\(self.plugin.name)' has stopped") })
-        let strand = key.map { plugin.lane(Plugin.hash(of: $0)) } ?? plugin.strand(for: declaration.run, user: user, else: UInt64(pack.count))
-        if !strand.enqueue(task, bytes: pack.count) {
+        let size = routed.request.size + routed.identity.claims.count
+        if !strand(size).enqueue(task, bytes: size) {
             reply.problem(503, code: "overloaded", detail: "the service '\(plugin.name)' has too much to do; try again later")
         }
+    }
+
+    private func strand(_ size: Int) -> Strand {
+        if case .byKey(let name) = declaration.run, let key = routed[name] { return plugin.lane(Plugin.hash(of: key)) }
+        return plugin.strand(for: declaration.run, user: routed.identity.user, else: UInt64(size))
     }
 
     /// Where the handler runs.
@@ -52,30 +36,48 @@ final class PluginRequest: Sendable {
             reply.problem(503, code: "overloaded", detail: "the service '\(plugin.name)' has too many requests under way")
             return
         }
-        let pairs = stride(from: Self.fixedParts, to: pack.indices.count, by: 2).map { jf_pair(name: pack[$0], value: pack[$0 + 1]) }
-        pairs.withUnsafeBufferPointer { pairs in
-            func list(_ start: Int, _ count: Int) -> UnsafePointer<jf_pair>? { count == 0 ? nil : pairs.baseAddress.map { $0 + start } }
-            var raw = jf_request()
-            raw.struct_size = UInt32(MemoryLayout<jf_request>.size)
-            raw.reply = token.raw
-            raw.method = pack[0]
-            raw.path = pack[1]
-            raw.body = jf_bytes(pack.bytes(2))
-            raw.user = pack[3]
-            raw.claims = pack[4]
-            raw.address = pack[5]
-            raw.param_count = UInt32(parameterCount)
-            raw.params = list(0, parameterCount)
-            raw.query_count = UInt32(queryCount)
-            raw.query = list(parameterCount, queryCount)
-            raw.header_count = UInt32(headerCount)
-            raw.headers = list(parameterCount + queryCount, headerCount)
-            raw.context = declaration.context
-            declaration.handler(plugin.instance, &raw)
+        routed.request.withBytes { request in
+            routed.identity.withBytes { user, claims in
+                var raw = jf_request()
+                raw.struct_size = UInt32(MemoryLayout<jf_request>.size)
+                raw.reply = token.raw
+                raw.method = jf_text(request.method)
+                raw.path = jf_text(request.path)
+                raw.body = jf_bytes(request.body)
+                raw.user = jf_text(user)
+                raw.claims = jf_text(claims)
+                raw.address = jf_text(request.address)
+                raw.context = declaration.context
+                withPairs(of: request, in: &raw) { declaration.handler(plugin.instance, $0) }
+            }
         }
         // Neither answered nor kept: nobody will.
         guard let entry = plugin.tokens.take(token) else { return }
         plugin.log.warning("the handler of \(declaration.method) \(declaration.path) returned without answering or keeping its token; the client gets 500")
         plugin.giveBack(entry)
+    }
+
+    /// Points `raw` to the request's parameters, query and headers for the time of `body`.
+    private func withPairs(of request: HTTPRequestBytes, in raw: inout jf_request, _ body: (UnsafePointer<jf_request>) -> Void) {
+        let query = QueryParts(request.query)
+        let count = routed.path.parameterCount + query.count + request.headerCount
+        let isEncoded = PercentEncoding.isEncoded(request.path, .path) || PercentEncoding.isEncoded(request.query, .query)
+        withUnsafeTemporaryAllocation(of: jf_pair.self, capacity: count) { pairs in
+            withUnsafeTemporaryAllocation(byteCount: isEncoded ? request.path.count + request.query.count : 0, alignment: 1) { room in
+                var writer = PairWriter(pairs, room: room)
+                routed.path.forEachParameter(of: request.path) { writer.add($0, writer.decoded($1, .path)) }
+                (raw.params, raw.param_count) = writer.list(from: 0)
+                let firstOfQuery = writer.count
+                for part in query { writer.add(writer.decoded(part.name, .query), writer.decoded(part.value, .query)) }
+                (raw.query, raw.query_count) = writer.list(from: firstOfQuery)
+                let firstHeader = writer.count
+                for index in 0..<request.headerCount {
+                    let header = request.header(index)
+                    writer.add(header.name, header.value)
+                }
+                (raw.headers, raw.header_count) = writer.list(from: firstHeader)
+                body(&raw)
+            }
+        }
     }
 }

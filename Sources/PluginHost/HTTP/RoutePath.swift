@@ -1,3 +1,5 @@
+import Transport
+
 /// A path with parameters: `/v1/rooms/{id}/members`. A parameter matches one segment that is not empty.
 public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     public enum Segment: Sendable, Equatable {
@@ -7,6 +9,9 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
 
     public let segments: [Segment]
     public let description: String
+    let parameterCount: Int
+    /// The same as ``description``, to be compared with what comes.
+    private let text: [UInt8]
 
     /// Why a text is no path for a route.
     public struct Malformed: Error, Equatable {
@@ -35,6 +40,8 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
         }
         self.segments = segments
         self.description = text
+        self.text = Array(text.utf8)
+        parameterCount = names.count
     }
 
     /// Whether both match exactly the same paths.
@@ -49,22 +56,40 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
             }
     }
 
-    /// The parameters of a request's path, percent-decoded, in order; `nil` if it does not match.
+    /// Whether a request's path is one of these, and its parameters can be decoded.
     ///
-    /// - Parameter parts: the request's segments as they stand in the URL.
-    func match(_ parts: [Substring]) -> [(name: String, value: String)]? {
-        guard parts.count == segments.count else { return nil }
-        var parameters: [(name: String, value: String)] = []
-        for (segment, part) in zip(segments, parts) {
-            switch segment {
-            case .literal(let text):
-                guard part == text || PercentEncoding.decode(part) == text else { return nil }
-            case .parameter(let name):
-                guard !part.isEmpty, let value = PercentEncoding.decode(part) else { return nil }
-                parameters.append((name, value))
+    /// - Parameter path: as it stands in the URL.
+    func matches(_ path: UnsafeRawBufferPointer) -> Bool {
+        text.withUnsafeBytes { text in
+            if parameterCount == 0, text.isEqual(to: path) { return true }
+            var parts = PathSegments(path)
+            for segment in PathSegments(text) {
+                guard let part = parts.next() else { return false }
+                let isMatch = Self.isParameter(segment) ? Self.isValue(part) : part.isEqual(to: segment) || Self.isEscaped(part, for: segment)
+                guard isMatch else { return false }
+            }
+            return parts.next() == nil
+        }
+    }
+
+    /// Calls `body` with each parameter of a path that matches: its name, and its value as it stands in the URL.
+    func forEachParameter(of path: UnsafeRawBufferPointer, _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
+        guard parameterCount > 0 else { return }
+        text.withUnsafeBytes { text in
+            for (segment, part) in zip(PathSegments(text), PathSegments(path)) where Self.isParameter(segment) {
+                body(UnsafeRawBufferPointer(rebasing: segment.dropFirst().dropLast()), part)
             }
         }
-        return parameters
+    }
+
+    private static func isParameter(_ segment: UnsafeRawBufferPointer) -> Bool { segment.first == UInt8(ascii: "{") }
+
+    private static func isValue(_ part: UnsafeRawBufferPointer) -> Bool {
+        !part.isEmpty && (!PercentEncoding.isEncoded(part, .path) || PercentEncoding.decode(part, .path) != nil)
+    }
+
+    private static func isEscaped(_ part: UnsafeRawBufferPointer, for literal: UnsafeRawBufferPointer) -> Bool {
+        PercentEncoding.isEncoded(part, .path) && PercentEncoding.decode(part, .path) == String(decoding: literal, as: UTF8.self)
     }
 
     /// Literals go before parameters, from the left: of `/a/{x}` and `/a/b`, the second answers `/a/b`.

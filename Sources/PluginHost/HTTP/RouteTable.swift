@@ -1,27 +1,32 @@
+import Transport
+
 /// The routes in force at one moment. Immutable.
 struct RouteTable: Sendable {
     /// By the number of segments; within one number the most specific path first, then in the order of registration.
-    private var byLength: [Int: [HTTPRoute]] = [:]
+    private var byLength: [[HTTPRoute]] = []
 
     enum Match {
-        case route(HTTPRoute, parameters: [(name: String, value: String)])
+        case route(HTTPRoute)
         /// The path exists, the method does not: those that do.
         case wrongMethod(allowed: [String])
         case nothing
     }
 
-    func match(_ method: String, _ path: String) -> Match {
-        let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    func match(_ request: HTTPRequest) -> Match {
+        request.withBytes { match(request.method, $0.path) }
+    }
+
+    /// - Parameter path: as it stands in the URL.
+    func match(_ method: String, _ path: UnsafeRawBufferPointer) -> Match {
         var allowed: [String] = []
-        var bodiless: (HTTPRoute, [(name: String, value: String)])?
-        for route in byLength[parts.count] ?? [] {
-            guard let parameters = route.path.match(parts) else { continue }
-            if route.method == method { return .route(route, parameters: parameters) }
+        var bodiless: HTTPRoute?
+        for route in routes(PathSegments(path).count) where route.path.matches(path) {
+            if route.method == method { return .route(route) }
             // Whoever answers GET answers HEAD; the transport leaves the body out.
-            if route.method == "GET", bodiless == nil { bodiless = (route, parameters) }
+            if route.method == "GET", bodiless == nil { bodiless = route }
             if !allowed.contains(route.method) { allowed.append(route.method) }
         }
-        if method == "HEAD", let (route, parameters) = bodiless { return .route(route, parameters: parameters) }
+        if method == "HEAD", let bodiless { return .route(bodiless) }
         guard !allowed.isEmpty else { return .nothing }
         if allowed.contains("GET"), !allowed.contains("HEAD") { allowed.append("HEAD") }
         return .wrongMethod(allowed: allowed.sorted())
@@ -29,20 +34,22 @@ struct RouteTable: Sendable {
 
     /// Who answers exactly this.
     func owner(of method: String, _ path: RoutePath) -> String? {
-        byLength[path.segments.count]?.first { $0.method == method && $0.path.isSameShape(as: path) }?.owner
+        routes(path.segments.count).first { $0.method == method && $0.path.isSameShape(as: path) }?.owner
     }
+
+    private func routes(_ length: Int) -> [HTTPRoute] { length < byLength.count ? byLength[length] : [] }
 
     mutating func add(_ routes: [HTTPRoute]) {
         for route in routes {
-            var list = byLength[route.path.segments.count] ?? []
-            let place = list.firstIndex { route.path.isMoreSpecific(than: $0.path) } ?? list.endIndex
-            list.insert(route, at: place)
-            byLength[route.path.segments.count] = list
+            let length = route.path.segments.count
+            while byLength.count <= length { byLength.append([]) }
+            let place = byLength[length].firstIndex { route.path.isMoreSpecific(than: $0.path) } ?? byLength[length].endIndex
+            byLength[length].insert(route, at: place)
         }
     }
 
     mutating func remove(_ plugin: Plugin) {
-        byLength = byLength.mapValues { list in
+        byLength = byLength.map { list in
             list.filter { if case .plugin(let owner, _) = $0.target { owner !== plugin } else { true } }
         }
     }

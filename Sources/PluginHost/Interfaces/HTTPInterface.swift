@@ -10,7 +10,7 @@ enum HTTPInterface {
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
                 guard let head = plugin.head("respond", response) else { return JF_E_INVALID }
                 guard let reply = plugin.takeReply(token) else { return JF_E_GONE }
-                return reply.respond(head.status, head.headers, head.body) ? JF_OK : JF_E_GONE
+                return reply.respond(head.status, head.fields, head.body) ? JF_OK : JF_E_GONE
             },
             problem: { host, token, status, code, detail in
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
@@ -24,12 +24,12 @@ enum HTTPInterface {
                 stream.pointee = 0
                 guard let head = plugin.head("stream", response) else { return JF_E_INVALID }
                 guard plugin.streams.hasRoom else { return JF_E_LIMIT }
-                guard let reply = plugin.takeReply(token), let open = reply.stream(head.status, head.headers) else { return JF_E_GONE }
+                guard let reply = plugin.takeReply(token), let open = reply.stream(head.status, head.fields) else { return JF_E_GONE }
                 let handle = plugin.streams.add(open)
                 stream.pointee = handle
                 // A plugin that forgets a stream whose reader left costs no memory for it.
                 reply.onGone { plugin.streams.remove(handle) }
-                if !head.body.isEmpty { _ = open.write(head.body) }
+                if !head.body.isEmpty { _ = open.write(Array(head.body)) }
                 return JF_OK
             },
             write: { host, stream, piece in
@@ -54,14 +54,18 @@ enum HTTPInterface {
     /// Headers of one response; the header promises this number.
     static let mostHeaders: UInt32 = 64
     /// These are the transport's.
-    static let ownHeaders: Set<String> = ["content-length", "connection", "transfer-encoding", "keep-alive", "upgrade", "date"]
+    static let ownHeaders: [StaticString] = ["content-length", "connection", "transfer-encoding", "keep-alive", "upgrade", "date"]
+    /// What most responses say.
+    static let json = HTTPFields([("Content-Type", "application/json")])
 }
 
 extension Plugin {
+    /// A response whose rules are kept.
     fileprivate struct ResponseHead {
-        var status: Int
-        var headers: [(String, String)]
-        var body: [UInt8]
+        let status: Int
+        let fields: HTTPFields
+        /// The plugin's, for the call.
+        let body: UnsafeRawBufferPointer
     }
 
     fileprivate func takeReply(_ token: jf_token) -> PluginReply? {
@@ -84,32 +88,21 @@ extension Plugin {
         guard raw.header_count <= HTTPInterface.mostHeaders else {
             return refuse("response->header_count is \(raw.header_count), more than \(HTTPInterface.mostHeaders)")
         }
-        let type = raw.content_type.len == 0 ? "application/json" : raw.content_type.string
-        guard Self.isFieldValue(type) else { return refuse("response->content_type holds control characters") }
-        var head = ResponseHead(status: Int(raw.status), headers: [("Content-Type", type)], body: Array(raw.body.bytes))
-        guard raw.header_count > 0 else { return head }
-        guard let list = raw.headers else { return refuse("response->headers is NULL, and header_count \(raw.header_count)") }
-        for index in 0..<Int(raw.header_count) {
-            let name = list[index].name.string
-            let value = list[index].value.string
-            guard !name.isEmpty, name.utf8.allSatisfy(Self.isTokenByte) else { return refuse("header \(index + 1): '\(name)' is no header name") }
-            guard Self.isFieldValue(value) else { return refuse("header '\(name)': the value holds control characters") }
-            let lower = name.lowercased()
-            guard !HTTPInterface.ownHeaders.contains(lower) else { return refuse("header '\(name)' is the host's; leave it out") }
-            if lower == "content-type" { head.headers[0].1 = value } else { head.headers.append((name, value)) }
+        var type = raw.content_type.bytes
+        guard HTTPSyntax.isFieldValue(type) else { return refuse("response->content_type holds control characters") }
+        guard raw.header_count == 0 || raw.headers != nil else { return refuse("response->headers is NULL, and header_count \(raw.header_count)") }
+        var others = HTTPFields()
+        for (index, header) in UnsafeBufferPointer(start: raw.headers, count: Int(raw.header_count)).enumerated() {
+            let (name, value) = (header.name.bytes, header.value.bytes)
+            guard HTTPSyntax.isToken(name) else { return refuse("header \(index + 1): '\(header.name.string)' is no header name") }
+            guard HTTPSyntax.isFieldValue(value) else { return refuse("header '\(header.name.string)': the value holds control characters") }
+            guard !HTTPInterface.ownHeaders.contains(where: name.isEqual(ignoringCase:)) else {
+                return refuse("header '\(header.name.string)' is the host's; leave it out")
+            }
+            if name.isEqual(ignoringCase: "content-type") { type = value } else { others.add(name, value) }
         }
-        return head
-    }
-
-    /// RFC 9110, `tchar`.
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
-    }
-
-    private static func isFieldValue(_ value: String) -> Bool {
-        value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+        var fields = type.isEmpty ? HTTPInterface.json : HTTPFields(contentType: type)
+        if raw.header_count > 0 { fields.add(others) }
+        return ResponseHead(status: Int(raw.status), fields: fields, body: raw.body.bytes)
     }
 }

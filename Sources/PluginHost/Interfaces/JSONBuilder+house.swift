@@ -36,7 +36,9 @@ extension JSONBuilder {
         beginObject("query")
         var seen: Set<String> = []
         if let cut = opening.uri.firstIndex(of: "?") {
-            for (name, value) in PercentEncoding.parameters(String(opening.uri[opening.uri.index(after: cut)...])) where seen.insert(name).inserted {
+            var query = String(opening.uri[opening.uri.index(after: cut)...])
+            let parameters = query.withUTF8 { PercentEncoding.parameters(UnsafeRawBufferPointer($0)) }
+            for (name, value) in parameters where seen.insert(name).inserted {
                 text(value, key: name)
             }
         }

@@ -7,9 +7,21 @@ public struct ClientIdentity: Sendable {
     /// When the token ends, in ms since 1970; `nil`: never.
     public var expiresAt: Int64?
 
-    public init(user: String? = nil, claims: [UInt8] = Array("{}".utf8), expiresAt: Int64? = nil) {
+    /// What somebody without a token claims.
+    public static let noClaims = Array("{}".utf8)
+
+    public init(user: String? = nil, claims: [UInt8] = noClaims, expiresAt: Int64? = nil) {
         self.user = user
         self.claims = claims
         self.expiresAt = expiresAt
+    }
+
+    /// Lends user, empty if anonymous, and claims as they lie in memory, for the call.
+    @inline(__always)
+    func withBytes<Result>(_ body: (_ user: UnsafeRawBufferPointer, _ claims: UnsafeRawBufferPointer) -> Result) -> Result {
+        var user = user ?? ""
+        return user.withUTF8 { user in
+            claims.withUnsafeBytes { body(UnsafeRawBufferPointer(user), $0) }
+        }
     }
 }

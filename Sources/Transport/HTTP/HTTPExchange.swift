@@ -13,11 +13,8 @@ final class HTTPExchange {
     }
 
     let head: HTTPRequestHead
-    /// Path and query as sent.
-    let path: Substring
-    let query: Substring
-    /// Headers every answer to this request carries (CORS).
-    var commonHeaders: [(name: String, value: String)] = []
+    /// What every answer to this request carries (CORS).
+    var commonFields = HTTPFields()
     var route = Route.none
     var bodyLimit: Int
     var body: [UInt8] = []
@@ -29,8 +26,8 @@ final class HTTPExchange {
     private var stream: HTTPStream?
     private var isChunked = false
 
-    /// nil once the connection is gone.
-    private weak var handler: HTTPHandler?
+    /// nil once it is over: ``finish()`` sees to that.
+    private var handler: HTTPHandler?
 
     init(head: HTTPRequestHead, bodyLimit: Int, handler: HTTPHandler) {
         self.head = head
@@ -38,21 +35,6 @@ final class HTTPExchange {
         self.handler = handler
         // After a request that asks for another protocol, whatever the answer, nobody can tell which of the two the client goes on with.
         keepsAlive = head.isKeptAlive && !head.asksForUpgrade
-        let target = Self.originForm(of: head.target)
-        if let mark = target.firstIndex(of: "?") {
-            path = target[..<mark]
-            query = target[target.index(after: mark)...]
-        } else {
-            path = target
-            query = target[target.endIndex...]
-        }
-    }
-
-    /// Path and query of a target that may be an absolute URI, as proxies send it.
-    private static func originForm(of uri: String) -> Substring {
-        guard !uri.hasPrefix("/"), let colon = uri.firstIndex(of: ":"), uri[colon...].hasPrefix("://") else { return uri[...] }
-        guard let slash = uri[colon...].dropFirst(3).firstIndex(of: "/") else { return "/" }
-        return uri[slash...]
     }
 
     /// The body that is announced is larger than allowed.
@@ -64,20 +46,22 @@ final class HTTPExchange {
     // MARK: - Answers
 
     func respond(_ head: HTTPResponseHead, body: [UInt8]) {
-        respond(head, count: body.count) { $0.copyBytes(from: body) }
+        body.withUnsafeBytes { respond(head, body: $0) }
+    }
+
+    func respond(_ head: HTTPResponseHead, body: UnsafeRawBufferPointer) {
+        respond(head, count: body.count) { $0.copyMemory(from: body) }
     }
 
     /// Answers with a body of exactly `count` bytes, which `fill` writes in place.
     func respond(_ responseHead: HTTPResponseHead, count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         guard !isAnswered, let handler else { return }
         isAnswered = true
-        var responseHead = responseHead
-        for (name, value) in commonHeaders { responseHead.headers.append((name, value)) }
-        let bodyless = responseHead.status == 204 || responseHead.status == 304
-        responseHead.write(to: handler.output, framing: bodyless ? .none : .length(count), connection: connectionHeader)
-        if count > 0, !bodyless, head.method != "HEAD" {
-            fill(UnsafeMutableRawBufferPointer(start: handler.output.append(count), count: count))
-        }
+        let isBodyless = responseHead.status == 204 || responseHead.status == 304
+        let room = isBodyless || head.method == "HEAD" ? 0 : count
+        let body = responseHead.write(
+            to: handler.output, common: commonFields, framing: isBodyless ? .none : .length(count), connection: connectionHeader, room: room)
+        if room > 0 { fill(UnsafeMutableRawBufferPointer(start: body, count: room)) }
         handler.answered(self)
     }
 
@@ -85,9 +69,7 @@ final class HTTPExchange {
         guard !isAnswered, let handler else { return stream.clientGone() }
         isChunked = !head.isOld
         if !isChunked { keepsAlive = false }
-        var responseHead = responseHead
-        for (name, value) in commonHeaders { responseHead.headers.append((name, value)) }
-        responseHead.write(to: handler.output, framing: isChunked ? .chunked : .none, connection: connectionHeader)
+        responseHead.write(to: handler.output, common: commonFields, framing: isChunked ? .chunked : .none, connection: connectionHeader)
         self.stream = stream
         handler.output.onDrained = { [weak stream] in stream?.drained() }
         stream.began(self)
@@ -117,7 +99,7 @@ final class HTTPExchange {
         handler.answered(self)
     }
 
-    private var connectionHeader: String? {
+    private var connectionHeader: StaticString? {
         if !keepsAlive { return "close" }
         return head.isOld ? "keep-alive" : nil
     }
@@ -126,7 +108,11 @@ final class HTTPExchange {
 
     /// The exchange is over.
     func finish() {
-        if case .polling(let request) = route { request.exchange = nil }
+        switch route {
+        case .polling(let request): request.exchange = nil
+        case .application(let responder): responder.exchange = nil
+        case .webSocket, .none: break
+        }
         route = .none
         handler = nil
     }

@@ -132,7 +132,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         setDeadline(in: server.options.bodyTimeout)
         if let cors = server.options.cors, applyCORS(cors, to: exchange) {
             // A preflight, and answered.
-        } else if let endpoint = server.endpoint(for: exchange.path) {
+        } else if let endpoint = server.endpoint(of: head) {
             route(exchange, to: endpoint)
         } else {
             let responder = HTTPResponder(exchange: exchange, loop: loop, streamLimit: server.options.maxStreamBuffer)
@@ -140,22 +140,19 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         guard !exchange.isAnswered else { return }
         if exchange.announcesTooMuch { return refuseBody(of: exchange) }
-        if head["expect"]?.lowercased() == "100-continue" {
-            output.append("HTTP/1.1 100 Continue\r\n\r\n")
-        }
+        if head.expectsContinue { output.append("HTTP/1.1 100 Continue\r\n\r\n") }
     }
 
     /// Answers a preflight, which asks for no more than that, and names the origin in the answer to anything else.
     /// - Returns: whether it was a preflight.
     private func applyCORS(_ cors: CORSOptions, to exchange: HTTPExchange) -> Bool {
         let head = exchange.head
-        let origin = head["origin"]
         guard head.method == "OPTIONS" else {
-            exchange.commonHeaders = cors.headers(for: origin)
+            exchange.commonFields = server.corsFields ?? HTTPFields(cors.headers(for: head["origin"]))
             return false
         }
-        let preflight = cors.preflightHeaders(for: origin, requestedHeaders: head["access-control-request-headers"])
-        exchange.respond(HTTPResponseHead(status: 204, headers: preflight.map { ($0.name, $0.value) }), body: [])
+        let preflight = cors.preflightHeaders(for: head["origin"], requestedHeaders: head["access-control-request-headers"])
+        exchange.respond(HTTPResponseHead(status: 204, headers: preflight), body: [])
         return true
     }
 
@@ -188,10 +185,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .polling(let request): request.bodyComplete()
         case .webSocket(let endpoint): upgrade(exchange, to: endpoint, ahead: bytes)
         case .application(let responder):
-            let request = HTTPRequest(
-                method: exchange.head.method, path: String(exchange.path), query: String(exchange.query),
-                headers: exchange.head.headers, body: exchange.body, remoteAddress: remoteAddress,
-                secure: false, loop: loop)
+            let request = HTTPRequest(head: exchange.head, body: exchange.body, remoteAddress: remoteAddress, secure: false, loop: loop)
             exchange.body = []
             server.http.respond(to: request, through: responder)
         }

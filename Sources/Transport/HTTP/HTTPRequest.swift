@@ -1,13 +1,6 @@
 /// A complete request.
 public struct HTTPRequest: Sendable {
-    /// As sent: `GET`, `POST`, …
-    public let method: String
-    /// Without the query, not decoded; begins with a slash.
-    public let path: String
-    /// Without the question mark, not decoded; empty when there is none.
-    public let query: String
-    /// In the order sent, names as sent.
-    public let headers: [(name: String, value: String)]
+    let head: HTTPRequestHead
     public let body: [UInt8]
     /// The peer's address without its port.
     public let remoteAddress: String
@@ -16,14 +9,34 @@ public struct HTTPRequest: Sendable {
     /// The loop the connection lives on.
     public let loop: Loop
 
-    /// Whether two names differ in their case alone. Names are tokens, so ASCII; `lowercased()` would make two strings of each comparison.
-    private static func isSame(_ one: String, _ other: String) -> Bool {
-        guard one.utf8.count == other.utf8.count else { return false }
-        return zip(one.utf8, other.utf8).allSatisfy { $0 == $1 || ($0 ^ $1 == 0x20 && (0x61...0x7A).contains($0 | 0x20)) }
-    }
+    /// As sent: `GET`, `POST`, …
+    public var method: String { head.method }
 
-    /// The first header of this name, whatever its case.
-    public subscript(header name: String) -> String? {
-        headers.first { Self.isSame($0.name, name) }?.value
+    /// Without the query, not decoded; begins with a slash. Made on each call.
+    public var path: String { head.string(head.target.path) }
+
+    /// Without the question mark, not decoded; empty when there is none. Made on each call.
+    public var query: String { head.string(head.target.query) }
+
+    /// In the order sent, names in lower case. Made on each call.
+    public var headers: [(name: String, value: String)] { head.headers }
+
+    /// The first header of this name, which is given in lower case.
+    public subscript(header name: StaticString) -> String? { head[name] }
+
+    /// Bytes it holds.
+    public var size: Int { head.text.count + body.count + remoteAddress.utf8.count }
+
+    /// Lends the request as it lies in memory: nothing is copied. The bytes are valid for the call.
+    @inline(__always)
+    public func withBytes<Result>(_ body: (HTTPRequestBytes) -> Result) -> Result {
+        var address = remoteAddress
+        return head.text.withUnsafeBytes { text in
+            self.body.withUnsafeBytes { content in
+                address.withUTF8 { address in
+                    body(HTTPRequestBytes(text: text, head: head, body: content, address: UnsafeRawBufferPointer(address)))
+                }
+            }
+        }
     }
 }

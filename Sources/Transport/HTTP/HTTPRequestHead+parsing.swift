@@ -21,39 +21,50 @@ extension HTTPRequestHead {
     static func parse(_ bytes: UnsafeRawBufferPointer, _ limits: Limits) throws(HTTPViolation) -> HTTPRequestHead {
         let lineEnd = try endOfLine(bytes, from: 0)
         guard lineEnd <= limits.bytes, bytes.count - lineEnd <= limits.bytes + 4 else { throw .tooLarge }
-        let line = UnsafeRawBufferPointer(rebasing: bytes[..<lineEnd])
+        guard !HTTPSyntax.isASCII(bytes) else { return try takeApart(bytes, limits) }
+        // Whoever reads it is promised text: what is no UTF-8 is repaired here, once.
+        var text = String(decoding: bytes, as: UTF8.self)
+        return try text.withUTF8 { text in
+            Result { () throws(HTTPViolation) in try takeApart(UnsafeRawBufferPointer(text), limits) }
+        }.get()
+    }
+
+    private static func takeApart(_ bytes: UnsafeRawBufferPointer, _ limits: Limits) throws(HTTPViolation) -> HTTPRequestHead {
+        let lineEnd = try endOfLine(bytes, from: 0)
+        let line = bytes.part(0..<lineEnd)
         // method SP target SP HTTP/1.x
-        guard let space = line.firstIndex(of: 0x20), isMethod(line[..<space]), line.count >= space + 1 + 1 + 9 else { throw .malformed }
-        let version = line[(line.count - 9)...]
-        let target = line[(space + 1)..<(line.count - 9)]
-        guard version.dropLast().elementsEqual(" HTTP/1.".utf8), let minor = version.last, minor == 0x30 || minor == 0x31,
-            target.allSatisfy({ $0 > 0x20 && $0 != 0x7F })
+        guard let space = line.firstIndex(of: 0x20), isMethod(line.part(0..<space)), line.count >= space + 1 + 1 + 9 else { throw .malformed }
+        let version = line.part(line.count - 9..<line.count)
+        let target = line.part(space + 1..<line.count - 9)
+        let minor = version[8]
+        guard version.part(0..<8).isEqual(to: " HTTP/1."), minor == 0x30 || minor == 0x31, HTTPSyntax.isTarget(target)
         else { throw .malformed }
 
         var reader = FieldReader(limit: limits.fields, isOld: minor == 0x30)
+        var place: HTTPTarget?
         var failure: HTTPViolation?
         // A field that had no blank behind its colon gets one: so many bytes more at most.
         let text = [UInt8](unsafeUninitializedCapacity: bytes.count + limits.fields) { buffer, initialized in
             let text = UnsafeMutableRawBufferPointer(buffer)
-            text.copyMemory(from: UnsafeRawBufferPointer(rebasing: target))
-            reader.count = target.count
+            reader.append(line.part(0..<space), to: text)
+            reader.append(target, to: text)
+            place = HTTPTarget(space..<reader.count, in: UnsafeRawBufferPointer(text))
             do throws(HTTPViolation) {
-                try reader.read(UnsafeRawBufferPointer(rebasing: bytes[(lineEnd + 2)...]), into: text)
+                try reader.read(bytes.part(lineEnd + 2..<bytes.count), into: text)
                 initialized = reader.count
             } catch {
                 failure = error
-                initialized = 0
             }
         }
-        if let failure { throw failure }
+        guard let place, failure == nil else { throw failure ?? .malformed }
         return HTTPRequestHead(
-            method: String(decoding: line[..<space], as: UTF8.self), isOld: reader.isOld, isKeptAlive: reader.isKeptAlive,
-            asksForUpgrade: reader.hasUpgrade && reader.connectionUpgrades, framing: try reader.framing(), text: text, targetCount: target.count,
-            fields: reader.fields)
+            method: String(decoding: line.part(0..<space), as: UTF8.self), isOld: reader.isOld, isKeptAlive: reader.isKeptAlive,
+            asksForUpgrade: reader.hasUpgrade && reader.connectionUpgrades, expectsContinue: reader.expectsContinue, framing: try reader.framing(),
+            text: text, target: place, fields: reader.fields)
     }
 
     /// Upper-case letters and hyphens; whatever else a token may contain, no method does.
-    static func isMethod(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
+    static func isMethod(_ bytes: UnsafeRawBufferPointer) -> Bool {
         !bytes.isEmpty && bytes.count <= longestMethod && bytes.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x2D }
     }
 
@@ -65,30 +76,16 @@ extension HTTPRequestHead {
         return end
     }
 
-    /// Whether `bytes` are `word`, given in lower-case letters, in any case.
-    fileprivate static func matches(_ bytes: some Collection<UInt8>, _ word: StaticString) -> Bool {
-        bytes.count == word.utf8CodeUnitCount
-            && zip(bytes, UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)).allSatisfy { $0 | 0x20 == $1 }
-    }
-
-    /// The characters of a token (RFC 9110 section 5.6.2): what the name of a field consists of.
-    fileprivate static func isTokenCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C, 0x7E: true
-        default: false
-        }
-    }
-
     /// Reads one field line, without its CR LF: where its name ends, and what its value is.
     static func readField(_ line: UnsafeRawBufferPointer) throws(HTTPViolation) -> (nameCount: Int, value: Range<Int>) {
         var colon = 0
-        while colon < line.count, isTokenCharacter(line[colon]) { colon += 1 }
+        while colon < line.count, HTTPSyntax.isTokenCharacter(line[colon]) { colon += 1 }
         guard colon > 0, colon < line.count, line[colon] == 0x3A else { throw .malformed }
         var start = colon + 1
         var end = line.count
         while start < end, line[start] == 0x20 || line[start] == 0x09 { start += 1 }
         while start < end, line[end - 1] == 0x20 || line[end - 1] == 0x09 { end -= 1 }
-        for index in start..<end where line[index] < 0x20 && line[index] != 0x09 || line[index] == 0x7F { throw .malformed }
+        guard HTTPSyntax.isFieldValue(line.part(start..<end)) else { throw .malformed }
         return (colon, start..<end)
     }
 }
@@ -101,6 +98,7 @@ private struct FieldReader {
     /// Bytes written.
     var count = 0
     var hasUpgrade = false
+    var expectsContinue = false
     var connectionUpgrades = false
     private var connectionCloses = false
     private var connectionKeeps = false
@@ -120,19 +118,19 @@ private struct FieldReader {
             let end = try HTTPRequestHead.endOfLine(bytes, from: start)
             guard end > start else { return }
             guard fields.count < limit else { throw .tooLarge }
-            let line = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+            let line = bytes.part(start..<end)
             let (nameCount, value) = try HTTPRequestHead.readField(line)
             fields.append(.init(start: UInt32(count), nameCount: UInt32(nameCount), valueCount: UInt32(value.count)))
-            append(UnsafeRawBufferPointer(rebasing: line[..<nameCount]), to: text)
+            let name = appendLowered(line.part(0..<nameCount), to: text)
             append(": ", to: text)
-            append(UnsafeRawBufferPointer(rebasing: line[value]), to: text)
+            append(line.part(value), to: text)
             append("\r\n", to: text)
-            try note(UnsafeRawBufferPointer(rebasing: line[..<nameCount]), UnsafeRawBufferPointer(rebasing: line[value]))
+            try note(name, line.part(value))
             start = end + 2
         }
     }
 
-    private mutating func append(_ bytes: UnsafeRawBufferPointer, to text: UnsafeMutableRawBufferPointer) {
+    mutating func append(_ bytes: UnsafeRawBufferPointer, to text: UnsafeMutableRawBufferPointer) {
         UnsafeMutableRawBufferPointer(rebasing: text[count...]).copyMemory(from: bytes)
         count += bytes.count
     }
@@ -141,24 +139,34 @@ private struct FieldReader {
         append(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount), to: text)
     }
 
+    /// - Returns: what was appended.
+    private mutating func appendLowered(_ name: UnsafeRawBufferPointer, to text: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        let lowered = UnsafeMutableRawBufferPointer(rebasing: text[count..<count + name.count])
+        for index in name.indices { lowered[index] = name[index] | (name[index] &- 0x41 < 26 ? 0x20 : 0) }
+        count += name.count
+        return UnsafeRawBufferPointer(lowered)
+    }
+
     /// Looks at the fields that concern the connection or the body.
     private mutating func note(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(HTTPViolation) {
         switch name.count {
-        case 7 where HTTPRequestHead.matches(name, "upgrade"):
+        case 6 where name.isEqual(to: "expect"):
+            if value.isEqual(ignoringCase: "100-continue") { expectsContinue = true }
+        case 7 where name.isEqual(to: "upgrade"):
             hasUpgrade = true
-        case 10 where HTTPRequestHead.matches(name, "connection"):
+        case 10 where name.isEqual(to: "connection"):
             for word in value.split(separator: 0x2C) {
-                let word = word.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 }
-                if HTTPRequestHead.matches(word, "upgrade") { connectionUpgrades = true }
-                if HTTPRequestHead.matches(word, "close") { connectionCloses = true }
-                if HTTPRequestHead.matches(word, "keep-alive") { connectionKeeps = true }
+                let word = UnsafeRawBufferPointer(rebasing: word.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 })
+                if word.isEqual(ignoringCase: "upgrade") { connectionUpgrades = true }
+                if word.isEqual(ignoringCase: "close") { connectionCloses = true }
+                if word.isEqual(ignoringCase: "keep-alive") { connectionKeeps = true }
             }
-        case 14 where HTTPRequestHead.matches(name, "content-length"):
+        case 14 where name.isEqual(to: "content-length"):
             // More digits than any body has would overflow.
             guard length == nil, (1...18).contains(value.count), value.allSatisfy({ (0x30...0x39).contains($0) }) else { throw .malformed }
             length = value.reduce(0) { $0 * 10 + Int($1 - 0x30) }
-        case 17 where HTTPRequestHead.matches(name, "transfer-encoding"):
-            guard !isChunked, !isOld, HTTPRequestHead.matches(value, "chunked") else { throw .malformed }
+        case 17 where name.isEqual(to: "transfer-encoding"):
+            guard !isChunked, !isOld, value.isEqual(ignoringCase: "chunked") else { throw .malformed }
             isChunked = true
         default:
             break

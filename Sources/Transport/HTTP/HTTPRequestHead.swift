@@ -1,7 +1,7 @@
-/// The head of a request, checked and taken apart once: one block of bytes, and where its fields lie in it. A header becomes a `String` only for whoever
-/// asks for it. Immutable.
+/// The head of a request, checked and taken apart once: one block of bytes, and where its parts lie in it. What is asked for becomes a `String` only then.
+/// Immutable.
 final class HTTPRequestHead: Sendable {
-    /// Where a header stands in ``text``: its name, a colon, a space, its value, CR and LF.
+    /// Where a header stands in ``text``: its name in lower case, a colon, a space, its value, CR and LF.
     struct Field {
         var start: UInt32
         var nameCount: UInt32
@@ -24,57 +24,62 @@ final class HTTPRequestHead: Sendable {
     let isKeptAlive: Bool
     /// `Upgrade` is there and `Connection` names it: Node's rule. What for is judged later.
     let asksForUpgrade: Bool
+    /// The body comes when it is told to.
+    let expectsContinue: Bool
     let framing: Framing
-    /// The target, then the fields.
+    /// The method, the target, then the fields. UTF-8, whatever was sent.
     let text: [UInt8]
-    let targetCount: Int
-    private let fields: ContiguousArray<Field>
+    let target: HTTPTarget
+    let fields: ContiguousArray<Field>
 
     init(
-        method: String, isOld: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, framing: Framing, text: [UInt8], targetCount: Int,
-        fields: ContiguousArray<Field>
+        method: String, isOld: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, expectsContinue: Bool, framing: Framing, text: [UInt8],
+        target: HTTPTarget, fields: ContiguousArray<Field>
     ) {
         self.method = method
         self.isOld = isOld
         self.isKeptAlive = isKeptAlive
         self.asksForUpgrade = asksForUpgrade
+        self.expectsContinue = expectsContinue
         self.framing = framing
         self.text = text
-        self.targetCount = targetCount
+        self.target = target
         self.fields = fields
     }
 
-    /// Path and query as sent.
-    var target: String { String(decoding: text[..<targetCount], as: UTF8.self) }
+    /// What stands at `range` of ``text``.
+    func string(_ range: Range<Int>) -> String {
+        text.withUnsafeBytes { String(decoding: $0.part(range), as: UTF8.self) }
+    }
 
-    /// All headers in the order sent, names as sent. Decoded on each call.
+    /// All headers in the order sent, names in lower case. Decoded on each call.
     var headers: [(name: String, value: String)] {
-        fields.map { (String(decoding: text[$0.name], as: UTF8.self), String(decoding: text[$0.value], as: UTF8.self)) }
+        fields.map { (string($0.name), string($0.value)) }
     }
 
     /// The first header of this name, which is given in lower case.
     subscript(name: StaticString) -> String? {
-        fields.first { $0.isNamed(name, in: text) }.map { String(decoding: text[$0.value], as: UTF8.self) }
+        first(name).map { string($0.value) }
     }
 
     /// All headers of this name, which is given in lower case.
     func all(_ name: StaticString) -> [String] {
-        fields.filter { $0.isNamed(name, in: text) }.map { String(decoding: text[$0.value], as: UTF8.self) }
+        fields.filter { isNamed($0, name) }.map { string($0.value) }
     }
 
     /// Whether there is a header of this name, and the first has exactly this value.
     func has(_ name: StaticString, _ value: StaticString) -> Bool {
-        guard let field = fields.first(where: { $0.isNamed(name, in: text) }), field.valueCount == value.utf8CodeUnitCount else { return false }
-        return text[field.value].elementsEqual(UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+        guard let field = first(name) else { return false }
+        return text.withUnsafeBytes { $0.part(field.value).isEqual(to: value) }
     }
-}
 
-extension HTTPRequestHead.Field {
-    /// - Parameter name: of lower-case letters and hyphens, so that setting one bit makes any case of it equal, and nothing else that a name may contain.
+    /// Where the first header of this name stands, which is given in lower case.
+    func first(_ name: StaticString) -> Field? {
+        fields.first { isNamed($0, name) }
+    }
+
     @inline(__always)
-    func isNamed(_ name: StaticString, in text: borrowing [UInt8]) -> Bool {
-        guard nameCount == name.utf8CodeUnitCount else { return false }
-        for index in 0..<Int(nameCount) where text[Int(start) + index] | 0x20 != name.utf8Start[index] { return false }
-        return true
+    private func isNamed(_ field: Field, _ name: StaticString) -> Bool {
+        field.nameCount == name.utf8CodeUnitCount && text.withUnsafeBytes { $0.part(field.name).isEqual(to: name) }
     }
 }

@@ -156,7 +156,7 @@ struct HTTPRequestParser: ~Copyable {
         guard stash.count <= limits.bytes * 2 else { throw .tooLarge }
         let bytes = stash.bytes
         let isEmptyLine = bytes.count == 1 && bytes[0] == 0x0D
-        guard isEmptyLine || HTTPRequestHead.isMethod(bytes.prefix { $0 != 0x20 }) else { throw .malformed }
+        guard isEmptyLine || HTTPRequestHead.isMethod(UnsafeRawBufferPointer(rebasing: bytes.prefix { $0 != 0x20 })) else { throw .malformed }
     }
 
     // MARK: - Lines

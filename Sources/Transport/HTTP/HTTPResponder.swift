@@ -4,8 +4,8 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: `exchange` is touched on `loop` alone; everything else is immutable or behind its own lock.
 public final class HTTPResponder: @unchecked Sendable {
-    /// [loop] nil once the answer is complete or the client gone.
-    private weak var exchange: HTTPExchange?
+    /// [loop] nil once the answer is complete or the client gone; the exchange sees to that.
+    var exchange: HTTPExchange?
     private let loop: Loop
     private let streamLimit: Int
     private let isAnswered = Atomic<Bool>(false)
@@ -22,20 +22,28 @@ public final class HTTPResponder: @unchecked Sendable {
     /// - Returns: false when there was an answer already, or nobody is there to read it.
     @discardableResult
     public func respond(status: Int, headers: [(String, String)], body: [UInt8]) -> Bool {
+        body.withUnsafeBytes { respond(status: status, fields: HTTPFields(headers), body: $0) }
+    }
+
+    /// The same with a body on loan: on the loop it is copied once, to where it goes out.
+    public func respond(status: Int, fields: HTTPFields, body: UnsafeRawBufferPointer) -> Bool {
         guard claim() else { return false }
-        loop.perform { [self] in
-            exchange?.respond(HTTPResponseHead(status: status, headers: headers.filter(Self.isSafe)), body: body)
+        let head = HTTPResponseHead(status: status, fields: fields)
+        if loop.eventLoop.inEventLoop {
+            exchange?.respond(head, body: body)
+        } else {
+            loop.perform { [self, copy = Array(body)] in exchange?.respond(head, body: copy) }
         }
         return true
     }
 
     /// Answers with a body whose length is not known yet; nil when there was an answer already, or nobody is there to read it.
-    public func stream(status: Int, headers: [(String, String)]) -> HTTPStream? {
+    public func stream(status: Int, fields: HTTPFields) -> HTTPStream? {
         guard claim() else { return nil }
         let stream = HTTPStream(loop: loop, limit: streamLimit)
         loop.perform { [self] in
             guard let exchange else { return stream.clientGone() }
-            exchange.beginStream(HTTPResponseHead(status: status, headers: headers.filter(Self.isSafe)), stream)
+            exchange.beginStream(HTTPResponseHead(status: status, fields: fields), stream)
         }
         return stream
     }
@@ -51,12 +59,6 @@ public final class HTTPResponder: @unchecked Sendable {
             return false
         }
         if isTooLate { handler() }
-    }
-
-    /// A header that could end its line early would let whoever wrote it write the rest of the answer: it is left out.
-    private static func isSafe(_ header: (name: String, value: String)) -> Bool {
-        !header.name.isEmpty && !header.name.utf8.contains { $0 <= 0x20 || $0 == 0x3A || $0 == 0x7F }
-            && !header.value.utf8.contains { $0 == 0x0D || $0 == 0x0A || $0 == 0 }
     }
 
     private func claim() -> Bool {

@@ -1,11 +1,15 @@
 /// Status and headers of an answer; what frames the body is added when it is written.
 struct HTTPResponseHead: Sendable {
     var status: Int
-    var headers: [(String, String)]
+    var fields: HTTPFields
 
-    init(status: Int, headers: [(String, String)] = []) {
+    init(status: Int, fields: HTTPFields) {
         self.status = status
-        self.headers = headers
+        self.fields = fields
+    }
+
+    init(status: Int, headers: [(name: String, value: String)] = []) {
+        self.init(status: status, fields: HTTPFields(headers))
     }
 
     /// How the end of the body is told.
@@ -16,39 +20,43 @@ struct HTTPResponseHead: Sendable {
         case none
     }
 
-    /// Writes the head, the empty line included.
-    func write(to output: ConnectionOutput, framing: Framing, connection: String?) {
+    /// Writes the head, the empty line included, and makes room for `room` bytes behind it.
+    ///
+    /// - Parameters:
+    ///   - common: fields that follow the answer's own.
+    ///   - connection: what the header of this name says; nil: it is left out.
+    /// - Returns: where the room is; valid as ``ConnectionOutput/append(_:)-(Int)`` has it.
+    @discardableResult
+    func write(
+        to output: ConnectionOutput, common: HTTPFields = HTTPFields(), framing: Framing, connection: StaticString?, room: Int = 0
+    ) -> UnsafeMutableRawPointer {
         let reason = HTTPReason.phrase(status)
-        var size = 9 + 3 + 1 + reason.utf8.count + 2 + 2
-        for (name, value) in headers { size += name.utf8.count + value.utf8.count + 4 }
-        var length: String?
+        var size = 9 + 3 + 1 + reason.utf8.count + 2 + fields.lines.count + common.lines.count + 2
+        var length = ""
         switch framing {
         case .length(let count):
             length = String(count)
-            size += "Content-Length: \r\n".utf8.count + length!.utf8.count
+            size += "Content-Length: \r\n".utf8.count + length.utf8.count
         case .chunked: size += "Transfer-Encoding: chunked\r\n".utf8.count
         case .none: break
         }
-        if let connection { size += "Connection: \r\n".utf8.count + connection.utf8.count }
+        if let connection { size += "Connection: \r\n".utf8.count + connection.utf8CodeUnitCount }
 
-        var writer = Writer(position: output.append(size))
+        var writer = Writer(position: output.append(size + room))
         writer.put("HTTP/1.1 ")
         writer.put(status: status)
         writer.put(" ")
-        writer.put(reason)
+        writer.put(text: reason)
         writer.put("\r\n")
-        for (name, value) in headers {
-            writer.put(name)
-            writer.put(": ")
-            writer.put(value)
-            writer.put("\r\n")
-        }
-        if let length {
+        writer.put(fields)
+        writer.put(common)
+        switch framing {
+        case .length:
             writer.put("Content-Length: ")
-            writer.put(length)
+            writer.put(text: length)
             writer.put("\r\n")
-        } else if case .chunked = framing {
-            writer.put("Transfer-Encoding: chunked\r\n")
+        case .chunked: writer.put("Transfer-Encoding: chunked\r\n")
+        case .none: break
         }
         if let connection {
             writer.put("Connection: ")
@@ -56,25 +64,33 @@ struct HTTPResponseHead: Sendable {
             writer.put("\r\n")
         }
         writer.put("\r\n")
+        return writer.position
     }
 
     private struct Writer {
         var position: UnsafeMutableRawPointer
 
         @inline(__always)
-        mutating func put(_ text: StaticString) {
-            position.copyMemory(from: text.utf8Start, byteCount: text.utf8CodeUnitCount)
-            position += text.utf8CodeUnitCount
+        mutating func put(_ bytes: UnsafeRawBufferPointer) {
+            guard let start = bytes.baseAddress else { return }
+            position.copyMemory(from: start, byteCount: bytes.count)
+            position += bytes.count
         }
 
         @inline(__always)
-        mutating func put(_ text: String) {
+        mutating func put(_ text: StaticString) {
+            put(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        }
+
+        @inline(__always)
+        mutating func put(_ fields: HTTPFields) {
+            fields.lines.withUnsafeBytes { put($0) }
+        }
+
+        @inline(__always)
+        mutating func put(text: String) {
             var text = text
-            text.withUTF8 { utf8 in
-                guard let start = utf8.baseAddress else { return }
-                position.copyMemory(from: start, byteCount: utf8.count)
-                position += utf8.count
-            }
+            text.withUTF8 { put(UnsafeRawBufferPointer($0)) }
         }
 
         mutating func put(status: Int) {

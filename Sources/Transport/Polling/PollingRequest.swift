@@ -28,7 +28,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         self.endpoint = endpoint
         self.exchange = exchange
         head = exchange.head
-        parameters = RequestParameters(query: exchange.query)
+        parameters = exchange.head.parameters
         owner = server.loops.owner(of: parameters.sessionID) ?? handler.loop
         // Two loops may handle two connections in another order than their requests came in; on one loop there is no such doubt.
         wasAbandoned = owner !== home && head.method == "GET" && handler.output.peerHasHungUp
@@ -118,10 +118,12 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     }
 
     private func replyOK() {
-        reply(HTTPResponseHead(status: 200, headers: pollingHeaders(contentType: "text/html")), Self.ok)
+        reply(HTTPResponseHead(status: 200, fields: pollingFields(Self.html)), Self.ok)
     }
 
     private static let ok = Array("ok".utf8)
+    private static let html = HTTPFields([("Content-Type", "text/html"), ("Cache-Control", "no-store")])
+    private static let packets = HTTPFields([("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-store")])
 
     func opened(_ session: Session) {
         cookie = server.options.cookie?.header(sessionID: session.id)
@@ -129,13 +131,13 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     func answer(count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         session = nil
-        var responseHead = HTTPResponseHead(status: 200, headers: pollingHeaders(contentType: "text/plain; charset=UTF-8"))
-        if let cookie { responseHead.headers.append(("Set-Cookie", cookie)) }
+        var responseHead = HTTPResponseHead(status: 200, fields: pollingFields(Self.packets))
+        if let cookie { responseHead.fields.add("Set-Cookie", cookie) }
         if compress, let threshold = server.options.httpCompressionThreshold, count >= threshold,
             let encoding = ContentEncoding.negotiated(head.all("accept-encoding").flatMap { $0.split(separator: ",") }),
             let compressed = encoding.compress(count: count, fill: fill)
         {
-            responseHead.headers.append(("Content-Encoding", encoding.rawValue))
+            responseHead.fields.add("Content-Encoding", encoding.rawValue)
             return reply(responseHead, compressed)
         }
         if home === owner {
@@ -163,13 +165,12 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         reply(head, Array(error.json(message: message).utf8))
     }
 
-    private func pollingHeaders(contentType: String) -> [(String, String)] {
-        var headers = [("Content-Type", contentType), ("Cache-Control", "no-store")]
+    private func pollingFields(_ fields: HTTPFields) -> HTTPFields {
         // Old Internet Explorers would take an answer for an attack.
-        if let agent = head["user-agent"], agent.contains(";MSIE") || agent.contains("Trident/") {
-            headers.append(("X-XSS-Protection", "0"))
-        }
-        return headers
+        guard head.isOfExplorer else { return fields }
+        var fields = fields
+        fields.add("X-XSS-Protection", "0")
+        return fields
     }
 
     private func reply(_ responseHead: HTTPResponseHead, _ body: [UInt8]) {

@@ -38,6 +38,14 @@ public struct CORSOptions: Sendable, Equatable {
         }
     }
 
+    /// Whether answers name the same origin, whoever asks.
+    var isFixed: Bool {
+        switch origin {
+        case .any, .one: true
+        case .reflect, .list: false
+        }
+    }
+
     /// The headers of every answer.
     func headers(for origin: String?) -> [(name: String, value: String)] {
         var headers: [(name: String, value: String)] = []

@@ -16,7 +16,7 @@ final class Endpoint: Sendable {
     /// Where its sessions stand in ``Loop/tables``.
     let index: Int
     /// Ends with a slash.
-    let prefix: String
+    private let prefix: [UInt8]
     let options: EngineOptions
     /// How long an ended WebSocket may take to hear that it has ended; ms.
     let lingerTimeout: Int64
@@ -24,16 +24,18 @@ final class Endpoint: Sendable {
     init(kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64) {
         self.kind = kind
         self.index = index
-        self.prefix = prefix
+        self.prefix = Array(prefix.utf8)
         self.options = options
         self.lingerTimeout = lingerTimeout
     }
 
     /// Whether a request for `path` is meant for it.
-    func serves(_ path: Substring) -> Bool {
-        if path.utf8.starts(with: prefix.utf8) { return true }
-        // The test suites write their endpoints without the final slash.
-        return kind != .socketIO && path == prefix.dropLast()
+    func serves(_ path: UnsafeRawBufferPointer) -> Bool {
+        prefix.withUnsafeBytes { prefix in
+            if path.begins(with: prefix) { return true }
+            // The test suites write their endpoints without the final slash.
+            return kind != .socketIO && path.count == prefix.count - 1 && prefix.begins(with: path)
+        }
     }
 
     /// [loop] Gives a new session to whoever lives above.

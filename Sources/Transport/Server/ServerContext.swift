@@ -9,6 +9,8 @@ final class ServerContext: Sendable {
     let http: any HTTPApplication
     let endpoints: [Endpoint]
     let logger: Logger
+    /// What CORS adds to every answer, if that does not depend on who asks.
+    let corsFields: HTTPFields?
     /// Open connections on all loops.
     let openConnections = Atomic<Int>(0)
     /// Set when the server stops: answers end their connections from then on.
@@ -19,6 +21,7 @@ final class ServerContext: Sendable {
         self.loops = loops
         self.http = http
         self.logger = logger
+        corsFields = options.cors.flatMap { $0.isFixed ? HTTPFields($0.headers(for: nil)) : nil }
         var endpoints: [Endpoint] = []
         func serve(_ kind: Endpoint.Kind, at path: String, _ engine: EngineOptions) {
             endpoints.append(
@@ -38,8 +41,11 @@ final class ServerContext: Sendable {
         self.endpoints = endpoints
     }
 
-    /// The endpoint a path belongs to; nil: the HTTP application's.
-    func endpoint(for path: Substring) -> Endpoint? {
-        endpoints.first { $0.serves(path) }
+    /// The endpoint a request is meant for; nil: the HTTP application.
+    func endpoint(of head: HTTPRequestHead) -> Endpoint? {
+        head.text.withUnsafeBytes { text in
+            let path = text.part(head.target.path)
+            return endpoints.first { $0.serves(path) }
+        }
     }
 }

@@ -15,8 +15,8 @@ extension HTTPHandler {
     /// - Parameter bytes: what came behind the request.
     func upgrade(_ exchange: HTTPExchange, to endpoint: Endpoint, ahead bytes: UnsafeRawBufferPointer) {
         let request = WebSocketRequest(
-            endpoint: endpoint, head: exchange.head, parameters: RequestParameters(query: exchange.query),
-            commonHeaders: exchange.commonHeaders, remoteAddress: remoteAddress)
+            endpoint: endpoint, head: exchange.head, parameters: exchange.head.parameters,
+            commonFields: exchange.commonFields, remoteAddress: remoteAddress)
         let owner = server.loops.owner(of: request.parameters.sessionID) ?? loop
         guard owner === loop else { return move(request, to: owner, ahead: bytes) }
         var successor: ChannelHandlerContext?

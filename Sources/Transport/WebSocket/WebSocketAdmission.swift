@@ -12,8 +12,7 @@ enum WebSocketAdmission {
     ) {
         switch WebSocketHandshake(request: request, server: server, loop: loop).judge() {
         case .refused(let message, let headers):
-            var head = HTTPResponseHead(status: 400, headers: [("Content-Type", "text/html")])
-            head.headers += headers
+            let head = HTTPResponseHead(status: 400, headers: [("Content-Type", "text/html")] + headers)
             head.write(to: output, framing: .length(message.utf8.count), connection: "close")
             Array(message.utf8).withUnsafeBytes { output.append($0) }
             refused()

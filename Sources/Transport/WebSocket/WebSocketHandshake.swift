@@ -56,14 +56,14 @@ struct WebSocketHandshake {
             guard let first = Self.firstSubprotocol(offered) else {
                 return .refused(message: "Invalid Sec-WebSocket-Protocol header", headers: [])
             }
-            answer.headers.append(("Sec-WebSocket-Protocol", first))
+            answer.fields.add("Sec-WebSocket-Protocol", first)
         }
         var agreement: PermessageDeflate.Agreement?
         if let options = server.options.deflate {
             agreement = PermessageDeflate.Agreement.negotiated(head.all("sec-websocket-extensions"), options: options)
-            if let agreement { answer.headers.append(("Sec-WebSocket-Extensions", agreement.header)) }
+            if let agreement { answer.fields.add("Sec-WebSocket-Extensions", agreement.header) }
         }
-        for (name, value) in request.commonHeaders { answer.headers.append((name, value)) }
+        answer.fields.add(request.commonFields)
         return .accepted(answer, purpose, agreement)
     }
 

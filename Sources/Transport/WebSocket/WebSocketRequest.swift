@@ -5,6 +5,6 @@ struct WebSocketRequest: Sendable {
     let endpoint: Endpoint
     let head: HTTPRequestHead
     let parameters: RequestParameters
-    let commonHeaders: [(name: String, value: String)]
+    let commonFields: HTTPFields
     let remoteAddress: String
 }

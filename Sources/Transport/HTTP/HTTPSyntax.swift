@@ -1,0 +1,39 @@
+/// What the parts of a head may consist of, sent or received. Most loops here look at every byte, without a way out, so that the compiler can look at
+/// sixteen at a time.
+public enum HTTPSyntax {
+    /// RFC 9110, section 5.6.2: what the name of a field is.
+    public static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        !bytes.isEmpty && bytes.allSatisfy(isTokenCharacter)
+    }
+
+    @inline(__always)
+    static func isTokenCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C, 0x7E: true
+        default: false
+        }
+    }
+
+    /// No control characters but the tab.
+    public static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var wrong: UInt8 = 0
+        for index in bytes.indices {
+            let byte = bytes[index]
+            wrong |= (byte < 0x20 ? 1 : 0) & (byte != 0x09 ? 1 : 0) | (byte == 0x7F ? 1 : 0)
+        }
+        return wrong == 0
+    }
+
+    /// Neither blanks nor control characters.
+    static func isTarget(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var wrong: UInt8 = 0
+        for index in bytes.indices { wrong |= (bytes[index] <= 0x20 ? 1 : 0) | (bytes[index] == 0x7F ? 1 : 0) }
+        return wrong == 0
+    }
+
+    static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var all: UInt8 = 0
+        for index in bytes.indices { all |= bytes[index] }
+        return all < 0x80
+    }
+}
