@@ -55,7 +55,11 @@ public struct TokenVerifier: Sendable {
     ///
     /// - Parameter now: milliseconds since 1970.
     public func verify(_ token: String, now: Int64) throws(TokenRefusal) -> UserIdentity {
-        try identity(signedClaims(of: token), now: now)
+        var token = token
+        let result = token.withUTF8 { bytes in
+            Result { () throws(TokenRefusal) in try verify(UnsafeRawBufferPointer(bytes), now: now) }
+        }
+        return try result.get()
     }
 
     /// Verifies `token`, with or without `Bearer ` before it (any case).
@@ -66,15 +70,7 @@ public struct TokenVerifier: Sendable {
     }
 
     /// What `token` claims, if it is signed.
-    func signedClaims(of token: String) throws(TokenRefusal) -> SignedClaims {
-        var token = token
-        let result = token.withUTF8 { bytes in
-            Result { () throws(TokenRefusal) in try signedClaims(of: UnsafeRawBufferPointer(bytes)) }
-        }
-        return try result.get()
-    }
-
-    private func signedClaims(of token: UnsafeRawBufferPointer) throws(TokenRefusal) -> SignedClaims {
+    func signedClaims(of token: UnsafeRawBufferPointer) throws(TokenRefusal) -> SignedClaims {
         let token = Self.withoutScheme(token)
         guard !token.isEmpty else { throw TokenRefusal(.missing, "no token: send it as auth.token, or as 'Authorization: Bearer <token>'") }
         guard token.count <= configuration.maximumTokenLength else {

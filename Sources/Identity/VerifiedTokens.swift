@@ -1,5 +1,11 @@
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Tokens verified a moment ago, so that whoever sends many requests with one token has its signature checked once.
 ///
 /// What is remembered can never change: that exactly this text was signed, and what it says. Its times, issuer and audience are judged anew each
@@ -10,20 +16,26 @@ public final class VerifiedTokens: Sendable {
     /// Longer tokens are verified each time.
     static let longestToken = 2048
 
+    /// By the hash of its text, which no sender can choose. Of two texts with one hash only the younger is remembered.
     private struct Generations {
-        var young: [Text: SignedClaims] = [:]
-        var old: [Text: SignedClaims] = [:]
+        var young: [Int: Known] = [:]
+        var old: [Int: Known] = [:]
     }
 
-    /// Compared byte by byte. `String` has texts equal that only look the same: the Kelvin sign is a K.
-    private struct Text: Hashable {
-        let text: String
+    private final class Known: Sendable {
+        let text: [UInt8]
+        let signed: SignedClaims
 
-        static func == (one: Text, other: Text) -> Bool { one.text.utf8.elementsEqual(other.text.utf8) }
+        init(_ text: UnsafeRawBufferPointer, _ signed: SignedClaims) {
+            self.text = Array(text)
+            self.signed = signed
+        }
 
-        func hash(into hasher: inout Hasher) {
-            var text = text
-            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        func isOf(_ token: UnsafeRawBufferPointer) -> Bool {
+            text.withUnsafeBytes { text in
+                guard text.count == token.count, let one = text.baseAddress, let other = token.baseAddress else { return false }
+                return memcmp(one, other, text.count) == 0
+            }
         }
     }
 
@@ -37,39 +49,41 @@ public final class VerifiedTokens: Sendable {
     /// What ``TokenVerifier/verify(_:now:)`` says of `token`.
     ///
     /// - Parameter now: milliseconds since 1970.
-    public func verify(_ token: String, now: Int64) throws(TokenRefusal) -> UserIdentity {
-        guard token.utf8.count <= Self.longestToken else { return try verifier.verify(token, now: now) }
-        let text = Text(text: token)
-        if let signed = find(text) { return try verifier.identity(signed, now: now) }
+    public func verify(_ token: UnsafeRawBufferPointer, now: Int64) throws(TokenRefusal) -> UserIdentity {
+        guard (1...Self.longestToken).contains(token.count) else { return try verifier.verify(token, now: now) }
+        let hash = Self.hash(token)
+        if let found = find(token, hash) { return try verifier.identity(found.signed, now: now) }
         let signed = try verifier.signedClaims(of: token)
         let identity = try verifier.identity(signed, now: now)
-        remember(signed, as: text)
+        known.withLock { Self.remember(Known(token, signed), hash, in: &$0) }
         return identity
     }
 
-    private func find(_ text: Text) -> SignedClaims? {
+    private static func hash(_ token: UnsafeRawBufferPointer) -> Int {
+        var hasher = Hasher()
+        hasher.combine(bytes: token)
+        return hasher.finalize()
+    }
+
+    private func find(_ token: UnsafeRawBufferPointer, _ hash: Int) -> Known? {
         known.withLock { known in
-            if let signed = known.young[text] { return signed }
-            guard let signed = known.old[text] else { return nil }
-            Self.remember(signed, as: text, in: &known)
-            return signed
+            if let found = known.young[hash], found.isOf(token) { return found }
+            guard let found = known.old[hash], found.isOf(token) else { return nil }
+            Self.remember(found, hash, in: &known)
+            return found
         }
     }
 
-    private func remember(_ signed: SignedClaims, as text: Text) {
-        known.withLock { Self.remember(signed, as: text, in: &$0) }
-    }
-
-    private static func remember(_ signed: SignedClaims, as text: Text, in known: inout Generations) {
+    private static func remember(_ token: Known, _ hash: Int, in known: inout Generations) {
         if known.young.count >= capacity {
             known.old = known.young
             known.young = [:]
         }
-        known.young[text] = signed
+        known.young[hash] = token
     }
 
     /// How many are remembered; those in both generations are counted twice.
     var count: Int { known.withLock { $0.young.count + $0.old.count } }
 
-    func remembers(_ token: String) -> Bool { find(Text(text: token)) != nil }
+    func remembers(_ token: UnsafeRawBufferPointer) -> Bool { find(token, Self.hash(token)) != nil }
 }

@@ -5,11 +5,12 @@ import Transport
 /// The same tokens over HTTP: 401 without or with a wrong one, 403 without the scope a route asks for.
 extension TokenGate: HTTPGate {
     func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
-        do throws(TokenRefusal) {
-            let identity = try identify(authorization: request[header: "authorization"], now: Timestamp.now)
-            return admit(identity, access)
-        } catch {
-            return .refuse(status: 401, code: error.code.rawValue, detail: error.message)
+        request.withBytes { bytes in
+            do throws(TokenRefusal) {
+                return admit(try identify(authorization: bytes.header("authorization"), now: Timestamp.now), access)
+            } catch {
+                return .refuse(status: 401, code: error.code.rawValue, detail: error.message)
+            }
         }
     }
 

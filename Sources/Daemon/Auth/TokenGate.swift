@@ -41,7 +41,7 @@ struct TokenGate: Sendable {
     }
 
     /// Who asks with this `Authorization` header; `nil` is anonymous. A header that is there must be right.
-    func identify(authorization: String?, now: Int64) throws(TokenRefusal) -> UserIdentity? {
+    func identify(authorization: UnsafeRawBufferPointer?, now: Int64) throws(TokenRefusal) -> UserIdentity? {
         guard let requestTokens, let authorization else { return nil }
         return try requestTokens.verify(authorization, now: now)
     }
