@@ -27,7 +27,8 @@ extension JSONText {
         guard token.count >= 2 else { return false }
         let content = UnsafeRawBufferPointer(rebasing: token[1..<token.count - 1])
         // Escapes only shorten: equal lengths mean equal bytes and no escape, a longer text can be no match.
-        if text.count >= content.count {
+        guard text.count <= content.count else { return false }
+        if text.count == content.count {
             return content.elementsEqual(text) && !content.contains(UInt8(ascii: "\\"))
         }
         var decoder = JSONStringDecoder(content: content)

@@ -75,6 +75,36 @@ import Testing
         #expect(try JSON(parsing: #"{"a":1,"\u0061":2}"#).decode([String: Int].self) == ["a": 2])
     }
 
+    @Test(arguments: [0, 15, 16, 40]) func `members are found among few and among many`(others: Int) throws {
+        struct Item: Decodable, Equatable {
+            let a: Int
+            let title: String
+            let flag: Bool?
+            let ratio: Double?
+            let raw: JSON?
+        }
+        let more = (0..<others).map { "\"k\($0)\":\($0)," }.joined()
+        let text = #"{"a":1,"title":"first",\#(more)"\u0061":2,"flag":null,"raw":{"x" : 1},"title":"\u00e4\n"}"#
+        let item = try JSON(parsing: text).decode(Item.self)
+        #expect(item == Item(a: 2, title: "ä\n", flag: nil, ratio: nil, raw: try JSON(parsing: #"{"x" : 1}"#)))
+        #expect(try JSON(parsing: text).decode([String: JSON].self).count == 5 + others - 1)
+    }
+
+    @Test(arguments: [
+        (#"{"a":"1","title":"x"}"#, "it.a must be a whole number"), (#"{"a":1}"#, "it.title is missing"),
+        (#"{"a":1,"title":null}"#, "it.title is null; it must be text"), (#"{"a":1,"title":"x","flag":0}"#, "it.flag must be true or false"),
+        (#"{"a":1,"title":"x","ratio":"1"}"#, "it.ratio must be a number"),
+    ])
+    func `an error of a plain member names it`(text: String, message: String) throws {
+        struct Item: Decodable {
+            let a: Int
+            let title: String
+            let flag: Bool?
+            let ratio: Double?
+        }
+        #expect(try words(text, Item.self) == message)
+    }
+
     @Test func `an object of many members is read in good time`() throws {
         let text = "{" + (0..<50_000).map { "\"k\($0)\":\($0)" }.joined(separator: ",") + "}"
         #expect(try JSON(parsing: text).decode([String: Int].self).count == 50_000)

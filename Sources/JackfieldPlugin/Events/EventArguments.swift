@@ -8,6 +8,17 @@ public struct EventArguments: Sendable {
         (json, attachments) = try JSONWriter.write(array: arguments)
     }
 
+    /// One argument that is JSON already.
+    init(_ argument: JSON) {
+        json = [UInt8](unsafeUninitializedCapacity: argument.bytes.count + 2) { out, count in
+            out.initializeElement(at: 0, to: UInt8(ascii: "["))
+            _ = out[1...].initialize(fromContentsOf: argument.bytes)
+            count = argument.bytes.count + 2
+            out.initializeElement(at: count - 1, to: UInt8(ascii: "]"))
+        }
+        attachments = []
+    }
+
     /// A finished JSON array.
     init(array json: [UInt8], attachments: [[UInt8]] = []) {
         self.json = json

@@ -22,6 +22,8 @@ public struct JSON: Sendable, Hashable, CustomStringConvertible {
         bytes = try JSONWriter.write(value).bytes
     }
 
+    public init(_ number: Int) { bytes = Array(String(number).utf8) }
+
     public static let null = JSON(unchecked: Array("null".utf8))
 
     public var description: String { String(decoding: bytes, as: UTF8.self) }

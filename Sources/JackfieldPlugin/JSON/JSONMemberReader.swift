@@ -5,24 +5,16 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     private let reader: JSONReader
     let codingPath: [any CodingKey]
 
-    /// Of equal keys the last counts, as in `JSON.parse`. A dictionary, so that an object of many members costs no more for each.
-    private let members: [String: Range<Int>]
+    private let members: JSONMembers
 
     init(_ reader: JSONReader) throws {
         guard reader.kind == .object else { throw reader.mismatch([String: Any].self) }
         self.reader = reader
         codingPath = reader.codingPath
-        members = reader.document.text.withUnsafeBytes { text in
-            var walker = JSONObjectWalker(text, from: reader.range.lowerBound)
-            var members: [String: Range<Int>] = [:]
-            while case .member(let key, let value) = walker.next() {
-                if let name = JSONText.string(UnsafeRawBufferPointer(rebasing: text[key])) { members[name] = value }
-            }
-            return members
-        }
+        members = JSONMembers(of: reader.document, from: reader.range.lowerBound)
     }
 
-    var allKeys: [Key] { members.keys.compactMap(Key.init(stringValue:)) }
+    var allKeys: [Key] { members.names.compactMap(Key.init(stringValue:)) }
     func contains(_ key: Key) -> Bool { members[key.stringValue] != nil }
 
     func decodeNil(forKey key: Key) throws -> Bool { try member(key).isNull }
@@ -30,10 +22,20 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
         let member = try member(key)
         if member.isNull, !(type is any ExpressibleByNilLiteral.Type), type != JSON.self {
-            throw DecodingError.valueNotFound(type, .init(codingPath: member.codingPath, debugDescription: "found null"))
+            throw member.foundNull(type)
         }
         return try member.read(type)
     }
+
+    // What most members are, without asking the runtime which type `T` is.
+    func decode(_ type: String.Type, forKey key: Key) throws -> String { try read(key) }
+    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try read(key) }
+    func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try read(key) }
+    func decode(_ type: Double.Type, forKey key: Key) throws -> Double { try read(key) }
+    func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? { try readIfPresent(key) }
+    func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? { try readIfPresent(key) }
+    func decodeIfPresent(_ type: Int.Type, forKey key: Key) throws -> Int? { try readIfPresent(key) }
+    func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? { try readIfPresent(key) }
 
     func decodeIfPresent<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T? {
         guard let range = members[key.stringValue] else { return nil }
@@ -55,6 +57,18 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
             throw DecodingError.valueNotFound(Any.self, .init(codingPath: codingPath, debugDescription: "the member 'super' is missing"))
         }
         return JSONReader(reader.document, range, in: codingPath)
+    }
+
+    private func read<T: JSONReadable>(_ key: Key) throws -> T {
+        let member = try member(key)
+        if member.isNull { throw member.foundNull(T.self) }
+        return try T(reading: member)
+    }
+
+    private func readIfPresent<T: JSONReadable>(_ key: Key) throws -> T? {
+        guard let range = members[key.stringValue] else { return nil }
+        let member = reader(of: range, key)
+        return member.isNull ? nil : try T(reading: member)
     }
 
     private func member(_ key: Key) throws -> JSONReader {

@@ -27,22 +27,31 @@ public struct JSONObject: Sendable {
 
     public mutating func set(_ key: StaticString, _ value: Int) {
         begin(key)
-        bytes += "\(value)".utf8
+        bytes += JSON(value).bytes
     }
 
     public mutating func set(_ key: StaticString, _ value: Bool) {
         begin(key)
-        bytes += (value ? "true" : "false").utf8
+        append(value ? "true" : "false")
     }
 
-    public var json: JSON { JSON(unchecked: bytes + [UInt8(ascii: "}")]) }
+    public var json: JSON {
+        JSON(
+            unchecked: [UInt8](unsafeUninitializedCapacity: bytes.count + 1) { out, count in
+                let end = out.initialize(fromContentsOf: bytes)
+                out.initializeElement(at: end, to: UInt8(ascii: "}"))
+                count = end + 1
+            })
+    }
 
     private mutating func begin(_ key: StaticString) {
         if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
         bytes.append(UInt8(ascii: "\""))
-        key.withUTF8Buffer { bytes += $0 }
-        bytes += "\":".utf8
+        append(key)
+        append("\":")
     }
+
+    private mutating func append(_ text: StaticString) { text.withUTF8Buffer { bytes += $0 } }
 }
 
 extension JSON {

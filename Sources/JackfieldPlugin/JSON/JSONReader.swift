@@ -46,12 +46,18 @@ struct JSONReader: Decoder {
     }
 
     func read<T: Decodable>(_ type: T.Type) throws -> T {
+        if type == JSON.self, let raw = JSON(reading: self) as? T { return raw }
         if let readable = type as? any JSONReadable.Type, let value = try readable.init(reading: self) as? T { return value }
         return try type.init(from: self)
     }
 
     func mismatch(_ type: any Any.Type) -> DecodingError {
         .typeMismatch(type, .init(codingPath: codingPath, debugDescription: "found \(kind.map { "\($0)" } ?? "nothing")"))
+    }
+
+    /// Null where there has to be a value.
+    func foundNull(_ type: any Any.Type) -> DecodingError {
+        .valueNotFound(type, .init(codingPath: codingPath, debugDescription: "found null"))
     }
 
     func corrupted(_ words: String) -> DecodingError { .dataCorrupted(.init(codingPath: codingPath, debugDescription: words)) }

@@ -55,6 +55,11 @@ public struct Broadcast: Sendable {
         try emit(name, arguments: EventArguments(arguments))
     }
 
+    /// The same with one argument that is JSON already.
+    public func emit(_ name: String, _ argument: JSON) throws(HostError) {
+        try emit(name, arguments: EventArguments(argument))
+    }
+
     /// Sends an event whose arguments were encoded before.
     public func emit(_ name: String, arguments: EventArguments) throws(HostError) {
         try withSelection { (selection) throws(HostError) in

@@ -1,0 +1,56 @@
+import RawJSON
+
+/// Where an object's members stand in their document, by name. Of equal keys the last counts, as in `JSON.parse`.
+struct JSONMembers {
+    /// Up to so many are found by looking at each: that costs less than making and hashing a `String` of every key.
+    private static let fewest = 16
+
+    private enum Index {
+        /// The keys as they stand in the text, quotes included.
+        case list([(key: Range<Int>, value: Range<Int>)])
+        /// So that an object of many members costs no more for each.
+        case table([String: Range<Int>])
+    }
+
+    private let document: JSONReader.Document
+    private let index: Index
+
+    /// - Parameter start: of an object that has passed `JSONScanner`.
+    init(of document: JSONReader.Document, from start: Int) {
+        self.document = document
+        index = document.text.withUnsafeBytes { text in
+            var walker = JSONObjectWalker(text, from: start)
+            var list: [(key: Range<Int>, value: Range<Int>)] = []
+            list.reserveCapacity(Self.fewest)
+            while case .member(let key, let value) = walker.next() { list.append((key, value)) }
+            guard list.count > Self.fewest else { return .list(list) }
+            var table: [String: Range<Int>] = [:]
+            for (key, value) in list {
+                if let name = JSONText.string(UnsafeRawBufferPointer(rebasing: text[key])) { table[name] = value }
+            }
+            return .table(table)
+        }
+    }
+
+    subscript(name: String) -> Range<Int>? {
+        switch index {
+        case .table(let table): return table[name]
+        case .list(let list):
+            var name = name
+            return name.withUTF8 { name in
+                document.text.withUnsafeBytes { text in
+                    list.last { JSONText.isEqual(UnsafeRawBufferPointer(rebasing: text[$0.key]), to: UnsafeRawBufferPointer(name)) }?.value
+                }
+            }
+        }
+    }
+
+    /// Each name once.
+    var names: some Sequence<String> {
+        switch index {
+        case .table(let table): return Set(table.keys)
+        case .list(let list):
+            return document.text.withUnsafeBytes { text in Set(list.compactMap { JSONText.string(UnsafeRawBufferPointer(rebasing: text[$0.key])) }) }
+        }
+    }
+}
