@@ -41,6 +41,12 @@ extension FakeHost {
             return JF_OK
         }
         api.describe = { _, _, _ in JF_E_NOT_FOUND }
+        api.together = { pointer, fn, context in
+            let host = FakeHost.of(pointer)
+            host.with { $0.together += 1 }
+            fn?(host.instance, context)
+            return JF_OK
+        }
         return api
     }
 

@@ -45,6 +45,7 @@ public final class FakeHost: @unchecked Sendable {
         var headers: [jf_token: [String: String]] = [:]
         var detail: [jf_token: String] = [:]
         var log: [String] = []
+        var together = 0
         var online: [String: Int] = [:]
         var clients: [jf_socket: Client] = [:]
         var completed: Set<jf_token> = []
@@ -92,6 +93,8 @@ public final class FakeHost: @unchecked Sendable {
 
     public var acts: [Act] { with { $0.acts } }
     public var log: [String] { with { $0.log } }
+    /// How many calls of `core.together` there were.
+    public var together: Int { with { $0.together } }
 
     public func forget() { with { $0.acts = [] } }
 

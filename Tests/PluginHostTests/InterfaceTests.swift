@@ -67,6 +67,43 @@ struct InterfaceTests {
         await test.stop()
     }
 
+    @Test("what is emitted together goes out in order, as one job for the loop")
+    func together() async throws {
+        let test = try await TestHost.withProbe()
+        let client = test.client()
+        client.say(#"2["back",0]"#)
+        #expect(client.hear() == #"2["back",0]"#)
+        let before = test.loops[0].jobsGiven
+        client.say(#"2["together"]"#)
+        for number in 1...5 { #expect(client.hear() == #"2["piece",\#(number)]"#) }
+        // One is what the client says, one wakes the strand at the end of that turn.
+        #expect(test.loops[0].jobsGiven == before + 3)
+        #expect(test.log.line(with: "together: fn is NULL") != nil)
+        await test.stop()
+    }
+
+    @Test("on a loop, what is emitted together is emitted at once")
+    func togetherInline() async throws {
+        let test = try await TestHost.withProbe()
+        let client = test.client()
+        client.say(#"2["together-inline"]"#)
+        for number in 1...5 { #expect(client.hear() == #"2["piece",\#(number)]"#) }
+        await test.stop()
+    }
+
+    @Test("what others emit does not wait for those who emit together")
+    func togetherSlowly() async throws {
+        let test = try await TestHost.withProbe()
+        let client = test.client()
+        client.say(#"2["together-slowly"]"#)
+        try await Task.sleep(for: .milliseconds(100))
+        client.say(#"2["back",1]"#)
+        // It comes along, since it was there already.
+        #expect(client.hear(within: 1000) == #"2["slow"]"#)
+        #expect(client.hear(within: 1000) == #"2["back",1]"#)
+        await test.stop()
+    }
+
     @Test("timers fire in time, cancelled ones do not, and posted functions run")
     func timers() async throws {
         let test = try await TestHost.withProbe()

@@ -603,6 +603,15 @@ typedef struct jf_core_api {
     int32_t (*post)(const jf_host *host, jf_task_fn fn, void *context);
     /** [any-thread] What a result code means, in a few words of static text. JF_E_NOT_FOUND: no such code. */
     int32_t (*describe)(const jf_host *host, int32_t code, jf_text *words);
+    /**
+     * [any-thread] Calls `fn` here and now, once, before it returns JF_OK. What `fn` emits, answers and asks of sockets
+     * from this thread goes on its way together when it has returned, in order: each event loop is woken once for all of
+     * it, and each client gets its part in one piece. For what becomes due at once on a thread of your own, such as the
+     * answers to all requests of one commit. Keep it short: the first emit waits for the last. What others emit does not
+     * wait. An inner call is part of the outer one. On an event loop it only calls `fn`: there a turn goes out together anyway.
+     * JF_E_STATE, without a call: the plugin was unloaded.
+     */
+    int32_t (*together)(const jf_host *host, jf_task_fn fn, void *context);
 } jf_core_api;
 
 /* ---- jf.tokens/1: answers that come later ------------------------------------------------------------------ */

@@ -36,6 +36,7 @@ typedef struct reader {
 } reader;
 
 static const jf_host *host;
+static jf_core_api core;
 static jf_http_api http;
 static log_of_lines logs[LOGS];
 static reader readers[READERS];
@@ -80,7 +81,7 @@ static void feed(reader *to) {
     }
 }
 
-static void on_tick(void *instance, void *context) {
+static void feed_all(void *instance, void *context) {
     uint32_t i;
     (void)instance;
     (void)context;
@@ -89,6 +90,11 @@ static void on_tick(void *instance, void *context) {
         feed(&readers[i]);
         if (readers[i].stream && ++readers[i].quiet >= QUIET_TICKS) put(&readers[i], ": still here\n\n", 14);
     }
+}
+
+/* Each event loop is woken once for all its readers; under a host that knows no `together`, once for each. */
+static void on_tick(void *instance, void *context) {
+    if (core.together(host, feed_all, context) != JF_OK) feed_all(instance, context);
 }
 
 static void on_get(void *instance, const jf_request *request) {
@@ -156,5 +162,6 @@ int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     jf_describe(plugin, "stream", "1.0.0");
     plugin->routes = (jf_route_list)JF_LIST(routes);
     plugin->timers = (jf_timer_list)JF_LIST(timers);
+    boot->query(host, JF_CORE, &core, sizeof core);
     return boot->query(host, JF_HTTP, &http, sizeof http);
 }

@@ -1,4 +1,5 @@
 import CJackfield
+import Transport
 
 /// `jf.core/1`.
 enum CoreInterface {
@@ -30,6 +31,17 @@ enum CoreInterface {
                     return JF_E_NOT_FOUND
                 }
                 words?.pointee = jf_text(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+                return JF_OK
+            },
+            together: { host, function, context in
+                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
+                guard let function else { return plugin.invalid("together", "fn is NULL") }
+                guard plugin.isServed else { return JF_E_STATE }
+                if ThreadState.current?.loop != nil {
+                    function(plugin.instance, context)
+                } else {
+                    Handover.together { function(plugin.instance, context) }
+                }
                 return JF_OK
             })
     }

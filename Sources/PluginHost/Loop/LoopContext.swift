@@ -1,5 +1,6 @@
 import SocketIO
 import Synchronization
+import Transport
 
 /// The plugin host on one event loop: what its shard asks and tells, and what plugins' threads ask of it.
 ///
@@ -80,6 +81,11 @@ final class LoopContext: @unchecked Sendable, Application {
     /// Another loop says so when its turn is over: what it broadcasts in one turn goes out in one of this loop's, too.
     func tell() {
         if let teller = ThreadState.current?.loop, teller !== self { return teller.tellLater(self) }
+        if let handover = Handover.current { return handover.remind(self) { [self] in tellNow() } }
+        tellNow()
+    }
+
+    private func tellNow() {
         loop.execute { [self] _ in drain() }
     }
 

@@ -1,5 +1,6 @@
 import SocketIO
 import Synchronization
+import Transport
 
 /// What plugins' threads ask of one loop, in the order in which each thread asked it. The loop is told once for everything that waits.
 ///
@@ -94,6 +95,7 @@ final class LoopMailbox: @unchecked Sendable {
     }
 
     private func append(_ size: Int, holding bytes: Int = 0, _ promised: Bool, _ write: (UnsafeMutableRawPointer) -> Void) -> Bool? {
+        let isHeldBack = Handover.current != nil
         lock.lock()
         guard promised || incoming.isEmpty || incoming.count + held + size + bytes <= byteLimit else {
             lock.unlock()
@@ -103,7 +105,8 @@ final class LoopMailbox: @unchecked Sendable {
         write(incoming.append(size: size))
         held += bytes
         let mustTell = !isTold
-        isTold = true
+        // Who tells it later, with what else it has, keeps nobody else from telling it at once.
+        if !isHeldBack { isTold = true }
         lock.unlock()
         return mustTell
     }

@@ -55,23 +55,21 @@ public final class Loop: @unchecked Sendable {
         return wheel
     }
 
-    /// Runs `job` on the loop, after what was handed over before it. Any thread.
+    /// Runs `job` on the loop, after what was handed over before it by the same thread. Any thread.
     public func execute(_ job: @escaping @Sendable (Shard) -> Void) {
-        eventLoop.execute { [self] in
-            refreshClock()
-            job(shard)
-        }
+        handOver { [self] in job(shard) }
     }
 
     /// Runs `job` on the loop: here and now if this is its thread, else handed over.
     func perform(_ job: @escaping @Sendable () -> Void) {
-        if eventLoop.inEventLoop {
+        if eventLoop.inEventLoop { job() } else { handOver(job) }
+    }
+
+    private func handOver(_ job: @escaping @Sendable () -> Void) {
+        if let handover = Handover.current { return handover.add(job, to: self) }
+        eventLoop.execute { [self] in
+            refreshClock()
             job()
-        } else {
-            eventLoop.execute { [self] in
-                refreshClock()
-                job()
-            }
         }
     }
 

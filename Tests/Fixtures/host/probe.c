@@ -214,6 +214,44 @@ static void on_timer(void *instance, const jf_event *event) {
     if (core.post(host, on_fired, (void *)(uintptr_t)event->socket) != JF_OK) abort();
 }
 
+static void *expected_instance;
+static int nested;
+
+static void say_fourth(void *instance, void *context) {
+    if (instance != expected_instance) abort();
+    tell((jf_socket)(uintptr_t)context, JF_TEXT("piece"), JF_TEXT("[4]"));
+    nested = 1;
+}
+
+static void say_five(void *instance, void *context) {
+    char buffer[32];
+    if (instance != expected_instance) abort();
+    for (long i = 1; i < 4; i++) tell((jf_socket)(uintptr_t)context, JF_TEXT("piece"), number(buffer, sizeof buffer, i));
+    if (core.together(host, say_fourth, context) != JF_OK || !nested) abort();
+    tell((jf_socket)(uintptr_t)context, JF_TEXT("piece"), JF_TEXT("[5]"));
+    /* Long enough for a loop that has been woken already to show it. */
+    sleep_ms(50);
+}
+
+static void on_together(void *instance, const jf_event *event) {
+    expected_instance = instance;
+    nested = 0;
+    if (core.together(host, NULL, NULL) != JF_E_INVALID) abort();
+    if (core.together(host, say_five, (void *)(uintptr_t)event->socket) != JF_OK) abort();
+}
+
+/* One emit that waits 2 s for the end of its call, while other threads' do not. */
+static void say_slowly(void *instance, void *context) {
+    (void)instance;
+    tell((jf_socket)(uintptr_t)context, JF_TEXT("slow"), JF_TEXT("[]"));
+    sleep_ms(2000);
+}
+
+static void on_together_slowly(void *instance, const jf_event *event) {
+    (void)instance;
+    core.together(host, say_slowly, (void *)(uintptr_t)event->socket);
+}
+
 static void on_bad(void *instance, const jf_event *event) {
     char buffer[128];
     jf_message message = { 0 };
@@ -297,6 +335,9 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("ask-all"), .handler = on_ask_all },
     { .name = JF_LIT("describe"), .handler = on_describe },
     { .name = JF_LIT("timer"), .handler = on_timer },
+    { .name = JF_LIT("together"), .handler = on_together },
+    { .name = JF_LIT("together-inline"), .handler = on_together, .run = JF_RUN_INLINE },
+    { .name = JF_LIT("together-slowly"), .handler = on_together_slowly, .run = JF_RUN_PARALLEL },
     { .name = JF_LIT("bad"), .handler = on_bad },
     { .name = JF_LIT("ticks"), .handler = on_ticks },
     { .name = JF_LIT("leave"), .handler = on_leave, .run = JF_RUN_INLINE },

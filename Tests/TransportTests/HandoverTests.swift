@@ -1,0 +1,43 @@
+import Synchronization
+import Testing
+
+@testable import Transport
+
+@Suite
+struct HandoverTests {
+    @Test("jobs handed over together start in order when the call is over, and an inner call is part of the outer one")
+    func order() async throws {
+        try await TestServer.run(loops: 2) { test in
+            let done = Mutex<[Int]>([])
+            Handover.together {
+                for number in 0..<10 {
+                    if number == 5 {
+                        Handover.together { test.loops.all[0].execute { _ in done.withLock { $0.append(number) } } }
+                    } else {
+                        test.loops.all[0].execute { _ in done.withLock { $0.append(number) } }
+                    }
+                }
+                test.loops.all[1].execute { _ in done.withLock { $0.append(100) } }
+                #expect(done.withLock { $0.isEmpty })
+            }
+            for loop in test.loops.all { try await loop.eventLoop.submit {}.get() }
+            #expect(done.withLock { $0 }.filter { $0 < 100 } == Array(0..<10))
+            #expect(done.withLock { $0 }.contains(100))
+        }
+    }
+
+    @Test("who has to be reminded is reminded once, and after the call")
+    func reminders() {
+        final class Owner {}
+        let (first, second) = (Owner(), Owner())
+        var reminded: [String] = []
+        Handover.together {
+            Handover.current?.remind(first) { reminded.append("first") }
+            Handover.current?.remind(second) { reminded.append("second") }
+            Handover.current?.remind(first) { reminded.append("first again") }
+            #expect(reminded.isEmpty)
+        }
+        #expect(reminded == ["first", "second"])
+        #expect(Handover.current == nil)
+    }
+}
