@@ -79,7 +79,11 @@ let package = Package(
         // a target of its own, since a test that links two plugins would have it twice.
         .target(name: "JackfieldPlugin", dependencies: ["CJackfield", "RawJSON"]),
         .target(
-            name: "PluginStore", dependencies: ["JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")], path: "plugins/store"),
+            name: "PluginStore",
+            dependencies: [
+                "JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            path: "plugins/store"),
         .target(
             name: "NotificationsPlugin", dependencies: ["JackfieldPlugin", "PluginStore", .product(name: "GRDB", package: "GRDB.swift")],
             path: "plugins/notifications", exclude: ["Entry"]),

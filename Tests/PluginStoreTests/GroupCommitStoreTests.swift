@@ -15,9 +15,11 @@ import Testing
         return migrator
     }
 
-    private func open(maxQueue: Int = GroupCommitStore.maxQueue) throws -> GroupCommitStore {
+    private func open(
+        maxQueue: Int = GroupCommitStore.maxQueue, together: @escaping @Sendable (() -> Void) -> Void = { $0() }
+    ) throws -> GroupCommitStore {
         try GroupCommitStore(
-            StoreLocation("sqlite:\(folder.path)/a/b/rows.db"), migrations: migrations, maxQueue: maxQueue)
+            StoreLocation("sqlite:\(folder.path)/a/b/rows.db"), migrations: migrations, maxQueue: maxQueue, together: together)
     }
 
     private func write(_ store: GroupCommitStore, _ name: String) async throws -> Int64 {
@@ -51,6 +53,64 @@ import Testing
             return try await group.reduce(into: Set()) { $0.insert($1) }
         }
         #expect(ids.count == 500)
+        store.close()
+    }
+
+    @Test func `answers come in the order of commits, those of a group together`() async throws {
+        struct State {
+            var isTogether = false
+            var calls = 0
+            var ids: [Int64] = []
+            var isRight = true
+        }
+        final class Recorder: Sendable {
+            let state = Mutex(State())
+        }
+        let recorder = Recorder()
+        let store = try open { body in
+            recorder.state.withLock {
+                if $0.isTogether { $0.isRight = false }
+                $0.isTogether = true
+                $0.calls += 1
+            }
+            body()
+            recorder.state.withLock { $0.isTogether = false }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for writer in 0..<8 {
+                group.addTask {
+                    for number in 0..<100 {
+                        await withCheckedContinuation { continuation in
+                            store.write({ db in
+                                try db.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: ["\(writer) \(number)"])
+                                return db.lastInsertedRowID
+                            }, then: { result in
+                                recorder.state.withLock {
+                                    $0.ids.append((try? result.get()) ?? -1)
+                                    if !$0.isTogether { $0.isRight = false }
+                                }
+                                continuation.resume()
+                            })
+                        }
+                    }
+                }
+            }
+        }
+        store.close()
+        let end = recorder.state.withLock { $0 }
+        #expect(end.isRight)
+        #expect(end.ids == Array(1...800))
+        #expect(end.calls <= 800)
+    }
+
+    @Test func `a completion reads what was committed`() async throws {
+        let store = try open()
+        let count = try await withCheckedThrowingContinuation { continuation in
+            store.write({ try $0.execute(sql: "INSERT INTO item (name) VALUES ('one')") }, then: { _ in
+                continuation.resume(with: Result { try store.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM item") } })
+            })
+        }
+        #expect(count == 1)
         store.close()
     }
 
@@ -108,11 +168,11 @@ import Testing
     @Test func `a path that cannot be used is one precise line`() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Data("not a folder".utf8).write(to: folder.appending(path: "file"))
-        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/file/rows.db"), migrations: migrations) } throws: {
+        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/file/rows.db"), migrations: migrations, together: { $0() }) } throws: {
             "\($0)".contains("cannot make the folder '\(folder.path)/file'")
         }
         try Data(repeating: 7, count: 5000).write(to: folder.appending(path: "garbage.db"))
-        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/garbage.db"), migrations: migrations) } throws: {
+        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/garbage.db"), migrations: migrations, together: { $0() }) } throws: {
             "\($0)".contains("cannot open '\(folder.path)/garbage.db'")
         }
     }

@@ -1,14 +1,15 @@
 import GRDB
 import JackfieldPlugin
+import PluginStore
 
 /// The single statements, each inside a transaction of the caller's.
 extension NotificationService {
     static func insert(_ row: NotificationRow, _ db: Database) throws {
         try db.cachedStatement(
             sql: "INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        ).execute(arguments: [
-            row.id, row.draft.userID, row.draft.type, row.draft.title, row.draft.body, row.draft.data?.description, row.createdAt,
-        ])
+        ).run(
+            .text(row.id), .text(row.draft.userID), .text(row.draft.type), .text(row.draft.title), row.draft.body.map { .text($0) } ?? .null,
+            row.draft.data.map { .json($0.bytes) } ?? .null, .integer(row.createdAt))
     }
 
     static func row(_ id: String, of user: String, _ db: Database) throws -> NotificationRow? {
@@ -35,13 +36,13 @@ extension NotificationService {
 
     /// The count after the change.
     static func changeUnread(of user: String, by change: Int, _ db: Database) throws -> Int {
-        try Int.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    INSERT INTO unread (user_id, count) VALUES (?1, ?2)
-                    ON CONFLICT (user_id) DO UPDATE SET count = count + ?2 RETURNING count
-                    """),
-            arguments: [user, change]) ?? 0
+        let count = try db.cachedStatement(
+            sql: """
+                INSERT INTO unread (user_id, count) VALUES (?1, ?2)
+                ON CONFLICT (user_id) DO UPDATE SET count = count + ?2 RETURNING count
+                """
+        ).run(.text(user), .integer(Int64(change)))
+        return Int(count ?? 0)
     }
 
     /// The answer that this key got before; nil if it is new or has expired. Another request under the same key is 422.

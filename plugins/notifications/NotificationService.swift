@@ -10,9 +10,13 @@ final class NotificationService: Sendable {
     private let ids = TimeOrderedID()
     private let clock: @Sendable () -> Int64
 
-    /// `clock`: milliseconds since 1970-01-01 UTC.
-    init(_ location: StoreLocation, clock: @escaping @Sendable () -> Int64) throws {
-        store = try GroupCommitStore(location, migrations: NotificationSchema.migrations)
+    /// - Parameters:
+    ///   - clock: milliseconds since 1970-01-01 UTC.
+    ///   - together: what completions that become due at once are called in.
+    init(
+        _ location: StoreLocation, clock: @escaping @Sendable () -> Int64, together: @escaping @Sendable (() -> Void) -> Void
+    ) throws {
+        store = try GroupCommitStore(location, migrations: NotificationSchema.migrations, together: together)
         self.clock = clock
     }
 

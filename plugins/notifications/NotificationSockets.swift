@@ -26,7 +26,7 @@ final class NotificationSockets: Sendable {
                     var row = created.row.object
                     if created.delivered, let unread = created.unread {
                         emit("notification:new", row.json, to: draft.userID)
-                        emit("notification:count", unread, to: draft.userID)
+                        emit("notification:count", JSON(unread), to: draft.userID)
                     }
                     row.set("delivered", created.delivered)
                     return Pushed(json: row.json, isReplay: created.isReplay)
@@ -39,7 +39,7 @@ final class NotificationSockets: Sendable {
         _ target: ReadTarget, of user: String, then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
     ) {
         service.markRead(target, of: user) { [self] result in
-            if case .success(let outcome) = result, outcome.updated > 0 { emit("notification:count", outcome.unread, to: user) }
+            if case .success(let outcome) = result, outcome.updated > 0 { emit("notification:count", JSON(outcome.unread), to: user) }
             completion(result)
         }
     }
@@ -85,7 +85,7 @@ final class NotificationSockets: Sendable {
     }
 
     /// What is stored stays stored, whatever becomes of the emit; but the operator should know.
-    private func emit(_ name: String, _ value: any Encodable, to user: String) {
+    private func emit(_ name: String, _ value: JSON, to user: String) {
         do {
             try io.to(user: user).emit(name, value)
         } catch {

@@ -18,7 +18,7 @@ public final class Notifications: Plugin, Sendable {
 
     public init(host: PluginHost) throws {
         let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/notifications.db")
-        service = try NotificationService(location, clock: { host.now })
+        service = try NotificationService(location, clock: { host.now }, together: host.together)
         sockets = NotificationSockets(host, wrapping: service)
         routes = NotificationRoutes(service: service, sockets: sockets)
     }
@@ -30,7 +30,7 @@ public final class Notifications: Plugin, Sendable {
         io.root.connected(Notifications.connected)
 
         // One sender's pushes are stored in the order in which they came, and a busy one wakes its thread once for many.
-        io.http.on("POST", "/v1/notifications", scope: "notifications:write", run: .byUser, Notifications.create)
+        io.http.on("POST", "/v1/notifications", scope: "notifications:write", run: .inline, Notifications.create)
         io.http.on("GET", "/v1/notifications", run: .byUser, Notifications.list)
         io.http.on("POST", "/v1/notifications/{id}/read", run: .byUser, Notifications.read)
         io.http.on("POST", "/v1/notifications/read-all", run: .byUser, Notifications.readAll)

@@ -15,9 +15,13 @@ final class RoomService: Sendable {
     /// 1 to 10,000 characters.
     static let bodyRule = TextRule(1...10_000)
 
-    /// `clock`: milliseconds since 1970-01-01 UTC.
-    init(_ location: StoreLocation, clock: @escaping @Sendable () -> Int64) throws {
-        store = try GroupCommitStore(location, migrations: RoomSchema.migrations)
+    /// - Parameters:
+    ///   - clock: milliseconds since 1970-01-01 UTC.
+    ///   - together: what completions that become due at once are called in.
+    init(
+        _ location: StoreLocation, clock: @escaping @Sendable () -> Int64, together: @escaping @Sendable (() -> Void) -> Void
+    ) throws {
+        store = try GroupCommitStore(location, migrations: RoomSchema.migrations, together: together)
         self.clock = clock
     }
 

@@ -16,16 +16,17 @@ public final class GroupCommitStore: Sendable {
     /// Operations that wait. Beyond it a write fails at once with 503 `overloaded`.
     public static let maxQueue = 8192
 
-    /// Committed groups whose answers are still under way. Beyond it the writer waits for them: they hold memory too.
-    private static let maxUnansweredGroups = 4
-
     private let pool: DatabasePool
     private let queue: WriteQueue
-    private let answers = DispatchQueue(label: "group commit answers")
     private let ended = DispatchSemaphore(value: 0)
 
     /// Opens or makes the database and brings it up to date. Throws a line for the operator.
-    public init(_ location: StoreLocation, migrations: DatabaseMigrator, maxQueue: Int = GroupCommitStore.maxQueue) throws {
+    ///
+    /// - Parameter together: what the answers of one group are given in; ``PluginHost/together(_:)``.
+    public init(
+        _ location: StoreLocation, migrations: DatabaseMigrator, maxQueue: Int = GroupCommitStore.maxQueue,
+        together: @escaping @Sendable (() -> Void) -> Void
+    ) throws {
         try location.prepare()
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
@@ -39,17 +40,10 @@ public final class GroupCommitStore: Sendable {
             throw Problem(500, "store", "config.store: cannot open '\(location.path)': \(error.message ?? "\(error.resultCode)"); is it writable, and a database of this plugin?")
         }
         queue = WriteQueue(limit: maxQueue)
-        let thread = Thread { [pool, queue, answers, ended] in
-            let room = DispatchSemaphore(value: Self.maxUnansweredGroups)
-            while let group = queue.next(atMost: Self.maxGroup) {
-                let failures = Self.commit(group, to: pool)
-                room.wait()
-                answers.async {
-                    for (write, failure) in zip(group, failures) { write.finish(failure) }
-                    room.signal()
-                }
-            }
-            answers.async { ended.signal() }
+        let thread = Thread { [pool, queue, ended] in
+            // The writer's connection is this thread's as long as it lives: asking for it anew would cost each group more than its BEGIN.
+            pool.writeWithoutTransaction { Self.work(off: queue, in: $0, answers: GroupAnswers(together)) }
+            ended.signal()
         }
         thread.name = "group commit"
         thread.start()
@@ -85,19 +79,25 @@ public final class GroupCommitStore: Sendable {
         try? pool.close()
     }
 
+    /// Commits what comes, group by group, until the queue is closed and empty.
+    private static func work(off queue: WriteQueue, in db: Database, answers: GroupAnswers) {
+        while let group = queue.next(atMost: maxGroup) {
+            answers.give(group, commit(group, in: db), isIdle: queue.isEmpty)
+        }
+        answers.drain()
+    }
+
     /// What became of each write: nil if it is on disk, or has its own answer.
-    private static func commit(_ group: [any AnyPendingWrite], to pool: DatabasePool) -> [(any Error)?] {
+    private static func commit(_ group: [any AnyPendingWrite], in db: Database) -> [(any Error)?] {
         do {
-            try pool.writeWithoutTransaction { db in
-                try db.inTransaction(.immediate) {
-                    for write in group { try write.run(in: db) }
-                    return .commit
-                }
+            try db.inTransaction(.immediate) {
+                for write in group { try write.run(in: db) }
+                return .commit
             }
             return Array(repeating: nil, count: group.count)
         } catch {
             // One of them failed in the database, or the commit did. Nothing of the group is stored; each gets its own chance.
-            return group.count == 1 ? [error] : group.flatMap { commit([$0], to: pool) }
+            return group.count == 1 ? [error] : group.flatMap { commit([$0], in: db) }
         }
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 /// Makes ids that sort by time as text: UUID version 7 (RFC 9562), lower case.
@@ -5,24 +6,33 @@ import Synchronization
 /// Within a millisecond the 12 bits after the version count up, so that ids of one maker are strictly ascending, also when the
 /// clock is set back.
 public final class TimeOrderedID: Sendable {
-    private let last = Mutex((milliseconds: Int64(0), counter: UInt64(0)))
+    private struct State {
+        var milliseconds: Int64 = 0
+        var counter: UInt64 = 0
+        var randomness = Randomness()
+    }
+
+    private let state = Mutex(State())
 
     public init() {}
 
     /// `now`: milliseconds since 1970-01-01 UTC.
     public func next(now: Int64) -> String {
-        let (milliseconds, counter) = last.withLock { last in
-            if now > last.milliseconds {
-                last = (now, UInt64.random(in: 0..<0x400))
-            } else if last.counter < 0xFFF {
-                last.counter += 1
+        let (high, low) = state.withLock { state in
+            if now > state.milliseconds {
+                state.milliseconds = now
+                state.counter = state.randomness.next() & 0x3FF
+            } else if state.counter < 0xFFF {
+                state.counter += 1
             } else {
-                last = (last.milliseconds + 1, 0)
+                state.milliseconds += 1
+                state.counter = 0
             }
-            return last
+            return (
+                UInt64(state.milliseconds & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | state.counter,
+                state.randomness.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+            )
         }
-        let high = UInt64(milliseconds & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | counter
-        let low = UInt64.random(in: 0...UInt64.max) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         return Self.text(high, low)
     }
 

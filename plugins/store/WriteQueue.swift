@@ -5,21 +5,35 @@ import JackfieldPlugin
 ///
 /// `@unchecked Sendable`: every access to its state holds the condition's lock.
 final class WriteQueue: @unchecked Sendable {
+    private static let yields = 8
+
     private let condition = NSCondition()
     private let limit: Int
     private var waiting: [any AnyPendingWrite] = []
     private var isClosed = false
+    /// The writer sleeps, and nobody has told it yet.
+    private var isIdle = false
 
     init(limit: Int) { self.limit = limit }
+
+    var isEmpty: Bool { condition.withLock { waiting.isEmpty } }
 
     /// nil if it was taken, else why not.
     func add(_ write: any AnyPendingWrite) -> Problem? {
         condition.lock()
-        defer { condition.unlock() }
+        let refused = refusal
+        if refused == nil { waiting.append(write) }
+        let mustWake = isIdle && refused == nil
+        if mustWake { isIdle = false }
+        condition.unlock()
+        // Not under the lock: the writer would wake only to wait for it.
+        if mustWake { condition.signal() }
+        return refused
+    }
+
+    private var refusal: Problem? {
         if isClosed { return Problem(503, "unavailable", "the plugin is stopping; try again in a moment") }
         if waiting.count >= limit { return .overloaded("\(limit) writes are waiting for the disk; try again later") }
-        waiting.append(write)
-        if waiting.count == 1 { condition.signal() }
         return nil
     }
 
@@ -27,7 +41,12 @@ final class WriteQueue: @unchecked Sendable {
     func next(atMost count: Int) -> [any AnyPendingWrite]? {
         condition.lock()
         defer { condition.unlock() }
-        while waiting.isEmpty && !isClosed { condition.wait() }
+        while waiting.isEmpty && !isClosed {
+            isIdle = true
+            condition.wait()
+        }
+        isIdle = false
+        gather(atMost: count)
         if waiting.isEmpty { return nil }
         if waiting.count <= count {
             defer { waiting = [] }
@@ -35,6 +54,18 @@ final class WriteQueue: @unchecked Sendable {
         }
         defer { waiting.removeFirst(count) }
         return Array(waiting.prefix(count))
+    }
+
+    /// Lets those go first who are about to add more: where there is a core for them anyway, they lose and gain nothing; on a busy machine the writer would
+    /// otherwise take the first of many, and make all others wait for the disk. The lock is held on entry and on return.
+    private func gather(atMost limit: Int) {
+        for _ in 0..<Self.yields where waiting.count < limit {
+            let before = waiting.count
+            condition.unlock()
+            sched_yield()
+            condition.lock()
+            if waiting.count == before { return }
+        }
     }
 
     /// false if it was closed before.

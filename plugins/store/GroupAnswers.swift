@@ -1,0 +1,41 @@
+import Foundation
+import Synchronization
+
+/// Gives the writes of committed groups their answers, one at a time and in the order of commits.
+///
+/// Answers take time, and while they go out the next group can be on its way to the disk: they have a thread of their own, which is used when something
+/// waits. When nothing does, the writer answers by itself, sooner than another thread would be awake.
+final class GroupAnswers: Sendable {
+    /// Groups whose answers are under way. Beyond it the writer waits for them: they hold memory.
+    private static let maxGroups = 4
+
+    private let queue = DispatchQueue(label: "group commit answers")
+    private let room = DispatchSemaphore(value: maxGroups)
+    private let groupsUnderWay = Atomic<Int>(0)
+    private let together: @Sendable (() -> Void) -> Void
+
+    /// - Parameter together: what the answers of one group are given in.
+    init(_ together: @escaping @Sendable (() -> Void) -> Void) { self.together = together }
+
+    /// - Parameters:
+    ///   - failures: one for each write, as ``AnyPendingWrite/finish(_:)`` takes it.
+    ///   - isIdle: nothing waits for the writer, whose thread calls this.
+    func give(_ group: [any AnyPendingWrite], _ failures: [(any Error)?], isIdle: Bool) {
+        // Only the writer raises it, so zero is zero, and nothing can be overtaken.
+        if isIdle, groupsUnderWay.load(ordering: .acquiring) == 0 { return finish(group, failures) }
+        room.wait()
+        groupsUnderWay.add(1, ordering: .relaxed)
+        queue.async { [self] in
+            finish(group, failures)
+            groupsUnderWay.subtract(1, ordering: .releasing)
+            room.signal()
+        }
+    }
+
+    /// Waits until every group has its answers.
+    func drain() { queue.sync {} }
+
+    private func finish(_ group: [any AnyPendingWrite], _ failures: [(any Error)?]) {
+        together { for (write, failure) in zip(group, failures) { write.finish(failure) } }
+    }
+}
