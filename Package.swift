@@ -104,6 +104,8 @@ let package = Package(
             name: "MicroBenchmarks",
             dependencies: [
                 "CAllocations", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Benchmarks/Micro", swiftSettings: hotPath),

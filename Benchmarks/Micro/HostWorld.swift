@@ -9,9 +9,8 @@ import Transport
 
 /// One event loop with the plugin host and a C plugin on it, up to the socket: the way of an event but for the network.
 final class HostWorld {
-    private struct Gate: ConnectGate, HTTPGate {
+    private struct Gate: ConnectGate {
         func decide(_ attempt: ConnectAttempt) -> ConnectVerdict { .accept(ClientIdentity()) }
-        func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict { .accept(ClientIdentity()) }
     }
 
     /// How loading ended.
@@ -27,6 +26,8 @@ final class HostWorld {
 
     let output = MemoryWebSocket()
     let session: Session
+    /// Where the plugin's routes are.
+    var router: HTTPRouter { host.router }
     private let loop = MemoryLoop()
     private let host: Host
     private let shard: Shard
@@ -36,7 +37,7 @@ final class HostWorld {
         let presence = PresenceService { _ in }
         guard let folder = Self.plugins,
             let host = try? Host(
-                loops: [loop], gate: Gate(), httpGate: Gate(), presence: presence,
+                loops: [loop], gate: Gate(), httpGate: TokenDoor(), presence: presence,
                 logger: Logger(label: "bench", factory: { _ in SwiftLogNoOpLogHandler() }))
         else { giveUp("the benchmark's plugin host could not be made") }
         self.host = host

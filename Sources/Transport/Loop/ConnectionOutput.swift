@@ -36,10 +36,14 @@ final class ConnectionOutput {
         case close
     }
 
-    init(loop: Loop, channel: any Channel, isEncrypted: Bool) {
+    convenience init(loop: Loop, channel: any Channel, isEncrypted: Bool) {
+        self.init(loop: loop, channel: channel, descriptor: isEncrypted ? -1 : ConnectionOutput.descriptor(of: channel))
+    }
+
+    init(loop: Loop, channel: any Channel, descriptor: CInt) {
         self.loop = loop
         self.channel = channel
-        descriptor = isEncrypted ? -1 : ConnectionOutput.descriptor(of: channel)
+        self.descriptor = descriptor
     }
 
     private static func descriptor(of channel: any Channel) -> CInt {

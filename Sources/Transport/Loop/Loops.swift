@@ -6,13 +6,20 @@ import SocketIO
 /// The event loops of a host, one thread each.
 public final class Loops: Sendable {
     public let all: [Loop]
-    private let group: MultiThreadedEventLoopGroup
+    private let group: any EventLoopGroup
 
     /// - Parameter count: how many; one per core is meant. At most 64, which is what a session id can tell apart.
     public init(count: Int) {
         precondition((1...64).contains(count), "between 1 and 64 event loops, not \(count)")
-        group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        self.group = group
         all = group.makeIterator().enumerated().map { Loop(index: $0.offset, eventLoop: $0.element) }
+    }
+
+    /// One loop, on an event loop of somebody else's.
+    init(on eventLoop: any EventLoop) {
+        group = eventLoop
+        all = [Loop(index: 0, eventLoop: eventLoop)]
     }
 
     /// Gives each loop the shard that `makeShard` makes of it, on its own thread.

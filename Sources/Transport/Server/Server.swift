@@ -53,7 +53,7 @@ public final class Server: Sendable {
     }
 
     /// [loop] Makes the tables of the endpoints.
-    private static func prepare(_ loop: Loop, _ server: ServerContext) {
+    static func prepare(_ loop: Loop, _ server: ServerContext) {
         loop.tables = server.endpoints.map { endpoint in
             let table = SessionTable(options: endpoint.options, timers: loop.wheel, loop: loop.index)
             table.onDirty = { [unowned loop] in loop.scheduleTurnEnd() }
