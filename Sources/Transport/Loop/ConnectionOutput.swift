@@ -13,18 +13,24 @@ import NIOCore
 /// channel, through the channel from the first byte that the kernel did not take until the last such byte is gone. So there are never two ways at once,
 /// and order is kept. A broadcast frame that is alone in its turn is sent from the shared bytes, without a copy.
 final class ConnectionOutput {
-    let loop: Loop
-    let channel: any Channel
+    // What a broadcast reads and writes comes first and together: with thousands of connections, each of these lines of memory comes from far away.
+    private var shared: SharedMessage?
+    private var buffer: OutputBuffer?
     /// The socket, or -1 when writing past the channel is impossible (encrypted, or closed).
     private var descriptor: CInt
     private var isDirty = false
     private var ending = Ending.none
-    private var buffer: OutputBuffer?
-    private var shared: SharedMessage?
+    /// From ``beginSending()`` on: some of what is pending may be the kernel's already, so nobody else sends it.
+    private var isUnderWay = false
+    /// A handler in the channel's pipeline calls ``channelClosed()``, which NIO has it do in the same call that closes the descriptor, before anybody can
+    /// write: the descriptor is this connection's as long as it is there. To ask the channel instead costs two cache misses.
+    var isWatched = false
     /// Bytes in NIO's hands.
     private var inChannel = 0
     /// ``separate()``: nothing is written before this moment of the wheel, ms; 0: there is none.
     private var restsUntil: Int64 = 0
+    let loop: Loop
+    let channel: any Channel
     /// Called when everything is written that was appended; a stream waits for it.
     var onDrained: (() -> Void)?
 
@@ -147,79 +153,86 @@ final class ConnectionOutput {
 
     // MARK: - Writing
 
-    /// What one `send` has to bring out, taken from an output and kept alive until the kernel has answered.
-    struct Sending {
-        let descriptor: CInt
-        let bytes: UnsafeRawBufferPointer
-        fileprivate let buffer: OutputBuffer?
-        fileprivate let shared: SharedMessage?
-    }
-
     /// The turn is over.
     func flush() {
         if restsUntil != 0, mustRest() { return }
-        guard inChannel == 0 else { return }
-        isDirty = false
-        if let message = shared {
-            shared = nil
-            write(message.frames)
-        } else if let full = buffer {
-            buffer = nil
-            write(full.bytes)
-            loop.pool.giveBack(full)
-        }
-        if inChannel == 0 { drained() }
-    }
-
-    private func write(_ bytes: UnsafeRawBufferPointer) {
-        var result = 0
-        // isActive is false from the moment NIO closes the descriptor, and this is the channel's own thread, so the number is still this connection's.
-        if descriptor >= 0, channel.isActive {
-            repeat {
-                result = send(descriptor, bytes.baseAddress, bytes.count, Self.sendFlags)
-            } while result < 0 && errno == EINTR
-            if result < 0 { result = -Int(errno) }
-        }
-        settle(bytes, result)
-    }
-
-    /// What is to be sent straight to the descriptor, for somebody who sends for many outputs at once and then calls ``finish(_:result:)``; nil if this
-    /// output has to be flushed by itself.
-    func beginSending() -> Sending? {
-        guard restsUntil == 0, inChannel == 0, descriptor >= 0, channel.isActive else { return nil }
-        if let message = shared {
-            shared = nil
+        guard inChannel == 0, !isUnderWay else { return }
+        guard let bytes = pending else {
             isDirty = false
-            return Sending(descriptor: descriptor, bytes: message.frames, buffer: nil, shared: message)
+            return drained()
         }
-        guard let full = buffer else { return nil }
-        buffer = nil
-        isDirty = false
-        return Sending(descriptor: descriptor, bytes: full.bytes, buffer: full, shared: nil)
+        let result = write(bytes)
+        if took(result, of: bytes.count) { finish(result, of: bytes.count) }
     }
 
-    /// - Parameter result: how many bytes the kernel took, or `-errno`.
-    func finish(_ sending: Sending, result: Int) {
-        settle(sending.bytes, result)
-        if let buffer = sending.buffer { loop.pool.giveBack(buffer) }
+    /// What was appended and nobody has got yet. It stays where it is until something else is appended, or ``took(_:of:)``.
+    @inline(__always)
+    private var pending: UnsafeRawBufferPointer? { shared?.frames ?? buffer?.bytes }
+
+    /// - Returns: how many bytes the kernel took, or `-errno`.
+    private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard isDescriptorOurs else { return 0 }
+        var result = 0
+        repeat {
+            result = send(descriptor, bytes.baseAddress, bytes.count, Self.sendFlags)
+        } while result < 0 && errno == EINTR
+        return result < 0 ? -Int(errno) : result
+    }
+
+    /// Where nobody watches: isActive is false from the moment NIO closes the descriptor, and this is the channel's own thread.
+    @inline(__always)
+    private var isDescriptorOurs: Bool { descriptor >= 0 && (isWatched || channel.isActive) }
+
+    /// What is to be sent straight to the descriptor, for somebody who sends for many outputs at once: he calls ``took(_:of:)`` for all of them before
+    /// anything else happens on the loop, and then ``finish(_:of:)`` for those that want it. nil if this output has to be flushed by itself.
+    @inline(__always)
+    func beginSending() -> (descriptor: CInt, bytes: UnsafeRawBufferPointer)? {
+        guard restsUntil == 0, inChannel == 0, !isUnderWay, isDescriptorOurs, let bytes = pending else { return nil }
+        isUnderWay = true
+        return (descriptor, bytes)
+    }
+
+    /// Lets go of what the kernel has taken. Calls nobody.
+    ///
+    /// - Parameters:
+    ///   - result: how many of the `count` pending bytes it took, or `-errno`.
+    /// - Returns: whether ``finish(_:of:)`` has something to do.
+    @inline(__always)
+    func took(_ result: Int, of count: Int) -> Bool {
+        guard result == count else { return true }
+        isUnderWay = false
+        isDirty = false
+        dropBuffers()
+        return ending != .none || onDrained != nil
+    }
+
+    /// What is left goes through the channel; if nothing is, whoever waits for that is told. May end the connection, and call anybody.
+    func finish(_ result: Int, of count: Int) {
+        if result != count { settle(result) }
         if inChannel == 0 { drained() }
     }
 
-    /// - Parameter result: how many of `bytes` the kernel took, or `-errno`.
-    private func settle(_ bytes: UnsafeRawBufferPointer, _ result: Int) {
-        guard result != bytes.count else { return }
+    /// - Parameter result: how many of the pending bytes the kernel took, or `-errno`.
+    private func settle(_ result: Int) {
+        isUnderWay = false
+        // None: the connection has ended meanwhile. More than were sent: what others had to say on the way goes behind.
+        guard let bytes = pending else { return }
+        isDirty = false
         guard result >= 0 || result == -Int(EAGAIN) || result == -Int(ENOBUFS) else {
+            dropBuffers()
             // Broken: NIO would find out by itself with the next read; this is sooner.
             return channel.close(promise: nil)
         }
         if descriptor >= 0 { loop.counters.shortWrites += 1 }
-        writeThroughChannel(UnsafeRawBufferPointer(rebasing: bytes[max(result, 0)...]))
+        let rest = ByteBuffer(bytes: bytes[max(result, 0)...])
+        dropBuffers()
+        writeThroughChannel(rest)
     }
 
     /// Sends what there is ahead of the turn's end, as far as the kernel takes it at once, and what follows no sooner than ``rest`` later. What is left, and
     /// any error, is for ``flush()``.
     func separate() {
-        guard inChannel == 0, descriptor >= 0, channel.isActive else { return }
+        guard inChannel == 0, !isUnderWay, descriptor >= 0, channel.isActive else { return }
         unshare()
         guard let full = buffer else { return }
         let sent = send(descriptor, full.start, full.count, Self.sendFlags)
@@ -246,8 +259,8 @@ final class ConnectionOutput {
 
     private static let sendFlags = CInt(truncatingIfNeeded: MSG_DONTWAIT) | CInt(truncatingIfNeeded: MSG_NOSIGNAL)
 
-    private func writeThroughChannel(_ bytes: UnsafeRawBufferPointer) {
-        inChannel = bytes.count
+    private func writeThroughChannel(_ bytes: ByteBuffer) {
+        inChannel = bytes.readableBytes
         let written = channel.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { [self] result in
             inChannel = 0
@@ -255,7 +268,7 @@ final class ConnectionOutput {
             // Whatever was appended meanwhile goes the direct way again.
             if isDirty { loop.markDirty(self) } else { drained() }
         }
-        channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: written)
+        channel.writeAndFlush(bytes, promise: written)
     }
 
     private func drained() {

@@ -16,9 +16,11 @@ final class SendRing {
 
     private let ring: OpaquePointer
     private let capacity: Int
-    private var batch: ContiguousArray<(output: ConnectionOutput, sending: ConnectionOutput.Sending)> = []
+    /// Whose sends are in the batch. Not retained: whoever flushes holds them.
+    private let outputs: UnsafeMutablePointer<Unmanaged<ConnectionOutput>>
     /// The batch as C sees it.
     private let sends: UnsafeMutablePointer<jf_send>
+    private var count = 0
     /// Called once, at the end of a flush, when the kernel has stopped answering. What waits has gone, or goes, the ordinary way; use the ring no more.
     var onBroken: (Unavailable) -> Void = { _ in }
     private var failure: Unavailable?
@@ -36,47 +38,53 @@ final class SendRing {
         guard let ring = jf_send_ring_open(UInt32(capacity), &code) else { throw Unavailable(code: code) }
         self.ring = ring
         self.capacity = capacity
+        outputs = .allocate(capacity: capacity)
         sends = .allocate(capacity: capacity)
-        batch.reserveCapacity(capacity)
     }
 
     deinit {
         jf_send_ring_close(ring)
         sends.deallocate()
+        outputs.deallocate()
     }
 
     /// The kernel's handle of the ring.
     var descriptor: CInt { jf_send_ring_descriptor(ring) }
 
-    /// Flushes all of `outputs`.
-    func flush(_ outputs: ContiguousArray<ConnectionOutput>) {
-        var alone: ContiguousArray<ConnectionOutput> = []
-        for output in outputs {
-            guard failure == nil else {
-                alone.append(output)
-                continue
+    /// Flushes all of `dirty`.
+    func flush(_ dirty: ContiguousArray<ConnectionOutput>) {
+        var alone: [Int] = []
+        dirty.withUnsafeBufferPointer { dirty in
+            for index in dirty.indices {
+                let output = Unmanaged.passUnretained(dirty[index])
+                // Nothing else runs until the batch is sent, so no descriptor in it can be closed before.
+                guard failure == nil, let sending = output._withUnsafeGuaranteedRef({ $0.beginSending() }) else {
+                    alone.append(index)
+                    continue
+                }
+                outputs[count] = output
+                sends[count] = jf_send(bytes: sending.bytes.baseAddress, count: sending.bytes.count, descriptor: sending.descriptor, result: 0)
+                count += 1
+                if count == capacity { send() }
             }
-            // Nothing else runs until the batch is sent, so no descriptor in it can be closed before.
-            guard let sending = output.beginSending() else {
-                alone.append(output)
-                continue
-            }
-            sends[batch.count] = jf_send(bytes: sending.bytes.baseAddress, count: sending.bytes.count, descriptor: sending.descriptor, result: 0)
-            batch.append((output, sending))
-            if batch.count == capacity { send() }
         }
         send()
         // Flushing by itself may end connections: not while others are in the batch.
-        for output in alone { output.flush() }
+        for index in alone { dirty[index].flush() }
         if let failure { onBroken(failure) }
     }
 
     private func send() {
-        guard !batch.isEmpty else { return }
-        let code = jf_send_ring_perform(ring, sends, UInt32(batch.count))
+        guard count > 0 else { return }
+        let code = jf_send_ring_perform(ring, sends, UInt32(count))
         if code != 0 { failure = Unavailable(code: code) }
-        // What comes of an answer may write again, but that is the next turn's.
-        for (index, entry) in batch.enumerated() { entry.output.finish(entry.sending, result: Int(sends[index].result)) }
-        batch.removeAll(keepingCapacity: true)
+        var unfinished: [Int] = []
+        for index in 0..<count {
+            let (result, size) = (Int(sends[index].result), sends[index].count)
+            if outputs[index]._withUnsafeGuaranteedRef({ $0.took(result, of: size) }) { unfinished.append(index) }
+        }
+        // What comes of these may write to any of the others, but that is the next turn's.
+        for index in unfinished { outputs[index].takeUnretainedValue().finish(Int(sends[index].result), of: sends[index].count) }
+        count = 0
     }
 }

@@ -24,13 +24,14 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         case over
     }
 
-    let loop: Loop
+    // What a broadcast reads comes first; see ``ConnectionOutput``.
     let output: ConnectionOutput
-    private let endpoint: Endpoint
+    private let deflate: PermessageDeflate?
     private var phase = Phase.open
+    let loop: Loop
+    private let endpoint: Endpoint
     private var consumer = Consumer.nobody
     private var parser: WebSocketFrameParser
-    private let deflate: PermessageDeflate?
     private var timer = TimerID.none
     private var context: ChannelHandlerContext?
 
@@ -50,12 +51,15 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        // Of a channel that has closed already nobody would hear.
+        output.isWatched = context.channel.isActive
         loop.counters.webSockets += 1
         loop.connections[ObjectIdentifier(self)] = self
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        output.isWatched = false
         loop.connections[ObjectIdentifier(self)] = nil
         loop.wheel.cancel(timer)
     }
