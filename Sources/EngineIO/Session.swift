@@ -12,20 +12,19 @@ public final class Session {
     var isDirty = false
     /// Produced more than the client takes; ended when the loop's turn does.
     var hasOverflowed = false
+    /// What the session speaks over; nil: polling. Here, so that a broadcast touches as little memory of each session as possible.
+    var webSocket: (any WebSocketOutput)?
+    /// Unsafe in name only: a table lives as long as its loop's tables, which hold every session that is still to be called; counting a reference on
+    /// each message would be its dearest instruction.
+    unowned(unsafe) let table: SessionTable
     /// The request that opened it.
     public let opening: Opening
     /// Who gets its messages; set by whoever opened it, and let go when the session is over.
     public var receiver: (any SessionReceiver)?
-
-    /// Unsafe in name only: a table lives as long as its loop's tables, which hold every session that is still to be called; counting a reference on
-    /// each message would be its dearest instruction.
-    unowned(unsafe) let table: SessionTable
     var heartbeat: Heartbeat
     var upgrade: Upgrade
     var polling = Polling.idle
     var posting = Posting.idle
-    /// What the session speaks over; nil: polling.
-    var webSocket: (any WebSocketOutput)?
     /// Packets for the next poll; made when there is a first one.
     private(set) var waiting: PacketQueue?
     var heartbeatTimer = TimerID.none
