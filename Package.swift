@@ -38,6 +38,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // liburing (liburing-dev), behind a header of our own.
         .target(name: "CSendRing", linkerSettings: [.linkedLibrary("uring")]),
+        .target(name: "CPrefetch"),
 
         // The house, lowest room first. A room imports only what stands above it in this list.
         // No unsafe flags here and in the SDK: SwiftPM refuses them to whoever depends on this package.
@@ -45,7 +46,7 @@ let package = Package(
         .target(name: "Identity", dependencies: ["COpenSSL", "RawJSON"]),
         .target(name: "Presence"),
         .target(name: "EngineIO", swiftSettings: hotPath),
-        .target(name: "SocketIO", dependencies: ["EngineIO", "RawJSON"], swiftSettings: hotPath),
+        .target(name: "SocketIO", dependencies: ["CPrefetch", "EngineIO", "RawJSON"], swiftSettings: hotPath),
         .target(
             name: "Transport",
             dependencies: [

@@ -22,10 +22,11 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", path: "Rooms/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", path: "Rooms/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSendRing", path: "Rooms/CSendRing", linkerSettings: [.linkedLibrary("uring")]),
+        room("CPrefetch"),
         room("RawJSON"),
         room("Identity", ["COpenSSL", "RawJSON"]),
         room("EngineIO"),
-        room("SocketIO", ["EngineIO", "RawJSON"]),
+        room("SocketIO", ["CPrefetch", "EngineIO", "RawJSON"]),
         room(
             "Transport",
             [
