@@ -17,7 +17,7 @@ struct NotificationRoutes: Sendable {
         sockets.push(draft, key: key) { result in
             do {
                 let pushed = try result.get()
-                let response = try Response.json(pushed.json, status: 201)
+                let response = Response.json(pushed.json, status: 201)
                 reply.send(pushed.isReplay ? response.header("Idempotency-Replayed", "true") : response)
             } catch {
                 reply.fail(error)
@@ -32,12 +32,12 @@ struct NotificationRoutes: Sendable {
         let page = try service.list(
             of: user, status: NotificationStatus(request.query("status")), page: PageQuery(request))
         service.markSeen(page.items, of: user)
-        return try .json(page.json(\.json))
+        return .json(page.json(\.json))
     }
 
     /// `POST /v1/notifications/{id}/read` → the row.
     func read(_ request: borrowing Request) throws -> Response {
-        try markRead(.one(request.parameter("id")), request) { outcome in try .json(outcome.row?.json ?? .null) }
+        try markRead(.one(request.parameter("id")), request) { outcome in .json(outcome.row?.json ?? .null) }
     }
 
     /// `POST /v1/notifications/read-all` → `{updated, count}`.
@@ -46,7 +46,7 @@ struct NotificationRoutes: Sendable {
             var answer = JSONObject(reserving: 48)
             answer.set("updated", outcome.updated)
             answer.set("count", outcome.unread)
-            return try .json(answer.json)
+            return .json(answer.json)
         }
     }
 
@@ -56,7 +56,7 @@ struct NotificationRoutes: Sendable {
     }
 
     private func markRead(
-        _ target: ReadTarget, _ request: borrowing Request, _ answer: @escaping @Sendable (ReadOutcome) throws -> Response
+        _ target: ReadTarget, _ request: borrowing Request, _ answer: @escaping @Sendable (ReadOutcome) -> Response
     ) throws -> Response {
         let user = try request.user
         let reply = try request.keep()

@@ -25,8 +25,7 @@ final class NotificationSockets: Sendable {
                 result.map { created in
                     var row = created.row.object
                     if created.delivered, let unread = created.unread {
-                        emit("notification:new", row.json, to: draft.userID)
-                        emit("notification:count", JSON(unread), to: draft.userID)
+                        emit(("notification:new", row.json), ("notification:count", JSON(unread)), to: draft.userID)
                     }
                     row.set("delivered", created.delivered)
                     return Pushed(json: row.json, isReplay: created.isReplay)
@@ -39,7 +38,7 @@ final class NotificationSockets: Sendable {
         _ target: ReadTarget, of user: String, then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
     ) {
         service.markRead(target, of: user) { [self] result in
-            if case .success(let outcome) = result, outcome.updated > 0 { emit("notification:count", JSON(outcome.unread), to: user) }
+            if case .success(let outcome) = result, outcome.updated > 0 { emit(("notification:count", JSON(outcome.unread)), to: user) }
             completion(result)
         }
     }
@@ -85,11 +84,14 @@ final class NotificationSockets: Sendable {
     }
 
     /// What is stored stays stored, whatever becomes of the emit; but the operator should know.
-    private func emit(_ name: String, _ value: JSON, to user: String) {
-        do {
-            try io.to(user: user).emit(name, value)
-        } catch {
-            io.log.error("\(name) to user '\(user)': \(error)")
+    private func emit(_ events: (name: String, value: JSON)..., to user: String) {
+        let tabs = io.to(user: user)
+        for (name, value) in events {
+            do {
+                try tabs.emit(name, value)
+            } catch {
+                io.log.error("\(name) to user '\(user)': \(error)")
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ struct RoomRoutes: Sendable {
         try service.create(name: input.name, by: user) { result in
             do {
                 let room = try result.get()
-                reply.send(try Response.json(room.json, status: 201).header("Location", "/v1/rooms/\(room.id)"))
+                reply.send(Response.json(room.json, status: 201).header("Location", "/v1/rooms/\(room.id)"))
             } catch {
                 reply.fail(error)
             }

@@ -53,6 +53,6 @@ public final class Rooms: Plugin {
     private func members(_ request: borrowing Request) throws -> Response {
         let room = try service.room(request.parameter("id"))
         let limit = try request.query("limit", in: PageQuery.limits, default: PageQuery.defaultLimit)
-        return try .json(sockets.members(of: room.id, after: request.query("after"), limit: limit))
+        return .json(sockets.members(of: room.id, after: request.query("after"), limit: limit))
     }
 }

@@ -20,6 +20,11 @@ public struct Response: Sendable {
         Response(status: status, contentType: "application/json", body: try JSONWriter.write(value).bytes)
     }
 
+    /// The same with what is JSON already.
+    public static func json(_ json: JSON, status: Int = 200) -> Response {
+        Response(status: status, contentType: "application/json", body: json.bytes)
+    }
+
     public static func text(_ text: String, status: Int = 200) -> Response {
         Response(status: status, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
     }

@@ -5,29 +5,24 @@ public enum RFC3339 {
         let milliseconds = min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999)
         let (days, inDay) = (floorDivide(milliseconds, 86_400_000), floorRemainder(milliseconds, 86_400_000))
         let (year, month, day) = civil(days)
-        var text = [UInt8](repeating: 0, count: 24)
-        func put(_ value: Int64, _ digits: Int, at index: Int) {
-            var value = value
-            for position in stride(from: index + digits - 1, through: index, by: -1) {
-                text[position] = UInt8(ascii: "0") + UInt8(value % 10)
-                value /= 10
+        return String(unsafeUninitializedCapacity: 24) { text in
+            func put(_ value: Int64, _ digits: Int, at index: Int, then separator: Unicode.Scalar) {
+                var value = value
+                for position in stride(from: index + digits - 1, through: index, by: -1) {
+                    text[position] = UInt8(ascii: "0") + UInt8(value % 10)
+                    value /= 10
+                }
+                text[index + digits] = UInt8(ascii: separator)
             }
+            put(year, 4, at: 0, then: "-")
+            put(month, 2, at: 5, then: "-")
+            put(day, 2, at: 8, then: "T")
+            put(inDay / 3_600_000, 2, at: 11, then: ":")
+            put(inDay / 60_000 % 60, 2, at: 14, then: ":")
+            put(inDay / 1000 % 60, 2, at: 17, then: ".")
+            put(inDay % 1000, 3, at: 20, then: "Z")
+            return 24
         }
-        put(year, 4, at: 0)
-        text[4] = UInt8(ascii: "-")
-        put(month, 2, at: 5)
-        text[7] = UInt8(ascii: "-")
-        put(day, 2, at: 8)
-        text[10] = UInt8(ascii: "T")
-        put(inDay / 3_600_000, 2, at: 11)
-        text[13] = UInt8(ascii: ":")
-        put(inDay / 60_000 % 60, 2, at: 14)
-        text[16] = UInt8(ascii: ":")
-        put(inDay / 1000 % 60, 2, at: 17)
-        text[19] = UInt8(ascii: ".")
-        put(inDay % 1000, 3, at: 20)
-        text[23] = UInt8(ascii: "Z")
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// Days since 1970-01-01 as a date of the Gregorian calendar; Howard Hinnant's `civil_from_days`.
