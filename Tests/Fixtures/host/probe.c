@@ -226,11 +226,13 @@ static void say_fourth(void *instance, void *context) {
 static void say_five(void *instance, void *context) {
     char buffer[32];
     if (instance != expected_instance) abort();
-    for (long i = 1; i < 4; i++) tell((jf_socket)(uintptr_t)context, JF_TEXT("piece"), number(buffer, sizeof buffer, i));
+    for (long i = 1; i < 4; i++) {
+        tell((jf_socket)(uintptr_t)context, JF_TEXT("piece"), number(buffer, sizeof buffer, i));
+        /* Long enough for a loop that has been woken to have taken it. */
+        sleep_ms(50);
+    }
     if (core.together(host, say_fourth, context) != JF_OK || !nested) abort();
     tell((jf_socket)(uintptr_t)context, JF_TEXT("piece"), JF_TEXT("[5]"));
-    /* Long enough for a loop that has been woken already to show it. */
-    sleep_ms(50);
 }
 
 static void on_together(void *instance, const jf_event *event) {
