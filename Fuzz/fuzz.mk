@@ -17,4 +17,4 @@ SANITIZE := SWIFT_BACKTRACE=enable=no swift test
 
 sanitize: test-packages
 	ASAN_OPTIONS=detect_leaks=0 $(SANITIZE) --sanitize=address --scratch-path .build/address --filter '$(ADDRESS_ROOMS)'
-	TSAN_OPTIONS=halt_on_error=1 $(SANITIZE) --sanitize=thread --scratch-path .build/thread --filter '$(THREAD_ROOMS)'
+	TSAN_OPTIONS=halt_on_error=1:suppressions=$(CURDIR)/Fuzz/thread.supp $(SANITIZE) --sanitize=thread --scratch-path .build/thread --filter '$(THREAD_ROOMS)'
