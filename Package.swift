@@ -42,15 +42,16 @@ let package = Package(
 
         // The house, lowest room first. A room imports only what stands above it in this list.
         // No unsafe flags here and in the SDK: SwiftPM refuses them to whoever depends on this package.
-        .target(name: "RawJSON"),
-        .target(name: "Identity", dependencies: ["COpenSSL", "RawJSON"]),
-        .target(name: "Presence"),
-        .target(name: "EngineIO", swiftSettings: hotPath),
-        .target(name: "SocketIO", dependencies: ["CPrefetch", "EngineIO", "RawJSON"], swiftSettings: hotPath),
+        .target(name: "Support", swiftSettings: hotPath),
+        .target(name: "RawJSON", dependencies: ["Support"]),
+        .target(name: "Identity", dependencies: ["COpenSSL", "RawJSON", "Support"]),
+        .target(name: "Presence", dependencies: ["Support"]),
+        .target(name: "EngineIO", dependencies: ["Support"], swiftSettings: hotPath),
+        .target(name: "SocketIO", dependencies: ["CPrefetch", "EngineIO", "RawJSON", "Support"], swiftSettings: hotPath),
         .target(
             name: "Transport",
             dependencies: [
-                "SocketIO", "EngineIO", "RawJSON", "CSendRing", "COpenSSL", "CZlib",
+                "SocketIO", "EngineIO", "RawJSON", "Support", "CSendRing", "COpenSSL", "CZlib",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -59,7 +60,7 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON",
+                "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath),
@@ -67,32 +68,32 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Page", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON",
+                "Page", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
             name: "jackfield",
-            dependencies: ["Daemon", "Identity", "RawJSON", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            dependencies: ["Daemon", "Identity", "RawJSON", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
         // The Swift SDK and the first-party plugins: strangers to everything above but the header. A plugin's exported function is
         // a target of its own, since a test that links two plugins would have it twice.
-        .target(name: "JackfieldPlugin", dependencies: ["CJackfield", "RawJSON"]),
+        .target(name: "JackfieldPlugin", dependencies: ["CJackfield", "RawJSON", "Support"]),
         .target(
             name: "PluginStore",
             dependencies: [
-                "JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "JackfieldPlugin", "Support", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "plugins/store"),
         .target(
-            name: "NotificationsPlugin", dependencies: ["JackfieldPlugin", "PluginStore", .product(name: "GRDB", package: "GRDB.swift")],
+            name: "NotificationsPlugin", dependencies: ["JackfieldPlugin", "PluginStore", "Support", .product(name: "GRDB", package: "GRDB.swift")],
             path: "plugins/notifications", exclude: ["Entry"]),
         .target(
             name: "NotificationsEntry", dependencies: ["JackfieldPlugin", "NotificationsPlugin"], path: "plugins/notifications/Entry",
             linkerSettings: pluginLinkage),
         .target(
-            name: "RoomsPlugin", dependencies: ["JackfieldPlugin", "PluginStore", .product(name: "GRDB", package: "GRDB.swift")],
+            name: "RoomsPlugin", dependencies: ["JackfieldPlugin", "PluginStore", "Support", .product(name: "GRDB", package: "GRDB.swift")],
             path: "plugins/rooms", exclude: ["Entry"]),
         .target(
             name: "RoomsEntry", dependencies: ["JackfieldPlugin", "RoomsPlugin"], path: "plugins/rooms/Entry", linkerSettings: pluginLinkage),
@@ -104,7 +105,7 @@ let package = Package(
         .executableTarget(
             name: "MicroBenchmarks",
             dependencies: [
-                "CAllocations", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON",
+                "CAllocations", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON", "Support",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -112,19 +113,20 @@ let package = Package(
             path: "Benchmarks/Micro", swiftSettings: hotPath),
 
         // Tests mirror Sources/. What needs a running daemon is in Tests/EndToEnd and Tests/Golden, in Python.
-        .testTarget(name: "RawJSONTests", dependencies: ["RawJSON"]),
-        .testTarget(name: "IdentityTests", dependencies: ["Identity", "RawJSON"]),
-        .testTarget(name: "PresenceTests", dependencies: ["Presence"]),
-        .testTarget(name: "EngineIOTests", dependencies: ["EngineIO"]),
-        .testTarget(name: "SocketIOTests", dependencies: ["SocketIO", "EngineIO", "RawJSON"]),
+        .testTarget(name: "SupportTests", dependencies: ["Support"]),
+        .testTarget(name: "RawJSONTests", dependencies: ["RawJSON", "Support"]),
+        .testTarget(name: "IdentityTests", dependencies: ["Identity", "RawJSON", "Support"]),
+        .testTarget(name: "PresenceTests", dependencies: ["Presence", "Support"]),
+        .testTarget(name: "EngineIOTests", dependencies: ["EngineIO", "Support"]),
+        .testTarget(name: "SocketIOTests", dependencies: ["SocketIO", "EngineIO", "RawJSON", "Support"]),
         .testTarget(
-            name: "TransportTests", dependencies: ["Transport", "SocketIO", "EngineIO", .product(name: "Logging", package: "swift-log")]),
+            name: "TransportTests", dependencies: ["Transport", "SocketIO", "EngineIO", "Support", .product(name: "Logging", package: "swift-log")]),
         .testTarget(
             name: "PluginHostTests",
             dependencies: [
-                "PluginHost", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", .product(name: "Logging", package: "swift-log"),
+                "PluginHost", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON", "Support", .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Identity"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Identity", "Support"]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.
         .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),

@@ -1,0 +1,82 @@
+/// UTF-8 text that is compared, hashed and ordered by its bytes.
+///
+/// Every name, key and id that comes from outside the process is a `ByteString`: users, rooms, namespaces, header values, JSON keys. Swift's
+/// `String` compares by Unicode canonical equivalence instead, which is wrong for ids (the Kelvin sign equals the letter K) and takes quadratic time
+/// on hostile combining marks. `Tests/Lint` refuses new uses of `String` as a key.
+///
+/// Holds a native Swift string, so that up to 15 bytes need no allocation and ``text`` costs nothing.
+public struct ByteString: Hashable, Comparable, Sendable {
+    /// The same text as a `String`, to show or to pass on. Do not compare it.
+    public let text: String
+
+    /// Keeps `text` as it is. The length is the caller's concern.
+    public init(_ text: String) {
+        var text = text
+        text.makeContiguousUTF8()
+        self.text = text
+    }
+
+    /// Copies `bytes`.
+    ///
+    /// - Returns: `nil` if there are more than `limit` bytes (checked first), or if they are not UTF-8.
+    public init?(validating bytes: UnsafeRawBufferPointer, limit: Int) {
+        guard bytes.count <= limit, let text = String(validating: bytes, as: UTF8.self) else { return nil }
+        self.text = text
+    }
+
+    /// Copies bytes that are known to be UTF-8; any that are not become U+FFFD.
+    public init(decoding bytes: some Collection<UInt8>) {
+        text = String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// How many bytes.
+    @inlinable
+    public var count: Int { text.utf8.count }
+
+    @inlinable
+    public var isEmpty: Bool { text.isEmpty }
+
+    /// Whether it holds a byte below 0x20 or 0x7F: a control character of ASCII.
+    public var hasControlCharacter: Bool {
+        withBytes { $0.contains { $0 < 0x20 || $0 == 0x7F } }
+    }
+
+    /// Calls `body` with the bytes, which are valid for the call.
+    @inlinable
+    @inline(__always)
+    public func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure) -> Result {
+        let result = text.utf8.withContiguousStorageIfAvailable { bytes in
+            Swift.Result<Result, Failure> { () throws(Failure) in try body(UnsafeRawBufferPointer(bytes)) }
+        }
+        // `init` made the storage contiguous.
+        return try result!.get()
+    }
+
+    /// Whether these are its bytes.
+    @inlinable
+    public func isEqual(to bytes: UnsafeRawBufferPointer) -> Bool {
+        count == bytes.count && withBytes { $0.elementsEqual(bytes) }
+    }
+
+    @inlinable
+    public static func == (a: ByteString, b: ByteString) -> Bool {
+        a.count == b.count && a.withBytes { a in b.withBytes { b in a.elementsEqual(b) } }
+    }
+
+    @inlinable
+    public func hash(into hasher: inout Hasher) {
+        withBytes { hasher.combine(bytes: $0) }
+        // As the standard library does, so that the parts of a compound key cannot run together.
+        hasher.combine(0xFF as UInt8)
+    }
+
+    public static func < (a: ByteString, b: ByteString) -> Bool {
+        a.withBytes { a in b.withBytes { b in a.lexicographicallyPrecedes(b) } }
+    }
+}
+
+extension ByteString: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, CustomStringConvertible {
+    public init(stringLiteral value: String) { self.init(value) }
+
+    public var description: String { text }
+}
