@@ -1,5 +1,6 @@
 import EngineIO
 import SocketIO
+import Support
 
 extension Benchmarks {
     private static func inRooms(_ count: Int) -> World {
@@ -23,7 +24,7 @@ extension Benchmarks {
     private static func filling(_ rooms: Int) -> (Int) -> Void {
         let world = World(sockets: 0)
         let output = MemoryWebSocket()
-        let names = (0..<rooms).map { "room-\($0)" }
+        let names = (0..<rooms).map { ByteString("room-\($0)") }
         return world.repeating { count in
             for _ in 0..<(count + rooms - 1) / rooms {
                 let session = world.connect(over: output)
@@ -37,7 +38,7 @@ extension Benchmarks {
     }
 
     /// Delivers to `members` sockets of `others` more; an operation is one delivery.
-    private static func delivering(to members: Int, of all: Int, room: String?) -> (Int) -> Void {
+    private static func delivering(to members: Int, of all: Int, room: ByteString?) -> (Int) -> Void {
         let world = World(sockets: all)
         if let room {
             for socket in world.sockets.prefix(members) { try? socket.join(room) }

@@ -4,6 +4,7 @@ import PluginHost
 import Presence
 import ServiceLifecycle
 import SocketIO
+import Support
 import Synchronization
 import Transport
 
@@ -35,7 +36,7 @@ final class HostService: Service {
         let desk = SocketDesk(presence: presence, loops: desks)
         let host = try PluginHost.Host(
             loops: loops.all, options: configuration.hostOptions, socketOptions: configuration.socketOptions(recovery: recovery),
-            namespaces: configuration.namespaces, gate: gate, httpGate: gate, observer: desk, presence: presence, logger: logger)
+            namespaces: configuration.namespaces.map { ByteString($0) }, gate: gate, httpGate: gate, observer: desk, presence: presence, logger: logger)
         edges.connect(host: host, desks: desks)
         desk.register(in: host)
 

@@ -1,5 +1,6 @@
 import COpenSSL
 import RawJSON
+import Support
 
 /// JSON Web Key Sets (RFC 7517): `{"keys": [{"kty": "EC", "crv": "P-256", "x": "…", "y": "…", "kid": "…"}, …]}`.
 enum JSONWebKeySet {
@@ -21,7 +22,7 @@ enum JSONWebKeySet {
                 let name = key["kid"]?.string.map { "'\($0)'" } ?? "number \(index)"
                 throw TokenConfigurationError("key \(name) of the key set is not valid: \(OpenSSLErrors.take())")
             }
-            publicKeys.append(PublicKey(owning: pointer, id: key["kid"]?.string, onlyAlgorithm: key["alg"]?.string))
+            publicKeys.append(PublicKey(owning: pointer, id: key["kid"]?.string?.text, onlyAlgorithm: key["alg"]?.string?.text))
         }
         guard !publicKeys.isEmpty else { throw TokenConfigurationError("the key set holds no key that verifies signatures") }
         return publicKeys
@@ -83,11 +84,8 @@ enum JSONWebKeySet {
 
     /// `nil` for a key of a type or curve that is not supported, or that lacks a part.
     private static func parameters(of key: JSONValue) -> Parameters? {
-        func bytes(_ name: String) -> [UInt8]? {
-            key[name]?.string.flatMap { text in
-                var text = text
-                return text.withUTF8 { Base64URL.decode(UnsafeRawBufferPointer($0)) }
-            }
+        func bytes(_ name: ByteString) -> [UInt8]? {
+            key[name]?.string.flatMap { text in text.withBytes { Base64URL.decode($0) } }
         }
         switch (key["kty"]?.string, key["crv"]?.string) {
         case ("RSA", _):

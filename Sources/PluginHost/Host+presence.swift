@@ -10,14 +10,14 @@ extension Host {
             let call = PluginCall(function: function, context: nil)
             for edge in edges where plugin.watches.contains(edge.user) {
                 let task = StrandTask(run: {
-                    TextPack([.text(edge.user)]).withRaw { user in
+                    TextPack([.text(edge.user.text)]).withRaw { user in
                         var raw = jf_presence_edge(
                             struct_size: UInt32(MemoryLayout<jf_presence_edge>.size), online: edge.isOnline ? 1 : 0, user: user, at: edge.at)
                         call.function(plugin.instance, &raw)
                     }
                 })
                 // A full queue loses edges, as it loses events: both are counted.
-                if !plugin.strand.enqueue(task, bytes: edge.user.utf8.count) {
+                if !plugin.strand.enqueue(task, bytes: edge.user.count) {
                     plugin.log.warning("a presence edge of user '\(edge.user)' was lost: the queue is full")
                 }
             }

@@ -1,6 +1,7 @@
 import EngineIO
 import Logging
 import SocketIO
+import Support
 import Synchronization
 import Transport
 
@@ -21,7 +22,7 @@ public final class Host: @unchecked Sendable {
     let presence: any PresenceSource
     let logger: Logger
     /// Namespaces that exist without any plugin.
-    let namespaces: [String]
+    let namespaces: [ByteString]
     private(set) var contexts: [LoopContext] = []
     let timers = TimerService()
     /// Where loading and unloading take their turn.
@@ -42,7 +43,7 @@ public final class Host: @unchecked Sendable {
     ///   - presence: what plugins are told about who is online.
     /// - Throws: `NamespaceTableError` if one of `namespaces` is malformed.
     public init(
-        loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(), namespaces: [String] = ["/"],
+        loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(), namespaces: [ByteString] = ["/"],
         gate: any ConnectGate, httpGate: any HTTPGate, observer: (any SocketObserver)? = nil, presence: any PresenceSource, logger: Logger
     ) throws(NamespaceTableError) {
         self.options = options
@@ -72,7 +73,7 @@ public final class Host: @unchecked Sendable {
     /// Has an event handled by the daemon itself, on the loop. No plugin may claim its name there.
     ///
     /// - Parameter namespace: `nil` for all of them.
-    public func registerBuiltin(_ event: String, namespace: String? = nil, handler: @escaping BuiltinHandler) {
+    public func registerBuiltin(_ event: ByteString, namespace: ByteString? = nil, handler: @escaping BuiltinHandler) {
         let route = EventRoute(builtin: event, namespace: namespace ?? "", handler: handler)
         registry.withLock { $0.builtins.append(route) }
         // Nothing is malformed by a builtin: its namespace is only compared.
@@ -107,7 +108,7 @@ public final class Host: @unchecked Sendable {
     }
 
     /// Joins a room; what a limit refuses is logged, since whoever asked is not here any more. [loop]
-    func join(_ socket: Socket, _ room: String) {
+    func join(_ socket: Socket, _ room: ByteString) {
         do throws(LimitError) {
             try socket.join(room)
         } catch {

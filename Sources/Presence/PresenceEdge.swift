@@ -1,6 +1,8 @@
+import Support
+
 /// A user has come or gone.
 public struct PresenceEdge: Sendable, Hashable {
-    public let user: String
+    public let user: ByteString
 
     /// `true` on the edge from no connection to one, `false` on that from one to none.
     public let isOnline: Bool
@@ -9,7 +11,7 @@ public struct PresenceEdge: Sendable, Hashable {
     /// so it equals ``PresenceStatus/lastSeen``.
     public let at: Int64
 
-    public init(user: String, isOnline: Bool, at: Int64) {
+    public init(user: ByteString, isOnline: Bool, at: Int64) {
         self.user = user
         self.isOnline = isOnline
         self.at = at

@@ -1,6 +1,8 @@
+import Support
+
 /// What the table keeps of a user who is connected, leaving, or remembered.
 struct PresenceEntry: Sendable {
-    var user: String
+    var user: ByteString
     var connections = 0
     var isOnline = false
 
@@ -12,7 +14,7 @@ struct PresenceEntry: Sendable {
     var next = -1
     var isLinked = false
 
-    init(user: String) {
+    init(user: ByteString) {
         self.user = user
     }
 }

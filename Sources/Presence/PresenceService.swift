@@ -1,3 +1,4 @@
+import Support
 import Synchronization
 
 /// The one ``PresenceTable`` of a node, shared by all its event loops.
@@ -34,14 +35,14 @@ public final class PresenceService: Sendable {
     }
 
     /// A socket of `user` has come up on `connection`. Each call needs its ``disconnect(_:connection:now:)``.
-    public func connect(_ user: String, connection: UInt64, now: Int64) {
+    public func connect(_ user: ByteString, connection: UInt64, now: Int64) {
         change { state in
             if let edge = state.table.connect(user, connection: connection, now: now) { state.outbox.append(edge) }
         }
     }
 
     /// A socket of `user` on `connection` is gone. Ignored if none had come up.
-    public func disconnect(_ user: String, connection: UInt64, now: Int64) {
+    public func disconnect(_ user: ByteString, connection: UInt64, now: Int64) {
         change { state in
             if let edge = state.table.disconnect(user, connection: connection, now: now) { state.outbox.append(edge) }
         }
@@ -57,20 +58,20 @@ public final class PresenceService: Sendable {
         state.withLock { $0.table.nextDeadline(now: now) }
     }
 
-    public func isOnline(_ user: String) -> Bool {
+    public func isOnline(_ user: ByteString) -> Bool {
         state.withLock { $0.table.isOnline(user) }
     }
 
-    public func connections(of user: String) -> Int {
+    public func connections(of user: ByteString) -> Int {
         state.withLock { $0.table.connections(of: user) }
     }
 
-    public func status(of user: String) -> PresenceStatus {
+    public func status(of user: ByteString) -> PresenceStatus {
         state.withLock { $0.table.status(of: user) }
     }
 
     /// One status for each of `users`, in their order, all of the same moment. The lock is held for all of them: bound their number.
-    public func snapshot(_ users: [String]) -> [PresenceStatus] {
+    public func snapshot(_ users: [ByteString]) -> [PresenceStatus] {
         state.withLock { $0.table.snapshot(users) }
     }
 

@@ -1,3 +1,5 @@
+import Support
+
 /// Who is online, and how many times.
 ///
 /// Presence is a *count of connections per user*: two tabs, one closed, still online. A connection counts once for a user however many
@@ -32,7 +34,7 @@ public struct PresenceTable: Sendable {
 
     private var entries: [PresenceEntry] = []
     private var freeEntries: [Int] = []
-    private var entryOfUser: [String: Int] = [:]
+    private var entryOfUser: [ByteString: Int] = [:]
     /// Sockets for each connection and user.
     private var sockets: [Attachment: Int] = [:]
     /// In their grace. It is the same for all, so the order of leaving is the order of deadlines.
@@ -53,7 +55,7 @@ public struct PresenceTable: Sendable {
     /// A socket of `user` has come up on `connection`. Each call needs its ``disconnect(_:connection:now:)``.
     ///
     /// - Returns: the edge, if the user was offline.
-    public mutating func connect(_ user: String, connection: UInt64, now: Int64) -> PresenceEdge? {
+    public mutating func connect(_ user: ByteString, connection: UInt64, now: Int64) -> PresenceEdge? {
         let index = entryOfUser[user] ?? insert(user)
         let attachment = Attachment(connection: connection, entry: index)
         if let count = sockets[attachment] {
@@ -76,7 +78,7 @@ public struct PresenceTable: Sendable {
     /// A socket of `user` on `connection` is gone. Ignored if none had come up.
     ///
     /// - Returns: the edge, if this was the user's last connection and there is no grace.
-    public mutating func disconnect(_ user: String, connection: UInt64, now: Int64) -> PresenceEdge? {
+    public mutating func disconnect(_ user: ByteString, connection: UInt64, now: Int64) -> PresenceEdge? {
         guard let index = entryOfUser[user] else { return nil }
         let attachment = Attachment(connection: connection, entry: index)
         guard let count = sockets[attachment] else { return nil }
@@ -112,15 +114,15 @@ public struct PresenceTable: Sendable {
 
     // MARK: Questions
 
-    public func isOnline(_ user: String) -> Bool {
+    public func isOnline(_ user: ByteString) -> Bool {
         entryOfUser[user].map { entries[$0].isOnline } ?? false
     }
 
-    public func connections(of user: String) -> Int {
+    public func connections(of user: ByteString) -> Int {
         entryOfUser[user].map { entries[$0].connections } ?? 0
     }
 
-    public func status(of user: String) -> PresenceStatus {
+    public func status(of user: ByteString) -> PresenceStatus {
         guard let index = entryOfUser[user] else {
             return PresenceStatus(user: user, isOnline: false, connections: 0, lastSeen: nil)
         }
@@ -130,7 +132,7 @@ public struct PresenceTable: Sendable {
     }
 
     /// One status for each of `users`, in their order.
-    public func snapshot(_ users: some Collection<String>) -> [PresenceStatus] {
+    public func snapshot(_ users: some Collection<ByteString>) -> [PresenceStatus] {
         users.map { status(of: $0) }
     }
 
@@ -155,7 +157,7 @@ public struct PresenceTable: Sendable {
         return edge
     }
 
-    private mutating func insert(_ user: String) -> Int {
+    private mutating func insert(_ user: ByteString) -> Int {
         let index: Int
         if let free = freeEntries.popLast() {
             entries[free] = PresenceEntry(user: user)

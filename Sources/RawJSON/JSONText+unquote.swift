@@ -1,3 +1,5 @@
+import Support
+
 extension JSONText {
     /// Writes what the string `token` (quotes included) means into `buffer`, without allocating. The result is always valid UTF-8: a surrogate
     /// without its other half becomes U+FFFD.
@@ -20,6 +22,16 @@ extension JSONText {
             write(unquoted: content, to: &sink)
             return sink.count
         }
+    }
+
+    /// What the string `token` (quotes included) means, to be compared or to be a key.
+    ///
+    /// - Parameter limit: in bytes of the meaning.
+    /// - Returns: `nil` if `token` is no JSON string, or means more bytes than `limit`.
+    public static func byteString(_ token: UnsafeRawBufferPointer, limit: Int = .max) -> ByteString? {
+        // No escape is longer than six bytes for each byte of its meaning.
+        guard token.count / 6 <= limit, let text = string(token), text.utf8.count <= limit else { return nil }
+        return ByteString(text)
     }
 
     /// Whether the string `token` (quotes included) means exactly the UTF-8 bytes `text`. `token` must have passed ``JSONScanner``.

@@ -1,3 +1,5 @@
+import Support
+
 extension JSONValue {
     /// Parses one document.
     ///
@@ -28,8 +30,8 @@ extension JSONValue {
     private init(valid bytes: UnsafeRawBufferPointer) {
         switch JSONKind(firstByte: bytes[0]) {
         case .bool: self = .bool(bytes[0] == UInt8(ascii: "t"))
-        case .number: self = .number(String(decoding: bytes, as: UTF8.self))
-        case .string: self = .string(JSONText.string(bytes) ?? "")
+        case .number: self = .number(ByteString(decoding: bytes))
+        case .string: self = .string(JSONText.byteString(bytes) ?? "")
         case .array:
             var elements: [JSONValue] = []
             var walker = JSONArrayWalker(bytes)
@@ -41,7 +43,7 @@ extension JSONValue {
             var members: [Member] = []
             var walker = JSONObjectWalker(bytes)
             while case .member(let key, let value) = walker.next() {
-                let key = JSONText.string(UnsafeRawBufferPointer(rebasing: bytes[key])) ?? ""
+                let key = JSONText.byteString(UnsafeRawBufferPointer(rebasing: bytes[key])) ?? ""
                 members.append(Member(key, JSONValue(valid: UnsafeRawBufferPointer(rebasing: bytes[value]))))
             }
             self = .object(members)

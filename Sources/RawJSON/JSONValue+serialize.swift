@@ -11,8 +11,8 @@ extension JSONValue {
         switch self {
         case .null: output.append("null")
         case .bool(let value): output.append(value ? "true" : "false")
-        case .number(let text): output.append(contentsOf: text.utf8)
-        case .string(let text): JSONText.appendQuoted(text, to: &output)
+        case .number(let text): output.append(contentsOf: text.text.utf8)
+        case .string(let text): JSONText.appendQuoted(text.text, to: &output)
         case .array(let elements):
             output.append(UInt8(ascii: "["))
             for (index, element) in elements.enumerated() {
@@ -24,7 +24,7 @@ extension JSONValue {
             output.append(UInt8(ascii: "{"))
             for (index, member) in members.enumerated() {
                 if index > 0 { output.append(UInt8(ascii: ",")) }
-                JSONText.appendQuoted(member.key, to: &output)
+                JSONText.appendQuoted(member.key.text, to: &output)
                 output.append(UInt8(ascii: ":"))
                 member.value.serialize(to: &output)
             }

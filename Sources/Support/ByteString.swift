@@ -1,3 +1,11 @@
+import Support
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// UTF-8 text that is compared, hashed and ordered by its bytes.
 ///
 /// Every name, key and id that comes from outside the process is a `ByteString`: users, rooms, namespaces, header values, JSON keys. Swift's
@@ -10,6 +18,7 @@ public struct ByteString: Hashable, Comparable, Sendable {
     public let text: String
 
     /// Keeps `text` as it is. The length is the caller's concern.
+    @inlinable
     public init(_ text: String) {
         var text = text
         text.makeContiguousUTF8()
@@ -25,9 +34,14 @@ public struct ByteString: Hashable, Comparable, Sendable {
     }
 
     /// Copies bytes that are known to be UTF-8; any that are not become U+FFFD.
+    @inlinable
     public init(decoding bytes: some Collection<UInt8>) {
         text = String(decoding: bytes, as: UTF8.self)
     }
+
+    /// The bytes.
+    @inlinable
+    public var utf8: String.UTF8View { text.utf8 }
 
     /// How many bytes.
     @inlinable
@@ -35,6 +49,11 @@ public struct ByteString: Hashable, Comparable, Sendable {
 
     @inlinable
     public var isEmpty: Bool { text.isEmpty }
+
+    /// Whether the bytes begin with those of `prefix`.
+    public func hasPrefix(_ prefix: StaticString) -> Bool {
+        utf8.starts(with: UnsafeBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
+    }
 
     /// Whether it holds a byte below 0x20 or 0x7F: a control character of ASCII.
     public var hasControlCharacter: Bool {
@@ -55,12 +74,23 @@ public struct ByteString: Hashable, Comparable, Sendable {
     /// Whether these are its bytes.
     @inlinable
     public func isEqual(to bytes: UnsafeRawBufferPointer) -> Bool {
-        count == bytes.count && withBytes { $0.elementsEqual(bytes) }
+        guard count == bytes.count else { return false }
+        return withBytes {
+            guard let start = $0.baseAddress, let other = bytes.baseAddress else { return true }
+            return memcmp(start, other, bytes.count) == 0
+        }
+    }
+
+    /// Whether these are its bytes, the ASCII letters of either in lower or upper case.
+    public func isEqual(ignoringCase other: ByteString) -> Bool {
+        guard count == other.count else { return false }
+        func lower(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
+        return withBytes { a in other.withBytes { b in a.indices.allSatisfy { lower(a[$0]) == lower(b[$0]) } } }
     }
 
     @inlinable
     public static func == (a: ByteString, b: ByteString) -> Bool {
-        a.count == b.count && a.withBytes { a in b.withBytes { b in a.elementsEqual(b) } }
+        a.count == b.count && b.withBytes { a.isEqual(to: $0) }
     }
 
     @inlinable
@@ -75,8 +105,10 @@ public struct ByteString: Hashable, Comparable, Sendable {
     }
 }
 
-extension ByteString: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, CustomStringConvertible {
+extension ByteString: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, CustomStringConvertible, CustomDebugStringConvertible {
+    @inlinable
     public init(stringLiteral value: String) { self.init(value) }
 
     public var description: String { text }
+    public var debugDescription: String { text.debugDescription }
 }

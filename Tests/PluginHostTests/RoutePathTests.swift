@@ -1,3 +1,4 @@
+import Support
 import Testing
 
 @testable import PluginHost
@@ -52,9 +53,9 @@ struct RoutePathTests {
     @Test("a literal goes before a parameter, whatever the order of registration; other methods are told")
     func table() throws {
         var table = RouteTable()
-        func route(_ method: String, _ path: String) throws -> HTTPRoute { HTTPRoute(method, try RoutePath(path), .everybody) { _, _ in } }
+        func route(_ method: ByteString, _ path: String) throws -> HTTPRoute { HTTPRoute(method, try RoutePath(path), .everybody) { _, _ in } }
         table.add([try route("GET", "/a/{x}"), try route("GET", "/a/b"), try route("POST", "/a/{x}"), try route("GET", "/")])
-        func found(_ method: String, _ path: String) -> String {
+        func found(_ method: ByteString, _ path: String) -> String {
             Array(path.utf8).withUnsafeBytes { bytes in
                 switch table.match(method, bytes) {
                 case .route(let route): "\(route.path)"

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Presence
 import SocketIO
+import Support
 import Transport
 
 @testable import PluginHost
@@ -56,14 +57,14 @@ final class TestHost: Sendable {
             let auth = String(decoding: attempt.auth, as: UTF8.self)
             guard let range = auth.range(of: #""user":""#) else { return .accept(ClientIdentity()) }
             let user = auth[range.upperBound...].prefix { $0 != "\"" }
-            return .accept(ClientIdentity(user: String(user), claims: Array(#"{"sub":"x"}"#.utf8)))
+            return .accept(ClientIdentity(user: ByteString(String(user)), claims: Array(#"{"sub":"x"}"#.utf8)))
         }
 
         func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
             guard let token = request[header: "authorization"] else {
                 return .refuse(status: 401, code: "token_missing", detail: "no token")
             }
-            return .accept(ClientIdentity(user: String(token.dropFirst(7))))
+            return .accept(ClientIdentity(user: ByteString(String(token.dropFirst(7)))))
         }
     }
 }

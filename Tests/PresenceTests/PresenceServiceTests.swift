@@ -1,4 +1,5 @@
 import Synchronization
+import Support
 import Testing
 
 import Presence
@@ -74,7 +75,7 @@ struct PresenceServiceTests {
             for task in 0..<8 {
                 group.addTask {
                     for round in 0..<500 {
-                        let user = "u\(round % 3)"
+                        let user: ByteString = "u\(round % 3)"
                         service.connect(user, connection: UInt64(task), now: 0)
                         service.disconnect(user, connection: UInt64(task), now: 0)
                     }
@@ -83,7 +84,7 @@ struct PresenceServiceTests {
         }
         #expect(recorder.isSerial)
         #expect(service.onlineCount == 0)
-        for user in ["u0", "u1", "u2"] {
+        for user: ByteString in ["u0", "u1", "u2"] {
             let edges = recorder.all.filter { $0.user == user }.map(\.isOnline)
             #expect(!edges.isEmpty && edges.count.isMultiple(of: 2))
             #expect(edges.enumerated().allSatisfy { $0.element == $0.offset.isMultiple(of: 2) })

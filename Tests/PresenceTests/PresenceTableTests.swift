@@ -1,10 +1,11 @@
+import Support
 import Testing
 
 @testable import Presence
 
 @Suite("Presence table")
 struct PresenceTableTests {
-    private func edge(_ user: String, online: Bool, at: Int64) -> PresenceEdge {
+    private func edge(_ user: ByteString, online: Bool, at: Int64) -> PresenceEdge {
         PresenceEdge(user: user, isOnline: online, at: at)
     }
 
@@ -114,7 +115,7 @@ struct PresenceTableTests {
     @Test("edges come in the order of leaving, and only those that are due")
     func order() {
         var table = PresenceTable(grace: 100)
-        for (connection, user) in ["a", "b", "c", "d"].enumerated() {
+        for (connection, user) in (["a", "b", "c", "d"] as [ByteString]).enumerated() {
             _ = table.connect(user, connection: UInt64(connection), now: 0)
         }
         _ = table.disconnect("c", connection: 2, now: 1)
@@ -159,7 +160,7 @@ struct PresenceTableTests {
     @Test("past the limit the longest gone is forgotten and counted")
     func offlineLimit() {
         var table = PresenceTable(grace: 0, offlineLimit: 2)
-        for (index, user) in ["a", "b", "c"].enumerated() {
+        for (index, user) in (["a", "b", "c"] as [ByteString]).enumerated() {
             _ = table.connect(user, connection: 1, now: 0)
             _ = table.disconnect(user, connection: 1, now: Int64(10 + index))
         }
@@ -201,7 +202,7 @@ struct PresenceTableTests {
             var now: Int64 = 0
             for _ in 0..<2000 {
                 now += Int64(random.below(20))
-                let user = "u\(random.below(12))"
+                let user: ByteString = "u\(random.below(12))"
                 let connection = UInt64(random.below(6))
                 let edges: [PresenceEdge]
                 let expected: [PresenceEdge]
@@ -228,19 +229,19 @@ struct PresenceTableTests {
     /// The same rules with sets and sorting instead of lists.
     private struct Model {
         let grace: Int64
-        var sockets: [String: [UInt64: Int]] = [:]
-        var online: Set<String> = []
-        var left: [(user: String, at: Int64)] = []
+        var sockets: [ByteString: [UInt64: Int]] = [:]
+        var online: Set<ByteString> = []
+        var left: [(user: ByteString, at: Int64)] = []
 
-        func connections(_ user: String) -> Int { sockets[user]?.count ?? 0 }
+        func connections(_ user: ByteString) -> Int { sockets[user]?.count ?? 0 }
 
-        mutating func connect(_ user: String, _ connection: UInt64, _ now: Int64) -> [PresenceEdge] {
+        mutating func connect(_ user: ByteString, _ connection: UInt64, _ now: Int64) -> [PresenceEdge] {
             sockets[user, default: [:]][connection, default: 0] += 1
             left.removeAll { $0.user == user }
             return online.insert(user).inserted ? [PresenceEdge(user: user, isOnline: true, at: now)] : []
         }
 
-        mutating func disconnect(_ user: String, _ connection: UInt64, _ now: Int64) {
+        mutating func disconnect(_ user: ByteString, _ connection: UInt64, _ now: Int64) {
             guard let count = sockets[user]?[connection] else { return }
             sockets[user]?[connection] = count == 1 ? nil : count - 1
             if sockets[user]?.isEmpty == true { left.append((user, now)) }

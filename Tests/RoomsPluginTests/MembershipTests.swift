@@ -1,3 +1,4 @@
+import Support
 import Testing
 
 @testable import RoomsPlugin
@@ -24,7 +25,7 @@ import Testing
     }
 
     @Test mutating func `a socket that is gone leaves all its rooms`() {
-        for room in ["b", "a", "c"] { _ = membership.enter(room, 1, user: "alice", at: 0) }
+        for room: ByteString in ["b", "a", "c"] { _ = membership.enter(room, 1, user: "alice", at: 0) }
         _ = membership.enter("c", 2, user: "alice", at: 0)
         #expect(membership.remove(1, user: "alice") == ["a", "b"])
         #expect(membership.rooms(of: 1).isEmpty)

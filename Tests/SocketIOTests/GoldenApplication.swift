@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 
 @testable import SocketIO
 
@@ -51,8 +52,8 @@ enum GoldenApplication {
         }
     }
 
-    private static func unquoted(_ token: String) -> String {
-        Array(token.utf8).withUnsafeBytes { JSONText.string($0) } ?? ""
+    private static func unquoted(_ token: String) -> ByteString {
+        Array(token.utf8).withUnsafeBytes { JSONText.byteString($0) } ?? ""
     }
 
     private static func elements(of args: String) -> [String] {

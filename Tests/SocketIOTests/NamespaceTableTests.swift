@@ -1,3 +1,4 @@
+import Support
 import Testing
 
 @testable import SocketIO
@@ -26,12 +27,12 @@ import Testing
     }
 
     @Test("no pattern matches a name with control characters", arguments: ["/a\0b", "/a\nb", "/\u{7F}"])
-    func controls(name: String) throws {
+    func controls(name: ByteString) throws {
         #expect(try NamespaceTable([.pattern(".*")]).declaration(for: name) == nil)
     }
 
     @Test("a name begins with a slash and is fit for the wire", arguments: ["", "chat", "/a,b", "/a\n"])
-    func badName(name: String) {
+    func badName(name: ByteString) {
         #expect(throws: NamespaceTableError.malformedName(name)) { try NamespaceTable([.name(name)]) }
     }
 

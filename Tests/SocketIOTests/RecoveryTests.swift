@@ -1,4 +1,5 @@
 import EngineIO
+import Support
 import Testing
 
 @testable import SocketIO
@@ -15,9 +16,9 @@ import Testing
     }
 
     /// What a CONNECT answer says.
-    private func ids(_ answer: String) throws -> (sid: String, pid: String) {
+    private func ids(_ answer: String) throws -> (sid: ByteString, pid: ByteString) {
         let match = try #require(answer.wholeMatch(of: /0(?:\/[^,]*,)?\{"sid":"([^"]{20})","pid":"([^"]{20})"\}/))
-        return (String(match.1), String(match.2))
+        return (ByteString(String(match.1)), ByteString(String(match.2)))
     }
 
     private func offset(_ packet: String) throws -> String {
@@ -147,7 +148,7 @@ import Testing
         let client = TestClient(host)
         let (sid, pid) = try ids(client.say("0")[0])
         client.vanish()
-        let answer = TestClient(host).say("0" + auth.replacing("PID", with: pid))
+        let answer = TestClient(host).say("0" + auth.replacing("PID", with: pid.text))
         #expect(answer.count == 1)
         #expect(try ids(answer[0]).sid != sid)
         #expect(!host.sockets[0].isRecovered)
@@ -263,7 +264,7 @@ import Testing
 
     @Test("sessions are bounded in number: the oldest goes") func maxSessions() throws {
         let (host, store) = try host { $0.maxSessions = 2 }
-        var pids: [String] = []
+        var pids: [ByteString] = []
         for _ in 0..<3 {
             let client = TestClient(host)
             pids.append(try ids(client.say("0")[0]).pid)

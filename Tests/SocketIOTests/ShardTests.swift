@@ -1,3 +1,4 @@
+import Support
 import Testing
 
 @testable import SocketIO
@@ -191,7 +192,7 @@ import Testing
         client.vanish()
         _ = host.joined()
         #expect(host.sockets[0].namespace.userInfo === hanging)
-        var names: [String] = []
+        var names: [ByteString] = []
         host.shard.forEachNamespace { names.append($0.name) }
         #expect(names == ["/"])
     }

@@ -1,3 +1,4 @@
+import Support
 import Testing
 
 @testable import SocketIO
@@ -170,9 +171,9 @@ import Testing
         var random = Xorshift(seed: seed)
         let clients = (0..<12).map { _ in host.joined() }
         let sockets = host.sockets
-        var model = [Set<String>](repeating: [], count: sockets.count)
+        var model = [Set<ByteString>](repeating: [], count: sockets.count)
         for _ in 0..<4_000 {
-            let index = Int(random.next() % 12), room = "r\(random.next() % 40)"
+            let index = Int(random.next() % 12), room: ByteString = "r\(random.next() % 40)"
             if random.next() % 5 < 3 {
                 try sockets[index].join(room)
                 model[index].insert(room)

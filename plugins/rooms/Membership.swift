@@ -1,4 +1,5 @@
 import JackfieldPlugin
+import Support
 
 /// Who is in which room, by socket: a user is in a room as long as one of his sockets is. A state machine without I/O.
 ///
@@ -10,8 +11,8 @@ struct Membership {
         let since: Int64
     }
 
-    private var rooms: [String: [String: Member]] = [:]
-    private var roomsOfSocket: [jf_socket: Set<String>] = [:]
+    private var rooms: [ByteString: [ByteString: Member]] = [:]
+    private var roomsOfSocket: [jf_socket: Set<ByteString>] = [:]
 
     /// What an entry or exit meant for the others in the room.
     enum Edge: Equatable {
@@ -23,7 +24,7 @@ struct Membership {
         case none
     }
 
-    mutating func enter(_ room: String, _ socket: jf_socket, user: String, at: Int64) -> Edge {
+    mutating func enter(_ room: ByteString, _ socket: jf_socket, user: ByteString, at: Int64) -> Edge {
         guard roomsOfSocket[socket, default: []].insert(room).inserted else { return .none }
         if rooms[room, default: [:]][user] != nil {
             rooms[room]?[user]?.sockets.insert(socket)
@@ -33,7 +34,7 @@ struct Membership {
         return .user
     }
 
-    mutating func exit(_ room: String, _ socket: jf_socket, user: String) -> Edge {
+    mutating func exit(_ room: ByteString, _ socket: jf_socket, user: ByteString) -> Edge {
         guard roomsOfSocket[socket]?.remove(room) != nil else { return .none }
         if roomsOfSocket[socket]?.isEmpty == true { roomsOfSocket[socket] = nil }
         rooms[room]?[user]?.sockets.remove(socket)
@@ -44,17 +45,17 @@ struct Membership {
     }
 
     /// The socket is gone; returns the rooms that lost the user with it.
-    mutating func remove(_ socket: jf_socket, user: String) -> [String] {
+    mutating func remove(_ socket: jf_socket, user: ByteString) -> [ByteString] {
         rooms(of: socket).filter { exit($0, socket, user: user) == .user }
     }
 
-    func contains(_ room: String, _ socket: jf_socket) -> Bool { roomsOfSocket[socket]?.contains(room) == true }
+    func contains(_ room: ByteString, _ socket: jf_socket) -> Bool { roomsOfSocket[socket]?.contains(room) == true }
 
     /// Sorted, so that what follows has an order.
-    func rooms(of socket: jf_socket) -> [String] { roomsOfSocket[socket]?.sorted() ?? [] }
+    func rooms(of socket: jf_socket) -> [ByteString] { roomsOfSocket[socket]?.sorted() ?? [] }
 
     /// Users and since when (milliseconds), by name.
-    func members(of room: String) -> [(user: String, since: Int64)] {
+    func members(of room: ByteString) -> [(user: ByteString, since: Int64)] {
         (rooms[room] ?? [:]).map { ($0.key, $0.value.since) }.sorted { $0.user < $1.user }
     }
 }

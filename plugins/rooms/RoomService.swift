@@ -1,6 +1,7 @@
 import GRDB
 import JackfieldPlugin
 import PluginStore
+import Support
 
 /// The plain service: rooms and their messages in a store. It knows no socket; ``RoomSockets`` wraps it.
 ///
@@ -52,13 +53,25 @@ final class RoomService: Sendable {
         }, then: completion)
     }
 
-    /// Throws 404 if there is no such room.
+    /// Bytes of the longest id that is looked up. Those of rooms have 36.
+    static let longestID = 64
+
+    /// The id of a room as it came from outside, to be looked up. Throws 400 if it is longer than any id.
+    static func id(_ text: String) throws(Problem) -> ByteString {
+        guard text.utf8.count <= longestID else {
+            throw .invalid("room: an id has at most \(longestID) bytes, this has \(text.utf8.count)")
+        }
+        return ByteString(text)
+    }
+
+    /// Throws 404 if there is no such room, 400 if that cannot be the id of one.
     func room(_ id: String) throws -> RoomRow {
+        let id = try Self.id(id).text
         let found = try store.read { db in
             try Row.fetchOne(db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id = ?"), arguments: [id])
                 .map(RoomRow.init)
         }
-        guard let found else { throw Problem.notFound("there is no room '\(id.prefix(64))'") }
+        guard let found else { throw Problem.notFound("there is no room '\(id)'") }
         return found
     }
 

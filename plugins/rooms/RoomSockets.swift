@@ -1,5 +1,6 @@
 import JackfieldPlugin
 import PluginStore
+import Support
 
 /// The socket service: wraps the plain service and the host, replaces neither. Runs on the strand.
 ///
@@ -39,20 +40,20 @@ final class RoomSockets {
 
     /// `room:join` `{room}` → ack: the room. Joining twice is no error.
     func join(_ socket: Socket, _ event: borrowing Event) throws {
-        let user = try event.user
-        let room = try service.room(event.decode(RoomInput.self).room)
-        guard membership.rooms(of: socket.handle).count < Self.maxRoomsPerSocket || membership.contains(room.id, socket.handle) else {
+        let user = try ByteString(event.user)
+        let room = try service.room(event.decode(RoomInput.self).id.text), id = ByteString(room.id)
+        guard membership.rooms(of: socket.handle).count < Self.maxRoomsPerSocket || membership.contains(id, socket.handle) else {
             throw Problem(429, "too_many_rooms", "a socket may be in \(Self.maxRoomsPerSocket) rooms; leave one first")
         }
-        guard try socket.join(Self.channel(room.id)) else { return }
+        guard try socket.join(Self.channel(id)) else { return }
         try event.ack(room.json)
-        if membership.enter(room.id, socket.handle, user: user, at: io.now) == .user { tell("room:joined", room.id, user) }
+        if membership.enter(id, socket.handle, user: user, at: io.now) == .user { tell("room:joined", id, user) }
     }
 
     /// `room:leave` `{room}` → ack: `{room, user, at}`. Leaving where one is not is no error.
     func leave(_ socket: Socket, _ event: borrowing Event) throws {
-        let user = try event.user
-        let room = try event.decode(RoomInput.self).room
+        let user = try ByteString(event.user)
+        let room = try event.decode(RoomInput.self).id
         if membership.contains(room, socket.handle) { try socket.leave(Self.channel(room)) }
         try event.ack(change(room, user))
         if membership.exit(room, socket.handle, user: user) == .user { tell("room:left", room, user) }
@@ -62,9 +63,9 @@ final class RoomSockets {
     func members(_ socket: Socket, _ event: borrowing Event) throws {
         _ = try event.user
         let input = try event.decode(RoomPageInput.self)
-        try requireMember(socket, input.room)
+        let room = try requireMember(socket, input.room)
         let limit = try PageQuery(after: nil, limit: input.limit).limit
-        try event.ack(members(of: input.room, after: input.after, limit: limit))
+        try event.ack(members(of: room, after: input.after, limit: limit))
     }
 
     /// `room:message` `{room, body}` → ack: the message. On disk before its ack, and before it is emitted.
@@ -75,12 +76,12 @@ final class RoomSockets {
         }
         let user = try event.user
         let input = try event.decode(Input.self)
-        try requireMember(socket, input.room)
+        let room = try requireMember(socket, input.room)
         let reply = try event.keep()
-        try service.add(input.body, to: input.room, by: user) { [io] result in
+        try service.add(input.body, to: room.text, by: user) { [io] result in
             Self.answer(reply) { try result.get().json }
             if case .success(let message) = result {
-                Self.emit("room:message", message.json, to: io.to(Self.channel(message.room)), io)
+                Self.emit("room:message", message.json, to: io.to(Self.channel(room)), io)
             }
         }
     }
@@ -89,8 +90,8 @@ final class RoomSockets {
     func history(_ socket: Socket, _ event: borrowing Event) throws {
         _ = try event.user
         let input = try event.decode(RoomPageInput.self)
-        try requireMember(socket, input.room)
-        let page = try service.messages(in: input.room, PageQuery(after: input.after, limit: input.limit))
+        let room = try requireMember(socket, input.room)
+        let page = try service.messages(in: room.text, PageQuery(after: input.after, limit: input.limit))
         try event.ack(page.json(\.json))
     }
 
@@ -102,7 +103,7 @@ final class RoomSockets {
     }
 
     func disconnecting(_ socket: Socket, _ departure: Departure) {
-        guard let user = socket.user else { return }
+        guard let user = socket.user.map({ ByteString($0) }) else { return }
         for room in membership.remove(socket.handle, user: user) { tell("room:left", room, user) }
     }
 
@@ -114,8 +115,8 @@ final class RoomSockets {
     private func adopt(_ found: Result<[FetchedSocket], any Error>) {
         do {
             for socket in try found.get() {
-                guard let user = socket.user else { continue }
-                for room in socket.rooms.compactMap(Self.room)
+                guard let user = socket.user.map({ ByteString($0) }) else { continue }
+                for room in socket.rooms.compactMap({ Self.room(ByteString($0)) })
                 where membership.enter(room, socket.socket.handle, user: user, at: io.now) == .user {
                     tell("room:joined", room, user)
                 }
@@ -128,11 +129,15 @@ final class RoomSockets {
     // MARK: For the routes
 
     /// A page of `{user, since}`, by name; `after` is the last user of the page before.
-    func members(of room: String, after: String?, limit: Int) -> JSON {
+    ///
+    /// Throws 400 if `after` is no id of a user.
+    func members(of room: ByteString, after: String?, limit: Int) throws(Problem) -> JSON {
+        let after = after.map { ByteString($0) }
+        if let after, let problem = UserID.problem(after) { throw .invalid("after \(problem): it is the last user of the page before") }
         let rest = membership.members(of: room).drop { member in after.map { member.user <= $0 } ?? false }
-        return Page(Array(rest.prefix(limit + 1)), limit: limit, id: \.user).json { member in
+        return Page(Array(rest.prefix(limit + 1)), limit: limit, id: \.user.text).json { member in
             var object = JSONObject(reserving: 64)
-            object.set("user", member.user)
+            object.set("user", member.user.text)
             object.set("since", RFC3339.text(milliseconds: member.since))
             return object.json
         }
@@ -148,23 +153,29 @@ final class RoomSockets {
 
     private struct RoomInput: Decodable {
         let room: String
+
+        /// Throws 400 if it is longer than any id.
+        var id: ByteString { get throws(Problem) { try RoomService.id(room) } }
     }
 
-    private func requireMember(_ socket: Socket, _ room: String) throws(Problem) {
-        guard membership.contains(room, socket.handle) else {
-            throw Problem(403, "not_a_member", "this socket is not in room '\(room.prefix(64))'; room:join first")
+    /// Returns the id. Throws 400 if it is longer than any id, 403 if the socket is not in the room.
+    private func requireMember(_ socket: Socket, _ room: String) throws(Problem) -> ByteString {
+        let id = try RoomService.id(room)
+        guard membership.contains(id, socket.handle) else {
+            throw Problem(403, "not_a_member", "this socket is not in room '\(id)'; room:join first")
         }
+        return id
     }
 
-    private func change(_ room: String, _ user: String) -> JSON {
+    private func change(_ room: ByteString, _ user: ByteString) -> JSON {
         var object = JSONObject(reserving: 128)
-        object.set("room", room)
-        object.set("user", user)
+        object.set("room", room.text)
+        object.set("user", user.text)
         object.set("at", RFC3339.text(milliseconds: io.now))
         return object.json
     }
 
-    private func tell(_ name: String, _ room: String, _ user: String) {
+    private func tell(_ name: String, _ room: ByteString, _ user: ByteString) {
         Self.emit(name, change(room, user), to: io.to(Self.channel(room)), io)
     }
 
@@ -185,9 +196,9 @@ final class RoomSockets {
     }
 
     /// The host's room behind a room of ours; the prefix keeps them apart from socket ids and other plugins' rooms.
-    private static func channel(_ room: String) -> String { "room:" + room }
+    private static func channel(_ room: ByteString) -> String { "room:\(room)" }
 
-    private static func room(_ channel: String) -> String? {
-        channel.hasPrefix("room:") ? String(channel.dropFirst("room:".count)) : nil
+    private static func room(_ channel: ByteString) -> ByteString? {
+        channel.hasPrefix("room:") ? ByteString(decoding: channel.utf8.dropFirst("room:".utf8.count)) : nil
     }
 }

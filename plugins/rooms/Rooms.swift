@@ -1,5 +1,6 @@
 import JackfieldPlugin
 import PluginStore
+import Support
 
 /// Rooms: create, join, leave, talk. Messages are on disk before anybody sees them.
 ///
@@ -53,6 +54,6 @@ public final class Rooms: Plugin {
     private func members(_ request: borrowing Request) throws -> Response {
         let room = try service.room(request.parameter("id"))
         let limit = try request.query("limit", in: PageQuery.limits, default: PageQuery.defaultLimit)
-        return .json(sockets.members(of: room.id, after: request.query("after"), limit: limit))
+        return try .json(sockets.members(of: ByteString(room.id), after: request.query("after"), limit: limit))
     }
 }

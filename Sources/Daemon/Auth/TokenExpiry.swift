@@ -1,5 +1,6 @@
 import EngineIO
 import Identity
+import PluginHost
 import RawJSON
 import SocketIO
 
@@ -55,8 +56,8 @@ final class TokenExpiry: TimerTarget {
             guard let token = argument?.string ?? argument?["token"]?.string else {
                 throw TokenRefusal(.missing, "no token: emit auth:refresh with the new token as its argument")
             }
-            let identity = try gate.identify(token: token, now: Timestamp.now)
-            guard identity.user == socket.user else {
+            let identity = try gate.identify(token: token.text, now: Timestamp.now)
+            guard ClientIdentity(identity).user == socket.user else {
                 throw TokenRefusal(.claims, "the new token is another user's: connect anew to change users")
             }
             let mustHurry = identity.expiresAt.map { $0 < socket.expiresAt ?? .max } ?? false

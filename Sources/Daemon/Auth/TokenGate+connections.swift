@@ -8,7 +8,7 @@ extension TokenGate: ConnectGate {
     func decide(_ attempt: ConnectAttempt) -> ConnectVerdict {
         do throws(TokenRefusal) {
             guard let identity = try identify(auth: attempt.auth, now: Timestamp.now) else { return .accept(ClientIdentity()) }
-            return .accept(ClientIdentity(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt))
+            return .accept(ClientIdentity(identity))
         } catch {
             return .refuse(message: error.message, data: JSONValue.object([.init("code", .string(error.code.rawValue))]).serialized)
         }

@@ -21,9 +21,9 @@ extension TokenGate: HTTPGate {
             return .refuse(
                 status: 401, code: TokenRefusal.Code.missing.rawValue, detail: "no token: send it as 'Authorization: Bearer <token>'")
         }
-        if let scope = access.scope, !identity.hasScope(scope) {
+        if let scope = access.scope, !identity.hasScope(scope.text) {
             return .refuse(status: 403, code: "scope_missing", detail: "the token does not grant the scope '\(scope)'")
         }
-        return .accept(ClientIdentity(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt))
+        return .accept(ClientIdentity(identity))
     }
 }

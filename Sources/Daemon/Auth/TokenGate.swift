@@ -60,7 +60,7 @@ struct TokenGate: Sendable {
         // Only the member is parsed: a CONNECT payload may be as large as a message.
         switch try? JSONValue(parsing: Array(payload[found.range])) {
         case .null?: return nil
-        case .string(let text)?: return text.isEmpty ? nil : text
+        case .string(let text)?: return text.isEmpty ? nil : text.text
         default: throw TokenRefusal(.malformed, "auth.token is no text: send the token as a string")
         }
     }

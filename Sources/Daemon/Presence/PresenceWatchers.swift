@@ -1,6 +1,7 @@
 import Presence
 import RawJSON
 import SocketIO
+import Support
 
 /// Which sockets of one loop want to hear of which users. [loop]
 ///
@@ -10,8 +11,8 @@ final class PresenceWatchers {
     private let presence: PresenceService
     private unowned let shard: Shard
 
-    private var watchers: [String: Set<SocketHandle>] = [:]
-    private var watched: [SocketHandle: Set<String>] = [:]
+    private var watchers: [ByteString: Set<SocketHandle>] = [:]
+    private var watched: [SocketHandle: Set<ByteString>] = [:]
 
     /// Watches that were refused for the limit, since the beginning.
     private(set) var refused: UInt64 = 0
@@ -62,7 +63,7 @@ final class PresenceWatchers {
         }
     }
 
-    private func forget(_ user: String, _ handle: SocketHandle) {
+    private func forget(_ user: ByteString, _ handle: SocketHandle) {
         watched[handle]?.remove(user)
         if watched[handle]?.isEmpty == true { watched[handle] = nil }
         watchers[user]?.remove(handle)
@@ -73,7 +74,7 @@ final class PresenceWatchers {
     private static let longestArgument = 300_000
 
     /// The ids of the first argument; `nil` if it is no list of texts, or too long a one.
-    private static func users(in event: borrowing IncomingEvent) -> [String]? {
+    private static func users(in event: borrowing IncomingEvent) -> [ByteString]? {
         guard event.args.count <= longestArgument, let list = (try? JSONValue(parsing: event.args))?.array?.first?.array else { return nil }
         let users = list.compactMap(\.string)
         return users.count == list.count ? users : nil

@@ -14,7 +14,7 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         members = JSONMembers(of: reader.document, from: reader.range.lowerBound)
     }
 
-    var allKeys: [Key] { members.names.compactMap(Key.init(stringValue:)) }
+    var allKeys: [Key] { members.names.compactMap { Key(stringValue: $0.text) } }
     func contains(_ key: Key) -> Bool { members[key.stringValue] != nil }
 
     func decodeNil(forKey key: Key) throws -> Bool { try member(key).isNull }

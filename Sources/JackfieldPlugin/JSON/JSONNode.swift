@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 
 /// A JSON value that is being put together. Containers are shared: an encoder hands one out and the caller fills it.
 indirect enum JSONNode {
@@ -18,13 +19,22 @@ indirect enum JSONNode {
     }
 
     final class Members {
-        private(set) var all: [(key: String, value: JSONNode)] = []
+        private(set) var all: [(key: ByteString, value: JSONNode)] = []
+        /// Where each stands in ``all``; empty up to ``fewest``, which are searched.
+        private var places: [ByteString: Int] = [:]
+        private static let fewest = 16
 
         func set(_ key: String, _ value: JSONNode) {
-            if let index = all.firstIndex(where: { $0.key == key }) {
+            let key = ByteString(key)
+            if let index = places.isEmpty ? all.firstIndex(where: { $0.key == key }) : places[key] {
                 all[index].value = value
-            } else {
-                all.append((key, value))
+                return
+            }
+            all.append((key, value))
+            if !places.isEmpty {
+                places[key] = all.count - 1
+            } else if all.count > Self.fewest {
+                for (index, member) in all.enumerated() { places[member.key] = index }
             }
         }
     }
@@ -47,7 +57,7 @@ indirect enum JSONNode {
             bytes.append(UInt8(ascii: "{"))
             for (index, member) in members.all.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                JSONText.appendQuoted(member.key, to: &bytes)
+                JSONText.appendQuoted(member.key.text, to: &bytes)
                 bytes.append(UInt8(ascii: ":"))
                 member.value.write(to: &bytes)
             }

@@ -1,5 +1,6 @@
 import CJackfield
 import SocketIO
+import Support
 
 /// Reads a filled `jf_plugin` and refuses what breaks a rule of the header, each with one precise sentence.
 struct DescriptorReader {
@@ -11,6 +12,8 @@ struct DescriptorReader {
 
     /// Longest name of an event or a namespace, in bytes.
     static let longestName = 256
+    /// Longest text of any kind, in bytes.
+    static let longestText = 65_536
     /// Longest list of declarations; nobody writes that many by hand, but a garbage count is caught by it.
     static let longestList: UInt32 = 65_536
     /// Thirty days in milliseconds, the longest timer.
@@ -30,9 +33,9 @@ struct DescriptorReader {
             throw Problem(text: "name '\(name)' must be 1 to 64 of a-z, 0-9 and '-'")
         }
         let version = try text(plugin.version, "version")
-        guard isSemantic(version) else { throw Problem(text: "version '\(version)' is no semantic version such as 1.0.0") }
+        guard isSemantic(version.text) else { throw Problem(text: "version '\(version)' is no semantic version such as 1.0.0") }
 
-        var descriptor = PluginDescriptor(name: name, version: version)
+        var descriptor = PluginDescriptor(name: name.text, version: version.text)
         descriptor.create = plugin.create
         descriptor.start = plugin.start
         descriptor.stop = plugin.stop
@@ -142,7 +145,7 @@ struct DescriptorReader {
         }
         let path: RoutePath
         do throws(RoutePath.Malformed) {
-            path = try RoutePath(try textOrThrow(raw.path))
+            path = try RoutePath(try textOrThrow(raw.path).text)
         } catch {
             throw Problem(text: error.problem)
         }
@@ -189,16 +192,16 @@ struct DescriptorReader {
         }
     }
 
-    private static func text(_ raw: jf_text, _ field: String) throws(Problem) -> String {
+    private static func text(_ raw: jf_text, _ field: String) throws(Problem) -> ByteString {
         guard raw.len > 0 else { return "" }
         guard raw.ptr != nil else { throw Problem(text: "\(field) is NULL with a length of \(raw.len)") }
-        guard raw.len <= 65_536 else { throw Problem(text: "\(field) has \(raw.len) bytes, more than 65536") }
-        guard let string = String(validating: raw.bytes, as: UTF8.self) else { throw Problem(text: "\(field) is no UTF-8") }
+        guard raw.len <= longestText else { throw Problem(text: "\(field) has \(raw.len) bytes, more than \(longestText)") }
+        guard let string = ByteString(validating: raw.bytes, limit: longestText) else { throw Problem(text: "\(field) is no UTF-8") }
         guard !string.utf8.contains(0) else { throw Problem(text: "\(field) holds a zero byte; JF_LIT is for literals, use jf_text_of for pointers") }
         return string
     }
 
-    private static func textOrThrow(_ raw: jf_text) throws(RoutePath.Malformed) -> String {
+    private static func textOrThrow(_ raw: jf_text) throws(RoutePath.Malformed) -> ByteString {
         do throws(Problem) {
             return try text(raw, "path")
         } catch {

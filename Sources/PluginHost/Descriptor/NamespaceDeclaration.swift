@@ -1,9 +1,10 @@
 import CJackfield
+import Support
 
 /// One `jf_nsp_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
 struct NamespaceDeclaration: @unchecked Sendable {
     /// The name, or a POSIX extended regular expression.
-    var name: String
+    var name: ByteString
     var isPattern: Bool
     var run: RunMode
     var admit: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_attempt>?, UnsafeMutablePointer<jf_refusal>?) -> Int32)?

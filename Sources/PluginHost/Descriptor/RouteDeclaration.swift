@@ -1,8 +1,9 @@
 import CJackfield
+import Support
 
 /// One `jf_route_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
 struct RouteDeclaration: @unchecked Sendable {
-    var method: String
+    var method: ByteString
     var path: RoutePath
     var handler: jf_request_fn
     /// The plugin's own, handed back with each request.

@@ -1,4 +1,5 @@
 import SocketIO
+import Support
 
 /// All declarations in force at one moment. Immutable; loading or unloading a plugin makes a new one, which each loop takes over between two events.
 final class DispatchSnapshot: Sendable {
@@ -15,7 +16,7 @@ final class DispatchSnapshot: Sendable {
 
     /// - Throws: ``NamespaceTableError`` if a declaration is malformed.
     init(
-        namespaces: [String], builtins: [EventRoute], plugins: [Plugin], handsOutEvents: Bool = true
+        namespaces: [ByteString], builtins: [EventRoute], plugins: [Plugin], handsOutEvents: Bool = true
     ) throws(NamespaceTableError) {
         var declarations: [NamespaceTable.Declaration] = [.name("/")]
         declarations += namespaces.filter { $0 != "/" }.map { .name($0) }
@@ -30,26 +31,26 @@ final class DispatchSnapshot: Sendable {
     }
 
     /// Whether something declares exactly this, as a name or as a pattern.
-    func declares(_ namespace: String) -> Bool {
+    func declares(_ namespace: ByteString) -> Bool {
         declarations.contains { $0 == .name(namespace) || $0 == .pattern(namespace) }
     }
 
     /// Event routes of a namespace, in order of precedence.
-    func routes(of namespace: String) -> [EventRoute] {
+    func routes(of namespace: ByteString) -> [EventRoute] {
         let own = builtins.filter { $0.namespace.isEmpty || $0.namespace == namespace }
         guard handsOutEvents else { return own }
         return own + plugins.flatMap { plugin in plugin.routes.filter { isFor(namespace, $0.namespace) } }
     }
 
     /// Connection hooks of a namespace, in the order of loading.
-    func hooks(of namespace: String) -> [NamespaceHook] {
+    func hooks(of namespace: ByteString) -> [NamespaceHook] {
         plugins.flatMap { plugin in
             plugin.hooks.filter { isFor(namespace, $0.declaration.name) }
         }
     }
 
     /// Whether a declaration for `declared` concerns `namespace`: it names it, or it repeats the pattern by which it exists.
-    private func isFor(_ namespace: String, _ declared: String) -> Bool {
+    private func isFor(_ namespace: ByteString, _ declared: ByteString) -> Bool {
         if declared == namespace { return true }
         guard let index = table.declaration(for: namespace), case .pattern(let pattern) = declarations[index] else { return false }
         return pattern == declared

@@ -1,5 +1,6 @@
 import CJackfield
 import SocketIO
+import Support
 
 /// Where an event goes: a handler of a plugin, or a function of the daemon's.
 ///
@@ -16,8 +17,8 @@ final class EventRoute: @unchecked Sendable {
     /// UTF-8 of the JSON pointer of `JF_RUN_BY_KEY`.
     let key: [UInt8]
     /// The declaration's words, to find who claims what.
-    let namespace: String
-    let name: String
+    let namespace: ByteString
+    let name: ByteString
     let observes: Bool
 
     init(_ declaration: EventDeclaration, of plugin: Plugin) {
@@ -37,7 +38,7 @@ final class EventRoute: @unchecked Sendable {
             handler: handler, context: context, instance: plugin.instance, plugin: UnsafeRawPointer(plugin.handle), counters: counters)
     }
 
-    init(builtin name: String, namespace: String, handler: @escaping Host.BuiltinHandler) {
+    init(builtin name: ByteString, namespace: ByteString, handler: @escaping Host.BuiltinHandler) {
         target = .builtin(handler)
         context = nil
         run = .inline

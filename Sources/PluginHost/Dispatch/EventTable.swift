@@ -1,4 +1,5 @@
 import Glibc
+import Support
 
 /// From an event's name to its route: open addressing over the bytes of the name, at most half full. Immutable.
 ///
@@ -22,7 +23,7 @@ final class EventTable {
     let count: Int
 
     /// Of two routes with one name, the first counts.
-    init(_ routes: [(name: String, route: EventRoute)]) {
+    init(_ routes: [(name: ByteString, route: EventRoute)]) {
         var capacity = 8
         while capacity < routes.count * 2 { capacity *= 2 }
         self.capacity = capacity

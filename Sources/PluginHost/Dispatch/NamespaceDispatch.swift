@@ -1,3 +1,5 @@
+import Support
+
 /// What happens to the events and connections of one namespace on one loop: hung on the namespace, so that finding a handler touches
 /// nothing that other loops touch. [loop]
 final class NamespaceDispatch {
@@ -14,7 +16,7 @@ final class NamespaceDispatch {
     /// Those of ``hooks`` that want to be asked.
     let admitting: [NamespaceHook]
 
-    init(_ namespace: String, snapshot: DispatchSnapshot) {
+    init(_ namespace: ByteString, snapshot: DispatchSnapshot) {
         self.snapshot = snapshot
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: namespace.utf8.count, alignment: 1)
         bytes.copyBytes(from: namespace.utf8)

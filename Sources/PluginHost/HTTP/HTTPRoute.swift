@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 import Transport
 
 /// One route in force. `@unchecked Sendable` as ``EventRoute``.
@@ -8,7 +9,7 @@ final class HTTPRoute: @unchecked Sendable {
         case builtin(HTTPRouter.BuiltinHandler)
     }
 
-    let method: String
+    let method: ByteString
     let path: RoutePath
     let access: RouteAccess
     let target: Target
@@ -20,7 +21,7 @@ final class HTTPRoute: @unchecked Sendable {
         target = .plugin(plugin, declaration)
     }
 
-    init(_ method: String, _ path: RoutePath, _ access: RouteAccess, handler: @escaping HTTPRouter.BuiltinHandler) {
+    init(_ method: ByteString, _ path: RoutePath, _ access: RouteAccess, handler: @escaping HTTPRouter.BuiltinHandler) {
         self.method = method
         self.path = path
         self.access = access

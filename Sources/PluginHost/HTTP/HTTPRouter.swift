@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 import Synchronization
 import Transport
 
@@ -19,7 +20,7 @@ public final class HTTPRouter: HTTPApplication {
     /// - Parameter path: such as `/v1/presence/{user}`.
     /// - Throws: ``RoutePath/Malformed``.
     public func register(
-        _ method: String, _ path: String, access: RouteAccess = .everybody, handler: @escaping BuiltinHandler
+        _ method: ByteString, _ path: String, access: RouteAccess = .everybody, handler: @escaping BuiltinHandler
     ) throws(RoutePath.Malformed) {
         let route = HTTPRoute(method, try RoutePath(path), access, handler: handler)
         table.withLock { $0.add([route]) }
@@ -30,7 +31,7 @@ public final class HTTPRouter: HTTPApplication {
         case .nothing:
             HTTPProblem.respond(404, code: "not_found", detail: "nothing is served at \(request.path)", through: responder)
         case .wrongMethod(let allowed):
-            let list = allowed.joined(separator: ", ")
+            let list = allowed.map(\.text).joined(separator: ", ")
             HTTPProblem.respond(
                 405, code: "method_not_allowed", detail: "\(request.path) takes \(list)", headers: [("Allow", list)], through: responder)
         case .route(let route):
@@ -50,7 +51,7 @@ public final class HTTPRouter: HTTPApplication {
 
     // MARK: Plugins come and go
 
-    func owner(of method: String, _ path: RoutePath) -> String? { table.withLock { $0.owner(of: method, path) } }
+    func owner(of method: ByteString, _ path: RoutePath) -> String? { table.withLock { $0.owner(of: method, path) } }
     func add(_ routes: [HTTPRoute]) { table.withLock { $0.add(routes) } }
     func remove(_ plugin: Plugin) { table.withLock { $0.remove(plugin) } }
 }

@@ -1,3 +1,5 @@
+import Support
+
 /// Percent-decoding of paths and queries.
 enum PercentEncoding {
     /// How a part of a URL is read.
@@ -13,10 +15,10 @@ enum PercentEncoding {
     }
 
     /// The text that `part`, which is UTF-8, stands for; `nil` if an escape is broken or the result is no UTF-8.
-    static func decode(_ part: UnsafeRawBufferPointer, _ form: Form) -> String? {
-        guard isEncoded(part, form) else { return String(decoding: part, as: UTF8.self) }
+    static func decode(_ part: UnsafeRawBufferPointer, _ form: Form) -> ByteString? {
+        guard isEncoded(part, form) else { return ByteString(decoding: part) }
         return withUnsafeTemporaryAllocation(byteCount: part.count, alignment: 1) { room in
-            decode(part, form, into: room).map { String(decoding: $0, as: UTF8.self) }
+            decode(part, form, into: room).map { ByteString(decoding: $0) }
         }
     }
 
@@ -42,9 +44,9 @@ enum PercentEncoding {
     }
 
     /// The parameters of a query, in order; what cannot be decoded stays as the client wrote it.
-    static func parameters(_ query: UnsafeRawBufferPointer) -> [(name: String, value: String)] {
+    static func parameters(_ query: UnsafeRawBufferPointer) -> [(name: ByteString, value: ByteString)] {
         QueryParts(query).map { part in
-            func text(_ bytes: UnsafeRawBufferPointer) -> String { decode(bytes, .query) ?? String(decoding: bytes, as: UTF8.self) }
+            func text(_ bytes: UnsafeRawBufferPointer) -> ByteString { decode(bytes, .query) ?? ByteString(decoding: bytes) }
             return (text(part.name), text(part.value))
         }
     }

@@ -1,3 +1,5 @@
+import Support
+
 /// Who may call a route.
 public struct RouteAccess: Sendable, Equatable {
     /// `JF_AUTH_*`.
@@ -12,9 +14,9 @@ public struct RouteAccess: Sendable, Equatable {
 
     public var token: Token
     /// A scope that the token must grant, else 403; `nil`: none.
-    public var scope: String?
+    public var scope: ByteString?
 
-    public init(_ token: Token, scope: String? = nil) {
+    public init(_ token: Token, scope: ByteString? = nil) {
         self.token = token
         self.scope = scope
     }

@@ -1,10 +1,11 @@
+import Support
 import Transport
 
 /// A path with parameters: `/v1/rooms/{id}/members`. A parameter matches one segment that is not empty.
 public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     public enum Segment: Sendable, Equatable {
-        case literal(String)
-        case parameter(String)
+        case literal(ByteString)
+        case parameter(ByteString)
     }
 
     public let segments: [Segment]
@@ -25,13 +26,13 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
             throw Malformed(problem: "path '\(text)' must be plain ASCII without spaces, '?' and '#'")
         }
         var segments: [Segment] = []
-        var names: Set<String> = []
+        var names: Set<ByteString> = []
         for part in text.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
             guard part.hasPrefix("{") || part.hasSuffix("}") || part.contains("{") else {
-                segments.append(.literal(String(part)))
+                segments.append(.literal(ByteString(String(part))))
                 continue
             }
-            let name = String(part.dropFirst().dropLast())
+            let name = ByteString(String(part.dropFirst().dropLast()))
             guard part.hasPrefix("{"), part.hasSuffix("}"), !name.isEmpty, name.utf8.allSatisfy(Self.isNameByte) else {
                 throw Malformed(problem: "path '\(text)': '\(part)' must be a whole segment of the form {name}, of letters, digits and '_'")
             }
@@ -89,7 +90,7 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     }
 
     private static func isEscaped(_ part: UnsafeRawBufferPointer, for literal: UnsafeRawBufferPointer) -> Bool {
-        PercentEncoding.isEncoded(part, .path) && PercentEncoding.decode(part, .path) == String(decoding: literal, as: UTF8.self)
+        PercentEncoding.isEncoded(part, .path) && PercentEncoding.decode(part, .path)?.isEqual(to: literal) == true
     }
 
     /// Literals go before parameters, from the left: of `/a/{x}` and `/a/b`, the second answers `/a/b`.

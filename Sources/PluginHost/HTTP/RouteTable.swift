@@ -1,3 +1,4 @@
+import Support
 import Transport
 
 /// The routes in force at one moment. Immutable.
@@ -8,17 +9,17 @@ struct RouteTable: Sendable {
     enum Match {
         case route(HTTPRoute)
         /// The path exists, the method does not: those that do.
-        case wrongMethod(allowed: [String])
+        case wrongMethod(allowed: [ByteString])
         case nothing
     }
 
     func match(_ request: HTTPRequest) -> Match {
-        request.withBytes { match(request.method, $0.path) }
+        request.withBytes { match(ByteString(request.method), $0.path) }
     }
 
     /// - Parameter path: as it stands in the URL.
-    func match(_ method: String, _ path: UnsafeRawBufferPointer) -> Match {
-        var allowed: [String] = []
+    func match(_ method: ByteString, _ path: UnsafeRawBufferPointer) -> Match {
+        var allowed: [ByteString] = []
         var bodiless: HTTPRoute?
         for route in routes(PathSegments(path).count) where route.path.matches(path) {
             if route.method == method { return .route(route) }
@@ -33,7 +34,7 @@ struct RouteTable: Sendable {
     }
 
     /// Who answers exactly this.
-    func owner(of method: String, _ path: RoutePath) -> String? {
+    func owner(of method: ByteString, _ path: RoutePath) -> String? {
         routes(path.segments.count).first { $0.method == method && $0.path.isSameShape(as: path) }?.owner
     }
 

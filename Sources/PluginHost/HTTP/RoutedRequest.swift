@@ -1,3 +1,4 @@
+import Support
 import Transport
 
 /// A request with what its route and its token say.
@@ -8,21 +9,21 @@ public struct RoutedRequest: Sendable {
     public let identity: ClientIdentity
 
     /// The parameters of the path, percent-decoded, in order. Made on each call.
-    public var parameters: [(name: String, value: String)] {
+    public var parameters: [(name: ByteString, value: ByteString)] {
         request.withBytes { bytes in
-            var parameters: [(name: String, value: String)] = []
+            var parameters: [(name: ByteString, value: ByteString)] = []
             path.forEachParameter(of: bytes.path) { name, value in
-                parameters.append((String(decoding: name, as: UTF8.self), PercentEncoding.decode(value, .path) ?? ""))
+                parameters.append((ByteString(decoding: name), PercentEncoding.decode(value, .path) ?? ""))
             }
             return parameters
         }
     }
 
     /// The parameter of this name.
-    public subscript(name: String) -> String? { parameters.first { $0.name == name }?.value }
+    public subscript(name: ByteString) -> ByteString? { parameters.first { $0.name == name }?.value }
 
     /// The query's parameters, decoded, in order. Made on each call.
-    public var query: [(name: String, value: String)] {
+    public var query: [(name: ByteString, value: ByteString)] {
         request.withBytes { PercentEncoding.parameters($0.query) }
     }
 }

@@ -1,12 +1,13 @@
 import CJackfield
 import SocketIO
+import Support
 import Synchronization
 
 /// One `fetch` on its way: gathers what the loops find and calls the plugin back exactly once.
 final class FetchCall: Sendable {
     struct Found: Sendable {
         let info: SocketInfo
-        let rooms: [String]?
+        let rooms: [ByteString]?
     }
 
     private struct State {

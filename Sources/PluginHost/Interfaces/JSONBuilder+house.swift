@@ -1,5 +1,6 @@
 import EngineIO
 import Glibc
+import Support
 
 extension JSONBuilder {
     /// `[{"error":{"code":…,"message":…}}]`: the arguments of every ack of the house that reports a failure.
@@ -20,10 +21,10 @@ extension JSONBuilder {
     mutating func handshake(_ opening: Opening) {
         beginObject("headers")
         // Node joins what is sent twice with a comma, and cookies with a semicolon.
-        var order: [String] = []
-        var values: [String: String] = [:]
+        var order: [ByteString] = []
+        var values: [ByteString: String] = [:]
         for header in opening.headers {
-            let name = header.name.lowercased()
+            let name = ByteString(header.name.lowercased())
             if let value = values[name] {
                 values[name] = value + (name == "cookie" ? "; " : ", ") + header.value
             } else {
@@ -31,15 +32,15 @@ extension JSONBuilder {
                 values[name] = header.value
             }
         }
-        for name in order { text(values[name] ?? "", key: name) }
+        for name in order { text(values[name] ?? "", key: name.text) }
         endObject()
         beginObject("query")
-        var seen: Set<String> = []
-        if let cut = opening.uri.firstIndex(of: "?") {
-            var query = String(opening.uri[opening.uri.index(after: cut)...])
-            let parameters = query.withUTF8 { PercentEncoding.parameters(UnsafeRawBufferPointer($0)) }
+        var seen: Set<ByteString> = []
+        let uri = opening.uri.utf8
+        if let cut = uri.firstIndex(of: UInt8(ascii: "?")) {
+            let parameters = ByteString(decoding: uri[cut...].dropFirst()).withBytes { PercentEncoding.parameters($0) }
             for (name, value) in parameters where seen.insert(name).inserted {
-                text(value, key: name)
+                text(value, key: name.text)
             }
         }
         endObject()

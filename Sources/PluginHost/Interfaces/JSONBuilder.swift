@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 
 /// Builds the few JSON objects that the host itself writes: no spaces, keys in the order given.
 struct JSONBuilder {
@@ -16,7 +17,9 @@ struct JSONBuilder {
         needsComma = true
     }
 
-    mutating func optional(_ value: String?, key: String) {
+    mutating func text(_ value: ByteString, key: String? = nil) { text(value.text, key: key) }
+
+    mutating func optional(_ value: ByteString?, key: String) {
         if let value { text(value, key: key) } else { raw(Array("null".utf8), key: key) }
     }
 

@@ -1,6 +1,7 @@
 import CJackfield
 import RawJSON
 import SocketIO
+import Support
 
 /// Checks of what plugins pass, each refusal with a line that says which argument of which function, and why.
 extension Plugin {
@@ -127,9 +128,9 @@ extension Plugin {
         guard var rooms = texts("\(function): selection->rooms", raw.rooms, raw.room_count),
             let except = texts("\(function): selection->except", raw.except, raw.except_count)
         else { return nil }
-        if raw.user.len > 0 { rooms.append("user:" + raw.user.string) }
+        if raw.user.len > 0 { rooms.append("user:\(raw.user.string)") }
         let selection = Selection(
-            namespace: raw.nsp.len == 0 ? "/" : raw.nsp.string, rooms: rooms, except: except, exceptSocket: raw.except_socket)
+            namespace: raw.nsp.len == 0 ? "/" : raw.nsp.byteString, rooms: rooms, except: except, exceptSocket: raw.except_socket)
         return Chosen(selection: selection, everyNamespace: raw.flags & JF_SELECT_EVERY_NSP != 0)
     }
 
@@ -137,13 +138,13 @@ extension Plugin {
     private static let longestRoomList: UInt32 = 65_536
 
     /// Copies a list of texts; `nil` after a log line if it is none.
-    func texts(_ what: @autoclosure () -> String, _ list: UnsafePointer<jf_text>?, _ count: UInt32) -> [String]? {
+    func texts(_ what: @autoclosure () -> String, _ list: UnsafePointer<jf_text>?, _ count: UInt32) -> [ByteString]? {
         guard count > 0 else { return [] }
         guard let list, count <= Self.longestRoomList else {
             _ = invalid(what(), list == nil ? "the list is NULL, and its count \(count)" : "\(count) are more than \(Self.longestRoomList)")
             return nil
         }
-        return (0..<Int(count)).map { list[$0].string }
+        return (0..<Int(count)).map { list[$0].byteString }
     }
 
     /// A room's name; `nil` after a log line if it cannot be one.

@@ -7,11 +7,11 @@ enum PresenceInterface {
             struct_size: UInt32(MemoryLayout<jf_presence_api>.size), revision: 1,
             is_online: { host, user in
                 guard let plugin = Plugin.from(host) else { return 0 }
-                return plugin.host.presence.isOnline(user.string) ? 1 : 0
+                return plugin.host.presence.isOnline(user.byteString) ? 1 : 0
             },
             connections: { host, user in
                 guard let plugin = Plugin.from(host) else { return 0 }
-                return UInt32(clamping: plugin.host.presence.connections(of: user.string))
+                return UInt32(clamping: plugin.host.presence.connections(of: user.byteString))
             },
             online_count: { host in
                 guard let plugin = Plugin.from(host) else { return 0 }
@@ -20,11 +20,11 @@ enum PresenceInterface {
             watch: { host, user in
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
                 guard plugin.isServed else { return JF_E_STATE }
-                return plugin.watches.watch(user.string) ? JF_OK : JF_E_LIMIT
+                return plugin.watches.watch(user.byteString) ? JF_OK : JF_E_LIMIT
             },
             unwatch: { host, user in
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return plugin.watches.unwatch(user.string) ? JF_OK : JF_E_NOT_FOUND
+                return plugin.watches.unwatch(user.byteString) ? JF_OK : JF_E_NOT_FOUND
             })
     }
 }

@@ -1,5 +1,6 @@
 import CJackfield
 import SocketIO
+import Support
 
 /// `jf.rooms/1`.
 enum RoomsInterface {
@@ -30,7 +31,7 @@ enum RoomsInterface {
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
                 guard plugin.isServed else { return JF_E_STATE }
                 guard plugin.isRoomName("members", room) else { return JF_E_INVALID }
-                let selection = Selection(namespace: namespace.len == 0 ? "/" : namespace.string, rooms: [room.string])
+                let selection = Selection(namespace: namespace.len == 0 ? "/" : namespace.byteString, rooms: [room.byteString])
                 return plugin.fetch(
                     "members", Plugin.Chosen(selection: selection, everyNamespace: false), parts: JF_PART_ID | JF_PART_USER, function, context)
             })
@@ -44,11 +45,11 @@ extension Plugin {
         if ThreadState.current?.loop === context {
             guard let socket = context.shard.socket(handle) else { return JF_E_GONE }
             guard kind == .join else {
-                socket.leave(room.string)
+                socket.leave(room.byteString)
                 return JF_OK
             }
             do throws(LimitError) {
-                try socket.join(room.string)
+                try socket.join(room.byteString)
                 return JF_OK
             } catch {
                 return JF_E_LIMIT
@@ -60,7 +61,7 @@ extension Plugin {
         return JF_OK
     }
 
-    fileprivate func roomNames(_ function: StaticString, _ rooms: UnsafePointer<jf_text>?, _ count: UInt32) -> [String]? {
+    fileprivate func roomNames(_ function: StaticString, _ rooms: UnsafePointer<jf_text>?, _ count: UInt32) -> [ByteString]? {
         guard let names = texts("\(function): rooms", rooms, count) else { return nil }
         for index in names.indices where rooms.map({ isRoomName(function, $0[index]) }) == false { return nil }
         return names

@@ -1,6 +1,7 @@
 import CJackfield
 import RawJSON
 import SocketIO
+import Support
 
 /// `jf.sockets/1`.
 enum SocketsInterface {
@@ -128,7 +129,7 @@ extension Host {
 
 extension JSONBuilder {
     /// A socket's description: the parts asked for, in the order of the header.
-    mutating func socket(_ info: SocketInfo, parts: UInt32, rooms: [String]?) {
+    mutating func socket(_ info: SocketInfo, parts: UInt32, rooms: [ByteString]?) {
         beginObject()
         if parts & JF_PART_ID != 0 {
             text(info.id, key: "id")

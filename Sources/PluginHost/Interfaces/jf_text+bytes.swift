@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 
 extension jf_text {
     /// The bytes, which stay the plugin's. A NULL pointer means no bytes, whatever the length says.
@@ -7,7 +8,10 @@ extension jf_text {
         UnsafeRawBufferPointer(start: ptr, count: ptr == nil ? 0 : Int(clamping: len))
     }
 
-    /// A copy as a Swift string; bytes that are no UTF-8 become U+FFFD.
+    /// A copy, to be compared or to be a key; bytes that are no UTF-8 become U+FFFD.
+    var byteString: ByteString { ByteString(decoding: bytes) }
+
+    /// A copy to show; bytes that are no UTF-8 become U+FFFD.
     var string: String { String(decoding: bytes, as: UTF8.self) }
 
     @inline(__always)

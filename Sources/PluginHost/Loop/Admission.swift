@@ -29,7 +29,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
         handshake.beginObject()
         handshake.handshake(attempt.opening)
         handshake.endObject()
-        pack = TextPack([.text(attempt.namespace), .bytes(attempt.auth), .text(identity.user ?? ""), .bytes(identity.claims), .bytes(handshake.bytes)])
+        pack = TextPack([.text(attempt.namespace.text), .bytes(attempt.auth), .text(identity.user?.text ?? ""), .bytes(identity.claims), .bytes(handshake.bytes)])
     }
 
     /// Whether the hook `stage` still has the decision. [any-thread]

@@ -1,7 +1,9 @@
+import Support
+
 /// Who somebody is, as far as a token says. Shared by sockets and HTTP.
 public struct ClientIdentity: Sendable {
     /// The user; `nil` is anonymous.
-    public var user: String?
+    public var user: ByteString?
     /// The token's claims, a JSON object.
     public var claims: [UInt8]
     /// When the token ends, in ms since 1970; `nil`: never.
@@ -10,7 +12,7 @@ public struct ClientIdentity: Sendable {
     /// What somebody without a token claims.
     public static let noClaims = Array("{}".utf8)
 
-    public init(user: String? = nil, claims: [UInt8] = noClaims, expiresAt: Int64? = nil) {
+    public init(user: ByteString? = nil, claims: [UInt8] = noClaims, expiresAt: Int64? = nil) {
         self.user = user
         self.claims = claims
         self.expiresAt = expiresAt
@@ -19,9 +21,8 @@ public struct ClientIdentity: Sendable {
     /// Lends user, empty if anonymous, and claims as they lie in memory, for the call.
     @inline(__always)
     func withBytes<Result>(_ body: (_ user: UnsafeRawBufferPointer, _ claims: UnsafeRawBufferPointer) -> Result) -> Result {
-        var user = user ?? ""
-        return user.withUTF8 { user in
-            claims.withUnsafeBytes { body(UnsafeRawBufferPointer(user), $0) }
+        (user ?? "").withBytes { user in
+            claims.withUnsafeBytes { body(user, $0) }
         }
     }
 }

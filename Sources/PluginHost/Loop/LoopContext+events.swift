@@ -132,9 +132,7 @@ extension LoopContext {
     /// The user of a socket as bytes, for a call.
     @inline(__always)
     private static func withUser(of socket: Socket, _ body: (UnsafeRawBufferPointer) -> Void) {
-        // Swift strings on Linux are always contiguous UTF-8.
-        guard let user = socket.user,
-            user.utf8.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) != nil
-        else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        guard let user = socket.user else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        user.withBytes(body)
     }
 }

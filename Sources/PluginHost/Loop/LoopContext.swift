@@ -1,4 +1,5 @@
 import SocketIO
+import Support
 import Synchronization
 import Transport
 
@@ -134,8 +135,8 @@ final class LoopContext: @unchecked Sendable, Application {
                     socket.ack(head.number, args: args, attachments: UnsafeBufferPointer(attachments))
                 }
             }
-        case .join: host.join(socket, String(decoding: name, as: UTF8.self))
-        case .leave: socket.leave(String(decoding: name, as: UTF8.self))
+        case .join: host.join(socket, ByteString(decoding: name))
+        case .leave: socket.leave(ByteString(decoding: name))
         case .task: break
         }
     }

@@ -1,13 +1,14 @@
 import EngineIO
 import SocketIO
+import Support
 import Synchronization
 
 /// What other threads may know of a socket: what does not change, and its data.
 final class SocketInfo: Sendable {
     let handle: SocketHandle
-    let id: String
-    let namespace: String
-    let user: String?
+    let id: ByteString
+    let namespace: ByteString
+    let user: ByteString?
     let auth: [UInt8]
     let opening: Opening
     /// What changes, rarely: the claims when a token is refreshed, the data when a plugin sets them.

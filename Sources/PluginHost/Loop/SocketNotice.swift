@@ -1,11 +1,12 @@
 import CJackfield
 import SocketIO
+import Support
 
 /// What a plugin is told when a socket comes or goes.
 final class SocketNotice: Sendable {
     enum Moment: Sendable {
         case connected(isRecovered: Bool)
-        case disconnecting(rooms: [String])
+        case disconnecting(rooms: [ByteString])
         case disconnected
     }
 
@@ -18,9 +19,9 @@ final class SocketNotice: Sendable {
     init(_ info: SocketInfo, _ moment: Moment, reason: DisconnectReason? = nil) {
         self.info = info
         self.moment = moment
-        var parts: [TextPack.Part] = [.text(info.namespace), .text(info.id), .text(info.user ?? ""), .text(reason?.rawValue ?? "")]
+        var parts: [TextPack.Part] = [.text(info.namespace.text), .text(info.id.text), .text(info.user?.text ?? ""), .text(reason?.rawValue ?? "")]
         if case .connected = moment { parts.append(.bytes(info.auth)) } else { parts.append(.text("")) }
-        if case .disconnecting(let rooms) = moment { parts += rooms.map { .text($0) } }
+        if case .disconnecting(let rooms) = moment { parts += rooms.map { .text($0.text) } }
         pack = TextPack(parts)
     }
 

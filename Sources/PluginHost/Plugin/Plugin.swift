@@ -1,5 +1,6 @@
 import CJackfield
 import Logging
+import Support
 import Synchronization
 
 /// One generation of a plugin, and the `jf_host` it knows.
@@ -144,7 +145,7 @@ final class Plugin: @unchecked Sendable {
     /// The strand for a callback that is ordered by user.
     ///
     /// - Parameter other: what orders the callbacks of the anonymous.
-    func strand(for run: RunMode, user: String?, else other: UInt64) -> Strand {
+    func strand(for run: RunMode, user: ByteString?, else other: UInt64) -> Strand {
         switch run {
         case .parallel: leastLoaded
         case .byUser: lane(user.map { Self.hash(of: $0) } ?? other)
@@ -172,9 +173,8 @@ final class Plugin: @unchecked Sendable {
         return best
     }
 
-    static func hash(of text: String) -> UInt64 {
-        var text = text
-        return text.withUTF8 { EventTable.hash(UnsafeRawBufferPointer($0)) }
+    static func hash(of text: ByteString) -> UInt64 {
+        text.withBytes { EventTable.hash($0) }
     }
 
     var allStrands: [Strand] { [strand] + lanes }

@@ -1,9 +1,10 @@
+import Support
 import Synchronization
 
 /// Whose comings and goings one plugin wants to hear of. Any thread.
 final class PresenceWatches: Sendable {
     private struct State {
-        var users: Set<String> = []
+        var users: Set<ByteString> = []
         var everybody = false
     }
 
@@ -16,7 +17,7 @@ final class PresenceWatches: Sendable {
 
     /// - Parameter user: empty for everybody.
     /// - Returns: `false` beyond the limit.
-    func watch(_ user: String) -> Bool {
+    func watch(_ user: ByteString) -> Bool {
         state.withLock { state in
             if user.isEmpty {
                 state.everybody = true
@@ -29,7 +30,7 @@ final class PresenceWatches: Sendable {
     }
 
     /// - Returns: whether it was watched.
-    func unwatch(_ user: String) -> Bool {
+    func unwatch(_ user: ByteString) -> Bool {
         state.withLock { state in
             if user.isEmpty {
                 defer { state.everybody = false }
@@ -39,5 +40,5 @@ final class PresenceWatches: Sendable {
         }
     }
 
-    func contains(_ user: String) -> Bool { state.withLock { $0.everybody || $0.users.contains(user) } }
+    func contains(_ user: ByteString) -> Bool { state.withLock { $0.everybody || $0.users.contains(user) } }
 }

@@ -1,11 +1,12 @@
 import EngineIO
+import Support
 
 /// A client's CONNECT that waits for the application's decision. [loop]
 ///
 /// Decide once, on the loop, when you like: what comes after the first decision, or after the client has gone, does nothing.
 /// Packets that the client sends to the namespace meanwhile wait, within ``SocketOptions/maxHeldPackets``.
 public final class ConnectAttempt {
-    public let namespace: String
+    public let namespace: ByteString
 
     /// The CONNECT payload, a raw JSON object; `{}` when there was none.
     public let auth: [UInt8]
@@ -58,7 +59,7 @@ public final class ConnectAttempt {
     ///   - user: whose socket it is; joins it to the room `user:<id>`. `nil` is anonymous.
     ///   - claims: a raw JSON object for the application, kept with the socket.
     ///   - expiresAt: when the claims end, in ms since 1970. Kept with the socket; nothing here acts on it.
-    public func accept(user: String? = nil, claims: [UInt8] = ConnectAttempt.emptyObject, expiresAt: Int64? = nil) {
+    public func accept(user: ByteString? = nil, claims: [UInt8] = ConnectAttempt.emptyObject, expiresAt: Int64? = nil) {
         guard let client = conclude() else { return }
         client.admit(self, identity: Identity(user: user, claims: claims, expiresAt: expiresAt))
     }

@@ -1,8 +1,9 @@
 import Glibc
+import Support
 
 /// One namespace on one shard: the sockets in it and their rooms. [loop]
 public final class Namespace {
-    public let name: String
+    public let name: ByteString
 
     /// The application's own: what it wants to find at once for every event of the namespace. Kept until the namespace goes.
     public var userInfo: AnyObject?
@@ -16,7 +17,7 @@ public final class Namespace {
     /// All sockets: a room that every socket is in first.
     let everyone: Room
 
-    var rooms: [String: Room] = [:]
+    var rooms: [ByteString: Room] = [:]
     var sockets: [SocketID: Unmanaged<Socket>] = [:]
 
     /// CONNECTs that wait for the application.
@@ -27,11 +28,11 @@ public final class Namespace {
 
     private var lastAckID: UInt64 = 0
 
-    init(name: String, isDynamic: Bool) {
+    init(name: ByteString, isDynamic: Bool) {
         self.name = name
         self.isDynamic = isDynamic
         self.everyone = Room(name: "")
-        let prefix = name == "/" ? "" : name + ","
+        let prefix = name == "/" ? "" : name.text + ","
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: prefix.utf8.count, alignment: 1)
         bytes.copyBytes(from: prefix.utf8)
         self.prefix = UnsafeRawBufferPointer(bytes)

@@ -1,4 +1,5 @@
 import Glibc
+import Support
 
 /// A compiled POSIX extended regular expression.
 ///
@@ -7,9 +8,9 @@ import Glibc
 final class NamespacePattern: @unchecked Sendable {
     private let compiled: UnsafeMutablePointer<regex_t>
 
-    init(_ expression: String) throws(NamespaceTableError) {
+    init(_ expression: ByteString) throws(NamespaceTableError) {
         let compiled = UnsafeMutablePointer<regex_t>.allocate(capacity: 1)
-        let status = regcomp(compiled, expression, REG_EXTENDED | REG_NOSUB)
+        let status = regcomp(compiled, expression.text, REG_EXTENDED | REG_NOSUB)
         guard status == 0 else {
             defer { compiled.deallocate() }
             throw .malformedPattern(expression, reason: Self.message(status, compiled))
@@ -22,8 +23,8 @@ final class NamespacePattern: @unchecked Sendable {
         compiled.deallocate()
     }
 
-    func matches(_ name: String) -> Bool {
-        regexec(compiled, name, 0, nil, 0) == 0
+    func matches(_ name: ByteString) -> Bool {
+        regexec(compiled, name.text, 0, nil, 0) == 0
     }
 
     private static func message(_ status: Int32, _ compiled: UnsafePointer<regex_t>) -> String {

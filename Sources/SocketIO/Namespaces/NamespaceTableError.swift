@@ -1,9 +1,11 @@
+import Support
+
 /// Why a declaration of namespaces is refused.
 public enum NamespaceTableError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A name without its slash, or with a comma or a control character in it.
-    case malformedName(String)
+    case malformedName(ByteString)
     /// What the C library says of the expression.
-    case malformedPattern(String, reason: String)
+    case malformedPattern(ByteString, reason: String)
 
     public var description: String {
         switch self {

@@ -1,4 +1,5 @@
 import EngineIO
+import Support
 
 /// The sockets of one shard that are in one room, as a dense array: a broadcast reads memory in order, joining and leaving are O(1). [loop]
 ///
@@ -14,11 +15,11 @@ final class Room {
         var place: Int32
     }
 
-    let name: String
+    let name: ByteString
 
     private(set) var members: ContiguousArray<Member> = []
 
-    init(name: String) {
+    init(name: ByteString) {
         self.name = name
     }
 

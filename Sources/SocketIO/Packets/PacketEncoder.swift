@@ -1,5 +1,6 @@
 import EngineIO
 import RawJSON
+import Support
 
 /// Encodes an event once for many receivers. [any-thread]
 public enum PacketEncoder {
@@ -10,10 +11,10 @@ public enum PacketEncoder {
     ///   - args: a valid JSON array.
     ///   - attachments: what the placeholders of `args` stand for; without attachments, placeholders are plain data.
     public static func event(
-        namespace: String, name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
+        namespace: ByteString, name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = []
     ) -> SharedMessage {
-        var prefix = namespace == "/" ? "" : namespace + ","
+        var prefix = namespace == "/" ? "" : namespace.text + ","
         return prefix.withUTF8 {
             message(name: name, args: args, attachments: attachments, flags: flags, prefix: UnsafeRawBufferPointer($0))
         }

@@ -1,3 +1,5 @@
+import Support
+
 /// How far a client has read: the place of an event in its namespace's log, as the text that the client gets as an event's last argument.
 struct RecoveryOffset: Equatable {
     let sequence: UInt64
@@ -17,9 +19,9 @@ struct RecoveryOffset: Equatable {
     }
 
     /// Reads what ``write(to:)`` wrote, and nothing else.
-    init?(_ text: String) {
-        guard text.utf8.count <= 12, !text.isEmpty, text.utf8.allSatisfy({ Self.digits.contains($0) }),
-            let sequence = UInt64(text, radix: 36), text == "0" || text.utf8.first != UInt8(ascii: "0")
+    init?(_ text: ByteString) {
+        guard text.count <= Self.longest, !text.isEmpty, text.utf8.allSatisfy({ Self.digits.contains($0) }),
+            let sequence = UInt64(text.text, radix: 36), text == "0" || text.utf8.first != UInt8(ascii: "0")
         else { return nil }
         self.init(sequence)
     }
@@ -32,6 +34,9 @@ struct RecoveryOffset: Equatable {
             rest /= 36
         }
     }
+
+    /// Characters of the longest offset that is read; 2^64 takes 13, which no log reaches.
+    static let longest = 12
 
     private static let digits = Set("0123456789abcdefghijklmnopqrstuvwxyz".utf8)
 }

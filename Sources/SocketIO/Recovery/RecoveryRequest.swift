@@ -16,9 +16,9 @@ struct RecoveryRequest: Sendable, Equatable {
         while case .member(let key, let value) = walker.next() {
             let name = UnsafeRawBufferPointer(rebasing: auth[key])
             if JSONText.isEqual(name, to: "pid") {
-                privateID = JSONText.string(UnsafeRawBufferPointer(rebasing: auth[value])).flatMap { SocketID($0) }
+                privateID = JSONText.byteString(UnsafeRawBufferPointer(rebasing: auth[value]), limit: SocketID.length).flatMap { SocketID($0) }
             } else if JSONText.isEqual(name, to: "offset") {
-                offset = JSONText.string(UnsafeRawBufferPointer(rebasing: auth[value])).flatMap { RecoveryOffset($0) }
+                offset = JSONText.byteString(UnsafeRawBufferPointer(rebasing: auth[value]), limit: RecoveryOffset.longest).flatMap { RecoveryOffset($0) }
                 isOffsetMalformed = offset == nil
             }
         }

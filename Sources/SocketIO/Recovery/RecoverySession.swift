@@ -1,10 +1,12 @@
+import Support
+
 /// What is kept of a socket whose connection was lost. Immutable: it goes from shard to shard.
 struct RecoverySession: Sendable {
     let privateID: SocketID
     let socketID: SocketID
-    let namespace: String
-    let rooms: [String]
-    let user: String?
+    let namespace: ByteString
+    let rooms: [ByteString]
+    let user: ByteString?
     let claims: [UInt8]
     let expiresAt: Int64?
     let data: [UInt8]
@@ -17,6 +19,6 @@ struct RecoverySession: Sendable {
 
     /// What it counts for against the limits: its texts, and a guess at what holds them.
     var byteCount: Int {
-        rooms.reduce(256 + (user?.utf8.count ?? 0) + claims.count + data.count) { $0 + $1.utf8.count + 16 }
+        rooms.reduce(256 + (user?.count ?? 0) + claims.count + data.count) { $0 + $1.count + 16 }
     }
 }

@@ -1,10 +1,11 @@
 import EngineIO
+import Support
 
 /// What a ``RecoveryStore`` guards: single-threaded, and all of its rules.
 struct RecoveryState {
     enum Target {
         case selection(Selection)
-        case socket(SocketID, namespace: String)
+        case socket(SocketID, namespace: ByteString)
     }
 
     private struct Entry {
@@ -18,7 +19,7 @@ struct RecoveryState {
 
     private struct Live {
         let handle: SocketHandle
-        let namespace: String
+        let namespace: ByteString
     }
 
     private let options: RecoveryOptions
@@ -80,7 +81,7 @@ struct RecoveryState {
 
     // MARK: - Sessions
 
-    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: String) -> UInt64 {
+    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString) -> UInt64 {
         live[privateID] = Live(handle: handle, namespace: namespace)
         return lastSequence
     }
@@ -107,7 +108,7 @@ struct RecoveryState {
         }
     }
 
-    mutating func claim(_ request: RecoveryRequest, namespace: String, now: Int64) -> RecoveryClaim {
+    mutating func claim(_ request: RecoveryRequest, namespace: ByteString, now: Int64) -> RecoveryClaim {
         self.now = max(self.now, now)
         if let live = live[request.privateID], live.namespace == namespace { return .live(live.handle) }
         guard let session = sessions[request.privateID], session.namespace == namespace,
@@ -191,7 +192,7 @@ struct RecoveryState {
 
 extension RecoverySession {
     /// Whether an event for `target` was for this session: as a broadcast would have chosen it.
-    func receives(_ target: RecoveryState.Target, rooms: Set<String>) -> Bool {
+    func receives(_ target: RecoveryState.Target, rooms: Set<ByteString>) -> Bool {
         switch target {
         case .socket(let id, let namespace):
             id == socketID && namespace == self.namespace

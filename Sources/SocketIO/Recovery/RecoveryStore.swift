@@ -1,4 +1,5 @@
 import EngineIO
+import Support
 import Synchronization
 
 /// The sessions of lost connections, and the log of events that they may have missed; shared by all shards. [any-thread]
@@ -50,7 +51,7 @@ public final class RecoveryStore: Sendable {
 
     /// The same for an event to one socket.
     func append(
-        to socket: SocketID, in namespace: String, isStored: Bool, _ encode: (RecoveryOffset) -> SharedMessage
+        to socket: SocketID, in namespace: ByteString, isStored: Bool, _ encode: (RecoveryOffset) -> SharedMessage
     ) -> SharedMessage {
         state.withLock { $0.append(to: .socket(socket, namespace: namespace), isStored: isStored, encode).message }
     }
@@ -58,7 +59,7 @@ public final class RecoveryStore: Sendable {
     // MARK: - Sessions
 
     /// A socket joined; returns the place in the log from which it hears.
-    func begin(_ privateID: SocketID, handle: SocketHandle, namespace: String) -> UInt64 {
+    func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString) -> UInt64 {
         state.withLock { $0.begin(privateID, handle: handle, namespace: namespace) }
     }
 
@@ -68,7 +69,7 @@ public final class RecoveryStore: Sendable {
     }
 
     /// Takes a session out, with what it missed. Whoever takes it and does not use it hands it back with ``giveBack(_:)``.
-    func claim(_ request: RecoveryRequest, namespace: String, now: Int64) -> RecoveryClaim {
+    func claim(_ request: RecoveryRequest, namespace: ByteString, now: Int64) -> RecoveryClaim {
         state.withLock { $0.claim(request, namespace: namespace, now: now) }
     }
 

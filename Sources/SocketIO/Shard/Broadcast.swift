@@ -22,7 +22,7 @@ public struct Broadcast: Sendable {
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
         to selection: Selection, recovery: RecoveryStore? = nil, isKept: Bool = true
     ) {
-        var prefix = selection.namespace == "/" ? "" : selection.namespace + ","
+        var prefix = selection.namespace == "/" ? "" : selection.namespace.text + ","
         self.selection = selection
         (message, sequence) = prefix.withUTF8 { prefix in
             let prefix = UnsafeRawBufferPointer(prefix)

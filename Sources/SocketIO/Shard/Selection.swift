@@ -1,18 +1,20 @@
+import Support
+
 /// Which sockets a broadcast is for.
 public struct Selection: Sendable, Hashable {
     /// Sockets are of one namespace.
-    public var namespace: String
+    public var namespace: ByteString
 
     /// Sockets that are in any of these rooms, each once. Empty: the whole namespace. The id of a socket is a room with that socket in it.
-    public var rooms: [String]
+    public var rooms: [ByteString]
 
     /// Not the sockets that are in any of these rooms.
-    public var except: [String]
+    public var except: [ByteString]
 
     /// Not this socket; 0 excludes none.
     public var exceptSocket: SocketHandle
 
-    public init(namespace: String = "/", rooms: [String] = [], except: [String] = [], exceptSocket: SocketHandle = 0) {
+    public init(namespace: ByteString = "/", rooms: [ByteString] = [], except: [ByteString] = [], exceptSocket: SocketHandle = 0) {
         self.namespace = namespace
         self.rooms = rooms
         self.except = except

@@ -1,5 +1,6 @@
 import CPrefetch
 import EngineIO
+import Support
 
 extension Shard {
     /// Queues a message for the selection's sockets of this shard. Nothing is encoded or copied here: see ``PacketEncoder``.
@@ -97,7 +98,7 @@ extension Shard {
 
     /// The whole namespace or one room: read from end to end, and nothing else.
     @inline(__always)
-    private func forEachMember(of room: String?, in namespace: Namespace, but spared: SocketHandle, _ body: (Room.Member) -> Void) {
+    private func forEachMember(of room: ByteString?, in namespace: Namespace, but spared: SocketHandle, _ body: (Room.Member) -> Void) {
         let spared = spared == 0 ? nil : socket(spared)
         let sparedPointer = spared.map { Unmanaged.passUnretained($0).toOpaque() }
         guard let room else { return Self.walk(namespace.everyone.members, but: sparedPointer, body) }

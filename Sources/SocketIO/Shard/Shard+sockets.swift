@@ -1,3 +1,5 @@
+import Support
+
 extension Shard {
     // MARK: - Namespaces
 
@@ -6,7 +8,7 @@ extension Shard {
     func namespaceToJoin(_ packetName: UnsafeRawBufferPointer) -> Namespace? {
         if packetName.isEmpty, let main { return main.isOpen ? main : nil }
         guard packetName.count <= options.maxNamespaceLength else { return nil }
-        let name = packetName.isEmpty ? "/" : String(decoding: packetName, as: UTF8.self)
+        let name = packetName.isEmpty ? "/" : ByteString(decoding: packetName)
         if let namespace = namespaces[name] { return namespace.isOpen ? namespace : nil }
         guard namespaceTable.declaration(for: name) != nil else { return nil }
         let isDynamic = !namespaceTable.isStatic(name)
@@ -52,7 +54,7 @@ extension Shard {
         namespace.sockets[socket.socketID] = Unmanaged.passUnretained(socket)
         statistics.sockets += 1
         socket.add(to: namespace.everyone)
-        if let user = identity.user { socket.joinUnchecked("user:" + user) }
+        if let user = identity.user { socket.joinUnchecked("user:\(user.text)") }
         if let session {
             socket.data = session.data
             for room in session.rooms { socket.joinUnchecked(room) }

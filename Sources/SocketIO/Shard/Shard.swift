@@ -1,4 +1,5 @@
 import EngineIO
+import Support
 
 /// The sockets and rooms of one event loop. [loop]
 public final class Shard {
@@ -20,7 +21,7 @@ public final class Shard {
     /// Plain counters, read by the host.
     public internal(set) var statistics = ShardStatistics()
 
-    var namespaces: [String: Namespace] = [:]
+    var namespaces: [ByteString: Namespace] = [:]
     /// The main namespace, which most packets are for.
     var main: Namespace?
 
@@ -95,7 +96,7 @@ public final class Shard {
     }
 
     /// The socket with this id in `namespace`, if it is one of this shard.
-    public func socket(id: String, in namespace: String) -> Socket? {
+    public func socket(id: ByteString, in namespace: ByteString) -> Socket? {
         guard let id = SocketID(id), let namespace = namespaces[namespace] else { return nil }
         return namespace.socket(id: id)
     }
@@ -106,7 +107,7 @@ public final class Shard {
     }
 
     /// The live namespace called `name`.
-    public func namespace(_ name: String) -> Namespace? {
+    public func namespace(_ name: ByteString) -> Namespace? {
         namespaces[name]
     }
 }

@@ -1,9 +1,11 @@
+import Support
+
 extension Socket {
     /// Up to so many rooms a search through ``memberships`` is as fast as a dictionary, and costs no memory.
     private static var searchable: Int { 16 }
 
     /// The rooms it is in, its own id first.
-    public var rooms: [String] {
+    public var rooms: [ByteString] {
         guard isConnected else { return [] }
         return [id] + memberships.dropFirst().map { $0.room.takeUnretainedValue().name }
     }
@@ -11,17 +13,17 @@ extension Socket {
     /// How many rooms it is in, its own id not counted.
     public var roomCount: Int { max(0, memberships.count - 1) }
 
-    public func isIn(_ room: String) -> Bool {
+    public func isIn(_ room: ByteString) -> Bool {
         guard isConnected else { return false }
         if SocketID(room) == socketID { return true }
         return namespace.rooms[room].flatMap { place(of: $0) } != nil
     }
 
     /// Joins a room of the namespace, which exists from its first member to its last. Joining twice is joining once.
-    public func join(_ room: String) throws(LimitError) {
+    public func join(_ room: ByteString) throws(LimitError) {
         guard isConnected, SocketID(room) != socketID else { return }
         let options = client.shard.options
-        guard room.utf8.count <= options.maxRoomNameLength else {
+        guard room.count <= options.maxRoomNameLength else {
             client.shard.statistics.limited += 1
             throw .roomNameTooLong(limit: options.maxRoomNameLength)
         }
@@ -37,14 +39,14 @@ extension Socket {
     }
 
     /// Leaves a room. Nobody leaves the room of their own id.
-    public func leave(_ room: String) {
+    public func leave(_ room: ByteString) {
         guard isConnected, let room = namespace.rooms[room], let place = place(of: room) else { return }
         remove(at: place)
         if room.count == 0 { namespace.rooms[room.name] = nil }
     }
 
     /// Joins without a look at the limits: the namespace, the user's room, and what recovery brings back.
-    func joinUnchecked(_ room: String) {
+    func joinUnchecked(_ room: ByteString) {
         let target = namespace.rooms[room] ?? Room(name: room)
         guard place(of: target) == nil else { return }
         namespace.rooms[room] = target

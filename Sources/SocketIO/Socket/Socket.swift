@@ -1,4 +1,5 @@
 import EngineIO
+import Support
 
 /// One client in one namespace. [loop]
 ///
@@ -11,7 +12,7 @@ public final class Socket {
     public let namespace: Namespace
 
     /// Whose socket it is; `nil` is anonymous.
-    public let user: String?
+    public let user: ByteString?
 
     /// A raw JSON object, the application's.
     public var claims: [UInt8]
@@ -65,7 +66,7 @@ public final class Socket {
     }
 
     /// What the client calls `socket.id`; also the name of a room with just this socket in it.
-    public var id: String { socketID.text }
+    public var id: ByteString { ByteString(socketID.text) }
 
     public var opening: Opening { session.opening }
 

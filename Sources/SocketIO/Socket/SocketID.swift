@@ -1,3 +1,5 @@
+import Support
+
 /// The 20 characters that name a socket to its client and to others: 120 random bits in the URL-safe base64 alphabet.
 ///
 /// Kept as its bytes within the socket, for a `String` of that length would be an allocation of its own for each socket.
@@ -30,10 +32,9 @@ struct SocketID: Hashable, Sendable {
 
     /// The id that `text` is; `nil` if its length shows that it is none.
     @inline(__always)
-    init?(_ text: String) {
-        guard text.utf8.count == Self.length else { return nil }
-        var text = text
-        self = text.withUTF8 { SocketID(UnsafeRawBufferPointer($0)) }
+    init?(_ text: ByteString) {
+        guard text.count == Self.length else { return nil }
+        self = text.withBytes { SocketID($0) }
     }
 
     /// Writes the ``length`` characters to `target`.
