@@ -2,7 +2,7 @@
 /// `application/problem+json` with the status.
 ///
 /// Of other errors the client learns only that something failed; the log has the rest. Two are translated: what decoding finds
-/// wrong becomes 400 `invalid_argument` and names the member, a full queue becomes 503 `overloaded`.
+/// wrong becomes 400 `invalid_arguments` and names the member, a full queue becomes 503 `overloaded`.
 public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
     /// HTTP status, 400 to 599. Acks do not show it.
     public let status: Int
@@ -19,7 +19,7 @@ public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
         self.message = message
     }
 
-    public static func invalid(_ message: String) -> Problem { Problem(400, "invalid_argument", message) }
+    public static func invalid(_ message: String) -> Problem { Problem(400, "invalid_arguments", message) }
     public static func notFound(_ message: String) -> Problem { Problem(404, "not_found", message) }
     public static func overloaded(_ message: String) -> Problem { Problem(503, "overloaded", message) }
 

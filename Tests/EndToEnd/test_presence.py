@@ -117,6 +117,14 @@ def test_presence_over_http_takes_a_token(daemon):
 def test_watching_with_something_else_than_users_is_an_error_and_not_the_end(daemon):
     bob = daemon.person("bob").open_tab()
     for wrong in (None, "alice", 7, {"user": "alice"}, [1], [["alice"]]):
-        assert "error" in bob.call("presence:watch", wrong)
+        assert bob.call("presence:watch", wrong)["error"]["code"] == "invalid_arguments"
     assert bob.call("presence:watch", []) == []
     assert bob.connected
+
+
+def test_watching_more_users_than_a_socket_may_is_refused_and_changes_nothing(serve):
+    bob = serve(limits={"presenceWatchesPerSocket": 2}).person("bob").open_tab()
+    assert len(bob.call("presence:watch", ["alice", "carol"])) == 2
+    assert bob.call("presence:watch", ["dave"])["error"]["code"] == "overloaded"
+    bob.call("presence:unwatch", ["alice"])
+    assert len(bob.call("presence:watch", ["dave"])) == 1

@@ -64,7 +64,7 @@ import Testing
     ])
     func `wrong arguments become an error that names the place`(args: String, message: String) {
         let token = host.emit("greet", args)
-        #expect(host.acts == [.ackFailed(token, code: "invalid_argument")])
+        #expect(host.acts == [.ackFailed(token, code: "invalid_arguments")])
         #expect(host.detail(of: token) == message)
     }
 
@@ -112,7 +112,7 @@ import Testing
             "binary", #"[{"name":"x","data":{"_placeholder":true,"num":0}}]"#, attachments: [[9, 8]])
         #expect(host.acts == [.acked(upload, #"[2,{"name":"x","data":{"_placeholder":true,"num":0}}]"#, attachments: [[9, 8]])])
         let missing = host.emit("binary", #"[{"name":"x","data":{"_placeholder":true,"num":3}}]"#)
-        #expect(host.acts.last == .ackFailed(missing, code: "invalid_argument"))
+        #expect(host.acts.last == .ackFailed(missing, code: "invalid_arguments"))
     }
 
     @Test func `broadcasts read like the reference server's`() {
@@ -195,7 +195,7 @@ import Testing
                 .responded(found, status: 200, body: #"{"name":"Ann"}"#),
                 .problem(missing, status: 404, code: "not_found"),
                 .responded(added, status: 201, body: #"{"name":"Ann","age":30}"#),
-                .problem(wrong, status: 400, code: "invalid_argument"),
+                .problem(wrong, status: 400, code: "invalid_arguments"),
                 .responded(text, status: 200, body: "hello"),
             ])
         #expect(host.detail(of: wrong) == "body is not JSON")

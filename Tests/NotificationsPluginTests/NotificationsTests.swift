@@ -122,7 +122,7 @@ import Testing
     ])
     func `a wrong notification is refused with its place`(body: String, detail: String) async {
         let (status, code, token) = await post(body)
-        #expect(status == 400 && code == "invalid_argument")
+        #expect(status == 400 && code == "invalid_arguments")
         #expect(host.detail(of: token) == detail)
     }
 
@@ -205,7 +205,7 @@ import Testing
     @Test(arguments: [("status", "new"), ("after", "x"), ("limit", "0"), ("limit", "many")])
     func `wrong queries are refused`(name: String, value: String) async {
         let token = host.request("GET", "/v1/notifications", query: [(name, value)], user: "alice")
-        #expect(await host.answer(to: token) == .problem(token, status: 400, code: "invalid_argument"))
+        #expect(await host.answer(to: token) == .problem(token, status: 400, code: "invalid_arguments"))
     }
 
     // MARK: Reading
@@ -256,7 +256,7 @@ import Testing
 
     @Test(arguments: ["[]", "[{}]", #"[{"id":"a","all":true}]"#, #"[{"all":false}]"#, #"[{"ids":"a"}]"#])
     func `what to read must be said`(args: String) async {
-        #expect(await ack("notification:read", args) == "invalid_argument")
+        #expect(await ack("notification:read", args) == "invalid_arguments")
     }
 
     @Test func `an anonymous socket has no notifications`() async {

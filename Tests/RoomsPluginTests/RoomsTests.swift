@@ -105,7 +105,7 @@ import Testing
 
     @Test func `there is no joining what is not there`() async {
         #expect(await join("nowhere", 1) == "not_found")
-        #expect(await ack("room:join", "[]", from: 1) == "invalid_argument")
+        #expect(await ack("room:join", "[]", from: 1) == "invalid_arguments")
         #expect(await ack("room:leave", #"[{"room":"nowhere"}]"#, from: 1).contains(#""room":"nowhere""#))
     }
 
@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test(arguments: ["", String(repeating: "x", count: 201)]) func `a name has limits`(name: String) async {
-        #expect(await ack("room:create", #"[{"name":"\#(name)"}]"#, from: 1) == "invalid_argument")
+        #expect(await ack("room:create", #"[{"name":"\#(name)"}]"#, from: 1) == "invalid_arguments")
     }
 
     // MARK: Talking
@@ -139,8 +139,8 @@ import Testing
         #expect(await host.wait { if case .broadcast(_, _, _, _, "room:message", _) = $0 { true } else { false } } != nil)
         #expect(told("room:message").map(\.args) == [args])
         #expect(told("room:message").map(\.rooms) == [["room:\(id)"]])
-        #expect(await ack("room:message", #"[{"room":"\#(id)","body":""}]"#, from: 1) == "invalid_argument")
-        #expect(await ack("room:message", #"[{"room":"\#(id)","body":7}]"#, from: 1) == "invalid_argument")
+        #expect(await ack("room:message", #"[{"room":"\#(id)","body":""}]"#, from: 1) == "invalid_arguments")
+        #expect(await ack("room:message", #"[{"room":"\#(id)","body":7}]"#, from: 1) == "invalid_arguments")
     }
 
     @Test func `history runs from the newest to the oldest, in pages`() async throws {

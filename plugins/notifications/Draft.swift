@@ -19,7 +19,7 @@ struct Draft: Decodable, Sendable, Equatable {
         case type, title, body, data
     }
 
-    /// Throws 400 `invalid_argument` with the member that is wrong.
+    /// Throws 400 `invalid_arguments` with the member that is wrong.
     func check() throws(Problem) {
         try TextRule(1...256).check(userID, "user_id")
         try TextRule(1...64).check(type, "type")

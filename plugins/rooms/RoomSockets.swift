@@ -43,7 +43,7 @@ final class RoomSockets {
         let user = try ByteString(event.user)
         let room = try service.room(event.decode(RoomInput.self).id.text), id = ByteString(room.id)
         guard membership.rooms(of: socket.handle).count < Self.maxRoomsPerSocket || membership.contains(id, socket.handle) else {
-            throw Problem(429, "too_many_rooms", "a socket may be in \(Self.maxRoomsPerSocket) rooms; leave one first")
+            throw Problem(429, "overloaded", "a socket may be in \(Self.maxRoomsPerSocket) rooms; leave one first")
         }
         guard try socket.join(Self.channel(id)) else { return }
         try event.ack(room.json)

@@ -29,7 +29,7 @@ static void on_add(void *instance, const jf_event *event) {
     /* Ask for what is needed; say precisely what is wrong. */
     if (json.read(host, event->args, JF_TEXT("/0/item"), &entry) != JF_OK || entry.kind != JF_JSON_STRING ||
         json.read(host, event->args, JF_TEXT("/0/price"), &price) != JF_OK || price.kind != JF_JSON_NUMBER) {
-        io.ack_error(host, event->ack, JF_TEXT("invalid_argument"), JF_TEXT("send {item: text, price: number}"));
+        io.ack_error(host, event->ack, JF_TEXT("invalid_arguments"), JF_TEXT("send {item: text, price: number}"));
         return;
     }
     json.read(host, event->args, JF_TEXT("/0"), &entry);

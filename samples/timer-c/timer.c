@@ -27,7 +27,7 @@ static void on_remind(void *instance, const jf_event *event) {
     (void)instance;
     if (json.read(host, event->args, JF_TEXT("/0"), &delay) != JF_OK || !delay.is_integer || delay.integer < 0 ||
         timers.after(host, (uint64_t)delay.integer, on_due, (void *)(uintptr_t)event->socket, &timer) != JF_OK) {
-        io.ack_error(host, event->ack, JF_TEXT("invalid_argument"), JF_TEXT("send milliseconds, at most 30 days"));
+        io.ack_error(host, event->ack, JF_TEXT("invalid_arguments"), JF_TEXT("send milliseconds, at most 30 days"));
         return;
     }
     io.ack(host, event->ack, JF_TEXT("[true]"), NULL, 0);

@@ -31,7 +31,7 @@ final class PresenceWatchers {
         guard wanted.count <= limit else {
             refused += 1
             let message = "a socket watches at most \(limit) users, and these would make it \(wanted.count): unwatch some first"
-            return event.answer(.failure(code: "limit", message: message), to: socket)
+            return event.answer(.failure(code: "overloaded", message: message), to: socket)
         }
         watched[socket.handle] = wanted
         for user in users { watchers[user, default: []].insert(socket.handle) }
@@ -81,7 +81,7 @@ final class PresenceWatchers {
     }
 
     private static func refuseArguments(_ event: borrowing IncomingEvent, from socket: Socket) {
-        event.answer(.failure(code: "invalid", message: "expected one argument, a list of user ids such as [\"alice\", \"bob\"]"), to: socket)
+        event.answer(.failure(code: "invalid_arguments", message: "expected one argument, a list of user ids such as [\"alice\", \"bob\"]"), to: socket)
     }
 }
 

@@ -39,7 +39,7 @@ public struct Event: ~Copyable {
         }
     }
 
-    /// Reads an argument as a type of your own. Throws 400 `invalid_argument` with the place:
+    /// Reads an argument as a type of your own. Throws 400 `invalid_arguments` with the place:
     /// `argument 0 of 'room:message': body must be text`.
     public func decode<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T {
         let text = Array(UnsafeRawBufferPointer(raw.pointee.args))

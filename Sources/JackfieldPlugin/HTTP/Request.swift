@@ -50,7 +50,7 @@ public struct Request: ~Copyable {
 
     public var body: [UInt8] { Array(UnsafeRawBufferPointer(raw.pointee.body)) }
 
-    /// Reads the body as a type of your own. Throws 400 `invalid_argument` with the place: `body.title is missing`.
+    /// Reads the body as a type of your own. Throws 400 `invalid_arguments` with the place: `body.title is missing`.
     public func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
         try JSON.decode(type, from: UnsafeRawBufferPointer(raw.pointee.body), named: "body", attachments: [])
     }

@@ -66,7 +66,7 @@ extension Plugin {
     func giveBack(_ entry: TokenEntry) {
         switch entry {
         case .ack: break
-        case .reply(let reply): reply.problem(500, code: "no_answer", detail: "the service '\(name)' did not answer")
+        case .reply(let reply): reply.problem(500, code: "internal", detail: "the service '\(name)' did not answer")
         case .decision(let admission, let stage): _ = admission.decide(.refuse(message: "internal error", data: nil), at: stage)
         }
     }
