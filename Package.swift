@@ -133,7 +133,9 @@ let package = Package(
         .testTarget(name: "JackfieldPluginTests", dependencies: ["JackfieldPlugin", "FakeHost"]),
         .testTarget(
             name: "PluginStoreTests", dependencies: ["PluginStore", "JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")]),
-        .testTarget(name: "NotificationsPluginTests", dependencies: ["NotificationsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost"]),
+        .testTarget(
+            name: "NotificationsPluginTests",
+            dependencies: ["NotificationsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost", .product(name: "GRDB", package: "GRDB.swift")]),
         .testTarget(name: "RoomsPluginTests", dependencies: ["RoomsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost"]),
     ],
     swiftLanguageModes: [.v6]

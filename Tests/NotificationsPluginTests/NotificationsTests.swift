@@ -162,6 +162,13 @@ import Testing
         #expect(somebodyElse.status == 201 && somebodyElse.body != first.body)
     }
 
+    @Test func `requests that only look the same are different`() async throws {
+        let composed = await post(#"{"user_id":"alice","type":"note","title":"\u00e9"}"#, key: "k-2")
+        let decomposed = await post(#"{"user_id":"alice","type":"note","title":"e\u0301"}"#, key: "k-2")
+        #expect(composed.status == 201)
+        #expect(decomposed.status == 422 && decomposed.body == "idempotency_mismatch")
+    }
+
     @Test func `a key is forgotten after a day`() async throws {
         let request = #"{"user_id":"alice","type":"note","title":"Daily"}"#
         let first = await post(request, key: "k")
@@ -241,6 +248,20 @@ import Testing
         #expect(await ack("notification:read", #"[{"id":"\#(row.id)"}]"#, user: "bob") == "not_found")
         let token = host.request("POST", "/v1/notifications/\(row.id)/read", user: "bob")
         #expect(await host.answer(to: token) == .problem(token, status: 404, code: "not_found"))
+        #expect(try await get("/v1/notifications/count", user: "alice") == #"{"count":1}"#)
+    }
+
+    /// The core refuses such a token, so this is the store by itself.
+    @Test func `a user whose name has a NUL is nobody else`() async throws {
+        let row = try await push(to: "alice")
+        let mallory = "alice\0x"
+        #expect(try (decode(await get("/v1/notifications", user: mallory)) as RowPage).items.isEmpty)
+        #expect(try await get("/v1/notifications/count", user: mallory) == #"{"count":0}"#)
+        #expect(await ack("notification:read", #"[{"id":"\#(row.id)"}]"#, user: mallory) == "not_found")
+        #expect(await ack("notification:read", #"[{"ids":["\#(row.id)"]}]"#, user: mallory) == #"[{"ok":true,"updated":0,"count":0}]"#)
+        #expect(await ack("notification:read", #"[{"all":true}]"#, user: mallory) == #"[{"ok":true,"updated":0,"count":0}]"#)
+        let page: RowPage = try decode(await get("/v1/notifications", user: "alice"))
+        #expect(page.items.map(\.seen_at) == [nil] && page.items.map(\.read_at) == [nil])
         #expect(try await get("/v1/notifications/count", user: "alice") == #"{"count":1}"#)
     }
 

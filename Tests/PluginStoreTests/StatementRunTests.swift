@@ -22,6 +22,40 @@ import Testing
         }
     }
 
+    @Test func `text does not end at its first NUL, neither on its way in nor on its way out`() throws {
+        try withDatabase { db in
+            let insert = try db.cachedStatement(sql: "INSERT INTO item (id, name, data) VALUES (?, ?, ?)")
+            try insert.run(.integer(1), .text("alice"), .null)
+            try insert.run(.integer(2), .text("alice\0x"), .text("a\0b"))
+            let find = try db.cachedStatement(sql: "SELECT id, name, data FROM item WHERE name = ?")
+            let found = try ["alice", "alice\0x", "alice\0", "alice\0y"].map { name in
+                try find.fetch(.text(name)) { row in "\(row.integer(0)) \(row.text(1)) \(row.text(2))" }
+            }
+            #expect(found == [["1 alice "], ["2 alice\0x a\0b"], [], []])
+        }
+    }
+
+    @Test func `canonically equivalent texts are different`() throws {
+        try withDatabase { db in
+            let insert = try db.cachedStatement(sql: "INSERT INTO item (id, name) VALUES (?, ?)")
+            try insert.run(.integer(1), .text("\u{212A}"))
+            try insert.run(.integer(2), .text("K"))
+            #expect(try db.cachedStatement(sql: "SELECT id FROM item WHERE name = ?").run(.text("\u{212A}")) == 1)
+        }
+    }
+
+    @Test func `columns are read as they are stored, NULL apart from empty`() throws {
+        try withDatabase { db in
+            try db.execute(sql: "INSERT INTO item VALUES (7, '', NULL), (8, 'b', '[1]')")
+            let rows = try db.cachedStatement(sql: "SELECT name, data, id, data FROM item ORDER BY id").fetch { row in
+                (row.text(0), row.isNull(1) ? nil : row.text(1), row.integer(2), row.json(3)?.description)
+            }
+            #expect(rows.count == 2)
+            #expect(rows[0] == ("", nil, 7, nil))
+            #expect(rows[1] == ("b", "[1]", 8, "[1]"))
+        }
+    }
+
     @Test func `the first number of the first row comes back, or nil without a row`() throws {
         try withDatabase { db in
             let insert = try db.cachedStatement(sql: "INSERT INTO item (name) VALUES (?) RETURNING id * 10, name")

@@ -1,5 +1,6 @@
 import JackfieldPlugin
 import PluginStore
+import Support
 
 /// A notification that somebody wants to send: `{user_id, type, title, body?, data?}`. Members it does not know are ignored.
 ///
@@ -17,6 +18,12 @@ struct Draft: Decodable, Sendable, Equatable {
     private enum CodingKeys: String, CodingKey {
         case userID = "user_id"
         case type, title, body, data
+    }
+
+    /// Byte by byte: what only looks the same is another notification.
+    static func == (a: Draft, b: Draft) -> Bool {
+        ByteString(a.userID) == ByteString(b.userID) && ByteString(a.type) == ByteString(b.type) && ByteString(a.title) == ByteString(b.title)
+            && a.body.map { ByteString($0) } == b.body.map { ByteString($0) } && a.data == b.data
     }
 
     /// Throws 400 `invalid_arguments` with the member that is wrong.

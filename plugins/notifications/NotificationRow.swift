@@ -1,5 +1,5 @@
-import GRDB
 import JackfieldPlugin
+import PluginStore
 
 /// A stored notification: `{id, user_id, type, title, body, data, created_at, seen_at, read_at}`.
 ///
@@ -23,12 +23,11 @@ struct NotificationRow: Sendable, Equatable {
     }
 
     /// From the ``columns``, in their order.
-    init(_ row: Row) {
-        let data: String? = row[5]
+    init(_ row: ResultRow) {
         self.init(
-            id: row[0],
-            draft: Draft(userID: row[1], type: row[2], title: row[3], body: row[4], data: data.map { .stored($0) }),
-            createdAt: row[6], seenAt: row[7], readAt: row[8])
+            id: row.text(0),
+            draft: Draft(userID: row.text(1), type: row.text(2), title: row.text(3), body: row.textIfPresent(4), data: row.json(5)),
+            createdAt: row.integer(6), seenAt: row.integerIfPresent(7), readAt: row.integerIfPresent(8))
     }
 
     var json: JSON { object.json }

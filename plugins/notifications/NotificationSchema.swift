@@ -40,6 +40,14 @@ enum NotificationSchema {
                     CREATE INDEX idempotency_by_age ON idempotency (created_at);
                     """)
         }
+        // Counts once went wrong, even below zero, for users whose names have a NUL.
+        migrator.registerMigration("2 count the unread again") { db in
+            try db.execute(
+                sql: """
+                    DELETE FROM unread;
+                    INSERT INTO unread SELECT user_id, count(*) FROM notification WHERE read_at IS NULL GROUP BY user_id;
+                    """)
+        }
         return migrator
     }
 }

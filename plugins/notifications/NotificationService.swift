@@ -44,12 +44,10 @@ final class NotificationService: Sendable {
         let rows = try store.read { db in
             let sql = """
                 SELECT \(NotificationRow.columns) FROM notification
-                WHERE user_id = ? \(page.after == nil ? "" : "AND id < ?") \(status.condition) ORDER BY id DESC LIMIT ?
+                WHERE user_id = ? AND id < ? \(status.condition) ORDER BY id DESC LIMIT ?
                 """
-            var arguments: StatementArguments = [user]
-            if let after = page.after { arguments += [after] }
-            arguments += [page.limit + 1]
-            return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map(NotificationRow.init)
+            return try db.cachedStatement(sql: sql).fetch(
+                .text(user), .text(page.after ?? Self.afterAllIDs), .integer(Int64(page.limit + 1)), as: NotificationRow.init)
         }
         return Page(rows, limit: page.limit, id: \.id)
     }
@@ -61,7 +59,7 @@ final class NotificationService: Sendable {
         store.write({ [clock] db in
             let statement = try db.cachedStatement(
                 sql: "UPDATE notification SET seen_at = ? WHERE user_id = ? AND id = ? AND seen_at IS NULL")
-            for id in unseen { try statement.execute(arguments: [clock(), user, id]) }
+            for id in unseen { try statement.run(.integer(clock()), .text(user), .text(id)) }
         }, then: { _ in })
     }
 
@@ -82,10 +80,7 @@ final class NotificationService: Sendable {
             case .some(let ids):
                 for id in ids { updated += try Self.markRead(id, of: user, now: now, db) }
             case .all:
-                try db.cachedStatement(
-                    sql: "UPDATE notification SET read_at = ?1, seen_at = coalesce(seen_at, ?1) WHERE user_id = ?2 AND read_at IS NULL"
-                ).execute(arguments: [now, user])
-                updated = db.changesCount
+                updated = try Self.markAllRead(of: user, now: now, db)
             }
             let unread = updated == 0 ? try Self.unread(of: user, db) : try Self.changeUnread(of: user, by: -updated, db)
             var row: NotificationRow?
@@ -100,15 +95,19 @@ final class NotificationService: Sendable {
     /// Forgets idempotency keys that have outlived themselves, some thousand at a time.
     func forgetOldKeys() {
         store.write({ [clock] db in
-            try db.execute(
+            try db.cachedStatement(
                 sql: """
                     DELETE FROM idempotency WHERE (sender, key) IN
                         (SELECT sender, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT 5000)
-                    """, arguments: [clock() - IdempotencyKey.lifetime])
+                    """
+            ).run(.integer(clock() - IdempotencyKey.lifetime))
         }, then: { _ in })
     }
 
     func check() throws { try store.check() }
 
     func close() { store.close() }
+
+    /// Sorts behind every hexadecimal id.
+    private static let afterAllIDs = "g"
 }

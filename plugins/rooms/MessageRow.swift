@@ -1,5 +1,5 @@
-import GRDB
 import JackfieldPlugin
+import PluginStore
 
 /// A stored message: `{id, room, user, body, at}`. `id` is a UUID version 7: within the plugin the order of ids is the order of commits.
 struct MessageRow: Sendable, Equatable {
@@ -21,7 +21,7 @@ struct MessageRow: Sendable, Equatable {
     }
 
     /// From the ``columns``, in their order.
-    init(_ row: Row) { self.init(id: row[0], room: row[1], user: row[2], body: row[3], at: row[4]) }
+    init(_ row: ResultRow) { self.init(id: row.text(0), room: row.text(1), user: row.text(2), body: row.text(3), at: row.integer(4)) }
 
     var json: JSON {
         var object = JSONObject()

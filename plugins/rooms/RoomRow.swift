@@ -1,5 +1,5 @@
-import GRDB
 import JackfieldPlugin
+import PluginStore
 
 /// A stored room: `{id, name, created_by, created_at}`. Names are labels and need not be unique; ids are.
 struct RoomRow: Sendable, Equatable {
@@ -19,7 +19,7 @@ struct RoomRow: Sendable, Equatable {
     }
 
     /// From the ``columns``, in their order.
-    init(_ row: Row) { self.init(id: row[0], name: row[1], createdBy: row[2], createdAt: row[3]) }
+    init(_ row: ResultRow) { self.init(id: row.text(0), name: row.text(1), createdBy: row.text(2), createdAt: row.integer(3)) }
 
     var json: JSON {
         var object = JSONObject()

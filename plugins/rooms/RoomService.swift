@@ -34,7 +34,7 @@ final class RoomService: Sendable {
             let now = clock()
             let room = RoomRow(id: ids.next(now: now), name: name, createdBy: user, createdAt: now)
             try db.cachedStatement(sql: "INSERT INTO room (id, name, created_by, created_at) VALUES (?, ?, ?, ?)")
-                .execute(arguments: [room.id, room.name, room.createdBy, room.createdAt])
+                .run(.text(room.id), .text(room.name), .text(room.createdBy), .integer(room.createdAt))
             return room
         }, then: completion)
     }
@@ -48,7 +48,7 @@ final class RoomService: Sendable {
             let now = clock()
             let message = MessageRow(id: ids.next(now: now), room: room, user: user, body: body, at: now)
             try db.cachedStatement(sql: "INSERT INTO message (id, room, user, body, at) VALUES (?, ?, ?, ?, ?)")
-                .execute(arguments: [message.id, message.room, message.user, message.body, message.at])
+                .run(.text(message.id), .text(message.room), .text(message.user), .text(message.body), .integer(message.at))
             return message
         }, then: completion)
     }
@@ -68,8 +68,7 @@ final class RoomService: Sendable {
     func room(_ id: String) throws -> RoomRow {
         let id = try Self.id(id).text
         let found = try store.read { db in
-            try Row.fetchOne(db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id = ?"), arguments: [id])
-                .map(RoomRow.init)
+            try db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id = ?").fetch(.text(id), as: RoomRow.init).first
         }
         guard let found else { throw Problem.notFound("there is no room '\(id)'") }
         return found
@@ -78,10 +77,8 @@ final class RoomService: Sendable {
     /// All rooms, a page, the newest first.
     func rooms(_ page: PageQuery) throws -> Page<RoomRow> {
         let rows = try store.read { db in
-            try Row.fetchAll(
-                db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id < ? ORDER BY id DESC LIMIT ?"),
-                arguments: [page.after ?? Self.afterAllIDs, page.limit + 1]
-            ).map(RoomRow.init)
+            try db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id < ? ORDER BY id DESC LIMIT ?")
+                .fetch(.text(page.after ?? Self.afterAllIDs), .integer(Int64(page.limit + 1)), as: RoomRow.init)
         }
         return Page(rows, limit: page.limit, id: \.id)
     }
@@ -90,11 +87,8 @@ final class RoomService: Sendable {
     func messages(in room: String, _ page: PageQuery) throws -> Page<MessageRow> {
         _ = try self.room(room)
         let rows = try store.read { db in
-            try Row.fetchAll(
-                db.cachedStatement(
-                    sql: "SELECT \(MessageRow.columns) FROM message WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?"),
-                arguments: [room, page.after ?? Self.afterAllIDs, page.limit + 1]
-            ).map(MessageRow.init)
+            try db.cachedStatement(sql: "SELECT \(MessageRow.columns) FROM message WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?")
+                .fetch(.text(room), .text(page.after ?? Self.afterAllIDs), .integer(Int64(page.limit + 1)), as: MessageRow.init)
         }
         return Page(rows, limit: page.limit, id: \.id)
     }

@@ -1,8 +1,10 @@
 import GRDB
 import GRDBSQLite
 
-/// For the statements of every push and every message: GRDB prepares and keeps them, but its lists of arguments and its cursors cost as much as SQLite's own
-/// work for such a row.
+/// GRDB prepares the statements and keeps them; what is bound to them and what they return goes through these functions, always.
+///
+/// GRDB's own arguments and rows take text for a C string, which ends at its first NUL: a user named "alice\0x" would read what is alice's. Here text has
+/// a length. They are faster, too: GRDB's lists of arguments and its cursors cost as much as SQLite's own work for the row of a push or a message.
 extension Statement {
     /// What stands for a `?`.
     public enum Argument {
@@ -10,6 +12,12 @@ extension Statement {
         case json([UInt8])
         case integer(Int64)
         case null
+
+        /// nil is NULL.
+        public static func optional(_ text: String?) -> Argument { text.map { .text($0) } ?? .null }
+
+        /// nil is NULL.
+        public static func optional(_ json: [UInt8]?) -> Argument { json.map { .json($0) } ?? .null }
     }
 
     /// Runs the statement to its end.
@@ -17,16 +25,28 @@ extension Statement {
     /// - Returns: the first column of the first row, as a whole number; nil if there is no row.
     @discardableResult
     public func run(_ arguments: Argument...) throws -> Int64? {
+        var first: Int64?
+        try step(arguments) { row in if first == nil { first = row.integer(0) } }
+        return first
+    }
+
+    /// Runs the statement to its end and reads each row.
+    public func fetch<Value>(_ arguments: Argument..., as value: (ResultRow) throws -> Value) throws -> [Value] {
+        var values: [Value] = []
+        try step(arguments) { row in values.append(try value(row)) }
+        return values
+    }
+
+    private func step(_ arguments: [Argument], _ body: (ResultRow) throws -> Void) throws {
         // What is bound is copied, and the next run binds everything anew.
         defer { sqlite3_reset(sqliteStatement) }
         for (index, argument) in arguments.enumerated() {
             guard bind(argument, at: CInt(index + 1)) == SQLITE_OK else { throw failure }
         }
-        var first: Int64?
         while true {
             switch sqlite3_step(sqliteStatement) {
-            case SQLITE_ROW: if first == nil { first = sqlite3_column_int64(sqliteStatement, 0) }
-            case SQLITE_DONE: return first
+            case SQLITE_ROW: try body(ResultRow(statement: sqliteStatement))
+            case SQLITE_DONE: return
             default: throw failure
             }
         }
