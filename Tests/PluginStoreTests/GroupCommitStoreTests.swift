@@ -128,6 +128,44 @@ import Testing
         store.close()
     }
 
+    /// What each commit costs is the same, however many writes are in it.
+    @Test func `a failing write costs its neighbours no commit of their own`() throws {
+        final class Commits: TransactionObserver, Sendable {
+            let count = Mutex(0)
+            func observes(eventsOfKind: DatabaseEventKind) -> Bool { true }
+            func databaseDidChange(with: DatabaseEvent) {}
+            func databaseDidCommit(_: Database) { count.withLock { $0 += 1 } }
+            func databaseDidRollback(_: Database) {}
+        }
+        let store = try open(), commits = Commits()
+        let gate = DispatchSemaphore(value: 0), entered = DispatchSemaphore(value: 0)
+        store.write({ db in
+            try db.execute(sql: "INSERT INTO item (name) VALUES ('taken')")
+            entered.signal()
+            gate.wait()
+        }, then: { _ in })
+        entered.wait()
+        store.write({ $0.add(transactionObserver: commits, extent: .databaseLifetime) }, then: { _ in })
+        let failed = Mutex<[Int]>([])
+        for index in 0..<300 {
+            // A failing write that has changed something before it fails.
+            let names = index % 100 == 50 ? ["half \(index)", "taken"] : ["item \(index)"]
+            store.write({ db in
+                for name in names { try db.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: [name]) }
+            }, then: { result in
+                if case .failure(let error as DatabaseError) = result, error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
+                    failed.withLock { $0.append(index) }
+                }
+            })
+        }
+        gate.signal()
+        store.close()
+        #expect(failed.withLock { $0 } == [50, 150, 250])
+        #expect(commits.count.withLock { $0 } <= 2)
+        let names = try DatabaseQueue(path: "\(folder.path)/a/b/rows.db").read { try String.fetchAll($0, sql: "SELECT name FROM item WHERE name <> 'taken'") }
+        #expect(Set(names) == Set((0..<300).filter { $0 % 100 != 50 }.map { "item \($0)" }))
+    }
+
     @Test func `a full queue refuses at once`() throws {
         let store = try open(maxQueue: 2)
         let gate = DispatchSemaphore(value: 0), entered = DispatchSemaphore(value: 0)

@@ -55,8 +55,8 @@ public final class GroupCommitStore: Sendable {
     /// Runs `operation` in the next transaction. `completion` is called exactly once: after the commit, on a thread of the store, one at
     /// a time and in the order of commits; or at once, on this thread, if the queue is full or the store closed.
     ///
-    /// An operation may run twice (a failing neighbour makes the group run again one by one), so it must touch nothing but the
-    /// database; and one that throws a ``Problem`` must not have changed anything before.
+    /// An operation may run twice (a failing neighbour makes the group run again), so it must touch nothing but the database; and one that throws a
+    /// ``Problem`` must not have changed anything before.
     public func write<Value: Sendable>(
         _ operation: @escaping @Sendable (Database) throws -> Value,
         then completion: @escaping @Sendable (Result<Value, any Error>) -> Void
@@ -82,22 +82,8 @@ public final class GroupCommitStore: Sendable {
     /// Commits what comes, group by group, until the queue is closed and empty.
     private static func work(off queue: WriteQueue, in db: Database, answers: GroupAnswers) {
         while let group = queue.next(atMost: maxGroup) {
-            answers.give(group, commit(group, in: db), isIdle: queue.isEmpty)
+            answers.give(group, GroupCommit.commit(group, in: db), isIdle: queue.isEmpty)
         }
         answers.drain()
-    }
-
-    /// What became of each write: nil if it is on disk, or has its own answer.
-    private static func commit(_ group: [any AnyPendingWrite], in db: Database) -> [(any Error)?] {
-        do {
-            try db.inTransaction(.immediate) {
-                for write in group { try write.run(in: db) }
-                return .commit
-            }
-            return Array(repeating: nil, count: group.count)
-        } catch {
-            // One of them failed in the database, or the commit did. Nothing of the group is stored; each gets its own chance.
-            return group.count == 1 ? [error] : group.flatMap { commit([$0], in: db) }
-        }
     }
 }
