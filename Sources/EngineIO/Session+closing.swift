@@ -1,31 +1,33 @@
 extension Session {
-    /// Closes the session: what was sent goes out, then the close packet (polling, on the waiting GET or the next one within
-    /// ``EngineOptions/closeTimeout``) or the close frame. The receiver is told on the spot. Does nothing when it is over already.
+    /// Closes the session: what was sent goes out, then the close packet (polling, within ``EngineOptions/closeTimeout``) or the close
+    /// frame. The receiver is told on the spot. Does nothing when it is over already.
+    ///
+    /// Over polling the close packet never shares an answer with messages: the JavaScript client acts on it at once and on messages a tick
+    /// later, so it would lose the messages and report `transport close` where they end in a DISCONNECT. They go out on one GET, the close
+    /// packet on the next. An upgrade under way goes on: a client whose probe was answered has stopped polling, and would wait for its own
+    /// ping timeout if the WebSocket were closed. It switches over, and the WebSocket is closed behind what was sent.
     public func close(_ reason: CloseReason) {
         guard phase == .open else { return }
         if webSocket != nil { return end(reason) }
         phase = .closing
-        queue.append(.close)
         stopTimers()
         stageTimer = table.timers.schedule(
             at: table.timers.now + table.options.closeTimeout, for: self, tag: TimerTag.closing.rawValue)
-        closeCandidate()
         tellReceiver(reason)
         answerPoll()
     }
 
-    /// Ends the session at once, for an error of the client. A waiting GET gets what was queued and the close packet; without one the
-    /// id is unknown from here on.
+    /// Ends the session at once, for an error of the client; the id is unknown from here on. A waiting GET gets what was queued, else the
+    /// close packet.
     public func abort(_ reason: CloseReason) {
         guard phase != .closed else { return }
         if let poll = polling.take() {
-            if phase == .open { queue.append(.close) }
-            // A queue that has overflowed is not written out on the way to the door.
-            if hasOverflowed {
-                queue.removeAll()
-                queue.append(.close)
+            // A queue that has overflowed is not written out any more.
+            if let waiting, !waiting.isEmpty, !hasOverflowed {
+                answer(poll)
+            } else {
+                answerWithClose(poll)
             }
-            answer(poll)
         }
         end(reason)
     }

@@ -71,9 +71,17 @@ extension Session {
 
     /// Answers the waiting GET if there is something to say.
     func answerPoll() {
-        guard let waiting, !waiting.isEmpty, let poll = polling.take() else { return }
-        answer(poll)
-        if phase == .closing, queue.isEmpty { end(.forcedClose) }
+        if let waiting, !waiting.isEmpty {
+            guard let poll = polling.take() else { return }
+            answer(poll)
+        } else if phase == .closing, let poll = polling.take() {
+            answerWithClose(poll)
+            end(.forcedClose)
+        }
+    }
+
+    func answerWithClose(_ poll: any PollOutput) {
+        poll.answer(count: 1, compress: false) { $0[0] = PacketType.close.rawValue }
     }
 
     func answer(_ poll: any PollOutput) {

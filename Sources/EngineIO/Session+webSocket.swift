@@ -9,8 +9,8 @@ extension Session {
 
     /// A text message came over `output`; valid UTF-8.
     public func webSocketReceived(text: UnsafeMutableRawBufferPointer, over output: any WebSocketOutput) {
-        guard phase == .open else { return }
         guard output === webSocket else { return candidateReceived(Packet(decoding: text), over: output) }
+        guard phase == .open else { return }
         if text.first == PacketType.message.rawValue {
             receiver?.received(text: UnsafeMutableRawBufferPointer(rebasing: text[1...]))
         } else {
@@ -20,8 +20,8 @@ extension Session {
 
     /// A binary message came over `output`.
     public func webSocketReceived(binary: UnsafeMutableRawBufferPointer, over output: any WebSocketOutput) {
-        guard phase == .open else { return }
         guard output === webSocket else { return candidateReceived(.binary(binary), over: output) }
+        guard phase == .open else { return }
         receiver?.received(binary: binary)
     }
 
@@ -45,11 +45,13 @@ extension Session {
         case .answerProbe:
             output.send(.text, count: 6, compress: true) { $0.copyBytes(from: "3probe".utf8) }
             if case .waiting(_, late: false) = polling { releasePoll() }
+            guard phase == .open else { return }
             table.timers.cancel(tickTimer)
             scheduleTick()
         case .switchOver:
             stopUpgradeTimers()
             switchOver(to: output)
+            if phase == .closing { end(.forcedClose) }
         case .reject:
             stopUpgradeTimers()
             output.close()
@@ -73,7 +75,9 @@ extension Session {
         dropQueue()
     }
 
+    /// While closing there are none: the stage's timer is the close timeout's.
     private func stopUpgradeTimers() {
+        guard phase == .open else { return }
         table.timers.cancel(stageTimer)
         table.timers.cancel(tickTimer)
     }

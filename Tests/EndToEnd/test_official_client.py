@@ -187,3 +187,51 @@ def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_
     page.do("left.off('connect'); left.connect(); refused.auth = (use) => { refused.asked++; use({}); }; refused.connect()")
     page.wait("left.connected && refused.connected && left.asked === 2 && refused.asked === 2")
     page.do("for (const socket of [left, refused, lost]) socket.disconnect()")
+
+
+@pytest.mark.parametrize("told", [0, 1, 20])
+@pytest.mark.parametrize("way", [*WAYS, "an upgrade under way"])
+def test_row_11_a_close_from_the_server_is_an_io_server_disconnect_behind_every_event(page, rows, origin, way, told):
+    daemon = rows(cors={"origin": [origin.address]})
+    # Twenty clients, one after the other: what goes wrong depends on which of two answers is handled first.
+    assert page.run(f"""(async () => {{
+        const outcomes = new Set();
+        for (let round = 0; round < 20; round++) {{
+            window.socket = io({json.dumps(daemon.address)}, {{ forceNew: true, transports: {json.dumps(WAYS[way.removesuffix(" under way")])} }});
+            const got = [], why = [];
+            socket.on('told', (n) => got.push(n));
+            socket.on('disconnect', (reason) => why.push(reason));
+            await connected(socket);
+            while ({json.dumps(way == "an upgrade")} && (socket.io.engine.upgrading || socket.io.engine.transport.name !== 'websocket')) await new Promise((go) => setTimeout(go, 10));
+            const gone = new Promise((done) => socket.io.engine.once('close', done));
+            for (let n = 0; n < {told}; n++) socket.emit('tell', 'one', false, n);
+            socket.emit('leave', true);
+            await gone;
+            await new Promise((go) => setTimeout(go, 50));
+            outcomes.add(JSON.stringify([got.length, got.every((n, index) => n === index), why, socket.active]));
+        }}
+        return [...outcomes].map((outcome) => JSON.parse(outcome));
+    }})()""") == [[told, True, ["io server disconnect"], False]]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_row_11_a_transport_that_the_server_closes_brings_every_event_first_and_the_client_comes_back(page, rows, origin, way):
+    daemon = rows(cors={"origin": [origin.address]})
+    assert page.run(f"""(async () => {{
+        const outcomes = new Set();
+        for (let round = 0; round < 20; round++) {{
+            window.socket = io({json.dumps(daemon.address)}, {{ forceNew: true, transports: {json.dumps(WAYS[way])}, reconnectionDelay: 10, reconnectionDelayMax: 10 }});
+            const got = [], why = [];
+            socket.on('told', (n) => got.push(n));
+            socket.on('disconnect', (reason) => why.push(reason));
+            await connected(socket);
+            while ({json.dumps(way == "an upgrade")} && (socket.io.engine.upgrading || socket.io.engine.transport.name !== 'websocket')) await new Promise((go) => setTimeout(go, 10));
+            for (let n = 0; n < 20; n++) socket.emit('tell', 'one', false, n);
+            // A second CONNECT is an error, for which the whole client is closed.
+            socket.io.engine.write('0');
+            await connected(socket);
+            outcomes.add(JSON.stringify([got.length, got.every((n, index) => n === index), why]));
+            socket.disconnect();
+        }}
+        return [...outcomes].map((outcome) => JSON.parse(outcome));
+    }})()""") == [[20, True, ["transport close"]]]

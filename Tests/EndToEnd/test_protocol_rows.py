@@ -57,6 +57,30 @@ def test_row_8_of_two_posts_at_once_neither_is_handled(rows):
     first.close()
 
 
+# Row 11
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["a poll waits", "no poll waits"])
+@pytest.mark.parametrize("last", ['42["leave",true]', '40'], ids=["DISCONNECT", "no DISCONNECT"])
+def test_row_11_the_close_packet_never_shares_an_answer_with_messages(rows, last, waits):
+    session = Session(rows().port, "polling")
+    packets = ['42["tell","one",false,1]', '42["tell","one",false,2]', last]
+    answers = []
+    if waits:
+        poll = threading.Thread(target=lambda: answers.append(session.way.get()))
+        poll.start()
+        time.sleep(0.3)
+    session.send(*packets)
+    if waits:
+        poll.join()
+    while not answers or answers[-1] != (200, "1"):
+        answers.append(session.way.get())
+        assert answers[-1][0] == 200, answers
+    received = [packet for _, body in answers[:-1] for packet in body.split("\x1e")]
+    assert received == ['42["told",1]', '42["told",2]', *(["41"] if "leave" in last else [])]
+    assert session.way.get() == (400, '{"code":1,"message":"Session ID unknown"}')
+
+
 # Row 20
 
 

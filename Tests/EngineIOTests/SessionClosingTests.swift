@@ -5,7 +5,7 @@ import Testing
 @Suite struct SessionClosingTests {
     private let engine = TestEngine()
 
-    @Test func `closing over polling sends what was queued and the close packet on the next GET`() {
+    @Test func `closing over polling sends what was queued on the next GET and the close packet alone on the one after`() {
         let session = engine.polling()
         session.send("last")
         session.close(.forcedClose)
@@ -13,7 +13,9 @@ import Testing
         session.send("lost")
         #expect(!session.isOpen)
         #expect(engine.post(session, "4ignored") == .ok)
-        #expect(engine.get(session).packets == ["4last", "1"])
+        #expect(engine.get(session).packets == ["4last"])
+        #expect(engine.post(session, "4ignored") == .ok)
+        #expect(engine.get(session).packets == ["1"])
         #expect(engine.get(session).refusal == .unknown)
         #expect(engine.recorder.log == ["closed: forced close"])
         #expect(engine.timers.count == 0)
@@ -28,11 +30,35 @@ import Testing
         #expect(engine.recorder.log == ["closed: server shutting down"])
     }
 
+    @Test func `closing over polling answers a waiting GET with what was queued, and the next one with the close packet`() {
+        let session = engine.polling()
+        let poll = engine.get(session)
+        session.send("last")
+        session.close(.forcedClose)
+        engine.table.turnEnded()
+        #expect(poll.packets == ["4last"])
+        #expect(engine.table.count == 1)
+        #expect(engine.get(session).packets == ["1"])
+        #expect(engine.table.count == 0 && engine.timers.count == 0)
+    }
+
+    @Test func `the close packet waits for its GET no longer than the close timeout, from the close`() {
+        let session = engine.polling()
+        session.send("last")
+        session.close(.forcedClose)
+        engine.pass(29_000)
+        #expect(engine.get(session).packets == ["4last"])
+        engine.pass(1_000)
+        #expect(engine.get(session).refusal == .unknown)
+        #expect(engine.table.count == 0 && engine.timers.count == 0)
+    }
+
     @Test func `more packets than one answer holds are fetched before the close packet`() {
         let session = engine.polling()
-        for index in 0..<16 { session.send("\(index)") }
+        for index in 0..<17 { session.send("\(index)") }
         session.close(.forcedClose)
         #expect(engine.get(session).packets?.count == 16)
+        #expect(engine.get(session).packets == ["416"])
         #expect(engine.get(session).packets == ["1"])
         #expect(engine.table.count == 0)
     }

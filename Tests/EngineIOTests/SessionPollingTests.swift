@@ -142,10 +142,21 @@ import Testing
     @Test(arguments: [("9", "parse error"), ("", "parse error"), ("2", "transport error")])
     func `a bad packet ends the session, and a waiting GET gets the close packet`(packet: String, reason: String) {
         let session = engine.polling()
+        let poll = engine.get(session)
+        #expect(engine.post(session, packet) == .ok)
+        #expect(poll.packets == ["1"])
+        #expect(engine.get(session).refusal == .unknown)
+        #expect(engine.recorder.log == ["closed: \(reason)"])
+    }
+
+    @Test(arguments: [("9", "parse error"), ("", "parse error"), ("2", "transport error")])
+    func `a bad packet ends the session, and a waiting GET gets what was queued without the close packet`(packet: String, reason: String) {
+        let session = engine.polling()
         engine.recorder.onText = { session.send($0) }
         let poll = engine.get(session)
         #expect(engine.post(session, "4a\u{1E}" + packet + "\u{1E}4b") == .ok)
-        #expect(poll.packets == ["4a", "1"])
+        #expect(poll.packets == ["4a"])
+        #expect(engine.get(session).refusal == .unknown)
         #expect(engine.recorder.log == ["a", "closed: \(reason)"])
     }
 

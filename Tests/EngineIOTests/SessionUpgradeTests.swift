@@ -153,7 +153,62 @@ import Testing
         let other = engine.polling()
         let probe = probing(other)
         other.close(.forcedClose)
+        #expect(!probe.isClosed)
+        #expect(engine.get(other).packets == ["1"])
         #expect(probe.isClosed)
+        #expect(engine.timers.count == 0)
+    }
+
+    // A client that was answered `3probe` polls no more: closing the new transport would leave it without any.
+    @Test func `a session that is closed during the probe still switches over, and closes the WebSocket behind what was queued`() {
+        let session = engine.polling()
+        let output = probing(session)
+        session.send("last")
+        session.close(.forcedClose)
+        #expect(engine.recorder.log == ["closed: forced close"])
+        #expect(!output.isClosed)
+        engine.say(session, "5", over: output)
+        #expect(output.take() == ["4last"])
+        #expect(output.isClosed)
+        #expect(engine.table.count == 0 && engine.timers.count == 0)
+        #expect(engine.recorder.log == ["closed: forced close"])
+    }
+
+    @Test func `a session that is closed before the probe answers it, and a wrong packet behind it closes the new transport only`() {
+        let session = engine.polling()
+        let output = FakeWebSocket()
+        session.webSocketOpened(output)
+        session.send("last")
+        session.close(.forcedClose)
+        #expect(engine.get(session).packets == ["4last"])
+        engine.say(session, "2probe", over: output)
+        engine.say(session, "4late", over: output)
+        #expect(output.take() == ["3probe"])
+        #expect(output.isClosed)
+        engine.pass(29_999)
+        #expect(engine.table.count == 1)
+        engine.pass(1)
+        #expect(engine.table.count == 0 && engine.timers.count == 0)
+    }
+
+    @Test func `a probe that breaks while its session is closing leaves the close packet to the next GET`() {
+        let session = engine.polling()
+        let output = probing(session)
+        session.send("last")
+        session.close(.forcedClose)
+        session.webSocketGone(output, reason: .transportError)
+        #expect(engine.get(session).packets == ["4last"])
+        engine.pass(29_999)
+        #expect(engine.get(session).packets == ["1"])
+        #expect(engine.timers.count == 0)
+    }
+
+    @Test func `a session that is closing is not upgraded any more`() {
+        let session = engine.polling()
+        session.close(.forcedClose)
+        let output = FakeWebSocket()
+        session.webSocketOpened(output)
+        #expect(output.isClosed)
     }
 
     @Test func `a POST whose body was on its way during the upgrade is refused, and the session lives on`() {
