@@ -4,7 +4,8 @@ import EngineIO
 extension Host {
     /// Why a request may open no session, in the words of the first plugin that says so; `nil`: it may. For Transport, on its loops.
     public func refusal(of opening: Opening) -> String? {
-        for plugin in registry.withLock({ $0.snapshot.plugins }) {
+        let snapshot = ThreadState.current?.loop?.snapshot ?? registry.withLock { $0.snapshot }
+        for plugin in snapshot.plugins {
             guard let handshake = plugin.descriptor.handshake, plugin.isInForce else { continue }
             if let message = Self.ask(plugin, handshake, opening) { return message }
         }

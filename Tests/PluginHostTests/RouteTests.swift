@@ -58,4 +58,22 @@ struct RouteTests {
         #expect(try serving.ask("/v1/things/1").hasSuffix(" 404"))
         try await serving.stop()
     }
+
+    @Test("a request is answered while another thread holds the routes to change them")
+    func lockFree() async throws {
+        let serving = try await Serving()
+        #expect(try serving.ask("/healthz") == "ok 200")
+        let (host, locked, isAnswered) = (serving.host, Outcome<Bool>(), Outcome<Bool>())
+        Threads.start(name: "changer") {
+            host.router.table.withLock { _ in
+                locked.fulfil(true)
+                _ = isAnswered.wait(until: Clock.monotonicNanoseconds + 4_000_000_000)
+            }
+        }
+        #expect(locked.wait(until: .max) == true)
+        let answer = try serving.ask("/healthz", "-m", "2")
+        isAnswered.fulfil(true)
+        #expect(answer == "ok 200")
+        try await serving.stop()
+    }
 }

@@ -9,7 +9,10 @@ public final class HTTPRouter: HTTPApplication {
     public typealias BuiltinHandler = @Sendable (RoutedRequest, HTTPResponder) -> Void
 
     private let gate: any HTTPGate
-    private let table = Mutex(RouteTable())
+    /// The routes in force. Locked to change them; each loop reads a copy of its own.
+    let table = Mutex(RouteTable())
+    /// Counts the changes of ``table``, under its lock: a loop whose copy has another number copies it again.
+    private let version = Atomic<Int>(0)
 
     init(gate: any HTTPGate) {
         self.gate = gate
@@ -23,11 +26,11 @@ public final class HTTPRouter: HTTPApplication {
         _ method: ByteString, _ path: String, access: RouteAccess = .everybody, handler: @escaping BuiltinHandler
     ) throws(RoutePath.Malformed) {
         let route = HTTPRoute(method, try RoutePath(path), access, handler: handler)
-        table.withLock { $0.add([route]) }
+        change { $0.add([route]) }
     }
 
     public func respond(to request: HTTPRequest, through responder: HTTPResponder) {
-        switch table.withLock({ $0 }).match(request) {
+        switch match(request) {
         case .nothing:
             HTTPProblem.respond(404, code: "not_found", detail: "nothing is served at \(request.path)", through: responder)
         case .wrongMethod(let allowed):
@@ -49,9 +52,28 @@ public final class HTTPRouter: HTTPApplication {
         }
     }
 
+    /// Finds the route. On an event loop without a lock, unless the routes have changed since its last request.
+    private func match(_ request: HTTPRequest) -> RouteTable.Match {
+        guard let loop = ThreadState.current?.loop else { return table.withLock { $0 }.match(request) }
+        let current = version.load(ordering: .acquiring)
+        // What the copy holds may be newer than `current`; then the next request copies once more.
+        if loop.routesVersion != current {
+            loop.routes = table.withLock { $0 }
+            loop.routesVersion = current
+        }
+        return loop.routes.match(request)
+    }
+
+    private func change(_ body: (inout RouteTable) -> Void) {
+        table.withLock { table in
+            body(&table)
+            version.wrappingAdd(1, ordering: .releasing)
+        }
+    }
+
     // MARK: Plugins come and go
 
     func owner(of method: ByteString, _ path: RoutePath) -> String? { table.withLock { $0.owner(of: method, path) } }
-    func add(_ routes: [HTTPRoute]) { table.withLock { $0.add(routes) } }
-    func remove(_ plugin: Plugin) { table.withLock { $0.remove(plugin) } }
+    func add(_ routes: [HTTPRoute]) { change { $0.add(routes) } }
+    func remove(_ plugin: Plugin) { change { $0.remove(plugin) } }
 }

@@ -22,6 +22,9 @@ final class LoopContext: @unchecked Sendable, Application {
     private(set) var shard: Shard!
     /// [loop] The thread's own.
     var thread: ThreadState!
+    /// [loop] ``HTTPRouter``'s routes as this loop last copied them, and their version; -1: never.
+    var routes = RouteTable()
+    var routesVersion = -1
     /// [loop] Strands that were given work in this turn and sleep.
     private var sleepers: [Strand] = []
     /// [loop] Other loops that were given work in this turn.
