@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// The kernel's randomness, fetched for many ids at once: `SystemRandomNumberGenerator` makes a system call for every eight bytes, four for each
 /// client that connects.

@@ -1,13 +1,8 @@
+import Glibc
 import NIOCore
 import Testing
 
 @testable import Transport
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct ConnectionOutputTests {
     @Test(

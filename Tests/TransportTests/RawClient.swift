@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// A TCP connection with nothing repaired: what a test writes is what the server gets.
 final class RawClient {

@@ -1,13 +1,8 @@
+import Glibc
 import SocketIO
 import Testing
 
 @testable import Transport
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct SendRingTests {
     @Test func `a ring that the system refuses is an error that says why`() {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// RFC 9112, and no more than that: what it lets a server be lenient about (bare line feeds, folded headers, blanks before the colon, lengths said
 /// twice or in two ways) is refused, because a proxy in front may read it in the other way, which is how requests are smuggled.

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// Reads the requests of one connection, HTTP/1.1 and 1.0, from bytes in any portions. Sans-I/O.
 ///

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// Comparing by the C library: the generic algorithms of sequences go byte by byte.
 extension UnsafeRawBufferPointer {

@@ -1,11 +1,6 @@
 import EngineIO
+import Glibc
 import NIOCore
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The way out of one TCP connection. [loop]
 ///

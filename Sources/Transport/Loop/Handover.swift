@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// What one thread hands over to loops within one call, so that each loop is woken once for all of it, and what it writes goes out together.
 ///

@@ -1,10 +1,5 @@
 import CSendRing
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// Sends for many connections with one system call, through io_uring: what is left of a broadcast's cost is the kernel's TCP. [loop]
 ///

@@ -1,14 +1,9 @@
 import EngineIO
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Listens, and serves Engine.IO, WebSockets and HTTP on the loops it is given.
 public final class Server: Sendable {

@@ -1,12 +1,7 @@
 import EngineIO
+import Glibc
 import NIOCore
 import NIOPosix
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 extension HTTPHandler {
     /// A complete request for a WebSocket: it is judged on the loop of the session it names. The kernel may have given the connection to another loop;
