@@ -89,13 +89,27 @@ public struct ByteString: Hashable, Comparable, Sendable {
     }
 
     @inlinable
+    @inline(__always)
     public static func == (a: ByteString, b: ByteString) -> Bool {
-        a.count == b.count && b.withBytes { a.isEqual(to: $0) }
+        // The same representation means the same text, whatever it is: nearly all equal names are short, or the same allocation.
+        let (left, right) = (unsafeBitCast(a.text, to: (UInt64, UInt64).self), unsafeBitCast(b.text, to: (UInt64, UInt64).self))
+        if left == right { return true }
+        return a.count == b.count && haveEqualBytes(a.text.utf8, b.text.utf8)
+    }
+
+    /// Out of line, so that tables do not carry it along. Of as many bytes each.
+    @inline(never)
+    @usableFromInline
+    static func haveEqualBytes(_ a: String.UTF8View, _ b: String.UTF8View) -> Bool {
+        a.withContiguousStorageIfAvailable { a in
+            b.withContiguousStorageIfAvailable { b in a.isEmpty || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 }
+        } == true
     }
 
     @inlinable
+    @inline(__always)
     public func hash(into hasher: inout Hasher) {
-        withBytes { hasher.combine(bytes: $0) }
+        _ = text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
         // As the standard library does, so that the parts of a compound key cannot run together.
         hasher.combine(0xFF as UInt8)
     }
