@@ -49,10 +49,4 @@ public final class Opening: @unchecked Sendable {
             return (String(decoding: line[..<colon], as: UTF8.self), String(decoding: value, as: UTF8.self))
         }
     }
-
-    /// The first header of this name, whatever its case.
-    public subscript(header name: String) -> String? {
-        let wanted = name.lowercased()
-        return headers.first { $0.name.lowercased() == wanted }?.value
-    }
 }

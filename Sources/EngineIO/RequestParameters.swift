@@ -1,10 +1,22 @@
 /// The query parameters Engine.IO looks at, decoded as the reference does: of a repeated one the last counts, a plus is a blank,
 /// a broken percent sign stands for itself.
+///
+/// Only what they are compared with is kept: no text of the client's is longer than what it may be.
 public struct RequestParameters: Sendable, Equatable {
-    public private(set) var transport: String?
-    public private(set) var version: String?
-    /// nil as well when it is there but empty: that is a handshake.
-    public private(set) var sessionID: String?
+    /// What `sid` names.
+    public enum SessionReference: Sendable, Equatable {
+        /// It is absent, or empty: a handshake.
+        case none
+        /// No session has such an id.
+        case impossible
+        case id(SessionID)
+    }
+
+    /// nil: absent, or no transport's name.
+    public private(set) var transport: TransportName?
+    /// `EIO` is `4`.
+    public private(set) var isVersion4 = false
+    public private(set) var session = SessionReference.none
     /// `b64` is there.
     public private(set) var wantsBase64 = false
 
@@ -14,14 +26,34 @@ public struct RequestParameters: Sendable, Equatable {
         while position < query.count {
             let pair = Pair(in: query, at: position)
             position = pair.end + 1
-            if pair.isNamed("transport") {
-                transport = pair.value
-            } else if pair.isNamed("EIO") {
-                version = pair.value
-            } else if pair.isNamed("sid") {
-                sessionID = pair.isEmpty ? nil : pair.value
-            } else if pair.isNamed("b64") {
-                wantsBase64 = !pair.isEmpty
+            switch pair.withName(Name.init) {
+            case .transport: transport = pair.withValue(TransportName.init)
+            case .version: isVersion4 = pair.withValue { $0.isEqual(to: "4") }
+            case .session: session = pair.isEmpty ? .none : pair.withValue(SessionID.init).map { .id($0) } ?? .impossible
+            case .base64: wantsBase64 = !pair.isEmpty
+            case nil: break
+            }
+        }
+    }
+
+    /// The id that `sid` names.
+    public var sessionID: SessionID? {
+        if case .id(let id) = session { id } else { nil }
+    }
+
+    private enum Name {
+        case transport
+        case version
+        case session
+        case base64
+
+        init?(_ bytes: UnsafeRawBufferPointer) {
+            switch bytes.count {
+            case 9 where bytes.isEqual(to: "transport"): self = .transport
+            case 3 where bytes.isEqual(to: "EIO"): self = .version
+            case 3 where bytes.isEqual(to: "sid"): self = .session
+            case 3 where bytes.isEqual(to: "b64"): self = .base64
+            default: return nil
             }
         }
     }
@@ -30,8 +62,8 @@ public struct RequestParameters: Sendable, Equatable {
     private struct Pair {
         /// Where it ends in the query.
         let end: Int
-        private let nameBytes: UnsafeRawBufferPointer
-        private let valueBytes: UnsafeRawBufferPointer
+        private let name: UnsafeRawBufferPointer
+        private let value: UnsafeRawBufferPointer
         /// Whether anything in it stands for something else.
         private let isEncoded: Bool
 
@@ -49,37 +81,41 @@ public struct RequestParameters: Sendable, Equatable {
             }
             self.end = end
             self.isEncoded = isEncoded
-            nameBytes = UnsafeRawBufferPointer(rebasing: query[start..<(equals ?? end)])
-            valueBytes = UnsafeRawBufferPointer(rebasing: query[(equals.map { $0 + 1 } ?? end)..<end])
+            name = UnsafeRawBufferPointer(rebasing: query[start..<(equals ?? end)])
+            value = UnsafeRawBufferPointer(rebasing: query[(equals.map { $0 + 1 } ?? end)..<end])
         }
 
-        var isEmpty: Bool { valueBytes.isEmpty }
-        var value: String { text(valueBytes) }
+        /// There is no value.
+        var isEmpty: Bool { value.isEmpty }
 
-        func isNamed(_ name: StaticString) -> Bool {
-            guard !isEncoded else { return text(nameBytes) == name.description }
-            return nameBytes.count == name.utf8CodeUnitCount && nameBytes.elementsEqual(UnsafeRawBufferPointer(start: name.utf8Start, count: nameBytes.count))
-        }
+        func withName<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result { decoded(name, body) }
+        func withValue<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result { decoded(value, body) }
 
-        private func text(_ bytes: UnsafeRawBufferPointer) -> String {
-            isEncoded ? RequestParameters.decode(bytes) : String(decoding: bytes, as: UTF8.self)
+        /// What `bytes` stand for; of more than any known name or value has, only the beginning.
+        private func decoded<Result>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+            guard isEncoded else { return body(bytes) }
+            return withUnsafeTemporaryAllocation(byteCount: SessionID.length + 1, alignment: 1) { room in
+                body(UnsafeRawBufferPointer(rebasing: room[..<RequestParameters.decode(bytes, into: room)]))
+            }
         }
     }
 
-    fileprivate static func decode(_ bytes: UnsafeRawBufferPointer) -> String {
-        var decoded: [UInt8] = []
+    /// - Returns: how many bytes were written to `room`.
+    private static func decode(_ bytes: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer) -> Int {
+        var count = 0
         var index = 0
-        while index < bytes.count {
+        while index < bytes.count, count < room.count {
             let byte = bytes[index]
             if byte == 0x25, index + 2 < bytes.count, let high = hexDigit(bytes[index + 1]), let low = hexDigit(bytes[index + 2]) {
-                decoded.append(high << 4 | low)
+                room[count] = high << 4 | low
                 index += 3
             } else {
-                decoded.append(byte == 0x2B ? 0x20 : byte)
+                room[count] = byte == 0x2B ? 0x20 : byte
                 index += 1
             }
+            count += 1
         }
-        return String(decoding: decoded, as: UTF8.self)
+        return count
     }
 
     private static func hexDigit(_ byte: UInt8) -> UInt8? {
@@ -89,5 +125,21 @@ public struct RequestParameters: Sendable, Equatable {
         case 0x61...0x66: byte - 0x61 + 10
         default: nil
         }
+    }
+}
+
+extension TransportName {
+    fileprivate init?(_ bytes: UnsafeRawBufferPointer) {
+        switch bytes.count {
+        case 7 where bytes.isEqual(to: "polling"): self = .polling
+        case 9 where bytes.isEqual(to: "websocket"): self = .websocket
+        default: return nil
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func isEqual(to literal: StaticString) -> Bool {
+        count == literal.utf8CodeUnitCount && elementsEqual(UnsafeRawBufferPointer(start: literal.utf8Start, count: count))
     }
 }

@@ -3,8 +3,9 @@
 /// It owns the rules of the protocol and no socket: Transport tells it what came (`Session+polling`, `Session+webSocket`), and it
 /// answers through ``PollOutput`` and ``WebSocketOutput``. [loop] Everything, always on the loop that opened it.
 public final class Session {
-    let key: SessionKey
-    // These four lie in the gap behind the key: the order of what follows is the size of a session.
+    /// The session's secret.
+    public let id: SessionID
+    // These four lie in the gap behind the id: the order of what follows is the size of a session.
     /// `b64=1`: the client wants binary messages as base64 text, on a WebSocket too.
     let usesBase64: Bool
     var phase = Phase.open
@@ -32,8 +33,8 @@ public final class Session {
     var stageTimer = TimerID.none
     var tickTimer = TimerID.none
 
-    init(key: SessionKey, opening: Opening, table: SessionTable, webSocket: (any WebSocketOutput)?, usesBase64: Bool) {
-        self.key = key
+    init(id: SessionID, opening: Opening, table: SessionTable, webSocket: (any WebSocketOutput)?, usesBase64: Bool) {
+        self.id = id
         self.opening = opening
         self.table = table
         self.webSocket = webSocket
@@ -42,9 +43,6 @@ public final class Session {
         heartbeat = .started(at: table.timers.now, options: table.options)
         scheduleHeartbeat()
     }
-
-    /// 20 characters; the session's secret. Made on each call.
-    public var id: String { key.text }
 
     /// Whether messages still go both ways.
     public var isOpen: Bool { phase == .open }

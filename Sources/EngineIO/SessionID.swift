@@ -1,18 +1,22 @@
-/// Makes session ids: 20 characters of `[A-Za-z0-9_-]`.
+/// A session's id: 20 characters of `[A-Za-z0-9_-]`, kept as bytes, where a `String` of that length would be an allocation for each session.
 ///
-/// The first tells the event loop the session lives on, so that a connection the kernel gave to another loop finds its owner
+/// The first character tells the event loop the session lives on, so that a connection the kernel gave to another loop finds its owner
 /// without a directory that all loops would share. The other 19 are 114 random bits: the id is the session's only secret.
-public enum SessionID {
+public struct SessionID: Hashable, Sendable {
     public static let length = 20
     /// More loops than characters cannot be told apart.
     public static let maxLoops = 64
 
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-".utf8)
 
+    private let first: UInt64
+    private let second: UInt64
+    private let third: UInt32
+
     /// A new id for a session on the loop of this index, 0 ..< 64.
-    public static func make(loop: Int, using generator: inout some RandomNumberGenerator) -> String {
+    public static func make(loop: Int, using generator: inout some RandomNumberGenerator) -> SessionID {
         precondition(loop >= 0 && loop < maxLoops, "a session id can name \(maxLoops) loops, not loop \(loop)")
-        return String(unsafeUninitializedCapacity: length) { bytes in
+        return withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { bytes in
             bytes[0] = alphabet[loop]
             var bits: UInt64 = 0
             var left = 0
@@ -25,13 +29,37 @@ public enum SessionID {
                 bits >>= 6
                 left -= 6
             }
-            return length
+            return SessionID(reading: UnsafeRawBufferPointer(bytes))
         }
     }
 
-    /// The loop a session of this id lives on; nil for what ``make(loop:using:)`` never made.
-    public static func loop(of id: String) -> Int? {
-        guard id.utf8.count == length, let first = id.utf8.first else { return nil }
-        return alphabet.firstIndex(of: first)
+    /// nil for what cannot be an id, whose length is another.
+    public init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == Self.length else { return nil }
+        self.init(reading: bytes)
+    }
+
+    private init(reading bytes: UnsafeRawBufferPointer) {
+        first = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
+        second = bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        third = bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self)
+    }
+
+    /// The index of the loop a session of this id lives on; nil for what ``make(loop:using:)`` never made.
+    public var loop: Int? {
+        withUnsafeBytes(of: first) { Self.alphabet.firstIndex(of: $0[0]) }
+    }
+}
+
+extension SessionID: CustomStringConvertible {
+    /// The id as text. Made on each call.
+    public var description: String {
+        String(unsafeUninitializedCapacity: Self.length) { text in
+            let bytes = UnsafeMutableRawBufferPointer(text)
+            bytes.storeBytes(of: first, toByteOffset: 0, as: UInt64.self)
+            bytes.storeBytes(of: second, toByteOffset: 8, as: UInt64.self)
+            bytes.storeBytes(of: third, toByteOffset: 16, as: UInt32.self)
+            return Self.length
+        }
     }
 }

@@ -8,7 +8,7 @@ public final class SessionTable {
     /// Called when a session has something to do at the end of the loop's turn: ``turnEnded()`` must follow.
     public var onDirty: (() -> Void)?
 
-    private var sessions: [SessionKey: Session] = [:]
+    private var sessions: [SessionID: Session] = [:]
     private var dirty: [Session] = []
     private var generator = RandomBits()
 
@@ -22,7 +22,7 @@ public final class SessionTable {
     public var count: Int { sessions.count }
 
     /// The session of this id.
-    public subscript(id: String) -> Session? { SessionKey(id).flatMap { sessions[$0] } }
+    public subscript(id: SessionID) -> Session? { sessions[id] }
 
     /// All of them, in no order.
     public var all: [Session] { Array(sessions.values) }
@@ -62,15 +62,13 @@ public final class SessionTable {
     }
 
     func remove(_ session: Session) {
-        sessions[session.key] = nil
+        sessions[session.id] = nil
     }
 
     private func insert(_ opening: Opening, webSocket: (any WebSocketOutput)?, usesBase64: Bool) -> Session {
-        guard let key = SessionKey(SessionID.make(loop: loop, using: &generator)) else {
-            preconditionFailure("a session id that was just made is none")
-        }
-        let session = Session(key: key, opening: opening, table: self, webSocket: webSocket, usesBase64: usesBase64)
-        sessions[key] = session
+        let id = SessionID.make(loop: loop, using: &generator)
+        let session = Session(id: id, opening: opening, table: self, webSocket: webSocket, usesBase64: usesBase64)
+        sessions[id] = session
         counters.opened += 1
         return session
     }

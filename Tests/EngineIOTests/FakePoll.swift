@@ -4,7 +4,7 @@
 final class FakePoll: PollOutput {
     private(set) var payload: String?
     private(set) var refusal: PollRefusal?
-    private(set) var openedSession: String?
+    private(set) var openedSession: SessionID?
     var wasAbandoned = false
 
     func opened(_ session: Session) { openedSession = session.id }

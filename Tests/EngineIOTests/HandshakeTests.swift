@@ -7,10 +7,13 @@ import Testing
         _ query: String, method: String = "GET", isUpgrade: Bool = false, options: EngineOptions = EngineOptions()
     ) -> Handshake {
         let parameters = Array(query.utf8).withUnsafeBytes { RequestParameters(query: $0) }
-        return Handshake.judge(parameters, method: method, isUpgrade: isUpgrade, options: options) { id in
-            ["poll": .polling, "sock": .websocket][id]
+        return Handshake.judge(parameters, isGet: method == "GET", isUpgrade: isUpgrade, options: options) { id in
+            [Self.polling: .polling, Self.webSocket: .websocket][id]
         }
     }
+
+    private static let polling = TestEngine.id("AAAAAAAAAAAAAAAApoll")!
+    private static let webSocket = TestEngine.id("AAAAAAAAAAAAAAAAsock")!
 
     @Test func `a GET without a session opens one`() {
         #expect(judge("EIO=4&transport=polling") == .open(.polling))
@@ -31,13 +34,13 @@ import Testing
 
     @Test func `a session is judged before the method and the version`() {
         #expect(judge("EIO=3&transport=polling&sid=none", method: "POST") == .refused(.unknownSession))
-        #expect(judge("transport=polling&sid=poll", method: "POST") == .session("poll"))
+        #expect(judge("transport=polling&sid=AAAAAAAAAAAAAAAApoll", method: "POST") == .session(Self.polling))
     }
 
     @Test func `another transport than the session's is a bad request unless it upgrades`() {
-        #expect(judge("EIO=4&transport=polling&sid=sock") == .refused(.badRequest))
-        #expect(judge("EIO=4&transport=websocket&sid=poll") == .refused(.badRequest))
-        #expect(judge("EIO=4&transport=websocket&sid=poll", isUpgrade: true) == .session("poll"))
+        #expect(judge("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAsock") == .refused(.badRequest))
+        #expect(judge("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAApoll") == .refused(.badRequest))
+        #expect(judge("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAApoll", isUpgrade: true) == .session(Self.polling))
     }
 
     @Test func `the method is judged before the missing upgrade, and that before the version`() {
@@ -52,10 +55,20 @@ import Testing
         #expect(judge("EIO=3&transport=polling&EIO=4") == .open(.polling))
         #expect(judge("EIO=%34&transport=poll%69ng") == .open(.polling))
         #expect(judge("EIO=4&transport=poll+ing") == .refused(.unknownTransport))
-        #expect(judge("&EIO=4&&tran%73port=polling&sid=po%6c") == .refused(.unknownSession))
-        #expect(judge("EIO=4&transport=polling&sid=%70oll&") == .session("poll"))
-        #expect(judge("EIO=4&transport=polling=&sid=poll") == .refused(.unknownTransport))
-        #expect(judge("EIO=4&transport=polling&sid=poll%&=&x") == .refused(.unknownSession))
+        #expect(judge("&EIO=4&&tran%73port=polling&sid=AAAAAAAAAAAAAAAApo%6c") == .refused(.unknownSession))
+        #expect(judge("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA%70oll&") == .session(Self.polling))
+        #expect(judge("EIO=4&transport=polling=&sid=AAAAAAAAAAAAAAAApoll") == .refused(.unknownTransport))
+        #expect(judge("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAApoll%&=&x") == .refused(.unknownSession))
+    }
+
+    @Test(arguments: ["sid=AAAAAAAAAAAAAAAApolly", "sid=AAAAAAAAAAAAAAAApol", "sid=%00AAAAAAAAAAAAAAAApoll", "sid=AAAAAAAAAAAAAAAApoll%6c", "sid=%", "sid=\u{301}\u{316}"])
+    func `what has another length than an id, decoded or not, names no session`(sid: String) {
+        #expect(judge("EIO=4&transport=polling&" + sid) == .refused(.unknownSession))
+    }
+
+    @Test(arguments: ["transport=pollin\u{261}", "transport=polling\u{301}", "transport=polling%CC%81", "transport=pollingpollingpollingpollingpolling%20"])
+    func `a transport is named by its bytes`(query: String) {
+        #expect(judge("EIO=4&" + query) == .refused(.unknownTransport))
     }
 
     @Test func `errors carry the reference's codes and texts`() {

@@ -85,12 +85,14 @@ import Testing
         var seen: Set<String> = []
         for loop in 0..<64 {
             let id = SessionID.make(loop: loop, using: &generator)
-            #expect(id.utf8.count == 20)
-            #expect(id.utf8.allSatisfy { ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D || $0 == 0x5F })
-            #expect(SessionID.loop(of: id) == loop)
-            #expect(seen.insert(String(id.dropFirst())).inserted)
+            let text = id.description
+            #expect(text.utf8.count == 20)
+            #expect(text.utf8.allSatisfy { ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D || $0 == 0x5F })
+            #expect(id.loop == loop)
+            #expect(seen.insert(String(text.dropFirst())).inserted)
         }
-        #expect(SessionID.loop(of: "__proto__") == nil)
-        #expect(SessionID.loop(of: "!bcdefghijklmnopqrst") == nil)
+        #expect(TestEngine.id("__proto__") == nil)
+        #expect(TestEngine.id("!bcdefghijklmnopqrst")?.loop == nil)
+        #expect(TestEngine.id("Bbcdefghijklmnopqrst")?.loop == 1)
     }
 }

@@ -13,7 +13,6 @@ import Testing
             poll.payload
                 == #"0{"sid":"\#(session.id)","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000}"#)
         #expect(poll.openedSession == session.id)
-        #expect(session.opening[header: "x-a"] == "1")
         #expect(session.opening.headers.map { "\($0.name)=\($0.value)" } == ["X-A=1", "x-b=2: 3"])
     }
 

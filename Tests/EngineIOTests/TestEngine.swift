@@ -58,6 +58,11 @@ final class TestEngine {
         bytes.withUnsafeMutableBytes { session.webSocketReceived(text: $0, over: output) }
     }
 
+    /// The id that is written so.
+    static func id(_ text: String) -> SessionID? {
+        Array(text.utf8).withUnsafeBytes { SessionID($0) }
+    }
+
     func pass(_ ms: Int64) { timers.advance(to: timers.now + ms) }
 }
 

@@ -100,7 +100,7 @@ final class World {
         }
         for table in host.loop.tables {
             for session in table.all {
-                lastSession = session.id
+                lastSession = session.id.description
                 let waiting = session.queue.byteCount + session.queue.packetCount * PacketQueue.costPerPacket
                 require(waiting <= 32_768, "output that waits is bounded")
             }

@@ -49,8 +49,7 @@ enum DeflateRules {
 
     /// The header of a client's offer: whatever stands there, it is agreed to, declined, or bad.
     static func checkOffer(_ header: [UInt8]) {
-        let offers = String(decoding: header, as: UTF8.self)
-        let agreement = PermessageDeflate.Agreement.negotiated([offers])
+        let agreement = header.withUnsafeBytes { PermessageDeflate.Agreement.negotiated($0) }
         if let agreement {
             require((8...15).contains(agreement.serverBits) && (8...15).contains(agreement.clientBits), "windows are of 8 to 15 bits")
             require(!agreement.header.utf8.contains(0x0A) && !agreement.header.utf8.contains(0x0D), "an answer is one line")

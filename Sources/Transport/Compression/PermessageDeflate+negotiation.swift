@@ -8,42 +8,67 @@ extension PermessageDeflate {
         /// The answer's value, which names what was asked for.
         var header = "permessage-deflate"
 
-        /// Takes the first acceptable offer. One that breaks the rules is declined, as section 7 asks, and with it nothing but compression.
-        static func negotiated(_ headers: [String], options: DeflateOptions = DeflateOptions()) -> Agreement? {
-            for offer in headers.joined(separator: ",").split(separator: ",") {
+        /// Takes the first acceptable offer of a header. One that breaks the rules is declined, as section 7 asks, and with it nothing but compression.
+        static func negotiated(_ header: UnsafeRawBufferPointer, options: DeflateOptions = DeflateOptions()) -> Agreement? {
+            for offer in HTTPListParts(header, separatedBy: UInt8(ascii: ",")) {
                 if let agreement = accept(offer, options) { return agreement }
             }
             return nil
         }
 
-        private static func accept(_ offer: Substring, _ options: DeflateOptions) -> Agreement? {
-            var parts = offer.split(separator: ";", omittingEmptySubsequences: false).map(trimmed)
-            guard parts.first == "permessage-deflate" else { return nil }
-            parts.removeFirst()
+        /// The parameters there are. Each may come once.
+        private struct Seen: OptionSet {
+            let rawValue: UInt8
+            static let serverNoTakeover = Seen(rawValue: 1)
+            static let clientNoTakeover = Seen(rawValue: 2)
+            static let serverBits = Seen(rawValue: 4)
+            static let clientBits = Seen(rawValue: 8)
+
+            /// nil: there is no such parameter.
+            init?(_ name: UnsafeRawBufferPointer) {
+                if name.isEqual(to: "server_no_context_takeover") {
+                    self = .serverNoTakeover
+                } else if name.isEqual(to: "client_no_context_takeover") {
+                    self = .clientNoTakeover
+                } else if name.isEqual(to: "server_max_window_bits") {
+                    self = .serverBits
+                } else if name.isEqual(to: "client_max_window_bits") {
+                    self = .clientBits
+                } else {
+                    return nil
+                }
+            }
+
+            init(rawValue: UInt8) { self.rawValue = rawValue }
+        }
+
+        private static func accept(_ offer: UnsafeRawBufferPointer, _ options: DeflateOptions) -> Agreement? {
+            var parts = HTTPListParts(offer, separatedBy: UInt8(ascii: ";"))
+            guard parts.next()?.isEqual(to: "permessage-deflate") == true else { return nil }
             var agreement = Agreement()
-            var seen: Set<Substring> = []
+            var seen: Seen = []
             for part in parts {
-                let name = trimmed(part.prefix { $0 != "=" })
-                let value = part.contains("=") ? unquoted(trimmed(part.drop { $0 != "=" }.dropFirst())) : nil
-                guard seen.insert(name).inserted else { return nil }
-                switch (name, value) {
-                case ("server_no_context_takeover", nil):
+                let equals = part.firstIndex(of: UInt8(ascii: "="))
+                guard let parameter = Seen(part.part(0..<(equals ?? part.count)).trimmed), seen.insert(parameter).inserted else { return nil }
+                let value = equals.map { unquoted(part.part($0 + 1..<part.count).trimmed) }
+                switch (parameter, value) {
+                case (.serverNoTakeover, nil):
                     agreement.serverNoTakeover = true
                     agreement.header += "; server_no_context_takeover"
-                case ("client_no_context_takeover", nil):
+                case (.clientNoTakeover, nil):
                     agreement.clientNoTakeover = true
                     agreement.header += "; client_no_context_takeover"
-                case ("server_max_window_bits", let value?):
+                case (.serverBits, let value?):
                     // zlib cannot compress for a window of 8 bits.
                     guard let bits = windowBits(value), bits >= 9 else { return nil }
                     agreement.serverBits = min(bits, options.serverMaxWindowBits)
                     agreement.header += "; server_max_window_bits=\(agreement.serverBits)"
-                case ("client_max_window_bits", nil):
+                case (.clientBits, nil):
                     // The client can do it; nothing is asked of it unless the options do.
                     guard options.clientMaxWindowBits < 15 else { break }
                     agreement.clientBits = options.clientMaxWindowBits
                     agreement.header += "; client_max_window_bits=\(agreement.clientBits)"
-                case ("client_max_window_bits", let value?):
+                case (.clientBits, let value?):
                     guard let bits = windowBits(value) else { return nil }
                     agreement.clientBits = min(bits, options.clientMaxWindowBits)
                     agreement.header += "; client_max_window_bits=\(agreement.clientBits)"
@@ -73,20 +98,16 @@ extension PermessageDeflate {
         }
 
         /// 8 to 15, without a leading zero.
-        private static func windowBits(_ text: Substring) -> Int? {
-            guard text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), text.first != "0", let bits = Int(text), (8...15).contains(bits) else { return nil }
-            return bits
+        private static func windowBits(_ text: UnsafeRawBufferPointer) -> Int? {
+            switch text.count {
+            case 1 where text[0] == 0x38 || text[0] == 0x39: Int(text[0] - 0x30)
+            case 2 where text[0] == 0x31 && (0x30...0x35).contains(text[1]): 10 + Int(text[1] - 0x30)
+            default: nil
+            }
         }
 
-        private static func unquoted(_ text: Substring) -> Substring {
-            text.count >= 2 && text.first == "\"" && text.last == "\"" ? text.dropFirst().dropLast() : text
-        }
-
-        private static func trimmed(_ text: Substring) -> Substring {
-            var text = text
-            while text.first == " " || text.first == "\t" { text.removeFirst() }
-            while text.last == " " || text.last == "\t" { text.removeLast() }
-            return text
+        private static func unquoted(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+            text.count >= 2 && text[0] == UInt8(ascii: "\"") && text[text.count - 1] == UInt8(ascii: "\"") ? text.part(1..<text.count - 1) : text
         }
     }
 }

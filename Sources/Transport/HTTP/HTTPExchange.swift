@@ -58,7 +58,7 @@ final class HTTPExchange {
         guard !isAnswered, let handler else { return }
         isAnswered = true
         let isBodyless = responseHead.status == 204 || responseHead.status == 304
-        let room = isBodyless || head.method == "HEAD" ? 0 : count
+        let room = isBodyless || head.method == .head ? 0 : count
         let body = responseHead.write(
             to: handler.output, common: commonFields, framing: isBodyless ? .none : .length(count), connection: connectionHeader, room: room)
         if room > 0 { fill(UnsafeMutableRawBufferPointer(start: body, count: room)) }
@@ -76,7 +76,7 @@ final class HTTPExchange {
     }
 
     func writeChunk(_ bytes: [UInt8]) {
-        guard let handler, head.method != "HEAD" else { return }
+        guard let handler, head.method != .head else { return }
         if isChunked {
             let size = String(bytes.count, radix: 16) + "\r\n"
             let start = handler.output.append(size.utf8.count + bytes.count + 2)
@@ -94,7 +94,7 @@ final class HTTPExchange {
         guard let handler, stream != nil else { return }
         stream = nil
         handler.output.onDrained = nil
-        if isChunked, head.method != "HEAD" { handler.output.append("0\r\n\r\n") }
+        if isChunked, head.method != .head { handler.output.append("0\r\n\r\n") }
         isAnswered = true
         handler.answered(self)
     }

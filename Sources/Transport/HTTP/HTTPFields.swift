@@ -11,8 +11,7 @@ public struct HTTPFields: Sendable {
 
     /// - Parameter contentType: the value of the only field.
     public init(contentType: UnsafeRawBufferPointer) {
-        let name: StaticString = "Content-Type"
-        add(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), contentType)
+        add("Content-Type", contentType)
     }
 
     /// Adds a field.
@@ -42,6 +41,11 @@ public struct HTTPFields: Sendable {
         lines.append(0x0D)
         lines.append(0x0A)
         return true
+    }
+
+    @discardableResult
+    mutating func add(_ name: StaticString, _ value: UnsafeRawBufferPointer) -> Bool {
+        add(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), value)
     }
 
     /// Adds the fields of `other`.

@@ -147,12 +147,14 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// - Returns: whether it was a preflight.
     private func applyCORS(_ cors: CORSOptions, to exchange: HTTPExchange) -> Bool {
         let head = exchange.head
-        guard head.method == "OPTIONS" else {
-            exchange.commonFields = server.corsFields ?? HTTPFields(cors.headers(for: head["origin"]))
+        guard head.method == .options else {
+            exchange.commonFields = server.corsFields ?? head.withValue("origin") { cors.fields(for: $0) }
             return false
         }
-        let preflight = cors.preflightHeaders(for: head["origin"], requestedHeaders: head["access-control-request-headers"])
-        exchange.respond(HTTPResponseHead(status: 204, headers: preflight), body: [])
+        let preflight = head.withValue("origin") { origin in
+            head.withValue("access-control-request-headers") { cors.preflightFields(for: origin, requestedHeaders: $0) }
+        }
+        exchange.respond(HTTPResponseHead(status: 204, fields: preflight), body: [])
         return true
     }
 

@@ -9,8 +9,8 @@ public struct HTTPRequest: Sendable {
     /// The loop the connection lives on.
     public let loop: Loop
 
-    /// As sent: `GET`, `POST`, …
-    public var method: String { head.method }
+    /// As sent: `GET`, `POST`, …, upper-case letters and hyphens, at most 20. Made on each call.
+    public var method: String { head.string(0..<head.target.range.lowerBound) }
 
     /// Without the query, not decoded; begins with a slash. Made on each call.
     public var path: String { head.string(head.target.path) }

@@ -54,7 +54,7 @@ extension HTTPRequestHead {
         }
         guard let place, failure == nil else { throw failure ?? .malformed }
         return HTTPRequestHead(
-            method: String(decoding: line.part(0..<space), as: UTF8.self), isOld: reader.isOld, isKeptAlive: reader.isKeptAlive,
+            method: HTTPMethod(line.part(0..<space)), isOld: reader.isOld, isKeptAlive: reader.isKeptAlive,
             asksForUpgrade: reader.hasUpgrade && reader.connectionUpgrades, expectsContinue: reader.expectsContinue, framing: try reader.framing(),
             text: text, target: place, fields: reader.fields)
     }
@@ -151,8 +151,7 @@ private struct FieldReader {
         case 7 where name.isEqual(to: "upgrade"):
             hasUpgrade = true
         case 10 where name.isEqual(to: "connection"):
-            for word in value.split(separator: 0x2C) {
-                let word = UnsafeRawBufferPointer(rebasing: word.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 })
+            for word in HTTPListParts(value, separatedBy: UInt8(ascii: ",")) {
                 if word.isEqual(ignoringCase: "upgrade") { connectionUpgrades = true }
                 if word.isEqual(ignoringCase: "close") { connectionCloses = true }
                 if word.isEqual(ignoringCase: "keep-alive") { connectionKeeps = true }

@@ -17,8 +17,7 @@ final class HTTPRequestHead: Sendable {
         case chunked
     }
 
-    /// As sent: `GET`, `POST`, …
-    let method: String
+    let method: HTTPMethod
     /// HTTP/1.0: no chunks, and an end after every answer unless agreed otherwise.
     let isOld: Bool
     let isKeptAlive: Bool
@@ -33,7 +32,7 @@ final class HTTPRequestHead: Sendable {
     let fields: ContiguousArray<Field>
 
     init(
-        method: String, isOld: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, expectsContinue: Bool, framing: Framing, text: [UInt8],
+        method: HTTPMethod, isOld: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, expectsContinue: Bool, framing: Framing, text: [UInt8],
         target: HTTPTarget, fields: ContiguousArray<Field>
     ) {
         self.method = method
@@ -62,15 +61,22 @@ final class HTTPRequestHead: Sendable {
         first(name).map { string($0.value) }
     }
 
-    /// All headers of this name, which is given in lower case.
-    func all(_ name: StaticString) -> [String] {
-        fields.filter { isNamed($0, name) }.map { string($0.value) }
+    /// Calls `body` with the value of each header of this name, which is given in lower case. The bytes are valid for the call.
+    func forEach(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
+        text.withUnsafeBytes { text in
+            for field in fields where isNamed(field, name) { body(text.part(field.value)) }
+        }
+    }
+
+    /// Calls `body` with the value of the first header of this name, which is given in lower case; nil: there is none. The bytes are valid for the call.
+    func withValue<Result>(_ name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+        guard let field = first(name) else { return body(nil) }
+        return text.withUnsafeBytes { body($0.part(field.value)) }
     }
 
     /// Whether there is a header of this name, and the first has exactly this value.
     func has(_ name: StaticString, _ value: StaticString) -> Bool {
-        guard let field = first(name) else { return false }
-        return text.withUnsafeBytes { $0.part(field.value).isEqual(to: value) }
+        withValue(name) { $0?.isEqual(to: value) ?? false }
     }
 
     /// Where the first header of this name stands, which is given in lower case.

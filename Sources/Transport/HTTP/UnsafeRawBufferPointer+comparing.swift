@@ -19,6 +19,23 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
+    /// Whether these are `other` but for the case of ASCII letters.
+    func isEqual(ignoringCase other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count else { return false }
+        for index in indices where self[index] != other[index] {
+            // Bytes that differ by the case bit alone are the same letter if one of them is a letter.
+            guard self[index] ^ other[index] == 0x20, (self[index] | 0x20) &- 0x61 < 26 else { return false }
+        }
+        return true
+    }
+
+    /// All of it but a `suffix` at its end.
+    func without(suffix: StaticString) -> UnsafeRawBufferPointer {
+        let start = count - suffix.utf8CodeUnitCount
+        guard start >= 0, part(start..<count).isEqual(to: suffix) else { return self }
+        return part(0..<start)
+    }
+
     @inline(__always)
     func begins(with other: UnsafeRawBufferPointer) -> Bool {
         guard count >= other.count, let start = baseAddress, let otherStart = other.baseAddress else { return other.isEmpty }

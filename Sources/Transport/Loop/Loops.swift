@@ -41,8 +41,8 @@ public final class Loops: Sendable {
     }
 
     /// The loop that the session of this id lives on; nil for ids that were never given out.
-    func owner(of sessionID: String?) -> Loop? {
-        guard let sessionID, let index = SessionID.loop(of: sessionID), index < all.count else { return nil }
+    func owner(of sessionID: SessionID?) -> Loop? {
+        guard let index = sessionID?.loop, index < all.count else { return nil }
         return all[index]
     }
 

@@ -31,7 +31,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         parameters = exchange.head.parameters
         owner = server.loops.owner(of: parameters.sessionID) ?? handler.loop
         // Two loops may handle two connections in another order than their requests came in; on one loop there is no such doubt.
-        wasAbandoned = owner !== home && head.method == "GET" && handler.output.peerHasHungUp
+        wasAbandoned = owner !== home && head.method == .get && handler.output.peerHasHungUp
     }
 
     // MARK: - From the connection [home]
@@ -43,7 +43,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     /// The whole body is there.
     func bodyComplete() {
-        guard head.method == "POST", let exchange else { return }
+        guard head.method == .post, let exchange else { return }
         var body = exchange.body
         exchange.body = []
         if home === owner { return post(&body) }
@@ -66,7 +66,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         owner.perform { [self] in
             guard let session else { return }
             self.session = nil
-            if head.method == "POST" { session.postGone(self) } else { session.pollGone(self) }
+            if head.method == .post { session.postGone(self) } else { session.pollGone(self) }
         }
     }
 
@@ -74,7 +74,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private func judge() {
         let table = owner.tables[endpoint.index]
-        let verdict = Handshake.judge(parameters, method: head.method, isUpgrade: false, options: endpoint.options) {
+        let verdict = Handshake.judge(parameters, isGet: head.method == .get, isUpgrade: false, options: endpoint.options) {
             table[$0]?.transport
         }
         switch verdict {
@@ -94,9 +94,9 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private func belongs(to session: Session) {
         switch head.method {
-        case "GET":
+        case .get:
             session.poll(self)
-        case "POST":
+        case .post:
             let isBinary = head.has("content-type", "application/octet-stream")
             if let refusal = session.postBegan(self, isBinary: isBinary) { refuse(refusal) }
         default:
@@ -126,7 +126,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     private static let packets = HTTPFields([("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-store")])
 
     func opened(_ session: Session) {
-        cookie = server.options.cookie?.header(sessionID: session.id)
+        cookie = server.options.cookie?.header(sessionID: session.id.description)
     }
 
     func answer(count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
@@ -134,8 +134,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         var responseHead = HTTPResponseHead(status: 200, fields: pollingFields(Self.packets))
         if let cookie { responseHead.fields.add("Set-Cookie", cookie) }
         if compress, let threshold = server.options.httpCompressionThreshold, count >= threshold,
-            let encoding = ContentEncoding.negotiated(head.all("accept-encoding").flatMap { $0.split(separator: ",") }),
-            let compressed = encoding.compress(count: count, fill: fill)
+            let encoding = acceptedEncoding, let compressed = encoding.compress(count: count, fill: fill)
         {
             responseHead.fields.add("Content-Encoding", encoding.rawValue)
             return reply(responseHead, compressed)
@@ -149,6 +148,12 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
             }
             reply(responseHead, body)
         }
+    }
+
+    private var acceptedEncoding: ContentEncoding? {
+        var negotiation = ContentEncoding.Negotiation()
+        head.forEach("accept-encoding") { negotiation.add($0) }
+        return negotiation.result
     }
 
     func refuse(_ refusal: PollRefusal) {

@@ -28,14 +28,31 @@ public struct CORSOptions: Sendable, Equatable {
 
     /// Whether a WebSocket from `origin` is let in. Browsers apply no CORS to WebSockets, so the server has to ask itself: the same list counts, and the
     /// server's own origin (`host`: the request's Host header) always. Clients that are no browsers send none.
-    func admits(origin: String?, host: String?) -> Bool {
+    func admits(origin: UnsafeRawBufferPointer?, host: UnsafeRawBufferPointer?) -> Bool {
         guard let origin else { return true }
-        if let host, origin.lowercased() == "http://\(host.lowercased())" || origin.lowercased() == "https://\(host.lowercased())" { return true }
+        if let host, Self.isOwn(origin, host: host) { return true }
         switch self.origin {
         case .any, .reflect: return true
-        case .one(let allowed): return origin == allowed
-        case .list(let allowed): return allowed.contains(origin)
+        case .one(let allowed): return Self.isSame(origin, allowed)
+        case .list(let allowed): return allowed.contains { Self.isSame(origin, $0) }
         }
+    }
+
+    /// Whether `origin` is that of the server which the client calls `host`, over HTTP or HTTPS: which of the two, a proxy in front may know alone. The
+    /// default port of the origin's scheme may be written or left out, on either side.
+    private static func isOwn(_ origin: UnsafeRawBufferPointer, host: UnsafeRawBufferPointer) -> Bool {
+        isOrigin(origin, scheme: "http://", port: ":80", host: host) || isOrigin(origin, scheme: "https://", port: ":443", host: host)
+    }
+
+    private static func isOrigin(_ origin: UnsafeRawBufferPointer, scheme: StaticString, port: StaticString, host: UnsafeRawBufferPointer) -> Bool {
+        let start = scheme.utf8CodeUnitCount
+        guard origin.count > start, origin.part(0..<start).isEqual(ignoringCase: scheme) else { return false }
+        let (one, other) = (origin.part(start..<origin.count).without(suffix: port), host.without(suffix: port))
+        return one.isEqual(ignoringCase: other)
+    }
+
+    private static func isSame(_ origin: UnsafeRawBufferPointer, _ allowed: String) -> Bool {
+        origin.count == allowed.utf8.count && origin.elementsEqual(allowed.utf8)
     }
 
     /// Whether answers name the same origin, whoever asks.
@@ -46,42 +63,43 @@ public struct CORSOptions: Sendable, Equatable {
         }
     }
 
-    /// The headers of every answer.
-    func headers(for origin: String?) -> [(name: String, value: String)] {
-        var headers: [(name: String, value: String)] = []
-        switch self.origin {
-        case .any:
-            headers.append(("Access-Control-Allow-Origin", "*"))
-        case .one(let allowed):
-            headers.append(("Access-Control-Allow-Origin", allowed))
-            headers.append(("Vary", "Origin"))
-        case .reflect:
-            if let origin { headers.append(("Access-Control-Allow-Origin", origin)) }
-            headers.append(("Vary", "Origin"))
-        case .list(let allowed):
-            if let origin, allowed.contains(origin) { headers.append(("Access-Control-Allow-Origin", origin)) }
-            headers.append(("Vary", "Origin"))
-        }
-        if credentials { headers.append(("Access-Control-Allow-Credentials", "true")) }
-        if !exposedHeaders.isEmpty { headers.append(("Access-Control-Expose-Headers", exposedHeaders.joined(separator: ","))) }
-        return headers
+    /// The fields of every answer.
+    func fields(for origin: UnsafeRawBufferPointer?) -> HTTPFields {
+        fields(for: origin, vary: "Origin")
     }
 
-    /// The headers of the answer to a preflight that asks for `requestedHeaders`.
-    func preflightHeaders(for origin: String?, requestedHeaders: String?) -> [(name: String, value: String)] {
-        var headers = headers(for: origin)
-        headers.append(("Access-Control-Allow-Methods", methods.joined(separator: ",")))
-        if let allowedHeaders {
-            headers.append(("Access-Control-Allow-Headers", allowedHeaders.joined(separator: ",")))
-        } else {
-            if let index = headers.firstIndex(where: { $0.name == "Vary" }) {
-                headers[index].value += ", Access-Control-Request-Headers"
-            } else {
-                headers.append(("Vary", "Access-Control-Request-Headers"))
-            }
-            if let requestedHeaders { headers.append(("Access-Control-Allow-Headers", requestedHeaders)) }
+    private func fields(for origin: UnsafeRawBufferPointer?, vary: String) -> HTTPFields {
+        var fields = HTTPFields()
+        switch self.origin {
+        case .any:
+            fields.add("Access-Control-Allow-Origin", "*")
+        case .one(let allowed):
+            fields.add("Access-Control-Allow-Origin", allowed)
+            fields.add("Vary", vary)
+        case .reflect:
+            if let origin { fields.add("Access-Control-Allow-Origin", origin) }
+            fields.add("Vary", vary)
+        case .list(let allowed):
+            if let origin, allowed.contains(where: { Self.isSame(origin, $0) }) { fields.add("Access-Control-Allow-Origin", origin) }
+            fields.add("Vary", vary)
         }
-        if let maxAge { headers.append(("Access-Control-Max-Age", String(maxAge))) }
-        return headers
+        if credentials { fields.add("Access-Control-Allow-Credentials", "true") }
+        if !exposedHeaders.isEmpty { fields.add("Access-Control-Expose-Headers", exposedHeaders.joined(separator: ",")) }
+        return fields
+    }
+
+    /// The fields of the answer to a preflight that asks for `requestedHeaders`.
+    func preflightFields(for origin: UnsafeRawBufferPointer?, requestedHeaders: UnsafeRawBufferPointer?) -> HTTPFields {
+        let reflects = allowedHeaders == nil
+        var fields = fields(for: origin, vary: reflects ? "Origin, Access-Control-Request-Headers" : "Origin")
+        fields.add("Access-Control-Allow-Methods", methods.joined(separator: ","))
+        if let allowedHeaders {
+            fields.add("Access-Control-Allow-Headers", allowedHeaders.joined(separator: ","))
+        } else {
+            if self.origin == .any { fields.add("Vary", "Access-Control-Request-Headers") }
+            if let requestedHeaders { fields.add("Access-Control-Allow-Headers", requestedHeaders) }
+        }
+        if let maxAge { fields.add("Access-Control-Max-Age", String(maxAge)) }
+        return fields
     }
 }

@@ -21,7 +21,7 @@ final class ServerContext: Sendable {
         self.loops = loops
         self.http = http
         self.logger = logger
-        corsFields = options.cors.flatMap { $0.isFixed ? HTTPFields($0.headers(for: nil)) : nil }
+        corsFields = options.cors.flatMap { $0.isFixed ? $0.fields(for: nil) : nil }
         var endpoints: [Endpoint] = []
         func serve(_ kind: Endpoint.Kind, at path: String, _ engine: EngineOptions) {
             endpoints.append(

@@ -2,7 +2,7 @@ import COpenSSL
 
 /// The answer to a client's `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
 enum WebSocketAccept {
-    private static let guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    private static let guid: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     private static let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     private static let keyLength = 24
 
@@ -13,11 +13,13 @@ enum WebSocketAccept {
         return sha1
     }()
 
-    /// Base64 of the SHA-1 of key and GUID.
-    static func value(for key: String) -> String {
+    /// Base64 of the SHA-1 of key and GUID. `key` is one, by ``isKey(_:)``.
+    static func value(for key: UnsafeRawBufferPointer) -> String {
         var digest: InlineArray<21, UInt8> = .init(repeating: 0)
-        var text = key + guid
-        text.withUTF8 { text in
+        withUnsafeTemporaryAllocation(byteCount: keyLength + guid.utf8CodeUnitCount, alignment: 1) { text in
+            text.copyMemory(from: key)
+            UnsafeMutableRawBufferPointer(rebasing: text[keyLength...])
+                .copyMemory(from: UnsafeRawBufferPointer(start: guid.utf8Start, count: guid.utf8CodeUnitCount))
             var span = digest.mutableSpan
             span.withUnsafeMutableBufferPointer { digest in
                 let code = EVP_Digest(text.baseAddress, text.count, digest.baseAddress, nil, sha1, nil)
@@ -40,9 +42,8 @@ enum WebSocketAccept {
     }
 
     /// 16 bytes in base64: 22 digits and two `=`.
-    static func isKey(_ key: String) -> Bool {
-        let bytes = key.utf8
-        return bytes.count == keyLength && bytes.suffix(2).allSatisfy { $0 == 0x3D } && bytes.dropLast(2).allSatisfy(isDigit)
+    static func isKey(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.count == keyLength && bytes.suffix(2).allSatisfy { $0 == 0x3D } && bytes.dropLast(2).allSatisfy(isDigit)
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool {

@@ -32,19 +32,24 @@ struct WebSocketHandshake {
         if case .open(let opening) = purpose, let message = server.options.refuse?(opening) {
             return .refused(message: message, headers: [])
         }
-        let head = request.head
-        if let cors = server.options.cors, !cors.admits(origin: head["origin"], host: head["host"]) {
+        return request.head.text.withUnsafeBytes { text in
+            judge(purpose) { name in request.head.first(name).map { text.part($0.value) } }
+        }
+    }
+
+    /// - Parameter field: the value of the first header of a name.
+    private func judge(_ purpose: Purpose, _ field: (StaticString) -> UnsafeRawBufferPointer?) -> Verdict {
+        if let cors = server.options.cors, !cors.admits(origin: field("origin"), host: field("host")) {
             loop.counters.foreignOrigins += 1
             return .refused(message: HandshakeError.forbidden.message, headers: [])
         }
-        guard head["upgrade"]?.lowercased() == "websocket" else {
+        guard field("upgrade")?.isEqual(ignoringCase: "websocket") == true else {
             return .refused(message: "Invalid Upgrade header", headers: [])
         }
-        guard let key = head["sec-websocket-key"], WebSocketAccept.isKey(key) else {
+        guard let key = field("sec-websocket-key"), WebSocketAccept.isKey(key) else {
             return .refused(message: "Missing or invalid Sec-WebSocket-Key header", headers: [])
         }
-        let version = head["sec-websocket-version"]
-        guard version == "13" || version == "8" else {
+        guard let version = field("sec-websocket-version"), version.isEqual(to: "13") || version.isEqual(to: "8") else {
             return .refused(message: "Missing or invalid Sec-WebSocket-Version header", headers: [("Sec-WebSocket-Version", "13, 8")])
         }
         var answer = HTTPResponseHead(
@@ -52,7 +57,7 @@ struct WebSocketHandshake {
             headers: [
                 ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", WebSocketAccept.value(for: key)),
             ])
-        if let offered = head["sec-websocket-protocol"] {
+        if let offered = field("sec-websocket-protocol") {
             guard let first = Self.firstSubprotocol(offered) else {
                 return .refused(message: "Invalid Sec-WebSocket-Protocol header", headers: [])
             }
@@ -60,7 +65,9 @@ struct WebSocketHandshake {
         }
         var agreement: PermessageDeflate.Agreement?
         if let options = server.options.deflate {
-            agreement = PermessageDeflate.Agreement.negotiated(head.all("sec-websocket-extensions"), options: options)
+            request.head.forEach("sec-websocket-extensions") { value in
+                agreement = agreement ?? PermessageDeflate.Agreement.negotiated(value, options: options)
+            }
             if let agreement { answer.fields.add("Sec-WebSocket-Extensions", agreement.header) }
         }
         answer.fields.add(request.commonFields)
@@ -71,7 +78,7 @@ struct WebSocketHandshake {
         guard request.endpoint.kind != .webSocketEcho else { return .success(.echo) }
         let table = loop.tables[request.endpoint.index]
         let verdict = Handshake.judge(
-            request.parameters, method: request.head.method, isUpgrade: true, options: request.endpoint.options
+            request.parameters, isGet: request.head.method == .get, isUpgrade: true, options: request.endpoint.options
         ) { table[$0]?.transport }
         switch verdict {
         case .refused(let error): return .failure(error)
@@ -80,26 +87,22 @@ struct WebSocketHandshake {
             guard transport == .websocket else { return .success(.nothing) }
             return .success(.open(request.head.opening(from: request.remoteAddress)))
         case .session(let id):
-            guard request.head.method == "GET" else { return .failure(.badMethod) }
-            guard let session = table[id], request.parameters.transport == TransportName.websocket.rawValue else { return .success(.nothing) }
+            guard request.head.method == .get else { return .failure(.badMethod) }
+            guard let session = table[id], request.parameters.transport == .websocket else { return .success(.nothing) }
             return .success(.upgrade(session))
         }
     }
 
-    /// The first of a list of subprotocols: nobody here speaks one, and a client that offers some wants one named. nil: not a list of tokens.
-    private static func firstSubprotocol(_ header: String) -> String? {
-        let names = header.split(separator: ",", omittingEmptySubsequences: false).map { name in
-            String(name.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
-        }
-        guard Set(names).count == names.count, names.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(isTokenCharacter) }) else { return nil }
-        return names.first
-    }
+    /// A client that offers more subprotocols than this is refused: each is compared with all others.
+    static let maxSubprotocols = 32
 
-    private static func isTokenCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-        case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E, 0x5F, 0x60, 0x7C, 0x7E: true
-        default: false
+    /// The first of a list of subprotocols: nobody here speaks one, and a client that offers some wants one named. nil: not a list of different tokens.
+    private static func firstSubprotocol(_ header: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        var names: [UnsafeRawBufferPointer] = []
+        for name in HTTPListParts(header, separatedBy: UInt8(ascii: ",")) {
+            guard names.count < maxSubprotocols, HTTPSyntax.isToken(name), !names.contains(where: { name.isEqual(to: $0) }) else { return nil }
+            names.append(name)
         }
+        return names.first
     }
 }
