@@ -4,10 +4,11 @@ import EngineIO
 extension Host {
     /// Why a request may open no session, in the words of the first plugin that says so; `nil`: it may. For Transport, on its loops.
     public func refusal(of opening: Opening) -> String? {
-        let snapshot = ThreadState.current?.loop?.snapshot ?? registry.withLock { $0.snapshot }
-        for plugin in snapshot.plugins {
-            guard let handshake = plugin.descriptor.handshake, plugin.isInForce else { continue }
-            if let message = Self.ask(plugin, handshake, opening) { return message }
+        let loop = ThreadState.current?.loop
+        for plugin in (loop?.snapshot ?? registry.withLock { $0.snapshot }).plugins {
+            guard let handshake = plugin.descriptor.handshake, let meter = plugin.handshakeMeter, plugin.isInForce else { continue }
+            let ask = { Self.ask(plugin, handshake, opening) }
+            if let message = loop.map({ $0.measure(meter, ask) }) ?? ask() { return message }
         }
         return nil
     }

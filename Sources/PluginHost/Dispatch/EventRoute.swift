@@ -20,6 +20,8 @@ final class EventRoute: @unchecked Sendable {
     let namespace: ByteString
     let name: ByteString
     let observes: Bool
+    /// Of a handler that runs inline.
+    let meter: InlineMeter?
 
     init(_ declaration: EventDeclaration, of plugin: Plugin) {
         target = .plugin(plugin, declaration.handler)
@@ -29,13 +31,15 @@ final class EventRoute: @unchecked Sendable {
         namespace = declaration.namespace
         name = declaration.name
         observes = declaration.observes
+        meter = declaration.run == .inline ? InlineMeter("the inline handler of \(declaration.title)", of: plugin) : nil
     }
 
     /// How to call it on the loop; `nil` if it does not run there.
     var inlineTarget: InlineTarget? {
-        guard case .plugin(let plugin, let handler) = target, case .inline = run, let counters = plugin.inline.baseAddress else { return nil }
+        guard case .plugin(let plugin, let handler) = target, let meter else { return nil }
         return InlineTarget(
-            handler: handler, context: context, instance: plugin.instance, plugin: UnsafeRawPointer(plugin.handle), counters: counters)
+            handler: handler, context: context, instance: plugin.instance, plugin: UnsafeRawPointer(plugin.handle), meter: .passUnretained(meter),
+            counters: meter.line(0))
     }
 
     init(builtin name: ByteString, namespace: ByteString, handler: @escaping Host.BuiltinHandler) {
@@ -46,5 +50,6 @@ final class EventRoute: @unchecked Sendable {
         self.namespace = namespace
         self.name = name
         observes = false
+        meter = nil
     }
 }

@@ -9,6 +9,8 @@ struct InlineTarget {
     let instance: UnsafeMutableRawPointer?
     /// ``Plugin``.
     let plugin: UnsafeRawPointer
-    /// One for each loop.
+    /// ``InlineMeter``.
+    let meter: Unmanaged<InlineMeter>
+    /// Of loop 0; those of the other loops follow.
     let counters: UnsafeMutablePointer<InlineCounters>
 }

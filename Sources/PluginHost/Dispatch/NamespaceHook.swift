@@ -4,9 +4,23 @@ import CJackfield
 final class NamespaceHook: @unchecked Sendable {
     let plugin: Plugin
     let declaration: NamespaceDeclaration
+    /// Of hooks that run inline.
+    let admitMeter: InlineMeter?
+    let connectedMeter: InlineMeter?
+    let disconnectingMeter: InlineMeter?
+    let disconnectedMeter: InlineMeter?
 
     init(_ declaration: NamespaceDeclaration, of plugin: Plugin) {
         self.plugin = plugin
         self.declaration = declaration
+        func meter(_ name: String, _ isThere: Bool) -> InlineMeter? {
+            isThere && declaration.run == .inline ? InlineMeter("the inline \(name) of '\(declaration.name)'", of: plugin) : nil
+        }
+        admitMeter = meter("admit", declaration.admit != nil)
+        connectedMeter = meter("connected", declaration.connected != nil)
+        disconnectingMeter = meter("disconnecting", declaration.disconnecting != nil)
+        disconnectedMeter = meter("disconnected", declaration.disconnected != nil)
     }
+
+    var meters: [InlineMeter] { [admitMeter, connectedMeter, disconnectingMeter, disconnectedMeter].compactMap(\.self) }
 }

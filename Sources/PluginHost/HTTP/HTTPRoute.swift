@@ -13,12 +13,15 @@ final class HTTPRoute: @unchecked Sendable {
     let path: RoutePath
     let access: RouteAccess
     let target: Target
+    /// Of a handler that runs inline.
+    let meter: InlineMeter?
 
     init(_ declaration: RouteDeclaration, of plugin: Plugin) {
         method = declaration.method
         path = declaration.path
         access = declaration.access
         target = .plugin(plugin, declaration)
+        meter = declaration.run == .inline ? InlineMeter("the inline handler of \(declaration.method) \(declaration.path)", of: plugin) : nil
     }
 
     init(_ method: ByteString, _ path: RoutePath, _ access: RouteAccess, handler: @escaping HTTPRouter.BuiltinHandler) {
@@ -26,6 +29,7 @@ final class HTTPRoute: @unchecked Sendable {
         self.path = path
         self.access = access
         target = .builtin(handler)
+        meter = nil
     }
 
     /// Whose it is, for a message.

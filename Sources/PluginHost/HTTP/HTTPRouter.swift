@@ -43,7 +43,7 @@ public final class HTTPRouter: HTTPApplication {
                 let routed = RoutedRequest(request: request, path: route.path, identity: identity)
                 switch route.target {
                 case .builtin(let handler): handler(routed, responder)
-                case .plugin(let plugin, let declaration): PluginRequest(routed, declaration, of: plugin).handOver(PluginReply(responder: responder))
+                case .plugin(let plugin, let declaration): PluginRequest(routed, declaration, of: plugin, meter: route.meter).handOver(PluginReply(responder: responder))
                 }
             case .refuse(let status, let code, let detail):
                 let headers = status == 401 ? [("WWW-Authenticate", "Bearer")] : []

@@ -6,16 +6,22 @@ final class PluginRequest: Sendable {
     private let routed: RoutedRequest
     private let declaration: RouteDeclaration
     private let plugin: Plugin
+    /// Of a handler that runs inline.
+    private let meter: InlineMeter?
 
-    init(_ routed: RoutedRequest, _ declaration: RouteDeclaration, of plugin: Plugin) {
+    init(_ routed: RoutedRequest, _ declaration: RouteDeclaration, of plugin: Plugin, meter: InlineMeter?) {
         self.routed = routed
         self.declaration = declaration
         self.plugin = plugin
+        self.meter = meter
     }
 
     /// Gives the request to the handler, where the declaration says. [loop]
     func handOver(_ reply: PluginReply) {
-        guard declaration.run != .inline else { return call(reply) }
+        if let meter {
+            guard let loop = ThreadState.current?.loop else { return call(reply) }
+            return loop.measure(meter) { call(reply) }
+        }
         let task = StrandTask(
             run: { self.call(reply) },
             drop: { reply.problem(503, code: "unavailable", detail: "the service '\(self.plugin.name)' has stopped") })

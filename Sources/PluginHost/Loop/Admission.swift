@@ -40,7 +40,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
         let stage = skipThoseGone()
         guard stage < hooks.count else { return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) }
         let hook = hooks[stage]
-        guard hook.declaration.run != .inline else { return call(hook, stage) }
+        if let meter = hook.admitMeter { return loop.measure(meter) { call(hook, stage) } }
         deadline = attempt.shard.timers.now + Int64(loop.host.options.decisionDeadline)
         _ = attempt.shard.timers.schedule(at: attempt.shard.timers.now + Self.patience, for: self, tag: UInt64(stage))
         let task = StrandTask(

@@ -45,8 +45,8 @@ extension LoopContext {
         guard !hooks.isEmpty, let info = socket.userInfo as? SocketInfo else { return }
         let notice = SocketNotice(info, moment, reason: reason)
         for hook in hooks where notice.isWanted(by: hook) {
-            guard hook.declaration.run != .inline else {
-                notice.call(hook)
+            if let meter = notice.meter(of: hook) {
+                measure(meter) { notice.call(hook) }
                 continue
             }
             let task = StrandTask(run: { notice.call(hook) })

@@ -68,10 +68,8 @@ extension LoopContext {
         var frame = CallbackFrame(
             plugin: target.plugin, ack: token, ackID: event.ackID ?? 0, socket: socket.handle, sender: .passUnretained(socket), args: event.args)
 
-        let counters = target.counters + index
-        counters.pointee.calls &+= 1
-        let isSampled = counters.pointee.calls & InlineCounters.samplingMask == 0
-        let start = isSampled ? Clock.monotonicNanoseconds : 0
+        let isTimed = (target.counters + index).pointee.begin()
+        let start = isTimed ? Clock.monotonicNanoseconds : 0
 
         let attachments = event.attachments
         Self.withUser(of: socket) { user in
@@ -90,19 +88,10 @@ extension LoopContext {
                 }
             }
         }
-        if isSampled { measured(Clock.monotonicNanoseconds - start, counters, target, String(decoding: event.name, as: UTF8.self)) }
-    }
-
-    private func measured(_ time: Int64, _ counters: UnsafeMutablePointer<InlineCounters>, _ target: InlineTarget, _ name: @autoclosure () -> String) {
-        counters.pointee.samples &+= 1
-        counters.pointee.sampledTime &+= time
-        guard time > Int64(host.options.inlineBudget) * 1_000 else { return }
-        counters.pointee.slow &+= 1
-        // The first, the second, the fourth …: a handler that is slow each time does not drown everything else.
-        guard counters.pointee.slow & (counters.pointee.slow - 1) == 0 else { return }
-        Unmanaged<Plugin>.fromOpaque(target.plugin).takeUnretainedValue().log.warning(
-            "the inline handler of '\(name())' took \(time / 1_000) µs on loop \(index) (\(counters.pointee.slow) such calls seen); every other socket of the loop waited, so do not block in it, or declare JF_RUN_STRAND"
-        )
+        if isTimed {
+            let time = Clock.monotonicNanoseconds - start
+            target.meter._withUnsafeGuaranteedRef { $0.timed(time, loop: index) }
+        }
     }
 
     /// Copies the event behind what waits on the plugin's strand.

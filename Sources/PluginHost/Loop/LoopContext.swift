@@ -144,6 +144,17 @@ final class LoopContext: @unchecked Sendable, Application {
         }
     }
 
+    // MARK: Inline callbacks
+
+    /// [loop] Calls an inline callback of a plugin and measures it.
+    func measure<Result>(_ meter: InlineMeter, _ body: () -> Result) -> Result {
+        let isTimed = meter.line(index).pointee.begin()
+        let start = isTimed ? Clock.monotonicNanoseconds : 0
+        let result = body()
+        if isTimed { meter.timed(Clock.monotonicNanoseconds - start, loop: index) }
+        return result
+    }
+
     // MARK: To strands
 
     /// [loop] Wakes a strand when this turn is over: what the rest of the turn has for it comes along.

@@ -27,6 +27,15 @@ final class SocketNotice: Sendable {
 
     var bytes: Int { pack.count }
 
+    /// What measures the hook for this moment, if it runs inline.
+    func meter(of hook: NamespaceHook) -> InlineMeter? {
+        switch moment {
+        case .connected: hook.connectedMeter
+        case .disconnecting: hook.disconnectingMeter
+        case .disconnected: hook.disconnectedMeter
+        }
+    }
+
     /// Calls the hook that is for this moment, if the plugin has it.
     func call(_ hook: NamespaceHook) {
         let function: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void)?

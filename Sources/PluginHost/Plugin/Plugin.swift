@@ -7,8 +7,8 @@ import Synchronization
 ///
 /// It is never freed: a plugin's threads may call with it long after it was unloaded, and then read `JF_E_STATE`. What it owns is given back.
 ///
-/// `@unchecked Sendable`: `descriptor`, `instance`, `lanes`, `routes`, `hooks` and `httpRoutes` are written while it is loaded, by one thread at a time,
-/// before the snapshot that publishes them to the loops is made; everything else is immutable or guards itself.
+/// `@unchecked Sendable`: `descriptor`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes` and the meters are written while it is loaded, by one thread at
+/// a time, before the snapshot that publishes them to the loops is made; everything else is immutable or guards itself.
 final class Plugin: @unchecked Sendable {
     let host: Host
     let spec: PluginSpec
@@ -27,8 +27,6 @@ final class Plugin: @unchecked Sendable {
     let nameLimit: Int
     /// The configuration, JSON, at an address that stays.
     let config: UnsafeRawBufferPointer
-    /// One for each loop.
-    let inline: UnsafeMutableBufferPointer<InlineCounters>
 
     private(set) var strand: Strand! = nil
     private(set) var lanes: [Strand] = []
@@ -38,6 +36,10 @@ final class Plugin: @unchecked Sendable {
     private(set) var routes: [EventRoute] = []
     private(set) var hooks: [NamespaceHook] = []
     private(set) var httpRoutes: [HTTPRoute] = []
+    /// Of the `handshake` hook, if there is one.
+    private(set) var handshakeMeter: InlineMeter?
+    /// Of all inline callbacks.
+    private var meters: [InlineMeter] = []
 
     private let currentState = Atomic<UInt8>(PluginState.starting.rawValue)
     private let alive = Atomic<Bool>(true)
@@ -66,8 +68,6 @@ final class Plugin: @unchecked Sendable {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.count, alignment: 1)
         copy.copyBytes(from: text)
         config = UnsafeRawBufferPointer(copy)
-        inline = .allocate(capacity: host.contexts.count)
-        inline.initialize(repeating: InlineCounters())
         // From here on the address is given to C: it must hold for ever.
         _ = Unmanaged.passRetained(self)
         strand = makeStrand("")
@@ -128,6 +128,8 @@ final class Plugin: @unchecked Sendable {
         routes = descriptor.events.map { EventRoute($0, of: self) }
         hooks = descriptor.namespaces.filter(\.hasHooks).map { NamespaceHook($0, of: self) }
         httpRoutes = descriptor.routes.map { HTTPRoute($0, of: self) }
+        if descriptor.handshake != nil { handshakeMeter = InlineMeter("handshake", of: self, isChoice: false) }
+        meters = routes.compactMap(\.meter) + hooks.flatMap(\.meters) + httpRoutes.compactMap(\.meter) + [handshakeMeter].compactMap(\.self)
         if descriptor.usesLanes {
             lanes = (1...host.options.laneCount).map { makeStrand("-\($0)") }
         }
@@ -189,10 +191,10 @@ final class Plugin: @unchecked Sendable {
             handled += strand.handled
             time += strand.nanoseconds
         }
-        for counters in inline {
-            handled += counters.calls
-            slow += counters.slow
-            if counters.samples > 0 { time += Int64(Double(counters.sampledTime) / Double(counters.samples) * Double(counters.calls)) }
+        for meter in meters {
+            handled += meter.calls
+            slow += meter.slow
+            time += meter.nanoseconds
         }
         return PluginStatus(
             name: name, version: descriptor.version, path: path, generation: generation, state: state, queued: budget.callbacks,

@@ -15,7 +15,7 @@ public struct PluginStatus: Sendable {
     public var handled: UInt64
     /// Time spent in callbacks, in nanoseconds; of inline handlers, an estimate from samples.
     public var handlerNanoseconds: Int64
-    /// Sampled inline callbacks that took longer than ``HostOptions/inlineBudget``.
+    /// Timed inline callbacks that took longer than ``HostOptions/inlineBudget``.
     public var slowInlineCalls: UInt64
     /// Tokens kept and not completed.
     public var keptTokens: Int

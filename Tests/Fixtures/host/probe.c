@@ -328,6 +328,7 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("code"), .handler = on_code },
     { .name = JF_LIT("fail"), .handler = on_fail },
     { .name = JF_LIT("sleep"), .handler = on_sleep },
+    { .name = JF_LIT("sleep-inline"), .handler = on_sleep, .run = JF_RUN_INLINE },
     { .name = JF_LIT("where-key"), .handler = on_where, .run = JF_RUN_BY_KEY, .run_key = JF_LIT("/0/room") },
     { .name = JF_LIT("where-parallel"), .handler = on_where, .run = JF_RUN_PARALLEL },
     { .name = JF_LIT("join"), .handler = on_join },
@@ -369,6 +370,10 @@ static int32_t admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
     if (jf_text_equal(value.raw, JF_TEXT("\"deny\""))) return jf_refuse(refusal, "go away", "{\"code\":7}");
     if (jf_text_equal(value.raw, JF_TEXT("\"fail\""))) return JF_E_FAILED;
     if (jf_text_equal(value.raw, JF_TEXT("\"forget\""))) return JF_LATER;
+    if (jf_text_equal(value.raw, JF_TEXT("\"sleep\""))) {
+        sleep_ms(20);
+        return JF_OK;
+    }
     if (tokens.keep(host, attempt->decision, &kept) != JF_OK) return JF_E_FAILED;
     pthread_create(&thread, NULL, decide_later, (void *)(uintptr_t)kept);
     pthread_detach(thread);
