@@ -6,6 +6,10 @@ public struct HostOptions: Sendable {
     public var queueCallbacks = 10_000
     /// Bytes of the events and requests that wait for one plugin.
     public var queueBytes = 16_777_216
+    /// Percent of the queue that one socket may have waiting, once a sixteenth of it is taken. 100: all of it.
+    public var queueSocketShare = 25
+    /// The same for all sockets and requests of one user.
+    public var queueUserShare = 50
     /// How many threads run the callbacks of one plugin that declared `JF_RUN_BY_USER`, `_BY_KEY` or `_PARALLEL`; callbacks with
     /// `JF_RUN_STRAND` have a thread of their own beside them. 0: twice the cores, at least 4, at most 32.
     public var lanes = 0

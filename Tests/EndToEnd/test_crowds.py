@@ -109,7 +109,8 @@ def test_a_sleeping_plugin_delays_nobody_elses_echo(many_files, serve, compiled)
 
 
 def test_what_does_not_fit_a_blocked_plugins_queue_is_refused_and_counted(serve, compiled):
-    daemon = serve(plugins=[{"path": compiled("slow/slow.c"), "required": True}], limits={"pluginQueueCallbacks": 100})
+    daemon = serve(plugins=[{"path": compiled("slow/slow.c"), "required": True}],
+                   limits={"pluginQueueCallbacks": 100, "pluginQueueSocketShare": 100, "pluginQueueUserShare": 100})
     tab = daemon.person("alice").open_tab()
     answers = []
     tab.client.emit("sleep", (1500,), callback=lambda *_: None)

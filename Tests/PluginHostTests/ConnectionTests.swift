@@ -40,6 +40,7 @@ struct ConnectionTests {
     func overload() async throws {
         var options = HostOptions()
         options.queueCallbacks = 2
+        (options.queueSocketShare, options.queueUserShare) = (100, 100)
         let test = try await TestHost.withProbe(options)
         let client = test.client()
         client.say(#"20["sleep",1000]"#)

@@ -131,6 +131,7 @@ struct EventTests {
     func overload() async throws {
         var options = HostOptions()
         options.queueCallbacks = 4
+        (options.queueSocketShare, options.queueUserShare) = (100, 100)
         let test = try await TestHost.withProbe(options)
         let client = test.client()
         client.say(#"20["sleep",1000]"#)

@@ -77,10 +77,13 @@
  *
  * A callback may take its time: it holds up its own plugin and nobody else. Its queue is bounded (by default
  * 10,000 callbacks or 16 MiB, configurable); what does not fit is refused with an error that the client sees
- * ({"error":{"code":"overloaded",...}} to an ack, 503 to HTTP) and counted. The exception is JF_RUN_INLINE.
+ * ({"error":{"code":"overloaded",...}} to an ack, 503 to HTTP) and counted. One socket, and one user, may have a
+ * share of it waiting; and while more waits than the plugin has time for (more than 5 ms), users take turns, and
+ * within a user sockets do. The exception is JF_RUN_INLINE.
  *
  * Order: calls that one thread makes for one socket take effect in the order made. A join followed by a
- * broadcast to the room reaches the socket that joined.
+ * broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order in which
+ * things happened to it; those for different sockets may overtake each other.
  */
 #ifndef JACKFIELD_H
 #define JACKFIELD_H
@@ -599,7 +602,7 @@ typedef struct jf_core_api {
     int64_t (*wall_ms)(const jf_host *host);
     /** [any-thread] Nanoseconds since some moment. Never goes back. */
     int64_t (*mono_ns)(const jf_host *host);
-    /** [any-thread] Runs `fn` on the strand, after what is queued there. JF_E_LIMIT if the queue is full. */
+    /** [any-thread] Runs `fn` on the strand, after what was posted before, soon if clients wait. JF_E_LIMIT if the queue is full. */
     int32_t (*post)(const jf_host *host, jf_task_fn fn, void *context);
     /** [any-thread] What a result code means, in a few words of static text. JF_E_NOT_FOUND: no such code. */
     int32_t (*describe)(const jf_host *host, int32_t code, jf_text *words);

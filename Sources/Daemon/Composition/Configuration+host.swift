@@ -9,6 +9,8 @@ extension Configuration {
         options.pluginPath = pluginPath
         options.queueCallbacks = limits.pluginQueueCallbacks
         options.queueBytes = limits.pluginQueueBytes
+        options.queueSocketShare = limits.pluginQueueSocketShare
+        options.queueUserShare = limits.pluginQueueUserShare
         options.stopDeadline = limits.shutdownDeadline.wholeMilliseconds
         options.decisionDeadline = connectTimeout.wholeMilliseconds
         options.version = Daemon.version

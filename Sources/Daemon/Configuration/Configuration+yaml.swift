@@ -106,6 +106,8 @@ extension Configuration.Limits {
         output.write("presenceWatchesPerSocket", presenceWatchesPerSocket)
         output.write("pluginQueueCallbacks", pluginQueueCallbacks)
         output.write("pluginQueueBytes", pluginQueueBytes)
+        output.write("pluginQueueSocketShare", pluginQueueSocketShare)
+        output.write("pluginQueueUserShare", pluginQueueUserShare)
         output.write("shutdownDeadline", shutdownDeadline)
     }
 }

@@ -19,6 +19,10 @@ extension Configuration {
         public var pluginQueueCallbacks = 10_000
         /// Bytes of the events that wait for one plugin.
         public var pluginQueueBytes = 16_777_216
+        /// Percent of a plugin's queue that one socket may have waiting; 100: all of it.
+        public var pluginQueueSocketShare = 25
+        /// Percent of a plugin's queue that one user may have waiting; 100: all of it.
+        public var pluginQueueUserShare = 50
         /// From the signal to stop to the end of the process: what is queued is finished within it, what is not is dropped.
         public var shutdownDeadline = Duration.milliseconds(10_000)
 
@@ -48,6 +52,8 @@ extension Configuration.Limits: ConfigurationSettings {
         section.read("presenceWatchesPerSocket", into: &presenceWatchesPerSocket, .integer(count, "users"))
         section.read("pluginQueueCallbacks", into: &pluginQueueCallbacks, .integer(count, "callbacks"))
         section.read("pluginQueueBytes", into: &pluginQueueBytes, bytes)
+        section.read("pluginQueueSocketShare", into: &pluginQueueSocketShare, .integer(1...100, "percent"))
+        section.read("pluginQueueUserShare", into: &pluginQueueUserShare, .integer(1...100, "percent"))
         section.read("shutdownDeadline", into: &shutdownDeadline, .milliseconds(from: 0))
     }
 }

@@ -81,7 +81,13 @@ struct MetricsPage: Sendable {
         perPlugin("jackfield_plugin_up", .gauge, "1 while the plugin is running and ready.") { $0.state == .running && $0.notReady == nil ? 1 : 0 }
         perPlugin("jackfield_plugin_queued", .gauge, "Callbacks that wait.") { Double($0.queued) }
         perPlugin("jackfield_plugin_queued_bytes", .gauge, "Bytes of callbacks that wait.") { Double($0.queuedBytes) }
-        perPlugin("jackfield_plugin_refused_total", .counter, "Callbacks that found the queue full.") { Double($0.refused) }
+        text.add(
+            "jackfield_plugin_refused_total", .counter, "Callbacks refused: the queue was full, or the socket or the user had its share of it waiting.",
+            plugins.flatMap { plugin in
+                [("queue_full", plugin.refused), ("socket_share", plugin.refusedForSocket), ("user_share", plugin.refusedForUser)].map {
+                    ([("plugin", plugin.name), ("reason", $0.0)], Double($0.1))
+                }
+            })
         perPlugin("jackfield_plugin_handled_total", .counter, "Callbacks done.") { Double($0.handled) }
         perPlugin("jackfield_plugin_handler_seconds_total", .counter, "Time in callbacks.") { Double($0.handlerNanoseconds) / 1e9 }
         perPlugin("jackfield_plugin_slow_inline_calls_total", .counter, "Inline callbacks over their budget, of those sampled.") {

@@ -26,8 +26,9 @@ final class PluginRequest: Sendable {
             run: { self.call(reply) },
             drop: { reply.problem(503, code: "unavailable", detail: "the service '\(self.plugin.name)' has stopped") })
         let size = routed.request.size + routed.identity.claims.count
-        if !strand(size).enqueue(task, bytes: size) {
-            reply.problem(503, code: "overloaded", detail: "the service '\(plugin.name)' has too much to do; try again later")
+        let sender = Sender(user: routed.identity.user, address: routed.request.remoteAddress)
+        if let refusal = strand(size).enqueue(task, of: sender, bytes: size) {
+            reply.problem(503, code: "overloaded", detail: plugin.overload(refusal))
         }
     }
 

@@ -6,13 +6,16 @@ final class AnswerCall: Sendable {
     private let call: PluginCall<jf_answer_fn>
     private let plugin: Plugin
     private let socket: SocketHandle
+    private let sender: Sender
     private let number: UInt64
 
     /// `nil` beyond the limit of ``PendingCalls``.
-    init?(_ call: PluginCall<jf_answer_fn>, of plugin: Plugin, from socket: SocketHandle) {
+    init?(_ call: PluginCall<jf_answer_fn>, of plugin: Plugin, from info: SocketInfo) {
         self.call = call
         self.plugin = plugin
+        let socket = info.handle
         self.socket = socket
+        sender = Sender(user: info.user, socket: socket)
         let abort = { @Sendable in Self.make(call, of: plugin, with: AnswerCopy(JF_E_GONE, socket)) }
         guard let number = plugin.pending.add(abort) else { return nil }
         self.number = number
@@ -27,7 +30,9 @@ final class AnswerCall: Sendable {
     private func finish(_ answer: AnswerCopy) {
         guard plugin.pending.take(number) else { return }
         let (call, plugin) = (call, plugin)
-        _ = plugin.strand.enqueue(StrandTask(run: { Self.make(call, of: plugin, with: answer) }), bytes: answer.bytes, promised: true)
+        // In the socket's own line, so that its answer keeps its place among its events.
+        let task = StrandTask(run: { Self.make(call, of: plugin, with: answer) })
+        _ = plugin.strand.enqueue(task, of: sender, bytes: answer.bytes, promised: true)
     }
 
     /// On the strand.

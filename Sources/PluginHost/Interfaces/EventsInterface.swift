@@ -104,9 +104,9 @@ extension Plugin {
         guard let function else { return invalid("emit_ack", "fn is NULL") }
         guard EventsInterface.timeouts.contains(timeout) else { return invalid("emit_ack", "timeout is \(timeout) ms, not 1 to 3600000") }
         return withMessage("emit_ack", message) { name, args, attachments, flags in
-            guard let loop = host.context(of: handle), loop.directory.contains(handle) else { return JF_E_GONE }
+            guard let loop = host.context(of: handle), let info = loop.directory[handle] else { return JF_E_GONE }
             let copy = MessageCopy(name, args, attachments, flags)
-            guard let call = AnswerCall(PluginCall(function: function, context: context), of: self, from: handle) else { return JF_E_LIMIT }
+            guard let call = AnswerCall(PluginCall(function: function, context: context), of: self, from: info) else { return JF_E_LIMIT }
             let task = LoopTask { loop in
                 guard let socket = loop.shard.socket(handle) else { return call.finish(JF_E_GONE) }
                 copy.withParts { name, args, attachments in

@@ -46,7 +46,8 @@ final class Admission: @unchecked Sendable, TimerTarget {
         let task = StrandTask(
             run: { self.call(hook, stage) },
             drop: { _ = self.decide(.refuse(message: Self.failure, data: nil), at: stage) })
-        if !hook.plugin.strand(for: hook.declaration.run, user: identity.user, else: attempt.connection).enqueue(task, bytes: pack.count) {
+        let strand = hook.plugin.strand(for: hook.declaration.run, user: identity.user, else: attempt.connection)
+        if strand.enqueue(task, of: Sender(user: identity.user, socket: attempt.connection), bytes: pack.count) != nil {
             _ = decide(.refuse(message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8)), at: stage)
         }
     }

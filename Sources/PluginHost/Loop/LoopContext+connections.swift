@@ -51,7 +51,7 @@ extension LoopContext {
             }
             let task = StrandTask(run: { notice.call(hook) })
             _ = hook.plugin.strand(for: hook.declaration.run, user: socket.user, else: socket.handle)
-                .enqueue(task, bytes: notice.bytes, promised: true)
+                .enqueue(task, of: Sender(user: socket.user, socket: socket.handle), bytes: notice.bytes, promised: true)
         }
     }
 }

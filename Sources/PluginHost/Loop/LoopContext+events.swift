@@ -99,22 +99,33 @@ extension LoopContext {
         _ event: borrowing IncomingEvent, from socket: Socket, to route: EventRoute, of plugin: Plugin, _ dispatch: NamespaceDispatch, _ wantsAck: Bool
     ) {
         let strand = plugin.strand(for: route, event, from: socket)
-        var outcome: Bool?
+        var mustWake: Bool?
+        var refusal: QueueBudget.Refusal?
         Self.withUser(of: socket) { user in
             let size = EventRecord.size(event, namespace: dispatch.name, user: user)
             let rounded = (size + 7) & ~7
-            guard plugin.budget.take(rounded) else { return }
-            outcome = strand.append(size: size) { record in
+            var flags: EventRecord.Flags = wantsAck ? .wantsAck : []
+            switch plugin.budget.take(rounded, for: Sender(user: user, socket: socket.handle)) {
+            case .taken: break
+            case .charged: flags.insert(.isCharged)
+            case .refused(let reason): return refusal = reason
+            }
+            mustWake = strand.append(size: size) { record in
                 EventRecord.write(
-                    event, to: record, route: UnsafeRawPointer(Unmanaged.passUnretained(route).toOpaque()), socket: socket.handle, wantsAck: wantsAck,
+                    event, to: record, route: UnsafeRawPointer(Unmanaged.passUnretained(route).toOpaque()), socket: socket.handle, flags: flags,
                     namespace: dispatch.name, user: user)
             }
-            if outcome == nil { plugin.budget.give(1, rounded) }
+            guard mustWake == nil else { return }
+            if flags.contains(.isCharged) {
+                plugin.budget.give(rounded, of: Sender(user: user, socket: socket.handle))
+            } else {
+                plugin.budget.give(1, rounded)
+            }
         }
-        if let outcome {
-            if outcome { wakeLater(strand) }
+        if let mustWake {
+            if mustWake { wakeLater(strand) }
         } else if wantsAck, let id = event.ackID {
-            plugin.overloadedAnswer.withUnsafeBytes { socket.ack(id, args: $0) }
+            (refusal.map(plugin.overloadedAnswer) ?? plugin.goneAnswer).withUnsafeBytes { socket.ack(id, args: $0) }
         }
     }
 

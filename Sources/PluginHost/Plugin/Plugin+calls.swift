@@ -24,7 +24,7 @@ extension Plugin {
                 attachments[index] = jf_bytes(take(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
             }
             var frame = CallbackFrame(
-                plugin: UnsafeRawPointer(handle), ack: head.wantsAck == 1 ? state.makeToken() : Token(0), ackID: head.ackID, socket: head.socket,
+                plugin: UnsafeRawPointer(handle), ack: head.flags.contains(.wantsAck) ? state.makeToken() : Token(0), ackID: head.ackID, socket: head.socket,
                 sender: nil, args: args)
             var event = jf_event(
                 struct_size: UInt32(MemoryLayout<jf_event>.size), attachment_count: UInt32(attachments.count), socket: head.socket,
@@ -45,7 +45,7 @@ extension Plugin {
     /// Answers an event whose handler will not be called any more.
     func drop(_ record: UnsafePointer<EventRecord>) {
         let head = record.pointee
-        guard head.wantsAck == 1 else { return }
+        guard head.flags.contains(.wantsAck) else { return }
         host.answer(head.socket, head.ackID, with: goneAnswer)
     }
 
@@ -54,9 +54,17 @@ extension Plugin {
         JSONBuilder.errorArguments(code: "unavailable", message: "the service '\(name)' has stopped; try again later")
     }
 
-    /// What clients read whose event found the queue full.
-    var overloadedAnswer: [UInt8] {
-        JSONBuilder.errorArguments(code: "overloaded", message: "the service '\(name)' has too much to do; try again later")
+    /// What clients read whose event found no room in the queue.
+    func overloadedAnswer(_ refusal: QueueBudget.Refusal) -> [UInt8] {
+        JSONBuilder.errorArguments(code: "overloaded", message: overload(refusal))
+    }
+
+    /// The same in words.
+    func overload(_ refusal: QueueBudget.Refusal) -> String {
+        switch refusal {
+        case .full: "the service '\(name)' has too much to do; try again later"
+        case .share: "the service '\(name)' has too much of yours to do; wait for some of its answers"
+        }
     }
 
     /// The strand of an event, by the route's declaration.

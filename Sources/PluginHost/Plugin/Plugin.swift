@@ -56,7 +56,8 @@ final class Plugin: @unchecked Sendable {
         descriptor = PluginDescriptor(name: name, version: "")
         log = PluginLog(host.logger, plugin: name)
         let options = host.options
-        budget = QueueBudget(callbacks: options.queueCallbacks, bytes: options.queueBytes)
+        budget = QueueBudget(
+            callbacks: options.queueCallbacks, bytes: options.queueBytes, socketShare: options.queueSocketShare, userShare: options.queueUserShare)
         tokens = TokenTable(limit: options.keptTokens) { [unowned host] in host.isWaiting($0) }
         timers = PluginTimers(limit: options.timers)
         streams = StreamTable(limit: options.streams)
@@ -198,7 +199,7 @@ final class Plugin: @unchecked Sendable {
         }
         return PluginStatus(
             name: name, version: descriptor.version, path: path, generation: generation, state: state, queued: budget.callbacks,
-            queuedBytes: budget.bytes, refused: budget.refused, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
+            queuedBytes: budget.bytes, refused: budget.refusedFull, refusedForSocket: budget.refusedForSocket, refusedForUser: budget.refusedForUser, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count, notReady: notReady)
     }
 }

@@ -11,6 +11,10 @@ public struct PluginStatus: Sendable {
     public var queuedBytes: Int
     /// Callbacks that found the queue full.
     public var refused: UInt64
+    /// Callbacks refused because their socket had its share of the queue waiting.
+    public var refusedForSocket: UInt64
+    /// Callbacks refused because their user had its share of the queue waiting.
+    public var refusedForUser: UInt64
     /// Callbacks done.
     public var handled: UInt64
     /// Time spent in callbacks, in nanoseconds; of inline handlers, an estimate from samples.

@@ -6,8 +6,7 @@ struct EventRecord: BitwiseCopyable {
     /// Of the whole record; see ``RecordBuffer``.
     var size: UInt32
     var kind: Strand.RecordKind
-    /// 1 if the client waits for an ack.
-    var wantsAck: UInt8
+    var flags: Flags
     var attachmentCount: UInt16
     /// ``EventRoute``; routes live as long as their plugin, which is for ever.
     var route: UnsafeRawPointer
@@ -17,6 +16,15 @@ struct EventRecord: BitwiseCopyable {
     var nameCount: UInt32
     var argsCount: UInt32
     var userCount: UInt32
+
+    struct Flags: OptionSet, BitwiseCopyable {
+        let rawValue: UInt8
+
+        /// The client waits for an ack.
+        static let wantsAck = Flags(rawValue: 1 << 0)
+        /// The sender was charged for it; see ``QueueBudget/Verdict/charged``.
+        static let isCharged = Flags(rawValue: 1 << 1)
+    }
 
     /// Bytes of a record for these parts.
     @inline(__always)
@@ -31,11 +39,11 @@ struct EventRecord: BitwiseCopyable {
     /// Writes the record into room of ``size(_:namespace:user:)`` bytes, whose first four are left alone.
     @inline(__always)
     static func write(
-        _ event: borrowing IncomingEvent, to record: UnsafeMutableRawPointer, route: UnsafeRawPointer, socket: SocketHandle, wantsAck: Bool,
+        _ event: borrowing IncomingEvent, to record: UnsafeMutableRawPointer, route: UnsafeRawPointer, socket: SocketHandle, flags: Flags,
         namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer
     ) {
         let head = EventRecord(
-            size: record.load(as: UInt32.self), kind: .event, wantsAck: wantsAck ? 1 : 0,
+            size: record.load(as: UInt32.self), kind: .event, flags: flags,
             attachmentCount: UInt16(truncatingIfNeeded: event.attachments.count), route: route, socket: socket, ackID: event.ackID ?? 0,
             namespaceCount: UInt32(truncatingIfNeeded: namespace.count), nameCount: UInt32(truncatingIfNeeded: event.name.count),
             argsCount: UInt32(truncatingIfNeeded: event.args.count), userCount: UInt32(truncatingIfNeeded: user.count))
@@ -50,6 +58,14 @@ struct EventRecord: BitwiseCopyable {
         cursor = append(event.args, at: cursor)
         cursor = append(user, at: cursor)
         for attachment in event.attachments { cursor = append(attachment, at: cursor) }
+    }
+
+    /// Who sent the event of a record.
+    static func sender(of record: UnsafePointer<EventRecord>) -> Sender {
+        let head = record.pointee
+        let texts = UnsafeRawPointer(record) + MemoryLayout<EventRecord>.size + 4 * Int(head.attachmentCount)
+        let user = texts + Int(head.namespaceCount) + Int(head.nameCount) + Int(head.argsCount)
+        return Sender(user: UnsafeRawBufferPointer(start: user, count: Int(head.userCount)), socket: head.socket)
     }
 
     @inline(__always)

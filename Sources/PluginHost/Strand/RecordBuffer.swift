@@ -28,6 +28,15 @@ struct RecordBuffer {
     @inline(__always)
     static func size(of record: UnsafeRawPointer) -> Int { Int(record.load(as: UInt32.self)) }
 
+    /// Copies the records of another buffer, from one of them on.
+    mutating func append(_ other: RecordBuffer, from offset: Int) {
+        guard let base = other.base, offset < other.count else { return }
+        if count + other.count - offset > capacity { grow(by: other.count - offset) }
+        // `grow` made a block if there was none.
+        (self.base.unsafelyUnwrapped + count).copyMemory(from: base + offset, byteCount: other.count - offset)
+        count += other.count - offset
+    }
+
     mutating func removeAll() {
         count = 0
         if capacity > Self.keptCapacity { release() }

@@ -7,8 +7,11 @@ import Synchronization
 /// the operator finds its name in `top -H`. What comes is copied behind what waits, under one short lock; the thread takes everything that
 /// waits at once, so a busy strand is neither woken nor locked for each callback.
 ///
-/// `@unchecked Sendable`: `incoming`, `isIdle` and `isClosed` are touched under `monitor` only. `working` is the thread's, but for the records that
-/// ``close()`` has claimed through `position`; a thread that finds its batch claimed does not touch it again.
+/// A batch that takes longer than ``batchTime`` shows that more comes than the plugin has time for. The strand is crowded then: until nothing waits,
+/// what does is a ``FairQueue``, from which one callback is taken at a time. So a client that floods the plugin waits for itself, and others do not.
+///
+/// `@unchecked Sendable`: `incoming`, `crowd`, `isIdle` and `isClosed` are touched under `monitor` only. `working` is the thread's, but for the records
+/// that ``close()`` has claimed through `position`; a thread that finds its batch claimed does not touch it again.
 final class Strand: @unchecked Sendable {
     enum RecordKind: UInt8, BitwiseCopyable {
         case event
@@ -27,6 +30,8 @@ final class Strand: @unchecked Sendable {
     private var isIdle = false
     private var isClosed = false
     private var working = RecordBuffer()
+    /// What waits while the strand is crowded, older than ``incoming``.
+    private let crowd = FairQueue()
 
     private let handledCount = Atomic<UInt64>(0)
     private let busyTime = Atomic<Int64>(0)
@@ -35,6 +40,8 @@ final class Strand: @unchecked Sendable {
     /// Offset of the next record of `working` that nobody has claimed; ``noBatch`` when there is none.
     private let position = Atomic<Int>(Strand.noBatch)
     private static let noBatch = Int.max
+    /// Nanoseconds after which the rest of a batch becomes a crowd.
+    private static let batchTime: Int64 = 5_000_000
 
     init(
         name: String, budget: QueueBudget, callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)? = nil,
@@ -86,7 +93,7 @@ final class Strand: @unchecked Sendable {
     @inline(__always)
     func wake() { monitor.signal() }
 
-    /// Queues a task.
+    /// Queues a task of the plugin's own.
     ///
     /// - Parameters:
     ///   - bytes: what it holds in memory, for the budget.
@@ -98,26 +105,53 @@ final class Strand: @unchecked Sendable {
         } else if !budget.take(bytes) {
             return false
         }
+        return append(task, bytes, order: .own)
+    }
+
+    /// Queues a task that a client causes: it keeps its place among the events of the sender's socket.
+    ///
+    /// - Parameter promised: whether it must be taken even if the queue is full, and whatever share of it the sender has.
+    /// - Returns: why it was not taken; `nil` if it was, or if the strand is closed: then the task is dropped.
+    func enqueue(_ task: StrandTask, of sender: Sender, bytes: Int, promised: Bool = false) -> QueueBudget.Refusal? {
+        var isCharged = false
+        if promised {
+            budget.takeAnyway(bytes)
+        } else {
+            switch budget.take(bytes, for: sender) {
+            case .taken: break
+            case .charged: isCharged = true
+            case .refused(let refusal): return refusal
+            }
+        }
+        if !append(task, bytes, order: .sender, of: sender, isCharged: isCharged) { task.drop() }
+        return nil
+    }
+
+    private func append(_ task: StrandTask, _ bytes: Int, order: TaskRecord.Order, of sender: Sender? = nil, isCharged: Bool = false) -> Bool {
         let reference = Unmanaged.passRetained(task)
         let mustWake = append(size: MemoryLayout<TaskRecord>.size) { record in
-            let head = TaskRecord(size: record.load(as: UInt32.self), kind: .task, bytes: UInt64(bytes), task: UnsafeRawPointer(reference.toOpaque()))
+            let head = TaskRecord(
+                size: record.load(as: UInt32.self), kind: .task, order: order, isCharged: isCharged, bytes: UInt64(bytes),
+                task: UnsafeRawPointer(reference.toOpaque()), user: sender?.user ?? 0, socket: sender?.socket ?? 0)
             record.storeBytes(of: head, as: TaskRecord.self)
         }
         guard let mustWake else {
             reference.release()
-            budget.give(1, bytes)
+            if isCharged, let sender { budget.give(bytes, of: sender) } else { budget.give(1, bytes) }
             return false
         }
         if mustWake { wake() }
         return true
     }
 
-    /// Runs `body` on the strand and waits for it, at most until `deadline` (``Clock/monotonicNanoseconds``).
+    /// Runs `body` on the strand, after everything that waits, and waits for it, at most until `deadline` (``Clock/monotonicNanoseconds``).
     ///
     /// - Returns: what it returned; `nil` if it has not returned by then, or the strand is closed. It may still run later.
+    @discardableResult
     func run<Result: Sendable>(until deadline: Int64, _ body: @escaping @Sendable () -> Result) -> Result? {
         let outcome = Outcome<Result>()
-        guard enqueue(StrandTask(run: { outcome.fulfil(body()) }, drop: { outcome.giveUp() }), promised: true) else { return nil }
+        budget.takeAnyway(0)
+        guard append(StrandTask(run: { outcome.fulfil(body()) }, drop: { outcome.giveUp() }), 0, order: .barrier) else { return nil }
         return outcome.wait(until: deadline)
     }
 
@@ -125,14 +159,20 @@ final class Strand: @unchecked Sendable {
     /// under way. It ends when it does.
     func close() {
         var rest = RecordBuffer()
+        var crowded: [UnsafeMutableRawPointer] = []
         monitor.withLock {
             isClosed = true
             isIdle = false
             swap(&rest, &incoming)
+            while let record = crowd.popFirst() { crowded.append(record) }
             monitor.broadcast()
         }
         let claimed = position.exchange(Self.noBatch, ordering: .acquiringAndReleasing)
         if claimed != Self.noBatch { drop(working, from: claimed) }
+        for record in crowded {
+            drop(record)
+            FairQueue.free(record)
+        }
         drop(rest, from: 0)
         rest.release()
     }
@@ -144,14 +184,23 @@ final class Strand: @unchecked Sendable {
         while takeBatch() {
             let start = Clock.monotonicNanoseconds
             busySince.store(start, ordering: .relaxed)
-            let (count, isComplete) = runBatch(state)
+            var end = runBatch(state, since: start)
+            if end == .crowded { end = runCrowd(state) }
             busyTime.store(busyTime.load(ordering: .relaxed) + Clock.monotonicNanoseconds - start, ordering: .relaxed)
             busySince.store(0, ordering: .relaxed)
-            handledCount.store(handledCount.load(ordering: .relaxed) &+ UInt64(count), ordering: .relaxed)
-            guard isComplete else { break }
+            guard end == .complete else { break }
             working.removeAll()
         }
         ThreadState.uninstall()
+    }
+
+    /// How running what was taken came to its end.
+    private enum BatchEnd {
+        case complete
+        /// It took long, and the rest is in ``crowd``.
+        case crowded
+        /// The strand was closed meanwhile, and the rest is somebody else's.
+        case closed
     }
 
     /// Waits for work and takes all of it; `false` when the strand is closed and empty.
@@ -171,29 +220,47 @@ final class Strand: @unchecked Sendable {
     }
 
     /// Runs the records of `working`.
-    ///
-    /// - Returns: how many, and whether all: `false` when the strand was closed meanwhile and the rest is somebody else's.
-    private func runBatch(_ state: ThreadState) -> (count: Int, isComplete: Bool) {
+    private func runBatch(_ state: ThreadState, since start: Int64) -> BatchEnd {
         let end = working.count
         var offset = 0
         var count = 0
+        // The clock is read after 1, 2, 4, 8 and 16 callbacks, then after every sixteenth; never for a batch of one.
+        var nextLook = 1
+        defer { handledCount.store(handledCount.load(ordering: .relaxed) &+ UInt64(count), ordering: .relaxed) }
         while offset < end, let base = working.base {
             let record = base + offset
             let next = offset &+ RecordBuffer.size(of: record)
-            guard claim(offset, next) else { return (count, false) }
-            // What begins to run no longer waits.
-            switch record.load(fromByteOffset: 4, as: RecordKind.self) {
-            case .event:
-                budget.give(1, next &- offset)
-                callEvent?(UnsafePointer(record.assumingMemoryBound(to: EventRecord.self)), state)
-            case .task:
-                takeTask(record).run()
-            }
-            depth.wrappingSubtract(1, ordering: .relaxed)
+            guard claim(offset, next) else { return .closed }
+            run(record, state)
             offset = next
             count &+= 1
+            guard count == nextLook, offset < end else { continue }
+            nextLook = count &+ min(count, 16)
+            guard Clock.monotonicNanoseconds &- start > Self.batchTime else { continue }
+            return crowdTogether(from: offset) ? .crowded : .closed
         }
-        return (count, claim(end, Self.noBatch))
+        return claim(end, Self.noBatch) ? .complete : .closed
+    }
+
+    /// Calls what a record is for. What begins to run no longer waits.
+    @inline(__always)
+    private func run(_ record: UnsafeMutableRawPointer, _ state: ThreadState) {
+        switch record.load(fromByteOffset: 4, as: RecordKind.self) {
+        case .event:
+            let event = UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))
+            giveBack(event)
+            callEvent?(event, state)
+        case .task:
+            takeTask(record).run()
+        }
+        depth.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    @inline(__always)
+    private func giveBack(_ event: UnsafePointer<EventRecord>) {
+        let size = Int(event.pointee.size)
+        guard event.pointee.flags.contains(.isCharged) else { return budget.give(1, size) }
+        budget.give(size, of: EventRecord.sender(of: event))
     }
 
     /// Moves `position` on, unless ``close()`` has.
@@ -206,23 +273,93 @@ final class Strand: @unchecked Sendable {
         var offset = start
         while offset < records.count, let base = records.base {
             let record = base + offset
-            let size = RecordBuffer.size(of: record)
-            switch record.load(fromByteOffset: 4, as: RecordKind.self) {
-            case .event:
-                budget.give(1, size)
-                dropEvent?(UnsafePointer(record.assumingMemoryBound(to: EventRecord.self)))
-            case .task:
-                takeTask(record).drop()
-            }
-            depth.wrappingSubtract(1, ordering: .relaxed)
-            offset &+= size
+            offset &+= RecordBuffer.size(of: record)
+            drop(record)
         }
+    }
+
+    private func drop(_ record: UnsafeMutableRawPointer) {
+        switch record.load(fromByteOffset: 4, as: RecordKind.self) {
+        case .event:
+            let event = UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))
+            giveBack(event)
+            dropEvent?(event)
+        case .task:
+            takeTask(record).drop()
+        }
+        depth.wrappingSubtract(1, ordering: .relaxed)
     }
 
     /// The task of a record, out of the queue.
     private func takeTask(_ record: UnsafeRawPointer) -> StrandTask {
         let head = record.load(as: TaskRecord.self)
-        budget.give(1, Int(head.bytes))
+        if head.isCharged { budget.give(Int(head.bytes), of: head.sender) } else { budget.give(1, Int(head.bytes)) }
         return Unmanaged<StrandTask>.fromOpaque(head.task).takeRetainedValue()
+    }
+
+    // MARK: A crowded strand
+
+    /// Has the rest of the batch take turns with what has come meanwhile.
+    ///
+    /// - Returns: `false` if the strand was closed meanwhile and the rest is somebody else's.
+    private func crowdTogether(from offset: Int) -> Bool {
+        monitor.withLock {
+            // Whoever closes has emptied the crowd by now, and claims the batch next.
+            guard !isClosed, claim(offset, Self.noBatch) else { return false }
+            let rest = enter(working, from: offset)
+            if rest < working.count {
+                // What came after a barrier stays behind it.
+                var later = RecordBuffer()
+                later.append(working, from: rest)
+                later.append(incoming, from: 0)
+                swap(&later, &incoming)
+                later.release()
+            }
+            return true
+        }
+    }
+
+    /// Runs what waits, one record at a time, until nothing does.
+    private func runCrowd(_ state: ThreadState) -> BatchEnd {
+        while true {
+            let (record, isOver) = monitor.withLock { () -> (UnsafeMutableRawPointer?, Bool) in
+                guard !isClosed else { return (nil, true) }
+                let rest = enter(incoming, from: 0)
+                if rest == incoming.count {
+                    incoming.removeAll()
+                } else if rest > 0 {
+                    var later = RecordBuffer()
+                    later.append(incoming, from: rest)
+                    swap(&later, &incoming)
+                    later.release()
+                }
+                return (crowd.popFirst(), false)
+            }
+            guard let record else { return isOver ? .closed : .complete }
+            run(record, state)
+            FairQueue.free(record)
+            handledCount.store(handledCount.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+        }
+    }
+
+    /// Copies records to ``crowd``, as far as the first barrier. Under the lock.
+    ///
+    /// - Returns: the offset of the first that was not copied.
+    private func enter(_ records: RecordBuffer, from start: Int) -> Int {
+        var offset = start
+        while offset < records.count, let base = records.base {
+            let record = base + offset
+            let size = RecordBuffer.size(of: record)
+            switch record.load(fromByteOffset: 4, as: RecordKind.self) {
+            case .event:
+                crowd.append(record, size: size, of: EventRecord.sender(of: UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))))
+            case .task:
+                let head = record.load(as: TaskRecord.self)
+                if head.order == .barrier { return offset }
+                crowd.append(record, size: size, of: head.order == .sender ? head.sender : nil)
+            }
+            offset &+= size
+        }
+        return offset
     }
 }

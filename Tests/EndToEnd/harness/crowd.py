@@ -61,11 +61,11 @@ class Member(asyncio.Protocol):
                 waiting.set_exception(ConnectionError("the server closed the connection"))
 
 
-async def gather(port, token, count, at_once=50):
+async def gather(port, token, count, at_once=50, kind=Member):
     """So many members, connected and joined."""
     loop, members = asyncio.get_running_loop(), []
     for start in range(0, count, at_once):
-        batch = [(await loop.create_connection(lambda: Member(token), "127.0.0.1", port))[1] for _ in range(min(at_once, count - start))]
+        batch = [(await loop.create_connection(lambda: kind(token), "127.0.0.1", port))[1] for _ in range(min(at_once, count - start))]
         await asyncio.gather(*(member.ready for member in batch))
         members += batch
     return members

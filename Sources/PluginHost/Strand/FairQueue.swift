@@ -1,0 +1,133 @@
+/// Records that wait on a strand with more to do than it has time for, in an order that gives each sender its turn: the users take turns, and within
+/// a user its sockets do. Records of one socket stay in order.
+///
+/// The plugin's own records (posts, timers, answers without a socket) have a line of their own. It gets every second turn while clients wait, and an
+/// own record also goes before any client's that came after it: so it never waits longer than in the order of arrival.
+///
+/// Not thread-safe, and without an owner of its own for the records: whoever pops one frees it with ``free(_:)``.
+final class FairQueue {
+    /// A record in a block of its own; the record follows.
+    private struct Node {
+        var next: UnsafeMutablePointer<Node>?
+        /// In the order of arrival.
+        var number: UInt64
+    }
+
+    /// The records of one socket, oldest first.
+    private final class Line {
+        let key: UInt64
+        var first: UnsafeMutablePointer<Node>?
+        var last: UnsafeMutablePointer<Node>?
+
+        init(_ key: UInt64) {
+            self.key = key
+        }
+
+        func append(_ node: UnsafeMutablePointer<Node>) {
+            if let last { last.pointee.next = node } else { first = node }
+            last = node
+        }
+
+        func popFirst() -> UnsafeMutablePointer<Node>? {
+            guard let node = first else { return nil }
+            first = node.pointee.next
+            if first == nil { last = nil }
+            return node
+        }
+    }
+
+    /// The sockets of one user that have something waiting.
+    private final class User {
+        let key: UInt64
+        var lines: [UInt64: Line] = [:]
+        var turns = Ring<Line>()
+
+        init(_ key: UInt64) {
+            self.key = key
+        }
+    }
+
+    /// First in, first out; an array that is compacted when half of it is behind.
+    private struct Ring<Element> {
+        private var elements: [Element] = []
+        private var start = 0
+
+        var first: Element? { start < elements.count ? elements[start] : nil }
+
+        mutating func append(_ element: Element) { elements.append(element) }
+
+        mutating func removeFirst() {
+            start += 1
+            guard start * 2 >= elements.count else { return }
+            elements.removeFirst(start)
+            start = 0
+        }
+    }
+
+    private var users: [UInt64: User] = [:]
+    private var turns = Ring<User>()
+    private let own = Line(0)
+    private var isOwnTurn = false
+    private var lastNumber: UInt64 = 0
+    private(set) var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    /// Copies a record to the end of its sender's line.
+    ///
+    /// - Parameter sender: `nil` is the plugin itself.
+    func append(_ record: UnsafeRawPointer, size: Int, of sender: Sender?) {
+        let block = UnsafeMutableRawPointer.allocate(byteCount: Self.headSize + size, alignment: 16)
+        lastNumber += 1
+        let node = block.bindMemory(to: Node.self, capacity: 1)
+        node.initialize(to: Node(next: nil, number: lastNumber))
+        (block + Self.headSize).copyMemory(from: record, byteCount: size)
+        count += 1
+        guard let sender else { return own.append(node) }
+        let user: User
+        if let known = users[sender.user] {
+            user = known
+        } else {
+            user = User(sender.user)
+            users[sender.user] = user
+            turns.append(user)
+        }
+        let line: Line
+        if let known = user.lines[sender.socket] {
+            line = known
+        } else {
+            line = Line(sender.socket)
+            user.lines[sender.socket] = line
+            user.turns.append(line)
+        }
+        line.append(node)
+    }
+
+    /// Takes out the record whose turn it is.
+    func popFirst() -> UnsafeMutableRawPointer? {
+        guard let node = nextNode() else { return nil }
+        count -= 1
+        return UnsafeMutableRawPointer(node) + Self.headSize
+    }
+
+    /// Frees a record that was taken out.
+    static func free(_ record: UnsafeMutableRawPointer) { (record - headSize).deallocate() }
+
+    private static let headSize = 16
+
+    private func nextNode() -> UnsafeMutablePointer<Node>? {
+        guard let user = turns.first, let line = user.turns.first, let candidate = line.first else { return own.popFirst() }
+        if let mine = own.first, isOwnTurn || mine.pointee.number < candidate.pointee.number {
+            isOwnTurn = false
+            return own.popFirst()
+        }
+        isOwnTurn = true
+        // Whoever still has something waiting goes behind the others.
+        user.turns.removeFirst()
+        turns.removeFirst()
+        let node = line.popFirst()
+        if line.first == nil { user.lines[line.key] = nil } else { user.turns.append(line) }
+        if user.lines.isEmpty { users[user.key] = nil } else { turns.append(user) }
+        return node
+    }
+}

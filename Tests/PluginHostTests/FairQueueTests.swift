@@ -1,0 +1,75 @@
+import Testing
+
+@testable import PluginHost
+
+@Suite("The turns of a crowded strand")
+struct FairQueueTests {
+    /// A queue of records that are only a number.
+    struct Queue {
+        let queue = FairQueue()
+
+        func append(_ value: UInt64, of sender: Sender?) {
+            withUnsafeBytes(of: value) { queue.append($0.baseAddress!, size: 8, of: sender) }
+        }
+
+        func pop() -> UInt64? {
+            queue.popFirst().map { record in
+                defer { FairQueue.free(record) }
+                return record.load(as: UInt64.self)
+            }
+        }
+
+        func popAll() -> [UInt64] {
+            var all: [UInt64] = []
+            while let next = pop() { all.append(next) }
+            return all
+        }
+    }
+
+    private func sender(_ user: UInt64, _ socket: UInt64) -> Sender { Sender(user: user, socket: socket) }
+
+    @Test("users take turns, however much one of them has waiting, and each is served in order")
+    func users() {
+        let queue = Queue()
+        for value in 1...5 { queue.append(UInt64(value), of: sender(1, 10)) }
+        queue.append(100, of: sender(2, 20))
+        queue.append(200, of: sender(3, 30))
+        queue.append(101, of: sender(2, 20))
+        #expect(queue.popAll() == [1, 100, 200, 2, 101, 3, 4, 5])
+        #expect(queue.queue.isEmpty)
+    }
+
+    @Test("the sockets of one user take turns within the turns of the user")
+    func sockets() {
+        let queue = Queue()
+        for value in 1...4 { queue.append(UInt64(value), of: sender(1, 10)) }
+        queue.append(50, of: sender(1, 11))
+        queue.append(51, of: sender(1, 11))
+        queue.append(100, of: sender(2, 20))
+        queue.append(101, of: sender(2, 20))
+        #expect(queue.popAll() == [1, 100, 50, 101, 2, 51, 3, 4])
+    }
+
+    @Test("somebody who comes later is served next but one, not behind the flood")
+    func latecomer() {
+        let queue = Queue()
+        for value in 1...1000 { queue.append(UInt64(value), of: sender(1, 10)) }
+        #expect(queue.pop() == 1)
+        queue.append(5000, of: sender(2, 20))
+        #expect(queue.pop() == 2)
+        #expect(queue.pop() == 5000)
+    }
+
+    @Test("the plugin's own records keep their place before what came after them, and get every second turn at least")
+    func own() {
+        let queue = Queue()
+        for value in 1...3 { queue.append(UInt64(value), of: sender(1, 10)) }
+        for value in 90...92 { queue.append(UInt64(value), of: nil) }
+        for value in 4...6 { queue.append(UInt64(value), of: sender(1, 10)) }
+        #expect(queue.popAll() == [1, 90, 2, 91, 3, 92, 4, 5, 6])
+        queue.append(93, of: nil)
+        queue.append(94, of: nil)
+        queue.append(7, of: sender(1, 10))
+        #expect(queue.popAll() == [93, 94, 7])
+    }
+}
