@@ -25,7 +25,7 @@ class Difference(Exception):
 
 @dataclass
 class Outcome:
-    """`step` counts from 1. All of it is empty for a session that passed."""
+    """`step` counts from 1. All of it is empty for a session that passed, but that `otherwise` says whether an answer of it was one of `alsoFine`."""
 
     id: str
     step: int = 0
@@ -33,6 +33,7 @@ class Outcome:
     about: str = ""
     expected: object = None
     got: object = None
+    otherwise: bool = False
 
     @property
     def passed(self):
@@ -65,14 +66,14 @@ class Player:
     def play(self, session):
         """Runs all steps. Never raises for what the server does."""
         self.cors = "cors" in session.get("options", {})
-        self.variables, self.connections = {}, {}
+        self.variables, self.connections, self.otherwise = {}, {}, False
         number, step = 0, {"do": "start"}
         try:
             for number, step in enumerate(session["steps"], 1):
                 self.began = time.monotonic()
                 if getattr(self, "_" + step["do"].replace("-", "_"))(step) == "end":
                     break
-            return Outcome(session["id"])
+            return Outcome(session["id"], otherwise=self.otherwise)
         except Difference as difference:
             return Outcome(session["id"], number, step["do"], difference.about, difference.expected, difference.got)
         except (wire.NoAnswer, wire.Garbled, TimeoutError, OSError, ValueError) as error:
@@ -190,7 +191,7 @@ class Player:
         for other in step.get("alsoFine", []):
             variables = self._compare(other, answer, other.keys())
             if not isinstance(variables, str):
-                self.variables = variables
+                self.variables, self.otherwise = variables, True
                 return other.get("then")
         raise Difference(expected, _describe(answer), why)
 
@@ -248,6 +249,7 @@ class Player:
                     variables = match_packets(candidate["packets"], packets, variables, step.get("order") == "any")
                 if variables is not None:
                     self.variables = variables
+                    self.otherwise |= candidate is not step["expect"]
                     return candidate.get("then")
             longest = max(len(without_noops(c.get("packets", []))) for c, _ in heads)
             if len(without_noops(packets, keep_single=False)) >= longest or packets[-1:] == ["1"]:
@@ -339,6 +341,7 @@ class Player:
             if len(got) == 1:
                 self._check_time(step)
         self.variables = variables
+        self.otherwise |= complete is not step["expect"]
         return complete.get("then")
 
     def _candidate(self, step, got):

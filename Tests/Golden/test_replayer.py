@@ -167,7 +167,9 @@ def test_an_answer_listed_as_also_fine_is_accepted_and_may_end_the_session(playe
     session = copy.deepcopy(SESSION)
     session["steps"][0].update(expect={"status": 500}, alsoFine=[{"status": 404}, {"status": 400, "then": "end"}])
     session["steps"][1]["expect"]["status"] = 500
-    assert player.play(session).passed
+    outcome = player.play(session)
+    assert outcome.passed and outcome.otherwise
+    assert not player.play(SESSION).otherwise
 
 
 def test_frames_in_any_order_pass_where_the_step_allows_it(player):
@@ -232,6 +234,7 @@ def test_a_listed_difference_is_accepted_only_as_long_as_it_differs():
     assert not report(sessions, failed, {}, out=io.StringIO())
     assert report(sessions, failed, {"one": "stricter"}, out=io.StringIO())
     assert not report(sessions, passed, {"one": "stricter"}, out=io.StringIO())
+    assert report(sessions, [Outcome("one", otherwise=True)], {"one": "stricter"}, out=io.StringIO())
     sessions[0]["optional"] = True
     assert report(sessions, failed, {}, out=io.StringIO())
 
