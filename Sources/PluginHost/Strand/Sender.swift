@@ -1,4 +1,5 @@
 import SocketIO
+import Support
 
 /// Whose callback it is, for fair shares and turns: a user, and one of the user's sockets.
 ///
@@ -21,15 +22,13 @@ struct Sender: Hashable {
         self.user = user.isEmpty ? socket : Self.hash(user)
     }
 
-    init(user: String?, socket: SocketHandle) {
-        var user = user ?? ""
-        self = user.withUTF8 { Sender(user: UnsafeRawBufferPointer($0), socket: socket) }
+    init(user: ByteString?, socket: SocketHandle) {
+        self = (user ?? "").withBytes { Sender(user: $0, socket: socket) }
     }
 
     /// The sender of an HTTP request: the user of its token, or else the address it came from.
-    init(user: String?, address: String) {
-        var name = user ?? address
-        self.user = name.withUTF8 { Self.hash(UnsafeRawBufferPointer($0)) }
+    init(user: ByteString?, address: String) {
+        self.user = (user ?? ByteString(address)).withBytes { Self.hash($0) }
         // A user's requests have one line, beside those of the user's sockets.
         socket = self.user
     }
