@@ -29,6 +29,29 @@ import Testing
         when: Date(timeIntervalSince1970: 1.5), blob: Data([1, 2, 3]), link: URL(string: "https://example.org/a?b=c")!,
         inner: .init(deep: [[], [1, nil, 3]]), map: ["x": 1, "y/~": 2], optional: nil)
 
+    @Test("a key that is longer than any name is an error of a dictionary, and nothing to a type that names its members")
+    func longKeys() throws {
+        struct Named: Decodable {
+            let a: Int
+        }
+        let text = #"{"a":1,"\#(String(repeating: "k", count: 1025))":2}"#
+        #expect(try JSON(parsing: text).decode(Named.self).a == 1)
+        #expect {
+            try JSON(parsing: text).decode([String: Int].self)
+        } throws: { "\($0)".contains("a key has 1025 bytes, more than 1024") }
+        #expect(try JSON(parsing: #"{"a":null,"b":2}"#).decode([String: Int?].self) == ["a": nil, "b": 2])
+        #expect(throws: Problem.self) { try JSON(parsing: #"{"a":null}"#).decode([String: Int].self) }
+    }
+
+    @Test("keys that Unicode calls equivalent are different members", arguments: [0, 20])
+    func equivalentKeys(others: Int) throws {
+        struct Input: Decodable {
+            let K: Int
+        }
+        let more = (0..<others).map { #","m\#($0)":0"# }.joined()
+        #expect(try JSON(parsing: #"{"K":1,"\#("\u{212A}")":2\#(more)}"#).decode(Input.self).K == 1)
+    }
+
     @Test func `what was written is read back`() throws {
         #expect(try JSON(encoding: everything).decode() == everything)
     }

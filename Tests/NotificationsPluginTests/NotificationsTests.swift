@@ -113,7 +113,7 @@ import Testing
     @Test(arguments: [
         (#"{"type":"a","title":"b"}"#, "body.user_id is missing"),
         (#"{"user_id":7,"type":"a","title":"b"}"#, "body.user_id must be text"),
-        (#"{"user_id":"","type":"a","title":"b"}"#, "user_id must have 1 to 256 characters; it has 0"),
+        (#"{"user_id":"","type":"a","title":"b"}"#, "user_id is empty"),
         (#"{"user_id":"a","type":"a b","title":"b"}"#, "type 'a b' may have letters, digits and _ . : - only"),
         (#"{"user_id":"a","type":"a","title":""}"#, "title must have 1 to 200 characters; it has 0"),
         (#"{"user_id":"a","type":"a","title":"b",}"#, "body is not JSON"),

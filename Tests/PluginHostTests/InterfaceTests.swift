@@ -16,6 +16,20 @@ struct InterfaceTests {
         await test.stop()
     }
 
+    @Test("names longer than any, and what is no id of a user, are refused before they are looked up")
+    func wrongIDs() async throws {
+        let test = try await TestHost.withProbe()
+        #expect(test.client().ask(#"20["bad-ids"]"#) == "30[-2,-2,-2,-2,-2,-2,-2]")
+        #expect(test.log.line(with: "watch: the user id has 1000 bytes, more than the 256 allowed") != nil)
+        #expect(test.log.line(with: "unwatch: the user id holds a control character") != nil)
+        #expect(test.log.line(with: "broadcast: selection->user: the user id holds a control character") != nil)
+        #expect(test.log.line(with: "broadcast: selection->rooms: room 1 has 1000 bytes, more than 261") != nil)
+        #expect(test.log.line(with: "broadcast: selection->except: room 1 has 1000 bytes, more than 261") != nil)
+        #expect(test.log.line(with: "broadcast: the namespace's name has 1000 bytes, more than 256") != nil)
+        #expect(test.log.line(with: "members: the namespace's name has 1000 bytes, more than 256") != nil)
+        await test.stop()
+    }
+
     @Test("a socket is described from any thread, with the data that was set")
     func describe() async throws {
         let test = try await TestHost.withProbe()

@@ -138,6 +138,19 @@ import Testing
         #expect(socket.rooms == [socket.id, "b"])
     }
 
+    @Test("rooms with equivalent names are different rooms", arguments: [("\u{212A}", "K"), ("caf\u{E9}", "cafe\u{301}"), ("\u{37E}", ";")] as [(ByteString, ByteString)])
+    func equivalentRooms(one: ByteString, other: ByteString) throws {
+        let host = try TestHost()
+        _ = host.joined()
+        let socket = host.sockets[0]
+        try socket.join(one)
+        #expect(socket.isIn(one) && !socket.isIn(other))
+        #expect(host.shard.count(Selection(rooms: [other])) == 0)
+        try socket.join(other)
+        socket.leave(one)
+        #expect(socket.rooms == [socket.id, other])
+    }
+
     @Test("a room lasts from its first member to its last") func emptyRooms() throws {
         let host = try TestHost()
         let client = host.joined()

@@ -29,6 +29,26 @@ struct ByteStringTests {
         #expect(ByteString(text).hasControlCharacter == expected)
     }
 
+    @Test("a prefix is one of bytes: a combining mark behind it hides nothing")
+    func prefixes() {
+        #expect(ByteString("room:\u{301}x").hasPrefix("room:") && !("room:\u{301}x".hasPrefix("room:")))
+        #expect(!ByteString("room").hasPrefix("room:"))
+    }
+
+    @Test("the order is that of the bytes")
+    func order() {
+        #expect((["\u{212A}", "b", "ab", "K", "a"] as [ByteString]).sorted() == ["K", "a", "ab", "b", "\u{212A}"])
+    }
+
+    @Test("a text with room to grow equals the same text without")
+    func representations() {
+        var roomy = ""
+        roomy.reserveCapacity(100)
+        roomy += "alice"
+        #expect(ByteString(roomy) == "alice")
+        #expect(ByteString(roomy).hashValue == ByteString("alice").hashValue)
+    }
+
     @Test("hostile combining marks cost linear time")
     func hostileMarks() {
         // As `String`s these take about 0.2 s for each comparison: the marks are of two classes, which normalisation has to sort.

@@ -4,7 +4,7 @@ import Support
 
 /// A notification that somebody wants to send: `{user_id, type, title, body?, data?}`. Members it does not know are ignored.
 ///
-/// Limits: user_id 1 to 256 characters, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200 characters, body up to 10,000
+/// Limits: user_id 1 to 256 bytes, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200 characters, body up to 10,000
 /// characters, data any JSON of up to 65,536 bytes.
 struct Draft: Decodable, Sendable, Equatable {
     static let maxData = 65_536
@@ -28,16 +28,22 @@ struct Draft: Decodable, Sendable, Equatable {
 
     /// Throws 400 `invalid_arguments` with the member that is wrong.
     func check() throws(Problem) {
-        try TextRule(1...256).check(userID, "user_id")
+        if let problem = UserID.problem(ByteString(userID)) { throw .invalid("user_id \(problem)") }
         try TextRule(1...64).check(type, "type")
         guard type.utf8.allSatisfy(Self.isTypeCharacter) else {
-            throw .invalid("type '\(type)' may have letters, digits and _ . : - only")
+            throw .invalid("type '\(type.excerpt())' may have letters, digits and _ . : - only")
         }
         try TextRule(1...200).check(title, "title")
         if let body { try TextRule(0...10_000).check(body, "body") }
         if let data, data.bytes.count > Self.maxData {
             throw .invalid("data must have at most \(Self.maxData) bytes of JSON; it has \(data.bytes.count)")
         }
+    }
+
+    /// By bytes: what is equivalent for Unicode is another text for whoever reads it.
+    static func == (a: Draft, b: Draft) -> Bool {
+        func same(_ a: String?, _ b: String?) -> Bool { a.map { ByteString($0) } == b.map { ByteString($0) } }
+        return same(a.userID, b.userID) && same(a.type, b.type) && same(a.title, b.title) && same(a.body, b.body) && a.data == b.data
     }
 
     private static func isTypeCharacter(_ byte: UInt8) -> Bool {

@@ -13,12 +13,13 @@ struct IdempotencyKey: Sendable, Equatable {
 
     /// 1 to 255 visible ASCII characters, quoted (as the draft wants it) or not.
     init(sender: String, header: String) throws(Problem) {
-        var text = header[...]
-        if text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") { text = text.dropFirst().dropLast() }
-        guard (1...255).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        let quote = UInt8(ascii: "\"")
+        var text = header.utf8[...]
+        if text.count >= 2, text.first == quote, text.last == quote { text = text.dropFirst().dropLast() }
+        guard (1...255).contains(text.count), text.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw .invalid("Idempotency-Key must have 1 to 255 visible ASCII characters")
         }
         self.sender = sender
-        key = String(text)
+        key = String(decoding: text, as: UTF8.self)
     }
 }

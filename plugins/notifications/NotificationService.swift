@@ -20,6 +20,17 @@ final class NotificationService: Sendable {
         self.clock = clock
     }
 
+    /// Bytes of the longest id that is looked up. Those of notifications have 36.
+    static let longestID = 64
+
+    /// The id of a notification as it came from outside. Throws 400 if it is longer than any.
+    static func id(_ text: String) throws(Problem) -> String {
+        guard text.utf8.count <= longestID else {
+            throw .invalid("id: that of a notification has at most \(longestID) bytes, this has \(text.utf8.count)")
+        }
+        return text
+    }
+
     /// Stores a notification. `isOnline` is asked inside the transaction, just before its commit, so it must not block.
     func create(
         _ draft: Draft, key: IdempotencyKey? = nil, isOnline: @escaping @Sendable (String) -> Bool,
@@ -74,7 +85,7 @@ final class NotificationService: Sendable {
             switch target {
             case .one(let id):
                 guard try Self.row(id, of: user, db) != nil else {
-                    throw Problem.notFound("you have no notification '\(id.prefix(64))'")
+                    throw Problem.notFound("you have no notification '\(id)'")
                 }
                 updated = try Self.markRead(id, of: user, now: now, db)
             case .some(let ids):

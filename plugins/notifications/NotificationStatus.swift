@@ -1,4 +1,5 @@
 import JackfieldPlugin
+import Support
 
 /// Which notifications a list holds.
 enum NotificationStatus: String, Sendable, CaseIterable {
@@ -10,8 +11,9 @@ enum NotificationStatus: String, Sendable, CaseIterable {
             self = .all
             return
         }
-        guard let status = NotificationStatus(rawValue: text) else {
-            throw .invalid("status '\(text.prefix(64))' is unknown; use \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
+        let name = ByteString(text)
+        guard let status = Self.allCases.first(where: { ByteString($0.rawValue) == name }) else {
+            throw .invalid("status '\(text.excerpt())' is unknown; use \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         self = status
     }

@@ -19,9 +19,9 @@ enum ReadTarget: Sendable, Equatable {
         let input = try event.decode(Input.self)
         switch (input.id, input.ids, input.all) {
         case (let id?, nil, nil):
-            self = .one(id)
+            self = .one(try NotificationService.id(id))
         case (nil, let ids?, nil) where ids.count <= Self.maxIDs:
-            self = .some(ids)
+            self = .some(try ids.map { id throws(Problem) in try NotificationService.id(id) })
         case (nil, _?, nil):
             throw Problem.invalid("ids may have at most \(Self.maxIDs) elements; mark them in several steps, or {all: true}")
         case (nil, nil, true?):

@@ -14,7 +14,7 @@ final class PresenceWatchers {
     private var watchers: [ByteString: Set<SocketHandle>] = [:]
     private var watched: [SocketHandle: Set<ByteString>] = [:]
 
-    /// Watches that were refused for the limit, since the beginning.
+    /// Watches that were refused, for the limit or for what they name, since the beginning.
     private(set) var refused: UInt64 = 0
 
     /// - Parameter limit: users one socket may watch.
@@ -26,7 +26,8 @@ final class PresenceWatchers {
 
     /// `presence:watch` with a list of user ids: acks how each of them stands, in that order, and tells of every edge from then on.
     func watch(_ event: borrowing IncomingEvent, from socket: Socket) {
-        guard let users = Self.users(in: event) else { return Self.refuseArguments(event, from: socket) }
+        let users: [ByteString]
+        do throws(Unreadable) { users = try Self.users(in: event) } catch { return refuse(event, error, to: socket) }
         let wanted = watched[socket.handle, default: []].union(users)
         guard wanted.count <= limit else {
             refused += 1
@@ -41,8 +42,11 @@ final class PresenceWatchers {
     /// `presence:unwatch` with a list of user ids, or without: all.
     func unwatch(_ event: borrowing IncomingEvent, from socket: Socket) {
         let hasArgument = event.args.count > 2
-        guard let users = hasArgument ? Self.users(in: event) : Array(watched[socket.handle] ?? []) else {
-            return Self.refuseArguments(event, from: socket)
+        let users: [ByteString]
+        do throws(Unreadable) {
+            users = hasArgument ? try Self.users(in: event) : Array(watched[socket.handle] ?? [])
+        } catch {
+            return refuse(event, error, to: socket)
         }
         for user in users { forget(user, socket.handle) }
         event.answer(.object([.init("ok", true)]), to: socket)
@@ -70,18 +74,38 @@ final class PresenceWatchers {
         if watchers[user]?.isEmpty == true { watchers[user] = nil }
     }
 
-    /// Longest argument that is read, in bytes: the loop parses it, and a thousand ids of the longest kind fit.
+    /// Longest argument that is read, in bytes: the loop reads it, and a thousand ids of the longest kind fit.
     private static let longestArgument = 300_000
 
-    /// The ids of the first argument; `nil` if it is no list of texts, or too long a one.
-    private static func users(in event: borrowing IncomingEvent) -> [ByteString]? {
-        guard event.args.count <= longestArgument, let list = (try? JSONValue(parsing: event.args))?.array?.first?.array else { return nil }
-        let users = list.compactMap(\.string)
-        return users.count == list.count ? users : nil
+    /// Why an argument is no list of user ids.
+    private struct Unreadable: Error {
+        let message: String
     }
 
-    private static func refuseArguments(_ event: borrowing IncomingEvent, from socket: Socket) {
-        event.answer(.failure(code: "invalid_arguments", message: "expected one argument, a list of user ids such as [\"alice\", \"bob\"]"), to: socket)
+    /// The ids of the first argument.
+    private static func users(in event: borrowing IncomingEvent) throws(Unreadable) -> [ByteString] {
+        let args = event.args
+        guard args.count <= longestArgument else {
+            throw Unreadable(message: "the list of user ids has \(args.count) bytes: send at most \(longestArgument) at a time")
+        }
+        var arguments = JSONArrayWalker(args)
+        guard case .element(let list) = arguments.next(), args[list.lowerBound] == UInt8(ascii: "[") else {
+            throw Unreadable(message: #"expected one argument, a list of user ids such as ["alice", "bob"]"#)
+        }
+        var users: [ByteString] = []
+        var elements = JSONArrayWalker(args, from: list.lowerBound)
+        while case .element(let element) = elements.next() {
+            let token = UnsafeRawBufferPointer(rebasing: args[element])
+            guard let user = JSONText.byteString(token) else { throw Unreadable(message: "user id \(users.count + 1) is no text") }
+            if let problem = UserID.problem(user) { throw Unreadable(message: "user id \(users.count + 1) \(problem)") }
+            users.append(user)
+        }
+        return users
+    }
+
+    private func refuse(_ event: borrowing IncomingEvent, _ error: Unreadable, to socket: Socket) {
+        refused += 1
+        event.answer(.failure(code: "invalid_arguments", message: error.message), to: socket)
     }
 }
 

@@ -2,6 +2,7 @@ import Page
 import PluginHost
 import Presence
 import RawJSON
+import Support
 import Transport
 
 /// What the host itself answers over HTTP: is it alive, is it ready, its numbers, who is online; and the page of a demo.
@@ -31,7 +32,12 @@ struct CoreRoutes: Sendable {
             responder.respond(.object([.init("online", .integer(presence.onlineCount))]))
         }
         try router.register("GET", "/v1/presence/{user}", access: RouteAccess(.required)) { request, responder in
-            responder.respond(presence.status(of: request["user"] ?? "").json)
+            let user = request["user"] ?? ""
+            if let problem = UserID.problem(user) {
+                HTTPProblem.respond(400, code: "invalid_arguments", detail: "the user id in the path \(problem)", through: responder)
+            } else {
+                responder.respond(presence.status(of: user).json)
+            }
         }
         if let pagePath { try registerPage(in: router, path: pagePath) }
     }

@@ -51,7 +51,7 @@ struct MetricsPage: Sendable {
         perLoop("jackfield_connect_timeouts_total", .counter, "Clients closed for joining no namespace.") { Double($0.connectTimeouts) }
         perLoop("jackfield_recovered_total", .counter, "Sockets that came back with their session.") { Double($0.recovered) }
         perLoop("jackfield_limited_total", .counter, "What limits of sockets and rooms refused.") { Double($0.limited) }
-        text.add("jackfield_presence_watches_refused_total", .counter, "Watches beyond a socket's limit.", refusedWatches)
+        text.add("jackfield_presence_watches_refused_total", .counter, "Watches beyond a socket's limit, or of what is no user id.", refusedWatches)
 
         guard let counters = try? await loops.counters() else { return }
         text.add("jackfield_connections_total", .counter, "TCP connections taken on.", counters.connections)

@@ -51,6 +51,6 @@ final class LoopDesk: @unchecked Sendable {
         watchers?.tell(edge)
     }
 
-    /// Watches refused for the limit, since the beginning.
+    /// Watches refused, for the limit or for what they name, since the beginning.
     var refusedWatches: UInt64 { watchers?.refused ?? 0 }
 }

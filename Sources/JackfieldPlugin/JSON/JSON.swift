@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 
 /// JSON as text, passed on as it is: what a client sent and nobody needs to read, or what was encoded once for many.
 ///
@@ -13,7 +14,7 @@ public struct JSON: Sendable, Hashable, CustomStringConvertible {
     /// Checks that the text is one JSON value.
     public init(parsing text: String) throws(Problem) {
         let bytes = Array(text.utf8)
-        guard JSONScanner.isValid(bytes) else { throw Problem.invalid("not JSON: \(text.prefix(80))") }
+        guard JSONScanner.isValid(bytes) else { throw Problem.invalid("not JSON: \(text.excerpt(80))") }
         self.bytes = bytes
     }
 

@@ -14,7 +14,9 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         members = JSONMembers(of: reader.document, from: reader.range.lowerBound)
     }
 
-    var allKeys: [Key] { members.names.compactMap { Key(stringValue: $0.text) } }
+    /// Without those that are longer than any name in source code: what the type makes of a key is a comparison of `String`s, whose cost is not
+    /// bounded by its length.
+    var allKeys: [Key] { members.names.compactMap { $0.count <= JSONMembers.longestName ? Key(stringValue: $0.text) : nil } }
     func contains(_ key: Key) -> Bool { members[key.stringValue] != nil }
 
     func decodeNil(forKey key: Key) throws -> Bool { try member(key).isNull }

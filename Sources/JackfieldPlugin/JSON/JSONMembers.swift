@@ -6,6 +6,9 @@ struct JSONMembers {
     /// Up to so many are found by looking at each: that costs less than making and hashing a key of each.
     private static let fewest = 16
 
+    /// Bytes of the longest name that becomes a `String` to compare.
+    static let longestName = 1024
+
     private enum Index {
         /// The keys as they stand in the text, quotes included.
         case list([(key: Range<Int>, value: Range<Int>)])
@@ -42,6 +45,21 @@ struct JSONMembers {
                 document.text.withUnsafeBytes { text in
                     list.last { JSONText.isEqual(UnsafeRawBufferPointer(rebasing: text[$0.key]), to: name) }?.value
                 }
+            }
+        }
+    }
+
+    /// Each name with its value, once.
+    var all: [ByteString: Range<Int>] {
+        switch index {
+        case .table(let table): return table
+        case .list(let list):
+            return document.text.withUnsafeBytes { text in
+                var all: [ByteString: Range<Int>] = [:]
+                for (key, value) in list {
+                    if let name = JSONText.byteString(UnsafeRawBufferPointer(rebasing: text[key])) { all[name] = value }
+                }
+                return all
             }
         }
     }

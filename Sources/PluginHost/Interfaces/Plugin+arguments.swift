@@ -128,23 +128,56 @@ extension Plugin {
         guard var rooms = texts("\(function): selection->rooms", raw.rooms, raw.room_count),
             let except = texts("\(function): selection->except", raw.except, raw.except_count)
         else { return nil }
-        if raw.user.len > 0 { rooms.append("user:\(raw.user.string)") }
-        let selection = Selection(
-            namespace: raw.nsp.len == 0 ? "/" : raw.nsp.byteString, rooms: rooms, except: except, exceptSocket: raw.except_socket)
+        if raw.user.len > 0 {
+            guard let user = userID("\(function): selection->user", raw.user) else { return nil }
+            rooms.append("user:\(user.text)")
+        }
+        guard let namespace = namespaceName(function, raw.nsp) else { return nil }
+        let selection = Selection(namespace: namespace, rooms: rooms, except: except, exceptSocket: raw.except_socket)
         return Chosen(selection: selection, everyNamespace: raw.flags & JF_SELECT_EVERY_NSP != 0)
     }
 
     /// Most rooms one call may name: as many as a selection of reason has, far fewer than would hold up a loop.
     private static let longestRoomList: UInt32 = 65_536
 
-    /// Copies a list of texts; `nil` after a log line if it is none.
+    /// The id of a user; `nil` after a log line if it cannot be one.
+    func userID(_ what: @autoclosure () -> String, _ user: jf_text) -> ByteString? {
+        if let problem = UserID.problem(user.bytes) {
+            _ = invalid(what(), "the user id \(problem)")
+            return nil
+        }
+        return user.byteString
+    }
+
+    /// The namespace of this name, the main one for none; `nil` after a log line if it is longer than any.
+    func namespaceName(_ function: StaticString, _ name: jf_text) -> ByteString? {
+        let limit = host.socketOptions.maxNamespaceLength
+        guard name.bytes.count <= limit else {
+            _ = invalid("\(function)", "the namespace's name has \(name.len) bytes, more than \(limit)")
+            return nil
+        }
+        return name.bytes.isEmpty ? "/" : name.byteString
+    }
+
+    /// Copies a list of rooms' names; `nil` after a log line if it is none, or one is longer than any room's.
     func texts(_ what: @autoclosure () -> String, _ list: UnsafePointer<jf_text>?, _ count: UInt32) -> [ByteString]? {
         guard count > 0 else { return [] }
         guard let list, count <= Self.longestRoomList else {
             _ = invalid(what(), list == nil ? "the list is NULL, and its count \(count)" : "\(count) are more than \(Self.longestRoomList)")
             return nil
         }
-        return (0..<Int(count)).map { list[$0].byteString }
+        // The room of a user is named by the host, and may be longer than others.
+        let limit = max(host.socketOptions.maxRoomNameLength, "user:".utf8.count + UserID.longest)
+        var names: [ByteString] = []
+        names.reserveCapacity(Int(count))
+        for index in 0..<Int(count) {
+            guard list[index].bytes.count <= limit else {
+                _ = invalid(what(), "room \(index + 1) has \(list[index].len) bytes, more than \(limit)")
+                return nil
+            }
+            names.append(list[index].byteString)
+        }
+        return names
     }
 
     /// A room's name; `nil` after a log line if it cannot be one.

@@ -31,7 +31,8 @@ enum RoomsInterface {
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
                 guard plugin.isServed else { return JF_E_STATE }
                 guard plugin.isRoomName("members", room) else { return JF_E_INVALID }
-                let selection = Selection(namespace: namespace.len == 0 ? "/" : namespace.byteString, rooms: [room.byteString])
+                guard let namespace = plugin.namespaceName("members", namespace) else { return JF_E_INVALID }
+                let selection = Selection(namespace: namespace, rooms: [room.byteString])
                 return plugin.fetch(
                     "members", Plugin.Chosen(selection: selection, everyNamespace: false), parts: JF_PART_ID | JF_PART_USER, function, context)
             })

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static const jf_host *host;
@@ -276,6 +277,38 @@ static void on_bad(void *instance, const jf_event *event) {
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
 }
 
+/** Names that are longer than any, or no names of users. */
+static void on_bad_ids(void *instance, const jf_event *event) {
+    static char longest[1000];
+    char buffer[128];
+    jf_message message = { 0 };
+    jf_selection selection = { 0 };
+    jf_text longer = { longest, sizeof longest };
+    int32_t codes[7];
+    (void)instance;
+    memset(longest, 'x', sizeof longest);
+    message.name = (jf_text)JF_LIT("x");
+    message.args = (jf_text)JF_LIT("[]");
+    codes[0] = presence.watch(host, longer);
+    codes[1] = presence.unwatch(host, (jf_text)JF_LIT("a\0b"));
+    selection.user = (jf_text)JF_LIT("a\0b");
+    codes[2] = io.broadcast(host, &selection, &message);
+    selection.user = jf_text_of("");
+    selection.rooms = &longer;
+    selection.room_count = 1;
+    codes[3] = io.broadcast(host, &selection, &message);
+    selection.room_count = 0;
+    selection.except = &longer;
+    selection.except_count = 1;
+    codes[4] = io.broadcast(host, &selection, &message);
+    selection.except_count = 0;
+    selection.nsp = longer;
+    codes[5] = io.broadcast(host, &selection, &message);
+    codes[6] = rooms.members(host, longer, JF_TEXT("room"), NULL, NULL);
+    snprintf(buffer, sizeof buffer, "[%d,%d,%d,%d,%d,%d,%d]", codes[0], codes[1], codes[2], codes[3], codes[4], codes[5], codes[6]);
+    io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
+}
+
 static void on_leave(void *instance, const jf_event *event) {
     (void)instance;
     sockets.disconnect(host, event->socket, 0);
@@ -342,6 +375,7 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("together-inline"), .handler = on_together, .run = JF_RUN_INLINE },
     { .name = JF_LIT("together-slowly"), .handler = on_together_slowly, .run = JF_RUN_PARALLEL },
     { .name = JF_LIT("bad"), .handler = on_bad },
+    { .name = JF_LIT("bad-ids"), .handler = on_bad_ids },
     { .name = JF_LIT("ticks"), .handler = on_ticks },
     { .name = JF_LIT("leave"), .handler = on_leave, .run = JF_RUN_INLINE },
     { .name = JF_LIT("watch"), .handler = on_watch },
