@@ -22,8 +22,15 @@ public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
     public static func invalid(_ message: String) -> Problem { Problem(400, "invalid_arguments", message) }
     public static func notFound(_ message: String) -> Problem { Problem(404, "not_found", message) }
     public static func overloaded(_ message: String) -> Problem { Problem(503, "overloaded", message) }
+    public static func unavailable(_ message: String) -> Problem { Problem(503, "unavailable", message) }
+
+    /// 507, and `unavailable` in acks.
+    public static func insufficientStorage(_ message: String) -> Problem { Problem(507, "insufficient_storage", message) }
 
     public var description: String { "\(code): \(message)" }
+
+    /// Acks have no status beside the code, so there a full disk is called what it means for the client.
+    var ackCode: String { status == 507 ? "unavailable" : code }
 
     /// What the client may know of any error.
     init(telling error: any Error) {

@@ -12,11 +12,13 @@ final class NotificationService: Sendable {
 
     /// - Parameters:
     ///   - clock: milliseconds since 1970-01-01 UTC.
+    ///   - report: a line for the operator, when the store ceases to work and when it works again.
     ///   - together: what completions that become due at once are called in.
     init(
-        _ location: StoreLocation, clock: @escaping @Sendable () -> Int64, together: @escaping @Sendable (() -> Void) -> Void
+        _ location: StoreLocation, clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void,
+        together: @escaping @Sendable (() -> Void) -> Void
     ) throws {
-        store = try GroupCommitStore(location, migrations: NotificationSchema.migrations, together: together)
+        store = try GroupCommitStore(location, migrations: NotificationSchema.migrations, report: report, together: together)
         self.clock = clock
     }
 

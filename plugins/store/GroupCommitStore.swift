@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import JackfieldPlugin
+import Synchronization
 
 /// A SQLite database whose writes are committed in groups.
 ///
@@ -9,6 +10,10 @@ import JackfieldPlugin
 /// waits for the disk the next group collects by itself: no delay, no timer. The answers go out beside it, in the order of commits.
 ///
 /// Reads run beside it, on connections of their own, and see what was committed.
+///
+/// A write is answered with success only if it can be found at the configured path: files that were deleted or replaced while they were open, and a store
+/// that another process has taken, refuse reads and writes with 503 `unavailable`, and a full disk refuses writes with 507 `insufficient_storage`, as long
+/// as that lasts. ``check()`` says so.
 public final class GroupCommitStore: Sendable {
     /// Operations in one transaction: bounds how long the first of them waits.
     public static let maxGroup = 1024
@@ -18,16 +23,21 @@ public final class GroupCommitStore: Sendable {
 
     private let pool: DatabasePool
     private let queue: WriteQueue
+    private let files: StoreFiles
+    private let health: StoreHealth
     private let ended = DispatchSemaphore(value: 0)
+    private let isProbing = Atomic(false)
 
     /// Opens or makes the database and brings it up to date. Throws a line for the operator.
     ///
-    /// - Parameter together: what the answers of one group are given in; ``PluginHost/together(_:)``.
+    /// - Parameters:
+    ///   - report: a line for the operator, when the store ceases to work and when it works again. Called on any thread, must not block.
+    ///   - together: what the answers of one group are given in; ``PluginHost/together(_:)``.
     public init(
         _ location: StoreLocation, migrations: DatabaseMigrator, maxQueue: Int = GroupCommitStore.maxQueue,
-        together: @escaping @Sendable (() -> Void) -> Void
+        report: @escaping @Sendable (String) -> Void, together: @escaping @Sendable (() -> Void) -> Void
     ) throws {
-        try location.prepare()
+        let prepared = try location.prepare()
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
         configuration.maximumReaderCount = 4
@@ -36,13 +46,27 @@ public final class GroupCommitStore: Sendable {
             // GRDB sets NORMAL when it turns the log on, and NORMAL may lose the last commits with the power.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try migrations.migrate(pool)
+            try pool.writeWithoutTransaction { try PageCheck.run($0) }
         } catch let error as DatabaseError {
-            throw Problem(500, "store", "config.store: cannot open '\(location.path)': \(error.message ?? "\(error.resultCode)"); is it writable, and a database of this plugin?")
+            let words = error.message ?? "\(error.resultCode)"
+            if error.resultCode == .SQLITE_CORRUPT { throw location.failure("'\(location.path)' is malformed: \(words); restore it from a backup") }
+            throw location.failure("cannot open '\(location.path)': \(words); is it writable, and a database of this plugin?")
         }
+        guard let files = StoreFiles(location.path, realPath: prepared.path, lock: prepared.lock) else {
+            throw location.failure("'\(location.path)' was deleted while it was being opened")
+        }
+        self.files = files
+        health = StoreHealth(location.path, report: report)
         queue = WriteQueue(limit: maxQueue)
-        let thread = Thread { [pool, queue, ended] in
+        let thread = Thread { [pool, queue, files, health, ended] in
             // The writer's connection is this thread's as long as it lives: asking for it anew would cost each group more than its BEGIN.
-            pool.writeWithoutTransaction { Self.work(off: queue, in: $0, answers: GroupAnswers(together)) }
+            pool.writeWithoutTransaction { db in
+                let answers = GroupAnswers(together)
+                while let group = queue.next(atMost: Self.maxGroup) {
+                    answers.give(group, Self.commit(group, in: db, files, health), isIdle: queue.isEmpty)
+                }
+                answers.drain()
+            }
             ended.signal()
         }
         thread.name = "group commit"
@@ -65,10 +89,29 @@ public final class GroupCommitStore: Sendable {
     }
 
     /// Reads what was committed. Blocks: not for a handler that runs inline.
-    public func read<Value>(_ body: (Database) throws -> Value) throws -> Value { try pool.read(body) }
+    public func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        do {
+            try files.check()
+            return try pool.read(body)
+        } catch {
+            guard let failure = error as? StoreFailure ?? StoreFailure(error) else { throw error }
+            health.note(failure)
+            throw failure.problem
+        }
+    }
 
-    /// Throws if the database cannot be reached.
+    /// Throws a line for the operator if the store cannot be read or written. Blocks as ``read(_:)`` does.
     public func check() throws {
+        do throws(StoreFailure) {
+            try files.check()
+            try files.checkRoom()
+        } catch {
+            health.note(error)
+        }
+        if let failure = health.failure {
+            probe()
+            throw Problem(503, "unavailable", health.words(for: failure))
+        }
         try read { _ = try Int.fetchOne($0, sql: "SELECT 1 FROM sqlite_schema LIMIT 1") }
     }
 
@@ -79,11 +122,26 @@ public final class GroupCommitStore: Sendable {
         try? pool.close()
     }
 
-    /// Commits what comes, group by group, until the queue is closed and empty.
-    private static func work(off queue: WriteQueue, in db: Database, answers: GroupAnswers) {
-        while let group = queue.next(atMost: maxGroup) {
-            answers.give(group, GroupCommit.commit(group, in: db), isIdle: queue.isEmpty)
+    /// Finds out whether the store works again, where nobody else writes: by a commit that changes nothing.
+    private func probe() {
+        guard !isProbing.exchange(true, ordering: .relaxed) else { return }
+        write({ try $0.execute(sql: "PRAGMA user_version = 0") }, then: { [weak self] _ in self?.isProbing.store(false, ordering: .relaxed) })
+    }
+
+    /// What became of each write: nil if it is on disk, or has its own answer.
+    private static func commit(
+        _ group: [any AnyPendingWrite], in db: Database, _ files: StoreFiles, _ health: StoreHealth
+    ) -> [(any Error)?] {
+        do throws(StoreFailure) {
+            // Nothing more goes where nobody would find it.
+            if health.failure != nil { try files.check() }
+            let failures = try GroupCommit.commit(group, in: db)
+            try files.check()
+            health.note(nil)
+            return failures
+        } catch {
+            health.note(error)
+            return Array(repeating: error.problem, count: group.count)
         }
-        answers.drain()
     }
 }

@@ -7,22 +7,50 @@ public struct StoreLocation: Sendable, Equatable {
 
     /// Throws a line for the operator if the text names no store.
     public init(_ text: String) throws {
-        guard text.hasPrefix("sqlite:"), text.count > "sqlite:".count else {
+        guard text.utf8.starts(with: "sqlite:".utf8), text.utf8.count > "sqlite:".utf8.count else {
             throw Problem.invalid("config.store '\(text)' is not a store this plugin knows; use \"sqlite:PATH\", for example \"sqlite:data/rows.db\"")
         }
         path = String(text.dropFirst("sqlite:".count))
     }
 
-    /// Makes the folder. Throws a line for the operator that names it.
-    func prepare() throws {
-        let folder = (path as NSString).deletingLastPathComponent
-        guard !folder.isEmpty else { return }
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw Problem(500, "store", "config.store: cannot make the folder '\(folder)': \(Self.reason(error)); make it, or choose another path")
-        }
+    /// The database as it is on disk: symbolic links resolved, and locked.
+    struct Prepared {
+        let path: String
+        let lock: StoreLock
     }
+
+    /// Makes the folder and the file where there are none, for their owner alone, and takes the lock. Throws a line for the operator that names the path.
+    func prepare() throws -> Prepared {
+        let folder = (path as NSString).deletingLastPathComponent
+        if !folder.isEmpty {
+            do {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            } catch {
+                throw failure("cannot make the folder '\(folder)': \(Self.reason(error)); make it, or choose another path")
+            }
+        }
+        try makeFile()
+        guard let real = realpath(path, nil) else { throw failure("cannot open '\(path)': \(Self.systemError)") }
+        defer { free(real) }
+        let resolved = String(cString: real)
+        guard let lock = StoreLock(resolved + "-lock") else { throw failure("cannot open '\(path)-lock': \(Self.systemError)") }
+        if let holder = lock.claim() { throw failure("'\(path)' is in use by \(holder); stop it, or choose another path") }
+        return Prepared(path: resolved, lock: lock)
+    }
+
+    /// SQLite would make it readable for everybody; its other files get the mode of this one. A file that is there keeps its mode, and is not opened: closing
+    /// it would release the locks that SQLite has on it in this process.
+    private func makeFile() throws {
+        var found = stat()
+        if stat(path, &found) == 0 { return }
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw failure("cannot open '\(path)': \(Self.systemError)") }
+        close(descriptor)
+    }
+
+    func failure(_ words: String) -> Problem { Problem(500, "store", "config.store: \(words)") }
+
+    private static var systemError: String { String(cString: strerror(errno)) }
 
     private static func reason(_ error: any Error) -> String {
         let cocoa = error as NSError

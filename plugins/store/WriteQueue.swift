@@ -34,7 +34,7 @@ final class WriteQueue: @unchecked Sendable {
     }
 
     private var refusal: Problem? {
-        if isClosed { return Problem(503, "unavailable", "the plugin is stopping; try again in a moment") }
+        if isClosed { return .unavailable("the plugin is stopping; try again in a moment") }
         if waiting.count >= limit { return .overloaded("\(limit) writes are waiting for the disk; try again later") }
         return nil
     }

@@ -9,7 +9,7 @@ extension PluginHost {
 
     func fail(_ token: jf_token, _ problem: Problem) {
         guard token != 0 else { return }
-        withText(problem.code) { code in
+        withText(problem.ackCode) { code in
             withText(problem.message) { message in _ = events.ack_error?(pointer, token, code, message) }
         }
     }
