@@ -79,6 +79,21 @@ def test_who_is_no_member_neither_speaks_nor_listens(talking):
     carol.expect_none("room:message", 0)
 
 
+def test_over_http_the_same_people_may_read(talking, people):
+    room, alice, bob, _ = talking
+    message = say(alice, room, "secret")
+    for path in ("messages", "members"):
+        refused = people[2].get(f"/v1/rooms/{room['id']}/{path}")
+        assert refused.status_code == 403 and refused.json()["code"] == "not_a_member"
+        assert refused.headers["content-type"].startswith("application/problem+json")
+    assert [item["id"] for item in people[1].get(f"/v1/rooms/{room['id']}/messages").json()["items"]] == [message["id"]]
+    assert users(people[1].get(f"/v1/rooms/{room['id']}/members").json()) == {"alice", "bob"}
+    bob.call("room:leave", {"room": room["id"]})
+    assert people[1].get(f"/v1/rooms/{room['id']}/messages").status_code == 403
+    # What may be joined can be found.
+    assert people[2].get(f"/v1/rooms/{room['id']}").json() == room
+
+
 def test_who_has_left_may_not_speak_either(talking):
     room, alice, bob, _ = talking
     bob.call("room:leave", {"room": room["id"]})

@@ -67,8 +67,8 @@ import Testing
         }
     }
 
-    private func get(_ path: String, _ query: [(String, String)] = []) async -> String {
-        let token = host.request("GET", path, query: query, user: "carol")
+    private func get(_ path: String, _ query: [(String, String)] = [], user: String = "carol") async -> String {
+        let token = host.request("GET", path, query: query, user: user)
         switch await host.answer(to: token) {
         case .responded(_, 200, let body): return body
         case .problem(_, let status, let code): return "\(status) \(code)"
@@ -130,6 +130,38 @@ import Testing
         #expect(told("room:message").isEmpty)
     }
 
+    @Test func `what a socket may not read, its user may not read over HTTP`() async throws {
+        let id = try await room()
+        _ = await join(id, 2)
+        for path in ["messages", "members"] {
+            #expect(await get("/v1/rooms/\(id)/\(path)", user: "carol") == "403 not_a_member")
+            // Who made a room is not in it.
+            #expect(await get("/v1/rooms/\(id)/\(path)", user: "alice") == "403 not_a_member")
+            #expect(await get("/v1/rooms/\(id)/\(path)", user: "bob").hasPrefix(#"{"items":["#))
+        }
+    }
+
+    @Test func `a user may read over HTTP as long as one of his sockets is in the room`() async throws {
+        let id = try await room()
+        _ = await join(id, 1)
+        _ = await join(id, 3)
+        let path = "/v1/rooms/\(id)/messages"
+        _ = await ack("room:leave", #"[{"room":"\#(id)"}]"#, from: 1)
+        #expect(await get(path, user: "alice").hasPrefix(#"{"items":["#))
+        host.disconnect(3)
+        #expect(await get(path, user: "alice") == "403 not_a_member")
+    }
+
+    @Test func `a room that does not exist is not found, whoever asks`() async throws {
+        let nowhere = "01234567-89ab-7000-8000-000000000000"
+        for id in [nowhere, "nowhere"] {
+            for event in ["room:message", "room:history", "room:members"] {
+                #expect(await ack(event, #"[{"room":"\#(id)","body":"hello?"}]"#, from: 1) == "not_found")
+            }
+            #expect(await get("/v1/rooms/\(id)/messages") == "404 not_found")
+        }
+    }
+
     @Test func `a message is stored, acknowledged and told to all members`() async throws {
         let id = try await room()
         _ = await join(id, 1)
@@ -151,7 +183,7 @@ import Testing
             try (decode(await ack("room:history", #"[{"room":"\#(id)","limit":3}]"#, from: 1)) as [Page<Message>]).first)
         #expect(first.items.map(\.body) == ["4", "3", "2"])
         let next = try #require(first.next)
-        let second: Page<Message> = try decode(await get("/v1/rooms/\(id)/messages", [("after", next)]))
+        let second: Page<Message> = try decode(await get("/v1/rooms/\(id)/messages", [("after", next)], user: "alice"))
         #expect(second.items.map(\.body) == ["1", "0"])
         #expect(second.next == nil)
     }
@@ -162,8 +194,8 @@ import Testing
         let page = await ack("room:members", #"[{"room":"\#(id)"}]"#, from: 1)
         #expect(page.contains(#"[{"user":"alice","since":""#) && page.contains(#"{"user":"bob","since":""#))
         #expect(page.hasSuffix(#""next":null}]"#))
-        #expect(await get("/v1/rooms/\(id)/members", [("limit", "1")]).hasSuffix(#""next":"alice"}"#))
-        #expect(await get("/v1/rooms/\(id)/members", [("after", "alice")]).contains(#""user":"bob""#))
+        #expect(await get("/v1/rooms/\(id)/members", [("limit", "1")], user: "bob").hasSuffix(#""next":"alice"}"#))
+        #expect(await get("/v1/rooms/\(id)/members", [("after", "alice")], user: "alice").contains(#""user":"bob""#))
     }
 
     // MARK: REST

@@ -51,6 +51,9 @@ struct Membership {
 
     func contains(_ room: ByteString, _ socket: jf_socket) -> Bool { roomsOfSocket[socket]?.contains(room) == true }
 
+    /// Whether one of the user's sockets is in the room.
+    func contains(_ room: ByteString, user: ByteString) -> Bool { rooms[room]?[user] != nil }
+
     /// Sorted, so that what follows has an order.
     func rooms(of socket: jf_socket) -> [ByteString] { roomsOfSocket[socket]?.sorted() ?? [] }
 

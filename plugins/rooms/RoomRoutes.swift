@@ -1,9 +1,11 @@
 import JackfieldPlugin
 import PluginStore
+import Support
 
-/// The REST side. It works with no socket anywhere. Rooms are open: who has a token may join any, and so may read any.
-struct RoomRoutes: Sendable {
+/// The REST side. Runs on the strand. Who may read what is the socket side's rule, ``RoomSockets/requireMember(_:_:)``.
+struct RoomRoutes {
     let service: RoomService
+    let sockets: RoomSockets
 
     /// `POST /v1/rooms` `{name}` → 201, the room.
     func create(_ request: borrowing Request) throws -> Response {
@@ -24,16 +26,28 @@ struct RoomRoutes: Sendable {
         return .later
     }
 
-    /// `GET /v1/rooms?after=&limit=` → a page, the newest first.
+    /// `GET /v1/rooms?after=&limit=` → a page, the newest first. For all users.
     func list(_ request: borrowing Request) throws -> Response {
         try .json(service.rooms(PageQuery(request)).json(\.json))
     }
 
-    /// `GET /v1/rooms/{id}` → the room.
+    /// `GET /v1/rooms/{id}` → the room. For all users.
     func room(_ request: borrowing Request) throws -> Response { try .json(service.room(request.parameter("id")).json) }
 
-    /// `GET /v1/rooms/{id}/messages?after=&limit=` → a page, the newest first.
+    /// `GET /v1/rooms/{id}/messages?after=&limit=` → a page, the newest first. For members.
     func messages(_ request: borrowing Request) throws -> Response {
-        try .json(service.messages(in: request.parameter("id"), PageQuery(request)).json(\.json))
+        let room = try requireMember(request)
+        return try .json(service.messages(in: room.text, PageQuery(request)).json(\.json))
+    }
+
+    /// `GET /v1/rooms/{id}/members?after=&limit=` → a page of `{user, since}`, by name. For members.
+    func members(_ request: borrowing Request) throws -> Response {
+        let room = try requireMember(request)
+        let limit = try request.query("limit", in: PageQuery.limits, default: PageQuery.defaultLimit)
+        return try .json(sockets.members(of: room, after: request.query("after"), limit: limit))
+    }
+
+    private func requireMember(_ request: borrowing Request) throws -> ByteString {
+        try sockets.requireMember(.user(ByteString(request.user)), request.parameter("id"))
     }
 }

@@ -69,12 +69,15 @@ final class RoomService: Sendable {
     /// Throws 404 if there is no such room, 400 if that cannot be the id of one.
     func room(_ id: String) throws -> RoomRow {
         let id = try Self.id(id).text
+        guard TimeOrderedID.isValid(id) else { throw Self.unknown(id) }
         let found = try store.read { db in
             try db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id = ?").fetch(.text(id), as: RoomRow.init).first
         }
-        guard let found else { throw Problem.notFound("there is no room '\(id)'") }
+        guard let found else { throw Self.unknown(id) }
         return found
     }
+
+    private static func unknown(_ id: String) -> Problem { .notFound("there is no room '\(id)'") }
 
     /// All rooms, a page, the newest first.
     func rooms(_ page: PageQuery) throws -> Page<RoomRow> {
@@ -85,9 +88,8 @@ final class RoomService: Sendable {
         return Page(rows, limit: page.limit, id: \.id)
     }
 
-    /// The messages of a room, a page, the newest first. Throws 404 if there is no such room.
+    /// The messages of a room that exists, a page, the newest first.
     func messages(in room: String, _ page: PageQuery) throws -> Page<MessageRow> {
-        _ = try self.room(room)
         let rows = try store.read { db in
             try db.cachedStatement(sql: "SELECT \(MessageRow.columns) FROM message WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?")
                 .fetch(.text(room), .text(page.after ?? Self.afterAllIDs), .integer(Int64(page.limit + 1)), as: MessageRow.init)

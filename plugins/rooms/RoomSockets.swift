@@ -6,8 +6,10 @@ import Support
 ///
 /// Membership is a matter of connections: a *socket* joins and leaves; a *user* is a member as long as one of his sockets is, and the
 /// others are told of the user, not of his tabs. Rooms and messages are stored, memberships are not: who reconnects joins
-/// again, unless the host recovered his connection, rooms included. Who is no member may not speak (`room:message`) nor listen
-/// (events, `room:history`, `room:members`).
+/// again, unless the host recovered his connection, rooms included.
+///
+/// Only members speak (`room:message`) and listen (events, messages, who is there). A socket may do what it has joined for; over HTTP a user may read what
+/// one of his sockets may read. That a room exists, and its name, is for all users: whoever may join a room must be able to find it.
 ///
 /// To all members, the sender's own sockets among them: `room:joined` and `room:left` `{room, user, at}`, `room:message` (the message).
 final class RoomSockets {
@@ -63,7 +65,7 @@ final class RoomSockets {
     func members(_ socket: Socket, _ event: borrowing Event) throws {
         _ = try event.user
         let input = try event.decode(RoomPageInput.self)
-        let room = try requireMember(socket, input.room)
+        let room = try requireMember(.socket(socket.handle), input.room)
         let limit = try PageQuery(after: nil, limit: input.limit).limit
         try event.ack(members(of: room, after: input.after, limit: limit))
     }
@@ -76,7 +78,7 @@ final class RoomSockets {
         }
         let user = try event.user
         let input = try event.decode(Input.self)
-        let room = try requireMember(socket, input.room)
+        let room = try requireMember(.socket(socket.handle), input.room)
         let reply = try event.keep()
         try service.add(input.body, to: room.text, by: user) { [io] result in
             Self.answer(reply) { try result.get().json }
@@ -90,7 +92,7 @@ final class RoomSockets {
     func history(_ socket: Socket, _ event: borrowing Event) throws {
         _ = try event.user
         let input = try event.decode(RoomPageInput.self)
-        let room = try requireMember(socket, input.room)
+        let room = try requireMember(.socket(socket.handle), input.room)
         let page = try service.messages(in: room.text, PageQuery(after: input.after, limit: input.limit))
         try event.ack(page.json(\.json))
     }
@@ -126,7 +128,31 @@ final class RoomSockets {
         }
     }
 
-    // MARK: For the routes
+    // MARK: Reading
+
+    /// Who wants to read or speak.
+    enum Asker {
+        case socket(jf_socket)
+        /// Over HTTP.
+        case user(ByteString)
+    }
+
+    /// The one rule for sockets and HTTP: who has joined may.
+    ///
+    /// Returns the id. Throws 400 if it cannot be one, 404 if there is no such room, 403 if the asker is not in it.
+    func requireMember(_ asker: Asker, _ room: String) throws -> ByteString {
+        let id = try RoomService.id(room)
+        switch asker {
+        case .socket(let socket) where membership.contains(id, socket): return id
+        case .user(let user) where membership.contains(id, user: user): return id
+        case .socket:
+            _ = try service.room(id.text)
+            throw Problem(403, "not_a_member", "this socket is not in room '\(id)'; room:join first")
+        case .user:
+            _ = try service.room(id.text)
+            throw Problem(403, "not_a_member", "no socket of yours is in room '\(id)'; connect one, and room:join first")
+        }
+    }
 
     /// A page of `{user, since}`, by name; `after` is the last user of the page before.
     ///
@@ -156,15 +182,6 @@ final class RoomSockets {
 
         /// Throws 400 if it is longer than any id.
         var id: ByteString { get throws(Problem) { try RoomService.id(room) } }
-    }
-
-    /// Returns the id. Throws 400 if it is longer than any id, 403 if the socket is not in the room.
-    private func requireMember(_ socket: Socket, _ room: String) throws(Problem) -> ByteString {
-        let id = try RoomService.id(room)
-        guard membership.contains(id, socket.handle) else {
-            throw Problem(403, "not_a_member", "this socket is not in room '\(id)'; room:join first")
-        }
-        return id
     }
 
     private func change(_ room: ByteString, _ user: ByteString) -> JSON {
@@ -198,7 +215,10 @@ final class RoomSockets {
     /// The host's room behind a room of ours; the prefix keeps them apart from socket ids and other plugins' rooms.
     private static func channel(_ room: ByteString) -> String { "room:\(room)" }
 
+    /// nil for a room of the host's that is none of ours.
     private static func room(_ channel: ByteString) -> ByteString? {
-        channel.hasPrefix("room:") ? ByteString(decoding: channel.utf8.dropFirst("room:".utf8.count)) : nil
+        guard channel.hasPrefix("room:") else { return nil }
+        let id = ByteString(decoding: channel.utf8.dropFirst("room:".utf8.count))
+        return TimeOrderedID.isValid(id.text) ? id : nil
     }
 }

@@ -1,6 +1,5 @@
 import JackfieldPlugin
 import PluginStore
-import Support
 
 /// Rooms: create, join, leave, talk. Messages are on disk before anybody sees them.
 ///
@@ -23,7 +22,7 @@ public final class Rooms: Plugin {
         io = host
         service = try RoomService(location, clock: { host.now }, report: { host.log.warning($0) }, together: host.together)
         sockets = RoomSockets(host, wrapping: service)
-        routes = RoomRoutes(service: service)
+        routes = RoomRoutes(service: service, sockets: sockets)
     }
 
     public static func declare(_ io: Declarations<Rooms>) {
@@ -40,7 +39,7 @@ public final class Rooms: Plugin {
         io.http.get("/v1/rooms") { $0.routes.list }
         io.http.get("/v1/rooms/{id}") { $0.routes.room }
         io.http.get("/v1/rooms/{id}/messages") { $0.routes.messages }
-        io.http.get("/v1/rooms/{id}/members", Rooms.members)
+        io.http.get("/v1/rooms/{id}/members") { $0.routes.members }
     }
 
     public func start() throws { try sockets.adopt(io.of("/")) }
@@ -49,11 +48,4 @@ public final class Rooms: Plugin {
 
     /// Commits what waits; answers and emits go out with it.
     public func stop() { service.close() }
-
-    /// `GET /v1/rooms/{id}/members?after=&limit=` → a page of `{user, since}`, by name.
-    private func members(_ request: borrowing Request) throws -> Response {
-        let room = try service.room(request.parameter("id"))
-        let limit = try request.query("limit", in: PageQuery.limits, default: PageQuery.defaultLimit)
-        return try .json(sockets.members(of: ByteString(room.id), after: request.query("after"), limit: limit))
-    }
 }
