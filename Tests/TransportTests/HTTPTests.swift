@@ -9,7 +9,7 @@ import Testing
             let client = test.client()
             for _ in 0..<3 {
                 client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
-                #expect(client.read(until: "hello") == "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+                #expect(client.read(until: "hello") == "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 5\r\n\r\nhello")
                 client.forget()
             }
         }
@@ -63,6 +63,34 @@ import Testing
                 #expect(client.readToEnd().hasPrefix("HTTP/1.1 400 "))
                 #expect(client.isAtEnd)
             }
+        }
+    }
+
+    @Test(arguments: [
+        "GET /hello HTTP/1.1\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "GET /hello HTTP/1.0\r\nHost: x\r\nhost: y\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a b\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: a,b\r\nHost:\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: a/b\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a@b\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: a:80x\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: [::1\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: ::1\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: [::1]x\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: \u{212A}\r\n\r\n",
+        "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\n\r\n",
+        "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    ])
+    func `a request without one sound Host is 400, and ends the connection`(request: String) async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            client.send(request + "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(client.readToEnd().hasPrefix("HTTP/1.1 400 "))
+            #expect(client.string.count(of: "HTTP/1.1") == 1)
+            let counters = try await test.loops.counters()
+            #expect(counters.badRequests == 1)
+        }
+    }
+
+    @Test(arguments: ["Host:\r\n", "Host: a-b_c.example:8080\r\n", "Host: [2001:db8::1%25eth0]:80\r\n", "Host: 127.0.0.1:\r\n", "Host: x%20y!$&'()*+,;=\r\n"])
+    func `a sound Host may be a name, an address or nothing, with and without a port`(host: String) async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            client.send("GET /hello HTTP/1.1\r\n\(host)\r\nGET /hello HTTP/1.0\r\n\r\n")
+            #expect(client.readToEnd().count(of: "hello") == 2)
         }
     }
 

@@ -126,6 +126,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func begin(_ head: HTTPRequestHead) {
         loop.counters.requests += 1
+        guard head.hasSoundHost else { return violated(.malformed) }
         let exchange = HTTPExchange(head: head, bodyLimit: server.options.maxHTTPBody, handler: self)
         self.exchange = exchange
         if server.isStopping.load(ordering: .relaxed) { exchange.keepsAlive = false }

@@ -55,8 +55,8 @@ extension HTTPRequestHead {
         guard let place, failure == nil else { throw failure ?? .malformed }
         return HTTPRequestHead(
             method: HTTPMethod(line.part(0..<space)), isOld: reader.isOld, isKeptAlive: reader.isKeptAlive,
-            asksForUpgrade: reader.hasUpgrade && reader.connectionUpgrades, expectsContinue: reader.expectsContinue, framing: try reader.framing(),
-            text: text, target: place, fields: reader.fields)
+            asksForUpgrade: reader.hasUpgrade && reader.connectionUpgrades, hasSoundHost: reader.hasSoundHost, expectsContinue: reader.expectsContinue,
+            framing: try reader.framing(), text: text, target: place, fields: reader.fields)
     }
 
     /// Upper-case letters and hyphens; whatever else a token may contain, no method does.
@@ -98,6 +98,8 @@ private struct FieldReader {
     var connectionUpgrades = false
     private var connectionCloses = false
     private var connectionKeeps = false
+    private var hosts = 0
+    private var isHost = false
     private var length: Int?
     private var isChunked = false
 
@@ -146,6 +148,9 @@ private struct FieldReader {
     /// Looks at the fields that concern the connection or the body.
     private mutating func note(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(HTTPViolation) {
         switch name.count {
+        case 4 where name.isEqual(to: "host"):
+            hosts += 1
+            isHost = HTTPSyntax.isHost(value)
         case 6 where name.isEqual(to: "expect"):
             if value.isEqual(ignoringCase: "100-continue") { expectsContinue = true }
         case 7 where name.isEqual(to: "upgrade"):
@@ -169,6 +174,8 @@ private struct FieldReader {
     }
 
     var isKeptAlive: Bool { isOld ? connectionKeeps && !connectionCloses : !connectionCloses }
+
+    var hasSoundHost: Bool { hosts == 1 ? isHost : hosts == 0 && isOld }
 
     func framing() throws(HTTPViolation) -> HTTPRequestHead.Framing {
         guard isChunked else { return .length(length ?? 0) }

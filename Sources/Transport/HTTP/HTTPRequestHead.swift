@@ -23,6 +23,9 @@ final class HTTPRequestHead: Sendable {
     let isKeptAlive: Bool
     /// `Upgrade` is there and `Connection` names it: Node's rule. What for is judged later.
     let asksForUpgrade: Bool
+    /// There is one Host, and it can be one; HTTP/1.0 may do without. Anything else is refused (RFC 9112 section 3.2): a proxy in front may have read
+    /// another one.
+    let hasSoundHost: Bool
     /// The body comes when it is told to.
     let expectsContinue: Bool
     let framing: Framing
@@ -32,13 +35,14 @@ final class HTTPRequestHead: Sendable {
     let fields: ContiguousArray<Field>
 
     init(
-        method: HTTPMethod, isOld: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, expectsContinue: Bool, framing: Framing, text: [UInt8],
+        method: HTTPMethod, isOld: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, hasSoundHost: Bool, expectsContinue: Bool, framing: Framing, text: [UInt8],
         target: HTTPTarget, fields: ContiguousArray<Field>
     ) {
         self.method = method
         self.isOld = isOld
         self.isKeptAlive = isKeptAlive
         self.asksForUpgrade = asksForUpgrade
+        self.hasSoundHost = hasSoundHost
         self.expectsContinue = expectsContinue
         self.framing = framing
         self.text = text

@@ -31,7 +31,8 @@ struct HTTPResponseHead: Sendable {
         to output: ConnectionOutput, common: HTTPFields = HTTPFields(), framing: Framing, connection: StaticString?, room: Int = 0
     ) -> UnsafeMutableRawPointer {
         let reason = HTTPReason.phrase(status)
-        var size = 9 + 3 + 1 + reason.utf8.count + 2 + fields.lines.count + common.lines.count + 2
+        let nosniff: StaticString = status == 101 ? "" : Self.nosniff
+        var size = 9 + 3 + 1 + reason.utf8.count + 2 + fields.lines.count + common.lines.count + nosniff.utf8CodeUnitCount + 2
         var length = ""
         switch framing {
         case .length(let count):
@@ -50,6 +51,7 @@ struct HTTPResponseHead: Sendable {
         writer.put("\r\n")
         writer.put(fields)
         writer.put(common)
+        writer.put(nosniff)
         switch framing {
         case .length:
             writer.put("Content-Length: ")
@@ -66,6 +68,9 @@ struct HTTPResponseHead: Sendable {
         writer.put("\r\n")
         return writer.position
     }
+
+    /// Every answer is what it says it is: no browser takes one for a script or a page because of what a client made it say.
+    private static let nosniff: StaticString = "X-Content-Type-Options: nosniff\r\n"
 
     private struct Writer {
         var position: UnsafeMutableRawPointer

@@ -31,6 +31,30 @@ public enum HTTPSyntax {
         return wrong == 0
     }
 
+    /// RFC 3986, section 3.2: a name or an address, which may be empty, and a port if a colon follows.
+    static func isHost(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var index = 0
+        if bytes.first == UInt8(ascii: "[") {
+            index = 1
+            while index < bytes.count, isNameCharacter(bytes[index]) || bytes[index] == UInt8(ascii: ":") { index += 1 }
+            guard index < bytes.count, bytes[index] == UInt8(ascii: "]") else { return false }
+            index += 1
+        } else {
+            while index < bytes.count, isNameCharacter(bytes[index]) { index += 1 }
+        }
+        guard index < bytes.count else { return true }
+        return bytes[index] == UInt8(ascii: ":") && bytes[(index + 1)...].allSatisfy { (0x30...0x39).contains($0) }
+    }
+
+    /// Unreserved characters, sub-delimiters, and the percent sign of an escape.
+    @inline(__always)
+    private static func isNameCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x21, 0x24...0x2E, 0x3B, 0x3D, 0x5F, 0x7E: true
+        default: false
+        }
+    }
+
     static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var all: UInt8 = 0
         for index in bytes.indices { all |= bytes[index] }

@@ -100,9 +100,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
             let isBinary = head.has("content-type", "application/octet-stream")
             if let refusal = session.postBegan(self, isBinary: isBinary) { refuse(refusal) }
         default:
-            // As the reference answers every other method on an open session, which stays.
-            self.session = nil
-            reply(HTTPResponseHead(status: 500), [])
+            // The session stays. (The reference answers 500, which is no fault of the server's.)
+            refuse(.badMethod)
         }
     }
 
@@ -157,15 +156,17 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     }
 
     func refuse(_ refusal: PollRefusal) {
-        session = nil
         switch refusal {
-        case .violation: reply(HTTPResponseHead(status: 400), [])
+        case .violation:
+            session = nil
+            reply(HTTPResponseHead(status: 400), [])
         case .upgraded: refuse(.badRequest)
         case .unknown: refuse(.unknownSession)
         }
     }
 
     private func refuse(_ error: HandshakeError, message: String? = nil) {
+        session = nil
         let head = HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")])
         reply(head, Array(error.json(message: message).utf8))
     }
