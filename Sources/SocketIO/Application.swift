@@ -3,8 +3,8 @@
 /// All calls come on the shard's loop and must not block it. Any of them may call back into the shard and its sockets.
 public protocol Application: AnyObject {
     /// A client asks to join a namespace that exists. Ends in ``ConnectAttempt/accept(user:claims:expiresAt:)`` or
-    /// ``ConnectAttempt/refuse(message:data:)``, now or later, on this loop. Not asked for a recovered socket
-    /// when ``RecoveryOptions/skipMiddlewares`` is set and the socket's claims have not ended.
+    /// ``ConnectAttempt/refuse(message:data:)``, now or later, on this loop. Who the client is must be verified each time, also where it
+    /// asks for a session that it had; further questions may then be skipped by ``ConnectAttempt/resume(user:claims:expiresAt:else:)``.
     func connect(_ attempt: ConnectAttempt)
 
     /// The socket is in its namespace and its CONNECT answer is on its way. ``Socket/isRecovered`` tells a socket that came back.

@@ -8,6 +8,7 @@ import pytest
 
 from harness.causes import CAUSES, going, sends, settings_for
 from harness.session import Session
+from harness.tokens import SECRET, token
 from harness.wireclient import deadline
 
 both = pytest.mark.parametrize("transport", ["polling", "websocket"])
@@ -136,3 +137,108 @@ def test_row_25_who_comes_back_before_the_old_connection_was_noticed_replaces_it
     assert old.ended()
     back.send('42["tell","all",false,"once"]', '42["tell","all",false,"last"]')
     assert [told(back)[0], told(back)[0]] == ["once", "last"]
+
+
+# Whose session it is
+
+
+#: What comes with a stolen pid, and how it is answered.
+WRONG = {
+    "no token": (lambda: {}, "token_missing"),
+    "an expired token": (lambda: {"token": token("alice", expires_in=-60)}, "token_expired"),
+    "a token of another secret": (lambda: {"token": token("alice", secret="another-secret-of-the-end-to-end-tests")}, "token_signature"),
+}
+
+
+@pytest.fixture
+def private(serve, compiled):
+    """The plugin for the rows where a token is needed, and recovery on."""
+    return lambda **settings: serve(plugins=[{"path": compiled("rows/rows.c"), "required": True}], **{"connectionStateRecovery": True, **settings})
+
+
+def alive(session):
+    """Whether it still gets acks."""
+    session.send('429["recall"]')
+    while not (packet := session.receive()).startswith("439"):
+        pass
+    return packet.startswith('439[{"data":')
+
+
+def of_alice(daemon, transport, **claims):
+    return Session(daemon.port, transport, connect="40" + json.dumps({"token": token("alice", **claims)}))
+
+
+@both
+@pytest.mark.parametrize("state", ["lost", "half open"])
+@pytest.mark.parametrize("skip", [True, False], ids=["hooks skipped", "hooks asked"])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_row_24_a_pid_without_a_good_token_is_refused_and_the_session_waits_for_its_user(private, transport, wrong, skip, state):
+    daemon = private(connectionStateRecovery={"skipMiddlewares": skip})
+    alice = of_alice(daemon, transport)
+    ids = identity(alice.connected)
+    if state == "lost":
+        lose(alice, daemon)
+    auth, code = WRONG[wrong]
+    answer = come_back(daemon, transport, pid=ids["pid"], **auth()).receive()
+    assert answer.startswith("44"), answer
+    assert json.loads(answer[2:])["data"] == {"code": code}
+    if state == "half open":
+        assert alive(alice)
+    assert identity(come_back(daemon, transport, pid=ids["pid"], token=token("alice")).receive()) == ids
+
+
+@both
+@pytest.mark.parametrize("state", ["lost", "half open"])
+@pytest.mark.parametrize("skip", [True, False], ids=["hooks skipped", "hooks asked"])
+def test_row_24_a_pid_with_the_token_of_another_user_is_a_new_connection_of_that_user(private, transport, skip, state):
+    daemon = private(connectionStateRecovery={"skipMiddlewares": skip})
+    alice, other = of_alice(daemon, transport), of_alice(daemon, "websocket")
+    ids = identity(alice.connected)
+    if state == "lost":
+        lose(alice, daemon)
+    other.send('42["tell","user:alice",false,"for alice"]')
+    told(other)
+    for user in ("bob", "Alice", "alice "):
+        bob = come_back(daemon, transport, pid=ids["pid"], token=token(user))
+        new = identity(bob.receive())
+        assert new["sid"] != ids["sid"] and new["pid"] != ids["pid"]
+        other.send(f'42["tell","user:{user}",false,"for {user}"]')
+        assert told(bob)[0] == f"for {user}"
+    if state == "half open":
+        assert told(alice)[0] == "for alice"
+        assert alive(alice)
+
+
+@both
+def test_row_24_where_tokens_are_not_required_a_pid_alone_brings_back_no_session_of_a_user(private, transport):
+    daemon = private(auth={"secret": SECRET, "required": False})
+    alice, nobody = of_alice(daemon, transport), Session(daemon.port, transport)
+    lose(alice, daemon), lose(nobody, daemon)
+    assert identity(come_back(daemon, transport, pid=identity(alice.connected)["pid"]).receive())["sid"] != identity(alice.connected)["sid"]
+    assert identity(come_back(daemon, transport, pid=identity(nobody.connected)["pid"]).receive()) == identity(nobody.connected)
+
+
+@both
+def test_row_24_a_recovered_socket_lives_as_long_as_the_token_that_it_came_back_with(private, transport):
+    daemon = private(auth={"secret": SECRET, "leeway": 0})
+    alice = of_alice(daemon, transport, expires_in=2)
+    lose(alice, daemon)
+    ids = identity(alice.connected)
+    back = come_back(daemon, transport, pid=ids["pid"], token=token("alice", expires_in=4))
+    assert identity(back.receive()) == ids
+    time.sleep(2.5)
+    back.send('42["tell","one",false,"alive"]')
+    while (packet := back.receive()).startswith('42["auth:expiring"'):
+        pass
+    assert packet.startswith('42["told","alive"')
+    assert back.ended()
+
+
+@both
+def test_row_24_hooks_are_asked_about_a_recovered_socket_unless_they_are_skipped(private, transport):
+    for skip, refused in ((True, False), (False, True)):
+        daemon = private(connectionStateRecovery={"skipMiddlewares": skip}, auth=False)
+        nobody = Session(daemon.port, transport)
+        lose(nobody, daemon)
+        answer = come_back(daemon, transport, pid=identity(nobody.connected)["pid"], refuse=True).receive()
+        assert answer.startswith("44") == refused, answer

@@ -1,3 +1,4 @@
+import SocketIO
 import Testing
 
 @testable import PluginHost
@@ -14,6 +15,29 @@ struct ConnectionTests {
         #expect(answer(#"{"do":"forget"}"#) == #"4\#(namespace),{"message":"internal error"}"#)
         #expect(answer(#"{"do":"wait"}"#)?.hasPrefix(#"0\#(namespace),{"sid":"#) == true)
         #expect(test.log.line(with: "returned JF_LATER without keeping the token") != nil)
+        await test.stop()
+    }
+
+    @Test("of a session that comes back hooks are asked nothing, unless it is another user's or recovery asks them", arguments: [true, false])
+    func recovery(skips: Bool) async throws {
+        var recovery = RecoveryOptions()
+        recovery.skipMiddlewares = skips
+        var options = SocketOptions()
+        options.recovery = RecoveryStore(options: recovery)
+        let test = try await TestHost.withProbe(sockets: options)
+        func connect(_ auth: String) throws -> (client: TestClient, answer: String) {
+            let client = TestClient(test.loops[0], joining: "/hooks-inline", auth: auth)
+            return (client, try #require(client.hear()))
+        }
+        let first = try connect(#"{"user":"alice"}"#)
+        let pid = try #require(first.answer.firstMatch(of: /"pid":"([^"]+)"/)).1
+        first.client.vanish()
+        let refusal = #"4/hooks-inline,{"message":"go away","data":{"code":7}}"#
+        #expect(try connect(#"{"pid":"\#(pid)","user":"bob","do":"deny"}"#).answer == refusal)
+        #expect(try connect(#"{"pid":"\#(pid)","do":"deny"}"#).answer == refusal)
+        let back = try connect(#"{"pid":"\#(pid)","user":"alice","do":"deny"}"#)
+        #expect(back.answer == (skips ? #"2/hooks-inline,["welcome","1"]"# : refusal))
+        if skips { #expect(back.client.hear() == first.answer) }
         await test.stop()
     }
 

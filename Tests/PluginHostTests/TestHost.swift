@@ -15,21 +15,21 @@ final class TestHost: Sendable {
     let log: RecordingLog
     let presence = FixedPresence()
 
-    init(loops count: Int = 1, _ options: HostOptions = HostOptions()) throws {
+    init(loops count: Int = 1, _ options: HostOptions = HostOptions(), sockets: SocketOptions = SocketOptions()) throws {
         log = RecordingLog()
         let handler = log
         let loops = (0..<count).map { TestLoop(index: $0) }
         self.loops = loops
         host = try Host(
-            loops: loops, options: options, gate: Gate(), httpGate: Gate(), presence: presence,
+            loops: loops, options: options, socketOptions: sockets, gate: Gate(), httpGate: Gate(), presence: presence,
             logger: Logger(label: "test", factory: { _ in handler }))
         for loop in loops { loop.start(host) }
         for loop in loops { loop.sync { _ in } }
     }
 
     /// With the probe loaded.
-    static func withProbe(loops: Int = 1, _ options: HostOptions = HostOptions()) async throws -> TestHost {
-        let test = try TestHost(loops: loops, options)
+    static func withProbe(loops: Int = 1, _ options: HostOptions = HostOptions(), sockets: SocketOptions = SocketOptions()) async throws -> TestHost {
+        let test = try TestHost(loops: loops, options, sockets: sockets)
         try await test.host.load(PluginSpec(path: try Fixture.library("probe"), config: Array(#"{"a":1}"#.utf8)))
         return test
     }

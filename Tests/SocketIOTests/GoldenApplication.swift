@@ -9,10 +9,12 @@ enum GoldenApplication {
 
     static func install(on host: TestHost) {
         host.onConnect = { attempt in
-            let auth = String(decoding: attempt.auth, as: UTF8.self)
-            if attempt.namespace != "/chat" || auth == #"{"token":"golden-token"}"# { return attempt.accept() }
-            let code = auth.contains("\"token\"") ? "wrong_token" : "missing_token"
-            attempt.refuse(message: "unauthorized", data: Array(#"{"code":"\#(code)"}"#.utf8))
+            attempt.resume(user: nil, claims: ConnectAttempt.emptyObject, expiresAt: nil) {
+                let auth = String(decoding: attempt.auth, as: UTF8.self)
+                if attempt.namespace != "/chat" || auth == #"{"token":"golden-token"}"# { return attempt.accept() }
+                let code = auth.contains("\"token\"") ? "wrong_token" : "missing_token"
+                attempt.refuse(message: "unauthorized", data: Array(#"{"code":"\#(code)"}"#.utf8))
+            }
         }
         host.onEvent = { [unowned host] socket, name, args, attachments, ackID in
             let elements = elements(of: args)

@@ -39,7 +39,7 @@ import Testing
         #expect(client.heard() == [#"2["a",1,"1"]"#, #"2["b","2"]"#, #"2["c","3"]"#, #"2["v","4"]"#, "33[]", #"20["q"]"#])
     }
 
-    @Test("missed events come before the answer, with the id, the rooms, the user and the data of before") func back() throws {
+    @Test("missed events come before the answer, with the id, the rooms and the data of before, and the claims of now") func back() throws {
         let (host, store) = try host()
         host.onConnect = { $0.accept(user: "ann", claims: Array(#"{"a":1}"#.utf8), expiresAt: 9) }
         let client = TestClient(host)
@@ -60,7 +60,9 @@ import Testing
         host.shard.broadcast("not me", "[]", to: Selection(except: ["r"]))
         host.shard.broadcast("nor me", "[]", to: Selection(exceptSocket: socket.handle))
         host.shard.broadcast("elsewhere", "[]", to: Selection(namespace: "/public"))
-        host.onConnect = { _ in Issue.record("a recovered socket is not asked again") }
+        host.onConnect = {
+            $0.resume(user: "ann", claims: Array(#"{"a":2}"#.utf8), expiresAt: 10) { Issue.record("a recovered socket is not asked again") }
+        }
 
         let again = TestClient(host)
         #expect(
@@ -73,8 +75,8 @@ import Testing
         #expect(restored.id == sid)
         #expect(Set(restored.rooms) == [sid, "r", "user:ann"])
         #expect(restored.user == "ann")
-        #expect(restored.claims == Array(#"{"a":1}"#.utf8))
-        #expect(restored.expiresAt == 9)
+        #expect(restored.claims == Array(#"{"a":2}"#.utf8))
+        #expect(restored.expiresAt == 10)
         #expect(restored.data == Array(#"{"d":2}"#.utf8))
         #expect(restored.handle != socket.handle)
         #expect(store.statistics.sessions == 0)
@@ -208,29 +210,95 @@ import Testing
         #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"2["a","1"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
     }
 
-    @Test("whose claims have ended is asked, and keeps the session with new ones") func expired() throws {
+    @Test("an anonymous client, who has no token to show, gets its claims back, and is asked again when they have ended")
+    func anonymous() throws {
         let (host, _) = try host()
-        host.onConnect = { $0.accept(user: "ann", expiresAt: 5_000) }
+        var asked = 0
+        host.onConnect = { $0.accept(claims: Array(#"{"a":1}"#.utf8), expiresAt: 5_000) }
         let client = TestClient(host, issued: 1_000)
         let (sid, pid) = try ids(client.say("0")[0])
         client.vanish()
-        host.onConnect = { $0.refuse(message: "expired") }
-        #expect(TestClient(host, issued: 5_000).say(#"0{"pid":"\#(pid)"}"#) == [#"4{"message":"expired"}"#])
-        host.onConnect = { $0.accept(user: "ann", expiresAt: 9_000) }
+        host.onConnect = { attempt in
+            attempt.resume(user: nil, claims: ConnectAttempt.emptyObject, expiresAt: nil) {
+                asked += 1
+                attempt.accept(expiresAt: 9_000)
+            }
+        }
+        let again = TestClient(host, issued: 4_999)
+        #expect(try ids(again.say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
+        #expect(host.sockets[0].claims == Array(#"{"a":1}"#.utf8) && host.sockets[0].expiresAt == 5_000)
+        again.vanish()
+        #expect(asked == 0)
         #expect(try ids(TestClient(host, issued: 5_000).say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
         #expect(host.sockets[0].expiresAt == 9_000)
+        #expect(asked == 1)
     }
 
-    @Test("nobody gets the session of another user") func otherUser() throws {
-        let (host, store) = try host { $0.skipMiddlewares = false }
-        host.onConnect = { $0.accept(user: "ann") }
+    @Test("nobody gets the session of another user, or of another spelling, and it stays for its own", arguments: [true, false])
+    func otherUser(skips: Bool) throws {
+        let (host, store) = try host { $0.skipMiddlewares = skips }
+        host.onConnect = { $0.accept(user: "ann\u{E9}") }
         let client = TestClient(host)
         let (sid, pid) = try ids(client.say("0")[0])
         client.vanish()
-        host.onConnect = { $0.accept(user: "bob") }
-        #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid != sid)
-        #expect(host.sockets[0].rooms.contains("user:bob"))
+        for user in ["bob", "anne\u{301}", nil] as [ByteString?] {
+            host.onConnect = { attempt in attempt.resume(user: user, claims: [], expiresAt: nil) { attempt.accept(user: user) } }
+            #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid != sid)
+            let socket = try #require(host.sockets.last)
+            #expect(!socket.isRecovered && socket.user == user)
+            #expect(!socket.rooms.contains("user:ann\u{E9}"))
+        }
         #expect(store.statistics.sessions == 1)
+        #expect(store.statistics.notRestored == 3)
+        host.onConnect = { $0.accept(user: "ann\u{E9}") }
+        #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
+    }
+
+    @Test("a half-open connection is closed for its own user alone, once that user is accepted", arguments: [0, 1])
+    func halfOpenOfAnother(shard: Int) throws {
+        let shards = Shards()
+        var options = SocketOptions()
+        options.recovery = RecoveryStore(hop: { index, job in shards.post(index, job) })
+        let first = try TestHost(options, index: 0), second = try TestHost(options, index: 1)
+        shards.hosts = [first, second]
+        first.onConnect = { $0.accept(user: "ann") }
+        let old = TestClient(first)
+        let (sid, pid) = try ids(old.say("0")[0])
+        let here = shards.hosts[shard]
+        func comes(_ decide: @escaping (ConnectAttempt) -> Void) -> [String] {
+            here.onConnect = decide
+            let new = TestClient(here)
+            var heard = new.say(#"0{"pid":"\#(pid)"}"#)
+            shards.run()
+            heard += new.heard()
+            return heard
+        }
+        #expect(comes { $0.refuse(message: "no") } == [#"4{"message":"no"}"#])
+        #expect(!old.isClosed)
+        #expect(try ids(comes { attempt in attempt.resume(user: "bob", claims: [], expiresAt: nil) { attempt.accept(user: "bob") } }[0]).sid != sid)
+        #expect(!old.isClosed)
+        #expect(try ids(comes { $0.resume(user: "ann", claims: [], expiresAt: nil) { Issue.record("ann is asked") } }[0]).sid == sid)
+        #expect(old.isClosed)
+    }
+
+    @Test("what is decided while another shard is asked for the session changes nothing any more") func decidedTwice() throws {
+        let shards = Shards()
+        var options = SocketOptions()
+        options.recovery = RecoveryStore(hop: { index, job in shards.post(index, job) })
+        let first = try TestHost(options, index: 0), second = try TestHost(options, index: 1)
+        shards.hosts = [first, second]
+        let (sid, pid) = try ids(TestClient(first).say("0")[0])
+        second.onConnect = {
+            $0.accept()
+            #expect(!$0.isPending)
+            $0.refuse(message: "too late")
+            $0.accept(user: "bob")
+        }
+        let new = TestClient(second)
+        #expect(new.say(#"0{"pid":"\#(pid)"}"#) == [])
+        shards.run()
+        #expect(try ids(new.heard()[0]).sid == sid)
+        #expect(second.sockets.map(\.user) == [nil])
     }
 
     @Test("a broadcast still on its way when its session is restored does not come twice") func inFlight() throws {

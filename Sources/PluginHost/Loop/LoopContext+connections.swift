@@ -16,7 +16,10 @@ extension LoopContext {
             guard !dispatch.admitting.isEmpty else {
                 return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
             }
-            Admission(attempt, identity: identity, hooks: dispatch.admitting, loop: self).ask()
+            // The gate has verified who comes; where recovery skips middlewares, plugins are not asked about a session of theirs that comes back.
+            attempt.resume(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) { [self] in
+                Admission(attempt, identity: identity, hooks: dispatch.admitting, loop: self).ask()
+            }
         }
     }
 

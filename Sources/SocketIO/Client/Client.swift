@@ -158,13 +158,8 @@ final class Client: SessionReceiver, TimerTarget {
         let auth = packet.payload.isEmpty ? nil : Array(text[packet.payload])
         let attempt = ConnectAttempt(client: self, scope: scope, auth: auth)
         attempts.append(attempt)
-        if let recovery = shard.options.recovery, let auth,
-            let request = auth.withUnsafeBytes({ RecoveryRequest(auth: $0) })
-        {
-            shard.recover(attempt, request, from: recovery)
-        } else {
-            shard.application.connect(attempt)
-        }
+        if shard.options.recovery != nil, let auth { attempt.request = auth.withUnsafeBytes { RecoveryRequest(auth: $0) } }
+        shard.application.connect(attempt)
     }
 
     /// The attempt is decided: it no longer waits.

@@ -24,7 +24,10 @@ public final class ConnectAttempt {
     /// The application's own, handed on to ``Socket/userInfo`` when the attempt is accepted.
     public var userInfo: AnyObject?
 
-    /// What the client lost and asks to have back.
+    /// The session that the client asks to have back, until somebody has looked for it. `nil` where recovery is off.
+    var request: RecoveryRequest?
+
+    /// That session, taken out for the client.
     var session: RecoveredSession?
 
     let scope: Namespace
@@ -32,8 +35,11 @@ public final class ConnectAttempt {
     /// `{}`: one array for all sockets that have nothing to say.
     public static let emptyObject = Array("{}".utf8)
 
-    /// `nil` once the attempt is decided or its client gone.
+    /// `nil` once the attempt is over or its client gone.
     private(set) var client: Client?
+
+    /// The application has decided. The attempt is over when the session that the client asks for is found, or found missing.
+    private var isDecided = false
 
     /// What came for the namespace since.
     var held: [BufferedPacket] = []
@@ -51,24 +57,52 @@ public final class ConnectAttempt {
     }
 
     /// Whether there is still something to decide.
-    public var isPending: Bool { client != nil }
+    public var isPending: Bool { client != nil && !isDecided }
 
-    /// Lets the client in.
+    /// Lets the client in, into the session that it asks for if that is kept for this user.
     ///
     /// - Parameters:
     ///   - user: whose socket it is; joins it to the room `user:<id>`. `nil` is anonymous.
     ///   - claims: a raw JSON object for the application, kept with the socket.
     ///   - expiresAt: when the claims end, in ms since 1970. Kept with the socket; nothing here acts on it.
     public func accept(user: ByteString? = nil, claims: [UInt8] = ConnectAttempt.emptyObject, expiresAt: Int64? = nil) {
+        guard isPending else { return }
+        isDecided = true
+        let identity = Identity(user: user, claims: claims, expiresAt: expiresAt)
+        guard let request else { return enter(as: identity) }
+        shard.recover(self, request, as: user) { [self] in enter(as: identity) }
+    }
+
+    /// Lets the client in at once if it asks for a session that is kept for this very user and recovery skips middlewares; else calls `ask`.
+    ///
+    /// - Parameters:
+    ///   - user, claims, expiresAt: as the client's token says, which must have been verified. An anonymous client has none, and gets the
+    ///     claims of its session back.
+    ///   - ask: what decides otherwise. Called on this loop, perhaps after other events.
+    public func resume(user: ByteString?, claims: [UInt8], expiresAt: Int64?, else ask: @escaping () -> Void) {
+        guard isPending, let request, let recovery = shard.options.recovery, recovery.options.skipMiddlewares,
+            recovery.holds(request, namespace: namespace, user: user, issued: opening.issued)
+        else { return ask() }
+        shard.recover(self, request, as: user) { [self] in
+            guard let kept = session?.session else { return ask() }
+            if user == nil {
+                accept(claims: kept.claims, expiresAt: kept.expiresAt)
+            } else {
+                accept(user: user, claims: claims, expiresAt: expiresAt)
+            }
+        }
+    }
+
+    private func enter(as identity: Identity) {
         guard let client = conclude() else { return }
-        client.admit(self, identity: Identity(user: user, claims: claims, expiresAt: expiresAt))
+        client.admit(self, identity: identity)
     }
 
     /// Sends CONNECT_ERROR. The client keeps its connection and may ask again.
     ///
     /// - Parameter data: raw JSON of any kind, for the client's `error.data`.
     public func refuse(message: String, data: [UInt8]? = nil) {
-        guard let client = conclude() else { return }
+        guard isPending, let client = conclude() else { return }
         client.turnAway(self, message: message, data: data)
     }
 

@@ -3,6 +3,6 @@ enum RecoveryClaim {
     case restored(RecoveredSession)
     /// The session's socket is still there: half open, as its client is here.
     case live(SocketHandle)
-    /// Unknown, expired, or no longer complete: the client starts afresh.
+    /// Unknown, expired, another user's, or no longer complete: the client starts afresh.
     case unknown
 }

@@ -3,8 +3,8 @@ public struct RecoveryOptions: Sendable, Hashable {
     /// How long a session is kept, in ms. The reference's default.
     public var maxDisconnectionDuration: Int64 = 120_000
 
-    /// A recovered socket is not shown to ``Application/connect(_:)`` again, unless its ``Socket/expiresAt`` has passed.
-    /// The reference's default.
+    /// ``ConnectAttempt/resume(user:claims:expiresAt:else:)`` may let a recovered socket in without further questions. Its user is verified
+    /// all the same. The reference's default.
     public var skipMiddlewares = true
 
     /// How long an event can be on its way, in ms, before a dead connection is noticed: more than `pingInterval` + `pingTimeout`,

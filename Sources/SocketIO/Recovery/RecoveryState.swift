@@ -20,6 +20,7 @@ struct RecoveryState {
     private struct Live {
         let handle: SocketHandle
         let namespace: ByteString
+        let user: ByteString?
     }
 
     private let options: RecoveryOptions
@@ -81,8 +82,8 @@ struct RecoveryState {
 
     // MARK: - Sessions
 
-    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString) -> UInt64 {
-        live[privateID] = Live(handle: handle, namespace: namespace)
+    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?) -> UInt64 {
+        live[privateID] = Live(handle: handle, namespace: namespace, user: user)
         return lastSequence
     }
 
@@ -108,10 +109,16 @@ struct RecoveryState {
         }
     }
 
-    mutating func claim(_ request: RecoveryRequest, namespace: ByteString, now: Int64) -> RecoveryClaim {
+    func holds(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, issued: Int64) -> Bool {
+        if let live = live[request.privateID] { return live.namespace == namespace && live.user == user }
+        guard let session = sessions[request.privateID], session.namespace == namespace, session.user == user else { return false }
+        return user != nil || session.expiresAt.map { $0 > issued } ?? true
+    }
+
+    mutating func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> RecoveryClaim {
         self.now = max(self.now, now)
-        if let live = live[request.privateID], live.namespace == namespace { return .live(live.handle) }
-        guard let session = sessions[request.privateID], session.namespace == namespace,
+        if let live = live[request.privateID], live.namespace == namespace, live.user == user { return .live(live.handle) }
+        guard let session = sessions[request.privateID], session.namespace == namespace, session.user == user,
             session.disconnectedAt + options.maxDisconnectionDuration >= now,
             let missed = missed(by: session, since: request.offset?.sequence ?? session.start)
         else {

@@ -59,8 +59,8 @@ public final class RecoveryStore: Sendable {
     // MARK: - Sessions
 
     /// A socket joined; returns the place in the log from which it hears.
-    func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString) -> UInt64 {
-        state.withLock { $0.begin(privateID, handle: handle, namespace: namespace) }
+    func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?) -> UInt64 {
+        state.withLock { $0.begin(privateID, handle: handle, namespace: namespace, user: user) }
     }
 
     /// The socket is gone; its session is kept if there is one to keep.
@@ -68,9 +68,15 @@ public final class RecoveryStore: Sendable {
         state.withLock { $0.end(privateID, handle: handle, keeping: session) }
     }
 
-    /// Takes a session out, with what it missed. Whoever takes it and does not use it hands it back with ``giveBack(_:)``.
-    func claim(_ request: RecoveryRequest, namespace: ByteString, now: Int64) -> RecoveryClaim {
-        state.withLock { $0.claim(request, namespace: namespace, now: now) }
+    /// Whether ``claim(_:namespace:user:now:)`` is worth trying. False also if the claims of an anonymous session, which no token renews,
+    /// had ended at `issued`, in ms since 1970.
+    func holds(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, issued: Int64) -> Bool {
+        state.withLock { $0.holds(request, namespace: namespace, user: user, issued: issued) }
+    }
+
+    /// Takes a session of `user` out, with what it missed. Whoever takes it and does not use it hands it back with ``giveBack(_:)``.
+    func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> RecoveryClaim {
+        state.withLock { $0.claim(request, namespace: namespace, user: user, now: now) }
     }
 
     func giveBack(_ session: RecoverySession) {

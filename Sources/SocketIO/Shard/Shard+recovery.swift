@@ -1,50 +1,47 @@
+import Support
+
 extension Shard {
-    /// Looks for the session that a client wants back, then lets the attempt go its way.
-    func recover(_ attempt: ConnectAttempt, _ request: RecoveryRequest, from recovery: RecoveryStore) {
-        switch recovery.claim(request, namespace: attempt.namespace, now: timers.now) {
+    /// Takes the session out that a client wants back as `user`, if it is kept for that user, then calls `proceed`, on this loop.
+    func recover(_ attempt: ConnectAttempt, _ request: RecoveryRequest, as user: ByteString?, then proceed: @escaping () -> Void) {
+        attempt.request = nil
+        guard let recovery = options.recovery else { return proceed() }
+        switch recovery.claim(request, namespace: attempt.namespace, user: user, now: timers.now) {
         case .restored(let session):
             attempt.session = session
-            proceed(attempt)
+            proceed()
         case .unknown:
-            proceed(attempt)
+            proceed()
         case .live(let handle) where handle.shardIndex == index:
             endHalfOpen(handle)
-            claimAgain(attempt, request, from: recovery)
+            claimAgain(attempt, request, as: user, from: recovery)
+            proceed()
         case .live(let handle):
-            guard let hop = recovery.hop else { return proceed(attempt) }
+            guard let hop = recovery.hop else { return proceed() }
             lastSuspension += 1
             let suspension = lastSuspension
-            suspended[suspension] = attempt
+            suspended[suspension] = (attempt, proceed)
             let here = index
             hop(handle.shardIndex) { other in
                 other.endHalfOpen(handle)
                 hop(here) { shard in
-                    guard let attempt = shard.suspended.removeValue(forKey: suspension), attempt.isPending else { return }
-                    shard.claimAgain(attempt, request, from: recovery)
+                    guard let (attempt, proceed) = shard.suspended.removeValue(forKey: suspension), attempt.client != nil else { return }
+                    shard.claimAgain(attempt, request, as: user, from: recovery)
+                    proceed()
                 }
             }
         }
     }
 
     /// The half-open connection is closed now, so the session is there, or was lost in between.
-    private func claimAgain(_ attempt: ConnectAttempt, _ request: RecoveryRequest, from recovery: RecoveryStore) {
-        if case .restored(let session) = recovery.claim(request, namespace: attempt.namespace, now: timers.now) {
+    private func claimAgain(_ attempt: ConnectAttempt, _ request: RecoveryRequest, as user: ByteString?, from recovery: RecoveryStore) {
+        if case .restored(let session) = recovery.claim(request, namespace: attempt.namespace, user: user, now: timers.now) {
             attempt.session = session
         }
-        proceed(attempt)
     }
 
     /// The client is on a new connection: nothing that the old one's sockets were sent from now on would arrive.
     private func endHalfOpen(_ handle: SocketHandle) {
         socket(handle)?.client.shut(.transportClose)
-    }
-
-    private func proceed(_ attempt: ConnectAttempt) {
-        guard let recovery = options.recovery, recovery.options.skipMiddlewares, let session = attempt.session?.session,
-            // Whose claims have ended does not come back without showing new ones. The connection is as new as the wish.
-            session.expiresAt.map({ $0 > attempt.opening.issued }) ?? true
-        else { return application.connect(attempt) }
-        attempt.accept(user: session.user, claims: session.claims, expiresAt: session.expiresAt)
     }
 
     /// The attempt came to nothing: lets go of what it held.
@@ -63,7 +60,7 @@ extension Shard {
     /// The socket's part in recovery begins.
     func issueTicket(to socket: Socket, _ recovered: RecoveredSession?, from recovery: RecoveryStore) {
         let privateID = recovered?.session.privateID ?? .random(using: &randomBits)
-        let place = recovery.begin(privateID, handle: socket.handle, namespace: socket.namespace.name)
+        let place = recovery.begin(privateID, handle: socket.handle, namespace: socket.namespace.name, user: socket.user)
         socket.ticket = RecoveryTicket(
             privateID: privateID, isRecovered: recovered != nil, restoredThrough: recovered?.through ?? 0,
             start: recovered?.session.start ?? place, handles: (recovered?.session.handles.suffix(15) ?? []) + [socket.handle])

@@ -45,8 +45,6 @@ extension Shard {
         guard let slot = takeSlot() else { return nil }
         let handle = SocketHandle(shard: index, slot: slot, generation: slots[slot].generation)
         let namespace = attempt.scope
-        // A session is its user's: whoever comes as somebody else starts afresh.
-        if let session = attempt.session?.session, session.user != identity.user { giveBack(attempt) }
         let session = attempt.session?.session
         let socket = Socket(
             handle: handle, id: session?.socketID ?? .random(using: &randomBits), namespace: namespace, client: client, identity: identity, attempt: attempt)

@@ -39,8 +39,8 @@ public final class Shard {
 
     /// The latest place in recovery's log that a socket of this shard was restored through.
     var restoredThrough: UInt64 = 0
-    /// Attempts that wait for another shard to close what their client left there.
-    var suspended: [UInt64: ConnectAttempt] = [:]
+    /// Attempts that wait for another shard to close what their client left there, and how they go on.
+    var suspended: [UInt64: (attempt: ConnectAttempt, proceed: () -> Void)] = [:]
     var lastSuspension: UInt64 = 0
 
     let parser: PacketParser
