@@ -1,12 +1,16 @@
 """Notifications: the row is stored first and emitted second, and comes back either way."""
 
+import json
 import re
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.session import Session
 from harness.tab import PATIENCE
+from harness.tokens import token
 
 FIELDS = {"id", "user_id", "type", "title", "body", "data", "created_at", "seen_at", "read_at"}
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -26,6 +30,13 @@ def push(ops, user="alice", title="Hello", headers=None, **more):
 
 def without_delivered(row):
     return {name: value for name, value in row.items() if name != "delivered"}
+
+
+def wait_until(condition):
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it does not come true"
+        time.sleep(0.02)
 
 
 def titles(page):
@@ -51,6 +62,46 @@ def test_a_row_has_the_fields_of_the_contract(ops):
     assert row["data"] == {"deep": [1, None, "ü"]}
     assert RFC3339.fullmatch(row["created_at"])
     assert row["read_at"] is None
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+@pytest.mark.parametrize("noticed", [True, False], ids=["the host has noticed", "half open"])
+def test_row_24_a_notification_that_is_pushed_while_the_connection_is_lost_arrives_when_it_is_recovered(serve, services, transport, noticed):
+    daemon = serve(plugins=services("notifications"), connectionStateRecovery=True)
+    ops = daemon.person("ops", scope="notifications:write")
+    alice, auth = daemon.person("alice"), {"token": token("alice")}
+    lost = Session(daemon.port, transport, connect="40" + json.dumps(auth))
+    assert json.loads(lost.receive()[2:])[:2] == ["notification:count", 0]
+    if noticed:
+        lost.way.post("1") if lost.polling else lost.way.close()
+        wait_until(lambda: alice.get("/v1/presence/alice").json()["connections"] == 0)
+    rows = [push(ops, title=title) for title in ("one", "two")]
+    assert [row["delivered"] for row in rows] == [not noticed] * 2
+    back = Session(daemon.port, transport, connect=None)
+    back.send("40" + json.dumps({**auth, "pid": json.loads(lost.connected[2:])["pid"]}))
+    events = []
+    while not (packet := back.receive()).startswith("40"):
+        events.append(json.loads(packet[2:])[:2])
+    assert packet == lost.connected
+    # The count that the first connection was greeted with is told again: the client names no offset.
+    assert events == [["notification:count", 0], ["notification:new", without_delivered(rows[0])], ["notification:count", 1],
+                      ["notification:new", without_delivered(rows[1])], ["notification:count", 2]]
+    assert json.loads(back.receive()[2:])[:2] == ["notification:count", 2]
+
+
+def test_a_notification_that_is_pushed_while_the_connection_is_lost_for_good_waits_in_the_list(serve, services):
+    daemon = serve(plugins=services("notifications"), connectionStateRecovery={"maxDisconnectionDuration": 100})
+    alice, auth = daemon.person("alice"), {"token": token("alice")}
+    lost = Session(daemon.port, "websocket", connect="40" + json.dumps(auth))
+    lost.way.close()
+    wait_until(lambda: alice.get("/v1/presence/alice").json()["connections"] == 0)
+    row = push(daemon.person("ops", scope="notifications:write"))
+    time.sleep(0.5)
+    back = Session(daemon.port, "websocket", connect="40" + json.dumps({**auth, "pid": json.loads(lost.connected[2:])["pid"]}))
+    assert json.loads(back.connected[2:])["sid"] != json.loads(lost.connected[2:])["sid"]
+    assert json.loads(back.receive()[2:])[:2] == ["notification:count", 1]
+    back.send('421["notification:list",{"status":"unread"}]')
+    assert [item["id"] for item in json.loads(back.receive().removeprefix("431"))[0]["items"]] == [row["id"]]
 
 
 def test_a_notification_to_an_offline_user_is_stored_and_waits_in_the_list(daemon, ops):

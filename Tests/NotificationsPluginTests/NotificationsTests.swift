@@ -69,7 +69,7 @@ import Testing
 
     // MARK: Sending
 
-    @Test func `an offline user's notification is stored, and nothing is emitted`() async throws {
+    @Test func `an offline user's notification is stored, and emitted for a lost connection that the host may recover`() async throws {
         let (status, body, _) = await post(
             #"{"user_id":"alice","type":"order.shipped","title":"Shipped","body":"Today","data":{"order":7}}"#)
         #expect(status == 201)
@@ -77,7 +77,10 @@ import Testing
         #expect(row.delivered == false)
         #expect(row.user_id == "alice" && row.type == "order.shipped" && row.title == "Shipped" && row.body == "Today" && row.data == ["order": 7])
         #expect(row.created_at.hasSuffix("Z") && row.seen_at == nil && row.read_at == nil)
-        #expect(!host.acts.contains { if case .broadcast = $0 { true } else { false } })
+        let emits = host.acts.compactMap { act in
+            if case .broadcast("/", ["user:alice"], [], 0, let name, let args) = act { [name, args] } else { nil }
+        }
+        #expect(emits == [["notification:new", "[" + body.replacing(#","delivered":false"#, with: "") + "]"], ["notification:count", "[1]"]])
         let page: RowPage = try decode(await get("/v1/notifications", user: "alice"))
         #expect(page.items.map(\.id) == [row.id])
         #expect(page.next == nil)

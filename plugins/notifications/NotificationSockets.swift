@@ -4,8 +4,9 @@ import PluginStore
 /// The socket service: wraps the plain service and the host, replaces neither. Commit first, emit second; the row comes back
 /// either way.
 ///
-/// To every socket of the user in `/`: `notification:new` (the row) if he is online when it is committed, and
-/// `notification:count` (a number: how many are unread) after each change, and when a socket connects, so that a badge is right at once.
+/// To every socket of the user in `/`: `notification:new` (the row), and `notification:count` (a number: how many are unread) after each change,
+/// and when a socket connects, so that a badge is right at once. Both are emitted also while nobody is connected: the host keeps them for a lost
+/// connection that may be recovered.
 final class NotificationSockets: Sendable {
     private let io: PluginHost
     private let service: NotificationService
@@ -24,7 +25,7 @@ final class NotificationSockets: Sendable {
             completion(
                 result.map { created in
                     var row = created.row.object
-                    if created.delivered, let unread = created.unread {
+                    if let unread = created.unread {
                         emit(("notification:new", row.json), ("notification:count", JSON(unread)), to: draft.userID)
                     }
                     row.set("delivered", created.delivered)
