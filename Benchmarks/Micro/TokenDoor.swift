@@ -1,7 +1,6 @@
 import Identity
 import PluginHost
 import RawJSON
-import Support
 import Transport
 
 /// Lets in whoever brings a token with the scope that a route asks for, as the daemon does.
@@ -19,9 +18,9 @@ struct TokenDoor: HTTPGate {
     func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
         request.withBytes { bytes in
             guard let authorization = bytes.header("authorization"), let identity = try? tokens.verify(authorization, now: 1_800_000_000_000),
-                access.scope.map({ identity.hasScope($0.text) }) != false
+                access.scope.map({ identity.hasScope($0) }) != false
             else { return .refuse(status: 401, code: "token", detail: "no token") }
-            return .accept(ClientIdentity(user: ByteString(identity.user), claims: identity.claims, expiresAt: identity.expiresAt))
+            return .accept(ClientIdentity(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt))
         }
     }
 

@@ -9,12 +9,25 @@ final class HMACKey: @unchecked Sendable {
     private let length: Int
 
     /// - Parameter algorithm: one of HS256, HS384 and HS512.
+    /// - Throws: ``TokenConfigurationError`` if the secret is shorter than the digest, or is a key that others know.
     init(secret: [UInt8], algorithm: TokenAlgorithm) throws(TokenConfigurationError) {
-        guard !secret.isEmpty else { throw TokenConfigurationError("the secret is empty") }
         guard algorithm.isSymmetric, let digest = algorithm.digest else {
-            throw TokenConfigurationError("\(algorithm.rawValue) does not work with a shared secret")
+            throw TokenConfigurationError(
+                .algorithms, "\(algorithm.rawValue) does not work with a shared secret", remedy: "use HS256, HS384 or HS512")
         }
-        let unavailable = TokenConfigurationError("OpenSSL cannot do HMAC with \(digest): \(OpenSSLErrors.take())")
+        guard secret.count >= algorithm.digestLength else {
+            throw TokenConfigurationError(
+                .secret,
+                "the secret has \(secret.count) bytes and can be guessed: \(algorithm.rawValue) needs \(algorithm.digestLength) or more (RFC 7518, section 3.2)",
+                remedy: "make a random one, as with 'openssl rand -hex \(algorithm.digestLength)', for the daemon and for whoever signs its tokens")
+        }
+        if let kind = PublishedKey.kind(of: secret) {
+            throw TokenConfigurationError(
+                .secret, "the secret is \(kind): whoever has it could sign tokens",
+                remedy: "give it as publicKey or jwks and name its algorithm, such as RS256; or make a secret with 'openssl rand -hex \(algorithm.digestLength)'")
+        }
+        let unavailable = TokenConfigurationError(
+            .algorithms, "OpenSSL cannot do HMAC with \(digest): \(OpenSSLErrors.take())", remedy: "use another algorithm, or mend OpenSSL's configuration")
         guard let mac = EVP_MAC_fetch(nil, "HMAC", nil) else { throw unavailable }
         defer { EVP_MAC_free(mac) }
         guard let context = EVP_MAC_CTX_new(mac) else { throw unavailable }

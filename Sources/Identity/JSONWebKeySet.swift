@@ -4,28 +4,90 @@ import Support
 
 /// JSON Web Key Sets (RFC 7517): `{"keys": [{"kty": "EC", "crv": "P-256", "x": "…", "y": "…", "kid": "…"}, …]}`.
 enum JSONWebKeySet {
+    /// Keys of the largest set that is accepted. A token without a `kid` is tried with each that fits.
+    private static let mostKeys = 100
+
     /// The keys that can verify a signature. Others are passed over, as RFC 7517 (section 5) asks: a set may hold keys for other uses.
     ///
-    /// - Throws: ``TokenConfigurationError`` if `document` is no key set, holds no usable key, or one that says it is usable and is not.
+    /// - Throws: ``TokenConfigurationError`` if `document` is no key set, holds no usable key, one that says it is usable and is not, or the private
+    ///   half of any key.
     static func publicKeys(in document: [UInt8]) throws(TokenConfigurationError) -> [PublicKey] {
         let keySet: JSONValue
         do throws(JSONSyntaxError) {
             keySet = try JSONValue(parsing: document)
         } catch {
-            throw TokenConfigurationError("the key set is not valid: \(error)")
+            throw failure("the key set is not valid: \(error)", "give a file with a JSON Web Key Set (RFC 7517)")
         }
-        guard let keys = keySet["keys"]?.array else { throw TokenConfigurationError("the key set has no array 'keys'") }
+        guard let keys = keySet["keys"]?.array else {
+            throw failure("the key set has no array 'keys'", "give a file with a JSON Web Key Set (RFC 7517)")
+        }
+        guard keys.count <= mostKeys else {
+            throw failure("the key set holds \(keys.count) keys, more than the \(mostKeys) allowed", "leave only the keys that sign tokens")
+        }
         var publicKeys: [PublicKey] = []
-        for (index, key) in keys.enumerated() where key["use"]?.string ?? "sig" == "sig" {
-            guard let parameters = parameters(of: key) else { continue }
-            guard let pointer = parameters.publicKey() else {
-                let name = key["kid"]?.string.map { "'\($0)'" } ?? "number \(index)"
-                throw TokenConfigurationError("key \(name) of the key set is not valid: \(OpenSSLErrors.take())")
+        var unusable: [String] = []
+        for (index, key) in keys.enumerated() {
+            let name = key["kid"]?.string.map { "key '\($0)'" } ?? "key number \(index)"
+            try refusePrivateParts(of: key, named: name)
+            do throws(Unusable) {
+                publicKeys.append(try publicKey(of: key, named: name))
+            } catch {
+                switch error {
+                case .keptForAnotherUse(let reason): unusable.append("\(name) \(reason)")
+                case .wrong(let reason):
+                    throw failure("\(name) of the key set \(reason)", "mend the key, or remove it from the set")
+                }
             }
-            publicKeys.append(PublicKey(owning: pointer, id: key["kid"]?.string?.text, onlyAlgorithm: key["alg"]?.string?.text))
         }
-        guard !publicKeys.isEmpty else { throw TokenConfigurationError("the key set holds no key that verifies signatures") }
+        guard !publicKeys.isEmpty else {
+            let reasons = unusable.isEmpty ? "" : ": \(unusable.joined(separator: "; "))"
+            throw failure("the key set holds no key that verifies signatures\(reasons)", "add the public key of whoever signs the tokens")
+        }
         return publicKeys
+    }
+
+    /// Why a key of a set verifies nothing, in words that follow its name.
+    private enum Unusable: Error {
+        /// Nothing is wrong with it.
+        case keptForAnotherUse(String)
+        case wrong(String)
+    }
+
+    /// The members of private and of symmetric keys (RFC 7518, sections 6.2.2, 6.3.2 and 6.4, and RFC 8037, section 2).
+    private static let privateMembers: [ByteString] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
+
+    /// Key sets are handed out; and what the daemon has it could sign with.
+    private static func refusePrivateParts(of key: JSONValue, named name: String) throws(TokenConfigurationError) {
+        guard let member = privateMembers.first(where: { key[$0] != nil }) else { return }
+        let what = member == "k" ? "is a symmetric key ('k')" : "holds its private half ('\(member)')"
+        let remedy =
+            member == "k" ? "remove it; a shared secret belongs into secret or secretFile" : "publish only the public half, and consider the key pair as known to others"
+        throw failure("\(name) of the key set \(what)", remedy)
+    }
+
+    private static func publicKey(of key: JSONValue, named name: String) throws(Unusable) -> PublicKey {
+        guard key.object != nil else { throw .wrong("is no object") }
+        for member: ByteString in ["kty", "use", "alg", "kid"] where key[member] != nil && key[member]?.string == nil {
+            throw .wrong("has a '\(member)' that is no text")
+        }
+        if let use = key["use"]?.string, use != "sig" { throw .keptForAnotherUse("is kept for the use '\(use)'") }
+        if let operations = key["key_ops"] {
+            guard let list = operations.array, list.allSatisfy({ $0.string != nil }) else { throw .wrong("has 'key_ops' that are no list of texts") }
+            guard list.contains("verify") else { throw .keptForAnotherUse("has 'key_ops' without 'verify'") }
+        }
+        let parameters = try parameters(of: key)
+        defer { OpenSSLErrors.clear() }
+        guard let pointer = parameters.publicKey() else { throw .wrong("is not valid: \(OpenSSLErrors.take())") }
+        do throws(PublicKey.Weakness) {
+            return try PublicKey(
+                owning: pointer, id: key["kid"]?.string, onlyAlgorithm: key["alg"]?.string)
+        } catch {
+            throw .wrong("is \(error.words)")
+        }
+    }
+
+    private static func failure(_ what: String, _ remedy: String) -> TokenConfigurationError {
+        TokenConfigurationError(.keySet, what, remedy: remedy)
     }
 
     /// What OpenSSL makes a public key of.
@@ -82,24 +144,27 @@ enum JSONWebKeySet {
         }
     }
 
-    /// `nil` for a key of a type or curve that is not supported, or that lacks a part.
-    private static func parameters(of key: JSONValue) -> Parameters? {
-        func bytes(_ name: ByteString) -> [UInt8]? {
-            key[name]?.string.flatMap { text in text.withBytes { Base64URL.decode($0) } }
+    /// - Throws: ``Unusable`` for a key of a type or curve that is not supported, or that lacks a part.
+    private static func parameters(of key: JSONValue) throws(Unusable) -> Parameters {
+        func bytes(_ name: ByteString) throws(Unusable) -> [UInt8] {
+            guard let text = key[name]?.string, let bytes = text.withBytes({ Base64URL.decode($0) }) else {
+                throw .wrong("has no '\(name)' in base64url")
+            }
+            return bytes
         }
-        switch (key["kty"]?.string, key["crv"]?.string) {
-        case ("RSA", _):
-            guard let modulus = bytes("n"), let exponent = bytes("e") else { return nil }
-            return .rsa(modulus: modulus, exponent: exponent)
-        case ("EC", let curve?):
-            guard let name = ["P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1"][curve],
-                let x = bytes("x"), let y = bytes("y")
-            else { return nil }
-            return .curve(name: name, point: [4] + x + y)
-        case ("OKP", "Ed25519"):
-            return bytes("x").map { .ed25519($0) }
+        let curve = key["crv"]?.string
+        switch key["kty"]?.string {
+        case "RSA":
+            return .rsa(modulus: try bytes("n"), exponent: try bytes("e"))
+        case "EC":
+            guard let name = curve.flatMap({ ["P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1"][$0] }) else {
+                throw .keptForAnotherUse("is on a curve that signs no token")
+            }
+            return .curve(name: name, point: [4] + (try bytes("x")) + (try bytes("y")))
+        case "OKP" where curve == "Ed25519":
+            return .ed25519(try bytes("x"))
         default:
-            return nil
+            throw .keptForAnotherUse("is of a type that signs no token")
         }
     }
 }

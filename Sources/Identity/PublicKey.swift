@@ -1,4 +1,5 @@
 import COpenSSL
+import Support
 
 /// A public key that verifies signatures.
 ///
@@ -7,16 +8,19 @@ final class PublicKey: @unchecked Sendable {
     private let key: OpaquePointer
 
     /// The key's name in its key set; `nil` if it has none.
-    let id: String?
+    let id: ByteString?
 
     /// The one algorithm its key set allows it for; `nil`: all that fit.
-    private let onlyAlgorithm: String?
+    private let onlyAlgorithm: ByteString?
 
-    /// Takes ownership of `key`.
-    init(owning key: OpaquePointer, id: String? = nil, onlyAlgorithm: String? = nil) {
+    /// Takes ownership of `key`, in any case.
+    ///
+    /// - Throws: ``Weakness`` if a signature of this key proves nothing.
+    init(owning key: OpaquePointer, id: ByteString? = nil, onlyAlgorithm: ByteString? = nil) throws(Weakness) {
         self.key = key
         self.id = id
         self.onlyAlgorithm = onlyAlgorithm
+        if let weakness { throw weakness }
     }
 
     /// Reads a public key or a certificate.
@@ -25,6 +29,12 @@ final class PublicKey: @unchecked Sendable {
             guard let bio = BIO_new_mem_buf(pem, Int32(clamping: pem.count)) else { return nil }
             defer { BIO_free(bio) }
             return body(bio)
+        }
+        // Even beside a public key: where the daemon can read it, it is in one place too many.
+        guard pem.firstRange(of: Array("PRIVATE KEY-----".utf8)) == nil else {
+            throw TokenConfigurationError(
+                .publicKey, "the public key file holds a private key",
+                remedy: "give what 'openssl pkey -pubout' makes of it, and keep the private key away from the daemon")
         }
         let key =
             read { PEM_read_bio_PUBKEY($0, nil, nil, nil) }
@@ -35,13 +45,15 @@ final class PublicKey: @unchecked Sendable {
             }
         OpenSSLErrors.clear()
         guard let key else {
-            if String(decoding: pem, as: UTF8.self).contains("PRIVATE KEY-----") {
-                throw TokenConfigurationError(
-                    "the public key file holds a private key: give what 'openssl pkey -pubout' makes of it, and keep the private one away")
-            }
-            throw TokenConfigurationError("the public key file holds neither '-----BEGIN PUBLIC KEY-----' nor '-----BEGIN CERTIFICATE-----'")
+            throw TokenConfigurationError(
+                .publicKey, "the public key file holds neither '-----BEGIN PUBLIC KEY-----' nor '-----BEGIN CERTIFICATE-----'",
+                remedy: "give a PEM file with a public key or a certificate")
         }
-        self.init(owning: key)
+        do throws(Weakness) {
+            try self.init(owning: key)
+        } catch {
+            throw TokenConfigurationError(.publicKey, "the public key is \(error.words)", remedy: "have whoever signs the tokens make a new key pair")
+        }
     }
 
     deinit {
@@ -59,14 +71,14 @@ final class PublicKey: @unchecked Sendable {
         }
     }
 
-    /// Whether tokens of `algorithm` can be verified with this key. RSA keys need 2048 bits (RFC 7518 section 3.3).
+    /// Whether tokens of `algorithm` can be verified with this key.
     func fits(_ algorithm: TokenAlgorithm) -> Bool {
-        if let onlyAlgorithm, onlyAlgorithm != algorithm.rawValue { return false }
+        if let onlyAlgorithm, onlyAlgorithm != ByteString(algorithm.rawValue) { return false }
         let type = EVP_PKEY_get_base_id(key)
         switch algorithm.family {
         case .hmac: return false
-        case .rsa: return type == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) >= 2048
-        case .rsaPSS: return (type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS) && EVP_PKEY_get_bits(key) >= 2048
+        case .rsa: return type == EVP_PKEY_RSA
+        case .rsaPSS: return type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS
         case .ecdsa(let curve, _): return type == EVP_PKEY_EC && self.curve == curve
         case .ed25519: return type == EVP_PKEY_ED25519
         }
@@ -122,4 +134,82 @@ final class PublicKey: @unchecked Sendable {
             initialized = Int(i2d_ECDSA_SIG(pair, &cursor))
         }
     }
+}
+
+extension PublicKey {
+    /// Why signatures of a key prove nothing, in words that follow "the key is".
+    struct Weakness: Error {
+        let words: String
+    }
+
+    private var weakness: Weakness? {
+        switch EVP_PKEY_get_base_id(key) {
+        case EVP_PKEY_RSA, EVP_PKEY_RSA_PSS: rsaWeakness
+        case EVP_PKEY_ED25519: isOfSmallOrder ? Weakness(words: "a point of small order: signatures of it can be made without a private key") : nil
+        case EVP_PKEY_EC: isInvalid ? Weakness(words: "not a point of its curve: \(OpenSSLErrors.take())") : nil
+        // It fits no algorithm.
+        default: nil
+        }
+    }
+
+    /// 2048 bits is the least of RFC 7518, section 3.3. OpenSSL verifies with nothing larger than 16384, and for each signature it takes a time that
+    /// grows with the square of that.
+    private static let modulusBits: ClosedRange<Int32> = 2048...16384
+
+    private var rsaWeakness: Weakness? {
+        let bits = EVP_PKEY_get_bits(key)
+        guard bits >= Self.modulusBits.lowerBound else {
+            return Weakness(words: "an RSA key of \(bits) bits, which can be factored: RFC 7518, section 3.3, asks for \(Self.modulusBits.lowerBound) or more")
+        }
+        guard bits <= Self.modulusBits.upperBound else {
+            return Weakness(words: "an RSA key of \(bits) bits, more than the \(Self.modulusBits.upperBound) that are verified")
+        }
+        var number: OpaquePointer?
+        guard EVP_PKEY_get_bn_param(key, OpenSSLName("e").pointer, &number) == 1, let exponent = number else {
+            return Weakness(words: "an RSA key without an exponent")
+        }
+        defer { BN_free(exponent) }
+        guard BN_is_odd(exponent) == 1, BN_is_one(exponent) == 0, BN_is_negative(exponent) == 0 else {
+            let words = BN_num_bits(exponent) <= 32 ? "the exponent \(BN_get_word(exponent))" : "an even exponent"
+            return Weakness(words: "an RSA key with \(words), with which signatures can be forged: the usual one is 65537")
+        }
+        // Among others: an even modulus, one with a small factor, one that is a prime.
+        return isInvalid ? Weakness(words: "not a valid RSA key: \(OpenSSLErrors.take())") : nil
+    }
+
+    private var isInvalid: Bool {
+        guard let context = EVP_PKEY_CTX_new(key, nil) else { return true }
+        defer { EVP_PKEY_CTX_free(context) }
+        return EVP_PKEY_public_check(context) != 1
+    }
+
+    /// Whether some small multiple of the point is the neutral element: for such a key one signature fits every eighth message, or every one.
+    private var isOfSmallOrder: Bool {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        var length = bytes.count
+        guard EVP_PKEY_get_raw_public_key(key, &bytes, &length) == 1, length == 32 else { return true }
+        // The sign of x, which makes two points of one y.
+        bytes[31] &= 0x7F
+        return Self.ordinatesOfSmallOrder.contains(bytes)
+    }
+
+    /// The y of the eight points whose order divides 8, in little endian, and the two other spellings that exceed the field's prime.
+    private static let ordinatesOfSmallOrder: [[UInt8]] = {
+        let middle = [UInt8](repeating: 0xFF, count: 30)
+        return [
+            [UInt8](repeating: 0, count: 32),
+            [1] + [UInt8](repeating: 0, count: 31),
+            [
+                0x26, 0xE8, 0x95, 0x8F, 0xC2, 0xB2, 0x27, 0xB0, 0x45, 0xC3, 0xF4, 0x89, 0xF2, 0xEF, 0x98, 0xF0,
+                0xD5, 0xDF, 0xAC, 0x05, 0xD3, 0xC6, 0x33, 0x39, 0xB1, 0x38, 0x02, 0x88, 0x6D, 0x53, 0xFC, 0x05,
+            ],
+            [
+                0xC7, 0x17, 0x6A, 0x70, 0x3D, 0x4D, 0xD8, 0x4F, 0xBA, 0x3C, 0x0B, 0x76, 0x0D, 0x10, 0x67, 0x0F,
+                0x2A, 0x20, 0x53, 0xFA, 0x2C, 0x39, 0xCC, 0xC6, 0x4E, 0xC7, 0xFD, 0x77, 0x92, 0xAC, 0x03, 0x7A,
+            ],
+            [0xEC] + middle + [0x7F],
+            [0xED] + middle + [0x7F],
+            [0xEE] + middle + [0x7F],
+        ]
+    }()
 }

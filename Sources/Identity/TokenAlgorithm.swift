@@ -1,3 +1,5 @@
+import Support
+
 /// A JSON Web Signature algorithm (RFC 7518, RFC 8037). There is no case for `none`, so nothing can accept it.
 public enum TokenAlgorithm: String, Sendable, Hashable, CaseIterable {
     case hs256 = "HS256"
@@ -13,6 +15,14 @@ public enum TokenAlgorithm: String, Sendable, Hashable, CaseIterable {
     case es384 = "ES384"
     case es512 = "ES512"
     case edDSA = "EdDSA"
+
+    /// The algorithm of this name, compared byte for byte; `nil` if there is none.
+    init?(named name: ByteString) {
+        guard let algorithm = Self.byName[name] else { return nil }
+        self = algorithm
+    }
+
+    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { (ByteString($0.rawValue), $0) })
 
     /// What kind of key an algorithm needs. A key serves its own family only: a public key can never pass for an HMAC secret.
     enum Family: Sendable, Hashable {

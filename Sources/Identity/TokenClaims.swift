@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 
 /// The registered claims that are looked at, read in one pass over the payload. Of duplicate claims the last counts, as in `JSON.parse`.
 struct TokenClaims: Sendable {
@@ -13,14 +14,16 @@ struct TokenClaims: Sendable {
         }
     }
 
-    var user = Claim<String>.absent
+    var user = Claim<ByteString>.absent
     /// Milliseconds since 1970.
     var expiry = Claim<Int64>.absent
     /// Milliseconds since 1970.
     var notBefore = Claim<Int64>.absent
-    var issuer = Claim<String>.absent
-    var audiences = Claim<[String]>.absent
-    var scopes: [String] = []
+    /// Milliseconds since 1970.
+    var issuedAt = Claim<Int64>.absent
+    var issuer = Claim<ByteString>.absent
+    var audiences = Claim<[ByteString]>.absent
+    var scopes: [ByteString] = []
 
     /// `nil` if `payload` is not a JSON object.
     init?(_ payload: [UInt8], userClaim: [UInt8]) {
@@ -33,13 +36,15 @@ struct TokenClaims: Sendable {
                         expiry = Claim(Self.milliseconds(value))
                     } else if JSONText.isEqual(key, to: "nbf") {
                         notBefore = Claim(Self.milliseconds(value))
+                    } else if JSONText.isEqual(key, to: "iat") {
+                        issuedAt = Claim(Self.milliseconds(value))
                     } else if JSONText.isEqual(key, to: "iss") {
-                        issuer = Claim(JSONText.string(value))
+                        issuer = Claim(JSONText.byteString(value))
                     } else if JSONText.isEqual(key, to: "aud") {
-                        audiences = Claim(JSONText.string(value).map { [$0] } ?? Self.strings(value))
+                        audiences = Claim(JSONText.byteString(value).map { [$0] } ?? Self.strings(value))
                     } else if JSONText.isEqual(key, to: "scope") {
                         // A scope grants; one that cannot be read grants nothing.
-                        scopes = JSONText.string(value)?.split(separator: " ").map(String.init) ?? Self.strings(value) ?? []
+                        scopes = JSONText.byteString(value)?.words ?? Self.strings(value) ?? []
                     }
                 }
             }
@@ -47,8 +52,8 @@ struct TokenClaims: Sendable {
         guard isObject else { return nil }
     }
 
-    private static func user(_ value: UnsafeRawBufferPointer) -> String? {
-        JSONText.string(value) ?? JSONNumber(value)?.int64.map { String($0) }
+    private static func user(_ value: UnsafeRawBufferPointer) -> ByteString? {
+        JSONText.byteString(value) ?? JSONNumber(value)?.int64.map { ByteString(String($0)) }
     }
 
     /// A NumericDate (RFC 7519, section 2): seconds, of which a fraction is allowed.
@@ -65,17 +70,24 @@ struct TokenClaims: Sendable {
     }
 
     /// The elements of an array of strings; `nil` if it is anything else.
-    private static func strings(_ value: UnsafeRawBufferPointer) -> [String]? {
-        var strings: [String] = []
+    private static func strings(_ value: UnsafeRawBufferPointer) -> [ByteString]? {
+        var strings: [ByteString] = []
         var walker = JSONArrayWalker(value)
         while true {
             switch walker.next() {
             case .element(let range):
-                guard let string = JSONText.string(UnsafeRawBufferPointer(rebasing: value[range])) else { return nil }
+                guard let string = JSONText.byteString(UnsafeRawBufferPointer(rebasing: value[range])) else { return nil }
                 strings.append(string)
             case .end: return strings
             case .malformed: return nil
             }
         }
+    }
+}
+
+extension ByteString {
+    /// What stands between its spaces.
+    fileprivate var words: [ByteString] {
+        withBytes { bytes in bytes.split(separator: UInt8(ascii: " ")).map { ByteString(decoding: $0) } }
     }
 }

@@ -1,8 +1,19 @@
 /// Why no verifier or signer can be made of a configuration.
 public struct TokenConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
-    public let description: String
+    /// The setting that is at fault.
+    public enum Setting: Sendable, Hashable {
+        case algorithms, secret, publicKey, keySet, userClaim
+    }
 
-    init(_ description: String) {
+    public let setting: Setting
+    /// What is wrong: a clause without a full stop.
+    public let description: String
+    /// What to do about it: a clause without a full stop.
+    public let remedy: String
+
+    init(_ setting: Setting, _ description: String, remedy: String) {
+        self.setting = setting
         self.description = description
+        self.remedy = remedy
     }
 }

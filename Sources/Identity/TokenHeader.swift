@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 
 /// What a token says of how it was signed. Nothing of it is believed; it only chooses among what the configuration accepts.
 struct TokenHeader {
@@ -9,20 +10,26 @@ struct TokenHeader {
     let algorithm: TokenAlgorithm?
 
     /// Which key of a key set signed it.
-    let keyID: String?
+    let keyID: ByteString?
+
+    /// Bytes of an algorithm's name that a message shows: twice the longest that is registered.
+    private static let shownAlgorithm = 32
+
+    /// Longest name of a key that is looked up, in bytes. The longest in use are digests and URLs.
+    static let longestKeyID = 256
 
     /// - Parameter encoded: the token's first part.
     init(_ encoded: UnsafeRawBufferPointer) throws(TokenRefusal) {
         guard let bytes = Base64URL.decode(encoded) else { throw TokenRefusal(.malformed, "the token's header is not base64url") }
-        var algorithmName: String?
-        var keyID: String?
+        var algorithmName: ByteString?
+        var keyID: ByteString?
         var isCritical = false
         let isObject = bytes.withUnsafeBytes { bytes in
             JSONObjectWalker.forEachMember(of: bytes) { key, value in
                 if JSONText.isEqual(key, to: "alg") {
-                    algorithmName = JSONText.string(value)
+                    algorithmName = JSONText.byteString(value)
                 } else if JSONText.isEqual(key, to: "kid") {
-                    keyID = JSONText.string(value)
+                    keyID = JSONText.byteString(value)
                 } else if JSONText.isEqual(key, to: "crit") {
                     isCritical = true
                 }
@@ -32,8 +39,16 @@ struct TokenHeader {
         guard let algorithmName else { throw TokenRefusal(.malformed, "the token's header names no algorithm ('alg')") }
         // RFC 7515, 4.1.11: who does not understand every extension named here must refuse; none is understood here.
         guard !isCritical else { throw TokenRefusal(.malformed, "the token's header asks for extensions ('crit') that are not supported") }
-        self.algorithmName = algorithmName.count > 32 ? algorithmName.prefix(32) + "…" : algorithmName
-        self.algorithm = TokenAlgorithm(rawValue: algorithmName)
+        if let keyID, keyID.count > Self.longestKeyID {
+            throw TokenRefusal(.malformed, "the name of the token's key ('kid') has \(keyID.count) bytes, more than the \(Self.longestKeyID) allowed")
+        }
+        self.algorithmName = Self.shown(algorithmName)
+        self.algorithm = TokenAlgorithm(named: algorithmName)
         self.keyID = keyID
+    }
+
+    private static func shown(_ name: ByteString) -> String {
+        guard name.count > shownAlgorithm else { return name.text }
+        return name.withBytes { String(decoding: $0.prefix(shownAlgorithm), as: UTF8.self) } + "…"
     }
 }

@@ -1,46 +1,83 @@
+import Support
+
 extension TokenVerifier {
     /// Judges the claims of a token whose signature is valid.
     func identity(_ signed: SignedClaims, now: Int64) throws(TokenRefusal) -> UserIdentity {
         let claims = signed.claims
-        let expiresAt = try checkTime(claims, now: now)
+        let expiry = try checkExpiry(claims.expiry, now: now)
+        let end = try checkAge(claims.issuedAt, now: now)
+        try checkStart(claims.notBefore, now: now)
         try checkIssuer(claims.issuer)
         try checkAudience(claims.audiences)
+        let expiresAt = [expiry, end].compactMap { $0 }.min()
         return UserIdentity(user: try user(claims.user), claims: signed.payload, expiresAt: expiresAt, scopes: claims.scopes)
     }
 
     /// Returns when the token expires.
-    private func checkTime(_ claims: TokenClaims, now: Int64) throws(TokenRefusal) -> Int64? {
-        var expiresAt: Int64?
-        switch claims.expiry {
+    private func checkExpiry(_ expiry: TokenClaims.Claim<Int64>, now: Int64) throws(TokenRefusal) -> Int64? {
+        switch expiry {
         case .value(let expiry):
-            // Saturating: an expiry at the end of time stays there.
-            let (end, overflow) = expiry.addingReportingOverflow(configuration.leeway)
-            guard overflow || now < end else {
-                throw TokenRefusal(.expired, "the token expired \(Self.duration(from: expiry, to: now)) ago")
+            guard isBefore(now, expiry) else {
+                throw TokenRefusal(.expired, "the token expired at \(RFC3339.text(milliseconds: expiry))")
             }
-            expiresAt = expiry
+            return expiry
         case .wrongType:
             throw TokenRefusal(.claims, "the token's 'exp' is not a number of seconds")
         case .absent where configuration.requiresExpiry:
             throw TokenRefusal(.claims, "the token has no 'exp': tokens that never expire are not accepted here")
         case .absent:
-            break
+            return nil
         }
-        switch claims.notBefore {
+    }
+
+    /// Returns when the token is too old.
+    private func checkAge(_ issuedAt: TokenClaims.Claim<Int64>, now: Int64) throws(TokenRefusal) -> Int64? {
+        guard let maximumAge = configuration.maximumAge else { return nil }
+        switch issuedAt {
+        case .value(let issuedAt):
+            // From the future it would be young for longer than the age that is allowed.
+            guard isReached(issuedAt, now) else {
+                throw TokenRefusal(.claims, "the token was issued in the future: its 'iat' is \(RFC3339.text(milliseconds: issuedAt))")
+            }
+            let (end, overflow) = issuedAt.addingReportingOverflow(maximumAge)
+            guard overflow || isBefore(now, end) else {
+                throw TokenRefusal(
+                    .expired, "the token was issued at \(RFC3339.text(milliseconds: issuedAt)): it is accepted for \(maximumAge / 1000) s, whatever its 'exp'")
+            }
+            return overflow ? nil : end
+        case .wrongType:
+            throw TokenRefusal(.claims, "the token's 'iat' is not a number of seconds")
+        case .absent:
+            throw TokenRefusal(.claims, "the token has no 'iat': its age cannot be known, and old tokens are not accepted here")
+        }
+    }
+
+    private func checkStart(_ start: TokenClaims.Claim<Int64>, now: Int64) throws(TokenRefusal) {
+        switch start {
         case .value(let start):
-            let (earliest, overflow) = start.subtractingReportingOverflow(configuration.leeway)
-            guard overflow || now >= earliest else {
-                throw TokenRefusal(.claims, "the token is not valid yet: its 'nbf' is \(Self.duration(from: now, to: start)) ahead")
+            guard isReached(start, now) else {
+                throw TokenRefusal(.claims, "the token is not valid yet: its 'nbf' is \(RFC3339.text(milliseconds: start))")
             }
         case .wrongType:
             throw TokenRefusal(.claims, "the token's 'nbf' is not a number of seconds")
         case .absent:
             break
         }
-        return expiresAt
     }
 
-    private func checkIssuer(_ issuer: TokenClaims.Claim<String>) throws(TokenRefusal) {
+    /// Whether `now` lies before `end` plus the leeway. Saturating: an end at the end of time stays there.
+    private func isBefore(_ now: Int64, _ end: Int64) -> Bool {
+        let (last, overflow) = end.addingReportingOverflow(configuration.leeway)
+        return overflow || now < last
+    }
+
+    /// Whether `now` has come to `start` less the leeway.
+    private func isReached(_ start: Int64, _ now: Int64) -> Bool {
+        let (earliest, overflow) = start.subtractingReportingOverflow(configuration.leeway)
+        return overflow || now >= earliest
+    }
+
+    private func checkIssuer(_ issuer: TokenClaims.Claim<ByteString>) throws(TokenRefusal) {
         guard !configuration.issuers.isEmpty else { return }
         switch issuer {
         case .value(let issuer) where configuration.issuers.contains(issuer): return
@@ -49,7 +86,7 @@ extension TokenVerifier {
         }
     }
 
-    private func checkAudience(_ audiences: TokenClaims.Claim<[String]>) throws(TokenRefusal) {
+    private func checkAudience(_ audiences: TokenClaims.Claim<[ByteString]>) throws(TokenRefusal) {
         guard !configuration.audiences.isEmpty else { return }
         switch audiences {
         case .value(let audiences) where audiences.contains(where: configuration.audiences.contains): return
@@ -58,7 +95,7 @@ extension TokenVerifier {
         }
     }
 
-    private func user(_ user: TokenClaims.Claim<String>) throws(TokenRefusal) -> String {
+    private func user(_ user: TokenClaims.Claim<ByteString>) throws(TokenRefusal) -> ByteString {
         let name = configuration.userClaim
         switch user {
         case .absent:
@@ -66,18 +103,8 @@ extension TokenVerifier {
         case .wrongType:
             throw TokenRefusal(.claims, "the token's user ('\(name)') is neither a string nor an integer")
         case .value(let user):
-            guard !user.isEmpty else { throw TokenRefusal(.claims, "the token's user ('\(name)') is empty") }
-            guard user.utf8.count <= configuration.maximumUserLength else {
-                throw TokenRefusal(
-                    .claims, "the token's user ('\(name)') has \(user.utf8.count) bytes, more than the \(configuration.maximumUserLength) allowed")
-            }
+            if let problem = UserID.problem(user) { throw TokenRefusal(.claims, "the token's user ('\(name)') \(problem)") }
             return user
         }
-    }
-
-    /// A span of time in whole seconds, for messages.
-    private static func duration(from start: Int64, to end: Int64) -> String {
-        let (span, overflow) = end.subtractingReportingOverflow(start)
-        return overflow ? "ages" : "\(span / 1000) s"
     }
 }

@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 
 /// Verifies JSON Web Tokens in compact form (RFC 7519, RFC 7515).
 ///
@@ -8,9 +9,6 @@ import RawJSON
 public struct TokenVerifier: Sendable {
     public let configuration: TokenVerifierConfiguration
 
-    /// Things that work, and that an operator should mend all the same; one sentence each.
-    public let warnings: [String]
-
     private let secrets: [TokenAlgorithm: HMACKey]
     private let publicKeys: [PublicKey]
     private let userClaim: [UInt8]
@@ -18,34 +16,32 @@ public struct TokenVerifier: Sendable {
     /// - Throws: ``TokenConfigurationError`` if an algorithm has no key that fits it, or a key cannot be read.
     public init(_ configuration: TokenVerifierConfiguration) throws(TokenConfigurationError) {
         guard !configuration.algorithms.isEmpty else {
-            throw TokenConfigurationError("no algorithm is accepted: name at least one, such as HS256")
+            throw TokenConfigurationError(.algorithms, "no algorithm is accepted", remedy: "name at least one, such as HS256")
         }
-        guard !configuration.userClaim.isEmpty else { throw TokenConfigurationError("the user claim has no name: the usual one is 'sub'") }
+        guard !configuration.userClaim.isEmpty else {
+            throw TokenConfigurationError(.userClaim, "the user claim has no name", remedy: "the usual one is 'sub'")
+        }
 
         var publicKeys: [PublicKey] = []
         if let pem = configuration.publicKey { publicKeys.append(try PublicKey(pem: pem)) }
         if let keySet = configuration.keySet { publicKeys += try JSONWebKeySet.publicKeys(in: keySet) }
 
         var secrets: [TokenAlgorithm: HMACKey] = [:]
-        var warnings: [String] = []
         for algorithm in configuration.algorithms {
             if algorithm.isSymmetric {
                 guard let secret = configuration.secret else {
-                    throw TokenConfigurationError("\(algorithm.rawValue) needs a secret, and there is none")
+                    throw TokenConfigurationError(
+                        .algorithms, "\(algorithm.rawValue) needs a secret, and there is none", remedy: "give secret or secretFile, or remove the algorithm")
                 }
                 secrets[algorithm] = try HMACKey(secret: secret, algorithm: algorithm)
-                if secret.count < algorithm.digestLength {
-                    warnings.append(
-                        "the secret has \(secret.count) bytes and can be guessed: "
-                            + "\(algorithm.rawValue) needs \(algorithm.digestLength) or more (RFC 7518, 3.2)")
-                }
             } else if !publicKeys.contains(where: { $0.fits(algorithm) }) {
                 let present = publicKeys.isEmpty ? "there is none" : "there is \(publicKeys.map(\.summary).joined(separator: ", "))"
-                throw TokenConfigurationError("\(algorithm.rawValue) needs a public key that fits it, and \(present)")
+                throw TokenConfigurationError(
+                    .algorithms, "\(algorithm.rawValue) needs a public key that fits it, and \(present)",
+                    remedy: "give one as publicKey or jwks, or name the algorithm that the tokens are signed with")
             }
         }
         self.configuration = configuration
-        self.warnings = warnings
         self.secrets = secrets
         self.publicKeys = publicKeys
         self.userClaim = Array(configuration.userClaim.utf8)
@@ -97,7 +93,7 @@ public struct TokenVerifier: Sendable {
         return SignedClaims(payload: payload, claims: claims)
     }
 
-    private func isSignature(_ signature: [UInt8], of message: UnsafeRawBufferPointer, algorithm: TokenAlgorithm, keyID: String?) -> Bool {
+    private func isSignature(_ signature: [UInt8], of message: UnsafeRawBufferPointer, algorithm: TokenAlgorithm, keyID: ByteString?) -> Bool {
         if algorithm.isSymmetric {
             return secrets[algorithm]?.isSignature(signature, of: message) ?? false
         }

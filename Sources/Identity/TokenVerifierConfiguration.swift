@@ -1,3 +1,5 @@
+import Support
+
 /// What a ``TokenVerifier`` accepts. Keys come as bytes; reading them from files or the environment is the caller's.
 public struct TokenVerifierConfiguration: Sendable {
     /// Exactly what is accepted. What the token says of itself only chooses among these.
@@ -14,26 +16,25 @@ public struct TokenVerifierConfiguration: Sendable {
     public var keySet: [UInt8]?
 
     /// Values of `iss` of which a token must have one; empty: not looked at.
-    public var issuers: [String] = []
+    public var issuers: [ByteString] = []
 
     /// Values of which a token's `aud` must be or contain one; empty: not looked at.
-    public var audiences: [String] = []
+    public var audiences: [ByteString] = []
 
-    /// How far clocks may differ, in milliseconds: added to `exp`, taken off `nbf`.
+    /// How far clocks may differ, in milliseconds: added to `exp` and to `iat` with ``maximumAge``, taken off `nbf`.
     public var leeway: Int64 = 5000
 
     /// The claim that names the user; a string or an integer.
     public var userClaim = "sub"
 
-    /// Whether a token without `exp` is refused. RFC 7519 makes it optional and so do the libraries that sign people's tokens today, so it is
-    /// accepted by default: its sockets then live until they close.
-    public var requiresExpiry = false
+    /// Whether a token without `exp` is refused. Where it is not, such a token is good for ever, and whoever has found one keeps it.
+    public var requiresExpiry = true
+
+    /// How long after its `iat` a token is still accepted, in milliseconds; a token without `iat` is then refused. `nil`: its `exp` alone counts.
+    public var maximumAge: Int64?
 
     /// Longest token looked at, in bytes. 8192 is what HTTP servers commonly take in one header field, where the same tokens travel.
     public var maximumTokenLength = 8192
-
-    /// Longest user claim accepted, in bytes of UTF-8. Every room, log line and presence entry of the user carries it.
-    public var maximumUserLength = 256
 
     public init() {}
 }

@@ -3,6 +3,7 @@ import Daemon
 import Foundation
 import Identity
 import RawJSON
+import Support
 
 /// Signs a token that a daemon with the same secret accepts.
 struct Token: ParsableCommand {
@@ -42,7 +43,9 @@ struct Token: ParsableCommand {
     var config: String?
 
     func validate() throws {
-        guard !user.isEmpty else { throw ValidationError("--user names nobody.") }
+        if let problem = UserID.problem(ByteString(user)) {
+            throw ValidationError("The name after --user \(problem): give the id of a user, as in --user alice.")
+        }
         guard secretFile == nil || config == nil else {
             throw ValidationError("--secret-file and --config exclude each other.")
         }
@@ -61,7 +64,11 @@ struct Token: ParsableCommand {
                 or start `jackfield serve --demo` here first, which makes one in \(DevelopmentKey.path).
                 """)
         }
-        print(try TokenSigner(secret: secret.bytes, algorithm: algorithm).sign(payload(auth, now: Date())))
+        do throws(TokenConfigurationError) {
+            print(try TokenSigner(secret: secret.bytes, algorithm: algorithm).sign(payload(auth, now: Date())))
+        } catch {
+            throw Failure("\(error): \(error.remedy).")
+        }
     }
 
     /// What the daemon will ask of the token, and the secret to meet it.

@@ -126,6 +126,57 @@ def test_a_daemon_without_a_secret_does_not_start(tmp_path):
     assert "JWT_SECRET" in errors
 
 
+def keys(**members):
+    """A key set with one key; a member of None is left out."""
+    point = {"kty": "EC", "crv": "P-256", "kid": "k", "x": "ZhFeY9M_iggtzUPKGQ2xz0HPctVYjJlAvnhW9AA1iUw", "y": "7XfM6TOIXQJ9_X6cRCWuh-lqRwxQuIN_0GyPTe83lzU"}
+    return json.dumps({"keys": [{name: value for name, value in (point | members).items() if value is not None}]})
+
+
+#: A modulus of 2,048 bits.
+MODULUS = ("rQdf_vxKLA75Ez96rvhWTbng1-NQQwSff_WU-vnMhOrr42BTTXVY5AiFawZdtxv_pHHh16X85eYdZsn-khoXCKL_snMl9UNMT2Iwf3G-AKf_FaPL8vxeXRaGSBOvcfH0PDs8RtHo1Qd"
+           "EjU1_IKZCg3y7wAMwecBZXtYc4KC7ZrE8HNh0ITG9S23IJ0u8epmwUbMMsiY-DXm5puJcORScY5LzRFkTIG42EojzUaRe2mMh-NPjV1QeIBY9BKuI4cwdA5rZDoSAKxUlSh9z2LJ4PXR7"
+           "xvCOzoowI3-SkJW92fFpeu3-wMy8-t5_fEdzTcA3Ttkb52eki4SUmmBeg8vquQ")
+
+PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZhFeY9M/iggtzUPKGQ2xz0HPctVY\njJlAvnhW9AA1iUztd8zpM4hdAn39fpxEJa6H6WpHDFC4g3/QbI9N7zeXNQ==\n-----END PUBLIC KEY-----\n"
+
+#: The key file, its setting and algorithm, and a word of the reason.
+WEAK = {
+    "a secret of one byte": ("x", "secretFile", "HS256", "32"),
+    "a secret shorter than its digest": ("x" * 63, "secretFile", "HS512", "64"),
+    "a public key as secret": (PEM, "secretFile", "HS256", "public key"),
+    "an RSA exponent of 1": (keys(kty="RSA", n=MODULUS, e="AQ"), "jwks", "RS256", "exponent"),
+    "an RSA key of 1,024 bits": (keys(kty="RSA", n=MODULUS[:171], e="AQAB"), "jwks", "RS256", "2048"),
+    "an Ed25519 point of small order": (keys(kty="OKP", crv="Ed25519", x="AQ" + "A" * 41), "jwks", "EdDSA", "small order"),
+    "a key for encryption": (keys(use="enc"), "jwks", "ES256", "enc"),
+    "a key whose operations are others": (keys(key_ops=["encrypt"]), "jwks", "ES256", "key_ops"),
+    "a private key": (keys(d="AAAA"), "jwks", "ES256", "private"),
+    "a symmetric key": (keys(kty="oct", k="AAAA"), "jwks", "ES256", "symmetric"),
+}
+
+
+@pytest.mark.parametrize("weak", WEAK)
+def test_a_key_that_proves_nothing_is_refused_with_its_reason(tmp_path, weak):
+    contents, setting, algorithm, word = WEAK[weak]
+    key, file = tmp_path / "key", tmp_path / "weak.yaml"
+    key.write_text(contents)
+    file.write_text(f"port: 0\nauth:\n  algorithms: [{algorithm}]\n  {setting}: {key}\n")
+    code, _, errors = run("serve", "--config", str(file))
+    assert code == 78
+    assert f"weak.yaml:4:3: auth.{setting}: " in errors and word in errors
+
+
+def test_a_weak_secret_of_the_environment_is_refused_there(tmp_path):
+    code, _, errors = run("serve", "--port", "0", folder=tmp_path, environment={"JWT_SECRET": "secret"})
+    assert code == 78
+    assert "environment: JWT_SECRET: " in errors and "openssl rand" in errors
+
+
+def test_a_demo_that_others_can_reach_is_refused(tmp_path):
+    code, output, errors = run("serve", "--demo", "--host", "0.0.0.0", "--port", "0", folder=tmp_path)
+    assert code == 78
+    assert "demo" in errors and "127.0.0.1" in errors and "eyJ" not in output
+
+
 def test_check_validates_and_starts_nothing(tmp_path):
     file = tmp_path / "good.yaml"
     file.write_text(json.dumps({"auth": {"secret": SECRET}, "port": 0}))

@@ -1,5 +1,7 @@
 """No valid token, no socket; and a refusal says why, in the contract's words."""
 
+import base64
+import json
 import time
 
 import pytest
@@ -23,9 +25,24 @@ WRONG = {
     "no signature": ("token_algorithm", unsigned),
     "nobody as user": ("token_claims", lambda: token(None)),
     "a future beginning": ("token_claims", lambda: token(nbf=int(time.time()) + 3600)),
+    "no end": ("token_claims", lambda: token(exp=None)),
+    "a user that ends at a zero byte elsewhere": ("token_claims", lambda: token("alice\0x")),
+    "a user of two lines": ("token_claims", lambda: token("alice\nbob")),
+    "a user of 257 bytes": ("token_claims", lambda: token("x" * 257)),
+    "a thousand combining marks as its algorithm": ("token_algorithm", lambda: with_header(alg="H" + HOSTILE)),
 }
 
 WAYS = [["polling"], ["websocket"], ["polling", "websocket"]]
+
+
+#: What Swift's String compares in quadratic time.
+HOSTILE = "\u0301" * 1400 + "\u0316" * 1400
+
+
+def with_header(**header):
+    """A token nobody signed."""
+    encoded = base64.urlsafe_b64encode(json.dumps(header, ensure_ascii=False).encode()).rstrip(b"=").decode()
+    return ".".join((encoded, *token().split(".")[1:]))
 
 
 def splice(signed, wanted):
@@ -117,3 +134,28 @@ def test_a_refresh_with_a_wrong_token_fails_and_changes_nothing(strict):
     assert "error" in tab.call("auth:refresh", token("mallory")), "the user of a socket must not change"
     assert "error" in tab.call("auth:refresh")
     assert tab.connected
+
+
+def test_tokens_without_an_end_are_accepted_where_the_configuration_says_so(serve):
+    assert serve(auth={"secret": SECRET, "requireExpiry": False}).tab(token(exp=None)).connected
+
+
+def test_a_token_is_refused_at_its_longest_age_and_its_socket_is_closed(serve):
+    daemon = serve(auth={"secret": SECRET, "leeway": 0, "maxAge": 3000})
+    tab = daemon.tab(token(expires_in=3600))
+    tab.wait_until_disconnected()
+    for claims, code in (({"iat": int(time.time()) - 4}, "token_expired"), ({"iat": None}, "token_claims"), ({"iat": int(time.time()) + 60}, "token_claims")):
+        with pytest.raises(Refused) as refused:
+            daemon.tab(token(**claims))
+        assert refused.value.code == code
+
+
+def test_hostile_text_in_tokens_costs_others_nothing(serve):
+    daemon = serve(eventLoops=1)
+    hostile = with_header(alg="H" + HOSTILE)
+    began = time.monotonic()
+    with requests.Session() as session:
+        # A hundred took 9 seconds of the one loop.
+        for _ in range(100):
+            assert session.get(daemon.address + "/v1/presence", headers={"Authorization": f"Bearer {hostile}"}, timeout=PATIENCE).status_code == 401
+    assert time.monotonic() - began < 3

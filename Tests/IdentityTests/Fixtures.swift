@@ -2,6 +2,8 @@
 // The private keys were thrown away. All tokens say {"sub":"alice","exp":4102444800,"scope":"notifications:write"}.
 
 enum Fixtures {
+    static let otherSecret = "another secret of the tests, sixty-four bytes and a little longer!"
+
     static let secret = "a shared secret of the tests, sixty-four bytes and a little longer!"
 
     static let rsaKey = """
@@ -24,6 +26,22 @@ enum Fixtures {
         1+lGQzwWHoim5LrLZQIDAQAB
         -----END PUBLIC KEY-----
         """
+
+    /// The modulus of ``rsaKey`` with the exponent 1: every signature is the padded digest itself.
+    static let rsaKeyOfExponentOne = """
+        -----BEGIN PUBLIC KEY-----
+        MIIBIDANBgkqhkiG9w0BAQEFAAOCAQ0AMIIBCAKCAQEArQdf/vxKLA75Ez96rvhW
+        Tbng1+NQQwSff/WU+vnMhOrr42BTTXVY5AiFawZdtxv/pHHh16X85eYdZsn+khoX
+        CKL/snMl9UNMT2Iwf3G+AKf/FaPL8vxeXRaGSBOvcfH0PDs8RtHo1QdEjU1/IKZC
+        g3y7wAMwecBZXtYc4KC7ZrE8HNh0ITG9S23IJ0u8epmwUbMMsiY+DXm5puJcORSc
+        Y5LzRFkTIG42EojzUaRe2mMh+NPjV1QeIBY9BKuI4cwdA5rZDoSAKxUlSh9z2LJ4
+        PXR7xvCOzoowI3+SkJW92fFpeu3+wMy8+t5/fEdzTcA3Ttkb52eki4SUmmBeg8vq
+        uQIBAQ==
+        -----END PUBLIC KEY-----
+        """
+
+    /// A prime as the modulus: whoever can divide knows the private key.
+    static let primeModulus = "7hwYWpIHfRidurAJCPkh2yT_Q2FcAox3MuXmQd31mZv3aooq9YQGl0DApEz7OtiVzEtsT8JNB54c_1zj0vr3JRUUcm2b2gbz39u3qVQH6WpgjXPXa7o7aXUHqy_VrougismB59w1IXyOlv_3q1o14fZYyOriO5JNcXK8EB267W5NisPDDsZ7NYlPjXzZm3QGLpKLXei-LL7WP1X7qEc4P8EFzaTMKG4im9wog7MzkLsMNuAg6XaNYQ0LRvIur-DcS0AzVxmIxEaNfOfJEdzbjTMuqzKYuflTXMQoechutHIsGWWtt5jv6JkWfTmYhLcpMELyQeTqCbVR2GspxHO97Q"
 
     static let p256Key = """
         -----BEGIN PUBLIC KEY-----
@@ -67,7 +85,7 @@ enum Fixtures {
         -----END CERTIFICATE-----
         """
 
-    /// All the keys above but the small one, a symmetric key, and one for encryption.
+    /// All the keys above but the small one, and one for encryption.
     static let keySet = #"""
         {"keys":[
         {"kty":"RSA","kid":"rsa","use":"sig","n":"rQdf_vxKLA75Ez96rvhWTbng1-NQQwSff_WU-vnMhOrr42BTTXVY5AiFawZdtxv_pHHh16X85eYdZsn-khoXCKL_snMl9UNMT2Iwf3G-AKf_FaPL8vxeXRaGSBOvcfH0PDs8RtHo1QdEjU1_IKZCg3y7wAMwecBZXtYc4KC7ZrE8HNh0ITG9S23IJ0u8epmwUbMMsiY-DXm5puJcORScY5LzRFkTIG42EojzUaRe2mMh-NPjV1QeIBY9BKuI4cwdA5rZDoSAKxUlSh9z2LJ4PXR7xvCOzoowI3-SkJW92fFpeu3-wMy8-t5_fEdzTcA3Ttkb52eki4SUmmBeg8vquQ","e":"AQAB"},
@@ -75,7 +93,6 @@ enum Fixtures {
         {"kty":"EC","kid":"p384","alg":"ES384","crv":"P-384","x":"YJupfuauoc_X8HqvopbONEpyK9FOTn06xD3IjZBsGh7q91i51VPUw6fMi7FsdYHc","y":"IDQi3Yf3qvp1-c09O7CZdpGfbY8RKGUTGLyLNB4gNCLtUfLm8LXu-8I1yltfxhoQ"},
         {"kty":"EC","kid":"p521","alg":"ES512","crv":"P-521","x":"AP1h4nfDnv630C3QGdSKHefzU5-_us3ncYNVc_togZDFGmb0vilCX-ONX6xQjQZjk4hViXpWpCy9raSayf7HDxBx","y":"AUwsZkR-8GFzZgEs3H4FyipXc8PwoDHj6f1SZqgUzSIJ6FW4Xho-vnqy3vprbtk4mVTVoIheswoMCzOVtPI0WQ7X"},
         {"kty":"OKP","kid":"ed25519","crv":"Ed25519","x":"L72vug2ZU1fa2-tKVl5PwZtZ8J16fp101ygI10_ZFo4"},
-        {"kty":"oct","kid":"symmetric","k":"AAAA"},
         {"kty":"RSA","kid":"encryption","use":"enc","n":"AQAB","e":"AQAB"}
         ]}
         """#

@@ -10,6 +10,7 @@ import Testing
         var configuration = TokenVerifierConfiguration()
         configuration.secret = Array(Fixtures.secret.utf8)
         configuration.leeway = leeway
+        configuration.requiresExpiry = false
         return VerifiedTokens(try TokenVerifier(configuration))
     }
 

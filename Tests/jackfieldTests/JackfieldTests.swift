@@ -59,7 +59,9 @@ struct JackfieldTests {
         #expect(try run("serve", "--bogus").code == 2)
         #expect(try run("bogus").code == 2)
         #expect(try run("token").code == 2)
-        #expect(try run("token", "--user", "").code == 2)
+        let nobody = try run("token", "--user", "", environment: secret)
+        #expect(nobody.code == 2 && nobody.errors.contains("The name after --user is empty: give the id of a user, as in --user alice."))
+        #expect(try run("token", "--user", "a\nb", environment: secret).code == 2)
         #expect(try run("token", "--user", "a", "--ttl", "soon").code == 2)
         #expect(try run("token", "--user", "a", "--claim", "x").code == 2)
         #expect(try run("serve", "--plugin", "=x").code == 2)
@@ -128,6 +130,13 @@ struct JackfieldTests {
         #expect(try run("token", "--user", "a", "--secret-file", "k", "--config", "c").code == 2)
         let missing = try run("token", "--user", "a", "--secret-file", "no.key")
         #expect(missing.code == 1 && missing.errors.contains("there is no file 'no.key'"))
+    }
+
+    @Test("a secret that the daemon would refuse signs nothing, and the reason is the same")
+    func weakSecret() throws {
+        let outcome = try run("token", "--user", "alice", environment: ["JWT_SECRET": "short"])
+        #expect(outcome.code == 1 && outcome.output.isEmpty)
+        #expect(outcome.errors.contains("the secret has 5 bytes and can be guessed") && outcome.errors.contains("openssl rand -hex 32"))
     }
 
     @Test("a token without any secret fails, and says what would help")

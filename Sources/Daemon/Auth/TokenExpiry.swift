@@ -1,6 +1,5 @@
 import EngineIO
 import Identity
-import PluginHost
 import RawJSON
 import SocketIO
 
@@ -57,7 +56,7 @@ final class TokenExpiry: TimerTarget {
                 throw TokenRefusal(.missing, "no token: emit auth:refresh with the new token as its argument")
             }
             let identity = try gate.identify(token: token.text, now: Timestamp.now)
-            guard ClientIdentity(identity).user == socket.user else {
+            guard identity.user == socket.user else {
                 throw TokenRefusal(.claims, "the new token is another user's: connect anew to change users")
             }
             let mustHurry = identity.expiresAt.map { $0 < socket.expiresAt ?? .max } ?? false

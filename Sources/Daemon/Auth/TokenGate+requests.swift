@@ -21,7 +21,7 @@ extension TokenGate: HTTPGate {
             return .refuse(
                 status: 401, code: TokenRefusal.Code.missing.rawValue, detail: "no token: send it as 'Authorization: Bearer <token>'")
         }
-        if let scope = access.scope, !identity.hasScope(scope.text) {
+        if let scope = access.scope, !identity.hasScope(scope) {
             return .refuse(status: 403, code: "scope_missing", detail: "the token does not grant the scope '\(scope)'")
         }
         return .accept(ClientIdentity(identity))

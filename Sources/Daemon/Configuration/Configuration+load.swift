@@ -46,7 +46,7 @@ extension Configuration {
             top.finish()
         }
         configuration.apply(overrides, commandLineReader)
-        configuration.complete(reader)
+        configuration.complete(reader, environment: environmentReader)
         let problems = reader.problems.sorted { ($0.line ?? .max, $0.column ?? .max) < ($1.line ?? .max, $1.column ?? .max) }
         let all = environmentReader.problems + problems + commandLineReader.problems
         guard all.isEmpty else { throw ConfigurationProblems(all) }

@@ -47,14 +47,17 @@ extension Configuration {
     }
 
     /// What can only be judged once everything is known.
-    mutating func complete(_ reader: ConfigurationReader) {
-        if !reader.refused("auth") { completeAuth(reader) }
+    ///
+    /// - Parameter environment: the reader of the environment's variables.
+    mutating func complete(_ reader: ConfigurationReader, environment: ConfigurationReader) {
+        if !reader.refused("auth") { completeAuth(reader, environment: environment) }
         checkQueue(reader)
         if let conformance { check(conformance, reader) }
+        checkDemo(reader)
     }
 
     /// Finds a key, and lets the verifier itself judge whether it fits the algorithms.
-    private mutating func completeAuth(_ reader: ConfigurationReader) {
+    private mutating func completeAuth(_ reader: ConfigurationReader, environment: ConfigurationReader) {
         guard let auth else { return }
         if !auth.hasKey, demo, auth.algorithms.allSatisfy(\.isSymmetric) {
             self.auth?.developmentKeyFile = DevelopmentKey.path
@@ -66,10 +69,16 @@ extension Configuration {
                 or start with --demo, which makes a key; or write auth: false to let plugins decide
                 """)
         } else {
-            do {
+            do throws(TokenConfigurationError) {
                 _ = try TokenVerifier(auth.verifierConfiguration)
             } catch {
-                reader.refuse("auth", "\(error)", "mend the algorithms or the key")
+                let key = auth.key(of: error.setting, isNamed: reader.has)
+                // A secret that is not the file's is the environment's.
+                if error.setting == .secret, !reader.has(key) {
+                    environment.refuse("JWT_SECRET", at: nil, error.description, error.remedy)
+                } else {
+                    reader.refuse(key, error.description, error.remedy)
+                }
             }
         }
     }
@@ -81,6 +90,14 @@ extension Configuration {
             "limits.pluginQueueBytes",
             "\(limits.pluginQueueBytes) bytes cannot hold one message of maxHttpBufferSize, \(maxHttpBufferSize) bytes",
             "raise the one, or lower the other")
+    }
+
+    /// Its page and its log give away tokens that may do everything.
+    private func checkDemo(_ reader: ConfigurationReader) {
+        guard demo, !isLoopback else { return }
+        reader.refuse(
+            "demo", "it prints tokens that may do everything, and \(host) can be reached from outside",
+            "listen on 127.0.0.1, or switch the demo off and configure auth")
     }
 
     private func check(_ conformance: Conformance, _ reader: ConfigurationReader) {

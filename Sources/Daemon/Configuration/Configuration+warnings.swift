@@ -1,5 +1,3 @@
-import Identity
-
 extension Configuration {
     /// What is allowed and yet seldom meant: to be logged once at start.
     public var warnings: [String] {
@@ -7,12 +5,6 @@ extension Configuration {
         if auth == nil, !isLoopback {
             warnings.append(
                 "auth is off, and \(host) can be reached from outside: whoever connects is let in unless a plugin refuses")
-        }
-        if demo, !isLoopback {
-            warnings.append("demo is on, and \(host) can be reached from outside: use it on 127.0.0.1 for trying things out")
-        }
-        if let auth, auth.hasKey, let verifier = try? TokenVerifier(auth.verifierConfiguration) {
-            warnings += verifier.warnings.map { "auth: \($0)" }
         }
         if redisURL != nil {
             warnings.append("REDIS_URL is set, but this version knows no cluster: this node runs alone")

@@ -91,6 +91,8 @@ extension Configuration.Auth {
         output.write("issuer", list: issuers)
         output.write("audience", list: audiences)
         output.write("leeway", leeway)
+        output.write("requireExpiry", requireExpiry)
+        output.write("maxAge", optional: maxAge?.wholeMilliseconds)
         output.write("userClaim", text: userClaim)
     }
 }

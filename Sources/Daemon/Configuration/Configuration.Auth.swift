@@ -1,4 +1,5 @@
 import Identity
+import Support
 
 extension Configuration {
     /// How the token of a socket or request is verified.
@@ -19,8 +20,12 @@ extension Configuration {
         public var issuers: [String] = []
         /// Of which `aud` must name one; empty: anything.
         public var audiences: [String] = []
-        /// The difference between clocks that `exp` and `nbf` allow for.
+        /// The difference between clocks that `exp`, `nbf` and `iat` allow for.
         public var leeway = Duration.milliseconds(5_000)
+        /// Whether a token without `exp` is refused.
+        public var requireExpiry = true
+        /// The longest time from `iat` that is accepted; a token without `iat` is then refused. `nil`: any.
+        public var maxAge: Duration?
         /// The claim that names the user.
         public var userClaim = "sub"
 
@@ -41,11 +46,24 @@ extension Configuration.Auth {
         verifier.secret = secret?.bytes
         verifier.publicKey = publicKey
         verifier.keySet = keySet
-        verifier.issuers = issuers
-        verifier.audiences = audiences
+        verifier.issuers = issuers.map { ByteString($0) }
+        verifier.audiences = audiences.map { ByteString($0) }
         verifier.leeway = Int64(leeway.wholeMilliseconds)
+        verifier.requiresExpiry = requireExpiry
+        verifier.maximumAge = maxAge.map { Int64($0.wholeMilliseconds) }
         verifier.userClaim = userClaim
         return verifier
+    }
+
+    /// The way to the setting that a verifier finds fault with; of two that are possible, the one that `isNamed` in the file.
+    func key(of setting: TokenConfigurationError.Setting, isNamed: (String) -> Bool) -> String {
+        switch setting {
+        case .algorithms: "auth.algorithms"
+        case .secret: isNamed("auth.secretFile") ? "auth.secretFile" : "auth.secret"
+        case .publicKey: "auth.publicKey"
+        case .keySet: "auth.jwks"
+        case .userClaim: "auth.userClaim"
+        }
     }
 
     /// Makes the demo's key, or finds the one made before, when the configuration asks for one.
@@ -65,6 +83,8 @@ extension Configuration.Auth: ConfigurationSettings {
         section.read("issuer", into: &issuers, ConfigurationRule.text.list)
         section.read("audience", into: &audiences, ConfigurationRule.text.list)
         section.read("leeway", into: &leeway, .milliseconds(from: 0))
+        section.read("requireExpiry", into: &requireExpiry, .boolean)
+        section.read("maxAge", intoOptional: &maxAge, .milliseconds(upTo: 100 * 365 * 86_400_000))
         section.read("userClaim", into: &userClaim, .text)
     }
 

@@ -38,7 +38,8 @@ struct ConfigurationPrecedenceTests {
 
     @Test("a key in the file replaces JWT_SECRET, of whatever kind it is")
     func keys() throws {
-        #expect(try load("auth: { secret: other }").auth?.secret == Configuration.Secret(bytes: Array("other".utf8)))
+        let other = "another-secret-of-thirty-two-bytes-or-more"
+        #expect(try load("auth: { secret: \(other) }").auth?.secret == Configuration.Secret(bytes: Array(other.utf8)))
         #expect(try load("auth: { required: false }").auth?.secret?.bytes.count == 32)
         #expect(try load("auth: false").auth == nil)
         #expect(problems("auth: { publicKey: /nowhere }").count == 1)
@@ -58,6 +59,26 @@ struct ConfigurationPrecedenceTests {
         #expect(lines.count == 2)
         #expect(lines.first?.hasPrefix("environment: SITE_URL: 'example.com' is not a URL") == true)
         #expect(lines.last?.hasPrefix("environment: PORT: 'http' is not a whole number") == true)
+        // The file names the setting, and leaves it to the environment.
+        for yaml in ["", "auth: { secret: null, required: false }"] {
+            let lines = problems(yaml, environment: ["JWT_SECRET": "short"])
+            #expect(lines.count == 1)
+            #expect(lines.first?.hasPrefix("environment: JWT_SECRET: the secret has 5 bytes and can be guessed: HS256 needs 32 or more") == true)
+        }
+    }
+
+    @Test("a demo that others can reach is refused, wherever it was switched on")
+    func reachableDemo() {
+        var overrides = Configuration.Overrides()
+        overrides.demo = true
+        overrides.host = "0.0.0.0"
+        for lines in [problems("", overrides), problems("host: 10.0.0.1\ndemo: true"), problems("host: '::'\ndemo: true", environment: [:])] {
+            #expect(lines.count == 1)
+            #expect(lines.first?.contains("demo: it prints tokens that may do everything") == true)
+            #expect(lines.first?.contains("listen on 127.0.0.1") == true)
+        }
+        overrides.host = "::1"
+        #expect(problems("", overrides).isEmpty)
     }
 
     @Test("a wrong flag is a problem of the command line")

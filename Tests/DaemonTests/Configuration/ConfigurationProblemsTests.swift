@@ -58,7 +58,11 @@ struct ConfigurationProblemsTests {
             Case("auth: { algorithms: [none] }", "1:22: auth.algorithms[0]: a token without a signature is never accepted"),
             Case("auth: { algorithms: [HS265] }", "1:22: auth.algorithms[0]: 'HS265' is not known: did you mean 'HS256'?"),
             Case("auth: { algorithms: [] }", "1:21: auth.algorithms: the list is empty"),
-            Case("auth: { algorithms: [RS256] }", "1:1: auth: RS256 needs a public key"),
+            Case("auth: { algorithms: [RS256] }", "1:9: auth.algorithms: RS256 needs a public key that fits it, and there is none: give one as publicKey"),
+            Case("auth: { secret: short }", "1:9: auth.secret: the secret has 5 bytes and can be guessed: HS256 needs 32"),
+            Case("auth: { maxAge: 0 }", "1:17: auth.maxAge: 0 is out of range"),
+            Case("auth: { requireExpiry: sometimes }", "1:24: auth.requireExpiry: 'sometimes' is neither true nor false"),
+            Case("host: 0.0.0.0\ndemo: true", "2:1: demo: it prints tokens that may do everything, and 0.0.0.0 can be reached from outside: listen on"),
             Case("auth: { secretFile: /nowhere }", "1:21: auth.secretFile: there is no file '/nowhere': name a file"),
             Case("auth: { publicKey: / }", "1:20: auth.publicKey: there is no file '/'"),
             Case("auth: { jwks: 'https://a/jwks' }", "1:15: auth.jwks: a key set behind a URL is not available in this version"),
@@ -116,6 +120,23 @@ struct ConfigurationProblemsTests {
         #expect(lines.map { $0.split(separator: " ").first } == ["test.yaml:1:11:", "test.yaml:2:7:", "test.yaml:3:1:", "test.yaml:4:18:", "test.yaml:4:21:"])
     }
 
+    @Test("a fault of a key file is placed at the setting that names the file")
+    func keyFiles() throws {
+        func refusal(of setting: String, _ contents: String, _ algorithm: String) throws -> String? {
+            let file = FileManager.default.temporaryDirectory.appending(path: "jackfield-\(UUID())")
+            try Data(contents.utf8).write(to: file)
+            defer { try? FileManager.default.removeItem(at: file) }
+            let lines = problems("auth:\n  algorithms: [\(algorithm)]\n  \(setting): \(file.path)")
+            #expect(lines.count == 1)
+            return lines.first
+        }
+        let short = try refusal(of: "secretFile", String(repeating: "x", count: 32), "HS512")
+        #expect(short?.hasPrefix("test.yaml:3:3: auth.secretFile: the secret has 32 bytes and can be guessed: HS512 needs 64") == true)
+        #expect(try refusal(of: "publicKey", "x", "RS256")?.hasPrefix("test.yaml:3:3: auth.publicKey: the public key file holds neither") == true)
+        let weak = #"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQ"}]}"#
+        #expect(try refusal(of: "jwks", weak, "RS256")?.hasPrefix("test.yaml:3:3: auth.jwks: key number 0 of the key set is an RSA key of 17 bits") == true)
+    }
+
     @Test("a missing key for tokens is one problem that says how to mend it, unless something about auth was refused already")
     func noKey() throws {
         let lines = problems("port: 1", environment: [:])
@@ -131,7 +152,7 @@ struct ConfigurationProblemsTests {
 
     @Test("no message and no description shows a secret")
     func secretsStaySecret() throws {
-        let secret = "correct-horse-battery-staple"
+        let secret = "correct-horse-battery-staple-and-more"
         let configuration = try load("auth: { secret: \(secret) }")
         #expect(!"\(configuration)".contains(secret))
         #expect(!String(reflecting: configuration).contains(secret))

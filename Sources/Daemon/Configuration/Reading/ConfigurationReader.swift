@@ -35,6 +35,9 @@ final class ConfigurationReader {
         problems.contains { $0.key == key || $0.key.hasPrefix(key + ".") }
     }
 
+    /// Whether this source has the key, with a value.
+    func has(_ key: String) -> Bool { marks[key] != nil }
+
     func note(_ key: String, at mark: Mark?) {
         marks[key] = mark
     }

@@ -71,9 +71,9 @@ extension ConfigurationRule where Value == Int {
 
 extension ConfigurationRule where Value == Duration {
     /// Milliseconds from `least`, up to what a JavaScript client's timer can hold (2³¹ − 1, 24.8 days): beyond, `setTimeout`
-    /// fires at once.
-    static func milliseconds(from least: Int = 1) -> Self {
-        ConfigurationRule<Int>.integer(least...Int(Int32.max), "milliseconds").map { .milliseconds($0) }
+    /// fires at once. What no client's timer runs for may be longer.
+    static func milliseconds(from least: Int = 1, upTo most: Int = Int(Int32.max)) -> Self {
+        ConfigurationRule<Int>.integer(least...most, "milliseconds").map { .milliseconds($0) }
     }
 }
 

@@ -26,11 +26,9 @@ final class ConfigurationSection {
                 continue
             }
             let path = self.path(scalar.string)
-            reader.note(path, at: name.mark)
-            entries.append(
-                Entry(
-                    name: scalar.string, mark: name.mark,
-                    value: ConfigurationValue(node: node, key: path, reader: reader)))
+            let value = ConfigurationValue(node: node, key: path, reader: reader)
+            if value.scalar != .null { reader.note(path, at: name.mark) }
+            entries.append(Entry(name: scalar.string, mark: name.mark, value: value))
         }
     }
 
