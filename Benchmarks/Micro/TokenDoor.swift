@@ -18,7 +18,7 @@ struct TokenDoor: HTTPGate {
     func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
         request.withBytes { bytes in
             guard let authorization = bytes.header("authorization"), let identity = try? tokens.verify(authorization, now: 1_800_000_000_000),
-                access.scope.map({ identity.hasScope($0) }) != false
+                access.scope.map(identity.hasScope) != false
             else { return .refuse(status: 401, code: "token", detail: "no token") }
             return .accept(ClientIdentity(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt))
         }

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -11,8 +12,10 @@ public enum Daemon {
     ///
     /// - Throws: what kept it from starting: a required plugin, an address in use, a key that cannot be read.
     public static func run(_ configuration: Configuration) async throws {
+        // Databases, keys and sockets that the daemon or a plugin makes are its owner's alone: files 0600, folders 0700.
+        umask(0o077)
         var configuration = configuration
-        if configuration.demo { try configuration.auth?.loadDevelopmentKey() }
+        try configuration.loadDevelopmentKey()
         let logger = configuration.log.logger(label: "jackfield")
         for warning in configuration.warnings { logger.warning("\(warning)") }
 

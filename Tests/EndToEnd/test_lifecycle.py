@@ -214,6 +214,8 @@ def test_the_demo_prints_a_page_two_tokens_and_a_curl_line_that_works(serve, tmp
         page = requests.get(found[1], timeout=PATIENCE)
         assert page.ok and page.headers["content-type"].startswith("text/html")
         assert (daemon.folder / "data").is_dir()
-        assert (daemon.folder / "data/jwt.key").stat().st_mode & 0o077 == 0
+        made = [daemon.folder / "data", *(daemon.folder / "data").iterdir()]
+        assert {"jwt.key", "notifications.db", "notifications.db-wal", "rooms.db"} <= {path.name for path in made}
+        assert {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {path.name: "0o0" for path in made}, "others may read"
     finally:
         daemon.close()

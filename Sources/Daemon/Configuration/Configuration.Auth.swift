@@ -14,7 +14,7 @@ extension Configuration {
         public var publicKey: [UInt8]?
         /// The contents of the JSON Web Key Set `jwks`, for the other algorithms.
         public var keySet: [UInt8]?
-        /// Set by a demo without any of these: where its secret is kept. See `loadDevelopmentKey()`.
+        /// Set by a demo without any of these: where its secret is kept. See ``Configuration/loadDevelopmentKey()``.
         public var developmentKeyFile: String?
         /// Of which `iss` must be one; empty: anything.
         public var issuers: [String] = []
@@ -66,13 +66,6 @@ extension Configuration.Auth {
         }
     }
 
-    /// Makes the demo's key, or finds the one made before, when the configuration asks for one.
-    ///
-    /// Blocks on the file system. Call it once, before `verifierConfiguration`.
-    public mutating func loadDevelopmentKey() throws {
-        guard let developmentKeyFile else { return }
-        secret = try DevelopmentKey.loadOrCreate(at: developmentKeyFile)
-    }
 }
 
 extension Configuration.Auth: ConfigurationSettings {

@@ -51,13 +51,45 @@ struct DevelopmentKeyTests {
         }
     }
 
-    @Test("auth that asks for it has it as its secret")
+    @Test("a demo that asks for it has it as its secret")
     func loaded() throws {
         try inFolder { path in
-            var auth = Configuration.Auth()
-            auth.developmentKeyFile = path
-            try auth.loadDevelopmentKey()
-            #expect(auth.secret?.bytes.count == 64 && auth.hasKey)
+            var configuration = Configuration()
+            configuration.auth?.developmentKeyFile = path
+            try configuration.loadDevelopmentKey()
+            #expect(configuration.auth?.secret?.bytes.count == 64)
+        }
+    }
+
+    @Test("a check looks at the key of an earlier demo, and makes none")
+    func found() throws {
+        try inFolder { path in
+            var configuration = Configuration()
+            configuration.auth?.developmentKeyFile = path
+            try configuration.findDevelopmentKey()
+            #expect(configuration.auth?.secret == nil && !FileManager.default.fileExists(atPath: path))
+        }
+    }
+
+    @Test("a key that was cut, and a folder that cannot be made, are problems of the configuration")
+    func unusable() throws {
+        func problem(_ path: String) -> String? {
+            var configuration = Configuration()
+            configuration.auth?.developmentKeyFile = path
+            do throws(ConfigurationProblems) {
+                try configuration.loadDevelopmentKey()
+                return nil
+            } catch {
+                return error.problems.first?.description
+            }
+        }
+        try inFolder { path in
+            let folder = (path as NSString).deletingLastPathComponent
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try Data("0123\n".utf8).write(to: URL(fileURLWithPath: path))
+            #expect(problem(path)?.hasPrefix("demo: the key in \(path): the secret has 4 bytes") == true)
+            #expect(problem(path)?.contains("remove the file") == true)
+            #expect(problem(path + "/below/jwt.key")?.hasPrefix("demo: there is no key for tokens: ") == true)
         }
     }
 }
