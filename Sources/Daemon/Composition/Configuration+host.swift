@@ -36,7 +36,7 @@ extension Configuration {
 extension Configuration.Plugin {
     /// What the plugin host loads. `DATABASE_URL` is the `store` of a plugin whose own configuration names none.
     func spec(databaseURL: String?) -> PluginSpec {
-        PluginSpec(path: path, config: Self.config(config, databaseURL: databaseURL), required: required)
+        PluginSpec(path: path, name: name ?? "", config: Self.config(config, databaseURL: databaseURL), required: required)
     }
 
     private static func config(_ config: [UInt8], databaseURL: String?) -> [UInt8] {

@@ -31,16 +31,37 @@ extension Configuration {
         if let number = overrides.port, let result = ConfigurationRule.port.apply(value("\(number)", "--port")) {
             port = result
         }
-        for argument in overrides.plugins { apply(argument, reader) }
+        apply(overrides.plugins, reader)
         if overrides.demo { demo = true }
         if let level = overrides.logLevel { log.level = level }
         if let format = overrides.logFormat { log.format = format }
     }
 
+    private mutating func apply(_ arguments: [PluginArgument], _ reader: ConfigurationReader) {
+        for (position, argument) in arguments.enumerated() {
+            if arguments[..<position].contains(where: { $0.path == argument.path }) {
+                reader.refuse(
+                    "--plugin \(argument.path)", at: nil, "it stands twice, and a plugin has one configuration",
+                    "remove one; to load the file twice, list it in a configuration file with two names")
+            } else {
+                apply(argument, reader)
+            }
+        }
+    }
+
+    /// Configures a plugin of the file, found by its name or its path, or adds one.
     private mutating func apply(_ argument: PluginArgument, _ reader: ConfigurationReader) {
-        let index = plugins.firstIndex { $0.path == argument.path } ?? plugins.endIndex
-        if index == plugins.endIndex { plugins.append(Plugin(path: argument.path)) }
         let flag = "--plugin \(argument.path)"
+        var indices = plugins.indices.filter { plugins[$0].name == argument.path }
+        if indices.isEmpty { indices = plugins.indices.filter { plugins[$0].path == argument.path } }
+        guard indices.count < 2 else {
+            let names = indices.map { plugins[$0].name ?? "(without a name)" }
+            return reader.refuse(
+                flag, at: nil, "the configuration file has it \(names.count) times: \(names.joined(separator: ", "))",
+                "name one of these, as in --plugin \(plugins[indices[0]].name ?? names[1])=CONFIG")
+        }
+        let index = indices.first ?? plugins.endIndex
+        if index == plugins.endIndex { plugins.append(Plugin(path: argument.path)) }
         guard let text = argument.config, let node = reader.compose(text, key: flag) else { return }
         let value = ConfigurationValue(node: node, key: flag, reader: reader)
         if let config = ConfigurationRule.json.apply(value) { plugins[index].config = config }

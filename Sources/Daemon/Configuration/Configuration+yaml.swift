@@ -117,6 +117,9 @@ extension Configuration.Limits {
 extension Configuration.Plugin {
     /// Without `config`, which may hold passwords.
     fileprivate var json: JSONValue {
-        ["path": .string(path), "isolation": .string(isolation.rawValue), "required": .bool(required)]
+        let members: [JSONValue.Member] = [
+            .init("path", .string(path)), .init("isolation", .string(isolation.rawValue)), .init("required", .bool(required)),
+        ]
+        return .object(name.map { [.init("name", .string($0))] + members } ?? members)
     }
 }

@@ -3,6 +3,8 @@ extension Configuration {
     public struct Plugin: Sendable, Equatable {
         /// A name to look up in `pluginPath`, or a path when it contains a slash.
         public var path: String
+        /// What logs, metrics and commands call it; `nil`: what it calls itself. One file can be loaded under several names.
+        public var name: String?
         public var isolation = Isolation.none
         /// Whether the daemon refuses to start without it.
         public var required = false
@@ -32,6 +34,7 @@ extension ConfigurationRule where Value == Configuration.Plugin {
             var path: String?
             section.read("path", intoOptional: &path, .text)
             var plugin = Configuration.Plugin(path: path ?? "")
+            section.read("name", intoOptional: &plugin.name, .pluginName)
             section.read("isolation", into: &plugin.isolation, .choice(refusing: isolationRefusals))
             section.read("required", into: &plugin.required, .boolean)
             section.read("config", into: &plugin.config, .json)
@@ -52,7 +55,7 @@ extension ConfigurationRule where Value == Configuration.Plugin {
 }
 
 extension ConfigurationRule where Value == [Configuration.Plugin] {
-    /// Plugins in loading order, none twice: a second copy would register every event name again.
+    /// Plugins in loading order, each under a name of its own.
     static var plugins: Self {
         ConfigurationRule { value in
             guard let elements = value.elements else {
@@ -62,13 +65,24 @@ extension ConfigurationRule where Value == [Configuration.Plugin] {
             var plugins: [Configuration.Plugin] = []
             for element in elements {
                 guard let plugin = ConfigurationRule<Configuration.Plugin>.plugin.apply(element) else { continue }
-                if plugins.contains(where: { $0.path == plugin.path }) {
-                    element.refuse("plugin '\(plugin.path)' is listed twice", "remove one of the entries")
+                if plugins.contains(where: { $0.path == plugin.path && $0.name == plugin.name }) {
+                    element.refuse("plugin '\(plugin.path)' is listed twice", "remove one of the entries, or give each a name of its own with name:")
+                } else if let name = plugin.name, plugins.contains(where: { $0.name == name }) {
+                    element.refuse("two plugins have the name '\(name)'", "give each a name of its own")
                 } else {
                     plugins.append(plugin)
                 }
             }
             return plugins
         }
+    }
+}
+
+extension ConfigurationRule where Value == String {
+    /// As plugins may call themselves.
+    fileprivate static var pluginName: Self {
+        text.and(
+            { name in name.utf8.count <= 64 && name.utf8.allSatisfy { $0 &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") } },
+            "this is not the name of a plugin", "write 1 to 64 of a-z, 0-9 and '-'")
     }
 }

@@ -52,7 +52,7 @@ final class Plugin: @unchecked Sendable {
         self.spec = spec
         self.path = path
         self.generation = generation
-        let name = PluginFinder.name(of: path)
+        let name = spec.name.isEmpty ? PluginFinder.name(of: path) : spec.name
         descriptor = PluginDescriptor(name: name, version: "")
         log = PluginLog(host.logger, plugin: name)
         let options = host.options
@@ -125,7 +125,8 @@ final class Plugin: @unchecked Sendable {
     /// Takes over what `jf_plugin_main` declared. Once, before it is published.
     func adopt(_ descriptor: PluginDescriptor) {
         self.descriptor = descriptor
-        log.rename(descriptor.name, version: descriptor.version)
+        if !spec.name.isEmpty { self.descriptor.name = spec.name }
+        log.rename(name, version: descriptor.version)
         routes = descriptor.events.map { EventRoute($0, of: self) }
         hooks = descriptor.namespaces.filter(\.hasHooks).map { NamespaceHook($0, of: self) }
         httpRoutes = descriptor.routes.map { HTTPRoute($0, of: self) }

@@ -102,6 +102,26 @@ struct ConfigurationPrecedenceTests {
         #expect(plugins[0].required)
     }
 
+    @Test("a plugin that the file has twice is configured by its name; on the command line a path stands once")
+    func pluginsByName() throws {
+        let yaml = "plugins: [{ path: relay, name: east, config: 1 }, { path: relay, name: west, config: 2 }, { path: relay, config: 3 }]"
+        func overrides(_ arguments: Configuration.PluginArgument...) -> Configuration.Overrides {
+            var overrides = Configuration.Overrides()
+            overrides.plugins = arguments
+            return overrides
+        }
+        let plugins = try load(yaml, overrides(.init(path: "west", config: "5"))).plugins
+        #expect(plugins.map(\.name) == ["east", "west", nil])
+        #expect(plugins.map { String(decoding: $0.config, as: UTF8.self) } == ["1", "5", "3"])
+        #expect(plugins[1].spec(databaseURL: nil).name == "west")
+
+        let unclear = problems(yaml, overrides(.init(path: "relay", config: "5")))
+        #expect(unclear == ["command line: --plugin relay: the configuration file has it 3 times: east, west, (without a name): name one of these, as in --plugin east=CONFIG"])
+        let twice = problems("", overrides(.init(path: "relay", config: "1"), .init(path: "rooms"), .init(path: "relay", config: "2")))
+        #expect(twice.count == 1)
+        #expect(twice.first?.hasPrefix("command line: --plugin relay: it stands twice, and a plugin has one configuration: remove one") == true)
+    }
+
     @Test("a plugin argument splits at its first equals sign")
     func pluginArguments() {
         #expect(Configuration.PluginArgument(argument: "rooms") == .init(path: "rooms"))

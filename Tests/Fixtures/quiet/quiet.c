@@ -1,0 +1,8 @@
+/* A plugin that declares nothing, so that it gets on with any other, a second one of itself too. */
+#include <jackfield/jackfield.h>
+
+int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+    (void)boot;
+    jf_describe(plugin, "quiet", "1.0.0");
+    return JF_OK;
+}
