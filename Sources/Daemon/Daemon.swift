@@ -28,6 +28,20 @@ public enum Daemon {
         try await group.run()
     }
 
+    /// Finds what would keep the daemon from running, or a plugin from being loaded, and starts nothing. Plugins' libraries are mapped, and asked what they
+    /// declare.
+    public static func check(_ configuration: Configuration) async throws {
+        var configuration = configuration
+        try configuration.findDevelopmentKey()
+        // A demo that has not run yet: its key will be made.
+        if let auth = configuration.auth, !auth.hasKey { configuration.auth = nil }
+        // Standard output is the settings'.
+        var logger = configuration.log.logger(label: "jackfield")
+        logger.logLevel = max(logger.logLevel, .warning)
+        let problems = try await HostService(configuration, logger: logger).checkPlugins()
+        guard problems.isEmpty else { throw ConfigurationProblems(problems) }
+    }
+
     /// The lifecycle library tells of every step; the host itself says what an operator wants to know.
     private static func quiet(_ logger: Logger) -> Logger {
         var logger = logger

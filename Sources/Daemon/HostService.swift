@@ -10,10 +10,10 @@ import Transport
 
 /// A host from its first listening socket to its last closed one.
 final class HostService: Service {
-    private let configuration: Configuration
+    let configuration: Configuration
     private let logger: Logger
-    private let loops: Loops
-    private let host: PluginHost.Host
+    let loops: Loops
+    let host: PluginHost.Host
     private let server: Server
     private let presence: PresenceService
     private let desks: [LoopDesk]

@@ -77,7 +77,7 @@ extension Host {
 
     // MARK: On the control thread
 
-    private func controlled<Value: Sendable>(
+    func controlled<Value: Sendable>(
         _ body: @escaping @Sendable () -> Value, orElse refused: @escaping @Sendable () -> Value
     ) async -> Value {
         await withCheckedContinuation { continuation in
@@ -86,14 +86,19 @@ extension Host {
         }
     }
 
-    private func loadNow(_ spec: PluginSpec) throws(PluginError) {
+    /// Finds the library of an entry, and gives it a number.
+    func newPlugin(_ spec: PluginSpec) throws(PluginError) -> Plugin {
         guard !registry.withLock({ $0.isClosed }) else { throw PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping") }
         let path = try PluginFinder.find(spec.path, in: options.pluginPath)
         let generation = registry.withLock { registry in
             registry.generation += 1
             return registry.generation
         }
-        let plugin = Plugin(spec, path: path, generation: generation, host: self)
+        return Plugin(spec, path: path, generation: generation, host: self)
+    }
+
+    private func loadNow(_ spec: PluginSpec) throws(PluginError) {
+        let plugin = try newPlugin(spec)
         do throws(PluginError) {
             plugin.adopt(try step(plugin, "jf_plugin_main") { plugin.open() }.get())
             try refuseConflicts(of: plugin)
@@ -116,12 +121,12 @@ extension Host {
         plugin.watchReadiness()
         let descriptor = plugin.descriptor
         plugin.log.info(
-            "loaded \(descriptor.name) \(descriptor.version) from \(path): \(descriptor.events.count) events, \(descriptor.namespaces.count) namespaces, \(descriptor.routes.count) routes, \(descriptor.timers.count) timers"
+            "loaded \(descriptor.name) \(descriptor.version) from \(plugin.path): \(descriptor.summary)"
         )
     }
 
     /// Runs one callback of the plugin's life on its strand.
-    private func step<Value: Sendable>(_ plugin: Plugin, _ what: String, _ body: @escaping @Sendable () -> Value) throws(PluginError) -> Value {
+    func step<Value: Sendable>(_ plugin: Plugin, _ what: String, _ body: @escaping @Sendable () -> Value) throws(PluginError) -> Value {
         let deadline = Clock.monotonicNanoseconds + Int64(options.startDeadline) * 1_000_000
         guard let value = plugin.strand.run(until: deadline, body) else {
             throw plugin.failure(.timedOut, "\(what) did not return within \(options.startDeadline) ms; its thread is given up")
@@ -130,7 +135,7 @@ extension Host {
     }
 
     /// What two plugins both claim belongs to the first.
-    private func refuseConflicts(of plugin: Plugin) throws(PluginError) {
+    func refuseConflicts(of plugin: Plugin) throws(PluginError) {
         let (plugins, builtins, snapshot) = registry.withLock { ($0.plugins, $0.builtins, $0.snapshot) }
         if let other = plugins.first(where: { $0.name == plugin.name }) {
             throw plugin.failure(.conflict, "a plugin of this name is loaded from \(other.path); unload it first")
@@ -155,7 +160,7 @@ extension Host {
         }
     }
 
-    private func putInForce(_ plugin: Plugin) throws(PluginError) {
+    func putInForce(_ plugin: Plugin) throws(PluginError) {
         registry.withLock { $0.plugins.append(plugin) }
         do throws(NamespaceTableError) {
             try publish()
@@ -166,7 +171,8 @@ extension Host {
     }
 
     /// - Returns: whether no loop is in an inline callback of the plugin any more.
-    private func takeOut(_ plugin: Plugin) -> Bool {
+    @discardableResult
+    func takeOut(_ plugin: Plugin) -> Bool {
         router.remove(plugin)
         registry.withLock { $0.plugins.removeAll { $0 === plugin } }
         // A table of fewer declarations, each of which was good before, is good.
@@ -255,7 +261,7 @@ extension Host {
     }
 
     /// Gives back what is left of a plugin that is out of force.
-    private func abandon(_ plugin: Plugin, isStuck: Bool) {
+    func abandon(_ plugin: Plugin, isStuck: Bool) {
         plugin.state = isStuck ? .stuck : .stopped
         plugin.timers.close()
         _ = plugin.pending.close()

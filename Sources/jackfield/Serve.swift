@@ -13,7 +13,7 @@ struct Serve: AsyncParsableCommand {
               Try it out, with a key of its own under data/:
                 jackfield serve --demo --plugin notifications --plugin rooms
 
-              Check a configuration and see what it comes to, without starting anything:
+              Check a configuration and its plugins and see what they come to, without starting anything:
                 jackfield serve --config jackfield.yaml --check
 
               Load a plugin under development, with its configuration in JSON or YAML:
@@ -35,12 +35,12 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .customLong("plugin"),
         help: ArgumentHelp(
-            "Plugin to load: a name in pluginPath or the path of a .so, and its configuration. May be repeated.",
+            "Plugin to load: a name in pluginPath or the path of a .so, and its configuration. May be repeated, each path once.",
             valueName: "path[=config]"),
         transform: Self.plugin)
     var plugins: [Configuration.PluginArgument] = []
 
-    @Flag(help: "Validate, print the settings that would be in effect, and exit.")
+    @Flag(help: "Validate the settings and the plugins' libraries, print the settings that would be in effect, and exit.")
     var check = false
 
     @Flag(help: "Serve a page for trying things out; without a key for tokens, make one in \(DevelopmentKey.path).")
@@ -55,6 +55,7 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let configuration = try Configuration.load(file: config, overrides: overrides)
         guard check else { return try await Daemon.run(configuration) }
+        try await Daemon.check(configuration)
         for warning in configuration.warnings { print("# warning: \(warning)") }
         print(configuration.yaml, terminator: "")
     }

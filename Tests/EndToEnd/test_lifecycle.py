@@ -1,10 +1,12 @@
 """Starting, refusing to start, and stopping."""
 
 import json
+import re
 import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -183,6 +185,61 @@ def test_check_validates_and_starts_nothing(tmp_path):
     code, output, _ = run("serve", "--config", str(file), "--check")
     assert code == 0
     assert "pingInterval" in output and SECRET not in output
+
+
+def test_check_finds_every_plugin_that_cannot_be_loaded(tmp_path, compiled):
+    text, foreign = tmp_path / "text.so", tmp_path / "foreign.so"
+    text.write_text("no library\n")
+    machine = bytearray(Path(compiled("quiet/quiet.c")).read_bytes())
+    machine[18] = 0xF3
+    foreign.write_bytes(machine)
+    #: The entry, and words of what is wrong with it; None: nothing is.
+    entries = [
+        (compiled("quiet/quiet.c"), None),
+        ("no-such-plugin", "no-such-plugin.so"),
+        (str(tmp_path / "nothing.so"), "no such file"),
+        (str(text), "no ELF file"),
+        (str(foreign), "another machine"),
+        (compiled("broken/no_main.c"), "jf_plugin_main"),
+        (compiled("broken/other_abi.c"), "JF_ABI"),
+        (compiled("golden/golden.c"), None),
+        # Fails only when it is created, which is not asked of it.
+        (compiled("broken/create_fails.c"), None),
+        (compiled("slow/slow.c"), None),
+    ]
+    file = tmp_path / "plugins.yaml"
+    file.write_text(json.dumps({"auth": {"secret": SECRET}, "port": 0, "plugins": [{"path": path} for path, _ in entries]}))
+    code, output, errors = run("serve", "--config", str(file), "--check", folder=tmp_path)
+    assert code == 78 and output == ""
+    lines = [line for line in errors.splitlines() if line.startswith("plugins[")]
+    assert [line.split(":")[0] for line in lines] == [f"plugins[{index}]" for index, (_, words) in enumerate(entries) if words]
+    for line, (_, words) in zip(lines, [entry for entry in entries if entry[1]]):
+        assert words in line
+    file.write_text(json.dumps({"auth": {"secret": SECRET}, "plugins": [{"path": path} for path, words in entries if not words]}))
+    code, output, errors = run("serve", "--config", str(file), "--check", folder=tmp_path)
+    assert code == 0 and "quiet" in output and errors == ""
+    assert not (tmp_path / "data").exists()
+
+
+def test_check_finds_two_plugins_that_want_the_same(tmp_path, compiled):
+    file = tmp_path / "twice.yaml"
+    file.write_text(json.dumps({"auth": {"secret": SECRET}, "plugins": [{"path": compiled("golden/golden.c"), "name": name} for name in ("one", "two")]}))
+    code, _, errors = run("serve", "--config", str(file), "--check", folder=tmp_path)
+    assert code == 78
+    assert "plugins[1]: plugin 'two'" in errors and "belongs to plugin 'one'" in errors
+
+
+def test_one_library_runs_under_two_names(serve, compiled):
+    library = compiled("quiet/quiet.c")
+    daemon = serve(plugins=[{"path": library, "name": "east"}, {"path": library, "name": "west"}, {"path": library}])
+    running = set(re.findall(r'jackfield_plugin_up\{plugin="(.+?)"\} 1', requests.get(daemon.address + "/metrics", timeout=PATIENCE).text))
+    assert running == {"east", "west", "quiet"}
+
+
+def test_the_same_plugin_twice_on_the_command_line_is_an_error(tmp_path):
+    code, _, errors = run("serve", "--port", "0", "--plugin", "rooms={a: 1}", "--plugin", "rooms={a: 2}", folder=tmp_path, environment={"JWT_SECRET": SECRET})
+    assert code == 78
+    assert "--plugin rooms" in errors and "twice" in errors
 
 
 def test_a_token_of_the_command_line_is_accepted_by_the_daemon(serve):

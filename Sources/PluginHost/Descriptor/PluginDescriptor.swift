@@ -22,4 +22,13 @@ struct PluginDescriptor: @unchecked Sendable {
     var usesLanes: Bool {
         events.contains { $0.run.usesLanes } || namespaces.contains { $0.run.usesLanes } || routes.contains { $0.run.usesLanes }
     }
+
+    /// What it declares, counted: "3 events, 1 namespace, 2 routes, no timers".
+    var summary: String {
+        func count(_ number: Int, _ one: String) -> String {
+            number == 0 ? "no \(one)s" : "\(number) \(one)\(number == 1 ? "" : "s")"
+        }
+        return [count(events.count, "event"), count(namespaces.count, "namespace"), count(routes.count, "route"), count(timers.count, "timer")]
+            .joined(separator: ", ")
+    }
 }
