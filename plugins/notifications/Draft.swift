@@ -40,12 +40,6 @@ struct Draft: Decodable, Sendable, Equatable {
         }
     }
 
-    /// By bytes: what is equivalent for Unicode is another text for whoever reads it.
-    static func == (a: Draft, b: Draft) -> Bool {
-        func same(_ a: String?, _ b: String?) -> Bool { a.map { ByteString($0) } == b.map { ByteString($0) } }
-        return same(a.userID, b.userID) && same(a.type, b.type) && same(a.title, b.title) && same(a.body, b.body) && a.data == b.data
-    }
-
     private static func isTypeCharacter(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),

@@ -38,25 +38,19 @@ struct TokenGate: Sendable {
             guard required else { return nil }
             throw TokenRefusal(.missing, "no token: send it as auth.token")
         }
-        return try Self.checked(verifier.verify(token, now: now))
+        return try verifier.verify(token, now: now)
     }
 
     /// Who asks with this `Authorization` header; `nil` is anonymous. A header that is there must be right.
     func identify(authorization: UnsafeRawBufferPointer?, now: Int64) throws(TokenRefusal) -> UserIdentity? {
         guard let requestTokens, let authorization else { return nil }
-        return try Self.checked(requestTokens.verify(authorization, now: now))
+        return try requestTokens.verify(authorization, now: now)
     }
 
     /// Who brings this token in place of an older one.
     func identify(token: String, now: Int64) throws(TokenRefusal) -> UserIdentity {
         guard let verifier else { throw TokenRefusal(.missing, "this host looks at no tokens: there is nothing to refresh") }
-        return try Self.checked(verifier.verify(token, now: now))
-    }
-
-    /// Refuses a user that no part of the host takes for one.
-    private static func checked(_ identity: UserIdentity) throws(TokenRefusal) -> UserIdentity {
-        if let problem = UserID.problem(ByteString(identity.user)) { throw TokenRefusal(.claims, "the token's user \(problem)") }
-        return identity
+        return try verifier.verify(token, now: now)
     }
 
     /// The text at `token` in a CONNECT payload; `nil` if there is none, or `null` or an empty text, which is what clients send that have none.
