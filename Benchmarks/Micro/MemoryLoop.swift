@@ -17,6 +17,8 @@ final class MemoryLoop: HostLoop, @unchecked Sendable {
         arrivals.signal()
     }
 
+    func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) { execute(job) }
+
     /// Runs what has come; waits for it at most so long. It sleeps meanwhile: valgrind runs one thread at a time, and one that spins keeps the
     /// others from what it waits for.
     func turn(within limit: DispatchTimeInterval = .seconds(1)) {

@@ -50,6 +50,7 @@ extension Host {
                 return registry.plugins
             }
             self.finish(plugins, within: deadline * 3 / 4)
+            self.settle(plugins)
             self.closeClients()
             for plugin in plugins.reversed() {
                 let left = Int((end - Clock.monotonicNanoseconds) / 1_000_000)
@@ -71,7 +72,6 @@ extension Host {
     public var statistics: HostStatistics {
         contexts.reduce(into: HostStatistics()) { sum, context in
             sum.unknownEvents += context.unknownEvents.load(ordering: .relaxed)
-            sum.refusedOperations += context.mailbox.refused
         }
     }
 
@@ -220,6 +220,19 @@ extension Host {
         while plugins.contains(where: { $0.tokens.owesAcks }), Clock.monotonicNanoseconds < patience { usleep(5_000) }
         // Whoever took the last one is about to send it.
         usleep(5_000)
+    }
+
+    /// Waits until the loops have done what these plugins have asked of them, at most 5 s.
+    private func settle(_ plugins: [Plugin]) {
+        let deadline = Clock.monotonicNanoseconds + 5_000_000_000
+        let done = plugins.flatMap { plugin in
+            contexts.filter { $0.isAttached.load(ordering: .acquiring) }.map { context in
+                let outcome = Outcome<Bool>()
+                plugin.perform(on: context) { outcome.fulfil(true) }
+                return outcome
+            }
+        }
+        for outcome in done { _ = outcome.wait(until: deadline) }
     }
 
     /// Closes all clients, as the end of the server: their sockets' hooks are still in force.

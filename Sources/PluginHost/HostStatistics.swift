@@ -2,8 +2,6 @@
 public struct HostStatistics: Sendable, Equatable {
     /// Events that nobody registered.
     public var unknownEvents: UInt64 = 0
-    /// Calls of plugins that found the mailbox of a loop full.
-    public var refusedOperations: UInt64 = 0
 
     public init() {}
 }

@@ -43,6 +43,8 @@ final class TestLoop: HostLoop, @unchecked Sendable {
         }
     }
 
+    func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) { execute(job) }
+
     /// How many jobs it was ever given.
     var jobsGiven: Int { monitor.withLock { given } }
 

@@ -75,16 +75,16 @@ import Testing
         #expect(client.heard() == [#"2/public,["x",1]"#])
     }
 
-    @Test("what forEach calls may do anything to the sockets it is called with") func forEach() throws {
-        let (host, clients) = try three()
-        var seen = 0
-        host.shard.forEach(Selection()) { socket in
-            seen += 1
-            for other in host.sockets where other !== socket { other.disconnect(close: true) }
-            try? socket.join("late")
-        }
-        #expect(seen == 1)
-        #expect(clients.filter { $0.isClosed }.count == 2)
+    @Test("what is collected is each socket of the selection once, by its handle, which outlives it") func collecting() throws {
+        let (host, _) = try three()
+        for socket in host.sockets { try socket.join("a") }
+        try host.sockets[1].join("b")
+        var handles: ContiguousArray<SocketHandle> = []
+        host.shard.collect(Selection(rooms: ["a", "b"]), into: &handles)
+        #expect(Set(handles) == Set(host.sockets.map(\.handle)))
+        #expect(handles.count == 3)
+        host.sockets[1].disconnect(close: true)
+        #expect(handles.filter { host.shard.socket($0) != nil }.count == 2)
     }
 
     // MARK: - The end

@@ -25,7 +25,11 @@ extension Socket {
 
 extension Shard {
     func ask(_ name: String, _ args: String, to selection: Selection, timeout: Int64, _ each: @escaping (Socket, String) -> Void) -> Int {
-        withBytes(name, args, []) { emit(name: $0, args: $1, attachments: $2, to: selection, timeout: timeout) { each($0, $1.text) } }
+        guard let question = withBytes(name, args, [], { question(name: $0, args: $1, attachments: $2, in: selection.namespace) }) else { return 0 }
+        var sockets: ContiguousArray<SocketHandle> = []
+        collect(selection, into: &sockets)
+        for socket in sockets.compactMap({ socket($0) }) { socket.ask(question, timeout: timeout) { [unowned socket] in each(socket, $0.text) } }
+        return sockets.count
     }
 
     @discardableResult

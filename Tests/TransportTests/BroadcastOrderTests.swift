@@ -63,7 +63,9 @@ struct BroadcastOrderTests {
                 let everyone = Selection(namespace: "/")
                 let (name, args) = (UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(args))
                 if number % 4 == 1 {
-                    shard.forEach(everyone) { $0.emit(name: name, args: args) }
+                    var sockets: ContiguousArray<SocketHandle> = []
+                    shard.collect(everyone, into: &sockets)
+                    for handle in sockets { shard.socket(handle)?.emit(name: name, args: args) }
                 } else {
                     shard.deliver(PacketEncoder.event(namespace: "/", name: name, args: args), to: everyone)
                 }

@@ -83,7 +83,9 @@
  *
  * Order: calls that one thread makes for one socket take effect in the order made. A join followed by a
  * broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order in which
- * things happened to it; those for different sockets may overtake each other.
+ * things happened to it; those for different sockets may overtake each other. What is asked for many sockets
+ * (join_all, leave_all, disconnect_all, fetch, broadcast_ack) is done in pieces, between which the event loop serves
+ * others; a broadcast is not cut.
  */
 #ifndef JACKFIELD_H
 #define JACKFIELD_H

@@ -33,9 +33,10 @@ extension Socket {
 
 extension Shard {
     func ask(_ name: String, _ args: [UInt8], to selection: Selection, timeout: Int64, _ each: @escaping (AckAnswer) -> Void) {
-        withBytes(name, args, []) { name, args, attachments in
-            _ = emit(name: name, args: args, attachments: attachments, to: selection, timeout: timeout) { each($1) }
-        }
+        guard let question = withBytes(name, args, [], { question(name: $0, args: $1, attachments: $2, in: selection.namespace) }) else { return }
+        var handles: ContiguousArray<SocketHandle> = []
+        collect(selection, into: &handles)
+        for handle in handles { socket(handle)?.ask(question, timeout: timeout, answer: each) }
     }
 }
 

@@ -77,7 +77,10 @@ final class TestApplication: Application {
         case "bye": socket.disconnect(close: text == "all")
         case "room": world.broadcast("room", args, attachments, to: Selection(namespace: socket.namespace.name, rooms: [text]))
         case "others": world.broadcast("others", args, attachments, to: Selection(namespace: socket.namespace.name, exceptSocket: socket.handle))
-        case "kick": world.shard.forEach(Selection(namespace: socket.namespace.name)) { $0.disconnect(close: text == "all") }
+        case "kick":
+            var handles: ContiguousArray<SocketHandle> = []
+            world.shard.collect(Selection(namespace: socket.namespace.name), into: &handles)
+            for handle in handles { world.shard.socket(handle)?.disconnect(close: text == "all") }
         case "poll":
             let selection = Selection(namespace: socket.namespace.name, rooms: [text, "alice"], except: ["b"])
             asked += world.shard.count(selection)

@@ -189,8 +189,8 @@ final class World {
             if selection.except.contains(where: { socket.isIn($0) }) { return false }
             return selection.rooms.isEmpty || selection.rooms.contains { socket.isIn($0) }
         }
-        var found: [SocketHandle] = []
-        shard.forEach(selection) { found.append($0.handle) }
+        var found: ContiguousArray<SocketHandle> = []
+        shard.collect(selection, into: &found)
         require(found.sorted() == expected.map(\.handle).sorted(), "a selection has whom it says, each once")
         require(shard.count(selection) == found.count, "a selection counts whom it has")
     }

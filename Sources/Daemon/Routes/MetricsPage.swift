@@ -53,6 +53,11 @@ struct MetricsPage: Sendable {
         perLoop("jackfield_limited_total", .counter, "What limits of sockets and rooms refused.") { Double($0.limited) }
         text.add("jackfield_presence_watches_refused_total", .counter, "Watches beyond a socket's limit, or of what is no user id.", refusedWatches)
 
+        if let lags = try? await loops.lags() {
+            text.addHistogram(
+                "jackfield_loop_lag_seconds", "How late a loop comes to a tick that is due every 100 ms.", bounds: LoopLag.bounds.map { Double($0) / 1e9 },
+                lags.enumerated().map { ([("loop", String($0.offset))], $0.element.counts, Double($0.element.sum) / 1e9) })
+        }
         guard let counters = try? await loops.counters() else { return }
         text.add("jackfield_connections_total", .counter, "TCP connections taken on.", counters.connections)
         text.add("jackfield_connections_refused_total", .counter, "TCP connections beyond the limit.", counters.refusedConnections)
@@ -73,7 +78,6 @@ struct MetricsPage: Sendable {
     private func addPlugins(to text: inout MetricsText) {
         let statistics = host.statistics
         text.add("jackfield_unknown_events_total", .counter, "Events nobody registered.", statistics.unknownEvents)
-        text.add("jackfield_operations_refused_total", .counter, "Calls of plugins that found a loop's mailbox full.", statistics.refusedOperations)
         let plugins = host.status
         func perPlugin(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: (PluginStatus) -> Double) {
             text.add(name, kind, help, plugins.map { ([("plugin", $0.name)], value($0)) })
@@ -88,6 +92,7 @@ struct MetricsPage: Sendable {
                     ([("plugin", plugin.name), ("reason", $0.0)], Double($0.1))
                 }
             })
+        perPlugin("jackfield_plugin_operations_refused_total", .counter, "Calls that found a loop's mailbox full.") { Double($0.refusedOperations) }
         perPlugin("jackfield_plugin_handled_total", .counter, "Callbacks done.") { Double($0.handled) }
         perPlugin("jackfield_plugin_handler_seconds_total", .counter, "Time in callbacks.") { Double($0.handlerNanoseconds) / 1e9 }
         perPlugin("jackfield_plugin_slow_inline_calls_total", .counter, "Inline callbacks over their budget, of those sampled.") {

@@ -5,7 +5,7 @@ struct MetricsText {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
     enum Kind: String {
-        case counter, gauge
+        case counter, gauge, histogram
     }
 
     /// One metric with one value.
@@ -16,14 +16,39 @@ struct MetricsText {
     /// One metric with a value for each set of labels.
     mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: [(String, String)], value: Double)]) {
         guard !samples.isEmpty else { return }
-        bytes += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n".utf8
-        for sample in samples {
-            bytes += name.utf8
-            if !sample.labels.isEmpty {
-                bytes += "{\(sample.labels.map { "\($0.0)=\"\(Self.escaped($0.1))\"" }.joined(separator: ","))}".utf8
+        begin(name, kind, help)
+        for sample in samples { line(name, sample.labels, sample.value) }
+    }
+
+    /// One histogram for each set of labels.
+    ///
+    /// - Parameters:
+    ///   - bounds: upper bounds of the buckets, rising, without the last one, which has none.
+    ///   - counts: of each bucket alone, one more than there are bounds.
+    mutating func addHistogram(
+        _ name: String, _ help: String, bounds: [Double], _ histograms: [(labels: [(String, String)], counts: [UInt64], sum: Double)]
+    ) {
+        guard !histograms.isEmpty else { return }
+        begin(name, .histogram, help)
+        for histogram in histograms {
+            var total: UInt64 = 0
+            for (bound, count) in zip(bounds.map(Self.text) + ["+Inf"], histogram.counts) {
+                total += count
+                line("\(name)_bucket", histogram.labels + [("le", bound)], Double(total))
             }
-            bytes += " \(Self.text(of: sample.value))\n".utf8
+            line("\(name)_sum", histogram.labels, histogram.sum)
+            line("\(name)_count", histogram.labels, Double(total))
         }
+    }
+
+    private mutating func begin(_ name: String, _ kind: Kind, _ help: String) {
+        bytes += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n".utf8
+    }
+
+    private mutating func line(_ name: String, _ labels: [(String, String)], _ value: Double) {
+        bytes += name.utf8
+        if !labels.isEmpty { bytes += "{\(labels.map { "\($0.0)=\"\(Self.escaped($0.1))\"" }.joined(separator: ","))}".utf8 }
+        bytes += " \(Self.text(of: value))\n".utf8
     }
 
     private static func text(of value: Double) -> String {

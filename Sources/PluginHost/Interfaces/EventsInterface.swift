@@ -1,5 +1,6 @@
 import CJackfield
 import SocketIO
+import Support
 
 /// `jf.events/1`.
 enum EventsInterface {
@@ -48,9 +49,10 @@ extension Plugin {
             }
             guard let context = host.context(of: handle) else { return JF_E_GONE }
             guard context.directory.contains(handle) else { return JF_E_GONE }
-            guard let mustTell = context.mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
+            let mailbox = mailboxes[context.index]
+            guard let mustTell = mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
             else { return JF_E_LIMIT }
-            if mustTell { context.tell() }
+            if mustTell { context.tell(of: mailbox) }
             return JF_OK
         }
     }
@@ -91,8 +93,9 @@ extension Plugin {
         guard context.directory.contains(socket) else { return JF_E_GONE }
         // Bounded by the tokens and the queue, so never refused for the mailbox: the token is used up.
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-        if context.mailbox.append(.ack, socket: socket, number: id, name: nothing, args: args, attachments: attachments, promised: true) == true {
-            context.tell()
+        let mailbox = mailboxes[context.index]
+        if mailbox.append(.ack, socket: socket, number: id, name: nothing, args: args, attachments: attachments, promised: true) == true {
+            context.tell(of: mailbox)
         }
         return JF_OK
     }
@@ -108,7 +111,10 @@ extension Plugin {
             let copy = MessageCopy(name, args, attachments, flags)
             guard let call = AnswerCall(PluginCall(function: function, context: context), of: self, from: info) else { return JF_E_LIMIT }
             let task = LoopTask { loop in
-                guard let socket = loop.shard.socket(handle) else { return call.finish(JF_E_GONE) }
+                guard let socket = loop.shard.socket(handle) else {
+                    call.finish(JF_E_GONE)
+                    return nil
+                }
                 copy.withParts { name, args, attachments in
                     do throws(LimitError) {
                         try socket.emit(name: name, args: args, attachments: attachments, flags: flags, timeout: Int64(timeout)) { call.finish($0) }
@@ -117,10 +123,11 @@ extension Plugin {
                         call.finish(JF_E_LIMIT)
                     }
                 }
+                return nil
             }
             if ThreadState.current?.loop === loop {
-                task.run(loop)
-            } else if !loop.post(task, bytes: copy.bytes) {
+                _ = task.run(loop)
+            } else if !post(task, on: loop, bytes: copy.bytes) {
                 call.forget()
                 return JF_E_LIMIT
             }
@@ -134,7 +141,7 @@ extension Plugin {
         return withMessage("broadcast", message) { name, args, attachments, flags in
             if chosen.everyNamespace {
                 let copy = MessageCopy(name, args, attachments, flags)
-                return host.everywhere(bytes: copy.bytes) { loop in
+                return everywhere(bytes: copy.bytes) { loop in
                     loop.shard.forEachNamespace { namespace in
                         var selection = chosen.selection
                         selection.namespace = namespace.name
@@ -143,11 +150,16 @@ extension Plugin {
                                 PacketEncoder.event(namespace: namespace.name, name: name, args: args, attachments: attachments, flags: flags), to: selection)
                         }
                     }
+                    return nil
                 }
             }
             let broadcast = Broadcast(
                 name: name, args: args, attachments: attachments, flags: flags, to: chosen.selection, recovery: host.socketOptions.recovery)
-            return host.everywhere(bytes: broadcast.message.frames.count) { _ = $0.shard.deliver(broadcast) }
+            // In one turn, however many there are: so all sockets of a loop see broadcasts in one order, and one socket costs far less than a microsecond.
+            return everywhere(bytes: broadcast.message.frames.count) { loop in
+                loop.shard.deliver(broadcast)
+                return nil
+            }
         }
     }
 
@@ -162,53 +174,26 @@ extension Plugin {
         return withMessage("broadcast_ack", message) { name, args, attachments, flags in
             let copy = MessageCopy(name, args, attachments, flags)
             guard let call = AnswersCall(PluginCall(function: function, context: context), of: self, loops: host.contexts.count) else { return JF_E_LIMIT }
-            let code = host.everywhere(bytes: copy.bytes) { loop in
-                let selections = loop.selections(chosen)
-                var asked = 0
+            let code = everywhere(bytes: copy.bytes) { loop in
+                var questions: [ByteString: Question] = [:]
                 copy.withParts { name, args, attachments in
-                    for selection in selections {
-                        asked += loop.shard.emit(
-                            name: name, args: args, attachments: attachments, flags: flags, to: selection, timeout: Int64(timeout)
-                        ) { socket, answer in call.answered(socket.handle, answer) }
+                    for selection in loop.selections(chosen) {
+                        questions[selection.namespace] = loop.shard.question(
+                            name: name, args: args, attachments: attachments, flags: flags, in: selection.namespace)
                     }
                 }
-                call.loopAsked(asked)
+                var asked = 0
+                return LoopWork(loop.sockets(chosen)) { socket in
+                    guard let question = questions[socket.namespace.name] else { return }
+                    asked += 1
+                    let handle = socket.handle
+                    socket.ask(question, timeout: Int64(timeout)) { call.answered(handle, $0) }
+                } finish: {
+                    call.loopAsked(asked)
+                }
             }
             if code != JF_OK { call.forget() }
             return code
         }
-    }
-}
-
-extension LoopContext {
-    /// The selection on this loop, once for each namespace it covers. [loop]
-    func selections(_ chosen: Plugin.Chosen) -> [Selection] {
-        guard chosen.everyNamespace else { return [chosen.selection] }
-        var selections: [Selection] = []
-        shard.forEachNamespace { namespace in
-            var selection = chosen.selection
-            selection.namespace = namespace.name
-            selections.append(selection)
-        }
-        return selections
-    }
-}
-
-extension Host {
-    /// Does something on every loop: on this one at once, on the others after what this thread asked of them before. All or none.
-    func everywhere(bytes: Int, _ body: @escaping @Sendable (LoopContext) -> Void) -> Int32 {
-        let current = ThreadState.current?.loop
-        for context in contexts where context !== current && !context.mailbox.hasRoom(bytes) { return JF_E_LIMIT }
-        var task: LoopTask?
-        for context in contexts {
-            if context === current {
-                body(context)
-            } else {
-                let shared = task ?? LoopTask(body)
-                task = shared
-                context.post(shared, bytes: bytes, promised: true)
-            }
-        }
-        return JF_OK
     }
 }

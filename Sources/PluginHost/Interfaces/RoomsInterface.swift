@@ -57,8 +57,9 @@ extension Plugin {
             }
         }
         guard context.directory.contains(handle) else { return JF_E_GONE }
-        guard let mustTell = context.mailbox.append(kind, socket: handle, name: room.bytes) else { return JF_E_LIMIT }
-        if mustTell { context.tell() }
+        let mailbox = mailboxes[context.index]
+        guard let mustTell = mailbox.append(kind, socket: handle, name: room.bytes) else { return JF_E_LIMIT }
+        if mustTell { context.tell(of: mailbox) }
         return JF_OK
     }
 

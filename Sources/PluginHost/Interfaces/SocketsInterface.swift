@@ -25,7 +25,7 @@ enum SocketsInterface {
             disconnect: { host, socket, close in
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
                 guard plugin.isServed else { return JF_E_STATE }
-                return plugin.host.onSocket(socket) { $0.disconnect(close: close != 0) }
+                return plugin.onSocket(socket) { $0.disconnect(close: close != 0) }
             },
             disconnect_all: { host, selection, close in
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
@@ -64,24 +64,13 @@ extension Plugin {
         let data = Array(bytes)
         // At once for everyone who asks here, and on the loop for recovery.
         info.data = data
-        return host.onSocket(handle) { $0.data = data }
+        return onSocket(handle) { $0.data = data }
     }
 
     fileprivate func decide(_ token: Token, _ verdict: ConnectVerdict) -> Int32 {
         let isDecision: (TokenEntry) -> Bool = { if case .decision = $0 { true } else { false } }
         guard case .decision(let admission, let stage)? = tokens.take(token, where: isDecision) else { return JF_E_GONE }
         return admission.decide(verdict, at: stage) ? JF_OK : JF_E_GONE
-    }
-
-    /// Does something with each socket of a selection, on every loop.
-    func forEach(
-        _ function: StaticString, _ selection: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (Host, Socket) -> Void
-    ) -> Int32 {
-        guard isServed else { return JF_E_STATE }
-        guard let chosen = chosen(function, selection) else { return JF_E_INVALID }
-        return host.everywhere(bytes: bytes) { loop in
-            for selection in loop.selections(chosen) { loop.shard.forEach(selection) { body(loop.host, $0) } }
-        }
     }
 
     /// Gathers the sockets of a selection from all loops and calls back with them.
@@ -92,38 +81,20 @@ extension Plugin {
         guard let call = FetchCall(PluginCall(function: function, context: context), of: self, parts: parts, loops: host.contexts.count) else {
             return JF_E_LIMIT
         }
-        let code = host.everywhere(bytes: 0) { loop in
+        let code = everywhere(bytes: 0) { loop in
             var found: [FetchCall.Found] = []
-            var isCut = false
-            for selection in loop.selections(chosen) {
-                loop.shard.forEach(selection) { socket in
-                    guard found.count < SocketsInterface.largestFetch else {
-                        isCut = true
-                        return
-                    }
-                    guard let info = socket.userInfo as? SocketInfo else { return }
-                    found.append(FetchCall.Found(info: info, rooms: parts & JF_PART_ROOMS != 0 ? socket.rooms : nil))
-                }
+            var sockets = loop.sockets(chosen)
+            let isCut = sockets.count > SocketsInterface.largestFetch
+            if isCut { sockets.removeLast(sockets.count - SocketsInterface.largestFetch) }
+            return LoopWork(sockets) { socket in
+                guard let info = socket.userInfo as? SocketInfo else { return }
+                found.append(FetchCall.Found(info: info, rooms: parts & JF_PART_ROOMS != 0 ? socket.rooms : nil))
+            } finish: {
+                call.loopFound(found, loop: loop.index, isCut: isCut)
             }
-            call.loopFound(found, loop: loop.index, isCut: isCut)
         }
         if code != JF_OK { call.forget() }
         return code
-    }
-}
-
-extension Host {
-    /// Does something with one socket on its loop: at once if this is it.
-    func onSocket(_ handle: SocketHandle, _ body: @escaping @Sendable (Socket) -> Void) -> Int32 {
-        guard let context = context(of: handle) else { return JF_E_GONE }
-        if ThreadState.current?.loop === context {
-            guard let socket = context.shard.socket(handle) else { return JF_E_GONE }
-            body(socket)
-            return JF_OK
-        }
-        guard context.directory.contains(handle) else { return JF_E_GONE }
-        let task = LoopTask { loop in if let socket = loop.shard.socket(handle) { body(socket) } }
-        return context.post(task, bytes: 0) ? JF_OK : JF_E_LIMIT
     }
 }
 

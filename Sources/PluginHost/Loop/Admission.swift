@@ -106,7 +106,8 @@ final class Admission: @unchecked Sendable, TimerTarget {
     /// The decision of the hook `stage`; `false` if it was made before, or nobody waits. [any-thread]
     func decide(_ verdict: ConnectVerdict, at stage: Int) -> Bool {
         guard self.stage.compareExchange(expected: stage, desired: stage + 1, ordering: .acquiringAndReleasing).exchanged else { return false }
-        loop.perform {
+        // In order with what else the plugin asks: a broadcast after the decision reaches whoever was let in.
+        hooks[stage].plugin.perform(on: loop) {
             guard self.attempt.isPending else { return }
             switch verdict {
             case .accept: self.ask()

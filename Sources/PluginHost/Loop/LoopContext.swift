@@ -13,6 +13,7 @@ final class LoopContext: @unchecked Sendable, Application {
     private let hostID: UnsafeRawPointer
     let index: Int
     let directory = SocketDirectory()
+    /// The host's own; each plugin has one of its own for each loop.
     let mailbox: LoopMailbox
     private let loop: any HostLoop
 
@@ -27,8 +28,14 @@ final class LoopContext: @unchecked Sendable, Application {
     var routesVersion = -1
     /// [loop] Strands that were given work in this turn and sleep.
     private var sleepers: [Strand] = []
-    /// [loop] Other loops that were given work in this turn.
-    private var others: [LoopContext] = []
+    /// [loop] Other loops that were given work in this turn, and where it is.
+    private var others: [(loop: LoopContext, mailbox: LoopMailbox)] = []
+    /// [loop] Mailboxes that hold something.
+    private var busy: [LoopMailbox] = []
+    /// [loop] What is left of their time.
+    private var share = LoopShare()
+    /// [loop] The share is used up, and the loop has not looked at its connections yet.
+    private var isPausing = false
 
     /// Events that nobody registered.
     let unknownEvents = Atomic<UInt64>(0)
@@ -64,59 +71,102 @@ final class LoopContext: @unchecked Sendable, Application {
 
     // MARK: From other threads
 
-    /// Runs `body` on the loop: here and now if this is its thread, else after what was asked before. [any-thread]
-    func perform(_ body: @escaping @Sendable () -> Void) {
+    /// Runs `body` on the loop: here and now if this is its thread, else after what was asked before in the same way. [any-thread]
+    ///
+    /// - Parameter mailbox: of the plugin that asks; else the host's own.
+    func perform(in mailbox: LoopMailbox? = nil, _ body: @escaping @Sendable () -> Void) {
         if ThreadState.current?.loop === self { return body() }
-        post(LoopTask { _ in body() }, bytes: 0, promised: true)
+        let task = LoopTask { _ in
+            body()
+            return nil
+        }
+        post(task, in: mailbox ?? self.mailbox, bytes: 0, promised: true)
     }
 
     /// Hands work over to the loop. [any-thread]
     ///
     /// - Returns: `false` if the mailbox is full.
     @discardableResult
-    func post(_ task: LoopTask, bytes: Int, promised: Bool = false) -> Bool {
+    func post(_ task: LoopTask, in mailbox: LoopMailbox, bytes: Int, promised: Bool = false) -> Bool {
         guard let mustTell = mailbox.append(task, bytes: bytes, promised: promised) else { return false }
-        if mustTell { tell() }
+        if mustTell { tell(of: mailbox) }
         return true
     }
 
-    /// The mailbox holds something. [any-thread]
+    /// A mailbox for this loop holds something. [any-thread]
     ///
     /// Another loop says so when its turn is over: what it broadcasts in one turn goes out in one of this loop's, too.
-    func tell() {
-        if let teller = ThreadState.current?.loop, teller !== self { return teller.tellLater(self) }
-        if let handover = Handover.current { return handover.remind(self) { [self] in tellNow() } }
-        tellNow()
+    func tell(of mailbox: LoopMailbox) {
+        if let teller = ThreadState.current?.loop, teller !== self { return teller.tellLater(self, of: mailbox) }
+        if let handover = Handover.current { return handover.remind(mailbox) { [self] in tellNow(of: mailbox) } }
+        tellNow(of: mailbox)
     }
 
-    private func tellNow() {
-        loop.execute { [self] _ in drain() }
+    private func tellNow(of mailbox: LoopMailbox) {
+        loop.execute { [self] _ in goOn(with: mailbox) }
     }
 
     /// [loop]
-    private func tellLater(_ other: LoopContext) {
+    private func tellLater(_ other: LoopContext, of mailbox: LoopMailbox) {
         if others.isEmpty { loop.execute { [self] _ in tellOthers() } }
-        others.append(other)
+        others.append((other, mailbox))
     }
 
     private func tellOthers() {
-        for other in others { other.loop.execute { _ in other.drain() } }
-        others.removeAll(keepingCapacity: true)
+        while let (other, _) = others.first {
+            let mailboxes = others.filter { $0.loop === other }.map(\.mailbox)
+            others.removeAll { $0.loop === other }
+            other.loop.execute { _ in for mailbox in mailboxes { other.goOn(with: mailbox) } }
+        }
     }
 
-    /// [loop]
-    private func drain() {
-        mailbox.drain { record in perform(record) }
+    // MARK: What mailboxes hold [loop]
+
+    /// A mailbox holds something.
+    private func goOn(with mailbox: LoopMailbox) {
+        guard !mailbox.isListed else { return }
+        // While it does not pause, no other mailbox holds anything.
+        if !isPausing, !drain(mailbox) { return pauseIfNeeded() }
+        mailbox.isListed = true
+        busy.append(mailbox)
+        if !isPausing { drainAll() }
     }
 
-    private func perform(_ record: UnsafePointer<LoopMailbox.Record>) {
+    /// Does what the mailboxes hold, each in its turn, until their share of the loop's time is used up.
+    private func drainAll() {
+        while !share.isUsedUp, !busy.isEmpty {
+            let mailbox = busy.removeFirst()
+            if drain(mailbox) { busy.append(mailbox) } else { mailbox.isListed = false }
+        }
+        pauseIfNeeded()
+    }
+
+    /// - Returns: whether it holds more.
+    @inline(__always)
+    private func drain(_ mailbox: LoopMailbox) -> Bool {
+        mailbox.drain(on: shard, &share) { record in perform(record) }
+    }
+
+    /// With the share used up, the loop writes what was made, looks at its connections, and then goes on.
+    @inline(__always)
+    private func pauseIfNeeded() {
+        guard share.isUsedUp else { return }
+        isPausing = true
+        loop.executeAfterInput { [self] _ in
+            isPausing = false
+            share.renew()
+            drainAll()
+        }
+    }
+
+    private func perform(_ record: UnsafePointer<LoopMailbox.Record>) -> LoopWork? {
         let head = record.pointee
         if head.kind == .task {
             // The one reference that `post` gave away.
             let task = Unmanaged<LoopTask>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(head.number))!).takeRetainedValue()
             return task.run(self)
         }
-        guard let socket = shard.socket(head.socket) else { return }
+        guard let socket = shard.socket(head.socket) else { return nil }
         var cursor = UnsafeRawPointer(record) + MemoryLayout<LoopMailbox.Record>.size
         let lengths = cursor
         cursor += 4 * Int(head.attachmentCount)
@@ -142,6 +192,7 @@ final class LoopContext: @unchecked Sendable, Application {
         case .leave: socket.leave(ByteString(decoding: name))
         case .task: break
         }
+        return nil
     }
 
     // MARK: Inline callbacks

@@ -2,9 +2,9 @@ import SocketIO
 import Synchronization
 import Transport
 
-/// What plugins' threads ask of one loop, in the order in which each thread asked it. The loop is told once for everything that waits.
+/// What the threads of one plugin ask of one loop, in the order in which each thread asked it. The loop is told once for everything that waits.
 ///
-/// `@unchecked Sendable`: `incoming`, `held` and `isTold` are touched under `lock` only, `working` by the loop only.
+/// `@unchecked Sendable`: `incoming`, `held`, `unfinished` and `isTold` are touched under `lock` only, everything else by the loop only.
 final class LoopMailbox: @unchecked Sendable {
     enum Kind: UInt8, BitwiseCopyable {
         case emit, ack, join, leave
@@ -32,8 +32,20 @@ final class LoopMailbox: @unchecked Sendable {
     private var incoming = RecordBuffer()
     /// Bytes that the tasks among ``incoming`` hold beside their records.
     private var held = 0
+    /// Bytes of what the loop has begun with and has not come to the end of in its first turn.
+    private var unfinished = 0
     private var isTold = false
     private var working = RecordBuffer()
+    /// [loop] Offset of the next record of ``working``.
+    private var offset = 0
+    /// [loop] Bytes that the tasks among ``working`` hold.
+    private var workingHeld = 0
+    /// [loop] The record before ``offset`` began it, and what follows waits for its end.
+    private var work: LoopWork?
+    /// [loop] Whether the loop's share ended before ``working`` did.
+    private var isCut = false
+    /// [loop] Whether it is among those the loop goes on with.
+    var isListed = false
     private let byteLimit: Int
     private let refusals = Atomic<UInt64>(0)
 
@@ -76,10 +88,13 @@ final class LoopMailbox: @unchecked Sendable {
         }
     }
 
-    /// Appends work of any other kind. `bytes` is what it holds in memory.
+    /// Bytes of a task and what it always holds, about.
+    private static let taskCost = 256
+
+    /// Appends work of any other kind. `bytes` is what it holds beside itself.
     func append(_ task: LoopTask, bytes: Int, promised: Bool = false) -> Bool? {
         let reference = Unmanaged.passRetained(task)
-        let told = append(MemoryLayout<Record>.size, holding: bytes, promised) { record in
+        let told = append(MemoryLayout<Record>.size, holding: bytes + Self.taskCost, promised) { record in
             let head = Record(
                 size: record.load(as: UInt32.self), kind: .task, flags: 0, attachmentCount: 0, socket: 0,
                 number: UInt64(UInt(bitPattern: reference.toOpaque())), nameCount: 0, argsCount: 0)
@@ -91,13 +106,19 @@ final class LoopMailbox: @unchecked Sendable {
 
     /// Whether work that holds so much would be taken now.
     func hasRoom(_ bytes: Int) -> Bool {
-        lock.withLock { incoming.isEmpty || incoming.count + held + bytes <= byteLimit }
+        lock.withLock { isWithin(bytes) }
+    }
+
+    /// Whether `bytes` more are within the limit; one alone always is. Under the lock.
+    private func isWithin(_ bytes: Int) -> Bool {
+        let waiting = incoming.count + held + unfinished
+        return waiting == 0 || waiting + bytes <= byteLimit
     }
 
     private func append(_ size: Int, holding bytes: Int = 0, _ promised: Bool, _ write: (UnsafeMutableRawPointer) -> Void) -> Bool? {
         let isHeldBack = Handover.current != nil
         lock.lock()
-        guard promised || incoming.isEmpty || incoming.count + held + size + bytes <= byteLimit else {
+        guard promised || isWithin(size + bytes) else {
             lock.unlock()
             refusals.wrappingAdd(1, ordering: .relaxed)
             return nil
@@ -111,21 +132,59 @@ final class LoopMailbox: @unchecked Sendable {
         return mustTell
     }
 
-    /// [loop] Everything that waits, oldest first. Records are valid for the call of `body`.
-    func drain(_ body: (UnsafePointer<Record>) -> Void) {
-        lock.lock()
-        swap(&incoming, &working)
-        isTold = false
-        held = 0
-        lock.unlock()
-        guard let base = working.base else { return }
-        let end = working.count
-        var offset = 0
-        while offset < end {
-            let record = base + offset
-            offset &+= RecordBuffer.size(of: record)
-            body(UnsafePointer(record.assumingMemoryBound(to: Record.self)))
+    /// [loop] Runs what waits, oldest first, until `share` is used up. Records are valid for the call of `body`, which returns what it began and could not
+    /// end.
+    ///
+    /// - Returns: whether something is left for the loop's next share.
+    func drain(on shard: Shard, _ share: inout LoopShare, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool {
+        if !isCut { takeIncoming() }
+        guard finishWorking(on: shard, &share, body) else {
+            isCut = true
+            lock.withLock {
+                unfinished = working.count - offset + workingHeld
+                // There will be another drain without anybody's telling.
+                isTold = true
+            }
+            return true
         }
         working.removeAll()
+        offset = 0
+        guard isCut else { return false }
+        isCut = false
+        return lock.withLock {
+            unfinished = 0
+            isTold = !incoming.isEmpty
+            return isTold
+        }
+    }
+
+    private func takeIncoming() {
+        lock.withLock {
+            swap(&incoming, &working)
+            isTold = false
+            workingHeld = held
+            held = 0
+        }
+    }
+
+    /// - Returns: whether it came to the end.
+    private func finishWorking(on shard: Shard, _ share: inout LoopShare, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool {
+        while true {
+            if let work {
+                guard work.advance(on: shard, &share) else { return false }
+                self.work = nil
+            }
+            guard offset < working.count, let base = working.base else { return true }
+            guard !share.isUsedUp else { return false }
+            let record = UnsafePointer((base + offset).assumingMemoryBound(to: Record.self))
+            let size = RecordBuffer.size(of: record)
+            offset &+= size
+            if record.pointee.kind == .task {
+                work = share.charge { body(record) }
+            } else {
+                share.chargeRecord(of: size)
+                work = body(record)
+            }
+        }
     }
 }

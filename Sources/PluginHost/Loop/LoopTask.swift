@@ -2,9 +2,10 @@ import SocketIO
 
 /// Work on a loop that is more than one packet for one socket.
 final class LoopTask: Sendable {
-    let run: @Sendable (LoopContext) -> Void
+    /// Does it, and returns what remains to be done in pieces.
+    let run: @Sendable (LoopContext) -> LoopWork?
 
-    init(_ run: @escaping @Sendable (LoopContext) -> Void) {
+    init(_ run: @escaping @Sendable (LoopContext) -> LoopWork?) {
         self.run = run
     }
 }

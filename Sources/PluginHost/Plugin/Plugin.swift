@@ -21,6 +21,8 @@ final class Plugin: @unchecked Sendable {
     let streams: StreamTable
     let pending: PendingCalls
     let watches: PresenceWatches
+    /// What its threads ask of the loops, by the loop's index.
+    let mailboxes: [LoopMailbox]
     /// Which host this is, for comparison.
     let hostID: UnsafeRawPointer
     /// Of ``SocketIO/SocketOptions``.
@@ -63,6 +65,7 @@ final class Plugin: @unchecked Sendable {
         streams = StreamTable(limit: options.streams)
         pending = PendingCalls(limit: options.pendingCalls)
         watches = PresenceWatches(limit: options.presenceWatches)
+        mailboxes = host.contexts.map { _ in LoopMailbox(byteLimit: options.mailboxBytes) }
         hostID = UnsafeRawPointer(Unmanaged.passUnretained(host).toOpaque())
         nameLimit = host.socketOptions.maxEventNameLength
         let text = spec.config.isEmpty || spec.config == Array("null".utf8) ? Array("{}".utf8) : spec.config
@@ -200,7 +203,8 @@ final class Plugin: @unchecked Sendable {
         }
         return PluginStatus(
             name: name, version: descriptor.version, path: path, generation: generation, state: state, queued: budget.callbacks,
-            queuedBytes: budget.bytes, refused: budget.refusedFull, refusedForSocket: budget.refusedForSocket, refusedForUser: budget.refusedForUser, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
+            queuedBytes: budget.bytes, refused: budget.refusedFull, refusedForSocket: budget.refusedForSocket, refusedForUser: budget.refusedForUser,
+            refusedOperations: mailboxes.reduce(0) { $0 + $1.refused }, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count, notReady: notReady)
     }
 }

@@ -15,6 +15,8 @@ public struct PluginStatus: Sendable {
     public var refusedForSocket: UInt64
     /// Callbacks refused because their user had its share of the queue waiting.
     public var refusedForUser: UInt64
+    /// Calls that found the mailbox of a loop full.
+    public var refusedOperations: UInt64
     /// Callbacks done.
     public var handled: UInt64
     /// Time spent in callbacks, in nanoseconds; of inline handlers, an estimate from samples.

@@ -37,12 +37,15 @@ extension Shard {
         return count
     }
 
-    /// Calls `body` with each of the selection's sockets of this shard, once. `body` may do anything to any of them: sockets that it
-    /// disconnects are not called with, ones that it brings in are not, either.
-    public func forEach(_ selection: Selection, _ body: (Socket) -> Void) {
-        var chosen: [Socket] = []
-        forEachMember(of: selection) { chosen.append($0.socket.takeUnretainedValue()) }
-        for socket in chosen where socket.isConnected { body(socket) }
+    /// Appends the selection's sockets of this shard, each once: for work that is done in pieces, while sockets come and go.
+    public func collect(_ selection: Selection, into sockets: inout ContiguousArray<SocketHandle>) {
+        var chosen: ContiguousArray<Unmanaged<Socket>> = []
+        forEachMember(of: selection) { chosen.append($0.socket) }
+        sockets.reserveCapacity(sockets.count + chosen.count)
+        for index in chosen.indices {
+            if index &+ Self.lookahead < chosen.count { jf_prefetch(chosen[index &+ Self.lookahead].toOpaque()) }
+            sockets.append(chosen[index]._withUnsafeGuaranteedRef { $0.handle })
+        }
     }
 
     /// How many sockets of this shard the selection has.
@@ -52,35 +55,15 @@ extension Shard {
         return count
     }
 
-    /// This shard's part of a broadcast that wants acks.
-    ///
-    /// - Parameters:
-    ///   - timeout: in ms.
-    ///   - each: called once for each socket asked, on the loop, perhaps before this returns. A socket that owes
-    ///     ``SocketOptions/maxPendingAcks`` already is not asked, and counts as timed out.
-    /// - Returns: how many sockets `each` is called for.
-    @discardableResult
-    public func emit(
+    /// An event for many sockets of a namespace that wants an ack of each; `nil` if the namespace is not alive here. See ``Socket/ask(_:timeout:answer:)``.
+    public func question(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
-        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
-        to selection: Selection, timeout: Int64, each: @escaping (Socket, AckAnswer) -> Void
-    ) -> Int {
-        guard let namespace = namespaces[selection.namespace] else { return 0 }
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [], in namespace: ByteString
+    ) -> Question? {
+        guard let namespace = namespaces[namespace] else { return nil }
         let id = namespace.takeAckID()
-        let message = PacketEncoder.message(
-            name: name, args: args, attachments: attachments, flags: flags, prefix: namespace.prefix, ackID: id)
-        var count = 0
-        forEach(selection) { socket in
-            count += 1
-            do throws(LimitError) {
-                try socket.expectAck(id, timeout: timeout) { [unowned socket] in each(socket, $0) }
-                socket.session.send(message)
-            } catch {
-                each(socket, .timedOut)
-            }
-        }
-        statistics.deliveries &+= UInt64(count)
-        return count
+        return Question(
+            id: id, message: PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: namespace.prefix, ackID: id))
     }
 
     // MARK: - Selections

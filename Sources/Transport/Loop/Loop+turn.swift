@@ -1,4 +1,5 @@
 import NIOCore
+import SocketIO
 
 /// What is written in one turn of the loop goes out together when the turn ends: one `send` per connection, however many messages.
 extension Loop {
@@ -13,6 +14,18 @@ extension Loop {
         guard !isTurnEndScheduled else { return }
         isTurnEndScheduled = true
         eventLoop.assumeIsolated().execute { [unowned self] in endTurn() }
+    }
+
+    /// [loop] Runs `job` in a later turn: after what this turn wrote is on its way, and the loop has looked at its connections.
+    ///
+    /// NIO looks at them only when no task is due. So the job becomes due a moment after the turn's end, which is a task that stands before this one.
+    public func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) {
+        eventLoop.assumeIsolated().execute { [unowned self] in
+            _ = eventLoop.assumeIsolated().scheduleTask(in: .microseconds(50)) { [unowned self] in
+                refreshClock()
+                job(shard)
+            }
+        }
     }
 
     /// [loop] Handles what one read brought. What it makes this connection say goes out at once, or, on a busy loop, with what the others say when the

@@ -34,6 +34,7 @@ public final class Loop: @unchecked Sendable {
     /// [loop] Connections that are open, so that a stopping server can end them.
     var connections: [ObjectIdentifier: any LoopConnection] = [:]
     var counters = LoopCounters()
+    var lag = LoopLag()
 
     init(index: Int, eventLoop: any EventLoop) {
         self.index = index

@@ -28,6 +28,7 @@ public final class Loops: Sendable {
             try await loop.eventLoop.submit {
                 loop.becomeCurrent()
                 loop.attach(makeShard(loop))
+                loop.startTicking()
             }.get()
         }
     }
@@ -55,6 +56,13 @@ public final class Loops: Sendable {
             sum = sum + (try await loop.eventLoop.submit { loop.counters }.get())
         }
         return sum
+    }
+
+    /// How late each loop came to what was due.
+    public func lags() async throws -> [LoopLag] {
+        var lags: [LoopLag] = []
+        for loop in all { lags.append(try await loop.eventLoop.submit { loop.lag }.get()) }
+        return lags
     }
 
     /// Ends the threads. Whatever is still open is dropped.

@@ -1,0 +1,48 @@
+import SocketIO
+
+/// Work that goes over the sockets of a selection in pieces, because all of them at once would hold the loop up. [loop]
+///
+/// The sockets are those that the selection has when the work begins. One that goes before its turn is left out.
+final class LoopWork {
+    private let sockets: ContiguousArray<SocketHandle>
+    private var next = 0
+    private let each: (Socket) -> Void
+    private let finish: () -> Void
+
+    /// The clock is read after so many sockets.
+    private static let piece = 32
+
+    /// - Parameters:
+    ///   - each: called for one socket after the other.
+    ///   - finish: called at the end.
+    init(_ sockets: ContiguousArray<SocketHandle>, each: @escaping (Socket) -> Void, finish: @escaping () -> Void = {}) {
+        self.sockets = sockets
+        self.each = each
+        self.finish = finish
+    }
+
+    /// Goes on until the share is used up.
+    ///
+    /// - Returns: whether it is done.
+    func advance(on shard: Shard, _ share: inout LoopShare) -> Bool {
+        while next < sockets.count {
+            guard !share.isUsedUp else { return false }
+            share.charge { run(on: shard, through: min(next + Self.piece, sockets.count)) }
+        }
+        finish()
+        return true
+    }
+
+    /// All of it here and now, for a caller on the loop who goes on as if it were done.
+    func run(on shard: Shard) {
+        run(on: shard, through: sockets.count)
+        finish()
+    }
+
+    private func run(on shard: Shard, through end: Int) {
+        while next < end {
+            if let socket = shard.socket(sockets[next]) { each(socket) }
+            next += 1
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import CJackfield
+import SocketIO
+
+/// What a plugin asks of event loops. Each plugin has a mailbox of its own for each loop, so that what one of them asks for holds up no other's. [any-thread]
+extension Plugin {
+    /// Runs `body` on the loop: here and now if this is its thread, else after what this plugin asked of it before.
+    func perform(on loop: LoopContext, _ body: @escaping @Sendable () -> Void) { loop.perform(in: mailboxes[loop.index], body) }
+
+    /// Hands work over to the loop.
+    ///
+    /// - Returns: `false` if the mailbox is full.
+    func post(_ task: LoopTask, on loop: LoopContext, bytes: Int) -> Bool { loop.post(task, in: mailboxes[loop.index], bytes: bytes) }
+
+    /// Does something on every loop: on this one at once, on the others after what this thread asked of them before. All or none.
+    func everywhere(bytes: Int, _ body: @escaping @Sendable (LoopContext) -> LoopWork?) -> Int32 {
+        let current = ThreadState.current?.loop
+        for context in host.contexts where context !== current && !mailboxes[context.index].hasRoom(bytes) { return JF_E_LIMIT }
+        var task: LoopTask?
+        for context in host.contexts {
+            if context === current {
+                body(context)?.run(on: context.shard)
+            } else {
+                let shared = task ?? LoopTask(body)
+                task = shared
+                context.post(shared, in: mailboxes[context.index], bytes: bytes, promised: true)
+            }
+        }
+        return JF_OK
+    }
+
+    /// Does something with each socket of a selection, on every loop, in pieces where there are many.
+    func forEach(
+        _ function: StaticString, _ selection: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (Host, Socket) -> Void
+    ) -> Int32 {
+        guard isServed else { return JF_E_STATE }
+        guard let chosen = chosen(function, selection) else { return JF_E_INVALID }
+        return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(chosen)) { body(loop.host, $0) } }
+    }
+
+    /// Does something with one socket on its loop: at once if this is it.
+    func onSocket(_ handle: SocketHandle, _ body: @escaping @Sendable (Socket) -> Void) -> Int32 {
+        guard let context = host.context(of: handle) else { return JF_E_GONE }
+        if ThreadState.current?.loop === context {
+            guard let socket = context.shard.socket(handle) else { return JF_E_GONE }
+            body(socket)
+            return JF_OK
+        }
+        guard context.directory.contains(handle) else { return JF_E_GONE }
+        let task = LoopTask { loop in
+            if let socket = loop.shard.socket(handle) { body(socket) }
+            return nil
+        }
+        return post(task, on: context, bytes: 0) ? JF_OK : JF_E_LIMIT
+    }
+}
+
+extension LoopContext {
+    /// The selection on this loop, once for each namespace it covers. [loop]
+    func selections(_ chosen: Plugin.Chosen) -> [Selection] {
+        guard chosen.everyNamespace else { return [chosen.selection] }
+        var selections: [Selection] = []
+        shard.forEachNamespace { namespace in
+            var selection = chosen.selection
+            selection.namespace = namespace.name
+            selections.append(selection)
+        }
+        return selections
+    }
+
+    /// The sockets that the selection has on this loop now. [loop]
+    func sockets(_ chosen: Plugin.Chosen) -> ContiguousArray<SocketHandle> {
+        var sockets: ContiguousArray<SocketHandle> = []
+        for selection in selections(chosen) { shard.collect(selection, into: &sockets) }
+        return sockets
+    }
+}
