@@ -33,6 +33,7 @@ extension Benchmarks {
 
     private final class NoRoutes: HTTPApplication {
         func respond(to request: HTTPRequest, through responder: HTTPResponder) { giveUp("a benchmark's request went astray: \(request.path)") }
+        func refuseBody(largerThan limit: Int, through responder: HTTPResponder) { giveUp("a benchmark's request has a body of more than \(limit) bytes") }
     }
 
     private static let row = """

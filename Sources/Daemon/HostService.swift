@@ -42,7 +42,7 @@ final class HostService: Service {
 
         let metrics = MetricsPage(host: host, presence: presence, loops: loops, desks: desks, recovery: recovery)
         try CoreRoutes(host: host, presence: presence, metrics: metrics).register(
-            in: host.router, pagePath: configuration.demo ? configuration.path : nil)
+            in: host.router, socketPath: configuration.path, servesPage: configuration.demo)
         self.loops = loops
         self.host = host
         self.presence = presence
@@ -87,6 +87,7 @@ final class HostService: Service {
             throw StartFailure("cannot listen on \(configuration.host):\(configuration.port): \(error)")
         }
         announce(port: port)
+        printBanner(port: port)
     }
 
     /// A plugin that fails is logged by the host, in one line, and missed by nobody but those who need it.
@@ -102,16 +103,23 @@ final class HostService: Service {
 
     /// Standard output gets one line that scripts wait for; people read the log.
     private func announce(port: Int) {
-        let name = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
-        let address = "http://\(name):\(port)"
+        let address = "http://\(hostInURL):\(port)"
         logger.info("listening on \(address)", metadata: ["loops": "\(loops.all.count)", "plugins": "\(host.status.count)"])
         print("listening on \(address)")
-        if configuration.demo, let auth = configuration.auth {
-            let page = name == "127.0.0.1" || name == "0.0.0.0" ? "http://localhost:\(port)" : address
-            if let banner = try? DemoBanner(address: page, auth: auth, now: Timestamp.now) { print(banner.text) }
-        }
         fflush(nil)
     }
+
+    /// What a demo tells the person who started it. After the plugins are loaded, for it shows only what works.
+    private func printBanner(port: Int) {
+        guard configuration.demo, let auth = configuration.auth else { return }
+        let address = "http://\(hostInURL == "127.0.0.1" ? "localhost" : hostInURL):\(port)"
+        let pushes = host.router.serves(DemoBanner.push.method, DemoBanner.push.path)
+        guard let banner = try? DemoBanner(address: address, auth: auth, pushes: pushes, now: Timestamp.now) else { return }
+        print(banner.text)
+        fflush(nil)
+    }
+
+    private var hostInURL: String { configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host }
 
     // MARK: - Run
 

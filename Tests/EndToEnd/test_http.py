@@ -77,7 +77,9 @@ def test_a_websocket_of_a_foreign_origin_is_refused(serve, origin, allowed):
 def test_a_body_beyond_the_limit_is_413(serve, services):
     daemon = serve(plugins=services("notifications"), limits={"httpBody": 1000})
     ops = daemon.person("ops", scope="notifications:write")
-    assert ops.post("/v1/notifications", {"user_id": "a", "type": "t", "title": "x", "body": "x" * 2000}).status_code == 413
+    refused = ops.post("/v1/notifications", {"user_id": "a", "type": "t", "title": "x", "body": "x" * 2000})
+    assert refused.status_code == 413 and refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["code"] == "too_large" and "1000 bytes" in refused.json()["detail"]
     assert ops.post("/v1/notifications", {"user_id": "a", "type": "t", "title": "x"}).status_code == 201
 
 
@@ -85,3 +87,10 @@ def test_rest_works_for_people_who_never_opened_a_socket(daemon):
     alice = daemon.person("alice", scope="notifications:write")
     assert alice.post("/v1/notifications", {"user_id": "alice", "type": "t", "title": "to myself"}).json()["delivered"] is False
     assert [row["title"] for row in alice.get("/v1/notifications").json()["items"]] == ["to myself"]
+
+
+@pytest.mark.parametrize("path, word", [("/", "/socket.io/"), ("/socket.io", "/socket.io/"), ("/nowhere", None)])
+def test_where_nothing_is_served_one_is_told_what_is(serve, path, word):
+    answer = serve().get(path)
+    assert answer.status_code == 404 and answer.json()["code"] == "not_found"
+    assert word is None or word in answer.json()["detail"]

@@ -276,3 +276,14 @@ def test_the_demo_prints_a_page_two_tokens_and_a_curl_line_that_works(serve, tmp
         assert {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {path.name: "0o0" for path in made}, "others may read"
     finally:
         daemon.close()
+
+
+def test_a_demo_without_notifications_shows_no_curl_line_that_fails(tmp_path):
+    daemon = Daemon(tmp_path)
+    daemon.settings.pop("auth")
+    daemon.start("--demo", "--plugin", "rooms")
+    try:
+        output = daemon.server.wait_for_output(r"(?s).*Ctrl-C", PATIENCE)[0]
+        assert "curl" not in output and "--plugin notifications" in output
+    finally:
+        daemon.close()

@@ -60,7 +60,7 @@ struct RoutePathTests {
                 switch table.match(method, bytes) {
                 case .route(let route): "\(route.path)"
                 case .wrongMethod(let allowed): "405 \(allowed)"
-                case .nothing: "404"
+                case .nothing(hint: _): "404"
                 }
             }
         }

@@ -80,6 +80,10 @@ final class TestApplication: HTTPApplication {
         }
     }
 
+    func refuseBody(largerThan limit: Int, through responder: HTTPResponder) {
+        responder.respond(status: 413, headers: [], body: Array("\(limit)".utf8))
+    }
+
     /// The responder of a request that waits, once it has come.
     func waitingResponder() async throws -> HTTPResponder {
         for _ in 0..<300 {

@@ -23,6 +23,10 @@ final class TestHTTPApplication: HTTPApplication {
         }
     }
 
+    func refuseBody(largerThan limit: Int, through responder: HTTPResponder) {
+        _ = responder.respond(status: 413, headers: [], body: [])
+    }
+
     func goOn(_ number: UInt8) {
         let (waiting, streams) = state.withLock { state in
             let taken = (state.waiting, state.streams)

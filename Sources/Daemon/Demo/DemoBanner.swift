@@ -1,5 +1,6 @@
 import Identity
 import RawJSON
+import Support
 
 /// What a demo prints once it serves: the page to open, a token for each of two users, and a notification to push.
 struct DemoBanner {
@@ -11,16 +12,25 @@ struct DemoBanner {
     /// What the page does for its users: everything, so that one person can act as both.
     static let scope = "notifications:write"
 
+    /// Where a notification is pushed, if something serves it.
+    static let push: (method: ByteString, path: String) = ("POST", "/v1/notifications")
+
     let address: String
     let tokens: [(user: String, token: String)]
+    private let pushes: Bool
 
     /// `nil` if tokens are signed by somebody else, as with a public key configured: then the demo has none to give away.
     ///
     /// - Throws: ``TokenConfigurationError`` if the secret cannot sign.
-    init?(address: String, auth: Configuration.Auth, now: Int64) throws(TokenConfigurationError) {
+    ///
+    /// - Parameters:
+    ///   - pushes: whether ``push`` is served.
+    ///   - now: milliseconds since 1970.
+    init?(address: String, auth: Configuration.Auth, pushes: Bool, now: Int64) throws(TokenConfigurationError) {
         guard let secret = auth.secret, let algorithm = auth.algorithms.first(where: \.isSymmetric) else { return nil }
         let signer = try TokenSigner(secret: secret.bytes, algorithm: algorithm)
         self.address = address
+        self.pushes = pushes
         var tokens: [(user: String, token: String)] = []
         for user in Self.users {
             tokens.append((user, try signer.sign(Self.claims(of: user, auth: auth, now: now))))
@@ -56,15 +66,21 @@ struct DemoBanner {
             text += "A token for \(user):\n\n  \(token)\n\n"
         }
         let (to, by) = (tokens[1].user, tokens[0])
-        text += """
-            Push a notification to \(to), who need not be online:
+        if pushes {
+            text += """
+                Push a notification to \(to), who need not be online:
 
-              curl -sS \(address)/v1/notifications -H 'Authorization: Bearer \(by.token)' -H 'Content-Type: application/json' -d '{"user_id":"\(to)","type":"greeting","title":"Hello from curl"}'
-
-            Ctrl-C stops it.
+                  curl -sS \(address)\(Self.push.path) -H 'Authorization: Bearer \(by.token)' -H 'Content-Type: application/json' -d '{"user_id":"\(to)","type":"greeting","title":"Hello from curl"}'
 
 
-            """
-        return text
+                """
+        } else {
+            text += """
+                Nothing serves \(Self.push.method) \(Self.push.path): add --plugin notifications to push from the command line and from the page.
+
+
+                """
+        }
+        return text + "Ctrl-C stops it.\n\n"
     }
 }

@@ -13,8 +13,10 @@ struct CoreRoutes: Sendable {
 
     /// - Throws: `RoutePath.Malformed`, never with the paths below.
     ///
-    /// - Parameter pagePath: where the page finds Engine.IO; `nil`: no page.
-    func register(in router: HTTPRouter, pagePath: String?) throws(RoutePath.Malformed) {
+    /// - Parameters:
+    ///   - socketPath: where Engine.IO is served, without the final slash.
+    ///   - servesPage: whether the demo's page is at the root.
+    func register(in router: HTTPRouter, socketPath: String, servesPage: Bool) throws(RoutePath.Malformed) {
         let (host, presence, metrics) = (host, presence, metrics)
         try router.register("GET", "/healthz") { _, responder in
             responder.respond(.object([.init("status", "ok")]))
@@ -39,7 +41,11 @@ struct CoreRoutes: Sendable {
                 responder.respond(presence.status(of: user).json)
             }
         }
-        if let pagePath { try registerPage(in: router, path: pagePath) }
+        router.addHint("Socket.IO is at \(socketPath)/, with a slash at its end", at: ByteString(socketPath))
+        guard !servesPage else { return try registerPage(in: router, path: socketPath) }
+        router.addHint(
+            "this is Jackfield. Socket.IO clients connect to this address, at \(socketPath)/; /healthz and /metrics tell how it is; \"jackfield serve --demo\" has a page here",
+            at: "/")
     }
 
     private func registerPage(in router: HTTPRouter, path: String) throws(RoutePath.Malformed) {

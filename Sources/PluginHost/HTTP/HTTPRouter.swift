@@ -29,10 +29,20 @@ public final class HTTPRouter: HTTPApplication {
         change { $0.add([route]) }
     }
 
+    /// Tells who asks for `path`, and finds nothing there, where to go instead.
+    public func addHint(_ hint: String, at path: ByteString) {
+        change { $0.hints[path] = hint }
+    }
+
+    public func refuseBody(largerThan limit: Int, through responder: HTTPResponder) {
+        HTTPProblem.respond(413, code: "too_large", detail: "the body has more than the \(limit) bytes allowed", through: responder)
+    }
+
     public func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         switch match(request) {
-        case .nothing:
-            HTTPProblem.respond(404, code: "not_found", detail: "nothing is served at \(request.path)", through: responder)
+        case .nothing(let hint):
+            let detail = "nothing is served at \(request.path)\(hint.map { ": \($0)" } ?? "")"
+            HTTPProblem.respond(404, code: "not_found", detail: detail, through: responder)
         case .wrongMethod(let allowed):
             let list = allowed.map(\.text).joined(separator: ", ")
             HTTPProblem.respond(
@@ -72,6 +82,11 @@ public final class HTTPRouter: HTTPApplication {
     }
 
     // MARK: Plugins come and go
+
+    /// Whether somebody answers exactly this, a path such as `/v1/rooms/{id}`.
+    public func serves(_ method: ByteString, _ path: String) -> Bool {
+        (try? RoutePath(path)).map { owner(of: method, $0) != nil } ?? false
+    }
 
     func owner(of method: ByteString, _ path: RoutePath) -> String? { table.withLock { $0.owner(of: method, path) } }
     func add(_ routes: [HTTPRoute]) { change { $0.add(routes) } }

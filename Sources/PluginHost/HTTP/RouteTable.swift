@@ -6,11 +6,18 @@ struct RouteTable: Sendable {
     /// By the number of segments; within one number the most specific path first, then in the order of registration.
     private var byLength: [[HTTPRoute]] = []
 
+    /// What to tell who asks for a path where nothing is served, but something might be expected.
+    var hints: [ByteString: String] = [:]
+
+    /// Bytes of the longest path with a hint that is looked up.
+    private static let longestHint = 256
+
     enum Match {
         case route(HTTPRoute)
         /// The path exists, the method does not: those that do.
         case wrongMethod(allowed: [ByteString])
-        case nothing
+        /// With the hint of the path.
+        case nothing(hint: String?)
     }
 
     func match(_ request: HTTPRequest) -> Match {
@@ -28,7 +35,7 @@ struct RouteTable: Sendable {
             if !allowed.contains(route.method) { allowed.append(route.method) }
         }
         if method == "HEAD", let bodiless { return .route(bodiless) }
-        guard !allowed.isEmpty else { return .nothing }
+        guard !allowed.isEmpty else { return .nothing(hint: ByteString(validating: path, limit: Self.longestHint).flatMap { hints[$0] }) }
         if allowed.contains("GET"), !allowed.contains("HEAD") { allowed.append("HEAD") }
         return .wrongMethod(allowed: allowed.sorted())
     }

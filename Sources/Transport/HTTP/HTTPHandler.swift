@@ -173,7 +173,11 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// 413, and what is still to come of the body is dropped. A session the request belongs to lives on.
     private func refuseBody(of exchange: HTTPExchange) {
         exchange.body = []
-        if case .polling(let request) = exchange.route { request.bodyRefused() }
+        switch exchange.route {
+        case .application(let responder): return server.http.refuseBody(largerThan: exchange.bodyLimit, through: responder)
+        case .polling(let request): request.bodyRefused()
+        case .webSocket, .none: break
+        }
         exchange.respond(HTTPResponseHead(status: 413), body: [])
     }
 
