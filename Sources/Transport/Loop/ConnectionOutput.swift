@@ -1,6 +1,7 @@
 import EngineIO
 import Glibc
 import NIOCore
+import NIOPosix
 
 /// The way out of one TCP connection. [loop]
 ///
@@ -48,10 +49,7 @@ final class ConnectionOutput {
     }
 
     private static func descriptor(of channel: any Channel) -> CInt {
-        // What `withUnsafeTransportIfAvailable` does, but for its cast to `any NIOTransportAccessibleChannelCore<NIOBSDSocket.Handle>`: no cache of the
-        // runtime's remembers a cast to an existential with arguments, and it took 3 % of what a connection costs.
-        func number(_ core: some NIOTransportAccessibleChannelCore) -> CInt? { try? core.withUnsafeTransport { $0 as? CInt } }
-        return (channel._channelCore as? any NIOTransportAccessibleChannelCore).flatMap { number($0) } ?? -1
+        (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { $0 }) ?? -1
     }
 
     /// The peer takes what it is sent: nothing waits.

@@ -16,7 +16,7 @@ extension Loop {
     }
 
     /// Makes this thread the loop's. ``Loops`` holds the loop longer than its thread lives.
-    func becomeCurrent() {
+    package func becomeCurrent() {
         pthread_setspecific(Self.key, Unmanaged.passUnretained(self).toOpaque())
     }
 }

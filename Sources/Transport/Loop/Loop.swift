@@ -27,7 +27,7 @@ public final class Loop: @unchecked Sendable {
     let pool = BufferPool()
     /// Where many connections are written to at once; nil: each by itself.
     var sendRing: SendRing?
-    let receiveBuffers = ReceiveBuffers()
+    package let receiveBuffers = ReceiveBuffers()
 
     /// [loop] The sessions of each endpoint, in the order of the server's endpoints.
     var tables: [SessionTable] = []
@@ -74,7 +74,7 @@ public final class Loop: @unchecked Sendable {
         }
     }
 
-    func attach(_ shard: Shard) {
+    package func attach(_ shard: Shard) {
         attached = shard
     }
 }

@@ -17,7 +17,7 @@ public final class Loops: Sendable {
     }
 
     /// One loop, on an event loop of somebody else's.
-    init(on eventLoop: any EventLoop) {
+    package init(on eventLoop: any EventLoop) {
         group = eventLoop
         all = [Loop(index: 0, eventLoop: eventLoop)]
     }

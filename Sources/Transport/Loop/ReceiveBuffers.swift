@@ -2,7 +2,7 @@ import NIOCore
 
 /// The buffers that the connections of one loop read into. A loop reads one connection at a time, so one buffer is enough for all of them, as long as
 /// whoever reads it gives it back. [loop]
-final class ReceiveBuffers {
+package final class ReceiveBuffers {
     /// What one read takes at most.
     private static let capacity = 65_536
     /// A turn that reads from within a read needs a second one; more are freed.
@@ -10,7 +10,7 @@ final class ReceiveBuffers {
 
     private var free: [ByteBuffer] = []
 
-    func take(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+    package func take(_ allocator: ByteBufferAllocator) -> ByteBuffer {
         while var buffer = free.popLast() {
             // Whoever kept a part of it keeps it all.
             if buffer.modifyIfUniquelyOwned({ $0.clear() }) != nil { return buffer }

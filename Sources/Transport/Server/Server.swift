@@ -25,7 +25,7 @@ public final class Server: Sendable {
         signal(SIGPIPE, SIG_IGN)
         let server = context
         for loop in server.loops.all {
-            try await loop.eventLoop.submit { Self.prepare(loop, server) }.get()
+            try await loop.eventLoop.submit { [self] in prepare(loop) }.get()
         }
         try await prepareSendRings()
         let channel = try await ServerBootstrap(group: server.loops.eventLoopGroup)
@@ -48,8 +48,8 @@ public final class Server: Sendable {
     }
 
     /// [loop] Makes the tables of the endpoints.
-    static func prepare(_ loop: Loop, _ server: ServerContext) {
-        loop.tables = server.endpoints.map { endpoint in
+    package func prepare(_ loop: Loop) {
+        loop.tables = context.endpoints.map { endpoint in
             let table = SessionTable(options: endpoint.options, timers: loop.wheel, loop: loop.index)
             table.onDirty = { [unowned loop] in loop.scheduleTurnEnd() }
             return table
@@ -99,6 +99,12 @@ public final class Server: Sendable {
         let handler = HTTPHandler(
             server: server, loop: loop, output: output, remoteAddress: channel.remoteAddress?.ipAddress ?? "")
         try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    /// [loop] Serves a connection that somebody else accepted. Its answers go to `descriptor`, past the channel.
+    package func serve(_ channel: any Channel, descriptor: CInt, on loop: Loop) throws {
+        let output = ConnectionOutput(loop: loop, channel: channel, descriptor: descriptor)
+        try channel.pipeline.syncOperations.addHandler(HTTPHandler(server: context, loop: loop, output: output, remoteAddress: "127.0.0.1"))
     }
 
     // MARK: - Stopping

@@ -46,11 +46,6 @@ package struct WebSocketFrameParser: ~Copyable {
         self.allowsCompression = allowsCompression
     }
 
-    /// Whether the next byte begins a frame, and no message is open.
-    var isBetweenMessages: Bool {
-        if case .header = state, message == nil, stash.count == 0 { true } else { false }
-    }
-
     /// The next event in `input`, which is shortened by what was read. Called until it says ``WebSocketEvent/needsMore``.
     package mutating func next(_ input: inout UnsafeMutableRawBufferPointer) -> WebSocketEvent {
         switch handedOut {
