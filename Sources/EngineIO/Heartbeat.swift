@@ -1,6 +1,7 @@
 /// The server's pings and the client's pongs (v4): a ping every interval *from the last pong*, and the end if none comes in time.
 ///
-/// Deadlines are computed from the moment something was due, not from when a timer got round to it, so lateness never adds up.
+/// Deadlines are computed from the moment something was due, not from when a timer got round to it, so lateness never adds up. A ping that went out much
+/// too late, because the process was stopped or busy, leaves its client the whole time to answer.
 enum Heartbeat: Equatable {
     /// The next ping is due at this time.
     case resting(until: Int64)
@@ -15,6 +16,9 @@ enum Heartbeat: Equatable {
         case expire
         case nothing
     }
+
+    /// A ping that goes out later than this after it was due counts from when it went; ms.
+    static let lateness: Int64 = 100
 
     /// When something happens next.
     var deadline: Int64? {
@@ -32,7 +36,7 @@ enum Heartbeat: Equatable {
     mutating func advance(to now: Int64, options: EngineOptions) -> Action {
         switch self {
         case .resting(let due) where now >= due:
-            self = .awaitingPong(until: due + options.pingTimeout)
+            self = .awaitingPong(until: (now - due > Self.lateness ? now : due) + options.pingTimeout)
             return .sendPing
         case .awaitingPong(let due) where now >= due:
             self = .stopped

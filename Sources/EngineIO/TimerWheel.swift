@@ -34,13 +34,16 @@ public final class TimerWheel {
     /// Called when a timer is scheduled for an earlier moment than ``wakeUp``, with that moment.
     public var onEarlier: ((Int64) -> Void)?
 
-    /// Monotonic time in ms, moved by ``advance(to:)``.
+    /// Monotonic time in ms, moved by ``advance(to:)`` and ``moveClock(to:)``. While timers fire that nobody was late for, the moment each was due at.
     public private(set) var now: Int64
+    /// Everything due up to this moment has fired. Behind ``now`` after ``moveClock(to:)`` only.
+    private var position: Int64
     /// Timers scheduled and neither fired nor cancelled.
     public private(set) var count = 0
 
     public init(now: Int64 = 0) {
         self.now = now
+        position = now
     }
 
     /// Schedules `target` for `deadline`; one that has passed fires at the next ``advance(to:)``.
@@ -78,11 +81,11 @@ public final class TimerWheel {
         var earliest: Int64?
         for level in 0..<Self.levels where occupied[level] != 0 {
             let shift = level * Self.slotBits
-            let position = Int((now >> Int64(shift)) & 63)
+            let slot = Int((position >> Int64(shift)) & 63)
             // Rotated so that bit 0 is the slot after the current one: at every level that is the next to come.
-            let rotated = rotateRight(occupied[level], by: (position + 1) & 63)
+            let rotated = rotateRight(occupied[level], by: (slot + 1) & 63)
             let distance = Int64(rotated.trailingZeroBitCount + 1)
-            let moment = ((now >> Int64(shift)) + distance) << Int64(shift)
+            let moment = ((position >> Int64(shift)) + distance) << Int64(shift)
             earliest = min(earliest ?? moment, moment)
         }
         return earliest
@@ -90,29 +93,36 @@ public final class TimerWheel {
 
     /// Moves time on and fires everything due, in order of time. Targets may schedule and cancel while they are called.
     public func advance(to newNow: Int64) {
-        guard newNow > now, !isAdvancing else { return }
+        guard newNow > position, !isAdvancing else { return }
         isAdvancing = true
         defer { isAdvancing = false }
         while let next = nextDeadline, next <= newNow {
-            now = next
+            position = next
+            moveClock(to: next)
             // Coarse levels first: what they hold for this moment falls to level 0, or fires.
-            for level in (1..<Self.levels).reversed() where now & ((1 << Int64(level * Self.slotBits)) - 1) == 0 {
+            for level in (1..<Self.levels).reversed() where position & ((1 << Int64(level * Self.slotBits)) - 1) == 0 {
                 drain(level: level)
             }
             drain(level: 0)
         }
-        now = newNow
+        position = newNow
+        moveClock(to: newNow)
+    }
+
+    /// Moves time on and fires nothing: what is due waits for the next ``advance(to:)``, and finds ``now`` as late as it is. Never moves back.
+    public func moveClock(to newNow: Int64) {
+        now = max(now, newNow)
     }
 
     // MARK: - Slots
 
     private func drain(level: Int) {
-        let slot = Int((now >> Int64(level * Self.slotBits)) & 63)
+        let slot = Int((position >> Int64(level * Self.slotBits)) & 63)
         let bucket = level * Self.slots + slot
         while heads[bucket] != Self.none {
             let index = heads[bucket]
             unlink(index)
-            if entries[Int(index)].deadline <= now {
+            if entries[Int(index)].deadline <= position {
                 fire(index)
             } else {
                 link(index)
@@ -130,22 +140,22 @@ public final class TimerWheel {
 
     /// Puts an entry where its deadline belongs, at the earliest in the slot after the current one.
     private func link(_ index: UInt32) {
-        let deadline = max(entries[Int(index)].deadline, now + 1)
+        let deadline = max(entries[Int(index)].deadline, position + 1)
         var level = 0
         // A level holds what lies within its next 63 slots, so that a slot never means two turns of the wheel.
-        while level < Self.levels - 1, (deadline >> Int64(level * Self.slotBits)) - (now >> Int64(level * Self.slotBits)) > 63 {
+        while level < Self.levels - 1, (deadline >> Int64(level * Self.slotBits)) - (position >> Int64(level * Self.slotBits)) > 63 {
             level += 1
         }
         let shift = Int64(level * Self.slotBits)
-        let position = min(deadline >> shift, (now >> shift) + 63)
-        let bucket = UInt32(level * Self.slots + Int(position & 63))
+        let slot = min(deadline >> shift, (position >> shift) + 63)
+        let bucket = UInt32(level * Self.slots + Int(slot & 63))
         let head = heads[Int(bucket)]
         entries[Int(index)].bucket = bucket
         entries[Int(index)].previous = Self.none
         entries[Int(index)].next = head
         if head != Self.none { entries[Int(head)].previous = index }
         heads[Int(bucket)] = index
-        occupied[level] |= 1 << UInt64(position & 63)
+        occupied[level] |= 1 << UInt64(slot & 63)
     }
 
     private func unlink(_ index: UInt32) {

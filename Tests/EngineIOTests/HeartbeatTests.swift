@@ -22,6 +22,12 @@ import Testing
         #expect(heartbeat.advance(to: 9999, options: options) == .nothing)
     }
 
+    @Test func `a ping that went out much too late leaves its client the whole time to answer`() {
+        var heartbeat = Heartbeat.started(at: 0, options: options)
+        #expect(heartbeat.advance(to: 3000, options: options) == .sendPing)
+        #expect(heartbeat.deadline == 3200)
+    }
+
     @Test func `the next ping is counted from the last pong, an early and a second one too`() {
         var heartbeat = Heartbeat.started(at: 0, options: options)
         _ = heartbeat.advance(to: 300, options: options)

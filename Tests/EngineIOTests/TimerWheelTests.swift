@@ -78,6 +78,25 @@ import Testing
         #expect(target.fired.map(\.at) == [10, 11, 15])
     }
 
+    @Test func `what is due when only the clock was moved fires later, in order, and finds the time as it is`() {
+        let wheel = TimerWheel(now: 1000)
+        let target = Target(wheel)
+        for deadline: Int64 in [1500, 1001, 70_000, 1300] { _ = wheel.schedule(at: deadline, for: target, tag: UInt64(deadline)) }
+        wheel.moveClock(to: 2000)
+        wheel.moveClock(to: 1999)
+        #expect(wheel.now == 2000)
+        #expect(target.fired.isEmpty)
+        // Meanwhile: what is due already, and what will be.
+        _ = wheel.schedule(at: wheel.now, for: target, tag: 1)
+        _ = wheel.schedule(at: wheel.now + 10, for: target, tag: 2)
+        wheel.advance(to: 2000)
+        #expect(target.fired.map(\.tag) == [1001, 1300, 1500, 1])
+        #expect(target.fired.allSatisfy { $0.at == 2000 })
+        wheel.advance(to: 70_000)
+        #expect(target.fired.dropFirst(4).map(\.tag) == [2, 70_000])
+        #expect(target.fired.dropFirst(4).map(\.at) == [2010, 70_000])
+    }
+
     @Test func `a timer beyond the wheel's reach waits all the same`() {
         let wheel = TimerWheel()
         let target = Target(wheel)

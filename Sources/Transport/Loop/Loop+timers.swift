@@ -4,10 +4,18 @@ extension Loop {
     /// Wake-ups are at least this far apart, so that ten thousand sessions' timers cost a handful of wake-ups; ms. No timer is later by more.
     private static let grain: Int64 = 4
 
+    /// A loop that is later than this with its timers was stopped or busy, and what came meanwhile has not been read; ms.
+    static let lateness: Int64 = 100
+
     /// [loop] Moves the wheel to the present, and fires what is due. Called before anything that comes from outside is handled, so that a
     /// session whose time is up is over before its next request is looked at.
+    ///
+    /// On a loop that is late nothing fires yet: what has come is read before anybody is given up.
+    @inline(__always)
     func refreshClock() {
-        wheel.advance(to: LoopClock.now)
+        let now = LoopClock.now
+        guard now - wheel.wakeUp < Self.lateness else { return catchUp(at: now) }
+        wheel.advance(to: now)
     }
 
     /// [loop] Makes sure that the wheel is looked at by `moment`.
@@ -17,10 +25,36 @@ extension Loop {
         wakeUpTask?.cancel()
         wheel.wakeUp = wakeUp
         wakeUpTask = eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(wakeUp, 0)) * 1_000_000)) { [unowned self] in
-            wheel.wakeUp = .max
-            wakeUpTask = nil
-            refreshClock()
-            if let next = wheel.nextDeadline { arm(at: next) }
+            let now = LoopClock.now
+            if now - wheel.wakeUp < Self.lateness { fireTimers(at: now) } else { catchUp(at: now) }
         }
+    }
+
+    private func fireTimers(at now: Int64) {
+        wheel.wakeUp = .max
+        wakeUpTask = nil
+        wheel.advance(to: now)
+        if let next = wheel.nextDeadline { arm(at: next) }
+    }
+
+    // MARK: - Catching up
+
+    /// [loop] The loop is late: time moves on, and timers wait until everything that had come has been read. ``TimerWheel/wakeUp`` stays in the past
+    /// meanwhile, so that every look at the clock ends up here.
+    private func catchUp(at now: Int64) {
+        wheel.moveClock(to: now)
+        guard !isCatchingUp else { return }
+        isCatchingUp = true
+        guard let bell else { return caughtUp() }
+        // The second time for connections that were accepted, or that had more to say than one read takes, in the first.
+        bell.ring { [unowned self] in
+            bell.ring { [unowned self] in caughtUp() }
+        }
+    }
+
+    private func caughtUp() {
+        isCatchingUp = false
+        wakeUpTask?.cancel()
+        fireTimers(at: LoopClock.now)
     }
 }

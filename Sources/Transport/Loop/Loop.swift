@@ -17,6 +17,10 @@ public final class Loop: @unchecked Sendable {
     let wheel: TimerWheel
     private var attached: Shard?
     var wakeUpTask: Scheduled<Void>?
+    /// [loop] The loop was late, and reads what has come before it fires timers.
+    var isCatchingUp = false
+    /// [loop] nil: timers of a late loop do not wait.
+    var bell: Bell?
 
     /// [loop] Outputs with something to write when the turn ends.
     var dirty: ContiguousArray<ConnectionOutput> = []

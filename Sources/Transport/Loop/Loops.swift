@@ -30,6 +30,7 @@ public final class Loops: Sendable {
                 loop.attach(makeShard(loop))
                 loop.startTicking()
             }.get()
+            try await Bell.hang(on: loop)
         }
     }
 

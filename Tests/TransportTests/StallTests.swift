@@ -1,0 +1,55 @@
+import EngineIO
+import Glibc
+import Testing
+
+@testable import Transport
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct StallTests {
+    /// More than NIO is told of at a time.
+    private static let clients = 300
+
+    @Test func `a loop that was stopped reads what has come before it gives anybody up`() async throws {
+        try await TestServer.run({
+            $0.engine.pingInterval = 400
+            $0.engine.pingTimeout = 400
+        }) { test in
+            let loop = test.loops.all[0]
+            let clients = (0..<Self.clients).map { _ in test.client() }
+            for client in clients {
+                #expect(client.upgrade("/engine.io/?EIO=4&transport=websocket"))
+                #expect(client.textFrame()?.hasPrefix("0{") == true)
+            }
+            for _ in 0..<3 {
+                for client in clients { #expect(client.textFrame() == "2") }
+                // All answer while nobody reads, and long before their time is up nobody fires a timer.
+                async let stopped: Void = loop.eventLoop.submit { _ = usleep(1_500_000) }.get()
+                try await Task.sleep(for: .milliseconds(50))
+                for client in clients { client.send(ClientFrame.text("3")) }
+                try await stopped
+            }
+            for (index, client) in clients.enumerated() {
+                client.send(ClientFrame.text("4still here"))
+                var text = client.textFrame()
+                while text == "2" { text = client.textFrame() }
+                #expect(text == "4still here", "client \(index)")
+            }
+        }
+    }
+
+    @Test func `who says nothing is given up, however often the loop is stopped`() async throws {
+        try await TestServer.run({
+            $0.engine.pingInterval = 200
+            $0.engine.pingTimeout = 200
+        }) { test in
+            let client = test.client()
+            #expect(client.upgrade("/engine.io/?EIO=4&transport=websocket"))
+            for _ in 0..<6 {
+                try await test.loops.all[0].eventLoop.submit { _ = usleep(250_000) }.get()
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            client.send(ClientFrame.text("4too late"))
+            client.readToEnd()
+            #expect(!client.string.contains("too late"))
+        }
+    }
+}
