@@ -57,7 +57,7 @@ public struct ByteString: Hashable, Comparable, Sendable {
 
     /// Whether it holds a byte below 0x20 or 0x7F: a control character of ASCII.
     public var hasControlCharacter: Bool {
-        withBytes { $0.contains { $0 < 0x20 || $0 == 0x7F } }
+        withBytes { $0.hasControlCharacter }
     }
 
     /// Calls `body` with the bytes, which are valid for the call.

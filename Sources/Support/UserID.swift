@@ -8,8 +8,13 @@ public enum UserID {
         guard !user.isEmpty else { return "is empty" }
         guard user.count <= longest else { return "has \(user.count) bytes, more than the \(longest) allowed" }
         // They would end a C string, and break lines of logs.
-        guard !user.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return "holds a control character" }
-        return nil
+        return user.hasControlCharacter ? "holds a control character" : nil
+    }
+
+    /// Whether ``problem(_:)`` has none to tell.
+    @inlinable
+    public static func isValid(_ user: UnsafeRawBufferPointer) -> Bool {
+        user.count > 0 && user.count <= longest && !user.hasControlCharacter
     }
 
     /// The same.

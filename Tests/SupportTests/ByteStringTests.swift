@@ -29,6 +29,17 @@ struct ByteStringTests {
         #expect(ByteString(text).hasControlCharacter == expected)
     }
 
+    @Test("a control character is found wherever it stands, and nothing else is taken for one")
+    func controlCharacterPlaces() {
+        for byte in UInt8.min...UInt8.max {
+            for place in 0..<20 {
+                var bytes = [UInt8](repeating: 0x80, count: 20)
+                bytes[place] = byte
+                #expect(bytes.withUnsafeBytes { $0.hasControlCharacter } == (byte < 0x20 || byte == 0x7F))
+            }
+        }
+    }
+
     @Test("a prefix is one of bytes: a combining mark behind it hides nothing")
     func prefixes() {
         #expect(ByteString("room:\u{301}x").hasPrefix("room:") && !("room:\u{301}x".hasPrefix("room:")))

@@ -142,8 +142,8 @@ extension Plugin {
 
     /// The id of a user; `nil` after a log line if it cannot be one.
     func userID(_ what: @autoclosure () -> String, _ user: jf_text) -> ByteString? {
-        if let problem = UserID.problem(user.bytes) {
-            _ = invalid(what(), "the user id \(problem)")
+        guard UserID.isValid(user.bytes) else {
+            _ = invalid(what(), "the user id \(UserID.problem(user.bytes) ?? "is none")")
             return nil
         }
         return user.byteString

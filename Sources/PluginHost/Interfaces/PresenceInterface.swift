@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 
 /// `jf.presence/1`.
 enum PresenceInterface {
@@ -6,14 +7,17 @@ enum PresenceInterface {
         jf_presence_api(
             struct_size: UInt32(MemoryLayout<jf_presence_api>.size), revision: 1,
             is_online: { host, user in
-                guard let plugin = Plugin.from(host) else { return 0 }
-                guard let user = plugin.userID("is_online", user) else { return 0 }
-                return plugin.host.presence.isOnline(user) ? 1 : 0
+                // No host, as nobody, is not online.
+                max(0, Plugin.with(host) { plugin in
+                    // What cannot be the id of a user is found nowhere; only its length costs something.
+                    guard user.bytes.count <= UserID.longest || plugin.userID("is_online", user) != nil else { return 0 }
+                    return plugin.host.presence.isOnline(user.byteString) ? 1 : 0
+                })
             },
             connections: { host, user in
                 guard let plugin = Plugin.from(host) else { return 0 }
-                guard let user = plugin.userID("connections", user) else { return 0 }
-                return UInt32(clamping: plugin.host.presence.connections(of: user))
+                guard user.bytes.count <= UserID.longest || plugin.userID("connections", user) != nil else { return 0 }
+                return UInt32(clamping: plugin.host.presence.connections(of: user.byteString))
             },
             online_count: { host in
                 guard let plugin = Plugin.from(host) else { return 0 }

@@ -9,6 +9,7 @@ extension jf_text {
     }
 
     /// A copy, to be compared or to be a key; bytes that are no UTF-8 become U+FFFD.
+    @inline(__always)
     var byteString: ByteString { ByteString(decoding: bytes) }
 
     /// A copy to show; bytes that are no UTF-8 become U+FFFD.
