@@ -1,10 +1,10 @@
 /*
- * jackfield.h: everything a Jackfield plugin sees of its host, and all of it.
+ * jackfield.h: the whole boundary between a Jackfield host and its plugins.
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * A plugin is a shared library that exports one function. It links against nothing of ours: this header is
- * the whole boundary, C99 and C++17, for every language that can make a shared library. A complete plugin:
+ * A plugin is a shared library that exports one function and links against nothing of the host. This header is C99 and
+ * C++17 and needs no other file of the project. A complete plugin, in C and in C++:
  *
  *     #include <jackfield/jackfield.h>
  *
@@ -16,76 +16,97 @@
  *         io.ack(host, event->ack, JF_TEXT("[\"hello, stranger\"]"), NULL, 0);
  *     }
  *
- *     static const jf_event_decl events[] = {
- *         { .name = JF_LIT("hello"), .handler = on_hello },
- *     };
+ *     static const jf_event_decl events[] = { JF_EVENT("hello", on_hello) };
  *
- *     int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+ *     jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
  *         host = boot->host;
  *         jf_describe(plugin, "hello", "1.0.0");
- *         plugin->events = (jf_event_list)JF_LIST(events);
+ *         JF_SET_LIST(plugin->events, events);
  *         return boot->query(host, JF_EVENTS, &io, sizeof io);
  *     }
  *
  *     cc -shared -fPIC -I include -o hello.so hello.c
  *     jackfield serve --plugin ./hello.so
  *
+ * The folder samples/ has one small plugin for each capability.
+ *
  * CONTENTS
- *      1  Compatibility                 what may change, and what never will
- *      2  Threads and states            the tag on every function
- *      3  Words                         text, bytes, handles, tokens, result codes
- *      4  What you are handed           event, message, selection, attempt, request ...
- *      5  What you declare              events, namespaces, routes, timers: the descriptor
- *      6  What you may call             the interfaces: core, tokens, events, sockets, rooms,
- *                                       presence, timers, http, json
- *      7  The one function you export
+ *      1  Compatibility and ownership
+ *      2  Threads, states, signals, crashes
+ *      3  Basic types                   text, bytes, handles, tokens, result codes
+ *      4  What a callback receives      event, answer, handshake, attempt, request ...
+ *      5  What a plugin declares        events, namespaces, routes, timers: the descriptor
+ *      6  What a plugin may call        core, tokens, events, sockets, rooms, presence, timers, http, json, helpers
+ *      7  The exported function
  *
  * ------------------------------------------------------------------------------------------------------------
- * 1  COMPATIBILITY
+ * 1  COMPATIBILITY AND OWNERSHIP
  *
- *  - JF_ABI names the calling convention of the boundary itself. It changes only if everything does;
- *    a host refuses a plugin of another JF_ABI before calling anything else in it.
- *  - Interfaces are asked for by id and revision ("jf.events/1"). A released interface is never changed: new
- *    functions are appended, new meanings get new names. You pass your table's size; the host fills every slot
- *    it knows and puts a function returning JF_E_UNSUPPORTED into those it does not. No slot is ever NULL, so
- *    a plugin built against a newer header runs on an older host and learns what it lacks by calling it.
- *  - Every structure begins with its size, and grows only at its end. Before reading a field that was added
- *    later, compare struct_size. Lists carry the size of one item (`stride`) for the same reason.
- *  - Integers have fixed width; there is no long, bool, bit-field or enum-typed field, and no name that is a
- *    keyword of C++ or Swift. A constant you do not know, in a field the host filled, means "ignore this".
+ *  - JF_ABI is the revision of the calling convention. A host refuses a plugin of another JF_ABI.
+ *  - Interfaces have an id and a revision ("jf.events/1"). A released interface never changes: new functions are
+ *    appended, a new meaning gets a new name. The plugin passes the size of its table. The host fills every slot that it
+ *    knows and sets the others to a function that returns JF_E_UNSUPPORTED. No slot is ever NULL.
+ *  - Structures grow only at their end. `struct_size` is the size that the writer of the structure knows:
+ *      host to plugin    The host sets it. Before you read a field that a later header added, check that struct_size
+ *                        covers it.
+ *      plugin to host    You set it to sizeof; 0 means the size in the first release. The host reads no further. If it is
+ *                        larger than the host knows, the bytes beyond must be zero, else the call returns
+ *                        JF_E_UNSUPPORTED: a field that the host would ignore is never ignored silently.
+ *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer): you set it as above, and the host
+ *                        writes no further.
+ *  - Lists carry the size of one item in `stride`, with the same three rules. Step through a list by its stride, not by
+ *    sizeof. jf_text, jf_bytes and jf_pair never grow, so arrays of them have no stride.
+ *  - Integers have a fixed width. There is no long, bool, bit-field or enum-typed field, and no field whose name is a
+ *    keyword of C++, Rust, Go, Zig, Swift, Python or JavaScript.
+ *  - Flags that the host does not know and `reserved` fields that are not 0 return JF_E_INVALID. In a structure that the
+ *    host filled, ignore constants that you do not know.
  *
- * OWNERSHIP
- *
- *  - Nobody frees the other side's memory.
- *  - What a callback receives is borrowed until it returns. What you pass to the host is borrowed until the
- *    call returns; the host copies what it keeps.
- *  - What the descriptor points at (lists, names, functions) must live as long as the plugin does: make it
- *    static. An image is never unmapped, so function pointers stay valid for the life of the process.
+ * Nobody frees memory of the other side. What a callback receives is valid until it returns. What you pass to a call is
+ * read before the call returns; the host copies what it keeps. What the descriptor points to (lists, names, functions)
+ * must stay valid and unchanged for the life of the process: make it static.
  *
  * ------------------------------------------------------------------------------------------------------------
- * 2  THREADS AND STATES
+ * 2  THREADS, STATES, SIGNALS, CRASHES
  *
- * Every function bears one of these:
+ * The tag before a callback says where the host calls it:
  *
- *  [init]        inside jf_plugin_main, create or start. One thread at a time.
- *  [strand]      on the plugin's strand: one call at a time, each seeing the memory effects of the one before;
- *                not always the same OS thread, so keep no thread-locals between calls.
- *  [run]         where the declaration says (`run`, section 5): the strand unless you chose otherwise.
- *  [any-thread]  whenever the plugin is alive, from any thread, also from inside a callback. Never blocks.
+ *  [strand]   On the plugin's strand: one OS thread that runs the plugin's callbacks one at a time. It is the same thread
+ *             from jf_plugin_main to destroy, so thread-local state is safe.
+ *  [run]      Where the declaration's `run` says (section 5): on the strand, unless you chose otherwise.
+ *  [loop]     On an event loop, several loops at once. The callback must not block.
  *
- * After destroy has returned every call returns JF_E_STATE. Callbacks that were promised (answers, fetches) are made before stop.
+ * The tag before a function says when you may call it. Otherwise it returns JF_E_STATE and does nothing.
  *
- * A callback may take its time: it holds up its own plugin and nobody else. Its queue is bounded (by default
- * 10,000 callbacks or 16 MiB, configurable); what does not fit is refused with an error that the client sees
- * ({"error":{"code":"overloaded",...}} to an ack, 503 to HTTP) and counted. One socket, and one user, may have a
- * share of it waiting; and while more waits than the plugin has time for (more than 5 ms), users take turns, and
- * within a user sockets do. The exception is JF_RUN_INLINE.
+ *  [any-thread]          From any thread, from the begin of create until stop has returned. Never blocks.
+ *  [any-thread, always]  The same, and also in jf_plugin_main, in destroy, and later.
+ *  [callback]            Only inside the callback that received the argument, on its thread.
  *
- * Order: calls that one thread makes for one socket take effect in the order made. A join followed by a
- * broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order in which
- * things happened to it; those for different sockets may overtake each other. What is asked for many sockets
- * (join_all, leave_all, disconnect_all, fetch, broadcast_ack) is done in pieces, between which the event loop serves
- * others; a broadcast is not cut.
+ * The life of a plugin: jf_plugin_main -> create -> (declarations come into force) -> start -> stop -> destroy.
+ * Callbacks that a call of yours causes (post, after, fetch, *_ack, watch) come after create has returned JF_OK; if it
+ * fails they never come. Handlers may run before start. When the plugin is unloaded its declarations are withdrawn first,
+ * then queued callbacks run, then stop. Every callback that was promised "exactly once" runs before stop, or, if stop
+ * causes it, before destroy. No callback begins after destroy has begun.
+ *
+ * Order: calls that one thread makes for one socket take effect in the order made, whatever the function: a join followed
+ * by a broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order in which things
+ * happened to it; those for different sockets may overtake each other. What is asked for many sockets (join_all, leave_all,
+ * disconnect_all, fetch, broadcast_ack) is done in pieces, between which the event loop serves others; a broadcast is not cut.
+ *
+ * A slow callback delays only its own plugin. A plugin's queue is bounded by limits.pluginQueueCallbacks and
+ * limits.pluginQueueBytes of the configuration, with a share for each socket and each user. What does not fit is refused:
+ * the client reads {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP, and it is counted. While more waits
+ * than the plugin has time for (more than 5 ms), users take turns, and within a user sockets do.
+ *
+ * Signals   Before it loads plugins the host ignores SIGPIPE and SIGHUP and handles SIGTERM and SIGINT. It checks these four
+ *           after each load, restores what a plugin changed and logs the plugin's name. No signal is blocked in threads
+ *           that run plugin code.
+ * Processes fork without exec is not supported: only the calling thread survives in the child, with locks that other
+ *           threads held. posix_spawn, or fork and exec at once, is. The host's descriptors are close-on-exec. An ignored
+ *           SIGPIPE is inherited: reset it in a child that needs it.
+ * Shared    The plugin shares the process: do not call exit, setlocale, setenv, chdir, umask or close a descriptor that is
+ *           not yours.
+ * Crashes   A segmentation fault, abort, an exception or panic that leaves a callback, or Swift's fatalError ends the
+ *           whole process and disconnects every client. Catch exceptions and panics in each callback.
  */
 #ifndef JACKFIELD_H
 #define JACKFIELD_H
@@ -98,14 +119,14 @@
 extern "C" {
 #endif
 
-/** The revision of the boundary itself; see section 1. */
-#define JF_ABI 1
+/** The revision of the calling convention; see section 1. */
+#define JF_ABI 2
 
 /* ------------------------------------------------------------------------------------------------------------
- * 3  WORDS
+ * 3  BASIC TYPES
  */
 
-/** UTF-8, not terminated. `ptr` may be NULL when `len` is 0. Where JSON is asked for, it is said. */
+/** UTF-8, not terminated. `ptr` may be NULL when `len` is 0. "JSON" beside a jf_text means that it holds JSON. */
 typedef struct jf_text {
     const char *ptr;
     uint64_t    len;
@@ -117,8 +138,8 @@ typedef struct jf_bytes {
     uint64_t       len;
 } jf_bytes;
 
-/** A string literal as an initialiser: `.name = JF_LIT("hello")`. */
-#define JF_LIT(literal) { (literal), sizeof(literal) - 1 }
+/** A string literal as an initialiser. Refuses anything but a literal: `.name = JF_LIT("hello")`. */
+#define JF_LIT(literal) { ("" literal ""), sizeof(literal) - 1 }
 
 /** A string literal as an expression: `io.ack(host, ack, JF_TEXT("[]"), NULL, 0)`. */
 #ifdef __cplusplus
@@ -126,6 +147,9 @@ typedef struct jf_bytes {
 #else
 #define JF_TEXT(literal) ((jf_text)JF_LIT(literal))
 #endif
+
+/** Empty text as an initialiser. */
+#define JF_EMPTY { NULL, 0 }
 
 /** A terminated string as text. The bytes stay the caller's. */
 static inline jf_text jf_text_of(const char *terminated) {
@@ -140,52 +164,70 @@ static inline int32_t jf_text_equal(jf_text a, jf_text b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, (size_t)a.len) == 0);
 }
 
-/** An array as a list: `plugin->events = (jf_event_list)JF_LIST(events)`. */
-#define JF_LIST(array) { (array), (uint32_t)(sizeof(array) / sizeof (array)[0]), (uint32_t)sizeof (array)[0] }
+/** A name and its value: an HTTP header, a query parameter, a part of a path. */
+typedef struct jf_pair {
+    jf_text name;
+    jf_text value;
+} jf_pair;
 
-/** The host, as this plugin knows it: the first argument of every call. Not to be looked into, never freed. */
+/** The value of the first pair with this name (names are compared by bytes), or empty text. */
+static inline jf_text jf_find(const jf_pair *pairs, uint32_t count, const char *name) {
+    jf_text wanted = jf_text_of(name), none = JF_EMPTY;
+    uint32_t i;
+    for (i = 0; i < count; i++)
+        if (jf_text_equal(pairs[i].name, wanted)) return pairs[i].value;
+    return none;
+}
+
+/** Sets a list of the descriptor to an array: `JF_SET_LIST(plugin->events, events)`. */
+#define JF_SET_LIST(list, array) \
+    ((list).items = (array), (list).count = (uint32_t)(sizeof(array) / sizeof (array)[0]), (list).stride = (uint32_t)sizeof (array)[0])
+
+/** The host, as this plugin knows it: the first argument of every call. Opaque; never freed. */
 typedef struct jf_host jf_host;
 
 /**
- * Handles name what the host owns. They carry a generation: one whose object is gone is answered with
- * JF_E_GONE for ever, never with somebody else's object. 0 names nothing.
+ * Handles name objects of the host. They contain a generation: a handle whose object is gone is answered with JF_E_GONE
+ * for ever and never names another object. 0 names nothing.
  */
 typedef uint64_t jf_socket; /**< one client in one namespace */
 typedef uint64_t jf_timer;  /**< a timer made with jf_timers_api.after */
 typedef uint64_t jf_stream; /**< an HTTP response that is still being written */
 
 /**
- * A token is an answer that somebody waits for: an ack, an HTTP response, a decision on a connection.
- * It is completed exactly once, from any thread; the second attempt returns JF_E_GONE.
- * It is borrowed for the callback that received it: to answer later, jf_tokens_api.keep it. If the client
- * goes away, or the plugin does, the host completes it (and your own attempt returns JF_E_GONE).
- * 0 means that nobody waits; completing it returns JF_E_GONE and does no harm.
+ * A token stands for an answer that somebody waits for: an ack, an HTTP response, a decision on a connection. It is
+ * completed exactly once; a second attempt returns JF_E_GONE. A callback borrows its token: complete it inside the
+ * callback and on its thread, or exchange it with jf_tokens_api.keep for one that any thread may complete later. When the
+ * client or the plugin goes first, the host completes it. 0: nobody waits; completing it returns JF_E_GONE.
  */
 typedef uint64_t jf_token;
 
-/* Result codes. 0 is success, positive is success with a remark, negative is failure. */
-#define JF_OK             0
-#define JF_LATER          1    /**< returned by a callback: the decision comes later, through its token */
-#define JF_E_FAILED      (-1)  /**< failed for a reason of its own: see the message beside it, or the log */
-#define JF_E_INVALID     (-2)  /**< an argument is wrong; the host's log says which, and why */
-#define JF_E_GONE        (-3)  /**< the object of this handle or token is no more, or it was completed before */
-#define JF_E_UNSUPPORTED (-4)  /**< this host has no such interface or function */
-#define JF_E_LIMIT       (-5)  /**< a documented limit is reached; nothing was done */
-#define JF_E_SPACE       (-6)  /**< your buffer is too small; the length needed was stored */
-#define JF_E_NOT_FOUND   (-7)  /**< nothing there */
-#define JF_E_DENIED      (-8)  /**< refused, on purpose */
-#define JF_E_TIMEOUT     (-9)  /**< no answer in time */
-#define JF_E_STATE      (-10)  /**< not in this state or on this thread; see the function's tag */
+/** What every function returns: 0 is success, positive is success with a remark, negative is failure. */
+typedef int32_t jf_code;
+enum {
+    JF_OK            = 0,
+    JF_LATER         = 1,   /**< returned by `admit`: the decision comes later, through the kept token */
+    JF_E_FAILED      = -1,  /**< failed for another reason: see the message beside it, or the log */
+    JF_E_INVALID     = -2,  /**< an argument is wrong; the host's log says which and why. Any function may return it */
+    JF_E_GONE        = -3,  /**< the object of this handle or token is gone, or the token was completed before */
+    JF_E_UNSUPPORTED = -4,  /**< this host has no such interface, function or field. Any function may return it */
+    JF_E_LIMIT       = -5,  /**< a limit is reached; nothing was done */
+    JF_E_SPACE       = -6,  /**< the buffer is too small; the length needed was stored */
+    JF_E_NOT_FOUND   = -7,  /**< there is no such thing */
+    JF_E_DENIED      = -8,  /**< refused on purpose */
+    JF_E_TIMEOUT     = -9,  /**< no answer in time */
+    JF_E_STATE       = -10  /**< called in the wrong state or on the wrong thread; see the tag. Any function may return it */
+};
 
-/** A failure in words. The host passes one zeroed; fill it with jf_fail. */
+/** A failure in words, filled with jf_fail. The host passes it zeroed. */
 typedef struct jf_error {
     uint32_t struct_size;
-    int32_t  code;
+    jf_code  code;
     char     message[504]; /**< UTF-8, terminated: what was wrong, where, and what to do */
 } jf_error;
 
-/** Copies `message` (cut if too long) into `error`, which may be NULL, and returns `code`. */
-static inline int32_t jf_fail(jf_error *error, int32_t code, const char *message) {
+/** Copies `message`, cut to what fits, into `error`, which may be NULL. Returns `code`. */
+static inline jf_code jf_fail(jf_error *error, jf_code code, const char *message) {
     if (error) {
         size_t n = strlen(message), most = sizeof error->message - 1;
         if (n > most) n = most;
@@ -196,77 +238,78 @@ static inline int32_t jf_fail(jf_error *error, int32_t code, const char *message
     return code;
 }
 
-/** A name and its value: an HTTP header, a query parameter, a part of a path. */
-typedef struct jf_pair {
-    jf_text name;
-    jf_text value;
-} jf_pair;
+/** [strand] A posted function runs, or a timer has fired. */
+typedef void (*jf_task_fn)(void *instance, void *context);
 
-/** The value beside `name` (compared exactly; the host gives header names in lower case), or empty text. */
-static inline jf_text jf_find(const jf_pair *pairs, uint32_t count, const char *name) {
-    jf_text wanted = jf_text_of(name), none = { NULL, 0 };
-    uint32_t i;
-    for (i = 0; i < count; i++)
-        if (jf_text_equal(pairs[i].name, wanted)) return pairs[i].value;
-    return none;
-}
+/** [strand] Frees what was given to the host with it. Called exactly once. */
+typedef void (*jf_free_fn)(void *instance, void *data);
+
+/* Transports. */
+#define JF_TRANSPORT_POLLING   1u
+#define JF_TRANSPORT_WEBSOCKET 2u
 
 /* ------------------------------------------------------------------------------------------------------------
- * 4  WHAT YOU ARE HANDED
+ * 4  WHAT A CALLBACK RECEIVES
  */
 
 /** An event from a client: `socket.emit("name", arg, ...)`. */
 typedef struct jf_event {
     uint32_t        struct_size;
     uint32_t        attachment_count;
-    jf_socket       socket;      /**< who sent it */
+    jf_socket       socket;      /**< the sender */
+    uint64_t        connection;  /**< the same number for all sockets of one client's connection; never used twice */
     jf_token        ack;         /**< not 0: the client waits for an answer */
     jf_text         nsp;         /**< namespace, "/" or "/name" */
     jf_text         name;
-    jf_text         args;        /**< JSON, validated: one array of all arguments, "[]" if there are none */
+    jf_text         args;        /**< JSON array of all arguments, valid, as the client sent it; "[]" if there are none */
     const jf_bytes *attachments; /**< binary arguments; in args they are {"_placeholder":true,"num":i} */
-    jf_text         user;        /**< the user of the token, empty for an anonymous socket */
+    jf_text         user;        /**< empty: anonymous */
+    jf_text         id;          /**< the Socket.IO id, what the client calls socket.id */
+    void           *plugin_data; /**< this plugin's pointer for the socket (jf_sockets_api.set_plugin_data), or NULL */
     void           *context;     /**< of the declaration */
 } jf_event;
 
-#define JF_MESSAGE_VOLATILE      1u /**< drop it where the transport cannot take it now */
-#define JF_MESSAGE_UNCOMPRESSED  2u /**< do not spend compression on it */
+#define JF_MESSAGE_VOLATILE     1u /**< drop it where the transport cannot take it now */
+#define JF_MESSAGE_UNCOMPRESSED 2u /**< spend no compression on it */
 
-/** An event to a client. The text of `args` is validated once and then passed on as it is. */
+/** An event to clients. `args` is validated once and then sent as it is. */
 typedef struct jf_message {
-    uint32_t        struct_size; /**< sizeof(jf_message), or 0 for the first released size */
+    uint32_t        struct_size;
     uint32_t        flags;       /**< JF_MESSAGE_* */
-    jf_text         name;        /**< 1 byte or more; not one of Socket.IO's reserved names */
-    jf_text         args;        /**< JSON array; empty text stands for "[]" */
+    jf_text         name;        /**< 1 to 512 bytes; not a reserved name of Socket.IO ("connect", "disconnect" ...) */
+    jf_text         args;        /**< JSON array; empty text means "[]" */
     const jf_bytes *attachments; /**< binary arguments, each named in args by its placeholder */
     uint32_t        attachment_count; /**< at most 10 */
-    uint32_t        reserved;    /**< 0 */
+    uint32_t        reserved;
 } jf_message;
 
-#define JF_SELECT_EVERY_NSP 1u /**< all namespaces; `nsp` is not looked at */
-#define JF_SELECT_LOCAL     2u /**< this node only, where there are several */
+#define JF_SELECT_ALL       1u /**< every socket of the namespace; with no user, rooms or socket beside it */
+#define JF_SELECT_EVERY_NSP 2u /**< in all namespaces; `nsp` must be empty */
+#define JF_SELECT_LOCAL     4u /**< on this node only, where there are several */
 
 /**
- * Sockets of a namespace: those in any of `rooms` or of `user`, or all of them if neither is given; without
- * those in any of `except`, and without `except_socket`. A socket in several of the rooms counts once.
- * A socket's own id is a room, and so is "user:" with the id of its user.
+ * Which sockets: those of `user`, in any of `rooms`, and `socket`, each once; without those in any of `except_rooms` and
+ * without `except_socket`. It must say which: JF_SELECT_ALL, or at least one of user, rooms and socket; otherwise
+ * JF_E_INVALID, so that the empty user of an anonymous sender never selects everybody. A socket's id is a room with only
+ * that socket in it.
  */
 typedef struct jf_selection {
-    uint32_t       struct_size; /**< sizeof(jf_selection), or 0 for the first released size */
-    uint32_t       flags;       /**< JF_SELECT_* */
-    jf_text        nsp;         /**< empty text stands for "/" */
-    jf_text        user;        /**< every socket of this user, on all tabs and devices */
+    uint32_t       struct_size;
+    uint32_t       flags;         /**< JF_SELECT_* */
+    jf_text        nsp;           /**< empty text means "/" */
+    jf_text        user;          /**< every socket of this user */
     const jf_text *rooms;
-    const jf_text *except;
-    uint32_t       room_count;
-    uint32_t       except_count;
-    jf_socket      except_socket; /**< usually the sender; 0 for nobody */
+    const jf_text *except_rooms;
+    uint32_t       room_count;    /**< at most 1,000 */
+    uint32_t       except_count;  /**< at most 1,000 */
+    jf_socket      socket;        /**< 0: none */
+    jf_socket      except_socket; /**< usually the sender; 0: none */
 } jf_selection;
 
-/** What a client answered to an event that was emitted with an ack. */
+/** What one client answered to an event that was emitted with an ack. */
 typedef struct jf_answer {
     uint32_t        struct_size;
-    int32_t         status;      /**< JF_OK, JF_E_TIMEOUT, JF_E_LIMIT (it owes too many answers), or JF_E_GONE: it left first */
+    jf_code         status;      /**< JF_OK, JF_E_TIMEOUT, JF_E_LIMIT (limits.pendingAcksPerSocket), JF_E_GONE: it left first */
     jf_socket       socket;
     jf_text         args;        /**< JSON array; "[]" unless status is JF_OK */
     const jf_bytes *attachments;
@@ -280,43 +323,120 @@ typedef void (*jf_answer_fn)(void *instance, void *context, const jf_answer *ans
 /** What the clients of a selection answered. */
 typedef struct jf_answers {
     uint32_t         struct_size;
-    int32_t          status;     /**< JF_OK: all answered; JF_E_TIMEOUT: these did; JF_E_GONE: this plugin is stopping */
+    jf_code          status;     /**< JF_OK: all answered. JF_E_TIMEOUT: only these. JF_E_LIMIT: more bytes were answered than the
+                                      host keeps (limits.pluginResultBytes). JF_E_GONE: the plugin is stopping */
     uint32_t         expected;   /**< how many were asked */
     uint32_t         count;
-    const jf_answer *items;
+    const jf_answer *items;      /**< one for each client that answered */
+    uint32_t         stride;     /**< bytes from one item to the next */
+    uint32_t         reserved;
 } jf_answers;
 
 /** [strand] Called exactly once for each broadcast_ack that returned JF_OK. */
 typedef void (*jf_answers_fn)(void *instance, void *context, const jf_answers *answers);
 
-/** A request that would open a session, on either transport: there is no session, no socket and no user yet. */
+/* Parts of a socket's description. */
+#define JF_PART_ID         1u   /**< id and namespace */
+#define JF_PART_USER       2u   /**< user */
+#define JF_PART_CLAIMS     4u   /**< claims */
+#define JF_PART_HANDSHAKE  8u   /**< {headers, query, url, address, secure, time, issued, auth} of the first request */
+#define JF_PART_DATA       16u  /**< data */
+#define JF_PART_ROOMS      32u  /**< rooms, the socket's id first; fetch only */
+#define JF_PART_CONNECTION 64u  /**< connection number and current transport */
+#define JF_PART_JSON       128u /**< fetch: also everything as one JSON array in jf_fetched.json */
+
+/** A socket that fetch found. Fields of parts that were not asked for are zero. */
+typedef struct jf_socket_info {
+    uint32_t       struct_size;
+    uint32_t       transport;  /**< JF_TRANSPORT_*, now */
+    jf_socket      socket;
+    uint64_t       connection;
+    jf_text        id;
+    jf_text        nsp;
+    jf_text        user;       /**< empty: anonymous */
+    jf_text        claims;     /**< JSON object */
+    jf_text        handshake;  /**< JSON object */
+    jf_text        data;       /**< JSON */
+    const jf_text *rooms;
+    uint32_t       room_count;
+    uint32_t       reserved;
+} jf_socket_info;
+
+/** The sockets of a selection. */
+typedef struct jf_fetched {
+    uint32_t              struct_size;
+    jf_code               status;   /**< JF_OK. JF_E_LIMIT: these are not all (more than 100,000, or than limits.pluginResultBytes).
+                                         JF_E_GONE: the plugin is stopping */
+    const jf_socket_info *items;
+    uint64_t              count;
+    uint32_t              stride;   /**< bytes from one item to the next */
+    uint32_t              reserved;
+    jf_text               json;     /**< with JF_PART_JSON: array of objects in the order of items, else empty */
+} jf_fetched;
+
+/** [strand] Called exactly once for each fetch or members that returned JF_OK. */
+typedef void (*jf_fetched_fn)(void *instance, void *context, const jf_fetched *fetched);
+
+/** The request that would open a session, over either transport. There is no session, socket or user yet. */
 typedef struct jf_handshake {
     uint32_t       struct_size;
     uint32_t       header_count;
-    const jf_pair *headers; /**< names in lower case */
-    jf_text        url;     /**< path and query as sent */
-    jf_text        address; /**< of the peer */
-    int32_t        secure;  /**< 1: over TLS */
-    int32_t        reserved;
+    const jf_pair *headers;   /**< names in lower case */
+    jf_text        url;       /**< path and query as sent */
+    jf_text        address;   /**< of the peer, without port */
+    int32_t        secure;    /**< 1: over TLS */
+    uint32_t       transport; /**< JF_TRANSPORT_* */
 } jf_handshake;
 
-/** A client asks to join a namespace. Its token, if the host asks for one, has been verified already. */
-typedef struct jf_attempt {
+/** What `handshake` may say beside its result. The host passes it zeroed. */
+typedef struct jf_handshake_reply {
     uint32_t struct_size;
     uint32_t reserved;
-    jf_token decision;  /**< to decide later: keep it, return JF_LATER, then jf_sockets_api.accept or .refuse */
+    char     message[248];  /**< UTF-8, terminated: why not; the client reads {"code":4,"message":...} */
+    char     initial[1024]; /**< "name: value\r\n" lines for the first response only; see jf_add_header */
+    char     always[1024];  /**< the same for every HTTP response of the session */
+} jf_handshake_reply;
+
+/** Adds a response header. `every` 0: to the first response; 1: to every one. JF_E_SPACE: no room; JF_E_INVALID: a line break. */
+static inline jf_code jf_add_header(jf_handshake_reply *reply, int32_t every, const char *name, const char *value) {
+    char *lines = every ? reply->always : reply->initial;
+    size_t capacity = every ? sizeof reply->always : sizeof reply->initial, used = strlen(lines), n = strlen(name), m = strlen(value);
+    if (n == 0 || strpbrk(name, "\r\n: ") || strpbrk(value, "\r\n")) return JF_E_INVALID;
+    if (n + m + 5 > capacity - used) return JF_E_SPACE;
+    memcpy(lines + used, name, n);
+    memcpy(lines + used + n, ": ", 2);
+    memcpy(lines + used + n + 2, value, m);
+    memcpy(lines + used + n + 2 + m, "\r\n", 3);
+    return JF_OK;
+}
+
+/** A client asks to join a namespace. If the host demands a token, it has been verified. */
+typedef struct jf_attempt {
+    uint32_t struct_size;
+    uint32_t transport;  /**< JF_TRANSPORT_*, now */
+    jf_token decision;   /**< complete it with jf_sockets_api.accept or refuse, or return a result */
+    uint64_t connection; /**< the same number in jf_event and jf_socket_event */
     jf_text  nsp;
-    jf_text  auth;      /**< JSON object: what the client's `auth` option sent, "{}" if nothing */
-    jf_text  user;      /**< empty: anonymous */
-    jf_text  claims;    /**< JSON object: the claims of the token, "{}" if anonymous */
-    jf_text  handshake; /**< JSON object: headers, query, url, address, secure, time, issued */
-    void    *context;   /**< of the declaration */
+    jf_text  auth;       /**< JSON object: the client's `auth` option, "{}" if none */
+    jf_text  user;       /**< of the token, or of a hook asked before; empty: anonymous */
+    jf_text  claims;     /**< JSON object; "{}" if anonymous */
+    jf_text  handshake;  /**< JSON object: {headers, query, url, address, secure, time, issued} */
+    void    *context;    /**< of the declaration */
 } jf_attempt;
 
-/**
- * Why a client may not join: becomes CONNECT_ERROR {"message": ..., "data": ...}. Or why a request may open no
- * session: then only the message counts. Fill it with jf_refuse.
- */
+/** As whom a client is let in, for jf_sockets_api.accept. What is left zero stays as the token has it. */
+typedef struct jf_admission {
+    uint32_t   struct_size;
+    uint32_t   reserved;
+    jf_text    user;        /**< 1 to 256 bytes without control characters: presence, the room "user:<user>" and JF_RUN_BY_USER follow it */
+    jf_text    claims;      /**< JSON object; its members replace those of the same name */
+    jf_text    data;        /**< JSON, at most 65,536 bytes: the socket's data */
+    int64_t    expires_at;  /**< ms since 1970: the connection is closed then; 0: as the token says */
+    void      *plugin_data; /**< see jf_sockets_api.set_plugin_data */
+    jf_free_fn free_data;   /**< frees plugin_data, also when the client never joins; or NULL */
+} jf_admission;
+
+/** Why a client may not join. It becomes CONNECT_ERROR {"message": ..., "data": ...}. The host passes it zeroed. */
 typedef struct jf_refusal {
     uint32_t struct_size;
     uint32_t reserved;
@@ -324,8 +444,8 @@ typedef struct jf_refusal {
     char     data[1024];   /**< JSON, terminated; empty: no data */
 } jf_refusal;
 
-/** Fills `refusal` and returns JF_E_DENIED. `data` is JSON or NULL; JSON that does not fit is left out. */
-static inline int32_t jf_refuse(jf_refusal *refusal, const char *message, const char *data) {
+/** Fills `refusal` and returns JF_E_DENIED. `data` is JSON or NULL. A message too long is cut, data too long is left out. */
+static inline jf_code jf_refuse(jf_refusal *refusal, const char *message, const char *data) {
     size_t n = strlen(message), m = data ? strlen(data) : 0;
     if (n >= sizeof refusal->message) n = sizeof refusal->message - 1;
     if (m >= sizeof refusal->data) m = 0;
@@ -336,61 +456,74 @@ static inline int32_t jf_refuse(jf_refusal *refusal, const char *message, const 
     return JF_E_DENIED;
 }
 
-/** A socket has come or is going. */
+/** A socket has joined its namespace, is leaving it, or has left it. */
 typedef struct jf_socket_event {
     uint32_t       struct_size;
     uint32_t       room_count;
     jf_socket      socket;
+    uint64_t       connection;
     jf_text        nsp;
-    jf_text        id;     /**< the Socket.IO id: what the client calls socket.id; a room of that name exists */
-    jf_text        user;   /**< empty: anonymous */
-    jf_text        auth;   /**< JSON object: what the client sent with CONNECT (connected only) */
-    jf_text        reason; /**< why it goes, in the reference server's words; empty while it comes */
-    const jf_text *rooms;  /**< the rooms it leaves (disconnecting only), its own id first */
-    int32_t        recovered; /**< 1: a recovered connection, rooms and data are back (connected only) */
-    int32_t        reserved;
-    void          *context;   /**< of the declaration */
+    jf_text        id;          /**< the Socket.IO id; also the name of a room */
+    jf_text        user;        /**< empty: anonymous */
+    jf_text        auth;        /**< JSON object: what the client sent with CONNECT (connected only) */
+    jf_text        reason;      /**< why it left, in the reference server's words; empty when it joins */
+    const jf_text *rooms;       /**< the rooms it leaves, its id first (disconnecting only) */
+    int32_t        recovered;   /**< 1: recovery restored id, rooms and data (connected only) */
+    uint32_t       transport;   /**< JF_TRANSPORT_*, now */
+    void          *plugin_data; /**< this plugin's pointer for the socket, or NULL */
+    void          *context;     /**< of the declaration */
 } jf_socket_event;
 
-/** A user has come online (0 -> 1 connections) or gone offline (1 -> 0, after the grace). */
-typedef struct jf_presence_edge {
+/** A user has come online (0 to 1 connections) or gone offline (1 to 0, after presence.grace). */
+typedef struct jf_presence_change {
     uint32_t struct_size;
     int32_t  online; /**< 1 or 0 */
     jf_text  user;
-    int64_t  at;     /**< milliseconds since 1970-01-01 UTC */
-} jf_presence_edge;
+    int64_t  at;     /**< ms since 1970-01-01 UTC */
+} jf_presence_change;
 
 /** An HTTP request to a declared route. */
 typedef struct jf_request {
     uint32_t       struct_size;
     uint32_t       param_count;
-    jf_token       reply;   /**< complete it with jf_http_api.respond, .problem or .stream */
+    jf_token       reply;   /**< complete it with jf_http_api.respond, problem or stream */
     jf_text        method;
-    jf_text        path;    /**< as the client wrote it, without the query */
+    jf_text        path;    /**< as sent, without the query */
     const jf_pair *params;  /**< the {names} of the declared path, percent-decoded */
     const jf_pair *query;   /**< percent-decoded, in order */
     const jf_pair *headers; /**< names in lower case */
     uint32_t       query_count;
     uint32_t       header_count;
-    jf_bytes       body;
+    jf_bytes       body;    /**< at most limits.httpBody bytes */
     jf_text        user;    /**< empty: anonymous */
     jf_text        claims;  /**< JSON object, "{}" if anonymous */
-    jf_text        address; /**< of the peer */
+    jf_text        address; /**< of the peer, without port */
     void          *context; /**< of the declaration */
 } jf_request;
 
-/** An HTTP response. Content-Length and the connection headers are the host's. */
+/** An HTTP response. The host adds Content-Length and the connection headers. */
 typedef struct jf_response {
-    uint32_t       struct_size; /**< sizeof(jf_response), or 0 for the first released size */
-    uint32_t       status;      /**< 200 to 599 */
-    const jf_pair *headers;     /**< at most 64 */
-    uint32_t       header_count;
+    uint32_t       struct_size;
+    uint32_t       status;       /**< 200 to 599 */
+    const jf_pair *headers;
+    uint32_t       header_count; /**< at most 64 */
     uint32_t       reserved;
-    jf_text        content_type; /**< empty text stands for "application/json" */
+    jf_text        content_type; /**< empty text means "application/json" */
     jf_bytes       body;
 } jf_response;
 
-/* What a JSON value is. */
+/** What happens to a stream after it was opened. Functions may be NULL. */
+typedef struct jf_stream_watch {
+    uint32_t struct_size;
+    uint32_t reserved;
+    void    *context;
+    /** [strand] After a write returned JF_E_LIMIT: the reader can take more. */
+    void (*writable)(void *instance, void *context, jf_stream stream);
+    /** [strand] The last call about the stream, exactly once. `why` is JF_OK after finish, JF_E_GONE when the reader left. */
+    void (*closed)(void *instance, void *context, jf_stream stream, jf_code why);
+} jf_stream_watch;
+
+/* Kinds of JSON values. */
 #define JF_JSON_NULL   1u
 #define JF_JSON_FALSE  2u
 #define JF_JSON_TRUE   3u
@@ -399,54 +532,77 @@ typedef struct jf_response {
 #define JF_JSON_ARRAY  6u
 #define JF_JSON_OBJECT 7u
 
-/** A value inside a JSON document. It points into that document and lives as long. */
+/** A value inside a JSON document. `raw` points into that document. */
 typedef struct jf_json {
-    uint32_t struct_size; /**< set by you: sizeof(jf_json), or 0 for the first released size */
-    uint32_t kind;     /**< JF_JSON_* */
-    jf_text  raw;      /**< the value as it stands there, a string with its quotes */
-    double   number;   /**< of a number; else 0 */
-    int64_t  integer;  /**< of a number that is an integer within int64_t; else 0 */
-    int32_t  is_integer; /**< 1 if `integer` is exact */
-    uint32_t count;    /**< elements of an array, members of an object; else 0 */
+    uint32_t struct_size; /**< set it before the call: sizeof(jf_json) */
+    uint32_t kind;        /**< JF_JSON_* */
+    jf_text  raw;         /**< the value as it stands there, a string with its quotes */
+    double   number;      /**< of a number, else 0 */
+    int64_t  integer;     /**< of a number that is an integer within int64_t, else 0 */
+    int32_t  is_integer;  /**< 1: `integer` is exact */
+    uint32_t count;       /**< elements of an array, members of an object, else 0 */
 } jf_json;
 
+/** A position in an array or object, for jf_json_api.open and next. Opaque but for struct_size. */
+typedef struct jf_json_cursor {
+    uint32_t struct_size; /**< set it before open: sizeof(jf_json_cursor) */
+    uint32_t kind;
+    jf_text  rest;
+    uint64_t index;
+} jf_json_cursor;
+
+/** Writes JSON into a buffer of yours, see jf_json_api.begin. Opaque but for struct_size and length. */
+typedef struct jf_json_writer {
+    uint32_t struct_size; /**< set it before begin: sizeof(jf_json_writer) */
+    jf_code  status;      /**< the first failure, JF_OK so far */
+    char    *out;
+    uint64_t capacity;
+    uint64_t length;      /**< bytes written, or needed if they do not fit */
+    uint64_t nesting;
+    uint32_t depth;
+    uint32_t expects;
+} jf_json_writer;
+
 /* ------------------------------------------------------------------------------------------------------------
- * 5  WHAT YOU DECLARE
+ * 5  WHAT A PLUGIN DECLARES
  *
- * Each declaration has a `context` that comes back with every callback it causes, so that a binding for another
- * language needs one C function for all its handlers.
+ * Every declaration has a `context` that comes back in each callback it causes, so that a binding for another language
+ * needs one C function for all its handlers.
  *
- * Registration is declarative: the host reads it after `create` succeeded, and undoes all of it when the plugin
- * goes. What two plugins both claim (an event of one namespace, a route) belongs to the first; the second fails
- * to load, and its operator reads why.
+ * The host reads the declarations after create succeeded and withdraws them when the plugin is unloaded. What two plugins
+ * both claim (an event of one namespace, a route) belongs to the first; the second is not loaded, and the log says why.
+ * In C name the fields (`.name = JF_LIT("x")`); the macros JF_EVENT, JF_ROUTE and JF_TIMER serve C++17 as well.
  */
 
 /* Where a callback runs. */
-#define JF_RUN_STRAND   0u /**< one at a time, in order: the default, and right unless measured otherwise */
-#define JF_RUN_BY_USER  1u /**< in order for each user (anonymous: each socket); several users at once */
+#define JF_RUN_STRAND   0u /**< on the strand: the default, and right unless you measured otherwise */
+#define JF_RUN_BY_USER  1u /**< in order for each user (anonymous: each connection); several users at once */
 #define JF_RUN_BY_KEY   2u /**< in order for each value at `run_key`, a JSON pointer into args such as "/0/room" */
-#define JF_RUN_PARALLEL 3u /**< several at once, in no order; BY_USER, BY_KEY and this share 4 to 32 threads */
+#define JF_RUN_PARALLEL 3u /**< several at once, in no order. BY_USER, BY_KEY and PARALLEL share 4 to 32 threads */
 /**
- * On the event loop itself, at once, on several loops at a time: the shortest way from wire to wire. The
- * handler must not block, not for a lock or a file, and should return within 50 microseconds: while it runs
- * every other socket of that loop waits. The host measures it and warns.
+ * [loop] On the event loop, at once: the shortest way from wire to wire. The handler must not block, neither for a lock
+ * nor for a file, and should return within 50 microseconds, since every socket of that loop waits. The host measures it
+ * and warns.
  */
 #define JF_RUN_INLINE   4u
 
 /** [run] An event has come. */
 typedef void (*jf_event_fn)(void *instance, const jf_event *event);
 
-#define JF_EVENT_OBSERVE 1u /**< see every event of the namespace beside its handler; `ack` is 0 */
+#define JF_EVENT_OBSERVE 1u /**< sees every event beside its handler; `ack` is 0 */
 
-/** An event you handle. Without a name: every event of the namespace that nobody declared by name. */
+/** An event that the plugin handles. Without a name: every event of the namespace that nobody declared by name. */
 typedef struct jf_event_decl {
-    jf_text     nsp;     /**< empty text stands for "/"; the name or the pattern of a jf_nsp_decl */
-    jf_text     name;
-    jf_event_fn handler;
-    uint32_t    run;     /**< JF_RUN_* */
-    uint32_t    flags;   /**< JF_EVENT_* */
-    jf_text     run_key; /**< for JF_RUN_BY_KEY */
-    void       *context; /**< yours: comes back in jf_event */
+    jf_text        nsp;       /**< empty text means "/"; a name, or the pattern of a jf_nsp_decl */
+    jf_text        name;      /**< at most 512 bytes */
+    jf_event_fn    handler;
+    uint32_t       run;       /**< JF_RUN_* */
+    uint32_t       flags;     /**< JF_EVENT_* */
+    jf_text        run_key;   /**< for JF_RUN_BY_KEY */
+    void          *context;
+    const jf_text *nsps;      /**< further namespaces with the same handler; then an empty `nsp` means none */
+    uint32_t       nsp_count;
+    uint32_t       reserved;
 } jf_event_decl;
 
 typedef struct jf_event_list {
@@ -455,28 +611,35 @@ typedef struct jf_event_list {
     uint32_t             stride;
 } jf_event_list;
 
-#define JF_NSP_PATTERN 1u /**< `name` is a POSIX extended regular expression: "^/dyn-[0-9]+$" */
+/** An event of "/" handled on the strand. */
+#define JF_EVENT(name, handler) { JF_EMPTY, JF_LIT(name), (handler), JF_RUN_STRAND, 0, JF_EMPTY, NULL, NULL, 0, 0 }
+
+#define JF_NSP_PATTERN 1u /**< `name` is a POSIX extended regular expression without backreferences: "^/dyn-[0-9]+$" */
 
 /**
- * A namespace that you serve, or watch: several plugins may declare one, and then all hooks are asked, in the
- * order of loading. Patterns are tried in that order too, after the names, and the first that matches counts.
- * "/" always exists.
+ * A namespace that the plugin serves or watches. Several plugins may declare one: all their hooks are asked, in the order
+ * of loading. Patterns are tried in that order, after the names; the first that matches counts. "/" always exists.
  */
 typedef struct jf_nsp_decl {
-    jf_text  name;
-    uint32_t flags; /**< JF_NSP_* */
-    uint32_t run;   /**< JF_RUN_*, not BY_KEY; for all four */
+    jf_text        name;       /**< at most 256 bytes */
+    uint32_t       flags;      /**< JF_NSP_* */
+    uint32_t       run;        /**< JF_RUN_*, not BY_KEY; for the four hooks */
     /**
-     * [run] May this client join? JF_OK: yes, as far as you are concerned. JF_E_DENIED: no, with `refusal`
-     * (see jf_refuse). JF_LATER, after the decision was kept: jf_sockets_api.accept or .refuse tells; the client
-     * is closed at the host's connectTimeout. Anything else is a failure and refuses with a general message.
-     * NULL: everyone may.
+     * [run] May this client join?
+     *   JF_OK        yes; to change user, claims or data first call jf_sockets_api.accept with attempt->decision
+     *   JF_E_DENIED  no, with what `refusal` says (jf_refuse)
+     *   JF_LATER     the decision was kept: jf_sockets_api.accept or refuse tells; refused after connectTimeout
+     *   other        no, with the message "internal error"; the log says why
+     * If the token was completed inside the callback, the result does not count. NULL: everyone may.
      */
-    int32_t (*admit)(void *instance, const jf_attempt *attempt, jf_refusal *refusal);
-    void (*connected)(void *instance, const jf_socket_event *event);     /**< [run] NULL: not interested */
-    void (*disconnecting)(void *instance, const jf_socket_event *event); /**< [run] with its rooms; or NULL */
-    void (*disconnected)(void *instance, const jf_socket_event *event);  /**< [run] it is gone; or NULL */
-    void *context; /**< yours: comes back in jf_attempt and jf_socket_event */
+    jf_code (*admit)(void *instance, const jf_attempt *attempt, jf_refusal *refusal);
+    void (*connected)(void *instance, const jf_socket_event *event);     /**< [run] joined; or NULL */
+    void (*disconnecting)(void *instance, const jf_socket_event *event); /**< [run] leaving, with its rooms; or NULL */
+    void (*disconnected)(void *instance, const jf_socket_event *event);  /**< [run] left; or NULL */
+    void          *context;
+    const jf_text *names;      /**< further namespaces with the same flags and hooks */
+    uint32_t       name_count;
+    uint32_t       reserved;
 } jf_nsp_decl;
 
 typedef struct jf_nsp_list {
@@ -485,23 +648,23 @@ typedef struct jf_nsp_list {
     uint32_t           stride;
 } jf_nsp_list;
 
-/** [run] A request has come. Not answered and not kept when it returns: the host answers 500. */
+/** [run] A request has come. If it is neither answered nor kept when the callback returns, the host answers 500. */
 typedef void (*jf_request_fn)(void *instance, const jf_request *request);
 
 #define JF_AUTH_REQUIRED 0u /**< a valid token, else 401; the default */
-#define JF_AUTH_OPTIONAL 1u /**< none, or a valid one; a wrong one is 401 */
+#define JF_AUTH_OPTIONAL 1u /**< none or a valid one; a wrong one is 401 */
 #define JF_AUTH_NONE     2u /**< the Authorization header is not looked at */
 
-/** An HTTP route. */
+/** An HTTP route. Paths below the Socket.IO path (`path` of the configuration) are refused: they are never reached. */
 typedef struct jf_route_decl {
     jf_text       method;  /**< "GET", "POST" ... */
     jf_text       path;    /**< "/v1/rooms/{id}/members": a {name} matches one segment */
     jf_request_fn handler;
-    uint32_t      run;     /**< JF_RUN_*; BY_KEY takes the parameter named by run_key */
+    uint32_t      run;     /**< JF_RUN_*; BY_KEY uses the parameter named by run_key */
     uint32_t      auth;    /**< JF_AUTH_* */
     jf_text       scope;   /**< a scope that the token must grant, else 403; empty: none */
     jf_text       run_key;
-    void         *context; /**< yours: comes back in jf_request */
+    void         *context;
 } jf_route_decl;
 
 typedef struct jf_route_list {
@@ -510,14 +673,15 @@ typedef struct jf_route_list {
     uint32_t             stride;
 } jf_route_list;
 
-/** [strand] A timer has fired, or a posted function runs. */
-typedef void (*jf_task_fn)(void *instance, void *context);
+/** A route on the strand that needs a valid token. */
+#define JF_ROUTE(method, path, handler) \
+    { JF_LIT(method), JF_LIT(path), (handler), JF_RUN_STRAND, JF_AUTH_REQUIRED, JF_EMPTY, JF_EMPTY, NULL }
 
-/** A timer for as long as the plugin lives. Late firings are not made up for. */
+/** A timer that fires as long as the plugin lives. A firing that comes too late is skipped. */
 typedef struct jf_timer_decl {
-    jf_task_fn handler;
+    jf_task_fn handler;  /**< [strand] */
     void      *context;
-    uint64_t   interval; /**< milliseconds, 10 or more; the first firing comes one interval after start */
+    uint64_t   interval; /**< ms, 10 or more; the first firing comes one interval after start */
 } jf_timer_decl;
 
 typedef struct jf_timer_list {
@@ -526,26 +690,28 @@ typedef struct jf_timer_list {
     uint32_t             stride;
 } jf_timer_list;
 
+#define JF_TIMER(handler, interval) { (handler), NULL, (interval) }
+
 /**
- * The descriptor. The host passes it zeroed, with room for 4096 bytes whatever the size it knows, so that a
- * newer plugin may fill more than an older host reads. Begin with jf_describe. What is left zero is not used.
+ * The descriptor. The host passes it zeroed in a block of JF_PLUGIN_ROOM bytes, so that a newer plugin may fill more than
+ * an older host reads; a field that the host does not know and that is not zero fails the load. Begin with jf_describe.
  */
 typedef struct jf_plugin {
     uint32_t struct_size;
     uint32_t abi;
-    jf_text  name;    /**< 1 to 64 of a-z, 0-9 and '-': how logs, metrics and operators call it */
-    jf_text  version; /**< semantic version */
+    jf_text  name;    /**< 1 to 64 of a-z, 0-9 and '-': the name in logs and metrics, unless the configuration names it */
+    jf_text  version; /**< semantic version, at most 64 bytes */
 
-    /** [init] Makes the instance, which every other callback gets. May do I/O. On failure: jf_fail(error, ...). */
-    int32_t (*create)(const jf_host *host, void **instance, jf_error *error);
-    /** [strand] All declarations are in force; handlers may already have been called. */
-    int32_t (*start)(void *instance, jf_error *error);
+    /** [strand] Makes the instance that every other callback receives. May do I/O. On failure: jf_fail(error, ...). */
+    jf_code (*create)(const jf_host *host, void **instance, jf_error *error);
+    /** [strand] All declarations are in force; handlers may already have run. */
+    jf_code (*start)(void *instance, jf_error *error);
     /**
-     * [strand] The last callback but destroy: finish what is under way. Declarations are no longer in force. Where the whole host stops, the clients
-     * are closed before: they were given time for the answers they waited for, and every hook has been called.
+     * [strand] Finish what is under way. Declarations are withdrawn. When the whole host stops, clients were closed
+     * before and every disconnected hook has run.
      */
     void (*stop)(void *instance);
-    /** [strand] Frees the instance. Threads of your own must have ended when it returns. */
+    /** [strand] The last callback: frees the instance. Threads of the plugin must have ended when it returns. */
     void (*destroy)(void *instance);
 
     jf_event_list events;
@@ -553,20 +719,19 @@ typedef struct jf_plugin {
     jf_route_list routes;
     jf_timer_list timers;
 
-    /** [strand] Edges of the users that were watched with jf_presence_api.watch. */
-    void (*presence)(void *instance, const jf_presence_edge *edge);
-    /** [strand] Is this plugin able to work (is its store reachable)? JF_OK: /readyz says so too. NULL: always. */
-    int32_t (*ready)(void *instance, jf_error *error);
+    /** [strand] Changes of users that were watched with jf_presence_api.watch. */
+    void (*presence)(void *instance, const jf_presence_change *change);
+    /** [strand] Can the plugin work now (is its store reachable)? Asked every 2 s for /readyz. NULL: always. */
+    jf_code (*ready)(void *instance, jf_error *error);
     /**
-     * Runs as JF_RUN_INLINE does: on the event loops, several at once, and must not block. May this request open a
-     * session (`allowRequest` of the reference server)? JF_OK: yes, as far as you are concerned. JF_E_DENIED: no,
-     * with the message of `refusal`; the client reads {"code":4,"message":...}. Anything else refuses too. NULL:
-     * everybody may. Who may *join* is better asked in a namespace's admit, which knows the user.
+     * [loop] May this request open a session (`allowRequest` of the reference server)? JF_OK: yes. JF_E_DENIED: no, with
+     * reply->message. Anything else: no. It may add response headers (jf_add_header). NULL: yes. To decide by user use
+     * `admit`.
      */
-    int32_t (*handshake)(void *instance, const jf_handshake *request, jf_refusal *refusal);
+    jf_code (*handshake)(void *instance, const jf_handshake *request, jf_handshake_reply *reply);
 } jf_plugin;
 
-/** How big the descriptor may become before JF_ABI changes. */
+/** The size of the block that the descriptor is passed in. */
 #define JF_PLUGIN_ROOM 4096
 
 /** Begins the descriptor. Both strings must be static. */
@@ -578,11 +743,12 @@ static inline void jf_describe(jf_plugin *plugin, const char *name, const char *
 }
 
 /* ------------------------------------------------------------------------------------------------------------
- * 6  WHAT YOU MAY CALL
+ * 6  WHAT A PLUGIN MAY CALL
  *
- * Ask for a table with boot->query, once, in jf_plugin_main or create. Every table begins with its size and the
- * revision that answered. Where a function writes into your buffer (`out`, `capacity`) it stores the length
- * needed in *length in any case, writes nothing if it does not fit, and then returns JF_E_SPACE.
+ * Fetch each table once with boot->query, in jf_plugin_main or create. Every function returns a jf_code and stores values
+ * through pointers. On failure the values are zeroed. Every function may return JF_E_INVALID, JF_E_STATE and
+ * JF_E_UNSUPPORTED; the comment names the others. Where a function writes into a buffer of yours (`out`, `capacity`) it
+ * stores the length needed in *length in any case and writes nothing if it does not fit (JF_E_SPACE).
  */
 
 /* ---- jf.core/1: log, configuration, clock, strand ---------------------------------------------------------- */
@@ -596,27 +762,32 @@ static inline void jf_describe(jf_plugin *plugin, const char *name, const char *
 typedef struct jf_core_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [any-thread] Writes a line under the plugin's name. Beyond 100 lines a second they are counted, not written. */
-    int32_t (*log)(const jf_host *host, uint32_t level, jf_text line);
-    /** [any-thread] The plugin's `config` as JSON, "{}" if there is none. Lives as long as the plugin. */
-    int32_t (*config)(const jf_host *host, jf_text *json);
-    /** [any-thread] Milliseconds since 1970-01-01 UTC. May jump. */
-    int64_t (*wall_ms)(const jf_host *host);
-    /** [any-thread] Nanoseconds since some moment. Never goes back. */
-    int64_t (*mono_ns)(const jf_host *host);
-    /** [any-thread] Runs `fn` on the strand, after what was posted before, soon if clients wait. JF_E_LIMIT if the queue is full. */
-    int32_t (*post)(const jf_host *host, jf_task_fn fn, void *context);
-    /** [any-thread] What a result code means, in a few words of static text. JF_E_NOT_FOUND: no such code. */
-    int32_t (*describe)(const jf_host *host, int32_t code, jf_text *words);
     /**
-     * [any-thread] Calls `fn` here and now, once, before it returns JF_OK. What `fn` emits, answers and asks of sockets
-     * from this thread goes on its way together when it has returned, in order: each event loop is woken once for all of
-     * it, and each client gets its part in one piece. For what becomes due at once on a thread of your own, such as the
-     * answers to all requests of one commit. Keep it short: the first emit waits for the last. What others emit does not
-     * wait. An inner call is part of the outer one. On an event loop it only calls `fn`: there a turn goes out together anyway.
-     * JF_E_STATE, without a call: the plugin was unloaded.
+     * [any-thread, always] Writes a line under the plugin's name, cut after 4,096 bytes. Beyond 100 lines a second they
+     * are counted and not written; that is no failure.
      */
-    int32_t (*together)(const jf_host *host, jf_task_fn fn, void *context);
+    jf_code (*log)(const jf_host *host, uint32_t level, jf_text line);
+    /** [any-thread, always] The plugin's `config` as a JSON object, "{}" if there is none. Valid for the life of the process. */
+    jf_code (*config)(const jf_host *host, jf_text *json);
+    /** [any-thread, always] Milliseconds since 1970-01-01 UTC. May jump. */
+    jf_code (*wall_ms)(const jf_host *host, int64_t *ms);
+    /** [any-thread, always] Nanoseconds since an arbitrary moment. Never goes back. */
+    jf_code (*mono_ns)(const jf_host *host, int64_t *ns);
+    /**
+     * [any-thread] Runs `task` on the strand after what was posted before, soon if clients wait. If the plugin stops first,
+     * `free_context` is called instead: exactly one of the two, where given. JF_E_LIMIT: the queue is full, neither is called.
+     */
+    jf_code (*post)(const jf_host *host, jf_task_fn task, void *context, jf_free_fn free_context);
+    /** [any-thread, always] What a code means, as static text. JF_E_NOT_FOUND: there is no such code. */
+    jf_code (*describe)(const jf_host *host, jf_code code, jf_text *words);
+    /**
+     * [any-thread] Calls `task` here and now, once. What it emits, answers and changes from this thread is passed to the
+     * event loops when it returns, in order: each loop is woken once and each client gets its part in one piece. For what
+     * becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it short: the
+     * first emit waits for the last. An inner call is part of the outer one. On an event loop it only calls `task`, since
+     * a loop sends together what one tick produced.
+     */
+    jf_code (*batch)(const jf_host *host, jf_task_fn task, void *context);
 } jf_core_api;
 
 /* ---- jf.tokens/1: answers that come later ------------------------------------------------------------------ */
@@ -626,14 +797,17 @@ typedef struct jf_tokens_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [run] Keeps the token of the callback under way, so that it can be completed later, from any thread, with
-     * the kept token stored in *kept; the borrowed one is then used up. JF_E_LIMIT beyond 65,536 kept at a time.
+     * [callback] Exchanges the token of this callback for one that any thread may complete later. JF_E_GONE: completed,
+     * or nobody waits any more. JF_E_LIMIT: the plugin keeps 65,536 already; the token stays usable.
      */
-    int32_t (*keep)(const jf_host *host, jf_token token, jf_token *kept);
-    /** [any-thread] Gives a kept token back unanswered: an ack is never sent, a request gets 500, a connection is refused. */
-    int32_t (*drop)(const jf_host *host, jf_token kept);
-    /** [any-thread] 1 while somebody still waits for this kept token, else 0: worth asking before long work. */
-    int32_t (*waits)(const jf_host *host, jf_token kept);
+    jf_code (*keep)(const jf_host *host, jf_token token, jf_token *kept);
+    /**
+     * [any-thread] Gives a kept token up: an ack is never sent, a request gets 500, a connection is refused. JF_E_GONE as
+     * above.
+     */
+    jf_code (*drop)(const jf_host *host, jf_token kept);
+    /** [any-thread] *waiting is 1 while somebody waits for this kept token, else 0. Worth asking before long work. */
+    jf_code (*waits)(const jf_host *host, jf_token kept, int32_t *waiting);
 } jf_tokens_api;
 
 /* ---- jf.events/1: to clients ------------------------------------------------------------------------------- */
@@ -642,65 +816,71 @@ typedef struct jf_tokens_api {
 typedef struct jf_events_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [any-thread] To one socket. JF_OK: it is on its way, in order; JF_E_GONE: there is no such socket. */
-    int32_t (*emit)(const jf_host *host, jf_socket to, const jf_message *message);
-    /** [any-thread] To one socket, which is asked to answer within `timeout` ms (1 to 3,600,000). */
-    int32_t (*emit_ack)(const jf_host *host, jf_socket to, const jf_message *message, uint32_t timeout,
-                        jf_answer_fn fn, void *context);
-    /** [any-thread] To all of a selection; encoded once. JF_OK also if nobody is there. */
-    int32_t (*broadcast)(const jf_host *host, const jf_selection *to, const jf_message *message);
-    /** [any-thread] To all of a selection, each asked to answer within `timeout` ms (1 to 3,600,000). */
-    int32_t (*broadcast_ack)(const jf_host *host, const jf_selection *to, const jf_message *message,
-                             uint32_t timeout, jf_answers_fn fn, void *context);
-    /** [any-thread] Answers an event: `args` is a JSON array, empty text stands for "[]". */
-    int32_t (*ack)(const jf_host *host, jf_token token, jf_text args, const jf_bytes *attachments,
+    /**
+     * [any-thread] To one socket. JF_OK: queued, in order. JF_E_GONE: there is no such socket. JF_E_LIMIT: 64 MiB of calls
+     * wait for the socket's event loop. A client that reads too slowly is closed (limits.outputBuffer).
+     */
+    jf_code (*emit)(const jf_host *host, jf_socket to, const jf_message *message);
+    /**
+     * [any-thread] To one socket, which is asked to answer within `timeout` ms (1 to 3,600,000). Codes as emit; JF_E_LIMIT
+     * also beyond 65,536 answers that this plugin waits for.
+     */
+    jf_code (*emit_ack)(const jf_host *host, jf_socket to, const jf_message *message, uint32_t timeout,
+                        jf_answer_fn answered, void *context);
+    /** [any-thread] To the sockets of a selection; encoded once. JF_OK also if it is empty. JF_E_LIMIT as emit. */
+    jf_code (*broadcast)(const jf_host *host, const jf_selection *to, const jf_message *message);
+    /** [any-thread] The same, each asked to answer within `timeout` ms (1 to 3,600,000). JF_E_LIMIT as emit_ack. */
+    jf_code (*broadcast_ack)(const jf_host *host, const jf_selection *to, const jf_message *message,
+                             uint32_t timeout, jf_answers_fn answered, void *context);
+    /**
+     * [callback, or any-thread with a kept token] Answers an event: `args` is a JSON array, empty text means "[]".
+     * JF_E_GONE: answered before, nobody waits, or the client left.
+     */
+    jf_code (*ack)(const jf_host *host, jf_token token, jf_text args, const jf_bytes *attachments,
                    uint32_t attachment_count);
-    /** [any-thread] Answers an event with {"error":{"code":...,"message":...}}, as every failing ack of the house. */
-    int32_t (*ack_error)(const jf_host *host, jf_token token, jf_text code, jf_text message);
+    /**
+     * As ack, with {"error":{"code":...,"message":...}}. Codes of the host, to be used for the same meaning:
+     * invalid_arguments, not_found, overloaded, rate_limited, unavailable, unknown_event, internal.
+     */
+    jf_code (*ack_error)(const jf_host *host, jf_token token, jf_text code, jf_text message);
 } jf_events_api;
 
 /* ---- jf.sockets/1: who is connected ------------------------------------------------------------------------ */
 #define JF_SOCKETS "jf.sockets/1"
 
-/* Parts of a socket's description. */
-#define JF_PART_ID        1u  /**< "id": text, and "nsp": text */
-#define JF_PART_USER      2u  /**< "user": text or null */
-#define JF_PART_CLAIMS    4u  /**< "claims": object */
-#define JF_PART_HANDSHAKE 8u  /**< "handshake": {headers, query, url, address, secure, time, issued, auth} */
-#define JF_PART_DATA      16u /**< "data": any value */
-#define JF_PART_ROOMS     32u /**< "rooms": array of text, the own id first; jf_sockets_api.fetch only */
-
-/** The sockets of a selection. */
-typedef struct jf_fetched {
-    uint32_t         struct_size;
-    int32_t          status;  /**< JF_OK; JF_E_LIMIT: more than 100,000 match, these are some; JF_E_GONE: this plugin is stopping */
-    const jf_socket *sockets;
-    uint64_t         count;
-    jf_text          json;    /**< array, in the order of `sockets`, with the parts asked for */
-} jf_fetched;
-
-/** [strand] Called exactly once for each fetch that returned JF_OK. */
-typedef void (*jf_fetched_fn)(void *instance, void *context, const jf_fetched *fetched);
-
 typedef struct jf_sockets_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [any-thread] Writes a JSON object with the parts asked for (JF_PART_*, not ROOMS) into your buffer. */
-    int32_t (*describe)(const jf_host *host, jf_socket of, uint32_t parts, char *out, uint64_t capacity,
+    /**
+     * [any-thread] Writes a JSON object with the parts asked for (JF_PART_*, not ROOMS and JSON) into your buffer: members
+     * id and nsp, user, claims, handshake, data, connection {number, transport}. JF_E_GONE, JF_E_SPACE.
+     */
+    jf_code (*describe)(const jf_host *host, jf_socket socket, uint32_t parts, char *out, uint64_t capacity,
                         uint64_t *length);
-    /** [any-thread] Replaces the socket's data: any JSON value up to 65,536 bytes. All plugins see the same. */
-    int32_t (*set_data)(const jf_host *host, jf_socket of, jf_text json);
-    /** [any-thread] 0: leaves its namespace, with a DISCONNECT packet. 1: the whole connection is closed. */
-    int32_t (*disconnect)(const jf_host *host, jf_socket which, int32_t close);
-    /** [any-thread] The same for all of a selection. */
-    int32_t (*disconnect_all)(const jf_host *host, const jf_selection *which, int32_t close);
-    /** [any-thread] Finds the sockets of a selection. `parts` may be 0: handles only. */
-    int32_t (*fetch)(const jf_host *host, const jf_selection *which, uint32_t parts, jf_fetched_fn fn,
-                     void *context);
-    /** [any-thread] The decision on an attempt for which `admit` returned JF_LATER: yes. */
-    int32_t (*accept)(const jf_host *host, jf_token decision);
-    /** [any-thread] The same: no. `data` is JSON, or empty text for none. */
-    int32_t (*refuse)(const jf_host *host, jf_token decision, jf_text message, jf_text data);
+    /** [any-thread] Replaces the socket's data: any JSON up to 65,536 bytes (JF_E_LIMIT). All plugins see the same. JF_E_GONE. */
+    jf_code (*set_data)(const jf_host *host, jf_socket socket, jf_text json);
+    /**
+     * [any-thread] Gives the socket a pointer that only this plugin sees; it comes in jf_event and jf_socket_event. The one
+     * before is freed. `free_data` (or NULL) is called on the strand when the pointer is replaced, the socket has left or
+     * the plugin stops, and every callback that received the pointer has returned. JF_E_GONE: nothing was taken, free it
+     * yourself.
+     */
+    jf_code (*set_plugin_data)(const jf_host *host, jf_socket socket, void *data, jf_free_fn free_data);
+    /** [any-thread] The pointer, or NULL. Outside a callback of this socket it may be freed meanwhile. JF_E_GONE. */
+    jf_code (*plugin_data)(const jf_host *host, jf_socket socket, void **data);
+    /** [any-thread] `close` 0: leaves its namespace with a DISCONNECT packet. 1: the whole connection is closed. JF_E_GONE, JF_E_LIMIT. */
+    jf_code (*disconnect)(const jf_host *host, jf_socket socket, int32_t close);
+    /** [any-thread] The same for the sockets of a selection. JF_E_LIMIT. */
+    jf_code (*disconnect_all)(const jf_host *host, const jf_selection *which, int32_t close);
+    /** [any-thread] Finds the sockets of a selection. `parts` 0: handles only. JF_E_LIMIT as broadcast_ack. */
+    jf_code (*fetch)(const jf_host *host, const jf_selection *which, uint32_t parts, jf_fetched_fn fetched, void *context);
+    /**
+     * [callback, or any-thread with a kept token] The decision on an attempt: yes, as `admission` says (NULL: as the token
+     * says). JF_E_GONE: decided before, or the client left.
+     */
+    jf_code (*accept)(const jf_host *host, jf_token decision, const jf_admission *admission);
+    /** The same: no. `data` is JSON, or empty text for none. At most 65,536 bytes together. */
+    jf_code (*refuse)(const jf_host *host, jf_token decision, jf_text message, jf_text data);
 } jf_sockets_api;
 
 /* ---- jf.rooms/1 -------------------------------------------------------------------------------------------- */
@@ -709,34 +889,43 @@ typedef struct jf_sockets_api {
 typedef struct jf_rooms_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [any-thread] Rooms need no creation and end with their last socket. A name has 1 to 256 bytes. */
-    int32_t (*join)(const jf_host *host, jf_socket socket, jf_text room);
-    /** [any-thread] */
-    int32_t (*leave)(const jf_host *host, jf_socket socket, jf_text room);
-    /** [any-thread] Every socket of the selection joins all the rooms. */
-    int32_t (*join_all)(const jf_host *host, const jf_selection *which, const jf_text *rooms, uint32_t count);
-    /** [any-thread] Every socket of the selection leaves all the rooms. */
-    int32_t (*leave_all)(const jf_host *host, const jf_selection *which, const jf_text *rooms, uint32_t count);
-    /** [any-thread] Who is in the room: jf_sockets_api.fetch with the parts ID and USER. */
-    int32_t (*members)(const jf_host *host, jf_text nsp, jf_text room, jf_fetched_fn fn, void *context);
+    /**
+     * [any-thread] Joins a room of the socket's namespace; it exists from its first socket to its last. A name has 1 to 256
+     * bytes. Joining twice is joining once. JF_E_GONE. JF_E_LIMIT: limits.roomsPerSocket, or as emit.
+     */
+    jf_code (*join)(const jf_host *host, jf_socket socket, jf_text room);
+    /** [any-thread] Leaves a room; not to be in it is no failure. JF_E_GONE, JF_E_LIMIT as emit. */
+    jf_code (*leave)(const jf_host *host, jf_socket socket, jf_text room);
+    /**
+     * [any-thread] Every socket of the selection joins the rooms (at most 1,000). A socket at limits.roomsPerSocket is left
+     * out and counted. JF_E_LIMIT as emit.
+     */
+    jf_code (*join_all)(const jf_host *host, const jf_selection *which, const jf_text *rooms, uint32_t count);
+    /** [any-thread] Every socket of the selection leaves the rooms (at most 1,000). JF_E_LIMIT as emit. */
+    jf_code (*leave_all)(const jf_host *host, const jf_selection *which, const jf_text *rooms, uint32_t count);
+    /** [any-thread] The sockets of a room: jf_sockets_api.fetch with the parts ID and USER. JF_E_LIMIT as fetch. */
+    jf_code (*members)(const jf_host *host, jf_text nsp, jf_text room, jf_fetched_fn fetched, void *context);
 } jf_rooms_api;
 
-/* ---- jf.presence/1 ----------------------------------------------------------------------------------------- */
+/* ---- jf.presence/1: who is online -------------------------------------------------------------------------- */
 #define JF_PRESENCE "jf.presence/1"
 
 typedef struct jf_presence_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [any-thread] 1 if the user is online, else 0. Stays 1 through the grace that swallows a page reload. */
-    int32_t (*is_online)(const jf_host *host, jf_text user);
-    /** [any-thread] How many connections the user has just now. */
-    uint32_t (*connections)(const jf_host *host, jf_text user);
+    /** [any-thread] *online is 1 if the user is online, else 0. It stays 1 for presence.grace after the last connection. */
+    jf_code (*is_online)(const jf_host *host, jf_text user, int32_t *online);
+    /** [any-thread] How many connections the user has now. */
+    jf_code (*connections)(const jf_host *host, jf_text user, uint64_t *count);
     /** [any-thread] How many users are online. */
-    uint64_t (*online_count)(const jf_host *host);
-    /** [any-thread] The descriptor's `presence` is called on this user's edges; empty text: on everybody's. */
-    int32_t (*watch)(const jf_host *host, jf_text user);
-    /** [any-thread] */
-    int32_t (*unwatch)(const jf_host *host, jf_text user);
+    jf_code (*online_count)(const jf_host *host, uint64_t *count);
+    /**
+     * [any-thread] The descriptor's `presence` is called for this user's changes; empty text: for everybody's. JF_E_LIMIT:
+     * 100,000 users or 16 MiB of ids are watched.
+     */
+    jf_code (*watch)(const jf_host *host, jf_text user);
+    /** [any-thread] Ends a watch; not to be watching is no failure. */
+    jf_code (*unwatch)(const jf_host *host, jf_text user);
 } jf_presence_api;
 
 /* ---- jf.timers/1 ------------------------------------------------------------------------------------------- */
@@ -745,66 +934,128 @@ typedef struct jf_presence_api {
 typedef struct jf_timers_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [any-thread] Calls `fn` on the strand once, `delay` ms from now (at most 30 days), never early. */
-    int32_t (*after)(const jf_host *host, uint64_t delay, jf_task_fn fn, void *context, jf_timer *timer);
-    /** [any-thread] JF_OK: it will not be called. JF_E_GONE: it was, or it is about to be. */
-    int32_t (*cancel)(const jf_host *host, jf_timer timer);
+    /**
+     * [any-thread] Calls `task` on the strand once, not before `delay` ms (at most 30 days) have passed. If it is
+     * cancelled or the plugin stops first, `free_context` is called instead: exactly one of the two, where given.
+     * JF_E_LIMIT: 65,536 timers are pending.
+     */
+    jf_code (*after)(const jf_host *host, uint64_t delay, jf_task_fn task, void *context, jf_free_fn free_context,
+                     jf_timer *timer);
+    /** [any-thread] JF_OK: `task` will not be called. JF_E_GONE: it was called, or is about to be. */
+    jf_code (*cancel)(const jf_host *host, jf_timer timer);
 } jf_timers_api;
 
-/* ---- jf.http/1: answers to requests ------------------------------------------------------------------------ */
+/* ---- jf.http/1: responses ---------------------------------------------------------------------------------- */
 #define JF_HTTP "jf.http/1"
 
 typedef struct jf_http_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [any-thread] The whole response. */
-    int32_t (*respond)(const jf_host *host, jf_token reply, const jf_response *response);
-    /** [any-thread] application/problem+json {"type":"about:blank","title","status","code","detail"}. */
-    int32_t (*problem)(const jf_host *host, jf_token reply, uint32_t status, jf_text code, jf_text detail);
-    /** [any-thread] The head of a response whose body comes in pieces; `response->body` is the first, if any. */
-    int32_t (*stream)(const jf_host *host, jf_token reply, const jf_response *response, jf_stream *stream);
-    /** [any-thread] A piece. JF_E_LIMIT: the client reads too slowly, nothing was taken, try later. JF_E_GONE: it left. */
-    int32_t (*write)(const jf_host *host, jf_stream stream, jf_bytes piece);
-    /** [any-thread] The body is complete. */
-    int32_t (*end)(const jf_host *host, jf_stream stream);
+    /** [callback, or any-thread with a kept token] The whole response. JF_E_GONE: answered before, or the client left. */
+    jf_code (*respond)(const jf_host *host, jf_token reply, const jf_response *response);
+    /** As respond: application/problem+json {"type":"about:blank","title","status","code","detail"}. `status` is 400 to 599. */
+    jf_code (*problem)(const jf_host *host, jf_token reply, uint32_t status, jf_text code, jf_text detail);
+    /**
+     * As respond: the head of a response whose body comes in pieces; response->body is the first, if any. `watch` may be
+     * NULL. JF_E_LIMIT: the plugin has 65,536 open streams.
+     */
+    jf_code (*stream)(const jf_host *host, jf_token reply, const jf_response *response, const jf_stream_watch *watch,
+                      jf_stream *stream);
+    /**
+     * [any-thread] A piece, at most 1 MiB. JF_E_LIMIT: the reader has not yet taken limits.outputBuffer bytes; nothing was
+     * written, try again when `writable` is called. JF_E_GONE: the reader left.
+     */
+    jf_code (*write)(const jf_host *host, jf_stream stream, jf_bytes piece);
+    /** [any-thread] The body is complete. JF_E_GONE. */
+    jf_code (*finish)(const jf_host *host, jf_stream stream);
 } jf_http_api;
 
-/* ---- jf.json/1: enough JSON to need no library ------------------------------------------------------------- */
+/* ---- jf.json/1: reading and writing JSON ------------------------------------------------------------------- */
 #define JF_JSON "jf.json/1"
 
+/* Pure functions: any state, any thread. Each takes time linear in its input. */
 typedef struct jf_json_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [any-thread] The value at an RFC 6901 pointer ("/0/room", "" for the whole). JF_E_NOT_FOUND; JF_E_INVALID: no JSON. */
-    int32_t (*read)(const jf_host *host, jf_text document, jf_text pointer, jf_json *value);
-    /** [any-thread] The text that a JSON string (`raw`, with its quotes) stands for, unescaped, into your buffer. */
-    int32_t (*text)(const jf_host *host, jf_text raw, char *out, uint64_t capacity, uint64_t *length);
-    /** [any-thread] Text as a JSON string, with quotes, into your buffer. JF_E_INVALID if it is no UTF-8. */
-    int32_t (*quote)(const jf_host *host, jf_text text, char *out, uint64_t capacity, uint64_t *length);
+    /** The value at an RFC 6901 pointer ("/0/room", "" for the whole). JF_E_NOT_FOUND. JF_E_INVALID: it is no JSON. */
+    jf_code (*read)(const jf_host *host, jf_text document, jf_text pointer, jf_json *value);
+    /** The text that a JSON string (with its quotes) stands for, unescaped, into your buffer. JF_E_SPACE. */
+    jf_code (*text)(const jf_host *host, jf_text string, char *out, uint64_t capacity, uint64_t *length);
+    /** Text as a JSON string, with quotes, into your buffer. JF_E_SPACE. JF_E_INVALID: it is not UTF-8. */
+    jf_code (*quote)(const jf_host *host, jf_text text, char *out, uint64_t capacity, uint64_t *length);
     /**
-     * [any-thread] The document with `value` (JSON) set at `pointer`, into your buffer: a member is replaced or
-     * added, an element replaced, "-" appends. JF_E_NOT_FOUND if the parent does not exist. `out` must not
-     * overlap the document.
+     * The document with `value` (JSON) set at `pointer`, into your buffer: a member is replaced or added, an element
+     * replaced, "-" appends. `out` must not overlap the document. JF_E_NOT_FOUND: the parent does not exist. JF_E_SPACE.
      */
-    int32_t (*write)(const jf_host *host, jf_text document, jf_text pointer, jf_text value, char *out,
-                     uint64_t capacity, uint64_t *length);
+    jf_code (*set)(const jf_host *host, jf_text document, jf_text pointer, jf_text value, char *out, uint64_t capacity,
+                   uint64_t *length);
+
+    /** Sets `cursor` before the first element of an array or the first member of an object. JF_E_INVALID: it is neither. */
+    jf_code (*open)(const jf_host *host, jf_text container, jf_json_cursor *cursor);
+    /**
+     * The next element or member. `name` is a member's name as a JSON string with its quotes, empty for an element; it may
+     * be NULL. JF_E_NOT_FOUND: there is no further one. All of a container take linear time.
+     */
+    jf_code (*next)(const jf_host *host, jf_json_cursor *cursor, jf_text *name, jf_json *value);
+
+    /**
+     * Begins to write JSON into `out` (`capacity` bytes). Then add values with the functions below and check the result of
+     * `done` alone: a failure stays, and what follows is counted but not written.
+     */
+    jf_code (*begin)(const jf_host *host, jf_json_writer *writer, char *out, uint64_t capacity);
+    /** Opens an object or array: `kind` is JF_JSON_OBJECT or JF_JSON_ARRAY. At most 64 deep (JF_E_LIMIT). */
+    jf_code (*begin_container)(const jf_host *host, jf_json_writer *writer, uint32_t kind);
+    jf_code (*close_container)(const jf_host *host, jf_json_writer *writer);
+    /** A member's name; its value follows. */
+    jf_code (*add_name)(const jf_host *host, jf_json_writer *writer, jf_text name);
+    /** Values. JF_E_INVALID where a name is due, for text that is not UTF-8, and for a number that is not finite. */
+    jf_code (*add_text)(const jf_host *host, jf_json_writer *writer, jf_text value);
+    jf_code (*add_integer)(const jf_host *host, jf_json_writer *writer, int64_t value);
+    jf_code (*add_number)(const jf_host *host, jf_json_writer *writer, double value);
+    jf_code (*add_bool)(const jf_host *host, jf_json_writer *writer, int32_t value);
+    jf_code (*add_null)(const jf_host *host, jf_json_writer *writer);
+    /** JSON as it is. JF_E_INVALID: it is none. */
+    jf_code (*add_json)(const jf_host *host, jf_json_writer *writer, jf_text value);
+    /** The document is complete. JF_E_SPACE: writer->length bytes are needed. JF_E_INVALID: something is still open. */
+    jf_code (*done)(const jf_host *host, jf_json_writer *writer, jf_text *document);
 } jf_json_api;
 
+/* ---- jf.helpers/1: the inline functions of this header, for languages that cannot see them ------------------- */
+#define JF_HELPERS "jf.helpers/1"
+
+/* Pure functions: any state, any thread. */
+typedef struct jf_helpers_api {
+    uint32_t struct_size;
+    uint32_t revision;
+    /** As jf_describe; both texts must be static. */
+    jf_code (*describe)(const jf_host *host, jf_plugin *plugin, jf_text name, jf_text version);
+    /** As jf_fail; returns `code`. */
+    jf_code (*fail)(const jf_host *host, jf_error *error, jf_code code, jf_text message);
+    /** As jf_refuse; `data` is JSON or empty text. Returns JF_E_DENIED. */
+    jf_code (*refuse)(const jf_host *host, jf_refusal *refusal, jf_text message, jf_text data);
+    /** As jf_find. JF_E_NOT_FOUND: there is no such pair. */
+    jf_code (*find)(const jf_host *host, const jf_pair *pairs, uint32_t count, jf_text name, jf_text *value);
+    /** As jf_add_header. */
+    jf_code (*add_header)(const jf_host *host, jf_handshake_reply *reply, int32_t every, jf_text name, jf_text value);
+} jf_helpers_api;
+
 /* ------------------------------------------------------------------------------------------------------------
- * 7  THE ONE FUNCTION YOU EXPORT
+ * 7  THE EXPORTED FUNCTION
  */
 
-/** What the host hands to a plugin at the start. Lives as long as the process. */
+/** What the host gives a plugin at the start. Valid for the life of the process. */
 typedef struct jf_boot {
     uint32_t       struct_size;
     uint32_t       abi;          /**< the host's JF_ABI */
     const jf_host *host;
     jf_text        host_version; /**< for logs; ask for interfaces, never for versions */
     /**
-     * [init] Fills `table` (`size` bytes) with the interface `id`, a terminated string such as JF_EVENTS.
-     * JF_E_UNSUPPORTED: this host has no such id; every slot then returns just that.
+     * [any-thread, always] Fills `table` (`size` bytes) with the interface `id`, a terminated string such as JF_EVENTS.
+     * JF_E_UNSUPPORTED: this host has no such interface; every slot then returns that.
      */
-    int32_t (*query)(const jf_host *host, const char *id, void *table, size_t size);
+    jf_code (*query)(const jf_host *host, const char *id, void *table, uint64_t size);
+    jf_text        name;         /**< of this entry in the configuration; empty: the descriptor's name is used */
+    jf_text        path;         /**< of the plugin's file, as it was found */
 } jf_boot;
 
 #if defined(_WIN32)
@@ -813,11 +1064,16 @@ typedef struct jf_boot {
 #define JF_EXPORT __attribute__((visibility("default")))
 #endif
 
+/** The type of the exported function. */
+typedef jf_code (*jf_plugin_main_fn)(const jf_boot *boot, jf_plugin *plugin);
+
 /**
- * [init] Fills the descriptor, asks for interfaces, and does no I/O: it is also called by tools that only want
- * to look. Returns JF_OK; anything else, and the plugin is not loaded.
+ * [strand] Fills the descriptor, fetches interfaces, and does no I/O: tools call it, too. A result other than JF_OK fails
+ * the load. Languages that declare the exported function themselves (cgo, for instance) define JF_NO_ENTRY.
  */
-JF_EXPORT int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin);
+#ifndef JF_NO_ENTRY
+JF_EXPORT jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin);
+#endif
 
 #ifdef __cplusplus
 }
