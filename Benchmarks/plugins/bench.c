@@ -28,7 +28,7 @@ static void on_ping(void *instance, const jf_event *event) {
 
 static void on_publish(void *instance, const jf_event *event) {
     (void)instance;
-    jf_selection everyone = { .struct_size = sizeof everyone };
+    jf_selection everyone = { .struct_size = sizeof everyone, .flags = JF_SELECT_ALL };
     jf_message message = { .struct_size = sizeof message, .name = JF_TEXT("message"), .args = event->args };
     io.broadcast(host, &everyone, &message);
 }
@@ -39,9 +39,9 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("publish"), .handler = on_publish, .run = BENCH_RUN },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "bench", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
+    JF_SET_LIST(plugin->events, events);
     return boot->query(host, JF_EVENTS, &io, sizeof io);
 }

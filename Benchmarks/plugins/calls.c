@@ -30,7 +30,7 @@ static int32_t emit(const jf_event *event) {
 
 /* To everyone, which is one here: what a broadcast costs before its deliveries. */
 static int32_t broadcast(const jf_event *event) {
-    jf_selection everyone = { .struct_size = sizeof everyone };
+    jf_selection everyone = { .struct_size = sizeof everyone, .flags = JF_SELECT_ALL };
     jf_message message = { .struct_size = sizeof message, .name = JF_TEXT("message"), .args = event->args };
     return io.broadcast(host, &everyone, &message);
 }
@@ -51,10 +51,12 @@ static int32_t read_json(const jf_event *event) {
     return json.read(host, event->args, JF_TEXT("/0/room"), &value);
 }
 
+static int32_t online;
+
 HANDLER(emit, emit(event))
 HANDLER(broadcast, broadcast(event))
 HANDLER(join_leave, join_leave(event))
-HANDLER(is_online, presence.is_online(host, JF_TEXT("nobody")))
+HANDLER(is_online, presence.is_online(host, JF_TEXT("nobody"), &online))
 HANDLER(describe, describe(event))
 HANDLER(read_json, read_json(event))
 
@@ -83,11 +85,11 @@ static const jf_route_decl routes[] = {
     { .method = JF_LIT("POST"), .path = JF_LIT("/v1/users/{user}/rows"), .handler = on_create, .run = JF_RUN_INLINE, .auth = JF_AUTH_NONE },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "bench-calls", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
-    plugin->routes = (jf_route_list)JF_LIST(routes);
+    JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->routes, routes);
     int32_t code = boot->query(host, JF_EVENTS, &io, sizeof io);
     if (code == JF_OK) code = boot->query(host, JF_ROOMS, &rooms, sizeof rooms);
     if (code == JF_OK) code = boot->query(host, JF_SOCKETS, &sockets, sizeof sockets);

@@ -72,12 +72,12 @@ static const jf_nsp_decl nsps[] = {
     { .name = JF_LIT("/"), .run = JF_RUN_INLINE, .connected = on_connected },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "bench-rooms", "1.0.0");
     plugin->create = create;
-    plugin->events = (jf_event_list)JF_LIST(events);
-    plugin->nsps = (jf_nsp_list)JF_LIST(nsps);
+    JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->nsps, nsps);
     int32_t code = boot->query(host, JF_CORE, &core, sizeof core);
     if (code == JF_OK) code = boot->query(host, JF_EVENTS, &io, sizeof io);
     if (code == JF_OK) code = boot->query(host, JF_ROOMS, &rooms, sizeof rooms);

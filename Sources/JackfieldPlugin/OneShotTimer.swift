@@ -2,13 +2,10 @@
 public struct OneShotTimer: Sendable {
     let host: PluginHost
     let timer: jf_timer
-    let key: UInt
 
     /// true: it will not fire. false: it did, or is about to.
     @discardableResult
     public func cancel() -> Bool {
-        guard host.timerTable.cancel?(host.pointer, timer) == JF_OK else { return false }
-        host.tasks.take(key)
-        return true
+        host.timerTable.cancel?(host.pointer, timer) == JF_OK
     }
 }

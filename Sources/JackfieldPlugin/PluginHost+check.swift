@@ -12,6 +12,12 @@ extension PluginHost {
         if code < 0 { throw HostError(code: code, call: "\(call)", words: words(for: code)) }
     }
 
+    /// Whether somebody waits for a kept token.
+    func isAwaited(_ token: jf_token) -> Bool {
+        var waiting: Int32 = 0
+        return tokens.waits?(pointer, token, &waiting) == JF_OK && waiting == 1
+    }
+
     /// The same where being gone is an ordinary answer: true if it was done, false if nobody is there any more.
     func reached(_ code: Int32?, _ call: StaticString) throws(HostError) -> Bool {
         if code == JF_E_GONE { return false }

@@ -4,7 +4,7 @@ extension PluginHost {
 
     /// All sockets of all namespaces.
     public var everywhere: Broadcast {
-        var all = of("/")
+        var all = of("")
         all.select = JF_SELECT_EVERY_NSP
         return all
     }

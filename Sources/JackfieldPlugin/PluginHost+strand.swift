@@ -5,7 +5,7 @@ extension PluginHost {
     public func onStrand<P: Plugin>(_ type: P.Type, _ work: @escaping @Sendable (P) -> Void) throws {
         let key = tasks.add(Self.typed(work))
         do {
-            try check(core.post?(pointer, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key)), "core.post")
+            try check(core.post?(pointer, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), TaskTable.free), "core.post")
         } catch {
             tasks.take(key)
             throw error
@@ -21,13 +21,13 @@ extension PluginHost {
         var timer: jf_timer = 0
         do {
             try check(
-                timerTable.after?(pointer, delay.milliseconds, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), &timer),
+                timerTable.after?(pointer, delay.milliseconds, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), TaskTable.free, &timer),
                 "timers.after")
         } catch {
             tasks.take(key)
             throw error
         }
-        return OneShotTimer(host: self, timer: timer, key: key)
+        return OneShotTimer(host: self, timer: timer)
     }
 
     /// The instance is always a `P`: one image holds one plugin. Were it not, nothing is called.

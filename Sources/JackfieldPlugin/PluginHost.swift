@@ -19,17 +19,25 @@ public final class PluginHost: @unchecked Sendable {
     /// Of the host, for logs only: ask for interfaces, never for versions.
     public let version: String
 
+    /// The name of the plugin's entry in the configuration; nil: it has none, and ``Plugin/name`` is used.
+    public let entryName: String?
+
+    /// The plugin's file, as the host found it.
+    public let path: String
+
     /// nil if the host speaks another revision of the boundary.
     init?(boot: jf_boot) {
         guard boot.abi == UInt32(JF_ABI), let host = boot.host, let query = boot.query else { return nil }
         // An interface that this host lacks is no failure here: each of its slots answers JF_E_UNSUPPORTED, which becomes a HostError.
         func table<Table>(_ id: String, _ empty: Table) -> Table {
             var table = empty
-            withUnsafeMutableBytes(of: &table) { _ = query(host, id, $0.baseAddress, $0.count) }
+            withUnsafeMutableBytes(of: &table) { _ = query(host, id, $0.baseAddress, UInt64($0.count)) }
             return table
         }
         pointer = host
         version = String(boot.host_version)
+        entryName = .unlessEmpty(boot.name)
+        path = String(boot.path)
         core = table(JF_CORE, jf_core_api())
         tokens = table(JF_TOKENS, jf_tokens_api())
         events = table(JF_EVENTS, jf_events_api())
@@ -47,10 +55,16 @@ public final class PluginHost: @unchecked Sendable {
     public var presence: Presence { Presence(host: self) }
 
     /// Milliseconds since 1970-01-01 UTC. May jump.
-    public var now: Int64 { core.wall_ms?(pointer) ?? 0 }
+    public var now: Int64 { clock(core.wall_ms) }
 
     /// Nanoseconds since some moment. Never goes back.
-    public var monotonic: Int64 { core.mono_ns?(pointer) ?? 0 }
+    public var monotonic: Int64 { clock(core.mono_ns) }
+
+    private func clock(_ read: (@convention(c) (OpaquePointer?, UnsafeMutablePointer<Int64>?) -> Int32)?) -> Int64 {
+        var value: Int64 = 0
+        _ = read?(pointer, &value)
+        return value
+    }
 
     /// The plugin's `config` as JSON, `{}` if there is none.
     public var config: JSON {

@@ -2,20 +2,32 @@
 public struct Presence: Sendable {
     let host: PluginHost
 
-    /// Stays true through the grace that swallows a page reload.
+    /// Stays true for the grace period (`presence.grace`), so that a page reload changes nothing.
     public func isOnline(_ user: String) -> Bool {
-        withText(user) { host.presenceTable.is_online?(host.pointer, $0) == 1 }
+        withText(user) { user in
+            var online: Int32 = 0
+            _ = host.presenceTable.is_online?(host.pointer, user, &online)
+            return online == 1
+        }
     }
 
     /// How many connections the user has just now.
     public func connections(_ user: String) -> Int {
-        withText(user) { Int(host.presenceTable.connections?(host.pointer, $0) ?? 0) }
+        withText(user) { user in
+            var count: UInt64 = 0
+            _ = host.presenceTable.connections?(host.pointer, user, &count)
+            return Int(clamping: count)
+        }
     }
 
     /// How many users are online.
-    public var onlineCount: Int { Int(clamping: host.presenceTable.online_count?(host.pointer) ?? 0) }
+    public var onlineCount: Int {
+        var count: UInt64 = 0
+        _ = host.presenceTable.online_count?(host.pointer, &count)
+        return Int(clamping: count)
+    }
 
-    /// ``Plugin/presence(_:)`` is called on this user's edges from now on.
+    /// ``Plugin/presence(_:)`` is called on this user's changes from now on.
     public func watch(_ user: String) throws {
         try withText(user) { (text) throws(HostError) in
             try host.check(host.presenceTable.watch?(host.pointer, text), "presence.watch")

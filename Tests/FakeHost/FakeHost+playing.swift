@@ -21,6 +21,11 @@ extension FakeHost {
 
     public func unload() {
         plugin.stop?(instance)
+        let kept = with { state in
+            defer { state.pluginData = [:] }
+            return state.pluginData.values.map { $0 }
+        }
+        for (data, free) in kept { free?(instance, UnsafeMutableRawPointer(bitPattern: data)) }
         plugin.destroy?(instance)
         instance = nil
     }
@@ -59,10 +64,10 @@ extension FakeHost {
         let token = wantsAck ? number() : 0
         let declared = declared ?? nsp
         for declaration in events
-        where Self.string(declaration.nsp, or: "/") == declared
+        where Self.namespaces(declaration).contains(declared)
             && (Self.string(declaration.name) == name || declaration.flags & JF_EVENT_OBSERVE != 0)
         {
-            withTexts([nsp, name, args, user ?? ""]) { texts in
+            withTexts([nsp, name, args, user ?? "", "id-\(socket)"]) { texts in
                 withOctets(attachments) { octets in
                     var event = jf_event()
                     event.struct_size = UInt32(MemoryLayout<jf_event>.size)
@@ -72,6 +77,9 @@ extension FakeHost {
                     event.name = texts[1]
                     event.args = texts[2]
                     event.user = texts[3]
+                    event.id = texts[4]
+                    event.plugin_data = with { $0.pluginData[socket] }.flatMap { UnsafeMutableRawPointer(bitPattern: $0.0) }
+                    event.connection = socket
                     event.attachments = octets.baseAddress
                     event.attachment_count = UInt32(octets.count)
                     event.context = declaration.context
@@ -80,6 +88,11 @@ extension FakeHost {
             }
         }
         return token
+    }
+
+    private static func namespaces(_ declaration: jf_event_decl) -> [String] {
+        let further = strings(declaration.nsps, declaration.nsp_count)
+        return declaration.nsp.len == 0 && !further.isEmpty ? further : [string(declaration.nsp, or: "/")] + further
     }
 
     /// What became of a client that wanted to join.
@@ -106,6 +119,8 @@ extension FakeHost {
             var attempt = jf_attempt()
             attempt.struct_size = UInt32(MemoryLayout<jf_attempt>.size)
             attempt.decision = decision
+            attempt.connection = 7
+            attempt.transport = JF_TRANSPORT_POLLING
             attempt.nsp = texts[0]
             attempt.auth = texts[1]
             attempt.user = texts[2]
@@ -134,9 +149,11 @@ extension FakeHost {
                 request.url = texts[0]
                 request.address = texts[1]
                 request.secure = secure ? 1 : 0
-                var refusal = jf_refusal()
-                let code = handshake(instance, &request, &refusal)
-                return (code, Self.text(&refusal.message))
+                request.transport = JF_TRANSPORT_POLLING
+                var reply = jf_handshake_reply()
+                let code = handshake(instance, &request, &reply)
+                with { $0.handshakeHeaders = (Self.text(&reply.initial), Self.text(&reply.always)) }
+                return (code, Self.text(&reply.message))
             }
         }
     }
@@ -176,6 +193,8 @@ extension FakeHost {
                     event.rooms = rooms.baseAddress
                     event.room_count = UInt32(rooms.count)
                     event.recovered = recovered ? 1 : 0
+                    event.connection = socket
+                    event.transport = JF_TRANSPORT_WEBSOCKET
                     event.context = declaration.context
                     hook(instance, &event)
                 }

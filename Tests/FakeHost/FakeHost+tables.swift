@@ -3,9 +3,9 @@ import Foundation
 
 /// The interfaces, as C functions over the recording.
 extension FakeHost {
-    static func query(_ id: String, _ table: UnsafeMutableRawPointer?, _ size: Int) -> Int32 {
+    static func query(_ id: String, _ table: UnsafeMutableRawPointer?, _ size: UInt64) -> Int32 {
         func fill<Table>(_ value: Table) -> Int32 {
-            withUnsafeBytes(of: value) { table?.copyMemory(from: $0.baseAddress!, byteCount: min(size, $0.count)) }
+            withUnsafeBytes(of: value) { table?.copyMemory(from: $0.baseAddress!, byteCount: min(Int(size), $0.count)) }
             return JF_OK
         }
         switch id {
@@ -33,17 +33,23 @@ extension FakeHost {
             out?.pointee = jf_text(ptr: text.baseAddress, len: UInt64(text.count))
             return JF_OK
         }
-        api.wall_ms = { host in FakeHost.of(host).with { $0.now } }
-        api.mono_ns = { _ in Int64(DispatchTime.now().uptimeNanoseconds) }
-        api.post = { pointer, fn, context in
+        api.wall_ms = { host, ms in
+            ms?.pointee = FakeHost.of(host).with { $0.now }
+            return JF_OK
+        }
+        api.mono_ns = { _, ns in
+            ns?.pointee = Int64(DispatchTime.now().uptimeNanoseconds)
+            return JF_OK
+        }
+        api.post = { pointer, fn, context, _ in
             let host = FakeHost.of(pointer), number = UInt(bitPattern: context)
             host.with { $0.queue.append { fn?(host.instance, UnsafeMutableRawPointer(bitPattern: number)) } }
             return JF_OK
         }
         api.describe = { _, _, _ in JF_E_NOT_FOUND }
-        api.together = { pointer, fn, context in
+        api.batch = { pointer, fn, context in
             let host = FakeHost.of(pointer)
-            host.with { $0.together += 1 }
+            host.with { $0.batches += 1 }
             fn?(host.instance, context)
             return JF_OK
         }
@@ -62,7 +68,10 @@ extension FakeHost {
             FakeHost.of(host).record(.dropped(token))
             return JF_OK
         }
-        api.waits = { host, token in FakeHost.of(host).with { $0.completed.contains(token) ? 0 : 1 } }
+        api.waits = { host, token, waiting in
+            waiting?.pointee = FakeHost.of(host).with { $0.completed.contains(token) ? 0 : 1 }
+            return JF_OK
+        }
         return api
     }
 
@@ -101,11 +110,11 @@ extension FakeHost {
             return JF_OK
         }
         api.broadcast = { host, selection, message in
-            guard let selection = selection?.pointee, let message = message?.pointee else { return JF_E_INVALID }
+            guard let selection = selection?.pointee, let message = message?.pointee, FakeHost.saysWhich(selection) else { return JF_E_INVALID }
             FakeHost.of(host).record(
                 .broadcast(
                     nsp: FakeHost.string(selection.nsp, or: "/"), rooms: FakeHost.strings(selection.rooms, selection.room_count),
-                    except: FakeHost.strings(selection.except, selection.except_count), exceptSocket: selection.except_socket,
+                    except: FakeHost.strings(selection.except_rooms, selection.except_count), exceptSocket: selection.except_socket,
                     name: FakeHost.string(message.name), args: FakeHost.string(message.args, or: "[]")))
             return JF_OK
         }
@@ -126,6 +135,12 @@ extension FakeHost {
         return api
     }
 
+    /// As the header asks: everybody, or somebody.
+    private static func saysWhich(_ selection: jf_selection) -> Bool {
+        let isSome = selection.user.len > 0 || selection.room_count > 0 || selection.socket != 0
+        return (selection.flags & JF_SELECT_ALL != 0) != isSome
+    }
+
     private static var sockets: jf_sockets_api {
         var api = jf_sockets_api()
         api.describe = { host, socket, _, out, capacity, length in
@@ -136,34 +151,44 @@ extension FakeHost {
             for (index, byte) in text.enumerated() { out?[index] = CChar(bitPattern: byte) }
             return JF_OK
         }
+        api.set_plugin_data = { pointer, socket, data, free in
+            let host = FakeHost.of(pointer)
+            let before = host.with { state -> (UInt, jf_free_fn?)? in
+                let before = state.pluginData.removeValue(forKey: socket)
+                if let data { state.pluginData[socket] = (UInt(bitPattern: data), free) }
+                return before
+            }
+            before.map { $0.1?(host.instance, UnsafeMutableRawPointer(bitPattern: $0.0)) }
+            return JF_OK
+        }
         api.disconnect = { host, socket, close in
             FakeHost.of(host).record(.disconnected(socket, close: close != 0))
             return JF_OK
         }
         api.fetch = { pointer, selection, _, fn, context in
-            guard let selection = selection?.pointee else { return JF_E_INVALID }
+            guard let selection = selection?.pointee, FakeHost.saysWhich(selection) else { return JF_E_INVALID }
             let host = FakeHost.of(pointer), number = UInt(bitPattern: context)
             let rooms = FakeHost.strings(selection.rooms, selection.room_count)
             host.with { state in
-                let found = state.clients.filter { rooms.isEmpty || !Set($0.value.rooms).isDisjoint(with: rooms) }.sorted { $0.key < $1.key }
-                let text = "[" + found.map { FakeHost.json($0.value) }.joined(separator: ",") + "]"
+                let found = state.clients.filter { selection.flags & JF_SELECT_ALL != 0 || !Set($0.value.rooms).isDisjoint(with: rooms) }.sorted { $0.key < $1.key }
                 state.queue.append {
-                    found.map(\.key).withUnsafeBufferPointer { handles in
-                        withTexts([text]) { texts in
-                            var fetched = jf_fetched()
-                            fetched.sockets = handles.baseAddress
-                            fetched.count = UInt64(handles.count)
-                            fetched.json = texts[0]
-                            fn?(host.instance, UnsafeMutableRawPointer(bitPattern: number), &fetched)
-                        }
+                    withSocketInfos(found) { items in
+                        var fetched = jf_fetched()
+                        fetched.struct_size = UInt32(MemoryLayout<jf_fetched>.size)
+                        fetched.items = items.baseAddress
+                        fetched.count = UInt64(items.count)
+                        fetched.stride = UInt32(MemoryLayout<jf_socket_info>.stride)
+                        fn?(host.instance, UnsafeMutableRawPointer(bitPattern: number), &fetched)
                     }
                 }
             }
             return JF_OK
         }
-        api.accept = { host, token in
+        api.accept = { host, token, admission in
             guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
-            FakeHost.of(host).record(.accepted(token))
+            let user = admission.map { FakeHost.string($0.pointee.user) } ?? ""
+            let claims = admission.map { FakeHost.string($0.pointee.claims) } ?? ""
+            FakeHost.of(host).record(.accepted(token, user: user, claims: claims))
             return JF_OK
         }
         api.refuse = { host, token, message, data in
@@ -204,27 +229,42 @@ extension FakeHost {
 
     private static var presence: jf_presence_api {
         var api = jf_presence_api()
-        api.is_online = { host, user in
+        api.is_online = { host, user, online in
             let user = FakeHost.string(user)
-            return FakeHost.of(host).with { $0.online[user] == nil ? 0 : 1 }
+            online?.pointee = FakeHost.of(host).with { $0.online[user] == nil ? 0 : 1 }
+            return JF_OK
         }
-        api.connections = { host, user in
+        api.connections = { host, user, count in
             let user = FakeHost.string(user)
-            return FakeHost.of(host).with { UInt32($0.online[user] ?? 0) }
+            count?.pointee = FakeHost.of(host).with { UInt64($0.online[user] ?? 0) }
+            return JF_OK
         }
-        api.online_count = { host in FakeHost.of(host).with { UInt64($0.online.count) } }
+        api.online_count = { host, count in
+            count?.pointee = FakeHost.of(host).with { UInt64($0.online.count) }
+            return JF_OK
+        }
         return api
     }
 
     private static var timers: jf_timers_api {
         var api = jf_timers_api()
-        api.after = { pointer, _, fn, context, out in
+        api.after = { pointer, _, fn, context, free, out in
             let host = FakeHost.of(pointer), timer = host.number(), number = UInt(bitPattern: context)
-            host.with { $0.timers[timer] = { fn?(host.instance, UnsafeMutableRawPointer(bitPattern: number)) } }
+            host.with {
+                $0.timers[timer] = { fn?(host.instance, UnsafeMutableRawPointer(bitPattern: number)) }
+                $0.frees[timer] = { free?(host.instance, UnsafeMutableRawPointer(bitPattern: number)) }
+            }
             out?.pointee = timer
             return JF_OK
         }
-        api.cancel = { host, timer in FakeHost.of(host).with { $0.timers.removeValue(forKey: timer) == nil ? JF_E_GONE : JF_OK } }
+        api.cancel = { pointer, timer in
+            let host = FakeHost.of(pointer)
+            return host.with { state in
+                guard state.timers.removeValue(forKey: timer) != nil else { return JF_E_GONE }
+                if let free = state.frees.removeValue(forKey: timer) { state.queue.append(free) }
+                return JF_OK
+            }
+        }
         return api
     }
 
@@ -253,8 +293,9 @@ extension FakeHost {
             }
             return JF_OK
         }
-        api.stream = { host, token, _, stream in
+        api.stream = { host, token, _, watch, stream in
             guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
+            if let watch = watch?.pointee { FakeHost.of(host).with { $0.watches[token] = StreamWatch(watch) } }
             stream?.pointee = token
             return JF_OK
         }
@@ -266,12 +307,14 @@ extension FakeHost {
                 return JF_OK
             }
         }
-        api.end = { host, stream in
-            FakeHost.of(host).with {
+        api.finish = { host, stream in
+            let code = FakeHost.of(host).with {
                 if $0.acts.contains(.streamEnded(stream)) { return JF_E_GONE }
                 $0.acts.append(.streamEnded(stream))
                 return JF_OK
             }
+            if code == JF_OK { FakeHost.of(host).closeStream(stream, JF_OK) }
+            return code
         }
         return api
     }

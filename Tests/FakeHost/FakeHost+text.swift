@@ -36,3 +36,29 @@ func withOctets(_ strings: [[UInt8]], _ body: (UnsafeBufferPointer<jf_bytes>) ->
     defer { for copy in copies { copy.deallocate() } }
     copies.map { jf_bytes(ptr: $0.baseAddress, len: UInt64($0.count)) }.withUnsafeBufferPointer(body)
 }
+
+/// Lends descriptions of clients to C for the time of `body`.
+func withSocketInfos(_ clients: [(key: jf_socket, value: FakeHost.Client)], _ body: (UnsafeBufferPointer<jf_socket_info>) -> Void) {
+    let strings = clients.flatMap { [$0.value.id, $0.value.user ?? "", $0.value.data] + $0.value.rooms }
+    withTexts(strings + ["/"]) { texts in
+        texts.withUnsafeBufferPointer { texts in
+            var next = 0
+            let items = clients.map { handle, client in
+                var item = jf_socket_info()
+                item.struct_size = UInt32(MemoryLayout<jf_socket_info>.size)
+                item.socket = handle
+                item.connection = handle
+                item.transport = JF_TRANSPORT_WEBSOCKET
+                item.nsp = texts[texts.count - 1]
+                item.id = texts[next]
+                item.user = texts[next + 1]
+                item.data = texts[next + 2]
+                item.rooms = texts.baseAddress.map { $0 + next + 3 }
+                item.room_count = UInt32(client.rooms.count)
+                next += 3 + client.rooms.count
+                return item
+            }
+            items.withUnsafeBufferPointer(body)
+        }
+    }
+}

@@ -21,7 +21,7 @@ public final class FakeHost: @unchecked Sendable {
         case joined(jf_socket, String)
         case left(jf_socket, String)
         case disconnected(jf_socket, close: Bool)
-        case accepted(jf_token)
+        case accepted(jf_token, user: String = "", claims: String = "")
         case refused(jf_token, message: String, data: String)
         case dropped(jf_token)
     }
@@ -45,15 +45,19 @@ public final class FakeHost: @unchecked Sendable {
         var headers: [jf_token: [String: String]] = [:]
         var detail: [jf_token: String] = [:]
         var log: [String] = []
-        var together = 0
+        var batches = 0
         var online: [String: Int] = [:]
         var clients: [jf_socket: Client] = [:]
         var completed: Set<jf_token> = []
         var queue: [() -> Void] = []
         var timers: [jf_timer: () -> Void] = [:]
+        var frees: [jf_timer: () -> Void] = [:]
+        var watches: [jf_stream: StreamWatch] = [:]
         var questions: [(socket: jf_socket, answer: (Int32, String) -> Void)] = []
         var nextNumber: UInt64 = 1000
         var fullStreams = false
+        var pluginData: [jf_socket: (UInt, jf_free_fn?)] = [:]
+        var handshakeHeaders = ("", "")
         var now: Int64 = 1_790_000_000_000
     }
 
@@ -93,8 +97,11 @@ public final class FakeHost: @unchecked Sendable {
 
     public var acts: [Act] { with { $0.acts } }
     public var log: [String] { with { $0.log } }
-    /// How many calls of `core.together` there were.
-    public var together: Int { with { $0.together } }
+    /// How many calls of `core.batch` there were.
+    public var batches: Int { with { $0.batches } }
+
+    /// The header lines that the last handshake added: to the first response, to every one.
+    public var handshakeHeaders: (String, String) { with { $0.handshakeHeaders } }
 
     public func forget() { with { $0.acts = [] } }
 
@@ -137,6 +144,17 @@ public final class FakeHost: @unchecked Sendable {
         }
     }
 
+    /// The client of a stream can take more, or `why` it is over.
+    public func makeWritable(_ stream: jf_stream) {
+        guard let watch = with({ $0.watches[stream] }) else { return }
+        watch.writable?(instance, UnsafeMutableRawPointer(bitPattern: watch.context), stream)
+    }
+
+    public func closeStream(_ stream: jf_stream, _ why: Int32) {
+        guard let watch = with({ $0.watches.removeValue(forKey: stream) }) else { return }
+        watch.closed?(instance, UnsafeMutableRawPointer(bitPattern: watch.context), stream, why)
+    }
+
     /// Fires all one-shot timers.
     public func fireTimers() {
         let due = with { state in
@@ -147,8 +165,21 @@ public final class FakeHost: @unchecked Sendable {
     }
 
     /// Answers the oldest question that was emitted with an ack.
-    public func answerQuestion(_ args: String, status: Int32 = JF_OK) {
+    public func answerQuestion(_ args: String, status: Int32 = 0) {
         let question = with { $0.questions.isEmpty ? nil : $0.questions.removeFirst() }
         question?.answer(status, args)
+    }
+}
+
+/// `jf_stream_watch`, copied.
+struct StreamWatch: Sendable {
+    let context: UInt
+    let writable: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream) -> Void)?
+    let closed: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream, Int32) -> Void)?
+
+    init(_ watch: jf_stream_watch) {
+        context = UInt(bitPattern: watch.context)
+        writable = watch.writable
+        closed = watch.closed
     }
 }

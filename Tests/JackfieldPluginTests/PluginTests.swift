@@ -13,7 +13,7 @@ import Testing
 
     @Test func `the descriptor says what was declared`() {
         #expect(host.plugin.abi == UInt32(JF_ABI))
-        #expect(host.namespaces.count == 3)
+        #expect(host.namespaces.count == 5)
         #expect(host.routes.count == 6)
         #expect(host.timers.map(\.interval) == [2000])
         let shout = host.events[9]
@@ -153,6 +153,40 @@ import Testing
         #expect(host.admit("/chat", auth: #"{"token":"broken"}"#)?.code == JF_E_FAILED)
     }
 
+    @Test func `a plugin with its own authentication names user and claims`() throws {
+        let admitted = try #require(host.admit("/own", auth: #"{"key":"key-alice"}"#))
+        #expect(admitted.code == JF_OK)
+        #expect(host.acts == [.accepted(admitted.decision, user: "alice", claims: #"{"plan":"free"}"#)])
+        #expect(host.admit("/own", auth: #"{"key":"x"}"#)?.message == "wrong key")
+    }
+
+    @Test func `a plugin with its own authentication may decide later`() async throws {
+        let admitted = try #require(host.admit("/own-later"))
+        #expect(admitted.code == JF_LATER)
+        #expect(await host.wait { $0 == .accepted(admitted.decision, user: "late") } != nil)
+    }
+
+    @Test func `a hook of the handshake adds response headers`() throws {
+        _ = try #require(host.handshake())
+        #expect(host.handshakeHeaders == ("x-first: 1\r\n", "x-every: 2\r\n"))
+    }
+
+    @Test func `an object is kept with its socket until the plugin stops`() {
+        let before = Probe.Visits.alive.withLock { $0 }
+        host.emit("sign in", from: 4, wantsAck: false)
+        host.emit("visit", from: 4)
+        host.forget()
+        let again = host.emit("visit", from: 4), other = host.emit("visit", from: 5)
+        #expect(host.acts == [.acked(again, #"[2,"id-4",4]"#), .acked(other, #"[0,"id-5",5]"#)])
+        host.unload()
+        #expect(Probe.Visits.alive.withLock { $0 } == before)
+    }
+
+    @Test func `an empty list of rooms is an error and never means everybody`() {
+        #expect(throws: HostError.self) { try probe.io.of("/").to([]).emit("x") }
+        #expect(host.acts == [])
+    }
+
     @Test func `a connect hook may decide later`() async throws {
         let admitted = try #require(host.admit("/slow", user: "alice"))
         let refused = try #require(host.admit("/slow"))
@@ -213,6 +247,7 @@ import Testing
         try await Task.sleep(for: .milliseconds(50))
         #expect(host.acts == [])
         host.setStreamsFull(false)
+        host.makeWritable(token)
         #expect(await host.wait { $0 == .streamEnded(token) } != nil)
         #expect(host.acts.first == .streamed(token, "id: 1\nevent: word break\ndata: a\ndata: b\n\n"))
     }
@@ -228,6 +263,7 @@ import Testing
     @Test func `a cancelled timer does not fire`() throws {
         let timer = try probe.io.after(.seconds(1), Probe.self) { $0.seen.append("timer") }
         #expect(timer.cancel())
+        host.drain()
         #expect(!timer.cancel())
         host.fireTimers()
         #expect(probe.seen == [])
@@ -249,11 +285,11 @@ import Testing
         host.setClient(2, .init(id: "b", user: nil))
         try probe.io.to("r").fetchSockets(Probe.self) { probe, result in
             for found in (try? result.get()) ?? [] {
-                probe.seen.append("\(found.id) \(found.user ?? "-") \(found.rooms) \(found.data) \(found.socket.handle)")
+                probe.seen.append("\(found.id) \(found.user ?? "-") \(found.rooms) \(found.data) \(found.socket.handle) \(found.transport == .webSocket)")
             }
         }
         host.drain()
-        #expect(probe.seen == [#"a alice ["a", "r"] {} 1"#])
+        #expect(probe.seen == [#"a alice ["a", "r"] {} 1 true"#])
     }
 
     @Test func `an interface the host lacks is an error, not a crash`() {

@@ -1,5 +1,6 @@
 import Foundation
 import JackfieldPlugin
+import Synchronization
 
 /// A plugin that uses every part of the SDK.
 final class Probe: Plugin {
@@ -13,6 +14,18 @@ final class Probe: Plugin {
     struct Person: Codable, Equatable {
         let name: String
         let age: Int?
+    }
+
+    /// What one socket's handlers share.
+    final class Visits: Sendable {
+        private let number = Mutex(0)
+        static let alive = Mutex(0)
+
+        init() { Self.alive.withLock { $0 += 1 } }
+        deinit { Self.alive.withLock { $0 -= 1 } }
+
+        func add() { number.withLock { $0 += 1 } }
+        var count: Int { number.withLock { $0 } }
     }
 
     let io: PluginHost
@@ -62,6 +75,24 @@ final class Probe: Plugin {
             await Task.yield()
             if attempt.user == nil { throw try Refusal("who are you?", data: ["code": "anonymous"]) }
         })
+        io.of("/own").authenticate { attempt in
+            struct Auth: Decodable {
+                let key: String
+            }
+            let key = try attempt.auth.decode(Auth.self).key
+            guard key.hasPrefix("key-") else { throw Refusal("wrong key") }
+            return try Admission(user: String(key.dropFirst(4)), claims: JSON(encoding: ["plan": "free"]))
+        }
+        io.of("/own-later").authenticate(later: { _ in
+            await Task.yield()
+            return Admission(user: "late")
+        })
+        io.on("sign in") { socket, event in try socket.setPluginData(Visits()) }
+        io.on("visit") { _, event in
+            let visits = event.pluginData(as: Visits.self)
+            visits?.add()
+            try event.ack(visits?.count ?? 0, event.socketID, Int(event.connection))
+        }
         io.of(pattern: "^/dyn-[0-9]+$").on("where") { socket, event in try event.ack(socket.namespace) }
         io.of("/chat").onAny(Probe.observe)
 
@@ -70,6 +101,8 @@ final class Probe: Plugin {
         }
         io.allowRequest { request in
             if request.url.contains("broken") { throw CocoaError(.fileNoSuchFile) }
+            try request.addHeader("x-first", "1")
+            try request.addHeader("x-every", "2", toEveryResponse: true)
             if request.isSecure { throw Refusal("\(request.address) \(request.headers.map(\.name))") }
         }
 
@@ -146,7 +179,7 @@ final class Probe: Plugin {
         let stream = try request.stream()
         Task {
             _ = try await stream.send(ServerSentEvent(id: "1", name: "word\nbreak", data: "a\nb"))
-            stream.end()
+            stream.finish()
         }
         return .later
     }

@@ -397,6 +397,15 @@ typedef struct jf_handshake_reply {
     char     always[1024];  /**< the same for every HTTP response of the session */
 } jf_handshake_reply;
 
+/** Says why the request may open no session, cut to what fits, and returns JF_E_DENIED. */
+static inline jf_code jf_deny(jf_handshake_reply *reply, const char *message) {
+    size_t n = strlen(message);
+    if (n >= sizeof reply->message) n = sizeof reply->message - 1;
+    memcpy(reply->message, message, n);
+    reply->message[n] = 0;
+    return JF_E_DENIED;
+}
+
 /** Adds a response header. `every` 0: to the first response; 1: to every one. JF_E_SPACE: no room; JF_E_INVALID: a line break. */
 static inline jf_code jf_add_header(jf_handshake_reply *reply, int32_t every, const char *name, const char *value) {
     char *lines = every ? reply->always : reply->initial;
@@ -725,7 +734,7 @@ typedef struct jf_plugin {
     jf_code (*ready)(void *instance, jf_error *error);
     /**
      * [loop] May this request open a session (`allowRequest` of the reference server)? JF_OK: yes. JF_E_DENIED: no, with
-     * reply->message. Anything else: no. It may add response headers (jf_add_header). NULL: yes. To decide by user use
+     * reply->message (jf_deny). Anything else: no. It may add response headers (jf_add_header). NULL: yes. To decide by user use
      * `admit`.
      */
     jf_code (*handshake)(void *instance, const jf_handshake *request, jf_handshake_reply *reply);
@@ -1035,6 +1044,8 @@ typedef struct jf_helpers_api {
     jf_code (*refuse)(const jf_host *host, jf_refusal *refusal, jf_text message, jf_text data);
     /** As jf_find. JF_E_NOT_FOUND: there is no such pair. */
     jf_code (*find)(const jf_host *host, const jf_pair *pairs, uint32_t count, jf_text name, jf_text *value);
+    /** As jf_deny; returns JF_E_DENIED. */
+    jf_code (*deny)(const jf_host *host, jf_handshake_reply *reply, jf_text message);
     /** As jf_add_header. */
     jf_code (*add_header)(const jf_host *host, jf_handshake_reply *reply, int32_t every, jf_text name, jf_text value);
 } jf_helpers_api;

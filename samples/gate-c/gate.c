@@ -13,11 +13,11 @@ static jf_http_api http;
 /* Written on the strand, read on every event loop: hence atomic, and no lock that a loop might wait for. */
 static int32_t is_closed;
 
-static int32_t on_handshake(void *instance, const jf_handshake *request, jf_refusal *refusal) {
+static int32_t on_handshake(void *instance, const jf_handshake *request, jf_handshake_reply *reply) {
     (void)instance;
     (void)request; /* Its headers, url and address could let some pass. */
     if (!__atomic_load_n(&is_closed, __ATOMIC_RELAXED)) return JF_OK;
-    return jf_refuse(refusal, "closed for maintenance, come back in a few minutes", NULL);
+    return jf_deny(reply, "closed for maintenance, come back in a few minutes");
 }
 
 static void set_closed(const jf_request *request, int32_t closed) {
@@ -41,10 +41,10 @@ static const jf_route_decl routes[] = {
     { .method = JF_LIT("POST"), .path = JF_LIT("/v1/gate/open"), .handler = on_open, .scope = JF_LIT("gate:write") },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "gate", "1.0.0");
     plugin->handshake = on_handshake;
-    plugin->routes = (jf_route_list)JF_LIST(routes);
+    JF_SET_LIST(plugin->routes, routes);
     return boot->query(host, JF_HTTP, &http, sizeof http);
 }

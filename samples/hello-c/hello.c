@@ -14,13 +14,11 @@ static void on_hello(void *instance, const jf_event *event) {
     io.ack(host, event->ack, JF_TEXT("[\"hello, stranger\"]"), NULL, 0);
 }
 
-static const jf_event_decl events[] = {
-    { .name = JF_LIT("hello"), .handler = on_hello },
-};
+static const jf_event_decl events[] = { JF_EVENT("hello", on_hello) };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "hello", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
+    JF_SET_LIST(plugin->events, events);
     return boot->query(host, JF_EVENTS, &io, sizeof io);
 }

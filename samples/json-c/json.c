@@ -41,7 +41,7 @@ static void on_add(void *instance, const jf_event *event) {
         whole = data.raw;
 
     /* "-" appends. The value is JSON and is passed on as it is. */
-    if (json.write(host, whole, JF_TEXT("/items/-"), entry.raw, cart, sizeof cart, &length) != JF_OK) {
+    if (json.set(host, whole, JF_TEXT("/items/-"), entry.raw, cart, sizeof cart, &length) != JF_OK) {
         io.ack_error(host, event->ack, JF_TEXT("cart_full"), JF_TEXT("the cart holds no more; check out first"));
         return;
     }
@@ -57,10 +57,10 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("cart:add"), .handler = on_add },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "json", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
+    JF_SET_LIST(plugin->events, events);
     boot->query(host, JF_EVENTS, &io, sizeof io);
     boot->query(host, JF_SOCKETS, &sockets, sizeof sockets);
     return boot->query(host, JF_JSON, &json, sizeof json);

@@ -8,8 +8,8 @@
  *     cc -shared -fPIC -I include -o stream.so samples/stream-c/stream.c
  *     jackfield serve --plugin ./stream.so
  *
- * Everything is on the strand, so there is no lock; everything is in fixed arrays, so there is nothing to free and nothing
- * unbounded. What does not fit is refused with 507.
+ * Everything runs on the strand, so there is no lock. Everything is in fixed arrays, so nothing is unbounded; what does not
+ * fit is refused with 507. A reader that is slow is fed again when the host calls `writable`.
  */
 #include <jackfield/jackfield.h>
 #include <stdio.h>
@@ -19,8 +19,7 @@
 #define LINES 256
 #define LINE 512
 #define READERS 256
-#define TICK_MS 50
-#define QUIET_TICKS (15000 / TICK_MS)
+#define KEEP_ALIVE_MS 15000
 
 typedef struct log_of_lines {
     char     id[64];
@@ -32,7 +31,7 @@ typedef struct log_of_lines {
 typedef struct reader {
     jf_stream     stream; /* 0: free */
     log_of_lines *log;
-    uint32_t      next, quiet;
+    uint32_t      next;
 } reader;
 
 static const jf_host *host;
@@ -51,23 +50,18 @@ static log_of_lines *find_log(jf_text id, int32_t make) {
     return &logs[i];
 }
 
-/* 1 if it was taken or the reader is gone, 0 if it has to be tried again. */
+/* 1 if the piece was written, 0 if the reader is slow (`writable` follows) or has left (`closed` follows). */
 static int32_t put(reader *to, const char *bytes, size_t length) {
     jf_bytes piece;
-    int32_t code;
     piece.ptr = (const uint8_t *)bytes;
     piece.len = length;
-    code = http.write(host, to->stream, piece);
-    if (code == JF_E_LIMIT) return 0;
-    if (code != JF_OK) to->stream = 0;
-    to->quiet = 0;
-    return 1;
+    return http.write(host, to->stream, piece) == JF_OK;
 }
 
-/* Everything that this reader has not got yet; what a slow one does not take waits for the next tick. */
+/* Everything that this reader has not got yet. */
 static void feed(reader *to) {
     char event[LINE + 64];
-    while (to->stream && to->next < to->log->count) {
+    while (to->next < to->log->count) {
         uint32_t i = to->next;
         int head = snprintf(event, sizeof event, "id: %u\ndata: ", (unsigned)(i + 1));
         memcpy(event + head, to->log->lines[i], to->log->lengths[i]);
@@ -75,26 +69,36 @@ static void feed(reader *to) {
         if (!put(to, event, (size_t)head + to->log->lengths[i] + 2)) return;
         to->next++;
     }
-    if (to->stream && to->log->ended && put(to, "event: end\ndata:\n\n", 18)) {
-        http.end(host, to->stream);
-        to->stream = 0;
-    }
+    if (to->log->ended && put(to, "event: end\ndata:\n\n", 18)) http.finish(host, to->stream);
 }
 
-static void feed_all(void *instance, void *context) {
+/* The context of a stream's callbacks is its reader. */
+static void on_writable(void *instance, void *context, jf_stream stream) {
+    (void)instance;
+    (void)stream;
+    feed(context);
+}
+
+static void on_closed(void *instance, void *context, jf_stream stream, jf_code why) {
+    (void)instance;
+    (void)stream;
+    (void)why;
+    ((reader *)context)->stream = 0;
+}
+
+static void feed_all_of(void *instance, void *context) {
+    uint32_t i;
+    (void)instance;
+    for (i = 0; i < READERS; i++)
+        if (readers[i].stream && readers[i].log == context) feed(&readers[i]);
+}
+
+static void keep_alive(void *instance, void *context) {
     uint32_t i;
     (void)instance;
     (void)context;
-    for (i = 0; i < READERS; i++) {
-        if (!readers[i].stream) continue;
-        feed(&readers[i]);
-        if (readers[i].stream && ++readers[i].quiet >= QUIET_TICKS) put(&readers[i], ": still here\n\n", 14);
-    }
-}
-
-/* Each event loop is woken once for all its readers; under a host that knows no `together`, once for each. */
-static void on_tick(void *instance, void *context) {
-    if (core.together(host, feed_all, context) != JF_OK) feed_all(instance, context);
+    for (i = 0; i < READERS; i++)
+        if (readers[i].stream) put(&readers[i], ": still here\n\n", 14);
 }
 
 static void on_get(void *instance, const jf_request *request) {
@@ -102,6 +106,7 @@ static void on_get(void *instance, const jf_request *request) {
     jf_response head = { .status = 200, .headers = headers, .header_count = 1, .content_type = JF_LIT("text/event-stream") };
     jf_text last = jf_find(request->headers, request->header_count, "last-event-id");
     log_of_lines *log = find_log(jf_find(request->params, request->param_count, "id"), 0);
+    jf_stream_watch watch = { .writable = on_writable, .closed = on_closed };
     char digits[16] = "";
     uint32_t i = 0;
     (void)instance;
@@ -115,13 +120,10 @@ static void on_get(void *instance, const jf_request *request) {
         return;
     }
     if (last.len < sizeof digits && last.len) memcpy(digits, last.ptr, (size_t)last.len);
-    if (http.stream(host, request->reply, &head, &readers[i].stream) != JF_OK) {
-        readers[i].stream = 0;
-        return;
-    }
+    watch.context = &readers[i];
+    if (http.stream(host, request->reply, &head, &watch, &readers[i].stream) != JF_OK) return;
     readers[i].log = log;
     readers[i].next = (uint32_t)strtoul(digits, NULL, 10); /* not a number: from the beginning */
-    readers[i].quiet = 0;
     feed(&readers[i]);
 }
 
@@ -138,14 +140,18 @@ static void on_post(void *instance, const jf_request *request) {
     memcpy(log->lines[log->count], body.ptr, (size_t)body.len);
     log->lengths[log->count++] = (uint32_t)body.len;
     http.respond(host, request->reply, &created);
+    /* In one batch: each event loop is woken once for all its readers. */
+    core.batch(host, feed_all_of, log);
 }
 
 static void on_delete(void *instance, const jf_request *request) {
     jf_response done = { .status = 204 };
     log_of_lines *log = find_log(jf_find(request->params, request->param_count, "id"), 0);
     (void)instance;
-    if (log) log->ended = 1;
     http.respond(host, request->reply, &done);
+    if (!log || log->ended) return;
+    log->ended = 1;
+    core.batch(host, feed_all_of, log);
 }
 
 static const jf_route_decl routes[] = {
@@ -154,14 +160,14 @@ static const jf_route_decl routes[] = {
     { .method = JF_LIT("DELETE"), .path = JF_LIT("/v1/streams/{id}"), .handler = on_delete, .scope = JF_LIT("streams:write") },
 };
 static const jf_timer_decl timers[] = {
-    { .handler = on_tick, .interval = TICK_MS },
+    JF_TIMER(keep_alive, KEEP_ALIVE_MS),
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "stream", "1.0.0");
-    plugin->routes = (jf_route_list)JF_LIST(routes);
-    plugin->timers = (jf_timer_list)JF_LIST(timers);
+    JF_SET_LIST(plugin->routes, routes);
+    JF_SET_LIST(plugin->timers, timers);
     boot->query(host, JF_CORE, &core, sizeof core);
     return boot->query(host, JF_HTTP, &http, sizeof http);
 }

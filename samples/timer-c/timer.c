@@ -13,8 +13,8 @@ static jf_events_api io;
 static jf_timers_api timers;
 static jf_json_api json;
 
-/* The timer's context is the socket handle itself: nothing to free, whoever goes first. A handle of a socket that
- * has left meanwhile is answered with JF_E_GONE, and nothing happens. */
+/* The timer's context is the socket handle itself, so there is nothing to free. If the socket has left meanwhile, emit
+ * returns JF_E_GONE and does nothing. */
 static void on_due(void *instance, void *context) {
     jf_message message = { .name = JF_LIT("reminder") };
     (void)instance;
@@ -26,7 +26,7 @@ static void on_remind(void *instance, const jf_event *event) {
     jf_timer timer = 0;
     (void)instance;
     if (json.read(host, event->args, JF_TEXT("/0"), &delay) != JF_OK || !delay.is_integer || delay.integer < 0 ||
-        timers.after(host, (uint64_t)delay.integer, on_due, (void *)(uintptr_t)event->socket, &timer) != JF_OK) {
+        timers.after(host, (uint64_t)delay.integer, on_due, (void *)(uintptr_t)event->socket, NULL, &timer) != JF_OK) {
         io.ack_error(host, event->ack, JF_TEXT("invalid_arguments"), JF_TEXT("send milliseconds, at most 30 days"));
         return;
     }
@@ -37,7 +37,7 @@ static void on_second(void *instance, void *context) {
     static uint32_t count;
     char args[16];
     jf_message message = { .flags = JF_MESSAGE_VOLATILE, .name = JF_LIT("tick") };
-    jf_selection everybody = { 0 };
+    jf_selection everybody = { .flags = JF_SELECT_ALL };
     (void)instance;
     (void)context;
     message.args.ptr = args;
@@ -52,11 +52,11 @@ static const jf_timer_decl every[] = {
     { .handler = on_second, .interval = 1000 },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "timer", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
-    plugin->timers = (jf_timer_list)JF_LIST(every);
+    JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->timers, every);
     boot->query(host, JF_EVENTS, &io, sizeof io);
     boot->query(host, JF_TIMERS, &timers, sizeof timers);
     return boot->query(host, JF_JSON, &json, sizeof json);

@@ -45,7 +45,7 @@ enum Boundary {
         plugin.pointee.timers = jf_timer_list(items: timers.items, count: timers.count, stride: timers.stride)
     }
 
-    private static func immortal<T>(_ values: [T]) -> (items: UnsafePointer<T>?, count: UInt32, stride: UInt32) {
+    static func immortal<T>(_ values: [T]) -> (items: UnsafePointer<T>?, count: UInt32, stride: UInt32) {
         guard !values.isEmpty else { return (nil, 0, UInt32(MemoryLayout<T>.stride)) }
         let copy = UnsafeMutablePointer<T>.allocate(capacity: values.count)
         copy.initialize(from: values, count: values.count)
@@ -83,18 +83,18 @@ enum Boundary {
         owned.host.tasks.removeAll()
     }
 
-    private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_edge>?) -> Void = { instance, edge in
-        guard let edge else { return }
-        Instance.of(instance)?.plugin.presence(PresenceEdge(edge.pointee))
+    private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_change>?) -> Void = { instance, change in
+        guard let change else { return }
+        Instance.of(instance)?.plugin.presence(PresenceChange(change.pointee))
     }
 
-    private static let handshake: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_refusal>?) -> Int32 = { instance, request, refusal in
-        guard let instance = Instance.of(instance), let request else { return JF_E_INVALID }
+    private static let handshake: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_handshake_reply>?) -> Int32 = { instance, request, reply in
+        guard let instance = Instance.of(instance), let request, let reply else { return JF_E_INVALID }
         do {
-            for hook in instance.handshakeHooks { try hook(HandshakeRequest(raw: request)) }
+            for hook in instance.handshakeHooks { try hook(HandshakeRequest(raw: request, reply: reply)) }
             return JF_OK
         } catch let reason as Refusal {
-            return reason.tell(refusal)
+            return reason.write(to: reply)
         } catch {
             instance.host.log.error("allowRequest: \(error)")
             return JF_E_FAILED

@@ -40,4 +40,9 @@ final class TaskTable: Sendable {
         guard let instance = Instance.of(instance), let work = instance.host.tasks.take(UInt(bitPattern: context)) else { return }
         work(instance.plugin)
     }
+
+    /// The `jf_free_fn` of all of them: called instead of ``run`` when a timer is cancelled or the plugin stops.
+    static let free: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { instance, context in
+        Instance.of(instance)?.host.tasks.take(UInt(bitPattern: context))
+    }
 }

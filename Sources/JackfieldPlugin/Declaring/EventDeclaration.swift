@@ -2,14 +2,14 @@
 final class EventDeclaration {
     typealias Body = (any Plugin, Socket, borrowing Event) throws -> Void
 
-    private let namespace: String
+    private let namespaces: [String]
     private let name: String
     private let run: Run?
     private let flags: UInt32
     private let body: Body
 
-    init(namespace: String, name: String, run: Run?, flags: UInt32, body: @escaping Body) {
-        self.namespace = namespace
+    init(namespaces: [String], name: String, run: Run?, flags: UInt32, body: @escaping Body) {
+        self.namespaces = namespaces
         self.name = name
         self.run = run
         self.flags = flags
@@ -18,9 +18,10 @@ final class EventDeclaration {
 
     /// Retains itself for ever: the host may call as long as the image lives.
     var declaration: jf_event_decl {
-        jf_event_decl(
-            nsp: .immortal(namespace), name: .immortal(name), handler: Self.handler, run: run?.code ?? JF_RUN_STRAND, flags: flags,
-            run_key: .immortal(run?.key ?? ""), context: Unmanaged.passRetained(self).toOpaque())
+        let nsps = Boundary.immortal(namespaces.map { jf_text.immortal($0) })
+        return jf_event_decl(
+            nsp: jf_text(), name: .immortal(name), handler: Self.handler, run: run?.code ?? JF_RUN_STRAND, flags: flags,
+            run_key: .immortal(run?.key ?? ""), context: Unmanaged.passRetained(self).toOpaque(), nsps: nsps.items, nsp_count: nsps.count, reserved: 0)
     }
 
     private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_event>?) -> Void = { instance, event in

@@ -59,6 +59,7 @@ public struct NamespaceDeclaration<P: Plugin> {
     public func use(_ hook: @escaping (P) -> (Attempt) throws -> Void) -> Self {
         hooks.admit.append { plugin, attempt in
             if let plugin = plugin as? P { try hook(plugin)(attempt) }
+            return nil
         }
         return self
     }
@@ -66,7 +67,10 @@ public struct NamespaceDeclaration<P: Plugin> {
     /// The same without an instance: `namespace.use { attempt in throw Refusal("closed") }`.
     @discardableResult
     public func use(_ hook: @escaping (Attempt) throws -> Void) -> Self {
-        hooks.admit.append { _, attempt in try hook(attempt) }
+        hooks.admit.append { _, attempt in
+            try hook(attempt)
+            return nil
+        }
         return self
     }
 
@@ -74,6 +78,34 @@ public struct NamespaceDeclaration<P: Plugin> {
     /// `connectTimeout` the client is closed.
     @discardableResult
     public func use(later hook: @escaping @Sendable (Attempt) async throws -> Void) -> Self {
+        hooks.admitLater.append { attempt in
+            try await hook(attempt)
+            return nil
+        }
+        return self
+    }
+
+    /// For a plugin with an authentication of its own: the hook says as whom the client joins. It runs as ``use(_:)-(_)`` does; a later hook's user replaces
+    /// an earlier one's. A host that verifies tokens itself has done so before; with `auth: false` this hook is the only check.
+    @discardableResult
+    public func authenticate(_ hook: @escaping (P) -> (Attempt) throws -> Admission) -> Self {
+        hooks.admit.append { plugin, attempt in
+            guard let plugin = plugin as? P else { throw Refusal("internal error") }
+            return try hook(plugin)(attempt)
+        }
+        return self
+    }
+
+    /// The same without an instance.
+    @discardableResult
+    public func authenticate(_ hook: @escaping (Attempt) throws -> Admission) -> Self {
+        hooks.admit.append { _, attempt in try hook(attempt) }
+        return self
+    }
+
+    /// The same for a decision that takes time; it runs as ``use(later:)`` does.
+    @discardableResult
+    public func authenticate(later hook: @escaping @Sendable (Attempt) async throws -> Admission) -> Self {
         hooks.admitLater.append(hook)
         return self
     }
@@ -113,7 +145,7 @@ public struct NamespaceDeclaration<P: Plugin> {
     }
 
     private func add(_ name: String, _ run: Run?, _ flags: UInt32, _ body: @escaping EventDeclaration.Body) -> Self {
-        all.events.append(EventDeclaration(namespace: hooks.name, name: name, run: run, flags: flags, body: body))
+        all.events.append(EventDeclaration(namespaces: [hooks.name], name: name, run: run, flags: flags, body: body))
         return self
     }
 }

@@ -2,8 +2,9 @@
 final class NamespaceHooks {
     let name: String
     let isPattern: Bool
-    var admit: [(any Plugin, Attempt) throws -> Void] = []
-    var admitLater: [@Sendable (Attempt) async throws -> Void] = []
+    /// nil: as the token says.
+    var admit: [(any Plugin, Attempt) throws -> Admission?] = []
+    var admitLater: [@Sendable (Attempt) async throws -> Admission?] = []
     var connected: [(any Plugin, Socket, Connection) throws -> Void] = []
     var disconnecting: [(any Plugin, Socket, Departure) throws -> Void] = []
     var disconnected: [(any Plugin, Socket, Departure) throws -> Void] = []
@@ -26,7 +27,7 @@ final class NamespaceHooks {
             connected: connected.isEmpty ? nil : Self.connected,
             disconnecting: disconnecting.isEmpty ? nil : Self.disconnecting,
             disconnected: disconnected.isEmpty ? nil : Self.disconnected,
-            context: Unmanaged.passRetained(self).toOpaque())
+            context: Unmanaged.passRetained(self).toOpaque(), names: nil, name_count: 0, reserved: 0)
     }
 
     // MARK: Admission
@@ -41,25 +42,32 @@ final class NamespaceHooks {
         let host = instance.host
         let attempt = Attempt(raw)
         do {
-            for hook in admit { try hook(instance.plugin, attempt) }
-            if admitLater.isEmpty { return JF_OK }
+            var admission: Admission?
+            for hook in admit { admission = try hook(instance.plugin, attempt) ?? admission }
+            if admitLater.isEmpty {
+                if let admission { _ = try host.accept(raw.decision, admission) }
+                return JF_OK
+            }
             var kept: jf_token = 0
             try host.check(host.tokens.keep?(host.pointer, raw.decision, &kept), "tokens.keep")
-            Self.decideLater(admitLater, attempt, Decision(host: host, token: kept))
+            Self.decideLater(admitLater, attempt, admission, Decision(host: host, token: kept))
             return JF_LATER
         } catch let reason as Refusal {
-            return reason.tell(refusal)
+            return reason.write(to: refusal)
         } catch {
             host.log.error("connect hook of '\(name)': \(error)")
             return JF_E_FAILED
         }
     }
 
-    private static func decideLater(_ hooks: [@Sendable (Attempt) async throws -> Void], _ attempt: Attempt, _ decision: Decision) {
+    private static func decideLater(
+        _ hooks: [@Sendable (Attempt) async throws -> Admission?], _ attempt: Attempt, _ early: Admission?, _ decision: Decision
+    ) {
         Task {
             do {
-                for hook in hooks { try await hook(attempt) }
-                decision.accept()
+                var admission = early
+                for hook in hooks { admission = try await hook(attempt) ?? admission }
+                try decision.accept(admission)
             } catch let reason as Refusal {
                 decision.refuse(reason)
             } catch {

@@ -9,7 +9,9 @@ public struct Answers: Sendable {
 
     init(_ raw: jf_answers) {
         expected = Int(raw.expected)
-        received = UnsafeBufferPointer(start: raw.items, count: Int(raw.count)).map { Answer($0) }
+        received = (0..<Int(raw.items == nil ? 0 : raw.count)).map { index in
+            Answer(UnsafeRawPointer(raw.items).advanced(by: index * Int(raw.stride)).assumingMemoryBound(to: jf_answer.self).pointee)
+        }
         isComplete = raw.status == JF_OK
     }
 }

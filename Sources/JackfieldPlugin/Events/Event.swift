@@ -17,6 +17,15 @@ public struct Event: ~Copyable {
         Socket(host: host, handle: raw.pointee.socket, namespace: namespace, user: .unlessEmpty(raw.pointee.user))
     }
 
+    /// What the sender calls `socket.id`.
+    public var socketID: String { String(raw.pointee.id) }
+
+    /// The same number for all sockets of the sender's connection; never used twice.
+    public var connection: UInt64 { raw.pointee.connection }
+
+    /// What this plugin stored with ``Socket/setPluginData(_:)`` for the sender.
+    public func pluginData<T: AnyObject & Sendable>(as type: T.Type) -> T? { Socket.object(raw.pointee.plugin_data) as? T }
+
     /// The user of the sender's token; throws 401 `unauthenticated` for an anonymous socket.
     public var user: String {
         get throws(Problem) {

@@ -15,7 +15,7 @@ public final class Reply: Sendable {
     }
 
     /// Whether somebody still waits: worth asking before long work.
-    public var isAwaited: Bool { token != 0 && host.tokens.waits?(host.pointer, token) == 1 }
+    public var isAwaited: Bool { token != 0 && host.isAwaited(token) }
 
     /// Answers. Returns false if nobody waits any more.
     @discardableResult

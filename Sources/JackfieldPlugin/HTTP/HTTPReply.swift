@@ -11,7 +11,7 @@ public final class HTTPReply: Sendable {
     deinit { _ = host.tokens.drop?(host.pointer, token) }
 
     /// Whether the client is still there: worth asking before long work.
-    public var isAwaited: Bool { host.tokens.waits?(host.pointer, token) == 1 }
+    public var isAwaited: Bool { host.isAwaited(token) }
 
     /// Responds. A client that has gone meanwhile is no error.
     public func send(_ response: Response) {

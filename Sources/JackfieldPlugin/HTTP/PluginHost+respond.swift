@@ -13,9 +13,19 @@ extension PluginHost {
     }
 
     func stream(_ head: Response, to token: jf_token) throws(HostError) -> ResponseStream {
+        let state = ResponseStream.State()
+        let context = Unmanaged.passRetained(state)
+        var watch = jf_stream_watch(
+            struct_size: UInt32(MemoryLayout<jf_stream_watch>.size), reserved: 0, context: context.toOpaque(), writable: ResponseStream.State.writable,
+            closed: ResponseStream.State.closed)
         var stream: jf_stream = 0
-        try withResponse(head) { (raw) throws(HostError) in try check(http.stream?(pointer, token, raw, &stream), "http.stream") }
-        return ResponseStream(host: self, stream: stream)
+        do {
+            try withResponse(head) { (raw) throws(HostError) in try check(http.stream?(pointer, token, raw, &watch, &stream), "http.stream") }
+        } catch {
+            context.release()
+            throw error
+        }
+        return ResponseStream(host: self, stream: stream, state: state)
     }
 
     /// Lends a response to C for the time of `body`.

@@ -1,7 +1,10 @@
-/// An HTTP response that is still being written, from any thread. It ends when it goes away.
+import Synchronization
+
+/// An HTTP response that is still being written, from any thread. It is finished when the object is released.
 public final class ResponseStream: Sendable {
     private let host: PluginHost
     private let stream: jf_stream
+    private let state: State
 
     public enum Taken: Sendable {
         /// On its way.
@@ -12,13 +15,14 @@ public final class ResponseStream: Sendable {
         case gone
     }
 
-    init(host: PluginHost, stream: jf_stream) {
+    init(host: PluginHost, stream: jf_stream, state: State) {
         self.host = host
         self.stream = stream
+        self.state = state
     }
 
-    /// Ending a stream that has ended is harmless: the host says that it is gone.
-    deinit { _ = host.http.end?(host.pointer, stream) }
+    /// Finishing a stream twice is harmless: the host answers that it is gone.
+    deinit { _ = host.http.finish?(host.pointer, stream) }
 
     /// A piece of the body, if the client keeps up.
     public func write(_ piece: [UInt8]) throws(HostError) -> Taken {
@@ -32,13 +36,14 @@ public final class ResponseStream: Sendable {
         }
     }
 
-    /// A piece of the body; waits, in steps of 20 ms, until a slow client has made room. Returns false if the client left.
+    /// A piece of the body; waits until a slow client has made room. Returns false if the client left.
     public func send(_ piece: [UInt8]) async throws -> Bool {
         while true {
+            let seen = state.turns
             switch try write(piece) {
             case .taken: return true
             case .gone: return false
-            case .full: try await Task.sleep(for: .milliseconds(20))
+            case .full: await state.change(after: seen)
             }
         }
     }
@@ -47,5 +52,55 @@ public final class ResponseStream: Sendable {
     public func send(_ event: ServerSentEvent) async throws -> Bool { try await send(event.bytes) }
 
     /// The body is complete.
-    public func end() { _ = host.http.end?(host.pointer, stream) }
+    public func finish() { _ = host.http.finish?(host.pointer, stream) }
+
+    /// Whether the client left or the stream was finished.
+    public var isClosed: Bool { state.isClosed }
+}
+
+extension ResponseStream {
+    /// What the host reported about a stream: the context of its `jf_stream_watch`, which retains it until `closed`.
+    final class State: Sendable {
+        private struct Inner {
+            /// Counts reports, so that one that arrives between a write and the wait for it is not missed.
+            var turns = 0
+            var isClosed = false
+            var waiting: [CheckedContinuation<Void, Never>] = []
+        }
+
+        private let inner = Mutex(Inner())
+
+        var turns: Int { inner.withLock { $0.turns } }
+        var isClosed: Bool { inner.withLock { $0.isClosed } }
+
+        /// Returns when there was a report after the one numbered `turns`.
+        func change(after turns: Int) async {
+            await withCheckedContinuation { continuation in
+                let isOver = inner.withLock { inner in
+                    if inner.turns != turns || inner.isClosed { return true }
+                    inner.waiting.append(continuation)
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        }
+
+        private func report(closed: Bool) {
+            let waiting = inner.withLock { inner in
+                inner.turns += 1
+                if closed { inner.isClosed = true }
+                defer { inner.waiting = [] }
+                return inner.waiting
+            }
+            for continuation in waiting { continuation.resume() }
+        }
+
+        static let writable: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream) -> Void = { _, context, _ in
+            context.map { Unmanaged<State>.fromOpaque($0).takeUnretainedValue().report(closed: false) }
+        }
+
+        static let closed: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream, Int32) -> Void = { _, context, _, _ in
+            context.map { Unmanaged<State>.fromOpaque($0).takeRetainedValue().report(closed: true) }
+        }
+    }
 }

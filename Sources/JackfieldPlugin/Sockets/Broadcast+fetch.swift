@@ -24,7 +24,7 @@ extension Broadcast {
         let context = box.retained()
         do {
             try withSelection { (selection) throws(HostError) in
-                let parts = JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS
+                let parts = JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS | JF_PART_CONNECTION
                 try host.check(host.socketTable.fetch?(host.pointer, selection, parts, Self.fetched, context), "sockets.fetch")
             }
         } catch {
@@ -36,6 +36,6 @@ extension Broadcast {
     private static let fetched: jf_fetched_fn = { instance, context, fetched in
         guard let box = CallbackBox<Result<[FetchedSocket], any Error>>.take(context), let instance = Instance.of(instance), let fetched
         else { return }
-        box.body(instance.plugin, instance.host, Result { try FetchedSocket.all(in: fetched.pointee, host: instance.host) })
+        box.body(instance.plugin, instance.host, .success(FetchedSocket.all(in: fetched.pointee, host: instance.host)))
     }
 }

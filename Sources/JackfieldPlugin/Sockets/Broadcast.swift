@@ -7,6 +7,7 @@ public struct Broadcast: Sendable {
     let host: PluginHost
     let namespace: String
     var rooms: [String] = []
+    var selectsRooms = false
     var excepted: [String] = []
     var exceptSocket: jf_socket = 0
     var select: UInt32 = 0
@@ -20,9 +21,14 @@ public struct Broadcast: Sendable {
 
     // MARK: Whom
 
-    /// In any of the rooms, each socket once. A socket's own id is a room.
+    /// In any of the rooms, each socket once. A socket's own id is a room. An empty list is an error when it is used: it never means everybody.
     public func to(_ rooms: String...) -> Broadcast { to(rooms) }
-    public func to(_ rooms: [String]) -> Broadcast { with { $0.rooms += rooms } }
+    public func to(_ rooms: [String]) -> Broadcast {
+        with {
+            $0.rooms += rooms
+            $0.selectsRooms = true
+        }
+    }
 
     /// Every socket of this user, on all tabs and devices.
     public func to(user: String) -> Broadcast { to(["user:" + user]) }
@@ -100,9 +106,11 @@ public struct Broadcast: Sendable {
         try withText(namespace) { (name) throws(HostError) in
             try withTexts(rooms) { (rooms, roomCount) throws(HostError) in
                 try withTexts(excepted) { (except, exceptCount) throws(HostError) in
+                    // No room named: all sockets of the namespace. An empty list of rooms selects nobody and is refused by the host.
+                    let all = selectsRooms ? 0 : JF_SELECT_ALL
                     var selection = jf_selection(
-                        struct_size: UInt32(MemoryLayout<jf_selection>.size), flags: select, nsp: name, user: jf_text(), rooms: rooms,
-                        except: except, room_count: roomCount, except_count: exceptCount, except_socket: exceptSocket)
+                        struct_size: UInt32(MemoryLayout<jf_selection>.size), flags: select | all, nsp: name, user: jf_text(), rooms: rooms,
+                        except_rooms: except, room_count: roomCount, except_count: exceptCount, socket: 0, except_socket: exceptSocket)
                     return try body(&selection)
                 }
             }

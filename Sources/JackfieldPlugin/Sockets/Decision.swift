@@ -3,7 +3,7 @@ struct Decision: Sendable {
     let host: PluginHost
     let token: jf_token
 
-    func accept() { _ = host.socketTable.accept?(host.pointer, token) }
+    func accept(_ admission: Admission?) throws(HostError) { _ = try host.accept(token, admission) }
 
     func refuse(_ reason: Refusal) {
         withText(reason.message) { message in

@@ -14,22 +14,20 @@ public struct FetchedSocket: Sendable {
 
     public var user: String? { socket.user }
 
-    private struct Description: Decodable {
-        let id: String
-        let nsp: String
-        let user: String?
-        let rooms: [String]
-        let data: JSON
-    }
+    /// Now: a client that upgrades is `polling` first.
+    public let transport: TransportKind?
 
-    static func all(in fetched: jf_fetched, host: PluginHost) throws -> [FetchedSocket] {
-        let handles = UnsafeBufferPointer(start: fetched.sockets, count: Int(clamping: fetched.count))
-        let descriptions = try JSON.decode(
-            [Description].self, from: UnsafeRawBufferPointer(fetched.json), named: "sockets.fetch", attachments: [])
-        return zip(handles, descriptions).map { handle, found in
-            FetchedSocket(
-                socket: Socket(host: host, handle: handle, namespace: found.nsp, user: found.user), id: found.id, rooms: found.rooms,
-                data: found.data)
+    /// The same number for all sockets of one client's connection; never used twice.
+    public let connection: UInt64
+
+    static func all(in fetched: jf_fetched, host: PluginHost) -> [FetchedSocket] {
+        guard let items = fetched.items else { return [] }
+        return (0..<Int(clamping: fetched.count)).map { index in
+            let item = UnsafeRawPointer(items).advanced(by: index * Int(fetched.stride)).assumingMemoryBound(to: jf_socket_info.self).pointee
+            return FetchedSocket(
+                socket: Socket(host: host, handle: item.socket, namespace: String(item.nsp), user: .unlessEmpty(item.user)), id: String(item.id),
+                rooms: UnsafeBufferPointer(start: item.rooms, count: Int(item.room_count)).map { String($0) },
+                data: JSON(unchecked: Array(UnsafeRawBufferPointer(item.data))), transport: TransportKind(item.transport), connection: item.connection)
         }
     }
 }

@@ -90,6 +90,22 @@ public struct Socket: Sendable {
         }
     }
 
+    /// Keeps an object with the socket that only this plugin sees: handlers read it with ``Event/pluginData(as:)``. The one before is released, and this
+    /// one when the socket has left or the plugin stops. nil removes it. Returns false if the socket is gone.
+    @discardableResult
+    public func setPluginData(_ object: (any AnyObject & Sendable)?) throws(HostError) -> Bool {
+        let pointer = object.map { Unmanaged<AnyObject>.passRetained($0).toOpaque() }
+        let release: jf_free_fn = { _, data in data.map { Unmanaged<AnyObject>.fromOpaque($0).release() } }
+        let code = host.socketTable.set_plugin_data?(host.pointer, handle, pointer, pointer == nil ? nil : release)
+        // What the host did not take stays ours.
+        if code != JF_OK { release(nil, pointer) }
+        return try host.reached(code, "sockets.set_plugin_data")
+    }
+
+    static func object(_ pointer: UnsafeMutableRawPointer?) -> AnyObject? {
+        pointer.map { Unmanaged<AnyObject>.fromOpaque($0).takeUnretainedValue() }
+    }
+
     /// What the client calls `socket.id`; nil if the socket is gone.
     public var id: String? {
         guard let text = try? describe(JF_PART_ID) else { return nil }

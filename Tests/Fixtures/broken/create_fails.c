@@ -7,7 +7,7 @@ static int32_t create(const jf_host *host, void **instance, jf_error *error) {
     return jf_fail(error, JF_E_FAILED, "the moon is not full");
 }
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     (void)boot;
     jf_describe(plugin, "create-fails", "1.0.0");
     plugin->create = create;

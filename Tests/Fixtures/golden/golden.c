@@ -186,6 +186,7 @@ static void on_broadcast(void *instance, const jf_event *event) {
     jf_message message = message_of("broadcast-msg", args, event);
     jf_selection others = { 0 };
     (void)instance;
+    others.flags = JF_SELECT_ALL;
     others.nsp = event->nsp;
     others.except_socket = event->socket;
     io.broadcast(host, &others, &message);
@@ -207,10 +208,10 @@ static int32_t admit_to_chat(void *instance, const jf_attempt *attempt, jf_refus
 
 /* ---- who may open a session -------------------------------------------------------------------------------- */
 
-static int32_t refuse_denied(void *instance, const jf_handshake *request, jf_refusal *refusal) {
+static int32_t refuse_denied(void *instance, const jf_handshake *request, jf_handshake_reply *reply) {
     (void)instance;
     if (jf_text_equal(jf_find(request->headers, request->header_count, "x-golden-deny"), JF_TEXT("yes")))
-        return jf_refuse(refusal, "denied by test", NULL);
+        return jf_deny(reply, "denied by test");
     return JF_OK;
 }
 
@@ -236,11 +237,11 @@ static const jf_nsp_decl namespaces[] = {
     { .name = JF_LIT(DYNAMIC), .flags = JF_NSP_PATTERN },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "golden", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
-    plugin->nsps = (jf_nsp_list)JF_LIST(namespaces);
+    JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->nsps, namespaces);
     plugin->handshake = refuse_denied;
     boot->query(host, JF_EVENTS, &io, sizeof io);
     boot->query(host, JF_SOCKETS, &sockets, sizeof sockets);

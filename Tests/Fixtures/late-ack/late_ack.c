@@ -38,6 +38,12 @@ static jf_tokens_api  tokens;
 static jf_events_api  io;
 static jf_json_api    json;
 
+static int64_t now(void) {
+    int64_t ns;
+    core.mono_ns(boot->host, &ns);
+    return ns;
+}
+
 static void answer(const job *due) {
     jf_text args = { due->args, due->length };
     int32_t code;
@@ -66,7 +72,7 @@ static void *work(void *context) {
         }
         for (each = &state->jobs; *each; each = &(*each)->next)
             if ((*each)->due < (*earliest)->due) earliest = each;
-        wait = (*earliest)->due - core.mono_ns(boot->host);
+        wait = (*earliest)->due - now();
         if (wait > 0) {
             struct timespec until;
             clock_gettime(CLOCK_REALTIME, &until);
@@ -96,7 +102,7 @@ static void enqueue(late *state, const jf_event *event, int64_t milliseconds, jf
         free(added);
         return;
     }
-    added->due = core.mono_ns(boot->host) + milliseconds * 1000000;
+    added->due = now() + milliseconds * 1000000;
     added->second = second;
     added->length = event->args.len;
     memcpy(added->args, event->args.ptr, (size_t)event->args.len);
@@ -164,12 +170,12 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("never"), .handler = on_never },
 };
 
-int32_t jf_plugin_main(const jf_boot *given, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *given, jf_plugin *plugin) {
     boot = given;
     jf_describe(plugin, "late-ack", "1.0.0");
     plugin->create = create;
     plugin->destroy = destroy;
-    plugin->events = (jf_event_list)JF_LIST(events);
+    JF_SET_LIST(plugin->events, events);
     if (boot->query(boot->host, JF_CORE, &core, sizeof core) != JF_OK) return JF_E_UNSUPPORTED;
     if (boot->query(boot->host, JF_TOKENS, &tokens, sizeof tokens) != JF_OK) return JF_E_UNSUPPORTED;
     if (boot->query(boot->host, JF_JSON, &json, sizeof json) != JF_OK) return JF_E_UNSUPPORTED;

@@ -43,7 +43,7 @@ static jf_message relayed(const jf_event *event) {
 }
 
 static void on_broadcast(void *instance, const jf_event *event) {
-    jf_selection everyone = { .struct_size = sizeof everyone, .nsp = JF_TEXT("/crowd") };
+    jf_selection everyone = { .struct_size = sizeof everyone, .flags = JF_SELECT_ALL, .nsp = JF_TEXT("/crowd") };
     jf_message message = relayed(event);
     (void)instance;
     io.broadcast(host, &everyone, &message);
@@ -92,11 +92,11 @@ static const jf_nsp_decl nsps[] = {
     { .name = JF_LIT("/crowd"), .connected = on_connected },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "order", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
-    plugin->nsps = (jf_nsp_list)JF_LIST(nsps);
+    JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->nsps, nsps);
     if (boot->query(host, JF_JSON, &json, sizeof json) != JF_OK) return JF_E_UNSUPPORTED;
     return boot->query(host, JF_EVENTS, &io, sizeof io);
 }

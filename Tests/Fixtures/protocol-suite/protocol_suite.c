@@ -48,10 +48,10 @@ static const jf_nsp_decl namespaces[] = {
     { .name = JF_LIT("/custom"), .run = JF_RUN_INLINE, .connected = on_connected },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "protocol-suite", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
-    plugin->nsps = (jf_nsp_list)JF_LIST(namespaces);
+    JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->nsps, namespaces);
     return boot->query(host, JF_EVENTS, &io, sizeof io);
 }

@@ -62,8 +62,12 @@ static void on_tell(void *instance, const jf_event *event) {
         io.emit(host, event->socket, &message);
         return;
     }
-    several.rooms = &room;
-    several.room_count = jf_text_equal(room, JF_TEXT("all")) ? 0 : 1;
+    if (jf_text_equal(room, JF_TEXT("all"))) {
+        several.flags = JF_SELECT_ALL;
+    } else {
+        several.rooms = &room;
+        several.room_count = 1;
+    }
     io.broadcast(host, &several, &message);
 }
 
@@ -112,7 +116,7 @@ static void on_answers(void *instance, void *context, const jf_answers *answers)
 
 static void on_ask_all(void *instance, const jf_event *event) {
     jf_message question = { .name = JF_LIT("question") };
-    jf_selection others = { .nsp = event->nsp, .except_socket = event->socket };
+    jf_selection others = { .flags = JF_SELECT_ALL, .nsp = event->nsp, .except_socket = event->socket };
     jf_token asker;
     char args[32];
     int32_t code;
@@ -216,11 +220,11 @@ static const jf_event_decl events[] = {
     IN(NARROW_FIRST, "ask", on_ask),
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "rows", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
-    plugin->nsps = (jf_nsp_list)JF_LIST(namespaces);
+    JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->nsps, namespaces);
     boot->query(host, JF_CORE, &core, sizeof core);
     boot->query(host, JF_TOKENS, &tokens, sizeof tokens);
     boot->query(host, JF_EVENTS, &io, sizeof io);

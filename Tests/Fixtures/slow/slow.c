@@ -35,10 +35,10 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("quick"), .handler = on_quick },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "slow", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
+    JF_SET_LIST(plugin->events, events);
     if (boot->query(host, JF_JSON, &json, sizeof json) != JF_OK) return JF_E_UNSUPPORTED;
     return boot->query(host, JF_EVENTS, &io, sizeof io);
 }

@@ -1,14 +1,14 @@
 extension PluginHost {
-    /// Calls `body` here and now. What it emits, answers and asks of sockets from this thread goes on its way together when it has returned, in order: each
-    /// event loop is woken once for all of it.
+    /// Calls `body` here and now. What it emits, answers and changes from this thread is passed to the event loops when it returns, in order: each loop is
+    /// woken once.
     ///
     /// For what becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it short: the first emit waits for the last.
-    public func together(_ body: () -> Void) {
-        // Under a host that cannot, or would not any more, everything goes by itself.
+    public func batch(_ body: () -> Void) {
+        // If the host refuses the call (an older one, or the plugin has stopped), `body` runs without a batch.
         withoutActuallyEscaping(body) { body in
             let call = Call(body)
             withExtendedLifetime(call) {
-                _ = core.together?(pointer, { _, context in context.map { Unmanaged<Call>.fromOpaque($0).takeUnretainedValue().run() } }, Unmanaged.passUnretained(call).toOpaque())
+                _ = core.batch?(pointer, { _, context in context.map { Unmanaged<Call>.fromOpaque($0).takeUnretainedValue().run() } }, Unmanaged.passUnretained(call).toOpaque())
             }
             if !call.isDone { call.run() }
         }
