@@ -52,8 +52,8 @@
  *      plugin to host    You set it to sizeof; 0 means the size in the first release. The host reads no further. If it is
  *                        larger than the host knows, the bytes beyond must be zero, else the call returns
  *                        JF_E_UNSUPPORTED: a field that the host would ignore is never ignored silently.
- *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer): you set it as above, and the host
- *                        writes no further.
+ *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer): you set it as above. The host writes no
+ *                        further and sets it to the size that it filled.
  *  - Lists carry the size of one item in `stride`, with the same three rules. Step through a list by its stride, not by
  *    sizeof. jf_text, jf_bytes and jf_pair never grow, so arrays of them have no stride.
  *  - Integers have a fixed width. There is no long, bool, bit-field or enum-typed field, and no field whose name is a
@@ -83,9 +83,11 @@
  *
  * The life of a plugin: jf_plugin_main -> create -> (declarations come into force) -> start -> stop -> destroy.
  * Callbacks that a call of yours causes (post, after, fetch, *_ack, watch) come after create has returned JF_OK; if it
- * fails they never come. Handlers may run before start. When the plugin is unloaded its declarations are withdrawn first,
- * then queued callbacks run, then stop. Every callback that was promised "exactly once" runs before stop, or, if stop
- * causes it, before destroy. No callback begins after destroy has begun.
+ * fails, only the free functions are called, with a NULL instance. Handlers may run before start. When the plugin is
+ * unloaded its declarations are withdrawn first, then queued callbacks run, then stop. Every callback that was promised
+ * "exactly once" runs before stop, or, if stop causes it, before destroy. No callback begins after destroy has begun.
+ * A plugin whose callback does not return in time (30 s at the start, limits.shutdownDeadline at the end) is given up:
+ * nothing of it is called any more.
  *
  * Order: calls that one thread makes for one socket take effect in the order made, whatever the function: a join followed
  * by a broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order in which things
@@ -288,10 +290,10 @@ typedef struct jf_message {
 #define JF_SELECT_LOCAL     4u /**< on this node only, where there are several */
 
 /**
- * Which sockets: those of `user`, in any of `rooms`, and `socket`, each once; without those in any of `except_rooms` and
- * without `except_socket`. It must say which: JF_SELECT_ALL, or at least one of user, rooms and socket; otherwise
- * JF_E_INVALID, so that the empty user of an anonymous sender never selects everybody. A socket's id is a room with only
- * that socket in it.
+ * Which sockets of the namespace: those of `user`, in any of `rooms`, and `socket`, each once; without those in any of
+ * `except_rooms` and without `except_socket`. It must say which: JF_SELECT_ALL, or at least one of user, rooms and socket;
+ * otherwise JF_E_INVALID, so that the empty user of an anonymous sender never selects everybody. A socket's id is a room
+ * that the socket is always in.
  */
 typedef struct jf_selection {
     uint32_t       struct_size;
@@ -438,7 +440,7 @@ typedef struct jf_admission {
     uint32_t   struct_size;
     uint32_t   reserved;
     jf_text    user;        /**< 1 to 256 bytes without control characters: presence, the room "user:<user>" and JF_RUN_BY_USER follow it */
-    jf_text    claims;      /**< JSON object; its members replace those of the same name */
+    jf_text    claims;      /**< JSON object, at most 65,536 bytes; its members replace those of the same name */
     jf_text    data;        /**< JSON, at most 65,536 bytes: the socket's data */
     int64_t    expires_at;  /**< ms since 1970: the connection is closed then; 0: as the token says */
     void      *plugin_data; /**< see jf_sockets_api.set_plugin_data */
@@ -609,7 +611,7 @@ typedef struct jf_event_decl {
     uint32_t       flags;     /**< JF_EVENT_* */
     jf_text        run_key;   /**< for JF_RUN_BY_KEY */
     void          *context;
-    const jf_text *nsps;      /**< further namespaces with the same handler; then an empty `nsp` means none */
+    const jf_text *nsps;      /**< up to 1,000 further namespaces with the same handler; then an empty `nsp` means none */
     uint32_t       nsp_count;
     uint32_t       reserved;
 } jf_event_decl;
@@ -646,7 +648,7 @@ typedef struct jf_nsp_decl {
     void (*disconnecting)(void *instance, const jf_socket_event *event); /**< [run] leaving, with its rooms; or NULL */
     void (*disconnected)(void *instance, const jf_socket_event *event);  /**< [run] left; or NULL */
     void          *context;
-    const jf_text *names;      /**< further namespaces with the same flags and hooks */
+    const jf_text *names;      /**< up to 1,000 further namespaces with the same flags and hooks; then `name` may be empty */
     uint32_t       name_count;
     uint32_t       reserved;
 } jf_nsp_decl;
@@ -755,9 +757,10 @@ static inline void jf_describe(jf_plugin *plugin, const char *name, const char *
  * 6  WHAT A PLUGIN MAY CALL
  *
  * Fetch each table once with boot->query, in jf_plugin_main or create. Every function returns a jf_code and stores values
- * through pointers. On failure the values are zeroed. Every function may return JF_E_INVALID, JF_E_STATE and
- * JF_E_UNSUPPORTED; the comment names the others. Where a function writes into a buffer of yours (`out`, `capacity`) it
- * stores the length needed in *length in any case and writes nothing if it does not fit (JF_E_SPACE).
+ * through pointers. On failure the values are zeroed; a function that this host lacks changes nothing. Every function may
+ * return JF_E_INVALID, JF_E_STATE and JF_E_UNSUPPORTED; the comment names the others. What one call passes has at most
+ * 64 MiB together (JF_E_LIMIT). Where a function writes into a buffer of yours (`out`, `capacity`) it stores the length
+ * needed in *length in any case and writes nothing if it does not fit (JF_E_SPACE).
  */
 
 /* ---- jf.core/1: log, configuration, clock, strand ---------------------------------------------------------- */
@@ -848,8 +851,8 @@ typedef struct jf_events_api {
     jf_code (*ack)(const jf_host *host, jf_token token, jf_text args, const jf_bytes *attachments,
                    uint32_t attachment_count);
     /**
-     * As ack, with {"error":{"code":...,"message":...}}. Codes of the host, to be used for the same meaning:
-     * invalid_arguments, not_found, overloaded, rate_limited, unavailable, unknown_event, internal.
+     * As ack, with {"error":{"code":...,"message":...}}; at most 65,536 bytes together. Codes of the host, to be used for
+     * the same meaning: invalid_arguments, not_found, overloaded, rate_limited, unavailable, unknown_event, internal.
      */
     jf_code (*ack_error)(const jf_host *host, jf_token token, jf_text code, jf_text message);
 } jf_events_api;
@@ -869,10 +872,10 @@ typedef struct jf_sockets_api {
     /** [any-thread] Replaces the socket's data: any JSON up to 65,536 bytes (JF_E_LIMIT). All plugins see the same. JF_E_GONE. */
     jf_code (*set_data)(const jf_host *host, jf_socket socket, jf_text json);
     /**
-     * [any-thread] Gives the socket a pointer that only this plugin sees; it comes in jf_event and jf_socket_event. The one
-     * before is freed. `free_data` (or NULL) is called on the strand when the pointer is replaced, the socket has left or
-     * the plugin stops, and every callback that received the pointer has returned. JF_E_GONE: nothing was taken, free it
-     * yourself.
+     * [any-thread] Gives the socket a pointer that only this plugin sees; it comes in jf_event and jf_socket_event. NULL
+     * takes it away. `free_data` (or NULL) is called on the strand when another pointer has replaced this one, the socket
+     * has left or the plugin stops, and every callback that received the pointer has returned. To set the same pointer
+     * again changes nothing. On failure nothing was taken: free it yourself. JF_E_GONE.
      */
     jf_code (*set_plugin_data)(const jf_host *host, jf_socket socket, void *data, jf_free_fn free_data);
     /** [any-thread] The pointer, or NULL. Outside a callback of this socket it may be freed meanwhile. JF_E_GONE. */
@@ -885,7 +888,7 @@ typedef struct jf_sockets_api {
     jf_code (*fetch)(const jf_host *host, const jf_selection *which, uint32_t parts, jf_fetched_fn fetched, void *context);
     /**
      * [callback, or any-thread with a kept token] The decision on an attempt: yes, as `admission` says (NULL: as the token
-     * says). JF_E_GONE: decided before, or the client left.
+     * says). On failure nothing was taken: plugin_data stays yours. JF_E_GONE: decided before, or the client left.
      */
     jf_code (*accept)(const jf_host *host, jf_token decision, const jf_admission *admission);
     /** The same: no. `data` is JSON, or empty text for none. At most 65,536 bytes together. */
@@ -916,7 +919,7 @@ typedef struct jf_rooms_api {
     jf_code (*members)(const jf_host *host, jf_text nsp, jf_text room, jf_fetched_fn fetched, void *context);
 } jf_rooms_api;
 
-/* ---- jf.presence/1: who is online -------------------------------------------------------------------------- */
+/* ---- jf.presence/1: who is online. A user is 1 to 256 bytes without control characters --------------------- */
 #define JF_PRESENCE "jf.presence/1"
 
 typedef struct jf_presence_api {
@@ -945,8 +948,8 @@ typedef struct jf_timers_api {
     uint32_t revision;
     /**
      * [any-thread] Calls `task` on the strand once, not before `delay` ms (at most 30 days) have passed. If it is
-     * cancelled or the plugin stops first, `free_context` is called instead: exactly one of the two, where given.
-     * JF_E_LIMIT: 65,536 timers are pending.
+     * cancelled or the plugin stops first, `free_context` is called instead: exactly one of the two, where given. `timer`
+     * may be NULL. JF_E_LIMIT: 65,536 timers are pending; neither is called.
      */
     jf_code (*after)(const jf_host *host, uint64_t delay, jf_task_fn task, void *context, jf_free_fn free_context,
                      jf_timer *timer);
@@ -962,7 +965,10 @@ typedef struct jf_http_api {
     uint32_t revision;
     /** [callback, or any-thread with a kept token] The whole response. JF_E_GONE: answered before, or the client left. */
     jf_code (*respond)(const jf_host *host, jf_token reply, const jf_response *response);
-    /** As respond: application/problem+json {"type":"about:blank","title","status","code","detail"}. `status` is 400 to 599. */
+    /**
+     * As respond: application/problem+json {"type":"about:blank","title","status","code","detail"}. `status` is 400 to
+     * 599; code and detail have at most 65,536 bytes together.
+     */
     jf_code (*problem)(const jf_host *host, jf_token reply, uint32_t status, jf_text code, jf_text detail);
     /**
      * As respond: the head of a response whose body comes in pieces; response->body is the first, if any. `watch` may be
@@ -1036,8 +1042,8 @@ typedef struct jf_json_api {
 typedef struct jf_helpers_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** As jf_describe; both texts must be static. */
-    jf_code (*describe)(const jf_host *host, jf_plugin *plugin, jf_text name, jf_text version);
+    /** As jf_describe; `abi` is the JF_ABI that the plugin was built with; both texts must be static. */
+    jf_code (*describe)(const jf_host *host, jf_plugin *plugin, uint32_t abi, jf_text name, jf_text version);
     /** As jf_fail; returns `code`. */
     jf_code (*fail)(const jf_host *host, jf_error *error, jf_code code, jf_text message);
     /** As jf_refuse; `data` is JSON or empty text. Returns JF_E_DENIED. */
