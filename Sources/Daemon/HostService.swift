@@ -49,7 +49,7 @@ final class HostService: Service {
         self.desks = desks
         self.recovery = recovery
         var options = configuration.transportOptions(openFiles: openFiles)
-        options.refuse = { host.refusal(of: $0) }
+        options.judge = { host.judge($0) }
         server = Server(options: options, loops: loops, http: host.router, logger: logger)
     }
 

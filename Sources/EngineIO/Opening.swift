@@ -1,8 +1,10 @@
-/// The request that opened a session, kept for hooks and plugins. Immutable.
+import Synchronization
+
+/// The request that opened a session, kept for hooks and plugins, and what the session speaks over since. Immutable but for the latter.
 ///
 /// URI and headers stay one block of text, because ten thousand sessions keep one each and hardly anybody asks.
 ///
-/// `@unchecked Sendable`: `block` points to memory that is written by `init` and freed by `deinit` only.
+/// `@unchecked Sendable`: `block` points to memory that is written by `init` and freed by `deinit` only; `isOverWebSocket` is atomic.
 public final class Opening: @unchecked Sendable {
     /// The peer's address without its port, `127.0.0.1` or `::1`.
     public let remoteAddress: String
@@ -14,9 +16,15 @@ public final class Opening: @unchecked Sendable {
     private let uriCount: Int
     /// The URI, then `name: value\r\n` per header, in the order sent.
     private let block: UnsafeRawBufferPointer
+    private let isOverWebSocket: Atomic<Bool>
 
-    /// - Parameter text: the URI, of which there are `uriCount` bytes, then `name: value\r\n` per header, in the order sent.
-    public init(remoteAddress: String, secure: Bool, issued: Int64, text: ArraySlice<UInt8>, uriCount: Int) {
+    /// - Parameters:
+    ///   - transport: what the session begins with.
+    ///   - text: the URI, of which there are `uriCount` bytes, then `name: value\r\n` per header, in the order sent.
+    public init(
+        remoteAddress: String, secure: Bool, issued: Int64, transport: TransportName = .websocket, text: ArraySlice<UInt8>, uriCount: Int
+    ) {
+        isOverWebSocket = Atomic(transport == .websocket)
         self.remoteAddress = remoteAddress
         self.secure = secure
         self.issued = issued
@@ -28,14 +36,22 @@ public final class Opening: @unchecked Sendable {
     }
 
     public convenience init(
-        remoteAddress: String, secure: Bool, uri: String, issued: Int64, headers: some Collection<(name: String, value: String)>
+        remoteAddress: String, secure: Bool, uri: String, issued: Int64, transport: TransportName = .websocket,
+        headers: some Collection<(name: String, value: String)>
     ) {
         let text = Array((uri + headers.map { "\($0.name): \($0.value)\r\n" }.joined()).utf8)
-        self.init(remoteAddress: remoteAddress, secure: secure, issued: issued, text: text[...], uriCount: uri.utf8.count)
+        self.init(
+            remoteAddress: remoteAddress, secure: secure, issued: issued, transport: transport, text: text[...], uriCount: uri.utf8.count)
     }
 
     deinit {
         block.deallocate()
+    }
+
+    /// What the session speaks over now. Written on its loop, read on any thread.
+    public internal(set) var transport: TransportName {
+        get { isOverWebSocket.load(ordering: .relaxed) ? .websocket : .polling }
+        set { isOverWebSocket.store(newValue == .websocket, ordering: .relaxed) }
     }
 
     /// Path and query as sent. Decoded on each call.

@@ -69,6 +69,7 @@ extension Session {
             }
         }
         webSocket = output
+        opening.transport = .websocket
         queue.takeAll { kind, compress, content in
             send(kind, content, compress: compress, over: output)
         }

@@ -32,6 +32,8 @@ public final class Session {
     /// The upgrade's timeout, then its tick; or, once closing, the end of the wait for the last poll.
     var stageTimer = TimerID.none
     var tickTimer = TimerID.none
+    /// What every HTTP response of the session bears beside its own fields, as `name: value\r\n` lines; mostly nothing. Transport's.
+    public var headerLines: [UInt8] = []
 
     init(id: SessionID, opening: Opening, table: SessionTable, webSocket: (any WebSocketOutput)?, usesBase64: Bool) {
         self.id = id

@@ -46,6 +46,19 @@ import Testing
         #expect(host.shard.statistics.deliveries > 0)
     }
 
+    @Test("a selection may name one socket, alone or beside rooms, and never means everybody then") func oneSocket() throws {
+        let (host, clients) = try three()
+        let handle = host.sockets.map { $0.handle }
+        #expect(whoHears(host, clients, Selection(socket: handle[1])) == [1])
+        #expect(whoHears(host, clients, Selection(rooms: ["r"], socket: handle[2])) == [0, 1, 2])
+        #expect(whoHears(host, clients, Selection(rooms: ["r"], socket: handle[0])) == [0, 1])
+        #expect(whoHears(host, clients, Selection(except: ["r"], socket: handle[1])) == [])
+        #expect(whoHears(host, clients, Selection(exceptSocket: handle[1], socket: handle[1])) == [])
+        #expect(whoHears(host, clients, Selection(namespace: "/public", socket: handle[1])) == [])
+        clients[1].vanish()
+        #expect(whoHears(host, clients, Selection(socket: handle[1])) == [])
+    }
+
     @Test("the room of an id can have other members, too") func joinedID() throws {
         let (host, clients) = try three()
         try host.sockets[2].join(host.sockets[0].id)

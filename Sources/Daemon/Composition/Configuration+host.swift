@@ -13,6 +13,7 @@ extension Configuration {
         options.queueUserShare = limits.pluginQueueUserShare
         options.stopDeadline = limits.shutdownDeadline.wholeMilliseconds
         options.decisionDeadline = connectTimeout.wholeMilliseconds
+        options.socketPath = path
         options.version = Daemon.version
         return options
     }

@@ -205,7 +205,8 @@ extension RecoverySession {
             id == socketID && namespace == self.namespace
         case .selection(let selection):
             selection.namespace == namespace
-                && (selection.rooms.isEmpty || selection.rooms.contains { rooms.contains($0) })
+                && (selection.rooms.isEmpty && selection.socket == 0 || selection.rooms.contains { rooms.contains($0) }
+                    || selection.socket != 0 && handles.contains(selection.socket))
                 && !selection.except.contains { rooms.contains($0) }
                 && (selection.exceptSocket == 0 || !handles.contains(selection.exceptSocket))
         }

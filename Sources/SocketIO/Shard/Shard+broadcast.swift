@@ -72,7 +72,7 @@ extension Shard {
     @inline(__always)
     private func forEachMember(of selection: Selection, _ body: (Room.Member) -> Void) {
         guard let namespace = selection.namespace == "/" ? main : namespaces[selection.namespace] else { return }
-        if selection.except.isEmpty, selection.rooms.count < 2 {
+        if selection.except.isEmpty, selection.rooms.count < 2, selection.socket == 0 {
             forEachMember(of: selection.rooms.first, in: namespace, but: selection.exceptSocket, body)
         } else {
             forEachMarked(of: selection, in: namespace, body)
@@ -126,7 +126,11 @@ extension Shard {
             }
             if !isMarked { body(member) }
         }
-        guard !selection.rooms.isEmpty else { return Self.walk(namespace.everyone.members, but: nil, visit) }
+        if let chosen = socket(selection.socket), chosen.namespace === namespace { visit(chosen.everyoneMember) }
+        guard !selection.rooms.isEmpty else {
+            if selection.socket == 0 { Self.walk(namespace.everyone.members, but: nil, visit) }
+            return
+        }
         for room in selection.rooms {
             if let own = SocketID(room).flatMap({ namespace.socket(id: $0) }) { visit(own.everyoneMember) }
             if let room = namespace.rooms[room] { Self.walk(room.members, but: nil, visit) }

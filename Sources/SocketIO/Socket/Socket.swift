@@ -68,6 +68,13 @@ public final class Socket {
     /// What the client calls `socket.id`; also the name of a room with just this socket in it.
     public var id: ByteString { ByteString(socketID.text) }
 
+    /// How many bytes ``id`` has.
+    public static let idLength = SocketID.length
+
+    /// Writes the ``idLength`` bytes of ``id`` to `target`.
+    @inline(__always)
+    public func writeID(to target: UnsafeMutableRawPointer) { socketID.write(to: target) }
+
     public var opening: Opening { session.opening }
 
     /// Unique among all connections of the process: the same for all namespaces of one client.

@@ -4,6 +4,11 @@ public struct HTTPFields: Sendable {
 
     public init() {}
 
+    /// - Parameter lines: of another value of this type.
+    init(lines: [UInt8]) {
+        self.lines = lines
+    }
+
     /// - Parameter fields: those that ``add`` would refuse are left out.
     public init(_ fields: [(name: String, value: String)]) {
         for (name, value) in fields { add(name, value) }
@@ -47,6 +52,8 @@ public struct HTTPFields: Sendable {
     mutating func add(_ name: StaticString, _ value: UnsafeRawBufferPointer) -> Bool {
         add(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), value)
     }
+
+    public var isEmpty: Bool { lines.isEmpty }
 
     /// Adds the fields of `other`.
     public mutating func add(_ other: HTTPFields) {

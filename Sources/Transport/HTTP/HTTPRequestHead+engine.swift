@@ -8,9 +8,10 @@ extension HTTPRequestHead {
     }
 
     /// What is kept of the request that opens a session.
-    func opening(from remoteAddress: String) -> Opening {
+    func opening(from remoteAddress: String, over transport: TransportName) -> Opening {
         Opening(
-            remoteAddress: remoteAddress, secure: false, issued: WallClock.now, text: text[target.range.lowerBound...], uriCount: target.range.count)
+            remoteAddress: remoteAddress, secure: false, issued: WallClock.now, transport: transport, text: text[target.range.lowerBound...],
+            uriCount: target.range.count)
     }
 
     /// Sent by an Internet Explorer.

@@ -20,6 +20,9 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     let wasAbandoned: Bool
     /// [owner] Of a handshake's answer.
     private var cookie: String?
+    /// [owner] Of the first answer alone; then those of every answer of the session. Mostly nothing.
+    private var initialFields = HTTPFields()
+    private var sessionFields = HTTPFields()
 
     init(exchange: HTTPExchange, endpoint: Endpoint, handler: HTTPHandler) {
         home = handler.loop
@@ -82,12 +85,16 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
             refuse(error)
         case .open:
             guard !server.isStopping.load(ordering: .relaxed) else { return reply(HTTPResponseHead(status: 503), []) }
-            let opening = head.opening(from: remoteAddress)
-            if let message = server.options.refuse?(opening) { return refuse(.forbidden, message: message) }
+            let opening = head.opening(from: remoteAddress, over: .polling)
+            switch server.options.judge?(opening) ?? .open {
+            case .refuse(let message): return refuse(.forbidden, message: message)
+            case .open(let initial, let always): (initialFields, sessionFields) = (initial, always)
+            }
             endpoint.accept(table.open(opening, answering: self), on: owner)
         case .session(let id):
             guard let session = table[id] else { return }
             self.session = session
+            sessionFields = HTTPFields(lines: session.headerLines)
             belongs(to: session)
         }
     }
@@ -126,12 +133,14 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     func opened(_ session: Session) {
         cookie = server.options.cookie?.header(sessionID: session.id.description)
+        session.headerLines = sessionFields.lines
     }
 
     func answer(count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         session = nil
         var responseHead = HTTPResponseHead(status: 200, fields: pollingFields(Self.packets))
         if let cookie { responseHead.fields.add("Set-Cookie", cookie) }
+        if !initialFields.isEmpty { responseHead.fields.add(initialFields) }
         if compress, let threshold = server.options.httpCompressionThreshold, count >= threshold,
             let encoding = acceptedEncoding, let compressed = encoding.compress(count: count, fill: fill)
         {
@@ -139,7 +148,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
             return reply(responseHead, compressed)
         }
         if home === owner {
-            exchange?.respond(responseHead, count: count, fill: fill)
+            exchange?.respond(withSessionFields(responseHead), count: count, fill: fill)
         } else {
             let body = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
                 fill(UnsafeMutableRawBufferPointer(buffer))
@@ -179,7 +188,15 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         return fields
     }
 
+    private func withSessionFields(_ responseHead: HTTPResponseHead) -> HTTPResponseHead {
+        guard !sessionFields.isEmpty else { return responseHead }
+        var responseHead = responseHead
+        responseHead.fields.add(sessionFields)
+        return responseHead
+    }
+
     private func reply(_ responseHead: HTTPResponseHead, _ body: [UInt8]) {
+        let responseHead = withSessionFields(responseHead)
         home.perform { [self] in exchange?.respond(responseHead, body: body) }
     }
 }

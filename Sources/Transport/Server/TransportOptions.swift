@@ -14,8 +14,9 @@ public struct TransportOptions: Sendable {
     public var httpCompressionThreshold: Int? = 1024
     /// nil: permessage-deflate is not agreed to.
     public var deflate: DeflateOptions?
-    /// Asked about every request that would open a session (`allowRequest` in the reference); a text refuses it, as code 4. Called on the loop; must not block.
-    public var refuse: (@Sendable (Opening) -> String?)?
+    /// Asked about every request that would open a session (`allowRequest`, `initial_headers` and `headers` of the reference). Called on the loop; must
+    /// not block. nil: every one may.
+    public var judge: (@Sendable (Opening) -> OpeningVerdict)?
     /// Echoes for the official test suites; nil in normal operation.
     public var conformance: ConformanceOptions?
 

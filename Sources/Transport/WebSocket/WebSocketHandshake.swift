@@ -29,16 +29,27 @@ struct WebSocketHandshake {
         case .success(let found): purpose = found
         case .failure(let error): return .refused(message: error.message, headers: [])
         }
-        if case .open(let opening) = purpose, let message = server.options.refuse?(opening) {
-            return .refused(message: message, headers: [])
+        var extraFields = HTTPFields()
+        switch purpose {
+        case .open(let opening):
+            switch server.options.judge?(opening) ?? .open {
+            case .refuse(let message): return .refused(message: message, headers: [])
+            case .open(let initial, let always):
+                extraFields = initial
+                extraFields.add(always)
+            }
+        case .upgrade(let session): extraFields = HTTPFields(lines: session.headerLines)
+        case .nothing, .echo: break
         }
         return request.head.text.withUnsafeBytes { text in
-            judge(purpose) { name in request.head.first(name).map { text.part($0.value) } }
+            judge(purpose, extraFields) { name in request.head.first(name).map { text.part($0.value) } }
         }
     }
 
-    /// - Parameter field: the value of the first header of a name.
-    private func judge(_ purpose: Purpose, _ field: (StaticString) -> UnsafeRawBufferPointer?) -> Verdict {
+    /// - Parameters:
+    ///   - extraFields: of the answer, if the request is accepted.
+    ///   - field: the value of the first header of a name.
+    private func judge(_ purpose: Purpose, _ extraFields: HTTPFields, _ field: (StaticString) -> UnsafeRawBufferPointer?) -> Verdict {
         if let cors = server.options.cors, !cors.admits(origin: field("origin"), host: field("host")) {
             loop.counters.foreignOrigins += 1
             return .refused(message: HandshakeError.forbidden.message, headers: [])
@@ -70,6 +81,7 @@ struct WebSocketHandshake {
             }
             if let agreement { answer.fields.add("Sec-WebSocket-Extensions", agreement.header) }
         }
+        answer.fields.add(extraFields)
         answer.fields.add(request.commonFields)
         return .accepted(answer, purpose, agreement)
     }
@@ -85,7 +97,7 @@ struct WebSocketHandshake {
         case .open(let transport):
             guard !server.isStopping.load(ordering: .relaxed) else { return .failure(.badRequest) }
             guard transport == .websocket else { return .success(.nothing) }
-            return .success(.open(request.head.opening(from: request.remoteAddress)))
+            return .success(.open(request.head.opening(from: request.remoteAddress, over: .websocket)))
         case .session(let id):
             guard request.head.method == .get else { return .failure(.badMethod) }
             guard let session = table[id], request.parameters.transport == .websocket else { return .success(.nothing) }
