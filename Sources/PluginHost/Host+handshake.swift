@@ -1,42 +1,73 @@
 import CJackfield
 import EngineIO
+import Transport
 
 extension Host {
-    /// Why a request may open no session, in the words of the first plugin that says so; `nil`: it may. For Transport, on its loops.
-    public func refusal(of opening: Opening) -> String? {
+    /// Whether a request may open a session, and what its responses bear: the first plugin that says no counts. For Transport, on its loops.
+    public func judge(_ opening: Opening) -> OpeningVerdict {
+        var initial = HTTPFields()
+        var always = HTTPFields()
         let loop = ThreadState.current?.loop
         for plugin in (loop?.snapshot ?? registry.withLock { $0.snapshot }).plugins {
             guard let handshake = plugin.descriptor.handshake, let meter = plugin.handshakeMeter, plugin.isInForce else { continue }
-            let ask = { Self.ask(plugin, handshake, opening) }
-            if let message = loop.map({ $0.measure(meter, ask) }) ?? ask() { return message }
+            var reply = jf_handshake_reply.sized
+            let ask = { Self.ask(plugin, handshake, opening, &reply) }
+            let code = loop.map { $0.measure(meter, ask) } ?? ask()
+            guard code == JF_OK else { return .refuse(Self.message(of: &reply, code, plugin)) }
+            withUnsafeBytes(of: &reply.initial) { plugin.addLines($0, to: &initial) }
+            withUnsafeBytes(of: &reply.always) { plugin.addLines($0, to: &always) }
         }
-        return nil
+        return .open(initial: initial, always: always)
     }
 
-    private static func ask(
-        _ plugin: Plugin,
-        _ handshake: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_refusal>?) -> Int32,
-        _ opening: Opening
-    ) -> String? {
+    private static func ask(_ plugin: Plugin, _ handshake: PluginDescriptor.Handshake, _ opening: Opening, _ reply: inout jf_handshake_reply) -> Int32 {
         var parts: [TextPack.Part] = [.text(opening.uri), .text(opening.remoteAddress)]
         for header in opening.headers { parts += [.text(header.name.lowercased()), .text(header.value)] }
         let pack = TextPack(parts)
         let pairs = stride(from: 2, to: pack.indices.count, by: 2).map { jf_pair(name: pack[$0], value: pack[$0 + 1]) }
-        var refusal = jf_refusal()
-        refusal.struct_size = UInt32(MemoryLayout<jf_refusal>.size)
-        let code = pairs.withUnsafeBufferPointer { pairs in
-            var raw = jf_handshake()
-            raw.struct_size = UInt32(MemoryLayout<jf_handshake>.size)
+        return pairs.withUnsafeBufferPointer { pairs in
+            var raw = jf_handshake.sized
             raw.header_count = UInt32(pairs.count)
             raw.headers = pairs.baseAddress
             raw.url = pack[0]
             raw.address = pack[1]
             raw.secure = opening.secure ? 1 : 0
-            return handshake(plugin.instance, &raw, &refusal)
+            raw.transport = opening.transport.raw
+            return withExtendedLifetime(pack) { handshake(plugin.instance, &raw, &reply) }
         }
-        guard code != JF_OK else { return nil }
+    }
+
+    private static func message(of reply: inout jf_handshake_reply, _ code: Int32, _ plugin: Plugin) -> String {
         if code != JF_E_DENIED { plugin.log.warning("handshake failed with \(ResultCode.describe(code))") }
-        let message = withUnsafeBytes(of: &refusal.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let message = withUnsafeBytes(of: &reply.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         return message.isEmpty ? "Forbidden" : message
+    }
+}
+
+extension Plugin {
+    /// Headers of a session's responses that are the transport's.
+    private static let ownHandshakeHeaders: [StaticString] =
+        HTTPInterface.ownHeaders + [
+            "content-type", "content-encoding", "trailer", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol",
+        ]
+
+    /// Adds the header fields that the plugin wrote, one a line; a line that is none is left out and logged.
+    fileprivate func addLines(_ room: UnsafeRawBufferPointer, to fields: inout HTTPFields) {
+        var rest = room.prefix { $0 != 0 }
+        while !rest.isEmpty {
+            let line = rest.prefix { $0 != 0x0A }
+            rest = rest[min(line.endIndex + 1, rest.endIndex)...]
+            let field = UnsafeRawBufferPointer(rebasing: line.last == 0x0D ? line.dropLast() : line)
+            if let problem = Self.add(field, to: &fields) { log.warning("handshake: header line '\(jf_text.excerpt(of: field))' was left out: \(problem)") }
+        }
+    }
+
+    /// - Returns: why it was not added.
+    private static func add(_ line: UnsafeRawBufferPointer, to fields: inout HTTPFields) -> StaticString? {
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return "it has no colon" }
+        let name = UnsafeRawBufferPointer(rebasing: line[..<colon])
+        let value = UnsafeRawBufferPointer(rebasing: line[(colon + 1)...].drop { $0 == 0x20 })
+        guard !ownHandshakeHeaders.contains(where: name.isEqual(ignoringCase:)) else { return "this header is the host's" }
+        return fields.add(name, value) ? nil : "its name or value holds characters that a header may not"
     }
 }

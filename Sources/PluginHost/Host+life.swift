@@ -104,6 +104,8 @@ extension Host {
             try refuseConflicts(of: plugin)
             if let error = try step(plugin, "create", { plugin.create() }) { throw error }
         } catch {
+            // What a failed `create` has posted is freed on the strand.
+            if error.kind != .timedOut { _ = try? step(plugin, "free_context") { true } }
             abandon(plugin, isStuck: error.kind == .timedOut)
             throw error
         }
@@ -112,7 +114,10 @@ extension Host {
             if let error = try step(plugin, "start", { plugin.start() }) { throw error }
         } catch {
             let isOut = takeOut(plugin)
-            if error.kind != .timedOut, isOut { _ = try? step(plugin, "destroy") { plugin.descriptor.destroy?(plugin.instance) } }
+            if error.kind != .timedOut, isOut {
+                let aborts = plugin.pending.close()
+                _ = try? step(plugin, "destroy") { plugin.destroy(aborting: aborts) }
+            }
             abandon(plugin, isStuck: error.kind == .timedOut)
             throw error
         }
@@ -140,8 +145,8 @@ extension Host {
         if let other = plugins.first(where: { $0.name == plugin.name }) {
             throw plugin.failure(.conflict, "a plugin of this name is loaded from \(other.path); unload it first")
         }
-        for (index, event) in plugin.descriptor.events.enumerated() where !event.observes {
-            let title = "event \(index + 1): \(event.title)"
+        for event in plugin.descriptor.events where !event.observes {
+            let title = "event \(event.number): \(event.title)"
             if builtins.contains(where: { $0.name == event.name && ($0.namespace.isEmpty || $0.namespace == event.namespace) }) {
                 throw plugin.failure(.conflict, "\(title) belongs to the host itself")
             }
@@ -155,8 +160,8 @@ extension Host {
             }
         }
         let own = plugin.descriptor.namespaces.map(\.name)
-        for (index, event) in plugin.descriptor.events.enumerated() where !own.contains(event.namespace) && !snapshot.declares(event.namespace) {
-            plugin.log.warning("event \(index + 1): \(event.title): the namespace does not exist (yet); declare it among the plugin's nsps, or in the configuration")
+        for event in plugin.descriptor.events where !own.contains(event.namespace) && !snapshot.declares(event.namespace) {
+            plugin.log.warning("event \(event.number): \(event.title): the namespace does not exist (yet); declare it among the plugin's nsps, or in the configuration")
         }
     }
 
@@ -245,21 +250,19 @@ extension Host {
         let deadline = Clock.monotonicNanoseconds + Int64(milliseconds) * 1_000_000
         plugin.state = .stopping
         let isOut = takeOut(plugin)
-        plugin.timers.close()
         // What was queued before, each strand on its own.
         var isInTime = isOut && plugin.allStrands.allSatisfy { $0.run(until: deadline) { true } != nil }
         if isInTime {
             let aborts = plugin.pending.close()
             isInTime = plugin.strand.run(until: deadline) {
-                for abort in aborts { abort() }
-                plugin.descriptor.stop?(plugin.instance)
+                plugin.stop(aborting: aborts)
                 return true
             } != nil
         }
         plugin.completeTokens()
         if isInTime {
             isInTime = plugin.strand.run(until: deadline) {
-                plugin.descriptor.destroy?(plugin.instance)
+                plugin.destroy()
                 return true
             } != nil
         }
@@ -276,7 +279,7 @@ extension Host {
     /// Gives back what is left of a plugin that is out of force.
     func abandon(_ plugin: Plugin, isStuck: Bool) {
         plugin.state = isStuck ? .stuck : .stopped
-        plugin.timers.close()
+        _ = plugin.timers.close()
         _ = plugin.pending.close()
         plugin.completeTokens()
         for strand in plugin.allStrands { strand.close() }

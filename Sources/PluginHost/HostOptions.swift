@@ -19,8 +19,10 @@ public struct HostOptions: Sendable {
     public var pendingCalls = 65_536
     /// Timers of one plugin that have not fired.
     public var timers = 65_536
-    /// Users one plugin may watch the presence of.
+    /// Users one plugin may watch the presence of; the header promises this number.
     public var presenceWatches = 100_000
+    /// Bytes of their ids together; the header promises this number.
+    public var presenceWatchBytes = 16 << 20
     /// HTTP responses of one plugin that are still being written.
     public var streams = 65_536
     /// Bytes of what plugins' threads have asked of one event loop and it has not done yet.
@@ -33,6 +35,8 @@ public struct HostOptions: Sendable {
     public var decisionDeadline = 45_000
     /// What an inline callback should stay below, in microseconds; the header names this number.
     public var inlineBudget = 50
+    /// Where Socket.IO is served; no route below it is ever reached.
+    public var socketPath = "/socket.io"
     /// What plugins read as `jf_boot.host_version`.
     public var version = "1.0.0"
 

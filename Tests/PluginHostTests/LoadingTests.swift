@@ -62,7 +62,7 @@ struct LoadingTests {
     func otherABI() async throws {
         let error = try await problem(try Fixture.library("small", named: "abi", "ABI=9"))
         #expect(error.kind == .incompatible)
-        #expect(error.problem == "was built against JF_ABI 9, this host has JF_ABI 1; rebuild it against this host's jackfield.h")
+        #expect(error.problem == "built against JF_ABI 9, this host needs 2: rebuild it")
     }
 
     @Test("an interface that is missing is named beside the one that is here")
@@ -96,8 +96,59 @@ struct LoadingTests {
         #expect(try await text("null", "NULL_HANDLER") == "event 2: 'small': handler is NULL")
         #expect(try await text("reserved", "EVENT=\"connect\"") == "event 1: name 'connect' is reserved by Socket.IO")
         #expect(try await text("name", "NAME=\"Rooms!\"") == "name 'Rooms!' must be 1 to 64 of a-z, 0-9 and '-'")
-        #expect(try await text("stride", "STRIDE=8").hasPrefix("events: stride is 8, less than the"))
-        #expect(try await text("size", "SIZE=16").hasPrefix("struct_size is 16, less than the"))
+        #expect(try await text("empty", "EMPTY") == "the descriptor is empty: call jf_describe first")
+        #expect(try await text("size", "DESCRIPTOR=plugin->struct_size=16").hasPrefix("struct_size is 16, less than the"))
+        #expect(try await text("huge", "DESCRIPTOR=plugin->struct_size=4097").hasPrefix("struct_size is 4097, more than the JF_PLUGIN_ROOM"))
+        #expect(try await text("stride", "DESCRIPTOR=plugin->events.stride=8").hasPrefix("events: stride is 8, less than the"))
+        #expect(try await text("garbage", "DESCRIPTOR=plugin->events.stride=0x40000000").hasPrefix("events: stride is 1073741824, more than any"))
+        #expect(try await text("uncounted", "DESCRIPTOR=plugin->events.count=0").hasPrefix("events: there is a list, but count is 0"))
+        #expect(try await text("unlisted", "DESCRIPTOR=plugin->events.items=NULL").hasPrefix("events: count is 1, but items is NULL"))
+        #expect(try await text("flags", "EVENT_FIELD=.flags=6") == "event 1: 'small': flags 0x6 are not all known to this host")
+        #expect(try await text("run", "EVENT_FIELD=.run=9") == "event 1: 'small': run 9 is no JF_RUN_* of this host")
+        #expect(try await text("reserved-field", "EVENT_FIELD=.reserved=1") == "event 1: 'small': reserved is 1, not 0")
+        #expect(try await text("nsp-reserved", "NSP_FIELD=.name=JF_LIT(\"/a\"),.reserved=1") == "nsp 1: '/a': reserved is 1, not 0")
+        #expect(try await text("nsps", "NSPS=JF_LIT(\"/a\"),JF_LIT(\"b\")") == "event 1: 'small': nsp 'b' must begin with '/', or be a pattern that begins with '^'")
+        #expect(try await text("no-nsps", "EVENT_FIELD=.nsp_count=2") == "event 1: nsps: the count is 2, but the list is NULL")
+        #expect(try await text("many-nsps", "EVENT_FIELD=.nsp_count=1001") == "event 1: nsps: 1001 are more than 1000")
+        #expect(try await text("socket-route", "ROUTE=\"/socket.io/x\"").contains("the path is below /socket.io/, where Socket.IO is served"))
+    }
+
+    @Test("a field of a newer header that the descriptor fills is refused, and zeros there are not")
+    func newerDescriptor() async throws {
+        let error = try await problem(try Fixture.library("small", named: "field", "DESCRIPTOR=((char*)plugin)[4000]=1"))
+        #expect(error.kind == .incompatible)
+        #expect(error.problem == "byte 4000 of the descriptor is not 0: a field that this host does not know; load it into a newer host")
+        let test = try TestHost()
+        for size in [0, 4096] {
+            try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "sized", "DESCRIPTOR=plugin->struct_size=\(size)")))
+            try await test.host.unload("small")
+        }
+        await test.stop()
+    }
+
+    @Test("one declaration may serve several namespaces")
+    func severalNamespaces() async throws {
+        let test = try TestHost()
+        let library = try Fixture.library(
+            "small", named: "several", "NAMES=JF_LIT(\"/a\"),JF_LIT(\"/b\")", "NSPS=JF_LIT(\"/a\"),JF_LIT(\"/b\")")
+        try await test.host.load(PluginSpec(path: library))
+        for namespace in ["/a", "/b"] {
+            #expect(test.client(namespace).ask(#"2\#(namespace),0["small"]"#) == #"3\#(namespace),0["small"]"#)
+        }
+        #expect(test.client().ask(#"20["small"]"#) == #"30[{"error":{"code":"unknown_event"}}]"#, "an empty nsp beside a list means none")
+        await test.stop()
+    }
+
+    @Test("an entry of the configuration names a plugin, so that one file can be loaded twice")
+    func names() async throws {
+        let test = try TestHost()
+        let path = try Fixture.library("small", named: "named", "DESCRIPTOR=plugin->events.count=0,plugin->events.items=NULL")
+        try await test.host.load(PluginSpec(path: path, name: "first"))
+        try await test.host.load(PluginSpec(path: path, name: "second"))
+        #expect(test.host.status.map(\.name) == ["first", "second"])
+        await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: path, name: "First!")) }
+        #expect(test.log.line(with: "the name of this entry in the configuration, 'First!' must be 1 to 64 of a-z") != nil)
+        await test.stop()
     }
 
     @Test("what two plugins claim belongs to the first, and the second is told whose it is")

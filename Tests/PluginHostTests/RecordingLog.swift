@@ -10,6 +10,15 @@ final class RecordingLog: LogHandler, Sendable {
     /// The first line that holds `text`.
     func line(with text: String) -> String? { lines.first { $0.contains(text) } }
 
+    /// The same, waiting for it for some seconds.
+    func waitForLine(with text: String) async -> String? {
+        for _ in 0..<500 {
+            if let line = line(with: text) { return line }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        return nil
+    }
+
     func log(event: LogEvent) {
         recorded.withLock { $0.append("\(event.level): \(event.message)") }
     }

@@ -14,6 +14,7 @@ final class TestHost: Sendable {
     let loops: [TestLoop]
     let log: RecordingLog
     let presence = FixedPresence()
+    let observer = RecordingObserver()
 
     init(loops count: Int = 1, _ options: HostOptions = HostOptions(), sockets: SocketOptions = SocketOptions()) throws {
         log = RecordingLog()
@@ -21,7 +22,7 @@ final class TestHost: Sendable {
         let loops = (0..<count).map { TestLoop(index: $0) }
         self.loops = loops
         host = try Host(
-            loops: loops, options: options, socketOptions: sockets, gate: Gate(), httpGate: Gate(), presence: presence,
+            loops: loops, options: options, socketOptions: sockets, gate: Gate(), httpGate: Gate(), observer: observer, presence: presence,
             logger: Logger(label: "test", factory: { _ in handler }))
         for loop in loops { loop.start(host) }
         for loop in loops { loop.sync { _ in } }

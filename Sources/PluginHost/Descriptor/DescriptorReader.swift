@@ -10,8 +10,12 @@ struct DescriptorReader {
         let text: String
     }
 
-    /// Longest name of an event or a namespace, in bytes.
-    static let longestName = 256
+    /// Longest name of an event, in bytes; the header promises this number.
+    static let longestName = 512
+    /// Longest name of a namespace, in bytes; the header promises this number.
+    static let longestNamespace = 256
+    /// Most further namespaces of one declaration; the header promises this number.
+    static let mostNamespaces: UInt32 = 1_000
     /// Longest text of any kind, in bytes.
     static let longestText = 65_536
     /// Longest list of declarations; nobody writes that many by hand, but a garbage count is caught by it.
@@ -19,21 +23,29 @@ struct DescriptorReader {
     /// Thirty days in milliseconds, the longest timer.
     static let longestTimer: UInt64 = 30 * 86_400_000
 
-    static func read(_ raw: UnsafePointer<jf_plugin>) throws(Problem) -> PluginDescriptor {
+    /// - Parameters:
+    ///   - raw: in a block of `JF_PLUGIN_ROOM` bytes.
+    ///   - socketPath: where Socket.IO is served.
+    static func read(_ raw: UnsafePointer<jf_plugin>, socketPath: String) throws(Problem) -> PluginDescriptor {
+        let block = UnsafeRawBufferPointer(start: raw, count: Int(JF_PLUGIN_ROOM))
+        guard block.contains(where: { $0 != 0 }) else { throw Problem(text: "the descriptor is empty: call jf_describe first") }
         let plugin = raw.pointee
         // Before anything else: a plugin of another ABI may have put anything anywhere.
         guard plugin.abi == JF_ABI else {
-            throw Problem(kind: .incompatible, text: "was built against JF_ABI \(plugin.abi), this host has JF_ABI \(JF_ABI); rebuild it against this host's jackfield.h")
+            throw Problem(kind: .incompatible, text: "built against JF_ABI \(plugin.abi), this host needs \(JF_ABI): rebuild it")
         }
-        guard plugin.struct_size >= MemoryLayout<jf_plugin>.size else {
-            throw Problem(text: "struct_size is \(plugin.struct_size), less than the \(MemoryLayout<jf_plugin>.size) of the first release; begin with jf_describe")
+        let size = Int(plugin.struct_size)
+        guard size == 0 || size >= jf_plugin.firstSize else {
+            throw Problem(text: "struct_size is \(size), less than the \(jf_plugin.firstSize) of the first release; begin with jf_describe")
+        }
+        guard size <= JF_PLUGIN_ROOM else { throw Problem(text: "struct_size is \(size), more than the JF_PLUGIN_ROOM of \(JF_PLUGIN_ROOM)") }
+        if let offset = block.indices.dropFirst(MemoryLayout<jf_plugin>.size).first(where: { block[$0] != 0 }) {
+            throw Problem(kind: .incompatible, text: "byte \(offset) of the descriptor is not 0: a field that this host does not know; load it into a newer host")
         }
         let name = try text(plugin.name, "name")
-        guard (1...64).contains(name.utf8.count), name.utf8.allSatisfy({ $0 &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") }) else {
-            throw Problem(text: "name '\(name)' must be 1 to 64 of a-z, 0-9 and '-'")
-        }
+        try checkName(name, "name")
         let version = try text(plugin.version, "version")
-        guard isSemantic(version.text) else { throw Problem(text: "version '\(version)' is no semantic version such as 1.0.0") }
+        guard isSemantic(version.text) else { throw Problem(text: "version '\(shown(version))' is no semantic version such as 1.0.0, of at most 64 bytes") }
 
         var descriptor = PluginDescriptor(name: name.text, version: version.text)
         descriptor.create = plugin.create
@@ -43,31 +55,51 @@ struct DescriptorReader {
         descriptor.presence = plugin.presence
         descriptor.ready = plugin.ready
         descriptor.handshake = plugin.handshake
-        descriptor.namespaces = try each(plugin.nsps.items, plugin.nsps.count, plugin.nsps.stride, "nsp", namespace)
-        descriptor.events = try each(plugin.events.items, plugin.events.count, plugin.events.stride, "event", event)
-        descriptor.routes = try each(plugin.routes.items, plugin.routes.count, plugin.routes.stride, "route", route)
-        descriptor.timers = try each(plugin.timers.items, plugin.timers.count, plugin.timers.stride, "timer", timer)
+        descriptor.namespaces = try each(plugin.nsps.items, plugin.nsps.count, plugin.nsps.stride, firstSize: 80, "nsp", namespaces).flatMap { $0 }
+        descriptor.events = try each(plugin.events.items, plugin.events.count, plugin.events.stride, firstSize: 88, "event", events).flatMap { $0 }
+        descriptor.routes = try each(plugin.routes.items, plugin.routes.count, plugin.routes.stride, firstSize: 88, "route") { (raw, _) throws(Problem) in
+            try route(raw, socketPath)
+        }
+        descriptor.timers = try each(plugin.timers.items, plugin.timers.count, plugin.timers.stride, firstSize: 24, "timer", timer)
         try refuseDuplicates(in: descriptor)
         return descriptor
     }
 
+    /// What a plugin may be called.
+    static func checkName(_ name: ByteString, _ what: StaticString) throws(Problem) {
+        guard (1...64).contains(name.utf8.count), name.utf8.allSatisfy({ $0 &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") }) else {
+            throw Problem(text: "\(what) '\(shown(name))' must be 1 to 64 of a-z, 0-9 and '-'")
+        }
+    }
+
     // MARK: Lists
 
-    /// Reads a list item by item; an item may be larger than the one this host knows.
+    /// Reads a list item by item; an item may be smaller or larger than the one this host knows.
+    ///
+    /// - Parameter firstSize: of an item in the first release of the header.
     private static func each<Raw: BitwiseCopyable, Value>(
-        _ items: UnsafePointer<Raw>?, _ count: UInt32, _ stride: UInt32, _ what: String, _ read: (Raw) throws(Problem) -> Value
+        _ items: UnsafePointer<Raw>?, _ count: UInt32, _ stride: UInt32, firstSize: Int, _ what: String,
+        _ read: (Raw, _ number: Int) throws(Problem) -> Value
     ) throws(Problem) -> [Value] {
-        guard count > 0 else { return [] }
-        guard let items else { throw Problem(text: "\(what)s: count is \(count), but there is no list; use JF_LIST") }
-        guard count <= longestList else { throw Problem(text: "\(what)s: \(count) are more than the \(longestList) that are possible; use JF_LIST") }
-        guard stride >= MemoryLayout<Raw>.size else {
-            throw Problem(text: "\(what)s: stride is \(stride), less than the \(MemoryLayout<Raw>.size) of the first release; use JF_LIST")
+        guard count > 0 else {
+            guard items == nil else { throw Problem(text: "\(what)s: there is a list, but count is 0; use JF_SET_LIST, or leave items NULL") }
+            return []
         }
+        guard let items else { throw Problem(text: "\(what)s: count is \(count), but items is NULL; use JF_SET_LIST") }
+        guard count <= longestList else { throw Problem(text: "\(what)s: \(count) are more than the \(longestList) that are possible; use JF_SET_LIST") }
+        let step = stride == 0 ? firstSize : Int(stride)
         var values: [Value] = []
         for index in 0..<Int(count) {
-            let item = UnsafeRawPointer(items).loadUnaligned(fromByteOffset: index * Int(stride), as: Raw.self)
+            let raw: Raw
+            do throws(Refusal) {
+                raw = try PluginMemory.read(
+                    UnsafeRawPointer(items) + index * step, size: Int(stride), first: firstSize, as: Raw.self, "stride", of: "\(what) \(index + 1)")
+            } catch {
+                guard error.code == JF_E_INVALID else { throw Problem(kind: .incompatible, text: error.problem) }
+                throw Problem(text: "\(what)s: \(error.problem), or use JF_SET_LIST")
+            }
             do throws(Problem) {
-                values.append(try read(item))
+                values.append(try read(raw, index + 1))
             } catch {
                 throw Problem(kind: error.kind, text: "\(what) \(index + 1): \(error.text)")
             }
@@ -75,15 +107,32 @@ struct DescriptorReader {
         return values
     }
 
+    /// The namespaces of a declaration: its own, and those of the list beside it.
+    private static func names(_ own: ByteString?, _ list: UnsafePointer<jf_text>?, _ count: UInt32, _ field: StaticString) throws(Problem) -> [ByteString] {
+        var names = own.map { [$0] } ?? []
+        guard count <= mostNamespaces else { throw Problem(text: "\(field): \(count) are more than \(mostNamespaces)") }
+        guard count > 0 else {
+            guard list == nil else { throw Problem(text: "\(field): there is a list, but its count is 0") }
+            return names
+        }
+        guard let list else { throw Problem(text: "\(field): the count is \(count), but the list is NULL") }
+        for index in 0..<Int(count) {
+            let name = try text(list[index], "\(field)[\(index)]")
+            guard !name.isEmpty else { throw Problem(text: "\(field)[\(index)] is empty") }
+            names.append(name)
+        }
+        return names
+    }
+
     private static func refuseDuplicates(in descriptor: PluginDescriptor) throws(Problem) {
         for (index, event) in descriptor.events.enumerated() where !event.observes {
             if descriptor.events[..<index].contains(where: { !$0.observes && $0.name == event.name && $0.namespace == event.namespace }) {
-                throw Problem(text: "event \(index + 1): \(event.title) is declared twice")
+                throw Problem(text: "event \(event.number): \(event.title) is declared twice")
             }
         }
         for (index, namespace) in descriptor.namespaces.enumerated()
         where descriptor.namespaces[..<index].contains(where: { $0.name == namespace.name && $0.isPattern == namespace.isPattern }) {
-            throw Problem(text: "nsp \(index + 1): '\(namespace.name)' is declared twice")
+            throw Problem(text: "nsp \(namespace.number): '\(shown(namespace.name))' is declared twice")
         }
         for (index, route) in descriptor.routes.enumerated()
         where descriptor.routes[..<index].contains(where: { $0.method == route.method && $0.path.isSameShape(as: route.path) }) {
@@ -93,55 +142,69 @@ struct DescriptorReader {
 
     // MARK: Items
 
-    private static func event(_ raw: jf_event_decl) throws(Problem) -> EventDeclaration {
+    private static func events(_ raw: jf_event_decl, number: Int) throws(Problem) -> [EventDeclaration] {
         let name = try text(raw.name, "name")
-        let namespace = try text(raw.nsp, "nsp")
-        let title = name.isEmpty ? "" : "'\(name)': "
+        let title = name.isEmpty ? "" : "'\(shown(name))': "
         guard name.utf8.count <= longestName else { throw Problem(text: "the name has \(name.utf8.count) bytes, more than \(longestName)") }
         guard !PacketEncoder.isReserved(name: raw.name.bytes) else {
             throw Problem(text: "name '\(name)' is reserved by Socket.IO")
         }
         guard let handler = raw.handler else { throw Problem(text: "\(title)handler is NULL") }
         guard raw.flags & ~JF_EVENT_OBSERVE == 0 else { throw Problem(text: "\(title)flags 0x\(String(raw.flags, radix: 16)) are not all known to this host") }
-        // A pattern cannot be told from a misspelt name here: both are looked up among the namespaces that exist.
-        guard namespace.isEmpty || namespace.hasPrefix("/") || namespace.hasPrefix("^") else {
-            throw Problem(text: "\(title)nsp '\(namespace)' must begin with '/', or be a pattern that begins with '^'")
-        }
+        guard raw.reserved == 0 else { throw Problem(text: "\(title)reserved is \(raw.reserved), not 0") }
         let run: RunMode
         if raw.run == JF_RUN_BY_KEY {
             let key = try text(raw.run_key, "run_key")
             guard key.hasPrefix("/") else {
-                throw Problem(text: "\(title)run_key '\(key)' must be a JSON pointer into the arguments, such as \"/0/room\"")
+                throw Problem(text: "\(title)run_key '\(shown(key))' must be a JSON pointer into the arguments, such as \"/0/room\"")
             }
             run = .byKey(key)
         } else {
             run = try runMode(raw.run, title)
         }
-        return EventDeclaration(
-            namespace: namespace.isEmpty ? "/" : namespace, name: name, handler: handler, context: raw.context, run: run,
-            observes: raw.flags & JF_EVENT_OBSERVE != 0)
-    }
-
-    private static func namespace(_ raw: jf_nsp_decl) throws(Problem) -> NamespaceDeclaration {
-        let name = try text(raw.name, "name")
-        guard raw.flags & ~JF_NSP_PATTERN == 0 else { throw Problem(text: "'\(name)': flags 0x\(String(raw.flags, radix: 16)) are not all known to this host") }
-        let isPattern = raw.flags & JF_NSP_PATTERN != 0
-        guard (1...longestName).contains(name.utf8.count) else { throw Problem(text: "the name must have 1 to \(longestName) bytes") }
-        do throws(NamespaceTableError) {
-            _ = try NamespaceTable([isPattern ? .pattern(name) : .name(name)])
-        } catch {
-            throw Problem(text: "\(error)" + (isPattern ? "" : "; a pattern needs JF_NSP_PATTERN"))
+        let own = try text(raw.nsp, "nsp")
+        let namespaces = try names(own.isEmpty ? (raw.nsp_count == 0 ? "/" : nil) : own, raw.nsps, raw.nsp_count, "nsps")
+        var declarations: [EventDeclaration] = []
+        for namespace in namespaces {
+            // A pattern cannot be told from a misspelt name here: both are looked up among the namespaces that exist.
+            guard namespace.hasPrefix("/") || namespace.hasPrefix("^") else {
+                throw Problem(text: "\(title)nsp '\(shown(namespace))' must begin with '/', or be a pattern that begins with '^'")
+            }
+            declarations.append(EventDeclaration(
+                number: number, namespace: namespace, name: name, handler: handler, context: raw.context, run: run,
+                observes: raw.flags & JF_EVENT_OBSERVE != 0))
         }
-        guard raw.run != JF_RUN_BY_KEY else { throw Problem(text: "'\(name)': JF_RUN_BY_KEY is for events and routes") }
-        return NamespaceDeclaration(
-            name: name, isPattern: isPattern, run: try runMode(raw.run, "'\(name)': "), admit: raw.admit, connected: raw.connected,
-            disconnecting: raw.disconnecting, disconnected: raw.disconnected, context: raw.context)
+        return declarations
     }
 
-    private static func route(_ raw: jf_route_decl) throws(Problem) -> RouteDeclaration {
+    private static func namespaces(_ raw: jf_nsp_decl, number: Int) throws(Problem) -> [NamespaceDeclaration] {
+        let own = try text(raw.name, "name")
+        let title = own.isEmpty ? "" : "'\(shown(own))': "
+        guard raw.flags & ~JF_NSP_PATTERN == 0 else { throw Problem(text: "\(title)flags 0x\(String(raw.flags, radix: 16)) are not all known to this host") }
+        guard raw.reserved == 0 else { throw Problem(text: "\(title)reserved is \(raw.reserved), not 0") }
+        guard raw.run != JF_RUN_BY_KEY else { throw Problem(text: "\(title)JF_RUN_BY_KEY is for events and routes") }
+        let run = try runMode(raw.run, title)
+        let isPattern = raw.flags & JF_NSP_PATTERN != 0
+        let names = try names(own.isEmpty && raw.name_count > 0 ? nil : own, raw.names, raw.name_count, "names")
+        var declarations: [NamespaceDeclaration] = []
+        for name in names {
+            guard (1...longestNamespace).contains(name.utf8.count) else { throw Problem(text: "the name must have 1 to \(longestNamespace) bytes") }
+            do throws(NamespaceTableError) {
+                _ = try NamespaceTable([isPattern ? .pattern(name) : .name(name)])
+            } catch {
+                throw Problem(text: "\(error)" + (isPattern ? "" : "; a pattern needs JF_NSP_PATTERN"))
+            }
+            declarations.append(NamespaceDeclaration(
+                number: number, name: name, isPattern: isPattern, run: run, admit: raw.admit, connected: raw.connected, disconnecting: raw.disconnecting,
+                disconnected: raw.disconnected, context: raw.context))
+        }
+        return declarations
+    }
+
+    private static func route(_ raw: jf_route_decl, _ socketPath: String) throws(Problem) -> RouteDeclaration {
         let method = try text(raw.method, "method")
         guard (1...32).contains(method.utf8.count), method.utf8.allSatisfy({ $0 &- 0x41 < 26 }) else {
-            throw Problem(text: "method '\(method)' must be capital letters, such as GET")
+            throw Problem(text: "method '\(shown(method))' must be at most 32 capital letters, such as GET")
         }
         let path: RoutePath
         do throws(RoutePath.Malformed) {
@@ -149,7 +212,12 @@ struct DescriptorReader {
         } catch {
             throw Problem(text: error.problem)
         }
-        let title = "\(method) \(path): "
+        let title = "\(method) \(shown(ByteString(path.description))): "
+        var reserved = socketPath
+        while reserved.hasSuffix("/") { reserved.removeLast() }
+        guard !path.description.utf8.starts(with: "\(reserved)/".utf8) else {
+            throw Problem(text: "\(title)the path is below \(reserved)/, where Socket.IO is served, and would never be reached")
+        }
         guard let handler = raw.handler else { throw Problem(text: "\(title)handler is NULL") }
         let run: RunMode
         if raw.run == JF_RUN_BY_KEY {
@@ -172,7 +240,7 @@ struct DescriptorReader {
             method: method, path: path, handler: handler, context: raw.context, run: run, access: RouteAccess(token, scope: scope.isEmpty ? nil : scope))
     }
 
-    private static func timer(_ raw: jf_timer_decl) throws(Problem) -> TimerDeclaration {
+    private static func timer(_ raw: jf_timer_decl, number: Int) throws(Problem) -> TimerDeclaration {
         guard let handler = raw.handler else { throw Problem(text: "handler is NULL") }
         guard (10...longestTimer).contains(raw.interval) else {
             throw Problem(text: "interval is \(raw.interval) ms; it must be 10 to \(longestTimer)")
@@ -191,6 +259,9 @@ struct DescriptorReader {
         default: throw Problem(text: "\(title)run \(raw) is no JF_RUN_* of this host")
         }
     }
+
+    /// The beginning of a text, for a message.
+    private static func shown(_ text: ByteString) -> String { text.withBytes { jf_text.excerpt(of: $0) } }
 
     private static func text(_ raw: jf_text, _ field: String) throws(Problem) -> ByteString {
         guard raw.len > 0 else { return "" }

@@ -2,7 +2,11 @@ import CJackfield
 import Support
 
 /// One `jf_nsp_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
+///
+/// A declaration for several namespaces is several of these.
 struct NamespaceDeclaration: @unchecked Sendable {
+    /// Which of the list it is, from 1.
+    var number: Int
     /// The name, or a POSIX extended regular expression.
     var name: ByteString
     var isPattern: Bool

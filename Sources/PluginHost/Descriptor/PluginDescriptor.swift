@@ -10,9 +10,10 @@ struct PluginDescriptor: @unchecked Sendable {
     var start: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32)?
     var stop: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
     var destroy: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
-    var presence: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_edge>?) -> Void)?
+    var presence: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_change>?) -> Void)?
     var ready: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32)?
-    var handshake: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_refusal>?) -> Int32)?
+    typealias Handshake = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_handshake_reply>?) -> Int32
+    var handshake: Handshake?
     var events: [EventDeclaration] = []
     var namespaces: [NamespaceDeclaration] = []
     var routes: [RouteDeclaration] = []

@@ -25,16 +25,20 @@ final class PluginRequest: Sendable {
         let task = StrandTask(
             run: { self.call(reply) },
             drop: { reply.problem(503, code: "unavailable", detail: "the service '\(self.plugin.name)' has stopped") })
-        let size = routed.request.size + routed.identity.claims.count
         let sender = Sender(user: routed.identity.user, address: routed.request.remoteAddress)
-        if let refusal = strand(size).enqueue(task, of: sender, bytes: size) {
+        if let refusal = strand.enqueue(task, of: sender, bytes: routed.request.size + routed.identity.claims.count) {
             reply.problem(503, code: "overloaded", detail: plugin.overload(refusal))
         }
     }
 
-    private func strand(_ size: Int) -> Strand {
-        if case .byKey(let name) = declaration.run, let key = routed[name] { return plugin.lane(Plugin.hash(of: key)) }
-        return plugin.strand(for: declaration.run, user: routed.identity.user, else: UInt64(size))
+    private var strand: Strand {
+        switch declaration.run {
+        case .strand, .inline: return plugin.strand
+        case .parallel: return plugin.leastLoaded
+        // A connection has one request under way at a time, which is all the order that nobody in particular needs.
+        case .byUser: return routed.identity.user.map { plugin.lane(Plugin.hash(of: $0)) } ?? plugin.leastLoaded
+        case .byKey(let name): return plugin.lane(routed[name].map { Plugin.hash(of: $0) } ?? 0)
+        }
     }
 
     /// Where the handler runs.
@@ -45,8 +49,7 @@ final class PluginRequest: Sendable {
         }
         routed.request.withBytes { request in
             routed.identity.withBytes { user, claims in
-                var raw = jf_request()
-                raw.struct_size = UInt32(MemoryLayout<jf_request>.size)
+                var raw = jf_request.sized
                 raw.reply = token.raw
                 raw.method = jf_text(request.method)
                 raw.path = jf_text(request.path)
@@ -59,7 +62,7 @@ final class PluginRequest: Sendable {
             }
         }
         // Neither answered nor kept: nobody will.
-        guard let entry = plugin.tokens.take(token) else { return }
+        guard let entry = plugin.tokens.takeBack(token), !reply.isGone else { return }
         plugin.log.warning("the handler of \(declaration.method) \(declaration.path) returned without answering or keeping its token; the client gets 500")
         plugin.giveBack(entry)
     }

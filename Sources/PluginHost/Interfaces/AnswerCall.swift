@@ -7,28 +7,29 @@ final class AnswerCall: Sendable {
     private let plugin: Plugin
     private let socket: SocketHandle
     private let sender: Sender
-    private let number: UInt64
+    private let promise: PromisedCall
 
-    /// `nil` beyond the limit of ``PendingCalls``.
-    init?(_ call: PluginCall<jf_answer_fn>, of plugin: Plugin, from info: SocketInfo) {
+    init(_ call: PluginCall<jf_answer_fn>, of plugin: Plugin, from info: SocketInfo) {
         self.call = call
         self.plugin = plugin
         let socket = info.handle
         self.socket = socket
         sender = Sender(user: info.user, socket: socket)
-        let abort = { @Sendable in Self.make(call, of: plugin, with: AnswerCopy(JF_E_GONE, socket)) }
-        guard let number = plugin.pending.add(abort) else { return nil }
-        self.number = number
+        promise = plugin.promise { Self.make(call, of: plugin, with: AnswerCopy(JF_E_GONE, socket)) }
     }
 
+    /// Whether there is anything to ask the client for; if not, the plugin gets ``code``.
+    var isPromised: Bool { promise.number != nil }
+    var code: Int32 { promise.code }
+
     /// The call was never promised after all.
-    func forget() { _ = plugin.pending.take(number) }
+    func forget() { _ = plugin.take(promise) }
 
     func finish(_ answer: AckAnswer) { finish(AnswerCopy(answer, socket)) }
     func finish(_ status: Int32) { finish(AnswerCopy(status, socket)) }
 
     private func finish(_ answer: AnswerCopy) {
-        guard plugin.pending.take(number) else { return }
+        guard plugin.take(promise) else { return }
         let (call, plugin) = (call, plugin)
         // In the socket's own line, so that its answer keeps its place among its events.
         let task = StrandTask(run: { Self.make(call, of: plugin, with: answer) })
@@ -37,6 +38,7 @@ final class AnswerCall: Sendable {
 
     /// On the strand.
     private static func make(_ call: PluginCall<jf_answer_fn>, of plugin: Plugin, with answer: AnswerCopy) {
+        guard plugin.isCreated else { return }
         AnswerCopy.withRaw([answer]) { call.function(plugin.instance, call.context, $0.baseAddress) }
     }
 }

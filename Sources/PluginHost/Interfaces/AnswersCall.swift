@@ -14,21 +14,22 @@ final class AnswersCall: Sendable {
 
     private let call: PluginCall<jf_answers_fn>
     private let plugin: Plugin
-    private let number: UInt64
+    private let promise: PromisedCall
     private let state: Mutex<State>
 
-    /// `nil` beyond the limit of ``PendingCalls``.
-    init?(_ call: PluginCall<jf_answers_fn>, of plugin: Plugin, loops: Int) {
+    init(_ call: PluginCall<jf_answers_fn>, of plugin: Plugin, loops: Int) {
         self.call = call
         self.plugin = plugin
         state = Mutex(State(loops: loops))
-        let abort = { @Sendable in Self.make(call, of: plugin, status: JF_E_GONE, expected: 0, []) }
-        guard let number = plugin.pending.add(abort) else { return nil }
-        self.number = number
+        promise = plugin.promise { Self.make(call, of: plugin, status: JF_E_GONE, expected: 0, []) }
     }
 
+    /// Whether there is anything to ask clients for; if not, the plugin gets ``code``.
+    var isPromised: Bool { promise.number != nil }
+    var code: Int32 { promise.code }
+
     /// The call was never promised after all.
-    func forget() { _ = plugin.pending.take(number) }
+    func forget() { _ = plugin.take(promise) }
 
     /// One socket has answered, or will not. [loop]
     func answered(_ socket: SocketHandle, _ answer: AckAnswer) {
@@ -55,7 +56,7 @@ final class AnswersCall: Sendable {
         let result = state.withLock { state -> State? in
             state.loops == 0 && state.settled == state.expected ? state : nil
         }
-        guard let result, plugin.pending.take(number) else { return }
+        guard let result, plugin.take(promise) else { return }
         let (call, plugin) = (call, plugin)
         let status = result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
         let task = StrandTask(run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })
@@ -64,10 +65,14 @@ final class AnswersCall: Sendable {
 
     /// On the strand.
     private static func make(_ call: PluginCall<jf_answers_fn>, of plugin: Plugin, status: Int32, expected: Int, _ answers: [AnswerCopy]) {
+        guard plugin.isCreated else { return }
         AnswerCopy.withRaw(answers) { items in
-            var raw = jf_answers(
-                struct_size: UInt32(MemoryLayout<jf_answers>.size), status: status, expected: UInt32(clamping: expected), count: UInt32(items.count),
-                items: items.isEmpty ? nil : items.baseAddress)
+            var raw = jf_answers.sized
+            raw.status = status
+            raw.expected = UInt32(clamping: expected)
+            raw.count = UInt32(items.count)
+            raw.items = items.isEmpty ? nil : items.baseAddress
+            raw.stride = UInt32(MemoryLayout<jf_answer>.stride)
             call.function(plugin.instance, call.context, &raw)
         }
     }

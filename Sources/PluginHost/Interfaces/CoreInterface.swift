@@ -8,41 +8,57 @@ enum CoreInterface {
             struct_size: UInt32(MemoryLayout<jf_core_api>.size), revision: 1,
             log: { host, level, line in
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                plugin.log.write(level <= JF_LOG_DEBUG ? .debug : level == JF_LOG_INFO ? .info : level == JF_LOG_WARNING ? .warning : .error) { line.string }
+                switch level {
+                case JF_LOG_DEBUG: plugin.log.write(.debug) { PluginLog.cut(line.bytes) }
+                case JF_LOG_INFO: plugin.log.write(.info) { PluginLog.cut(line.bytes) }
+                case JF_LOG_WARNING: plugin.log.write(.warning) { PluginLog.cut(line.bytes) }
+                case JF_LOG_ERROR: plugin.log.write(.error) { PluginLog.cut(line.bytes) }
+                default: return plugin.invalid("log", "level is \(level), which is no JF_LOG_* of this host")
+                }
                 return JF_OK
             },
             config: { host, json in
-                guard let plugin = Plugin.from(host), let json else { return JF_E_INVALID }
+                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
+                guard let json else { return plugin.invalid("config", "json is NULL") }
                 json.pointee = jf_text(plugin.config)
                 return JF_OK
             },
-            wall_ms: { _ in Clock.wallMilliseconds },
-            mono_ns: { _ in Clock.monotonicNanoseconds },
-            post: { host, function, context in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard let function else { return plugin.invalid("post", "fn is NULL") }
-                guard plugin.isServed else { return JF_E_STATE }
-                let call = PluginCall(function: function, context: context)
-                return plugin.strand.enqueue(StrandTask(run: { call.function(plugin.instance, call.context) })) ? JF_OK : JF_E_LIMIT
+            wall_ms: { host, ms in
+                guard let ms else { return Plugin.from(host)?.invalid("wall_ms", "ms is NULL") ?? JF_E_INVALID }
+                ms.pointee = Clock.wallMilliseconds
+                return JF_OK
+            },
+            mono_ns: { host, ns in
+                guard let ns else { return Plugin.from(host)?.invalid("mono_ns", "ns is NULL") ?? JF_E_INVALID }
+                ns.pointee = Clock.monotonicNanoseconds
+                return JF_OK
+            },
+            post: { host, task, context, free in
+                Plugin.serve(host, "post") { (plugin) throws(Refusal) in
+                    guard let task else { throw .invalid("task is NULL") }
+                    let call = TaskCall(task: task, context: context, free: free)
+                    return plugin.strand.enqueue(StrandTask(run: { plugin.perform(call) })) ? JF_OK : JF_E_LIMIT
+                }
             },
             describe: { host, code, words in
+                guard let words else { return Plugin.from(host)?.invalid("describe", "words is NULL") ?? JF_E_INVALID }
                 guard let text = ResultCode.words(code) else {
-                    words?.pointee = .none
+                    words.pointee = .none
                     return JF_E_NOT_FOUND
                 }
-                words?.pointee = jf_text(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+                words.pointee = jf_text(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
                 return JF_OK
             },
-            together: { host, function, context in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard let function else { return plugin.invalid("together", "fn is NULL") }
-                guard plugin.isServed else { return JF_E_STATE }
-                if ThreadState.current?.loop != nil {
-                    function(plugin.instance, context)
-                } else {
-                    Handover.together { function(plugin.instance, context) }
+            batch: { host, task, context in
+                Plugin.serve(host, "batch") { (plugin) throws(Refusal) in
+                    guard let task else { throw .invalid("task is NULL") }
+                    if ThreadState.current?.loop != nil {
+                        task(plugin.instance, context)
+                    } else {
+                        Handover.together { task(plugin.instance, context) }
+                    }
+                    return JF_OK
                 }
-                return JF_OK
             })
     }
 }

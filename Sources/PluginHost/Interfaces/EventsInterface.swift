@@ -8,52 +8,70 @@ enum EventsInterface {
         jf_events_api(
             struct_size: UInt32(MemoryLayout<jf_events_api>.size), revision: 1,
             emit: { host, socket, message in Plugin.with(host) { $0.emit(socket, message) } },
-            emit_ack: { host, socket, message, timeout, function, context in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return plugin.emit(socket, message, timeout, function, context)
+            emit_ack: { host, socket, message, timeout, answered, context in
+                Plugin.serve(host, "emit_ack") { (plugin) throws(Refusal) in
+                    let call = try EventsInterface.call(answered, context, timeout)
+                    return try plugin.emit(socket, message, timeout, call)
+                }
             },
             broadcast: { host, selection, message in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return plugin.broadcast(selection, message)
+                Plugin.serve(host, "broadcast") { (plugin) throws(Refusal) in try plugin.broadcast(selection, message) }
             },
-            broadcast_ack: { host, selection, message, timeout, function, context in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return plugin.broadcast(selection, message, timeout, function, context)
+            broadcast_ack: { host, selection, message, timeout, answered, context in
+                Plugin.serve(host, "broadcast_ack") { (plugin) throws(Refusal) in
+                    let call = try EventsInterface.call(answered, context, timeout)
+                    return try plugin.broadcast(selection, message, timeout, call)
+                }
             },
             ack: { host, token, args, attachments, count in
                 Plugin.with(host) { plugin in
-                    plugin.withArguments("ack", args, attachments, count) { plugin.ack(Token(token), $0, $1) }
+                    guard plugin.isServed else { return JF_E_STATE }
+                    return plugin.reporting("ack") { () throws(Refusal) in
+                        try plugin.withArguments(args, attachments, count) { (args, attachments) throws(Refusal) in
+                            plugin.ack(Token(token), args, attachments)
+                        }
+                    }
                 }
             },
             ack_error: { host, token, code, message in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return JSONBuilder.errorArguments(code: code.string, message: message.string).withUnsafeBytes { args in
-                    plugin.ack(Token(token), args, UnsafeBufferPointer(start: nil, count: 0))
-                }
+                Plugin.serve(host, "ack_error") { (plugin) throws(Refusal) in try plugin.ack(Token(token), error: code, message) }
             })
     }
 
     /// Milliseconds; the header's bounds.
-    static let timeouts: ClosedRange<UInt32> = 1...3_600_000
+    private static let timeouts: ClosedRange<UInt32> = 1...3_600_000
+
+    private static func call<Function>(
+        _ answered: Function?, _ context: UnsafeMutableRawPointer?, _ timeout: UInt32
+    ) throws(Refusal) -> PluginCall<Function> {
+        guard let answered else { throw .invalid("answered is NULL") }
+        guard timeouts.contains(timeout) else { throw .invalid("timeout is \(timeout) ms, not 1 to 3,600,000") }
+        return PluginCall(function: answered, context: context)
+    }
 }
 
 extension Plugin {
+    /// Bytes of an error's code and message; the header promises this number.
+    static let largestError = 65_536
+
     @inline(__always)
     fileprivate func emit(_ handle: jf_socket, _ message: UnsafePointer<jf_message>?) -> Int32 {
         guard isServed else { return JF_E_STATE }
-        return withMessage("emit", message) { name, args, attachments, flags in
-            if let loop = ThreadState.current?.loop, loop.owns(handle, for: self) {
-                guard let socket = loop.shard.socket(handle) else { return JF_E_GONE }
-                socket.emit(name: name, args: args, attachments: attachments, flags: flags)
+        return reporting("emit") { () throws(Refusal) in
+            try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
+                if let loop = ThreadState.current?.loop, loop.owns(handle, for: self) {
+                    guard let socket = loop.shard.socket(handle) else { return JF_E_GONE }
+                    socket.emit(name: name, args: args, attachments: attachments, flags: flags)
+                    return JF_OK
+                }
+                guard let context = host.context(of: handle) else { return JF_E_GONE }
+                guard context.directory.contains(handle) else { return JF_E_GONE }
+                let mailbox = mailboxes[context.index]
+                guard let mustTell = mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
+                else { return JF_E_LIMIT }
+                if mustTell { context.tell(of: mailbox) }
                 return JF_OK
             }
-            guard let context = host.context(of: handle) else { return JF_E_GONE }
-            guard context.directory.contains(handle) else { return JF_E_GONE }
-            let mailbox = mailboxes[context.index]
-            guard let mustTell = mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
-            else { return JF_E_LIMIT }
-            if mustTell { context.tell(of: mailbox) }
-            return JF_OK
         }
     }
 
@@ -79,10 +97,11 @@ extension Plugin {
                 }
             }
         } else {
-            let isAck: (TokenEntry) -> Bool = { if case .ack = $0 { true } else { false } }
-            guard case .ack(let waiting, let number)? = tokens.take(token, where: isAck) else { return JF_E_GONE }
-            socket = waiting
-            id = number
+            switch tokens.complete(token, where: { if case .ack = $0 { true } else { false } }) {
+            case .entry(.ack(let waiting, let number)): (socket, id) = (waiting, number)
+            case .elsewhere: return JF_E_STATE
+            case .entry, .gone: return JF_E_GONE
+            }
         }
         guard let context = host.context(of: socket) else { return JF_E_GONE }
         if ThreadState.current?.loop === context {
@@ -100,16 +119,28 @@ extension Plugin {
         return JF_OK
     }
 
+    fileprivate func ack(_ token: Token, error code: jf_text, _ message: jf_text) throws(Refusal) -> Int32 {
+        let codeBytes = try Self.bytes(code, "code", limit: Self.largestError)
+        guard !codeBytes.isEmpty else { throw .invalid("code is empty") }
+        _ = try Self.bytes(message, "message", limit: Self.largestError - codeBytes.count)
+        guard token.raw != 0 else {
+            // Nobody else hears of it.
+            log.info("an event without an ack failed: \(code.excerpt): \(message.excerpt)")
+            return JF_E_GONE
+        }
+        return JSONBuilder.errorArguments(code: code.string, message: message.string).withUnsafeBytes { args in
+            ack(token, args, UnsafeBufferPointer(start: nil, count: 0))
+        }
+    }
+
     fileprivate func emit(
-        _ handle: jf_socket, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ function: jf_answer_fn?, _ context: UnsafeMutableRawPointer?
-    ) -> Int32 {
-        guard isServed else { return JF_E_STATE }
-        guard let function else { return invalid("emit_ack", "fn is NULL") }
-        guard EventsInterface.timeouts.contains(timeout) else { return invalid("emit_ack", "timeout is \(timeout) ms, not 1 to 3600000") }
-        return withMessage("emit_ack", message) { name, args, attachments, flags in
+        _ handle: jf_socket, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ call: PluginCall<jf_answer_fn>
+    ) throws(Refusal) -> Int32 {
+        try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
             guard let loop = host.context(of: handle), let info = loop.directory[handle] else { return JF_E_GONE }
             let copy = MessageCopy(name, args, attachments, flags)
-            guard let call = AnswerCall(PluginCall(function: function, context: context), of: self, from: info) else { return JF_E_LIMIT }
+            let call = AnswerCall(call, of: self, from: info)
+            guard call.isPromised else { return call.code }
             let task = LoopTask { loop in
                 guard let socket = loop.shard.socket(handle) else {
                     call.finish(JF_E_GONE)
@@ -135,10 +166,9 @@ extension Plugin {
         }
     }
 
-    fileprivate func broadcast(_ selection: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?) -> Int32 {
-        guard isServed else { return JF_E_STATE }
-        guard let chosen = chosen("broadcast", selection) else { return JF_E_INVALID }
-        return withMessage("broadcast", message) { name, args, attachments, flags in
+    fileprivate func broadcast(_ selection: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?) throws(Refusal) -> Int32 {
+        let chosen = try chosen(selection)
+        return try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
             if chosen.everyNamespace {
                 let copy = MessageCopy(name, args, attachments, flags)
                 return everywhere(bytes: copy.bytes) { loop in
@@ -164,16 +194,13 @@ extension Plugin {
     }
 
     fileprivate func broadcast(
-        _ selection: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ function: jf_answers_fn?,
-        _ context: UnsafeMutableRawPointer?
-    ) -> Int32 {
-        guard isServed else { return JF_E_STATE }
-        guard let function else { return invalid("broadcast_ack", "fn is NULL") }
-        guard EventsInterface.timeouts.contains(timeout) else { return invalid("broadcast_ack", "timeout is \(timeout) ms, not 1 to 3600000") }
-        guard let chosen = chosen("broadcast_ack", selection) else { return JF_E_INVALID }
-        return withMessage("broadcast_ack", message) { name, args, attachments, flags in
+        _ selection: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ call: PluginCall<jf_answers_fn>
+    ) throws(Refusal) -> Int32 {
+        let chosen = try chosen(selection)
+        return try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
             let copy = MessageCopy(name, args, attachments, flags)
-            guard let call = AnswersCall(PluginCall(function: function, context: context), of: self, loops: host.contexts.count) else { return JF_E_LIMIT }
+            let call = AnswersCall(call, of: self, loops: host.contexts.count)
+            guard call.isPromised else { return call.code }
             let code = everywhere(bytes: copy.bytes) { loop in
                 var questions: [ByteString: Question] = [:]
                 copy.withParts { name, args, attachments in

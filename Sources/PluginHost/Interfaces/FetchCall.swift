@@ -20,22 +20,23 @@ final class FetchCall: Sendable {
     private let call: PluginCall<jf_fetched_fn>
     private let plugin: Plugin
     private let parts: UInt32
-    private let number: UInt64
+    private let promise: PromisedCall
     private let state: Mutex<State>
 
-    /// `nil` beyond the limit of ``PendingCalls``.
-    init?(_ call: PluginCall<jf_fetched_fn>, of plugin: Plugin, parts: UInt32, loops: Int) {
+    init(_ call: PluginCall<jf_fetched_fn>, of plugin: Plugin, parts: UInt32, loops: Int) {
         self.call = call
         self.plugin = plugin
         self.parts = parts
         state = Mutex(State(loops: loops))
-        let abort = { @Sendable in Self.make(call, of: plugin, status: JF_E_GONE, [], parts: parts) }
-        guard let number = plugin.pending.add(abort) else { return nil }
-        self.number = number
+        promise = plugin.promise { Self.make(call, of: plugin, status: JF_E_GONE, [], parts: parts) }
     }
 
+    /// Whether there is anything to ask the loops for; if not, the plugin gets ``code``.
+    var isPromised: Bool { promise.number != nil }
+    var code: Int32 { promise.code }
+
     /// The call was never promised after all.
-    func forget() { _ = plugin.pending.take(number) }
+    func forget() { _ = plugin.take(promise) }
 
     /// What one loop has. [loop]
     func loopFound(_ found: [Found], loop: Int, isCut: Bool) {
@@ -46,7 +47,7 @@ final class FetchCall: Sendable {
             guard state.loops == 0 else { return nil }
             return (state.found.sorted { $0.key < $1.key }.flatMap(\.value), state.isCut)
         }
-        guard let result, plugin.pending.take(number) else { return }
+        guard let result, plugin.take(promise) else { return }
         let all = result.found.prefix(SocketsInterface.largestFetch)
         let status = result.isCut || all.count < result.found.count ? JF_E_LIMIT : JF_OK
         let (call, plugin, parts) = (call, plugin, parts)
@@ -54,22 +55,25 @@ final class FetchCall: Sendable {
         _ = plugin.strand.enqueue(task, bytes: all.count * MemoryLayout<Found>.stride, promised: true)
     }
 
-    /// On the strand, which also writes the JSON: the loops have better things to do.
+    /// On the strand, which also writes the texts: the loops have better things to do.
     private static func make(_ call: PluginCall<jf_fetched_fn>, of plugin: Plugin, status: Int32, _ found: [Found], parts: UInt32) {
-        var json = JSONBuilder()
-        json.beginArray()
-        if parts == 0 {
-            for _ in found { json.raw(Array("{}".utf8)) }
-        } else {
-            for item in found { json.socket(item.info, parts: parts, rooms: item.rooms) }
+        guard plugin.isCreated else { return }
+        var json: [UInt8] = []
+        if parts & JF_PART_JSON != 0 {
+            var builder = JSONBuilder()
+            builder.beginArray()
+            for item in found { builder.socket(item.info, parts: parts, rooms: item.rooms) }
+            builder.endArray()
+            json = builder.bytes
         }
-        json.endArray()
-        let handles = found.map(\.info.handle)
-        json.bytes.withUnsafeBytes { text in
-            handles.withUnsafeBufferPointer { handles in
-                var raw = jf_fetched(
-                    struct_size: UInt32(MemoryLayout<jf_fetched>.size), status: status, sockets: handles.isEmpty ? nil : handles.baseAddress,
-                    count: UInt64(handles.count), json: jf_text(text))
+        FetchedTexts(found, parts: parts).withItems { items in
+            json.withUnsafeBytes { json in
+                var raw = jf_fetched.sized
+                raw.status = status
+                raw.items = items.isEmpty ? nil : items.baseAddress
+                raw.count = UInt64(items.count)
+                raw.stride = UInt32(MemoryLayout<jf_socket_info>.stride)
+                raw.json = jf_text(json)
                 call.function(plugin.instance, call.context, &raw)
             }
         }

@@ -7,52 +7,67 @@ enum HTTPInterface {
         jf_http_api(
             struct_size: UInt32(MemoryLayout<jf_http_api>.size), revision: 1,
             respond: { host, token, response in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard let head = plugin.head("respond", response) else { return JF_E_INVALID }
-                guard let reply = plugin.takeReply(token) else { return JF_E_GONE }
-                return reply.respond(head.status, head.fields, head.body) ? JF_OK : JF_E_GONE
-            },
-            problem: { host, token, status, code, detail in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard (400...599).contains(status) else { return plugin.invalid("problem", "status is \(status), not 400 to 599") }
-                guard let reply = plugin.takeReply(token) else { return JF_E_GONE }
-                return reply.problem(Int(status), code: code.string, detail: detail.string) ? JF_OK : JF_E_GONE
-            },
-            stream: { host, token, response, stream in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard let stream else { return plugin.invalid("stream", "stream is NULL") }
-                stream.pointee = 0
-                guard let head = plugin.head("stream", response) else { return JF_E_INVALID }
-                guard plugin.streams.hasRoom else { return JF_E_LIMIT }
-                guard let reply = plugin.takeReply(token), let open = reply.stream(head.status, head.fields) else { return JF_E_GONE }
-                let handle = plugin.streams.add(open)
-                stream.pointee = handle
-                // A plugin that forgets a stream whose reader left costs no memory for it.
-                reply.onGone { plugin.streams.remove(handle) }
-                if !head.body.isEmpty { _ = open.write(Array(head.body)) }
-                return JF_OK
-            },
-            write: { host, stream, piece in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard let open = plugin.streams[stream] else { return JF_E_GONE }
-                switch open.write(Array(piece.bytes)) {
-                case .accepted: return JF_OK
-                case .full: return JF_E_LIMIT
-                case .gone:
-                    plugin.streams.remove(stream)
-                    return JF_E_GONE
+                Plugin.serve(host, "respond") { (plugin) throws(Refusal) in
+                    let head = try plugin.head(response)
+                    return plugin.withReply(token) { $0.respond(head.status, head.fields, head.body) ? JF_OK : JF_E_GONE }
                 }
             },
-            end: { host, stream in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard let open = plugin.streams.remove(stream) else { return JF_E_GONE }
-                open.end()
-                return JF_OK
+            problem: { host, token, status, code, detail in
+                Plugin.serve(host, "problem") { (plugin) throws(Refusal) in
+                    guard (400...599).contains(status) else { throw .invalid("status is \(status), not 400 to 599") }
+                    let codeBytes = try Plugin.bytes(code, "code", limit: Plugin.largestError)
+                    _ = try Plugin.bytes(detail, "detail", limit: Plugin.largestError - codeBytes.count)
+                    return plugin.withReply(token) {
+                        $0.problem(Int(status), code: code.string, detail: detail.string) ? JF_OK : JF_E_GONE
+                    }
+                }
+            },
+            stream: { host, token, response, watch, stream in
+                stream?.pointee = 0
+                return Plugin.serve(host, "stream") { (plugin) throws(Refusal) in
+                    guard let stream else { throw .invalid("stream is NULL") }
+                    let head = try plugin.head(response)
+                    let watch = try watch.map { (pointer) throws(Refusal) in try HTTPInterface.read(pointer) }
+                    guard plugin.streams.hasRoom else { return JF_E_LIMIT }
+                    return plugin.withReply(token) { plugin.open($0, head, watch, stream) }
+                }
+            },
+            write: { host, stream, piece in
+                Plugin.serve(host, "write") { (plugin) throws(Refusal) in
+                    guard piece.ptr != nil || piece.len == 0 else { throw .invalid("piece is NULL with a length of \(piece.len)") }
+                    guard piece.len <= HTTPInterface.largestPiece else {
+                        throw .invalid("piece has \(piece.len) bytes, more than \(HTTPInterface.largestPiece)")
+                    }
+                    guard let open = plugin.streams[stream] else { return JF_E_GONE }
+                    switch open.write(Array(piece.bytes)) {
+                    case .accepted: return JF_OK
+                    case .full: return JF_E_LIMIT
+                    case .gone:
+                        plugin.streams.remove(stream)?.tellClosed(JF_E_GONE, plugin)
+                        return JF_E_GONE
+                    }
+                }
+            },
+            finish: { host, stream in
+                Plugin.serve(host, "finish") { (plugin) throws(Refusal) in
+                    guard let open = plugin.streams.remove(stream) else { return JF_E_GONE }
+                    open.stream.end()
+                    open.tellClosed(JF_OK, plugin)
+                    return JF_OK
+                }
             })
+    }
+
+    private static func read(_ watch: UnsafePointer<jf_stream_watch>) throws(Refusal) -> jf_stream_watch {
+        let watch = try PluginMemory.read(watch, "watch")
+        guard watch.reserved == 0 else { throw .invalid("watch->reserved is \(watch.reserved), not 0") }
+        return watch
     }
 
     /// Headers of one response; the header promises this number.
     static let mostHeaders: UInt32 = 64
+    /// Bytes of a piece of a stream; the header promises this number.
+    static let largestPiece = 1 << 20
     /// These are the transport's.
     static let ownHeaders: [StaticString] = ["content-length", "connection", "transfer-encoding", "keep-alive", "upgrade", "date"]
     /// What most responses say.
@@ -68,41 +83,69 @@ extension Plugin {
         let body: UnsafeRawBufferPointer
     }
 
-    fileprivate func takeReply(_ token: jf_token) -> PluginReply? {
-        let isReply: (TokenEntry) -> Bool = { if case .reply = $0 { true } else { false } }
-        guard case .reply(let reply)? = tokens.take(Token(token), where: isReply) else { return nil }
-        return reply
+    /// Completes a request's token with `body`.
+    fileprivate func withReply(_ token: jf_token, _ body: (PluginReply) -> Int32) -> Int32 {
+        switch tokens.complete(Token(token), where: { if case .reply = $0 { true } else { false } }) {
+        case .entry(.reply(let reply)): body(reply)
+        case .elsewhere: JF_E_STATE
+        case .entry, .gone: JF_E_GONE
+        }
     }
 
-    /// Reads a response; `nil` after a log line if it breaks a rule.
-    fileprivate func head(_ function: String, _ response: UnsafePointer<jf_response>?) -> ResponseHead? {
-        func refuse(_ problem: String) -> ResponseHead? {
-            _ = invalid(function, problem)
-            return nil
-        }
-        guard let raw = response?.pointee else { return refuse("response is NULL") }
-        guard raw.struct_size == 0 || raw.struct_size >= MemoryLayout<jf_response>.size else {
-            return refuse("response->struct_size is \(raw.struct_size), less than \(MemoryLayout<jf_response>.size)")
-        }
-        guard (200...599).contains(raw.status) else { return refuse("response->status is \(raw.status), not 200 to 599") }
+    fileprivate func open(
+        _ reply: PluginReply, _ head: ResponseHead, _ watch: jf_stream_watch?, _ handle: UnsafeMutablePointer<jf_stream>
+    ) -> Int32 {
+        guard let stream = reply.stream(head.status, head.fields) else { return JF_E_GONE }
+        let open = streams.add(stream, watch)
+        handle.pointee = open.handle
+        if open.wantsRoom { stream.onDrain { [unowned open] in open.drained(self) } }
+        if !head.body.isEmpty { _ = stream.write(Array(head.body)) }
+        // A plugin that forgets a stream whose reader left costs no memory for it.
+        reply.onGone { self.streams.remove(open.handle)?.tellClosed(JF_E_GONE, self) }
+        return JF_OK
+    }
+
+    /// Reads a response.
+    fileprivate func head(_ response: UnsafePointer<jf_response>?) throws(Refusal) -> ResponseHead {
+        let raw = try PluginMemory.read(response, "response")
+        guard raw.reserved == 0 else { throw .invalid("response->reserved is \(raw.reserved), not 0") }
+        guard (200...599).contains(raw.status) else { throw .invalid("response->status is \(raw.status), not 200 to 599") }
         guard raw.header_count <= HTTPInterface.mostHeaders else {
-            return refuse("response->header_count is \(raw.header_count), more than \(HTTPInterface.mostHeaders)")
+            throw .invalid("response->header_count is \(raw.header_count), more than \(HTTPInterface.mostHeaders)")
         }
-        var type = raw.content_type.bytes
-        guard HTTPSyntax.isFieldValue(type) else { return refuse("response->content_type holds control characters") }
-        guard raw.header_count == 0 || raw.headers != nil else { return refuse("response->headers is NULL, and header_count \(raw.header_count)") }
+        guard raw.body.ptr != nil || raw.body.len == 0 else { throw .invalid("response->body is NULL with a length of \(raw.body.len)") }
+        let body = raw.body.bytes
+        guard body.count <= Self.largestCall else {
+            throw Refusal(code: JF_E_LIMIT, problem: "response->body has \(body.count) bytes, more than the \(Self.largestCall) of one call")
+        }
+        var type = try Self.bytes(raw.content_type, "response->content_type", limit: Self.longestHeader)
+        guard HTTPSyntax.isFieldValue(type) else { throw .invalid("response->content_type holds control characters") }
         var others = HTTPFields()
-        for (index, header) in UnsafeBufferPointer(start: raw.headers, count: Int(raw.header_count)).enumerated() {
-            let (name, value) = (header.name.bytes, header.value.bytes)
-            guard HTTPSyntax.isToken(name) else { return refuse("header \(index + 1): '\(header.name.string)' is no header name") }
-            guard HTTPSyntax.isFieldValue(value) else { return refuse("header '\(header.name.string)': the value holds control characters") }
-            guard !HTTPInterface.ownHeaders.contains(where: name.isEqual(ignoringCase:)) else {
-                return refuse("header '\(header.name.string)' is the host's; leave it out")
+        if raw.header_count > 0 {
+            guard let headers = raw.headers else { throw .invalid("response->headers is NULL, and header_count \(raw.header_count)") }
+            for index in 0..<Int(raw.header_count) {
+                let (name, value) = try Self.header(headers[index], index)
+                if name.isEqual(ignoringCase: "content-type") { type = value } else { others.add(name, value) }
             }
-            if name.isEqual(ignoringCase: "content-type") { type = value } else { others.add(name, value) }
         }
         var fields = type.isEmpty ? HTTPInterface.json : HTTPFields(contentType: type)
         if raw.header_count > 0 { fields.add(others) }
-        return ResponseHead(status: Int(raw.status), fields: fields, body: raw.body.bytes)
+        return ResponseHead(status: Int(raw.status), fields: fields, body: body)
+    }
+
+    /// Bytes of a header's name or value. Clients read no more of a whole head.
+    private static let longestHeader = 65_536
+
+    private static func header(_ header: jf_pair, _ index: Int) throws(Refusal) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        let name = try bytes(header.name, "response->headers[\(index)].name", limit: longestHeader)
+        let value = try bytes(header.value, "response->headers[\(index)].value", limit: longestHeader)
+        guard HTTPSyntax.isToken(name) else { throw .invalid("response->headers[\(index)]: '\(header.name.excerpt)' is no header name") }
+        guard HTTPSyntax.isFieldValue(value) else {
+            throw .invalid("response->headers[\(index)]: the value of '\(header.name.excerpt)' holds control characters")
+        }
+        guard !HTTPInterface.ownHeaders.contains(where: name.isEqual(ignoringCase:)) else {
+            throw .invalid("response->headers[\(index)]: '\(header.name.excerpt)' is the host's; leave it out")
+        }
+        return (name, value)
     }
 }

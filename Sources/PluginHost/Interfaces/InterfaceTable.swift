@@ -1,19 +1,27 @@
 import CJackfield
+import Glibc
 
 /// Fills a plugin's tables: every slot it has room for, with a function or with a stub, and none with NULL.
 enum InterfaceTable {
     /// What this host has.
-    static let ids = [JF_CORE, JF_TOKENS, JF_EVENTS, JF_SOCKETS, JF_ROOMS, JF_PRESENCE, JF_TIMERS, JF_HTTP, JF_JSON]
+    static let ids = [JF_CORE, JF_TOKENS, JF_EVENTS, JF_SOCKETS, JF_ROOMS, JF_PRESENCE, JF_TIMERS, JF_HTTP, JF_JSON, JF_HELPERS]
 
     /// `struct_size` and `revision`, which every table begins with.
     private static let headSize = 8
 
-    static func query(_ host: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ table: UnsafeMutableRawPointer?, _ size: Int) -> Int32 {
+    /// A longer id is garbage.
+    private static let longestID = 64
+
+    static func query(_ host: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ table: UnsafeMutableRawPointer?, _ size: UInt64) -> Int32 {
         guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-        guard let id, let table, size >= headSize else {
-            return plugin.invalid("query", "needs an id, a table and its size (at least \(headSize) bytes)")
+        guard let id else { return plugin.invalid("query", "id is NULL") }
+        guard let table else { return plugin.invalid("query", "table is NULL") }
+        guard size >= headSize, size <= PluginMemory.largestStructure else {
+            return plugin.invalid("query", "size is \(size), not \(headSize) to \(PluginMemory.largestStructure): pass sizeof of the table")
         }
+        guard strnlen(id, longestID) < longestID else { return plugin.invalid("query", "id has \(longestID) bytes or more, or is not terminated") }
         let name = String(cString: id)
+        let size = Int(size)
         switch name {
         case JF_CORE: return fill(table, size, with: CoreInterface.table)
         case JF_TOKENS: return fill(table, size, with: TokensInterface.table)
@@ -24,6 +32,7 @@ enum InterfaceTable {
         case JF_TIMERS: return fill(table, size, with: TimersInterface.table)
         case JF_HTTP: return fill(table, size, with: HTTPInterface.table)
         case JF_JSON: return fill(table, size, with: JSONInterface.table)
+        case JF_HELPERS: return fill(table, size, with: HelpersInterface.table)
         default:
             plugin.missesInterface(name)
             plugin.log.debug("asked for interface \(name), which this host does not have")
@@ -45,8 +54,8 @@ enum InterfaceTable {
     private static func stub(_ table: UnsafeMutableRawPointer, _ size: Int, from start: Int) {
         if start == headSize { table.initializeMemory(as: UInt8.self, repeating: 0, count: headSize) }
         // Called with any arguments: in the C calling conventions of the machines we run on the caller cleans up, so a function may take fewer than it
-        // is passed. It returns 64 bits, so that 32-bit and 64-bit results are both right.
-        let unsupported: @convention(c) () -> Int64 = { Int64(JF_E_UNSUPPORTED) }
+        // is passed.
+        let unsupported: @convention(c) () -> Int32 = { JF_E_UNSUPPORTED }
         var offset = start
         while offset + MemoryLayout<UnsafeRawPointer>.size <= size {
             table.storeBytes(of: unsafeBitCast(unsupported, to: UnsafeRawPointer.self), toByteOffset: offset, as: UnsafeRawPointer.self)

@@ -1,18 +1,23 @@
 import CJackfield
 import RawJSON
 
-/// `jf.json/1`. Pure functions: they need no plugin but for the log.
+/// `jf.json/1`. Pure functions: they need no plugin but for the log, which hears of wrong pointers and sizes, not of what a document holds.
 enum JSONInterface {
     static var table: jf_json_api {
         jf_json_api(
             struct_size: UInt32(MemoryLayout<jf_json_api>.size), revision: 1,
-            read: { _, document, pointer, value in JSONInterface.read(document.bytes, pointer.bytes, value) },
-            text: { _, raw, out, capacity, length in
-                guard let count = JSONText.unquote(raw.bytes, into: UnsafeMutableRawBufferPointer(start: nil, count: 0)) else {
+            read: { host, document, pointer, value in
+                JSONInterface.serve(host, "read") { () throws(Refusal) in
+                    guard let value else { throw .invalid("value is NULL") }
+                    return JSONInterface.read(document.bytes, pointer.bytes, value, room: try PluginMemory.room(of: value, "value"))
+                }
+            },
+            text: { _, string, out, capacity, length in
+                guard let count = JSONText.unquote(string.bytes, into: UnsafeMutableRawBufferPointer(start: nil, count: 0)) else {
                     length?.pointee = 0
                     return JF_E_INVALID
                 }
-                return JSONInterface.finish(count, JSONInterface.room(out, capacity), length) { _ = JSONText.unquote(raw.bytes, into: $0) }
+                return JSONInterface.finish(count, JSONInterface.room(out, capacity), length) { _ = JSONText.unquote(string.bytes, into: $0) }
             },
             quote: { _, text, out, capacity, length in
                 guard String(validating: text.bytes, as: UTF8.self) != nil else {
@@ -22,32 +27,102 @@ enum JSONInterface {
                 let count = JSONText.quote(text.bytes, into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
                 return JSONInterface.finish(count, JSONInterface.room(out, capacity), length) { _ = JSONText.quote(text.bytes, into: $0) }
             },
-            write: { _, document, pointer, value, out, capacity, length in
-                JSONInterface.write(document.bytes, pointer.bytes, value.bytes, JSONInterface.room(out, capacity), length)
+            set: { _, document, pointer, value, out, capacity, length in
+                JSONInterface.set(document.bytes, pointer.bytes, value.bytes, JSONInterface.room(out, capacity), length)
+            },
+            open: { host, container, cursor in
+                JSONInterface.serve(host, "open") { () throws(Refusal) in
+                    guard let cursor else { throw .invalid("cursor is NULL") }
+                    return JSONInterface.open(container.bytes, cursor, room: try PluginMemory.room(of: cursor, "cursor"))
+                }
+            },
+            next: { host, cursor, name, value in
+                JSONInterface.serve(host, "next") { () throws(Refusal) in
+                    guard let cursor else { throw .invalid("cursor is NULL") }
+                    guard let value else { throw .invalid("value is NULL") }
+                    _ = try PluginMemory.room(of: cursor, "cursor")
+                    return JSONInterface.next(&cursor.pointee, name, value, room: try PluginMemory.room(of: value, "value"))
+                }
+            },
+            begin: { host, writer, out, capacity in
+                JSONInterface.serve(host, "begin") { () throws(Refusal) in
+                    guard let writer else { throw .invalid("writer is NULL") }
+                    guard out != nil || capacity == 0 else { throw .invalid("out is NULL with a capacity of \(capacity)") }
+                    JSONOutput.begin(writer, out, capacity, room: try PluginMemory.room(of: writer, "writer"))
+                    return JF_OK
+                }
+            },
+            begin_container: { host, writer, kind in JSONInterface.write(host, "begin_container", writer) { $0.beginContainer(kind) } },
+            close_container: { host, writer in JSONInterface.write(host, "close_container", writer) { $0.closeContainer() } },
+            add_name: { host, writer, name in JSONInterface.write(host, "add_name", writer) { $0.name(name.bytes) } },
+            add_text: { host, writer, value in JSONInterface.write(host, "add_text", writer) { $0.text(value.bytes) } },
+            add_integer: { host, writer, value in JSONInterface.write(host, "add_integer", writer) { $0.integer(value) } },
+            add_number: { host, writer, value in JSONInterface.write(host, "add_number", writer) { $0.number(value) } },
+            add_bool: { host, writer, value in JSONInterface.write(host, "add_bool", writer) { $0.literal(value == 0 ? "false" : "true") } },
+            add_null: { host, writer in JSONInterface.write(host, "add_null", writer) { $0.literal("null") } },
+            add_json: { host, writer, value in JSONInterface.write(host, "add_json", writer) { $0.json(value.bytes) } },
+            done: { host, writer, document in
+                document?.pointee = .none
+                return JSONInterface.write(host, "done", writer) { writer in
+                    let code = writer.end()
+                    if code == JF_OK { document?.pointee = writer.document }
+                    return code
+                }
             })
     }
 
-    private static func read(_ document: UnsafeRawBufferPointer, _ pointer: UnsafeRawBufferPointer, _ value: UnsafeMutablePointer<jf_json>?) -> Int32 {
-        guard let value else { return JF_E_INVALID }
-        var result = jf_json()
-        result.struct_size = UInt32(MemoryLayout<jf_json>.size)
-        value.pointee = result
+    /// Runs a function; a refusal is logged with its name.
+    @inline(__always)
+    private static func serve(_ host: OpaquePointer?, _ function: StaticString, _ body: () throws(Refusal) -> Int32) -> Int32 {
+        do throws(Refusal) {
+            return try body()
+        } catch {
+            return Plugin.from(host)?.refuse(function, error) ?? error.code
+        }
+    }
+
+    private static func write(
+        _ host: OpaquePointer?, _ function: StaticString, _ writer: UnsafeMutablePointer<jf_json_writer>?, _ body: (inout JSONOutput) -> Int32
+    ) -> Int32 {
+        serve(host, function) { () throws(Refusal) in
+            guard let writer else { throw .invalid("writer is NULL") }
+            guard var output = JSONOutput(writer) else { throw .invalid("writer was not begun, or its memory was changed") }
+            return body(&output)
+        }
+    }
+
+    // MARK: Reading
+
+    @inline(__always)
+    private static func read(
+        _ document: UnsafeRawBufferPointer, _ pointer: UnsafeRawBufferPointer, _ value: UnsafeMutablePointer<jf_json>, room: Int
+    ) -> Int32 {
         let token: JSONToken
         do throws(JSONPointerError) {
-            guard let found = try JSONPointer.find(pointer, in: document) else { return JF_E_NOT_FOUND }
+            guard let found = try JSONPointer.find(pointer, in: document) else { return fail(JF_E_NOT_FOUND, value, room) }
             token = found
         } catch {
-            return JF_E_INVALID
+            return fail(JF_E_INVALID, value, room)
         }
-        let raw = UnsafeRawBufferPointer(rebasing: document[token.range])
+        return store(UnsafeRawBufferPointer(rebasing: document[token.range]), token.kind, in: value, room: room)
+    }
+
+    private static func fail(_ code: Int32, _ value: UnsafeMutablePointer<jf_json>, _ room: Int) -> Int32 {
+        PluginMemory.write(jf_json(), to: value, room: room)
+        return code
+    }
+
+    /// Describes a valid value.
+    private static func store(_ raw: UnsafeRawBufferPointer, _ kind: JSONKind, in value: UnsafeMutablePointer<jf_json>, room: Int) -> Int32 {
+        var result = jf_json()
         result.raw = jf_text(raw)
-        switch token.kind {
+        switch kind {
         case .null: result.kind = JF_JSON_NULL
         case .bool: result.kind = raw[0] == UInt8(ascii: "t") ? JF_JSON_TRUE : JF_JSON_FALSE
         case .string: result.kind = JF_JSON_STRING
         case .number:
             result.kind = JF_JSON_NUMBER
-            guard let number = JSONNumber(raw) else { return JF_E_INVALID }
+            guard let number = JSONNumber(raw) else { return fail(JF_E_INVALID, value, room) }
             result.number = number.double
             if let integer = number.int64 {
                 result.integer = integer
@@ -62,11 +137,73 @@ enum JSONInterface {
             var walker = JSONObjectWalker(raw)
             while case .member = walker.next() { result.count &+= 1 }
         }
-        value.pointee = result
+        PluginMemory.write(result, to: value, room: room)
         return JF_OK
     }
 
-    private static func write(
+    // MARK: Walking
+
+    /// What a cursor's `kind` is after a fault: it finds nothing any more.
+    private static let broken: UInt32 = .max
+
+    private static func open(_ container: UnsafeRawBufferPointer, _ cursor: UnsafeMutablePointer<jf_json_cursor>, room: Int) -> Int32 {
+        let start = JSONScanner.skipWhitespace(in: container, from: 0)
+        var state = jf_json_cursor()
+        var code = JF_OK
+        switch start < container.count ? container[start] : 0 {
+        case UInt8(ascii: "["): state.kind = JF_JSON_ARRAY
+        case UInt8(ascii: "{"): state.kind = JF_JSON_OBJECT
+        default:
+            state.kind = broken
+            code = JF_E_INVALID
+        }
+        if code == JF_OK { state.rest = jf_text(UnsafeRawBufferPointer(rebasing: container[(start + 1)...])) }
+        PluginMemory.write(state, to: cursor, room: room)
+        return code
+    }
+
+    private static func next(
+        _ cursor: inout jf_json_cursor, _ name: UnsafeMutablePointer<jf_text>?, _ value: UnsafeMutablePointer<jf_json>, room: Int
+    ) -> Int32 {
+        name?.pointee = .none
+        guard cursor.kind == JF_JSON_ARRAY || cursor.kind == JF_JSON_OBJECT else { return fail(JF_E_INVALID, value, room) }
+        let rest = cursor.rest.bytes
+        var at = JSONScanner.skipWhitespace(in: rest, from: 0)
+        func take(_ byte: UInt8) -> Bool {
+            guard at < rest.count, rest[at] == byte else { return false }
+            at = JSONScanner.skipWhitespace(in: rest, from: at + 1)
+            return true
+        }
+        /// The end of the value that begins here.
+        func end(depth: Int) -> Int? { JSONScanner.endOfValue(in: rest, from: at, depthLimit: depth) }
+
+        // The cursor stays before the closing bracket.
+        if at < rest.count, rest[at] == UInt8(ascii: cursor.kind == JF_JSON_ARRAY ? "]" : "}") { return fail(JF_E_NOT_FOUND, value, room) }
+        var isSound = cursor.index == 0 || take(UInt8(ascii: ","))
+        var key = jf_text.none
+        if isSound, cursor.kind == JF_JSON_OBJECT {
+            isSound = at < rest.count && rest[at] == UInt8(ascii: "\"")
+            if isSound, let end = end(depth: 0) {
+                key = jf_text(UnsafeRawBufferPointer(rebasing: rest[at..<end]))
+                at = JSONScanner.skipWhitespace(in: rest, from: end)
+                isSound = take(UInt8(ascii: ":"))
+            } else {
+                isSound = false
+            }
+        }
+        guard isSound, at < rest.count, let kind = JSONKind(firstByte: rest[at]), let end = end(depth: JSONScanner.maximumDepth - 1) else {
+            cursor.kind = broken
+            return fail(JF_E_INVALID, value, room)
+        }
+        name?.pointee = key
+        cursor.rest = jf_text(UnsafeRawBufferPointer(rebasing: rest[end...]))
+        cursor.index += 1
+        return store(UnsafeRawBufferPointer(rebasing: rest[at..<end]), kind, in: value, room: room)
+    }
+
+    // MARK: Changing
+
+    private static func set(
         _ document: UnsafeRawBufferPointer, _ pointer: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ buffer: UnsafeMutableRawBufferPointer,
         _ length: UnsafeMutablePointer<UInt64>?
     ) -> Int32 {

@@ -5,15 +5,8 @@ import Support
 
 /// Checks of what plugins pass, each refusal with a line that says which argument of which function, and why.
 extension Plugin {
-    /// Logs what is wrong with an argument and returns `JF_E_INVALID`.
-    func invalid(_ function: String, _ problem: @autoclosure () -> String) -> Int32 {
-        log.warning("\(function): \(problem())")
-        return JF_E_INVALID
-    }
-
-    /// `JF_E_STATE` for a plugin that was unloaded and still calls.
-    @inline(__always)
-    var isServed: Bool { isAlive }
+    /// Bytes that one call may pass together; the header promises this number.
+    static let largestCall = 64 << 20
 
     // Unsafe in name only: a constant of the binary that is never written and never freed.
     nonisolated(unsafe) static let emptyArray = {
@@ -24,47 +17,70 @@ extension Plugin {
     /// Checks a message and passes its parts on; they are valid for the call.
     @inline(__always)
     func withMessage(
-        _ function: StaticString, _ message: UnsafePointer<jf_message>?,
+        _ message: UnsafePointer<jf_message>?,
         _ body: (_ name: UnsafeRawBufferPointer, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ flags: EmitFlags)
-            -> Int32
-    ) -> Int32 {
-        guard let message else { return invalid("\(function)", "message is NULL") }
-        let raw = message.pointee
-        guard raw.struct_size == 0 || raw.struct_size >= MemoryLayout<jf_message>.size else {
-            return invalid("\(function)", "message->struct_size is \(raw.struct_size), less than \(MemoryLayout<jf_message>.size)")
-        }
+            throws(Refusal) -> Int32
+    ) throws(Refusal) -> Int32 {
+        let raw = try PluginMemory.read(message, "message")
         let name = raw.name.bytes
-        guard isEventName(name) else { return invalid("\(function)", "message->name \(nameProblem(name))") }
+        guard isEventName(name) else { throw .invalid("message->name \(nameProblem(raw.name))") }
+        guard raw.flags & ~(JF_MESSAGE_VOLATILE | JF_MESSAGE_UNCOMPRESSED) == 0, raw.reserved == 0 else { throw Self.unknown(raw) }
         var flags: EmitFlags = []
         if raw.flags & JF_MESSAGE_VOLATILE != 0 { flags.insert(.volatile) }
         if raw.flags & JF_MESSAGE_UNCOMPRESSED != 0 { flags.insert(.noCompress) }
-        return withArguments(function, raw.args, raw.attachments, raw.attachment_count) { args, attachments in
-            body(name, args, attachments, flags)
+        return try withArguments(raw.args, raw.attachments, raw.attachment_count) { args, attachments throws(Refusal) in
+            try body(name, args, attachments, flags)
         }
+    }
+
+    private static func unknown(_ message: jf_message) -> Refusal {
+        if message.reserved != 0 { return .invalid("message->reserved is \(message.reserved), not 0") }
+        return .invalid("message->flags is 0x\(String(message.flags, radix: 16)), of which this host does not know all")
     }
 
     /// Checks arguments and attachments and passes them on; they are valid for the call.
     @inline(__always)
     func withArguments(
-        _ function: StaticString, _ args: jf_text, _ attachments: UnsafePointer<jf_bytes>?, _ count: UInt32,
-        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int32
-    ) -> Int32 {
+        _ args: jf_text, _ attachments: UnsafePointer<jf_bytes>?, _ count: UInt32,
+        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(Refusal) -> Int32
+    ) throws(Refusal) -> Int32 {
         let bytes = args.len == 0 ? Self.emptyArray : args.bytes
+        guard bytes.count <= Self.largestCall else { throw Self.tooLarge("args", bytes.count) }
         if count == 0 {
-            guard isKnownValid(bytes) || PacketEncoder.isValid(args: bytes) else { return invalid("\(function)", Self.problem(ofArguments: bytes)) }
-            return body(bytes, UnsafeBufferPointer(start: nil, count: 0))
+            guard isKnownValid(bytes) || PacketEncoder.isValid(args: bytes) else { throw .invalid(Self.problem(ofArguments: bytes)) }
+            return try body(bytes, UnsafeBufferPointer(start: nil, count: 0))
         }
+        return try withAttachments(bytes, attachments, count, body)
+    }
+
+    private func withAttachments(
+        _ args: UnsafeRawBufferPointer, _ attachments: UnsafePointer<jf_bytes>?, _ count: UInt32,
+        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(Refusal) -> Int32
+    ) throws(Refusal) -> Int32 {
         guard count <= host.socketOptions.maxAttachments else {
-            return invalid("\(function)", "\(count) attachments are more than the \(host.socketOptions.maxAttachments) of a message")
+            throw .invalid("attachment_count is \(count), more than the \(host.socketOptions.maxAttachments) of a message")
         }
-        guard let attachments else { return invalid("\(function)", "attachments is NULL, and attachment_count \(count)") }
-        guard PacketEncoder.isValid(args: bytes, attachmentCount: Int(count)) else {
-            return invalid("\(function)", Self.problem(ofArguments: bytes, attachments: Int(count)))
+        guard let attachments else { throw .invalid("attachments is NULL, and attachment_count \(count)") }
+        var total = args.count
+        for index in 0..<Int(count) {
+            let attachment = attachments[index]
+            guard attachment.ptr != nil || attachment.len == 0 else { throw .invalid("attachments[\(index)] is NULL with a length of \(attachment.len)") }
+            total += min(attachment.bytes.count, Self.largestCall + 1)
         }
-        return withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Int(count)) { list in
+        guard total <= Self.largestCall else { throw Self.tooLarge("args and attachments", total) }
+        guard PacketEncoder.isValid(args: args, attachmentCount: Int(count)) else {
+            throw .invalid(Self.problem(ofArguments: args, attachments: Int(count)))
+        }
+        // Typed throws do not pass through the temporary allocation; a result does.
+        let result = withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Int(count)) { list in
             for index in list.indices { list.initializeElement(at: index, to: attachments[index].bytes) }
-            return body(bytes, UnsafeBufferPointer(list))
+            return Result { () throws(Refusal) in try body(args, UnsafeBufferPointer(list)) }
         }
+        return try result.get()
+    }
+
+    private static func tooLarge(_ what: String, _ count: Int) -> Refusal {
+        Refusal(code: JF_E_LIMIT, problem: "\(what) have \(count) bytes, more than the \(largestCall) of one call")
     }
 
     /// Whether these are the arguments that the callback under way was handed: they were validated on their way in.
@@ -81,16 +97,18 @@ extension Plugin {
         return name.allSatisfy { $0 < 0x80 } || String(validating: name, as: UTF8.self) != nil
     }
 
-    private func nameProblem(_ name: UnsafeRawBufferPointer) -> String {
-        let limit = nameLimit
-        if name.isEmpty { return "is empty" }
-        if name.count > limit { return "has \(name.count) bytes, more than \(limit)" }
-        if PacketEncoder.isReserved(name: name) { return "'\(String(decoding: name, as: UTF8.self))' is reserved by Socket.IO" }
+    private func nameProblem(_ name: jf_text) -> String {
+        let bytes = name.bytes
+        if name.len > 0, bytes.isEmpty { return "is NULL with a length of \(name.len)" }
+        if bytes.isEmpty { return "is empty" }
+        if bytes.count > nameLimit { return "has \(bytes.count) bytes, more than \(nameLimit)" }
+        if PacketEncoder.isReserved(name: bytes) { return "'\(name.string)' is reserved by Socket.IO" }
         return "is no UTF-8"
     }
 
     /// What is wrong with arguments that are no valid JSON array.
     private static func problem(ofArguments args: UnsafeRawBufferPointer, attachments: Int = 0) -> String {
+        guard !args.isEmpty else { return "args is NULL with a length" }
         do throws(JSONSyntaxError) {
             let token = try JSONScanner.document(args)
             guard token.kind == .array else { return "args must be a JSON array of all arguments, not a value alone; write [value]" }
@@ -107,6 +125,65 @@ extension Plugin {
         return "…\(String(decoding: bytes[lower..<upper], as: UTF8.self))…"
     }
 
+    // MARK: Texts
+
+    /// A text of at most `limit` bytes as it is.
+    static func bytes(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(Refusal) -> UnsafeRawBufferPointer {
+        guard text.ptr != nil || text.len == 0 else { throw .invalid("\(name()) is NULL with a length of \(text.len)") }
+        guard text.len <= limit else { throw .invalid("\(name()) has \(text.len) bytes, more than \(limit)") }
+        return text.bytes
+    }
+
+    /// A copy of such a text, which must be UTF-8.
+    static func text(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(Refusal) -> ByteString {
+        guard let copy = ByteString(validating: try bytes(text, name(), limit: limit), limit: limit) else { throw .invalid("\(name()) is no UTF-8") }
+        return copy
+    }
+
+    /// A user's id.
+    static func user(_ text: jf_text, _ name: @autoclosure () -> String) throws(Refusal) -> ByteString {
+        let bytes = try Self.bytes(text, name(), limit: .max)
+        if let problem = UserID.problem(bytes) { throw .invalid("\(name()) \(problem)") }
+        return try Self.text(text, name(), limit: UserID.longest)
+    }
+
+    /// A namespace's name; empty means the main one.
+    func namespace(_ text: jf_text, _ name: @autoclosure () -> String) throws(Refusal) -> ByteString {
+        guard text.len > 0 else { return "/" }
+        let namespace = try Self.text(text, name(), limit: host.socketOptions.maxNamespaceLength)
+        guard namespace.utf8.first == UInt8(ascii: "/") else { throw .invalid("\(name()) '\(namespace)' does not begin with '/'") }
+        return namespace
+    }
+
+    /// The name of a room, still the plugin's.
+    ///
+    /// - Parameter isChosen: whether it is only looked for: the room of a user is named by the host, and may be longer than others.
+    func room(_ text: jf_text, _ name: @autoclosure () -> String, isChosen: Bool = false) throws(Refusal) -> UnsafeRawBufferPointer {
+        let limit = host.socketOptions.maxRoomNameLength
+        let bytes = try Self.bytes(text, name(), limit: isChosen ? max(limit, "user:".utf8.count + UserID.longest) : limit)
+        guard !bytes.isEmpty else { throw .invalid("\(name()) is empty") }
+        guard bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil else { throw .invalid("\(name()) is no UTF-8") }
+        return bytes
+    }
+
+    /// Most rooms that one call may name; the header promises this number.
+    private static let mostRooms: UInt32 = 1_000
+
+    /// Copies the names of rooms.
+    func rooms(
+        _ list: UnsafePointer<jf_text>?, _ count: UInt32, _ name: @autoclosure () -> String, isChosen: Bool = false
+    ) throws(Refusal) -> [ByteString] {
+        guard count > 0 else { return [] }
+        guard count <= Self.mostRooms else { throw .invalid("\(name()): \(count) are more than \(Self.mostRooms)") }
+        guard let list else { throw .invalid("\(name()) is NULL, and its count \(count)") }
+        var rooms: [ByteString] = []
+        rooms.reserveCapacity(Int(count))
+        for index in 0..<Int(count) {
+            rooms.append(ByteString(decoding: try room(list[index], "\(name())[\(index)]", isChosen: isChosen)))
+        }
+        return rooms
+    }
+
     // MARK: Selections
 
     /// A selection taken apart.
@@ -115,85 +192,31 @@ extension Plugin {
         var everyNamespace: Bool
     }
 
-    /// Reads a selection; `nil` after a log line if it breaks a rule.
-    func chosen(_ function: StaticString, _ raw: UnsafePointer<jf_selection>?) -> Chosen? {
-        guard let raw = raw?.pointee else {
-            _ = invalid("\(function)", "selection is NULL")
-            return nil
+    /// Reads a selection.
+    func chosen(_ raw: UnsafePointer<jf_selection>?) throws(Refusal) -> Chosen {
+        let raw = try PluginMemory.read(raw, "selection")
+        guard raw.flags & ~(JF_SELECT_ALL | JF_SELECT_EVERY_NSP | JF_SELECT_LOCAL) == 0 else {
+            throw .invalid("selection->flags is 0x\(String(raw.flags, radix: 16)), of which this host does not know all")
         }
-        guard raw.struct_size == 0 || raw.struct_size >= MemoryLayout<jf_selection>.size else {
-            _ = invalid("\(function)", "selection->struct_size is \(raw.struct_size), less than \(MemoryLayout<jf_selection>.size)")
-            return nil
+        let everyNamespace = raw.flags & JF_SELECT_EVERY_NSP != 0
+        guard !everyNamespace || raw.nsp.len == 0 else {
+            throw .invalid("selection->nsp is '\(raw.nsp.excerpt)', and JF_SELECT_EVERY_NSP is set: leave one of them out")
         }
-        guard var rooms = texts("\(function): selection->rooms", raw.rooms, raw.room_count),
-            let except = texts("\(function): selection->except", raw.except, raw.except_count)
-        else { return nil }
-        if raw.user.len > 0 {
-            guard let user = userID("\(function): selection->user", raw.user) else { return nil }
-            rooms.append("user:\(user.text)")
+        let namesSomebody = raw.user.len > 0 || raw.room_count > 0 || raw.socket != 0
+        let isAll = raw.flags & JF_SELECT_ALL != 0
+        guard isAll || namesSomebody else {
+            throw .invalid("the selection selects nobody: set user, rooms or socket, or JF_SELECT_ALL for everybody; the user of an anonymous sender is empty")
         }
-        guard let namespace = namespaceName(function, raw.nsp) else { return nil }
-        let selection = Selection(namespace: namespace, rooms: rooms, except: except, exceptSocket: raw.except_socket)
-        return Chosen(selection: selection, everyNamespace: raw.flags & JF_SELECT_EVERY_NSP != 0)
+        guard !isAll || !namesSomebody else { throw .invalid("the selection has JF_SELECT_ALL, and a user, rooms or a socket beside it: leave one of them out") }
+        var rooms = try rooms(raw.rooms, raw.room_count, "selection->rooms", isChosen: true)
+        let except = try self.rooms(raw.except_rooms, raw.except_count, "selection->except_rooms", isChosen: true)
+        if raw.user.len > 0 { rooms.append("user:\(try Self.user(raw.user, "selection->user").text)") }
+        let selection = Selection(
+            namespace: try namespace(raw.nsp, "selection->nsp"), rooms: rooms, except: except, exceptSocket: raw.except_socket, socket: raw.socket)
+        return Chosen(selection: selection, everyNamespace: everyNamespace)
     }
 
-    /// Most rooms one call may name: as many as a selection of reason has, far fewer than would hold up a loop.
-    private static let longestRoomList: UInt32 = 65_536
-
-    /// The id of a user; `nil` after a log line if it cannot be one.
-    func userID(_ what: @autoclosure () -> String, _ user: jf_text) -> ByteString? {
-        guard UserID.isValid(user.bytes) else {
-            _ = invalid(what(), "the user id \(UserID.problem(user.bytes) ?? "is none")")
-            return nil
-        }
-        return user.byteString
-    }
-
-    /// The namespace of this name, the main one for none; `nil` after a log line if it is longer than any.
-    func namespaceName(_ function: StaticString, _ name: jf_text) -> ByteString? {
-        let limit = host.socketOptions.maxNamespaceLength
-        guard name.bytes.count <= limit else {
-            _ = invalid("\(function)", "the namespace's name has \(name.len) bytes, more than \(limit)")
-            return nil
-        }
-        return name.bytes.isEmpty ? "/" : name.byteString
-    }
-
-    /// Copies a list of rooms' names; `nil` after a log line if it is none, or one is longer than any room's.
-    func texts(_ what: @autoclosure () -> String, _ list: UnsafePointer<jf_text>?, _ count: UInt32) -> [ByteString]? {
-        guard count > 0 else { return [] }
-        guard let list, count <= Self.longestRoomList else {
-            _ = invalid(what(), list == nil ? "the list is NULL, and its count \(count)" : "\(count) are more than \(Self.longestRoomList)")
-            return nil
-        }
-        // The room of a user is named by the host, and may be longer than others.
-        let limit = max(host.socketOptions.maxRoomNameLength, "user:".utf8.count + UserID.longest)
-        var names: [ByteString] = []
-        names.reserveCapacity(Int(count))
-        for index in 0..<Int(count) {
-            guard list[index].bytes.count <= limit else {
-                _ = invalid(what(), "room \(index + 1) has \(list[index].len) bytes, more than \(limit)")
-                return nil
-            }
-            names.append(list[index].byteString)
-        }
-        return names
-    }
-
-    /// A room's name; `nil` after a log line if it cannot be one.
-    func isRoomName(_ function: StaticString, _ room: jf_text) -> Bool {
-        let limit = host.socketOptions.maxRoomNameLength
-        let bytes = room.bytes
-        guard (1...limit).contains(bytes.count) else {
-            _ = invalid("\(function)", "a room's name has 1 to \(limit) bytes, this has \(room.len)")
-            return false
-        }
-        guard bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil else {
-            _ = invalid("\(function)", "the room's name is no UTF-8")
-            return false
-        }
-        return true
-    }
+    // MARK: Buffers
 
     /// Stores a result in the plugin's buffer, or only its length if it does not fit.
     static func write(_ bytes: UnsafeRawBufferPointer, _ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64, _ length: UnsafeMutablePointer<UInt64>?) -> Int32 {

@@ -6,33 +6,50 @@ enum PresenceInterface {
     static var table: jf_presence_api {
         jf_presence_api(
             struct_size: UInt32(MemoryLayout<jf_presence_api>.size), revision: 1,
-            is_online: { host, user in
-                // No host, as nobody, is not online.
-                max(0, Plugin.with(host) { plugin in
-                    // What cannot be the id of a user is found nowhere; only its length costs something.
-                    guard user.bytes.count <= UserID.longest || plugin.userID("is_online", user) != nil else { return 0 }
-                    return plugin.host.presence.isOnline(user.byteString) ? 1 : 0
-                })
+            is_online: { host, user, online in
+                online?.pointee = 0
+                return Plugin.serve(host, "is_online") { (plugin) throws(Refusal) in
+                    guard let online else { throw .invalid("online is NULL") }
+                    online.pointee = plugin.host.presence.isOnline(try PresenceInterface.user(user)) ? 1 : 0
+                    return JF_OK
+                }
             },
-            connections: { host, user in
-                guard let plugin = Plugin.from(host) else { return 0 }
-                guard user.bytes.count <= UserID.longest || plugin.userID("connections", user) != nil else { return 0 }
-                return UInt32(clamping: plugin.host.presence.connections(of: user.byteString))
+            connections: { host, user, count in
+                count?.pointee = 0
+                return Plugin.serve(host, "connections") { (plugin) throws(Refusal) in
+                    guard let count else { throw .invalid("count is NULL") }
+                    count.pointee = UInt64(clamping: plugin.host.presence.connections(of: try PresenceInterface.user(user)))
+                    return JF_OK
+                }
             },
-            online_count: { host in
-                guard let plugin = Plugin.from(host) else { return 0 }
-                return UInt64(clamping: plugin.host.presence.onlineCount)
+            online_count: { host, count in
+                count?.pointee = 0
+                return Plugin.serve(host, "online_count") { (plugin) throws(Refusal) in
+                    guard let count else { throw .invalid("count is NULL") }
+                    count.pointee = UInt64(clamping: plugin.host.presence.onlineCount)
+                    return JF_OK
+                }
             },
             watch: { host, user in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard plugin.isServed else { return JF_E_STATE }
-                guard user.bytes.isEmpty || plugin.userID("watch", user) != nil else { return JF_E_INVALID }
-                return plugin.watches.watch(user.byteString) ? JF_OK : JF_E_LIMIT
+                Plugin.serve(host, "watch") { (plugin) throws(Refusal) in
+                    guard plugin.descriptor.presence != nil else { throw .invalid("the descriptor has no function for it: set plugin->presence") }
+                    let user = user.len == 0 ? "" : try Plugin.user(user, "user")
+                    return plugin.watches.watch(user) ? JF_OK : JF_E_LIMIT
+                }
             },
             unwatch: { host, user in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard user.bytes.isEmpty || plugin.userID("unwatch", user) != nil else { return JF_E_INVALID }
-                return plugin.watches.unwatch(user.byteString) ? JF_OK : JF_E_NOT_FOUND
+                Plugin.serve(host, "unwatch") { (plugin) throws(Refusal) in
+                    plugin.watches.unwatch(user.len == 0 ? "" : try Plugin.user(user, "user"))
+                    return JF_OK
+                }
             })
+    }
+
+    /// A user to ask about. Its characters are not looked at: nobody of another form is ever online.
+    @inline(__always)
+    private static func user(_ text: jf_text) throws(Refusal) -> ByteString {
+        let bytes = text.bytes
+        guard bytes.count > 0, bytes.count <= UserID.longest else { throw .invalid("user \(UserID.problem(bytes) ?? "is none")") }
+        return ByteString(decoding: bytes)
     }
 }

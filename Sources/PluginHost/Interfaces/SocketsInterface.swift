@@ -9,57 +9,86 @@ enum SocketsInterface {
         jf_sockets_api(
             struct_size: UInt32(MemoryLayout<jf_sockets_api>.size), revision: 1,
             describe: { host, socket, parts, out, capacity, length in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
                 length?.pointee = 0
-                guard plugin.isServed else { return JF_E_STATE }
-                guard parts & JF_PART_ROOMS == 0 else { return plugin.invalid("describe", "JF_PART_ROOMS is for fetch only") }
-                guard let info = plugin.host.info(socket) else { return JF_E_GONE }
-                var json = JSONBuilder()
-                json.socket(info, parts: parts, rooms: nil)
-                return json.bytes.withUnsafeBytes { Plugin.write($0, out, capacity, length) }
+                return Plugin.serve(host, "describe") { (plugin) throws(Refusal) in
+                    guard parts & ~SocketsInterface.parts == 0 else { throw SocketsInterface.unknown(parts) }
+                    guard parts & (JF_PART_ROOMS | JF_PART_JSON) == 0 else { throw .invalid("JF_PART_ROOMS and JF_PART_JSON are for fetch only") }
+                    guard let info = plugin.host.info(socket) else { return JF_E_GONE }
+                    var json = JSONBuilder()
+                    json.socket(info, parts: parts, rooms: nil)
+                    return json.bytes.withUnsafeBytes { Plugin.write($0, out, capacity, length) }
+                }
             },
             set_data: { host, socket, json in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return plugin.setData(of: socket, json)
+                Plugin.serve(host, "set_data") { (plugin) throws(Refusal) in try plugin.setData(of: socket, json) }
+            },
+            set_plugin_data: { host, socket, data, free in
+                Plugin.serve(host, "set_plugin_data") { (plugin) throws(Refusal) in plugin.setPluginData(of: socket, data, free) }
+            },
+            plugin_data: { host, socket, data in
+                data?.pointee = nil
+                return Plugin.serve(host, "plugin_data") { (plugin) throws(Refusal) in
+                    guard let data else { throw .invalid("data is NULL") }
+                    guard plugin.host.info(socket) != nil else { return JF_E_GONE }
+                    data.pointee = plugin.data(of: socket)?.pointer
+                    return JF_OK
+                }
             },
             disconnect: { host, socket, close in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard plugin.isServed else { return JF_E_STATE }
-                return plugin.onSocket(socket) { $0.disconnect(close: close != 0) }
+                Plugin.serve(host, "disconnect") { (plugin) throws(Refusal) in
+                    let close = try SocketsInterface.flag(close)
+                    return plugin.onSocket(socket) { $0.disconnect(close: close) }
+                }
             },
-            disconnect_all: { host, selection, close in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return plugin.forEach("disconnect_all", selection) { _, socket in socket.disconnect(close: close != 0) }
+            disconnect_all: { host, which, close in
+                Plugin.serve(host, "disconnect_all") { (plugin) throws(Refusal) in
+                    let close = try SocketsInterface.flag(close)
+                    return try plugin.forEach(which) { _, socket in socket.disconnect(close: close) }
+                }
             },
-            fetch: { host, selection, parts, function, context in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard plugin.isServed else { return JF_E_STATE }
-                guard let chosen = plugin.chosen("fetch", selection) else { return JF_E_INVALID }
-                return plugin.fetch("fetch", chosen, parts: parts, function, context)
+            fetch: { host, which, parts, fetched, context in
+                Plugin.serve(host, "fetch") { (plugin) throws(Refusal) in
+                    try plugin.fetch(try plugin.chosen(which), parts: parts, fetched, context)
+                }
             },
-            accept: { host, decision in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                return plugin.decide(Token(decision), .accept(ClientIdentity()))
+            accept: { host, decision, admission in
+                Plugin.serve(host, "accept") { (plugin) throws(Refusal) in try plugin.accept(Token(decision), admission) }
             },
             refuse: { host, decision, message, data in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard data.len == 0 || JSONScanner.isValid(data.bytes) else { return plugin.invalid("refuse", "data is no JSON") }
-                return plugin.decide(Token(decision), plugin.refusal(message: Array(message.bytes), data: Array(data.bytes), by: "refuse"))
+                Plugin.serve(host, "refuse") { (plugin) throws(Refusal) in try plugin.refuse(Token(decision), message, data) }
             })
     }
 
-    /// Bytes of a socket's data; the header promises this number.
+    /// Those of this host.
+    private static let parts =
+        JF_PART_ID | JF_PART_USER | JF_PART_CLAIMS | JF_PART_HANDSHAKE | JF_PART_DATA | JF_PART_ROOMS | JF_PART_CONNECTION | JF_PART_JSON
+
+    fileprivate static func unknown(_ parts: UInt32) -> Refusal {
+        .invalid("parts is 0x\(String(parts, radix: 16)), of which this host does not know all")
+    }
+
+    fileprivate static func check(_ parts: UInt32) throws(Refusal) {
+        guard parts & ~self.parts == 0 else { throw unknown(parts) }
+    }
+
+    private static func flag(_ close: Int32) throws(Refusal) -> Bool {
+        guard close == 0 || close == 1 else { throw .invalid("close is \(close), not 0 or 1") }
+        return close == 1
+    }
+
+    /// Bytes of a socket's data, of the claims that a plugin adds, and of a refusal; the header promises this number.
     static let largestData = 65_536
     /// Sockets of one fetch; the header promises this number.
     static let largestFetch = 100_000
 }
 
 extension Plugin {
-    fileprivate func setData(of handle: SocketHandle, _ json: jf_text) -> Int32 {
-        guard isServed else { return JF_E_STATE }
+    fileprivate func setData(of handle: SocketHandle, _ json: jf_text) throws(Refusal) -> Int32 {
+        guard json.len <= SocketsInterface.largestData else {
+            throw Refusal(code: JF_E_LIMIT, problem: "json has \(json.len) bytes, more than \(SocketsInterface.largestData)")
+        }
         let bytes = json.bytes
-        guard bytes.count <= SocketsInterface.largestData else { return JF_E_LIMIT }
-        guard JSONScanner.isValid(bytes) else { return invalid("set_data", "the data is no JSON") }
+        guard JSONScanner.isValid(bytes) else { throw .invalid("json is no JSON") }
         guard let info = host.info(handle) else { return JF_E_GONE }
         let data = Array(bytes)
         // At once for everyone who asks here, and on the loop for recovery.
@@ -67,20 +96,59 @@ extension Plugin {
         return onSocket(handle) { $0.data = data }
     }
 
-    fileprivate func decide(_ token: Token, _ verdict: ConnectVerdict) -> Int32 {
-        let isDecision: (TokenEntry) -> Bool = { if case .decision = $0 { true } else { false } }
-        guard case .decision(let admission, let stage)? = tokens.take(token, where: isDecision) else { return JF_E_GONE }
-        return admission.decide(verdict, at: stage) ? JF_OK : JF_E_GONE
+    // MARK: Decisions
+
+    fileprivate func accept(_ token: Token, _ admission: UnsafePointer<jf_admission>?) throws(Refusal) -> Int32 {
+        guard let admission else { return decide(token) { .accept(nil) } }
+        let raw = try PluginMemory.read(admission, "admission")
+        guard raw.reserved == 0 else { throw .invalid("admission->reserved is \(raw.reserved), not 0") }
+        guard raw.expires_at >= 0 else { throw .invalid("admission->expires_at is \(raw.expires_at), before 1970") }
+        var terms = AdmissionTerms()
+        if raw.user.len > 0 { terms.user = try Self.user(raw.user, "admission->user") }
+        if raw.claims.len > 0 {
+            terms.claims = try json(raw.claims, "admission->claims")
+            guard JSONKind(firstByte: terms.claims?.first { $0 > 0x20 } ?? 0) == .object else { throw .invalid("admission->claims is no JSON object") }
+        }
+        if raw.data.len > 0 { terms.data = try json(raw.data, "admission->data") }
+        if raw.expires_at > 0 { terms.expiresAt = raw.expires_at }
+        return decide(token) {
+            // Only now: on failure the pointer stays the plugin's.
+            if let data = raw.plugin_data { terms.pluginData = PluginData(data, freeing: raw.free_data, of: self) }
+            return .accept(terms)
+        }
+    }
+
+    fileprivate func refuse(_ token: Token, _ message: jf_text, _ data: jf_text) throws(Refusal) -> Int32 {
+        let messageBytes = try Self.bytes(message, "message", limit: SocketsInterface.largestData)
+        let dataBytes = try Self.bytes(data, "data", limit: SocketsInterface.largestData - messageBytes.count)
+        guard dataBytes.isEmpty || JSONScanner.isValid(dataBytes) else { throw .invalid("data is no JSON") }
+        let verdict = refusal(message: Array(messageBytes), data: Array(dataBytes), by: "refuse")
+        return decide(token) { verdict }
+    }
+
+    private func json(_ text: jf_text, _ name: StaticString) throws(Refusal) -> [UInt8] {
+        let bytes = try Self.bytes(text, "\(name)", limit: SocketsInterface.largestData)
+        guard JSONScanner.isValid(bytes) else { throw .invalid("\(name) is no JSON") }
+        return Array(bytes)
+    }
+
+    /// - Parameter verdict: asked for if the decision is the caller's.
+    private func decide(_ token: Token, _ verdict: () -> AdmissionVerdict) -> Int32 {
+        switch tokens.complete(token, where: { if case .decision = $0 { true } else { false } }) {
+        case .entry(.decision(let admission, let stage)):
+            guard admission.isWaiting(at: stage) else { return JF_E_GONE }
+            return admission.decide(verdict(), at: stage) ? JF_OK : JF_E_GONE
+        case .elsewhere: return JF_E_STATE
+        case .entry, .gone: return JF_E_GONE
+        }
     }
 
     /// Gathers the sockets of a selection from all loops and calls back with them.
-    func fetch(
-        _ what: StaticString, _ chosen: Chosen, parts: UInt32, _ function: jf_fetched_fn?, _ context: UnsafeMutableRawPointer?
-    ) -> Int32 {
-        guard let function else { return invalid("\(what)", "fn is NULL") }
-        guard let call = FetchCall(PluginCall(function: function, context: context), of: self, parts: parts, loops: host.contexts.count) else {
-            return JF_E_LIMIT
-        }
+    func fetch(_ chosen: Chosen, parts: UInt32, _ fetched: jf_fetched_fn?, _ context: UnsafeMutableRawPointer?) throws(Refusal) -> Int32 {
+        try SocketsInterface.check(parts)
+        guard let fetched else { throw .invalid("fetched is NULL") }
+        let call = FetchCall(PluginCall(function: fetched, context: context), of: self, parts: parts, loops: host.contexts.count)
+        guard call.isPromised else { return call.code }
         let code = everywhere(bytes: 0) { loop in
             var found: [FetchCall.Found] = []
             var sockets = loop.sockets(chosen)
@@ -108,13 +176,14 @@ extension JSONBuilder {
         }
         if parts & JF_PART_USER != 0 { optional(info.user, key: "user") }
         if parts & JF_PART_CLAIMS != 0 { raw(info.claims, key: "claims") }
-        if parts & JF_PART_HANDSHAKE != 0 {
-            beginObject("handshake")
-            handshake(info.opening)
-            raw(info.auth, key: "auth")
+        if parts & JF_PART_HANDSHAKE != 0 { raw(info.handshake, key: "handshake") }
+        if parts & JF_PART_DATA != 0 { raw(info.data, key: "data") }
+        if parts & JF_PART_CONNECTION != 0 {
+            beginObject("connection")
+            integer(Int64(bitPattern: info.connection), key: "number")
+            text(info.opening.transport.rawValue, key: "transport")
             endObject()
         }
-        if parts & JF_PART_DATA != 0 { raw(info.data, key: "data") }
         if let rooms {
             beginArray("rooms")
             for room in rooms { text(room) }

@@ -5,23 +5,25 @@ enum TimersInterface {
     static var table: jf_timers_api {
         jf_timers_api(
             struct_size: UInt32(MemoryLayout<jf_timers_api>.size), revision: 1,
-            after: { host, delay, function, context, timer in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
+            after: { host, delay, task, context, free, timer in
                 timer?.pointee = 0
-                guard plugin.isServed else { return JF_E_STATE }
-                guard let function else { return plugin.invalid("after", "fn is NULL") }
-                guard delay <= DescriptorReader.longestTimer else {
-                    return plugin.invalid("after", "delay is \(delay) ms, more than \(DescriptorReader.longestTimer)")
+                return Plugin.serve(host, "after") { (plugin) throws(Refusal) in
+                    guard let task else { throw .invalid("task is NULL") }
+                    guard delay <= DescriptorReader.longestTimer else {
+                        throw .invalid("delay is \(delay) ms, more than the \(DescriptorReader.longestTimer) of 30 days")
+                    }
+                    guard let handle = plugin.set(after: delay, TaskCall(task: task, context: context, free: free)) else { return JF_E_LIMIT }
+                    timer?.pointee = handle
+                    return JF_OK
                 }
-                guard let handle = plugin.set(after: delay, PluginCall(function: function, context: context)) else { return JF_E_LIMIT }
-                timer?.pointee = handle
-                return JF_OK
             },
             cancel: { host, timer in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard plugin.timers.take(timer) else { return JF_E_GONE }
-                plugin.host.timers.timerCancelled()
-                return JF_OK
+                Plugin.serve(host, "cancel") { (plugin) throws(Refusal) in
+                    guard let call = plugin.timers.take(timer) else { return JF_E_GONE }
+                    plugin.releaseLater(call)
+                    plugin.host.timers.timerCancelled()
+                    return JF_OK
+                }
             })
     }
 }

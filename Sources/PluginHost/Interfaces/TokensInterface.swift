@@ -6,27 +6,47 @@ enum TokensInterface {
         jf_tokens_api(
             struct_size: UInt32(MemoryLayout<jf_tokens_api>.size), revision: 1,
             keep: { host, token, kept in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard let kept else { return plugin.invalid("keep", "kept is NULL") }
-                kept.pointee = 0
-                return plugin.keep(Token(token), kept)
+                kept?.pointee = 0
+                return Plugin.serve(host, "keep") { (plugin) throws(Refusal) in
+                    guard let kept else { throw .invalid("kept is NULL") }
+                    return plugin.keep(Token(token), kept)
+                }
             },
             drop: { host, kept in
-                guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
-                guard let entry = plugin.tokens.take(Token(kept)) else { return JF_E_GONE }
-                plugin.giveBack(entry)
-                return JF_OK
+                Plugin.serve(host, "drop") { (plugin) throws(Refusal) in
+                    switch plugin.tokens.drop(try TokensInterface.inTable(kept)) {
+                    case .entry(let entry):
+                        plugin.giveBack(entry)
+                        return JF_OK
+                    case .gone: return JF_E_GONE
+                    case .borrowed: throw TokensInterface.notKept
+                    }
+                }
             },
-            waits: { host, kept in
-                guard let plugin = Plugin.from(host), let entry = plugin.tokens.look(Token(kept)) else { return 0 }
-                return plugin.host.isWaiting(entry) ? 1 : 0
+            waits: { host, kept, waiting in
+                waiting?.pointee = 0
+                return Plugin.serve(host, "waits") { (plugin) throws(Refusal) in
+                    guard let waiting else { throw .invalid("waiting is NULL") }
+                    switch plugin.tokens.look(try TokensInterface.inTable(kept)) {
+                    case .entry(let entry): waiting.pointee = plugin.host.isWaiting(entry) ? 1 : 0
+                    case .gone: waiting.pointee = 0
+                    case .borrowed: throw TokensInterface.notKept
+                    }
+                    return JF_OK
+                }
             })
+    }
+
+    private static let notKept = Refusal.invalid("the token is not kept: exchange it with keep first")
+
+    private static func inTable(_ kept: jf_token) throws(Refusal) -> Token {
+        guard !Token(kept).isBorrowed else { throw notKept }
+        return Token(kept)
     }
 }
 
 extension Plugin {
     fileprivate func keep(_ token: Token, _ kept: UnsafeMutablePointer<jf_token>) -> Int32 {
-        guard isServed else { return JF_E_STATE }
         guard token.raw != 0 else { return JF_E_GONE }
         guard token.isBorrowed else {
             switch tokens.keep(token) {
@@ -35,11 +55,13 @@ extension Plugin {
                 return JF_OK
             case .gone: return JF_E_GONE
             case .limit: return JF_E_LIMIT
+            case .elsewhere: return JF_E_STATE
             }
         }
         switch borrowedFrame(token) {
         case .failure(let error): return error.code
         case .success(let frame):
+            guard host.isWaiting(.ack(socket: frame.pointee.socket, id: frame.pointee.ackID)) else { return JF_E_GONE }
             guard let token = tokens.enter(.ack(socket: frame.pointee.socket, id: frame.pointee.ackID), kept: true) else { return JF_E_LIMIT }
             frame.pointee.ack = Token(0)
             kept.pointee = token.raw
@@ -80,6 +102,9 @@ extension Plugin {
             case .decision(let admission, let stage): _ = admission.decide(.refuse(message: "unavailable", data: nil), at: stage)
             }
         }
-        for stream in streams.removeAll() { stream.end() }
+        for stream in streams.removeAll() {
+            stream.stream.end()
+            stream.tellClosed(JF_E_GONE, self)
+        }
     }
 }

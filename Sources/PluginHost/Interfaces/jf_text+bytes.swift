@@ -15,6 +15,14 @@ extension jf_text {
     /// A copy to show; bytes that are no UTF-8 become U+FFFD.
     var string: String { String(decoding: bytes, as: UTF8.self) }
 
+    /// The first bytes, for a log line.
+    var excerpt: String { Self.excerpt(of: bytes) }
+
+    static func excerpt(of bytes: UnsafeRawBufferPointer) -> String {
+        let text = String(decoding: bytes.prefix(64), as: UTF8.self)
+        return bytes.count > 64 ? text + "…" : text
+    }
+
     @inline(__always)
     init(_ bytes: UnsafeRawBufferPointer) {
         self.init(ptr: bytes.baseAddress?.assumingMemoryBound(to: CChar.self), len: UInt64(bytes.count))

@@ -9,13 +9,16 @@ import Synchronization
 final class Admission: @unchecked Sendable, TimerTarget {
     private let loop: LoopContext
     private let attempt: ConnectAttempt
-    private let identity: ClientIdentity
     private let hooks: [NamespaceHook]
-    /// nsp, auth, user, claims, handshake.
+    /// nsp, auth, handshake.
     private let pack: TextPack
     /// The hook that is being asked; past the last one when it is over. Whoever moves it on has the decision.
     private let stage = Atomic<Int>(0)
     private var deadline: Int64 = 0
+
+    /// As whom the client comes: as the gate says, then as each hook has changed it.
+    private var identity: ClientIdentity
+    private let admitted = AdmittedSocket()
 
     /// How often a decision that takes its time looks whether the client is still there; ms.
     private static let patience: Int64 = 1_000
@@ -29,7 +32,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
         handshake.beginObject()
         handshake.handshake(attempt.opening)
         handshake.endObject()
-        pack = TextPack([.text(attempt.namespace.text), .bytes(attempt.auth), .text(identity.user?.text ?? ""), .bytes(identity.claims), .bytes(handshake.bytes)])
+        pack = TextPack([.text(attempt.namespace.text), .bytes(attempt.auth), .bytes(handshake.bytes)])
     }
 
     /// Whether the hook `stage` still has the decision. [any-thread]
@@ -38,18 +41,26 @@ final class Admission: @unchecked Sendable, TimerTarget {
     /// Asks the hook whose turn it is. [loop]
     func ask() {
         let stage = skipThoseGone()
-        guard stage < hooks.count else { return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) }
+        guard stage < hooks.count else { return accept() }
         let hook = hooks[stage]
-        if let meter = hook.admitMeter { return loop.measure(meter) { call(hook, stage) } }
+        let identity = identity
+        if let meter = hook.admitMeter { return loop.measure(meter) { call(hook, stage, as: identity) } }
         deadline = attempt.shard.timers.now + Int64(loop.host.options.decisionDeadline)
         _ = attempt.shard.timers.schedule(at: attempt.shard.timers.now + Self.patience, for: self, tag: UInt64(stage))
         let task = StrandTask(
-            run: { self.call(hook, stage) },
+            run: { self.call(hook, stage, as: identity) },
             drop: { _ = self.decide(.refuse(message: Self.failure, data: nil), at: stage) })
         let strand = hook.plugin.strand(for: hook.declaration.run, user: identity.user, else: attempt.connection)
-        if strand.enqueue(task, of: Sender(user: identity.user, socket: attempt.connection), bytes: pack.count) != nil {
+        let sender = Sender(user: identity.user, socket: attempt.connection)
+        if strand.enqueue(task, of: sender, bytes: pack.count + identity.claims.count) != nil {
             _ = decide(.refuse(message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8)), at: stage)
         }
+    }
+
+    /// Nobody is left to be asked. [loop]
+    private func accept() {
+        if !admitted.isEmpty { attempt.userInfo = admitted }
+        attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
     }
 
     /// The hook whose turn it is: of those whose plugin was unloaded meanwhile nobody is asked.
@@ -65,30 +76,32 @@ final class Admission: @unchecked Sendable, TimerTarget {
     private static let failure = "internal error"
 
     /// Where the hook runs.
-    private func call(_ hook: NamespaceHook, _ stage: Int) {
+    private func call(_ hook: NamespaceHook, _ stage: Int, as identity: ClientIdentity) {
         guard let admit = hook.declaration.admit, isWaiting(at: stage) else { return }
         let plugin = hook.plugin
         guard let token = plugin.tokens.enter(.decision(self, stage: stage), kept: false) else {
             _ = decide(.refuse(message: Self.failure, data: nil), at: stage)
             return
         }
-        var raw = jf_attempt()
-        raw.struct_size = UInt32(MemoryLayout<jf_attempt>.size)
-        raw.decision = token.raw
-        raw.nsp = pack[0]
-        raw.auth = pack[1]
-        raw.user = pack[2]
-        raw.claims = pack[3]
-        raw.handshake = pack[4]
-        raw.context = hook.declaration.context
-        var refusal = jf_refusal()
-        refusal.struct_size = UInt32(MemoryLayout<jf_refusal>.size)
-        let code = admit(plugin.instance, &raw, &refusal)
-        /// Whether it was given back unkept.
-        let isBorrowed = plugin.tokens.take(token) != nil
+        var refusal = jf_refusal.sized
+        let code = identity.withBytes { user, claims in
+            var raw = jf_attempt.sized
+            raw.transport = attempt.opening.transport.raw
+            raw.decision = token.raw
+            raw.connection = attempt.connection
+            raw.nsp = pack[0]
+            raw.auth = pack[1]
+            raw.user = jf_text(user)
+            raw.claims = jf_text(claims)
+            raw.handshake = pack[2]
+            raw.context = hook.declaration.context
+            return admit(plugin.instance, &raw, &refusal)
+        }
+        /// Whether it was given back, neither completed nor kept.
+        let isBorrowed = plugin.tokens.takeBack(token) != nil
         switch code {
         case JF_OK:
-            _ = decide(.accept(identity), at: stage)
+            _ = decide(.accept(nil), at: stage)
         case JF_LATER:
             guard isBorrowed else { return }
             plugin.log.warning("admit of '\(hook.declaration.name)' returned JF_LATER without keeping the token; keep attempt->decision with jf_tokens_api.keep first")
@@ -104,17 +117,29 @@ final class Admission: @unchecked Sendable, TimerTarget {
     }
 
     /// The decision of the hook `stage`; `false` if it was made before, or nobody waits. [any-thread]
-    func decide(_ verdict: ConnectVerdict, at stage: Int) -> Bool {
+    func decide(_ verdict: AdmissionVerdict, at stage: Int) -> Bool {
         guard self.stage.compareExchange(expected: stage, desired: stage + 1, ordering: .acquiringAndReleasing).exchanged else { return false }
+        let plugin = hooks[stage].plugin
         // In order with what else the plugin asks: a broadcast after the decision reaches whoever was let in.
-        hooks[stage].plugin.perform(on: loop) {
+        plugin.perform(on: loop) {
             guard self.attempt.isPending else { return }
             switch verdict {
-            case .accept: self.ask()
+            case .accept(let terms):
+                if let terms { self.adopt(terms, from: plugin) }
+                self.ask()
             case .refuse(let message, let data): self.attempt.refuse(message: message, data: data)
             }
         }
         return true
+    }
+
+    /// Changes as whom the client comes. [loop]
+    private func adopt(_ terms: AdmissionTerms, from plugin: Plugin) {
+        if let user = terms.user { identity.user = user }
+        if let claims = terms.claims { identity.claims = JSONMerge.members(of: claims, into: identity.claims) }
+        if let expiresAt = terms.expiresAt { identity.expiresAt = expiresAt }
+        if let data = terms.data { admitted.data = data }
+        if let data = terms.pluginData { admitted.pluginData.append((plugin, data)) }
     }
 
     /// Looks whether the client is still there, and ends the waiting after the deadline.
@@ -133,4 +158,14 @@ final class Admission: @unchecked Sendable, TimerTarget {
 
     /// The bytes before the first zero.
     private static func terminated(_ bytes: UnsafeRawBufferPointer) -> [UInt8] { Array(bytes.prefix { $0 != 0 }) }
+}
+
+extension TransportName {
+    /// `JF_TRANSPORT_*`.
+    var raw: UInt32 {
+        switch self {
+        case .polling: JF_TRANSPORT_POLLING
+        case .websocket: JF_TRANSPORT_WEBSOCKET
+        }
+    }
 }

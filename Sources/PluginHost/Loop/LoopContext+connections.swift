@@ -24,9 +24,12 @@ extension LoopContext {
     }
 
     func connected(_ socket: Socket) {
+        let admitted = socket.userInfo as? AdmittedSocket
+        if let data = admitted?.data { socket.data = data }
         let info = SocketInfo(socket)
         socket.userInfo = info
         directory.add(info)
+        if let admitted { for (plugin, data) in admitted.pluginData { plugin.data.set(data, for: socket.handle) } }
         host.observer?.socketConnected(socket)
         notify(socket, .connected(isRecovered: socket.isRecovered))
     }
@@ -41,6 +44,7 @@ extension LoopContext {
         directory.remove(socket.handle)
         host.observer?.socketDisconnected(socket, reason: reason)
         notify(socket, .disconnected, reason: reason)
+        forgetPluginData(of: socket)
     }
 
     private func notify(_ socket: Socket, _ moment: SocketNotice.Moment, reason: DisconnectReason? = nil) {
@@ -53,8 +57,22 @@ extension LoopContext {
                 continue
             }
             let task = StrandTask(run: { notice.call(hook) })
-            _ = hook.plugin.strand(for: hook.declaration.run, user: socket.user, else: socket.handle)
+            _ = hook.plugin.strand(for: hook.declaration.run, user: socket.user, else: socket.connection)
                 .enqueue(task, of: Sender(user: socket.user, socket: socket.handle), bytes: notice.bytes, promised: true)
+        }
+    }
+
+    /// Takes the pointers back that plugins have given to a socket, behind the callbacks about it that are queued.
+    private func forgetPluginData(of socket: Socket) {
+        let handle = socket.handle
+        let sender = Sender(user: socket.user, socket: handle)
+        for plugin in snapshot.plugins where plugin.data(of: handle) != nil {
+            // A `disconnected` hook on a lane has it taken back by itself, since nothing else comes surely behind it.
+            let isTakenBack = dispatch(of: socket.namespace).hooks.contains {
+                $0.plugin === plugin && $0.declaration.disconnected != nil && $0.declaration.run.usesLanes
+            }
+            guard !isTakenBack else { continue }
+            _ = plugin.strand.enqueue(StrandTask(run: { plugin.data.remove(handle) }), of: sender, bytes: 0, promised: true)
         }
     }
 }

@@ -56,9 +56,9 @@ extension LoopContext {
     private func call(
         _ target: InlineTarget, with event: borrowing IncomingEvent, from socket: Socket, _ dispatch: NamespaceDispatch, wantsAck: Bool
     ) {
-        var raw = jf_event()
-        raw.struct_size = UInt32(MemoryLayout<jf_event>.size)
+        var raw = jf_event.sized
         raw.socket = socket.handle
+        raw.connection = socket.connection
         raw.nsp = jf_text(dispatch.name)
         raw.name = jf_text(event.name)
         raw.args = jf_text(event.args)
@@ -72,8 +72,13 @@ extension LoopContext {
         let start = isTimed ? Clock.monotonicNanoseconds : 0
 
         let attachments = event.attachments
-        Self.withUser(of: socket) { user in
+        // Held for the call, where the plugin has given the socket anything.
+        let data = Unmanaged<Plugin>.fromOpaque(target.plugin)._withUnsafeGuaranteedRef { $0.data(of: socket.handle) }
+        defer { withExtendedLifetime(data) {} }
+        raw.plugin_data = data?.pointer
+        Self.withUserAndID(of: socket) { user, id in
             raw.user = jf_text(user)
+            raw.id = jf_text(id)
             withUnsafeMutablePointer(to: &frame) { frame in
                 // Handlers nest: one that disconnects its sender runs the hooks of that.
                 let outer = thread.frame
@@ -101,7 +106,7 @@ extension LoopContext {
         let strand = plugin.strand(for: route, event, from: socket)
         var mustWake: Bool?
         var refusal: QueueBudget.Refusal?
-        Self.withUser(of: socket) { user in
+        Self.withUserAndID(of: socket) { user, id in
             let size = EventRecord.size(event, namespace: dispatch.name, user: user)
             let rounded = (size + 7) & ~7
             var flags: EventRecord.Flags = wantsAck ? .wantsAck : []
@@ -112,8 +117,8 @@ extension LoopContext {
             }
             mustWake = strand.append(size: size) { record in
                 EventRecord.write(
-                    event, to: record, route: UnsafeRawPointer(Unmanaged.passUnretained(route).toOpaque()), socket: socket.handle, flags: flags,
-                    namespace: dispatch.name, user: user)
+                    event, to: record, route: UnsafeRawPointer(Unmanaged.passUnretained(route).toOpaque()), socket: socket.handle,
+                    connection: socket.connection, flags: flags, namespace: dispatch.name, user: user, id: id)
             }
             guard mustWake == nil else { return }
             if flags.contains(.isCharged) {
@@ -129,10 +134,15 @@ extension LoopContext {
         }
     }
 
-    /// The user of a socket as bytes, for a call.
+    /// User and id of a socket as bytes, for a call.
     @inline(__always)
-    private static func withUser(of socket: Socket, _ body: (UnsafeRawBufferPointer) -> Void) {
-        guard let user = socket.user else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        user.withBytes(body)
+    private static func withUserAndID(of socket: Socket, _ body: (_ user: UnsafeRawBufferPointer, _ id: UnsafeRawBufferPointer) -> Void) {
+        withUnsafeTemporaryAllocation(byteCount: Socket.idLength, alignment: 1) { room in
+            // Of a fixed size that is not 0.
+            socket.writeID(to: room.baseAddress.unsafelyUnwrapped)
+            let id = UnsafeRawBufferPointer(room)
+            guard let user = socket.user else { return body(UnsafeRawBufferPointer(start: nil, count: 0), id) }
+            user.withBytes { body($0, id) }
+        }
     }
 }

@@ -56,6 +56,7 @@ final class LoopContext: @unchecked Sendable, Application {
     func attach(_ shard: Shard) {
         self.shard = shard
         thread = ThreadState.install(loop: self)
+        SignalMask.clear()
         isAttached.store(true, ordering: .releasing)
     }
 

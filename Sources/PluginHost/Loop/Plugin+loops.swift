@@ -30,10 +30,9 @@ extension Plugin {
 
     /// Does something with each socket of a selection, on every loop, in pieces where there are many.
     func forEach(
-        _ function: StaticString, _ selection: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (Host, Socket) -> Void
-    ) -> Int32 {
-        guard isServed else { return JF_E_STATE }
-        guard let chosen = chosen(function, selection) else { return JF_E_INVALID }
+        _ which: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (Host, Socket) -> Void
+    ) throws(Refusal) -> Int32 {
+        let chosen = try chosen(which)
         return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(chosen)) { body(loop.host, $0) } }
     }
 

@@ -1,3 +1,4 @@
+import CJackfield
 import EngineIO
 import SocketIO
 import Support
@@ -6,6 +7,8 @@ import Synchronization
 /// What other threads may know of a socket: what does not change, and its data.
 final class SocketInfo: Sendable {
     let handle: SocketHandle
+    /// The same for all sockets of a client's connection.
+    let connection: UInt64
     let id: ByteString
     let namespace: ByteString
     let user: ByteString?
@@ -21,6 +24,7 @@ final class SocketInfo: Sendable {
 
     init(_ socket: Socket) {
         handle = socket.handle
+        connection = socket.connection
         id = socket.id
         namespace = socket.namespace.name
         user = socket.user
@@ -28,6 +32,9 @@ final class SocketInfo: Sendable {
         opening = socket.opening
         state = Mutex(State(claims: socket.claims, data: socket.data))
     }
+
+    /// `JF_TRANSPORT_*`, now.
+    var transport: UInt32 { opening.transport.raw }
 
     /// JSON.
     var claims: [UInt8] { state.withLock { $0.claims } }
@@ -41,5 +48,15 @@ final class SocketInfo: Sendable {
     var data: [UInt8] {
         get { state.withLock { $0.data } }
         set { state.withLock { $0.data = newValue } }
+    }
+
+    /// JSON: headers, query, url, address, secure, time, issued and auth. Made on each call.
+    var handshake: [UInt8] {
+        var json = JSONBuilder()
+        json.beginObject()
+        json.handshake(opening)
+        json.raw(auth, key: "auth")
+        json.endObject()
+        return json.bytes
     }
 }

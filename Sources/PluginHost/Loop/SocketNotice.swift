@@ -52,11 +52,12 @@ final class SocketNotice: Sendable {
             function = hook.declaration.disconnected
         }
         guard let function else { return }
+        let data = hook.plugin.data(of: info.handle)
         rooms.withUnsafeBufferPointer { rooms in
-            var event = jf_socket_event()
-            event.struct_size = UInt32(MemoryLayout<jf_socket_event>.size)
+            var event = jf_socket_event.sized
             event.room_count = UInt32(rooms.count)
             event.socket = info.handle
+            event.connection = info.connection
             event.nsp = pack[0]
             event.id = pack[1]
             event.user = pack[2]
@@ -64,9 +65,13 @@ final class SocketNotice: Sendable {
             event.auth = pack[4]
             event.rooms = rooms.isEmpty ? nil : rooms.baseAddress
             event.recovered = recovered
+            event.transport = info.transport
+            event.plugin_data = data?.pointer
             event.context = hook.declaration.context
-            function(hook.plugin.instance, &event)
+            withExtendedLifetime(data) { function(hook.plugin.instance, &event) }
         }
+        // See ``LoopContext/disconnected(_:reason:)``.
+        if case .disconnected = moment, data != nil, hook.declaration.run.usesLanes { hook.plugin.data.remove(info.handle) }
     }
 
     /// Whether the hook listens at this moment.

@@ -17,15 +17,25 @@ final class PendingCalls: Sendable {
 
     var count: Int { state.withLock { $0.aborts.count } }
 
-    /// Promises a call; `nil` beyond the limit, or when the plugin is going.
+    enum Promise {
+        /// Whoever takes out the call of this number makes it.
+        case number(UInt64)
+        /// Too many are due.
+        case full
+        /// The plugin is going: what it asks for now is answered at once.
+        case closed
+    }
+
+    /// Promises a call.
     ///
     /// - Parameter abort: makes the call on the strand when the plugin goes first.
-    func add(_ abort: @escaping @Sendable () -> Void) -> UInt64? {
+    func add(_ abort: @escaping @Sendable () -> Void) -> Promise {
         state.withLock { state in
-            guard !state.isClosed, state.aborts.count < limit else { return nil }
+            guard !state.isClosed else { return .closed }
+            guard state.aborts.count < limit else { return .full }
             state.last += 1
             state.aborts[state.last] = abort
-            return state.last
+            return .number(state.last)
         }
     }
 

@@ -19,6 +19,9 @@ extension Plugin {
         let name = take(head.nameCount)
         let args = take(head.argsCount)
         let user = take(head.userCount)
+        let id = take(UInt32(Socket.idLength))
+        let data = data(of: head.socket)
+        defer { withExtendedLifetime(data) {} }
         withUnsafeTemporaryAllocation(of: jf_bytes.self, capacity: Int(head.attachmentCount)) { attachments in
             for index in attachments.indices {
                 attachments[index] = jf_bytes(take(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
@@ -26,10 +29,18 @@ extension Plugin {
             var frame = CallbackFrame(
                 plugin: UnsafeRawPointer(handle), ack: head.flags.contains(.wantsAck) ? state.makeToken() : Token(0), ackID: head.ackID, socket: head.socket,
                 sender: nil, args: args)
-            var event = jf_event(
-                struct_size: UInt32(MemoryLayout<jf_event>.size), attachment_count: UInt32(attachments.count), socket: head.socket,
-                ack: frame.ack.raw, nsp: jf_text(namespace), name: jf_text(name), args: jf_text(args),
-                attachments: attachments.isEmpty ? nil : UnsafePointer(attachments.baseAddress), user: jf_text(user), context: nil)
+            var event = jf_event.sized
+            event.attachment_count = UInt32(attachments.count)
+            event.socket = head.socket
+            event.connection = head.connection
+            event.ack = frame.ack.raw
+            event.nsp = jf_text(namespace)
+            event.name = jf_text(name)
+            event.args = jf_text(args)
+            event.attachments = attachments.isEmpty ? nil : UnsafePointer(attachments.baseAddress)
+            event.user = jf_text(user)
+            event.id = jf_text(id)
+            event.plugin_data = data?.pointer
             route._withUnsafeGuaranteedRef { route in
                 guard case .plugin(_, let handler) = route.target else { return }
                 event.context = route.context
@@ -73,7 +84,7 @@ extension Plugin {
         switch route.run {
         case .strand, .inline: return strand
         case .parallel: return leastLoaded
-        case .byUser: return lane(socket.user.map { Self.hash(of: $0) } ?? socket.handle)
+        case .byUser: return lane(socket.user.map { Self.hash(of: $0) } ?? socket.connection)
         case .byKey:
             let args = event.args
             return route.key.withUnsafeBytes { pointer in
@@ -84,7 +95,7 @@ extension Plugin {
     }
 
     /// What `jf_refuse` filled, as the client reads it.
-    func refusal(message: [UInt8], data: [UInt8], by whom: String) -> ConnectVerdict {
+    func refusal(message: [UInt8], data: [UInt8], by whom: String) -> AdmissionVerdict {
         var json: [UInt8]?
         if !data.isEmpty {
             if JSONScanner.isValid(data) {

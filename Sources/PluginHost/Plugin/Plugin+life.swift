@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 
 /// The callbacks of a plugin's life, each on its strand and within a deadline.
 extension Plugin {
@@ -20,7 +21,8 @@ extension Plugin {
             return .failure(failure(.failed, "jf_plugin_main returned \(ResultCode.describe(code))"))
         }
         do throws(DescriptorReader.Problem) {
-            return .success(try DescriptorReader.read(raw))
+            if !spec.name.isEmpty { try DescriptorReader.checkName(ByteString(spec.name), "the name of this entry in the configuration,") }
+            return .success(try DescriptorReader.read(raw, socketPath: host.options.socketPath))
         } catch {
             return .failure(failure(error.kind, error.text))
         }
@@ -28,22 +30,49 @@ extension Plugin {
 
     /// Makes the instance. On the strand.
     func create() -> PluginError? {
-        guard let create = descriptor.create else { return nil }
+        isServed = true
+        guard let create = descriptor.create else {
+            isCreated = true
+            return nil
+        }
         var instance: UnsafeMutableRawPointer?
-        var error = Self.noError
+        var error = jf_error.sized
         let code = create(handle, &instance, &error)
         guard code == JF_OK else {
+            isServed = false
+            freeEverything()
             let reason = Self.words(&error, code)
             return failure(lackingInterfaces == nil ? .failed : .incompatible, "create failed: \(reason)\(lackingInterfaces.map { "; it \($0)" } ?? "")")
         }
         self.instance = instance
+        isCreated = true
         return nil
+    }
+
+    /// Lets it finish what is under way. On the strand.
+    ///
+    /// - Parameter aborts: the callbacks that it was promised and that nobody will make any more.
+    func stop(aborting aborts: [@Sendable () -> Void]) {
+        for abort in aborts { abort() }
+        for call in timers.close() { release(call) }
+        descriptor.stop?(instance)
+        isServed = false
+    }
+
+    /// Has it free its instance. On the strand; the last callback.
+    ///
+    /// - Parameter aborts: as in ``stop(aborting:)``, where `start` has failed.
+    func destroy(aborting aborts: [@Sendable () -> Void] = []) {
+        for abort in aborts { abort() }
+        isServed = false
+        freeEverything()
+        descriptor.destroy?(instance)
     }
 
     /// On the strand.
     func start() -> PluginError? {
         guard let start = descriptor.start else { return nil }
-        var error = Self.noError
+        var error = jf_error.sized
         let code = start(instance, &error)
         return code == JF_OK ? nil : failure(.failed, "start failed: \(Self.words(&error, code))")
     }
@@ -51,7 +80,7 @@ extension Plugin {
     /// Asks whether it is able to work. On the strand.
     func checkReady() {
         guard let ready = descriptor.ready else { return }
-        var error = Self.noError
+        var error = jf_error.sized
         let code = ready(instance, &error)
         notReady = code == JF_OK ? nil : Self.words(&error, code)
     }
@@ -69,12 +98,6 @@ extension Plugin {
             let known = InterfaceTable.ids.first { $0.prefix { $0 != "/" } == family }
             return "needs interface \(id), this host has \(known ?? "no \(family)")"
         }.joined(separator: "; ")
-    }
-
-    private static var noError: jf_error {
-        var error = jf_error()
-        error.struct_size = UInt32(MemoryLayout<jf_error>.size)
-        return error
     }
 
     private static func words(_ error: inout jf_error, _ code: Int32) -> String {

@@ -21,14 +21,20 @@ extension Plugin {
         }
     }
 
-    /// Sets a timer that the plugin made.
-    func set(after delay: UInt64, _ call: PluginCall<jf_task_fn>) -> UInt64? {
-        guard let handle = timers.add() else { return nil }
-        host.timers.schedule(at: Clock.monotonicNanoseconds + Int64(delay) * 1_000_000, isWanted: { self.timers.contains(handle) }) {
-            guard self.timers.take(handle) else { return }
-            _ = self.strand.enqueue(StrandTask(run: { call.function(self.instance, call.context) }), promised: true)
+    /// Sets a timer that the plugin made; `nil` if there are too many.
+    func set(after delay: UInt64, _ call: TaskCall) -> UInt64? {
+        switch timers.add(call) {
+        case .full: return nil
+        case .closed(let handle):
+            releaseLater(call)
+            return handle
+        case .handle(let handle):
+            host.timers.schedule(at: Clock.monotonicNanoseconds + Int64(delay) * 1_000_000, isWanted: { self.timers.contains(handle) }) {
+                guard let call = self.timers.take(handle) else { return }
+                _ = self.strand.enqueue(StrandTask(run: { self.perform(call) }), promised: true)
+            }
+            return handle
         }
-        return handle
     }
 
     /// Asks from time to time whether the plugin is able to work. A plugin that does not come to answer is not.

@@ -23,6 +23,7 @@ final class Plugin: @unchecked Sendable {
     let watches: PresenceWatches
     /// What its threads ask of the loops, by the loop's index.
     let mailboxes: [LoopMailbox]
+    let data: PluginDataTable
     /// Which host this is, for comparison.
     let hostID: UnsafeRawPointer
     /// Of ``SocketIO/SocketOptions``.
@@ -35,6 +36,8 @@ final class Plugin: @unchecked Sendable {
     private(set) var descriptor: PluginDescriptor
     /// What `create` made.
     var instance: UnsafeMutableRawPointer?
+    /// Whether `create` has succeeded: callbacks of a plugin without an instance are not made. Touched on the strand only.
+    var isCreated = false
     private(set) var routes: [EventRoute] = []
     private(set) var hooks: [NamespaceHook] = []
     private(set) var httpRoutes: [HTTPRoute] = []
@@ -44,7 +47,7 @@ final class Plugin: @unchecked Sendable {
     private var meters: [InlineMeter] = []
 
     private let currentState = Atomic<UInt8>(PluginState.starting.rawValue)
-    private let alive = Atomic<Bool>(true)
+    private let served = Atomic<Bool>(false)
     private let readiness = Mutex<String?>(nil)
     /// Interfaces it asked for in vain.
     private let missing = Mutex<[String]>([])
@@ -64,7 +67,8 @@ final class Plugin: @unchecked Sendable {
         timers = PluginTimers(limit: options.timers)
         streams = StreamTable(limit: options.streams)
         pending = PendingCalls(limit: options.pendingCalls)
-        watches = PresenceWatches(limit: options.presenceWatches)
+        watches = PresenceWatches(limit: options.presenceWatches, byteLimit: options.presenceWatchBytes)
+        data = PluginDataTable(loops: host.contexts.count)
         mailboxes = host.contexts.map { _ in LoopMailbox(byteLimit: options.mailboxBytes) }
         hostID = UnsafeRawPointer(Unmanaged.passUnretained(host).toOpaque())
         nameLimit = host.socketOptions.maxEventNameLength
@@ -89,7 +93,7 @@ final class Plugin: @unchecked Sendable {
         return Unmanaged<Plugin>.fromOpaque(UnsafeRawPointer(host)).takeUnretainedValue()
     }
 
-    /// The same for the two calls that every message makes: without counting references, which two loops would do to the same one.
+    /// The same for the calls that every message makes: without counting references, which two loops would do to the same one.
     @inline(__always)
     static func with(_ host: OpaquePointer?, _ body: (Plugin) -> Int32) -> Int32 {
         guard let host else { return JF_E_INVALID }
@@ -102,13 +106,16 @@ final class Plugin: @unchecked Sendable {
         get { PluginState(rawValue: currentState.load(ordering: .acquiring)) ?? .stopped }
         set {
             currentState.store(newValue.rawValue, ordering: .releasing)
-            if newValue == .stopped || newValue == .stuck { alive.store(false, ordering: .releasing) }
+            if newValue == .stopped || newValue == .stuck { isServed = false }
         }
     }
 
-    /// Whether its calls are served.
+    /// Whether its calls are served: from the begin of `create` until `stop` has returned.
     @inline(__always)
-    var isAlive: Bool { alive.load(ordering: .relaxed) }
+    var isServed: Bool {
+        get { served.load(ordering: .relaxed) }
+        set { served.store(newValue, ordering: .releasing) }
+    }
 
     /// Whether its declarations count.
     var isInForce: Bool { state == .running || state == .starting }
@@ -125,7 +132,7 @@ final class Plugin: @unchecked Sendable {
 
     var missingInterfaces: [String] { missing.withLock { $0 } }
 
-    /// Takes over what `jf_plugin_main` declared. Once, before it is published.
+    /// Takes over what `jf_plugin_main` declared, under the name that the configuration gives. Once, before it is published.
     func adopt(_ descriptor: PluginDescriptor) {
         self.descriptor = descriptor
         if !spec.name.isEmpty { self.descriptor.name = spec.name }

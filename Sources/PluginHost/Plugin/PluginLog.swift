@@ -12,6 +12,8 @@ final class PluginLog: Sendable {
 
     /// Lines a second; the header promises this number.
     static let limit = 100
+    /// Bytes of a line; the header promises this number.
+    static let longestLine = 4_096
 
     private let state: Mutex<State>
 
@@ -54,6 +56,22 @@ final class PluginLog: Sendable {
             return (state.logger, missed, true)
         }
         if missed > 0 { logger.warning("\(missed) lines were left out: more than \(Self.limit) a second") }
-        if isWritten { logger.log(level: level, "\(line())") }
+        guard isWritten else { return }
+        let text = line()
+        logger.log(level: level, "\(text.utf8.count <= Self.longestLine ? text : Self.cut(text))")
+    }
+
+    private static func cut(_ text: String) -> String {
+        var text = text
+        return text.withUTF8 { cut(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// As much of a line as is written: whole characters.
+    static func cut(_ line: UnsafeRawBufferPointer) -> String {
+        guard line.count > longestLine else { return String(decoding: line, as: UTF8.self) }
+        var end = longestLine
+        // Not in the middle of a character: its following bytes are 10xxxxxx.
+        while end > longestLine - 4, line[end] & 0xC0 == 0x80 { end -= 1 }
+        return String(decoding: line[..<end], as: UTF8.self)
     }
 }

@@ -5,38 +5,43 @@ import Synchronization
 final class PresenceWatches: Sendable {
     private struct State {
         var users: Set<ByteString> = []
+        var bytes = 0
         var everybody = false
     }
 
     let limit: Int
+    /// Of all ids together.
+    let byteLimit: Int
     private let state = Mutex(State())
 
-    init(limit: Int) {
+    init(limit: Int, byteLimit: Int) {
         self.limit = limit
+        self.byteLimit = byteLimit
     }
 
     /// - Parameter user: empty for everybody.
-    /// - Returns: `false` beyond the limit.
+    /// - Returns: `false` beyond a limit.
     func watch(_ user: ByteString) -> Bool {
         state.withLock { state in
             if user.isEmpty {
                 state.everybody = true
             } else if !state.users.contains(user) {
-                guard state.users.count < limit else { return false }
+                let bytes = state.bytes + user.utf8.count
+                guard state.users.count < limit, bytes <= byteLimit else { return false }
                 state.users.insert(user)
+                state.bytes = bytes
             }
             return true
         }
     }
 
-    /// - Returns: whether it was watched.
-    func unwatch(_ user: ByteString) -> Bool {
+    func unwatch(_ user: ByteString) {
         state.withLock { state in
             if user.isEmpty {
-                defer { state.everybody = false }
-                return state.everybody
+                state.everybody = false
+            } else if state.users.remove(user) != nil {
+                state.bytes -= user.utf8.count
             }
-            return state.users.remove(user) != nil
         }
     }
 

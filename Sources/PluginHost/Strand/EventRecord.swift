@@ -1,7 +1,7 @@
 import SocketIO
 
 /// An event on its way to a strand: this head, the lengths of the attachments as `UInt32` each, then the bytes of namespace, name, arguments,
-/// user and attachments. `jf_event` points straight into it.
+/// user, socket id and attachments. `jf_event` points straight into it.
 struct EventRecord: BitwiseCopyable {
     /// Of the whole record; see ``RecordBuffer``.
     var size: UInt32
@@ -11,6 +11,7 @@ struct EventRecord: BitwiseCopyable {
     /// ``EventRoute``; routes live as long as their plugin, which is for ever.
     var route: UnsafeRawPointer
     var socket: SocketHandle
+    var connection: UInt64
     var ackID: UInt64
     var namespaceCount: UInt32
     var nameCount: UInt32
@@ -31,7 +32,7 @@ struct EventRecord: BitwiseCopyable {
     static func size(
         _ event: borrowing IncomingEvent, namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer
     ) -> Int {
-        var size = MemoryLayout<EventRecord>.size &+ namespace.count &+ event.name.count &+ event.args.count &+ user.count
+        var size = MemoryLayout<EventRecord>.size &+ namespace.count &+ event.name.count &+ event.args.count &+ user.count &+ Socket.idLength
         for attachment in event.attachments { size &+= 4 &+ attachment.count }
         return size
     }
@@ -39,12 +40,13 @@ struct EventRecord: BitwiseCopyable {
     /// Writes the record into room of ``size(_:namespace:user:)`` bytes, whose first four are left alone.
     @inline(__always)
     static func write(
-        _ event: borrowing IncomingEvent, to record: UnsafeMutableRawPointer, route: UnsafeRawPointer, socket: SocketHandle, flags: Flags,
-        namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer
+        _ event: borrowing IncomingEvent, to record: UnsafeMutableRawPointer, route: UnsafeRawPointer, socket: SocketHandle, connection: UInt64,
+        flags: Flags, namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer, id: UnsafeRawBufferPointer
     ) {
         let head = EventRecord(
             size: record.load(as: UInt32.self), kind: .event, flags: flags,
-            attachmentCount: UInt16(truncatingIfNeeded: event.attachments.count), route: route, socket: socket, ackID: event.ackID ?? 0,
+            attachmentCount: UInt16(truncatingIfNeeded: event.attachments.count), route: route, socket: socket, connection: connection,
+            ackID: event.ackID ?? 0,
             namespaceCount: UInt32(truncatingIfNeeded: namespace.count), nameCount: UInt32(truncatingIfNeeded: event.name.count),
             argsCount: UInt32(truncatingIfNeeded: event.args.count), userCount: UInt32(truncatingIfNeeded: user.count))
         record.storeBytes(of: head, as: EventRecord.self)
@@ -57,6 +59,7 @@ struct EventRecord: BitwiseCopyable {
         cursor = append(event.name, at: cursor)
         cursor = append(event.args, at: cursor)
         cursor = append(user, at: cursor)
+        cursor = append(id, at: cursor)
         for attachment in event.attachments { cursor = append(attachment, at: cursor) }
     }
 

@@ -17,6 +17,7 @@ enum Threads {
         guard let argument else { return nil }
         let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
         setName(body.name)
+        SignalMask.clear()
         body.run()
         return nil
     }

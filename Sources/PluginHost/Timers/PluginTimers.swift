@@ -1,9 +1,9 @@
 import Synchronization
 
-/// The timers of one plugin that have been set and have not fired: who takes a handle out decides whether it is called. Any thread.
+/// The timers of one plugin that have been set and have not fired: who takes a call out makes it, or frees its context. Any thread.
 final class PluginTimers: Sendable {
     private struct State {
-        var pending: Set<UInt64> = []
+        var pending: [UInt64: TaskCall] = [:]
         var last: UInt64 = 0
         var isClosed = false
     }
@@ -17,25 +17,35 @@ final class PluginTimers: Sendable {
 
     var count: Int { state.withLock { $0.pending.count } }
 
-    /// A new handle; `nil` beyond the limit, or when the plugin is going. Handles are numbers counted up: a stale one never names another timer.
-    func add() -> UInt64? {
+    enum Addition {
+        case handle(UInt64)
+        case full
+        /// The plugin is going: the handle is that of a timer which is gone already.
+        case closed(UInt64)
+    }
+
+    /// A new handle. Handles are numbers counted up: a stale one never names another timer.
+    func add(_ call: TaskCall) -> Addition {
         state.withLock { state in
-            guard !state.isClosed, state.pending.count < limit else { return nil }
+            guard state.pending.count < limit else { return .full }
             state.last += 1
-            state.pending.insert(state.last)
-            return state.last
+            guard !state.isClosed else { return .closed(state.last) }
+            state.pending[state.last] = call
+            return .handle(state.last)
         }
     }
 
-    /// Whether it was pending: the one who hears `true` may fire or forget it.
-    func take(_ timer: UInt64) -> Bool { state.withLock { $0.pending.remove(timer) != nil } }
+    /// Takes a timer out; `nil` if it has fired or was cancelled.
+    func take(_ timer: UInt64) -> TaskCall? { state.withLock { $0.pending.removeValue(forKey: timer) } }
 
-    func contains(_ timer: UInt64) -> Bool { state.withLock { $0.pending.contains(timer) } }
+    func contains(_ timer: UInt64) -> Bool { state.withLock { $0.pending[timer] != nil } }
 
-    func close() {
-        state.withLock {
-            $0.isClosed = true
-            $0.pending = []
+    /// Takes all out, oldest first; none fires from now on.
+    func close() -> [TaskCall] {
+        state.withLock { state in
+            state.isClosed = true
+            defer { state.pending = [:] }
+            return state.pending.sorted { $0.key < $1.key }.map(\.value)
         }
     }
 }

@@ -11,7 +11,7 @@ final class ThreadState {
     /// Borrowed tokens made here.
     private var sequence: UInt64 = 0
     /// Tells the borrowed tokens of this thread from those of others.
-    private let number: UInt64
+    let number: UInt64
 
     private init(loop: LoopContext?) {
         self.loop = loop
@@ -46,6 +46,9 @@ final class ThreadState {
         guard let pointer = pthread_getspecific(key) else { return nil }
         return Unmanaged<ThreadState>.fromOpaque(pointer).takeUnretainedValue()
     }
+
+    /// Of the calling thread; 0: it is none of the host's.
+    static var currentNumber: UInt64 { current?.number ?? 0 }
 
     @discardableResult
     static func install(loop: LoopContext?) -> ThreadState {

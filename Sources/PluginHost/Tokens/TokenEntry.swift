@@ -6,6 +6,6 @@ enum TokenEntry: Sendable {
     case ack(socket: SocketHandle, id: UInt64)
     /// An HTTP client.
     case reply(PluginReply)
-    /// A client that asked to join a namespace, and the hook that was asked.
+    /// A client that asked to join a namespace, and the hook whose turn it is.
     case decision(Admission, stage: Int)
 }

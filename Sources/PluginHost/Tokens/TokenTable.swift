@@ -9,6 +9,8 @@ final class TokenTable: Sendable {
         var generation: UInt64 = 1
         var entry: TokenEntry?
         var isKept = false
+        /// Of the callback that has borrowed it.
+        var thread: UInt64 = 0
     }
 
     private struct State {
@@ -46,7 +48,8 @@ final class TokenTable: Sendable {
     ///
     /// - Parameter kept: whether the plugin has asked for it; only such tokens count against ``limit``.
     func enter(_ entry: TokenEntry, kept: Bool) -> Token? {
-        state.withLock { state in
+        let thread = ThreadState.currentNumber
+        return state.withLock { state in
             guard !state.isClosed else { return nil }
             if kept, state.kept >= limit {
                 sweep(&state)
@@ -62,6 +65,7 @@ final class TokenTable: Sendable {
             }
             state.slots[slot].entry = entry
             state.slots[slot].isKept = kept
+            state.slots[slot].thread = thread
             if kept { state.kept += 1 }
             return Token(slot: slot, generation: state.slots[slot].generation)
         }
@@ -71,13 +75,16 @@ final class TokenTable: Sendable {
         case kept(Token)
         case gone
         case limit
+        /// It is no token of a callback on this thread.
+        case elsewhere
     }
 
     /// Exchanges the token of the callback under way for one that outlives it.
     func keep(_ token: Token) -> KeepResult {
-        state.withLock { state in
+        let thread = ThreadState.currentNumber
+        return state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
-            guard !state.slots[slot].isKept else { return .kept(token) }
+            guard !state.slots[slot].isKept, state.slots[slot].thread == thread else { return .elsewhere }
             guard isWaiting(entry) else { return .gone }
             if state.kept >= limit { sweep(&state) }
             guard state.kept < limit else { return .limit }
@@ -88,22 +95,58 @@ final class TokenTable: Sendable {
         }
     }
 
-    /// Takes the entry out, for whoever completes it; `nil` if it is completed.
+    enum Completion {
+        /// It is taken out, and completed by whoever hears this.
+        case entry(TokenEntry)
+        case gone
+        /// It is borrowed by a callback on another thread.
+        case elsewhere
+    }
+
+    /// Takes the entry out for the plugin, which completes it.
     ///
     /// - Parameter wanted: which kind of entry the caller can complete; another kind stays.
-    func take(_ token: Token, where wanted: (TokenEntry) -> Bool = { _ in true }) -> TokenEntry? {
+    func complete(_ token: Token, where wanted: (TokenEntry) -> Bool) -> Completion {
+        let thread = ThreadState.currentNumber
+        return state.withLock { state in
+            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry, wanted(entry) else { return .gone }
+            guard state.slots[slot].isKept || state.slots[slot].thread == thread else { return .elsewhere }
+            remove(slot, &state)
+            return .entry(entry)
+        }
+    }
+
+    /// Takes the entry out for the host, whose callback has returned; `nil` if it is completed or kept.
+    func takeBack(_ token: Token) -> TokenEntry? {
         state.withLock { state in
-            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry, wanted(entry) else { return nil }
+            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return nil }
             remove(slot, &state)
             return entry
         }
     }
 
-    /// The entry, which stays; `nil` if it is completed.
-    func look(_ token: Token) -> TokenEntry? {
+    enum Look {
+        /// It stays.
+        case entry(TokenEntry)
+        case gone
+        case borrowed
+    }
+
+    /// Who waits for a kept token.
+    func look(_ token: Token) -> Look {
         state.withLock { state in
-            guard let slot = slot(of: token, in: state) else { return nil }
-            return state.slots[slot].entry
+            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
+            return state.slots[slot].isKept ? .entry(entry) : .borrowed
+        }
+    }
+
+    /// Takes out a kept token that the plugin gives up.
+    func drop(_ token: Token) -> Look {
+        state.withLock { state in
+            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
+            guard state.slots[slot].isKept else { return .borrowed }
+            remove(slot, &state)
+            return .entry(entry)
         }
     }
 

@@ -18,6 +18,7 @@ static jf_presence_api presence;
 static jf_timers_api timers;
 static jf_http_api http;
 static jf_json_api json;
+static jf_helpers_api helpers;
 
 static void sleep_ms(int64_t ms) {
     struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
@@ -27,8 +28,8 @@ static void sleep_ms(int64_t ms) {
 /** A newer header than the host's: two functions that it does not know. */
 static struct {
     jf_events_api known;
-    int32_t (*unknown)(const jf_host *, int64_t, jf_text);
-    int64_t (*wide)(const jf_host *);
+    jf_code (*unknown)(const jf_host *, int64_t, jf_text);
+    jf_code (*other)(const jf_host *);
 } newer;
 
 static int last_code = 99;
@@ -60,7 +61,7 @@ static void on_back(void *instance, const jf_event *event) {
 
 static void on_twice(void *instance, const jf_event *event) {
     char buffer[64];
-    int32_t first = io.ack(host, event->ack, JF_TEXT("[1]"), NULL, 0), second = io.ack(host, event->ack, JF_TEXT("[2]"), NULL, 0);
+    jf_code first = io.ack(host, event->ack, JF_TEXT("[1]"), NULL, 0), second = io.ack(host, event->ack, JF_TEXT("[2]"), NULL, 0);
     (void)instance;
     snprintf(buffer, sizeof buffer, "[%d,%d]", first, second);
     tell(event->socket, JF_TEXT("codes"), jf_text_of(buffer));
@@ -77,11 +78,12 @@ static void *answer_later(void *context) {
 static void on_later(void *instance, const jf_event *event) {
     pthread_t thread;
     jf_token kept = 0;
+    int32_t waiting = 7;
     (void)instance;
     last_code = tokens.keep(host, event->ack, &kept);
     if (last_code != JF_OK) return;
     if (io.ack(host, event->ack, JF_TEXT("[]"), NULL, 0) != JF_E_GONE) abort();
-    if (tokens.waits(host, kept) != 1) abort();
+    if (tokens.waits(host, kept, &waiting) != JF_OK || waiting != 1) abort();
     pthread_create(&thread, NULL, answer_later, (void *)(uintptr_t)kept);
     pthread_detach(thread);
 }
@@ -94,9 +96,12 @@ static void on_hoard(void *instance, const jf_event *event) {
 
 static void on_release(void *instance, const jf_event *event) {
     char buffer[64];
-    int32_t waits = tokens.waits(host, hoard), code = io.ack(host, hoard, JF_TEXT("[\"hoarded\"]"), NULL, 0);
+    int32_t waiting = 7;
+    jf_code code;
     (void)instance;
-    snprintf(buffer, sizeof buffer, "[%d,%d]", waits, code);
+    if (tokens.waits(host, hoard, &waiting) != JF_OK) abort();
+    code = io.ack(host, hoard, JF_TEXT("[\"hoarded\"]"), NULL, 0);
+    snprintf(buffer, sizeof buffer, "[%d,%d]", waiting, code);
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
 }
 
@@ -157,7 +162,9 @@ static void on_fetched(void *instance, void *context, const jf_fetched *fetched)
 static void on_fetch(void *instance, const jf_event *event) {
     jf_selection selection = { 0 };
     (void)instance;
-    last_code = sockets.fetch(host, &selection, JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS, on_fetched, (void *)(uintptr_t)event->socket);
+    selection.flags = JF_SELECT_ALL;
+    last_code = sockets.fetch(host, &selection, JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS | JF_PART_JSON, on_fetched,
+                              (void *)(uintptr_t)event->socket);
 }
 
 static void on_answer(void *instance, void *context, const jf_answer *answer) {
@@ -178,6 +185,7 @@ static void on_answers(void *instance, void *context, const jf_answers *answers)
     char buffer[512];
     (void)instance;
     snprintf(buffer, sizeof buffer, "[%d,%u,%u]", answers->status, answers->expected, answers->count);
+    if (answers->struct_size != sizeof *answers || answers->stride != sizeof(jf_answer)) abort();
     tell((jf_socket)(uintptr_t)context, JF_TEXT("answers"), jf_text_of(buffer));
 }
 
@@ -185,6 +193,7 @@ static void on_ask_all(void *instance, const jf_event *event) {
     jf_message message = { 0 };
     jf_selection selection = { 0 };
     (void)instance;
+    selection.flags = JF_SELECT_ALL;
     message.name = (jf_text)JF_LIT("question");
     last_code = io.broadcast_ack(host, &selection, &message, 50, on_answers, (void *)(uintptr_t)event->socket);
 }
@@ -209,10 +218,10 @@ static void on_fired(void *instance, void *context) {
 static void on_timer(void *instance, const jf_event *event) {
     jf_timer kept, cancelled;
     (void)instance;
-    timers.after(host, 20, on_fired, (void *)(uintptr_t)event->socket, &kept);
-    timers.after(host, 10, on_fired, (void *)(uintptr_t)event->socket, &cancelled);
+    timers.after(host, 20, on_fired, (void *)(uintptr_t)event->socket, NULL, &kept);
+    timers.after(host, 10, on_fired, (void *)(uintptr_t)event->socket, NULL, &cancelled);
     if (timers.cancel(host, cancelled) != JF_OK || timers.cancel(host, cancelled) != JF_E_GONE) abort();
-    if (core.post(host, on_fired, (void *)(uintptr_t)event->socket) != JF_OK) abort();
+    if (core.post(host, on_fired, (void *)(uintptr_t)event->socket, NULL) != JF_OK) abort();
 }
 
 static void *expected_instance;
@@ -232,15 +241,15 @@ static void say_five(void *instance, void *context) {
         /* Long enough for a loop that has been woken to have taken it. */
         sleep_ms(50);
     }
-    if (core.together(host, say_fourth, context) != JF_OK || !nested) abort();
+    if (core.batch(host, say_fourth, context) != JF_OK || !nested) abort();
     tell((jf_socket)(uintptr_t)context, JF_TEXT("piece"), JF_TEXT("[5]"));
 }
 
-static void on_together(void *instance, const jf_event *event) {
+static void on_batch(void *instance, const jf_event *event) {
     expected_instance = instance;
     nested = 0;
-    if (core.together(host, NULL, NULL) != JF_E_INVALID) abort();
-    if (core.together(host, say_five, (void *)(uintptr_t)event->socket) != JF_OK) abort();
+    if (core.batch(host, NULL, NULL) != JF_E_INVALID) abort();
+    if (core.batch(host, say_five, (void *)(uintptr_t)event->socket) != JF_OK) abort();
 }
 
 /* One emit that waits 2 s for the end of its call, while other threads' do not. */
@@ -250,15 +259,15 @@ static void say_slowly(void *instance, void *context) {
     sleep_ms(2000);
 }
 
-static void on_together_slowly(void *instance, const jf_event *event) {
+static void on_batch_slowly(void *instance, const jf_event *event) {
     (void)instance;
-    core.together(host, say_slowly, (void *)(uintptr_t)event->socket);
+    core.batch(host, say_slowly, (void *)(uintptr_t)event->socket);
 }
 
 static void on_bad(void *instance, const jf_event *event) {
     char buffer[128];
     jf_message message = { 0 };
-    int32_t codes[6];
+    jf_code codes[6];
     (void)instance;
     message.name = (jf_text)JF_LIT("x");
     message.args = (jf_text)JF_LIT("[1,]");
@@ -272,7 +281,7 @@ static void on_bad(void *instance, const jf_event *event) {
     codes[3] = io.emit(host, event->socket ^ 1, &message);
     codes[4] = rooms.join(host, event->socket, JF_TEXT(""));
     codes[5] = newer.unknown(host, 1, JF_TEXT("x"));
-    if (newer.wide(host) != JF_E_UNSUPPORTED) abort();
+    if (newer.other(host) != JF_E_UNSUPPORTED) abort();
     snprintf(buffer, sizeof buffer, "[%d,%d,%d,%d,%d,%d]", codes[0], codes[1], codes[2], codes[3], codes[4], codes[5]);
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
 }
@@ -284,7 +293,7 @@ static void on_bad_ids(void *instance, const jf_event *event) {
     jf_message message = { 0 };
     jf_selection selection = { 0 };
     jf_text longer = { longest, sizeof longest };
-    int32_t codes[7];
+    jf_code codes[7];
     (void)instance;
     memset(longest, 'x', sizeof longest);
     message.name = (jf_text)JF_LIT("x");
@@ -298,7 +307,8 @@ static void on_bad_ids(void *instance, const jf_event *event) {
     selection.room_count = 1;
     codes[3] = io.broadcast(host, &selection, &message);
     selection.room_count = 0;
-    selection.except = &longer;
+    selection.flags = JF_SELECT_ALL;
+    selection.except_rooms = &longer;
     selection.except_count = 1;
     codes[4] = io.broadcast(host, &selection, &message);
     selection.except_count = 0;
@@ -371,9 +381,9 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("ask-all"), .handler = on_ask_all },
     { .name = JF_LIT("describe"), .handler = on_describe },
     { .name = JF_LIT("timer"), .handler = on_timer },
-    { .name = JF_LIT("together"), .handler = on_together },
-    { .name = JF_LIT("together-inline"), .handler = on_together, .run = JF_RUN_INLINE },
-    { .name = JF_LIT("together-slowly"), .handler = on_together_slowly, .run = JF_RUN_PARALLEL },
+    { .name = JF_LIT("batch"), .handler = on_batch },
+    { .name = JF_LIT("batch-inline"), .handler = on_batch, .run = JF_RUN_INLINE },
+    { .name = JF_LIT("batch-slowly"), .handler = on_batch_slowly, .run = JF_RUN_PARALLEL },
     { .name = JF_LIT("bad"), .handler = on_bad },
     { .name = JF_LIT("bad-ids"), .handler = on_bad_ids },
     { .name = JF_LIT("ticks"), .handler = on_ticks },
@@ -390,12 +400,12 @@ static const jf_event_decl events[] = {
 static void *decide_later(void *context) {
     jf_token token = (jf_token)(uintptr_t)context;
     sleep_ms(20);
-    if (sockets.accept(host, token) != JF_OK) abort();
-    if (sockets.accept(host, token) != JF_E_GONE) abort();
+    if (sockets.accept(host, token, NULL) != JF_OK) abort();
+    if (sockets.accept(host, token, NULL) != JF_E_GONE) abort();
     return NULL;
 }
 
-static int32_t admit(void *instance, const jf_attempt *attempt, jf_refusal *refusal) {
+static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refusal) {
     pthread_t thread;
     jf_token kept;
     jf_json value = { 0 };
@@ -436,6 +446,7 @@ static void on_disconnected(void *instance, const jf_socket_event *event) {
     core.log(host, JF_LOG_INFO, jf_text_of(gone_reason));
     message.name = (jf_text)JF_LIT("gone");
     message.args = jf_text_of(buffer);
+    all.flags = JF_SELECT_ALL;
     all.nsp = (jf_text)JF_LIT("/hooks");
     io.broadcast(host, &all, &message);
 }
@@ -477,9 +488,9 @@ static void on_stream(void *instance, const jf_request *request) {
     response.content_type = (jf_text)JF_LIT("text/plain");
     response.body.ptr = (const uint8_t *)"one";
     response.body.len = 3;
-    if (http.stream(host, request->reply, &response, &stream) != JF_OK) return;
+    if (http.stream(host, request->reply, &response, NULL, &stream) != JF_OK) return;
     http.write(host, stream, piece);
-    http.end(host, stream);
+    http.finish(host, stream);
     if (http.write(host, stream, piece) != JF_E_GONE) abort();
 }
 
@@ -503,12 +514,13 @@ static void on_tick(void *instance, void *context) {
 #endif
 static const jf_timer_decl ticking[] = { { .handler = on_tick, .interval = TICK } };
 
-static void on_presence(void *instance, const jf_presence_edge *edge) {
+static void on_presence(void *instance, const jf_presence_change *change) {
     jf_selection all = { 0 };
     jf_message message = { 0 };
     (void)instance;
+    all.flags = JF_SELECT_ALL;
     message.name = (jf_text)JF_LIT("edge");
-    message.args = edge->online ? (jf_text)JF_LIT("[\"online\"]") : (jf_text)JF_LIT("[\"offline\"]");
+    message.args = change->online ? (jf_text)JF_LIT("[\"online\"]") : (jf_text)JF_LIT("[\"offline\"]");
     io.broadcast(host, &all, &message);
 }
 
@@ -523,13 +535,13 @@ static int is_full(const void *table, size_t size) {
     return 1;
 }
 
-static int32_t create(const jf_host *given, void **instance, jf_error *error) {
+static jf_code create(const jf_host *given, void **instance, jf_error *error) {
     jf_presence_api missing;
     memset(&missing, 0, sizeof missing);
     if (given != host) return jf_fail(error, JF_E_FAILED, "another host");
     if (!is_full(&core, sizeof core) || !is_full(&tokens, sizeof tokens) || !is_full(&io, sizeof io) || !is_full(&sockets, sizeof sockets) ||
         !is_full(&rooms, sizeof rooms) || !is_full(&presence, sizeof presence) || !is_full(&timers, sizeof timers) || !is_full(&http, sizeof http) ||
-        !is_full(&json, sizeof json) || !is_full(&newer, sizeof newer))
+        !is_full(&json, sizeof json) || !is_full(&helpers, sizeof helpers) || !is_full(&newer, sizeof newer))
         return jf_fail(error, JF_E_FAILED, "a slot is NULL");
     if (io.revision != 1 || io.struct_size != sizeof io || newer.known.struct_size != sizeof newer.known)
         return jf_fail(error, JF_E_FAILED, "a table's head is wrong");
@@ -537,7 +549,7 @@ static int32_t create(const jf_host *given, void **instance, jf_error *error) {
     return JF_OK;
 }
 
-static int32_t start(void *instance, jf_error *error) {
+static jf_code start(void *instance, jf_error *error) {
     (void)error;
     return instance == (void *)&events ? JF_OK : JF_E_FAILED;
 }
@@ -554,26 +566,29 @@ static void destroy(void *instance) {
     core.log(host, JF_LOG_INFO, JF_TEXT("probe is destroyed"));
 }
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     jf_presence_api none;
+    int32_t online = 7;
+    uint64_t count = 7;
     host = boot->host;
     if (boot->query(host, JF_CORE, &core, sizeof core) || boot->query(host, JF_TOKENS, &tokens, sizeof tokens) ||
         boot->query(host, JF_EVENTS, &io, sizeof io) || boot->query(host, JF_SOCKETS, &sockets, sizeof sockets) ||
         boot->query(host, JF_ROOMS, &rooms, sizeof rooms) || boot->query(host, JF_PRESENCE, &presence, sizeof presence) ||
         boot->query(host, JF_TIMERS, &timers, sizeof timers) || boot->query(host, JF_HTTP, &http, sizeof http) ||
-        boot->query(host, JF_JSON, &json, sizeof json) || boot->query(host, JF_EVENTS, &newer, sizeof newer))
+        boot->query(host, JF_JSON, &json, sizeof json) || boot->query(host, JF_HELPERS, &helpers, sizeof helpers) || boot->query(host, JF_EVENTS, &newer, sizeof newer))
         return JF_E_FAILED;
     if (boot->query(host, "jf.telepathy/3", &none, sizeof none) != JF_E_UNSUPPORTED) return JF_E_FAILED;
-    if (none.is_online(host, JF_TEXT("x")) != JF_E_UNSUPPORTED || none.online_count(host) != (uint64_t)(int64_t)JF_E_UNSUPPORTED) return JF_E_FAILED;
+    if (none.is_online(host, JF_TEXT("x"), &online) != JF_E_UNSUPPORTED || none.online_count(host, &count) != JF_E_UNSUPPORTED) return JF_E_FAILED;
+    if (online != 7 || count != 7) return JF_E_FAILED;
     jf_describe(plugin, "probe", "1.2.3");
     plugin->create = create;
     plugin->start = start;
     plugin->stop = stop;
     plugin->destroy = destroy;
     plugin->presence = on_presence;
-    plugin->events = (jf_event_list)JF_LIST(events);
-    plugin->nsps = (jf_nsp_list)JF_LIST(nsps);
-    plugin->routes = (jf_route_list)JF_LIST(routes);
-    plugin->timers = (jf_timer_list)JF_LIST(ticking);
+    JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->nsps, nsps);
+    JF_SET_LIST(plugin->routes, routes);
+    JF_SET_LIST(plugin->timers, ticking);
     return JF_OK;
 }

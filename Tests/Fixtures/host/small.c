@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 #ifdef NO_MAIN
-int32_t other_main(const jf_boot *boot, jf_plugin *plugin);
+jf_code other_main(const jf_boot *boot, jf_plugin *plugin);
 #endif
 
 #ifndef NAME
@@ -28,16 +28,49 @@ static void on_event(void *instance, const jf_event *event) {
     io.ack(host, event->ack, JF_TEXT("[\"" NAME "\"]"), NULL, 0);
 }
 
+#ifdef NSPS
+static const jf_text event_nsps[] = { NSPS };
+#endif
+#ifdef NAMES
+static const jf_text nsp_names[] = { NAMES };
+#endif
+
 static const jf_event_decl events[] = {
 #ifdef NULL_HANDLER
     { .name = JF_LIT("first"), .handler = on_event },
     { .name = JF_LIT(EVENT) },
 #else
-    { .name = JF_LIT(EVENT), .handler = on_event },
+    { .name = JF_LIT(EVENT), .handler = on_event,
+#ifdef NSPS
+      .nsps = event_nsps, .nsp_count = sizeof event_nsps / sizeof event_nsps[0],
+#endif
+#ifdef EVENT_FIELD
+      EVENT_FIELD,
+#endif
+    },
 #endif
 };
 
-static int32_t create(const jf_host *given, void **instance, jf_error *error) {
+#if defined(NAMES) || defined(NSP_FIELD)
+static const jf_nsp_decl nsps[] = { {
+#ifdef NAMES
+    .names = nsp_names, .name_count = sizeof nsp_names / sizeof nsp_names[0],
+#endif
+#ifdef NSP_FIELD
+    NSP_FIELD,
+#endif
+} };
+#endif
+
+#ifdef ROUTE
+static void on_request(void *instance, const jf_request *request) {
+    (void)instance;
+    (void)request;
+}
+static const jf_route_decl routes[] = { JF_ROUTE("GET", ROUTE, on_request) };
+#endif
+
+static jf_code create(const jf_host *given, void **instance, jf_error *error) {
     (void)given;
     *instance = NULL;
 #ifdef CREATE_FAILS
@@ -53,24 +86,32 @@ static int32_t create(const jf_host *given, void **instance, jf_error *error) {
 #ifdef NO_MAIN
 #define jf_plugin_main other_main
 #endif
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
+#ifdef EMPTY
+    (void)create;
+    (void)events;
+    return JF_OK;
+#endif
 #ifdef NEEDS_NEWER
     {
         jf_presence_api presence;
-        int32_t code = boot->query(host, "jf.presence/2", &presence, sizeof presence);
+        jf_code code = boot->query(host, "jf.presence/2", &presence, sizeof presence);
         if (code) return code;
     }
 #endif
     jf_describe(plugin, NAME, "0.1.0");
     plugin->abi = ABI;
     plugin->create = create;
-    plugin->events = (jf_event_list)JF_LIST(events);
-#ifdef STRIDE
-    plugin->events.stride = STRIDE;
+    JF_SET_LIST(plugin->events, events);
+#if defined(NAMES) || defined(NSP_FIELD)
+    JF_SET_LIST(plugin->nsps, nsps);
 #endif
-#ifdef SIZE
-    plugin->struct_size = SIZE;
+#ifdef ROUTE
+    JF_SET_LIST(plugin->routes, routes);
+#endif
+#ifdef DESCRIPTOR
+    DESCRIPTOR;
 #endif
     return boot->query(host, JF_EVENTS, &io, sizeof io);
 }

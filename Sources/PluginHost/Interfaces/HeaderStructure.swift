@@ -1,0 +1,127 @@
+import CJackfield
+
+/// A structure of the header that begins with its size.
+protocol SizedStructure {
+    init()
+    var struct_size: UInt32 { get set }
+}
+
+extension SizedStructure {
+    /// All zero but for the size.
+    @inline(__always)
+    static var sized: Self {
+        var value = Self()
+        value.struct_size = UInt32(MemoryLayout<Self>.size)
+        return value
+    }
+}
+
+// What the host fills, in its own memory.
+extension jf_answer: SizedStructure {}
+extension jf_answers: SizedStructure {}
+extension jf_attempt: SizedStructure {}
+extension jf_boot: SizedStructure {}
+extension jf_error: SizedStructure {}
+extension jf_event: SizedStructure {}
+extension jf_fetched: SizedStructure {}
+extension jf_handshake: SizedStructure {}
+extension jf_handshake_reply: SizedStructure {}
+extension jf_presence_change: SizedStructure {}
+extension jf_refusal: SizedStructure {}
+extension jf_request: SizedStructure {}
+extension jf_socket_event: SizedStructure {}
+extension jf_socket_info: SizedStructure {}
+
+/// A structure in a plugin's memory, of which both sides may know different sizes: section 1 of the header has the rules.
+protocol HeaderStructure: SizedStructure {
+    /// Its size in the first release of the header, which never changes: what a `struct_size` of 0 means.
+    static var firstSize: Int { get }
+}
+
+// What the host reads.
+extension jf_admission: HeaderStructure { static var firstSize: Int { 80 } }
+extension jf_message: HeaderStructure { static var firstSize: Int { 56 } }
+extension jf_plugin: HeaderStructure { static var firstSize: Int { 160 } }
+extension jf_response: HeaderStructure { static var firstSize: Int { 56 } }
+extension jf_selection: HeaderStructure { static var firstSize: Int { 80 } }
+extension jf_stream_watch: HeaderStructure { static var firstSize: Int { 32 } }
+
+// What the host fills there.
+extension jf_json: HeaderStructure { static var firstSize: Int { 48 } }
+extension jf_json_cursor: HeaderStructure { static var firstSize: Int { 32 } }
+extension jf_json_writer: HeaderStructure { static var firstSize: Int { 48 } }
+
+/// Structures in a plugin's memory, each with the size that the plugin knows.
+enum PluginMemory {
+    /// A larger structure, or item of a list, is garbage.
+    static let largestStructure = 65_536
+
+    /// Reads what both sides know of a structure that the plugin passes.
+    ///
+    /// - Parameter name: of the argument, for the log.
+    @inline(__always)
+    static func read<Structure: HeaderStructure>(_ pointer: UnsafePointer<Structure>?, _ name: StaticString) throws(Refusal) -> Structure {
+        guard let pointer else { throw .invalid("\(name) is NULL") }
+        let size = Int(pointer.pointee.struct_size)
+        if size == MemoryLayout<Structure>.size || size == 0 && Structure.firstSize == MemoryLayout<Structure>.size { return pointer.pointee }
+        return try read(UnsafeRawPointer(pointer), size: size, "\(name)->struct_size", of: name)
+    }
+
+    /// Reads what both sides know of a structure or of an item of a list: of plain data, as everything in the header is.
+    ///
+    /// - Parameters:
+    ///   - size: what the plugin says: its `struct_size`, or the list's `stride`; 0 means that of the first release.
+    ///   - field: where it says so.
+    static func read<Structure>(
+        _ pointer: UnsafeRawPointer, size: Int, first: Int, as type: Structure.Type, _ field: @autoclosure () -> String,
+        of name: @autoclosure () -> String
+    ) throws(Refusal) -> Structure {
+        let known = MemoryLayout<Structure>.size
+        let given = size == 0 ? first : size
+        guard given >= first else { throw .invalid("\(field()) is \(size), less than the \(first) of the first release; set it to sizeof") }
+        guard given <= largestStructure else { throw .invalid("\(field()) is \(size), more than any structure has; set it to sizeof") }
+        if given > known {
+            for offset in known..<given where pointer.load(fromByteOffset: offset, as: UInt8.self) != 0 {
+                throw Refusal(
+                    code: JF_E_UNSUPPORTED,
+                    problem: "\(name()) has \(given) bytes, and byte \(offset) is not 0: a field that this host does not know, which knows \(known) bytes")
+            }
+        }
+        return withUnsafeTemporaryAllocation(byteCount: known, alignment: 16) { copy in
+            let common = min(given, known)
+            copy.copyMemory(from: UnsafeRawBufferPointer(start: pointer, count: common))
+            for offset in common..<known { copy[offset] = 0 }
+            return copy.load(as: Structure.self)
+        }
+    }
+
+    private static func read<Structure: HeaderStructure>(
+        _ pointer: UnsafeRawPointer, size: Int, _ field: @autoclosure () -> String, of name: StaticString
+    ) throws(Refusal) -> Structure {
+        try read(pointer, size: size, first: Structure.firstSize, as: Structure.self, field(), of: "\(name)")
+    }
+
+    /// The size to fill of a structure in the plugin's memory: what both know.
+    @inline(__always)
+    static func room<Structure: HeaderStructure>(of pointer: UnsafeMutablePointer<Structure>, _ name: StaticString) throws(Refusal) -> Int {
+        let size = Int(pointer.pointee.struct_size)
+        if size == MemoryLayout<Structure>.size { return size }
+        if size == 0 { return Structure.firstSize }
+        guard size >= Structure.firstSize else {
+            throw .invalid("\(name)->struct_size is \(size), less than the \(Structure.firstSize) of the first release; set it to sizeof before the call")
+        }
+        return min(size, MemoryLayout<Structure>.size)
+    }
+
+    /// Fills `room` bytes of a structure in the plugin's memory, and no more.
+    @inline(__always)
+    static func write<Structure: HeaderStructure>(_ value: Structure, to pointer: UnsafeMutablePointer<Structure>, room: Int) {
+        var value = value
+        value.struct_size = UInt32(truncatingIfNeeded: room)
+        if room == MemoryLayout<Structure>.size {
+            pointer.pointee = value
+        } else {
+            withUnsafeBytes(of: &value) { UnsafeMutableRawPointer(pointer).copyMemory(from: $0.baseAddress!, byteCount: room) }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import CJackfield
+
+/// A pointer that a plugin has given to one socket. Whoever uses it holds this: the plugin's function frees the pointer, on the strand, when nobody
+/// does any more.
+///
+/// `@unchecked Sendable`: immutable; the pointer is only handed back.
+final class PluginData: @unchecked Sendable {
+    let pointer: UnsafeMutableRawPointer
+    /// Plugins live for ever.
+    private unowned(unsafe) let plugin: Plugin
+    /// In ``PluginDataTable``; `nil`: nothing is to be called.
+    private let release: UInt64?
+
+    init(_ pointer: UnsafeMutableRawPointer, freeing free: jf_free_fn?, of plugin: Plugin) {
+        self.pointer = pointer
+        self.plugin = plugin
+        release = free.map { plugin.data.promise(PluginCall(function: $0, context: pointer)) }
+    }
+
+    deinit {
+        if let release { plugin.freeLater(release) }
+    }
+}
+
+extension Plugin {
+    /// The plugin's pointer for a socket. Any thread.
+    @inline(__always)
+    func data(of handle: UInt64) -> PluginData? {
+        guard data.isUsed else { return nil }
+        return data[handle]
+    }
+
+    func setPluginData(of handle: UInt64, _ pointer: UnsafeMutableRawPointer?, _ free: jf_free_fn?) -> Int32 {
+        guard let context = host.context(of: handle), context.directory.contains(handle) else { return JF_E_GONE }
+        guard let pointer else {
+            if data.isUsed { data.remove(handle) }
+            return JF_OK
+        }
+        guard data(of: handle)?.pointer != pointer else { return JF_OK }
+        data.set(PluginData(pointer, freeing: free, of: self), for: handle)
+        // A socket that left meanwhile was forgotten before, or will not be.
+        if !context.directory.contains(handle) { data.remove(handle) }
+        return JF_OK
+    }
+
+    /// Has a pointer freed on the strand, unless that was done when the plugin stopped.
+    fileprivate func freeLater(_ release: UInt64) {
+        guard let call = data.take(release) else { return }
+        _ = strand.enqueue(StrandTask(run: { call.function(self.instance, call.context) }), promised: true)
+    }
+
+    /// Frees what the plugin has given to sockets and timers. On the strand, when no other callback runs any more.
+    func freeEverything() {
+        for call in timers.close() { release(call) }
+        for call in data.close() { call.function(instance, call.context) }
+    }
+
+    /// Frees the context of a task that was cancelled.
+    func releaseLater(_ call: TaskCall) {
+        guard call.free != nil else { return }
+        _ = strand.enqueue(StrandTask(run: { self.release(call) }), promised: true)
+    }
+}

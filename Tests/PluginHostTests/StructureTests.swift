@@ -1,0 +1,122 @@
+import CJackfield
+import Presence
+import Testing
+
+@testable import PluginHost
+
+/// Plugins that were built against an older or a newer header than the host was.
+@Suite("Structures of the header")
+struct StructureTests {
+    @Test("what a plugin passes is read as far as both know it, and a field that the host would ignore is refused")
+    func passed() async throws {
+        let test = try await loaded()
+        let client = test.client()
+        client.say(#"20["passed"]"#)
+        var answer = client.hear()
+        while answer == #"2["quiet"]"# { answer = client.hear() }
+        #expect(answer == "30[0]", "the line of abi.c that is not as it should be")
+        #expect(test.log.line(with: "emit: message->struct_size is 55, less than the 56 of the first release") != nil)
+        #expect(test.log.line(with: "emit: message has 64 bytes, and byte 56 is not 0: a field that this host does not know, which knows 56 bytes") != nil)
+        #expect(test.log.line(with: "emit: message->reserved is 1, not 0") != nil)
+        #expect(test.log.line(with: "broadcast: selection->flags is 0x9, of which this host does not know all") != nil)
+        await test.stop()
+    }
+
+    @Test("what the host fills in a plugin's memory is filled as far as both know it")
+    func filled() async throws {
+        let test = try await loaded()
+        #expect(test.client().ask(#"20["filled"]"#) == "30[0]", "the line of abi.c that is not as it should be")
+        await test.stop()
+    }
+
+    @Test("what callbacks receive says its size, and its lists are walked by their stride")
+    func received() async throws {
+        let test = try await loaded(loops: 2)
+        let client = test.client(loop: 0)
+        let other = test.client(loop: 1, auth: #"{"user":"bob"}"#)
+        client.say(#"2["ask"]"#)
+        for asked in [client, other] {
+            #expect(asked.hear() == #"20["question"]"#)
+            asked.say("30[1]")
+        }
+        #expect(client.ask(#"21["fetch"]"#) == "31[]")
+        var line = "32[-1]"
+        for _ in 0..<100 where line == "32[-1]" { line = client.ask(#"22["received"]"#) ?? "" }
+        #expect(line == "32[0]", "the line of abi.c that is not as it should be")
+        await test.stop()
+    }
+
+    @Test("declarations of a newer header are read, and refused if they say what the host does not know")
+    func declarations() async throws {
+        let test = try await loaded("LIFE")
+        let client = TestClient(test.loops[0], joining: "/sized")
+        #expect(client.hear()?.hasPrefix(#"0/sized,{"sid":"#) == true)
+        test.host.presenceChanged([PresenceEdge(user: "bob", isOnline: true, at: 1)])
+        #expect(test.client().ask(#"20["life"]"#) == "30[0]", "the line of abi.c that is not as it should be")
+        await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: try Fixture.library("abi", named: "newer", "EXTRA=1"), name: "newer")) }
+        #expect(test.log.line(with: "plugin 'newer'")?.contains("nsp 1 has 88 bytes, and byte 80 is not 0: a field that this host does not know") == true)
+        await test.stop()
+    }
+
+    @Test("a structure of an older header is read as zeros where it ends, and a smaller one than the first is refused")
+    func older() throws {
+        // No structure has grown yet: here is one that has.
+        struct Grown: SizedStructure, HeaderStructure {
+            var struct_size: UInt32 = 0
+            var first: UInt32 = 0
+            var later: UInt64 = 0
+            static var firstSize: Int { 8 }
+        }
+        var value = Grown(struct_size: 0, first: 1, later: 2)
+        func read(_ size: UInt32) throws(Refusal) -> (UInt32, UInt64) {
+            value.struct_size = size
+            let result = withUnsafePointer(to: value) { pointer in
+                Result { () throws(Refusal) in try PluginMemory.read(pointer, "value") }
+            }
+            let read = try result.get()
+            return (read.first, read.later)
+        }
+        #expect(try read(16) == (1, 2))
+        #expect(try read(8) == (1, 0))
+        #expect(try read(0) == (1, 0))
+        #expect(try read(12) == (1, 2), "the half of a field that it covers")
+        #expect(throws: Refusal.self) { try read(7) }
+
+        func fill(_ size: UInt32) throws -> Grown {
+            var target = Grown(struct_size: size, first: 7, later: 7)
+            let room = withUnsafeMutablePointer(to: &target) { pointer in Result { () throws(Refusal) in try PluginMemory.room(of: pointer, "target") } }
+            let size = try room.get()
+            withUnsafeMutablePointer(to: &target) { PluginMemory.write(value, to: $0, room: size) }
+            return target
+        }
+        for size: UInt32 in [0, 8] {
+            let filled = try fill(size)
+            #expect(filled.struct_size == 8)
+            #expect(filled.first == 1)
+            #expect(filled.later == 7, "beyond what the plugin knows")
+        }
+        #expect(try fill(24).struct_size == 16)
+        #expect(throws: Refusal.self) { try fill(4) }
+    }
+
+    @Test("no structure is smaller than it was in the first release")
+    func sizes() {
+        func check<Structure: HeaderStructure>(_ type: Structure.Type) { #expect(MemoryLayout<Structure>.size >= Structure.firstSize, "\(type)") }
+        check(jf_admission.self)
+        check(jf_message.self)
+        check(jf_plugin.self)
+        check(jf_response.self)
+        check(jf_selection.self)
+        check(jf_stream_watch.self)
+        check(jf_json.self)
+        check(jf_json_cursor.self)
+        check(jf_json_writer.self)
+    }
+
+    private func loaded(loops: Int = 1, _ macros: String...) async throws -> TestHost {
+        let test = try TestHost(loops: loops)
+        let library = macros.isEmpty ? try Fixture.library("abi") : try Fixture.library("abi", named: "abi", macros[0])
+        try await test.host.load(PluginSpec(path: library))
+        return test
+    }
+}
