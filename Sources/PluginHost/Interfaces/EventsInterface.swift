@@ -7,7 +7,9 @@ enum EventsInterface {
     static var table: jf_events_api {
         jf_events_api(
             struct_size: UInt32(MemoryLayout<jf_events_api>.size), revision: 1,
-            emit: { host, socket, message in Plugin.with(host) { $0.emit(socket, message) } },
+            emit: { host, socket, message in
+                Plugin.serve(host, "emit") { (plugin) throws(Refusal) in try plugin.emit(socket, message) }
+            },
             emit_ack: { host, socket, message, timeout, answered, context in
                 Plugin.serve(host, "emit_ack") { (plugin) throws(Refusal) in
                     let call = try EventsInterface.call(answered, context, timeout)
@@ -24,12 +26,9 @@ enum EventsInterface {
                 }
             },
             ack: { host, token, args, attachments, count in
-                Plugin.with(host) { plugin in
-                    guard plugin.isServed else { return JF_E_STATE }
-                    return plugin.reporting("ack") { () throws(Refusal) in
-                        try plugin.withArguments(args, attachments, count) { (args, attachments) throws(Refusal) in
-                            plugin.ack(Token(token), args, attachments)
-                        }
+                Plugin.serve(host, "ack") { (plugin) throws(Refusal) in
+                    try plugin.withArguments(args, attachments, count) { (args, attachments) throws(Refusal) in
+                        plugin.ack(Token(token), args, attachments)
                     }
                 }
             },
@@ -55,23 +54,20 @@ extension Plugin {
     static let largestError = 65_536
 
     @inline(__always)
-    fileprivate func emit(_ handle: jf_socket, _ message: UnsafePointer<jf_message>?) -> Int32 {
-        guard isServed else { return JF_E_STATE }
-        return reporting("emit") { () throws(Refusal) in
-            try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
-                if let loop = ThreadState.current?.loop, loop.owns(handle, for: self) {
-                    guard let socket = loop.shard.socket(handle) else { return JF_E_GONE }
-                    socket.emit(name: name, args: args, attachments: attachments, flags: flags)
-                    return JF_OK
-                }
-                guard let context = host.context(of: handle) else { return JF_E_GONE }
-                guard context.directory.contains(handle) else { return JF_E_GONE }
-                let mailbox = mailboxes[context.index]
-                guard let mustTell = mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
-                else { return JF_E_LIMIT }
-                if mustTell { context.tell(of: mailbox) }
+    fileprivate func emit(_ handle: jf_socket, _ message: UnsafePointer<jf_message>?) throws(Refusal) -> Int32 {
+        try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
+            if let loop = ThreadState.current?.loop, loop.owns(handle, for: self) {
+                guard let socket = loop.shard.socket(handle) else { return JF_E_GONE }
+                socket.emit(name: name, args: args, attachments: attachments, flags: flags)
                 return JF_OK
             }
+            guard let context = host.context(of: handle) else { return JF_E_GONE }
+            guard context.directory.contains(handle) else { return JF_E_GONE }
+            let mailbox = mailboxes[context.index]
+            guard let mustTell = mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
+            else { return JF_E_LIMIT }
+            if mustTell { context.tell(of: mailbox) }
+            return JF_OK
         }
     }
 
@@ -167,29 +163,34 @@ extension Plugin {
     }
 
     fileprivate func broadcast(_ selection: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?) throws(Refusal) -> Int32 {
-        let chosen = try chosen(selection)
-        return try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
-            if chosen.everyNamespace {
-                let copy = MessageCopy(name, args, attachments, flags)
-                return everywhere(bytes: copy.bytes) { loop in
-                    loop.shard.forEachNamespace { namespace in
-                        var selection = chosen.selection
-                        selection.namespace = namespace.name
-                        copy.withParts { name, args, attachments in
-                            _ = loop.shard.deliver(
-                                PacketEncoder.event(namespace: namespace.name, name: name, args: args, attachments: attachments, flags: flags), to: selection)
-                        }
-                    }
-                    return nil
+        try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
+            let chosen = try chosen(selection)
+            guard !chosen.everyNamespace else { return broadcastEverywhere(MessageCopy(name, args, attachments, flags), to: chosen.selection) }
+            return broadcast(
+                Broadcast(
+                    name: name, args: args, attachments: attachments, flags: flags, to: chosen.selection, recovery: host.socketOptions.recovery))
+        }
+    }
+
+    /// In one turn, however many there are: so all sockets of a loop see broadcasts in one order, and one socket costs far less than a microsecond.
+    private func broadcast(_ broadcast: Broadcast) -> Int32 {
+        everywhere(bytes: broadcast.message.frames.count) { loop in
+            loop.shard.deliver(broadcast)
+            return nil
+        }
+    }
+
+    private func broadcastEverywhere(_ message: MessageCopy, to chosen: Selection) -> Int32 {
+        everywhere(bytes: message.bytes) { loop in
+            loop.shard.forEachNamespace { namespace in
+                var selection = chosen
+                selection.namespace = namespace.name
+                message.withParts { name, args, attachments in
+                    _ = loop.shard.deliver(
+                        PacketEncoder.event(namespace: namespace.name, name: name, args: args, attachments: attachments, flags: message.flags), to: selection)
                 }
             }
-            let broadcast = Broadcast(
-                name: name, args: args, attachments: attachments, flags: flags, to: chosen.selection, recovery: host.socketOptions.recovery)
-            // In one turn, however many there are: so all sockets of a loop see broadcasts in one order, and one socket costs far less than a microsecond.
-            return everywhere(bytes: broadcast.message.frames.count) { loop in
-                loop.shard.deliver(broadcast)
-                return nil
-            }
+            return nil
         }
     }
 

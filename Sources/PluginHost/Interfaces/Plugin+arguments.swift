@@ -208,11 +208,11 @@ extension Plugin {
             throw .invalid("the selection selects nobody: set user, rooms or socket, or JF_SELECT_ALL for everybody; the user of an anonymous sender is empty")
         }
         guard !isAll || !namesSomebody else { throw .invalid("the selection has JF_SELECT_ALL, and a user, rooms or a socket beside it: leave one of them out") }
-        var rooms = try rooms(raw.rooms, raw.room_count, "selection->rooms", isChosen: true)
-        let except = try self.rooms(raw.except_rooms, raw.except_count, "selection->except_rooms", isChosen: true)
-        if raw.user.len > 0 { rooms.append("user:\(try Self.user(raw.user, "selection->user").text)") }
-        let selection = Selection(
-            namespace: try namespace(raw.nsp, "selection->nsp"), rooms: rooms, except: except, exceptSocket: raw.except_socket, socket: raw.socket)
+        var selection = Selection(exceptSocket: raw.except_socket, socket: raw.socket)
+        if raw.nsp.len > 0 { selection.namespace = try namespace(raw.nsp, "selection->nsp") }
+        if raw.room_count > 0 { selection.rooms = try rooms(raw.rooms, raw.room_count, "selection->rooms", isChosen: true) }
+        if raw.except_count > 0 { selection.except = try rooms(raw.except_rooms, raw.except_count, "selection->except_rooms", isChosen: true) }
+        if raw.user.len > 0 { selection.rooms.append("user:\(try Self.user(raw.user, "selection->user").text)") }
         return Chosen(selection: selection, everyNamespace: everyNamespace)
     }
 

@@ -1,0 +1,43 @@
+import Logging
+import SocketIO
+import Transport
+
+@testable import PluginHost
+
+/// A host with one plugin, behind the real transport, that serves on a port of 127.0.0.1.
+final class Serving {
+    let loops = Loops(count: 1)
+    let host: PluginHost.Host
+    let server: Server
+    let port: Int
+    let log = RecordingLog()
+
+    /// - Parameter library: of Tests/Fixtures/host.
+    init(_ library: String = "probe") async throws {
+        let handler = log
+        let logger = Logger(label: "test", factory: { _ in handler })
+        let gate = TestHost.Gate()
+        let host = try Host(loops: loops.all, gate: gate, httpGate: gate, presence: FixedPresence(), logger: logger)
+        self.host = host
+        try await loops.start { host.makeShard(index: $0.index, timers: $0.timers) }
+        try host.router.register("GET", "/healthz") { _, responder in
+            responder.respond(status: 200, headers: [("Content-Type", "text/plain")], body: Array("ok".utf8))
+        }
+        try await host.load(PluginSpec(path: try Fixture.library(library)))
+        var options = TransportOptions()
+        options.judge = { host.judge($0) }
+        server = Server(options: options, loops: loops, http: host.router, logger: logger)
+        port = try await server.start(host: "127.0.0.1", port: 0)
+    }
+
+    /// Asks with curl: status, then the body.
+    func ask(_ path: String, _ arguments: String...) throws -> String {
+        try Fixture.output("curl", ["-s", "-m", "5", "-w", " %{http_code}"] + arguments + ["http://127.0.0.1:\(port)\(path)"])
+    }
+
+    func stop() async throws {
+        await host.shutdown(deadline: 1_000)
+        await server.shutdown()
+        try await loops.shutdown()
+    }
+}
