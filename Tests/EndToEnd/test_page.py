@@ -19,12 +19,15 @@ def browser():
 @pytest.fixture
 def open_page(browser, serve, services):
     """Serves the demo and opens its page as Alice and Bob: `open_page(tabs=1)`. Its console must stay clean."""
-    daemon = serve("--demo", plugins=services("notifications", "rooms"))
-    opened = []
+    daemons, opened = {}, []
 
-    def open_it(tabs=1, origin=daemon.address):
-        tokens = {user: token(user, scope="notifications:write") for user in ("alice", "bob")}
-        view = View(browser.open(f"{origin}/#alice={tokens['alice']}&bob={tokens['bob']}&tabs={tabs}"), daemon)
+    def open_it(tabs=1, plugins=("notifications", "rooms"), **tokens):
+        if plugins not in daemons:
+            daemons[plugins] = serve("--demo", plugins=services(*plugins))
+        daemon = daemons[plugins]
+        given = {user: token(user, scope="notifications:write") for user in ("alice", "bob")} | tokens
+        fragment = "&".join(f"{user}={text}" for user, text in given.items())
+        view = View(browser.open(f"{daemon.address}/#{fragment}&tabs={tabs}"), daemon)
         opened.append(view)
         return view
 
@@ -111,6 +114,60 @@ def test_presence_follows_the_tabs(open_page):
     view.sees("bob", False)
     view.open_tab("alice")
     view.sees("bob", True)
+
+
+def test_a_user_who_has_just_left_is_not_said_to_be_online(open_page):
+    view = open_page()
+    view.wait_for_tabs("alice", 1)
+    view.click("alice", "tab-close-all")
+    # Through the grace, and after it.
+    view.page.wait(f"{view.one('alice', 'self-state')}.dataset.leaving === 'true'")
+    assert view.text("alice", "self-state") == "offline in a moment"
+    view.page.wait(f"{view.one('alice', 'self-state')}.textContent === 'offline'")
+
+
+def test_who_cannot_see_a_user_shows_no_lamp_for_him(open_page):
+    view = open_page()
+    view.sees("alice", True)
+    view.click("alice", "tab-close-all")
+    view.page.wait(f"{view.one('alice', 'peer-state')}.textContent === 'cannot see bob: no tab is connected'")
+    assert view.page.run(f"{view.one('alice', 'peer-state')}.dataset.online") == "unknown"
+    view.open_tab("alice")
+    view.sees("alice", True)
+
+
+def service(view, name):
+    """How the panel shows a service: lit, dark or absent."""
+    tag = f"[...document.querySelectorAll('[data-testid=panel] .tag + text')].find(e => e.textContent === '{name}').previousSibling"
+    return f"[...{tag}.classList].find(c => c !== 'tag')"
+
+
+def test_every_service_that_is_loaded_is_patched_in_without_being_asked(open_page):
+    view = open_page()
+    for name in ("presence", "notifications", "rooms"):
+        view.page.wait(f"{service(view, name)} === 'lit'")
+
+
+def test_a_service_that_is_not_loaded_is_shown_so_and_explained(open_page):
+    view = open_page(plugins=("notifications",))
+    view.page.wait(f"{service(view, 'rooms')} === 'absent'")
+    view.fill("alice", "room-name", "The lounge")
+    view.click("alice", "room-create")
+    view.page.wait(f"{view.one('alice', 'room-error')}.textContent === \"unknown_event: nothing on this host answers 'room:create': its plugin is not loaded\"")
+    # What the browser says of a route that is not served.
+    view.page.errors[:] = [error for error in view.page.errors if "/v1/rooms" not in error]
+
+
+@pytest.mark.parametrize("given, words", [(None, "has no token"), ("garbage", "is no JWT"), ("eyJhbGciOiJIUzI1NiJ9.e30.AAAA", "names no user")])
+def test_a_frame_says_what_is_wrong_with_its_token(open_page, given, words):
+    tokens = {"bob": given} if given else {}
+    view = open_page(**tokens)
+    if not given:
+        view.page.run("sessionStorage.clear()")
+        view.page.command("Page.navigate", url=view.daemon.address + "/")
+        view.page.wait("document.readyState === 'complete' && document.querySelector('[data-testid=frame]') !== null")
+    problem = "document.querySelector('[data-testid=frame][data-slot=\"2\"] [data-testid=token-problem]')"
+    view.page.wait(f"{problem}?.textContent.includes({json.dumps(words)}) && !{problem}.closest('[hidden]')")
 
 
 def test_a_notification_to_an_online_user_appears_at_once(open_page):
