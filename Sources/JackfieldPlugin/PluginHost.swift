@@ -74,7 +74,10 @@ public final class PluginHost: @unchecked Sendable {
     }
 
     /// The plugin's `config` as a type of your own. The error names the key: `config.store must be text`.
+    ///
+    /// Keys that the type does not know are refused, in the objects inside too: `config: unknown key 'stroe', did you mean 'store'?` A member that is a
+    /// ``JSON`` or a dictionary may have any; `config.decode(_:)` passes over all.
     public func config<Settings: Decodable>(_ type: Settings.Type) throws -> Settings {
-        try config.decode(type, named: "config")
+        try config.bytes.withUnsafeBytes { try JSON.decode(type, from: $0, named: "config", attachments: [], refusing: UnknownKeys()) }
     }
 }

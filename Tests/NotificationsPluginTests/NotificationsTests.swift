@@ -322,6 +322,7 @@ import Testing
     @Test func `a wrong store is one precise line`() {
         #expect(FakeHost(config: #"{"store":"mysql:x"}"#).load(Notifications.main)?.hasPrefix("config.store 'mysql:x' is not a store") == true)
         #expect(FakeHost(config: #"{"store":7}"#).load(Notifications.main) == "config.store must be text")
+        #expect(FakeHost(config: #"{"stroe":"sqlite:x"}"#).load(Notifications.main) == "config: unknown key 'stroe', did you mean 'store'?")
         #expect(FakeHost(config: #"{"store":"sqlite:/proc/nowhere/x.db"}"#).load(Notifications.main)?.contains("cannot make the folder '/proc/nowhere'") == true)
     }
 }

@@ -198,6 +198,10 @@ import Testing
         #expect(await get("/v1/rooms/\(id)/members", [("after", "alice")], user: "alice").contains(#""user":"bob""#))
     }
 
+    @Test func `a misspelt key of the configuration is refused`() {
+        #expect(FakeHost(config: #"{"store":"sqlite:\#(store)","stores":1}"#).load(Rooms.main) == "config: unknown key 'stores', did you mean 'store'?")
+    }
+
     // MARK: REST
 
     @Test func `REST makes and lists rooms without any socket`() async throws {

@@ -1,25 +1,33 @@
 extension JSON {
     /// Decodes one value. What is wrong with it becomes a ``Problem`` that names the place.
+    ///
+    /// - Parameter keys: refuses keys that the type does not know; nil: they are passed over.
     static func decode<T: Decodable>(
-        _ type: T.Type, from buffer: UnsafeRawBufferPointer, named name: String, attachments: [[UInt8]]
+        _ type: T.Type, from buffer: UnsafeRawBufferPointer, named name: String, attachments: [[UInt8]], refusing keys: UnknownKeys? = nil
     ) throws -> T {
-        guard let reader = JSONReader(JSONReader.Document(text: Array(buffer), attachments: attachments)) else {
+        guard let reader = JSONReader(JSONReader.Document(text: Array(buffer), attachments: attachments, keys: keys)) else {
             throw Problem.invalid("\(name) is not JSON")
         }
         do {
-            return try reader.read(type)
+            let value = try reader.read(type)
+            if let problem = keys?.problem(named: name, isComplete: true) { throw Problem.invalid(problem) }
+            return value
         } catch let error as DecodingError {
-            throw Problem.invalid(words(for: error, named: name))
+            // A key that is missing may be the one that is misspelt.
+            throw Problem.invalid(keys?.problem(named: name, isComplete: false) ?? words(for: error, named: name))
+        }
+    }
+
+    /// `body.items[2].title`.
+    static func place(_ path: [any CodingKey], in name: String) -> String {
+        path.reduce(into: name) { place, key in
+            place += key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)"
         }
     }
 
     /// `body.items[2].title must be text`.
     static func words(for error: DecodingError, named name: String) -> String {
-        func place(_ path: [any CodingKey]) -> String {
-            path.reduce(into: name) { place, key in
-                place += key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)"
-            }
-        }
+        func place(_ path: [any CodingKey]) -> String { Self.place(path, in: name) }
         switch error {
         case .keyNotFound(let key, let context):
             return "\(place(context.codingPath + [key])) is missing"

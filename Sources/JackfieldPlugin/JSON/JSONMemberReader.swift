@@ -12,12 +12,13 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         self.reader = reader
         codingPath = reader.codingPath
         members = JSONMembers(of: reader.document, from: reader.range.lowerBound)
+        reader.document.keys?.open(reader.range.lowerBound, at: codingPath, members.names, as: Key.self)
     }
 
     /// Without those that are longer than any name in source code: what the type makes of a key is a comparison of `String`s, whose cost is not
     /// bounded by its length.
     var allKeys: [Key] { members.names.compactMap { $0.count <= JSONMembers.longestName ? Key(stringValue: $0.text) : nil } }
-    func contains(_ key: Key) -> Bool { members[key.stringValue] != nil }
+    func contains(_ key: Key) -> Bool { find(key) != nil }
 
     func decodeNil(forKey key: Key) throws -> Bool { try member(key).isNull }
 
@@ -40,7 +41,7 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? { try readIfPresent(key) }
 
     func decodeIfPresent<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T? {
-        guard let range = members[key.stringValue] else { return nil }
+        guard let range = find(key) else { return nil }
         let member = reader(of: range, key)
         return member.isNull ? nil : try member.read(type)
     }
@@ -68,16 +69,21 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 
     private func readIfPresent<T: JSONReadable>(_ key: Key) throws -> T? {
-        guard let range = members[key.stringValue] else { return nil }
+        guard let range = find(key) else { return nil }
         let member = reader(of: range, key)
         return member.isNull ? nil : try T(reading: member)
     }
 
     private func member(_ key: Key) throws -> JSONReader {
-        guard let range = members[key.stringValue] else {
+        guard let range = find(key) else {
             throw DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: "no such member"))
         }
         return reader(of: range, key)
+    }
+
+    private func find(_ key: Key) -> Range<Int>? {
+        reader.document.keys?.ask(reader.range.lowerBound, for: key.stringValue)
+        return members[key.stringValue]
     }
 
     private func reader(of range: Range<Int>, _ key: Key) -> JSONReader { JSONReader(reader.document, range, in: codingPath, at: key) }

@@ -9,10 +9,13 @@ struct JSONReader: Decoder {
     final class Document {
         let text: [UInt8]
         let attachments: [[UInt8]]
+        /// nil: keys that the type does not know are passed over.
+        let keys: UnknownKeys?
 
-        init(text: [UInt8], attachments: [[UInt8]]) {
+        init(text: [UInt8], attachments: [[UInt8]], keys: UnknownKeys? = nil) {
             self.text = text
             self.attachments = attachments
+            self.keys = keys
         }
     }
 

@@ -1,3 +1,5 @@
+import Support
+
 /// How a value of the file becomes a setting: the result, or `nil` after refusing the value at its place.
 struct ConfigurationRule<Value> {
     let apply: (ConfigurationValue) -> Value?

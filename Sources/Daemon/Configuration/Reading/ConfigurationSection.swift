@@ -1,3 +1,4 @@
+import Support
 import Yams
 
 /// A mapping of the file. It learns its vocabulary from the keys it is asked for; what is left over was misspelt.

@@ -1,8 +1,8 @@
-/// Finds what a misspelt word was meant to be.
-enum Spelling {
+/// Finds what a misspelt word was meant to be. For words of an operator, who writes the file: not for what clients send.
+public enum Spelling {
     /// The candidate that `word` begins, or that begins it; else the one with the smallest edit distance, unless that is too
     /// far to be a slip of the finger: more than a third of the word, and more than two edits. Case is ignored.
-    static func nearest(to word: String, among candidates: [String]) -> String? {
+    public static func nearest(to word: String, among candidates: [String]) -> String? {
         let word = word.lowercased()
         let ranked = candidates.map { candidate in
             let known = candidate.lowercased()
@@ -16,7 +16,7 @@ enum Spelling {
     }
 
     /// Optimal string alignment: insertions, deletions, substitutions, and neighbours swapped, each of cost 1.
-    static func distance(_ left: String, _ right: String) -> Int {
+    public static func distance(_ left: String, _ right: String) -> Int {
         let left = Array(left.unicodeScalars), right = Array(right.unicodeScalars)
         guard !left.isEmpty, !right.isEmpty else { return max(left.count, right.count) }
         var beforeLast = [Int](repeating: 0, count: right.count + 1)
