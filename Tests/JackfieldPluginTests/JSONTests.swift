@@ -4,6 +4,12 @@ import Testing
 @testable import JackfieldPlugin
 
 @Suite struct JSONTests {
+    @Test func `an error shows no more of a text than its beginning`() {
+        let long = "a" + String(repeating: "\u{301}", count: 4000)
+        #expect { try JSON(parsing: long) } throws: { "\($0)".utf8.count < 200 }
+        #expect { try JSON(parsing: "{\"\(long)\":\"\"}").decode([String: Int].self) } throws: { "\($0)".utf8.count < 200 }
+    }
+
     private struct Nested: Codable, Equatable {
         let raw: JSON
         let list: [JSON]

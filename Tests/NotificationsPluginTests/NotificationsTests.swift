@@ -117,6 +117,9 @@ import Testing
         (#"{"type":"a","title":"b"}"#, "body.user_id is missing"),
         (#"{"user_id":7,"type":"a","title":"b"}"#, "body.user_id must be text"),
         (#"{"user_id":"","type":"a","title":"b"}"#, "user_id is empty"),
+        (#"{"user_id":"alice\u0000x","type":"a","title":"b"}"#, "user_id holds a control character"),
+        (#"{"user_id":"alice\n","type":"a","title":"b"}"#, "user_id holds a control character"),
+        (#"{"user_id":"a","type":"a","title":"b\u0000"}"#, "title must not contain the character U+0000"),
         (#"{"user_id":"a","type":"a b","title":"b"}"#, "type 'a b' may have letters, digits and _ . : - only"),
         (#"{"user_id":"a","type":"a","title":""}"#, "title must have 1 to 200 characters; it has 0"),
         (#"{"user_id":"a","type":"a","title":"b",}"#, "body is not JSON"),
@@ -134,6 +137,9 @@ import Testing
         #expect(await post(#"{"user_id":"a","type":"a","title":"\#(long)"}"#).status == 400)
         let longBody = String(repeating: "x", count: 10_001)
         #expect(await post(#"{"user_id":"a","type":"a","title":"b","body":"\#(longBody)"}"#).status == 400)
+        // Bytes: no longer user may connect.
+        let longUser = String(repeating: "ä", count: 129)
+        #expect(await post(#"{"user_id":"\#(longUser)","type":"a","title":"b"}"#).status == 400)
         let data = String(repeating: "x", count: 65_535)
         #expect(await post(#"{"user_id":"a","type":"a","title":"b","data":"\#(data)"}"#).status == 400)
     }
@@ -181,7 +187,7 @@ import Testing
         #expect(second.status == 201 && second.body != first.body)
     }
 
-    @Test(arguments: ["", "with blank", String(repeating: "k", count: 256), "\u{e4}"])
+    @Test(arguments: ["", "with blank", String(repeating: "k", count: 256), "\u{e4}", "\"\"", String(repeating: "\u{301}", count: 4000)])
     func `a key that is none is refused`(key: String) async {
         #expect(await post(#"{"user_id":"a","type":"a","title":"b"}"#, key: key).status == 400)
     }
@@ -212,10 +218,14 @@ import Testing
         #expect(second.items[0].seen_at != nil && second.items[0].read_at == nil)
     }
 
-    @Test(arguments: [("status", "new"), ("after", "x"), ("limit", "0"), ("limit", "many")])
-    func `wrong queries are refused`(name: String, value: String) async {
+    @Test(arguments: [
+        ("status", "new"), ("status", ""), ("status", "UNREAD"), ("status", String(repeating: "\u{301}", count: 4000)), ("after", "x"),
+        ("after", String(repeating: "\u{301}", count: 4000)), ("limit", "0"), ("limit", "many"), ("limit", "201"), ("limit", "99999999999999999999"),
+    ])
+    func `wrong queries are refused, and named`(name: String, value: String) async {
         let token = host.request("GET", "/v1/notifications", query: [(name, value)], user: "alice")
         #expect(await host.answer(to: token) == .problem(token, status: 400, code: "invalid_arguments"))
+        #expect(host.detail(of: token).contains(name) && host.detail(of: token).utf8.count < 500)
     }
 
     // MARK: Reading
@@ -281,6 +291,18 @@ import Testing
     @Test(arguments: ["[]", "[{}]", #"[{"id":"a","all":true}]"#, #"[{"all":false}]"#, #"[{"ids":"a"}]"#])
     func `what to read must be said`(args: String) async {
         #expect(await ack("notification:read", args) == "invalid_arguments")
+    }
+
+    @Test(arguments: [
+        (#"{"id":"\#(String(repeating: "x", count: 65))"}"#, "id: an id has at most 64 bytes, this has 65"),
+        (#"{"id":"a\u0000"}"#, "id: an id has no control characters"),
+        (#"{"ids":["a","b\u007f"]}"#, "ids[1]: an id has no control characters"),
+        (#"{"ids":["\#(String(repeating: "\u{301}", count: 4000))"]}"#, "ids[0]: an id has at most 64 bytes, this has 8000"),
+    ])
+    func `what cannot be an id is refused before it is looked up`(argument: String, message: String) async {
+        let token = host.emit("notification:read", "[\(argument)]", user: "alice")
+        #expect(await host.answer(to: token) == .ackFailed(token, code: "invalid_arguments"))
+        #expect(host.detail(of: token) == message)
     }
 
     @Test func `an anonymous socket has no notifications`() async {

@@ -22,5 +22,13 @@ import Testing
         #expect(throws: Never.self) { try TextRule(1...2).check("äö", "name") }
         #expect(throws: Problem.invalid("name must have 1 to 2 characters; it has 3")) { try TextRule(1...2).check("abc", "name") }
         #expect(throws: Problem.invalid("name must not contain the character U+0000")) { try TextRule(1...2).check("\0", "name") }
+        #expect(throws: Never.self) { try TextRule(1...2).check("\n", "name") }
+    }
+
+    @Test func `a line has no control characters`() {
+        for text in ["\0", "a\n", "\u{7F}"] {
+            #expect(throws: Problem.invalid("name must not contain control characters")) { try TextRule.line(1...2).check(text, "name") }
+        }
+        #expect(throws: Never.self) { try TextRule.line(1...2).check("ü\u{AD}", "name") }
     }
 }

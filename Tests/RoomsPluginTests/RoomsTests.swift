@@ -115,8 +115,18 @@ import Testing
         #expect(await ack("room:create", #"[{"name":"x"}]"#, from: 4) == "unauthenticated")
     }
 
-    @Test(arguments: ["", String(repeating: "x", count: 201)]) func `a name has limits`(name: String) async {
+    @Test(arguments: ["", String(repeating: "x", count: 201), #"a\u0000b"#, #"two\nlines"#, #"\u007f"#]) func `a name has limits`(name: String) async {
         #expect(await ack("room:create", #"[{"name":"\#(name)"}]"#, from: 1) == "invalid_arguments")
+    }
+
+    @Test(arguments: [String(repeating: "x", count: 65), String(repeating: "\u{301}", count: 4000), #"a\u0000"#, #"\n"#])
+    func `what cannot be an id is refused before it is looked up`(id: String) async {
+        for event in ["room:join", "room:leave", "room:members", "room:history", "room:message"] {
+            let token = host.emit(event, #"[{"room":"\#(id)","body":"x"}]"#, from: 1, user: "alice")
+            #expect(await host.answer(to: token) == .ackFailed(token, code: "invalid_arguments"))
+            #expect(host.detail(of: token).hasPrefix("room: an id has "))
+        }
+        #expect(await get("/v1/rooms/\(String(repeating: "x", count: 65))") == "400 invalid_arguments")
     }
 
     // MARK: Talking

@@ -4,7 +4,7 @@ import Support
 
 /// A notification that somebody wants to send: `{user_id, type, title, body?, data?}`. Members it does not know are ignored.
 ///
-/// Limits: user_id 1 to 256 bytes, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200 characters, body up to 10,000
+/// Limits: user_id 1 to 256 bytes without control characters, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200 characters, body up to 10,000
 /// characters, data any JSON of up to 65,536 bytes.
 struct Draft: Decodable, Sendable, Equatable {
     static let maxData = 65_536

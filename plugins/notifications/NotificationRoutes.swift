@@ -37,7 +37,7 @@ struct NotificationRoutes: Sendable {
 
     /// `POST /v1/notifications/{id}/read` → the row.
     func read(_ request: borrowing Request) throws -> Response {
-        try markRead(.one(NotificationService.id(request.parameter("id"))), request) { outcome in .json(outcome.row?.json ?? .null) }
+        try markRead(.one(TimeOrderedID.lookup(request.parameter("id"), "id").text), request) { outcome in .json(outcome.row?.json ?? .null) }
     }
 
     /// `POST /v1/notifications/read-all` → `{updated, count}`.

@@ -1,6 +1,7 @@
 import GRDB
 import JackfieldPlugin
 import PluginStore
+import Support
 
 /// The plain service: notifications in a store. It knows no socket; ``NotificationSockets`` wraps it.
 ///
@@ -20,17 +21,6 @@ final class NotificationService: Sendable {
     ) throws {
         store = try GroupCommitStore(location, migrations: NotificationSchema.migrations, report: report, together: together)
         self.clock = clock
-    }
-
-    /// Bytes of the longest id that is looked up. Those of notifications have 36.
-    static let longestID = 64
-
-    /// The id of a notification as it came from outside. Throws 400 if it is longer than any.
-    static func id(_ text: String) throws(Problem) -> String {
-        guard text.utf8.count <= longestID else {
-            throw .invalid("id: that of a notification has at most \(longestID) bytes, this has \(text.utf8.count)")
-        }
-        return text
     }
 
     /// Stores a notification. `isOnline` is asked inside the transaction, just before its commit, so it must not block.
@@ -86,12 +76,12 @@ final class NotificationService: Sendable {
             var updated = 0
             switch target {
             case .one(let id):
-                guard try Self.row(id, of: user, db) != nil else {
+                guard TimeOrderedID.isValid(id), try Self.row(id, of: user, db) != nil else {
                     throw Problem.notFound("you have no notification '\(id)'")
                 }
                 updated = try Self.markRead(id, of: user, now: now, db)
             case .some(let ids):
-                for id in ids { updated += try Self.markRead(id, of: user, now: now, db) }
+                for id in ids where TimeOrderedID.isValid(id) { updated += try Self.markRead(id, of: user, now: now, db) }
             case .all:
                 updated = try Self.markAllRead(of: user, now: now, db)
             }

@@ -2,7 +2,7 @@ import JackfieldPlugin
 import PluginStore
 
 /// What is to be marked read: `{id}`, `{ids}` (at most 1,000) or `{all: true}`.
-enum ReadTarget: Sendable, Equatable {
+enum ReadTarget: Sendable {
     case one(String)
     case some([String])
     case all
@@ -19,9 +19,10 @@ enum ReadTarget: Sendable, Equatable {
         let input = try event.decode(Input.self)
         switch (input.id, input.ids, input.all) {
         case (let id?, nil, nil):
-            self = .one(try NotificationService.id(id))
+            self = .one(try TimeOrderedID.lookup(id, "id").text)
         case (nil, let ids?, nil) where ids.count <= Self.maxIDs:
-            self = .some(try ids.map { id throws(Problem) in try NotificationService.id(id) })
+            for (index, id) in ids.enumerated() { _ = try TimeOrderedID.lookup(id, "ids[\(index)]") }
+            self = .some(ids)
         case (nil, _?, nil):
             throw Problem.invalid("ids may have at most \(Self.maxIDs) elements; mark them in several steps, or {all: true}")
         case (nil, nil, true?):

@@ -11,8 +11,8 @@ final class RoomService: Sendable {
     private let ids = TimeOrderedID()
     private let clock: @Sendable () -> Int64
 
-    /// 1 to 200 characters.
-    static let nameRule = TextRule(1...200)
+    /// 1 to 200 characters, none of them a control character.
+    static let nameRule = TextRule.line(1...200)
     /// 1 to 10,000 characters.
     static let bodyRule = TextRule(1...10_000)
 
@@ -55,16 +55,8 @@ final class RoomService: Sendable {
         }, then: completion)
     }
 
-    /// Bytes of the longest id that is looked up. Those of rooms have 36.
-    static let longestID = 64
-
-    /// The id of a room as it came from outside, to be looked up. Throws 400 if it is longer than any id.
-    static func id(_ text: String) throws(Problem) -> ByteString {
-        guard text.utf8.count <= longestID else {
-            throw .invalid("room: an id has at most \(longestID) bytes, this has \(text.utf8.count)")
-        }
-        return ByteString(text)
-    }
+    /// The id of a room as it came from outside. Throws 400 if it cannot be one.
+    static func id(_ text: String) throws(Problem) -> ByteString { try TimeOrderedID.lookup(text, "room") }
 
     /// Throws 404 if there is no such room, 400 if that cannot be the id of one.
     func room(_ id: String) throws -> RoomRow {

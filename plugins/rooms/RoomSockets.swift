@@ -180,7 +180,7 @@ final class RoomSockets {
     private struct RoomInput: Decodable {
         let room: String
 
-        /// Throws 400 if it is longer than any id.
+        /// Throws 400 if it cannot be one.
         var id: ByteString { get throws(Problem) { try RoomService.id(room) } }
     }
 

@@ -1,4 +1,6 @@
 import Foundation
+import JackfieldPlugin
+import Support
 import Synchronization
 
 /// Makes ids that sort by time as text: UUID version 7 (RFC 9562), lower case.
@@ -46,6 +48,19 @@ public final class TimeOrderedID: Sendable {
             default: (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
             }
         }
+    }
+
+    /// Bytes of the longest id that is looked up; ids have 36.
+    private static let longest = 64
+
+    /// An id as it came from outside, to be looked up: any short text, so that what has another form is not found rather than wrong.
+    ///
+    /// Throws 400 with the member's name.
+    public static func lookup(_ text: String, _ name: String) throws(Problem) -> ByteString {
+        guard text.utf8.count <= longest else { throw .invalid("\(name): an id has at most \(longest) bytes, this has \(text.utf8.count)") }
+        let id = ByteString(text)
+        if id.hasControlCharacter { throw .invalid("\(name): an id has no control characters") }
+        return id
     }
 
     private static func text(_ high: UInt64, _ low: UInt64) -> String {

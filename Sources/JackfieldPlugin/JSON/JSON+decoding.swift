@@ -1,3 +1,5 @@
+import Support
+
 extension JSON {
     /// Decodes one value. What is wrong with it becomes a ``Problem`` that names the place.
     ///
@@ -21,7 +23,7 @@ extension JSON {
     /// `body.items[2].title`.
     static func place(_ path: [any CodingKey], in name: String) -> String {
         path.reduce(into: name) { place, key in
-            place += key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)"
+            place += key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue.excerpt())"
         }
     }
 
