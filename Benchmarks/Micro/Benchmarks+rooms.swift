@@ -5,7 +5,7 @@ import Support
 extension Benchmarks {
     private static func inRooms(_ count: Int) -> World {
         let world = World()
-        for number in 0..<count { try? world.sockets[0].join("filler-\(number)") }
+        for number in 0..<count { _ = try? world.sockets[0].join("filler-\(number)") }
         precondition(world.sockets[0].roomCount == count, "the benchmark's socket is not in its rooms")
         return world
     }
@@ -14,7 +14,7 @@ extension Benchmarks {
         let socket = world.sockets[0]
         return world.repeating { count in
             for _ in 0..<count {
-                try? socket.join("general")
+                _ = try? socket.join("general")
                 socket.leave("general")
             }
         }
@@ -29,7 +29,7 @@ extension Benchmarks {
             for _ in 0..<(count + rooms - 1) / rooms {
                 let session = world.connect(over: output)
                 let socket = world.sockets[0]
-                for name in names { try? socket.join(name) }
+                for name in names { _ = try? socket.join(name) }
                 precondition(socket.roomCount == rooms, "a benchmark's socket is not in its rooms")
                 session.abort(.transportClose)
             }
@@ -41,7 +41,7 @@ extension Benchmarks {
     private static func delivering(to members: Int, of all: Int, room: ByteString?) -> (Int) -> Void {
         let world = World(sockets: all)
         if let room {
-            for socket in world.sockets.prefix(members) { try? socket.join(room) }
+            for socket in world.sockets.prefix(members) { _ = try? socket.join(room) }
         }
         let message = PacketEncoder.event(namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]"#))
         let selection = Selection(rooms: room.map { [$0] } ?? [])
@@ -57,7 +57,7 @@ extension Benchmarks {
         Benchmark("room.join-leave-100k", "the same, 100,000 rooms of others in the namespace") {
             let world = World(sockets: 101)
             for (owner, socket) in world.sockets[1...].enumerated() {
-                for number in 0..<1000 { try? socket.join("filler-\(owner)-\(number)") }
+                for number in 0..<1000 { _ = try? socket.join("filler-\(owner)-\(number)") }
             }
             return joining(from: world)
         },
@@ -72,8 +72,8 @@ extension Benchmarks {
         },
         Benchmark("room.broadcast-union", "per delivery, to the union of two rooms of 500 that share 250", guardCount: 7500) {
             let world = World(sockets: 1000)
-            for socket in world.sockets[0..<500] { try? socket.join("a") }
-            for socket in world.sockets[250..<750] { try? socket.join("b") }
+            for socket in world.sockets[0..<500] { _ = try? socket.join("a") }
+            for socket in world.sockets[250..<750] { _ = try? socket.join("b") }
             let message = PacketEncoder.event(namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["x"]"#))
             let selection = Selection(rooms: ["a", "b"])
             return world.repeating { count in

@@ -106,13 +106,4 @@ public final class Host: @unchecked Sendable {
         guard let context = context(of: socket) else { return }
         context.perform { args.withUnsafeBytes { context.shard.socket(socket)?.ack(id, args: $0) } }
     }
-
-    /// Joins a room; what a limit refuses is logged, since whoever asked is not here any more. [loop]
-    func join(_ socket: Socket, _ room: ByteString) {
-        do throws(LimitError) {
-            try socket.join(room)
-        } catch {
-            logger.warning("a socket of '\(socket.namespace.name)' could not join a room: \(error)")
-        }
-    }
 }

@@ -9,9 +9,9 @@ public enum LimitError: Error, Sendable, Hashable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .tooManyRooms(let limit): "the socket is in \(limit) rooms already: leave one, or raise maxRoomsPerSocket"
-        case .roomNameTooLong(let limit): "the name of a room is at most \(limit) bytes: shorten it, or raise maxRoomNameLength"
-        case .tooManyPendingAcks(let limit): "\(limit) acks of the socket are still due: wait for some, or raise maxPendingAcks"
+        case .tooManyRooms(let limit): "the socket is in \(limit) rooms already: leave one, or raise limits.roomsPerSocket"
+        case .roomNameTooLong(let limit): "the name of a room is at most \(limit) bytes: shorten it"
+        case .tooManyPendingAcks(let limit): "\(limit) acks of the socket are still due: wait for some, or raise limits.pendingAcksPerSocket"
         }
     }
 }

@@ -48,7 +48,7 @@ struct LoopMailboxTests {
         let plugin = test.host.registry.withLock { $0.plugins[0] }
         #expect(everybody(plugin) { socket in
             usleep(100)
-            try? socket.join("all")
+            _ = try? socket.join("all")
         } == JF_OK)
         var selection = Selection()
         selection.rooms = ["all"]

@@ -28,7 +28,7 @@ enum GoldenApplication {
             case "big": socket.emit("big", "[\"" + String(repeating: "x", count: Int(elements[0]) ?? 0) + "\"]")
             case "burst": for index in 0..<(Int(elements[0]) ?? 0) { socket.emit("item", "[\(index)]") }
             case "join":
-                try? socket.join(unquoted(elements[0]))
+                _ = try? socket.join(unquoted(elements[0]))
                 if let ackID { socket.ack(ackID, "[true]") }
             case "leave":
                 socket.leave(unquoted(elements[0]))

@@ -21,7 +21,7 @@ import Testing
         host.onEvent = { socket, name, args, attachments, id in
             socket.emit(name, args, attachments)
             if let id { socket.ack(id, args, attachments) }
-            try? socket.join(ByteString(name))
+            _ = try? socket.join(ByteString(name))
             try? socket.ask("q") { _ in }
         }
         let neighbour = host.joined()

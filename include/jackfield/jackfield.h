@@ -903,7 +903,9 @@ typedef struct jf_rooms_api {
     uint32_t revision;
     /**
      * [any-thread] Joins a room of the socket's namespace; it exists from its first socket to its last. A name has 1 to 256
-     * bytes. Joining twice is joining once. JF_E_GONE. JF_E_LIMIT: limits.roomsPerSocket, or as emit.
+     * bytes. Joining twice is joining once. JF_OK: the socket will be in it, unless it goes. JF_E_GONE. JF_E_LIMIT: it has
+     * limits.roomsPerSocket rooms, where joins and leaves under way count as rooms (so that from another thread than its
+     * loop's a room that it is in is refused, too); or as emit.
      */
     jf_code (*join)(const jf_host *host, jf_socket socket, jf_text room);
     /** [any-thread] Leaves a room; not to be in it is no failure. JF_E_GONE, JF_E_LIMIT as emit. */

@@ -132,7 +132,7 @@ final class World {
         guard let socket = anySocket(&script) else { return }
         let first = script.number(below: 30)
         for room in first..<first + script.number(below: 30) {
-            if script.bool() { socket.leave("\(room)") } else { try? socket.join("\(room)") }
+            if script.bool() { socket.leave("\(room)") } else { _ = try? socket.join("\(room)") }
         }
     }
 
@@ -151,7 +151,7 @@ final class World {
         switch script.number(below: 4) {
         case 0: socket.disconnect(close: false)
         case 1: socket.disconnect(close: true)
-        case 2: try? socket.join(socket.id)
+        case 2: _ = try? socket.join(socket.id)
         default: socket.emit("poke", "[{}]")
         }
     }

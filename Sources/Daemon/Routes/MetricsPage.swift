@@ -93,6 +93,9 @@ struct MetricsPage: Sendable {
                 }
             })
         perPlugin("jackfield_plugin_operations_refused_total", .counter, "Calls that found a loop's mailbox full.") { Double($0.refusedOperations) }
+        perPlugin("jackfield_plugin_joins_refused_total", .counter, "Joins of sockets in as many rooms as limits.roomsPerSocket allows.") {
+            Double($0.refusedJoins)
+        }
         perPlugin("jackfield_plugin_handled_total", .counter, "Callbacks done.") { Double($0.handled) }
         perPlugin("jackfield_plugin_handler_seconds_total", .counter, "Time in callbacks.") { Double($0.handlerNanoseconds) / 1e9 }
         perPlugin("jackfield_plugin_slow_inline_calls_total", .counter, "Inline callbacks over their budget, of those sampled.") {

@@ -8,22 +8,16 @@ enum RoomsInterface {
         jf_rooms_api(
             struct_size: UInt32(MemoryLayout<jf_rooms_api>.size), revision: 1,
             join: { host, socket, room in
-                Plugin.serve(host, "join") { (plugin) throws(Refusal) in plugin.change(.join, socket, try plugin.room(room, "room")) }
+                Plugin.serve(host, "join") { (plugin) throws(Refusal) in plugin.join(socket, try plugin.room(room, "room")) }
             },
             leave: { host, socket, room in
-                Plugin.serve(host, "leave") { (plugin) throws(Refusal) in plugin.change(.leave, socket, try plugin.room(room, "room")) }
+                Plugin.serve(host, "leave") { (plugin) throws(Refusal) in plugin.leave(socket, try plugin.room(room, "room")) }
             },
             join_all: { host, which, rooms, count in
-                Plugin.serve(host, "join_all") { (plugin) throws(Refusal) in
-                    let names = try plugin.rooms(rooms, count, "rooms")
-                    return try plugin.forEach(which, bytes: names.count * 32) { host, socket in for name in names { host.join(socket, name) } }
-                }
+                Plugin.serve(host, "join_all") { (plugin) throws(Refusal) in try plugin.joinAll(which, try plugin.rooms(rooms, count, "rooms")) }
             },
             leave_all: { host, which, rooms, count in
-                Plugin.serve(host, "leave_all") { (plugin) throws(Refusal) in
-                    let names = try plugin.rooms(rooms, count, "rooms")
-                    return try plugin.forEach(which, bytes: names.count * 32) { _, socket in for name in names { socket.leave(name) } }
-                }
+                Plugin.serve(host, "leave_all") { (plugin) throws(Refusal) in try plugin.leaveAll(which, try plugin.rooms(rooms, count, "rooms")) }
             },
             members: { host, namespace, room, fetched, context in
                 Plugin.serve(host, "members") { (plugin) throws(Refusal) in
@@ -36,27 +30,3 @@ enum RoomsInterface {
     }
 }
 
-extension Plugin {
-    fileprivate func change(_ kind: LoopMailbox.Kind, _ handle: SocketHandle, _ room: UnsafeRawBufferPointer) -> Int32 {
-        guard let context = host.context(of: handle) else { return JF_E_GONE }
-        if ThreadState.current?.loop === context {
-            guard let socket = context.shard.socket(handle) else { return JF_E_GONE }
-            let room = ByteString(decoding: room)
-            guard kind == .join else {
-                socket.leave(room)
-                return JF_OK
-            }
-            do throws(LimitError) {
-                try socket.join(room)
-                return JF_OK
-            } catch {
-                return JF_E_LIMIT
-            }
-        }
-        guard context.directory.contains(handle) else { return JF_E_GONE }
-        let mailbox = mailboxes[context.index]
-        guard let mustTell = mailbox.append(kind, socket: handle, name: room) else { return JF_E_LIMIT }
-        if mustTell { context.tell(of: mailbox) }
-        return JF_OK
-    }
-}

@@ -155,7 +155,7 @@ extension Plugin {
             let isCut = sockets.count > SocketsInterface.largestFetch
             if isCut { sockets.removeLast(sockets.count - SocketsInterface.largestFetch) }
             return LoopWork(sockets) { socket in
-                guard let info = socket.userInfo as? SocketInfo else { return }
+                guard let info = SocketInfo.of(socket) else { return }
                 found.append(FetchCall.Found(info: info, rooms: parts & JF_PART_ROOMS != 0 ? socket.rooms : nil))
             } finish: {
                 call.loopFound(found, loop: loop.index, isCut: isCut)

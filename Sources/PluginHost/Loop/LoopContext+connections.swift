@@ -49,7 +49,7 @@ extension LoopContext {
 
     private func notify(_ socket: Socket, _ moment: SocketNotice.Moment, reason: DisconnectReason? = nil) {
         let hooks = dispatch(of: socket.namespace).hooks
-        guard !hooks.isEmpty, let info = socket.userInfo as? SocketInfo else { return }
+        guard !hooks.isEmpty, let info = SocketInfo.of(socket) else { return }
         let notice = SocketNotice(info, moment, reason: reason)
         for hook in hooks where notice.isWanted(by: hook) {
             if let meter = notice.meter(of: hook) {

@@ -45,7 +45,7 @@ extension LoopContext {
         case .builtin(let handler):
             handler(event, socket)
             // A refreshed token changes the claims, which other threads read here.
-            (socket.userInfo as? SocketInfo)?.follow(socket)
+            SocketInfo.of(socket)?.follow(socket)
         case .plugin(let plugin, _):
             handOver(event, from: socket, to: route, of: plugin, dispatch, wantsAck)
         }

@@ -189,8 +189,8 @@ final class LoopContext: @unchecked Sendable, Application {
                     socket.ack(head.number, args: args, attachments: UnsafeBufferPointer(attachments))
                 }
             }
-        case .join: host.join(socket, ByteString(decoding: name))
-        case .leave: socket.leave(ByteString(decoding: name))
+        case .join: _ = join(socket, ByteString(decoding: name), isReserved: true)
+        case .leave: leave(socket, ByteString(decoding: name))
         case .task: break
         }
         return nil

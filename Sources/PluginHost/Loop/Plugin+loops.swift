@@ -30,10 +30,10 @@ extension Plugin {
 
     /// Does something with each socket of a selection, on every loop, in pieces where there are many.
     func forEach(
-        _ which: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (Host, Socket) -> Void
+        _ which: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (LoopContext, Socket) -> Void
     ) throws(Refusal) -> Int32 {
         let chosen = try chosen(which)
-        return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(chosen)) { body(loop.host, $0) } }
+        return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(chosen)) { body(loop, $0) } }
     }
 
     /// Does something with one socket on its loop: at once if this is it.

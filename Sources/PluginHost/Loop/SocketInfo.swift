@@ -16,6 +16,8 @@ final class SocketInfo: Sendable {
     let opening: Opening
     /// What changes, rarely: the claims when a token is refreshed, the data when a plugin sets them.
     private let state: Mutex<State>
+    /// Rooms it is in, and those it will be in when its loop has done what was asked.
+    private let rooms: Atomic<Int>
 
     private struct State {
         var claims: [UInt8]
@@ -30,11 +32,30 @@ final class SocketInfo: Sendable {
         user = socket.user
         auth = socket.auth
         opening = socket.opening
+        rooms = Atomic(socket.roomCount)
         state = Mutex(State(claims: socket.claims, data: socket.data))
     }
 
     /// `JF_TRANSPORT_*`, now.
     var transport: UInt32 { opening.transport.raw }
+
+    /// What ``LoopContext/connected(_:)`` hung on a socket; `nil` before. [loop]
+    static func of(_ socket: Socket) -> SocketInfo? { socket.userInfo as? SocketInfo }
+
+    /// Takes a place for one more room.
+    ///
+    /// - Returns: `false` if there are `limit` already.
+    func reserveRoom(limit: Int) -> Bool {
+        var count = rooms.load(ordering: .relaxed)
+        while count < limit {
+            let (isDone, now) = rooms.weakCompareExchange(expected: count, desired: count + 1, ordering: .relaxed)
+            if isDone { return true }
+            count = now
+        }
+        return false
+    }
+
+    func releaseRoom() { rooms.wrappingSubtract(1, ordering: .relaxed) }
 
     /// JSON.
     var claims: [UInt8] { state.withLock { $0.claims } }

@@ -24,6 +24,8 @@ final class Plugin: @unchecked Sendable {
     /// What its threads ask of the loops, by the loop's index.
     let mailboxes: [LoopMailbox]
     let data: PluginDataTable
+    /// Joins that found their socket in as many rooms as it may be.
+    let refusedJoins = Atomic<UInt64>(0)
     /// Which host this is, for comparison.
     let hostID: UnsafeRawPointer
     /// Of ``SocketIO/SocketOptions``.
@@ -211,7 +213,7 @@ final class Plugin: @unchecked Sendable {
         return PluginStatus(
             name: name, version: descriptor.version, path: path, generation: generation, state: state, queued: budget.callbacks,
             queuedBytes: budget.bytes, refused: budget.refusedFull, refusedForSocket: budget.refusedForSocket, refusedForUser: budget.refusedForUser,
-            refusedOperations: mailboxes.reduce(0) { $0 + $1.refused }, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
+            refusedOperations: mailboxes.reduce(0) { $0 + $1.refused }, refusedJoins: refusedJoins.load(ordering: .relaxed), handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count, notReady: notReady)
     }
 }

@@ -17,6 +17,8 @@ public struct PluginStatus: Sendable {
     public var refusedForUser: UInt64
     /// Calls that found the mailbox of a loop full.
     public var refusedOperations: UInt64
+    /// Joins that found their socket in as many rooms as it may be.
+    public var refusedJoins: UInt64
     /// Callbacks done.
     public var handled: UInt64
     /// Time spent in callbacks, in nanoseconds; of inline handlers, an estimate from samples.

@@ -20,8 +20,11 @@ extension Socket {
     }
 
     /// Joins a room of the namespace, which exists from its first member to its last. Joining twice is joining once.
-    public func join(_ room: ByteString) throws(LimitError) {
-        guard isConnected, SocketID(room) != socketID else { return }
+    ///
+    /// - Returns: whether it was not in it before.
+    @discardableResult
+    public func join(_ room: ByteString) throws(LimitError) -> Bool {
+        guard isConnected, SocketID(room) != socketID else { return false }
         let options = client.shard.options
         guard room.count <= options.maxRoomNameLength else {
             client.shard.statistics.limited += 1
@@ -31,18 +34,24 @@ extension Socket {
             try checkRoomLimit()
             let created = Room(name: room)
             namespace.rooms[room] = created
-            return add(to: created)
+            add(to: created)
+            return true
         }
-        guard place(of: existing) == nil else { return }
+        guard place(of: existing) == nil else { return false }
         try checkRoomLimit()
         add(to: existing)
+        return true
     }
 
     /// Leaves a room. Nobody leaves the room of their own id.
-    public func leave(_ room: ByteString) {
-        guard isConnected, let room = namespace.rooms[room], let place = place(of: room) else { return }
+    ///
+    /// - Returns: whether it was in it.
+    @discardableResult
+    public func leave(_ room: ByteString) -> Bool {
+        guard isConnected, let room = namespace.rooms[room], let place = place(of: room) else { return false }
         remove(at: place)
         if room.count == 0 { namespace.rooms[room.name] = nil }
+        return true
     }
 
     /// Joins without a look at the limits: the namespace, the user's room, and what recovery brings back.

@@ -1,0 +1,123 @@
+import CJackfield
+import Glibc
+import Testing
+
+@testable import PluginHost
+@testable import SocketIO
+
+/// Rooms as a plugin's thread asks for them: this one, which is no loop's.
+@Suite("Rooms")
+struct RoomTests {
+    private let rooms = RoomsInterface.table
+
+    private func withSocket(rooms limit: Int, auth: String = "", _ body: (TestHost, Plugin, SocketHandle) -> Void) async throws {
+        var options = SocketOptions()
+        options.maxRoomsPerSocket = limit
+        let test = try await TestHost.withProbe(sockets: options)
+        let client = test.client(auth: auth)
+        let plugin = test.host.registry.withLock { $0.plugins[0] }
+        let handle = test.loops[0].sync { shard in
+            var handles: ContiguousArray<SocketHandle> = []
+            shard.collect(Selection(), into: &handles)
+            return handles[0]
+        }
+        body(test, plugin, handle)
+        withExtendedLifetime(client) {}
+        await test.stop()
+    }
+
+    private func ask(_ function: (@convention(c) (OpaquePointer?, jf_socket, jf_text) -> Int32)?, _ plugin: Plugin, _ socket: SocketHandle, _ room: String) -> Int32? {
+        var room = room
+        return room.withUTF8 { function?(plugin.handle, socket, jf_text(UnsafeRawBufferPointer($0))) }
+    }
+
+    private func roomsOf(_ socket: SocketHandle, _ test: TestHost) -> Set<String> {
+        test.loops[0].sync { shard in Set(shard.socket(socket)?.rooms.dropFirst().map(\.text) ?? []) }
+    }
+
+    @Test("a join tells at once that the socket is in as many rooms as it may be, and JF_OK that it will be in this one")
+    func limit() async throws {
+        try await withSocket(rooms: 3) { test, plugin, socket in
+            for room in ["a", "b", "c"] { #expect(ask(rooms.join, plugin, socket, room) == JF_OK) }
+            for room in ["d", "e"] { #expect(ask(rooms.join, plugin, socket, room) == JF_E_LIMIT) }
+            #expect(roomsOf(socket, test) == ["a", "b", "c"])
+            #expect(plugin.status.refusedJoins == 2)
+            #expect(ask(rooms.leave, plugin, socket, "b") == JF_OK)
+            #expect(roomsOf(socket, test) == ["a", "c"])
+            #expect(ask(rooms.join, plugin, socket, "d") == JF_OK)
+            #expect(ask(rooms.join, plugin, socket, "e") == JF_E_LIMIT)
+            #expect(roomsOf(socket, test) == ["a", "c", "d"])
+            #expect(!test.log.lines.contains { $0.contains("could not join") })
+        }
+    }
+
+    @Test("joining a room twice takes one place, and leaving one it is not in gives none back")
+    func places() async throws {
+        try await withSocket(rooms: 2) { test, plugin, socket in
+            for _ in 1...10 {
+                #expect(ask(rooms.join, plugin, socket, "a") == JF_OK)
+                _ = roomsOf(socket, test)
+            }
+            for _ in 1...10 { #expect(ask(rooms.leave, plugin, socket, "nowhere") == JF_OK) }
+            #expect(ask(rooms.join, plugin, socket, "b") == JF_OK)
+            #expect(ask(rooms.join, plugin, socket, "c") == JF_E_LIMIT)
+            #expect(roomsOf(socket, test) == ["a", "b"])
+        }
+    }
+
+    @Test("the room of the user counts, and joins on the loop take places of the same kind")
+    func both() async throws {
+        try await withSocket(rooms: 3, auth: #"{"user":"ann"}"#) { test, plugin, socket in
+            #expect(ask(rooms.join, plugin, socket, "a") == JF_OK)
+            let codes = test.loops[0].sync { _ in
+                [ask(rooms.join, plugin, socket, "b"), ask(rooms.join, plugin, socket, "c"), ask(rooms.join, plugin, socket, "b")]
+            }
+            #expect(codes == [JF_OK, JF_E_LIMIT, JF_OK])
+            #expect(ask(rooms.join, plugin, socket, "c") == JF_E_LIMIT)
+            #expect(roomsOf(socket, test) == ["user:ann", "a", "b"])
+        }
+    }
+
+    @Test("a selection joins as far as its sockets may, and what they may not is counted")
+    func all() async throws {
+        try await withSocket(rooms: 2) { test, plugin, socket in
+            var everybody = jf_selection()
+            let names: [StaticString] = ["a", "b", "c"]
+            let texts = names.map { jf_text(UnsafeRawBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
+            #expect(rooms.join_all?(plugin.handle, &everybody, texts, 3) == JF_OK)
+            #expect(roomsOf(socket, test) == ["a", "b"])
+            #expect(rooms.join_all?(plugin.handle, &everybody, texts, 2) == JF_OK)
+            #expect(roomsOf(socket, test) == ["a", "b"])
+            #expect(plugin.status.refusedJoins == 1)
+            #expect(test.log.line(with: "limits.roomsPerSocket") != nil)
+            #expect(rooms.leave_all?(plugin.handle, &everybody, texts, 3) == JF_OK)
+            #expect(roomsOf(socket, test) == [])
+            #expect(ask(rooms.join, plugin, socket, "d") == JF_OK)
+            #expect(ask(rooms.join, plugin, socket, "e") == JF_OK)
+            #expect(ask(rooms.join, plugin, socket, "f") == JF_E_LIMIT)
+        }
+    }
+
+    @Test("many threads together never get more places than there are")
+    func threads() async throws {
+        try await withSocket(rooms: 100) { test, plugin, socket in
+            let done = (0..<4).map { thread in
+                let outcome = Outcome<Int>()
+                Threads.start(name: "joiner") {
+                    outcome.fulfil((0..<50).filter { self.ask(self.rooms.join, plugin, socket, "\(thread)-\($0)") == JF_OK }.count)
+                }
+                return outcome
+            }
+            let joined = done.compactMap { $0.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) }.reduce(0, +)
+            #expect(joined == 100)
+            #expect(roomsOf(socket, test).count == 100)
+        }
+    }
+
+    @Test("a name that is too long is refused at once")
+    func longName() async throws {
+        try await withSocket(rooms: 3) { _, plugin, socket in
+            #expect(ask(rooms.join, plugin, socket, String(repeating: "x", count: 257)) == JF_E_INVALID)
+        }
+    }
+}
