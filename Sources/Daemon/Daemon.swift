@@ -16,7 +16,8 @@ public enum Daemon {
         umask(0o077)
         var configuration = configuration
         try configuration.loadDevelopmentKey()
-        let logger = configuration.log.logger(label: "jackfield")
+        let (logger, folder) = configuration.log.logger(label: "jackfield")
+        defer { folder.flush() }
         for warning in configuration.warnings { logger.warning("\(warning)") }
 
         let service = try HostService(configuration, logger: logger)
@@ -36,7 +37,7 @@ public enum Daemon {
         // A demo that has not run yet: its key will be made.
         if let auth = configuration.auth, !auth.hasKey { configuration.auth = nil }
         // Standard output is the settings'.
-        var logger = configuration.log.logger(label: "jackfield")
+        var (logger, _) = configuration.log.logger(label: "jackfield")
         logger.logLevel = max(logger.logLevel, .warning)
         let problems = try await HostService(configuration, logger: logger).checkPlugins()
         guard problems.isEmpty else { throw ConfigurationProblems(problems) }

@@ -21,6 +21,7 @@ extension Configuration {
         output.section("log") {
             $0.write("level", log.level)
             $0.write("format", log.format)
+            $0.write("repeatInterval", log.repeatInterval)
         }
         output.feature("conformance", conformance) { conformance, output in
             output.write("engineEcho", optional: conformance.engineEcho)

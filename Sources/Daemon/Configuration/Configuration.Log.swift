@@ -3,6 +3,8 @@ extension Configuration {
     public struct Log: Sendable, Equatable {
         public var level = Level.info
         public var format = Format.text
+        /// Of lines that are alike, one is written in so much time, with how many came; 0: all are.
+        public var repeatInterval = Duration.milliseconds(10_000)
 
         public init() {}
     }
@@ -25,5 +27,6 @@ extension Configuration.Log: ConfigurationSettings {
     mutating func read(_ section: ConfigurationSection) {
         section.read("level", into: &level, .choice())
         section.read("format", into: &format, .choice())
+        section.read("repeatInterval", into: &repeatInterval, .milliseconds(from: 0))
     }
 }

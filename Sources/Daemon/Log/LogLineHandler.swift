@@ -1,14 +1,11 @@
 import Foundation
+import Glibc
 import Logging
 import RawJSON
 
-/// Writes one line for each log message to standard error, for people or for machines.
-///
-/// A line is one `write(2)`, so that lines of several threads never mix. It may wait for whoever reads standard error; the host therefore logs
-/// nothing for each message or connection above the level `debug`.
+/// Makes a line of each log message and passes it to a ``LogFolder``, which has it written by ``LogWriter``.
 struct LogLineHandler: LogHandler {
-    let label: String
-    let format: Configuration.Log.Format
+    let folder: LogFolder
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
 
@@ -19,22 +16,34 @@ struct LogLineHandler: LogHandler {
 
     func log(event: LogEvent) {
         let merged = event.metadata.map { metadata.merging($0) { _, new in new } } ?? metadata
-        let pairs = merged.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
+        folder.log(LogLine(level: event.level, message: "\(event.message)", metadata: merged), now: Timestamp.monotonic)
+    }
+}
+
+/// Writes lines to standard error, for people or for machines.
+///
+/// A line is one `write(2)`, so that lines of several threads never mix. It may wait for whoever reads standard error; the host therefore logs
+/// nothing for each message or connection above the level `debug`, but folded.
+struct LogWriter: Sendable {
+    let label: String
+    let format: Configuration.Log.Format
+
+    func write(_ line: LogLine) {
         let time = Timestamp.rfc3339(milliseconds: Timestamp.now)
-        var line: [UInt8] = []
+        var bytes: [UInt8] = []
         switch format {
-        case .text: writeText(time, event.level, "\(event.message)", pairs, to: &line)
-        case .json: writeJSON(time, event.level, "\(event.message)", pairs, to: &line)
+        case .text: writeText(time, line.level, line.message, line.pairs, to: &bytes)
+        case .json: writeJSON(time, line.level, line.message, line.pairs, to: &bytes)
         }
-        line.append(UInt8(ascii: "\n"))
-        line.withUnsafeBytes { bytes in
+        bytes.append(UInt8(ascii: "\n"))
+        bytes.withUnsafeBytes { bytes in
             // A log that nobody takes is no reason to stop serving.
-            _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+            _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count)
         }
     }
 
     private func writeText(
-        _ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(String, String)], to line: inout [UInt8]
+        _ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)], to line: inout [UInt8]
     ) {
         let name = level.rawValue.uppercased()
         line += "\(time) \(name.padding(toLength: 7, withPad: " ", startingAt: 0)) \(oneLine(message))".utf8
@@ -50,7 +59,7 @@ struct LogLineHandler: LogHandler {
     }
 
     private func writeJSON(
-        _ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(String, String)], to line: inout [UInt8]
+        _ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)], to line: inout [UInt8]
     ) {
         line += "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"logger\":".utf8
         JSONText.appendQuoted(label, to: &line)
@@ -65,17 +74,29 @@ struct LogLineHandler: LogHandler {
         line.append(UInt8(ascii: "}"))
     }
 
-    /// A line break in a message, whoever it came from, must not look like another line of the log.
+    /// A line break in a message, whoever it came from, must not look like another line of the log, nor an escape sequence reach a terminal.
     private func oneLine(_ message: String) -> String {
-        guard message.utf8.contains(where: { $0 == 0x0A || $0 == 0x0D }) else { return message }
-        return message.replacingOccurrences(of: "\r", with: "\\r").replacingOccurrences(of: "\n", with: "\\n")
+        guard message.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return message }
+        var text = ""
+        for scalar in message.unicodeScalars {
+            switch scalar {
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F: text += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
     }
 }
 
 extension Configuration.Log {
-    /// A logger as configured.
-    func logger(label: String) -> Logger {
-        Logger(label: label) { LogLineHandler(label: $0, format: format, logLevel: level.swiftLog) }
+    /// A logger as configured, and what folds its lines.
+    func logger(label: String) -> (Logger, LogFolder) {
+        let writer = LogWriter(label: label, format: format)
+        let folder = LogFolder(interval: Int64(repeatInterval.wholeMilliseconds)) { writer.write($0) }
+        return (Logger(label: label) { _ in LogLineHandler(folder: folder, logLevel: level.swiftLog) }, folder)
     }
 }
 

@@ -96,6 +96,7 @@ struct MetricsPage: Sendable {
         perPlugin("jackfield_plugin_joins_refused_total", .counter, "Joins of sockets in as many rooms as limits.roomsPerSocket allows.") {
             Double($0.refusedJoins)
         }
+        perPlugin("jackfield_plugin_log_lines_left_out_total", .counter, "Lines of the log beyond 100 a second.") { Double($0.leftOutLogLines) }
         perPlugin("jackfield_plugin_handled_total", .counter, "Callbacks done.") { Double($0.handled) }
         perPlugin("jackfield_plugin_handler_seconds_total", .counter, "Time in callbacks.") { Double($0.handlerNanoseconds) / 1e9 }
         perPlugin("jackfield_plugin_slow_inline_calls_total", .counter, "Inline callbacks over their budget, of those sampled.") {

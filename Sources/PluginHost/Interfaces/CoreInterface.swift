@@ -9,10 +9,10 @@ enum CoreInterface {
             log: { host, level, line in
                 guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
                 switch level {
-                case JF_LOG_DEBUG: plugin.log.write(.debug) { PluginLog.cut(line.bytes) }
-                case JF_LOG_INFO: plugin.log.write(.info) { PluginLog.cut(line.bytes) }
-                case JF_LOG_WARNING: plugin.log.write(.warning) { PluginLog.cut(line.bytes) }
-                case JF_LOG_ERROR: plugin.log.write(.error) { PluginLog.cut(line.bytes) }
+                case JF_LOG_DEBUG: plugin.log.write(.debug) { String(cutting: line.bytes, to: PluginLog.longestLine) }
+                case JF_LOG_INFO: plugin.log.write(.info) { String(cutting: line.bytes, to: PluginLog.longestLine) }
+                case JF_LOG_WARNING: plugin.log.write(.warning) { String(cutting: line.bytes, to: PluginLog.longestLine) }
+                case JF_LOG_ERROR: plugin.log.write(.error) { String(cutting: line.bytes, to: PluginLog.longestLine) }
                 default: return plugin.invalid("log", "level is \(level), which is no JF_LOG_* of this host")
                 }
                 return JF_OK

@@ -213,7 +213,8 @@ final class Plugin: @unchecked Sendable {
         return PluginStatus(
             name: name, version: descriptor.version, path: path, generation: generation, state: state, queued: budget.callbacks,
             queuedBytes: budget.bytes, refused: budget.refusedFull, refusedForSocket: budget.refusedForSocket, refusedForUser: budget.refusedForUser,
-            refusedOperations: mailboxes.reduce(0) { $0 + $1.refused }, refusedJoins: refusedJoins.load(ordering: .relaxed), handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
+            refusedOperations: mailboxes.reduce(0) { $0 + $1.refused }, refusedJoins: refusedJoins.load(ordering: .relaxed),
+            leftOutLogLines: log.leftOut, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count, notReady: notReady)
     }
 }

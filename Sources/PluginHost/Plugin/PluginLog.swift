@@ -1,4 +1,5 @@
 import Logging
+import Support
 import Synchronization
 
 /// Log lines of and about one plugin. Beyond a limit each second they are counted, and the number is written when the second is over.
@@ -12,10 +13,14 @@ final class PluginLog: Sendable {
 
     /// Lines a second; the header promises this number.
     static let limit = 100
-    /// Bytes of a line; the header promises this number.
+    /// Bytes of a line, but for the mark of a cut; the header promises this number.
     static let longestLine = 4_096
 
     private let state: Mutex<State>
+    private let leftOutCount = Atomic<UInt64>(0)
+
+    /// Lines beyond the limit, ever.
+    var leftOut: UInt64 { leftOutCount.load(ordering: .relaxed) }
 
     init(_ logger: Logger, plugin: String) {
         var logger = logger
@@ -55,23 +60,8 @@ final class PluginLog: Sendable {
             state.written += 1
             return (state.logger, missed, true)
         }
+        if !isWritten, level >= logger.logLevel { leftOutCount.wrappingAdd(1, ordering: .relaxed) }
         if missed > 0 { logger.warning("\(missed) lines were left out: more than \(Self.limit) a second") }
-        guard isWritten else { return }
-        let text = line()
-        logger.log(level: level, "\(text.utf8.count <= Self.longestLine ? text : Self.cut(text))")
-    }
-
-    private static func cut(_ text: String) -> String {
-        var text = text
-        return text.withUTF8 { cut(UnsafeRawBufferPointer($0)) }
-    }
-
-    /// As much of a line as is written: whole characters.
-    static func cut(_ line: UnsafeRawBufferPointer) -> String {
-        guard line.count > longestLine else { return String(decoding: line, as: UTF8.self) }
-        var end = longestLine
-        // Not in the middle of a character: its following bytes are 10xxxxxx.
-        while end > longestLine - 4, line[end] & 0xC0 == 0x80 { end -= 1 }
-        return String(decoding: line[..<end], as: UTF8.self)
+        if isWritten { logger.log(level: level, "\(line().cut(to: Self.longestLine))") }
     }
 }

@@ -19,6 +19,8 @@ public struct PluginStatus: Sendable {
     public var refusedOperations: UInt64
     /// Joins that found their socket in as many rooms as it may be.
     public var refusedJoins: UInt64
+    /// Lines of the log beyond 100 a second.
+    public var leftOutLogLines: UInt64
     /// Callbacks done.
     public var handled: UInt64
     /// Time spent in callbacks, in nanoseconds; of inline handlers, an estimate from samples.
