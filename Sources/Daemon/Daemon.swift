@@ -20,7 +20,7 @@ public enum Daemon {
         defer { folder.flush() }
         for warning in configuration.warnings { logger.warning("\(warning)") }
 
-        let service = try HostService(configuration, logger: logger)
+        let service = try HostService(configuration, logger: logger, folder: folder)
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -37,9 +37,9 @@ public enum Daemon {
         // A demo that has not run yet: its key will be made.
         if let auth = configuration.auth, !auth.hasKey { configuration.auth = nil }
         // Standard output is the settings'.
-        var (logger, _) = configuration.log.logger(label: "jackfield")
+        var (logger, folder) = configuration.log.logger(label: "jackfield")
         logger.logLevel = max(logger.logLevel, .warning)
-        let problems = try await HostService(configuration, logger: logger).checkPlugins()
+        let problems = try await HostService(configuration, logger: logger, folder: folder).checkPlugins()
         guard problems.isEmpty else { throw ConfigurationProblems(problems) }
     }
 

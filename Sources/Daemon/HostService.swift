@@ -19,28 +19,32 @@ final class HostService: Service {
     private let desks: [LoopDesk]
     private let recovery: RecoveryStore?
 
+    /// - Parameter folder: of the logger's lines.
+    ///
     /// Puts the rooms together; nothing runs yet but the loops' threads.
-    init(_ configuration: Configuration, logger: Logger) throws {
+    init(_ configuration: Configuration, logger: Logger, folder: LogFolder) throws {
         self.configuration = configuration
         self.logger = logger
         let gate = try TokenGate(configuration.auth)
+        let refusals = Refusals(folder: folder, level: logger.logLevel)
         let openFiles = OpenFiles.raiseLimit()
 
         let loops = Loops(count: configuration.loopCount)
         let edges = PresenceEdges(loops: loops)
         let presence = PresenceService(grace: Int64(configuration.presence.grace.wholeMilliseconds)) { edges.tell($0) }
-        let desks = loops.all.map { _ in LoopDesk(gate: gate, presence: presence, watchLimit: configuration.limits.presenceWatchesPerSocket) }
+        let desks = loops.all.map { _ in LoopDesk(gate: gate, presence: presence, watchLimit: configuration.limits.presenceWatchesPerSocket, refusals: refusals) }
         let recovery = configuration.recoveryOptions.map { options in
             RecoveryStore(options: options) { index, job in loops.all[index].execute(job) }
         }
         let desk = SocketDesk(presence: presence, loops: desks)
         let host = try PluginHost.Host(
             loops: loops.all, options: configuration.hostOptions, socketOptions: configuration.socketOptions(recovery: recovery),
-            namespaces: configuration.namespaces.map { ByteString($0) }, gate: gate, httpGate: gate, observer: desk, presence: presence, logger: logger)
+            namespaces: configuration.namespaces.map { ByteString($0) }, gate: gate, httpGate: gate, observer: desk, presence: presence,
+            logger: logger, onRefusal: { refusals.note($0) })
         edges.connect(host: host, desks: desks)
         desk.register(in: host)
 
-        let metrics = MetricsPage(host: host, presence: presence, loops: loops, desks: desks, recovery: recovery)
+        let metrics = MetricsPage(host: host, presence: presence, loops: loops, desks: desks, recovery: recovery, refusals: refusals, folder: folder)
         try CoreRoutes(host: host, presence: presence, metrics: metrics).register(
             in: host.router, socketPath: configuration.path, servesPage: configuration.demo)
         self.loops = loops
@@ -50,6 +54,7 @@ final class HostService: Service {
         self.recovery = recovery
         var options = configuration.transportOptions(openFiles: openFiles)
         options.judge = { host.judge($0) }
+        options.onRefusal = { refusals.note($0) }
         server = Server(options: options, loops: loops, http: host.router, logger: logger)
     }
 

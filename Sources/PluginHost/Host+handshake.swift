@@ -1,5 +1,6 @@
 import CJackfield
 import EngineIO
+import Support
 import Transport
 
 extension Host {
@@ -13,7 +14,11 @@ extension Host {
             var reply = jf_handshake_reply.sized
             let ask = { Self.ask(plugin, handshake, opening, &reply) }
             let code = loop.map { $0.measure(meter, ask) } ?? ask()
-            guard code == JF_OK else { return .refuse(Self.message(of: &reply, code, plugin)) }
+            guard code == JF_OK else {
+                let message = Self.message(of: &reply, code, plugin)
+                onRefusal(RefusalRecord(.http, reason: "denied", detail: message, address: opening.remoteAddress, plugin: plugin.name))
+                return .refuse(message)
+            }
             withUnsafeBytes(of: &reply.initial) { plugin.addLines($0, to: &initial) }
             withUnsafeBytes(of: &reply.always) { plugin.addLines($0, to: &always) }
         }

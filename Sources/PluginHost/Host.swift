@@ -21,6 +21,8 @@ public final class Host: @unchecked Sendable {
     let observer: (any SocketObserver)?
     let presence: any PresenceSource
     let logger: Logger
+    /// Hears what is refused. Any thread.
+    let onRefusal: @Sendable (RefusalRecord) -> Void
     /// Namespaces that exist without any plugin.
     let namespaces: [ByteString]
     private(set) var contexts: [LoopContext] = []
@@ -41,10 +43,12 @@ public final class Host: @unchecked Sendable {
     ///   - httpGate: the say on requests to routes that are not for everybody.
     ///   - observer: hears of sockets before the plugins do.
     ///   - presence: what plugins are told about who is online.
+    ///   - onRefusal: hears of every client that is refused something, and of errors that handlers answer with; on any thread, must not block.
     /// - Throws: `NamespaceTableError` if one of `namespaces` is malformed.
     public init(
         loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(), namespaces: [ByteString] = ["/"],
-        gate: any ConnectGate, httpGate: any HTTPGate, observer: (any SocketObserver)? = nil, presence: any PresenceSource, logger: Logger
+        gate: any ConnectGate, httpGate: any HTTPGate, observer: (any SocketObserver)? = nil, presence: any PresenceSource, logger: Logger,
+        onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
     ) throws(NamespaceTableError) {
         self.options = options
         self.socketOptions = socketOptions
@@ -53,6 +57,7 @@ public final class Host: @unchecked Sendable {
         self.observer = observer
         self.presence = presence
         self.logger = logger
+        self.onRefusal = onRefusal
         control = Strand(name: "jf-control", budget: QueueBudget(callbacks: 1_024, bytes: 1 << 20))
         router = HTTPRouter(gate: httpGate)
         let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: [], plugins: [])

@@ -2,6 +2,7 @@ import EngineIO
 import Identity
 import RawJSON
 import SocketIO
+import Support
 
 /// Ends sockets whose token has ended, after having told them, and lets them bring a new one. One for each loop. [loop]
 ///
@@ -19,10 +20,12 @@ final class TokenExpiry: TimerTarget {
 
     private let gate: TokenGate
     private unowned let shard: Shard
+    private let refusals: Refusals
 
-    init(gate: TokenGate, shard: Shard) {
+    init(gate: TokenGate, shard: Shard, refusals: Refusals) {
         self.gate = gate
         self.shard = shard
+        self.refusals = refusals
     }
 
     /// A socket has joined with a token.
@@ -66,6 +69,7 @@ final class TokenExpiry: TimerTarget {
             let expiry: JSONValue = identity.expiresAt.map { .string(Timestamp.rfc3339(milliseconds: $0)) } ?? .null
             event.answer(.object([.init("ok", true), .init("expires_at", expiry)]), to: socket)
         } catch let refusal as TokenRefusal {
+            refusals.note(RefusalRecord(.event, reason: refusal.code.rawValue, detail: refusal.message, address: socket.opening.remoteAddress))
             event.answer(.failure(code: refusal.code.rawValue, message: refusal.message), to: socket)
         } catch {
             event.answer(.failure(code: "internal", message: "\(error)"), to: socket)

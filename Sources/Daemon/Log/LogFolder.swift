@@ -9,8 +9,8 @@ final class LogFolder: Sendable {
         var end: Int64
         /// Lines that were not written in this interval.
         var repeats = 0
-        /// The latest of them.
-        var latest: LogLine
+        /// The first one.
+        var line: LogLine
     }
 
     private struct State {
@@ -26,6 +26,7 @@ final class LogFolder: Sendable {
     private let interval: Int64
     private let write: @Sendable (LogLine) -> Void
     private let state = Mutex(State())
+    private let foldedCount = Atomic<UInt64>(0)
 
     /// - Parameters:
     ///   - interval: in ms; 0: every line is written.
@@ -39,31 +40,37 @@ final class LogFolder: Sendable {
     ///
     /// - Parameter now: ms of the clock of ``tick(now:)``.
     func log(_ line: LogLine, now: Int64) {
-        // Who asks for details wants all of them.
-        guard interval > 0, line.level >= .info else { return write(line) }
-        let template = line.template
-        let (isWritten, mustSetTimer) = state.withLock { state -> (Bool, Bool) in
-            let isWritten = Self.enter(line, template, until: now + interval, &state)
-            defer { state.isTimerSet = true }
-            return (isWritten, !state.isTimerSet)
-        }
-        if mustSetTimer { setTimer() }
-        if isWritten { write(line) }
+        log(line.level, template: line.template, now: now) { line }
     }
 
-    private static func enter(_ line: LogLine, _ template: UInt64, until end: Int64, _ state: inout State) -> Bool {
-        if state.entries[template] != nil {
-            state.entries[template]?.repeats += 1
-            state.entries[template]?.latest = line
-            return false
+    /// The same for a line that is made only if it is written.
+    ///
+    /// - Parameter template: what lines that are alike have in common.
+    func log(_ level: Logger.Level, template: UInt64, now: Int64, _ line: () -> LogLine) {
+        // Who asks for details wants all of them.
+        guard interval > 0, level >= .info else { return write(line()) }
+        let (written, mustSetTimer) = state.withLock { state -> (LogLine?, Bool) in
+            if let index = state.entries.index(forKey: template) {
+                state.entries.values[index].repeats += 1
+                foldedCount.wrappingAdd(1, ordering: .relaxed)
+                return (nil, false)
+            }
+            guard state.entries.count < Self.templateLimit else {
+                state.others += 1
+                foldedCount.wrappingAdd(1, ordering: .relaxed)
+                return (nil, false)
+            }
+            let line = line()
+            state.entries[template] = Entry(end: now + interval, line: line)
+            defer { state.isTimerSet = true }
+            return (line, !state.isTimerSet)
         }
-        guard state.entries.count < templateLimit else {
-            state.others += 1
-            return false
-        }
-        state.entries[template] = Entry(end: end, latest: line)
-        return true
+        if mustSetTimer { setTimer() }
+        if let written { write(written) }
     }
+
+    /// Lines that were counted instead of written, ever.
+    var folded: UInt64 { foldedCount.load(ordering: .relaxed) }
 
     /// Writes what was counted in the intervals that have ended by `now`.
     ///
@@ -76,7 +83,7 @@ final class LogFolder: Sendable {
                 if entry.repeats > 0 {
                     lines.append(Self.summary(entry))
                     // It goes on being watched: a flood that lasts is one line for each interval.
-                    state.entries[template] = Entry(end: now + interval, latest: entry.latest)
+                    state.entries[template] = Entry(end: now + interval, line: entry.line)
                 } else {
                     state.entries[template] = nil
                 }
@@ -96,7 +103,7 @@ final class LogFolder: Sendable {
     func flush() { tick(now: .max - interval) }
 
     private static func summary(_ entry: Entry) -> LogLine {
-        var line = entry.latest
+        var line = entry.line
         line.message += " (repeated \(grouped(entry.repeats)) \(entry.repeats == 1 ? "time" : "times"))"
         return line
     }

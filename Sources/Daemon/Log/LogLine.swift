@@ -8,8 +8,8 @@ struct LogLine: Sendable {
     /// In the order of their keys.
     var pairs: [(key: String, value: String)]
 
-    /// Bytes of a message; what is longer is cut.
-    static let messageLimit = 4_096
+    /// Bytes of a message; what is longer is cut. More than a plugin's line may have, so that the mark of its cut stays.
+    static let messageLimit = 4_160
     /// Bytes of one value of the metadata.
     static let valueLimit = 512
 

@@ -12,12 +12,15 @@ struct MetricsPage: Sendable {
     let loops: Loops
     let desks: [LoopDesk]
     let recovery: RecoveryStore?
+    let refusals: Refusals
+    let folder: LogFolder
 
     func render() async -> [UInt8] {
         var text = MetricsText()
         text.add("jackfield_info", .gauge, "Version of the daemon.", [([("version", Daemon.version)], 1)])
         await addLoops(to: &text)
         addPresence(to: &text)
+        addRefusals(to: &text)
         addPlugins(to: &text)
         if let recovery { addRecovery(recovery.statistics, to: &text) }
         return text.bytes
@@ -73,6 +76,13 @@ struct MetricsPage: Sendable {
     private func addPresence(to text: inout MetricsText) {
         text.add("jackfield_users_online", .gauge, "Users with a connection, or within the grace of their last.", presence.onlineCount)
         text.add("jackfield_users_forgotten_total", .counter, "Offline users whose last_seen was forgotten.", presence.forgottenCount)
+    }
+
+    private func addRefusals(to text: inout MetricsText) {
+        text.add(
+            "jackfield_refusals_total", .counter, "What was refused, by what was asked for and why.",
+            refusals.all.sorted { "\($0.labels)" < "\($1.labels)" }.map { ($0.labels, Double($0.count)) })
+        text.add("jackfield_log_lines_folded_total", .counter, "Lines of the log that were counted instead of written, as they repeated others.", folder.folded)
     }
 
     private func addPlugins(to text: inout MetricsText) {

@@ -8,20 +8,22 @@ final class LoopDesk: @unchecked Sendable {
     private let gate: TokenGate
     private let presence: PresenceService
     private let watchLimit: Int
+    private let refusals: Refusals
 
     /// [loop] Set by ``attach(_:)``, before the first socket.
     private var expiry: TokenExpiry?
     private var watchers: PresenceWatchers?
 
-    init(gate: TokenGate, presence: PresenceService, watchLimit: Int) {
+    init(gate: TokenGate, presence: PresenceService, watchLimit: Int, refusals: Refusals) {
         self.gate = gate
         self.presence = presence
         self.watchLimit = watchLimit
+        self.refusals = refusals
     }
 
     /// [loop]
     func attach(_ shard: Shard) {
-        expiry = TokenExpiry(gate: gate, shard: shard)
+        expiry = TokenExpiry(gate: gate, shard: shard, refusals: refusals)
         watchers = PresenceWatchers(limit: watchLimit, presence: presence, shard: shard)
     }
 

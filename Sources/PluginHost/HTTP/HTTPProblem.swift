@@ -22,7 +22,8 @@ public enum HTTPProblem {
     public static func respond(
         _ status: Int, code: String, detail: String, headers: [(String, String)] = [], through responder: HTTPResponder
     ) -> Bool {
-        responder.respond(
-            status: status, headers: [("Content-Type", "application/problem+json")] + headers, body: body(status, code: code, detail: detail))
+        responder.refuse(
+            status: status, reason: code, detail: detail, headers: [("Content-Type", "application/problem+json")] + headers,
+            body: body(status, code: code, detail: detail))
     }
 }

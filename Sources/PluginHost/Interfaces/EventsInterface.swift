@@ -119,11 +119,8 @@ extension Plugin {
         let codeBytes = try Self.bytes(code, "code", limit: Self.largestError)
         guard !codeBytes.isEmpty else { throw .invalid("code is empty") }
         _ = try Self.bytes(message, "message", limit: Self.largestError - codeBytes.count)
-        guard token.raw != 0 else {
-            // Nobody else hears of it.
-            log.info("an event without an ack failed: \(code.excerpt): \(message.excerpt)")
-            return JF_E_GONE
-        }
+        handlerFailed(code: code.string, message: message.string)
+        guard token.raw != 0 else { return JF_E_GONE }
         return JSONBuilder.errorArguments(code: code.string, message: message.string).withUnsafeBytes { args in
             ack(token, args, UnsafeBufferPointer(start: nil, count: 0))
         }

@@ -127,7 +127,9 @@ final class Admission: @unchecked Sendable, TimerTarget {
             case .accept(let terms):
                 if let terms { self.adopt(terms, from: plugin) }
                 self.ask()
-            case .refuse(let message, let data): self.attempt.refuse(message: message, data: data)
+            case .refuse(let message, let data):
+                let reason = LoopContext.code(in: data) ?? (message == Self.failure ? "internal" : "denied")
+                self.loop.refuse(self.attempt, reason: reason, message: message, data: data, plugin: self.hooks[stage].plugin.name)
             }
         }
         return true

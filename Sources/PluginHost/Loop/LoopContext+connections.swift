@@ -1,17 +1,20 @@
+import RawJSON
 import SocketIO
+import Support
 
 /// Sockets that come and go. [loop]
 extension LoopContext {
     func connect(_ attempt: ConnectAttempt) {
         switch host.gate.decide(attempt) {
         case .refuse(let message, let data):
-            attempt.refuse(message: message, data: data)
+            refuse(attempt, reason: Self.code(in: data) ?? "refused", message: message, data: data)
         case .accept(let identity):
             let dispatch = shard.namespace(attempt.namespace).map { self.dispatch(of: $0) } ?? NamespaceDispatch(attempt.namespace, snapshot: snapshot)
             // A plugin that is told of comings is told of the going, too, whatever its queue: so nobody comes who cannot be told of.
             if let full = dispatch.hooks.first(where: { $0.declaration.run != .inline && !$0.plugin.budget.hasRoom }) {
                 full.plugin.budget.countRefusal()
-                return attempt.refuse(message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8))
+                return refuse(
+                    attempt, reason: "overloaded", message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8), plugin: full.plugin.name)
             }
             guard !dispatch.admitting.isEmpty else {
                 return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
@@ -21,6 +24,18 @@ extension LoopContext {
                 Admission(attempt, identity: identity, hooks: dispatch.admitting, loop: self).ask()
             }
         }
+    }
+
+    /// Refuses a client, and says so to whoever counts and logs.
+    func refuse(_ attempt: ConnectAttempt, reason: String, message: String, data: [UInt8]?, plugin: String? = nil) {
+        host.onRefusal(RefusalRecord(.connect, reason: reason, detail: message, address: attempt.opening.remoteAddress, plugin: plugin))
+        attempt.refuse(message: message, data: data)
+    }
+
+    /// The text at `code`, which most refusals have.
+    static func code(in data: [UInt8]?) -> String? {
+        guard let data, let found = try? JSONPointer.find("/code", in: data), found.kind == .string else { return nil }
+        return String(decoding: data[found.range].dropFirst().dropLast(), as: UTF8.self)
     }
 
     func connected(_ socket: Socket) {

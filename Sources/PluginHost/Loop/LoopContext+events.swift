@@ -127,6 +127,7 @@ extension LoopContext {
                 plugin.budget.give(1, rounded)
             }
         }
+        if let refusal { plugin.eventRefused(refusal, from: socket.opening.remoteAddress) }
         if let mustWake {
             if mustWake { wakeLater(strand) }
         } else if wantsAck, let id = event.ackID {

@@ -36,11 +36,12 @@ final class PluginLog: Sendable {
         }
     }
 
-    func debug(_ line: @autoclosure () -> String) { write(.debug, line) }
-    func info(_ line: @autoclosure () -> String) { write(.info, line) }
-    func warning(_ line: @autoclosure () -> String) { write(.warning, line) }
-    func error(_ line: @autoclosure () -> String) { write(.error, line) }
+    func debug(_ line: @autoclosure () -> String) { write(.debug) { line().cut(to: Self.longestLine) } }
+    func info(_ line: @autoclosure () -> String) { write(.info) { line().cut(to: Self.longestLine) } }
+    func warning(_ line: @autoclosure () -> String) { write(.warning) { line().cut(to: Self.longestLine) } }
+    func error(_ line: @autoclosure () -> String) { write(.error) { line().cut(to: Self.longestLine) } }
 
+    /// - Parameter line: at most ``longestLine`` bytes, and a mark if it was cut.
     func write(_ level: Logger.Level, _ line: () -> String) {
         let second = Clock.coarseNanoseconds / 1_000_000_000
         // The backend is called outside the lock: it may be slow, or come back.
@@ -62,6 +63,6 @@ final class PluginLog: Sendable {
         }
         if !isWritten, level >= logger.logLevel { leftOutCount.wrappingAdd(1, ordering: .relaxed) }
         if missed > 0 { logger.warning("\(missed) lines were left out: more than \(Self.limit) a second") }
-        if isWritten { logger.log(level: level, "\(line().cut(to: Self.longestLine))") }
+        if isWritten { logger.log(level: level, "\(line())") }
     }
 }

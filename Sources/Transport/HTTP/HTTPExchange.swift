@@ -57,6 +57,7 @@ final class HTTPExchange {
     func respond(_ responseHead: HTTPResponseHead, count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         guard !isAnswered, let handler else { return }
         isAnswered = true
+        if handler.server.logsRequests { handler.server.log(head, status: responseHead.status, from: handler.remoteAddress) }
         let isBodyless = responseHead.status == 204 || responseHead.status == 304
         let room = isBodyless || head.method == .head ? 0 : count
         let body = responseHead.write(
@@ -65,8 +66,15 @@ final class HTTPExchange {
         handler.answered(self)
     }
 
+    /// Says that the answer is a refusal, and why.
+    func refused(_ reason: String, _ detail: String) {
+        guard let handler else { return }
+        handler.server.refused(reason, "\(head.methodText) \(head.string(head.target.path)): \(detail)", from: handler.remoteAddress)
+    }
+
     func beginStream(_ responseHead: HTTPResponseHead, _ stream: HTTPStream) {
         guard !isAnswered, let handler else { return stream.clientGone() }
+        if handler.server.logsRequests { handler.server.log(head, status: responseHead.status, from: handler.remoteAddress) }
         isChunked = !head.isOld
         if !isChunked { keepsAlive = false }
         responseHead.write(to: handler.output, common: commonFields, framing: isChunked ? .chunked : .none, connection: connectionHeader)

@@ -91,6 +91,10 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func violated(_ violation: HTTPViolation) {
         loop.counters.badRequests += 1
+        server.refused(
+            violation == .tooLarge ? "headers_too_large" : "bad_request",
+            violation == .tooLarge ? "the headers have more than the \(server.options.maxHeaderBytes) bytes or \(server.options.maxHeaderCount) fields allowed"
+                : "no HTTP/1.1 by RFC 9112", from: remoteAddress)
         refuse(status: violation == .tooLarge ? 431 : 400)
     }
 
@@ -178,6 +182,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .polling(let request): request.bodyRefused()
         case .webSocket, .none: break
         }
+        server.refused("too_large", "the body has more than the \(exchange.bodyLimit) bytes allowed", from: remoteAddress)
         exchange.respond(HTTPResponseHead(status: 413), body: [])
     }
 
@@ -279,6 +284,7 @@ extension HTTPHandler: TimerTarget {
         switch phase {
         case .serving where exchange != nil:
             loop.counters.slowRequests += 1
+            server.refused("too_slow", "the request took too long to come", from: remoteAddress)
             refuse(status: 408)
         case .serving, .ending: context?.close(promise: nil)
         case .over: break

@@ -10,7 +10,7 @@ public struct HTTPRequest: Sendable {
     public let loop: Loop
 
     /// As sent: `GET`, `POST`, …, upper-case letters and hyphens, at most 20. Made on each call.
-    public var method: String { head.string(0..<head.target.range.lowerBound) }
+    public var method: String { head.methodText }
 
     /// Without the query, not decoded; begins with a slash. Made on each call.
     public var path: String { head.string(head.target.path) }

@@ -55,6 +55,9 @@ final class HTTPRequestHead: Sendable {
         text.withUnsafeBytes { String(decoding: $0.part(range), as: UTF8.self) }
     }
 
+    /// The method as sent.
+    var methodText: String { string(0..<target.range.lowerBound) }
+
     /// All headers in the order sent, names in lower case. Decoded on each call.
     var headers: [(name: String, value: String)] {
         fields.map { (string($0.name), string($0.value)) }

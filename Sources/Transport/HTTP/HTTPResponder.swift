@@ -37,6 +37,17 @@ public final class HTTPResponder: @unchecked Sendable {
         return true
     }
 
+    /// Answers with an error, which is counted and logged under `reason`.
+    /// - Returns: false when there was an answer already, or nobody is there to read it.
+    public func refuse(status: Int, reason: String, detail: String, headers: [(String, String)], body: [UInt8]) -> Bool {
+        guard claim() else { return false }
+        loop.perform { [self] in
+            exchange?.refused(reason, detail)
+            exchange?.respond(HTTPResponseHead(status: status, headers: headers), body: body)
+        }
+        return true
+    }
+
     /// Answers with a body whose length is not known yet; nil when there was an answer already, or nobody is there to read it.
     public func stream(status: Int, fields: HTTPFields) -> HTTPStream? {
         guard claim() else { return nil }

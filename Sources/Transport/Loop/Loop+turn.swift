@@ -16,15 +16,16 @@ extension Loop {
         eventLoop.assumeIsolated().execute { [unowned self] in endTurn() }
     }
 
-    /// [loop] Runs `job` in a later turn: after what this turn wrote is on its way, and the loop has looked at its connections.
-    ///
-    /// NIO looks at them only when no task is due. So the job becomes due a moment after the turn's end, which is a task that stands before this one.
+    /// [loop] Runs `job` in a later turn: after what this turn wrote is on its way, and the loop has read what had come.
     public func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) {
+        let later = { [unowned self] in
+            refreshClock()
+            job(shard)
+        }
+        if let bell { return bell.ring(later) }
+        // NIO looks at the connections only when no task is due: so the job becomes due a moment after the turn's end, which is a task before this one.
         eventLoop.assumeIsolated().execute { [unowned self] in
-            _ = eventLoop.assumeIsolated().scheduleTask(in: .microseconds(50)) { [unowned self] in
-                refreshClock()
-                job(shard)
-            }
+            _ = eventLoop.assumeIsolated().scheduleTask(in: .microseconds(50), later)
         }
     }
 

@@ -168,6 +168,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         switch refusal {
         case .violation:
             session = nil
+            server.refused("bad_request", "no Engine.IO packet, or too large a one", from: remoteAddress)
             reply(HTTPResponseHead(status: 400), [])
         case .upgraded: refuse(.badRequest)
         case .unknown: refuse(.unknownSession)
@@ -176,6 +177,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private func refuse(_ error: HandshakeError, message: String? = nil) {
         session = nil
+        // A hook's refusal is counted where the hook is asked.
+        if error != .forbidden { server.refused(error.reason, message ?? error.message, from: remoteAddress) }
         let head = HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")])
         reply(head, Array(error.json(message: message).utf8))
     }

@@ -1,5 +1,6 @@
 import EngineIO
 import Logging
+import Support
 import Synchronization
 
 /// What all connections of a server share. Immutable but for two counters.
@@ -13,6 +14,8 @@ final class ServerContext: Sendable {
     let corsFields: HTTPFields?
     /// Open connections on all loops.
     let openConnections = Atomic<Int>(0)
+    /// Whether each request is a line of the log.
+    let logsRequests: Bool
     /// Set when the server stops: answers end their connections from then on.
     let isStopping = Atomic<Bool>(false)
 
@@ -21,6 +24,7 @@ final class ServerContext: Sendable {
         self.loops = loops
         self.http = http
         self.logger = logger
+        logsRequests = logger.logLevel <= .debug
         corsFields = options.cors.flatMap { $0.isFixed ? $0.fields(for: nil) : nil }
         var endpoints: [Endpoint] = []
         func serve(_ kind: Endpoint.Kind, at path: String, _ engine: EngineOptions) {
@@ -39,6 +43,18 @@ final class ServerContext: Sendable {
             serve(.webSocketEcho, at: path, echo)
         }
         self.endpoints = endpoints
+    }
+
+    /// Says that a request was refused, to whoever counts and logs it.
+    func refused(_ reason: @autoclosure () -> String, _ detail: @autoclosure () -> String = "", from address: String) {
+        options.onRefusal?(RefusalRecord(.http, reason: reason(), detail: detail(), address: address))
+    }
+
+    /// A line for a request that has been answered, without its query, which may hold what is secret.
+    func log(_ head: HTTPRequestHead, status: Int, from address: String) {
+        logger.debug(
+            "request",
+            metadata: ["method": "\(head.methodText)", "path": "\(head.string(head.target.path))", "status": "\(status)", "address": "\(address)"])
     }
 
     /// The endpoint a request is meant for; nil: the HTTP application.

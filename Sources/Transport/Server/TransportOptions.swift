@@ -1,4 +1,5 @@
 import EngineIO
+import Support
 
 /// How a server listens and what it allows. Every number has a default; ms and bytes.
 public struct TransportOptions: Sendable {
@@ -17,6 +18,8 @@ public struct TransportOptions: Sendable {
     /// Asked about every request that would open a session (`allowRequest`, `initial_headers` and `headers` of the reference). Called on the loop; must
     /// not block. nil: every one may.
     public var judge: (@Sendable (Opening) -> OpeningVerdict)?
+    /// Hears of requests that are refused, and why. Called on the loops; must not block.
+    public var onRefusal: (@Sendable (RefusalRecord) -> Void)?
     /// Echoes for the official test suites; nil in normal operation.
     public var conformance: ConformanceOptions?
 

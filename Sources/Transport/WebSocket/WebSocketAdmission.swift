@@ -12,11 +12,13 @@ enum WebSocketAdmission {
     ) {
         switch WebSocketHandshake(request: request, server: server, loop: loop).judge() {
         case .refused(let message, let headers):
+            if server.logsRequests { server.log(request.head, status: 400, from: request.remoteAddress) }
             let head = HTTPResponseHead(status: 400, headers: [("Content-Type", "text/html")] + headers)
             head.write(to: output, framing: .length(message.utf8.count), connection: "close")
             Array(message.utf8).withUnsafeBytes { output.append($0) }
             refused()
         case .accepted(let head, let purpose, let agreement):
+            if server.logsRequests { server.log(request.head, status: 101, from: request.remoteAddress) }
             head.write(to: output, framing: .none, connection: nil)
             let deflate = agreement.map { PermessageDeflate($0, options: server.options.deflate ?? DeflateOptions()) }
             let handler = WebSocketHandler(

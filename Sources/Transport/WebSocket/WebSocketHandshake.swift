@@ -1,4 +1,5 @@
 import EngineIO
+import Support
 
 /// Judges a WebSocket request on the loop of its session. First Engine.IO asks, then RFC 6455, each in the reference's order. [loop]
 struct WebSocketHandshake {
@@ -17,6 +18,8 @@ struct WebSocketHandshake {
         case accepted(HTTPResponseHead, Purpose, PermessageDeflate.Agreement?)
         /// 400, in HTML: refusals of a WebSocket never are JSON.
         case refused(message: String, headers: [(String, String)])
+
+        static func refused(_ message: String) -> Verdict { .refused(message: message, headers: []) }
     }
 
     let request: WebSocketRequest
@@ -27,13 +30,15 @@ struct WebSocketHandshake {
         let purpose: Purpose
         switch self.purpose() {
         case .success(let found): purpose = found
-        case .failure(let error): return .refused(message: error.message, headers: [])
+        case .failure(let error):
+            server.refused(error.reason, error.message, from: request.remoteAddress)
+            return .refused(error.message)
         }
         var extraFields = HTTPFields()
         switch purpose {
         case .open(let opening):
             switch server.options.judge?(opening) ?? .open {
-            case .refuse(let message): return .refused(message: message, headers: [])
+            case .refuse(let message): return .refused(message)
             case .open(let initial, let always):
                 extraFields = initial
                 extraFields.add(always)
@@ -52,16 +57,18 @@ struct WebSocketHandshake {
     private func judge(_ purpose: Purpose, _ extraFields: HTTPFields, _ field: (StaticString) -> UnsafeRawBufferPointer?) -> Verdict {
         if let cors = server.options.cors, !cors.admits(origin: field("origin"), host: field("host")) {
             loop.counters.foreignOrigins += 1
-            return .refused(message: HandshakeError.forbidden.message, headers: [])
+            server.refused(
+                "origin", "the origin \(String(cutting: field("origin") ?? Self.nothing, to: 256)) is not among cors.origin", from: request.remoteAddress)
+            return .refused(Self.foreignOrigin)
         }
         guard field("upgrade")?.isEqual(ignoringCase: "websocket") == true else {
-            return .refused(message: "Invalid Upgrade header", headers: [])
+            return malformed("Invalid Upgrade header")
         }
         guard let key = field("sec-websocket-key"), WebSocketAccept.isKey(key) else {
-            return .refused(message: "Missing or invalid Sec-WebSocket-Key header", headers: [])
+            return malformed("Missing or invalid Sec-WebSocket-Key header")
         }
         guard let version = field("sec-websocket-version"), version.isEqual(to: "13") || version.isEqual(to: "8") else {
-            return .refused(message: "Missing or invalid Sec-WebSocket-Version header", headers: [("Sec-WebSocket-Version", "13, 8")])
+            return malformed("Missing or invalid Sec-WebSocket-Version header", headers: [("Sec-WebSocket-Version", "13, 8")])
         }
         var answer = HTTPResponseHead(
             status: 101,
@@ -70,7 +77,7 @@ struct WebSocketHandshake {
             ])
         if let offered = field("sec-websocket-protocol") {
             guard let first = Self.firstSubprotocol(offered) else {
-                return .refused(message: "Invalid Sec-WebSocket-Protocol header", headers: [])
+                return malformed("Invalid Sec-WebSocket-Protocol header")
             }
             answer.fields.add("Sec-WebSocket-Protocol", first)
         }
@@ -84,6 +91,17 @@ struct WebSocketHandshake {
         answer.fields.add(extraFields)
         answer.fields.add(request.commonFields)
         return .accepted(answer, purpose, agreement)
+    }
+
+    /// What the developer of a foreign page reads, in the browser's network tools. It does not repeat the origin: the body is HTML.
+    private static let foreignOrigin =
+        "Forbidden: the origin of this page is not allowed. Add it to cors.origin in the server's configuration, or serve the page from the server's own origin."
+
+    private static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+
+    private func malformed(_ message: String, headers: [(String, String)] = []) -> Verdict {
+        server.refused("bad_request", message, from: request.remoteAddress)
+        return .refused(message: message, headers: headers)
     }
 
     private func purpose() -> Result<Purpose, HandshakeError> {

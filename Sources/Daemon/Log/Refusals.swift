@@ -1,0 +1,60 @@
+import Logging
+import Support
+import Synchronization
+
+/// Counts what is refused, by reason, and has it logged: folded, since whoever is refused tends to try again. Any thread.
+final class Refusals: Sendable {
+    private struct Key: Hashable {
+        var place: RefusalRecord.Place
+        var reason: ByteString
+        var plugin: ByteString?
+
+        var labels: [(String, String)] {
+            [("at", place.rawValue), ("reason", reason.text)] + (plugin.map { [("plugin", $0.text)] } ?? [])
+        }
+    }
+
+    /// Reasons that are told apart; plugins bring their own, and what is beyond counts as `other`.
+    static let reasonLimit = 512
+    /// Bytes of a reason.
+    private static let reasonLength = 64
+
+    private let folder: LogFolder
+    private let isLogged: Bool
+    private let counts = Mutex<[Key: UInt64]>([:])
+
+    /// - Parameter level: of the log.
+    init(folder: LogFolder, level: Logger.Level) {
+        self.folder = folder
+        isLogged = level <= .info
+    }
+
+    func note(_ record: RefusalRecord) {
+        let key = Key(place: record.place, reason: ByteString(record.reason.cut(to: Self.reasonLength)), plugin: record.plugin.map { ByteString($0) })
+        let counted = counts.withLock { counts in
+            let counted = counts[key] != nil || counts.count < Self.reasonLimit ? key : Key(place: record.place, reason: "other")
+            counts[counted, default: 0] += 1
+            return counted
+        }
+        guard isLogged else { return }
+        folder.log(.info, template: UInt64(bitPattern: Int64(counted.hashValue)), now: Timestamp.monotonic) { Self.line(record) }
+    }
+
+    /// How often, with the labels of each series, in no order.
+    var all: [(labels: [(String, String)], count: UInt64)] { counts.withLock { $0 }.map { ($0.key.labels, $0.value) } }
+
+    private static func line(_ record: RefusalRecord) -> LogLine {
+        let message =
+            switch record.place {
+            case .http: "a request was refused"
+            case .connect: "a socket was refused"
+            case .event: "an event was refused"
+            case .handler: "a handler answered with an error"
+            }
+        var metadata: Logger.Metadata = ["reason": "\(record.reason)"]
+        if !record.detail.isEmpty { metadata["detail"] = "\(record.detail)" }
+        if !record.address.isEmpty { metadata["address"] = "\(record.address)" }
+        if let plugin = record.plugin { metadata["plugin"] = "\(plugin)" }
+        return LogLine(level: .info, message: message, metadata: metadata)
+    }
+}
