@@ -34,7 +34,7 @@ final class HostService: Service {
         let presence = PresenceService(grace: Int64(configuration.presence.grace.wholeMilliseconds)) { edges.tell($0) }
         let desks = loops.all.map { _ in LoopDesk(gate: gate, presence: presence, watchLimit: configuration.limits.presenceWatchesPerSocket, refusals: refusals) }
         let recovery = configuration.recoveryOptions.map { options in
-            RecoveryStore(options: options) { index, job in loops.all[index].execute(job) }
+            RecoveryStore(options: options, now: Timestamp.monotonic) { index, job in loops.all[index].execute(job) }
         }
         let desk = SocketDesk(presence: presence, loops: desks)
         let host = try PluginHost.Host(

@@ -3,7 +3,8 @@
 /// `frames` are complete, unmasked WebSocket frames, so that a broadcast writes the same bytes to each socket; `parts` name
 /// the payloads in them, for those who need something else (a polling client, a compressed connection). Immutable.
 ///
-/// `@unchecked Sendable`: `frames` points to memory that is written by `init` and freed by `deinit` only.
+/// `@unchecked Sendable`: `frames` points to memory that is written by `init`, and by ``rewriteText(before:count:_:)`` before other threads have
+/// the message, and freed by `deinit` only.
 public final class SharedMessage: @unchecked Sendable {
     /// A payload within ``frames``.
     public struct Part: Sendable {
@@ -50,6 +51,13 @@ public final class SharedMessage: @unchecked Sendable {
 
     deinit {
         frames.deallocate()
+    }
+
+    /// Writes over `count` bytes of the text, those before its last `suffix` bytes. Only as long as no other thread has the message.
+    public func rewriteText(before suffix: Int, count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        let end = parts[0].range.upperBound - suffix
+        precondition(count >= 0 && suffix >= 0 && end - count >= parts[0].range.lowerBound, "the text message is shorter than that")
+        fill(UnsafeMutableRawBufferPointer(mutating: UnsafeRawBufferPointer(rebasing: frames[(end - count)..<end])))
     }
 
     /// The payload of one part; valid for the call.

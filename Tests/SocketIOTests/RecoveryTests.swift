@@ -1,5 +1,6 @@
 import EngineIO
 import Support
+import Synchronization
 import Testing
 
 @testable import SocketIO
@@ -198,6 +199,25 @@ import Testing
         #expect(store.statistics.sessionBytes == 0)
     }
 
+    @Test("a session that came back and was lost again has its full time once more, and costs no other its own") func lostTwice() throws {
+        let (host, store) = try host { $0.maxDisconnectionDuration = 100 }
+        let first = TestClient(host)
+        let (sid, pid) = try ids(first.say("0")[0])
+        first.vanish()
+        let again = TestClient(host)
+        #expect(try ids(again.say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
+        host.pass(90)
+        let other = TestClient(host)
+        let (otherSid, otherPid) = try ids(other.say("0")[0])
+        other.vanish()
+        again.vanish()
+        host.pass(50)
+        store.expire(now: host.timers.now)
+        #expect(store.statistics.sessions == 2)
+        #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
+        #expect(try ids(TestClient(host).say(#"0{"pid":"\#(otherPid)"}"#)[0]).sid == otherSid)
+    }
+
     @Test("with skipMiddlewares off the application is asked, and may refuse; the session stays for the next") func asked() throws {
         let (host, _) = try host { $0.skipMiddlewares = false }
         let client = TestClient(host)
@@ -328,7 +348,77 @@ import Testing
         #expect(store.statistics.packets == 0)
     }
 
+    @Test("an event is encoded while others take their places, and gets the place that is its own") func encodedUnlocked() throws {
+        let (host, store) = try host()
+        func append(_ name: String, _ attachments: [[UInt8]] = [], meanwhile: () -> Void = {}) -> SharedMessage {
+            store.append(to: .selection(Selection()), isStored: true) { offset in
+                meanwhile()
+                return withBytes(name, attachments.isEmpty ? "[]" : #"[{"_placeholder":true,"num":0}]"#, attachments) {
+                    PacketEncoder.message(name: $0, args: $1, attachments: $2, flags: [], prefix: UnsafeRawBufferPointer(start: nil, count: 0), offset: offset)
+                }
+            }.message
+        }
+        func text(_ message: SharedMessage) -> String { message.withPart(message.parts[0]) { String(decoding: $0, as: UTF8.self) } }
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        client.vanish()
+        // As many digits as were guessed, then more.
+        #expect(text(append("a") { for _ in 0..<3 { _ = append("x") } }) == #"42["a","4"]"#)
+        #expect(text(append("b", [[7]]) { _ = append("x") }) == #"451-["b",{"_placeholder":true,"num":0},"6"]"#)
+        var isFirst = true
+        #expect(text(append("c") { if isFirst { isFirst = false; for _ in 0..<40 { _ = append("x") } } }) == #"42["c","1b"]"#)
+        let missed = TestClient(host).say(#"0{"pid":"\#(pid)"}"#)
+        #expect(missed.filter { !$0.hasPrefix(#"2["x""#) } == [
+            #"2["a","4"]"#, #"51-["b",{"_placeholder":true,"num":0},"6"]"#, "<07>", #"2["c","1b"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#,
+        ])
+        #expect(missed.count == 47 + 2)
+    }
+
+    @Test("an event of the first moments is kept as long as any other") func firstMoments() throws {
+        let store = RecoveryStore(now: 5_000_000)
+        _ = Broadcast("x", "[]", to: Selection(), recovery: store)
+        store.expire(now: 5_000_250)
+        #expect(store.statistics.packets == 1)
+        store.expire(now: 5_000_001 + 180_000)
+        #expect(store.statistics.packets == 0)
+    }
+
+    @Test("what a session missed is found among many events for others, and beyond many for everybody") func manyEvents() throws {
+        let (host, _) = try host()
+        let client = TestClient(host)
+        let (_, pid) = try ids(client.say("0")[0])
+        try host.sockets[0].join("mine")
+        client.vanish()
+        var expected: [String] = []
+        for index in 0..<5_000 {
+            let isMine = index % 700 == 3 || (3_000..<3_200).contains(index)
+            host.shard.broadcast("x", "[\(index)]", to: Selection(rooms: [isMine ? "mine" : ByteString("other-\(index % 97)")]))
+            if isMine { expected.append(#"2["x",\#(index),"\#(String(index + 1, radix: 36))"]"#) }
+        }
+        #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#).dropLast() == expected[...])
+    }
+
     // MARK: - Limits
+
+    @Test("the rooms that an event is for count for its size, too") func targetBytes() throws {
+        let (host, store) = try host { $0.maxPacketBytes = 100_000 }
+        let rooms = (0..<1_000).map { ByteString("a room with a name of some length \($0)") }
+        for _ in 0..<10 { host.shard.broadcast("x", "[]", to: Selection(rooms: rooms)) }
+        #expect(store.statistics.packets == 1)
+        for _ in 0..<10 { host.shard.broadcast("x", "[]", to: Selection(except: rooms)) }
+        #expect(store.statistics.packets == 1)
+        #expect(store.statistics.packetsDropped == 19)
+    }
+
+    @Test("an event that is larger than all that may be kept is not kept, and who missed it starts afresh") func tooLarge() throws {
+        let (host, store) = try host { $0.maxPacketBytes = 1_000 }
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        client.vanish()
+        host.shard.broadcast("x", "[\"\(String(repeating: "x", count: 1_000))\"]", to: Selection())
+        #expect(store.statistics.packets == 0 && store.statistics.packetBytes == 0)
+        #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid != sid)
+    }
 
     @Test("sessions are bounded in number: the oldest goes") func maxSessions() throws {
         let (host, store) = try host { $0.maxSessions = 2 }
@@ -358,7 +448,7 @@ import Testing
     @Test("events are bounded in number and bytes: who needs a dropped one starts afresh, others come back", arguments: [true, false])
     func maxPackets(byCount: Bool) throws {
         let (host, store) = try host {
-            if byCount { $0.maxPackets = 2 } else { $0.maxPacketBytes = 40 }
+            if byCount { $0.maxPackets = 2 } else { $0.maxPacketBytes = 300 }
         }
         let stale = TestClient(host), fresh = TestClient(host)
         let stalePid = try ids(stale.say("0")[0]).pid, freshPid = try ids(fresh.say("0")[0]).pid
@@ -423,6 +513,46 @@ extension RecoveryTests {
         }
         let missed = TestClient(host).say(#"0{"pid":"\#(pid)"}"#).dropLast()
         #expect(try missed.map { try offset($0) } == (1...1_000).map { String($0, radix: 36) })
+    }
+
+    @Test("who comes back again and again while another thread broadcasts gets every event once and in order") func broadcastsMeanwhile() async throws {
+        let store = RecoveryStore()
+        var options = SocketOptions()
+        options.recovery = store
+        let host = try TestHost(options)
+        let waiting = Mutex<[Broadcast]>([])
+        let total = 20_000
+        let thread = Task.detached {
+            for index in 0..<total {
+                let broadcast = Broadcast("x", "[\(index)]", to: Selection(rooms: index % 2 == 0 ? ["mine"] : []), recovery: store)
+                waiting.withLock { $0.append(broadcast) }
+            }
+        }
+        var heard: [Int] = []
+        var offset: ByteString = ""
+        var client = TestClient(host)
+        let (_, pid) = try ids(client.say("0")[0])
+        try host.sockets[0].join("mine")
+        func listen() throws {
+            let packets = client.heard()
+            // What was sent when the connection was lost is lost in half of the cases.
+            for packet in packets where packet.hasPrefix("2") {
+                let match = try #require(packet.wholeMatch(of: /2\["x",([0-9]+),"([0-9a-z]+)"\]/))
+                heard.append(try #require(Int(match.1)))
+                offset = ByteString(String(match.2))
+            }
+        }
+        while heard.last != total - 1 {
+            for broadcast in waiting.withLock({ list in defer { list = [] }; return list }) { host.shard.deliver(broadcast) }
+            if Bool.random() { try listen() }
+            client.vanish()
+            client = TestClient(host)
+            client.send(offset.isEmpty ? #"0{"pid":"\#(pid)"}"# : #"0{"pid":"\#(pid)","offset":"\#(offset)"}"#)
+            #expect(host.sockets[0].isRecovered)
+            try listen()
+        }
+        await thread.value
+        #expect(heard == Array(0..<total))
     }
 }
 

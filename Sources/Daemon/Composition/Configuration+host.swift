@@ -25,6 +25,12 @@ extension Configuration {
         options.skipMiddlewares = recovery.skipMiddlewares
         // A dead connection is noticed within a heartbeat; what was sent to it meanwhile must still be there.
         options.maxTimeInFlight = max(options.maxTimeInFlight, Int64((pingInterval + pingTimeout).wholeMilliseconds) + 15_000)
+        options.maxSessions = limits.recoverySessions
+        options.maxSessionBytes = limits.recoverySessionBytes
+        options.maxPackets = limits.recoveryEvents
+        options.maxPacketBytes = limits.recoveryEventBytes
+        // What is sent to a session that returns must not be what ends it for a reader that lags.
+        options.maxMissedBytesPerSession = min(options.maxMissedBytesPerSession, limits.outputBuffer / 2)
         return options
     }
 

@@ -111,6 +111,10 @@ extension Configuration.Limits {
         output.write("pluginQueueBytes", pluginQueueBytes)
         output.write("pluginQueueSocketShare", pluginQueueSocketShare)
         output.write("pluginQueueUserShare", pluginQueueUserShare)
+        output.write("recoverySessions", recoverySessions)
+        output.write("recoverySessionBytes", recoverySessionBytes)
+        output.write("recoveryEvents", recoveryEvents)
+        output.write("recoveryEventBytes", recoveryEventBytes)
         output.write("shutdownDeadline", shutdownDeadline)
     }
 }

@@ -23,6 +23,12 @@ extension Configuration {
         public var pluginQueueSocketShare = 25
         /// Percent of a plugin's queue that one user may have waiting; 100: all of it.
         public var pluginQueueUserShare = 50
+        /// Sessions that connection state recovery keeps, and their bytes.
+        public var recoverySessions = 10_000
+        public var recoverySessionBytes = 16_000_000
+        /// Events that it keeps for them, and their bytes.
+        public var recoveryEvents = 100_000
+        public var recoveryEventBytes = 64_000_000
         /// From the signal to stop to the end of the process: what is queued is finished within it, what is not is dropped.
         public var shutdownDeadline = Duration.milliseconds(10_000)
 
@@ -54,6 +60,10 @@ extension Configuration.Limits: ConfigurationSettings {
         section.read("pluginQueueBytes", into: &pluginQueueBytes, bytes)
         section.read("pluginQueueSocketShare", into: &pluginQueueSocketShare, .integer(1...100, "percent"))
         section.read("pluginQueueUserShare", into: &pluginQueueUserShare, .integer(1...100, "percent"))
+        section.read("recoverySessions", into: &recoverySessions, .integer(count, "sessions"))
+        section.read("recoverySessionBytes", into: &recoverySessionBytes, bytes)
+        section.read("recoveryEvents", into: &recoveryEvents, .integer(count, "events"))
+        section.read("recoveryEventBytes", into: &recoveryEventBytes, bytes)
         section.read("shutdownDeadline", into: &shutdownDeadline, .milliseconds(from: 0))
     }
 }

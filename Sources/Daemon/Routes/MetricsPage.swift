@@ -117,6 +117,7 @@ struct MetricsPage: Sendable {
 
     private func addRecovery(_ statistics: RecoveryStatistics, to text: inout MetricsText) {
         text.add("jackfield_recovery_sessions", .gauge, "Sessions kept for lost connections.", statistics.sessions)
+        text.add("jackfield_recovery_session_bytes", .gauge, "Bytes of these sessions.", statistics.sessionBytes)
         text.add("jackfield_recovery_packets", .gauge, "Events kept for lost connections.", statistics.packets)
         text.add("jackfield_recovery_packet_bytes", .gauge, "Bytes of these events.", statistics.packetBytes)
         text.add("jackfield_recovery_restored_total", .counter, "Sessions given back.", statistics.restored)

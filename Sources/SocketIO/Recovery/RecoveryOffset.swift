@@ -18,6 +18,9 @@ struct RecoveryOffset: Equatable {
         self.count = count
     }
 
+    /// Bytes behind it in an event's text: the quotation mark and the bracket that closes the arguments.
+    static let distanceFromEnd = 2
+
     /// Reads what ``write(to:)`` wrote, and nothing else.
     init?(_ text: ByteString) {
         guard text.count <= Self.longest, !text.isEmpty, text.utf8.allSatisfy({ Self.digits.contains($0) }),

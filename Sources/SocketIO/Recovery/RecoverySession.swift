@@ -18,7 +18,23 @@ struct RecoverySession: Sendable {
     let disconnectedAt: Int64
 
     /// What it counts for against the limits: its texts, and a guess at what holds them.
-    var byteCount: Int {
-        rooms.reduce(256 + (user?.count ?? 0) + claims.count + data.count) { $0 + $1.count + 16 }
+    let byteCount: Int
+
+    init(
+        privateID: SocketID, socketID: SocketID, namespace: ByteString, rooms: [ByteString], user: ByteString?, claims: [UInt8], expiresAt: Int64?,
+        data: [UInt8], start: UInt64, handles: [SocketHandle], disconnectedAt: Int64
+    ) {
+        self.privateID = privateID
+        self.socketID = socketID
+        self.namespace = namespace
+        self.rooms = rooms
+        self.user = user
+        self.claims = claims
+        self.expiresAt = expiresAt
+        self.data = data
+        self.start = start
+        self.handles = handles
+        self.disconnectedAt = disconnectedAt
+        byteCount = rooms.reduce(384 + (user?.count ?? 0) + claims.count + data.count) { $0 + $1.count + 16 }
     }
 }

@@ -31,7 +31,7 @@ public struct Broadcast: Sendable {
                     PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix), 0
                 )
             }
-            return recovery.append(to: selection, isStored: isKept && !flags.contains(.volatile)) { offset in
+            return recovery.append(to: .selection(selection), isStored: isKept && !flags.contains(.volatile)) { offset in
                 PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
             }
         }

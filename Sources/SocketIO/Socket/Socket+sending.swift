@@ -14,7 +14,7 @@ extension Socket {
         guard isConnected else { return }
         if ticket != nil, let recovery = client.shard.options.recovery {
             let prefix = namespace.prefix
-            let message = recovery.append(to: socketID, in: namespace.name, isStored: !flags.contains(.volatile)) { offset in
+            let (message, _) = recovery.append(to: .socket(socketID, namespace: namespace.name), isStored: !flags.contains(.volatile)) { offset in
                 PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
             }
             return session.send(message)

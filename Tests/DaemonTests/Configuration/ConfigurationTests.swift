@@ -129,6 +129,10 @@ struct ConfigurationTests {
               presenceWatchesPerSocket: 7
               pluginQueueCallbacks: 8
               pluginQueueBytes: 1000009
+              recoverySessions: 11
+              recoverySessionBytes: 12
+              recoveryEvents: 13
+              recoveryEventBytes: 14
               shutdownDeadline: 10
             presence: { grace: 0 }
             eventLoops: 2
@@ -139,6 +143,8 @@ struct ConfigurationTests {
         #expect(limits.roomsPerSocket == 4 && limits.namespacesPerConnection == 5)
         #expect(limits.pendingAcksPerSocket == 6 && limits.presenceWatchesPerSocket == 7)
         #expect(limits.pluginQueueCallbacks == 8 && limits.pluginQueueBytes == 1_000_009)
+        #expect(limits.recoverySessions == 11 && limits.recoverySessionBytes == 12)
+        #expect(limits.recoveryEvents == 13 && limits.recoveryEventBytes == 14)
         #expect(limits.shutdownDeadline == .milliseconds(10) && configuration.presence.grace == .zero)
         #expect(configuration.eventLoops == 2 && configuration.log.level == .debug && configuration.log.format == .json)
     }

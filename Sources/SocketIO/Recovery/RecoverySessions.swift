@@ -1,0 +1,121 @@
+import Support
+
+/// The sessions of lost connections, and the sockets that may become one. What ``RecoveryStore`` guards by a lock of its own, which no
+/// broadcast takes; what is dropped is returned, to be freed when the lock is free again.
+struct RecoverySessions {
+    /// What came of the wish to take a session out.
+    enum Taking {
+        case session(RecoverySession)
+        case live(SocketHandle)
+        case unknown
+    }
+
+    private struct Live {
+        let handle: SocketHandle
+        let namespace: ByteString
+        let user: ByteString?
+    }
+
+    /// A session and its neighbours in the order of keeping.
+    private struct Kept {
+        let session: RecoverySession
+        var previous: SocketID?
+        var next: SocketID?
+    }
+
+    private let options: RecoveryOptions
+    private var live: [SocketID: Live] = [:]
+    private var kept: [SocketID: Kept] = [:]
+    private var oldest: SocketID?
+    private var newest: SocketID?
+
+    private(set) var byteCount = 0
+    private(set) var restored: UInt64 = 0
+    private(set) var notRestored: UInt64 = 0
+    /// Sessions dropped for want of room.
+    private(set) var droppedCount: UInt64 = 0
+
+    var count: Int { kept.count }
+
+    init(options: RecoveryOptions) {
+        self.options = options
+    }
+
+    // MARK: - Live sockets
+
+    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?) {
+        live[privateID] = Live(handle: handle, namespace: namespace, user: user)
+    }
+
+    mutating func end(_ privateID: SocketID, handle: SocketHandle) {
+        if live[privateID]?.handle == handle { live[privateID] = nil }
+    }
+
+    // MARK: - Sessions
+
+    mutating func keep(_ session: RecoverySession) {
+        guard session.byteCount <= options.maxBytesPerSession else {
+            droppedCount += 1
+            return
+        }
+        remove(session.privateID)
+        kept[session.privateID] = Kept(session: session, previous: newest, next: nil)
+        if let newest { kept[newest]?.next = session.privateID } else { oldest = session.privateID }
+        newest = session.privateID
+        byteCount += session.byteCount
+    }
+
+    /// Drops the oldest session if there are too many, or too large ones. To be repeated until it returns `nil`.
+    mutating func trim() -> RecoverySession? {
+        guard kept.count > options.maxSessions || byteCount > options.maxSessionBytes, let oldest else { return nil }
+        droppedCount += 1
+        return remove(oldest)
+    }
+
+    /// Drops the oldest session if it is too old. To be repeated until it returns `nil`.
+    mutating func expire(now: Int64) -> RecoverySession? {
+        guard let oldest, let session = kept[oldest]?.session, isExpired(session, now: now) else { return nil }
+        return remove(oldest)
+    }
+
+    func holds(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, issued: Int64) -> Bool {
+        if let live = live[request.privateID] { return live.namespace == namespace && live.user == user }
+        guard let session = kept[request.privateID]?.session, session.namespace == namespace, session.user == user else { return false }
+        return user != nil || session.expiresAt.map { $0 > issued } ?? true
+    }
+
+    mutating func take(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> Taking {
+        if let live = live[request.privateID], live.namespace == namespace, live.user == user { return .live(live.handle) }
+        guard let session = kept[request.privateID]?.session, session.namespace == namespace, session.user == user,
+            !isExpired(session, now: now)
+        else {
+            notRestored += 1
+            return .unknown
+        }
+        remove(request.privateID)
+        restored += 1
+        return .session(session)
+    }
+
+    /// A session that was taken out and is not restored.
+    mutating func takeBack(_ session: RecoverySession) {
+        restored -= 1
+        notRestored += 1
+        keep(session)
+    }
+
+    // MARK: - Inside
+
+    private func isExpired(_ session: RecoverySession, now: Int64) -> Bool {
+        session.disconnectedAt + options.maxDisconnectionDuration < now
+    }
+
+    @discardableResult
+    private mutating func remove(_ privateID: SocketID) -> RecoverySession? {
+        guard let entry = kept.removeValue(forKey: privateID) else { return nil }
+        if let previous = entry.previous { kept[previous]?.next = entry.next } else { oldest = entry.next }
+        if let next = entry.next { kept[next]?.previous = entry.previous } else { newest = entry.previous }
+        byteCount -= entry.session.byteCount
+        return entry.session
+    }
+}
