@@ -126,7 +126,7 @@ let package = Package(
             dependencies: [
                 "PluginHost", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON", "Support", .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Identity", "Support"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "SocketIO", "EngineIO", "Identity", "RawJSON", "Support"]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.
         .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),

@@ -6,8 +6,8 @@ import Support
 
 /// Ends sockets whose token has ended, after having told them, and lets them bring a new one. One for each loop. [loop]
 ///
-/// A socket costs one entry of the loop's timer wheel while its token can expire, and nothing else. The entry carries the socket's handle, and
-/// what is due is decided when it fires, from what the socket says then: a refreshed token needs no timer to be found and cancelled.
+/// A socket has at most one timer, while its token can expire. What is due is decided when it fires, from what the socket says then, so that a
+/// refreshed token moves it only if it ends earlier.
 final class TokenExpiry: TimerTarget {
     /// How long ahead a client is told. Enough for an app to fetch a token, short beside any token's life.
     static let notice: Int64 = 60_000
@@ -31,18 +31,26 @@ final class TokenExpiry: TimerTarget {
     /// A socket has joined with a token.
     func watch(_ socket: Socket) {
         guard let expiry = socket.expiresAt else { return }
-        schedule(expiry - Self.notice, socket.handle)
+        schedule(expiry - Self.notice, socket)
+    }
+
+    /// The socket is gone.
+    func left(_ socket: Socket) {
+        shard.timers.cancel(socket.expiryTimer)
+        socket.expiryTimer = .none
     }
 
     func timerFired(_ id: TimerID, tag: UInt64) {
-        guard let socket = shard.socket(tag), let expiry = socket.expiresAt else { return }
+        guard let socket = shard.socket(tag) else { return }
+        socket.expiryTimer = .none
+        guard let expiry = socket.expiresAt else { return }
         let now = Timestamp.now
         if now < expiry - Self.notice {
-            schedule(expiry - Self.notice, tag)
+            schedule(expiry - Self.notice, socket)
         } else if now < expiry + gate.leeway {
             // Fires once for the notice, and again for the end; a clock set back makes it tell twice, which does no harm.
             if now < expiry { socket.emit("auth:expiring", .object([.init("expires_at", .string(Timestamp.rfc3339(milliseconds: expiry)))])) }
-            schedule(expiry + gate.leeway, tag)
+            schedule(expiry + gate.leeway, socket)
         } else {
             // Not DISCONNECT: a client that gets one stays away. It reconnects after a closed transport, and asks its app for a token.
             socket.closeConnection()
@@ -76,8 +84,9 @@ final class TokenExpiry: TimerTarget {
         }
     }
 
-    private func schedule(_ time: Int64, _ handle: SocketHandle) {
+    private func schedule(_ time: Int64, _ socket: Socket) {
+        shard.timers.cancel(socket.expiryTimer)
         let wait = min(max(0, time - Timestamp.now), Self.longestWait)
-        _ = shard.timers.schedule(at: shard.timers.now + wait, for: self, tag: handle)
+        socket.expiryTimer = shard.timers.schedule(at: shard.timers.now + wait, for: self, tag: socket.handle)
     }
 }

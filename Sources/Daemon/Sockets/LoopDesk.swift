@@ -34,6 +34,7 @@ final class LoopDesk: @unchecked Sendable {
     }
 
     func disconnected(_ socket: Socket) {
+        expiry?.left(socket)
         watchers?.left(socket)
     }
 

@@ -20,6 +20,9 @@ public final class Socket {
     /// When the claims end, in ms since 1970.
     public var expiresAt: Int64?
 
+    /// The application's own, for ``expiresAt``.
+    public var expiryTimer = TimerID.none
+
     /// Raw JSON, the application's; comes back with a recovered socket.
     public var data: [UInt8]
 
