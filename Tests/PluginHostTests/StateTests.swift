@@ -96,11 +96,4 @@ struct StateTests {
         #expect(test.log.line(with: String(repeating: "x", count: 4_096)) != nil)
         await test.stop()
     }
-
-    @Test("a log line is cut between characters")
-    func cut() {
-        let line = String(repeating: "x", count: 4_095) + "üü"
-        var bytes = line
-        #expect(bytes.withUTF8 { PluginLog.cut(UnsafeRawBufferPointer($0)) } == String(repeating: "x", count: 4_095))
-    }
 }

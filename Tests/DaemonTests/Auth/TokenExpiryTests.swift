@@ -77,7 +77,7 @@ private final class LoopWithExpiry: Application {
         self.gate = gate
         table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
         shard = Shard(index: 0, timers: timers, application: self)
-        expiry = TokenExpiry(gate: gate, shard: shard)
+        expiry = TokenExpiry(gate: gate, shard: shard, refusals: Refusals(folder: LogFolder(interval: 10_000) { _ in }, level: .info))
     }
 
     func connect(_ auth: String) -> Client {
