@@ -41,7 +41,8 @@ import Testing
             host.acts.filter { if case .responded = $0 { false } else { true } } == [
                 .streamed(reader, "id: 2\ndata: two\n\n"), .streamed(reader, "event: end\ndata:\n\n"), .streamEnded(reader),
             ])
-        #expect(host.batches == 1)
+        // One for each line, and one for the end.
+        #expect(host.batches == 3)
         let unknown = host.request("GET", "/v1/streams/other")
         #expect(host.acts.last == .problem(unknown, status: 404, code: "not_found"))
     }

@@ -82,6 +82,7 @@ struct RoomTests {
     func all() async throws {
         try await withSocket(rooms: 2) { test, plugin, socket in
             var everybody = jf_selection()
+            everybody.flags = JF_SELECT_ALL
             let names: [StaticString] = ["a", "b", "c"]
             let texts = names.map { jf_text(UnsafeRawBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
             #expect(rooms.join_all?(plugin.handle, &everybody, texts, 3) == JF_OK)

@@ -36,7 +36,7 @@ static void answer(jf_token token, long long a, long long b) {
 }
 
 static void on_storm(void *instance, const jf_event *event) {
-    jf_selection everybody = { 0 };
+    jf_selection everybody = { .flags = JF_SELECT_ALL };
     jf_text room = JF_LIT("storm");
     int64_t n = number(event, "/0"), refused = 0;
     (void)instance;
@@ -60,7 +60,7 @@ static void on_fetched(void *instance, void *context, const jf_fetched *fetched)
 }
 
 static void on_fetches(void *instance, const jf_event *event) {
-    jf_selection everybody = { 0 };
+    jf_selection everybody = { .flags = JF_SELECT_ALL };
     int64_t n = number(event, "/0");
     (void)instance;
     if (tokens.keep(host, event->ack, &waiting) != JF_OK) return;
@@ -122,10 +122,10 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("fail"), .handler = on_fail },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "storm", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
+    JF_SET_LIST(plugin->events, events);
     if (boot->query(host, JF_CORE, &core, sizeof core) != JF_OK) return JF_E_UNSUPPORTED;
     if (boot->query(host, JF_TOKENS, &tokens, sizeof tokens) != JF_OK) return JF_E_UNSUPPORTED;
     if (boot->query(host, JF_EVENTS, &io, sizeof io) != JF_OK) return JF_E_UNSUPPORTED;
