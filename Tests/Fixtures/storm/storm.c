@@ -36,7 +36,7 @@ static void answer(jf_token token, long long a, long long b) {
 }
 
 static void on_storm(void *instance, const jf_event *event) {
-    jf_selection everybody = { 0 };
+    jf_selection everybody = { .flags = JF_SELECT_ALL };
     jf_text room = JF_LIT("storm");
     int64_t n = number(event, "/0"), refused = 0;
     (void)instance;
@@ -60,7 +60,7 @@ static void on_fetched(void *instance, void *context, const jf_fetched *fetched)
 }
 
 static void on_fetches(void *instance, const jf_event *event) {
-    jf_selection everybody = { 0 };
+    jf_selection everybody = { .flags = JF_SELECT_ALL };
     int64_t n = number(event, "/0");
     (void)instance;
     if (tokens.keep(host, event->ack, &waiting) != JF_OK) return;
@@ -71,11 +71,11 @@ static void on_fetches(void *instance, const jf_event *event) {
         if (sockets.fetch(host, &everybody, JF_PART_ID | JF_PART_ROOMS, on_fetched, NULL) != JF_OK) missing--;
 }
 
-static void change(const jf_event *event, int32_t (*what)(const jf_host *, jf_socket, jf_text)) {
+static void change(const jf_event *event, jf_code (*what)(const jf_host *, jf_socket, jf_text)) {
     int64_t n = number(event, "/0"), done = 0, limit = 0;
     for (int64_t i = 0; i < n; i++) {
         char name[32];
-        int32_t code;
+        jf_code code;
         snprintf(name, sizeof name, "room-%lld", (long long)i);
         code = what(host, event->socket, jf_text_of(name));
         if (code == JF_OK) done++;
@@ -122,10 +122,10 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("fail"), .handler = on_fail },
 };
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "storm", "1.0.0");
-    plugin->events = (jf_event_list)JF_LIST(events);
+    JF_SET_LIST(plugin->events, events);
     if (boot->query(host, JF_CORE, &core, sizeof core) != JF_OK) return JF_E_UNSUPPORTED;
     if (boot->query(host, JF_TOKENS, &tokens, sizeof tokens) != JF_OK) return JF_E_UNSUPPORTED;
     if (boot->query(host, JF_EVENTS, &io, sizeof io) != JF_OK) return JF_E_UNSUPPORTED;
