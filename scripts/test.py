@@ -27,7 +27,7 @@ class Stage:
 
 STAGES = [
     Stage("build", ["swift", "build", "-c", "release"], r"(Build complete!.*)"),
-    Stage("header", ["scripts/check-header"], r"(\d+ compilations passed)"),
+    Stage("header", ["scripts/check-header"], r"(\d+ checks passed)"),
     Stage("unit", ["swift", "test"], r"Test run with (\d+ tests?(?: in \d+ suites?)? (?:passed|failed))"),
     Stage("guard", [sys.executable, "-m", "pytest", "-q", "Tests/Guard"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
     Stage("replayer", [sys.executable, "-m", "pytest", "-q", "Tests/Golden"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),

@@ -53,7 +53,7 @@ def test_with_the_plugins_in_any_order(serve, services, order):
 BROKEN = {
     "a text file": (None, ""),
     "a library without jf_plugin_main": ("broken/no_main.c", "jf_plugin_main"),
-    "a library of another ABI": ("broken/other_abi.c", "42"),
+    "a library of another ABI": ("broken/other_abi.c", "JF_ABI 43, this host needs 2"),
     "a plugin whose create fails": ("broken/create_fails.c", "the moon is not full"),
 }
 

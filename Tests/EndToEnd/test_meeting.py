@@ -91,7 +91,7 @@ def test_a_decision_may_come_later(join):
 def test_one_declaration_answers_in_all_namespaces(join):
     tab = join("root", "/", "/board", "/staff")
     for namespace in ("/", "/board", "/staff"):
-        assert tab.call("ping", 1, "two", b"three", namespace=namespace) == [1, "two", b"three"]
+        assert list(tab.call("ping", 1, "two", b"three", namespace=namespace)) == [1, "two", b"three"]
 
 
 def test_rooms_tell_who_enters_speaks_types_and_leaves(join):

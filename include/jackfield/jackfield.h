@@ -736,8 +736,8 @@ typedef struct jf_plugin {
     jf_code (*ready)(void *instance, jf_error *error);
     /**
      * [loop] May this request open a session (`allowRequest` of the reference server)? JF_OK: yes. JF_E_DENIED: no, with
-     * reply->message (jf_deny). Anything else: no. It may add response headers (jf_add_header). NULL: yes. To decide by user use
-     * `admit`.
+     * reply->message (jf_deny). Anything else: no. It may add response headers (jf_add_header). NULL: yes. To decide by user
+     * use `admit`.
      */
     jf_code (*handshake)(void *instance, const jf_handshake *request, jf_handshake_reply *reply);
 } jf_plugin;

@@ -32,6 +32,7 @@ public final class Loops: Sendable {
             }.get()
             try await Bell.hang(on: loop)
         }
+        CloseOnExec.markEventPolls()
     }
 
     /// The loop that `eventLoop` drives.

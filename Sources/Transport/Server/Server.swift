@@ -35,6 +35,7 @@ public final class Server: Sendable {
             .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    CloseOnExec.mark(channel)
                     try channel.pipeline.syncOperations.addHandler(AcceptWatcher(logger: server.logger))
                 }
             }
@@ -91,6 +92,7 @@ public final class Server: Sendable {
             return channel.close(promise: nil)
         }
         loop.counters.connections += 1
+        CloseOnExec.mark(channel)
         // Here and not in the bootstrap, which makes a future of each option.
         try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
         try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: loop))

@@ -47,7 +47,7 @@ extension HTTPHandler {
         let rest = bytes.isEmpty ? nil : ByteBuffer(bytes: bytes)
         let channel = context.channel
         // A second descriptor of the same socket: closing the first does not end the connection.
-        let copy = (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { dup($0) }) ?? -1
+        let copy = (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { fcntl($0, F_DUPFD_CLOEXEC, 0) }) ?? -1
         channel.close(promise: nil)
         guard copy >= 0 else { return server.logger.warning("a connection could not be moved to another event loop: errno \(errno)") }
         owner.perform { Self.adopt(copy, rest, request, server, owner) }

@@ -71,11 +71,11 @@ static void on_fetches(void *instance, const jf_event *event) {
         if (sockets.fetch(host, &everybody, JF_PART_ID | JF_PART_ROOMS, on_fetched, NULL) != JF_OK) missing--;
 }
 
-static void change(const jf_event *event, int32_t (*what)(const jf_host *, jf_socket, jf_text)) {
+static void change(const jf_event *event, jf_code (*what)(const jf_host *, jf_socket, jf_text)) {
     int64_t n = number(event, "/0"), done = 0, limit = 0;
     for (int64_t i = 0; i < n; i++) {
         char name[32];
-        int32_t code;
+        jf_code code;
         snprintf(name, sizeof name, "room-%lld", (long long)i);
         code = what(host, event->socket, jf_text_of(name));
         if (code == JF_OK) done++;
