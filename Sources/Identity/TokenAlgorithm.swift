@@ -18,11 +18,12 @@ public enum TokenAlgorithm: String, Sendable, Hashable, CaseIterable {
 
     /// The algorithm of this name, compared byte for byte; `nil` if there is none.
     init?(named name: ByteString) {
-        guard let algorithm = Self.byName[name] else { return nil }
+        guard let (_, algorithm) = Self.names.first(where: { $0.name == name }) else { return nil }
         self = algorithm
     }
 
-    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { (ByteString($0.rawValue), $0) })
+    /// So few that comparing them takes less than hashing one.
+    private static let names = allCases.map { (name: ByteString($0.rawValue), algorithm: $0) }
 
     /// What kind of key an algorithm needs. A key serves its own family only: a public key can never pass for an HMAC secret.
     enum Family: Sendable, Hashable {

@@ -4,12 +4,13 @@ extension TokenVerifier {
     /// Judges the claims of a token whose signature is valid.
     func identity(_ signed: SignedClaims, now: Int64) throws(TokenRefusal) -> UserIdentity {
         let claims = signed.claims
-        let expiry = try checkExpiry(claims.expiry, now: now)
-        let end = try checkAge(claims.issuedAt, now: now)
+        var expiresAt = try checkExpiry(claims.expiry, now: now)
+        if let maximumAge = configuration.maximumAge, let end = try checkAge(claims.issuedAt, maximumAge, now: now) {
+            expiresAt = min(end, expiresAt ?? .max)
+        }
         try checkStart(claims.notBefore, now: now)
         try checkIssuer(claims.issuer)
         try checkAudience(claims.audiences)
-        let expiresAt = [expiry, end].compactMap { $0 }.min()
         return UserIdentity(user: try user(claims.user), claims: signed.payload, expiresAt: expiresAt, scopes: claims.scopes)
     }
 
@@ -31,8 +32,7 @@ extension TokenVerifier {
     }
 
     /// Returns when the token is too old.
-    private func checkAge(_ issuedAt: TokenClaims.Claim<Int64>, now: Int64) throws(TokenRefusal) -> Int64? {
-        guard let maximumAge = configuration.maximumAge else { return nil }
+    private func checkAge(_ issuedAt: TokenClaims.Claim<Int64>, _ maximumAge: Int64, now: Int64) throws(TokenRefusal) -> Int64? {
         switch issuedAt {
         case .value(let issuedAt):
             // From the future it would be young for longer than the age that is allowed.
