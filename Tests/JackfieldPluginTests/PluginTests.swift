@@ -14,7 +14,7 @@ import Testing
     @Test func `the descriptor says what was declared`() {
         #expect(host.plugin.abi == UInt32(JF_ABI))
         #expect(host.namespaces.count == 5)
-        #expect(host.routes.count == 6)
+        #expect(host.routes.count == 7)
         #expect(host.timers.map(\.interval) == [2000])
         let shout = host.events[9]
         #expect(shout.run == JF_RUN_BY_KEY)
@@ -76,6 +76,12 @@ import Testing
         let denied = host.emit("deny")
         #expect(host.acts.last == .ackFailed(denied, code: "denied"))
         #expect(host.log.count == 1)
+    }
+
+    @Test func `a full disk is 507 over HTTP, and in an ack what it means for the client`() {
+        let token = host.emit("full"), request = host.request("GET", "/v1/full")
+        #expect(host.acts == [.ackFailed(token, code: "unavailable"), .problem(request, status: 507, code: "insufficient_storage")])
+        #expect(host.detail(of: token) == "no room")
     }
 
     @Test func `an anonymous socket has no user`() {

@@ -56,6 +56,7 @@ final class Probe: Plugin {
         }
         io.on("ask", Probe.ask)
         io.on("whoami") { _, event in try event.ack(event.user) }
+        io.on("full") { _, _ in throw Problem.insufficientStorage("no room") }
         io.on("count") { plugin in { _, event in try event.ack(plugin.settings.limit) } }
 
         io.of("/chat")
@@ -116,6 +117,7 @@ final class Probe: Plugin {
             throw Problem(409, "conflict", "too late")
         }
         io.http.get("/v1/stream", Probe.stream)
+        io.http.on("GET", "/v1/full") { _ in throw Problem.insufficientStorage("no room") }
 
         io.every(.seconds(2), Probe.tick)
     }

@@ -18,10 +18,12 @@ import Testing
         _ = membership.enter("r", 2, user: "alice", at: 0)
         #expect(membership.exit("r", 1, user: "alice") == .socket)
         #expect(!membership.contains("r", 1))
+        #expect(membership.contains("r", user: "alice"))
         #expect(membership.contains("r", 2))
         #expect(membership.exit("r", 1, user: "alice") == .none)
         #expect(membership.exit("r", 2, user: "alice") == .user)
         #expect(membership.members(of: "r").isEmpty)
+        #expect(!membership.contains("r", user: "alice"))
     }
 
     @Test mutating func `a socket that is gone leaves all its rooms`() {
