@@ -36,7 +36,7 @@ import Testing
         #expect(throws: NamespaceTableError.malformedName(name)) { try NamespaceTable([.name(name)]) }
     }
 
-    @Test("a broken expression is refused with the library's words") func badPattern() {
+    @Test("a broken expression is refused with its place") func badPattern() {
         #expect {
             try NamespaceTable([.name("/"), .pattern("^/(a")])
         } throws: { error in

@@ -4,7 +4,7 @@ import Support
 public enum NamespaceTableError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A name without its slash, or with a comma or a control character in it.
     case malformedName(ByteString)
-    /// What the C library says of the expression.
+    /// Where the expression is wrong, and why.
     case malformedPattern(ByteString, reason: String)
 
     public var description: String {
