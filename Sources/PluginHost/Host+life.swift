@@ -113,12 +113,10 @@ extension Host {
             try putInForce(plugin)
             if let error = try step(plugin, "start", { plugin.start() }) { throw error }
         } catch {
+            plugin.state = .stopping
             let isOut = takeOut(plugin)
-            if error.kind != .timedOut, isOut {
-                let aborts = plugin.pending.close()
-                _ = try? step(plugin, "destroy") { plugin.destroy(aborting: aborts) }
-            }
-            abandon(plugin, isStuck: error.kind == .timedOut)
+            let isStuck = error.kind == .timedOut || !isOut || !end(plugin, until: deadline(in: options.stopDeadline), afterStop: false)
+            abandon(plugin, isStuck: isStuck)
             throw error
         }
         plugin.state = .running
@@ -132,8 +130,7 @@ extension Host {
 
     /// Runs one callback of the plugin's life on its strand.
     func step<Value: Sendable>(_ plugin: Plugin, _ what: String, _ body: @escaping @Sendable () -> Value) throws(PluginError) -> Value {
-        let deadline = Clock.monotonicNanoseconds + Int64(options.startDeadline) * 1_000_000
-        guard let value = plugin.strand.run(until: deadline, body) else {
+        guard let value = plugin.strand.run(until: deadline(in: options.startDeadline), body) else {
             throw plugin.failure(.timedOut, "\(what) did not return within \(options.startDeadline) ms; its thread is given up")
         }
         return value
@@ -247,25 +244,10 @@ extension Host {
 
     /// The whole way out of a running plugin.
     private func retire(_ plugin: Plugin, within milliseconds: Int) -> PluginError? {
-        let deadline = Clock.monotonicNanoseconds + Int64(milliseconds) * 1_000_000
+        let deadline = deadline(in: milliseconds)
         plugin.state = .stopping
         let isOut = takeOut(plugin)
-        // What was queued before, each strand on its own.
-        var isInTime = isOut && plugin.allStrands.allSatisfy { $0.run(until: deadline) { true } != nil }
-        if isInTime {
-            let aborts = plugin.pending.close()
-            isInTime = plugin.strand.run(until: deadline) {
-                plugin.stop(aborting: aborts)
-                return true
-            } != nil
-        }
-        plugin.completeTokens()
-        if isInTime {
-            isInTime = plugin.strand.run(until: deadline) {
-                plugin.destroy()
-                return true
-            } != nil
-        }
+        let isInTime = isOut && end(plugin, until: deadline, afterStop: true)
         abandon(plugin, isStuck: !isInTime)
         if isInTime {
             plugin.log.info("unloaded")
@@ -275,6 +257,25 @@ extension Host {
         logger.error("\(error)")
         return error
     }
+
+    /// Has a plugin that is out of force finish what is queued, then `stop`, then `destroy`.
+    ///
+    /// Nothing of the host calls it any more when `destroy` begins: the loops have dropped its declarations, its lanes have ended, its timers are closed, and
+    /// `destroy` is the last thing that its strand takes.
+    ///
+    /// - Returns: `false` if a callback did not return by `deadline`.
+    private func end(_ plugin: Plugin, until deadline: Int64, afterStop: Bool) -> Bool {
+        // What was queued before, each strand on its own.
+        guard plugin.allStrands.allSatisfy({ $0.run(until: deadline) { true } != nil }),
+            plugin.lanes.allSatisfy({ $0.run(until: deadline, isLast: true) { true } != nil })
+        else { return false }
+        let aborts = plugin.pending.close()
+        if afterStop, plugin.strand.run(until: deadline, { plugin.stop(aborting: aborts) }) == nil { return false }
+        plugin.completeTokens()
+        return plugin.strand.run(until: deadline, isLast: true) { plugin.destroy(aborting: afterStop ? [] : aborts) } != nil
+    }
+
+    private func deadline(in milliseconds: Int) -> Int64 { Clock.monotonicNanoseconds + Int64(milliseconds) * 1_000_000 }
 
     /// Gives back what is left of a plugin that is out of force.
     func abandon(_ plugin: Plugin, isStuck: Bool) {

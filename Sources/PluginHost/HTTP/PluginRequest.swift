@@ -18,6 +18,11 @@ final class PluginRequest: Sendable {
 
     /// Gives the request to the handler, where the declaration says. [loop]
     func handOver(_ reply: PluginReply) {
+        // Whoever keeps a request between its route and this call may come after the plugin has gone.
+        guard plugin.isInForce else {
+            reply.problem(503, code: "unavailable", detail: "the service '\(plugin.name)' has stopped")
+            return
+        }
         if let meter {
             guard let loop = ThreadState.current?.loop else { return call(reply) }
             return loop.measure(meter) { call(reply) }

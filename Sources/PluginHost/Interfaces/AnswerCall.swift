@@ -29,11 +29,11 @@ final class AnswerCall: Sendable {
     func finish(_ status: Int32) { finish(AnswerCopy(status, socket)) }
 
     private func finish(_ answer: AnswerCopy) {
-        guard plugin.take(promise) else { return }
-        let (call, plugin) = (call, plugin)
-        // In the socket's own line, so that its answer keeps its place among its events.
-        let task = StrandTask(run: { Self.make(call, of: plugin, with: answer) })
-        _ = plugin.strand.enqueue(task, of: sender, bytes: answer.bytes, promised: true)
+        plugin.complete(promise) { [call, plugin, sender] in
+            // In the socket's own line, so that its answer keeps its place among its events.
+            let task = StrandTask(run: { Self.make(call, of: plugin, with: answer) })
+            _ = plugin.strand.enqueue(task, of: sender, bytes: answer.bytes, promised: true)
+        }
     }
 
     /// On the strand.

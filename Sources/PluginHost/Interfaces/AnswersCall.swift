@@ -56,11 +56,12 @@ final class AnswersCall: Sendable {
         let result = state.withLock { state -> State? in
             state.loops == 0 && state.settled == state.expected ? state : nil
         }
-        guard let result, plugin.take(promise) else { return }
-        let (call, plugin) = (call, plugin)
+        guard let result else { return }
         let status = result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
-        let task = StrandTask(run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })
-        _ = plugin.strand.enqueue(task, bytes: result.bytes, promised: true)
+        plugin.complete(promise) { [call, plugin] in
+            let task = StrandTask(run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })
+            _ = plugin.strand.enqueue(task, bytes: result.bytes, promised: true)
+        }
     }
 
     /// On the strand.

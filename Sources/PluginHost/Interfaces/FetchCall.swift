@@ -47,12 +47,13 @@ final class FetchCall: Sendable {
             guard state.loops == 0 else { return nil }
             return (state.found.sorted { $0.key < $1.key }.flatMap(\.value), state.isCut)
         }
-        guard let result, plugin.take(promise) else { return }
+        guard let result else { return }
         let all = result.found.prefix(SocketsInterface.largestFetch)
         let status = result.isCut || all.count < result.found.count ? JF_E_LIMIT : JF_OK
-        let (call, plugin, parts) = (call, plugin, parts)
-        let task = StrandTask(run: { Self.make(call, of: plugin, status: status, Array(all), parts: parts) })
-        _ = plugin.strand.enqueue(task, bytes: all.count * MemoryLayout<Found>.stride, promised: true)
+        plugin.complete(promise) { [call, plugin, parts] in
+            let task = StrandTask(run: { Self.make(call, of: plugin, status: status, Array(all), parts: parts) })
+            _ = plugin.strand.enqueue(task, bytes: all.count * MemoryLayout<Found>.stride, promised: true)
+        }
     }
 
     /// On the strand, which also writes the texts: the loops have better things to do.

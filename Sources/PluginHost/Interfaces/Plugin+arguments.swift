@@ -8,6 +8,9 @@ extension Plugin {
     /// Bytes that one call may pass together; the header promises this number.
     static let largestCall = 64 << 20
 
+    /// Why a call that needs room in the plugin's queue found none.
+    var refusal: Int32 { isServed ? JF_E_LIMIT : JF_E_STATE }
+
     // Unsafe in name only: a constant of the binary that is never written and never freed.
     nonisolated(unsafe) static let emptyArray = {
         let text: StaticString = "[]"

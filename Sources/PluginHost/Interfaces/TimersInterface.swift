@@ -12,15 +12,14 @@ enum TimersInterface {
                     guard delay <= DescriptorReader.longestTimer else {
                         throw .invalid("delay is \(delay) ms, more than the \(DescriptorReader.longestTimer) of 30 days")
                     }
-                    guard let handle = plugin.set(after: delay, TaskCall(task: task, context: context, free: free)) else { return JF_E_LIMIT }
+                    guard let handle = plugin.set(after: delay, TaskCall(task: task, context: context, free: free)) else { return plugin.refusal }
                     timer?.pointee = handle
                     return JF_OK
                 }
             },
             cancel: { host, timer in
                 Plugin.serve(host, "cancel") { (plugin) throws(Refusal) in
-                    guard let call = plugin.timers.take(timer) else { return JF_E_GONE }
-                    plugin.releaseLater(call)
+                    guard plugin.timers.take(timer, { plugin.releaseLater($0) }) else { return JF_E_GONE }
                     plugin.host.timers.timerCancelled()
                     return JF_OK
                 }

@@ -59,7 +59,7 @@ extension Plugin {
         isServed = false
     }
 
-    /// Has it free its instance. On the strand; the last callback.
+    /// Has it free its instance. The last thing on the strand, which takes nothing any more: no callback begins after it.
     ///
     /// - Parameter aborts: as in ``stop(aborting:)``, where `start` has failed.
     func destroy(aborting aborts: [@Sendable () -> Void] = []) {

@@ -21,17 +21,15 @@ extension Plugin {
         }
     }
 
-    /// Sets a timer that the plugin made; `nil` if there are too many.
+    /// Sets a timer that the plugin made; `nil` if there are too many, or if the plugin has ended.
     func set(after delay: UInt64, _ call: TaskCall) -> UInt64? {
         switch timers.add(call) {
         case .full: return nil
         case .closed(let handle):
-            releaseLater(call)
-            return handle
+            return releaseLater(call) ? handle : nil
         case .handle(let handle):
             host.timers.schedule(at: Clock.monotonicNanoseconds + Int64(delay) * 1_000_000, isWanted: { self.timers.contains(handle) }) {
-                guard let call = self.timers.take(handle) else { return }
-                _ = self.strand.enqueue(StrandTask(run: { self.perform(call) }), promised: true)
+                _ = self.timers.take(handle) { call in _ = self.strand.enqueue(StrandTask(run: { self.perform(call) }), promised: true) }
             }
             return handle
         }

@@ -45,8 +45,12 @@ extension Plugin {
 
     /// Has a pointer freed on the strand, unless that was done when the plugin stopped.
     fileprivate func freeLater(_ release: UInt64) {
-        guard let call = data.take(release) else { return }
-        _ = strand.enqueue(StrandTask(run: { call.function(self.instance, call.context) }), promised: true)
+        // Taken out on the strand: if that has ended, the pointer is freed with everything else.
+        let task = StrandTask(run: {
+            guard let call = self.data.take(release) else { return }
+            call.function(self.instance, call.context)
+        })
+        _ = strand.enqueue(task, promised: true)
     }
 
     /// Frees what the plugin has given to sockets and timers. On the strand, when no other callback runs any more.
@@ -55,9 +59,11 @@ extension Plugin {
         for call in data.close() { call.function(instance, call.context) }
     }
 
-    /// Frees the context of a task that was cancelled.
-    func releaseLater(_ call: TaskCall) {
-        guard call.free != nil else { return }
-        _ = strand.enqueue(StrandTask(run: { self.release(call) }), promised: true)
+    /// Frees the context of a task that will not be called.
+    ///
+    /// - Returns: `false` if the plugin has ended, and the context stays its own.
+    @discardableResult
+    func releaseLater(_ call: TaskCall) -> Bool {
+        call.free == nil || strand.enqueue(StrandTask(run: { self.release(call) }), promised: true)
     }
 }

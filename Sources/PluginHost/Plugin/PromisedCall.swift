@@ -21,6 +21,11 @@ extension Plugin {
         }
     }
 
+    /// Has `enqueue` queue the callback, if it is still to be made; see ``PendingCalls/complete(_:_:)``.
+    func complete(_ promise: PromisedCall, _ enqueue: () -> Void) {
+        if let number = promise.number { pending.complete(number, enqueue) }
+    }
+
     /// Whether the callback is still to be made: the one who hears `true` makes it.
     func take(_ promise: PromisedCall) -> Bool { promise.number.map { pending.take($0) } ?? false }
 }

@@ -10,8 +10,8 @@ import Synchronization
 /// A batch that takes longer than ``batchTime`` shows that more comes than the plugin has time for. The strand is crowded then: until nothing waits,
 /// what does is a ``FairQueue``, from which one callback is taken at a time. So a client that floods the plugin waits for itself, and others do not.
 ///
-/// `@unchecked Sendable`: `incoming`, `crowd`, `isIdle` and `isClosed` are touched under `monitor` only. `working` is the thread's, but for the records
-/// that ``close()`` has claimed through `position`; a thread that finds its batch claimed does not touch it again.
+/// `@unchecked Sendable`: `incoming`, `crowd`, `isIdle`, `isFinishing` and `isClosed` are touched under `monitor` only. `working` is the thread's, but for the
+/// records that ``close()`` has claimed through `position`; a thread that finds its batch claimed does not touch it again.
 final class Strand: @unchecked Sendable {
     enum RecordKind: UInt8, BitwiseCopyable {
         case event
@@ -28,6 +28,8 @@ final class Strand: @unchecked Sendable {
     private let monitor = Monitor()
     private var incoming = RecordBuffer()
     private var isIdle = false
+    /// The last record has been appended: nothing is taken any more, and the thread ends when it has run it.
+    private var isFinishing = false
     private var isClosed = false
     private var working = RecordBuffer()
     /// What waits while the strand is crowded, older than ``incoming``.
@@ -73,14 +75,16 @@ final class Strand: @unchecked Sendable {
 
     /// Appends one record that `write` fills, its length already in it.
     ///
-    /// - Returns: whether the thread sleeps and has to be told (``wake()``); `nil` if the strand is closed and nothing was taken.
+    /// - Parameter isLast: whether nothing is taken after it.
+    /// - Returns: whether the thread sleeps and has to be told (``wake()``); `nil` if the strand has ended and nothing was taken.
     @inline(__always)
-    func append(size: Int, _ write: (UnsafeMutableRawPointer) -> Void) -> Bool? {
+    func append(size: Int, isLast: Bool = false, _ write: (UnsafeMutableRawPointer) -> Void) -> Bool? {
         monitor.lock()
-        guard !isClosed else {
+        guard !isClosed, !isFinishing else {
             monitor.unlock()
             return nil
         }
+        isFinishing = isLast
         write(incoming.append(size: size))
         let mustWake = isIdle
         // Told once is enough: the thread takes everything that waits.
@@ -98,7 +102,7 @@ final class Strand: @unchecked Sendable {
     /// - Parameters:
     ///   - bytes: what it holds in memory, for the budget.
     ///   - promised: whether it must be taken even if the queue is full.
-    /// - Returns: `false` if there is no room or the strand is closed; then neither of the task's closures is called.
+    /// - Returns: `false` if there is no room or the strand has ended; then neither of the task's closures is called.
     func enqueue(_ task: StrandTask, bytes: Int = 0, promised: Bool = false) -> Bool {
         if promised {
             budget.takeAnyway(bytes)
@@ -127,9 +131,11 @@ final class Strand: @unchecked Sendable {
         return nil
     }
 
-    private func append(_ task: StrandTask, _ bytes: Int, order: TaskRecord.Order, of sender: Sender? = nil, isCharged: Bool = false) -> Bool {
+    private func append(
+        _ task: StrandTask, _ bytes: Int, order: TaskRecord.Order, of sender: Sender? = nil, isCharged: Bool = false, isLast: Bool = false
+    ) -> Bool {
         let reference = Unmanaged.passRetained(task)
-        let mustWake = append(size: MemoryLayout<TaskRecord>.size) { record in
+        let mustWake = append(size: MemoryLayout<TaskRecord>.size, isLast: isLast) { record in
             let head = TaskRecord(
                 size: record.load(as: UInt32.self), kind: .task, order: order, isCharged: isCharged, bytes: UInt64(bytes),
                 task: UnsafeRawPointer(reference.toOpaque()), user: sender?.user ?? 0, socket: sender?.socket ?? 0)
@@ -146,12 +152,13 @@ final class Strand: @unchecked Sendable {
 
     /// Runs `body` on the strand, after everything that waits, and waits for it, at most until `deadline` (``Clock/monotonicNanoseconds``).
     ///
-    /// - Returns: what it returned; `nil` if it has not returned by then, or the strand is closed. It may still run later.
+    /// - Parameter isLast: whether the strand ends with it. From this call on nothing is taken any more; what waits is run before.
+    /// - Returns: what it returned; `nil` if it has not returned by then, or the strand has ended. It may still run later.
     @discardableResult
-    func run<Result: Sendable>(until deadline: Int64, _ body: @escaping @Sendable () -> Result) -> Result? {
+    func run<Result: Sendable>(until deadline: Int64, isLast: Bool = false, _ body: @escaping @Sendable () -> Result) -> Result? {
         let outcome = Outcome<Result>()
         budget.takeAnyway(0)
-        guard append(StrandTask(run: { outcome.fulfil(body()) }, drop: { outcome.giveUp() }), 0, order: .barrier) else { return nil }
+        guard append(StrandTask(run: { outcome.fulfil(body()) }, drop: { outcome.giveUp() }), 0, order: .barrier, isLast: isLast) else { return nil }
         return outcome.wait(until: deadline)
     }
 
@@ -203,12 +210,12 @@ final class Strand: @unchecked Sendable {
         case closed
     }
 
-    /// Waits for work and takes all of it; `false` when the strand is closed and empty.
+    /// Waits for work and takes all of it; `false` when the strand has ended and nothing waits.
     private func takeBatch() -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
         while incoming.isEmpty {
-            if isClosed { return false }
+            if isClosed || isFinishing { return false }
             isIdle = true
             monitor.wait()
         }

@@ -35,8 +35,17 @@ final class PluginTimers: Sendable {
         }
     }
 
-    /// Takes a timer out; `nil` if it has fired or was cancelled.
-    func take(_ timer: UInt64) -> TaskCall? { state.withLock { $0.pending.removeValue(forKey: timer) } }
+    /// Takes a timer out and has `enqueue` queue its call, or the freeing of its context. Under the lock: so neither is lost between here and a strand that
+    /// ends after ``close()``.
+    ///
+    /// - Returns: `false` if it has fired or was cancelled.
+    func take(_ timer: UInt64, _ enqueue: (TaskCall) -> Void) -> Bool {
+        state.withLock { state in
+            guard let call = state.pending.removeValue(forKey: timer) else { return false }
+            enqueue(call)
+            return true
+        }
+    }
 
     func contains(_ timer: UInt64) -> Bool { state.withLock { $0.pending[timer] != nil } }
 
