@@ -43,7 +43,7 @@ extension Host {
     }
 
     private static func message(of reply: inout jf_handshake_reply, _ code: Int32, _ plugin: Plugin) -> String {
-        if code != JF_E_DENIED { plugin.log.warning("handshake failed with \(ResultCode.describe(code))") }
+        if code != JF_E_DENIED { plugin.log.warning("handshake returned \(ResultCode.describe(code)), so the request was refused") }
         let message = withUnsafeBytes(of: &reply.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         return message.isEmpty ? "Forbidden" : message
     }

@@ -1,3 +1,4 @@
+import EngineIO
 import SocketIO
 import Testing
 
@@ -38,6 +39,30 @@ struct ConnectionTests {
         let back = try connect(#"{"pid":"\#(pid)","user":"alice","do":"deny"}"#)
         #expect(back.answer == (skips ? #"2/hooks-inline,["welcome","1"]"# : refusal))
         if skips { #expect(back.client.hear() == first.answer) }
+        await test.stop()
+    }
+
+    @Test("an odd code of admit and of handshake refuses and leaves one line each")
+    func oddCodes() async throws {
+        let test = try await TestHost.withProbe()
+        let answer = TestClient(test.loops[0], joining: "/hooks", auth: #"{"do":"odd"}"#).hear()
+        #expect(answer == #"4/hooks,{"message":"internal error"}"#)
+        let verdict = test.loops[0].sync { [host = test.host] _ in
+            host.judge(Opening(remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: "X-Odd", value: "1")]))
+        }
+        guard case .refuse("Forbidden") = verdict else { throw Fixture.Failed(description: "\(verdict)") }
+        #expect(test.log.lines.filter { $0.contains("admit") } == ["warning: admit of '/hooks' returned 77, which is no JF_E_*, so the client was refused"])
+        #expect(test.log.lines.filter { $0.contains("handshake") } == ["warning: handshake returned 77, which is no JF_E_*, so the request was refused"])
+        await test.stop()
+    }
+
+    @Test("a decision that never comes is a refusal after the deadline, wherever admit runs", arguments: ["/hooks", "/hooks-inline"])
+    func neverDecided(_ namespace: String) async throws {
+        var options = HostOptions()
+        options.decisionDeadline = 100
+        let test = try await TestHost.withProbe(options)
+        let client = TestClient(test.loops[0], joining: namespace, auth: #"{"do":"never"}"#)
+        #expect(client.hear() == #"4\#(namespace),{"message":"timeout","data":{"code":"timeout"}}"#)
         await test.stop()
     }
 

@@ -44,9 +44,12 @@ final class Admission: @unchecked Sendable, TimerTarget {
         guard stage < hooks.count else { return accept() }
         let hook = hooks[stage]
         let identity = identity
-        if let meter = hook.admitMeter { return loop.measure(meter) { call(hook, stage, as: identity) } }
-        deadline = attempt.shard.timers.now + Int64(loop.host.options.decisionDeadline)
-        _ = attempt.shard.timers.schedule(at: attempt.shard.timers.now + Self.patience, for: self, tag: UInt64(stage))
+        if let meter = hook.admitMeter {
+            loop.measure(meter) { call(hook, stage, as: identity) }
+            if isWaiting(at: stage) { limitWaiting(at: stage) }
+            return
+        }
+        limitWaiting(at: stage)
         let task = StrandTask(
             run: { self.call(hook, stage, as: identity) },
             drop: { _ = self.decide(.refuse(message: Self.failure, data: nil), at: stage) })
@@ -61,6 +64,13 @@ final class Admission: @unchecked Sendable, TimerTarget {
     private func accept() {
         if !admitted.isEmpty { attempt.userInfo = admitted }
         attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
+    }
+
+    /// From now on the decision of the hook `stage` has until the deadline. [loop]
+    private func limitWaiting(at stage: Int) {
+        let timers = attempt.shard.timers
+        deadline = timers.now + Int64(loop.host.options.decisionDeadline)
+        _ = timers.schedule(at: timers.now + Self.patience, for: self, tag: UInt64(stage))
     }
 
     /// The hook whose turn it is: of those whose plugin was unloaded meanwhile nobody is asked.
@@ -99,20 +109,23 @@ final class Admission: @unchecked Sendable, TimerTarget {
         }
         /// Whether it was given back, neither completed nor kept.
         let isBorrowed = plugin.tokens.takeBack(token) != nil
+        /// Refuses, and says why, unless the client has gone: then the plugin may have failed for that.
+        func fail(_ problem: @autoclosure () -> String) {
+            if isWaiting(at: stage) { plugin.log.warning("admit of '\(hook.declaration.name)' \(problem())") }
+            _ = decide(.refuse(message: Self.failure, data: nil), at: stage)
+        }
         switch code {
         case JF_OK:
             _ = decide(.accept(nil), at: stage)
         case JF_LATER:
             guard isBorrowed else { return }
-            plugin.log.warning("admit of '\(hook.declaration.name)' returned JF_LATER without keeping the token; keep attempt->decision with jf_tokens_api.keep first")
-            _ = decide(.refuse(message: Self.failure, data: nil), at: stage)
+            fail("returned JF_LATER without keeping the token; keep attempt->decision with jf_tokens_api.keep first")
         case JF_E_DENIED:
             let message = withUnsafeBytes(of: &refusal.message) { Self.terminated($0) }
             let data = withUnsafeBytes(of: &refusal.data) { Self.terminated($0) }
             _ = decide(plugin.refusal(message: message, data: data, by: "admit of '\(hook.declaration.name)'"), at: stage)
         default:
-            plugin.log.warning("admit of '\(hook.declaration.name)' failed with \(ResultCode.describe(code))")
-            _ = decide(.refuse(message: Self.failure, data: nil), at: stage)
+            fail("returned \(ResultCode.describe(code)), so the client was refused")
         }
     }
 

@@ -53,6 +53,11 @@ static void pause_us(long us) {
 
 static void on_task(void *self, void *context) { look(self, context); }
 
+static void on_free(void *self, void *context) {
+    (void)context;
+    look(self, "a timer's context was freed after destroy began");
+}
+
 static void on_fetched(void *self, void *context, const jf_fetched *fetched) {
     (void)fetched;
     look(self, context);
@@ -68,17 +73,18 @@ static void call_everything(void) {
     jf_selection all = { 0 };
     jf_message message = { 0 };
     jf_timer timer;
+    all.flags = JF_SELECT_ALL;
     message.name = (jf_text)JF_LIT("hit");
-    core.post(host, on_task, "a posted function came after destroy began");
-    timers.after(host, 0, on_task, "a timer fired after destroy began", &timer);
-    timers.after(host, 1, on_task, "a timer fired after destroy began", &timer);
+    core.post(host, on_task, "a posted function came after destroy began", NULL);
+    timers.after(host, 0, on_task, "a timer fired after destroy began", on_free, &timer);
+    timers.after(host, 1, on_task, "a timer fired after destroy began", on_free, &timer);
     sockets.fetch(host, &all, JF_PART_ID, on_fetched, "fetched sockets came after destroy began");
     rooms.members(host, JF_TEXT("/"), JF_TEXT("room"), on_fetched, "members came after destroy began");
     io.emit(host, socket, &message);
     io.emit_ack(host, socket, &message, 5, on_answer, "an answer came after destroy began");
     presence.watch(host, JF_TEXT("alice"));
     /* Before create has returned the host knows no instance to pass. */
-    if (__atomic_load_n(&is_started, __ATOMIC_SEQ_CST)) core.together(host, on_task, "together called after destroy began");
+    if (__atomic_load_n(&is_started, __ATOMIC_SEQ_CST)) core.batch(host, on_task, "batch called after destroy began");
 }
 
 static void *hammer(void *raw) {
@@ -88,7 +94,7 @@ static void *hammer(void *raw) {
         if (!is_ending) {
             call_everything();
         } else {
-            if (core.post(host, on_task, "a function that a joined thread posted ran") != JF_E_STATE) report("post from a joined thread was not JF_E_STATE");
+            if (core.post(host, on_task, "a function that a joined thread posted ran", NULL) != JF_E_STATE) report("post from a joined thread was not JF_E_STATE");
             if (is_ending > 50) return NULL;
             __atomic_add_fetch(&self->ending, 1, __ATOMIC_SEQ_CST);
         }
@@ -100,13 +106,13 @@ static void *hammer(void *raw) {
 static void *stray(void *unused) {
     int calls;
     (void)unused;
-    while (core.post(host, on_task, "a function that a stray thread posted ran after destroy began") != JF_E_STATE) {
-        timers.after(host, 0, on_task, "a timer of a stray thread fired after destroy began", NULL);
+    while (core.post(host, on_task, "a function that a stray thread posted ran after destroy began", NULL) != JF_E_STATE) {
+        timers.after(host, 0, on_task, "a timer of a stray thread fired after destroy began", NULL, NULL);
         pause_us(100);
     }
     for (calls = 0; calls < 100; calls++) {
-        if (core.post(host, on_task, "a late function ran") != JF_E_STATE) report("post from a stray thread was not JF_E_STATE");
-        if (timers.after(host, 0, on_task, "a late timer fired", NULL) != JF_E_STATE) report("after from a stray thread was not JF_E_STATE");
+        if (core.post(host, on_task, "a late function ran", NULL) != JF_E_STATE) report("post from a stray thread was not JF_E_STATE");
+        if (timers.after(host, 0, on_task, "a late timer fired", NULL, NULL) != JF_E_STATE) report("after from a stray thread was not JF_E_STATE");
         pause_us(100);
     }
     return NULL;
@@ -125,7 +131,7 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("inline"), .handler = on_event, .run = JF_RUN_INLINE, .context = "an inline event came after destroy began" },
 };
 
-static int32_t admit(void *self, const jf_attempt *attempt, jf_refusal *refusal) {
+static jf_code admit(void *self, const jf_attempt *attempt, jf_refusal *refusal) {
     (void)refusal;
     look(self, attempt->context);
     return JF_OK;
@@ -143,25 +149,25 @@ static const jf_nsp_decl nsps[] = {
 static void on_tick(void *self, void *context) { look(self, context); }
 static const jf_timer_decl ticking[] = { { .handler = on_tick, .context = "a declared timer fired after destroy began", .interval = 10 } };
 
-static void on_presence(void *self, const jf_presence_edge *edge) {
-    (void)edge;
+static void on_presence(void *self, const jf_presence_change *change) {
+    (void)change;
     look(self, "presence was called after destroy began");
 }
 
-static int32_t on_ready(void *self, jf_error *error) {
+static jf_code on_ready(void *self, jf_error *error) {
     (void)error;
     look(self, "ready was called after destroy began");
     return JF_OK;
 }
 
-static int32_t on_handshake(void *self, const jf_handshake *request, jf_refusal *refusal) {
+static jf_code on_handshake(void *self, const jf_handshake *request, jf_handshake_reply *reply) {
     (void)request;
-    (void)refusal;
+    (void)reply;
     look(self, "handshake was called after destroy began");
     return JF_OK;
 }
 
-static int32_t create(const jf_host *given, void **made, jf_error *error) {
+static jf_code create(const jf_host *given, void **made, jf_error *error) {
     instance *self = calloc(1, sizeof *self);
     pthread_t thread;
     int i;
@@ -176,7 +182,7 @@ static int32_t create(const jf_host *given, void **made, jf_error *error) {
     return JF_OK;
 }
 
-static int32_t start(void *raw, jf_error *error) {
+static jf_code start(void *raw, jf_error *error) {
     (void)error;
     look(raw, "start was called after destroy began");
     __atomic_store_n(&is_started, 1, __ATOMIC_SEQ_CST);
@@ -191,8 +197,8 @@ static void stop(void *raw) {
 static void destroy(void *raw) {
     instance *self = raw;
     int i;
-    if (core.post(host, on_task, "a function that destroy posted ran") != JF_E_STATE) report("post from destroy was not JF_E_STATE");
-    if (timers.after(host, 0, on_task, "a timer that destroy set fired", NULL) != JF_E_STATE) report("after from destroy was not JF_E_STATE");
+    if (core.post(host, on_task, "a function that destroy posted ran", NULL) != JF_E_STATE) report("post from destroy was not JF_E_STATE");
+    if (timers.after(host, 0, on_task, "a timer that destroy set fired", NULL, NULL) != JF_E_STATE) report("after from destroy was not JF_E_STATE");
     __atomic_store_n(&self->ending, 1, __ATOMIC_SEQ_CST);
     for (i = 0; i < THREADS; i++) pthread_join(self->threads[i], NULL);
     __atomic_store_n(&self->state, 0xDEADDEADu, __ATOMIC_SEQ_CST);
@@ -200,7 +206,7 @@ static void destroy(void *raw) {
     pause_us(2000);
 }
 
-int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
+jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     jf_json_api json;
     jf_json value = { 0 };
     jf_text config;
@@ -215,7 +221,7 @@ int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
         json.text(host, value.raw, report_path, sizeof report_path - 1, &length))
         return JF_E_INVALID;
     report_path[length] = 0;
-    if (core.post(host, on_task, "a function that jf_plugin_main posted ran") != JF_E_STATE) report("post from jf_plugin_main was not JF_E_STATE");
+    if (core.post(host, on_task, "a function that jf_plugin_main posted ran", NULL) != JF_E_STATE) report("post from jf_plugin_main was not JF_E_STATE");
     jf_describe(plugin, "hammer", "1.0.0");
     plugin->create = create;
     plugin->start = start;
@@ -224,8 +230,8 @@ int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     plugin->presence = on_presence;
     plugin->ready = on_ready;
     plugin->handshake = on_handshake;
-    plugin->events = (jf_event_list)JF_LIST(events);
-    plugin->nsps = (jf_nsp_list)JF_LIST(nsps);
-    plugin->timers = (jf_timer_list)JF_LIST(ticking);
+    JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->nsps, nsps);
+    JF_SET_LIST(plugin->timers, ticking);
     return JF_OK;
 }

@@ -414,6 +414,8 @@ static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
     if (jf_text_equal(value.raw, JF_TEXT("\"deny\""))) return jf_refuse(refusal, "go away", "{\"code\":7}");
     if (jf_text_equal(value.raw, JF_TEXT("\"fail\""))) return JF_E_FAILED;
     if (jf_text_equal(value.raw, JF_TEXT("\"forget\""))) return JF_LATER;
+    if (jf_text_equal(value.raw, JF_TEXT("\"odd\""))) return 77;
+    if (jf_text_equal(value.raw, JF_TEXT("\"never\""))) return tokens.keep(host, attempt->decision, &kept) == JF_OK ? JF_LATER : JF_E_FAILED;
     if (jf_text_equal(value.raw, JF_TEXT("\"sleep\""))) {
         sleep_ms(20);
         return JF_OK;
@@ -479,6 +481,14 @@ static void on_silent(void *instance, const jf_request *request) {
     (void)request;
 }
 
+/* Comes to keep its token when its client has gone. */
+static void on_slow(void *instance, const jf_request *request) {
+    jf_token kept = 0;
+    (void)instance;
+    sleep_ms(500);
+    if (tokens.keep(host, request->reply, &kept) == JF_OK) tokens.drop(host, kept);
+}
+
 static void on_stream(void *instance, const jf_request *request) {
     jf_response response = { 0 };
     jf_stream stream = 0;
@@ -498,6 +508,7 @@ static const jf_route_decl routes[] = {
     { .method = JF_LIT("GET"), .path = JF_LIT("/v1/things/{id}"), .handler = on_get, .auth = JF_AUTH_NONE },
     { .method = JF_LIT("GET"), .path = JF_LIT("/v1/private/{id}"), .handler = on_get },
     { .method = JF_LIT("POST"), .path = JF_LIT("/v1/silent"), .handler = on_silent, .auth = JF_AUTH_NONE },
+    { .method = JF_LIT("GET"), .path = JF_LIT("/v1/slow"), .handler = on_slow, .auth = JF_AUTH_NONE },
     { .method = JF_LIT("GET"), .path = JF_LIT("/v1/stream"), .handler = on_stream, .auth = JF_AUTH_NONE },
 };
 
@@ -566,6 +577,12 @@ static void destroy(void *instance) {
     core.log(host, JF_LOG_INFO, JF_TEXT("probe is destroyed"));
 }
 
+static jf_code on_handshake(void *instance, const jf_handshake *request, jf_handshake_reply *reply) {
+    (void)instance;
+    (void)reply;
+    return jf_find(request->headers, request->header_count, "x-odd").len ? 77 : JF_OK;
+}
+
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     jf_presence_api none;
     int32_t online = 7;
@@ -586,6 +603,7 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     plugin->stop = stop;
     plugin->destroy = destroy;
     plugin->presence = on_presence;
+    plugin->handshake = on_handshake;
     JF_SET_LIST(plugin->events, events);
     JF_SET_LIST(plugin->nsps, nsps);
     JF_SET_LIST(plugin->routes, routes);
