@@ -57,6 +57,7 @@ extension Host {
                 _ = self.retire(plugin, within: max(left, deadline / 4))
             }
             self.timers.stop()
+            self.removeImages()
         } orElse: {}
     }
 

@@ -30,6 +30,8 @@ public final class Host: @unchecked Sendable {
     /// Where loading and unloading take their turn.
     let control: Strand
     let registry: Mutex<Registry>
+    /// The private copies of plugins; see ``imageFolder``.
+    let images = Mutex<(folder: ImageFolder?, isRemoved: Bool)?>(nil)
     /// Set when the plugins are about to go: what they would have handled is not unknown then, only too late.
     let isStopping = Atomic<Bool>(false)
     /// Serves the declared routes, and the daemon's own: hand it to Transport's server.

@@ -2,6 +2,8 @@
 public struct HostOptions: Sendable {
     /// Where a plugin named without a slash is looked for, in this order.
     public var pluginPath: [String] = []
+    /// Folders in which the host may make one for its private copies of plugins; `nil`: ``ImageFolder/candidates``, the temporary folders.
+    public var imageFolders: [String]?
     /// Callbacks that wait for one plugin, over all of its strands.
     public var queueCallbacks = 10_000
     /// Bytes of the events and requests that wait for one plugin.

@@ -23,14 +23,7 @@ struct ELFImage {
         var entrySize: Int
     }
 
-    init(_ bytes: [UInt8]) throws(Unsuitable) {
-        let result = bytes.withUnsafeBytes { bytes in
-            Result { () throws(Unsuitable) in try ELFImage(bytes) }
-        }
-        self = try result.get()
-    }
-
-    private init(_ bytes: UnsafeRawBufferPointer) throws(Unsuitable) {
+    init(_ bytes: UnsafeRawBufferPointer) throws(Unsuitable) {
         guard bytes.count >= MemoryLayout<Elf64_Ehdr>.size, bytes.starts(with: [0x7F, UInt8(ascii: "E"), UInt8(ascii: "L"), UInt8(ascii: "F")]) else {
             throw Unsuitable(problem: "is no ELF file; give the path of a shared library (cc -shared -fPIC)")
         }

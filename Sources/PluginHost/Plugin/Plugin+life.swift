@@ -7,10 +7,11 @@ extension Plugin {
     func open() -> Result<PluginDescriptor, PluginError> {
         let image: PluginImage
         do throws(PluginError) {
-            image = try PluginImage.open(path)
+            image = try PluginImage.open(path, generation: generation, in: host.imageFolder?.path) { log.warning("\($0)") }
         } catch {
             return .failure(error)
         }
+        log.debug("is mapped from \(image.copy)")
         let room = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_ROOM), alignment: 16)
         defer { room.deallocate() }
         room.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_ROOM))

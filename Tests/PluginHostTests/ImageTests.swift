@@ -1,0 +1,109 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import PluginHost
+
+@Suite("Private copies of plugins")
+struct ImageTests {
+    /// A folder of the test's own.
+    private func folder(_ name: String) throws -> String {
+        let path = "\(NSTemporaryDirectory())jackfield-image-tests-\(getpid())-\(name)"
+        try? FileManager.default.removeItem(atPath: path)
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+    }
+
+    private func options(_ folders: String...) -> HostOptions {
+        var options = HostOptions()
+        options.imageFolders = folders
+        return options
+    }
+
+    /// The lines of this process's `/proc/PID/maps` that hold a text. Foundation reads nothing from files of no size.
+    private func maps(with text: String) throws -> [String] {
+        try Fixture.output("cat", ["/proc/\(getpid())/maps"]).split(separator: "\n").map(String.init).filter { $0.contains(text) }
+    }
+
+    @Test("a plugin is mapped from a file with its name and generation, readable by its owner only, and removed when the host stops")
+    func namedFile() async throws {
+        let parent = try folder("named")
+        let test = try TestHost(options(parent))
+        let path = try Fixture.library("small", named: "found")
+        try await test.host.load(PluginSpec(path: path))
+        let mapped = try maps(with: parent)
+        let file = try #require(mapped.first?.split(separator: " ").last.map(String.init))
+        #expect(file.hasSuffix("/\(path.split(separator: "/").last!.dropLast(3))-1.so"))
+        #expect(try mapped.allSatisfy { !$0.contains("(deleted)") } && !maps(with: parent).isEmpty)
+        #expect(FileManager.default.contents(atPath: file) == FileManager.default.contents(atPath: path))
+        var status = stat()
+        #expect(stat(PrivateCopy.folder(of: file), &status) == 0 && status.st_mode & 0o777 == 0o700)
+        try await test.host.unload("small")
+        try await test.host.load(PluginSpec(path: path))
+        #expect(try maps(with: parent).contains { $0.hasSuffix("-2.so") })
+        await test.stop()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: parent) == [])
+    }
+
+    @Test("a refused library leaves no copy")
+    func refused() async throws {
+        let parent = try folder("refused")
+        let test = try TestHost(options(parent))
+        for path in [try Fixture.file("text.so", Array("hello".utf8)), try Fixture.file("empty.so", [])] {
+            await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: path)) }
+        }
+        let own = try #require(try FileManager.default.contentsOfDirectory(atPath: parent).first)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(parent)/\(own)") == [])
+        await test.stop()
+    }
+
+    @Test("what dead processes left is removed; what a living one has locked, and what is young, stays")
+    func leftovers() async throws {
+        let parent = try folder("leftovers")
+        let names = ["dead", "living", "young"].map { "\(parent)/jackfield-images-1-\($0)" }
+        for name in names {
+            try FileManager.default.createDirectory(atPath: "\(name)/inner", withIntermediateDirectories: true)
+            try Data("x".utf8).write(to: URL(fileURLWithPath: "\(name)/inner/x.so"))
+            let age = name.hasSuffix("young") ? 0.0 : 3600
+            try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: name)
+        }
+        let lock = open(names[1], O_RDONLY | O_DIRECTORY)
+        #expect(flock(lock, LOCK_EX | LOCK_NB) == 0)
+        let test = try TestHost(options(parent))
+        try await test.host.load(PluginSpec(path: try Fixture.library("small")))
+        #expect(names.map { FileManager.default.fileExists(atPath: $0) } == [false, true, true])
+        await test.stop()
+        close(lock)
+    }
+
+    @Test("without a folder for copies a plugin is loaded from memory, and the log says so")
+    func memory() async throws {
+        let test = try TestHost(options("/proc", "/nowhere"))
+        try await test.host.load(PluginSpec(path: try Fixture.library("small")))
+        #expect(test.client().ask(#"20["small"]"#) == #"30["small"]"#)
+        let line = try #require(test.log.line(with: "loaded from memory"))
+        #expect(line.contains("/proc: ") && line.contains("/nowhere: No such file or directory"))
+        await test.stop()
+    }
+
+    @Test("a library that brings another along beside itself finds it")
+    func origin() async throws {
+        let (parent, home) = (try folder("origin"), try folder("origin-home"))
+        let (source, companion) = ("\(home)/companion.c", "\(home)/libcompanion.so")
+        try Data("int companion(void) { return 7; }\n".utf8).write(to: URL(fileURLWithPath: source))
+        try Fixture.run("cc", ["-shared", "-fPIC", "-o", companion, source])
+        let library = "\(home)/needy.so"
+        try Fixture.run(
+            "cc",
+            ["-shared", "-fPIC", "-I", "\(Fixture.root)/include", "-o", library, "\(Fixture.root)/Tests/Fixtures/host/small.c", "-Wl,--no-as-needed",
+             "-L", home, "-lcompanion", "-Wl,-rpath,$ORIGIN", "-DNAME=\"needy\"", "-DEVENT=\"needy\""])
+        let before = try FileManager.default.contentsOfDirectory(atPath: home)
+        let test = try TestHost(options(parent))
+        try await test.host.load(PluginSpec(path: library))
+        #expect(test.client().ask(#"20["needy"]"#) == #"30["needy"]"#)
+        #expect(try maps(with: parent).contains { $0.hasSuffix("/needy-1/needy-1.so") })
+        #expect(try FileManager.default.contentsOfDirectory(atPath: home) == before, "nothing is written beside a plugin")
+        await test.stop()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: parent) == [])
+    }
+}
