@@ -6,38 +6,41 @@ extension Host {
     ///
     /// - Returns: what is wrong, each beside the index of its entry.
     public func check(_ specs: [PluginSpec]) async -> [(index: Int, error: PluginError)] {
-        await controlled {
-            var problems: [(index: Int, error: PluginError)] = []
-            var sound: [Plugin] = []
-            for (index, spec) in specs.enumerated() {
-                do throws(PluginError) {
-                    sound.append(try self.checkNow(spec))
-                } catch {
-                    problems.append((index, error))
-                }
-            }
-            for plugin in sound {
-                self.takeOut(plugin)
-                self.abandon(plugin, isStuck: false)
-            }
-            return problems
-        } orElse: {
-            []
+        await withCheckedContinuation { continuation in
+            Threads.start(name: "jf-check") { continuation.resume(returning: self.checkNow(specs)) }
         }
+    }
+
+    private func checkNow(_ specs: [PluginSpec]) -> [(index: Int, error: PluginError)] {
+        var problems: [(index: Int, error: PluginError)] = []
+        var sound: [Plugin] = []
+        for (index, spec) in specs.enumerated() {
+            do throws(PluginError) {
+                sound.append(try checkNow(spec))
+            } catch {
+                problems.append((index, error))
+            }
+        }
+        for plugin in sound { end(check: plugin, isStuck: false) }
+        return problems
     }
 
     /// Leaves the plugin among those in force, so that the next is compared with it.
     private func checkNow(_ spec: PluginSpec) throws(PluginError) -> Plugin {
         let plugin = try newPlugin(spec)
         do throws(PluginError) {
-            plugin.adopt(try step(plugin, "jf_plugin_main") { plugin.open() }.get())
-            try refuseConflicts(of: plugin)
+            plugin.adopt(try step(plugin, .main, until: deadline(in: options.startDeadline)) { plugin.open() }.get())
+            try claim(plugin)
             try putInForce(plugin)
         } catch {
-            takeOut(plugin)
-            abandon(plugin, isStuck: error.kind == .timedOut)
+            end(check: plugin, isStuck: error.kind == .timedOut)
             throw error
         }
         return plugin
+    }
+
+    private func end(check plugin: Plugin, isStuck: Bool) {
+        onControl { _ = self.takeOut(plugin) }
+        abandon(plugin, isStuck: isStuck)
     }
 }

@@ -9,7 +9,7 @@ extension Host {
             guard let function = plugin.descriptor.presence else { continue }
             let call = PluginCall(function: function, context: nil)
             for edge in edges where plugin.watches.contains(edge.user) {
-                let task = StrandTask(run: {
+                let task = StrandTask(.presence, run: {
                     guard plugin.isCreated else { return }
                     let pack = TextPack([.text(edge.user.text)])
                     var raw = jf_presence_change.sized

@@ -5,10 +5,14 @@ import Support
 import Synchronization
 import Transport
 
-/// Loads plugins, and patches what they declare into the event loops.
+/// Loads plugins, and puts what they declare in force on the event loops.
 ///
-/// Loading, unloading and stopping take their turn on a thread of the host's own, so none of them ever waits on an event loop. The loops see
+/// Unloading, stopping and every change of the declarations in force take their turn on a thread of the host's own, the control thread. The loops see
 /// declarations as immutable snapshots that are swapped between two events.
+///
+/// A plugin runs in this process. One that is slow, or never comes back, costs its own clients their answers and nobody else anything, unless it blocks in an
+/// inline callback: then the sockets of that loop wait. One that crashes (a segmentation fault, `abort`, an exception or a panic that leaves a callback,
+/// Swift's `fatalError`) ends the process, and every client is disconnected; nothing here can prevent that.
 ///
 /// `@unchecked Sendable`: `contexts` is written once, in `init`, before anyone else has the host; everything else is immutable or guards itself.
 public final class Host: @unchecked Sendable {
@@ -34,6 +38,12 @@ public final class Host: @unchecked Sendable {
     let images = Mutex<(folder: ImageFolder?, isRemoved: Bool)?>(nil)
     /// Set when the plugins are about to go: what they would have handled is not unknown then, only too late.
     let isStopping = Atomic<Bool>(false)
+    /// When everything must have stopped, on ``Clock/monotonicNanoseconds``: whoever waits for a plugin waits no longer.
+    let stopBy = Atomic<Int64>(.max)
+    /// See ``isLoading``.
+    let loading = Atomic<Bool>(false)
+    let watch = CallbackWatch()
+    let signals: (any SignalKeeper)?
     /// Serves the declared routes, and the daemon's own: hand it to Transport's server.
     public let router: HTTPRouter
 
@@ -45,12 +55,13 @@ public final class Host: @unchecked Sendable {
     ///   - httpGate: the say on requests to routes that are not for everybody.
     ///   - observer: hears of sockets before the plugins do.
     ///   - presence: what plugins are told about who is online.
+    ///   - signals: asked after each step of a plugin's life what became of the process's signals.
     ///   - onRefusal: hears of every client that is refused something, and of errors that handlers answer with; on any thread, must not block.
     /// - Throws: `NamespaceTableError` if one of `namespaces` is malformed.
     public init(
         loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(), namespaces: [ByteString] = ["/"],
-        gate: any ConnectGate, httpGate: any HTTPGate, observer: (any SocketObserver)? = nil, presence: any PresenceSource, logger: Logger,
-        onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
+        gate: any ConnectGate, httpGate: any HTTPGate, observer: (any SocketObserver)? = nil, presence: any PresenceSource,
+        signals: (any SignalKeeper)? = nil, logger: Logger, onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
     ) throws(NamespaceTableError) {
         self.options = options
         self.socketOptions = socketOptions
@@ -58,6 +69,7 @@ public final class Host: @unchecked Sendable {
         self.gate = gate
         self.observer = observer
         self.presence = presence
+        self.signals = signals
         self.logger = logger
         self.onRefusal = onRefusal
         control = Strand(name: "jf-control", budget: QueueBudget(callbacks: 1_024, bytes: 1 << 20))
@@ -65,6 +77,15 @@ public final class Host: @unchecked Sendable {
         let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: [], plugins: [])
         registry = Mutex(Registry(snapshot: snapshot))
         contexts = loops.map { LoopContext($0, host: self, snapshot: snapshot) }
+        lookLater(count: 1)
+    }
+
+    private func lookLater(count: Int) {
+        timers.schedule(at: Clock.monotonicNanoseconds + CallbackWatch.interval) { [self] in
+            look()
+            if count % 4 == 0 { inspectSignals(after: nil) }
+            lookLater(count: count + 1)
+        }
     }
 
     /// Makes the shard of the loop with this index, and the calling thread, which must be the loop's, its own. For `Loops.start`. [loop]

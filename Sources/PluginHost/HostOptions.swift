@@ -29,7 +29,7 @@ public struct HostOptions: Sendable {
     public var streams = 65_536
     /// Bytes of what plugins' threads have asked of one event loop and it has not done yet.
     public var mailboxBytes = 67_108_864
-    /// How long `jf_plugin_main`, `create` and `start` may take, each, in milliseconds.
+    /// How long a plugin may take to load, from `dlopen` to the end of `start`, in milliseconds.
     public var startDeadline = 30_000
     /// How long an unloaded plugin has to finish what is queued and under way, and to `stop`, in milliseconds.
     public var stopDeadline = 10_000

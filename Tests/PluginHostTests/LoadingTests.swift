@@ -85,7 +85,7 @@ struct LoadingTests {
         options.startDeadline = 100
         let error = try await problem(try Fixture.library("small", named: "hangs", "CREATE_HANGS"), options)
         #expect(error.kind == .timedOut)
-        #expect(error.problem == "create did not return within 100 ms; its thread is given up")
+        #expect(error.problem == "create did not return in time: a plugin has 100 ms to load; its thread is given up")
     }
 
     @Test("what a descriptor gets wrong is said, with the number of the declaration")

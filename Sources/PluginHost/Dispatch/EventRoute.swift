@@ -20,6 +20,7 @@ final class EventRoute: @unchecked Sendable {
     let namespace: ByteString
     let name: ByteString
     let observes: Bool
+    let callback: Callback
     /// Of a handler that runs inline.
     let meter: InlineMeter?
 
@@ -31,7 +32,8 @@ final class EventRoute: @unchecked Sendable {
         namespace = declaration.namespace
         name = declaration.name
         observes = declaration.observes
-        meter = declaration.run == .inline ? InlineMeter("the inline handler of \(declaration.title)", of: plugin) : nil
+        callback = Callback("the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.title)")
+        meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
     }
 
     /// How to call it on the loop; `nil` if it does not run there.
@@ -50,6 +52,7 @@ final class EventRoute: @unchecked Sendable {
         self.namespace = namespace
         self.name = name
         observes = false
+        callback = .other
         meter = nil
     }
 }

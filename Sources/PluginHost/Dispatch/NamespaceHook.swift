@@ -14,7 +14,7 @@ final class NamespaceHook: @unchecked Sendable {
         self.plugin = plugin
         self.declaration = declaration
         func meter(_ name: String, _ isThere: Bool) -> InlineMeter? {
-            isThere && declaration.run == .inline ? InlineMeter("the inline \(name) of '\(declaration.name)'", of: plugin) : nil
+            isThere && declaration.run == .inline ? InlineMeter(Callback("the inline \(name) of '\(declaration.name)'"), of: plugin) : nil
         }
         admitMeter = meter("admit", declaration.admit != nil)
         connectedMeter = meter("connected", declaration.connected != nil)

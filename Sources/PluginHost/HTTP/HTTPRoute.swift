@@ -13,6 +13,7 @@ final class HTTPRoute: @unchecked Sendable {
     let path: RoutePath
     let access: RouteAccess
     let target: Target
+    let callback: Callback
     /// Of a handler that runs inline.
     let meter: InlineMeter?
 
@@ -21,7 +22,8 @@ final class HTTPRoute: @unchecked Sendable {
         path = declaration.path
         access = declaration.access
         target = .plugin(plugin, declaration)
-        meter = declaration.run == .inline ? InlineMeter("the inline handler of \(declaration.method) \(declaration.path)", of: plugin) : nil
+        callback = Callback("the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.method) \(declaration.path)")
+        meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
     }
 
     init(_ method: ByteString, _ path: RoutePath, _ access: RouteAccess, handler: @escaping HTTPRouter.BuiltinHandler) {
@@ -29,6 +31,7 @@ final class HTTPRoute: @unchecked Sendable {
         self.path = path
         self.access = access
         target = .builtin(handler)
+        callback = .other
         meter = nil
     }
 

@@ -14,6 +14,9 @@ public final class HTTPRouter: HTTPApplication {
     /// Counts the changes of ``table``, under its lock: a loop whose copy has another number copies it again.
     private let version = Atomic<Int>(0)
 
+    /// Whether routes are still to come, because plugins are loading: what nobody serves may be theirs.
+    let isIncomplete = Atomic<Bool>(false)
+
     init(gate: any HTTPGate) {
         self.gate = gate
     }
@@ -40,6 +43,9 @@ public final class HTTPRouter: HTTPApplication {
 
     public func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         switch match(request) {
+        case .nothing where isIncomplete.load(ordering: .relaxed):
+            HTTPProblem.respond(
+                503, code: "unavailable", detail: "plugins are loading; try again", headers: [("Retry-After", "1")], through: responder)
         case .nothing(let hint):
             let detail = "nothing is served at \(request.path)\(hint.map { ": \($0)" } ?? "")"
             HTTPProblem.respond(404, code: "not_found", detail: detail, through: responder)
@@ -53,7 +59,7 @@ public final class HTTPRouter: HTTPApplication {
                 let routed = RoutedRequest(request: request, path: route.path, identity: identity)
                 switch route.target {
                 case .builtin(let handler): handler(routed, responder)
-                case .plugin(let plugin, let declaration): PluginRequest(routed, declaration, of: plugin, meter: route.meter).handOver(PluginReply(responder: responder))
+                case .plugin(let plugin, let declaration): PluginRequest(routed, declaration, of: plugin, route: route).handOver(PluginReply(responder: responder))
                 }
             case .refuse(let status, let code, let detail):
                 let headers = status == 401 ? [("WWW-Authenticate", "Bearer")] : []

@@ -6,14 +6,13 @@ final class PluginRequest: Sendable {
     private let routed: RoutedRequest
     private let declaration: RouteDeclaration
     private let plugin: Plugin
-    /// Of a handler that runs inline.
-    private let meter: InlineMeter?
+    private let route: HTTPRoute
 
-    init(_ routed: RoutedRequest, _ declaration: RouteDeclaration, of plugin: Plugin, meter: InlineMeter?) {
+    init(_ routed: RoutedRequest, _ declaration: RouteDeclaration, of plugin: Plugin, route: HTTPRoute) {
         self.routed = routed
         self.declaration = declaration
         self.plugin = plugin
-        self.meter = meter
+        self.route = route
     }
 
     /// Gives the request to the handler, where the declaration says. [loop]
@@ -23,12 +22,12 @@ final class PluginRequest: Sendable {
             reply.problem(503, code: "unavailable", detail: "the service '\(plugin.name)' has stopped")
             return
         }
-        if let meter {
+        if let meter = route.meter {
             guard let loop = ThreadState.current?.loop else { return call(reply) }
             return loop.measure(meter) { call(reply) }
         }
         let task = StrandTask(
-            run: { self.call(reply) },
+            route.callback, run: { self.call(reply) },
             drop: { reply.problem(503, code: "unavailable", detail: "the service '\(self.plugin.name)' has stopped") })
         let sender = Sender(user: routed.identity.user, address: routed.request.remoteAddress)
         if let refusal = strand.enqueue(task, of: sender, bytes: routed.request.size + routed.identity.claims.count) {

@@ -31,7 +31,7 @@ final class AnswerCall: Sendable {
     private func finish(_ answer: AnswerCopy) {
         plugin.complete(promise) { [call, plugin, sender] in
             // In the socket's own line, so that its answer keeps its place among its events.
-            let task = StrandTask(run: { Self.make(call, of: plugin, with: answer) })
+            let task = StrandTask(.answer, run: { Self.make(call, of: plugin, with: answer) })
             _ = plugin.strand.enqueue(task, of: sender, bytes: answer.bytes, promised: true)
         }
     }

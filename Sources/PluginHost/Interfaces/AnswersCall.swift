@@ -59,7 +59,7 @@ final class AnswersCall: Sendable {
         guard let result else { return }
         let status = result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
         plugin.complete(promise) { [call, plugin] in
-            let task = StrandTask(run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })
+            let task = StrandTask(.answer, run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })
             _ = plugin.strand.enqueue(task, bytes: result.bytes, promised: true)
         }
     }

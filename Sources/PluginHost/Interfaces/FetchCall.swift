@@ -51,7 +51,7 @@ final class FetchCall: Sendable {
         let all = result.found.prefix(SocketsInterface.largestFetch)
         let status = result.isCut || all.count < result.found.count ? JF_E_LIMIT : JF_OK
         plugin.complete(promise) { [call, plugin, parts] in
-            let task = StrandTask(run: { Self.make(call, of: plugin, status: status, Array(all), parts: parts) })
+            let task = StrandTask(.fetched, run: { Self.make(call, of: plugin, status: status, Array(all), parts: parts) })
             _ = plugin.strand.enqueue(task, bytes: all.count * MemoryLayout<Found>.stride, promised: true)
         }
     }

@@ -51,7 +51,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
         }
         limitWaiting(at: stage)
         let task = StrandTask(
-            run: { self.call(hook, stage, as: identity) },
+            .admit, run: { self.call(hook, stage, as: identity) },
             drop: { _ = self.decide(.refuse(message: Self.failure, data: nil), at: stage) })
         let strand = hook.plugin.strand(for: hook.declaration.run, user: identity.user, else: attempt.connection)
         let sender = Sender(user: identity.user, socket: attempt.connection)

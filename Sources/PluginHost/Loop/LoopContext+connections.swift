@@ -71,7 +71,7 @@ extension LoopContext {
                 measure(meter) { notice.call(hook) }
                 continue
             }
-            let task = StrandTask(run: { notice.call(hook) })
+            let task = StrandTask(.socketHook, run: { notice.call(hook) })
             _ = hook.plugin.strand(for: hook.declaration.run, user: socket.user, else: socket.connection)
                 .enqueue(task, of: Sender(user: socket.user, socket: socket.handle), bytes: notice.bytes, promised: true)
         }

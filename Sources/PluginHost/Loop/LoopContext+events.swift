@@ -71,6 +71,7 @@ extension LoopContext {
         let isTimed = (target.counters + index).pointee.begin()
         let start = isTimed ? Clock.monotonicNanoseconds : 0
 
+        let outerCallback = enter(target.meter)
         let attachments = event.attachments
         // Held for the call, where the plugin has given the socket anything.
         let data = Unmanaged<Plugin>.fromOpaque(target.plugin)._withUnsafeGuaranteedRef { $0.data(of: socket.handle) }
@@ -93,6 +94,7 @@ extension LoopContext {
                 }
             }
         }
+        leave(to: outerCallback)
         if isTimed {
             let time = Clock.monotonicNanoseconds - start
             target.meter._withUnsafeGuaranteedRef { $0.timed(time, loop: index) }

@@ -5,7 +5,8 @@ import Transport
 
 /// The plugin host on one event loop: what its shard asks and tells, and what plugins' threads ask of it.
 ///
-/// `@unchecked Sendable`: `directory`, `mailbox`, `loop` and the atomics are for any thread; everything else is touched on the loop only.
+/// `@unchecked Sendable`: `directory`, `mailbox`, `loop` and the atomics are for any thread, `lastAsked` is the control thread's; everything else is touched on the
+/// loop only.
 final class LoopContext: @unchecked Sendable, Application {
     /// Both live as long as the process: late callers may hold either.
     let host: Host
@@ -37,6 +38,8 @@ final class LoopContext: @unchecked Sendable, Application {
     /// [loop] The share is used up, and the loop has not looked at its connections yet.
     private var isPausing = false
 
+    /// The ``InlineMeter`` of the inline callback that runs, as an address; 0: none.
+    private let current = Atomic<UInt>(0)
     /// Events that nobody registered.
     let unknownEvents = Atomic<UInt64>(0)
 
@@ -48,6 +51,11 @@ final class LoopContext: @unchecked Sendable, Application {
         self.snapshot = snapshot
         mailbox = LoopMailbox(byteLimit: host.options.mailboxBytes)
     }
+
+    /// [control] What the control thread asked last.
+    var lastAsked: Outcome<Bool>?
+    /// [control] Whether the loop has not come to it yet.
+    var isBusy: Bool { lastAsked?.isSettled == false }
 
     /// Whether the loop runs, and may be given work.
     let isAttached = Atomic<Bool>(false)
@@ -202,9 +210,33 @@ final class LoopContext: @unchecked Sendable, Application {
     func measure<Result>(_ meter: InlineMeter, _ body: () -> Result) -> Result {
         let isTimed = meter.line(index).pointee.begin()
         let start = isTimed ? Clock.monotonicNanoseconds : 0
+        let outer = enter(.passUnretained(meter))
         let result = body()
+        leave(to: outer)
         if isTimed { meter.timed(Clock.monotonicNanoseconds - start, loop: index) }
         return result
+    }
+
+    /// [loop] An inline callback begins.
+    ///
+    /// - Returns: the one that it interrupts, for ``leave(to:)``.
+    @inline(__always)
+    func enter(_ meter: Unmanaged<InlineMeter>) -> UInt {
+        let outer = current.load(ordering: .relaxed)
+        current.store(UInt(bitPattern: meter.toOpaque()), ordering: .releasing)
+        return outer
+    }
+
+    /// [loop] It has returned.
+    @inline(__always)
+    func leave(to outer: UInt) { current.store(outer, ordering: .relaxed) }
+
+    /// The inline callback that runs just now, and how many calls of it there have been on this loop. [any-thread]
+    var running: (meter: InlineMeter, calls: UInt64)? {
+        guard let address = UnsafeRawPointer(bitPattern: current.load(ordering: .acquiring)) else { return nil }
+        // Meters are never freed.
+        let meter = Unmanaged<InlineMeter>.fromOpaque(address).takeUnretainedValue()
+        return (meter, meter.line(index).pointee.calls.load(ordering: .relaxed))
     }
 
     // MARK: To strands

@@ -5,8 +5,26 @@
 final class Callback: Sendable {
     /// As a log line names it: `the handler of 'chat'`, `create`.
     let title: String
+    /// Whether it is a step of the plugin's life, for which somebody waits.
+    let isStep: Bool
 
-    init(_ title: String) {
+    init(_ title: String, isStep: Bool = false) {
         self.title = title
+        self.isStep = isStep
     }
+
+    static let main = Callback("jf_plugin_main", isStep: true)
+    static let create = Callback("create", isStep: true)
+    static let start = Callback("start", isStep: true)
+    static let stop = Callback("stop", isStep: true)
+    static let destroy = Callback("destroy", isStep: true)
+    static let ready = Callback("ready")
+    static let presence = Callback("presence")
+    static let admit = Callback("an admit hook")
+    static let socketHook = Callback("a hook of a socket")
+    static let posted = Callback("a posted function")
+    static let timer = Callback("a timer")
+    static let answer = Callback("the function that waits for an answer")
+    static let fetched = Callback("the function that waits for sockets")
+    static let other = Callback("a callback")
 }

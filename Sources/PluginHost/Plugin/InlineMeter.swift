@@ -13,8 +13,8 @@ final class InlineMeter: @unchecked Sendable {
     private let lines: UnsafeMutablePointer<InlineCounters>
     private let count: Int
 
-    init(_ title: String, of plugin: Plugin, isChoice: Bool = true) {
-        callback = Callback(title)
+    init(_ callback: Callback, of plugin: Plugin, isChoice: Bool = true) {
+        self.callback = callback
         self.plugin = plugin
         self.isChoice = isChoice
         count = plugin.host.contexts.count

@@ -12,7 +12,7 @@ extension Plugin {
         let missed = max(0, (now - last) / interval)
         let deadline = last + (missed + 1) * interval
         host.timers.schedule(at: deadline, isWanted: { self.state == .running }) {
-            let task = StrandTask(run: {
+            let task = StrandTask(.timer, run: {
                 timer.handler(self.instance, timer.context)
                 // Only now: a handler slower than its interval never queues up behind itself.
                 self.scheduleNext(timer, after: deadline, interval)
@@ -29,7 +29,7 @@ extension Plugin {
             return releaseLater(call) ? handle : nil
         case .handle(let handle):
             host.timers.schedule(at: Clock.monotonicNanoseconds + Int64(delay) * 1_000_000, isWanted: { self.timers.contains(handle) }) {
-                _ = self.timers.take(handle) { call in _ = self.strand.enqueue(StrandTask(run: { self.perform(call) }), promised: true) }
+                _ = self.timers.take(handle) { call in _ = self.strand.enqueue(StrandTask(.timer, run: { self.perform(call) }), promised: true) }
             }
             return handle
         }
@@ -46,7 +46,7 @@ extension Plugin {
 
     private func askReady() {
         let outcome = Outcome<Bool>()
-        _ = strand.enqueue(StrandTask(run: {
+        _ = strand.enqueue(StrandTask(.ready, run: {
             self.checkReady()
             outcome.fulfil(true)
         }), promised: true)

@@ -14,6 +14,8 @@ final class Plugin: @unchecked Sendable {
     let spec: PluginSpec
     let path: String
     let generation: Int
+    /// Where it stands among the plugins: hooks are asked in this order.
+    let place: Int
     let log: PluginLog
     let budget: QueueBudget
     let tokens: TokenTable
@@ -48,17 +50,19 @@ final class Plugin: @unchecked Sendable {
     /// Of all inline callbacks.
     private var meters: [InlineMeter] = []
 
+    private let publicOutline = Mutex<(name: String, strands: [Strand])>(("", []))
     private let currentState = Atomic<UInt8>(PluginState.starting.rawValue)
     private let served = Atomic<Bool>(false)
     private let readiness = Mutex<String?>(nil)
     /// Interfaces it asked for in vain.
     private let missing = Mutex<[String]>([])
 
-    init(_ spec: PluginSpec, path: String, generation: Int, host: Host) {
+    init(_ spec: PluginSpec, path: String, generation: Int, place: Int, host: Host) {
         self.host = host
         self.spec = spec
         self.path = path
         self.generation = generation
+        self.place = place
         let name = spec.name.isEmpty ? PluginFinder.name(of: path) : spec.name
         descriptor = PluginDescriptor(name: name, version: "")
         log = PluginLog(host.logger, plugin: name)
@@ -81,6 +85,7 @@ final class Plugin: @unchecked Sendable {
         // From here on the address is given to C: it must hold for ever.
         _ = Unmanaged.passRetained(self)
         strand = makeStrand("")
+        publicOutline.withLock { $0 = (name, [strand]) }
     }
 
     var name: String { descriptor.name }
@@ -142,12 +147,16 @@ final class Plugin: @unchecked Sendable {
         routes = descriptor.events.map { EventRoute($0, of: self) }
         hooks = descriptor.namespaces.filter(\.hasHooks).map { NamespaceHook($0, of: self) }
         httpRoutes = descriptor.routes.map { HTTPRoute($0, of: self) }
-        if descriptor.handshake != nil { handshakeMeter = InlineMeter("handshake", of: self, isChoice: false) }
+        if descriptor.handshake != nil { handshakeMeter = InlineMeter(Callback("handshake"), of: self, isChoice: false) }
         meters = routes.compactMap(\.meter) + hooks.flatMap(\.meters) + httpRoutes.compactMap(\.meter) + [handshakeMeter].compactMap(\.self)
         if descriptor.usesLanes {
             lanes = (1...host.options.laneCount).map { makeStrand("-\($0)") }
         }
+        publicOutline.withLock { $0 = (descriptor.name, allStrands) }
     }
+
+    /// Its name and its strands, also while it is being loaded. [any-thread]
+    var outline: (name: String, strands: [Strand]) { publicOutline.withLock { $0 } }
 
     // MARK: Strands
 

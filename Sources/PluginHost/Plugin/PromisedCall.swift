@@ -16,7 +16,7 @@ extension Plugin {
         case .number(let number): return PromisedCall(number: number, code: JF_OK)
         case .full: return PromisedCall(number: nil, code: JF_E_LIMIT)
         case .closed:
-            let isTaken = strand.enqueue(StrandTask(run: abort), promised: true)
+            let isTaken = strand.enqueue(StrandTask(.answer, run: abort), promised: true)
             return PromisedCall(number: nil, code: isTaken ? JF_OK : JF_E_STATE)
         }
     }

@@ -1,13 +1,41 @@
-/// What is loaded. Guarded by the host's lock, changed by its control thread.
+/// What is loaded. Guarded by the host's lock.
 struct Registry {
-    /// The declarations in force.
+    /// The declarations in force. Changed by the control thread.
     var snapshot: DispatchSnapshot
     /// Events that the daemon handles itself.
     var builtins: [EventRoute] = []
-    /// Those that run, or are on their way out, in the order of loading.
+    /// Those in force or on their way out, by place. Changed by the control thread.
     var plugins: [Plugin] = []
+    /// Those, and the ones whose claims hold while their `create` runs, in the order in which they claimed.
+    var claims: [Plugin] = []
+    /// Those, and the ones that are being loaded, and those that were given up: every plugin whose code may be running.
+    var alive: [Plugin] = []
+    /// What the configuration names, in its order.
+    var planned: [PlannedPlugin] = []
+    /// Whether some of ``planned`` are still to be loaded.
+    var isLoading = false
     /// Loads so far.
     var generation = 0
+    /// Places given out so far; see ``Plugin/place``.
+    var places = 0
+    /// Loads under way.
+    var loads = 0
     /// Whether the host is stopping: nothing is loaded any more.
     var isClosed = false
+
+    init(snapshot: DispatchSnapshot) {
+        self.snapshot = snapshot
+    }
+
+    /// Inserts a plugin that comes into force at its place.
+    mutating func insert(_ plugin: Plugin) {
+        let index = plugins.firstIndex { $0.place > plugin.place } ?? plugins.endIndex
+        plugins.insert(plugin, at: index)
+    }
+
+    /// Withdraws everything of a plugin that has ended.
+    mutating func forget(_ plugin: Plugin, isStuck: Bool) {
+        claims.removeAll { $0 === plugin }
+        if !isStuck { alive.removeAll { $0 === plugin } }
+    }
 }

@@ -22,6 +22,9 @@ final class Outcome<Value: Sendable>: @unchecked Sendable {
         }
     }
 
+    /// Whether there is a result, or will be none.
+    var isSettled: Bool { monitor.withLock { isOver } }
+
     /// The result; `nil` if there is none by `deadline` (``Clock/monotonicNanoseconds``).
     func wait(until deadline: Int64) -> Value? {
         monitor.withLock {

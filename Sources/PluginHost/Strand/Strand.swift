@@ -44,6 +44,10 @@ final class Strand: @unchecked Sendable {
     private static let noBatch = Int.max
     /// Nanoseconds after which the rest of a batch becomes a crowd.
     private static let batchTime: Int64 = 5_000_000
+    /// The ``Callback`` that runs, as an address; 0: none.
+    private let current = Atomic<UInt>(0)
+    /// Callbacks begun, ever.
+    private let begun = Atomic<UInt64>(0)
 
     init(
         name: String, budget: QueueBudget, callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)? = nil,
@@ -70,6 +74,13 @@ final class Strand: @unchecked Sendable {
     }
     /// Callbacks on this strand that are not done; to choose the least loaded of several.
     var load: Int { depth.load(ordering: .relaxed) }
+
+    /// The callback under way, and which one of this strand's it is, from 1. [any-thread]
+    var running: (callback: Callback, number: UInt64)? {
+        guard let address = UnsafeRawPointer(bitPattern: current.load(ordering: .acquiring)) else { return nil }
+        // Callbacks are never freed.
+        return (Unmanaged<Callback>.fromOpaque(address).takeUnretainedValue(), begun.load(ordering: .relaxed))
+    }
 
     // MARK: Handing work over [any-thread]
 
@@ -156,10 +167,20 @@ final class Strand: @unchecked Sendable {
     /// - Returns: what it returned; `nil` if it has not returned by then, or the strand has ended. It may still run later.
     @discardableResult
     func run<Result: Sendable>(until deadline: Int64, isLast: Bool = false, _ body: @escaping @Sendable () -> Result) -> Result? {
+        begin(isLast: isLast, body).wait(until: deadline)
+    }
+
+    /// The same without waiting.
+    ///
+    /// - Returns: what to wait for; there will be no result if the strand has ended, or ends before.
+    func begin<Result: Sendable>(
+        _ callback: Callback = .other, isLast: Bool = false, _ body: @escaping @Sendable () -> Result
+    ) -> Outcome<Result> {
         let outcome = Outcome<Result>()
         budget.takeAnyway(0)
-        guard append(StrandTask(run: { outcome.fulfil(body()) }, drop: { outcome.giveUp() }), 0, order: .barrier, isLast: isLast) else { return nil }
-        return outcome.wait(until: deadline)
+        let task = StrandTask(callback, run: { outcome.fulfil(body()) }, drop: { outcome.giveUp() })
+        if !append(task, 0, order: .barrier, isLast: isLast) { outcome.giveUp() }
+        return outcome
     }
 
     /// From now on nothing is taken, and what waits is dropped rather than run, here and now: even if the thread never comes back from the callback
@@ -195,6 +216,7 @@ final class Strand: @unchecked Sendable {
             if end == .crowded { end = runCrowd(state) }
             busyTime.store(busyTime.load(ordering: .relaxed) + Clock.monotonicNanoseconds - start, ordering: .relaxed)
             busySince.store(0, ordering: .relaxed)
+            current.store(0, ordering: .relaxed)
             guard end == .complete else { break }
             working.removeAll()
         }
@@ -256,9 +278,12 @@ final class Strand: @unchecked Sendable {
         case .event:
             let event = UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))
             giveBack(event)
+            Unmanaged<EventRoute>.fromOpaque(event.pointee.route)._withUnsafeGuaranteedRef { note($0.callback) }
             callEvent?(event, state)
         case .task:
-            takeTask(record).run()
+            let task = takeTask(record)
+            note(task.callback)
+            task.run()
         }
         depth.wrappingSubtract(1, ordering: .relaxed)
     }
@@ -268,6 +293,13 @@ final class Strand: @unchecked Sendable {
         let size = Int(event.pointee.size)
         guard event.pointee.flags.contains(.isCharged) else { return budget.give(1, size) }
         budget.give(size, of: EventRecord.sender(of: event))
+    }
+
+    /// What begins to run.
+    @inline(__always)
+    private func note(_ callback: Callback) {
+        begun.store(begun.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+        current.store(UInt(bitPattern: Unmanaged.passUnretained(callback).toOpaque()), ordering: .releasing)
     }
 
     /// Moves `position` on, unless ``close()`` has.

@@ -31,7 +31,7 @@ enum Threads {
         close(descriptor)
     }
 
-    /// Starts a detached thread with an 8 MiB stack: what a plugin's author expects of a thread.
+    /// Starts a detached thread with no signal blocked and an 8 MiB stack: what a plugin's author expects of a thread.
     ///
     /// - Parameter name: the kernel keeps 15 bytes of it.
     static func start(name: String, _ body: @escaping @Sendable () -> Void) {

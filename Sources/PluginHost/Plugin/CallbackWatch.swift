@@ -1,0 +1,84 @@
+import Synchronization
+
+/// Looks four times a second at what plugins' strands and the loops are running, and so knows since when a callback has been at it, which costs the callbacks nothing.
+///
+/// It writes a line when a step of a plugin's life, or an inline callback, has been running for a second, and again whenever that time has doubled. Other
+/// callbacks may take as long as they like: they hold up nobody but their plugin.
+final class CallbackWatch: Sendable {
+    /// A callback that was running when somebody looked.
+    struct Running {
+        let plugin: Plugin
+        let callback: Callback
+        /// The loop whose sockets wait for it; `nil`: it is on a strand.
+        let loop: Int?
+        /// When it was first seen, on ``Clock/monotonicNanoseconds``.
+        let since: Int64
+    }
+
+    private enum Place: Hashable {
+        case strand(ObjectIdentifier)
+        case loop(Int)
+    }
+
+    /// What tells one call from the next.
+    private struct Mark: Equatable {
+        let callback: ObjectIdentifier
+        let number: UInt64
+    }
+
+    private struct Sample {
+        let mark: Mark
+        let since: Int64
+        var nextWarning: Int64
+    }
+
+    /// Nanoseconds between two looks.
+    static let interval: Int64 = 250_000_000
+    /// Nanoseconds until the first line about a callback.
+    static let patience: Int64 = 1_000_000_000
+
+    private let samples = Mutex<[Place: Sample]>([:])
+
+    /// Looks, and writes the lines that are due. Any thread.
+    func look(at plugins: [Plugin], _ loops: [LoopContext]) -> [Running] {
+        let now = Clock.monotonicNanoseconds
+        var found: [Running] = []
+        var due: [Running] = []
+        samples.withLock { samples in
+            var seen: [Place: Sample] = [:]
+            func note(_ place: Place, _ number: UInt64, _ plugin: Plugin, _ callback: Callback, loop: Int?) {
+                let mark = Mark(callback: ObjectIdentifier(callback), number: number)
+                var sample = samples[place].flatMap { $0.mark == mark ? $0 : nil } ?? Sample(mark: mark, since: now, nextWarning: Self.patience)
+                let running = Running(plugin: plugin, callback: callback, loop: loop, since: sample.since)
+                found.append(running)
+                if callback.isStep || loop != nil, now - sample.since >= sample.nextWarning {
+                    sample.nextWarning = (now - sample.since) * 2
+                    due.append(running)
+                }
+                seen[place] = sample
+            }
+            for plugin in plugins {
+                for strand in plugin.outline.strands {
+                    guard let running = strand.running else { continue }
+                    note(.strand(ObjectIdentifier(strand)), running.number, plugin, running.callback, loop: nil)
+                }
+            }
+            for loop in loops {
+                guard let (meter, calls) = loop.running else { continue }
+                note(.loop(loop.index), calls, meter.plugin, meter.callback, loop: loop.index)
+            }
+            samples = seen
+        }
+        for running in due { running.plugin.log.warning("\(running.text(at: now))") }
+        return found
+    }
+}
+
+extension CallbackWatch.Running {
+    /// `create has been running for 1.2 s`.
+    func text(at now: Int64) -> String {
+        let tenths = max(0, now - since) / 100_000_000
+        let place = loop.map { " on loop \($0), whose other sockets wait" } ?? ""
+        return "\(callback.title) has been running for \(tenths / 10).\(tenths % 10) s\(place)"
+    }
+}
