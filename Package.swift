@@ -39,6 +39,7 @@ let package = Package(
         // liburing (liburing-dev), behind a header of our own.
         .target(name: "CSendRing", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CPrefetch"),
+        .target(name: "CSignals"),
 
         // The house, lowest room first. A room imports only what stands above it in this list.
         // No unsafe flags here and in the SDK: SwiftPM refuses them to whoever depends on this package.
@@ -68,7 +69,7 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Page", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON", "Support",
+                "CSignals", "Page", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),

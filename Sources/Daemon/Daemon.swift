@@ -1,14 +1,16 @@
+import Foundation
 import Glibc
 import Logging
 import ServiceLifecycle
-import UnixSignals
 
 /// The composition root: a configuration becomes a running host.
 public enum Daemon {
     /// Semantic version of the daemon; the header has its own.
     public static let version = "0.1.0"
 
-    /// Serves until SIGTERM or SIGINT, then stops within `limits.shutdownDeadline`.
+    /// Serves until SIGTERM or SIGINT, then stops within `limits.shutdownDeadline`. Once in a process.
+    ///
+    /// Ends the process itself, with exit code 1, if plugins had to be given up.
     ///
     /// - Throws: what kept it from starting: a required plugin, an address in use, a key that cannot be read.
     public static func run(_ configuration: Configuration) async throws {
@@ -20,13 +22,23 @@ public enum Daemon {
         defer { folder.flush() }
         for warning in configuration.warnings { logger.warning("\(warning)") }
 
-        let service = try HostService(configuration, logger: logger, folder: folder)
+        // Before there is a thread that runs a plugin's code.
+        let signals = try ProcessSignals()
+        let service = try HostService(configuration, signals: signals, logger: logger, folder: folder)
+        let services: [any Service] = [service] + [service.stopWatch].compactMap(\.self)
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: quiet(logger)))
-        try await group.run()
+                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }, logger: quiet(logger)))
+        do {
+            try await group.run()
+        } catch {
+            guard service.mustLeave else { throw error }
+            try? FileHandle.standardError.write(contentsOf: Data("Error: \(error)\n".utf8))
+        }
+        if service.mustLeave {
+            folder.flush()
+            StopWatch.exit(1)
+        }
     }
 
     /// Finds what would keep the daemon from running, or a plugin from being loaded, and starts nothing. Plugins' libraries are mapped, and asked what they

@@ -18,11 +18,18 @@ final class HostService: Service {
     private let presence: PresenceService
     private let desks: [LoopDesk]
     private let recovery: RecoveryStore?
+    /// Ends the process where ``stop()`` does not come to its end in time. `nil` where nothing is started.
+    let stopWatch: StopWatch?
+    /// A required plugin that could not be loaded.
+    private let failures: AsyncStream<StartFailure>
+    private let failed: AsyncStream<StartFailure>.Continuation
 
-    /// - Parameter folder: of the logger's lines.
-    ///
     /// Puts the rooms together; nothing runs yet but the loops' threads.
-    init(_ configuration: Configuration, logger: Logger, folder: LogFolder) throws {
+    ///
+    /// - Parameters:
+    ///   - signals: the process's. `nil` if the service is not to be run.
+    ///   - folder: of the logger's lines.
+    init(_ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, folder: LogFolder) throws {
         self.configuration = configuration
         self.logger = logger
         let gate = try TokenGate(configuration.auth)
@@ -39,7 +46,7 @@ final class HostService: Service {
         let desk = SocketDesk(presence: presence, loops: desks)
         let host = try PluginHost.Host(
             loops: loops.all, options: configuration.hostOptions, socketOptions: configuration.socketOptions(recovery: recovery),
-            namespaces: configuration.namespaces.map { ByteString($0) }, gate: gate, httpGate: gate, observer: desk, presence: presence,
+            namespaces: configuration.namespaces.map { ByteString($0) }, gate: gate, httpGate: gate, observer: desk, presence: presence, signals: signals,
             logger: logger, onRefusal: { refusals.note($0) })
         edges.connect(host: host, desks: desks)
         desk.register(in: host)
@@ -55,7 +62,20 @@ final class HostService: Service {
         var options = configuration.transportOptions(openFiles: openFiles)
         options.judge = { host.judge($0) }
         options.onRefusal = { refusals.note($0) }
-        server = Server(options: options, loops: loops, http: host.router, logger: logger)
+        // Nobody comes in before every hook is in force that may want to refuse.
+        options.unavailable = { host.isLoading ? "plugins are loading; try again" : nil }
+        let server = Server(options: options, loops: loops, http: host.router, logger: logger)
+        self.server = server
+        (failures, failed) = AsyncStream.makeStream()
+        let giveUp = { @Sendable in
+            server.closeSessions()
+            let held = host.callbacks(runningFor: 300)
+            host.removeImages()
+            // For the loops that can, to write.
+            usleep(100_000)
+            return held
+        }
+        stopWatch = signals.map { StopWatch($0, deadline: configuration.limits.shutdownDeadline, giveUp: giveUp, logger: logger) }
     }
 
     func run() async throws {
@@ -65,52 +85,69 @@ final class HostService: Service {
             await stop()
             throw error
         }
-        await withTaskGroup { group in
-            group.addTask { await self.keepTime() }
-            // Throws when the task is cancelled, which means the same: stop.
-            try? await gracefulShutdown()
+        let failure = await withTaskGroup { group in
+            group.addTask {
+                await self.keepTime()
+                return StartFailure?.none
+            }
+            group.addTask {
+                // Throws when the task is cancelled, which means the same: stop.
+                try? await gracefulShutdown()
+                return nil
+            }
+            group.addTask {
+                for await failure in self.failures { return failure }
+                return nil
+            }
+            let failure = await group.next() ?? nil
             group.cancelAll()
+            return failure
         }
         await stop()
+        if let failure { throw failure }
     }
+
+    /// Whether the process must end without calling what plugins have registered for its exit: threads that were given up may be using it.
+    var mustLeave: Bool { !host.givenUp.isEmpty }
 
     // MARK: - Start
 
+    /// Listens, then has the plugins loaded: until they are, probes and metrics are answered, and sessions are refused.
     private func start() async throws {
         let (host, desks) = (host, desks)
+        host.plan(configuration.plugins.map { $0.spec(databaseURL: configuration.databaseURL) })
         try await loops.start { loop in
             let shard = host.makeShard(index: loop.index, timers: loop.timers)
             desks[loop.index].attach(shard)
             return shard
         }
-        // Before the first connection, so that nobody is told of an unknown event that a plugin is about to declare.
-        try await loadPlugins()
         let port: Int
         do {
             port = try await server.start(host: configuration.host, port: configuration.port)
         } catch {
-            throw StartFailure("cannot listen on \(configuration.host):\(configuration.port): \(error)")
+            throw StartFailure(listening: configuration.host, configuration.port, error)
         }
-        announce(port: port)
-        printBanner(port: port)
+        logger.info("listening on \(address(port))", metadata: ["loops": "\(loops.all.count)", "plugins": "\(configuration.plugins.count)"])
+        // By itself: a plugin that blocks must not hold up a stop.
+        Task { await loadPlugins(port) }
     }
 
     /// A plugin that fails is logged by the host, in one line, and missed by nobody but those who need it.
-    private func loadPlugins() async throws {
-        for plugin in configuration.plugins {
-            do {
-                try await host.load(plugin.spec(databaseURL: configuration.databaseURL))
-            } catch where plugin.required {
-                throw StartFailure("\(error); it is required")
-            } catch {}
+    private func loadPlugins(_ port: Int) async {
+        do throws(PluginError) {
+            guard try await host.loadPlanned() else { return }
+        } catch {
+            failed.yield(StartFailure("\(error); it is required"))
+            return
         }
+        announce(port)
+        printBanner(port: port)
     }
 
-    /// Standard output gets one line that scripts wait for; people read the log.
-    private func announce(port: Int) {
-        let address = "http://\(hostInURL):\(port)"
-        logger.info("listening on \(address)", metadata: ["loops": "\(loops.all.count)", "plugins": "\(host.status.count)"])
-        print("listening on \(address)")
+    /// Standard output gets one line that scripts wait for, when sessions can be opened; people read the log.
+    private func announce(_ port: Int) {
+        if !configuration.plugins.isEmpty { logger.info("serving with \(host.status.count) of \(configuration.plugins.count) plugins") }
+        print("listening on \(address(port))")
         fflush(nil)
     }
 
@@ -123,6 +160,8 @@ final class HostService: Service {
         print(banner.text)
         fflush(nil)
     }
+
+    private func address(_ port: Int) -> String { "http://\(hostInURL):\(port)" }
 
     private var hostInURL: String { configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host }
 
@@ -144,16 +183,27 @@ final class HostService: Service {
 
     /// No new connections; what plugins have queued is finished and answered; then the clients are closed, so that they reconnect elsewhere, and the
     /// plugins go.
+    ///
+    /// Nothing here waits for a loop without a limit: an inline callback may hold it for ever.
     private func stop() async {
+        stopWatch?.stopping()
         let deadline = configuration.limits.shutdownDeadline
         logger.info("stopping, within \(deadline.wholeMilliseconds) ms")
         let end = ContinuousClock.now + deadline
-        await server.stopAccepting()
-        // Clients need a part of the time to read their last words.
-        await host.shutdown(deadline: (deadline * 3 / 4).wholeMilliseconds)
+        let (server, loops) = (server, loops)
+        await within(min(deadline / 10, .milliseconds(500))) { await server.stopAccepting() }
+        // Clients need a part of the time to read their last words. Without any time plugins get a moment all the same.
+        await host.shutdown(deadline: max((deadline * 3 / 4).wholeMilliseconds, 200))
         await server.drain(deadline: max(.zero, end - .now))
-        await server.shutdown()
-        try? await loops.shutdown()
-        logger.info("stopped")
+        await within(.milliseconds(100)) { await server.shutdown() }
+        await within(.milliseconds(100)) { try? await loops.shutdown() }
+        let held = host.callbacks(runningFor: 300)
+        for line in held { logger.error("\(line)") }
+        let givenUp = host.givenUp
+        if givenUp.isEmpty {
+            logger.info("stopped")
+        } else {
+            logger.error("stopped, with exit code 1: given up were \(givenUp.joined(separator: ", "))")
+        }
     }
 }

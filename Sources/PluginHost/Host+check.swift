@@ -22,6 +22,7 @@ extension Host {
             }
         }
         for plugin in sound { end(check: plugin, isStuck: false) }
+        removeImages()
         return problems
     }
 

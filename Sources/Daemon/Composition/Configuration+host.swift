@@ -11,6 +11,7 @@ extension Configuration {
         options.queueBytes = limits.pluginQueueBytes
         options.queueSocketShare = limits.pluginQueueSocketShare
         options.queueUserShare = limits.pluginQueueUserShare
+        options.startDeadline = limits.startDeadline.wholeMilliseconds
         options.stopDeadline = limits.shutdownDeadline.wholeMilliseconds
         options.decisionDeadline = connectTimeout.wholeMilliseconds
         options.socketPath = path

@@ -115,6 +115,7 @@ extension Configuration.Limits {
         output.write("recoverySessionBytes", recoverySessionBytes)
         output.write("recoveryEvents", recoveryEvents)
         output.write("recoveryEventBytes", recoveryEventBytes)
+        output.write("startDeadline", startDeadline)
         output.write("shutdownDeadline", shutdownDeadline)
     }
 }

@@ -29,6 +29,8 @@ extension Configuration {
         /// Events that it keeps for them, and their bytes.
         public var recoveryEvents = 100_000
         public var recoveryEventBytes = 64_000_000
+        /// From the moment a plugin begins to load until it is given up.
+        public var startDeadline = Duration.milliseconds(30_000)
         /// From the signal to stop to the end of the process: what is queued is finished within it, what is not is dropped.
         public var shutdownDeadline = Duration.milliseconds(10_000)
 
@@ -64,6 +66,7 @@ extension Configuration.Limits: ConfigurationSettings {
         section.read("recoverySessionBytes", into: &recoverySessionBytes, bytes)
         section.read("recoveryEvents", into: &recoveryEvents, .integer(count, "events"))
         section.read("recoveryEventBytes", into: &recoveryEventBytes, bytes)
+        section.read("startDeadline", into: &startDeadline, .milliseconds())
         section.read("shutdownDeadline", into: &shutdownDeadline, .milliseconds(from: 0))
     }
 }

@@ -92,7 +92,7 @@ struct MetricsPage: Sendable {
         func perPlugin(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: (PluginStatus) -> Double) {
             text.add(name, kind, help, plugins.map { ([("plugin", $0.name)], value($0)) })
         }
-        perPlugin("jackfield_plugin_up", .gauge, "1 while the plugin is running and ready.") { $0.state == .running && $0.notReady == nil ? 1 : 0 }
+        text.add("jackfield_plugin_up", .gauge, "1 while the plugin is loaded and ready; of each that is configured or loaded.", ups())
         perPlugin("jackfield_plugin_queued", .gauge, "Callbacks that wait.") { Double($0.queued) }
         perPlugin("jackfield_plugin_queued_bytes", .gauge, "Bytes of callbacks that wait.") { Double($0.queuedBytes) }
         text.add(
@@ -113,6 +113,20 @@ struct MetricsPage: Sendable {
             Double($0.slowInlineCalls)
         }
         perPlugin("jackfield_plugin_kept_tokens", .gauge, "Answers the plugin owes.") { Double($0.keptTokens) }
+    }
+
+    /// One sample for each name: of two plugins of one name the second is refused.
+    private func ups() -> [(labels: [(String, String)], value: Double)] {
+        var ups: [(labels: [(String, String)], value: Double)] = []
+        for plugin in host.availability {
+            let value: Double = plugin.reason == nil ? 1 : 0
+            if let index = ups.firstIndex(where: { $0.labels[0].1 == plugin.name }) {
+                ups[index].value = max(ups[index].value, value)
+            } else {
+                ups.append(([("plugin", plugin.name)], value))
+            }
+        }
+        return ups
     }
 
     private func addRecovery(_ statistics: RecoveryStatistics, to text: inout MetricsText) {

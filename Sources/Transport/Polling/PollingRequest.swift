@@ -84,7 +84,10 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         case .refused(let error):
             refuse(error)
         case .open:
-            guard !server.isStopping.load(ordering: .relaxed) else { return reply(HTTPResponseHead(status: 503), []) }
+            if let reason = server.unavailable(endpoint) {
+                server.refused("unavailable", reason, from: remoteAddress)
+                return reply(ServerContext.unavailable, Array(reason.utf8))
+            }
             let opening = head.opening(from: remoteAddress, over: .polling)
             switch server.options.judge?(opening) ?? .open {
             case .refuse(let message): return refuse(.forbidden, message: message)

@@ -17,18 +17,16 @@ public final class Server: Sendable {
         context = ServerContext(options: options, loops: loops, http: http, logger: logger)
     }
 
-    /// Listens on `host` and `port`, 0 for any.
+    /// Listens on `host` and `port`, 0 for any. SIGPIPE must be ignored: a peer that went away is an error of one write, not the end of the process.
     /// - Returns: the port.
-    /// - Throws: what the system said, most often that the address is in use.
+    /// - Throws: ``ListenError``, most often that the address is in use, or why the name of the host cannot be resolved.
     public func start(host: String, port: Int) async throws -> Int {
-        // A peer that went away must be an error of one write, not the end of the process.
-        signal(SIGPIPE, SIG_IGN)
         let server = context
         for loop in server.loops.all {
             try await loop.eventLoop.submit { [self] in prepare(loop) }.get()
         }
         try await prepareSendRings()
-        let channel = try await ServerBootstrap(group: server.loops.eventLoopGroup)
+        let bootstrap = ServerBootstrap(group: server.loops.eventLoopGroup)
             .serverChannelOption(.backlog, value: server.options.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // Accepted connections inherit it.
@@ -42,8 +40,12 @@ public final class Server: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try Self.take(channel, server) }
             }
-            .bind(host: host, port: port)
-            .get()
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.bind(host: host, port: port).get()
+        } catch let error as IOError {
+            throw ListenError(code: error.errnoCode, description: "\(error)")
+        }
         listener.withLock { $0 = channel }
         return channel.localAddress?.port ?? port
     }
@@ -124,6 +126,16 @@ public final class Server: Sendable {
     /// Closes every session with ``CloseReason/serverShuttingDown``, lets what was queued go out and requests finish, and returns when
     /// everything has ended, or after `deadline`.
     public func drain(deadline: Duration) async {
+        closeSessions()
+        let clock = ContinuousClock()
+        let end = clock.now + deadline
+        while context.openConnections.load(ordering: .relaxed) > 0, clock.now < end {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Has every loop close its sessions with ``CloseReason/serverShuttingDown`` and take no further request. Does not wait for them. Any thread.
+    public func closeSessions() {
         for loop in context.loops.all {
             loop.perform {
                 for table in loop.tables {
@@ -131,11 +143,6 @@ public final class Server: Sendable {
                 }
                 for connection in loop.connections.values { connection.drain() }
             }
-        }
-        let clock = ContinuousClock()
-        let end = clock.now + deadline
-        while context.openConnections.load(ordering: .relaxed) > 0, clock.now < end {
-            try? await Task.sleep(for: .milliseconds(20))
         }
     }
 

@@ -57,6 +57,16 @@ final class ServerContext: Sendable {
             metadata: ["method": "\(head.methodText)", "path": "\(head.string(head.target.path))", "status": "\(status)", "address": "\(address)"])
     }
 
+    /// Why this endpoint opens no session just now; `nil`: it does. [loop]
+    func unavailable(_ endpoint: Endpoint) -> String? {
+        if isStopping.load(ordering: .relaxed) { return "the server is stopping" }
+        return endpoint.kind == .socketIO ? options.unavailable?() : nil
+    }
+
+    /// The answer to who asks for one all the same.
+    static let unavailable = HTTPResponseHead(
+        status: 503, headers: [("Content-Type", "text/plain"), ("Cache-Control", "no-store"), ("Retry-After", "1")])
+
     /// The endpoint a request is meant for; nil: the HTTP application.
     func endpoint(of head: HTTPRequestHead) -> Endpoint? {
         head.text.withUnsafeBytes { text in

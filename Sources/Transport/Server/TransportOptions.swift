@@ -18,6 +18,9 @@ public struct TransportOptions: Sendable {
     /// Asked about every request that would open a session (`allowRequest`, `initial_headers` and `headers` of the reference). Called on the loop; must
     /// not block. nil: every one may.
     public var judge: (@Sendable (Opening) -> OpeningVerdict)?
+    /// Asked before that; a text says why no session can be opened yet, and the request is answered 503 with it and `Retry-After`. Called on the loop; must
+    /// not block.
+    public var unavailable: (@Sendable () -> String?)?
     /// Hears of requests that are refused, and why. Called on the loops; must not block.
     public var onRefusal: (@Sendable (RefusalRecord) -> Void)?
     /// Echoes for the official test suites; nil in normal operation.

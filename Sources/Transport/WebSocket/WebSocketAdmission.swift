@@ -12,10 +12,10 @@ enum WebSocketAdmission {
     ) {
         switch WebSocketHandshake(request: request, server: server, loop: loop).judge() {
         case .refused(let message, let headers):
-            if server.logsRequests { server.log(request.head, status: 400, from: request.remoteAddress) }
-            let head = HTTPResponseHead(status: 400, headers: [("Content-Type", "text/html")] + headers)
-            head.write(to: output, framing: .length(message.utf8.count), connection: "close")
-            Array(message.utf8).withUnsafeBytes { output.append($0) }
+            refuse(HTTPResponseHead(status: 400, headers: [("Content-Type", "text/html")] + headers), message, request, server, output)
+            refused()
+        case .unavailable(let message):
+            refuse(ServerContext.unavailable, message, request, server, output)
             refused()
         case .accepted(let head, let purpose, let agreement):
             if server.logsRequests { server.log(request.head, status: 101, from: request.remoteAddress) }
@@ -26,6 +26,14 @@ enum WebSocketAdmission {
             install(handler)
             begin(handler, purpose, request, loop)
         }
+    }
+
+    private static func refuse(
+        _ head: HTTPResponseHead, _ message: String, _ request: WebSocketRequest, _ server: ServerContext, _ output: ConnectionOutput
+    ) {
+        if server.logsRequests { server.log(request.head, status: head.status, from: request.remoteAddress) }
+        head.write(to: output, framing: .length(message.utf8.count), connection: "close")
+        Array(message.utf8).withUnsafeBytes { output.append($0) }
     }
 
     private static func begin(

@@ -18,6 +18,8 @@ struct WebSocketHandshake {
         case accepted(HTTPResponseHead, Purpose, PermessageDeflate.Agreement?)
         /// 400, in HTML: refusals of a WebSocket never are JSON.
         case refused(message: String, headers: [(String, String)])
+        /// 503: no session is opened just now.
+        case unavailable(message: String)
 
         static func refused(_ message: String) -> Verdict { .refused(message: message, headers: []) }
     }
@@ -37,6 +39,10 @@ struct WebSocketHandshake {
         var extraFields = HTTPFields()
         switch purpose {
         case .open(let opening):
+            if let reason = server.unavailable(request.endpoint) {
+                server.refused("unavailable", reason, from: request.remoteAddress)
+                return .unavailable(message: reason)
+            }
             switch server.options.judge?(opening) ?? .open {
             case .refuse(let message): return .refused(message)
             case .open(let initial, let always):
@@ -113,7 +119,6 @@ struct WebSocketHandshake {
         switch verdict {
         case .refused(let error): return .failure(error)
         case .open(let transport):
-            guard !server.isStopping.load(ordering: .relaxed) else { return .failure(.badRequest) }
             guard transport == .websocket else { return .success(.nothing) }
             return .success(.open(request.head.opening(from: request.remoteAddress, over: .websocket)))
         case .session(let id):
