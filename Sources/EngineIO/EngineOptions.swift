@@ -23,6 +23,11 @@ public struct EngineOptions: Sendable {
     /// How long the answer to a polling client's goodbye waits for the GET that it may have overtaken on another connection; ms.
     public var goodbyeGrace: Int64 = 50
 
+    /// Sessions of one table that may wait to join a namespace; the one that has been waiting longest gives way to the next.
+    public var maxNewcomers = 50_000
+    /// Bytes that the requests of these sessions may take, likewise.
+    public var maxNewcomerBytes = 64 << 20
+
     public init() {}
 
     /// The transports the open packet of a session on `transport` offers to upgrade to.

@@ -6,6 +6,8 @@ public enum HandshakeError: Int, Error, Sendable, CaseIterable {
     case badRequest = 3
     case forbidden = 4
     case unsupportedVersion = 5
+    /// There is no room for one more session. Jackfield's own: the reference has no such limit.
+    case overloaded = 6
 
     /// The reference's text.
     public var message: String {
@@ -16,11 +18,18 @@ public enum HandshakeError: Int, Error, Sendable, CaseIterable {
         case .badRequest: "Bad request"
         case .forbidden: "Forbidden"
         case .unsupportedVersion: "Unsupported protocol version"
+        case .overloaded: "Overloaded"
         }
     }
 
-    /// The HTTP status over polling. A WebSocket is always refused with 400.
-    public var status: Int { self == .forbidden ? 403 : 400 }
+    /// The HTTP status over polling. A WebSocket is refused with 400 instead of 403.
+    public var status: Int {
+        switch self {
+        case .forbidden: 403
+        case .overloaded: 503
+        case .unknownTransport, .unknownSession, .badMethod, .badRequest, .unsupportedVersion: 400
+        }
+    }
 
     /// The body over polling, `{"code":n,"message":"…"}`; with a hook's own message in place of the usual one.
     public func json(message: String? = nil) -> String {

@@ -44,6 +44,12 @@ public final class Opening: @unchecked Sendable {
             remoteAddress: remoteAddress, secure: secure, issued: issued, transport: transport, text: text[...], uriCount: uri.utf8.count)
     }
 
+    /// What it takes in memory, more or less; bytes.
+    public var size: Int { block.count + Self.overhead }
+
+    /// The object itself and what the allocator adds.
+    private static let overhead = 128
+
     deinit {
         block.deallocate()
     }

@@ -7,6 +7,7 @@ final class PacketQueue {
         var compress: Bool
     }
 
+    private let account: MemoryAccount
     private var bytes: [UInt8] = []
     private var entries: [Entry] = []
     /// What has been taken from the front of both.
@@ -19,6 +20,18 @@ final class PacketQueue {
     /// Storage above this is given back when the queue runs empty.
     private static let keptCapacity = 1024
 
+    /// - Parameter account: charged with what waits.
+    init(account: MemoryAccount) {
+        self.account = account
+    }
+
+    deinit {
+        account.charge(-cost)
+    }
+
+    /// What it holds; bytes.
+    private var cost: Int { byteCount + packetCount * Self.costPerPacket }
+
     var isEmpty: Bool { takenEntries == entries.count }
     var packetCount: Int { entries.count - takenEntries }
     /// Bytes waiting.
@@ -30,11 +43,13 @@ final class PacketQueue {
         bytes.append(contentsOf: repeatElement(0, count: count))
         bytes.withUnsafeMutableBytes { fill(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
         entries.append(Entry(count: count, kind: kind, compress: compress))
+        account.charge(count + Self.costPerPacket)
     }
 
     func append(_ type: PacketType) {
         bytes.append(type.rawValue)
         entries.append(Entry(count: 1, kind: .text, compress: false))
+        account.charge(1 + Self.costPerPacket)
     }
 
     /// The size of a payload of the first packets, at most `limit` of them, and whether one of them may be compressed.
@@ -81,6 +96,7 @@ final class PacketQueue {
     }
 
     func removeAll() {
+        account.charge(-cost)
         bytes = []
         entries = []
         takenEntries = 0
@@ -94,6 +110,7 @@ final class PacketQueue {
         }
         takenEntries += 1
         takenBytes += entry.count
+        account.charge(-entry.count - Self.costPerPacket)
     }
 
     private func giveBackIfEmpty() {

@@ -23,6 +23,8 @@ public final class Session {
     /// Who gets its messages; set by whoever opened it, and let go when the session is over.
     public var receiver: (any SessionReceiver)?
     var heartbeat: Heartbeat
+    /// Whether it is, or was, in a namespace: whoever was let in is kept when there is no room for all.
+    public private(set) var hasJoined = false
     var upgrade: Upgrade
     var polling = Polling.idle
     var posting = Posting.idle
@@ -60,11 +62,21 @@ public final class Session {
         return polling.output != nil
     }
 
+    /// The layer above has let it in.
+    public func joined() {
+        guard !hasJoined else { return }
+        hasJoined = true
+        table.newcomers.left(bytes: opening.size)
+    }
+
     // MARK: - Waiting packets
+
+    /// Packets for the next poll; bytes.
+    public var waitingBytes: Int { waiting?.byteCount ?? 0 }
 
     var queue: PacketQueue {
         if let waiting { return waiting }
-        let queue = PacketQueue()
+        let queue = PacketQueue(account: table.account)
         waiting = queue
         return queue
     }

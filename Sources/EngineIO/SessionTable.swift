@@ -8,14 +8,21 @@ public final class SessionTable {
     /// Called when a session has something to do at the end of the loop's turn: ``turnEnded()`` must follow.
     public var onDirty: (() -> Void)?
 
+    /// Charged with what sessions hold.
+    let account: MemoryAccount
+    /// Called when a session is over, with the request that opened it.
+    public var onRemoved: ((Opening) -> Void)?
+    var newcomers = Newcomers()
+
     private var sessions: [SessionID: Session] = [:]
     private var dirty: [Session] = []
     private var generator = RandomBits()
 
-    public init(options: EngineOptions, timers: TimerWheel, loop: Int) {
+    public init(options: EngineOptions, timers: TimerWheel, loop: Int, account: MemoryAccount = MemoryAccount()) {
         self.options = options
         self.timers = timers
         self.loop = loop
+        self.account = account
     }
 
     /// How many there are, those that wait for their last poll included.
@@ -63,13 +70,57 @@ public final class SessionTable {
 
     func remove(_ session: Session) {
         sessions[session.id] = nil
+        account.charge(-session.opening.size)
+        if !session.hasJoined { newcomers.left(bytes: session.opening.size) }
+        onRemoved?(session.opening)
+    }
+
+    // MARK: - Newcomers
+
+    /// Sessions that have joined no namespace.
+    public var newcomerCount: Int { newcomers.count }
+
+    /// Ends a session that has joined no namespace; one that has, or is over, stays.
+    public func displace(_ id: SessionID) {
+        guard let session = newcomer(id) else { return }
+        displace(session)
+    }
+
+    /// Ends the session that came last of those that have joined no namespace.
+    /// - Returns: what its request took, in bytes; nil: there is none.
+    public func displaceNewest() -> Int? {
+        guard let session = newcomers.takeNewest(newcomer) else { return nil }
+        displace(session)
+        return session.opening.size
+    }
+
+    private func newcomer(_ id: SessionID) -> Session? {
+        guard let session = sessions[id], !session.hasJoined else { return nil }
+        return session
+    }
+
+    private func displace(_ session: Session) {
+        counters.displaced += 1
+        session.abort(.forcedClose)
+    }
+
+    /// Makes room among the newcomers for one more.
+    private func displaceOldest(for size: Int) {
+        newcomers.tidy(newcomer)
+        while newcomers.count >= options.maxNewcomers || newcomers.bytes + size > options.maxNewcomerBytes {
+            guard let session = newcomers.takeOldest(newcomer) else { return }
+            displace(session)
+        }
     }
 
     private func insert(_ opening: Opening, webSocket: (any WebSocketOutput)?, usesBase64: Bool) -> Session {
+        displaceOldest(for: opening.size)
         let id = SessionID.make(loop: loop, using: &generator)
         let session = Session(id: id, opening: opening, table: self, webSocket: webSocket, usesBase64: usesBase64)
         sessions[id] = session
         counters.opened += 1
+        newcomers.add(id, bytes: opening.size)
+        account.charge(opening.size)
         return session
     }
 

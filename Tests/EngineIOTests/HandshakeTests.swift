@@ -73,6 +73,6 @@ import Testing
 
     @Test func `errors carry the reference's codes and texts`() {
         #expect(HandshakeError.unknownSession.json() == #"{"code":1,"message":"Session ID unknown"}"#)
-        #expect(HandshakeError.allCases.map(\.status) == [400, 400, 400, 400, 403, 400])
+        #expect(HandshakeError.allCases.map(\.status) == [400, 400, 400, 400, 403, 400, 503])
     }
 }

@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func `a payload holds no more packets than it may, and keeps their order and kinds`() {
-        let queue = PacketQueue()
+        let queue = PacketQueue(account: MemoryAccount())
         for index in 0..<20 {
             let text = "4\(index)"
             queue.append(.text, count: text.utf8.count, compress: false) { $0.copyBytes(from: text.utf8) }

@@ -175,6 +175,7 @@ final class Client: SessionReceiver, TimerTarget {
             return turnAway(attempt, message: "Server is full", data: nil)
         }
         add(socket)
+        session.joined()
         shard.timers.cancel(connectTimer)
         connectTimer = .none
         shard.statistics.connectsAccepted += 1

@@ -1,0 +1,124 @@
+import Testing
+
+@testable import EngineIO
+
+@Suite struct NewcomerTests {
+    private func opening(bytes: Int = 0) -> Opening {
+        Opening(remoteAddress: "", secure: false, issued: 0, text: [UInt8](repeating: 0x78, count: bytes)[...], uriCount: 0)
+    }
+
+    private func open(_ engine: TestEngine, bytes: Int = 0) -> Session {
+        let session = engine.table.open(opening(bytes: bytes), answering: FakePoll())
+        session.receiver = engine.recorder
+        return session
+    }
+
+    @Test func `of the sessions that joined nothing the one that has waited longest gives way`() {
+        let engine = TestEngine { $0.maxNewcomers = 3 }
+        let sessions = (0..<5).map { number in
+            let session = open(engine)
+            // Who was let in does not count, and stays.
+            if number == 1 { session.joined() }
+            return session
+        }
+        #expect(sessions.map(\.isOpen) == [false, true, true, true, true])
+        #expect(engine.recorder.log == ["closed: forced close"])
+        #expect(engine.table.counters.displaced == 1)
+        #expect(engine.table[sessions[0].id] == nil)
+        #expect(engine.table.newcomerCount == 3)
+        engine.table.displace(sessions[1].id)
+        engine.table.displace(sessions[0].id)
+        #expect(sessions[1].isOpen)
+        engine.table.displace(sessions[3].id)
+        #expect(!sessions[3].isOpen)
+        #expect(engine.table.newcomerCount == 2)
+    }
+
+    @Test func `the requests of sessions that joined nothing are bounded in bytes as well`() {
+        let size = opening(bytes: 1_000).size
+        let engine = TestEngine { $0.maxNewcomerBytes = 3 * size }
+        let sessions = (0..<5).map { _ in open(engine, bytes: 1_000) }
+        #expect(sessions.map(\.isOpen) == [false, false, true, true, true])
+        // One that is larger than all there may be is taken nevertheless: whoever reads requests bounds them.
+        let large = open(engine, bytes: 10_000)
+        #expect(large.isOpen)
+        #expect(sessions.allSatisfy { !$0.isOpen })
+    }
+
+    @Test func `the youngest goes first where room is asked for, and nobody who joined`() {
+        let engine = TestEngine()
+        let sessions = (0..<4).map { _ in open(engine) }
+        sessions[3].joined()
+        #expect(engine.table.displaceNewest() == sessions[2].opening.size)
+        #expect(engine.table.displaceNewest() != nil)
+        #expect(sessions.map(\.isOpen) == [true, false, false, true])
+        #expect(engine.table.displaceNewest() != nil)
+        #expect(engine.table.displaceNewest() == nil)
+        #expect(sessions[3].isOpen)
+    }
+
+    @Test func `the list forgets those who joined or left`() {
+        let engine = TestEngine { $0.maxNewcomers = 10 }
+        var newcomers: [Session] = []
+        for round in 0..<5_000 {
+            let session = open(engine)
+            switch round % 3 {
+            case 0: session.joined()
+            case 1: session.abort(.forcedClose)
+            default: newcomers.append(session)
+            }
+            #expect(engine.table.newcomers.listed <= 64 + 2 * 11)
+        }
+        #expect(newcomers.suffix(9).allSatisfy { $0.isOpen })
+        #expect(newcomers.dropLast(10).allSatisfy { !$0.isOpen })
+    }
+
+    @Test func `what sessions hold is charged, and given back in the end`() {
+        let engine = TestEngine()
+        let account = engine.table.account
+        let session = open(engine, bytes: 500)
+        #expect(account.held == session.opening.size)
+        session.send("hello")
+        Array("data".utf8).withUnsafeBytes { session.send(binary: $0, compress: false) }
+        let waiting = 6 + 4 + 2 * PacketQueue.costPerPacket
+        #expect(account.held == session.opening.size + waiting)
+        engine.get(session)
+        #expect(account.held == session.opening.size)
+        session.send("more")
+        session.abort(.forcedClose)
+        #expect(account.held == 0)
+        // A queue that moves to a WebSocket is given back as well.
+        let other = open(engine)
+        let output = FakeWebSocket()
+        other.webSocketOpened(output)
+        engine.say(other, "2probe", over: output)
+        other.send("queued")
+        engine.say(other, "5", over: output)
+        #expect(output.take() == ["3probe", "4queued"])
+        #expect(account.held == other.opening.size)
+        other.close(.forcedClose)
+        #expect(account.held == 0)
+    }
+
+    @Test func `a budget learns of a loop's part when it has changed enough, and says when it is exceeded`() {
+        let budget = MemoryBudget(limit: 256_000)
+        let (one, other) = (MemoryAccount(of: budget), MemoryAccount(of: budget))
+        var exceeded = 0
+        one.onExceeded = { exceeded += 1 }
+        one.charge(999)
+        #expect(budget.used == 0)
+        one.charge(1)
+        #expect(budget.used == 1_000)
+        other.charge(255_000)
+        #expect(!budget.isExceeded)
+        one.charge(1_000)
+        #expect(exceeded == 1)
+        #expect(budget.isExceeded)
+        other.charge(-255_000)
+        one.charge(-2_000)
+        #expect(budget.used == 0)
+        one.charge(-1)
+        one.publish()
+        #expect(budget.used == -1)
+    }
+}
