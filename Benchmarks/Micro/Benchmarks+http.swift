@@ -32,7 +32,7 @@ extension Benchmarks {
     }
 
     private final class NoRoutes: HTTPApplication {
-        func respond(to request: HTTPRequest, through responder: HTTPResponder) { giveUp("a benchmark's request went astray: \(request.path)") }
+        func judge(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision { giveUp("a benchmark's request went astray: \(head.path)") }
         func refuseBody(largerThan limit: Int, through responder: HTTPResponder) { giveUp("a benchmark's request has a body of more than \(limit) bytes") }
     }
 

@@ -149,7 +149,7 @@ import Testing
         try await TestServer.run { test in
             let client = test.client()
             client.send("HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /split HTTP/1.1\r\nHost: x\r\n\r\n")
-            let answer = client.read(until: "X-Good: 1\r\nContent-Length: 0\r\n\r\n")
+            let answer = client.read(until: "X-Good: 1\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 0\r\n\r\n")
             #expect(answer.contains("Content-Length: 5\r\n\r\nHTTP/1.1 200"))
             #expect(!answer.contains("Injected"))
         }

@@ -34,6 +34,19 @@ final class RawClient {
 
     func send(_ text: String) { send(Array(text.utf8)) }
 
+    /// Sends as much as the kernel takes without waiting; how many bytes.
+    @discardableResult
+    func sendSome(_ bytes: [UInt8]) -> Int {
+        var sent = 0
+        while sent < bytes.count {
+            let flags = CInt(truncatingIfNeeded: MSG_NOSIGNAL) | CInt(truncatingIfNeeded: MSG_DONTWAIT)
+            let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, flags) }
+            guard count > 0 else { break }
+            sent += count
+        }
+        return sent
+    }
+
     /// Reads once. false: the end, or nothing came in time.
     @discardableResult
     func read(timeout: Int32 = 30_000, limit: Int = 65_536) -> Bool {

@@ -60,16 +60,36 @@ final class Nobody: Application {
     func disconnected(_ socket: Socket, reason: DisconnectReason) {}
 }
 
-/// Answers by path: `/hello` at once, `/echo` the body, `/later` when the test says so, `/stream` piece by piece.
-final class TestApplication: HTTPApplication {
+/// Refuses `/refused` by its head, and answers by path: `/hello` at once, `/echo` the body, `/later` when the test says so, `/stream` piece by piece.
+final class TestApplication: HTTPApplication, HTTPRequestReceiver {
     let waiting = Mutex<[HTTPResponder]>([])
     let streams = Mutex<[HTTPStream]>([])
     let gone = Atomic<Int>(0)
+    /// Requests for `/large`.
+    let answered = Atomic<Int>(0)
+
+    /// More than fits the batch that is written in one turn, and than the smallest buffers of the kernel.
+    static let large = [UInt8](repeating: 0x2E, count: 100_000)
+    /// More than the kernel takes.
+    static let huge = [UInt8](repeating: 0x2E, count: 16_000_000)
+
+    /// `/known…`: its sender showed a token.
+    func judge(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
+        guard head.path != "/refused" else {
+            responder.respond(status: 401, headers: [], body: [])
+            return .answered
+        }
+        return .body(self, isKnown: head.path.hasPrefix("/known"))
+    }
 
     func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         switch request.path {
         case "/hello": responder.respond(status: 200, headers: [("Content-Type", "text/plain")], body: Array("hello".utf8))
-        case "/echo": responder.respond(status: 200, headers: [], body: request.body)
+        case "/echo", "/known": responder.respond(status: 200, headers: [], body: request.body)
+        case "/large":
+            answered.add(1, ordering: .relaxed)
+            responder.respond(status: 200, headers: [], body: Self.large)
+        case "/huge", "/known-huge": responder.respond(status: 200, headers: [], body: Self.huge)
         case "/split": responder.respond(status: 200, headers: [("X-Good", "1"), ("X-Bad", "1\r\nX-Injected: 1")], body: [])
         case "/later":
             responder.onGone { [self] in gone.add(1, ordering: .relaxed) }

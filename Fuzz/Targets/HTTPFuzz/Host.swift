@@ -24,6 +24,9 @@ final class Host: Sendable {
         options.engine.maxPayload = 2_000
         options.engine.maxBufferedOutput = 16_384
         options.maxPipelinedBytes = 100
+        options.maxBeforeJoining = 500
+        options.maxNewcomers = 3
+        options.memory = 200_000
         var conformance = ConformanceOptions()
         conformance.engineEcho = "/engine.io"
         conformance.webSocketEcho = "/ws-echo"
@@ -36,11 +39,7 @@ final class Host: Sendable {
         try loop.eventLoop.submit {
             loop.becomeCurrent()
             loop.attach(Shard(index: 0, timers: loop.wheel, application: Echo()))
-            loop.tables = server.endpoints.map { endpoint in
-                let table = SessionTable(options: endpoint.options, timers: loop.wheel, loop: loop.index)
-                table.onDirty = { [unowned loop] in loop.scheduleTurnEnd() }
-                return table
-            }
+            loop.prepare(for: server)
         }.wait()
     }
 

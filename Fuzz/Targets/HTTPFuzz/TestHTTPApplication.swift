@@ -4,13 +4,15 @@ import Synchronization
 @testable import Transport
 
 /// Answers at once, later, or piece by piece, as the path tells.
-final class TestHTTPApplication: HTTPApplication {
+final class TestHTTPApplication: HTTPApplication, HTTPRequestReceiver {
     private struct State {
         var waiting: [HTTPResponder] = []
         var streams: [HTTPStream] = []
     }
 
     private let state = Mutex(State())
+
+    func judge(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision { .body(self, isKnown: head.path != "/stranger") }
 
     func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         require(request.body.count <= 2_000, "a body is bounded")

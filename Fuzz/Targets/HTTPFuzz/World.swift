@@ -71,7 +71,7 @@ final class World {
         heard[index] = []
         do {
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-            ConnectionCount.add(channel, host.server)
+            host.server.limits.count(channel, from: "127.0.0.1")
             let output = ConnectionOutput(loop: host.loop, channel: channel, isEncrypted: false)
             let handler = HTTPHandler(server: host.server, loop: host.loop, output: output, remoteAddress: "127.0.0.1")
             try channel.pipeline.syncOperations.addHandler(handler)
@@ -125,6 +125,8 @@ final class World {
         require(loop.shard.statistics.clients == 0 && loop.shard.statistics.sockets == 0, "no client is left")
         require(loop.wheel.count == 0, "no timer is left")
         require(loop.dirty.isEmpty, "nothing waits to be written")
-        require(host.server.openConnections.load(ordering: .relaxed) == 0, "no connection is counted")
+        require(host.server.limits.connectionCount == 0, "no connection is counted")
+        require(host.server.limits.sessionCount == 0, "no session is counted")
+        require(loop.account.held == 0, "nothing is held any more")
     }
 }

@@ -41,7 +41,7 @@ public final class HTTPRouter: HTTPApplication {
         HTTPProblem.respond(413, code: "too_large", detail: "the body has more than the \(limit) bytes allowed", through: responder)
     }
 
-    public func respond(to request: HTTPRequest, through responder: HTTPResponder) {
+    public func judge(_ request: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
         switch match(request) {
         case .nothing where isIncomplete.load(ordering: .relaxed):
             HTTPProblem.respond(
@@ -57,15 +57,17 @@ public final class HTTPRouter: HTTPApplication {
             switch route.access.token == .ignored ? .accept(ClientIdentity()) : gate.decide(request, route.access) {
             case .accept(let identity):
                 let routed = RoutedRequest(request: request, path: route.path, identity: identity)
+                let isKnown = identity.user != nil
                 switch route.target {
-                case .builtin(let handler): handler(routed, responder)
-                case .plugin(let plugin, let declaration): PluginRequest(routed, declaration, of: plugin, route: route).handOver(PluginReply(responder: responder))
+                case .builtin(let handler): return .body(BuiltinRequest(routed, handler), isKnown: isKnown)
+                case .plugin(let plugin, let declaration): return .body(PluginRequest(routed, declaration, of: plugin, route: route), isKnown: isKnown)
                 }
             case .refuse(let status, let code, let detail):
                 let headers = status == 401 ? [("WWW-Authenticate", "Bearer")] : []
                 HTTPProblem.respond(status, code: code, detail: detail, headers: headers, through: responder)
             }
         }
+        return .answered
     }
 
     /// Finds the route. On an event loop without a lock, unless the routes have changed since its last request.

@@ -1,9 +1,12 @@
 import CJackfield
 import Transport
 
-/// A request on its way to a plugin's handler.
-final class PluginRequest: Sendable {
-    private let routed: RoutedRequest
+/// A request on its way to a plugin's handler, from the moment its head has been judged.
+///
+/// `@unchecked Sendable`: `routed` changes once, on the loop, when the body has come and before any other thread is given the request; everything else is
+/// immutable.
+final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
+    private var routed: RoutedRequest
     private let declaration: RouteDeclaration
     private let plugin: Plugin
     private let route: HTTPRoute
@@ -16,7 +19,9 @@ final class PluginRequest: Sendable {
     }
 
     /// Gives the request to the handler, where the declaration says. [loop]
-    func handOver(_ reply: PluginReply) {
+    func respond(to request: HTTPRequest, through responder: HTTPResponder) {
+        routed.request = request
+        let reply = PluginReply(responder: responder)
         // Whoever keeps a request between its route and this call may come after the plugin has gone.
         guard plugin.isInForce else {
             reply.problem(503, code: "unavailable", detail: "the service '\(plugin.name)' has stopped")

@@ -3,7 +3,7 @@ import Transport
 
 /// A request with what its route and its token say.
 public struct RoutedRequest: Sendable {
-    public let request: HTTPRequest
+    public internal(set) var request: HTTPRequest
     /// The path of the route, which matches the request's.
     let path: RoutePath
     public let identity: ClientIdentity

@@ -25,6 +25,11 @@ final class PermessageDeflate {
         threshold = options.threshold
     }
 
+    /// What stays between messages; bytes.
+    var heldBytes: Int {
+        (deflater == nil ? 0 : 1 << (agreement.serverBits + 2) + 1 << (options.memoryLevel + 9)) + (inflater == nil ? 0 : 1 << agreement.clientBits + 7_168)
+    }
+
     /// Compresses a message of `count` bytes, which `fill` writes. The four bytes that end every block are left out (section 7.2.1).
     func compress(count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) -> [UInt8] {
         // zlib flushes nothing twice: an empty message behind another would come out as nothing at all, which no peer can inflate (section 7.2.3.6).

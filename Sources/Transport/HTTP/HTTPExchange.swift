@@ -7,7 +7,8 @@ final class HTTPExchange {
     enum Route {
         /// Not decided, or nobody is needed any more.
         case none
-        case application(HTTPResponder)
+        /// And who gets the body, if anybody does.
+        case application(HTTPResponder, (any HTTPRequestReceiver)?)
         case polling(PollingRequest)
         case webSocket(Endpoint)
     }
@@ -23,11 +24,14 @@ final class HTTPExchange {
     var keepsAlive: Bool
     private(set) var isAnswered = false
     var isComplete = false
+    /// What the request is, and how large its body may be, is being found out on another loop: none of the body is looked at until then.
+    var isUndecided = false
+    var isStreaming: Bool { stream != nil }
     private var stream: HTTPStream?
     private var isChunked = false
 
     /// nil once it is over: ``finish()`` sees to that.
-    private var handler: HTTPHandler?
+    private(set) var handler: HTTPHandler?
 
     init(head: HTTPRequestHead, bodyLimit: Int, handler: HTTPHandler) {
         self.head = head
@@ -42,6 +46,9 @@ final class HTTPExchange {
         guard case .length(let length) = head.framing else { return false }
         return length > bodyLimit
     }
+
+    /// The body is larger than allowed, or may turn out to be.
+    var mayBeTooMuch: Bool { announcesTooMuch || head.framing == .chunked }
 
     // MARK: - Answers
 
@@ -79,12 +86,20 @@ final class HTTPExchange {
         if !isChunked { keepsAlive = false }
         responseHead.write(to: handler.output, common: commonFields, framing: isChunked ? .chunked : .none, connection: connectionHeader)
         self.stream = stream
-        handler.output.onDrained = { [weak stream] in stream?.drained() }
+        handler.output.onDrained = { [weak self] in self?.streamDrained() }
+        handler.watchPeer()
         stream.began(self)
+    }
+
+    /// The reader has taken everything: nobody has to watch until the next piece.
+    private func streamDrained() {
+        handler?.deadline = nil
+        stream?.drained()
     }
 
     func writeChunk(_ bytes: [UInt8]) {
         guard let handler, head.method != .head else { return }
+        if handler.deadline == nil { handler.watchPeer() }
         if isChunked {
             let size = String(bytes.count, radix: 16) + "\r\n"
             let start = handler.output.append(size.utf8.count + bytes.count + 2)
@@ -118,7 +133,7 @@ final class HTTPExchange {
     func finish() {
         switch route {
         case .polling(let request): request.exchange = nil
-        case .application(let responder): responder.exchange = nil
+        case .application(let responder, _): responder.exchange = nil
         case .webSocket, .none: break
         }
         route = .none
@@ -132,7 +147,7 @@ final class HTTPExchange {
         stream = nil
         finish()
         switch route {
-        case .application(let responder): responder.clientGone()
+        case .application(let responder, _): responder.clientGone()
         case .polling(let request): request.clientGone()
         case .webSocket, .none: break
         }

@@ -2,11 +2,14 @@ import EngineIO
 import NIOCore
 
 /// One HTTP/1.1 connection: requests in, one at a time, answers out in their order. The only handler of its channel. [loop]
+///
+/// A request is looked at when the answers before it have been taken by the peer, or are few: a client that sends requests and reads no answers has one
+/// answer and ``TransportOptions/maxPipelinedBytes`` of requests waiting, and no more.
 final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
     /// What the connection is about.
-    private enum Phase {
+    enum Phase {
         /// Waits for a request, or is in the middle of one.
         case serving
         /// The last answer is written, or being written; what still comes is dropped until the peer has closed.
@@ -19,18 +22,32 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     let loop: Loop
     let output: ConnectionOutput
     let remoteAddress: String
-    private var phase = Phase.serving
+    /// Higher than that of every connection of the loop before it.
+    let serial: UInt64
+    private(set) var phase = Phase.serving
     private(set) var exchange: HTTPExchange?
     private var parser: HTTPRequestParser
     /// What was sent ahead of the answer to the request before; not parsed yet.
     private var ahead = ByteStore()
     private var isPaused = false
     private var isParsing = false
+    /// No request is looked at: the peer has answers to read first.
+    private(set) var isWaiting = false
+    /// The last request showed a token, or belonged to a session that joined a namespace.
+    var isKnown = false
+    /// What the loop's account was charged with.
+    private(set) var charged = 0
+    /// The sessions that were opened here, if any.
+    private var opened: OpenedSessions?
     /// When the connection has taken too long; ms. The timer is moved only when it fires.
-    private var deadline: Int64?
-    private var timer = TimerID.none
-    private var timerMoment = Int64.max
-    private var context: ChannelHandlerContext?
+    var deadline: Int64?
+    var timer = TimerID.none
+    var timerMoment = Int64.max
+    /// What the peer had taken when the deadline was set.
+    var progress: ConnectionOutput.Progress?
+    /// Since when an ending connection's peer has taken nothing; ms.
+    var stalledSince: Int64?
+    private(set) var context: ChannelHandlerContext?
 
     /// A body nobody wants is read to its end, so that the client comes to read the answer, but no further than this.
     private static let maxDiscarded = 16 << 20
@@ -40,6 +57,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.loop = loop
         self.output = output
         self.remoteAddress = remoteAddress
+        serial = loop.nextSerial()
         parser = HTTPRequestParser(limits: .init(bytes: server.options.maxHeaderBytes, fields: server.options.maxHeaderCount))
     }
 
@@ -53,6 +71,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.context = nil
         loop.connections[ObjectIdentifier(self)] = nil
         loop.wheel.cancel(timer)
+        charge()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -64,6 +83,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             // The first buffer of a connection is small: the rest is there as well, and need not be waited for.
             if buffer.writableBytes == 0, phase == .serving, !isPaused { readOn() }
         }
+        charge()
+        if output.isLarge { output.flush() }
     }
 
     /// Reads once more, ahead of NIO, which would ask the selector first. An end or an error is left for NIO to find.
@@ -81,6 +102,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         let exchange = self.exchange
         self.exchange = nil
         ahead.removeAll()
+        charge()
         exchange?.clientGone()
         context.fireChannelInactive()
     }
@@ -99,7 +121,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// Answers what is no request, unless it has its answer, and ends the connection.
-    private func refuse(status: Int) {
+    func refuse(status: Int) {
         let isAnswered = exchange?.isAnswered == true
         exchange?.clientGone()
         exchange = nil
@@ -110,13 +132,24 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     // MARK: - Requests
 
+    /// Whether the next bytes are looked at now.
+    private var mayParse: Bool {
+        guard phase == .serving else { return false }
+        guard let exchange else { return !isWaiting }
+        return !exchange.isComplete && !exchange.isUndecided
+    }
+
     /// Takes requests out of `bytes`, up to one that is not answered at once: what follows that waits in ``ahead``.
     private func received(_ bytes: UnsafeRawBufferPointer) {
-        guard !isParsing, exchange?.isComplete != true else { return keepAhead(bytes) }
+        guard !isParsing, mayParse else { return keepAhead(bytes) }
         isParsing = true
         defer { isParsing = false }
         var input = bytes
-        while phase == .serving, exchange?.isComplete != true {
+        while mayParse {
+            if exchange == nil, output.isBehind {
+                waitForPeer()
+                break
+            }
             switch parser.next(&input) {
             case .needsMore: return
             case .head(let head): begin(head)
@@ -133,6 +166,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard head.hasSoundHost else { return violated(.malformed) }
         let exchange = HTTPExchange(head: head, bodyLimit: server.options.maxHTTPBody, handler: self)
         self.exchange = exchange
+        isKnown = false
         if server.isStopping.load(ordering: .relaxed) { exchange.keepsAlive = false }
         setDeadline(in: server.options.bodyTimeout)
         if let cors = server.options.cors, applyCORS(cors, to: exchange) {
@@ -140,12 +174,38 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         } else if let endpoint = server.endpoint(of: head) {
             route(exchange, to: endpoint)
         } else {
-            let responder = HTTPResponder(exchange: exchange, loop: loop, streamLimit: server.options.maxStreamBuffer)
-            exchange.route = .application(responder)
+            route(exchange, to: server.http)
         }
+        if !exchange.isUndecided { expectBody(of: exchange) }
+    }
+
+    /// Asks the application, which looks at the head alone: who has no token sends no body.
+    private func route(_ exchange: HTTPExchange, to application: any HTTPApplication) {
+        let responder = HTTPResponder(exchange: exchange, loop: loop, streamLimit: server.options.maxStreamBuffer)
+        exchange.route = .application(responder, nil)
+        let head = HTTPRequest(head: exchange.head, body: [], remoteAddress: remoteAddress, secure: false, loop: loop)
+        switch application.judge(head, through: responder) {
+        case .answered: break
+        case .body(let receiver, let isKnown):
+            guard !exchange.isAnswered else { break }
+            exchange.route = .application(responder, receiver)
+            self.isKnown = isKnown
+        }
+    }
+
+    /// What a request is has been decided: its body may come, unless it is known to be too large.
+    private func expectBody(of exchange: HTTPExchange) {
         guard !exchange.isAnswered else { return }
         if exchange.announcesTooMuch { return refuseBody(of: exchange) }
-        if head.expectsContinue { output.append("HTTP/1.1 100 Continue\r\n\r\n") }
+        if exchange.head.expectsContinue { output.append("HTTP/1.1 100 Continue\r\n\r\n") }
+    }
+
+    /// Another loop has decided what a request is, and how large its body may be.
+    func decided(_ exchange: HTTPExchange) {
+        guard exchange === self.exchange, exchange.isUndecided else { return }
+        exchange.isUndecided = false
+        expectBody(of: exchange)
+        takeAhead()
     }
 
     /// Answers a preflight, which asks for no more than that, and names the origin in the answer to anything else.
@@ -176,9 +236,10 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// 413, and what is still to come of the body is dropped. A session the request belongs to lives on.
     private func refuseBody(of exchange: HTTPExchange) {
+        loop.counters.refusedBodies += 1
         exchange.body = []
         switch exchange.route {
-        case .application(let responder): return server.http.refuseBody(largerThan: exchange.bodyLimit, through: responder)
+        case .application(let responder, _): return server.http.refuseBody(largerThan: exchange.bodyLimit, through: responder)
         case .polling(let request): request.bodyRefused()
         case .webSocket, .none: break
         }
@@ -193,19 +254,20 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard !exchange.isAnswered else { return finish(exchange) }
         deadline = nil
         switch exchange.route {
-        case .none: break
+        case .none, .application(_, nil): break
         case .polling(let request): request.bodyComplete()
         case .webSocket(let endpoint): upgrade(exchange, to: endpoint, ahead: bytes)
-        case .application(let responder):
+        case .application(let responder, let receiver?):
             let request = HTTPRequest(head: exchange.head, body: exchange.body, remoteAddress: remoteAddress, secure: false, loop: loop)
             exchange.body = []
-            server.http.respond(to: request, through: responder)
+            receiver.respond(to: request, through: responder)
         }
     }
 
     /// An answer has been written.
     func answered(_ exchange: HTTPExchange) {
-        guard exchange === self.exchange, exchange.isComplete else { return }
+        guard exchange === self.exchange else { return }
+        guard exchange.isComplete else { return decided(exchange) }
         finish(exchange)
     }
 
@@ -215,6 +277,15 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard exchange.keepsAlive else { return end() }
         setDeadline(in: server.options.keepAliveTimeout)
         takeAhead()
+    }
+
+    /// A polling handshake was answered here. Sessions that join no namespace give way to later ones of the same connection before they take the room of
+    /// other people's.
+    func opened(_ session: SessionID, in table: SessionTable) {
+        var sessions = opened ?? OpenedSessions()
+        opened = nil
+        if let oldest = sessions.add(session) { table.displace(oldest) }
+        opened = sessions
     }
 
     // MARK: - Pipelining
@@ -229,15 +300,45 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Goes on with what came ahead. Answers may be written while requests are parsed, and end up here again: the outermost call does the work.
     private func takeAhead() {
         guard !isParsing else { return }
-        while ahead.count > 0, phase == .serving, exchange?.isComplete != true {
+        while ahead.count > 0, mayParse {
             var bytes = ByteStore()
             swap(&bytes, &ahead)
             received(bytes.bytes)
         }
-        if isPaused, ahead.count == 0 {
+        if isPaused, ahead.count == 0, phase == .serving {
             isPaused = false
             try? context?.channel.syncOptions?.setOption(.autoRead, value: true)
         }
+        charge()
+    }
+
+    /// No further request is looked at until the peer has read the answers it has been given.
+    private func waitForPeer() {
+        guard !isWaiting else { return }
+        isWaiting = true
+        output.onDrained = { [weak self] in self?.peerCaughtUp() }
+        watchPeer()
+    }
+
+    private func peerCaughtUp() {
+        output.onDrained = nil
+        isWaiting = false
+        guard phase == .serving else { return }
+        setDeadline(in: server.options.keepAliveTimeout)
+        takeAhead()
+    }
+
+    // MARK: - Memory
+
+    /// What it holds of input that is not complete; bytes.
+    private var heldInput: Int { ahead.count + parser.heldBytes + (exchange?.body.count ?? 0) }
+
+    /// Charges the loop's account with what is held now. What came and was handled within one read is never charged.
+    private func charge() {
+        let held = phase == .over ? 0 : heldInput
+        guard held != charged else { return }
+        loop.account.charge(held - charged)
+        charged = held
     }
 
     // MARK: - Ending
@@ -248,6 +349,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         phase = .ending
         ahead.removeAll()
         output.shutDownWhenWritten()
+        progress = output.progress
         setDeadline(in: server.options.lingerTimeout)
     }
 
@@ -258,50 +360,5 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         exchange?.finish()
         exchange = nil
         return context
-    }
-}
-
-extension HTTPHandler: TimerTarget {
-    private func setDeadline(in ms: Int64) {
-        let moment = loop.wheel.now + ms
-        deadline = moment
-        // A later deadline waits for the timer there is; only a sooner one needs a new timer. So requests move no timers.
-        guard moment < timerMoment else { return }
-        loop.wheel.cancel(timer)
-        startTimer(at: moment)
-    }
-
-    private func startTimer(at moment: Int64) {
-        timer = loop.wheel.schedule(at: moment, for: self)
-        timerMoment = moment
-    }
-
-    func timerFired(_ id: TimerID, tag: UInt64) {
-        timerMoment = .max
-        guard let deadline else { return }
-        guard deadline <= loop.wheel.now else { return startTimer(at: deadline) }
-        self.deadline = nil
-        switch phase {
-        case .serving where exchange != nil:
-            loop.counters.slowRequests += 1
-            server.refused("too_slow", "the request took too long to come", from: remoteAddress)
-            refuse(status: 408)
-        case .serving, .ending: context?.close(promise: nil)
-        case .over: break
-        }
-    }
-}
-
-extension HTTPHandler: LoopConnection {
-    func drain() {
-        if let exchange {
-            exchange.keepsAlive = false
-        } else {
-            end()
-        }
-    }
-
-    func abort() {
-        context?.close(promise: nil)
     }
 }

@@ -43,6 +43,9 @@ struct HTTPRequestParser: ~Copyable {
         self.limits = limits
     }
 
+    /// Bytes of a head or a line that is not complete.
+    var heldBytes: Int { stash.count }
+
     /// Reads on in `input`, which is shortened by what has been read.
     mutating func next(_ input: inout UnsafeRawBufferPointer) -> Event {
         do throws(HTTPViolation) {

@@ -23,6 +23,10 @@ final class ConnectionOutput {
     var isWatched = false
     /// Bytes in NIO's hands.
     private var inChannel = 0
+    /// What the loop's account was charged with: what the kernel did not take, and what was appended behind that. What waits for the end of its turn is not.
+    private var charged = 0
+    /// How often bytes were given to NIO.
+    private var channelWrites: UInt32 = 0
     /// ``separate()``: nothing is written before this moment of the wheel, ms; 0: there is none.
     private var restsUntil: Int64 = 0
     let loop: Loop
@@ -58,6 +62,31 @@ final class ConnectionOutput {
     /// Appended and not yet taken by the kernel.
     var bufferedBytes: Int { inChannel + (buffer?.count ?? 0) + (shared?.frames.count ?? 0) }
 
+    /// Answers wait for the peer, or so much is to go out at the end of the turn that no more belongs to it.
+    var isBehind: Bool { inChannel != 0 || isLarge }
+
+    /// What waits for the end of the turn is better written at once.
+    var isLarge: Bool { buffer.map { $0.count >= Self.batch } ?? false }
+
+    /// What goes out together when many answers are written in one turn; bytes.
+    private static let batch = 16_384
+
+    /// How far the peer has got with what was written to it: another value, another byte acknowledged.
+    struct Progress: Equatable {
+        fileprivate let channelWrites: UInt32
+        fileprivate let inChannel: Int
+        /// The kernel asks for more only when a third of its buffer is free again, which takes a slow reader minutes.
+        fileprivate let inKernel: CInt
+    }
+
+    /// Asks the kernel.
+    var progress: Progress {
+        let left = inChannel == 0 ? 0 : (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? inChannel
+        var unacknowledged: CInt = 0
+        if isDescriptorOurs { _ = ioctl(descriptor, UInt(TIOCOUTQ), &unacknowledged) }
+        return Progress(channelWrites: channelWrites, inChannel: left, inKernel: unacknowledged)
+    }
+
     /// The peer has ended its side, and everything it sent before has been read. Asks the kernel.
     var peerHasHungUp: Bool {
         guard descriptor >= 0, channel.isActive else { return true }
@@ -78,6 +107,7 @@ final class ConnectionOutput {
     func append(_ count: Int) -> UnsafeMutableRawPointer {
         if shared != nil { unshare() }
         if buffer == nil { buffer = loop.pool.take(count) }
+        if inChannel != 0 { charge(count) }
         markDirty()
         return buffer!.append(count)
     }
@@ -99,6 +129,11 @@ final class ConnectionOutput {
         } else {
             append(message.frames)
         }
+    }
+
+    private func charge(_ bytes: Int) {
+        charged += bytes
+        loop.account.charge(bytes)
     }
 
     private func unshare() {
@@ -135,6 +170,7 @@ final class ConnectionOutput {
     func channelClosed() {
         descriptor = -1
         dropBuffers()
+        charge(-charged)
         onDrained = nil
     }
 
@@ -254,9 +290,12 @@ final class ConnectionOutput {
 
     private func writeThroughChannel(_ bytes: ByteBuffer) {
         inChannel = bytes.readableBytes
+        channelWrites &+= 1
+        charge(inChannel)
         let written = channel.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { [self] result in
             inChannel = 0
+            charge(-charged)
             guard case .success = result else { return dropBuffers() }
             // Whatever was appended meanwhile goes the direct way again.
             if isDirty { loop.markDirty(self) } else { drained() }

@@ -39,6 +39,13 @@ public final class Loop: @unchecked Sendable {
     var connections: [ObjectIdentifier: any LoopConnection] = [:]
     var counters = LoopCounters()
     var lag = LoopLag()
+    /// [loop] Charged with everything that the loop holds for its clients. The server puts its own here.
+    var account = MemoryAccount()
+    /// [loop] ``account`` is exceeded, and somebody has to go at the end of the turn.
+    var needsRelief = false
+    /// [loop] It was exceeded a tick ago as well.
+    var wasExceeded = false
+    private var lastSerial: UInt64 = 0
 
     init(index: Int, eventLoop: any EventLoop) {
         self.index = index
@@ -76,6 +83,20 @@ public final class Loop: @unchecked Sendable {
             refreshClock()
             job()
         }
+    }
+
+    /// [loop] What the loop counted, and the sessions on it.
+    var countersWithSessions: LoopCounters {
+        var counters = counters
+        for table in tables { counters.add(table) }
+        counters.heldBytes = UInt64(max(0, account.held))
+        return counters
+    }
+
+    /// [loop] The number of a new connection.
+    func nextSerial() -> UInt64 {
+        lastSerial += 1
+        return lastSerial
     }
 
     package func attach(_ shard: Shard) {

@@ -1,9 +1,41 @@
+import EngineIO
+
 /// What one loop counted since it began.
 public struct LoopCounters: Sendable, Equatable {
     /// TCP connections taken on.
     public var connections: UInt64 = 0
     /// Connections refused because there were ``TransportOptions/maxConnections`` already.
     public var refusedConnections: UInt64 = 0
+    /// Connections refused because their address had ``TransportOptions/maxConnectionsPerAddress`` already.
+    public var refusedConnectionsOfAddress: UInt64 = 0
+    /// Connections refused because ``TransportOptions/memory`` was used up.
+    public var refusedForMemory: UInt64 = 0
+    /// Sessions refused because ``TransportOptions/memory`` was used up.
+    public var refusedSessionsForMemory: UInt64 = 0
+    /// Connections of clients that nobody had let in, closed because ``TransportOptions/memory`` was used up.
+    public var shedStrangers: UInt64 = 0
+    /// Connections closed because ``TransportOptions/memory`` was used up and nobody was slower to read what waited for him.
+    public var shedReaders: UInt64 = 0
+    /// Connections closed because their peer took nothing of an answer for ``TransportOptions/bodyTimeout``.
+    public var slowReaders: UInt64 = 0
+    /// Sessions refused because there were ``TransportOptions/maxSessions`` already.
+    public var refusedSessions: UInt64 = 0
+    /// Sessions refused because their address had ``TransportOptions/maxSessionsPerAddress`` already.
+    public var refusedSessionsOfAddress: UInt64 = 0
+    /// Sessions there are; the only two numbers here that also go down are this and ``heldBytes``.
+    public var openSessions: UInt64 = 0
+    /// What is held for clients: input that is not complete, output that waits, the requests that opened sessions.
+    public var heldBytes: UInt64 = 0
+    /// Sessions opened.
+    public var sessions: UInt64 = 0
+    /// Sessions ended because their reader was too slow (``EngineOptions/maxBufferedOutput``).
+    public var overflowedSessions: UInt64 = 0
+    /// Sessions that joined no namespace, ended to make room for others.
+    public var displacedSessions: UInt64 = 0
+    /// Handshakes and requests of sessions refused, by ``HandshakeError``.
+    public var refusedHandshakes = [UInt64](repeating: 0, count: HandshakeError.allCases.count)
+    /// Request bodies over a limit; 413.
+    public var refusedBodies: UInt64 = 0
     /// HTTP requests answered.
     public var requests: UInt64 = 0
     /// Requests that were no HTTP, or broke a limit.
@@ -21,17 +53,25 @@ public struct LoopCounters: Sendable, Equatable {
 
     public init() {}
 
+    /// Adds what an endpoint counted.
+    mutating func add(_ table: SessionTable) {
+        openSessions += UInt64(table.count)
+        sessions += table.counters.opened
+        overflowedSessions += table.counters.overflowed
+        displacedSessions += table.counters.displaced
+    }
+
     static func + (left: LoopCounters, right: LoopCounters) -> LoopCounters {
         var sum = left
-        sum.connections += right.connections
-        sum.refusedConnections += right.refusedConnections
-        sum.requests += right.requests
-        sum.badRequests += right.badRequests
-        sum.slowRequests += right.slowRequests
-        sum.webSockets += right.webSockets
-        sum.webSocketViolations += right.webSocketViolations
-        sum.foreignOrigins += right.foreignOrigins
-        sum.shortWrites += right.shortWrites
+        for field in fields { sum[keyPath: field] += right[keyPath: field] }
+        for index in sum.refusedHandshakes.indices { sum.refusedHandshakes[index] += right.refusedHandshakes[index] }
         return sum
     }
+
+    /// All plain numbers. Immutable.
+    private nonisolated(unsafe) static let fields: [WritableKeyPath<LoopCounters, UInt64>] = [
+        \.connections, \.refusedConnections, \.refusedConnectionsOfAddress, \.refusedForMemory, \.refusedSessionsForMemory, \.shedStrangers, \.shedReaders,
+        \.slowReaders, \.refusedSessions, \.refusedSessionsOfAddress, \.openSessions, \.heldBytes, \.sessions, \.overflowedSessions, \.displacedSessions,
+        \.refusedBodies, \.requests, \.badRequests, \.slowRequests, \.webSockets, \.webSocketViolations, \.foreignOrigins, \.shortWrites,
+    ]
 }

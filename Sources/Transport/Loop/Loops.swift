@@ -55,7 +55,7 @@ public final class Loops: Sendable {
     public func counters() async throws -> LoopCounters {
         var sum = LoopCounters()
         for loop in all {
-            sum = sum + (try await loop.eventLoop.submit { loop.counters }.get())
+            sum = sum + (try await loop.eventLoop.submit { loop.countersWithSessions }.get())
         }
         return sum
     }

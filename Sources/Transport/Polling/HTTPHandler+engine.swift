@@ -10,7 +10,7 @@ extension HTTPHandler {
         guard endpoint.kind != .webSocketEcho else {
             return exchange.respond(HTTPResponseHead(status: 426, headers: [("Upgrade", "websocket")]), body: [])
         }
-        exchange.bodyLimit = endpoint.options.maxPayload
+        exchange.bodyLimit = min(endpoint.options.maxPayload, server.options.maxBeforeJoining)
         let request = PollingRequest(exchange: exchange, endpoint: endpoint, handler: self)
         exchange.route = .polling(request)
         request.begin()

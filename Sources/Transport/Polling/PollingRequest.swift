@@ -3,7 +3,7 @@ import EngineIO
 /// One polling request: the link between its HTTP exchange, on the loop of the connection (`home`), and its session, on the loop that the session's
 /// id names (`owner`). Mostly they are one loop, and everything is a plain call; else requests and answers are handed over.
 ///
-/// `@unchecked Sendable`: `exchange` is touched on `home` alone, `session` and `cookie` on `owner` alone; the rest is immutable.
+/// `@unchecked Sendable`: `exchange` is touched on `home` alone, `session`, `isKnown` and `cookie` on `owner` alone; the rest is immutable.
 final class PollingRequest: PollOutput, @unchecked Sendable {
     private let home: Loop
     private let owner: Loop
@@ -18,6 +18,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     /// [owner]
     private var session: Session?
     let wasAbandoned: Bool
+    /// [owner] Its session has joined a namespace.
+    private var isKnown = false
     /// [owner] Of a handshake's answer.
     private var cookie: String?
     /// [owner] Of the first answer alone; then those of every answer of the session. Mostly nothing.
@@ -41,6 +43,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     /// The head is there.
     func begin() {
+        // A body that only a session which has joined a namespace may send waits until its loop says that it has.
+        if owner !== home, head.method == .post, let exchange, exchange.mayBeTooMuch { exchange.isUndecided = true }
         owner.perform { [self] in judge() }
     }
 
@@ -93,7 +97,12 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
             case .refuse(let message): return refuse(.forbidden, message: message)
             case .open(let initial, let always): (initialFields, sessionFields) = (initial, always)
             }
-            endpoint.accept(table.open(opening, answering: self), on: owner)
+            if let refusal = server.limits.addSession(from: remoteAddress, on: owner) { return refuse(.overloaded, message: refusal.message) }
+            // The answer ends the exchange. A request without a session's id is judged where its connection lives.
+            let handler = exchange?.handler
+            let session = table.open(opening, answering: self)
+            handler?.opened(session.id, in: table)
+            endpoint.accept(session, on: owner)
         case .session(let id):
             guard let session = table[id] else { return }
             self.session = session
@@ -103,15 +112,32 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     }
 
     private func belongs(to session: Session) {
+        isKnown = session.hasJoined
+        if home === owner { exchange?.handler?.isKnown = isKnown }
         switch head.method {
         case .get:
             session.poll(self)
         case .post:
             let isBinary = head.has("content-type", "application/octet-stream")
-            if let refusal = session.postBegan(self, isBinary: isBinary) { refuse(refusal) }
+            if let refusal = session.postBegan(self, isBinary: isBinary) { return refuse(refusal) }
+            takeBody()
         default:
             // The session stays. (The reference answers 500, which is no fault of the server's.)
             refuse(.badMethod)
+        }
+    }
+
+    /// The body may come; a large one, if the session has joined a namespace.
+    private func takeBody() {
+        let limit = isKnown ? endpoint.options.maxPayload : nil
+        if home === owner {
+            if let limit { exchange?.bodyLimit = limit }
+            return
+        }
+        home.perform { [self] in
+            guard let exchange else { return }
+            if let limit { exchange.bodyLimit = limit }
+            exchange.handler?.decided(exchange)
         }
     }
 
@@ -182,6 +208,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         session = nil
         // A hook's refusal is counted where the hook is asked.
         if error != .forbidden { server.refused(error.reason, message ?? error.message, from: remoteAddress) }
+        owner.counters.refusedHandshakes[error.rawValue] += 1
         let head = HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")])
         reply(head, Array(error.json(message: message).utf8))
     }
@@ -203,6 +230,9 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private func reply(_ responseHead: HTTPResponseHead, _ body: [UInt8]) {
         let responseHead = withSessionFields(responseHead)
-        home.perform { [self] in exchange?.respond(responseHead, body: body) }
+        home.perform { [self, isKnown] in
+            exchange?.handler?.isKnown = isKnown
+            exchange?.respond(responseHead, body: body)
+        }
     }
 }

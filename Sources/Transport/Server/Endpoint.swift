@@ -20,13 +20,16 @@ final class Endpoint: Sendable {
     let options: EngineOptions
     /// How long an ended WebSocket may take to hear that it has ended; ms.
     let lingerTimeout: Int64
+    /// The largest message of a session that has joined no namespace; bytes.
+    let maxBeforeJoining: Int
 
-    init(kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64) {
+    init(kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64, maxBeforeJoining: Int) {
         self.kind = kind
         self.index = index
         self.prefix = Array(prefix.utf8)
         self.options = options
         self.lingerTimeout = lingerTimeout
+        self.maxBeforeJoining = maxBeforeJoining
     }
 
     /// Whether a request for `path` is meant for it.
@@ -42,7 +45,10 @@ final class Endpoint: Sendable {
     func accept(_ session: Session, on loop: Loop) {
         switch kind {
         case .socketIO: loop.shard.open(session)
-        case .engineEcho: session.receiver = EchoReceiver(session)
+        case .engineEcho:
+            session.receiver = EchoReceiver(session)
+            // There is nothing to join.
+            session.joined()
         case .webSocketEcho: break
         }
     }

@@ -50,13 +50,9 @@ public final class Server: Sendable {
         return channel.localAddress?.port ?? port
     }
 
-    /// [loop] Makes the tables of the endpoints.
+    /// [loop] Makes what the server has on `loop`.
     package func prepare(_ loop: Loop) {
-        loop.tables = context.endpoints.map { endpoint in
-            let table = SessionTable(options: endpoint.options, timers: loop.wheel, loop: loop.index)
-            table.onDirty = { [unowned loop] in loop.scheduleTurnEnd() }
-            return table
-        }
+        loop.prepare(for: context)
     }
 
     /// Gives each loop its ring, if it is wanted and the system allows it, and says which it is.
@@ -89,19 +85,16 @@ public final class Server: Sendable {
     private static func take(_ channel: any Channel, _ server: ServerContext) throws {
         let loop = server.loops.loop(of: channel.eventLoop)
         loop.refreshClock()
-        guard server.openConnections.load(ordering: .relaxed) < server.options.maxConnections else {
-            loop.counters.refusedConnections += 1
-            return channel.close(promise: nil)
-        }
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        guard server.limits.admitsConnection(from: address, on: loop) else { return channel.close(promise: nil) }
         loop.counters.connections += 1
         CloseOnExec.mark(channel)
         // Here and not in the bootstrap, which makes a future of each option.
         try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
         try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: loop))
-        ConnectionCount.add(channel, server)
+        server.limits.count(channel, from: address)
         let output = ConnectionOutput(loop: loop, channel: channel, isEncrypted: false)
-        let handler = HTTPHandler(
-            server: server, loop: loop, output: output, remoteAddress: channel.remoteAddress?.ipAddress ?? "")
+        let handler = HTTPHandler(server: server, loop: loop, output: output, remoteAddress: address)
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 
@@ -129,7 +122,7 @@ public final class Server: Sendable {
         closeSessions()
         let clock = ContinuousClock()
         let end = clock.now + deadline
-        while context.openConnections.load(ordering: .relaxed) > 0, clock.now < end {
+        while context.limits.connectionCount > 0, clock.now < end {
             try? await Task.sleep(for: .milliseconds(20))
         }
     }
@@ -157,5 +150,5 @@ public final class Server: Sendable {
     }
 
     /// Open connections.
-    public var connectionCount: Int { context.openConnections.load(ordering: .relaxed) }
+    public var connectionCount: Int { context.limits.connectionCount }
 }

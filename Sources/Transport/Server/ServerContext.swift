@@ -3,7 +3,7 @@ import Logging
 import Support
 import Synchronization
 
-/// What all connections of a server share. Immutable but for two counters.
+/// What all connections of a server share. Immutable but for what it counts.
 final class ServerContext: Sendable {
     let options: TransportOptions
     let loops: Loops
@@ -12,10 +12,9 @@ final class ServerContext: Sendable {
     let logger: Logger
     /// What CORS adds to every answer, if that does not depend on who asks.
     let corsFields: HTTPFields?
-    /// Open connections on all loops.
-    let openConnections = Atomic<Int>(0)
     /// Whether each request is a line of the log.
     let logsRequests: Bool
+    let limits: ServerLimits
     /// Set when the server stops: answers end their connections from then on.
     let isStopping = Atomic<Bool>(false)
 
@@ -25,16 +24,21 @@ final class ServerContext: Sendable {
         self.http = http
         self.logger = logger
         logsRequests = logger.logLevel <= .debug
+        limits = ServerLimits(options)
         corsFields = options.cors.flatMap { $0.isFixed ? $0.fields(for: nil) : nil }
         var endpoints: [Endpoint] = []
         func serve(_ kind: Endpoint.Kind, at path: String, _ engine: EngineOptions) {
             endpoints.append(
                 Endpoint(
-                    kind: kind, index: endpoints.count, prefix: TransportOptions.prefix(of: path), options: engine, lingerTimeout: options.lingerTimeout))
+                    kind: kind, index: endpoints.count, prefix: TransportOptions.prefix(of: path), options: engine, lingerTimeout: options.lingerTimeout,
+                    maxBeforeJoining: options.maxBeforeJoining))
         }
-        serve(.socketIO, at: options.path, options.engine)
+        var engine = options.engine
+        engine.maxNewcomers = max(1, options.maxNewcomers / loops.all.count)
+        engine.maxNewcomerBytes = max(1, options.memory / Self.newcomersShare / loops.all.count)
+        serve(.socketIO, at: options.path, engine)
         if let path = options.conformance?.engineEcho {
-            serve(.engineEcho, at: path, options.engine)
+            serve(.engineEcho, at: path, engine)
         }
         if let conformance = options.conformance, let path = conformance.webSocketEcho {
             var echo = options.engine
@@ -66,6 +70,9 @@ final class ServerContext: Sendable {
     /// The answer to who asks for one all the same.
     static let unavailable = HTTPResponseHead(
         status: 503, headers: [("Content-Type", "text/plain"), ("Cache-Control", "no-store"), ("Retry-After", "1")])
+
+    /// The part of ``TransportOptions/memory`` that the requests of sessions in no namespace may take.
+    private static let newcomersShare = 8
 
     /// The endpoint a request is meant for; nil: the HTTP application.
     func endpoint(of head: HTTPRequestHead) -> Endpoint? {

@@ -36,7 +36,7 @@ public struct TransportOptions: Sendable {
     public var maxPipelinedBytes = 16_384
     /// From the connection to its first complete request head.
     public var headerTimeout: Int64 = 30_000
-    /// From a request's head to the end of its body.
+    /// From a request's head to the end of its body; and how long a peer may take nothing of an answer that waits for it.
     public var bodyTimeout: Int64 = 60_000
     /// From an answer to the next complete request head.
     public var keepAliveTimeout: Int64 = 65_000
@@ -46,6 +46,19 @@ public struct TransportOptions: Sendable {
     public var maxStreamBuffer = 1 << 20
     /// Open connections; more are closed as they come, and counted.
     public var maxConnections = 100_000
+    /// Open connections of one address (of an IPv6 network of 64 bits), likewise; 0: no limit.
+    public var maxConnectionsPerAddress = 0
+    /// Sessions on all loops; more are refused with 503, and counted. A polling session lives on between two requests, without any connection.
+    public var maxSessions = 250_000
+    /// Sessions of one address, likewise; 0: no limit.
+    public var maxSessionsPerAddress = 0
+    /// Sessions on all loops that may wait to join a namespace; the one that has been waiting longest gives way to the next.
+    public var maxNewcomers = 50_000
+    /// The largest message, and the largest body of a POST, of a session that has joined no namespace.
+    public var maxBeforeJoining = 65_536
+    /// What may be held for all clients together: input that is not complete, output that waits, the requests that opened sessions. Above it whoever was
+    /// not let in is closed, the youngest first.
+    public var memory = 512 << 20
     /// Whether broadcasts go out through io_uring where the system allows it; else with one call per connection.
     public var usesIOURing = true
     /// Connections the kernel holds before they are accepted.

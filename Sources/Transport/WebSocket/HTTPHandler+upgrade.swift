@@ -63,7 +63,8 @@ extension HTTPHandler {
             .assumeIsolated()
             .whenComplete { result in
                 guard case .success(let channel) = result else { return }
-                ConnectionCount.add(channel, server)
+                server.limits.connectionMoves(from: request.remoteAddress)
+                server.limits.count(channel, from: request.remoteAddress)
                 let output = ConnectionOutput(loop: owner, channel: channel, isEncrypted: false)
                 WebSocketAdmission.admit(
                     request, server: server, loop: owner, output: output,

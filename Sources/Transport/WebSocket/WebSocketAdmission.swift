@@ -11,8 +11,8 @@ enum WebSocketAdmission {
         install: (WebSocketHandler) -> Void, refused: () -> Void
     ) {
         switch WebSocketHandshake(request: request, server: server, loop: loop).judge() {
-        case .refused(let message, let headers):
-            refuse(HTTPResponseHead(status: 400, headers: [("Content-Type", "text/html")] + headers), message, request, server, output)
+        case .refused(let status, let message, let headers):
+            refuse(HTTPResponseHead(status: status, headers: [("Content-Type", "text/html")] + headers), message, request, server, output)
             refused()
         case .unavailable(let message):
             refuse(ServerContext.unavailable, message, request, server, output)

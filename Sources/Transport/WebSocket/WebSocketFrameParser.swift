@@ -21,7 +21,8 @@ package struct WebSocketFrameParser: ~Copyable {
         var validator = UTF8Validator()
     }
 
-    private let maxPayload: Int
+    /// The largest message, in bytes of payload as they come.
+    package var maxPayload: Int
     private let allowsCompression: Bool
     private var state = State.header
     private var message: Message?
@@ -45,6 +46,9 @@ package struct WebSocketFrameParser: ~Copyable {
         self.maxPayload = maxPayload
         self.allowsCompression = allowsCompression
     }
+
+    /// Bytes of a message or a header that is not complete.
+    package var heldBytes: Int { assembly.count + stash.count }
 
     /// The next event in `input`, which is shortened by what was read. Called until it says ``WebSocketEvent/needsMore``.
     package mutating func next(_ input: inout UnsafeMutableRawBufferPointer) -> WebSocketEvent {

@@ -33,6 +33,12 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var consumer = Consumer.nobody
     private var parser: WebSocketFrameParser
     private var timer = TimerID.none
+    /// Higher than that of every connection of the loop before it.
+    let serial: UInt64
+    /// The session has joined no namespace, and may send small messages only.
+    private var isLimited = false
+    /// What the loop's account was charged with.
+    private var charged = 0
     private var context: ChannelHandlerContext?
 
     init(loop: Loop, output: ConnectionOutput, endpoint: Endpoint, deflate: PermessageDeflate?) {
@@ -40,6 +46,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.output = output
         self.endpoint = endpoint
         self.deflate = deflate
+        serial = loop.nextSerial()
         parser = WebSocketFrameParser(maxPayload: endpoint.options.maxPayload, allowsCompression: deflate != nil)
     }
 
@@ -47,6 +54,16 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     func deliver(to consumer: Consumer) {
         guard phase == .open else { return }
         self.consumer = consumer
+        guard case .session(let session) = consumer, !session.hasJoined else { return }
+        isLimited = true
+        parser.maxPayload = min(endpoint.options.maxPayload, endpoint.maxBeforeJoining)
+    }
+
+    /// Lets the client send what it may, once its session has joined a namespace.
+    private func liftLimit() {
+        guard case .session(let session) = consumer, session.hasJoined else { return }
+        isLimited = false
+        parser.maxPayload = endpoint.options.maxPayload
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -75,11 +92,21 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
             }
         }
         loop.receiveBuffers.giveBack(buffer)
+        charge()
+    }
+
+    /// Charges the loop's account with what is held of messages that are not complete. What came and was handled within one read is never charged.
+    private func charge() {
+        let held = phase == .over ? 0 : parser.heldBytes + (deflate?.heldBytes ?? 0)
+        guard held != charged else { return }
+        loop.account.charge(held - charged)
+        charged = held
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         phase = .over
         output.channelClosed()
+        charge()
         dismiss(.transportClose)
         context.fireChannelInactive()
     }
@@ -95,6 +122,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func process(_ bytes: UnsafeMutableRawBufferPointer) {
         var input = bytes
         while true {
+            if isLimited { liftLimit() }
             switch parser.next(&input) {
             case .needsMore:
                 return
@@ -132,7 +160,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func inflate(_ kind: MessageKind, _ payload: UnsafeMutableRawBufferPointer) {
         guard let deflate else { return fail(.badCompression) }
-        switch deflate.inflate(UnsafeRawBufferPointer(payload), limit: endpoint.options.maxPayload) {
+        switch deflate.inflate(UnsafeRawBufferPointer(payload), limit: parser.maxPayload) {
         case .tooLarge: fail(.tooLarge)
         case .corrupt: fail(.badCompression)
         case .inflated(var message):
@@ -243,6 +271,18 @@ extension WebSocketHandler: TimerTarget {
 }
 
 extension WebSocketHandler: LoopConnection {
+    var isStranger: Bool {
+        switch consumer {
+        case .session(let session): !session.hasJoined
+        case .echo: false
+        case .nobody: true
+        }
+    }
+
+    var heldBytes: Int { charged + output.bufferedBytes }
+
+    var waitingBytes: Int { output.bufferedBytes }
+
     func drain() {
         guard case .session = consumer else {
             close()

@@ -16,12 +16,10 @@ struct WebSocketHandshake {
 
     enum Verdict {
         case accepted(HTTPResponseHead, Purpose, PermessageDeflate.Agreement?)
-        /// 400, in HTML: refusals of a WebSocket never are JSON.
-        case refused(message: String, headers: [(String, String)])
+        /// In HTML: refusals of a WebSocket never are JSON.
+        case refused(status: Int = 400, message: String, headers: [(String, String)] = [])
         /// 503: no session is opened just now.
         case unavailable(message: String)
-
-        static func refused(_ message: String) -> Verdict { .refused(message: message, headers: []) }
     }
 
     let request: WebSocketRequest
@@ -32,9 +30,7 @@ struct WebSocketHandshake {
         let purpose: Purpose
         switch self.purpose() {
         case .success(let found): purpose = found
-        case .failure(let error):
-            server.refused(error.reason, error.message, from: request.remoteAddress)
-            return .refused(error.message)
+        case .failure(let error): return refused(error)
         }
         var extraFields = HTTPFields()
         switch purpose {
@@ -44,7 +40,7 @@ struct WebSocketHandshake {
                 return .unavailable(message: reason)
             }
             switch server.options.judge?(opening) ?? .open {
-            case .refuse(let message): return .refused(message)
+            case .refuse(let message): return .refused(message: message)
             case .open(let initial, let always):
                 extraFields = initial
                 extraFields.add(always)
@@ -65,7 +61,8 @@ struct WebSocketHandshake {
             loop.counters.foreignOrigins += 1
             server.refused(
                 "origin", "the origin \(String(cutting: field("origin") ?? Self.nothing, to: 256)) is not among cors.origin", from: request.remoteAddress)
-            return .refused(Self.foreignOrigin)
+            loop.counters.refusedHandshakes[HandshakeError.forbidden.rawValue] += 1
+            return .refused(message: Self.foreignOrigin)
         }
         guard field("upgrade")?.isEqual(ignoringCase: "websocket") == true else {
             return malformed("Invalid Upgrade header")
@@ -96,6 +93,10 @@ struct WebSocketHandshake {
         }
         answer.fields.add(extraFields)
         answer.fields.add(request.commonFields)
+        // Last: whoever is counted is let in.
+        if case .open = purpose, let refusal = server.limits.addSession(from: request.remoteAddress, on: loop) {
+            return refused(.overloaded, message: refusal.message)
+        }
         return .accepted(answer, purpose, agreement)
     }
 
@@ -108,6 +109,12 @@ struct WebSocketHandshake {
     private func malformed(_ message: String, headers: [(String, String)] = []) -> Verdict {
         server.refused("bad_request", message, from: request.remoteAddress)
         return .refused(message: message, headers: headers)
+    }
+
+    private func refused(_ error: HandshakeError, message: String? = nil) -> Verdict {
+        server.refused(error.reason, message ?? error.message, from: request.remoteAddress)
+        loop.counters.refusedHandshakes[error.rawValue] += 1
+        return .refused(status: error == .overloaded ? error.status : 400, message: message ?? error.message)
     }
 
     private func purpose() -> Result<Purpose, HandshakeError> {

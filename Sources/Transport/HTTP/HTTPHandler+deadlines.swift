@@ -1,0 +1,88 @@
+import EngineIO
+
+/// How long a connection may take.
+extension HTTPHandler: TimerTarget {
+    func setDeadline(in ms: Int64) {
+        let moment = loop.wheel.now + ms
+        deadline = moment
+        // A later deadline waits for the timer there is; only a sooner one needs a new timer. So requests move no timers.
+        guard moment < timerMoment else { return }
+        loop.wheel.cancel(timer)
+        startTimer(at: moment)
+    }
+
+    private func startTimer(at moment: Int64) {
+        timer = loop.wheel.schedule(at: moment, for: self)
+        timerMoment = moment
+    }
+
+    /// An answer waits for its reader, who has ``TransportOptions/bodyTimeout`` to take some of it, and again after that.
+    func watchPeer() {
+        progress = output.progress
+        setDeadline(in: server.options.bodyTimeout)
+    }
+
+    func timerFired(_ id: TimerID, tag: UInt64) {
+        timerMoment = .max
+        guard let deadline else { return }
+        guard deadline <= loop.wheel.now else { return startTimer(at: deadline) }
+        self.deadline = nil
+        switch phase {
+        case .serving where isWaiting || exchange?.isStreaming == true:
+            if peerIsReading { watchPeer() } else { cutOff() }
+        case .serving where exchange != nil:
+            loop.counters.slowRequests += 1
+            server.refused("too_slow", "the request took too long to come", from: remoteAddress)
+            refuse(status: 408)
+        case .serving: context?.close(promise: nil)
+        case .ending: linger(since: deadline - server.options.lingerTimeout)
+        case .over: break
+        }
+    }
+
+    /// The peer has taken some of what waits for it since the deadline was set, or nothing waits.
+    private var peerIsReading: Bool { output.bufferedBytes == 0 || output.progress != progress }
+
+    private func cutOff() {
+        loop.counters.slowReaders += 1
+        context?.close(promise: nil)
+    }
+
+    /// A moment has passed since the last answer was written. A reader who is not through with it yet has as long as any other.
+    private func linger(since moment: Int64) {
+        guard output.bufferedBytes > 0 else {
+            context?.close(promise: nil)
+            return
+        }
+        if output.progress != progress {
+            progress = output.progress
+            stalledSince = nil
+        } else {
+            let since = stalledSince ?? moment
+            let patience = server.isStopping.load(ordering: .relaxed) ? server.options.lingerTimeout : server.options.bodyTimeout
+            guard loop.wheel.now - since < patience else { return cutOff() }
+            stalledSince = since
+        }
+        setDeadline(in: server.options.lingerTimeout)
+    }
+}
+
+extension HTTPHandler: LoopConnection {
+    func drain() {
+        if let exchange {
+            exchange.keepsAlive = false
+        } else {
+            end()
+        }
+    }
+
+    func abort() {
+        context?.close(promise: nil)
+    }
+
+    var isStranger: Bool { !isKnown }
+
+    var heldBytes: Int { charged + output.bufferedBytes }
+
+    var waitingBytes: Int { output.bufferedBytes }
+}

@@ -1,0 +1,114 @@
+import EngineIO
+import NIOCore
+import Synchronization
+
+/// What a server has of connections and sessions, and whether it may have one more. Any thread.
+final class ServerLimits: Sendable {
+    /// Why there is no room for one more session.
+    enum Refusal {
+        case sessions
+        case sessionsOfAddress
+        case memory
+
+        /// For the client.
+        var message: String {
+            switch self {
+            case .sessions: "Too many sessions"
+            case .sessionsOfAddress: "Too many sessions from this address"
+            case .memory: "Out of memory"
+            }
+        }
+    }
+
+    let budget: MemoryBudget
+    private let maxConnections: Int
+    private let maxSessions: Int
+    private let connections = Atomic<Int>(0)
+    private let sessions = Atomic<Int>(0)
+    private let connectionsByAddress: AddressCount?
+    private let sessionsByAddress: AddressCount?
+
+    init(_ options: TransportOptions) {
+        budget = MemoryBudget(limit: options.memory)
+        maxConnections = options.maxConnections
+        maxSessions = options.maxSessions
+        connectionsByAddress = AddressCount(limit: options.maxConnectionsPerAddress)
+        sessionsByAddress = AddressCount(limit: options.maxSessionsPerAddress)
+    }
+
+    /// [loop] The budget is exceeded, and has been for a while: to close strangers was not enough.
+    private func isOutOfMemory(_ loop: Loop) -> Bool {
+        loop.wasExceeded && budget.isExceeded
+    }
+
+    // MARK: - Connections
+
+    /// Open connections on all loops.
+    var connectionCount: Int { connections.load(ordering: .relaxed) }
+
+    /// [loop] Whether one more connection is taken on; counts why not.
+    func admitsConnection(from address: String, on loop: Loop) -> Bool {
+        guard !isOutOfMemory(loop) else {
+            loop.counters.refusedForMemory += 1
+            return false
+        }
+        guard connectionCount < maxConnections else {
+            loop.counters.refusedConnections += 1
+            return false
+        }
+        guard connectionsByAddress?.addIfRoom(NetworkAddress(address)) != false else {
+            loop.counters.refusedConnectionsOfAddress += 1
+            return false
+        }
+        return true
+    }
+
+    /// A connection that was admitted moves to another channel: its address is counted for both, until the first is closed.
+    func connectionMoves(from address: String) {
+        connectionsByAddress?.add(NetworkAddress(address))
+    }
+
+    /// Counts `channel`, whose address has been counted already, until it is closed.
+    func count(_ channel: any Channel, from address: String) {
+        connections.add(1, ordering: .relaxed)
+        // Without a limit for each address nothing has to be kept for the connection.
+        guard connectionsByAddress != nil else {
+            channel.closeFuture.whenComplete { [self] _ in connections.subtract(1, ordering: .relaxed) }
+            return
+        }
+        channel.closeFuture.whenComplete { [self] _ in
+            connections.subtract(1, ordering: .relaxed)
+            connectionsByAddress?.remove(NetworkAddress(address))
+        }
+    }
+
+    // MARK: - Sessions
+
+    /// [loop] Counts one more session, unless there is no room for it; counts why not.
+    func addSession(from address: String, on loop: Loop) -> Refusal? {
+        guard !isOutOfMemory(loop) else {
+            loop.counters.refusedSessionsForMemory += 1
+            return .memory
+        }
+        guard sessions.wrappingAdd(1, ordering: .relaxed).oldValue < maxSessions else {
+            sessions.subtract(1, ordering: .relaxed)
+            loop.counters.refusedSessions += 1
+            return .sessions
+        }
+        guard sessionsByAddress?.addIfRoom(NetworkAddress(address)) != false else {
+            sessions.subtract(1, ordering: .relaxed)
+            loop.counters.refusedSessionsOfAddress += 1
+            return .sessionsOfAddress
+        }
+        return nil
+    }
+
+    /// Sessions on all loops.
+    var sessionCount: Int { sessions.load(ordering: .relaxed) }
+
+    /// A session is over.
+    func sessionEnded(from address: String) {
+        sessions.subtract(1, ordering: .relaxed)
+        sessionsByAddress?.remove(NetworkAddress(address))
+    }
+}

@@ -1,0 +1,28 @@
+import NIOCore
+
+extension Loop {
+    /// [loop] Begins what is done ten times a second: to measure the loop's lag, and to see that memory is enough.
+    func startTicking() {
+        tick(at: .now() + .nanoseconds(LoopLag.interval))
+    }
+
+    private func tick(at moment: NIODeadline) {
+        _ = eventLoop.assumeIsolated().scheduleTask(deadline: moment) { [unowned self] in
+            let next = lag.ticked(due: Int64(moment.uptimeNanoseconds), now: Int64(NIODeadline.now().uptimeNanoseconds))
+            watchMemory()
+            tick(at: .uptimeNanoseconds(UInt64(next)))
+        }
+    }
+
+    private func watchMemory() {
+        account.publish()
+        guard account.budget.isExceeded else {
+            wasExceeded = false
+            return
+        }
+        shedStrangers()
+        // Not in the first tick: the other loops shed their strangers first.
+        if wasExceeded { shedReaders() }
+        wasExceeded = true
+    }
+}

@@ -1,0 +1,276 @@
+import Glibc
+import Testing
+
+@testable import EngineIO
+@testable import Transport
+
+/// What one client may hold, and all together.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct LimitTests {
+    private static let handshake = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    /// A WebSocket with a session that has joined nothing.
+    private static func webSocket(_ test: TestServer) -> RawClient {
+        let client = test.client()
+        #expect(client.upgrade("/socket.io/?EIO=4&transport=websocket"))
+        #expect(client.textFrame()?.hasPrefix("0{") == true)
+        return client
+    }
+
+    private static func join(_ client: RawClient) {
+        client.send(ClientFrame.text("40"))
+        #expect(client.textFrame()?.hasPrefix("40{") == true)
+    }
+
+    /// A polling session that has joined nothing; its target.
+    private static func polling(_ client: RawClient) -> String {
+        client.forget()
+        client.send(handshake)
+        let answer = client.read(until: "maxPayload\":1000000}")
+        client.forget()
+        let parts = answer.split(separator: "\"")
+        return "/socket.io/?EIO=4&transport=polling&sid=\(parts.count > 3 ? parts[3] : "none")"
+    }
+
+    private static func post(_ client: RawClient, _ target: String, _ body: String) -> String {
+        client.forget()
+        client.send("POST \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        return String(client.read(until: "\r\n\r\n").prefix(12))
+    }
+
+    private static func get(_ client: RawClient, _ target: String) -> String {
+        client.forget()
+        client.send("GET \(target) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return client.readToEnd()
+    }
+
+    private static func onLoop<Result: Sendable>(_ test: TestServer, _ body: @escaping @Sendable (Loop) -> Result) async throws -> Result {
+        let loop = test.loops.all[0]
+        return try await loop.eventLoop.submit { body(loop) }.get()
+    }
+
+    // MARK: - Before joining
+
+    @Test func `a message of a client that joined nothing is small, afterwards it may be large`() async throws {
+        try await TestServer.run { test in
+            let stranger = Self.webSocket(test)
+            stranger.send(ClientFrame.make(opcode: 1, [0x34], declare: 65_537))
+            #expect(stranger.frame()?.payload == [0x03, 0xF1])
+            let fragments = Self.webSocket(test)
+            fragments.send(ClientFrame.make(opcode: 1, [UInt8](repeating: 0x34, count: 60_000), isFinal: false))
+            fragments.send(ClientFrame.make(opcode: 0, [UInt8](repeating: 0x34, count: 60_000)))
+            #expect(fragments.frame()?.payload == [0x03, 0xF1])
+
+            let friend = Self.webSocket(test)
+            Self.join(friend)
+            friend.send(ClientFrame.text("42[\"a\",\"\(String(repeating: "x", count: 900_000))\"]"))
+            // In one read with what lets it in.
+            let hasty = Self.webSocket(test)
+            hasty.send(ClientFrame.text("40") + ClientFrame.text("42[\"a\",\"\(String(repeating: "x", count: 100_000))\"]"))
+            for client in [friend, hasty] {
+                if client === hasty { #expect(client.textFrame()?.hasPrefix("40{") == true) }
+                client.send(ClientFrame.make(opcode: 9, [1]))
+                #expect(client.frame()?.first == 0x8A)
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2])
+    func `a POST of a session that joined nothing is small, afterwards it may be large`(loops: Int) async throws {
+        try await TestServer.run(loops: loops) { test in
+            let opener = test.client()
+            let session = Self.polling(opener)
+            // On several loops one of them has to ask another.
+            let clients = (0..<4).map { _ in test.client() }
+            for client in clients { #expect(Self.post(client, session, String(repeating: "4", count: 65_537)) == "HTTP/1.1 413") }
+            #expect(Self.post(clients[0], session, "40") == "HTTP/1.1 200")
+            for client in clients { #expect(Self.post(client, session, "42[\"a\",\"\(String(repeating: "x", count: 900_000))\"]") == "HTTP/1.1 200") }
+            let counters = try await test.loops.counters()
+            #expect(counters.refusedBodies == 4)
+            for client in clients { #expect(Self.post(client, session, String(repeating: "4", count: 1_000_001)) == "HTTP/1.1 413") }
+            let chunked = test.client()
+            chunked.send("POST \(session) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n42[\r\n4\r\n\"a\"]\r\n0\r\n\r\n")
+            #expect(chunked.read(until: "ok").hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
+    @Test func `the echoes of the test suites have nothing to join, and take large messages`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            #expect(client.upgrade("/engine.io/?EIO=4&transport=websocket"))
+            _ = client.textFrame()
+            let text = "4" + String(repeating: "x", count: 900_000)
+            client.send(ClientFrame.text(text))
+            #expect(client.textFrame() == text)
+        }
+    }
+
+    @Test func `who may not ask is answered before the body has come, and nothing of it is kept`() async throws {
+        try await TestServer.run { test in
+            let client = test.client()
+            client.send("POST /refused HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\nExpect: 100-continue\r\n\r\n")
+            #expect(client.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 401 "))
+            client.send([UInt8](repeating: 0x78, count: 500_000))
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(try await Self.onLoop(test) { $0.account.held } == 0)
+            client.send([UInt8](repeating: 0x78, count: 400_000))
+            client.forget()
+            client.send("POST /refused HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n")
+            #expect(client.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 401 "))
+        }
+    }
+
+    // MARK: - Sessions and connections
+
+    @Test func `more sessions than allowed are refused with 503, counted, and let in when others have gone`() async throws {
+        try await TestServer.run({ $0.maxSessions = 3 }) { test in
+            let first = Self.webSocket(test)
+            let opener = test.client()
+            let targets = [Self.polling(opener), Self.polling(opener)]
+            #expect(targets.allSatisfy { !$0.hasSuffix("none") })
+            let refused = Self.get(test.client(), "/socket.io/?EIO=4&transport=polling")
+            #expect(refused.hasPrefix("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"))
+            #expect(refused.hasSuffix("\r\n\r\n{\"code\":6,\"message\":\"Too many sessions\"}"))
+            let webSocket = test.client()
+            #expect(!webSocket.upgrade("/socket.io/?EIO=4&transport=websocket"))
+            #expect(webSocket.readToEnd().hasSuffix("Too many sessions"))
+            let counters = try await test.loops.counters()
+            #expect(counters.refusedSessions == 2)
+            #expect(counters.refusedHandshakes[HandshakeError.overloaded.rawValue] == 2)
+            // A session that moves to a WebSocket is none more; one that has gone is one less.
+            _ = first
+            #expect(Self.post(opener, targets[0], "1") == "HTTP/1.1 200")
+            #expect(Self.get(test.client(), "/socket.io/?EIO=4&transport=polling").hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
+    @Test func `the sessions and connections of one address are limited where that is wanted`() async throws {
+        try await TestServer.run({ $0.maxSessionsPerAddress = 2 }) { test in
+            let first = Self.webSocket(test)
+            let second = Self.webSocket(test)
+            #expect(Self.get(test.client(), "/socket.io/?EIO=4&transport=polling").hasSuffix("{\"code\":6,\"message\":\"Too many sessions from this address\"}"))
+            let counters = try await test.loops.counters()
+            #expect(counters.refusedSessionsOfAddress == 1)
+            withExtendedLifetime((first, second)) {}
+        }
+        try await TestServer.run({ $0.maxConnectionsPerAddress = 2 }) { test in
+            var clients = [test.client(), test.client()]
+            for client in clients {
+                client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+                client.read(until: "hello")
+            }
+            let refused = test.client()
+            #expect(refused.readToEnd().isEmpty)
+            let counters = try await test.loops.counters()
+            #expect(counters.refusedConnectionsOfAddress == 1)
+            clients = []
+            for _ in 0..<100 where test.server.connectionCount > 0 { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(Self.get(test.client(), "/hello").hasSuffix("hello"))
+        }
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1", "127.0.0.1", true), ("127.0.0.1", "127.0.0.2", false), ("2001:db8::1", "2001:db8::2", true), ("2001:db8::1", "2001:db8:0:1::1", false),
+        ("::ffff:10.0.0.1", "10.0.0.1", true), ("::ffff:10.0.0.1", "::ffff:10.0.0.2", false), ("::1", "127.0.0.1", false), ("", "?", true),
+    ])
+    func `an address is one of IPv4, or a network of IPv6`(one: String, other: String, isSame: Bool) {
+        #expect((NetworkAddress(one) == NetworkAddress(other)) == isSame)
+    }
+
+    @Test func `sessions of one connection that join nothing give way to its own, and not to other people's`() async throws {
+        try await TestServer.run { test in
+            let honest = Self.polling(test.client())
+            let flooder = test.client()
+            for _ in 0..<20 {
+                flooder.send(String(repeating: Self.handshake, count: 100))
+                flooder.forget()
+                while flooder.string.count(of: "HTTP/1.1 200") < 100, flooder.read() {}
+            }
+            let sessions = try await Self.onLoop(test) { $0.tables[0].count }
+            #expect(sessions <= OpenedSessions.capacity + 1)
+            let counters = try await test.loops.counters()
+            #expect(counters.sessions == 2_001)
+            #expect(Int(counters.displacedSessions) == 2_001 - sessions)
+            #expect(Self.post(test.client(), honest, "40") == "HTTP/1.1 200")
+        }
+    }
+
+    // MARK: - Memory
+
+    @Test func `when memory is used up the youngest strangers go, and nobody who was let in`() async throws {
+        try await TestServer.run({ $0.memory = 4 << 20 }) { test in
+            let friends = (0..<3).map { _ in Self.webSocket(test) }
+            for friend in friends {
+                Self.join(friend)
+                friend.send(ClientFrame.make(opcode: 2, [UInt8](repeating: 0, count: 900_000), isFinal: false))
+            }
+            let known = test.client()
+            known.send("POST /known HTTP/1.1\r\nHost: x\r\nContent-Length: 500001\r\n\r\n" + String(repeating: "k", count: 500_000))
+            let old = test.client()
+            old.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 50001\r\n\r\n" + String(repeating: "o", count: 50_000))
+            var strangers: [RawClient] = []
+            for number in 0..<60 {
+                let stranger = number % 2 == 0 ? Self.webSocket(test) : test.client()
+                if number % 2 == 0 {
+                    stranger.send(ClientFrame.make(opcode: 1, [UInt8](repeating: 0x34, count: 60_000), isFinal: false))
+                } else {
+                    stranger.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60001\r\n\r\n" + String(repeating: "x", count: 60_000))
+                }
+                strangers.append(stranger)
+            }
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(try await Self.onLoop(test) { $0.account.held } <= 4 << 20)
+            let counters = try await test.loops.counters()
+            #expect(counters.shedStrangers > 5)
+            #expect(counters.shedStrangers < 60)
+            #expect(counters.shedReaders == 0)
+            for friend in friends {
+                friend.send(ClientFrame.make(opcode: 9, [1]))
+                #expect(friend.frame()?.first == 0x8A)
+            }
+            known.send("k")
+            while known.received.count < 500_001, known.read(timeout: 5_000) {}
+            #expect(known.string.hasPrefix("HTTP/1.1 200"))
+            old.send("o")
+            #expect(old.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))
+            #expect(strangers.filter { !$0.read(timeout: 0) && $0.isAtEnd }.count > 5)
+        }
+    }
+
+    @Test func `what was charged is given back when everybody has gone`() async throws {
+        try await TestServer.run({ $0.deflate = DeflateOptions() }) { test in
+            var clients: [RawClient] = []
+            for _ in 0..<5 {
+                let socket = Self.webSocket(test)
+                socket.send(ClientFrame.make(opcode: 1, [UInt8](repeating: 0x34, count: 60_000), isFinal: false))
+                let request = test.client()
+                request.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60001\r\n\r\n" + String(repeating: "x", count: 60_000))
+                let head = test.client()
+                head.send("GET /hello HTTP/1.1\r\nX: " + String(repeating: "x", count: 10_000))
+                let reader = test.client(receiveBuffer: 4096)
+                reader.send("GET /huge HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+                clients += [socket, request, head, reader]
+            }
+            try await Task.sleep(for: .milliseconds(100))
+            #expect(try await Self.onLoop(test) { $0.account.held } > 5 * (60_000 + 60_000 + 10_000 + 8_000_000))
+            clients = []
+            for _ in 0..<200 where test.server.connectionCount > 0 { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(try await Self.onLoop(test) { $0.account.held } == 0)
+        }
+    }
+
+    @Test func `when nobody is left but people who were let in, whoever is slowest to read goes`() async throws {
+        try await TestServer.run({ $0.memory = 32 << 20 }) { test in
+            let readers = (0..<4).map { _ in test.client(receiveBuffer: 4096) }
+            for reader in readers { reader.send("GET /known-huge HTTP/1.1\r\nHost: x\r\n\r\n") }
+            for _ in 0..<200 {
+                guard try await Self.onLoop(test, { $0.counters.shedReaders }) == 0 else { break }
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            let counters = try await test.loops.counters()
+            #expect(counters.shedReaders >= 1)
+            #expect(counters.shedReaders <= 3)
+            #expect(counters.shedStrangers == 0)
+            #expect(try await Self.onLoop(test) { $0.account.held } <= 32 << 20)
+        }
+    }
+}
