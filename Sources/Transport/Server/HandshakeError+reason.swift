@@ -10,6 +10,7 @@ extension HandshakeError {
         case .badRequest: "bad_request"
         case .forbidden: "denied"
         case .unsupportedVersion: "unsupported_version"
+        case .overloaded: "overloaded"
         }
     }
 }
