@@ -18,13 +18,8 @@ extension Host {
                     raw.at = edge.at
                     withExtendedLifetime(pack) { call.function(plugin.instance, &raw) }
                 })
-<<<<<<< HEAD
-                // A full queue loses edges, as it loses events: both are counted.
-                if !plugin.strand.enqueue(task, bytes: edge.user.count) {
-=======
                 // A full queue loses changes, as it loses events: both are counted.
                 if !plugin.strand.enqueue(task, bytes: edge.user.count), plugin.isInForce {
->>>>>>> ff0380a (Call nothing of a plugin once its destroy has begun)
                     plugin.log.warning("a presence change of user '\(edge.user)' was lost: the queue is full")
                 }
             }

@@ -107,7 +107,7 @@ struct AdmissionTests {
         #expect(join(test, #"{"one":{"do":"accept","data":\#(data)}}"#).answer == #"4/in,{"message":"internal error"}"#)
         #expect(test.log.line(with: "accept: admission->data has 65537 bytes, more than 65536") != nil)
         #expect(join(test, #"{"one":{"do":"odd"}}"#).answer == #"4/in,{"message":"internal error"}"#)
-        #expect(test.log.line(with: "admit of '/in' failed with 77, which is no result code of jackfield.h") != nil)
+        #expect(test.log.line(with: "admit of '/in' returned 77, which is no result code of jackfield.h") != nil)
         await test.stop()
     }
 

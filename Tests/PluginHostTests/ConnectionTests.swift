@@ -51,8 +51,8 @@ struct ConnectionTests {
             host.judge(Opening(remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: "X-Odd", value: "1")]))
         }
         guard case .refuse("Forbidden") = verdict else { throw Fixture.Failed(description: "\(verdict)") }
-        #expect(test.log.lines.filter { $0.contains("admit") } == ["warning: admit of '/hooks' returned 77, which is no JF_E_*, so the client was refused"])
-        #expect(test.log.lines.filter { $0.contains("handshake") } == ["warning: handshake returned 77, which is no JF_E_*, so the request was refused"])
+        #expect(test.log.lines.filter { $0.contains("admit") } == ["warning: admit of '/hooks' returned 77, which is no result code of jackfield.h, so the client was refused"])
+        #expect(test.log.lines.filter { $0.contains("handshake") } == ["warning: handshake returned 77, which is no result code of jackfield.h, so the request was refused"])
         await test.stop()
     }
 

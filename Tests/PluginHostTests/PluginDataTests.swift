@@ -69,6 +69,7 @@ struct PluginDataTests {
         let test = try await loaded(run)
         let client = test.client("/connected", loop: 1)
         #expect(client.ask(#"2/connected,0["nothing"]"#)?.hasPrefix("3/connected,0") == true)
+        #expect(await test.log.waitForLine(with: "has 1") != nil)
         client.say("1/connected,")
         #expect(await test.log.waitForLine(with: "frees 1") != nil)
         let order = ["loses 1", "frees 1"].map { line in test.log.lines.firstIndex { $0.contains(line) } ?? -1 }

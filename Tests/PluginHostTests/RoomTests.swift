@@ -82,10 +82,7 @@ struct RoomTests {
     func all() async throws {
         try await withSocket(rooms: 2) { test, plugin, socket in
             var everybody = jf_selection()
-<<<<<<< HEAD
-=======
             everybody.struct_size = UInt32(MemoryLayout<jf_selection>.size)
->>>>>>> af365f6 (Follow the header's second revision in the tests of loops and rooms)
             everybody.flags = JF_SELECT_ALL
             let names: [StaticString] = ["a", "b", "c"]
             let texts = names.map { jf_text(UnsafeRawBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }

@@ -5,45 +5,6 @@ import Testing
 /// Routes of a plugin behind the real transport.
 @Suite("Routes")
 struct RouteTests {
-<<<<<<< HEAD
-=======
-    /// A host that serves on a port of 127.0.0.1.
-    private final class Serving {
-        let loops = Loops(count: 1)
-        let host: PluginHost.Host
-        let server: Server
-        let port: Int
-        let recording: RecordingLog
-
-        init() async throws {
-            let handler = RecordingLog()
-            recording = handler
-            let log = Logger(label: "test", factory: { _ in handler })
-            let gate = TestHost.Gate()
-            let host = try Host(loops: loops.all, gate: gate, httpGate: gate, presence: FixedPresence(), logger: log)
-            self.host = host
-            try await loops.start { host.makeShard(index: $0.index, timers: $0.timers) }
-            try host.router.register("GET", "/healthz") { _, responder in
-                responder.respond(status: 200, headers: [("Content-Type", "text/plain")], body: Array("ok".utf8))
-            }
-            try await host.load(PluginSpec(path: try Fixture.library("probe")))
-            server = Server(options: TransportOptions(), loops: loops, http: host.router, logger: log)
-            port = try await server.start(host: "127.0.0.1", port: 0)
-        }
-
-        /// Asks with curl: status, then the body.
-        func ask(_ path: String, _ arguments: String...) throws -> String {
-            try Fixture.output("curl", ["-s", "-m", "5", "-w", " %{http_code}"] + arguments + ["http://127.0.0.1:\(port)\(path)"])
-        }
-
-        func stop() async throws {
-            await host.shutdown(deadline: 1_000)
-            await server.shutdown()
-            try await loops.shutdown()
-        }
-    }
-
->>>>>>> 5488d9b (Write one line where a plugin's answer goes wrong, and none where it does not)
     @Test("parameters, query, user, silence, streams, and errors of the house")
     func routes() async throws {
         let serving = try await Serving()

@@ -83,15 +83,16 @@ struct StateTests {
             "emit: args and attachments have ",
             "emit: attachment_count is 11, more than the 10 of a message",
             "join: room has 104857600 bytes, more than 256",
-            "watch: user has 104857600 bytes, more than 256",
+            "watch: user has 104857600 bytes, more than the 256 allowed",
             "set_data: json has 104857600 bytes, more than 65536",
-            "an event without an ack failed: no_luck: nobody waits",
             "ack_error: message has 104857600 bytes, more than 65532",
             "disconnect: close is 2, not 0 or 1",
             "log: level is 9, which is no JF_LOG_* of this host",
         ] {
             #expect(test.log.line(with: line) != nil, "\(line)")
         }
+        // It told its error to a client that does not wait for an answer.
+        #expect(test.refusals.contains { $0.reason == "no_luck" && $0.detail == "nobody waits" })
         #expect(test.log.lines.allSatisfy { $0.utf8.count <= 4_096 + 64 })
         #expect(test.log.line(with: String(repeating: "x", count: 4_096)) != nil)
         await test.stop()

@@ -4,6 +4,7 @@ import Logging
 import Presence
 import SocketIO
 import Support
+import Synchronization
 import Transport
 
 @testable import PluginHost
@@ -15,15 +16,23 @@ final class TestHost: Sendable {
     let log: RecordingLog
     let presence = FixedPresence()
     let observer = RecordingObserver()
+    private let refused = Refused()
+
+    /// What clients were refused, and errors that handlers answered with.
+    var refusals: [RefusalRecord] { refused.records.withLock { $0 } }
+
+    private final class Refused: Sendable {
+        let records = Mutex<[RefusalRecord]>([])
+    }
 
     init(loops count: Int = 1, _ options: HostOptions = HostOptions(), sockets: SocketOptions = SocketOptions()) throws {
         log = RecordingLog()
-        let handler = log
+        let (handler, refused) = (log, refused)
         let loops = (0..<count).map { TestLoop(index: $0) }
         self.loops = loops
         host = try Host(
             loops: loops, options: options, socketOptions: sockets, gate: Gate(), httpGate: Gate(), observer: observer, presence: presence,
-            logger: Logger(label: "test", factory: { _ in handler }))
+            logger: Logger(label: "test", factory: { _ in handler }), onRefusal: { record in refused.records.withLock { $0.append(record) } })
         for loop in loops { loop.start(host) }
         for loop in loops { loop.sync { _ in } }
     }

@@ -122,6 +122,7 @@ static void on_gone(void *instance, const jf_event *event) {
 static void on_connected(void *instance, const jf_socket_event *event) {
     (void)instance;
     if (event->plugin_data || set(event->socket, 1) != JF_OK) FAIL();
+    core.log(host, JF_LOG_INFO, JF_TEXT("has 1"));
 }
 
 static void on_disconnected(void *instance, const jf_socket_event *event) {

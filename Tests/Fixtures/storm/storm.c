@@ -36,11 +36,7 @@ static void answer(jf_token token, long long a, long long b) {
 }
 
 static void on_storm(void *instance, const jf_event *event) {
-<<<<<<< HEAD
-    jf_selection everybody = { .flags = JF_SELECT_ALL };
-=======
     jf_selection everybody = { .struct_size = sizeof everybody, .flags = JF_SELECT_ALL };
->>>>>>> af365f6 (Follow the header's second revision in the tests of loops and rooms)
     jf_text room = JF_LIT("storm");
     int64_t n = number(event, "/0"), refused = 0;
     (void)instance;
@@ -64,11 +60,7 @@ static void on_fetched(void *instance, void *context, const jf_fetched *fetched)
 }
 
 static void on_fetches(void *instance, const jf_event *event) {
-<<<<<<< HEAD
-    jf_selection everybody = { .flags = JF_SELECT_ALL };
-=======
     jf_selection everybody = { .struct_size = sizeof everybody, .flags = JF_SELECT_ALL };
->>>>>>> af365f6 (Follow the header's second revision in the tests of loops and rooms)
     int64_t n = number(event, "/0");
     (void)instance;
     if (tokens.keep(host, event->ack, &waiting) != JF_OK) return;
