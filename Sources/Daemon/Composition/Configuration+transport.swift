@@ -37,6 +37,13 @@ extension Configuration {
         options.deflate = perMessageDeflate?.transport
         options.conformance = conformance?.transport
         options.maxHTTPBody = limits.httpBody
+        options.maxConnectionsPerAddress = limits.connectionsPerAddress
+        options.maxSessions = limits.sessions
+        options.maxSessionsPerAddress = limits.sessionsPerAddress
+        options.maxNewcomers = limits.sessionsBeforeConnect
+        options.maxBeforeJoining = limits.messageBeforeConnect
+        options.memory = limits.memory
+        options.maxStreamBuffer = min(options.maxStreamBuffer, limits.outputBuffer)
         options.usesIOURing = ioUring
         // Who does not speak at all has no more time than who joins no namespace.
         options.headerTimeout = min(options.headerTimeout, Int64(connectTimeout.wholeMilliseconds))

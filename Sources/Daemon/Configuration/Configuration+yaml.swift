@@ -101,6 +101,12 @@ extension Configuration.Auth {
 extension Configuration.Limits {
     fileprivate func write(to output: inout SettingsWriter) {
         output.write("connections", connections)
+        output.write("connectionsPerAddress", connectionsPerAddress)
+        output.write("sessions", sessions)
+        output.write("sessionsPerAddress", sessionsPerAddress)
+        output.write("sessionsBeforeConnect", sessionsBeforeConnect)
+        output.write("messageBeforeConnect", messageBeforeConnect)
+        output.write("memory", memory)
         output.write("outputBuffer", outputBuffer)
         output.write("httpBody", httpBody)
         output.write("roomsPerSocket", roomsPerSocket)

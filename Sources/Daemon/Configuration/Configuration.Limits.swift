@@ -3,6 +3,18 @@ extension Configuration {
     public struct Limits: Sendable, Equatable {
         /// Connections at a time; 0: as many as the limit on open files allows.
         public var connections = 0
+        /// Connections of one address, or IPv6 network of 64 bits; 0: no limit of its own.
+        public var connectionsPerAddress = 0
+        /// Engine.IO sessions at a time.
+        public var sessions = 250_000
+        /// Sessions of one address, likewise; 0: no limit of its own.
+        public var sessionsPerAddress = 0
+        /// Sessions that may wait to join a namespace; the one that has waited longest gives way to the next.
+        public var sessionsBeforeConnect = 50_000
+        /// Bytes of a message, and of a POST, of a session that has joined no namespace.
+        public var messageBeforeConnect = 65_536
+        /// Bytes held for all clients together: unfinished input, output that waits, the requests that opened sessions.
+        public var memory = 536_870_912
         /// Bytes that wait for one slow reader before its connection is closed; one message is always taken whole.
         public var outputBuffer = 8_388_608
         /// Bytes of the body of a request to the HTTP routes.
@@ -52,6 +64,12 @@ extension Configuration.Limits: ConfigurationSettings {
         let count = 1...Int(Int32.max)
         let bytes = ConfigurationRule.integer(1...(1 << 40), "bytes")
         section.read("connections", into: &connections, .integer(0...Int(Int32.max), "connections"))
+        section.read("connectionsPerAddress", into: &connectionsPerAddress, .integer(0...Int(Int32.max), "connections"))
+        section.read("sessions", into: &sessions, .integer(count, "sessions"))
+        section.read("sessionsPerAddress", into: &sessionsPerAddress, .integer(0...Int(Int32.max), "sessions"))
+        section.read("sessionsBeforeConnect", into: &sessionsBeforeConnect, .integer(count, "sessions"))
+        section.read("messageBeforeConnect", into: &messageBeforeConnect, bytes)
+        section.read("memory", into: &memory, .integer((1 << 20)...(1 << 40), "bytes"))
         section.read("outputBuffer", into: &outputBuffer, bytes)
         section.read("httpBody", into: &httpBody, bytes)
         section.read("roomsPerSocket", into: &roomsPerSocket, .integer(count, "rooms"))

@@ -1,3 +1,4 @@
+import EngineIO
 import PluginHost
 import Presence
 import SocketIO
@@ -63,7 +64,12 @@ struct MetricsPage: Sendable {
         }
         guard let counters = try? await loops.counters() else { return }
         text.add("jackfield_connections_total", .counter, "TCP connections taken on.", counters.connections)
-        text.add("jackfield_connections_refused_total", .counter, "TCP connections beyond the limit.", counters.refusedConnections)
+        addRefusals(counters, to: &text)
+        text.add("jackfield_sessions_total", .counter, "Engine.IO sessions opened.", counters.sessions)
+        text.add("jackfield_sessions", .gauge, "Engine.IO sessions, over polling and WebSocket.", counters.openSessions)
+        text.add(
+            "jackfield_held_bytes", .gauge, "What is held for clients: input that is not complete, output that waits, requests of sessions.",
+            counters.heldBytes)
         text.add("jackfield_requests_total", .counter, "HTTP requests answered.", counters.requests)
         text.add("jackfield_bad_requests_total", .counter, "Requests that were no HTTP or broke a limit.", counters.badRequests)
         text.add("jackfield_slow_requests_total", .counter, "Connections too slow with a request.", counters.slowRequests)
@@ -71,6 +77,41 @@ struct MetricsPage: Sendable {
         text.add("jackfield_websocket_violations_total", .counter, "WebSockets ended for breaking the protocol.", counters.webSocketViolations)
         text.add("jackfield_foreign_origins_total", .counter, "WebSockets refused for their Origin.", counters.foreignOrigins)
         text.add("jackfield_short_writes_total", .counter, "Writes that the kernel did not take whole.", counters.shortWrites)
+    }
+
+    /// What was refused or ended for a limit, by the limit.
+    private func addRefusals(_ counters: LoopCounters, to text: inout MetricsText) {
+        func byReason(_ name: String, _ help: String, _ values: [(String, UInt64)]) {
+            text.add(name, .counter, help, values.map { ([("reason", $0.0)], Double($0.1)) })
+        }
+        byReason(
+            "jackfield_connections_refused_total", "TCP connections refused, by limit.",
+            [("connections", counters.refusedConnections), ("address", counters.refusedConnectionsOfAddress), ("memory", counters.refusedForMemory)])
+        byReason(
+            "jackfield_connections_cut_total", "TCP connections closed: their reader took nothing of an answer, or memory was used up.",
+            [("slow_reader", counters.slowReaders), ("memory_stranger", counters.shedStrangers), ("memory_reader", counters.shedReaders)])
+        byReason(
+            "jackfield_sessions_refused_total", "Handshakes refused for a limit.",
+            [("sessions", counters.refusedSessions), ("address", counters.refusedSessionsOfAddress), ("memory", counters.refusedSessionsForMemory)])
+        byReason(
+            "jackfield_sessions_cut_total", "Sessions ended: their reader was too slow, or they joined nothing and others needed the room.",
+            [("output", counters.overflowedSessions), ("before_connect", counters.displacedSessions)])
+        byReason(
+            "jackfield_handshakes_refused_total", "Requests to Engine.IO refused, by its error codes.",
+            HandshakeError.allCases.map { (Self.label(of: $0), counters.refusedHandshakes[$0.rawValue]) })
+        text.add("jackfield_bodies_refused_total", .counter, "Request bodies beyond a limit.", counters.refusedBodies)
+    }
+
+    private static func label(of error: HandshakeError) -> String {
+        switch error {
+        case .unknownTransport: "transport"
+        case .unknownSession: "session"
+        case .badMethod: "method"
+        case .badRequest: "request"
+        case .forbidden: "forbidden"
+        case .unsupportedVersion: "version"
+        case .overloaded: "overloaded"
+        }
     }
 
     private func addPresence(to text: inout MetricsText) {

@@ -134,6 +134,12 @@ struct ConfigurationTests {
               recoveryEvents: 13
               recoveryEventBytes: 14
               shutdownDeadline: 10
+              connectionsPerAddress: 11
+              sessions: 12
+              sessionsPerAddress: 13
+              sessionsBeforeConnect: 14
+              messageBeforeConnect: 15
+              memory: 1600000
             presence: { grace: 0 }
             eventLoops: 2
             log: { level: debug, format: json }
@@ -145,6 +151,12 @@ struct ConfigurationTests {
         #expect(limits.pluginQueueCallbacks == 8 && limits.pluginQueueBytes == 1_000_009)
         #expect(limits.recoverySessions == 11 && limits.recoverySessionBytes == 12)
         #expect(limits.recoveryEvents == 13 && limits.recoveryEventBytes == 14)
+        #expect(limits.connectionsPerAddress == 11 && limits.sessions == 12 && limits.sessionsPerAddress == 13)
+        #expect(limits.sessionsBeforeConnect == 14 && limits.messageBeforeConnect == 15 && limits.memory == 1_600_000)
+        let transport = configuration.transportOptions(openFiles: 1_000)
+        #expect(transport.maxConnectionsPerAddress == 11 && transport.maxSessions == 12 && transport.maxSessionsPerAddress == 13)
+        #expect(transport.maxNewcomers == 14 && transport.maxBeforeJoining == 15 && transport.memory == 1_600_000)
+        #expect(transport.maxStreamBuffer == 2)
         #expect(limits.shutdownDeadline == .milliseconds(10) && configuration.presence.grace == .zero)
         #expect(configuration.eventLoops == 2 && configuration.log.level == .debug && configuration.log.format == .json)
     }
