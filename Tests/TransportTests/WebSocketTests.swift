@@ -178,6 +178,47 @@ import Testing
         }
     }
 
+    @Test func `a client that does not answer the close frame does not hold up a stop`() async throws {
+        try await TestServer.run { test in
+            let deaf = test.client()
+            #expect(deaf.upgrade("/engine.io/?EIO=4&transport=websocket"))
+            #expect(deaf.textFrame()?.hasPrefix("0{") == true)
+            await test.server.stopAccepting()
+            let clock = ContinuousClock()
+            let began = clock.now
+            await test.server.drain(deadline: .seconds(15))
+            // The deadline is for work: this took all of it.
+            #expect(clock.now - began < .seconds(8))
+            #expect(deaf.frame()?.first == 0x88)
+            deaf.readToEnd()
+            #expect(deaf.isAtEnd)
+            let counters = try await test.loops.counters()
+            #expect(counters.unansweredCloses == 1)
+        }
+    }
+
+    @Test func `a client that has much to read before the close frame is not cut off while it reads`() async throws {
+        try await TestServer.run { test in
+            let slow = test.client(receiveBuffer: 65_536)
+            #expect(slow.upgrade("/engine.io/?EIO=4&transport=websocket"))
+            #expect(slow.textFrame()?.hasPrefix("0{") == true)
+            let size = 7_000_000
+            try await test.loops.all[0].eventLoop.submit {
+                for session in test.loops.all[0].tables[1].all {
+                    session.send(textCount: size, compress: false) { $0.initializeMemory(as: UInt8.self, repeating: 0x78) }
+                    session.close(.forcedClose)
+                }
+            }.get()
+            // Longer than the close frame may stay without an answer.
+            for _ in 0..<30 {
+                slow.read(limit: 100_000)
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(slow.frame()?.payload.count == size + 1)
+            #expect(slow.frame()?.first == 0x88)
+        }
+    }
+
     @Test func `a server that stops closes its clients cleanly`() async throws {
         try await TestServer.run(loops: 2) { test in
             let sockets = (0..<4).map { _ in test.client() }

@@ -88,8 +88,9 @@ struct MetricsPage: Sendable {
             "jackfield_connections_refused_total", "TCP connections refused, by limit.",
             [("connections", counters.refusedConnections), ("address", counters.refusedConnectionsOfAddress), ("memory", counters.refusedForMemory)])
         byReason(
-            "jackfield_connections_cut_total", "TCP connections closed: their reader took nothing of an answer, or memory was used up.",
-            [("slow_reader", counters.slowReaders), ("memory_stranger", counters.shedStrangers), ("memory_reader", counters.shedReaders)])
+            "jackfield_connections_cut_total", "TCP connections closed: nothing was read of an answer, memory was used up, or a close frame was not answered.",
+            [("slow_reader", counters.slowReaders), ("memory_stranger", counters.shedStrangers), ("memory_reader", counters.shedReaders),
+             ("close_unanswered", counters.unansweredCloses)])
         byReason(
             "jackfield_sessions_refused_total", "Handshakes refused for a limit.",
             [("sessions", counters.refusedSessions), ("address", counters.refusedSessionsOfAddress), ("memory", counters.refusedSessionsForMemory)])

@@ -48,6 +48,8 @@ public struct LoopCounters: Sendable, Equatable {
     public var webSocketViolations: UInt64 = 0
     /// WebSocket handshakes refused because of their Origin.
     public var foreignOrigins: UInt64 = 0
+    /// WebSocket connections closed because their client did not answer the close frame in ``TransportOptions/closeFrameTimeout``.
+    public var unansweredCloses: UInt64 = 0
     /// Writes that the kernel did not take whole.
     public var shortWrites: UInt64 = 0
 
@@ -72,6 +74,6 @@ public struct LoopCounters: Sendable, Equatable {
     private nonisolated(unsafe) static let fields: [WritableKeyPath<LoopCounters, UInt64>] = [
         \.connections, \.refusedConnections, \.refusedConnectionsOfAddress, \.refusedForMemory, \.refusedSessionsForMemory, \.shedStrangers, \.shedReaders,
         \.slowReaders, \.refusedSessions, \.refusedSessionsOfAddress, \.openSessions, \.heldBytes, \.sessions, \.overflowedSessions, \.displacedSessions,
-        \.refusedBodies, \.requests, \.badRequests, \.slowRequests, \.webSockets, \.webSocketViolations, \.foreignOrigins, \.shortWrites,
+        \.refusedBodies, \.requests, \.badRequests, \.slowRequests, \.webSockets, \.webSocketViolations, \.foreignOrigins, \.unansweredCloses, \.shortWrites,
     ]
 }

@@ -20,15 +20,18 @@ final class Endpoint: Sendable {
     let options: EngineOptions
     /// How long an ended WebSocket may take to hear that it has ended; ms.
     let lingerTimeout: Int64
+    /// How long a client may take to answer the close frame; ms.
+    let closeFrameTimeout: Int64
     /// The largest message of a session that has joined no namespace; bytes.
     let maxBeforeJoining: Int
 
-    init(kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64, maxBeforeJoining: Int) {
+    init(kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64, closeFrameTimeout: Int64, maxBeforeJoining: Int) {
         self.kind = kind
         self.index = index
         self.prefix = Array(prefix.utf8)
         self.options = options
         self.lingerTimeout = lingerTimeout
+        self.closeFrameTimeout = closeFrameTimeout
         self.maxBeforeJoining = maxBeforeJoining
     }
 

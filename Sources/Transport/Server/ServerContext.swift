@@ -31,7 +31,7 @@ final class ServerContext: Sendable {
             endpoints.append(
                 Endpoint(
                     kind: kind, index: endpoints.count, prefix: TransportOptions.prefix(of: path), options: engine, lingerTimeout: options.lingerTimeout,
-                    maxBeforeJoining: options.maxBeforeJoining))
+                    closeFrameTimeout: options.closeFrameTimeout, maxBeforeJoining: options.maxBeforeJoining))
         }
         var engine = options.engine
         engine.maxNewcomers = max(1, options.maxNewcomers / loops.all.count)

@@ -42,6 +42,8 @@ public struct TransportOptions: Sendable {
     public var keepAliveTimeout: Int64 = 65_000
     /// How long an ended connection may take to hear that it has ended.
     public var lingerTimeout: Int64 = 2_000
+    /// How long a WebSocket's client may take to answer the close frame, from when it takes nothing more of what was sent before.
+    public var closeFrameTimeout: Int64 = 1_000
     /// What a streamed answer may have waiting for its reader.
     public var maxStreamBuffer = 1 << 20
     /// Open connections; more are closed as they come, and counted.

@@ -33,6 +33,10 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var consumer = Consumer.nobody
     private var parser: WebSocketFrameParser
     private var timer = TimerID.none
+    /// When a client that reads on and on is closed without its close frame; ms.
+    private var closingUntil: Int64 = 0
+    /// What the client had taken when it was last looked at.
+    private var progress: ConnectionOutput.Progress?
     /// Higher than that of every connection of the loop before it.
     let serial: UInt64
     /// The session has joined no namespace, and may send small messages only.
@@ -255,7 +259,8 @@ extension WebSocketHandler: WebSocketOutput {
         consumer = .nobody
         phase = .closing
         write(first: 0x88, count: 0) { _ in }
-        startTimer(endpoint.options.closeTimeout)
+        closingUntil = loop.wheel.now + endpoint.options.closeTimeout
+        awaitCloseFrame()
     }
 
     func abort() {
@@ -266,7 +271,17 @@ extension WebSocketHandler: WebSocketOutput {
 extension WebSocketHandler: TimerTarget {
     /// The client did not answer the close frame, or did not hear the end.
     func timerFired(_ id: TimerID, tag: UInt64) {
+        if phase == .closing {
+            // What was sent before comes first: a client that still reads has not come to the close frame.
+            guard output.progress == progress || loop.wheel.now >= closingUntil else { return awaitCloseFrame() }
+            loop.counters.unansweredCloses += 1
+        }
         context?.close(promise: nil)
+    }
+
+    private func awaitCloseFrame() {
+        progress = output.progress
+        startTimer(endpoint.closeFrameTimeout)
     }
 }
 
