@@ -40,6 +40,7 @@ let package = Package(
         .target(name: "CSendRing", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CPrefetch"),
         .target(name: "CSignals"),
+        .target(name: "CMalloc"),
 
         // The house, lowest room first. A room imports only what stands above it in this list.
         // No unsafe flags here and in the SDK: SwiftPM refuses them to whoever depends on this package.
@@ -52,7 +53,7 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "SocketIO", "EngineIO", "RawJSON", "Support", "CSendRing", "COpenSSL", "CZlib",
+                "SocketIO", "EngineIO", "RawJSON", "Support", "CMalloc", "CSendRing", "COpenSSL", "CZlib",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

@@ -23,6 +23,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Rooms/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSendRing", path: "Rooms/CSendRing", linkerSettings: [.linkedLibrary("uring")]),
         room("CPrefetch"),
+        room("CMalloc"),
         room("Support"),
         room("RawJSON", ["Support"]),
         room("Identity", ["COpenSSL", "RawJSON", "Support"]),
@@ -31,7 +32,7 @@ let package = Package(
         room(
             "Transport",
             [
-                "SocketIO", "EngineIO", "RawJSON", "Support", "COpenSSL", "CZlib", "CSendRing",
+                "SocketIO", "EngineIO", "RawJSON", "Support", "CMalloc", "COpenSSL", "CZlib", "CSendRing",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

@@ -70,10 +70,15 @@ public final class SessionTable {
 
     func remove(_ session: Session) {
         sessions[session.id] = nil
+        // A dictionary never shrinks by itself.
+        if sessions.capacity > Self.keptCapacity, sessions.count < sessions.capacity / 8 { sessions = sessions.filter { _ in true } }
         account.charge(-session.opening.size)
         if !session.hasJoined { newcomers.left(bytes: session.opening.size) }
         onRemoved?(session.opening)
     }
+
+    /// A table for so many sessions stays when they have gone.
+    private static let keptCapacity = 4_096
 
     // MARK: - Newcomers
 

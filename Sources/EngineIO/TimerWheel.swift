@@ -28,6 +28,8 @@ public final class TimerWheel {
     /// One bit per slot that is not empty, one word per level.
     private var occupied = [UInt64](repeating: 0, count: levels)
     private var isAdvancing = false
+    /// What a new entry begins with: more than any entry had that was dropped, so that no stale id names it.
+    private var firstGeneration: UInt32 = 0
 
     /// The moment by which whoever drives the wheel has promised to call ``advance(to:)``.
     public var wakeUp = Int64.max
@@ -55,7 +57,7 @@ public final class TimerWheel {
         } else {
             index = UInt32(entries.count)
             entries.append(
-                Entry(target: nil, tag: 0, deadline: 0, next: Self.none, previous: Self.none, generation: 0, bucket: 0))
+                Entry(target: nil, tag: 0, deadline: 0, next: Self.none, previous: Self.none, generation: firstGeneration, bucket: 0))
         }
         entries[Int(index)].target = target
         entries[Int(index)].tag = tag
@@ -112,6 +114,26 @@ public final class TimerWheel {
     /// Moves time on and fires nothing: what is due waits for the next ``advance(to:)``, and finds ``now`` as late as it is. Never moves back.
     public func moveClock(to newNow: Int64) {
         now = max(now, newNow)
+    }
+
+    /// Timers that it has room for.
+    var capacity: Int { entries.count }
+
+    /// Entries that are kept when their timers have gone.
+    private static let keptEntries = 4_096
+
+    /// Gives back the memory of timers that were there at a peak, as far as none in use lies behind them. Takes time that grows with the size of the peak.
+    public func shrink() {
+        guard !isAdvancing, entries.count > Self.keptEntries, count < entries.count / 8 else { return }
+        let end = max(Self.keptEntries, (entries.lastIndex { $0.target != nil } ?? -1) + 1)
+        guard end < entries.count / 2 else { return }
+        for entry in entries[end...] { firstGeneration = max(firstGeneration, entry.generation &+ 1) }
+        entries = Array(entries[..<end])
+        freeHead = Self.none
+        for index in entries.indices.reversed() where entries[index].target == nil {
+            entries[index].next = freeHead
+            freeHead = UInt32(index)
+        }
     }
 
     // MARK: - Slots

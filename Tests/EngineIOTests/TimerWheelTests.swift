@@ -120,6 +120,30 @@ import Testing
         #expect(heard == [100, 50])
     }
 
+    @Test func `memory of a peak is given back, and no stale id names a later timer`() {
+        let wheel = TimerWheel()
+        let target = Target(wheel)
+        let kept = (0..<10).map { wheel.schedule(at: 1_000_000 + $0, for: target, tag: UInt64($0)) }
+        let peak = (0..<50_000).map { wheel.schedule(at: 100 + Int64($0 % 50), for: target, tag: 99) }
+        #expect(wheel.capacity >= 50_010)
+        wheel.shrink()
+        #expect(wheel.capacity >= 50_010)
+        wheel.advance(to: 200)
+        target.fired = []
+        wheel.shrink()
+        #expect(wheel.capacity == 4_096)
+        let again = (0..<50_000).map { wheel.schedule(at: 300 + Int64($0 % 50), for: target, tag: 1) }
+        for id in peak { wheel.cancel(id) }
+        #expect(wheel.count == 50_010)
+        wheel.advance(to: 400)
+        #expect(target.fired.count == 50_000)
+        #expect(Set(again).count == 50_000)
+        wheel.cancel(kept[3])
+        wheel.advance(to: 1_000_100)
+        #expect(target.fired.suffix(9).map(\.tag) == [0, 1, 2, 4, 5, 6, 7, 8, 9])
+        #expect(wheel.count == 0)
+    }
+
     @Test func `nothing is allocated per timer once the slab has grown`() {
         let wheel = TimerWheel()
         let target = Target(wheel)

@@ -10,9 +10,14 @@ extension Loop {
         _ = eventLoop.assumeIsolated().scheduleTask(deadline: moment) { [unowned self] in
             let next = lag.ticked(due: Int64(moment.uptimeNanoseconds), now: Int64(NIODeadline.now().uptimeNanoseconds))
             watchMemory()
+            ticks += 1
+            if ticks % Self.ticksBetweenShrinks == 0 { wheel.shrink() }
             tick(at: .uptimeNanoseconds(UInt64(next)))
         }
     }
+
+    /// A second.
+    private static let ticksBetweenShrinks: UInt64 = 10
 
     private func watchMemory() {
         account.publish()

@@ -45,6 +45,8 @@ public final class Loop: @unchecked Sendable {
     var needsRelief = false
     /// [loop] It was exceeded a tick ago as well.
     var wasExceeded = false
+    /// [loop] Tenths of a second since the loop began, more or less.
+    var ticks: UInt64 = 0
     private var lastSerial: UInt64 = 0
 
     init(index: Int, eventLoop: any EventLoop) {

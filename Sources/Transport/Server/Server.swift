@@ -9,6 +9,8 @@ import Synchronization
 public final class Server: Sendable {
     private let context: ServerContext
     private let listener = Mutex<(any Channel)?>(nil)
+    /// Gives memory back after peaks, from the start to the shutdown.
+    private let memoryReturn = Mutex<Task<Void, Never>?>(nil)
 
     /// - Parameters:
     ///   - loops: started already (``Loops/start(_:)``).
@@ -47,6 +49,7 @@ public final class Server: Sendable {
             throw ListenError(code: error.errnoCode, description: "\(error)")
         }
         listener.withLock { $0 = channel }
+        memoryReturn.withLock { $0 = Task { await MemoryReturn.run() } }
         return channel.localAddress?.port ?? port
     }
 
@@ -142,6 +145,10 @@ public final class Server: Sendable {
     /// Ends what is still open.
     public func shutdown() async {
         await stopAccepting()
+        memoryReturn.withLock { task in
+            task?.cancel()
+            task = nil
+        }
         for loop in context.loops.all {
             try? await loop.eventLoop.submit {
                 for connection in Array(loop.connections.values) { connection.abort() }

@@ -1,0 +1,1 @@
+#include "give_back.h"
