@@ -4,32 +4,46 @@ import Testing
 
 @Suite struct MemoryReturnTests {
     /// What a look finds worthwhile, at each of these sizes in MB.
-    private func looks(_ state: inout MemoryReturn, _ sizes: some Sequence<Int>) -> [Bool] {
-        sizes.map { state.isWorthwhile(resident: $0 * Self.mega) }
+    private func looks(_ state: inout MemoryReturn, _ sizes: some Sequence<Int>, load: Int = 0) -> [Bool] {
+        sizes.map { state.isWorthwhile(Self.look($0, load: load)) }
     }
+
+    private static func look(_ size: Int, load: Int = 0) -> MemoryReturn.Look { .init(resident: size * mega, load: load * mega) }
 
     private static let mega = 1 << 20
 
     @Test func `memory is given back after a peak, once, when the process has stopped to grow`() {
-        var state = MemoryReturn(resident: 50 * Self.mega)
+        var state = MemoryReturn(Self.look(50))
         let found = looks(&state, [50, 200, 400, 900, 900, 900, 900])
         #expect(found == [false, false, false, false, false, false, true])
-        state.returned(resident: 55 * Self.mega)
+        state.returned(Self.look(55))
         let after = looks(&state, repeatElement(56, count: 10))
         #expect(!after.contains(true))
     }
 
     @Test func `what stays in use is not asked for again and again`() {
-        var state = MemoryReturn(resident: 50 * Self.mega)
+        var state = MemoryReturn(Self.look(50))
         let found = looks(&state, repeatElement(500, count: 4))
         #expect(found == [false, false, false, true])
-        state.returned(resident: 490 * Self.mega)
+        state.returned(Self.look(490))
         let after = looks(&state, repeatElement(500, count: 10))
         #expect(!after.contains(true))
     }
 
+    @Test func `what clients still held the last time is given back when they have gone`() {
+        var state = MemoryReturn(Self.look(50))
+        let held = looks(&state, repeatElement(500, count: 4), load: 400)
+        #expect(held == [false, false, false, true])
+        state.returned(Self.look(490, load: 400))
+        let waiting = looks(&state, repeatElement(490, count: 10), load: 390)
+        #expect(!waiting.contains(true))
+        // The clients are gone; the C library keeps what was theirs.
+        let gone = looks(&state, [490], load: 1)
+        #expect(gone == [true])
+    }
+
     @Test func `a process that grows is left alone`() {
-        var state = MemoryReturn(resident: 50 * Self.mega)
+        var state = MemoryReturn(Self.look(50))
         let found = looks(&state, (0..<50).map { 60 + $0 * 20 })
         #expect(!found.contains(true))
     }

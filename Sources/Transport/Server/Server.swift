@@ -49,7 +49,7 @@ public final class Server: Sendable {
             throw ListenError(code: error.errnoCode, description: "\(error)")
         }
         listener.withLock { $0 = channel }
-        memoryReturn.withLock { $0 = Task { await MemoryReturn.run() } }
+        memoryReturn.withLock { $0 = Task { await MemoryReturn.run(server.limits) } }
         return channel.localAddress?.port ?? port
     }
 
