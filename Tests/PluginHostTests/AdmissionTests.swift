@@ -1,3 +1,4 @@
+import SocketIO
 import Testing
 
 @testable import PluginHost
@@ -6,8 +7,8 @@ import Testing
 @Suite("Admission")
 struct AdmissionTests {
     /// With the plugins `one` and `two`.
-    private func loaded(_ run: String = "JF_RUN_STRAND") async throws -> TestHost {
-        let test = try TestHost()
+    private func loaded(_ run: String = "JF_RUN_STRAND", sockets: SocketOptions = SocketOptions()) async throws -> TestHost {
+        let test = try TestHost(sockets: sockets)
         for name in ["one", "two"] {
             try await test.host.load(PluginSpec(path: try Fixture.library("admission", named: name, "NAME=\"\(name)\"", "RUN=\(run)")))
         }
@@ -34,6 +35,27 @@ struct AdmissionTests {
         #expect(test.observer.lines == ["carol until 4102444800000"], "presence and expiry follow the admitted user")
         let (plain, _) = join(test, #"{"user":"token","one":{"do":"\#(how)"}}"#)
         #expect(plain.ask(#"2/in,0["who-one"]"#) == #"3/in,0[{"user":"token","claims":{"sub":"x"},"data":{}},"token","nothing"]"#)
+        await test.stop()
+    }
+
+    @Test("recovery asks about a user whom a hook has named, and gives the session back to nobody else", arguments: ["JF_RUN_STRAND", "JF_RUN_INLINE"])
+    func recovery(_ run: String) async throws {
+        var options = SocketOptions()
+        options.recovery = RecoveryStore()
+        let test = try await loaded(run, sockets: options)
+        func come(_ auth: String) throws -> (client: TestClient, answer: String) {
+            let client = TestClient(test.loops[0], joining: "/in", auth: auth)
+            return (client, try #require(client.hear()))
+        }
+        let carol = try come(#"{"one":{"do":"accept","user":"carol","claims":{"role":"admin"}}}"#)
+        let pid = try #require(carol.answer.firstMatch(of: /"pid":"([^"]+)"/)).1
+        carol.client.vanish()
+        #expect(try come(#"{"pid":"\#(pid)"}"#).answer != carol.answer)
+        #expect(try come(#"{"pid":"\#(pid)","user":"carol","one":{"do":"deny"}}"#).answer == #"4/in,{"message":"no"}"#)
+        #expect(try come(#"{"pid":"\#(pid)","one":{"do":"accept","user":"eve"}}"#).answer != carol.answer)
+        let again = try come(#"{"pid":"\#(pid)","one":{"do":"later","user":"carol","claims":{"role":"guest"}}}"#)
+        #expect(again.answer == carol.answer)
+        #expect(again.client.ask(#"2/in,0["who-one"]"#)?.contains(#""claims":{"role":"guest"}"#) == true)
         await test.stop()
     }
 

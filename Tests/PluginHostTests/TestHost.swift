@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Logging
 import Presence
+import RawJSON
 import SocketIO
 import Support
 import Synchronization
@@ -64,10 +65,9 @@ final class TestHost: Sendable {
 
     struct Gate: ConnectGate, HTTPGate {
         func decide(_ attempt: ConnectAttempt) -> ConnectVerdict {
-            let auth = String(decoding: attempt.auth, as: UTF8.self)
-            guard let range = auth.range(of: #""user":""#) else { return .accept(ClientIdentity()) }
-            let user = auth[range.upperBound...].prefix { $0 != "\"" }
-            return .accept(ClientIdentity(user: ByteString(String(user)), claims: Array(#"{"sub":"x"}"#.utf8)))
+            // A member of that name further in is for a hook.
+            guard let user = (try? JSONValue(parsing: attempt.auth))?["user"]?.string else { return .accept(ClientIdentity()) }
+            return .accept(ClientIdentity(user: user, claims: Array(#"{"sub":"x"}"#.utf8)))
         }
 
         func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {

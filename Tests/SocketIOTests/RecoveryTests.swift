@@ -230,28 +230,27 @@ import Testing
         #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"2["a","1"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
     }
 
-    @Test("an anonymous client, who has no token to show, gets its claims back, and is asked again when they have ended")
-    func anonymous() throws {
+    @Test("who was given more than a token says is asked for again, also while half open, and keeps the session", arguments: [true, false])
+    func askedAgain(isLost: Bool) throws {
         let (host, _) = try host()
         var asked = 0
-        host.onConnect = { $0.accept(claims: Array(#"{"a":1}"#.utf8), expiresAt: 5_000) }
-        let client = TestClient(host, issued: 1_000)
-        let (sid, pid) = try ids(client.say("0")[0])
-        client.vanish()
         host.onConnect = { attempt in
             attempt.resume(user: nil, claims: ConnectAttempt.emptyObject, expiresAt: nil) {
                 asked += 1
-                attempt.accept(expiresAt: 9_000)
+                attempt.isAskedAgain = true
+                attempt.accept(user: "ann", claims: Array(#"{"n":\#(asked)}"#.utf8), expiresAt: 9_000)
             }
         }
-        let again = TestClient(host, issued: 4_999)
-        #expect(try ids(again.say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
-        #expect(host.sockets[0].claims == Array(#"{"a":1}"#.utf8) && host.sockets[0].expiresAt == 5_000)
-        again.vanish()
-        #expect(asked == 0)
-        #expect(try ids(TestClient(host, issued: 5_000).say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
-        #expect(host.sockets[0].expiresAt == 9_000)
-        #expect(asked == 1)
+        let client = TestClient(host)
+        let (sid, pid) = try ids(client.say("0")[0])
+        if isLost { client.vanish() }
+        #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
+        #expect(asked == 2)
+        #expect(host.sockets[0].claims == Array(#"{"n":2}"#.utf8) && host.sockets[0].expiresAt == 9_000)
+        host.onConnect = { attempt in
+            attempt.resume(user: "ann", claims: ConnectAttempt.emptyObject, expiresAt: nil) { attempt.refuse(message: "no") }
+        }
+        #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"4{"message":"no"}"#])
     }
 
     @Test("nobody gets the session of another user, or of another spelling, and it stays for its own", arguments: [true, false])

@@ -150,6 +150,8 @@ final class Admission: @unchecked Sendable, TimerTarget {
 
     /// Changes as whom the client comes. [loop]
     private func adopt(_ terms: AdmissionTerms, from plugin: Plugin) {
+        // What recovery brings back by itself is the data. Whoever is more than the token says is asked for again.
+        if terms.user != nil || terms.claims != nil || terms.expiresAt != nil || terms.pluginData != nil { attempt.isAskedAgain = true }
         if let user = terms.user { identity.user = user }
         if let claims = terms.claims { identity.claims = JSONMerge.members(of: claims, into: identity.claims) }
         if let expiresAt = terms.expiresAt { identity.expiresAt = expiresAt }

@@ -24,6 +24,10 @@ public final class ConnectAttempt {
     /// The application's own, handed on to ``Socket/userInfo`` when the attempt is accepted.
     public var userInfo: AnyObject?
 
+    /// Whether the application is asked about the client also when it comes back to its session: it has given the socket more than a token says,
+    /// which ``resume(user:claims:expiresAt:else:)`` could not give again.
+    public var isAskedAgain = false
+
     /// The session that the client asks to have back, until somebody has looked for it. `nil` where recovery is off.
     var request: RecoveryRequest?
 
@@ -73,23 +77,19 @@ public final class ConnectAttempt {
         shard.recover(self, request, as: user) { [self] in enter(as: identity) }
     }
 
-    /// Lets the client in at once if it asks for a session that is kept for this very user and recovery skips middlewares; else calls `ask`.
+    /// Lets the client in at once if it asks for a session that is kept for this very user, recovery skips middlewares, and the session was not
+    /// ``isAskedAgain``; else calls `ask`.
     ///
     /// - Parameters:
-    ///   - user, claims, expiresAt: as the client's token says, which must have been verified. An anonymous client has none, and gets the
-    ///     claims of its session back.
+    ///   - user, claims, expiresAt: as the client's token says, which must have been verified.
     ///   - ask: what decides otherwise. Called on this loop, perhaps after other events.
     public func resume(user: ByteString?, claims: [UInt8], expiresAt: Int64?, else ask: @escaping () -> Void) {
         guard isPending, let request, let recovery = shard.options.recovery, recovery.options.skipMiddlewares,
-            recovery.holds(request, namespace: namespace, user: user, issued: opening.issued)
+            recovery.resumes(request, namespace: namespace, user: user)
         else { return ask() }
         shard.recover(self, request, as: user) { [self] in
-            guard let kept = session?.session else { return ask() }
-            if user == nil {
-                accept(claims: kept.claims, expiresAt: kept.expiresAt)
-            } else {
-                accept(user: user, claims: claims, expiresAt: expiresAt)
-            }
+            guard session != nil else { return ask() }
+            accept(user: user, claims: claims, expiresAt: expiresAt)
         }
     }
 

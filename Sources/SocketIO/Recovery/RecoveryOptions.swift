@@ -14,7 +14,7 @@ public struct RecoveryOptions: Sendable, Hashable {
     /// Sessions of lost connections kept at once; the oldest goes first.
     public var maxSessions = 10_000
 
-    /// Bytes of these sessions: rooms, data and claims.
+    /// Bytes of these sessions: rooms and data.
     public var maxSessionBytes = 16_000_000
 
     /// Bytes of one session; a larger one is not kept.

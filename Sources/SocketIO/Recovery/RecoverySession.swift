@@ -7,8 +7,8 @@ struct RecoverySession: Sendable {
     let namespace: ByteString
     let rooms: [ByteString]
     let user: ByteString?
-    let claims: [UInt8]
-    let expiresAt: Int64?
+    /// ``ConnectAttempt/isAskedAgain``.
+    let isAskedAgain: Bool
     let data: [UInt8]
     /// The place in the log from which the session has heard everything: what a client without an offset missed begins there.
     let start: UInt64
@@ -21,7 +21,7 @@ struct RecoverySession: Sendable {
     let byteCount: Int
 
     init(
-        privateID: SocketID, socketID: SocketID, namespace: ByteString, rooms: [ByteString], user: ByteString?, claims: [UInt8], expiresAt: Int64?,
+        privateID: SocketID, socketID: SocketID, namespace: ByteString, rooms: [ByteString], user: ByteString?, isAskedAgain: Bool,
         data: [UInt8], start: UInt64, handles: [SocketHandle], disconnectedAt: Int64
     ) {
         self.privateID = privateID
@@ -29,12 +29,11 @@ struct RecoverySession: Sendable {
         self.namespace = namespace
         self.rooms = rooms
         self.user = user
-        self.claims = claims
-        self.expiresAt = expiresAt
+        self.isAskedAgain = isAskedAgain
         self.data = data
         self.start = start
         self.handles = handles
         self.disconnectedAt = disconnectedAt
-        byteCount = rooms.reduce(384 + (user?.count ?? 0) + claims.count + data.count) { $0 + $1.count + 16 }
+        byteCount = rooms.reduce(384 + (user?.count ?? 0) + data.count) { $0 + $1.count + 16 }
     }
 }

@@ -14,6 +14,7 @@ struct RecoverySessions {
         let handle: SocketHandle
         let namespace: ByteString
         let user: ByteString?
+        let isAskedAgain: Bool
     }
 
     /// A session and its neighbours in the order of keeping.
@@ -43,8 +44,8 @@ struct RecoverySessions {
 
     // MARK: - Live sockets
 
-    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?) {
-        live[privateID] = Live(handle: handle, namespace: namespace, user: user)
+    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?, isAskedAgain: Bool) {
+        live[privateID] = Live(handle: handle, namespace: namespace, user: user, isAskedAgain: isAskedAgain)
     }
 
     mutating func end(_ privateID: SocketID, handle: SocketHandle) {
@@ -78,10 +79,10 @@ struct RecoverySessions {
         return remove(oldest)
     }
 
-    func holds(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, issued: Int64) -> Bool {
-        if let live = live[request.privateID] { return live.namespace == namespace && live.user == user }
-        guard let session = kept[request.privateID]?.session, session.namespace == namespace, session.user == user else { return false }
-        return user != nil || session.expiresAt.map { $0 > issued } ?? true
+    func resumes(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?) -> Bool {
+        if let live = live[request.privateID] { return live.namespace == namespace && live.user == user && !live.isAskedAgain }
+        guard let session = kept[request.privateID]?.session else { return false }
+        return session.namespace == namespace && session.user == user && !session.isAskedAgain
     }
 
     mutating func take(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> Taking {

@@ -97,8 +97,8 @@ public final class RecoveryStore: Sendable {
     // MARK: - Sessions
 
     /// A socket joined; returns the place in the log from which it hears.
-    func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?) -> UInt64 {
-        sessions.withLock { $0.begin(privateID, handle: handle, namespace: namespace, user: user) }
+    func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?, isAskedAgain: Bool) -> UInt64 {
+        sessions.withLock { $0.begin(privateID, handle: handle, namespace: namespace, user: user, isAskedAgain: isAskedAgain) }
         return lastSequence.load(ordering: .relaxed)
     }
 
@@ -111,10 +111,9 @@ public final class RecoveryStore: Sendable {
         trimSessions()
     }
 
-    /// Whether ``claim(_:namespace:user:now:)`` is worth trying. False also if the claims of an anonymous session, which no token renews,
-    /// had ended at `issued`, in ms since 1970.
-    func holds(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, issued: Int64) -> Bool {
-        sessions.withLock { $0.holds(request, namespace: namespace, user: user, issued: issued) }
+    /// Whether there is such a session of `user`, and it may come back without a question to the application.
+    func resumes(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?) -> Bool {
+        sessions.withLock { $0.resumes(request, namespace: namespace, user: user) }
     }
 
     /// Takes a session of `user` out, with what it missed. Whoever takes it and does not use it hands it back with ``giveBack(_:)``.

@@ -42,6 +42,9 @@ public final class Socket {
     let client: Client
     let session: Session
 
+    /// ``ConnectAttempt/isAskedAgain``.
+    let isAskedAgain: Bool
+
     /// Recovery: the private id, and whether the socket had been here before. `nil` where recovery is off.
     var ticket: RecoveryTicket?
 
@@ -65,6 +68,7 @@ public final class Socket {
         self.expiresAt = identity.expiresAt
         self.data = ConnectAttempt.emptyObject
         self.auth = attempt.auth
+        self.isAskedAgain = attempt.isAskedAgain
         self.userInfo = attempt.userInfo
     }
 
