@@ -37,9 +37,12 @@ final class HostService: Service {
         let openFiles = OpenFiles.raiseLimit()
 
         let loops = Loops(count: configuration.loopCount)
-        let edges = PresenceEdges(loops: loops)
+        let watchedUsers = WatchedUsers()
+        let edges = PresenceEdges(loops: loops, watchedUsers: watchedUsers)
         let presence = PresenceService(grace: Int64(configuration.presence.grace.wholeMilliseconds)) { edges.tell($0) }
-        let desks = loops.all.map { _ in LoopDesk(gate: gate, presence: presence, watchLimit: configuration.limits.presenceWatchesPerSocket, refusals: refusals) }
+        let desks = loops.all.map { _ in
+            LoopDesk(gate: gate, presence: presence, limits: configuration.limits, watchedUsers: watchedUsers, refusals: refusals)
+        }
         let recovery = configuration.recoveryOptions.map { options in
             RecoveryStore(options: options, now: Timestamp.monotonic) { index, job in loops.all[index].execute(job) }
         }

@@ -12,6 +12,8 @@ public struct HostOptions: Sendable {
     public var queueSocketShare = 25
     /// The same for all sockets and requests of one user.
     public var queueUserShare = 50
+    /// Bytes of what one plugin's calls gather: answers of `broadcast_ack`, sockets of `fetch` and `members`. One call may have half of it.
+    public var resultBytes = 33_554_432
     /// How many threads run the callbacks of one plugin that declared `JF_RUN_BY_USER`, `_BY_KEY` or `_PARALLEL`; callbacks with
     /// `JF_RUN_STRAND` have a thread of their own beside them. 0: twice the cores, at least 4, at most 32.
     public var lanes = 0

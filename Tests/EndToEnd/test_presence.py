@@ -128,3 +128,31 @@ def test_watching_more_users_than_a_socket_may_is_refused_and_changes_nothing(se
     assert bob.call("presence:watch", ["dave"])["error"]["code"] == "overloaded"
     bob.call("presence:unwatch", ["alice"])
     assert len(bob.call("presence:watch", ["dave"])) == 1
+
+
+def test_the_ids_that_a_socket_watches_are_bounded_in_bytes_too(serve):
+    daemon = serve(limits={"presenceWatchBytesPerSocket": 1_000})
+    bob = daemon.person("bob").open_tab()
+    long_ids = [f"{number:03}" + "x" * 197 for number in range(6)]
+    assert bob.call("presence:watch", long_ids)["error"]["code"] == "overloaded"
+    assert len(bob.call("presence:watch", long_ids[:5])) == 5
+    assert len(bob.call("presence:watch", long_ids[:5])) == 5, "who is watched already counts once"
+    assert bob.call("presence:watch", ["alice"])["error"]["code"] == "overloaded"
+    bob.call("presence:unwatch", long_ids[:1])
+    assert len(bob.call("presence:watch", ["alice"])) == 1
+    assert "jackfield_presence_watches_refused_total 2" in daemon.get("/metrics").text
+
+
+def test_watchers_on_every_loop_hear_of_a_user_and_a_loop_without_any_is_no_matter(serve):
+    daemon = serve(eventLoops=4)
+    watchers = [daemon.person(f"watcher{number}").open_tab() for number in range(8)]
+    for watcher in watchers:
+        assert watcher.call("presence:watch", ["alice"])[0]["online"] is False
+    stranger = daemon.person("stranger").open_tab()
+    alice = daemon.person("alice").open_tab()
+    for watcher in watchers:
+        assert watcher.expect("presence:online")["user"] == "alice"
+    for watcher in watchers:
+        watcher.call("presence:unwatch", ["alice"])
+    alice.close()
+    assert stranger.call("presence:watch", ["alice"])

@@ -9,6 +9,7 @@ extension Configuration {
         options.pluginPath = pluginPath
         options.queueCallbacks = limits.pluginQueueCallbacks
         options.queueBytes = limits.pluginQueueBytes
+        options.resultBytes = limits.pluginResultBytes
         options.queueSocketShare = limits.pluginQueueSocketShare
         options.queueUserShare = limits.pluginQueueUserShare
         options.startDeadline = limits.startDeadline.wholeMilliseconds

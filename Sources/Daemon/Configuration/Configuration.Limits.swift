@@ -27,10 +27,14 @@ extension Configuration {
         public var pendingAcksPerSocket = 1_000
         /// Users one socket may watch the presence of.
         public var presenceWatchesPerSocket = 1_000
+        /// Bytes of the ids of these users together.
+        public var presenceWatchBytesPerSocket = 65_536
         /// Callbacks that wait for one plugin.
         public var pluginQueueCallbacks = 10_000
         /// Bytes of the events that wait for one plugin.
         public var pluginQueueBytes = 16_777_216
+        /// Bytes of the results that are gathered for one plugin.
+        public var pluginResultBytes = 33_554_432
         /// Percent of a plugin's queue that one socket may have waiting; 100: all of it.
         public var pluginQueueSocketShare = 25
         /// Percent of a plugin's queue that one user may have waiting; 100: all of it.
@@ -76,8 +80,10 @@ extension Configuration.Limits: ConfigurationSettings {
         section.read("namespacesPerConnection", into: &namespacesPerConnection, .integer(count, "namespaces"))
         section.read("pendingAcksPerSocket", into: &pendingAcksPerSocket, .integer(count, "acks"))
         section.read("presenceWatchesPerSocket", into: &presenceWatchesPerSocket, .integer(count, "users"))
+        section.read("presenceWatchBytesPerSocket", into: &presenceWatchBytesPerSocket, bytes)
         section.read("pluginQueueCallbacks", into: &pluginQueueCallbacks, .integer(count, "callbacks"))
         section.read("pluginQueueBytes", into: &pluginQueueBytes, bytes)
+        section.read("pluginResultBytes", into: &pluginResultBytes, bytes)
         section.read("pluginQueueSocketShare", into: &pluginQueueSocketShare, .integer(1...100, "percent"))
         section.read("pluginQueueUserShare", into: &pluginQueueUserShare, .integer(1...100, "percent"))
         section.read("recoverySessions", into: &recoverySessions, .integer(count, "sessions"))

@@ -8,18 +8,31 @@ import Support
 /// A watch ends with its socket. Nobody but the core sees it: it is no room, so that a plugin's view of rooms stays the plugin's.
 final class PresenceWatchers {
     private let limit: Int
+    private let byteLimit: Int
+    private let watchedUsers: WatchedUsers
     private let presence: PresenceService
     private unowned let shard: Shard
 
     private var watchers: [ByteString: Set<SocketHandle>] = [:]
-    private var watched: [SocketHandle: Set<ByteString>] = [:]
+    private var watched: [SocketHandle: Watched] = [:]
+
+    private struct Watched {
+        var users: Set<ByteString> = []
+        /// Of their ids.
+        var bytes = 0
+    }
 
     /// Watches that were refused, for the limit or for what they name, since the beginning.
     private(set) var refused: UInt64 = 0
 
-    /// - Parameter limit: users one socket may watch.
-    init(limit: Int, presence: PresenceService, shard: Shard) {
+    /// - Parameters:
+    ///   - limit: users one socket may watch.
+    ///   - byteLimit: bytes of their ids.
+    ///   - watchedUsers: learns which users this loop watches.
+    init(limit: Int, byteLimit: Int, watchedUsers: WatchedUsers, presence: PresenceService, shard: Shard) {
         self.limit = limit
+        self.byteLimit = byteLimit
+        self.watchedUsers = watchedUsers
         self.presence = presence
         self.shard = shard
     }
@@ -28,14 +41,21 @@ final class PresenceWatchers {
     func watch(_ event: borrowing IncomingEvent, from socket: Socket) {
         let users: [ByteString]
         do throws(Unreadable) { users = try Self.users(in: event) } catch { return refuse(event, error, to: socket) }
-        let wanted = watched[socket.handle, default: []].union(users)
-        guard wanted.count <= limit else {
-            refused += 1
-            let message = "a socket watches at most \(limit) users, and these would make it \(wanted.count): unwatch some first"
-            return event.answer(.failure(code: "overloaded", message: message), to: socket)
+        var wanted = watched[socket.handle] ?? Watched()
+        for user in users where wanted.users.insert(user).inserted { wanted.bytes += user.count }
+        guard wanted.users.count <= limit else {
+            return refuse(event, beyond: "a socket watches at most \(limit) users, and these would make it \(wanted.users.count)", to: socket)
         }
-        watched[socket.handle] = wanted
-        for user in users { watchers[user, default: []].insert(socket.handle) }
+        guard wanted.bytes <= byteLimit else {
+            return refuse(event, beyond: "the ids of the users a socket watches have at most \(byteLimit) bytes, these would make it \(wanted.bytes)", to: socket)
+        }
+        // An empty list leaves nothing behind.
+        watched[socket.handle] = wanted.users.isEmpty ? nil : wanted
+        // Before the snapshot is taken: an edge that it does not show reaches this loop.
+        for user in users {
+            if watchers[user] == nil { watchedUsers.add(user, loop: shard.index) }
+            watchers[user, default: []].insert(socket.handle)
+        }
         event.answer(.array(presence.snapshot(users).map(\.json)), to: socket)
     }
 
@@ -44,7 +64,7 @@ final class PresenceWatchers {
         let hasArgument = event.args.count > 2
         let users: [ByteString]
         do throws(Unreadable) {
-            users = hasArgument ? try Self.users(in: event) : Array(watched[socket.handle] ?? [])
+            users = hasArgument ? try Self.users(in: event) : Array(watched[socket.handle]?.users ?? [])
         } catch {
             return refuse(event, error, to: socket)
         }
@@ -53,7 +73,7 @@ final class PresenceWatchers {
     }
 
     func left(_ socket: Socket) {
-        for user in watched[socket.handle] ?? [] { forget(user, socket.handle) }
+        for user in watched[socket.handle]?.users ?? [] { forget(user, socket.handle) }
     }
 
     /// Tells the watchers of this loop.
@@ -68,10 +88,13 @@ final class PresenceWatchers {
     }
 
     private func forget(_ user: ByteString, _ handle: SocketHandle) {
-        watched[handle]?.remove(user)
-        if watched[handle]?.isEmpty == true { watched[handle] = nil }
+        guard watched[handle]?.users.remove(user) != nil else { return }
+        watched[handle]?.bytes -= user.count
+        if watched[handle]?.users.isEmpty == true { watched[handle] = nil }
         watchers[user]?.remove(handle)
-        if watchers[user]?.isEmpty == true { watchers[user] = nil }
+        guard watchers[user]?.isEmpty == true else { return }
+        watchers[user] = nil
+        watchedUsers.remove(user, loop: shard.index)
     }
 
     /// Longest argument that is read, in bytes: the loop reads it, and a thousand ids of the longest kind fit.
@@ -101,6 +124,11 @@ final class PresenceWatchers {
             users.append(user)
         }
         return users
+    }
+
+    private func refuse(_ event: borrowing IncomingEvent, beyond limit: String, to socket: Socket) {
+        refused += 1
+        event.answer(.failure(code: "overloaded", message: "\(limit): unwatch some first"), to: socket)
     }
 
     private func refuse(_ event: borrowing IncomingEvent, _ error: Unreadable, to socket: Socket) {

@@ -149,6 +149,10 @@ struct MetricsPage: Sendable {
             Double($0.refusedJoins)
         }
         perPlugin("jackfield_plugin_log_lines_left_out_total", .counter, "Lines of the log beyond 100 a second.") { Double($0.leftOutLogLines) }
+        perPlugin("jackfield_plugin_results_left_out_total", .counter, "Answers and sockets left out of results for limits.pluginResultBytes.") {
+            Double($0.leftOutResults)
+        }
+        perPlugin("jackfield_plugin_presence_watches_refused_total", .counter, "Watches of users beyond a plugin's limits.") { Double($0.refusedWatches) }
         perPlugin("jackfield_plugin_handled_total", .counter, "Callbacks done.") { Double($0.handled) }
         perPlugin("jackfield_plugin_handler_seconds_total", .counter, "Time in callbacks.") { Double($0.handlerNanoseconds) / 1e9 }
         perPlugin("jackfield_plugin_slow_inline_calls_total", .counter, "Inline callbacks over their budget, of those sampled.") {

@@ -7,24 +7,28 @@ import SocketIO
 final class LoopDesk: @unchecked Sendable {
     private let gate: TokenGate
     private let presence: PresenceService
-    private let watchLimit: Int
+    private let limits: Configuration.Limits
+    private let watchedUsers: WatchedUsers
     private let refusals: Refusals
 
     /// [loop] Set by ``attach(_:)``, before the first socket.
     private var expiry: TokenExpiry?
     private var watchers: PresenceWatchers?
 
-    init(gate: TokenGate, presence: PresenceService, watchLimit: Int, refusals: Refusals) {
+    init(gate: TokenGate, presence: PresenceService, limits: Configuration.Limits, watchedUsers: WatchedUsers, refusals: Refusals) {
         self.gate = gate
         self.presence = presence
-        self.watchLimit = watchLimit
+        self.limits = limits
+        self.watchedUsers = watchedUsers
         self.refusals = refusals
     }
 
     /// [loop]
     func attach(_ shard: Shard) {
         expiry = TokenExpiry(gate: gate, shard: shard, refusals: refusals)
-        watchers = PresenceWatchers(limit: watchLimit, presence: presence, shard: shard)
+        watchers = PresenceWatchers(
+            limit: limits.presenceWatchesPerSocket, byteLimit: limits.presenceWatchBytesPerSocket, watchedUsers: watchedUsers, presence: presence,
+            shard: shard)
     }
 
     // MARK: - [loop]

@@ -9,8 +9,16 @@ final class AnswersCall: Sendable {
         var expected = 0
         var settled = 0
         var answers: [AnswerCopy] = []
+        /// What of ``Plugin/results`` it holds.
         var bytes = 0
+        /// An answer found no room there.
+        var isCut = false
+        /// Everything is there, and somebody has seen so.
+        var isOver = false
     }
+
+    /// Bytes of an answer beside its text.
+    private static let answerCost = 160
 
     private let call: PluginCall<jf_answers_fn>
     private let plugin: Plugin
@@ -35,10 +43,14 @@ final class AnswersCall: Sendable {
     func answered(_ socket: SocketHandle, _ answer: AckAnswer) {
         state.withLock { state in
             state.settled += 1
-            guard case .answered = answer else { return }
-            let copy = AnswerCopy(answer, socket)
-            state.bytes += copy.bytes
-            state.answers.append(copy)
+            guard case .answered(let args, let attachments) = answer else { return }
+            let size = Self.answerCost + attachments.reduce(args.count) { $0 + $1.count }
+            guard plugin.results.take(size, besides: state.bytes) else {
+                state.isCut = true
+                return
+            }
+            state.bytes += size
+            state.answers.append(AnswerCopy(answer, socket))
         }
         finishIfComplete()
     }
@@ -54,10 +66,14 @@ final class AnswersCall: Sendable {
 
     private func finishIfComplete() {
         let result = state.withLock { state -> State? in
-            state.loops == 0 && state.settled == state.expected ? state : nil
+            guard !state.isOver, state.loops == 0, state.settled == state.expected else { return nil }
+            state.isOver = true
+            return state
         }
         guard let result else { return }
-        let status = result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
+        // From here on the queue's budget counts them.
+        plugin.results.give(result.bytes)
+        let status = result.isCut ? JF_E_LIMIT : result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
         plugin.complete(promise) { [call, plugin] in
             let task = StrandTask(.answer, run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })
             _ = plugin.strand.enqueue(task, bytes: result.bytes, promised: true)

@@ -15,6 +15,8 @@ final class FetchCall: Sendable {
         /// By loop, so that the result does not depend on which of them was quicker.
         var found: [Int: [Found]] = [:]
         var isCut = false
+        /// What of ``Plugin/results`` it holds.
+        var bytes = 0
     }
 
     private let call: PluginCall<jf_fetched_fn>
@@ -38,22 +40,46 @@ final class FetchCall: Sendable {
     /// The call was never promised after all.
     func forget() { _ = plugin.take(promise) }
 
+    /// Takes room in the plugin's results for one socket that was found. [loop]
+    ///
+    /// - Returns: `false` if there is none; then what was found is not all.
+    func takeRoom(for found: Found) -> Bool {
+        let size = found.info.size(parts, rooms: found.rooms)
+        return state.withLock { state in
+            guard plugin.results.take(size, besides: state.bytes) else {
+                state.isCut = true
+                return false
+            }
+            state.bytes += size
+            return true
+        }
+    }
+
     /// What one loop has. [loop]
     func loopFound(_ found: [Found], loop: Int, isCut: Bool) {
-        let result = state.withLock { state -> (found: [Found], isCut: Bool)? in
+        let result = state.withLock { state -> (found: [Found], isCut: Bool, bytes: Int)? in
             state.loops -= 1
             state.found[loop] = found
             state.isCut = state.isCut || isCut
             guard state.loops == 0 else { return nil }
-            return (state.found.sorted { $0.key < $1.key }.flatMap(\.value), state.isCut)
+            return (state.found.sorted { $0.key < $1.key }.flatMap(\.value), state.isCut, state.bytes)
         }
         guard let result else { return }
         let all = result.found.prefix(SocketsInterface.largestFetch)
         let status = result.isCut || all.count < result.found.count ? JF_E_LIMIT : JF_OK
+        let bytes = result.bytes
+        var isQueued = false
         plugin.complete(promise) { [call, plugin, parts] in
-            let task = StrandTask(.fetched, run: { Self.make(call, of: plugin, status: status, Array(all), parts: parts) })
-            _ = plugin.strand.enqueue(task, bytes: all.count * MemoryLayout<Found>.stride, promised: true)
+            let task = StrandTask(
+                .fetched,
+                run: {
+                    Self.make(call, of: plugin, status: status, Array(all), parts: parts)
+                    plugin.results.give(bytes)
+                }, drop: { plugin.results.give(bytes) })
+            // Its texts are made when it runs: until then it holds the sockets alone.
+            isQueued = plugin.strand.enqueue(task, bytes: all.count * MemoryLayout<Found>.stride, promised: true)
         }
+        if !isQueued { plugin.results.give(bytes) }
     }
 
     /// On the strand, which also writes the texts: the loops have better things to do.

@@ -156,7 +156,8 @@ extension Plugin {
             if isCut { sockets.removeLast(sockets.count - SocketsInterface.largestFetch) }
             return LoopWork(sockets) { socket in
                 guard let info = SocketInfo.of(socket) else { return }
-                found.append(FetchCall.Found(info: info, rooms: parts & JF_PART_ROOMS != 0 ? socket.rooms : nil))
+                let socket = FetchCall.Found(info: info, rooms: parts & JF_PART_ROOMS != 0 ? socket.rooms : nil)
+                if call.takeRoom(for: socket) { found.append(socket) }
             } finish: {
                 call.loopFound(found, loop: loop.index, isCut: isCut)
             }

@@ -71,6 +71,27 @@ final class SocketInfo: Sendable {
         set { state.withLock { $0.data = newValue } }
     }
 
+    /// Bytes that its description takes, about.
+    ///
+    /// - Parameter parts: `JF_PART_*`.
+    func size(_ parts: UInt32, rooms: [ByteString]?) -> Int {
+        var size = 0
+        if parts & JF_PART_ID != 0 { size += id.count + namespace.count }
+        if parts & JF_PART_USER != 0 { size += user?.count ?? 0 }
+        if parts & (JF_PART_CLAIMS | JF_PART_DATA) != 0 {
+            state.withLock { state in
+                if parts & JF_PART_CLAIMS != 0 { size += state.claims.count }
+                if parts & JF_PART_DATA != 0 { size += state.data.count }
+            }
+        }
+        // The query stands in it twice, and each header has quotes.
+        if parts & JF_PART_HANDSHAKE != 0 { size += 2 * opening.size + auth.count + 256 }
+        if let rooms { size += rooms.reduce(0) { $0 + $1.count + MemoryLayout<jf_text>.size } }
+        // As texts, and once more as JSON with the names of its members.
+        if parts & JF_PART_JSON != 0 { size = 2 * size + 128 }
+        return size + MemoryLayout<jf_socket_info>.size
+    }
+
     /// JSON: headers, query, url, address, secure, time, issued and auth. Made on each call.
     var handshake: [UInt8] {
         var json = JSONBuilder()

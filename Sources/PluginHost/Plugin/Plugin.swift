@@ -22,6 +22,7 @@ final class Plugin: @unchecked Sendable {
     let timers: PluginTimers
     let streams: StreamTable
     let pending: PendingCalls
+    let results: ResultBudget
     let watches: PresenceWatches
     /// What its threads ask of the loops, by the loop's index.
     let mailboxes: [LoopMailbox]
@@ -72,6 +73,7 @@ final class Plugin: @unchecked Sendable {
         tokens = TokenTable(limit: options.keptTokens) { [unowned host] in host.isWaiting($0) }
         timers = PluginTimers(limit: options.timers)
         streams = StreamTable(limit: options.streams)
+        results = ResultBudget(limit: options.resultBytes)
         pending = PendingCalls(limit: options.pendingCalls)
         watches = PresenceWatches(limit: options.presenceWatches, byteLimit: options.presenceWatchBytes)
         data = PluginDataTable(loops: host.contexts.count)
@@ -223,7 +225,7 @@ final class Plugin: @unchecked Sendable {
             name: name, version: descriptor.version, path: path, generation: generation, state: state, queued: budget.callbacks,
             queuedBytes: budget.bytes, refused: budget.refusedFull, refusedForSocket: budget.refusedForSocket, refusedForUser: budget.refusedForUser,
             refusedOperations: mailboxes.reduce(0) { $0 + $1.refused }, refusedJoins: refusedJoins.load(ordering: .relaxed),
-            leftOutLogLines: log.leftOut, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
+            leftOutLogLines: log.leftOut, leftOutResults: results.leftOut, refusedWatches: watches.refused, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count, notReady: notReady)
     }
 }

@@ -21,6 +21,10 @@ public struct PluginStatus: Sendable {
     public var refusedJoins: UInt64
     /// Lines of the log beyond 100 a second.
     public var leftOutLogLines: UInt64
+    /// Answers and sockets that found no room in a result.
+    public var leftOutResults: UInt64
+    /// Users whose presence could not be watched for a limit.
+    public var refusedWatches: UInt64
     /// Callbacks done.
     public var handled: UInt64
     /// Time spent in callbacks, in nanoseconds; of inline handlers, an estimate from samples.

@@ -7,6 +7,7 @@ final class PresenceWatches: Sendable {
         var users: Set<ByteString> = []
         var bytes = 0
         var everybody = false
+        var refused: UInt64 = 0
     }
 
     let limit: Int
@@ -19,6 +20,9 @@ final class PresenceWatches: Sendable {
         self.byteLimit = byteLimit
     }
 
+    /// Watches beyond a limit, ever.
+    var refused: UInt64 { state.withLock { $0.refused } }
+
     /// - Parameter user: empty for everybody.
     /// - Returns: `false` beyond a limit.
     func watch(_ user: ByteString) -> Bool {
@@ -27,7 +31,10 @@ final class PresenceWatches: Sendable {
                 state.everybody = true
             } else if !state.users.contains(user) {
                 let bytes = state.bytes + user.utf8.count
-                guard state.users.count < limit, bytes <= byteLimit else { return false }
+                guard state.users.count < limit, bytes <= byteLimit else {
+                    state.refused += 1
+                    return false
+                }
                 state.users.insert(user)
                 state.bytes = bytes
             }

@@ -1,0 +1,26 @@
+import Testing
+
+@testable import Daemon
+
+@Suite("Watched users")
+struct WatchedUsersTests {
+    @Test("an edge concerns the loops that watch its user, and no other")
+    func loops() {
+        let users = WatchedUsers()
+        users.add("alice", loop: 0)
+        users.add("alice", loop: 63)
+        users.add("bob", loop: 3)
+        #expect(users.loops(watching: ["alice", "bob", "carol"]) == [1 | 1 << 63, 1 << 3, 0])
+        users.remove("alice", loop: 0)
+        #expect(users.loops(watching: ["alice"]) == [1 << 63])
+    }
+
+    @Test("nothing is kept of a user whom nobody watches any more")
+    func forgetting() {
+        let users = WatchedUsers()
+        for loop in 0..<4 { users.add("alice", loop: loop) }
+        for loop in 0..<4 { users.remove("alice", loop: loop) }
+        users.remove("nobody", loop: 1)
+        #expect(users.count == 0)
+    }
+}

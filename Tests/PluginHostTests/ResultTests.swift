@@ -1,0 +1,58 @@
+import Testing
+
+@testable import PluginHost
+
+/// What calls gather for a plugin, within limits.pluginResultBytes.
+@Suite("Results")
+struct ResultTests {
+    private func waitUntilEmpty(_ budget: ResultBudget) -> Bool {
+        let deadline = Clock.monotonicNanoseconds + 5_000_000_000
+        while budget.bytes != 0, Clock.monotonicNanoseconds < deadline {}
+        return budget.bytes == 0
+    }
+
+    @Test("answers beyond the bytes of a call are left out, counted, and the plugin is told")
+    func answers() async throws {
+        var options = HostOptions()
+        options.resultBytes = 4_000
+        let test = try await TestHost.withProbe(options)
+        let (asker, other) = (test.client(), test.client())
+        let plugin = test.host.registry.withLock { $0.plugins[0] }
+        asker.say(#"2["ask-all"]"#)
+        #expect(asker.hear() == #"20["question"]"#)
+        #expect(other.hear() == #"20["question"]"#)
+        asker.say(#"30["short"]"#)
+        other.say("30[\"\(String(repeating: "x", count: 3_000))\"]")
+        #expect(asker.hear() == #"2["answers",-5,2,1]"#)
+        #expect(plugin.status.leftOutResults == 1)
+        #expect(waitUntilEmpty(plugin.results))
+        await test.stop()
+    }
+
+    @Test("a fetch beyond the bytes of a call has some of the sockets, and the plugin is told")
+    func fetch() async throws {
+        var options = HostOptions()
+        options.resultBytes = 4_000
+        let test = try await TestHost.withProbe(options)
+        let clients = (0..<20).map { _ in test.client() }
+        let plugin = test.host.registry.withLock { $0.plugins[0] }
+        let answer = try #require(clients[0].ask(#"2["fetch"]"#))
+        #expect(answer.hasPrefix(#"2["fetched",-5,"#))
+        #expect(plugin.status.leftOutResults > 0)
+        #expect(waitUntilEmpty(plugin.results))
+        await test.stop()
+    }
+
+    @Test("one call takes half of the budget at most, and all calls together no more than the whole")
+    func budget() {
+        let budget = ResultBudget(limit: 100)
+        #expect(budget.take(50, besides: 0))
+        #expect(!budget.take(1, besides: 50))
+        #expect(budget.take(50, besides: 0))
+        #expect(!budget.take(1, besides: 0))
+        #expect(budget.bytes == 100)
+        #expect(budget.leftOut == 2)
+        budget.give(50)
+        #expect(budget.take(10, besides: 0))
+    }
+}
