@@ -1,0 +1,68 @@
+import Testing
+
+@testable import PluginHost
+
+@Suite("Planned plugins")
+struct PlanTests {
+    private func blocking(_ name: String, in callback: String) throws -> PluginSpec {
+        PluginSpec(path: try Fixture.library("small", named: name, "NAME=\"\(name)\"", "EVENT=\"\(name)\"", callback))
+    }
+
+    private func plain(_ name: String) throws -> PluginSpec {
+        PluginSpec(path: try Fixture.library("small", named: name, "NAME=\"\(name)\"", "EVENT=\"\(name)\""))
+    }
+
+    @Test("each is named with what keeps it from working, and with nothing when it works")
+    func availability() async throws {
+        let test = try TestHost()
+        test.host.plan([try plain("good"), PluginSpec(path: "/nowhere/gone.so")])
+        #expect(test.host.isLoading)
+        #expect(test.host.availability.map(\.reason)[1] == "plugin 'gone' is loading")
+        #expect(try await test.host.loadPlanned())
+        #expect(!test.host.isLoading)
+        #expect(test.host.availability.map(\.name) == ["good", "gone"])
+        #expect(test.host.availability[0].reason == nil)
+        #expect(test.host.notReady.count == 1 && test.host.notReady[0].contains("there is no such file"))
+        try await test.host.unload("good")
+        #expect(test.host.availability[0].reason == "plugin 'good' was unloaded")
+        try await test.host.load(try plain("good"))
+        #expect(test.host.availability[0].reason == nil)
+        await test.stop()
+        #expect(test.host.notReady == ["the host is stopping"])
+    }
+
+    @Test("one that blocks is overtaken, noted after a second and again when that time has doubled, and holds no stop beyond its deadline")
+    func overtaken() async throws {
+        let test = try TestHost()
+        test.host.plan([try blocking("slow", in: "CREATE_HANGS"), try plain("quick")])
+        let loading = Task { try await test.host.loadPlanned() }
+        let client = test.client()
+        var answer: String?
+        for id in 0..<200 where answer?.contains("quick") != true {
+            try await Task.sleep(for: .milliseconds(50))
+            answer = client.ask("2\(id)[\"quick\"]")
+        }
+        #expect(answer?.contains(#"["quick"]"#) == true)
+        #expect(test.host.notReady.count == 1 && test.host.notReady[0].contains("slow") && test.host.notReady[0].hasSuffix("is loading"))
+        for _ in 0..<200 where test.log.lines.count(where: { $0.contains("create has been running for") }) < 2 { try await Task.sleep(for: .milliseconds(50)) }
+        #expect(test.log.lines.count { $0.contains("create has been running for") } >= 2)
+        let start = Clock.monotonicNanoseconds
+        await test.host.shutdown(deadline: 500)
+        #expect(Clock.monotonicNanoseconds - start < 2_000_000_000)
+        #expect(test.host.givenUp == ["slow"])
+        #expect(test.host.callbacks(runningFor: 1_000).contains { $0.hasPrefix("plugin 'slow': create has been running for ") })
+        #expect(try await loading.value == false)
+        for loop in test.loops { loop.stop() }
+    }
+
+    @Test("why a required one failed is known while others are still loading")
+    func required() async throws {
+        let test = try TestHost()
+        test.host.plan([try blocking("slow", in: "CREATE_HANGS"), PluginSpec(path: "/nowhere/gone.so", required: true)])
+        let start = Clock.monotonicNanoseconds
+        await #expect(throws: PluginError.self) { _ = try await test.host.loadPlanned() }
+        #expect(Clock.monotonicNanoseconds - start < 20_000_000_000)
+        await test.host.shutdown(deadline: 200)
+        for loop in test.loops { loop.stop() }
+    }
+}
