@@ -60,9 +60,6 @@ public final class Opening: @unchecked Sendable {
         set { isOverWebSocket.store(newValue == .websocket, ordering: .relaxed) }
     }
 
-    /// Bytes of URI and headers.
-    public var size: Int { block.count }
-
     /// Path and query as sent. Decoded on each call.
     public var uri: String { String(decoding: block[..<uriCount], as: UTF8.self) }
 
