@@ -28,6 +28,7 @@ class Stage:
 STAGES = [
     Stage("build", ["swift", "build", "-c", "release"], r"(Build complete!.*)"),
     Stage("header", ["scripts/check-header"], r"(\d+ checks passed)"),
+    Stage("lint", [sys.executable, "-m", "pytest", "-q", "Tests/Lint"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
     # Four at a time: many tests wait on threads of their own, and all of them at once keep each other from the two cores until their time limits pass.
     Stage("unit", ["swift", "test", "--experimental-maximum-parallelization-width", "4"], r"Test run with (\d+ tests?(?: in \d+ suites?)? (?:passed|failed))"),
     Stage("guard", [sys.executable, "-m", "pytest", "-q", "Tests/Guard"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
