@@ -44,7 +44,7 @@ final class HostService: Service {
             LoopDesk(gate: gate, presence: presence, limits: configuration.limits, watchedUsers: watchedUsers, refusals: refusals)
         }
         let recovery = configuration.recoveryOptions.map { options in
-            RecoveryStore(options: options, now: Timestamp.monotonic) { index, job in loops.all[index].execute(job) }
+            RecoveryStore(options: options, now: Clock.monotonicMilliseconds) { index, job in loops.all[index].execute(job) }
         }
         let desk = SocketDesk(presence: presence, loops: desks)
         let host = try PluginHost.Host(
@@ -159,7 +159,7 @@ final class HostService: Service {
         guard configuration.demo, let auth = configuration.auth else { return }
         let address = "http://\(hostInURL == "127.0.0.1" ? "localhost" : hostInURL):\(port)"
         let pushes = host.router.serves(DemoBanner.push.method, DemoBanner.push.path)
-        guard let banner = try? DemoBanner(address: address, auth: auth, pushes: pushes, now: Timestamp.now) else { return }
+        guard let banner = try? DemoBanner(address: address, auth: auth, pushes: pushes, now: Clock.wallMilliseconds) else { return }
         print(banner.text)
         fflush(nil)
     }
@@ -177,8 +177,8 @@ final class HostService: Service {
         let step = min(max(grace / 20, .milliseconds(10)), .milliseconds(250))
         while !Task.isCancelled {
             try? await Task.sleep(for: step)
-            presence.expire(now: Timestamp.now)
-            recovery?.expire(now: Timestamp.monotonic)
+            presence.expire(now: Clock.wallMilliseconds)
+            recovery?.expire(now: Clock.monotonicMilliseconds)
         }
     }
 

@@ -1,3 +1,5 @@
+import Support
+
 /// One packet as it came, its content still in the receive buffer.
 enum Packet {
     /// Any type but a binary message; `data` is what follows the type.

@@ -1,3 +1,5 @@
+import Support
+
 /// Packets that wait for the next poll, or for the end of an upgrade: one block of bytes and a list of lengths. A class, for most sessions begin on a WebSocket
 /// and never need one.
 final class PacketQueue {

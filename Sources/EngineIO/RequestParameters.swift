@@ -1,3 +1,5 @@
+import Support
+
 /// The query parameters Engine.IO looks at, decoded as the reference does: of a repeated one the last counts, a plus is a blank,
 /// a broken percent sign stands for itself.
 ///
@@ -95,35 +97,8 @@ public struct RequestParameters: Sendable, Equatable {
         private func decoded<Result>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
             guard isEncoded else { return body(bytes) }
             return withUnsafeTemporaryAllocation(byteCount: SessionID.length + 1, alignment: 1) { room in
-                body(UnsafeRawBufferPointer(rebasing: room[..<RequestParameters.decode(bytes, into: room)]))
+                body(UnsafeRawBufferPointer(rebasing: room[..<PercentEncoding.decode(bytes, .query, into: room).count]))
             }
-        }
-    }
-
-    /// - Returns: how many bytes were written to `room`.
-    private static func decode(_ bytes: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer) -> Int {
-        var count = 0
-        var index = 0
-        while index < bytes.count, count < room.count {
-            let byte = bytes[index]
-            if byte == 0x25, index + 2 < bytes.count, let high = hexDigit(bytes[index + 1]), let low = hexDigit(bytes[index + 2]) {
-                room[count] = high << 4 | low
-                index += 3
-            } else {
-                room[count] = byte == 0x2B ? 0x20 : byte
-                index += 1
-            }
-            count += 1
-        }
-        return count
-    }
-
-    private static func hexDigit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x41 + 10
-        case 0x61...0x66: byte - 0x61 + 10
-        default: nil
         }
     }
 }

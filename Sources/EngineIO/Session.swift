@@ -1,3 +1,5 @@
+import Support
+
 /// One session, over polling, over a WebSocket, or on its way from one to the other.
 ///
 /// It owns the rules of the protocol and no socket: Transport tells it what came (`Session+polling`, `Session+webSocket`), and it

@@ -1,3 +1,5 @@
+import Support
+
 /// The sessions of one endpoint that live on one event loop. [loop]
 public final class SessionTable {
     public let options: EngineOptions

@@ -147,7 +147,7 @@ enum JSONWebKeySet {
     /// - Throws: ``Unusable`` for a key of a type or curve that is not supported, or that lacks a part.
     private static func parameters(of key: JSONValue) throws(Unusable) -> Parameters {
         func bytes(_ name: ByteString) throws(Unusable) -> [UInt8] {
-            guard let text = key[name]?.string, let bytes = text.withBytes({ Base64URL.decode($0) }) else {
+            guard let text = key[name]?.string, let bytes = text.withBytes({ Base64.decodeURL($0) }) else {
                 throw .wrong("has no '\(name)' in base64url")
             }
             return bytes

@@ -1,5 +1,6 @@
 import COpenSSL
 import RawJSON
+import Support
 
 /// Recognizes key material of public-key cryptography, which is written into files and handed out. As a shared secret it lets everybody who has
 /// it sign tokens.
@@ -18,7 +19,7 @@ enum PublishedKey {
         let alphabet = bytes.filter { !" \t\r\n=".utf8.contains($0) }.map { byte in
             byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte
         }
-        if let decoded = alphabet.withUnsafeBytes({ Base64URL.decode($0) }), let kind = kind(ofDER: decoded) { return "\(kind) in Base64" }
+        if let decoded = alphabet.withUnsafeBytes({ Base64.decodeURL($0) }), let kind = kind(ofDER: decoded) { return "\(kind) in Base64" }
         return nil
     }
 

@@ -20,7 +20,7 @@ struct TokenHeader {
 
     /// - Parameter encoded: the token's first part.
     init(_ encoded: UnsafeRawBufferPointer) throws(TokenRefusal) {
-        guard let bytes = Base64URL.decode(encoded) else { throw TokenRefusal(.malformed, "the token's header is not base64url") }
+        guard let bytes = Base64.decodeURL(encoded) else { throw TokenRefusal(.malformed, "the token's header is not base64url") }
         var algorithmName: ByteString?
         var keyID: ByteString?
         var isCritical = false

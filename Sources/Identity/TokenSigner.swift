@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 
 /// Signs tokens with a shared secret: what `jackfield token` prints, and what a verifier with the same secret accepts.
 /// A signer is immutable and can be used from any thread.
@@ -10,7 +11,7 @@ public struct TokenSigner: Sendable {
     public init(secret: [UInt8], algorithm: TokenAlgorithm = .hs256) throws(TokenConfigurationError) {
         key = try HMACKey(secret: secret, algorithm: algorithm)
         var header: [UInt8] = []
-        Base64URL.append(#"{"alg":"\#(algorithm.rawValue)","typ":"JWT"}"#.utf8, to: &header)
+        Base64.appendURL(#"{"alg":"\#(algorithm.rawValue)","typ":"JWT"}"#.utf8, to: &header)
         self.header = header
     }
 
@@ -20,12 +21,12 @@ public struct TokenSigner: Sendable {
     public func sign(_ claims: JSONValue) throws(TokenConfigurationError) -> String {
         var token = header
         token.append(UInt8(ascii: "."))
-        Base64URL.append(claims.serialized, to: &token)
+        Base64.appendURL(claims.serialized, to: &token)
         guard let signature = token.withUnsafeBytes({ key.authenticate($0) }) else {
             throw TokenConfigurationError(.secret, "OpenSSL could not sign: \(OpenSSLErrors.take())", remedy: "try again when there is more memory")
         }
         token.append(UInt8(ascii: "."))
-        Base64URL.append(signature, to: &token)
+        Base64.appendURL(signature, to: &token)
         return String(decoding: token, as: UTF8.self)
     }
 }

@@ -79,12 +79,12 @@ public struct TokenVerifier: Sendable {
             throw TokenRefusal(.algorithm, "the token is signed with '\(header.algorithmName)', accepted is \(accepted)")
         }
         // One that cannot even be decoded is no better and no worse than a wrong one: most often it is a token changed at its end.
-        guard let signature = Base64URL.decode(parts.signature),
+        guard let signature = Base64.decodeURL(parts.signature),
             isSignature(signature, of: parts.signed, algorithm: algorithm, keyID: header.keyID)
         else {
             throw TokenRefusal(.signature, "the token's signature is not valid: it was changed, or signed with another key")
         }
-        guard let payload = Base64URL.decode(parts.payload) else {
+        guard let payload = Base64.decodeURL(parts.payload) else {
             throw TokenRefusal(.malformed, "the token's payload is not base64url")
         }
         guard let claims = TokenClaims(payload, userClaim: userClaim) else {

@@ -1,5 +1,6 @@
 import Logging
 import SocketIO
+import Support
 
 /// What loading, unloading and stopping have in common.
 extension Host {

@@ -1,5 +1,6 @@
 import Glibc
 import SocketIO
+import Support
 
 /// Plugins in.
 ///

@@ -1,5 +1,6 @@
 import Glibc
 import SocketIO
+import Support
 
 /// Plugins out. Everything private here runs on the control thread, one thing after the other.
 extension Host {

@@ -46,19 +46,6 @@ import Testing
         #expect(packets(packet) == [content])
     }
 
-    @Test func `base64 there and back is the same for every length`() {
-        for count in 0..<100 {
-            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ count) }
-            var text = [UInt8](repeating: 0, count: Base64.encodedCount(count))
-            text.withUnsafeMutableBytes { text in
-                guard let start = text.baseAddress else { return }
-                bytes.withUnsafeBytes { Base64.encode($0, to: start) }
-            }
-            let decoded = text.withUnsafeMutableBytes { Array($0.prefix(Base64.decode(inPlace: $0))) }
-            #expect(decoded == bytes)
-        }
-    }
-
     @Test func `a payload holds no more packets than it may, and keeps their order and kinds`() {
         let queue = PacketQueue(account: MemoryAccount())
         for index in 0..<20 {

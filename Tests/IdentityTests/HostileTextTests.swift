@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 import Testing
 
 @testable import Identity
@@ -19,7 +20,7 @@ import Testing
 
     private func unsigned(header: String) -> String {
         var token: [UInt8] = []
-        Base64URL.append(header.utf8, to: &token)
+        Base64.appendURL(header.utf8, to: &token)
         return String(decoding: token, as: UTF8.self) + ".e30.AAAA"
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import RawJSON
+import Support
 import Testing
 
 @testable import Identity
@@ -139,7 +140,7 @@ struct TokenVerifierConfigurationTests {
             "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA_o",
         ])
     func smallOrder(_ point: String) throws {
-        let bytes = try #require(Array(point.utf8).withUnsafeBytes { Base64URL.decode($0) })
+        let bytes = try #require(Array(point.utf8).withUnsafeBytes { Base64.decodeURL($0) })
         #expect(bytes.count == 32)
         let set = refusal { $0.algorithms = [.edDSA]; $0.keySet = Array(#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"\#(point)"}]}"#.utf8) }
         #expect(set?.description.hasPrefix("key number 0 of the key set is a point of small order") == true)

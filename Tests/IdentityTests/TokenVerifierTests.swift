@@ -24,13 +24,13 @@ struct TokenVerifierTests {
     /// A token with any header at all, signed properly with HS256.
     private func token(header: String, payload: String) throws -> String {
         var text: [UInt8] = []
-        Base64URL.append(header.utf8, to: &text)
+        Base64.appendURL(header.utf8, to: &text)
         text.append(UInt8(ascii: "."))
-        Base64URL.append(payload.utf8, to: &text)
+        Base64.appendURL(payload.utf8, to: &text)
         let key = try HMACKey(secret: Array(Fixtures.secret.utf8), algorithm: .hs256)
         let signature = text.withUnsafeBytes { key.authenticate($0) } ?? []
         text.append(UInt8(ascii: "."))
-        Base64URL.append(signature, to: &text)
+        Base64.appendURL(signature, to: &text)
         return String(decoding: text, as: UTF8.self)
     }
 
@@ -51,7 +51,7 @@ struct TokenVerifierTests {
         let token =
             "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
         let verifier = try verifier {
-            $0.secret = Array(key.utf8).withUnsafeBytes { Base64URL.decode($0) }
+            $0.secret = Array(key.utf8).withUnsafeBytes { Base64.decodeURL($0) }
             $0.userClaim = "iss"
         }
         let identity = try verifier.verify(token, now: 1_300_819_000_000)

@@ -1,4 +1,5 @@
 import Presence
+import Support
 import Testing
 
 @testable import PluginHost

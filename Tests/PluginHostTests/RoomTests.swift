@@ -1,5 +1,6 @@
 import CJackfield
 import Glibc
+import Support
 import Testing
 
 @testable import PluginHost

@@ -1,4 +1,5 @@
 import EngineIO
+import Support
 
 @testable import PluginHost
 @testable import SocketIO

@@ -11,7 +11,7 @@ public final class TimeOrderedID: Sendable {
     private struct State {
         var milliseconds: Int64 = 0
         var counter: UInt64 = 0
-        var randomness = Randomness()
+        var randomness = RandomBits()
     }
 
     private let state = Mutex(State())

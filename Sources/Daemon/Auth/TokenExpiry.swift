@@ -44,12 +44,12 @@ final class TokenExpiry: TimerTarget {
         guard let socket = shard.socket(tag) else { return }
         socket.expiryTimer = .none
         guard let expiry = socket.expiresAt else { return }
-        let now = Timestamp.now
+        let now = Clock.wallMilliseconds
         if now < expiry - Self.notice {
             schedule(expiry - Self.notice, socket)
         } else if now < expiry + gate.leeway {
             // Fires once for the notice, and again for the end; a clock set back makes it tell twice, which does no harm.
-            if now < expiry { socket.emit("auth:expiring", .object([.init("expires_at", .string(Timestamp.rfc3339(milliseconds: expiry)))])) }
+            if now < expiry { socket.emit("auth:expiring", .object([.init("expires_at", .string(RFC3339.text(milliseconds: expiry)))])) }
             schedule(expiry + gate.leeway, socket)
         } else {
             // Not DISCONNECT: a client that gets one stays away. It reconnects after a closed transport, and asks its app for a token.
@@ -66,7 +66,7 @@ final class TokenExpiry: TimerTarget {
             guard let token = argument?.string ?? argument?["token"]?.string else {
                 throw TokenRefusal(.missing, "no token: emit auth:refresh with the new token as its argument")
             }
-            let identity = try gate.identify(token: token.text, now: Timestamp.now)
+            let identity = try gate.identify(token: token.text, now: Clock.wallMilliseconds)
             guard identity.user == socket.user else {
                 throw TokenRefusal(.claims, "the new token is another user's: connect anew to change users")
             }
@@ -74,7 +74,7 @@ final class TokenExpiry: TimerTarget {
             socket.claims = identity.claims
             socket.expiresAt = identity.expiresAt
             if mustHurry { watch(socket) }
-            let expiry: JSONValue = identity.expiresAt.map { .string(Timestamp.rfc3339(milliseconds: $0)) } ?? .null
+            let expiry: JSONValue = identity.expiresAt.map { .string(RFC3339.text(milliseconds: $0)) } ?? .null
             event.answer(.object([.init("ok", true), .init("expires_at", expiry)]), to: socket)
         } catch let refusal as TokenRefusal {
             refusals.note(RefusalRecord(.event, reason: refusal.code.rawValue, detail: refusal.message, address: socket.opening.remoteAddress))
@@ -86,7 +86,7 @@ final class TokenExpiry: TimerTarget {
 
     private func schedule(_ time: Int64, _ socket: Socket) {
         shard.timers.cancel(socket.expiryTimer)
-        let wait = min(max(0, time - Timestamp.now), Self.longestWait)
+        let wait = min(max(0, time - Clock.wallMilliseconds), Self.longestWait)
         socket.expiryTimer = shard.timers.schedule(at: shard.timers.now + wait, for: self, tag: socket.handle)
     }
 }

@@ -1,5 +1,6 @@
 import Identity
 import PluginHost
+import Support
 import Transport
 
 /// The same tokens over HTTP: 401 without or with a wrong one, 403 without the scope a route asks for.
@@ -7,7 +8,7 @@ extension TokenGate: HTTPGate {
     func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
         request.withBytes { bytes in
             do throws(TokenRefusal) {
-                return admit(try identify(authorization: bytes.header("authorization"), now: Timestamp.now), access)
+                return admit(try identify(authorization: bytes.header("authorization"), now: Clock.wallMilliseconds), access)
             } catch {
                 return .refuse(status: 401, code: error.code.rawValue, detail: error.message)
             }

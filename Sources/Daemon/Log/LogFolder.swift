@@ -1,4 +1,5 @@
 import Logging
+import Support
 import Synchronization
 
 /// Folds lines that repeat: of those that are alike (``LogLine/template``) the first is written at once, and then one in each interval, with how many came.
@@ -121,7 +122,7 @@ final class LogFolder: Sendable {
 
     private func setTimer() {
         Task.detached { [self] in
-            repeat { try? await Task.sleep(for: .milliseconds(min(interval, 1_000))) } while tick(now: Timestamp.monotonic)
+            repeat { try? await Task.sleep(for: .milliseconds(min(interval, 1_000))) } while tick(now: Clock.monotonicMilliseconds)
         }
     }
 }

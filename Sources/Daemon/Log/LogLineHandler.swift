@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Logging
 import RawJSON
+import Support
 
 /// Makes a line of each log message and passes it to a ``LogFolder``, which has it written by ``LogWriter``.
 struct LogLineHandler: LogHandler {
@@ -16,7 +17,7 @@ struct LogLineHandler: LogHandler {
 
     func log(event: LogEvent) {
         let merged = event.metadata.map { metadata.merging($0) { _, new in new } } ?? metadata
-        folder.log(LogLine(level: event.level, message: "\(event.message)", metadata: merged), now: Timestamp.monotonic)
+        folder.log(LogLine(level: event.level, message: "\(event.message)", metadata: merged), now: Clock.monotonicMilliseconds)
     }
 }
 
@@ -29,7 +30,7 @@ struct LogWriter: Sendable {
     let format: Configuration.Log.Format
 
     func write(_ line: LogLine) {
-        let time = Timestamp.rfc3339(milliseconds: Timestamp.now)
+        let time = RFC3339.text(milliseconds: Clock.wallMilliseconds)
         var bytes: [UInt8] = []
         switch format {
         case .text: writeText(time, line.level, line.message, line.pairs, to: &bytes)

@@ -37,7 +37,7 @@ final class Refusals: Sendable {
             return counted
         }
         guard isLogged else { return }
-        folder.log(.info, template: UInt64(bitPattern: Int64(counted.hashValue)), now: Timestamp.monotonic) { Self.line(record) }
+        folder.log(.info, template: UInt64(bitPattern: Int64(counted.hashValue)), now: Clock.monotonicMilliseconds) { Self.line(record) }
     }
 
     /// How often, with the labels of each series, in no order.

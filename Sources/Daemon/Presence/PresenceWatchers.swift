@@ -80,7 +80,7 @@ final class PresenceWatchers {
     func tell(_ edge: PresenceEdge) {
         guard let handles = watchers[edge.user] else { return }
         let argument = JSONValue.object([
-            .init("user", .string(edge.user)), .init("at", .string(Timestamp.rfc3339(milliseconds: edge.at))),
+            .init("user", .string(edge.user)), .init("at", .string(RFC3339.text(milliseconds: edge.at))),
         ])
         for handle in handles {
             shard.socket(handle)?.emit(edge.isOnline ? "presence:online" : "presence:offline", argument)
@@ -142,7 +142,7 @@ extension PresenceStatus {
     var json: JSONValue {
         .object([
             .init("user", .string(user)), .init("online", .bool(isOnline)), .init("connections", .integer(connections)),
-            .init("last_seen", lastSeen.map { .string(Timestamp.rfc3339(milliseconds: $0)) } ?? .null),
+            .init("last_seen", lastSeen.map { .string(RFC3339.text(milliseconds: $0)) } ?? .null),
         ])
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Logging
 import ServiceLifecycle
+import Support
 import Synchronization
 
 /// Reads the process's signals on a thread of its own, and ends the process when a stop takes too long, whatever else its threads are doing.
@@ -38,7 +39,7 @@ final class StopWatch: Service {
     func stopping() {
         let isNew = end.withLock { end in
             guard end == nil else { return false }
-            end = Timestamp.monotonic + Int64((deadline + Self.grace).wholeMilliseconds)
+            end = Clock.monotonicMilliseconds + Int64((deadline + Self.grace).wholeMilliseconds)
             return true
         }
         if isNew { signals.wake() }
@@ -48,7 +49,7 @@ final class StopWatch: Service {
 
     private func watch(_ request: AsyncStream<Void>.Continuation) {
         while true {
-            let left = end.withLock { $0 }.map { max(0, $0 - Timestamp.monotonic) }
+            let left = end.withLock { $0 }.map { max(0, $0 - Clock.monotonicMilliseconds) }
             if left == 0 { leave() }
             var wanted = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
             poll(&wanted, 1, left.map { Int32(clamping: $0) } ?? -1)

@@ -1,6 +1,7 @@
 import PluginHost
 import Presence
 import SocketIO
+import Support
 
 /// The core's own part in every socket: presence, and the end of its token. Hears of sockets before the plugins do.
 struct SocketDesk: SocketObserver {
@@ -10,12 +11,12 @@ struct SocketDesk: SocketObserver {
 
     func socketConnected(_ socket: Socket) {
         loops[socket.shard.index].connected(socket)
-        if let user = socket.user { presence.connect(user, connection: socket.connection, now: Timestamp.now) }
+        if let user = socket.user { presence.connect(user, connection: socket.connection, now: Clock.wallMilliseconds) }
     }
 
     func socketDisconnected(_ socket: Socket, reason: DisconnectReason) {
         loops[socket.shard.index].disconnected(socket)
-        if let user = socket.user { presence.disconnect(user, connection: socket.connection, now: Timestamp.now) }
+        if let user = socket.user { presence.disconnect(user, connection: socket.connection, now: Clock.wallMilliseconds) }
     }
 
     /// Has the core's events handled in every namespace.

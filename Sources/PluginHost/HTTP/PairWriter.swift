@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 
 /// The pairs of one request, for as long as a call: each text stays where it is in the request, and only what has to be decoded is written anew.
 struct PairWriter {
@@ -23,7 +24,7 @@ struct PairWriter {
     /// What `part` stands for; what cannot be decoded stays as the client wrote it.
     mutating func decoded(_ part: UnsafeRawBufferPointer, _ form: PercentEncoding.Form) -> UnsafeRawBufferPointer {
         guard PercentEncoding.isEncoded(part, form),
-            let decoded = PercentEncoding.decode(part, form, into: UnsafeMutableRawBufferPointer(rebasing: room))
+            let decoded = PercentEncoding.text(part, form, in: UnsafeMutableRawBufferPointer(rebasing: room))
         else { return part }
         room = room[(room.startIndex + decoded.count)...]
         return decoded

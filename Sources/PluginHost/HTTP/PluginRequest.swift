@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 import Transport
 
 /// A request on its way to a plugin's handler, from the moment its head has been judged.

@@ -1,9 +1,19 @@
+import Support
+
 /// The parameters of a query, as they stand there. Empty ones are passed over.
 struct QueryParts: Sequence, IteratorProtocol {
     private var rest: Slice<UnsafeRawBufferPointer>
 
     init(_ query: UnsafeRawBufferPointer) {
         rest = query[...]
+    }
+
+    /// The parameters, decoded; what cannot be stays as the client wrote it.
+    var decoded: [(name: ByteString, value: ByteString)] {
+        map { part in
+            func text(_ bytes: UnsafeRawBufferPointer) -> ByteString { PercentEncoding.text(bytes, .query) ?? ByteString(decoding: bytes) }
+            return (text(part.name), text(part.value))
+        }
     }
 
     var count: Int { reduce(0) { count, _ in count + 1 } }

@@ -86,11 +86,11 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     private static func isParameter(_ segment: UnsafeRawBufferPointer) -> Bool { segment.first == UInt8(ascii: "{") }
 
     private static func isValue(_ part: UnsafeRawBufferPointer) -> Bool {
-        !part.isEmpty && (!PercentEncoding.isEncoded(part, .path) || PercentEncoding.decode(part, .path) != nil)
+        !part.isEmpty && (!PercentEncoding.isEncoded(part, .path) || PercentEncoding.text(part, .path) != nil)
     }
 
     private static func isEscaped(_ part: UnsafeRawBufferPointer, for literal: UnsafeRawBufferPointer) -> Bool {
-        PercentEncoding.isEncoded(part, .path) && PercentEncoding.decode(part, .path)?.isEqual(to: literal) == true
+        PercentEncoding.isEncoded(part, .path) && PercentEncoding.text(part, .path)?.isEqual(to: literal) == true
     }
 
     /// Literals go before parameters, from the left: of `/a/{x}` and `/a/b`, the second answers `/a/b`.

@@ -13,7 +13,7 @@ public struct RoutedRequest: Sendable {
         request.withBytes { bytes in
             var parameters: [(name: ByteString, value: ByteString)] = []
             path.forEachParameter(of: bytes.path) { name, value in
-                parameters.append((ByteString(decoding: name), PercentEncoding.decode(value, .path) ?? ""))
+                parameters.append((ByteString(decoding: name), PercentEncoding.text(value, .path) ?? ""))
             }
             return parameters
         }
@@ -24,6 +24,6 @@ public struct RoutedRequest: Sendable {
 
     /// The query's parameters, decoded, in order. Made on each call.
     public var query: [(name: ByteString, value: ByteString)] {
-        request.withBytes { PercentEncoding.parameters($0.query) }
+        request.withBytes { QueryParts($0.query).decoded }
     }
 }

@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 import Transport
 
 /// `jf.core/1`.

@@ -38,7 +38,7 @@ extension JSONBuilder {
         var seen: Set<ByteString> = []
         let uri = opening.uri.utf8
         if let cut = uri.firstIndex(of: UInt8(ascii: "?")) {
-            let parameters = ByteString(decoding: uri[cut...].dropFirst()).withBytes { PercentEncoding.parameters($0) }
+            let parameters = ByteString(decoding: uri[cut...].dropFirst()).withBytes { QueryParts($0).decoded }
             for (name, value) in parameters where seen.insert(name).inserted {
                 text(value, key: name.text)
             }

@@ -1,5 +1,6 @@
 import CJackfield
 import SocketIO
+import Support
 
 /// Events of clients: from the shard to a handler. [loop]
 extension LoopContext {

@@ -1,3 +1,5 @@
+import Support
+
 /// What mailboxes may take of a loop's time before it writes what they made, looks at its connections, and goes on with them.
 struct LoopShare {
     /// Nanoseconds. Long enough that a broadcast to thousands, which is not cut, is the rule rather than the exception; far below what a client notices.

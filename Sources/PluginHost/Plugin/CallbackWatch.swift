@@ -1,3 +1,4 @@
+import Support
 import Synchronization
 
 /// Looks four times a second at what plugins' strands and the loops are running, and so knows since when a callback has been at it, which costs the callbacks nothing.

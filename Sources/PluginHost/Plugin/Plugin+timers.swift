@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 
 extension Plugin {
     /// Sets a declared timer going: it fires as long as the plugin runs, at multiples of its interval from now; what it missed it missed.

@@ -1,3 +1,5 @@
+import Support
+
 /// A result that one thread waits for while another makes it.
 ///
 /// `@unchecked Sendable`: all state is touched under `monitor` only.

@@ -1,4 +1,5 @@
 import Glibc
+import Support
 import Synchronization
 
 /// Runs the callbacks of one plugin, one at a time and in order, on a thread of its own.

@@ -1,3 +1,5 @@
+import Support
+
 /// The timers of all plugins, on a thread of its own: a heap of deadlines. Fires never early; late by what the machine's scheduler takes.
 ///
 /// Timers of plugins are few and their callbacks go to strands, so they stay off the event loops and their wheels.

@@ -1,4 +1,5 @@
 import EngineIO
+import Support
 
 /// What Engine.IO asks of a request.
 extension HTTPRequestHead {
@@ -10,7 +11,7 @@ extension HTTPRequestHead {
     /// What is kept of the request that opens a session.
     func opening(from remoteAddress: String, over transport: TransportName) -> Opening {
         Opening(
-            remoteAddress: remoteAddress, secure: false, issued: WallClock.now, transport: transport, text: text[target.range.lowerBound...],
+            remoteAddress: remoteAddress, secure: false, issued: Clock.wallMilliseconds, transport: transport, text: text[target.range.lowerBound...],
             uriCount: target.range.count)
     }
 

@@ -1,4 +1,5 @@
 import NIOCore
+import Support
 
 extension Loop {
     /// Wake-ups are at least this far apart, so that ten thousand sessions' timers cost a handful of wake-ups; ms. No timer is later by more.
@@ -13,7 +14,7 @@ extension Loop {
     /// On a loop that is late nothing fires yet: what has come is read before anybody is given up.
     @inline(__always)
     func refreshClock() {
-        let now = LoopClock.now
+        let now = Clock.monotonicMilliseconds
         guard now - wheel.wakeUp < Self.lateness else { return catchUp(at: now) }
         wheel.advance(to: now)
     }
@@ -25,7 +26,7 @@ extension Loop {
         wakeUpTask?.cancel()
         wheel.wakeUp = wakeUp
         wakeUpTask = eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(wakeUp, 0)) * 1_000_000)) { [unowned self] in
-            let now = LoopClock.now
+            let now = Clock.monotonicMilliseconds
             if now - wheel.wakeUp < Self.lateness { fireTimers(at: now) } else { catchUp(at: now) }
         }
     }
@@ -55,6 +56,6 @@ extension Loop {
     private func caughtUp() {
         isCatchingUp = false
         wakeUpTask?.cancel()
-        fireTimers(at: LoopClock.now)
+        fireTimers(at: Clock.monotonicMilliseconds)
     }
 }

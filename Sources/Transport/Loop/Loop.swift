@@ -1,6 +1,7 @@
 import EngineIO
 import NIOCore
 import SocketIO
+import Support
 
 /// One event loop with everything that lives on it: its shard of sockets, its timers, its connections' output.
 ///
@@ -52,7 +53,7 @@ public final class Loop: @unchecked Sendable {
     init(index: Int, eventLoop: any EventLoop) {
         self.index = index
         self.eventLoop = eventLoop
-        wheel = TimerWheel(now: LoopClock.now)
+        wheel = TimerWheel(now: Clock.monotonicMilliseconds)
         wheel.onEarlier = { [unowned self] moment in arm(at: moment) }
     }
 

@@ -1,10 +1,11 @@
 import COpenSSL
+import Support
 
 /// The answer to a client's `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
 enum WebSocketAccept {
     private static let guid: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-    private static let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     private static let keyLength = 24
+    private static let digestLength = 20
 
     /// Fetched once: `EVP_sha1()` has OpenSSL look for an implementation by name each time it is used, which takes longer than the hashing.
     /// Immutable, and counted atomically.
@@ -15,7 +16,7 @@ enum WebSocketAccept {
 
     /// Base64 of the SHA-1 of key and GUID. `key` is one, by ``isKey(_:)``.
     static func value(for key: UnsafeRawBufferPointer) -> String {
-        var digest: InlineArray<21, UInt8> = .init(repeating: 0)
+        var digest: InlineArray<20, UInt8> = .init(repeating: 0)
         withUnsafeTemporaryAllocation(byteCount: keyLength + guid.utf8CodeUnitCount, alignment: 1) { text in
             text.copyMemory(from: key)
             UnsafeMutableRawBufferPointer(rebasing: text[keyLength...])
@@ -26,30 +27,17 @@ enum WebSocketAccept {
                 precondition(code == 1, "OpenSSL could not hash \(text.count) bytes")
             }
         }
-        // 20 bytes are six groups of three and one of two, for which the last byte of 21 is 0.
-        return String(unsafeUninitializedCapacity: 28) { encoded in
-            var position = 0
-            for start in stride(from: 0, to: 21, by: 3) {
-                let bits = Int(digest[start]) << 16 | Int(digest[start + 1]) << 8 | Int(digest[start + 2])
-                for shift in [18, 12, 6, 0] {
-                    encoded[position] = alphabet.utf8Start[bits >> shift & 63]
-                    position += 1
-                }
+        return String(unsafeUninitializedCapacity: Base64.encodedCount(digestLength)) { encoded in
+            let span = digest.span
+            span.withUnsafeBytes { digest in
+                Base64.encode(UnsafeRawBufferPointer(rebasing: digest[..<digestLength]), to: UnsafeMutableRawPointer(encoded.baseAddress!))
             }
-            encoded[27] = 0x3D
-            return 28
+            return Base64.encodedCount(digestLength)
         }
     }
 
     /// 16 bytes in base64: 22 digits and two `=`.
     static func isKey(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        bytes.count == keyLength && bytes.suffix(2).allSatisfy { $0 == 0x3D } && bytes.dropLast(2).allSatisfy(isDigit)
-    }
-
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2B, 0x2F: true
-        default: false
-        }
+        bytes.count == keyLength && bytes.suffix(2).allSatisfy { $0 == 0x3D } && bytes.dropLast(2).allSatisfy(Base64.isDigit)
     }
 }

@@ -2,6 +2,7 @@ import EngineIO
 import Identity
 import RawJSON
 import SocketIO
+import Support
 import Testing
 
 @testable import Daemon
@@ -11,7 +12,7 @@ import Testing
     private static let secret = Array("a secret of the tests, long enough for HS256".utf8)
 
     private func token(_ user: String = "alice", expiresIn seconds: Int) throws -> String {
-        let claims: JSONValue = ["sub": .string(user), "exp": .integer(Int(Timestamp.now) / 1000 + seconds)]
+        let claims: JSONValue = ["sub": .string(user), "exp": .integer(Int(Clock.wallMilliseconds) / 1000 + seconds)]
         return try TokenSigner(secret: Self.secret).sign(claims)
     }
 
@@ -56,7 +57,7 @@ import Testing
         let loop = try loop()
         let client = loop.connect(#"{"token":"\#(try token(expiresIn: -2))"}"#)
         let socket = try #require(loop.sockets.first)
-        socket.expiresAt = Timestamp.now - 60_000
+        socket.expiresAt = Clock.wallMilliseconds - 60_000
         loop.pass(10_000)
         #expect(client.isClosed)
         #expect(!client.heard.contains("1"))

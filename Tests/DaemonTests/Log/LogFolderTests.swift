@@ -1,4 +1,5 @@
 import Logging
+import Support
 import Synchronization
 import Testing
 
@@ -85,7 +86,7 @@ struct LogFolderTests {
     @Test("a line that nothing follows is summed up by a timer")
     func timer() async throws {
         let folder = folder(interval: 50)
-        for _ in 0..<3 { folder.log(line("x"), now: Timestamp.monotonic) }
+        for _ in 0..<3 { folder.log(line("x"), now: Clock.monotonicMilliseconds) }
         for _ in 0..<500 where written.all.count < 2 { try await Task.sleep(for: .milliseconds(10)) }
         #expect(written.all == ["info x", "info x (repeated 2 times)"])
     }

@@ -1,0 +1,30 @@
+import Glibc
+
+/// The clocks of the system; each reading is tens of nanoseconds without a system call. [any-thread]
+public enum Clock {
+    /// Nanoseconds since some moment; never goes back.
+    @inlinable
+    @inline(__always)
+    public static var monotonicNanoseconds: Int64 { read(CLOCK_MONOTONIC) }
+
+    /// The same in milliseconds: the clock of the loops' timers.
+    @inlinable
+    public static var monotonicMilliseconds: Int64 { monotonicNanoseconds / 1_000_000 }
+
+    /// Nanoseconds since the same moment, a few milliseconds coarse and about five times cheaper.
+    @inlinable
+    @inline(__always)
+    public static var coarseNanoseconds: Int64 { read(CLOCK_MONOTONIC_COARSE) }
+
+    /// Milliseconds since 1970-01-01 UTC; may jump.
+    @inlinable
+    public static var wallMilliseconds: Int64 { read(CLOCK_REALTIME) / 1_000_000 }
+
+    @inlinable
+    @inline(__always)
+    static func read(_ clock: clockid_t) -> Int64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
+}

@@ -1,0 +1,68 @@
+/// Percent-decoding of URLs' paths and queries.
+public enum PercentEncoding {
+    /// How a part of a URL is read.
+    public enum Form: Sendable {
+        case path
+        /// `application/x-www-form-urlencoded`: a plus is a blank.
+        case query
+    }
+
+    /// Whether `part` stands for anything but itself.
+    public static func isEncoded(_ part: UnsafeRawBufferPointer, _ form: Form) -> Bool {
+        part.contains { $0 == UInt8(ascii: "%") || ($0 == UInt8(ascii: "+") && form == .query) }
+    }
+
+    /// Writes the bytes that `part` stands for into `room`, as many as it takes. A broken escape stands for itself.
+    ///
+    /// - Returns: how many were written, and whether an escape was broken.
+    public static func decode(
+        _ part: UnsafeRawBufferPointer, _ form: Form, into room: UnsafeMutableRawBufferPointer
+    ) -> (count: Int, isBroken: Bool) {
+        var count = 0
+        var at = 0
+        var isBroken = false
+        while at < part.count, count < room.count {
+            let byte = part[at]
+            at += 1
+            if byte == UInt8(ascii: "%") {
+                if at + 1 < part.count, let high = digit(part[at]), let low = digit(part[at + 1]) {
+                    room[count] = high << 4 | low
+                    at += 2
+                } else {
+                    room[count] = byte
+                    isBroken = true
+                }
+            } else {
+                room[count] = byte == UInt8(ascii: "+") && form == .query ? 0x20 : byte
+            }
+            count += 1
+        }
+        return (count, isBroken)
+    }
+
+    /// The text that `part`, which is UTF-8, stands for, in `room`, which is as large at least; `nil` if an escape is broken or the result is no UTF-8.
+    public static func text(
+        _ part: UnsafeRawBufferPointer, _ form: Form, in room: UnsafeMutableRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
+        let (count, isBroken) = decode(part, form, into: room)
+        let decoded = UnsafeRawBufferPointer(rebasing: room[..<count])
+        return isBroken || String(validating: decoded, as: UTF8.self) == nil ? nil : decoded
+    }
+
+    /// The same as a byte string.
+    public static func text(_ part: UnsafeRawBufferPointer, _ form: Form) -> ByteString? {
+        guard isEncoded(part, form) else { return ByteString(decoding: part) }
+        return withUnsafeTemporaryAllocation(byteCount: part.count, alignment: 1) { room in
+            text(part, form, in: room).map { ByteString(decoding: $0) }
+        }
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - 0x30
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - 0x57
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - 0x37
+        default: nil
+        }
+    }
+}
