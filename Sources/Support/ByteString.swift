@@ -91,8 +91,8 @@ public struct ByteString: Hashable, Comparable, Sendable {
     @inline(__always)
     public static func == (a: ByteString, b: ByteString) -> Bool {
         // The same representation means the same text, whatever it is: nearly all equal names are short, or the same allocation.
-        let (left, right) = (unsafeBitCast(a.text, to: (UInt64, UInt64).self), unsafeBitCast(b.text, to: (UInt64, UInt64).self))
-        if left == right { return true }
+        let (one, other) = (unsafeBitCast(a.text, to: (UInt64, UInt64).self), unsafeBitCast(b.text, to: (UInt64, UInt64).self))
+        if one == other { return true }
         return a.count == b.count && haveEqualBytes(a.text.utf8, b.text.utf8)
     }
 

@@ -31,7 +31,7 @@ struct Draft: Decodable, Sendable, Equatable {
         if let problem = UserID.problem(ByteString(userID)) { throw .invalid("user_id \(problem)") }
         try TextRule(1...64).check(type, "type")
         guard type.utf8.allSatisfy(Self.isTypeCharacter) else {
-            throw .invalid("type '\(type.excerpt())' may have letters, digits and _ . : - only")
+            throw .invalid("type '\(type.cut(to: 64))' may have letters, digits and _ . : - only")
         }
         try TextRule(1...200).check(title, "title")
         if let body { try TextRule(0...10_000).check(body, "body") }

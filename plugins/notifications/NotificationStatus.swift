@@ -13,7 +13,7 @@ enum NotificationStatus: String, Sendable, CaseIterable {
         }
         let name = ByteString(text)
         guard let status = Self.allCases.first(where: { ByteString($0.rawValue) == name }) else {
-            throw .invalid("status '\(text.excerpt())' is unknown; use \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw .invalid("status '\(text.cut(to: 64))' is unknown; use \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         self = status
     }

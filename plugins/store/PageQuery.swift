@@ -12,7 +12,7 @@ public struct PageQuery: Sendable, Equatable {
     /// Throws 400 for a cursor that is none, or a limit out of bounds.
     public init(after: String?, limit: Int?) throws(Problem) {
         if let after, !TimeOrderedID.isValid(after) {
-            throw .invalid("after: '\(after.excerpt())' is no cursor; use an id, or the 'next' of the page before")
+            throw .invalid("after: '\(after.cut(to: 64))' is no cursor; use an id, or the 'next' of the page before")
         }
         let limit = limit ?? Self.defaultLimit
         guard Self.limits.contains(limit) else {

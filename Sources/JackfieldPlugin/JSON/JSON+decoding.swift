@@ -23,7 +23,7 @@ extension JSON {
     /// `body.items[2].title`.
     static func place(_ path: [any CodingKey], in name: String) -> String {
         path.reduce(into: name) { place, key in
-            place += key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue.excerpt())"
+            place += key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue.cut(to: 64))"
         }
     }
 

@@ -14,7 +14,7 @@ public struct JSON: Sendable, Hashable, CustomStringConvertible {
     /// Checks that the text is one JSON value.
     public init(parsing text: String) throws(Problem) {
         let bytes = Array(text.utf8)
-        guard JSONScanner.isValid(bytes) else { throw Problem.invalid("not JSON: \(text.excerpt(80))") }
+        guard JSONScanner.isValid(bytes) else { throw Problem.invalid("not JSON: \(text.cut(to: 80))") }
         self.bytes = bytes
     }
 

@@ -41,6 +41,6 @@ final class UnknownKeys {
             if let nearest = Spelling.nearest(to: key.text, among: known) { ", did you mean '\(nearest)'?" }
             else if isComplete, !known.isEmpty { "; known: \(known.joined(separator: ", "))" }
             else { "" }
-        return "\(JSON.place(object.path, in: name)): unknown key '\(key.text.excerpt())'\(advice)"
+        return "\(JSON.place(object.path, in: name)): unknown key '\(key.text.cut(to: 64))'\(advice)"
     }
 }
