@@ -13,7 +13,7 @@ final class StopWatch: Service {
     /// Called when the process is about to end in the middle of a stop: closes what can be closed at once, and says what held the stop up.
     private let giveUp: @Sendable () -> [String]
     private let logger: Logger
-    /// When the process ends, in ms of ``Timestamp/monotonic``; `nil`: nothing has asked it to stop.
+    /// When the process ends, in ms of ``Support/Clock/monotonicMilliseconds``; `nil`: nothing has asked it to stop.
     private let end = Mutex<Int64?>(nil)
 
     /// How long the process may live beyond its deadline, for a stop that is just about to be over.

@@ -14,7 +14,7 @@ public final class Loop: @unchecked Sendable {
     public let index: Int
     public let eventLoop: any EventLoop
 
-    /// [loop] Timers in ms of ``LoopClock``; driven by one scheduled task.
+    /// [loop] Timers in ms of ``Support/Clock/monotonicMilliseconds``; driven by one scheduled task.
     let wheel: TimerWheel
     private var attached: Shard?
     var wakeUpTask: Scheduled<Void>?
