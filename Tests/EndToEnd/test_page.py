@@ -121,8 +121,8 @@ def test_a_user_who_has_just_left_is_not_said_to_be_online(open_page):
     view.wait_for_tabs("alice", 1)
     view.click("alice", "tab-close-all")
     # Through the grace, and after it.
-    view.page.wait(f"{view.one('alice', 'self-state')}.dataset.leaving === 'true'")
-    assert view.text("alice", "self-state") == "offline in a moment"
+    state = view.one("alice", "self-state")
+    view.page.wait(f"{state}.dataset.leaving === 'true' && {state}.textContent === 'offline in a moment'")
     view.page.wait(f"{view.one('alice', 'self-state')}.textContent === 'offline'")
 
 
