@@ -31,7 +31,7 @@ final class LogFolder: Sendable {
 
     /// - Parameters:
     ///   - interval: in ms; 0: every line is written.
-    ///   - write: writes one line; called outside the lock, since it may wait for whoever reads the log.
+    ///   - write: writes one line; called outside the lock, since it blocks while the reader of the log is slow.
     init(interval: Int64, write: @escaping @Sendable (LogLine) -> Void) {
         self.interval = interval
         self.write = write

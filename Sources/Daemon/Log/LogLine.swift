@@ -1,7 +1,7 @@
 import Logging
 import Support
 
-/// One line of the log before it has a time and a form. Its length is bounded, whoever its parts came from.
+/// One line of the log before it has a time and a form. Its length is bounded.
 struct LogLine: Sendable {
     var level: Logger.Level
     var message: String

@@ -23,7 +23,7 @@ struct LogLineHandler: LogHandler {
 
 /// Writes lines to standard error, for people or for machines.
 ///
-/// A line is one `write(2)`, so that lines of several threads never mix. It may wait for whoever reads standard error; the host therefore logs
+/// A line is one `write(2)`, so that lines of several threads never mix. It blocks while the reader of standard error is slow; the host therefore logs
 /// nothing for each message or connection above the level `debug`, but folded.
 struct LogWriter: Sendable {
     let label: String
@@ -75,7 +75,7 @@ struct LogWriter: Sendable {
         line.append(UInt8(ascii: "}"))
     }
 
-    /// A line break in a message, whoever it came from, must not look like another line of the log, nor an escape sequence reach a terminal.
+    /// A line break in a message must not look like another line of the log, nor an escape sequence reach a terminal.
     private func oneLine(_ message: String) -> String {
         guard message.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return message }
         var text = ""

@@ -2,7 +2,7 @@ import Logging
 import Support
 import Synchronization
 
-/// Counts what is refused, by reason, and has it logged: folded, since whoever is refused tends to try again. Any thread.
+/// Counts what is refused, by reason, and logs it. Repeated lines are folded, since refused clients retry. Any thread.
 final class Refusals: Sendable {
     private struct Key: Hashable {
         var place: RefusalRecord.Place

@@ -30,7 +30,7 @@ final class ProcessSignals: SignalKeeper {
         guard code == 0 else { throw Failure(code: code) }
     }
 
-    /// Wakes whoever waits for a signal.
+    /// Wakes the task that waits for a signal.
     func wake() {
         var zero: UInt8 = 0
         _ = write(input, &zero, 1)

@@ -70,7 +70,7 @@ public struct LoopCounters: Sendable, Equatable {
         return sum
     }
 
-    /// All plain numbers. Immutable.
+    /// All plain numbers. Unsafe in name only: key paths are immutable, but not declared `Sendable`.
     private nonisolated(unsafe) static let fields: [WritableKeyPath<LoopCounters, UInt64>] = [
         \.connections, \.refusedConnections, \.refusedConnectionsOfAddress, \.refusedForMemory, \.refusedSessionsForMemory, \.shedStrangers, \.shedReaders,
         \.slowReaders, \.refusedSessions, \.refusedSessionsOfAddress, \.openSessions, \.heldBytes, \.sessions, \.overflowedSessions, \.displacedSessions,

@@ -3,7 +3,8 @@ import EngineIO
 /// One polling request: the link between its HTTP exchange, on the loop of the connection (`home`), and its session, on the loop that the session's
 /// id names (`owner`). Mostly they are one loop, and everything is a plain call; else requests and answers are handed over.
 ///
-/// `@unchecked Sendable`: `exchange` is touched on `home` alone, `session`, `isKnown` and `cookie` on `owner` alone; the rest is immutable.
+/// `@unchecked Sendable`: `exchange` is touched on `home` alone, `session`, `isKnown`, `cookie`,
+/// `initialFields` and `sessionFields` on `owner` alone; the rest is immutable.
 final class PollingRequest: PollOutput, @unchecked Sendable {
     private let home: Loop
     private let owner: Loop
