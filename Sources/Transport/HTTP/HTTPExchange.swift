@@ -26,6 +26,8 @@ final class HTTPExchange {
     var isComplete = false
     /// What the request is, and how large its body may be, is being found out on another loop: none of the body is looked at until then.
     var isUndecided = false
+    /// The body is too large: what is still to come of it is dropped. The answer may have to wait for another loop.
+    var dropsBody = false
     var isStreaming: Bool { stream != nil }
     private var stream: HTTPStream?
     private var isChunked = false

@@ -225,7 +225,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func receivedBody(_ bytes: UnsafeRawBufferPointer) {
         guard let exchange else { return }
-        guard !exchange.isAnswered else {
+        guard !exchange.isAnswered, !exchange.dropsBody else {
             exchange.discarded += bytes.count
             if exchange.discarded > Self.maxDiscarded { context?.close(promise: nil) }
             return
@@ -238,12 +238,12 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func refuseBody(of exchange: HTTPExchange) {
         loop.counters.refusedBodies += 1
         exchange.body = []
-        switch exchange.route {
-        case .application(let responder, _): return server.http.refuseBody(largerThan: exchange.bodyLimit, through: responder)
-        case .polling(let request): request.bodyRefused()
-        case .webSocket, .none: break
+        exchange.dropsBody = true
+        if case .application(let responder, _) = exchange.route {
+            return server.http.refuseBody(largerThan: exchange.bodyLimit, through: responder)
         }
         server.refused("too_large", "the body has more than the \(exchange.bodyLimit) bytes allowed", from: remoteAddress)
+        if case .polling(let request) = exchange.route { return request.bodyRefused() }
         exchange.respond(HTTPResponseHead(status: 413), body: [])
     }
 
@@ -255,7 +255,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         deadline = nil
         switch exchange.route {
         case .none, .application(_, nil): break
-        case .polling(let request): request.bodyComplete()
+        case .polling(let request):
+            if !exchange.dropsBody { request.bodyComplete() }
         case .webSocket(let endpoint): upgrade(exchange, to: endpoint, ahead: bytes)
         case .application(let responder, let receiver?):
             let request = HTTPRequest(head: exchange.head, body: exchange.body, remoteAddress: remoteAddress, secure: false, loop: loop)

@@ -61,11 +61,12 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         }
     }
 
-    /// The body was too large, and has been answered.
+    /// The body is too large: answers 413. The session is told first, so that a client that has read the answer may send the next POST on any connection.
     func bodyRefused() {
         owner.perform { [self] in
             session?.postRefused(self)
             session = nil
+            reply(HTTPResponseHead(status: 413), [])
         }
     }
 
