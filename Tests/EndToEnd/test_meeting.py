@@ -109,6 +109,17 @@ def test_rooms_tell_who_enters_speaks_types_and_leaves(join):
     carol.expect_none("said", 0)
 
 
+def test_a_text_whose_json_is_much_longer_arrives_whole(join):
+    alice, bob = join("alice"), join("bob")
+    for tab in (alice, bob):
+        tab.call("enter", {"room": "r"})
+    text = "\x01" * 500
+    assert alice.call("say", {"room": "r", "text": text}) == {"ok": True}
+    assert bob.expect("said") == {"room": "r", "user": "alice", "text": text}
+    alice.call("remind", {"ms": 1, "text": text[:256]})
+    assert alice.expect("reminder") == {"text": text[:256]}
+
+
 def test_the_rooms_of_a_lost_socket_are_told_why(join):
     alice, bob = join("alice"), join("bob")
     for tab in (alice, bob):

@@ -39,6 +39,7 @@
 #define STROKES   64
 #define ROOM      128
 #define MOST_FILE 65536
+#define EVENT     4096 /* an event with a text of 512 bytes, of which JSON may write each in six */
 
 typedef struct person {
     char    name[64], key[64];
@@ -60,7 +61,7 @@ typedef struct file {
 typedef struct pending {
     jf_token  ack;
     jf_socket socket;
-    char      text[512];
+    char      text[EVENT];
 } pending;
 
 static const jf_host *host;
@@ -235,7 +236,7 @@ static void on_connected(void *instance, const jf_socket_event *event) {
 
 /* Tells the rooms that somebody leaves, while the socket is still in them. */
 static void on_disconnecting(void *instance, const jf_socket_event *event) {
-    char buffer[512];
+    char buffer[EVENT];
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("left") };
     jf_selection others = { .struct_size = sizeof others, .except_socket = event->socket };
@@ -268,7 +269,7 @@ static void on_ping(void *instance, const jf_event *event) {
 }
 
 static void on_hello(void *instance, const jf_event *event) {
-    char buffer[2048], described[1024];
+    char buffer[EVENT], described[1024];
     jf_json_writer writer;
     jf_text about = { described, 0 };
     session *own = event->plugin_data;
@@ -288,7 +289,7 @@ static void on_hello(void *instance, const jf_event *event) {
 /* ---- "/": rooms and messages ------------------------------------------------------------------------------- */
 
 static void on_status(void *instance, const jf_event *event) {
-    char text[256], buffer[1024];
+    char text[256], buffer[EVENT];
     jf_text status = JF_EMPTY, data = JF_EMPTY;
     jf_json_writer writer = { .struct_size = sizeof writer };
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("status") };
@@ -315,7 +316,7 @@ static void on_status(void *instance, const jf_event *event) {
 
 /* An event to everybody else in a room. */
 static jf_code tell_room(const jf_event *event, const char *name, jf_text room, jf_text text, uint32_t flags) {
-    char buffer[1024];
+    char buffer[EVENT];
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .flags = flags };
     jf_selection others = { .struct_size = sizeof others, .rooms = &room, .room_count = 1, .except_socket = event->socket };
@@ -412,7 +413,7 @@ static void on_members(void *instance, const jf_event *event) {
 }
 
 static void on_direct(void *instance, const jf_event *event) {
-    char name[64], words[512], buffer[1024];
+    char name[64], words[512], buffer[EVENT];
     jf_text user = JF_EMPTY, text = JF_EMPTY;
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("direct") };
@@ -436,8 +437,9 @@ static void on_direct(void *instance, const jf_event *event) {
 /* ---- "/": questions that clients answer -------------------------------------------------------------------- */
 
 static void poll_answered(void *instance, void *context, const jf_answers *answers) {
-    char buffer[4096];
+    char buffer[EVENT];
     jf_json_writer writer;
+    jf_text args;
     const jf_answer *item = answers->items;
     uint32_t i;
     (void)instance;
@@ -452,11 +454,13 @@ static void poll_answered(void *instance, void *context, const jf_answers *answe
         item = (const jf_answer *)((const char *)item + answers->stride);
     }
     json.close_container(host, &writer);
-    io.ack(host, (jf_token)(uintptr_t)context, finish(&writer), NULL, 0);
+    args = finish(&writer);
+    if (args.len) io.ack(host, (jf_token)(uintptr_t)context, args, NULL, 0);
+    else io.ack_error(host, (jf_token)(uintptr_t)context, JF_TEXT("overloaded"), JF_TEXT("the answers are too many to list"));
 }
 
 static void on_poll(void *instance, const jf_event *event) {
-    char name[ROOM], words[512], buffer[1024];
+    char name[ROOM], words[512], buffer[EVENT];
     jf_text room = JF_EMPTY, question = JF_EMPTY;
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("poll") };
@@ -591,7 +595,7 @@ static void on_unwatch(void *instance, const jf_event *event) {
 }
 
 static void on_presence(void *instance, const jf_presence_change *change) {
-    char buffer[512];
+    char buffer[EVENT];
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("presence") };
     jf_selection all = { .struct_size = sizeof all, .flags = JF_SELECT_ALL };
@@ -716,7 +720,7 @@ static void on_draw(void *instance, const jf_event *event) {
 
 /* The newest ten strokes: more than ten attachments in one packet are refused by clients, too. */
 static void on_snapshot(void *instance, const jf_event *event) {
-    char buffer[1024];
+    char buffer[EVENT];
     jf_bytes attachments[10];
     jf_json_writer writer = { .struct_size = sizeof writer };
     jf_text args = JF_EMPTY;
@@ -821,7 +825,7 @@ static void on_move(void *instance, const jf_event *event) {
 }
 
 static void on_announce(void *instance, const jf_event *event) {
-    char words[512], buffer[1024];
+    char words[512], buffer[EVENT];
     jf_text text = JF_EMPTY;
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("announcement") };
@@ -838,7 +842,7 @@ static void on_announce(void *instance, const jf_event *event) {
 }
 
 static void on_stats(void *instance, const jf_event *event) {
-    char buffer[512];
+    char buffer[EVENT];
     jf_json_writer writer;
     uint64_t online = 0;
     int64_t now = 0;
