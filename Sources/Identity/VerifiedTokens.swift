@@ -10,8 +10,11 @@ public final class VerifiedTokens: Sendable {
     static let capacity = 256
     /// Longer tokens are verified each time.
     static let longestToken = 2048
+    /// Bytes at the end of a token that are hashed: most of the signature of HS256 (43 bytes of base64url), the shortest there is. Only tokens
+    /// whose signature was right are remembered, so a sender cannot add tokens of one hash; the whole text is compared in any case.
+    static let hashedBytes = 32
 
-    /// By the hash of its text, which no sender can choose. Of two texts with one hash only the younger is remembered.
+    /// By the hash of the end of its text. Of two tokens with one hash only the younger is remembered.
     private struct Generations {
         var young: [Int: Known] = [:]
         var old: [Int: Known] = [:]
@@ -56,7 +59,7 @@ public final class VerifiedTokens: Sendable {
 
     private static func hash(_ token: UnsafeRawBufferPointer) -> Int {
         var hasher = Hasher()
-        hasher.combine(bytes: token)
+        hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: token.suffix(hashedBytes)))
         return hasher.finalize()
     }
 

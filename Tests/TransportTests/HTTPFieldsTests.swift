@@ -21,4 +21,13 @@ import Testing
         let fields = ([0x66, 0xFC, 0x72] as [UInt8]).withUnsafeBytes { HTTPFields(contentType: $0) }
         #expect(String(decoding: fields.lines, as: UTF8.self) == "Content-Type: f\u{FFFD}r\r\n")
     }
+
+    @Test func `the characters of a token are those of RFC 9110`() {
+        let others = "!#$%&'*+-.^_`|~"
+        for byte in UInt8.min...UInt8.max {
+            let character = Character(Unicode.Scalar(byte))
+            let expected = byte < 128 && (character.isLetter || character.isNumber || others.contains(character))
+            #expect(HTTPSyntax.isTokenCharacter(byte) == expected, "byte \(byte)")
+        }
+    }
 }
