@@ -39,10 +39,10 @@ let package = Package(
             ]),
 
         .target(name: "FuzzSupport", path: "Support"),
-        fuzzer("RawJSONFuzz", ["RawJSON"]),
+        fuzzer("RawJSONFuzz", ["RawJSON", "Support"]),
         fuzzer("IdentityFuzz", ["Identity", "RawJSON"]),
         fuzzer("EngineIOFuzz", ["EngineIO"]),
-        fuzzer("SocketIOFuzz", ["SocketIO", "EngineIO", "RawJSON"]),
+        fuzzer("SocketIOFuzz", ["SocketIO", "EngineIO", "RawJSON", "Support"]),
         fuzzer("WebSocketFuzz", ["Transport", "EngineIO"]),
         fuzzer(
             "HTTPFuzz",

@@ -66,7 +66,7 @@ enum DocumentRules {
         case (.array(let ours), let theirs as [Any]): ours.count == theirs.count && zip(ours, theirs).allSatisfy(isEqual)
         case (.object(let ours), let theirs as [String: Any]):
             // String's keys are equal when they look equal; ours are when their bytes are.
-            theirs.count > ours.count ? false : theirs.count < ours.count || ours.allSatisfy { member in theirs[member.key].map { isEqual(member.value, $0) } ?? false }
+            theirs.count > ours.count ? false : theirs.count < ours.count || ours.allSatisfy { member in theirs[member.key.text].map { isEqual(member.value, $0) } ?? false }
         default: false
         }
     }

@@ -53,7 +53,7 @@ final class FakeWebSocket: WebSocketOutput {
 
     private func remember(_ packet: Packet, _ text: [UInt8]) {
         guard let payload = try? JSONValue(parsing: Array(text[packet.payload])) else { return }
-        privateID = payload["pid"]?.string ?? privateID
-        if packet.kind == .event { offset = payload.array?.last?.string ?? offset }
+        privateID = payload["pid"]?.string?.text ?? privateID
+        if packet.kind == .event { offset = payload.array?.last?.string?.text ?? offset }
     }
 }

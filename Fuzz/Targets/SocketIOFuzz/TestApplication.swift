@@ -1,6 +1,7 @@
 import EngineIO
 import FuzzSupport
 import RawJSON
+import Support
 
 @testable import SocketIO
 
@@ -62,7 +63,7 @@ final class TestApplication: Application {
         require(PacketEncoder.isValid(args: event.args, attachmentCount: event.attachments.count), "arguments are an array that names its attachments")
         guard let name = String(validating: event.name, as: UTF8.self) else { return require(false, "a name is UTF-8") }
         let attachments = event.attachments.map { Array($0) }
-        let text = args.withUnsafeBytes { bytes in firstText(bytes) } ?? "room"
+        let text: ByteString = args.withUnsafeBytes { bytes in firstText(bytes) } ?? "room"
         switch name {
         case "echo": socket.emit("echo", args, attachments)
         case "join": _ = try? socket.join(text)
@@ -90,10 +91,10 @@ final class TestApplication: Application {
         if let id = event.ackID { socket.ack(id, args, attachments) }
     }
 
-    private func firstText(_ args: UnsafeRawBufferPointer) -> String? {
+    private func firstText(_ args: UnsafeRawBufferPointer) -> ByteString? {
         var walker = JSONArrayWalker(args)
         guard case .element(let range) = walker.next() else { return nil }
-        return JSONText.string(UnsafeRawBufferPointer(rebasing: args[range]))
+        return JSONText.string(UnsafeRawBufferPointer(rebasing: args[range])).map { ByteString($0) }
     }
 
     func forgetAttempts() {

@@ -1,5 +1,6 @@
 import EngineIO
 import FuzzSupport
+import Support
 
 @testable import SocketIO
 
@@ -161,7 +162,7 @@ final class World {
     }
 
     private func anySelection(_ script: inout ByteScript) -> Selection {
-        var names = ["a", "b", "user:alice", "1", "nobody"]
+        var names: [ByteString] = ["a", "b", "user:alice", "1", "nobody"]
         if let socket = anySocket(&script) { names.append(socket.id) }
         var selection = Selection(namespace: ["/", "/chat", "/dyn-1"][script.number(below: 3)])
         for _ in 0..<script.number(below: 4) { selection.rooms.append(names[script.number(below: names.count)]) }
