@@ -13,7 +13,7 @@ help:
 	@echo 'make conformance  replay the recorded sessions of the reference Socket.IO server, and time 10,000 heartbeats'
 	@echo 'make guard        count what the protocol rooms cost, against thresholds (part of make test)'
 	@echo 'make sanitize     the unit tests under AddressSanitizer and ThreadSanitizer'
-	@echo 'make fuzz         every fuzzer for a while: FUZZ_SECONDS=600'
+	@echo 'make fuzz         every fuzzer for a while: FUZZ_SECONDS=600 (make test runs their committed inputs once)'
 	@echo 'make bench        measure against a bare server and the field; about 45 minutes'
 	@echo 'make clean        remove what was built; ./data stays'
 

@@ -31,6 +31,8 @@ STAGES = [
     Stage("lint", [sys.executable, "-m", "pytest", "-q", "Tests/Lint"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
     # Four at a time: many tests wait on threads of their own, and all of them at once keep each other from the two cores until their time limits pass.
     Stage("unit", ["swift", "test", "--experimental-maximum-parallelization-width", "4"], r"Test run with (\d+ tests?(?: in \d+ suites?)? (?:passed|failed))"),
+    # Builds the fuzzers, so that they keep up with the code, and runs their committed inputs once.
+    Stage("fuzzers", ["Fuzz/run", "--replay"], r"(no finding)$"),
     Stage("guard", [sys.executable, "-m", "pytest", "-q", "Tests/Guard"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
     Stage("replayer", [sys.executable, "-m", "pytest", "-q", "Tests/Golden"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
     Stage("replay", [sys.executable, "Tests/Golden/replay.py", "--patience", "2"], r"^all +(\d+) .*$"),
