@@ -100,8 +100,9 @@
  * than the plugin has time for (more than 5 ms), users take turns, and within a user sockets do.
  *
  * Signals   Before it loads plugins the host ignores SIGPIPE and SIGHUP and handles SIGTERM and SIGINT. It checks these four
- *           after each load, restores what a plugin changed and logs the plugin's name. No signal is blocked in threads
- *           that run plugin code.
+ *           after each load and once a second, restores what a plugin changed and logs the plugin's name. A handler for any
+ *           other signal (a runtime's own for SIGSEGV, for instance) stays as the plugin set it, and is logged. No signal
+ *           is blocked in threads that run plugin code.
  * Processes fork without exec is not supported: only the calling thread survives in the child, with locks that other
  *           threads held. posix_spawn, or fork and exec at once, is. The host's descriptors are close-on-exec. An ignored
  *           SIGPIPE is inherited: reset it in a child that needs it.
@@ -797,7 +798,8 @@ typedef struct jf_core_api {
      * event loops when it returns, in order: each loop is woken once and each client gets its part in one piece. For what
      * becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it short: the
      * first emit waits for the last. An inner call is part of the outer one. On an event loop it only calls `task`, since
-     * a loop sends together what one tick produced.
+     * a loop sends together what one tick produced. destroy does not wait for a task that runs on a thread of your own:
+     * end your threads in stop.
      */
     jf_code (*batch)(const jf_host *host, jf_task_fn task, void *context);
 } jf_core_api;
