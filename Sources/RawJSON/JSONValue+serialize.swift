@@ -1,34 +1,25 @@
 extension JSONValue {
     /// The value as compact JSON, as `JSON.stringify` writes it: no white space, order kept.
     public var serialized: [UInt8] {
-        var output: [UInt8] = []
-        serialize(to: &output)
-        return output
+        var json = JSONWriter()
+        write(to: &json)
+        return json.bytes
     }
 
-    /// Appends the value as compact JSON.
-    public func serialize(to output: inout [UInt8]) {
+    private func write(to json: inout JSONWriter, key: String? = nil) {
         switch self {
-        case .null: output.append("null")
-        case .bool(let value): output.append(value ? "true" : "false")
-        case .number(let text): output.append(contentsOf: text.text.utf8)
-        case .string(let text): JSONText.appendQuoted(text.text, to: &output)
+        case .null: json.null(key: key)
+        case .bool(let value): json.boolean(value, key: key)
+        case .number(let text): json.raw(text.utf8, key: key)
+        case .string(let text): json.text(text, key: key)
         case .array(let elements):
-            output.append(UInt8(ascii: "["))
-            for (index, element) in elements.enumerated() {
-                if index > 0 { output.append(UInt8(ascii: ",")) }
-                element.serialize(to: &output)
-            }
-            output.append(UInt8(ascii: "]"))
+            json.beginArray(key)
+            for element in elements { element.write(to: &json) }
+            json.endArray()
         case .object(let members):
-            output.append(UInt8(ascii: "{"))
-            for (index, member) in members.enumerated() {
-                if index > 0 { output.append(UInt8(ascii: ",")) }
-                JSONText.appendQuoted(member.key.text, to: &output)
-                output.append(UInt8(ascii: ":"))
-                member.value.serialize(to: &output)
-            }
-            output.append(UInt8(ascii: "}"))
+            json.beginObject(key)
+            for member in members { member.value.write(to: &json, key: member.key.text) }
+            json.endObject()
         }
     }
 }
