@@ -31,11 +31,11 @@ struct LogWriter: Sendable {
 
     func write(_ line: LogLine) {
         let time = RFC3339.text(milliseconds: Clock.wallMilliseconds)
-        var bytes: [UInt8] = []
-        switch format {
-        case .text: writeText(time, line.level, line.message, line.pairs, to: &bytes)
-        case .json: writeJSON(time, line.level, line.message, line.pairs, to: &bytes)
-        }
+        var bytes =
+            switch format {
+            case .text: text(time, line.level, line.message, line.pairs)
+            case .json: json(time, line.level, line.message, line.pairs)
+            }
         bytes.append(UInt8(ascii: "\n"))
         bytes.withUnsafeBytes { bytes in
             // A log that nobody takes is no reason to stop serving.
@@ -43,11 +43,9 @@ struct LogWriter: Sendable {
         }
     }
 
-    private func writeText(
-        _ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)], to line: inout [UInt8]
-    ) {
+    private func text(_ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)]) -> [UInt8] {
         let name = level.rawValue.uppercased()
-        line += "\(time) \(name.padding(toLength: 7, withPad: " ", startingAt: 0)) \(oneLine(message))".utf8
+        var line = Array("\(time) \(name.padding(toLength: 7, withPad: " ", startingAt: 0)) \(oneLine(message))".utf8)
         for (key, value) in pairs {
             line += " \(key)=".utf8
             // Quoted as JSON where it would not end at the next blank.
@@ -57,22 +55,19 @@ struct LogWriter: Sendable {
                 line += value.utf8
             }
         }
+        return line
     }
 
-    private func writeJSON(
-        _ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)], to line: inout [UInt8]
-    ) {
-        line += "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"logger\":".utf8
-        JSONText.appendQuoted(label, to: &line)
-        line += ",\"message\":".utf8
-        JSONText.appendQuoted(message, to: &line)
-        for (key, value) in pairs {
-            line.append(UInt8(ascii: ","))
-            JSONText.appendQuoted(key, to: &line)
-            line.append(UInt8(ascii: ":"))
-            JSONText.appendQuoted(value, to: &line)
-        }
-        line.append(UInt8(ascii: "}"))
+    private func json(_ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)]) -> [UInt8] {
+        var line = JSONWriter()
+        line.beginObject()
+        line.text(time, key: "time")
+        line.text(level.rawValue, key: "level")
+        line.text(label, key: "logger")
+        line.text(message, key: "message")
+        for (key, value) in pairs { line.text(value, key: key) }
+        line.endObject()
+        return line.bytes
     }
 
     /// A line break in a message must not look like another line of the log, nor an escape sequence reach a terminal.

@@ -1,10 +1,11 @@
+import RawJSON
 import Transport
 
 /// Errors of the house over HTTP: `application/problem+json`, RFC 9457.
 public enum HTTPProblem {
     /// `{"type":"about:blank","title":…,"status":…,"code":…,"detail":…}`.
     public static func body(_ status: Int, code: String, detail: String) -> [UInt8] {
-        var json = JSONBuilder()
+        var json = JSONWriter()
         json.beginObject()
         json.text("about:blank", key: "type")
         json.text(HTTPReason.phrase(status), key: "title")

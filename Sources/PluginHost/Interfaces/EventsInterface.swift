@@ -1,4 +1,5 @@
 import CJackfield
+import RawJSON
 import SocketIO
 import Support
 
@@ -121,7 +122,7 @@ extension Plugin {
         _ = try Self.bytes(message, "message", limit: Self.largestError - codeBytes.count)
         handlerFailed(code: code.string, message: message.string)
         guard token.raw != 0 else { return JF_E_GONE }
-        return JSONBuilder.errorArguments(code: code.string, message: message.string).withUnsafeBytes { args in
+        return JSONWriter.errorArguments(code: code.string, message: message.string).withUnsafeBytes { args in
             ack(token, args, UnsafeBufferPointer(start: nil, count: 0))
         }
     }

@@ -1,4 +1,5 @@
 import CJackfield
+import RawJSON
 import SocketIO
 import Support
 import Synchronization
@@ -87,7 +88,7 @@ final class FetchCall: Sendable {
         guard plugin.isCreated else { return }
         var json: [UInt8] = []
         if parts & JF_PART_JSON != 0 {
-            var builder = JSONBuilder()
+            var builder = JSONWriter()
             builder.beginArray()
             for item in found { builder.socket(item.info, parts: parts, rooms: item.rooms) }
             builder.endArray()

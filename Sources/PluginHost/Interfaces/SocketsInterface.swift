@@ -14,7 +14,7 @@ enum SocketsInterface {
                     guard parts & ~SocketsInterface.parts == 0 else { throw SocketsInterface.unknown(parts) }
                     guard parts & (JF_PART_ROOMS | JF_PART_JSON) == 0 else { throw .invalid("JF_PART_ROOMS and JF_PART_JSON are for fetch only") }
                     guard let info = plugin.host.info(socket) else { return JF_E_GONE }
-                    var json = JSONBuilder()
+                    var json = JSONWriter()
                     json.socket(info, parts: parts, rooms: nil)
                     return json.bytes.withUnsafeBytes { Plugin.write($0, out, capacity, length) }
                 }
@@ -167,7 +167,7 @@ extension Plugin {
     }
 }
 
-extension JSONBuilder {
+extension JSONWriter {
     /// A socket's description: the parts asked for, in the order of the header.
     mutating func socket(_ info: SocketInfo, parts: UInt32, rooms: [ByteString]?) {
         beginObject()
@@ -175,13 +175,15 @@ extension JSONBuilder {
             text(info.id, key: "id")
             text(info.namespace, key: "nsp")
         }
-        if parts & JF_PART_USER != 0 { optional(info.user, key: "user") }
+        if parts & JF_PART_USER != 0 {
+            if let user = info.user { text(user, key: "user") } else { null(key: "user") }
+        }
         if parts & JF_PART_CLAIMS != 0 { raw(info.claims, key: "claims") }
         if parts & JF_PART_HANDSHAKE != 0 { raw(info.handshake, key: "handshake") }
         if parts & JF_PART_DATA != 0 { raw(info.data, key: "data") }
         if parts & JF_PART_CONNECTION != 0 {
             beginObject("connection")
-            integer(Int64(bitPattern: info.connection), key: "number")
+            integer(info.connection, key: "number")
             text(info.opening.transport.rawValue, key: "transport")
             endObject()
         }

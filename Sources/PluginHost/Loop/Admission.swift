@@ -1,5 +1,6 @@
 import CJackfield
 import EngineIO
+import RawJSON
 import SocketIO
 import Synchronization
 
@@ -28,7 +29,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
         self.attempt = attempt
         self.identity = identity
         self.hooks = hooks
-        var handshake = JSONBuilder()
+        var handshake = JSONWriter()
         handshake.beginObject()
         handshake.handshake(attempt.opening)
         handshake.endObject()

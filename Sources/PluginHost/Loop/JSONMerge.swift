@@ -8,17 +8,16 @@ enum JSONMerge {
         changes.withUnsafeBytes { changes in
             object.withUnsafeBytes { object in
                 let names = Set(members(changes).map { name($0.key, in: changes) })
-                var merged: [UInt8] = [UInt8(ascii: "{")]
+                var merged = JSONWriter()
                 func append(_ member: (key: Range<Int>, value: Range<Int>), of bytes: UnsafeRawBufferPointer) {
-                    if merged.count > 1 { merged.append(UInt8(ascii: ",")) }
-                    merged.append(contentsOf: bytes[member.key])
-                    merged.append(UInt8(ascii: ":"))
-                    merged.append(contentsOf: bytes[member.value])
+                    merged.name(quoted: bytes[member.key])
+                    merged.raw(bytes[member.value])
                 }
+                merged.beginObject()
                 for member in members(object) where !names.contains(name(member.key, in: object)) { append(member, of: object) }
                 for member in members(changes) { append(member, of: changes) }
-                merged.append(UInt8(ascii: "}"))
-                return merged
+                merged.endObject()
+                return merged.bytes
             }
         }
     }

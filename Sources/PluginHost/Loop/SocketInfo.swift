@@ -1,5 +1,6 @@
 import CJackfield
 import EngineIO
+import RawJSON
 import SocketIO
 import Support
 import Synchronization
@@ -94,7 +95,7 @@ final class SocketInfo: Sendable {
 
     /// JSON: headers, query, url, address, secure, time, issued and auth. Made on each call.
     var handshake: [UInt8] {
-        var json = JSONBuilder()
+        var json = JSONWriter()
         json.beginObject()
         json.handshake(opening)
         json.raw(auth, key: "auth")

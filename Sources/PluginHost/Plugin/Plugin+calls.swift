@@ -62,12 +62,12 @@ extension Plugin {
 
     /// What clients read whose answer went with the plugin.
     var goneAnswer: [UInt8] {
-        JSONBuilder.errorArguments(code: "unavailable", message: "the service '\(name)' has stopped; try again later")
+        JSONWriter.errorArguments(code: "unavailable", message: "the service '\(name)' has stopped; try again later")
     }
 
     /// What clients read whose event found no room in the queue.
     func overloadedAnswer(_ refusal: QueueBudget.Refusal) -> [UInt8] {
-        JSONBuilder.errorArguments(code: "overloaded", message: overload(refusal))
+        JSONWriter.errorArguments(code: "overloaded", message: overload(refusal))
     }
 
     /// The same in words.

@@ -27,13 +27,12 @@ extension Client {
     ///
     /// - Parameter name: as it stood in the CONNECT; empty for the main namespace.
     func sendConnectError(message: String, data: [UInt8]?, name: UnsafeRawBufferPointer) {
-        var payload = Array(#"{"message":"#.utf8)
-        JSONText.appendQuoted(message, to: &payload)
-        if let data {
-            payload.append(contentsOf: #","data":"#.utf8)
-            payload.append(contentsOf: data)
-        }
-        payload.append(UInt8(ascii: "}"))
+        var json = JSONWriter()
+        json.beginObject()
+        json.text(message, key: "message")
+        if let data { json.raw(data, key: "data") }
+        json.endObject()
+        let payload = json.bytes
         let count = 1 + (name.isEmpty ? 0 : name.count + 1) + payload.count
         session.send(textCount: count, compress: true) { buffer in
             var output = ByteCursor(buffer)

@@ -1,11 +1,12 @@
 import EngineIO
 import Glibc
+import RawJSON
 import Support
 
-extension JSONBuilder {
+extension JSONWriter {
     /// `[{"error":{"code":…,"message":…}}]`: the arguments of every ack of the house that reports a failure.
     static func errorArguments(code: String, message: String?) -> [UInt8] {
-        var json = JSONBuilder()
+        var json = JSONWriter()
         json.beginArray()
         json.beginObject()
         json.beginObject("error")
