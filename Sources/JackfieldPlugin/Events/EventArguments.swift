@@ -1,3 +1,5 @@
+import RawJSON
+
 /// The arguments of an event or an ack, encoded: a JSON array, and the octets beside it.
 public struct EventArguments: Sendable {
     let json: [UInt8]
@@ -5,17 +7,16 @@ public struct EventArguments: Sendable {
 
     /// Encode once, emit often. Top-level or nested ``Binary`` values travel as attachments; ``JSON`` is copied as it is.
     public init(_ arguments: [any Encodable]) throws {
-        (json, attachments) = try JSONWriter.write(array: arguments)
+        (json, attachments) = try JSONEncoding.write(array: arguments)
     }
 
     /// One argument that is JSON already.
     init(_ argument: JSON) {
-        json = [UInt8](unsafeUninitializedCapacity: argument.bytes.count + 2) { out, count in
-            out.initializeElement(at: 0, to: UInt8(ascii: "["))
-            _ = out[1...].initialize(fromContentsOf: argument.bytes)
-            count = argument.bytes.count + 2
-            out.initializeElement(at: count - 1, to: UInt8(ascii: "]"))
-        }
+        var array = JSONWriter(reserving: argument.bytes.count + 2)
+        array.beginArray()
+        array.raw(argument.bytes)
+        array.endArray()
+        json = array.bytes
         attachments = []
     }
 

@@ -17,7 +17,7 @@ public struct Response: Sendable {
 
     /// `return try .json(row, status: 201)`.
     public static func json(_ value: any Encodable, status: Int = 200) throws -> Response {
-        Response(status: status, contentType: "application/json", body: try JSONWriter.write(value).bytes)
+        Response(status: status, contentType: "application/json", body: try JSONEncoding.write(value).bytes)
     }
 
     /// The same with what is JSON already.

@@ -21,7 +21,7 @@ extension Binary: Codable {
     }
 
     public func encode(to encoder: any Encoder) throws {
-        // JSONWriter never comes here: it puts the octets aside and the placeholder in.
+        // JSONEncoding never comes here: it puts the octets aside and the placeholder in.
         throw EncodingError.invalidValue(
             self, .init(codingPath: encoder.codingPath, debugDescription: "binary data is written by Jackfield's own encoder only"))
     }

@@ -67,7 +67,7 @@ extension JSON: Codable {
     }
 
     public func encode(to encoder: any Encoder) throws {
-        // JSONWriter never comes here: it copies the text.
+        // JSONEncoding never comes here: it copies the text.
         throw EncodingError.invalidValue(
             self, .init(codingPath: encoder.codingPath, debugDescription: "raw JSON is written by Jackfield's own encoder only"))
     }

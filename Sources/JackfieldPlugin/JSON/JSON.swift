@@ -20,7 +20,7 @@ public struct JSON: Sendable, Hashable, CustomStringConvertible {
 
     /// Members keep the order in which they are encoded.
     public init(encoding value: any Encodable) throws {
-        bytes = try JSONWriter.write(value).bytes
+        bytes = try JSONEncoding.write(value).bytes
     }
 
     public init(_ number: Int) { bytes = Array(String(number).utf8) }

@@ -2,7 +2,7 @@
 struct JSONKeyedContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let members: JSONNode.Members
     let codingPath: [any CodingKey]
-    let attachments: JSONWriter.Attachments
+    let attachments: JSONEncoding.Attachments
 
     func encodeNil(forKey key: Key) { members.set(key.stringValue, .null) }
     func encode(_ value: Double, forKey key: Key) throws {
@@ -13,7 +13,7 @@ struct JSONKeyedContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
     func encode(_ value: Bool, forKey key: Key) { members.set(key.stringValue, .bool(value)) }
     func encode(_ value: Int, forKey key: Key) { members.set(key.stringValue, .integer(value)) }
     func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
-        members.set(key.stringValue, try JSONWriter.node(for: value, path: codingPath + [key], attachments: attachments))
+        members.set(key.stringValue, try JSONEncoding.node(for: value, path: codingPath + [key], attachments: attachments))
     }
 
     func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type, forKey key: Key) -> KeyedEncodingContainer<Nested> {

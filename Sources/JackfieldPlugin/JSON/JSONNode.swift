@@ -39,31 +39,23 @@ indirect enum JSONNode {
         }
     }
 
-    func write(to bytes: inout [UInt8]) {
+    func write(to json: inout JSONWriter, key: String? = nil) {
         switch self {
-        case .raw(let raw): bytes += raw
-        case .text(let text): JSONText.appendQuoted(text, to: &bytes)
-        case .integer(let number): bytes += "\(number)".utf8
-        case .bool(let value): bytes += (value ? "true" : "false").utf8
-        case .null: bytes += "null".utf8
+        case .raw(let raw): json.raw(raw, key: key)
+        case .text(let text): json.text(text, key: key)
+        case .integer(let number): json.integer(number, key: key)
+        case .bool(let value): json.boolean(value, key: key)
+        case .null: json.null(key: key)
         case .array(let elements):
-            bytes.append(UInt8(ascii: "["))
-            for (index, element) in elements.all.enumerated() {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                element.write(to: &bytes)
-            }
-            bytes.append(UInt8(ascii: "]"))
+            json.beginArray(key)
+            for element in elements.all { element.write(to: &json) }
+            json.endArray()
         case .object(let members):
-            bytes.append(UInt8(ascii: "{"))
-            for (index, member) in members.all.enumerated() {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                JSONText.appendQuoted(member.key.text, to: &bytes)
-                bytes.append(UInt8(ascii: ":"))
-                member.value.write(to: &bytes)
-            }
-            bytes.append(UInt8(ascii: "}"))
+            json.beginObject(key)
+            for member in members.all { member.value.write(to: &json, key: member.key.text) }
+            json.endObject()
         case .pending(let encoder):
-            (encoder.node ?? .object(.init())).write(to: &bytes)
+            (encoder.node ?? .object(.init())).write(to: &json, key: key)
         }
     }
 }

@@ -1,11 +1,11 @@
-/// The `Encoder` behind ``JSONWriter``. It lives for one call on one thread.
+/// The `Encoder` behind ``JSONEncoding``. It lives for one call on one thread.
 final class JSONNodeEncoder: Encoder {
     let codingPath: [any CodingKey]
-    let attachments: JSONWriter.Attachments
+    let attachments: JSONEncoding.Attachments
     var userInfo: [CodingUserInfoKey: Any] { [:] }
     var node: JSONNode?
 
-    init(codingPath: [any CodingKey], attachments: JSONWriter.Attachments) {
+    init(codingPath: [any CodingKey], attachments: JSONEncoding.Attachments) {
         self.codingPath = codingPath
         self.attachments = attachments
     }

@@ -2,17 +2,16 @@ import RawJSON
 
 /// Puts a JSON object together, member by member, where an `Encodable` type would be too slow: for what is encoded once per message.
 public struct JSONObject: Sendable {
-    private var bytes: [UInt8]
+    private var members: JSONWriter
 
     public init(reserving capacity: Int = 256) {
-        bytes = []
-        bytes.reserveCapacity(capacity)
-        bytes.append(UInt8(ascii: "{"))
+        members = JSONWriter(reserving: capacity)
+        members.beginObject()
     }
 
     public mutating func set(_ key: StaticString, _ value: String) {
-        begin(key)
-        JSONText.appendQuoted(value, to: &bytes)
+        members.name(key)
+        members.text(value)
     }
 
     /// nil becomes null.
@@ -21,49 +20,35 @@ public struct JSONObject: Sendable {
     }
 
     public mutating func set(_ key: StaticString, _ value: JSON?) {
-        begin(key)
-        bytes += (value ?? .null).bytes
+        members.name(key)
+        members.raw(value?.bytes ?? [])
     }
 
     public mutating func set(_ key: StaticString, _ value: Int) {
-        begin(key)
-        bytes += JSON(value).bytes
+        members.name(key)
+        members.integer(value)
     }
 
     public mutating func set(_ key: StaticString, _ value: Bool) {
-        begin(key)
-        append(value ? "true" : "false")
+        members.name(key)
+        members.boolean(value)
     }
 
     public var json: JSON {
-        JSON(
-            unchecked: [UInt8](unsafeUninitializedCapacity: bytes.count + 1) { out, count in
-                let end = out.initialize(fromContentsOf: bytes)
-                out.initializeElement(at: end, to: UInt8(ascii: "}"))
-                count = end + 1
-            })
+        var whole = members
+        whole.endObject()
+        return JSON(unchecked: whole.bytes)
     }
-
-    private mutating func begin(_ key: StaticString) {
-        if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
-        bytes.append(UInt8(ascii: "\""))
-        append(key)
-        append("\":")
-    }
-
-    private mutating func append(_ text: StaticString) { text.withUTF8Buffer { bytes += $0 } }
 }
 
 extension JSON {
     /// Several values as one JSON array.
     public static func array(_ values: [JSON]) -> JSON {
-        var bytes = [UInt8(ascii: "[")]
-        for (index, value) in values.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes += value.bytes
-        }
-        bytes.append(UInt8(ascii: "]"))
-        return JSON(unchecked: bytes)
+        var array = JSONWriter()
+        array.beginArray()
+        for value in values { array.raw(value.bytes) }
+        array.endArray()
+        return JSON(unchecked: array.bytes)
     }
 
     /// JSON that was checked when it was stored.

@@ -1,6 +1,6 @@
 import RawJSON
 
-/// The `Decoder` of the SDK, counterpart of ``JSONWriter``: reads straight from the text, which is never parsed into a tree, so that
+/// The `Decoder` of the SDK, counterpart of ``JSONEncoding``: reads straight from the text, which is never parsed into a tree, so that
 /// ``JSON`` and ``Binary`` members cost a copy of their bytes. Dates are RFC 3339, `Data` base64, `URL` text.
 ///
 /// The text must have passed `JSONScanner`.

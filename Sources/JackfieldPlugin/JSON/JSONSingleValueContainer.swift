@@ -19,6 +19,6 @@ struct JSONSingleValueContainer: SingleValueEncodingContainer {
     func encode(_ value: UInt16) { encoder.node = .integer(Int(value)) }
     func encode(_ value: UInt8) { encoder.node = .integer(Int(value)) }
     func encode<T: Encodable>(_ value: T) throws {
-        encoder.node = try JSONWriter.node(for: value, path: codingPath, attachments: encoder.attachments)
+        encoder.node = try JSONEncoding.node(for: value, path: codingPath, attachments: encoder.attachments)
     }
 }

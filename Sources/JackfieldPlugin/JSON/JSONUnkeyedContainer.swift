@@ -2,7 +2,7 @@
 struct JSONUnkeyedContainer: UnkeyedEncodingContainer {
     let elements: JSONNode.Elements
     let codingPath: [any CodingKey]
-    let attachments: JSONWriter.Attachments
+    let attachments: JSONEncoding.Attachments
     var count: Int { elements.all.count }
 
     func encodeNil() { elements.all.append(.null) }
@@ -12,7 +12,7 @@ struct JSONUnkeyedContainer: UnkeyedEncodingContainer {
     func encode(_ value: Bool) { elements.all.append(.bool(value)) }
     func encode(_ value: Int) { elements.all.append(.integer(value)) }
     func encode<T: Encodable>(_ value: T) throws {
-        elements.all.append(try JSONWriter.node(for: value, path: codingPath, attachments: attachments))
+        elements.all.append(try JSONEncoding.node(for: value, path: codingPath, attachments: attachments))
     }
 
     func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type) -> KeyedEncodingContainer<Nested> {

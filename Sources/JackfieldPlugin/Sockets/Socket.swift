@@ -84,7 +84,7 @@ public struct Socket: Sendable {
 
     /// Replaces the socket's data: any value of up to 65,536 bytes of JSON. All plugins see the same.
     public func setData(_ value: any Encodable) throws {
-        let bytes = try JSONWriter.write(value).bytes
+        let bytes = try JSONEncoding.write(value).bytes
         _ = try withText(bytes) { (json) throws(HostError) in
             try host.reached(host.socketTable.set_data?(host.pointer, handle, json), "sockets.set_data")
         }

@@ -1,31 +1,26 @@
 import Foundation
+import RawJSON
 
 /// Encodes to JSON. Unlike Foundation's encoder it keeps the order of members, copies ``JSON`` as it is, and puts ``Binary``
 /// aside. Dates become RFC 3339 in UTC with milliseconds, `Data` base64, `URL` text.
-enum JSONWriter {
+enum JSONEncoding {
     static func write(_ value: any Encodable) throws -> (bytes: [UInt8], attachments: [[UInt8]]) {
         if let finished = value as? JSON { return (finished.bytes, []) }
         let attachments = Attachments()
         let node = try node(for: value, path: [], attachments: attachments)
-        var bytes: [UInt8] = []
-        node.write(to: &bytes)
-        return (bytes, attachments.all)
+        var json = JSONWriter()
+        node.write(to: &json)
+        return (json.bytes, attachments.all)
     }
 
     /// Several values as one array: the arguments of an event.
     static func write(array values: [any Encodable]) throws -> (bytes: [UInt8], attachments: [[UInt8]]) {
         let attachments = Attachments()
-        var bytes = [UInt8(ascii: "[")]
-        for (index, value) in values.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            if let finished = value as? JSON {
-                bytes += finished.bytes
-                continue
-            }
-            try node(for: value, path: [], attachments: attachments).write(to: &bytes)
-        }
-        bytes.append(UInt8(ascii: "]"))
-        return (bytes, attachments.all)
+        var json = JSONWriter()
+        json.beginArray()
+        for value in values { try node(for: value, path: [], attachments: attachments).write(to: &json) }
+        json.endArray()
+        return (json.bytes, attachments.all)
     }
 
     /// Binary data met on the way, in order.
