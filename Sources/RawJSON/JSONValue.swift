@@ -35,7 +35,7 @@ public enum JSONValue: Sendable, Hashable {
     /// A number; `null` if `value` is infinite or not a number, as in `JSON.stringify`.
     public static func double(_ value: Double) -> JSONValue {
         guard value.isFinite else { return .null }
-        return .number(ByteString(Int64(exactly: value).map { String($0) } ?? "\(value)"))
+        return .number(ByteString(JSONNumber.text(of: value)))
     }
 
     /// The value of the member `key`, the last one if there are several; `nil` if there is none, or this is no object.

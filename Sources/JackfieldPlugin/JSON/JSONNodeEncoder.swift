@@ -1,3 +1,5 @@
+import RawJSON
+
 /// The `Encoder` behind ``JSONEncoding``. It lives for one call on one thread.
 final class JSONNodeEncoder: Encoder {
     let codingPath: [any CodingKey]
@@ -35,12 +37,11 @@ final class JSONNodeEncoder: Encoder {
         return elements
     }
 
-    /// JSON has no infinity and no NaN. Whole numbers are written without a fraction, as JavaScript writes them.
+    /// JSON has no infinity and no NaN.
     static func number(_ value: Double, at path: [any CodingKey]) throws -> JSONNode {
         guard value.isFinite else {
             throw EncodingError.invalidValue(value, .init(codingPath: path, debugDescription: "JSON has no \(value)"))
         }
-        if let whole = Int(exactly: value), abs(whole) < 1 << 53 { return .integer(whole) }
-        return .raw(Array("\(value)".utf8))
+        return .raw(Array(JSONNumber.text(of: value).utf8))
     }
 }

@@ -4,6 +4,10 @@ import RawJSON
 /// Writes JSON into a plugin's buffer. The state is the plugin's `jf_json_writer`.
 ///
 /// The first failure stays. What finds no room is counted and not written, so that the length needed is known at the end.
+///
+/// It is not built on ``JSONWriter``, though it escapes texts and writes numbers as that does. A `JSONWriter` owns a growing array, and trusts its
+/// caller. Here the bytes go into memory of the plugin that may be too small, and each call must find out from that memory alone what may
+/// come next and refuse the rest; whether a comma is due is part of that answer.
 struct JSONOutput {
     /// What may come next. The numbers are kept in `jf_json_writer.expects`.
     private enum Expectation: UInt32 {
@@ -88,7 +92,7 @@ struct JSONOutput {
     mutating func number(_ number: Double) -> Int32 {
         guard isOpen else { return writer.pointee.status }
         guard number.isFinite else { return fail(JF_E_INVALID) }
-        return value(Int64(exactly: number).map { String($0) } ?? "\(number)")
+        return value(JSONNumber.text(of: number))
     }
 
     mutating func literal(_ text: StaticString) -> Int32 {
