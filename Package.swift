@@ -48,7 +48,7 @@ let package = Package(
         .target(name: "RawJSON", dependencies: ["Support"]),
         .target(name: "Identity", dependencies: ["COpenSSL", "RawJSON", "Support"]),
         .target(name: "Presence", dependencies: ["Support"]),
-        .target(name: "EngineIO", dependencies: ["Support"], swiftSettings: hotPath),
+        .target(name: "EngineIO", dependencies: ["RawJSON", "Support"], swiftSettings: hotPath),
         .target(name: "SocketIO", dependencies: ["CPrefetch", "EngineIO", "RawJSON", "Support"], swiftSettings: hotPath),
         .target(
             name: "Transport",

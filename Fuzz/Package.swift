@@ -27,7 +27,7 @@ let package = Package(
         room("Support"),
         room("RawJSON", ["Support"]),
         room("Identity", ["COpenSSL", "RawJSON", "Support"]),
-        room("EngineIO", ["Support"]),
+        room("EngineIO", ["RawJSON", "Support"]),
         room("SocketIO", ["CPrefetch", "EngineIO", "RawJSON", "Support"]),
         room(
             "Transport",

@@ -1,3 +1,5 @@
+import RawJSON
+
 /// The errors of Engine.IO's handshake; the raw value is the code on the wire.
 public enum HandshakeError: Int, Error, Sendable, CaseIterable {
     case unknownTransport = 0
@@ -32,16 +34,12 @@ public enum HandshakeError: Int, Error, Sendable, CaseIterable {
     }
 
     /// The body over polling, `{"code":n,"message":"…"}`; with a hook's own message in place of the usual one.
-    public func json(message: String? = nil) -> String {
-        var text = ""
-        for scalar in (message ?? self.message).unicodeScalars {
-            switch scalar {
-            case "\"", "\\": text += "\\\(scalar)"
-            case "\u{20}"...: text.unicodeScalars.append(scalar)
-            // Control characters have no place in one line of text.
-            default: text += " "
-            }
-        }
-        return "{\"code\":\(rawValue),\"message\":\"\(text)\"}"
+    public func json(message: String? = nil) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.integer(rawValue, key: "code")
+        json.text(message ?? self.message, key: "message")
+        json.endObject()
+        return json.bytes
     }
 }

@@ -72,7 +72,8 @@ import Testing
     }
 
     @Test func `errors carry the reference's codes and texts`() {
-        #expect(HandshakeError.unknownSession.json() == #"{"code":1,"message":"Session ID unknown"}"#)
+        #expect(HandshakeError.unknownSession.json() == Array(#"{"code":1,"message":"Session ID unknown"}"#.utf8))
+        #expect(HandshakeError.forbidden.json(message: "not\n\"you\"") == Array(#"{"code":4,"message":"not\n\"you\""}"#.utf8))
         #expect(HandshakeError.allCases.map(\.status) == [400, 400, 400, 400, 403, 400, 503])
     }
 }

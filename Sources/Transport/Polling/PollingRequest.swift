@@ -212,7 +212,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         if error != .forbidden { server.refused(error.reason, message ?? error.message, from: remoteAddress) }
         owner.counters.refusedHandshakes[error.rawValue] += 1
         let head = HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")])
-        reply(head, Array(error.json(message: message).utf8))
+        reply(head, error.json(message: message))
     }
 
     private func pollingFields(_ fields: HTTPFields) -> HTTPFields {
