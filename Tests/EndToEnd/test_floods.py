@@ -1,5 +1,6 @@
 """What one anonymous client may cost: floods like those of the first trial, with honest clients beside them."""
 
+import multiprocessing
 import os
 import re
 import signal
@@ -61,15 +62,15 @@ class Watch:
 
 
 class Flood(threading.Thread):
-    """Sends the same bytes over one connection as fast as they are taken, for so long. `reads`: it takes the answers too."""
+    """Sends the same bytes over one connection, a new one or `connection`, as fast as they are taken. `reads`: it takes the answers too."""
 
-    def __init__(self, port, data, seconds, reads=False):
+    def __init__(self, port, data, seconds, reads=False, connection=None):
         super().__init__(daemon=True)
-        self.port, self.data, self.seconds, self.reads, self.sent = port, data, seconds, reads, 0
+        self.port, self.data, self.seconds, self.reads, self.connection, self.sent = port, data, seconds, reads, connection, 0
 
     def run(self):
         until = time.monotonic() + self.seconds
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+        with self.connection or socket.create_connection(("127.0.0.1", self.port)) as connection:
             connection.setblocking(False)
             rest = memoryview(self.data)
             while time.monotonic() < until:
@@ -86,6 +87,13 @@ class Flood(threading.Thread):
                             pass
                     except BlockingIOError:
                         pass
+
+
+def run_all(floods):
+    for flood in floods:
+        flood.start()
+    for flood in floods:
+        flood.join()
 
 
 def honest(daemon):
@@ -113,6 +121,31 @@ def test_a_client_that_pipelines_requests_and_reads_nothing_costs_next_to_nothin
         for flood in floods:
             flood.join()
     assert watch.grown < 64 * MEGA, f"{watch.grown / MEGA:.0f} MB for {sum(flood.sent for flood in floods) / MEGA:.1f} MB sent"
+
+
+def test_clients_that_send_more_work_than_there_is_time_for_hold_nobody_up(serve, compiled):
+    daemon = serve(eventLoops=1, plugins=[{"path": compiled("../Floods/floods.c"), "required": True}])
+    friend = RawSocket(daemon.port).connect(token("friend"))
+    # As much as one read takes: names that the patterns of the plugin's namespaces refuse at their last character.
+    dear = wire.frame(wire.TEXT, b"40/" + b"a" * 250 + b"!,") * 250
+    floods = [Flood(daemon.port, dear, seconds=4, reads=True, connection=RawSocket(daemon.port).socket.connection.socket) for _ in range(16)]
+    # In a process of its own: who measures must not wait for Python's lock.
+    process = multiprocessing.get_context("fork").Process(target=run_all, args=[floods])
+    process.start()
+    try:
+        time.sleep(0.5)
+        latencies = []
+        while process.is_alive():
+            began = time.monotonic()
+            friend.send('420["nobody:knows"]')
+            assert "unknown_event" in friend.receive()
+            latencies.append(time.monotonic() - began)
+            time.sleep(0.02)
+    finally:
+        process.join()
+    latencies.sort()
+    middle = latencies[len(latencies) // 2]
+    assert middle < 0.1, f"of {len(latencies)} answers half took more than {middle * 1000:.0f} ms, one {latencies[-1] * 1000:.0f}"
 
 
 @pytest.mark.parametrize("headers", [b"", b"X-Large: " + b"x" * 15_000 + b"\r\n"], ids=["short", "long"])

@@ -1,5 +1,6 @@
 import EngineIO
 import NIOCore
+import Support
 
 /// One HTTP/1.1 connection: requests in, one at a time, answers out in their order. The only handler of its channel. [loop]
 ///
@@ -37,6 +38,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     var isKnown = false
     /// What the loop's account was charged with.
     private(set) var charged = 0
+    /// See ``ReadShares``.
+    private var readLimit: Int32 = 0
     /// The sessions that were opened here, if any.
     private var opened: OpenedSessions?
     /// When the connection has taken too long; ms. The timer is moved only when it fires.
@@ -78,19 +81,25 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         let buffer = unwrapInboundIn(data)
         defer { loop.receiveBuffers.giveBack(buffer) }
         guard phase == .serving else { return }
+        var count = buffer.readableBytes, isFull = buffer.writableBytes == 0
+        // The first buffer of a connection is small: the rest is there as well, and need not be waited for.
+        let isFirst = isFull && count < ReadShares.least / 2
+        let began = isFirst ? Clock.monotonicNanoseconds : loop.beginReading(count, limit: readLimit)
         loop.read(from: output) {
             buffer.withUnsafeReadableBytes(received)
-            // The first buffer of a connection is small: the rest is there as well, and need not be waited for.
-            if buffer.writableBytes == 0, phase == .serving, !isPaused { readOn() }
+            if isFirst, phase == .serving, !isPaused { readOn(&count, &isFull) }
         }
         charge()
         if output.isLarge { output.flush() }
+        loop.endReading(count, isFull: isFull, since: began, limit: &readLimit, of: output.channel)
     }
 
     /// Reads once more, ahead of NIO, which would ask the selector first. An end or an error is left for NIO to find.
-    private func readOn() {
-        var buffer = loop.receiveBuffers.take(context?.channel.allocator ?? ByteBufferAllocator())
+    private func readOn(_ count: inout Int, _ isFull: inout Bool) {
+        var buffer = loop.receiveBuffers.take(context?.channel.allocator ?? ByteBufferAllocator(), capacity: loop.readShares.sizeForNewcomers)
         output.receive(into: &buffer)
+        count += buffer.readableBytes
+        isFull = buffer.writableBytes == 0
         if buffer.readableBytes > 0 { buffer.withUnsafeReadableBytes(received) }
         loop.receiveBuffers.giveBack(buffer)
     }
@@ -293,7 +302,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func keepAhead(_ bytes: UnsafeRawBufferPointer) {
         ahead.append(bytes)
-        guard ahead.count >= server.options.maxPipelinedBytes, !isPaused else { return }
+        // Whoever takes too long has no more waiting here than it would read in a turn.
+        guard ahead.count >= (readLimit == 0 ? server.options.maxPipelinedBytes : min(Int(readLimit), server.options.maxPipelinedBytes)), !isPaused else { return }
         isPaused = true
         try? context?.channel.syncOptions?.setOption(.autoRead, value: false)
     }
@@ -326,7 +336,9 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         isWaiting = false
         guard phase == .serving else { return }
         setDeadline(in: server.options.keepAliveTimeout)
+        let count = ahead.count, began = loop.beginReading(count, limit: readLimit)
         takeAhead()
+        loop.endReading(max(1, count - ahead.count), isFull: true, since: began, limit: &readLimit, of: output.channel)
     }
 
     // MARK: - Memory

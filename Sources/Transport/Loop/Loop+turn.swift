@@ -1,5 +1,6 @@
 import NIOCore
 import SocketIO
+import Support
 
 /// What is written in one turn of the loop goes out together when the turn ends: one `send` per connection, however many messages.
 extension Loop {
@@ -38,6 +39,26 @@ extension Loop {
         body()
         isReading = false
         readEnded(output)
+    }
+
+    /// [loop] When a read of so many bytes begins: a moment of the clock, 0 if it is not worth timing.
+    @inline(__always)
+    func beginReading(_ bytes: Int, limit: Int32) -> Int64 {
+        bytes >= ReadShares.timed || limit != 0 ? Clock.monotonicNanoseconds : 0
+    }
+
+    /// [loop] The read that began then has been handled: the channel reads as much from now on as its share of a turn allows.
+    @inline(__always)
+    func endReading(_ bytes: Int, isFull: Bool, since began: Int64, limit: inout Int32, of channel: any Channel) {
+        if began != 0 { share(bytes, isFull: isFull, since: began, limit: &limit, of: channel) }
+    }
+
+    private func share(_ bytes: Int, isFull: Bool, since began: Int64, limit: inout Int32, of channel: any Channel) {
+        let before = limit
+        let isFirst = readShares.note(bytes: bytes, isFull: isFull, nanoseconds: Clock.monotonicNanoseconds - began, limit: &limit)
+        if limit != before { try? channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: self, limit: limit)) }
+        // NIO runs tasks when it has looked at every connection that had something.
+        if isFirst { eventLoop.assumeIsolated().execute { [unowned self] in readShares.turnEnded() } }
     }
 
     private func readEnded(_ output: ConnectionOutput) {

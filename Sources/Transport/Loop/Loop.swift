@@ -33,6 +33,8 @@ public final class Loop: @unchecked Sendable {
     /// Where many connections are written to at once; nil: each by itself.
     var sendRing: SendRing?
     package let receiveBuffers = ReceiveBuffers()
+    /// [loop] How much connections read at a time.
+    var readShares = ReadShares()
 
     /// [loop] The sessions of each endpoint, in the order of the server's endpoints.
     var tables: [SessionTable] = []

@@ -10,14 +10,25 @@ struct ReceiveAllocator: RecvByteBufferAllocator {
 
     private let loop: Loop
     private var isFirst = true
+    /// Bytes; 0: as many as a connection of which nothing is known.
+    private let limit: Int32
 
     /// For a new channel, of which nothing has been read.
     init(on loop: Loop) {
         self.loop = loop
+        limit = 0
+    }
+
+    /// For a channel that was read before, and is to read so many bytes at a time from now on.
+    init(on loop: Loop, limit: Int32) {
+        self.loop = loop
+        self.limit = limit
+        isFirst = false
     }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
-        isFirst ? allocator.buffer(capacity: Self.firstCapacity) : loop.receiveBuffers.take(allocator)
+        if isFirst { return allocator.buffer(capacity: Self.firstCapacity) }
+        return loop.receiveBuffers.take(allocator, capacity: limit == 0 ? loop.readShares.sizeForNewcomers : Int(limit))
     }
 
     func nextBufferSize() -> Int? { nil }

@@ -4,13 +4,15 @@ import NIOCore
 /// whoever reads it gives it back. [loop]
 package final class ReceiveBuffers {
     /// What one read takes at most.
-    private static let capacity = 65_536
+    package static let capacity = ReadShares.most
     /// A turn that reads from within a read needs a second one; more are freed.
     private static let kept = 2
 
     private var free: [ByteBuffer] = []
 
-    package func take(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+    /// - Parameter capacity: less for a connection that is to read less; such buffers are made anew each time.
+    package func take(_ allocator: ByteBufferAllocator, capacity: Int = ReceiveBuffers.capacity) -> ByteBuffer {
+        guard capacity >= Self.capacity else { return allocator.buffer(capacity: capacity) }
         while var buffer = free.popLast() {
             // Whoever kept a part of it keeps it all.
             if buffer.modifyIfUniquelyOwned({ $0.clear() }) != nil { return buffer }

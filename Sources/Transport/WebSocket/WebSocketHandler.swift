@@ -43,6 +43,8 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var isLimited = false
     /// What the loop's account was charged with.
     private var charged = 0
+    /// See ``ReadShares``.
+    private var readLimit: Int32 = 0
     private var context: ChannelHandlerContext?
 
     init(loop: Loop, output: ConnectionOutput, endpoint: Endpoint, deflate: PermessageDeflate?) {
@@ -88,6 +90,8 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase == .open || phase == .closing else { return }
         let buffer = unwrapInboundIn(data)
+        let count = buffer.readableBytes, isFull = buffer.writableBytes == 0
+        let began = loop.beginReading(count, limit: readLimit)
         loop.read(from: output) {
             buffer.withUnsafeReadableBytes { bytes in
                 // The buffer was filled for this handler, the only one of its channel, and is dropped or overwritten once this returns: what is changed
@@ -97,6 +101,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         loop.receiveBuffers.giveBack(buffer)
         charge()
+        loop.endReading(count, isFull: isFull, since: began, limit: &readLimit, of: output.channel)
     }
 
     /// Charges the loop's account with what is held of messages that are not complete. What came and was handled within one read is never charged.

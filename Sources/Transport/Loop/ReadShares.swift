@@ -1,0 +1,56 @@
+/// How many bytes the connections of one loop read at a time, so that those that send more work than there is time for share the time of each turn, and
+/// nobody else waits for long. What a connection does not read stays in the kernel, which slows its sender down.
+///
+/// A read that takes longer than a share is followed by smaller ones of that connection; the share is the time of a turn divided by the number of
+/// connections that needed much of it in the turn before. Reads of a few bytes are not timed: nobody floods with them.
+struct ReadShares {
+    /// Nanoseconds that such connections may take of one turn together.
+    static let budget: Int64 = 4_000_000
+    /// Bytes of the largest read.
+    static let most = 65_536
+    /// Bytes of the smallest read of a connection that takes too long.
+    static let least = 128
+    /// Reads of fewer bytes are not timed, unless the connection is limited.
+    static let timed = 1_024
+    /// Nanoseconds for a byte, as dear as short requests are: what is expected of a connection that nothing is known of.
+    private static let expectedCost: Int64 = 60
+    /// How much larger than the last read the next one may be.
+    private static let growth = 4
+
+    /// Nanoseconds one connection may take of a turn.
+    private(set) var share = budget
+    private var takers: Int64 = 0
+
+    /// Bytes that a connection reads of which nothing is known.
+    var sizeForNewcomers: Int { Self.size(Int(share / Self.expectedCost), least: Self.timed) }
+
+    /// A read was handled.
+    ///
+    /// - Parameters:
+    ///   - limit: the bytes that this connection reads at most, 0 if nothing was known of it; becomes what it is to read from now on.
+    ///   - isFull: more may have come than was read.
+    /// - Returns: whether it is the first in this turn that needed much; then ``turnEnded()`` is to be called when the turn ends.
+    mutating func note(bytes: Int, isFull: Bool, nanoseconds: Int64, limit: inout Int32) -> Bool {
+        let known = limit == 0 ? sizeForNewcomers : Int(limit)
+        let allowed = Int(share * Int64(bytes) / max(1, nanoseconds))
+        let next = Self.size(min(allowed, bytes * Self.growth), least: Self.least)
+        // Less than was there says nothing of what the connection could do with more.
+        if isFull ? next != known : nanoseconds > share && next < known { limit = Int32(next) }
+        guard nanoseconds > share / 2 else { return false }
+        takers += 1
+        return takers == 1
+    }
+
+    /// The loop has looked at every connection that had something.
+    mutating func turnEnded() {
+        share = Self.budget / max(1, takers)
+        takers = 0
+    }
+
+    /// The power of two that is not above `bytes`, within the bounds.
+    private static func size(_ bytes: Int, least: Int) -> Int {
+        guard bytes > least else { return least }
+        guard bytes < most else { return most }
+        return 1 << (Int.bitWidth - 1 - bytes.leadingZeroBitCount)
+    }
+}
