@@ -91,6 +91,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         charge()
         if output.isLarge { output.flush() }
+        guard phase != .over else { return }
         loop.endReading(count, isFull: isFull, since: began, limit: &readLimit, of: output.channel)
     }
 
@@ -370,6 +371,11 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     func handOver() -> ChannelHandlerContext? {
         phase = .over
         deadline = nil
+        // The successor begins as a connection of which nothing is known.
+        if readLimit != 0 {
+            readLimit = 0
+            try? context?.channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: loop, limit: 0))
+        }
         exchange?.finish()
         exchange = nil
         return context
