@@ -42,6 +42,15 @@ import Testing
         #expect(gone == [true])
     }
 
+    @Test func `a small process gives back what is more than a tenth of it`() {
+        var state = MemoryReturn(Self.look(50))
+        let found = looks(&state, [50, 57, 57, 57, 57])
+        #expect(found == [false, false, false, false, true])
+        state.returned(Self.look(52))
+        let little = looks(&state, repeatElement(55, count: 10))
+        #expect(!little.contains(true))
+    }
+
     @Test func `a process that grows is left alone`() {
         var state = MemoryReturn(Self.look(50))
         let found = looks(&state, (0..<50).map { 60 + $0 * 20 })

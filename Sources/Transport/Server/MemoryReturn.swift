@@ -15,8 +15,8 @@ struct MemoryReturn: Sendable {
         var load: Int
     }
 
-    /// So much may be free before it is worth it; bytes.
-    private static let worthwhile = 16 << 20
+    /// So much may be free before it is worth it, or a tenth of a large process; bytes.
+    private static let worthwhile = 4 << 20
     /// Looks in a row that find the process no larger than the one before.
     private static let calm = 3
 
