@@ -14,6 +14,7 @@ help:
 	@echo 'make guard        count what the protocol rooms cost, against thresholds (part of make test)'
 	@echo 'make sanitize     the unit tests under AddressSanitizer and ThreadSanitizer'
 	@echo 'make fuzz         every fuzzer for a while: FUZZ_SECONDS=600 (make test runs their committed inputs once)'
+	@echo 'make floods       a flood of each kind beside 500 honest clients: their latencies, the memory; about 12 minutes'
 	@echo 'make bench        measure against a bare server and the field; about 45 minutes'
 	@echo 'make clean        remove what was built; ./data stays'
 
@@ -46,4 +47,4 @@ clean:
 	rm -rf .build .venv
 
 # What takes long has a file of its own beside what it runs.
--include Benchmarks/bench.mk Fuzz/fuzz.mk
+-include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Floods/floods.mk
