@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Measures Jackfield against its peers. See Benchmarks/README.md.
 
-    Benchmarks/run.py                       the table: all rows, all servers, about 40 minutes
-    Benchmarks/run.py --quick               one short round of each, to see that everything works
-    Benchmarks/run.py table --rows echo1,echo16 --servers bare,jackfield
-    Benchmarks/run.py scale                 cost against connections, rooms, and event loops
-    Benchmarks/run.py pushes                notifications through REST to an online user
-    Benchmarks/run.py allocations           allocations per message in the steady state
-    Benchmarks/run.py micro                 nanoseconds and allocations per operation of the rooms below the transport
+Benchmarks/run.py                       the table: all rows, all servers, about 40 minutes
+Benchmarks/run.py --quick               one short round of each, to see that everything works
+Benchmarks/run.py table --rows echo1,echo16 --servers bare,jackfield
+Benchmarks/run.py scale                 cost against connections, rooms, and event loops
+Benchmarks/run.py pushes                notifications through REST to an online user
+Benchmarks/run.py allocations           allocations per message in the steady state
+Benchmarks/run.py micro                 nanoseconds and allocations per operation of the rooms below the transport
 """
 
 import argparse
@@ -51,11 +51,15 @@ def save(name, content):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="table", choices=["table", "scale", "pushes", "allocations", "micro"])
+    parser.add_argument(
+        "what", nargs="?", default="table", choices=["table", "scale", "pushes", "allocations", "micro"]
+    )
     parser.add_argument("--quick", action="store_true", help="one short round, whatever else the machine does")
     parser.add_argument("--rounds", type=int, help="quiet rounds wanted")
     parser.add_argument("--seconds", type=float, help="measured seconds of a run")
-    parser.add_argument("--rows", help="names, comma-separated: " + ",".join(w.name for w in [*workloads.TABLE, workloads.IDLE]))
+    parser.add_argument(
+        "--rows", help="names, comma-separated: " + ",".join(w.name for w in [*workloads.TABLE, workloads.IDLE])
+    )
     parser.add_argument("--servers", help="names, comma-separated: " + ",".join(servers.ALL) + "; the ratios need bare")
     parser.add_argument("--parts", help="of scale, comma-separated: " + ",".join(scale.PARTS))
     parser.add_argument("--jackfield", help="the daemon to measure (.build/release/jackfield)")

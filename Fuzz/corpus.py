@@ -95,7 +95,10 @@ def frame_bytes(spec):
         if "raw" in spec:
             return bytes.fromhex(spec["raw"]) if isinstance(spec["raw"], str) else b""
         if "close" in spec:
-            opcode, payload = 8, (spec["close"].to_bytes(2, "big") if spec["close"] else b"") + content(spec.get("reason", ""))
+            opcode, payload = (
+                8,
+                (spec["close"].to_bytes(2, "big") if spec["close"] else b"") + content(spec.get("reason", "")),
+            )
         else:
             opcode, payload = spec.get("opcode", 1), content(spec.get("payload", ""))
     first = (0 if spec.get("fin") is False else 0x80) | spec.get("rsv", 0) << 4 | opcode
@@ -110,11 +113,17 @@ def websocket():
     write("websocket", "inflate-hello-twice", b"i\0\7" + counted(hello) + counted(bytes.fromhex("f200110000")))
     write("websocket", "inflate-final-block", b"i\0\7" + counted(bytes.fromhex("f348cdc9c9070000")) + counted(hello))
     write("websocket", "inflate-stored", b"i\1\0" + counted(bytes.fromhex("000500faff48656c6c6f00")))
-    write("websocket", "inflate-bomb", b"i\0\7" + counted(bytes.fromhex("eac1010d000000c2a0f74f6d0f07140000000000") * 6))
+    write(
+        "websocket", "inflate-bomb", b"i\0\7" + counted(bytes.fromhex("eac1010d000000c2a0f74f6d0f07140000000000") * 6)
+    )
     write("websocket", "deflate-takeover", b"d\1\6" + counted(b"hello hello") * 3)
     write("websocket", "deflate-small-window", b"d\0\0" + counted(b"ab") + counted(b"\1\2"))
     write("websocket", "deflate-empty-twice", b"d\1\2\0\0\0")
-    write("websocket", "offer", b"opermessage-deflate; client_max_window_bits; server_max_window_bits=\"10\", permessage-deflate")
+    write(
+        "websocket",
+        "offer",
+        b'opermessage-deflate; client_max_window_bits; server_max_window_bits="10", permessage-deflate',
+    )
     write("websocket", "frames-fragments", b"f\3\1\2\xc3\xa9\x09\1p\0\1x\x80\0\x82\2ab\x88\2\3\xe8")
     write("websocket", "frames-long", b"f\3\x91\1x\x92\2yz\xc1\2\xf2\x48")
 
@@ -129,24 +138,65 @@ def http():
     )
     poll = get % "&sid={sid}"
     write("http", "handshake-poll", ((get % "") + poll).encode() + b"\xfe")
-    for name, body in {"connect": "40", "two": '40\x1e42["echo",1]', "ping": "2", "close": "1", "binary": "bAAEC", "empty": ""}.items():
+    for name, body in {
+        "connect": "40",
+        "two": '40\x1e42["echo",1]',
+        "ping": "2",
+        "close": "1",
+        "binary": "bAAEC",
+        "empty": "",
+    }.items():
         write("http", f"post-{name}", (get % "").encode() + b"\xfe" + (post % (len(body), body)).encode() + b"\xfe")
-    write("http", "websocket", (upgrade % ("", "")).encode() + b"\xfe" + frame(0x81, b"40") + frame(0x81, b'42["echo",1]') + b"\xfe")
+    write(
+        "http",
+        "websocket",
+        (upgrade % ("", "")).encode() + b"\xfe" + frame(0x81, b"40") + frame(0x81, b'42["echo",1]') + b"\xfe",
+    )
     write("http", "deflate", (upgrade % ("", "Sec-WebSocket-Extensions: permessage-deflate\r\n")).encode()[:250])
     write("http", "websocket-early", ((upgrade % ("", "")).encode() + frame(0x81, b"40"))[:MAX_SIZE])
-    write("http", "probe", (upgrade % ("&sid={sid}", "")).encode() + b"\xfe" + frame(0x81, b"2probe") + frame(0x81, b"5"))
-    write("http", "chunked", b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n\xfe")
-    write("http", "pipelined", b"GET /later HTTP/1.1\r\nHost: a\r\n\r\nGET /stream HTTP/1.1\r\nHost: a\r\n\r\n\xfe\xfd\x05GET /x HTTP/1.0\r\n\r\n\xfe\xfc")
-    write("http", "cors", b"OPTIONS /socket.io/ HTTP/1.1\r\nHost: a\r\nOrigin: http://localhost:3000\r\nAccess-Control-Request-Method: POST\r\n\r\n\xfe")
+    write(
+        "http", "probe", (upgrade % ("&sid={sid}", "")).encode() + b"\xfe" + frame(0x81, b"2probe") + frame(0x81, b"5")
+    )
+    write(
+        "http",
+        "chunked",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n\xfe",
+    )
+    write(
+        "http",
+        "pipelined",
+        b"GET /later HTTP/1.1\r\nHost: a\r\n\r\nGET /stream HTTP/1.1\r\nHost: a\r\n\r\n\xfe\xfd\x05GET /x HTTP/1.0\r\n\r\n\xfe\xfc",
+    )
+    write(
+        "http",
+        "cors",
+        b"OPTIONS /socket.io/ HTTP/1.1\r\nHost: a\r\nOrigin: http://localhost:3000\r\nAccess-Control-Request-Method: POST\r\n\r\n\xfe",
+    )
     write("http", "two-polls", (get % "").encode() + b"\xfe" + b"\xff\1" + (poll.encode() + b"\xfe"))
     write("http", "garbage", b"\x16\x03\x01\x02\0\1\0\1\xfe")
-    write("http", "expect", b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n\xfeabc\xfe")
+    write(
+        "http",
+        "expect",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n\xfeabc\xfe",
+    )
 
 
 def rawjson():
     documents = [
-        '{"a":[1,2,{"b":"\\u00e9x"}]}', '[1.5e3,-0,"é\\ud83d\\ude00",true,false,null,{}]', '"\\ud800\\u0000\\/"', " [ ] ", "-12.5E-3", "9223372036854775808",
-        '{"a":1,"a":{"~/":2}}', '["' + "x" * 30 + '\\n"]', "[" * 60 + "]" * 60, '[1,]', "01", "tru", '"\\u12"', "1e999",
+        '{"a":[1,2,{"b":"\\u00e9x"}]}',
+        '[1.5e3,-0,"é\\ud83d\\ude00",true,false,null,{}]',
+        '"\\ud800\\u0000\\/"',
+        " [ ] ",
+        "-12.5E-3",
+        "9223372036854775808",
+        '{"a":1,"a":{"~/":2}}',
+        '["' + "x" * 30 + '\\n"]',
+        "[" * 60 + "]" * 60,
+        "[1,]",
+        "01",
+        "tru",
+        '"\\u12"',
+        "1e999",
     ]
     pointers = ["", "/a/2/b", "/0", "/-", "/a/~0~1", "/6/x", "/a", "x", "/~", "/7"]
     for index, document in enumerate(documents):
@@ -162,14 +212,35 @@ def identity():
     write("identity", "token-bearer", b"tbEaReR  " + token.encode() + b"  ")
     write("identity", "token-none", b"teyJhbGciOiJub25lIn0.e30.")
     write("identity", "token-parts", b"t....")
-    for index, claims in enumerate([
-        '{"sub":"alice","exp":1900000000,"scope":"a b"}', '{"sub":7,"nbf":1.7e9}', '{"exp":1e400}', '{"sub":"a","exp":-9223372036854775808}',
-        '{"sub":"","aud":["x",1]}', "[]", '{"sub":"a","sub":"b","exp":"soon"}', '{"sub":"\\ud800"}', '{"sub":"a","nbf":9223372036854775}',
-    ]):
+    for index, claims in enumerate(
+        [
+            '{"sub":"alice","exp":1900000000,"scope":"a b"}',
+            '{"sub":7,"nbf":1.7e9}',
+            '{"exp":1e400}',
+            '{"sub":"a","exp":-9223372036854775808}',
+            '{"sub":"","aud":["x",1]}',
+            "[]",
+            '{"sub":"a","sub":"b","exp":"soon"}',
+            '{"sub":"\\ud800"}',
+            '{"sub":"a","nbf":9223372036854775}',
+        ]
+    ):
         write("identity", f"claims-{index}", b"s" + bytes([0, 40 + index, 65 + index, index % 3]) + claims.encode())
-    write("identity", "key-ed25519", b"k-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAL72vug2ZU1fa2+tKVl5PwZtZ8J16fp101ygI10/ZFo4=\n-----END PUBLIC KEY-----\n")
-    write("identity", "key-set-ec", b'k{"keys":[{"kty":"EC","crv":"P-256","x":"ZhFeY9M_iggtzUPKGQ2xz0HPctVYjJlAvnhW9AA1iUw","y":"7XfM6TOIXQJ9_X6cRCWuh-lqRwxQuIN_0GyPTe83lzU"}]}')
-    write("identity", "key-set-rsa", b'k{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"a","use":"sig"},{"kty":"oct","k":"AAAA"}]}')
+    write(
+        "identity",
+        "key-ed25519",
+        b"k-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAL72vug2ZU1fa2+tKVl5PwZtZ8J16fp101ygI10/ZFo4=\n-----END PUBLIC KEY-----\n",
+    )
+    write(
+        "identity",
+        "key-set-ec",
+        b'k{"keys":[{"kty":"EC","crv":"P-256","x":"ZhFeY9M_iggtzUPKGQ2xz0HPctVYjJlAvnhW9AA1iUw","y":"7XfM6TOIXQJ9_X6cRCWuh-lqRwxQuIN_0GyPTe83lzU"}]}',
+    )
+    write(
+        "identity",
+        "key-set-rsa",
+        b'k{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"a","use":"sig"},{"kty":"oct","k":"AAAA"}]}',
+    )
 
 
 for make in (rawjson, identity, engineio, socketio, websocket, http):

@@ -63,7 +63,9 @@ def main(path):
                 if ":" in declaration:
                     problems.append(f"{structure}: '{' '.join(declaration.split())}' is a bit-field")
             if varying := VARYING.search(types):
-                problems.append(f"{structure}: '{' '.join(declaration.split())}' has the type '{varying[0]}', which differs between machines")
+                problems.append(
+                    f"{structure}: '{' '.join(declaration.split())}' has the type '{varying[0]}', which differs between machines"
+                )
     for name in re.findall(r"typedef \w[\w *]*\(\*(\w+)\)", text):
         check(name, "typedef")
     print("\n".join(problems) or f"{len(structures)} structures have names and types for every language")

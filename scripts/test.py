@@ -28,15 +28,31 @@ class Stage:
 STAGES = [
     Stage("build", ["swift", "build", "-c", "release"], r"(Build complete!.*)"),
     Stage("header", ["scripts/check-header"], r"(\d+ checks passed)"),
-    Stage("lint", [sys.executable, "-m", "pytest", "-q", "Tests/Lint"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
+    Stage(
+        "lint", [sys.executable, "-m", "pytest", "-q", "Tests/Lint"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"
+    ),
     # Four at a time: many tests wait on threads of their own, and all of them at once keep each other from the two cores until their time limits pass.
-    Stage("unit", ["swift", "test", "--experimental-maximum-parallelization-width", "4"], r"Test run with (\d+ tests?(?: in \d+ suites?)? (?:passed|failed))"),
+    Stage(
+        "unit",
+        ["swift", "test", "--experimental-maximum-parallelization-width", "4"],
+        r"Test run with (\d+ tests?(?: in \d+ suites?)? (?:passed|failed))",
+    ),
     # Builds the fuzzers, so that they keep up with the code, and runs their committed inputs once.
     Stage("fuzzers", ["Fuzz/run", "--replay"], r"(no finding)$"),
-    Stage("guard", [sys.executable, "-m", "pytest", "-q", "Tests/Guard"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
-    Stage("replayer", [sys.executable, "-m", "pytest", "-q", "Tests/Golden"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
+    Stage(
+        "guard", [sys.executable, "-m", "pytest", "-q", "Tests/Guard"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"
+    ),
+    Stage(
+        "replayer",
+        [sys.executable, "-m", "pytest", "-q", "Tests/Golden"],
+        r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)",
+    ),
     Stage("replay", [sys.executable, "Tests/Golden/replay.py", "--patience", "2"], r"^all +(\d+) .*$"),
-    Stage("end to end", [sys.executable, "-m", "pytest", "-q", "Tests/EndToEnd"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"),
+    Stage(
+        "end to end",
+        [sys.executable, "-m", "pytest", "-q", "Tests/EndToEnd"],
+        r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)",
+    ),
 ]
 
 
@@ -44,8 +60,13 @@ def run(stage):
     """Runs one stage, its output passed on as it comes. Returns (exit code, what it counted, seconds)."""
     print(f"\n== {stage.name}: {' '.join(stage.command)}", flush=True)
     began = time.monotonic()
-    process = subprocess.Popen(stage.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    process = subprocess.Popen(
+        stage.command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
     output = bytearray()
     while chunk := os.read(process.stdout.fileno(), 1 << 16):
         sys.stdout.buffer.write(chunk)
@@ -54,13 +75,19 @@ def run(stage):
     code = process.wait()
     found = re.findall(stage.counts, output.decode(errors="replace"), re.MULTILINE) if stage.counts else []
     counted = found[-1] if found else ""
-    return code, f"{counted} sessions as recorded" if stage.name == "replay" and counted else counted, time.monotonic() - began
+    return (
+        code,
+        f"{counted} sessions as recorded" if stage.name == "replay" and counted else counted,
+        time.monotonic() - began,
+    )
 
 
 def main(names):
     unknown = set(names) - {stage.name for stage in STAGES}
     if unknown:
-        sys.exit(f"test.py: no stage is called {', '.join(sorted(unknown))}; there are {', '.join(s.name for s in STAGES)}")
+        sys.exit(
+            f"test.py: no stage is called {', '.join(sorted(unknown))}; there are {', '.join(s.name for s in STAGES)}"
+        )
     results = [(stage, *run(stage)) for stage in STAGES if not names or stage.name in names]
     print("\n== all")
     for stage, code, counted, seconds in results:

@@ -16,15 +16,18 @@ STEADY = 0.01  # per message; what is below is rounding and the timers of idle s
 
 
 def _counts(path):
-    return LAYOUT.unpack(path.read_bytes()[:LAYOUT.size])
+    return LAYOUT.unpack(path.read_bytes()[: LAYOUT.size])
 
 
 def _measure(workload, server, pace):
     counter = build.allocation_counter()
     counts = BUILT / f"allocations-{server.name}-{workload.name}"
     counts.unlink(missing_ok=True)
-    with server.start(rounds.next_port(), workload.authenticates,
-                      environment={"LD_PRELOAD": str(counter), "ALLOCATIONS_FILE": str(counts)}) as running:
+    with server.start(
+        rounds.next_port(),
+        workload.authenticates,
+        environment={"LD_PRELOAD": str(counter), "ALLOCATIONS_FILE": str(counts)},
+    ) as running:
         before = _counts(counts)
         if before[0] == 0:
             raise SystemExit("bench: the counter counts nothing: LD_PRELOAD did not take effect")

@@ -7,8 +7,14 @@ from pathlib import Path
 
 from harness.paths import BENCHMARKS, BUILT, RELEASE, ROOT
 
-PYTHON_PEER = ["python-socketio>=5.11,<6", "uvicorn>=0.30,<1", "uvloop>=0.19,<1", "httptools>=0.6,<1",
-               "websockets>=13,<16", "PyJWT>=2.8,<3"]
+PYTHON_PEER = [
+    "python-socketio>=5.11,<6",
+    "uvicorn>=0.30,<1",
+    "uvloop>=0.19,<1",
+    "httptools>=0.6,<1",
+    "websockets>=13,<16",
+    "PyJWT>=2.8,<3",
+]
 NCHAN_PACKAGES = ["nginx", "libnginx-mod-nchan"]
 
 
@@ -29,7 +35,21 @@ def program(source, *libraries):
     target = BUILT / source.stem
     if not _newer(target, source, BENCHMARKS / "load" / "hashes.h"):
         BUILT.mkdir(parents=True, exist_ok=True)
-        _run(["cc", "-std=gnu11", "-O3", "-march=native", "-Wall", "-Wextra", "-Werror", "-o", target, source, *libraries])
+        _run(
+            [
+                "cc",
+                "-std=gnu11",
+                "-O3",
+                "-march=native",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-o",
+                target,
+                source,
+                *libraries,
+            ]
+        )
     return target
 
 
@@ -39,8 +59,24 @@ def plugin(source, name, *definitions):
     target = BUILT / f"{name}.so"
     if not _newer(target, source, ROOT / "include" / "jackfield" / "jackfield.h"):
         BUILT.mkdir(parents=True, exist_ok=True)
-        _run(["cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *definitions, "-I", ROOT / "include",
-              "-o", target, source])
+        _run(
+            [
+                "cc",
+                "-std=c11",
+                "-O2",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-shared",
+                "-fPIC",
+                *definitions,
+                "-I",
+                ROOT / "include",
+                "-o",
+                target,
+                source,
+            ]
+        )
     return target
 
 
@@ -57,13 +93,31 @@ def allocation_counter():
     source, target = folder / "allocations.c", BUILT / "allocations.so"
     if not _newer(target, source):
         BUILT.mkdir(parents=True, exist_ok=True)
-        _run(["cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-I", folder / "include", "-o", target, source])
+        _run(
+            [
+                "cc",
+                "-std=gnu11",
+                "-O2",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-shared",
+                "-fPIC",
+                "-I",
+                folder / "include",
+                "-o",
+                target,
+                source,
+            ]
+        )
     return target
 
 
 def swift_product(name):
     """A product of the package, built for release."""
-    done = subprocess.run(["swift", "build", "-c", "release", "--product", name], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["swift", "build", "-c", "release", "--product", name], cwd=ROOT, capture_output=True, text=True
+    )
     if done.returncode != 0:
         sys.exit(f"bench: swift build --product {name} failed:\n{done.stdout}{done.stderr}")
     return next(path for path in (RELEASE / name, RELEASE / f"lib{name}.so") if path.exists())
@@ -74,8 +128,10 @@ def python_peer():
     environment = BUILT / "venv"
     mark = environment / "installed"
     if not mark.exists() or mark.read_text() != "\n".join(PYTHON_PEER):
-        for words in ([sys.executable, "-m", "venv", environment],
-                      [environment / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", *PYTHON_PEER]):
+        for words in (
+            [sys.executable, "-m", "venv", environment],
+            [environment / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", *PYTHON_PEER],
+        ):
             done = subprocess.run(words, capture_output=True, text=True)
             if done.returncode != 0:
                 print(f"bench: without python-socketio: {done.stderr.strip()[-500:]}", file=sys.stderr)
@@ -92,7 +148,9 @@ def nchan():
     if not (binary.exists() and (modules / "ngx_nchan_module.so").exists()):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            subprocess.run(["apt-get", "download", *NCHAN_PACKAGES], cwd=folder, capture_output=True, text=True, check=True)
+            subprocess.run(
+                ["apt-get", "download", *NCHAN_PACKAGES], cwd=folder, capture_output=True, text=True, check=True
+            )
         except (OSError, subprocess.CalledProcessError) as problem:
             print(f"bench: without nchan: {getattr(problem, 'stderr', problem)}", file=sys.stderr)
             return None

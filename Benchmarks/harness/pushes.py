@@ -49,23 +49,44 @@ class JackfieldNotifications(servers.Jackfield):
 def _commits(waiting, pace):
     program = build.program("notifications/commits.c", "-lsqlite3")
     with tempfile.TemporaryDirectory(dir=BUILT) as folder:
-        done = subprocess.run([str(program), f"{folder}/notifications.db", str(waiting), str(pace.warmup), str(pace.seconds)],
-                              capture_output=True, text=True, check=True, timeout=120)
+        done = subprocess.run(
+            [str(program), f"{folder}/notifications.db", str(waiting), str(pace.warmup), str(pace.seconds)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
     return json.loads(done.stdout)
 
 
 def _pushes(server, waiting, pace):
     program = build.program("notifications/pushgen.c")
     with server.start(rounds.next_port(), True, server.cores) as running:
-        words = ["taskset", "-c", server.load_cores, program, "--port", running.port, "--conc", waiting, "--secs", pace.seconds,
-                 "--warmup", pace.warmup, "--server-pid", running.pids[0]]
+        words = [
+            "taskset",
+            "-c",
+            server.load_cores,
+            program,
+            "--port",
+            running.port,
+            "--conc",
+            waiting,
+            "--secs",
+            pace.seconds,
+            "--warmup",
+            pace.warmup,
+            "--server-pid",
+            running.pids[0],
+        ]
         done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=120)
         if not done.stdout:
             raise SystemExit(f"bench: {server.name}: {done.stderr.strip()}; the server: {running.output()}")
         result = json.loads(done.stdout)
         if result["wrong"] or result["lost"]:
-            print(f"{server.name}: {result['wrong']} wrong answers, {result['lost']} notifications lost: {done.stderr.strip()[:700]}; "
-                  f"the server: {running.output()}")
+            print(
+                f"{server.name}: {result['wrong']} wrong answers, {result['lost']} notifications lost: {done.stderr.strip()[:700]}; "
+                f"the server: {running.output()}"
+            )
     return result
 
 
@@ -75,14 +96,24 @@ def run(options, pace):
     plugin = Path(options.notifications_plugin or build.swift_product("notifications")).resolve()
     peers = [
         JackfieldNotifications("jackfield", "Jackfield", binary=binary, plugin=plugin),
-        JackfieldNotifications("one-core", "Jackfield on one core", binary=binary, plugin=plugin,
-                               cores=rounds.SERVER_CORES, load_cores=rounds.LOAD_CORES),
+        JackfieldNotifications(
+            "one-core",
+            "Jackfield on one core",
+            binary=binary,
+            plugin=plugin,
+            cores=rounds.SERVER_CORES,
+            load_cores=rounds.LOAD_CORES,
+        ),
     ]
     measured = [peer.name for peer in peers]
     if build.python_peer():
         peers.insert(0, PythonNotifications("python", "python-socketio + sqlite3"))
     found = []
-    print("| waiting | SQLite alone, /s | " + " | ".join(f"{peer.title}, /s | p99, ms" for peer in peers) + " | Jackfield : SQLite | on one core |")
+    print(
+        "| waiting | SQLite alone, /s | "
+        + " | ".join(f"{peer.title}, /s | p99, ms" for peer in peers)
+        + " | Jackfield : SQLite | on one core |"
+    )
     print("|---|---|" + "---|" * (2 * len(peers) + 2))
     middle = statistics.median
     for waiting in WAITING:
@@ -98,8 +129,20 @@ def run(options, pace):
                 tails[peer.name].append(result["p99_us"] / 1000)
             for name in measured:
                 shares[name].append(speeds[name][-1] / limit["per_s"])
-        print(f"| {waiting} | {middle(alone):,.0f} | " + " | ".join(f"{middle(speeds[p.name]):,.0f} | {middle(tails[p.name]):.1f}" for p in peers) + " | "
-              + " | ".join(f"{middle(shares[name]):.2f} ({min(shares[name]):.2f}–{max(shares[name]):.2f})" for name in measured) + " |", flush=True)
+        print(
+            f"| {waiting} | {middle(alone):,.0f} | "
+            + " | ".join(f"{middle(speeds[p.name]):,.0f} | {middle(tails[p.name]):.1f}" for p in peers)
+            + " | "
+            + " | ".join(
+                f"{middle(shares[name]):.2f} ({min(shares[name]):.2f}–{max(shares[name]):.2f})" for name in measured
+            )
+            + " |",
+            flush=True,
+        )
         found.append({"waiting": waiting, "alone": alone, "speeds": speeds, "p99_ms": tails, "share": shares})
     share = middle(next(row["share"]["jackfield"] for row in found if row["waiting"] == BOUND_AT))
-    return (f"Jackfield pushes {share:.2f} × what SQLite alone commits with {BOUND_AT} waiting (bound {BOUND})" if share < BOUND else None), {"rows": found}
+    return (
+        f"Jackfield pushes {share:.2f} × what SQLite alone commits with {BOUND_AT} waiting (bound {BOUND})"
+        if share < BOUND
+        else None
+    ), {"rows": found}

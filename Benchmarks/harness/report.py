@@ -32,8 +32,11 @@ def values(rounds, server, key):
 
 def ratios(rounds, server, base="bare", key="srv_us_per"):
     """The server's cost over the base's, within each round."""
-    return [round_[server][key] / round_[base][key] for round_ in _usable(rounds)
-            if server in round_ and base in round_ and round_[base][key] > 0]
+    return [
+        round_[server][key] / round_[base][key]
+        for round_ in _usable(rounds)
+        if server in round_ and base in round_ and round_[base][key] > 0
+    ]
 
 
 def summarize(workloads, servers, results):
@@ -41,21 +44,33 @@ def summarize(workloads, servers, results):
     rows = []
     for workload in workloads:
         rounds = results.get(workload.name, [])
-        row = {"name": workload.name, "title": workload.title, "unit": workload.unit, "target": workload.target,
-               "measure": "bytes" if workload.memory else "ratio", "cells": {}}
+        row = {
+            "name": workload.name,
+            "title": workload.title,
+            "unit": workload.unit,
+            "target": workload.target,
+            "measure": "bytes" if workload.memory else "ratio",
+            "cells": {},
+        }
         for server in servers:
-            spread = Spread.of(values(rounds, server.name, "rss_per_conn") if workload.memory else ratios(rounds, server.name))
+            spread = Spread.of(
+                values(rounds, server.name, "rss_per_conn") if workload.memory else ratios(rounds, server.name)
+            )
             if not spread:
                 continue
             wrong = sum(round_[server.name]["failed_checks"] for round_ in rounds if server.name in round_)
             row["cells"][server.name] = {
-                "median": round(spread.median, 3), "least": round(spread.least, 3), "most": round(spread.most, 3), "rounds": spread.count,
+                "median": round(spread.median, 3),
+                "least": round(spread.least, 3),
+                "most": round(spread.most, 3),
+                "rounds": spread.count,
                 "cpu_us": round(statistics.median(values(rounds, server.name, "srv_us_per")), 3),
                 "per_core_second": round(1e6 / max(1e-3, statistics.median(values(rounds, server.name, "srv_us_per")))),
                 "p50_us": round(statistics.median(values(rounds, server.name, "p50_us")), 1),
                 "p99_us": round(statistics.median(values(rounds, server.name, "p99_us")), 1),
                 "noisy": sum(round_[server.name]["noisy"] for round_ in _usable(rounds) if server.name in round_),
-                "wrong": wrong}
+                "wrong": wrong,
+            }
         rows.append(row)
     return rows
 
@@ -98,7 +113,10 @@ def verdict(row, server="jackfield"):
 def table(rows, servers):
     """The table in Markdown."""
     present = [server for server in servers if any(server.name in row["cells"] for row in rows)]
-    lines = ["| work | " + " | ".join(server.title for server in present) + " | bound |", "|---|" + "---|" * (len(present) + 1)]
+    lines = [
+        "| work | " + " | ".join(server.title for server in present) + " | bound |",
+        "|---|" + "---|" * (len(present) + 1),
+    ]
     for row in rows:
         if row["target"] is None:
             continue
@@ -115,7 +133,9 @@ def strand_lines(rows):
     if factor is not None:
         lines.append(f"A strand costs {factor:.2f} × the non-blocking handler at 16 in flight (bound {STRAND_FACTOR}).")
     if latency is not None:
-        lines.append(f"A strand adds {latency:.0f} µs to the p50 of an idle server's answer (bound {STRAND_LATENCY_US} µs).")
+        lines.append(
+            f"A strand adds {latency:.0f} µs to the p50 of an idle server's answer (bound {STRAND_LATENCY_US} µs)."
+        )
     return lines
 
 

@@ -46,8 +46,19 @@ def next_port():
 
 def load(workload, server, running, pace, options=None, cores=LOAD_CORES):
     """One run of the load generator. Returns what it measured."""
-    words = ["taskset", "-c", cores, str(build.program("load/loadgen.c")), workload.mode,
-             "--port", running.port, "--server-pid", ",".join(map(str, running.pids)), "--label", f"{server.name}/{workload.name}"]
+    words = [
+        "taskset",
+        "-c",
+        cores,
+        str(build.program("load/loadgen.c")),
+        workload.mode,
+        "--port",
+        running.port,
+        "--server-pid",
+        ",".join(map(str, running.pids)),
+        "--label",
+        f"{server.name}/{workload.name}",
+    ]
     for name, value in {**workload.options, **(options or {})}.items():
         words += ["--" + name.replace("_", "-"), value]
     if workload.timed:
@@ -60,7 +71,9 @@ def load(workload, server, running, pace, options=None, cores=LOAD_CORES):
         words += ["--raw", "--path", "/sub", "--pub-path", "/pub"]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=240)
     if not done.stdout.strip():
-        raise RuntimeError(f"the load generator said nothing: {done.stderr.strip()[:500]}; the server: {running.output()}")
+        raise RuntimeError(
+            f"the load generator said nothing: {done.stderr.strip()[:500]}; the server: {running.output()}"
+        )
     result = json.loads(done.stdout.strip().splitlines()[-1])
     result["failed_checks"] = done.returncode != 0
     if done.stderr.strip():
@@ -83,9 +96,12 @@ def measure(workload, server, pace, **start):
 
 def tell(workload, server, result):
     memory = f"  {result['rss_per_conn']:,} B/connection" if workload.memory else ""
-    print(f"  {server.name:17} {result['srv_us_per']:8.2f} us server CPU, {result['per_s']:>9,} /s, p50 {result['p50_us']:,.0f} us, "
-          f"others {result['other_cpu']:.2f} cores{memory}{'  NOISY' if result['noisy'] else ''}"
-          f"{'  WRONG: ' + result.get('complaints', '') if result['failed_checks'] else ''}", flush=True)
+    print(
+        f"  {server.name:17} {result['srv_us_per']:8.2f} us server CPU, {result['per_s']:>9,} /s, p50 {result['p50_us']:,.0f} us, "
+        f"others {result['other_cpu']:.2f} cores{memory}{'  NOISY' if result['noisy'] else ''}"
+        f"{'  WRONG: ' + result.get('complaints', '') if result['failed_checks'] else ''}",
+        flush=True,
+    )
 
 
 def run(workloads, servers, pace):
@@ -103,8 +119,11 @@ def run(workloads, servers, pace):
             if tries >= pace.least and elapsed * (tries + 1) / tries > share:
                 break
             tries += 1
-            print(f"[{number}/{len(workloads)}, {(time.monotonic() - began) / 60:.0f} of {pace.minutes:.0f} min] {workload.title}: round {tries}, "
-                  f"{quiet} of {pace.rounds} quiet ones done", flush=True)
+            print(
+                f"[{number}/{len(workloads)}, {(time.monotonic() - began) / 60:.0f} of {pace.minutes:.0f} min] {workload.title}: round {tries}, "
+                f"{quiet} of {pace.rounds} quiet ones done",
+                flush=True,
+            )
             round_ = {}
             for server in servers:
                 if not server.takes(workload):

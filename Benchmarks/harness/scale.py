@@ -25,8 +25,13 @@ LOOPS_GAIN = 1.8
 
 
 def _echo(connections):
-    return Workload(f"echo-{connections}", f"echo, {connections:,} connections", "message", "echo",
-                    dict(n=connections, window=1, payload=64, src_count=8))
+    return Workload(
+        f"echo-{connections}",
+        f"echo, {connections:,} connections",
+        "message",
+        "echo",
+        dict(n=connections, window=1, payload=64, src_count=8),
+    )
 
 
 def _flatness(costs):
@@ -36,7 +41,10 @@ def _flatness(costs):
 def connections(binary, pace):
     """Cost per echo against the number of connections, as it is and as a multiple of the bare server's."""
     inline = build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
-    both = [servers.BareServer("bare", "bare server"), servers.Jackfield("jackfield", "Jackfield", binary=binary, plugin=inline)]
+    both = [
+        servers.BareServer("bare", "bare server"),
+        servers.Jackfield("jackfield", "Jackfield", binary=binary, plugin=inline),
+    ]
     loads = [_echo(count) for count in CONNECTIONS]
     results = rounds.run(loads, both, pace)
     rows = report.summarize(loads, both, results)
@@ -46,7 +54,9 @@ def connections(binary, pace):
         if bare and ours:
             print(f"| {load.options['n']:,} | {bare['cpu_us']:.2f} | {ours['cpu_us']:.2f} | {ours['median']:.2f} |")
     flat = _flatness([row["cells"]["jackfield"]["median"] for row in rows if "jackfield" in row["cells"]])
-    print(f"the ratio varies by {flat:.2f} × from {CONNECTIONS[0]:,} to {CONNECTIONS[-1]:,} connections (flat: ≤ {FLAT})\n")
+    print(
+        f"the ratio varies by {flat:.2f} × from {CONNECTIONS[0]:,} to {CONNECTIONS[-1]:,} connections (flat: ≤ {FLAT})\n"
+    )
     return {"rows": rows, "variation": flat}
 
 
@@ -57,18 +67,29 @@ def rooms(binary, pace):
     for round_ in range(pace.rounds):
         for total, own in ROOMS:
             fillers = max(0, total - MEASURED_SOCKETS * own) // ROOMS_PER_FILLER
-            server = servers.Jackfield(f"rooms-{total}-{own}", "Jackfield", binary=binary, plugin=plugin, plugin_settings={
-                "fillers": fillers, "roomsPerFiller": ROOMS_PER_FILLER, "roomsPerSocket": own})
+            server = servers.Jackfield(
+                f"rooms-{total}-{own}",
+                "Jackfield",
+                binary=binary,
+                plugin=plugin,
+                plugin_settings={"fillers": fillers, "roomsPerFiller": ROOMS_PER_FILLER, "roomsPerSocket": own},
+            )
             result = _with_fillers(server, fillers, pace)
-            print(f"  {total:>7,} rooms, {own:>5,} of each socket: {result['srv_us_per']:.2f} us"
-                  f"{'  NOISY' if result['other_cpu'] > pace.noise else ''}{'  WRONG' if result['failed_checks'] else ''}", flush=True)
+            print(
+                f"  {total:>7,} rooms, {own:>5,} of each socket: {result['srv_us_per']:.2f} us"
+                f"{'  NOISY' if result['other_cpu'] > pace.noise else ''}{'  WRONG' if result['failed_checks'] else ''}",
+                flush=True,
+            )
             costs.setdefault((total, own), []).append(result["srv_us_per"])
     print("\n| rooms | of each socket | µs per broadcast to one |\n|---|---|---|")
     for (total, own), values in costs.items():
         print(f"| {total:,} | {own:,} | {statistics.median(values):.2f} |")
     flat = _flatness([statistics.median(values) for values in costs.values()])
     print(f"varies by {flat:.2f} × (flat: ≤ {FLAT})\n")
-    return {"rows": [{"rooms": total, "of_each": own, "us": values} for (total, own), values in costs.items()], "variation": flat}
+    return {
+        "rows": [{"rooms": total, "of_each": own, "us": values} for (total, own), values in costs.items()],
+        "variation": flat,
+    }
 
 
 def _with_fillers(server, fillers, pace):
@@ -78,8 +99,25 @@ def _with_fillers(server, fillers, pace):
         idle = None
         if fillers:
             hold = pace.warmup + pace.seconds + 30
-            idle = subprocess.Popen([str(word) for word in ["taskset", "-c", rounds.LOAD_CORES, build.program("load/loadgen.c"), "connect",
-                                     "--port", running.port, "--n", fillers, "--hold", hold]], stdout=subprocess.DEVNULL)
+            idle = subprocess.Popen(
+                [
+                    str(word)
+                    for word in [
+                        "taskset",
+                        "-c",
+                        rounds.LOAD_CORES,
+                        build.program("load/loadgen.c"),
+                        "connect",
+                        "--port",
+                        running.port,
+                        "--n",
+                        fillers,
+                        "--hold",
+                        hold,
+                    ]
+                ],
+                stdout=subprocess.DEVNULL,
+            )
             time.sleep(3)
         try:
             return rounds.load(_echo(MEASURED_SOCKETS), server, running, pace)
@@ -96,27 +134,43 @@ def loops(binary, pace):
     can_prove = cores >= 4
     # With four cores the loops have two for themselves. With two the load generator is everywhere; then the server's CPU per message counts, not the throughput.
     arrangements = [(1, "0", ["2", "3"] if can_prove else ["1"]), (2, "0,1", ["2", "3"] if can_prove else ["0,1"])]
-    load = [Workload("echo-loops", "echo, 400 connections, 16 in flight", "message", "echo", dict(n=400, window=16, payload=64)),
-            Workload("fanout-loops", "fan-out to 2,000, 1 publish in flight", "delivery", "fanout", dict(n=2000, window=1, payload=128)),
-            Workload("fanout8-loops", "the same, 8 in flight", "delivery", "fanout", dict(n=2000, window=8, payload=128))]
+    load = [
+        Workload(
+            "echo-loops", "echo, 400 connections, 16 in flight", "message", "echo", dict(n=400, window=16, payload=64)
+        ),
+        Workload(
+            "fanout-loops",
+            "fan-out to 2,000, 1 publish in flight",
+            "delivery",
+            "fanout",
+            dict(n=2000, window=1, payload=128),
+        ),
+        Workload("fanout8-loops", "the same, 8 in flight", "delivery", "fanout", dict(n=2000, window=8, payload=128)),
+    ]
     found = {}
     for workload in load:
         runs = {count: [] for count, _, _ in arrangements}
         for _ in range(pace.rounds):
             for count, server_cores, generators in arrangements:
-                server = servers.Jackfield(f"loops-{count}", f"{count} loops", binary=binary, plugin=plugin, loops=count)
+                server = servers.Jackfield(
+                    f"loops-{count}", f"{count} loops", binary=binary, plugin=plugin, loops=count
+                )
                 runs[count].append(_with_loops(workload, server, server_cores, generators, pace))
                 print(f"  {workload.title}, {count} loops: {runs[count][-1]}", flush=True)
-        one, two = ({key: statistics.median(run[key] for run in runs[count]) for key in runs[count][0]} for count in runs)
+        one, two = (
+            {key: statistics.median(run[key] for run in runs[count]) for key in runs[count][0]} for count in runs
+        )
         found[workload.name] = {"one": one, "two": two}
         if can_prove:
             print(f"{workload.title}: two loops give {two['per_s'] / one['per_s']:.2f} × one (bound {LOOPS_GAIN})")
         else:
             factor = two["us"] / one["us"]
-            print(f"{workload.title}: two loops side by side cost {factor:.2f} × the CPU of one per unit, and the less busy of them did {two['balance']:.0%} of "
-                  f"the other's work: two cores of their own would give {(1 + two['balance']) / factor:.2f} × (bound {LOOPS_GAIN}); "
-                  f"{one['per_read']:.1f} units in a read with one loop, {two['per_read']:.1f} with two. "
-                  f"The load generator has no core of its own here, so the throughput itself shows nothing.")
+            print(
+                f"{workload.title}: two loops side by side cost {factor:.2f} × the CPU of one per unit, and the less busy of them did {two['balance']:.0%} of "
+                f"the other's work: two cores of their own would give {(1 + two['balance']) / factor:.2f} × (bound {LOOPS_GAIN}); "
+                f"{one['per_read']:.1f} units in a read with one loop, {two['per_read']:.1f} with two. "
+                f"The load generator has no core of its own here, so the throughput itself shows nothing."
+            )
     return {"cores": cores, "proved": can_prove, "rows": found}
 
 
@@ -129,10 +183,14 @@ def _with_loops(workload, server, server_cores, generators, pace):
             runs = list(pool.map(lambda cores: rounds.load(workload, server, running, pace, cores=cores), generators))
         after = _thread_times(running.process.pid)
     # The loops are the threads that worked most; what was there before the load is not theirs alone, but next to nothing.
-    busy = sorted((after[thread] - before.get(thread, 0) for thread in after), reverse=True)[:server.loops]
-    return {"per_s": sum(run["per_s"] for run in runs), "us": runs[0]["srv_us_per"] / len(runs), "balance": busy[-1] / max(1, busy[0]),
-            # How many units the server's writes brought at a time: fewer cost more each, however many loops there are.
-            "per_read": sum(run["msgs"] for run in runs) / max(1, sum(run["reads"] for run in runs))}
+    busy = sorted((after[thread] - before.get(thread, 0) for thread in after), reverse=True)[: server.loops]
+    return {
+        "per_s": sum(run["per_s"] for run in runs),
+        "us": runs[0]["srv_us_per"] / len(runs),
+        "balance": busy[-1] / max(1, busy[0]),
+        # How many units the server's writes brought at a time: fewer cost more each, however many loops there are.
+        "per_read": sum(run["msgs"] for run in runs) / max(1, sum(run["reads"] for run in runs)),
+    }
 
 
 def _thread_times(pid):

@@ -58,9 +58,19 @@ class Running:
         words = [str(word) for word in server.command(port, self.folder, authenticates)]
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
-            ["taskset", "-c", cores, *words], stdout=self.log, stderr=self.log, cwd=self.folder,
-            env={**os.environ, "LIFE": str(LIFETIME), "AUTH": "1" if authenticates else "0", "SECRET": SECRET,
-                 **server.environment(), **environment})
+            ["taskset", "-c", cores, *words],
+            stdout=self.log,
+            stderr=self.log,
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "LIFE": str(LIFETIME),
+                "AUTH": "1" if authenticates else "0",
+                "SECRET": SECRET,
+                **server.environment(),
+                **environment,
+            },
+        )
         try:
             self._wait_until_it_listens(server.name)
             self.pids = server.processes(self.process)
@@ -142,7 +152,20 @@ class Nchan(Server):
         enter = ["unshare", "--mount"] if root else ["unshare", "--map-root-user", "--mount"]
         leave = "" if root else f"unshare --map-user={os.geteuid()} "
         prepare = f'mount -t tmpfs none /var/lib && mkdir /var/lib/nginx && exec {leave}"$@"'
-        return [*enter, "sh", "-c", prepare, "sh", self.binary, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
+        return [
+            *enter,
+            "sh",
+            "-c",
+            prepare,
+            "sh",
+            self.binary,
+            "-p",
+            folder,
+            "-c",
+            folder / "nginx.conf",
+            "-e",
+            folder / "error.log",
+        ]
 
     def processes(self, process):
         # The master only watches; its one worker does the work.
@@ -165,14 +188,17 @@ class Jackfield(Server):
         settings = ", ".join(f"{key}: {value}" for key, value in self.plugin_settings.items())
         (folder / "jackfield.yaml").write_text(
             f"host: 127.0.0.1\nport: {port}\neventLoops: {self.loops}\nauth: {auth}\ncors: false\nlog: {{ level: warning }}\n"
-            f"plugins:\n  - path: {self.plugin}\n    config: {{ {settings} }}\n{self.more_configuration}")
+            f"plugins:\n  - path: {self.plugin}\n    config: {{ {settings} }}\n{self.more_configuration}"
+        )
         return [self.binary, "serve", "--config", folder / "jackfield.yaml"]
 
 
 def jackfield_binary(path=None):
     binary = Path(path) if path else RELEASE / "jackfield"
     if not binary.exists():
-        raise SystemExit(f"bench: there is no {binary}: build it first (swift build -c release), or name another with --jackfield")
+        raise SystemExit(
+            f"bench: there is no {binary}: build it first (swift build -c release), or name another with --jackfield"
+        )
     return binary.resolve()
 
 
@@ -205,9 +231,11 @@ ALL = {
     "nchan": lambda options: _nchan(),
     "python": lambda options: _python(),
     "jackfield": lambda options: _jackfield(
-        "jackfield", "**Jackfield**", options, build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")),
+        "jackfield", "**Jackfield**", options, build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
+    ),
     "jackfield-strand": lambda options: _jackfield(
-        "jackfield-strand", "Jackfield, C on a strand", options, build.plugin("bench.c", "bench-strand")),
+        "jackfield-strand", "Jackfield, C on a strand", options, build.plugin("bench.c", "bench-strand")
+    ),
     "jackfield-swift": _swift,
 }
 JACKFIELD_FORMS = [name for name in ALL if name.startswith("jackfield")]

@@ -48,10 +48,15 @@ database = open_store()
 def insert(row, created_at):
     """Returns how many are unread now."""
     with database:
-        database.execute("INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                         (row["id"], row["user_id"], row["type"], row["title"], row["body"], json.dumps(row["data"]), created_at))
-        return database.execute("INSERT INTO unread (user_id, count) VALUES (?1, ?2) ON CONFLICT (user_id) DO UPDATE SET count = count + ?2"
-                                " RETURNING count", (row["user_id"], 1)).fetchone()[0]
+        database.execute(
+            "INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (row["id"], row["user_id"], row["type"], row["title"], row["body"], json.dumps(row["data"]), created_at),
+        )
+        return database.execute(
+            "INSERT INTO unread (user_id, count) VALUES (?1, ?2) ON CONFLICT (user_id) DO UPDATE SET count = count + ?2"
+            " RETURNING count",
+            (row["user_id"], 1),
+        ).fetchone()[0]
 
 
 def claims(token):
@@ -91,8 +96,17 @@ async def push(scope, receive, send):
         return await answer(send, 403, {})
     wanted = json.loads(body)
     now = datetime.now(timezone.utc)
-    row = {"id": f"{time.time_ns():020x}{uuid.uuid4().hex[:12]}", "user_id": wanted["user_id"], "type": wanted["type"], "title": wanted["title"],
-           "body": wanted.get("body"), "data": wanted.get("data"), "created_at": now.isoformat(), "seen_at": None, "read_at": None}
+    row = {
+        "id": f"{time.time_ns():020x}{uuid.uuid4().hex[:12]}",
+        "user_id": wanted["user_id"],
+        "type": wanted["type"],
+        "title": wanted["title"],
+        "body": wanted.get("body"),
+        "data": wanted.get("data"),
+        "created_at": now.isoformat(),
+        "seen_at": None,
+        "read_at": None,
+    }
     unread = await asyncio.get_running_loop().run_in_executor(store, insert, row, int(now.timestamp() * 1000))
     delivered = online.get(row["user_id"], 0) > 0
     if delivered:
@@ -103,8 +117,13 @@ async def push(scope, receive, send):
 
 async def answer(send, status, content):
     body = json.dumps(content).encode()
-    await send({"type": "http.response.start", "status": status,
-                "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())],
+        }
+    )
     await send({"type": "http.response.body", "body": body})
 
 
@@ -117,5 +136,16 @@ async def routes(scope, receive, send):
 
 app = socketio.ASGIApp(sio, other_asgi_app=routes)
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=PORT, loop="uvloop", http="httptools", ws="websockets-sansio", ws_per_message_deflate=False,
-                log_level="warning", access_log=False, backlog=8192, lifespan="off")
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=PORT,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        log_level="warning",
+        access_log=False,
+        backlog=8192,
+        lifespan="off",
+    )

@@ -31,8 +31,10 @@ ANSWERED = 2
 AT_ONCE = 200
 SO_TIMESTAMPNS = 35
 
-_UPGRADE = ("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n").encode()
+_UPGRADE = (
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n"
+).encode()
 _CONNECT, _PONG = wire.frame(wire.TEXT, b"40"), wire.frame(wire.TEXT, b"3")
 
 
@@ -54,8 +56,15 @@ class Client:
     def readable(self):
         """Reads; False once the session is over."""
         data, ancillary, _, _ = self.socket.recvmsg(4096, 64)
-        arrival = next((seconds + nanoseconds / 1e9 for level, kind, stamp in ancillary if kind == SO_TIMESTAMPNS
-                        for seconds, nanoseconds in [struct.unpack("qq", stamp[:16])]), time.time())
+        arrival = next(
+            (
+                seconds + nanoseconds / 1e9
+                for level, kind, stamp in ancillary
+                if kind == SO_TIMESTAMPNS
+                for seconds, nanoseconds in [struct.unpack("qq", stamp[:16])]
+            ),
+            time.time(),
+        )
         if not data:
             assert self.state == "over", f"the server ended a session that was {self.state}"
             return False
@@ -68,7 +77,11 @@ class Client:
             assert head.startswith(b"HTTP/1.1 101"), head
             self.state = "open"
         while len(self.buffer) >= 2 and len(self.buffer) >= 2 + self.buffer[1]:
-            opcode, payload, self.buffer = self.buffer[0] & 15, self.buffer[2:2 + self.buffer[1]], self.buffer[2 + self.buffer[1]:]
+            opcode, payload, self.buffer = (
+                self.buffer[0] & 15,
+                self.buffer[2 : 2 + self.buffer[1]],
+                self.buffer[2 + self.buffer[1] :],
+            )
             self._frame(opcode, payload, arrival)
         return True
 
@@ -80,7 +93,9 @@ class Client:
             self.due = arrival + INTERVAL / 1000
             self.socket.send(_CONNECT)
         elif payload == b"2":
-            self.late["the ping after the pong" if self.answered else "the ping after the handshake"].append(arrival - self.due)
+            self.late["the ping after the pong" if self.answered else "the ping after the handshake"].append(
+                arrival - self.due
+            )
             if self.answered < ANSWERED:
                 self.answered += 1
                 self.due = time.time() + INTERVAL / 1000
@@ -136,8 +151,12 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "jackfield.yaml"
-        file.write_text(json.dumps({"auth": False, "pingInterval": INTERVAL, "pingTimeout": TIMEOUT, "connectTimeout": 30_000}))
-        with Server([str(BINARY), "serve", "--config", str(file), "--host", "127.0.0.1", "--port", "0"], folder) as server:
+        file.write_text(
+            json.dumps({"auth": False, "pingInterval": INTERVAL, "pingTimeout": TIMEOUT, "connectTimeout": 30_000})
+        )
+        with Server(
+            [str(BINARY), "serve", "--config", str(file), "--host", "127.0.0.1", "--port", "0"], folder
+        ) as server:
             stop, results = multiprocessing.Event(), multiprocessing.Queue()
             sleeper = multiprocessing.Process(target=sleep_beside, args=(stop, results), daemon=True)
             sleeper.start()
@@ -155,7 +174,10 @@ def report(late, control, options):
     for name, values in {**late, "a process that only sleeps": control}.items():
         values = sorted(value * 1000 for value in values)
         at = lambda part: values[min(len(values) - 1, int(len(values) * part))]
-        print(f"{name:32}{len(values):8}" + "".join(f"{value:8.1f}" for value in (values[0], at(0.5), at(0.9), at(0.99), at(0.999), values[-1])))
+        print(
+            f"{name:32}{len(values):8}"
+            + "".join(f"{value:8.1f}" for value in (values[0], at(0.5), at(0.9), at(0.99), at(0.999), values[-1]))
+        )
         worst[name] = at(0.99)
     machine, daemon = worst.popitem()[1], max(worst.values())
     if daemon > options.limit and machine > options.limit / 4:

@@ -68,7 +68,9 @@ def compiled(tmp_path_factory):
 @pytest.fixture
 def golden(serve, compiled):
     """The golden application without tokens and with the reference server's defaults: `golden(pingInterval=300)`."""
-    return lambda **settings: serve(plugins=[{"path": compiled("golden/golden.c"), "required": True}], auth=False, **{"cors": False, **settings})
+    return lambda **settings: serve(
+        plugins=[{"path": compiled("golden/golden.c"), "required": True}], auth=False, **{"cors": False, **settings}
+    )
 
 
 @pytest.fixture
@@ -85,4 +87,6 @@ def many_files():
 @pytest.fixture
 def rows(serve, compiled):
     """The plugin for the rows that need an application of their own, without tokens: `rows(pingInterval=300)`."""
-    return lambda **settings: serve(plugins=[{"path": compiled("rows/rows.c"), "required": True}], auth=False, **settings)
+    return lambda **settings: serve(
+        plugins=[{"path": compiled("rows/rows.c"), "required": True}], auth=False, **settings
+    )

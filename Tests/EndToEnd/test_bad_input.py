@@ -51,8 +51,10 @@ def test_a_polling_body_beyond_the_limit_is_413_and_the_session_survives(polling
 
 def test_a_chunked_body_beyond_the_limit_is_413_too(daemon, polling):
     connection = wire.Connection("127.0.0.1", daemon.port)
-    head = (f"POST /socket.io/?EIO=4&transport=polling&sid={polling.sid} HTTP/1.1\r\nHost: x\r\n"
-            "Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n").encode()
+    head = (
+        f"POST /socket.io/?EIO=4&transport=polling&sid={polling.sid} HTTP/1.1\r\nHost: x\r\n"
+        "Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ).encode()
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     connection.send(head + chunk * 20, wire.time.monotonic() + 10)
     assert wire.read_answer(connection, "POST", wire.time.monotonic() + 10).status == 413
@@ -73,7 +75,25 @@ def test_fragments_that_add_up_beyond_the_limit_close_with_1009(socket):
     assert socket.closed() == 1009
 
 
-@pytest.mark.parametrize("text", ['42["echo"', "42{}", "42[]", '42["echo",]', "42['echo']", '42["a",01]', '42["a",NaN]', '42["\x01"]', "4", "49", "9", "42-[]", '4299999999999999999999[', '451-["x"]x'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '42["echo"',
+        "42{}",
+        "42[]",
+        '42["echo",]',
+        "42['echo']",
+        '42["a",01]',
+        '42["a",NaN]',
+        '42["\x01"]',
+        "4",
+        "49",
+        "9",
+        "42-[]",
+        "4299999999999999999999[",
+        '451-["x"]x',
+    ],
+)
 def test_invalid_packets_close_their_own_connection_only(socket, text):
     socket.send(text)
     socket.closed()
@@ -103,7 +123,7 @@ def test_an_unknown_namespace_is_refused_and_the_connection_stays(socket):
     assert "unknown_event" in socket.receive()
 
 
-@pytest.mark.parametrize("text", ['42["echo","early"]', '420["ack"]', "41", '431[]', '42/chat,["echo"]'])
+@pytest.mark.parametrize("text", ['42["echo","early"]', '420["ack"]', "41", "431[]", '42/chat,["echo"]'])
 def test_whatever_comes_before_connect_closes_the_connection(daemon, bystander, text):
     socket = RawSocket(daemon.port)
     socket.send(text)
@@ -117,12 +137,23 @@ def test_a_session_id_that_was_guessed_is_unknown(daemon, bystander):
     assert guess.post("40")[0] == 400
 
 
-@pytest.mark.parametrize("data", [
-    b"\x00" * 1000, b"\xff" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 1000, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 200,
-    b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-    b"POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 50_000,
-], ids=lambda data: repr(data[:24]))
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00" * 1000,
+        b"\xff" * 1000,
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\r\n" * 1000,
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 200,
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 50_000,
+    ],
+    ids=lambda data: repr(data[:24]),
+)
 def test_bytes_that_are_no_http_end_their_own_connection(daemon, bystander, data):
     connection = wire.Connection("127.0.0.1", daemon.port)
     connection.send(data, wire.time.monotonic() + 10)

@@ -16,8 +16,23 @@ WAYS = {
 }
 
 #: Text and bytes that have to survive: beyond ASCII, beyond the BMP, separators of the payload, empty.
-VALUES = ["", "plain", "øß€", "🔌", "a\x1eb", 0, -1.5, True, None, [], {}, {"nested": [1, {"deep": None}]},
-          b"", b"\x00\xff", {"binary": b"inside", "twice": [b"one", b"two"]}]
+VALUES = [
+    "",
+    "plain",
+    "øß€",
+    "🔌",
+    "a\x1eb",
+    0,
+    -1.5,
+    True,
+    None,
+    [],
+    {},
+    {"nested": [1, {"deep": None}]},
+    b"",
+    b"\x00\xff",
+    {"binary": b"inside", "twice": [b"one", b"two"]},
+]
 
 
 @pytest.fixture
@@ -125,11 +140,21 @@ class Asked:
 
 
 @pytest.mark.parametrize("way", ["polling only", "websocket only"])
-def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_transport_close_it_comes_back(rows, way):
+def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_transport_close_it_comes_back(
+    rows, way
+):
     daemon = rows()
 
     def open_tab(auth):
-        return daemon.tab(None, auth=auth, transports=WAYS[way][0], reconnection=True, reconnection_delay=0.02, reconnection_delay_max=0.02, randomization_factor=0)
+        return daemon.tab(
+            None,
+            auth=auth,
+            transports=WAYS[way][0],
+            reconnection=True,
+            reconnection_delay=0.02,
+            reconnection_delay_max=0.02,
+            randomization_factor=0,
+        )
 
     staying, refused, lost = Asked(), Asked(refuse=True), Asked()
     left = open_tab(staying)

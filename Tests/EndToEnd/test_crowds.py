@@ -53,7 +53,9 @@ def test_ten_thousand_connections_that_never_speak_are_closed_in_time_and_distur
             left, next_check = len(silent), 0.0
             first_end = None
             while left:
-                assert time.monotonic() - all_open < CONNECT_TIMEOUT / 1000 + PATIENCE, f"{left} of {SILENT} were not closed"
+                assert time.monotonic() - all_open < CONNECT_TIMEOUT / 1000 + PATIENCE, (
+                    f"{left} of {SILENT} were not closed"
+                )
                 if time.monotonic() > next_check:
                     slowest, next_check = max(slowest, health(daemon)), time.monotonic() + 0.25
                     assert alice.call("notification:list", {})["items"] == []
@@ -82,7 +84,12 @@ def test_a_session_that_joins_no_namespace_is_closed_at_the_connect_timeout(serv
 
 
 def test_a_sleeping_plugin_delays_nobody_elses_echo(many_files, serve, compiled):
-    daemon = serve(plugins=[{"path": compiled("golden/golden.c"), "required": True}, {"path": compiled("slow/slow.c"), "required": True}])
+    daemon = serve(
+        plugins=[
+            {"path": compiled("golden/golden.c"), "required": True},
+            {"path": compiled("slow/slow.c"), "required": True},
+        ]
+    )
     sleeper = daemon.person("sleeper").open_tab()
 
     async def measure():
@@ -104,13 +111,17 @@ def test_a_sleeping_plugin_delays_nobody_elses_echo(many_files, serve, compiled)
     assert answers[0] - began > 4.9, "the plugin did not sleep while the others echoed"
     assert len(latencies) > 4000
     # One in a hundred may be late for reasons of this machine and this client; none by anything like the sleep.
-    assert latencies[len(latencies) * 99 // 100] < 0.050, f"p99 was {latencies[len(latencies) * 99 // 100] * 1000:.0f} ms"
+    assert latencies[len(latencies) * 99 // 100] < 0.050, (
+        f"p99 was {latencies[len(latencies) * 99 // 100] * 1000:.0f} ms"
+    )
     assert latencies[-1] < 1, f"the slowest echo took {latencies[-1]:.2f} s"
 
 
 def test_what_does_not_fit_a_blocked_plugins_queue_is_refused_and_counted(serve, compiled):
-    daemon = serve(plugins=[{"path": compiled("slow/slow.c"), "required": True}],
-                   limits={"pluginQueueCallbacks": 100, "pluginQueueSocketShare": 100, "pluginQueueUserShare": 100})
+    daemon = serve(
+        plugins=[{"path": compiled("slow/slow.c"), "required": True}],
+        limits={"pluginQueueCallbacks": 100, "pluginQueueSocketShare": 100, "pluginQueueUserShare": 100},
+    )
     tab = daemon.person("alice").open_tab()
     answers = []
     tab.client.emit("sleep", (1500,), callback=lambda *_: None)
@@ -123,7 +134,13 @@ def test_what_does_not_fit_a_blocked_plugins_queue_is_refused_and_counted(serve,
     refused = [answer for answer in answers if isinstance(answer, dict)]
     assert {answer["error"]["code"] for answer in refused} == {"overloaded"}
     assert 190 <= len(refused) <= 205
-    assert [answer for answer in answers if not isinstance(answer, dict)] == sorted(answer for answer in answers if not isinstance(answer, dict))
-    counted = [line for line in daemon.get("/metrics").text.splitlines() if not line.startswith("#") and line.endswith(f" {len(refused)}")]
+    assert [answer for answer in answers if not isinstance(answer, dict)] == sorted(
+        answer for answer in answers if not isinstance(answer, dict)
+    )
+    counted = [
+        line
+        for line in daemon.get("/metrics").text.splitlines()
+        if not line.startswith("#") and line.endswith(f" {len(refused)}")
+    ]
     assert counted, "the refusals are not counted"
     assert tab.call("quick", "again") == "again"

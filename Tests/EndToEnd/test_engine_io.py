@@ -34,9 +34,12 @@ def test_row_1_the_handshake_has_exactly_its_five_keys(golden, transport):
 def test_row_2_errors_are_json_with_their_code(golden):
     port = golden().port
     for method, query, code, message in [
-        ("GET", "EIO=4&transport=pigeon", 0, "Transport unknown"), ("GET", "EIO=3&transport=pigeon", 0, "Transport unknown"),
-        ("GET", "EIO=4&transport=polling&sid=nobody", 1, "Session ID unknown"), ("POST", "EIO=4&transport=polling", 2, "Bad handshake method"),
-        ("PUT", "EIO=4&transport=polling", 2, "Bad handshake method"), ("GET", "EIO=3&transport=polling", 5, "Unsupported protocol version"),
+        ("GET", "EIO=4&transport=pigeon", 0, "Transport unknown"),
+        ("GET", "EIO=3&transport=pigeon", 0, "Transport unknown"),
+        ("GET", "EIO=4&transport=polling&sid=nobody", 1, "Session ID unknown"),
+        ("POST", "EIO=4&transport=polling", 2, "Bad handshake method"),
+        ("PUT", "EIO=4&transport=polling", 2, "Bad handshake method"),
+        ("GET", "EIO=3&transport=polling", 5, "Unsupported protocol version"),
         ("GET", "transport=polling", 5, "Unsupported protocol version"),
     ]:
         answer = request(port, method, query)
@@ -56,7 +59,10 @@ def test_rows_2_and_3_the_hook_refuses_a_handshake_with_code_4_or_its_message(go
 
 def test_row_3_a_websocket_refused_before_the_upgrade_gets_400_with_the_message(golden):
     port = golden().port
-    for query, message in [("EIO=4&transport=pigeon", "Transport unknown"), ("EIO=4&transport=websocket&sid=nobody", "Session ID unknown")]:
+    for query, message in [
+        ("EIO=4&transport=pigeon", "Transport unknown"),
+        ("EIO=4&transport=websocket&sid=nobody", "Session ID unknown"),
+    ]:
         answer = upgrade_request(port, query)
         assert (answer.status, answer.values("content-type"), answer.text()) == (400, ["text/html"], message)
 
@@ -68,7 +74,9 @@ def test_row_4_the_cookie_comes_with_the_polling_handshake_only_and_only_when_co
     sid = json.loads(answer.text()[1:])["sid"]
     assert answer.values("set-cookie") == [f"io={sid}; Path=/; HttpOnly; SameSite=Lax"]
     assert upgrade_request(port, "EIO=4&transport=websocket").values("set-cookie") == []
-    assert request(port, query="EIO=4&transport=polling&sid=" + sid, method="POST", body=b"40").values("set-cookie") == []
+    assert (
+        request(port, query="EIO=4&transport=polling&sid=" + sid, method="POST", body=b"40").values("set-cookie") == []
+    )
 
 
 @both
@@ -82,7 +90,9 @@ def test_row_6_a_poll_takes_everything_that_waits_in_order(golden):
     session = Session(port, "polling")
     session.send('42["burst",40]')
     answer = request(port, query="EIO=4&transport=polling&sid=" + session.eio, headers=["Accept-Encoding: gzip"])
-    assert answer.values("content-type") == ["text/plain; charset=UTF-8"] and answer.values("cache-control") == ["no-store"]
+    assert answer.values("content-type") == ["text/plain; charset=UTF-8"] and answer.values("cache-control") == [
+        "no-store"
+    ]
     packets = answer.text().split("\x1e")
     assert len(packets) == PACKETS
     while len(packets) < 40:
@@ -105,8 +115,13 @@ def test_row_6_a_poll_carries_binary_in_base64_and_is_compressed_from_the_thresh
 def test_row_7_a_post_is_handled_before_it_is_answered_ok(golden):
     port = golden().port
     session = Session(port, "polling")
-    answer = request(port, "POST", f"EIO=4&transport=polling&sid={session.eio}", ["Content-Type: text/plain;charset=UTF-8"],
-                     b'42["echo",1]\x1e42["echo",2]\x1e42["echo",3]')
+    answer = request(
+        port,
+        "POST",
+        f"EIO=4&transport=polling&sid={session.eio}",
+        ["Content-Type: text/plain;charset=UTF-8"],
+        b'42["echo",1]\x1e42["echo",2]\x1e42["echo",3]',
+    )
     assert (answer.status, answer.values("content-type"), answer.text()) == (200, ["text/html"], "ok")
     assert session.way.get() == (200, '42["echo",1]\x1e42["echo",2]\x1e42["echo",3]')
 
@@ -121,7 +136,9 @@ def test_row_7_a_body_that_is_too_large_is_413_and_the_session_survives(golden):
 def test_row_7_octets_and_bodies_that_are_no_packets_end_the_session(golden, headers, body):
     port = golden().port
     session = Session(port, "polling")
-    answer = request(port, "POST", f"EIO=4&transport=polling&sid={session.eio}", headers or ["Content-Type: text/plain"], body)
+    answer = request(
+        port, "POST", f"EIO=4&transport=polling&sid={session.eio}", headers or ["Content-Type: text/plain"], body
+    )
     assert answer.status == 400 if headers else answer.status in (200, 400)
     assert session.ended()
 
@@ -142,7 +159,9 @@ def test_row_9_a_poll_whose_client_goes_away_closes_the_session_at_once(golden):
     port = golden().port
     session = Session(port, "polling")
     connection = wire.Connection("127.0.0.1", port)
-    connection.send(f"GET /socket.io/?EIO=4&transport=polling&sid={session.eio} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), deadline())
+    connection.send(
+        f"GET /socket.io/?EIO=4&transport=polling&sid={session.eio} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), deadline()
+    )
     time.sleep(0.05)
     connection.close()
     time.sleep(0.02)

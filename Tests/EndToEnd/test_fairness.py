@@ -59,7 +59,9 @@ async def settled(members):
     """Until everything is answered."""
     deadline = time.monotonic() + PATIENCE
     while any(member.asked for member in members):
-        assert time.monotonic() < deadline, f"{sum(len(member.asked) for member in members)} questions were never answered"
+        assert time.monotonic() < deadline, (
+            f"{sum(len(member.asked) for member in members)} questions were never answered"
+        )
         await asyncio.sleep(0.02)
 
 
@@ -83,18 +85,24 @@ def median(latencies):
 
 
 def slow(serve, compiled, **limits):
-    return serve(plugins=[{"path": compiled("slow/slow.c"), "required": True}], limits={"pluginQueueCallbacks": QUEUE, **limits})
+    return serve(
+        plugins=[{"path": compiled("slow/slow.c"), "required": True}], limits={"pluginQueueCallbacks": QUEUE, **limits}
+    )
 
 
 def test_a_socket_that_floods_a_plugin_is_refused_itself_and_nobody_else_is(serve, compiled):
     daemon = slow(serve, compiled)
-    askers, attacker = ask_beside_a_flood(daemon, [token(f"user{number}") for number in range(HONEST)], token("mallory"))
+    askers, attacker = ask_beside_a_flood(
+        daemon, [token(f"user{number}") for number in range(HONEST)], token("mallory")
+    )
     assert attacker.refused > 1000, "the flood did not overload the plugin"
     assert sum(asker.refused for asker in askers) == 0, "somebody else's events were refused"
     latencies = [latency for asker in askers for latency in asker.latencies]
     assert len(latencies) > HONEST * SECONDS
     assert median(latencies) < 0.15, f"the median was {median(latencies) * 1000:.0f} ms"
-    refusals = [line for line in daemon.get("/metrics").text.splitlines() if line.startswith("jackfield_plugin_refused_total")]
+    refusals = [
+        line for line in daemon.get("/metrics").text.splitlines() if line.startswith("jackfield_plugin_refused_total")
+    ]
     assert any('reason="socket_share"' in line and not line.endswith(" 0") for line in refusals), refusals
     assert all(line.endswith(" 0") for line in refusals if 'reason="queue_full"' in line), refusals
 

@@ -120,7 +120,9 @@ def test_a_client_that_pipelines_requests_and_reads_nothing_costs_next_to_nothin
             assert old.call("presence:watch", []) == []
         for flood in floods:
             flood.join()
-    assert watch.grown < 64 * MEGA, f"{watch.grown / MEGA:.0f} MB for {sum(flood.sent for flood in floods) / MEGA:.1f} MB sent"
+    assert watch.grown < 64 * MEGA, (
+        f"{watch.grown / MEGA:.0f} MB for {sum(flood.sent for flood in floods) / MEGA:.1f} MB sent"
+    )
 
 
 def test_clients_that_send_more_work_than_there_is_time_for_hold_nobody_up(serve, compiled):
@@ -198,11 +200,15 @@ def test_memory_goes_back_to_the_system_after_two_hundred_thousand_sessions(serv
     # Sessions that are closed wait half a minute for the poll that takes their close packet.
     until = time.monotonic() + 60
     while resident(daemon) > before * 1.1:
-        assert time.monotonic() < until, f"{before / MEGA:.0f} MB before, {most / MEGA:.0f} at the peak, {resident(daemon) / MEGA:.0f} now"
+        assert time.monotonic() < until, (
+            f"{before / MEGA:.0f} MB before, {most / MEGA:.0f} at the peak, {resident(daemon) / MEGA:.0f} now"
+        )
         time.sleep(0.5)
 
 
-def test_hundreds_of_unfinished_messages_of_strangers_cost_little_and_those_who_joined_may_send_large_ones(many_files, serve):
+def test_hundreds_of_unfinished_messages_of_strangers_cost_little_and_those_who_joined_may_send_large_ones(
+    many_files, serve
+):
     daemon = serve()
     friend = RawSocket(daemon.port).connect(token("friend"))
     strangers = []
@@ -245,10 +251,15 @@ def test_when_memory_is_used_up_strangers_go_and_those_who_joined_stay(many_file
         stranger.close()
 
 
-@pytest.mark.parametrize("path, headers, status", [
-    ("/v1/notifications", [], 401), ("/v1/notifications", ["Authorization: Bearer nonsense"], 401), ("/v1/nothing", [], 404),
-    ("/healthz", [], 405),
-])
+@pytest.mark.parametrize(
+    "path, headers, status",
+    [
+        ("/v1/notifications", [], 401),
+        ("/v1/notifications", ["Authorization: Bearer nonsense"], 401),
+        ("/v1/nothing", [], 404),
+        ("/healthz", [], 405),
+    ],
+)
 def test_a_request_that_is_refused_is_refused_before_its_body_is_read(daemon, path, headers, status):
     connection = wire.Connection("127.0.0.1", daemon.port)
     lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Length: 1000000", "Expect: 100-continue", *headers, "", ""]
@@ -302,10 +313,15 @@ def test_a_client_that_does_not_answer_the_close_frame_does_not_hold_up_a_stop(s
 def test_combining_marks_in_headers_cost_no_more_than_other_bytes(serve):
     daemon = serve(cors={"origin": ["https://one.example"]})
     marks = "\u0301" * 3_900 + "\u0316" * 3_900
-    upgrade = ("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n")
-    requests = [upgrade + f"Sec-WebSocket-Protocol: {marks}\r\n\r\n", upgrade + f"Origin: http://{marks}\r\n\r\n",
-                f"GET /socket.io/?EIO=4&transport={marks} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"]
+    upgrade = (
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n"
+    )
+    requests = [
+        upgrade + f"Sec-WebSocket-Protocol: {marks}\r\n\r\n",
+        upgrade + f"Origin: http://{marks}\r\n\r\n",
+        f"GET /socket.io/?EIO=4&transport={marks} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ]
     began = time.monotonic()
     for request in requests * 30:
         connection = wire.Connection("127.0.0.1", daemon.port)

@@ -34,6 +34,7 @@ def twins(request):
 
 # --------------------------------------------------------------------------------------------------- equivalent is not equal
 
+
 def test_of_two_users_with_equivalent_ids_one_can_be_online(daemon, twins):
     here, away = twins
     daemon.person(here).open_tab()
@@ -73,14 +74,22 @@ def test_a_token_of_a_user_with_an_equivalent_id_refreshes_nothing(daemon, twins
 def test_a_request_with_another_body_of_equivalent_text_is_no_replay(daemon):
     sender = daemon.person("ops", scope="notifications:write")
     headers = {"Idempotency-Key": "k-1"}
-    assert sender.post("/v1/notifications", {"user_id": "bob", "type": "t", "title": "caf\u00e9"}, headers).status_code == 201
+    assert (
+        sender.post("/v1/notifications", {"user_id": "bob", "type": "t", "title": "caf\u00e9"}, headers).status_code
+        == 201
+    )
     answer = sender.post("/v1/notifications", {"user_id": "bob", "type": "t", "title": "cafe\u0301"}, headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
 
 
 # --------------------------------------------------------------------------------------------- an id is the id of a user, or refused
 
-@pytest.mark.parametrize("user", ["alice\0x", "a\nb", "\x7f", "", "x" * 257, "é" * 129], ids=["nul", "newline", "delete", "empty", "long", "long in bytes"])
+
+@pytest.mark.parametrize(
+    "user",
+    ["alice\0x", "a\nb", "\x7f", "", "x" * 257, "é" * 129],
+    ids=["nul", "newline", "delete", "empty", "long", "long in bytes"],
+)
 def test_a_token_whose_user_is_no_id_is_refused_everywhere(daemon, user):
     for way in (["polling"], ["websocket"]):
         with pytest.raises(Refused) as refused:
@@ -95,13 +104,20 @@ def test_a_user_of_as_many_bytes_as_are_allowed_is_one(daemon):
     tab = daemon.person(user).open_tab()
     assert tab.call("presence:watch", [user])[0]["online"] is True
     sender = daemon.person("ops", scope="notifications:write")
-    assert sender.post("/v1/notifications", {"user_id": user, "type": "t", "title": "hello"}).json()["delivered"] is True
+    assert (
+        sender.post("/v1/notifications", {"user_id": user, "type": "t", "title": "hello"}).json()["delivered"] is True
+    )
     assert tab.expect("notification:new")["title"] == "hello"
 
 
 def test_a_wrong_id_to_watch_is_named(daemon):
     tab = daemon.person("alice").open_tab()
-    for wrong, words in ((["bob", "a\0b"], "control character"), (["x" * 257], "257 bytes"), (["bob", ""], "is empty"), ([3], "text")):
+    for wrong, words in (
+        (["bob", "a\0b"], "control character"),
+        (["x" * 257], "257 bytes"),
+        (["bob", ""], "is empty"),
+        ([3], "text"),
+    ):
         for event in ("presence:watch", "presence:unwatch"):
             error = tab.call(event, wrong)["error"]
             assert error["code"] == "invalid_arguments" and words in error["message"], (event, error)
@@ -117,11 +133,14 @@ def test_a_wrong_id_in_a_path_is_400(daemon):
 
 @pytest.mark.parametrize("user", ["a\nb", "é" * 200], ids=["newline", "long in bytes"])
 def test_nobody_is_notified_by_a_wrong_id(daemon, user):
-    answer = daemon.person("ops", scope="notifications:write").post("/v1/notifications", {"user_id": user, "type": "t", "title": "t"})
+    answer = daemon.person("ops", scope="notifications:write").post(
+        "/v1/notifications", {"user_id": user, "type": "t", "title": "t"}
+    )
     assert answer.status_code == 400 and "user_id" in answer.json()["detail"]
 
 
 # ----------------------------------------------------------------------------------------------- no text costs more than its length
+
 
 def in_time(tab, event, argument):
     began = time.monotonic()

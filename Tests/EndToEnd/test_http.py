@@ -31,8 +31,11 @@ def test_an_unknown_path_is_a_problem(daemon):
 
 
 def test_another_method_is_405_and_names_those_there_are(daemon):
-    answer = requests.delete(daemon.address + "/v1/notifications", timeout=PATIENCE,
-                             headers={"Authorization": f"Bearer {daemon.person('alice').token}"})
+    answer = requests.delete(
+        daemon.address + "/v1/notifications",
+        timeout=PATIENCE,
+        headers={"Authorization": f"Bearer {daemon.person('alice').token}"},
+    )
     assert answer.status_code == 405
     assert set(answer.headers["allow"].replace(" ", "").split(",")) >= {"GET", "POST"}
 
@@ -45,8 +48,15 @@ def test_the_default_origin_may_read_answers_with_credentials(daemon):
 
 
 def test_a_preflight_is_answered_before_any_token_is_asked_for(daemon):
-    answer = requests.options(daemon.address + "/v1/notifications", timeout=PATIENCE, headers={
-        "Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"})
+    answer = requests.options(
+        daemon.address + "/v1/notifications",
+        timeout=PATIENCE,
+        headers={
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        },
+    )
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "POST" in answer.headers["access-control-allow-methods"]
@@ -61,14 +71,22 @@ def test_a_list_of_origins_reflects_those_on_it_and_no_other(serve):
     assert foreign.headers.get("access-control-allow-origin") != "https://evil.example"
 
 
-@pytest.mark.parametrize("origin, allowed", [("https://one.example", True), ("https://evil.example", False), (None, True), ("own", True)])
+@pytest.mark.parametrize(
+    "origin, allowed", [("https://one.example", True), ("https://evil.example", False), (None, True), ("own", True)]
+)
 def test_a_websocket_of_a_foreign_origin_is_refused(serve, origin, allowed):
     daemon = serve(cors={"origin": ["https://one.example"], "credentials": True})
     origin = daemon.address if origin == "own" else origin
     connection = wire.Connection("127.0.0.1", daemon.port)
-    connection.send((f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:{daemon.port}\r\nConnection: Upgrade\r\n"
-                     f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n"
-                     + (f"Origin: {origin}\r\n" if origin else "") + "\r\n").encode(), wire.time.monotonic() + PATIENCE)
+    connection.send(
+        (
+            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:{daemon.port}\r\nConnection: Upgrade\r\n"
+            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n"
+            + (f"Origin: {origin}\r\n" if origin else "")
+            + "\r\n"
+        ).encode(),
+        wire.time.monotonic() + PATIENCE,
+    )
     status = wire.read_answer(connection, "GET", wire.time.monotonic() + PATIENCE).status
     assert (status == 101) == allowed
     connection.close()
@@ -85,7 +103,10 @@ def test_a_body_beyond_the_limit_is_413(serve, services):
 
 def test_rest_works_for_people_who_never_opened_a_socket(daemon):
     alice = daemon.person("alice", scope="notifications:write")
-    assert alice.post("/v1/notifications", {"user_id": "alice", "type": "t", "title": "to myself"}).json()["delivered"] is False
+    assert (
+        alice.post("/v1/notifications", {"user_id": "alice", "type": "t", "title": "to myself"}).json()["delivered"]
+        is False
+    )
     assert [row["title"] for row in alice.get("/v1/notifications").json()["items"]] == ["to myself"]
 
 

@@ -28,6 +28,7 @@ def test_many_late_acks_find_their_own_callers_in_any_order(tab):
             answers[number] = arguments
             if len(answers) == 200:
                 done.set()
+
         return keep
 
     for number in range(200):

@@ -44,7 +44,9 @@ def test_with_plugins_that_are_missing(serve, tmp_path):
     assert "no-such-plugin" in daemon.log and "nothing.so" in daemon.log
 
 
-@pytest.mark.parametrize("order", [("notifications", "rooms"), ("rooms", "notifications"), ("rooms",), ("notifications",)], ids=" then ".join)
+@pytest.mark.parametrize(
+    "order", [("notifications", "rooms"), ("rooms", "notifications"), ("rooms",), ("notifications",)], ids=" then ".join
+)
 def test_with_the_plugins_in_any_order(serve, services, order):
     works_with(serve(plugins=services(*order)), *order)
 
@@ -66,6 +68,7 @@ def broken(compiled, tmp_path):
             return compiled(source)
         (tmp_path / "text.so").write_text("I am no library.\n")
         return str(tmp_path / "text.so")
+
     return library
 
 
@@ -75,7 +78,11 @@ def test_one_broken_library_among_good_ones_gives_one_line_and_stops_nobody(serv
     path = broken(name)
     daemon = serve(plugins=[first, {"path": path}, second])
     works_with(daemon, "notifications", "rooms")
-    about = [line for line in daemon.log.splitlines() if path in line or path.rsplit("/", 1)[1] in line or BROKEN[name][1] and BROKEN[name][1] in line]
+    about = [
+        line
+        for line in daemon.log.splitlines()
+        if path in line or path.rsplit("/", 1)[1] in line or BROKEN[name][1] and BROKEN[name][1] in line
+    ]
     assert len([line for line in about if "error" in line.lower()]) == 1, daemon.log
     assert BROKEN[name][1] in about[0]
 

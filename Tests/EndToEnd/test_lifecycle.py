@@ -21,7 +21,9 @@ from harness.wireclient import deadline
 
 def run(*arguments, folder=None, environment=None):
     """A command that ends by itself: (exit code, standard output, standard error)."""
-    done = subprocess.run([str(BINARY), *arguments], capture_output=True, text=True, timeout=PATIENCE, cwd=folder, env=environment)
+    done = subprocess.run(
+        [str(BINARY), *arguments], capture_output=True, text=True, timeout=PATIENCE, cwd=folder, env=environment
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -69,12 +71,18 @@ def test_work_that_was_accepted_is_finished_before_the_end(serve, compiled):
 
 def test_a_second_daemon_on_the_same_port_fails_and_says_so(serve):
     daemon = serve()
-    code, _, errors = run("serve", "--host", "127.0.0.1", "--port", str(daemon.port), environment={"JWT_SECRET": SECRET})
+    code, _, errors = run(
+        "serve", "--host", "127.0.0.1", "--port", str(daemon.port), environment={"JWT_SECRET": SECRET}
+    )
     assert code == 1
     assert str(daemon.port) in errors
 
 
-@pytest.mark.parametrize("arguments", [["serve", "--no-such-flag"], ["no-such-command"], ["token"], ["serve", "--port", "many"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["serve", "--no-such-flag"], ["no-such-command"], ["token"], ["serve", "--port", "many"]],
+    ids=" ".join,
+)
 def test_wrong_use_is_exit_code_2(arguments):
     code, _, errors = run(*arguments)
     assert code == 2
@@ -90,7 +98,9 @@ def test_every_command_has_help_with_examples(arguments):
 
 def test_bad_configuration_is_exit_code_78_with_every_problem_its_line_and_the_nearest_key(tmp_path):
     file = tmp_path / "bad.yaml"
-    file.write_text("host: 127.0.0.1\nport: 70000\npingIntervall: 300\nauth:\n  secret: x\n  algorithms: [none]\ntransports: [carrier-pigeon]\n")
+    file.write_text(
+        "host: 127.0.0.1\nport: 70000\npingIntervall: 300\nauth:\n  secret: x\n  algorithms: [none]\ntransports: [carrier-pigeon]\n"
+    )
     code, _, errors = run("serve", "--config", str(file))
     assert code == 78
     lines = errors.splitlines()
@@ -104,7 +114,11 @@ def test_bad_configuration_is_exit_code_78_with_every_problem_its_line_and_the_n
     about(7, "transports", "carrier-pigeon")
 
 
-@pytest.mark.parametrize("text", ["host: [", "- just\n- a list\n", "port: 8080\nport: 8081\n", "\x00"], ids=["broken", "list", "twice", "nul"])
+@pytest.mark.parametrize(
+    "text",
+    ["host: [", "- just\n- a list\n", "port: 8080\nport: 8081\n", "\x00"],
+    ids=["broken", "list", "twice", "nul"],
+)
 def test_a_file_that_is_no_mapping_in_yaml_is_78_too(tmp_path, text):
     file = tmp_path / "bad.yaml"
     file.write_text(text)
@@ -130,14 +144,22 @@ def test_a_daemon_without_a_secret_does_not_start(tmp_path):
 
 def keys(**members):
     """A key set with one key; a member of None is left out."""
-    point = {"kty": "EC", "crv": "P-256", "kid": "k", "x": "ZhFeY9M_iggtzUPKGQ2xz0HPctVYjJlAvnhW9AA1iUw", "y": "7XfM6TOIXQJ9_X6cRCWuh-lqRwxQuIN_0GyPTe83lzU"}
+    point = {
+        "kty": "EC",
+        "crv": "P-256",
+        "kid": "k",
+        "x": "ZhFeY9M_iggtzUPKGQ2xz0HPctVYjJlAvnhW9AA1iUw",
+        "y": "7XfM6TOIXQJ9_X6cRCWuh-lqRwxQuIN_0GyPTe83lzU",
+    }
     return json.dumps({"keys": [{name: value for name, value in (point | members).items() if value is not None}]})
 
 
 #: A modulus of 2,048 bits.
-MODULUS = ("rQdf_vxKLA75Ez96rvhWTbng1-NQQwSff_WU-vnMhOrr42BTTXVY5AiFawZdtxv_pHHh16X85eYdZsn-khoXCKL_snMl9UNMT2Iwf3G-AKf_FaPL8vxeXRaGSBOvcfH0PDs8RtHo1Qd"
-           "EjU1_IKZCg3y7wAMwecBZXtYc4KC7ZrE8HNh0ITG9S23IJ0u8epmwUbMMsiY-DXm5puJcORScY5LzRFkTIG42EojzUaRe2mMh-NPjV1QeIBY9BKuI4cwdA5rZDoSAKxUlSh9z2LJ4PXR7"
-           "xvCOzoowI3-SkJW92fFpeu3-wMy8-t5_fEdzTcA3Ttkb52eki4SUmmBeg8vquQ")
+MODULUS = (
+    "rQdf_vxKLA75Ez96rvhWTbng1-NQQwSff_WU-vnMhOrr42BTTXVY5AiFawZdtxv_pHHh16X85eYdZsn-khoXCKL_snMl9UNMT2Iwf3G-AKf_FaPL8vxeXRaGSBOvcfH0PDs8RtHo1Qd"
+    "EjU1_IKZCg3y7wAMwecBZXtYc4KC7ZrE8HNh0ITG9S23IJ0u8epmwUbMMsiY-DXm5puJcORScY5LzRFkTIG42EojzUaRe2mMh-NPjV1QeIBY9BKuI4cwdA5rZDoSAKxUlSh9z2LJ4PXR7"
+    "xvCOzoowI3-SkJW92fFpeu3-wMy8-t5_fEdzTcA3Ttkb52eki4SUmmBeg8vquQ"
+)
 
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZhFeY9M/iggtzUPKGQ2xz0HPctVY\njJlAvnhW9AA1iUztd8zpM4hdAn39fpxEJa6H6WpHDFC4g3/QbI9N7zeXNQ==\n-----END PUBLIC KEY-----\n"
 
@@ -148,7 +170,12 @@ WEAK = {
     "a public key as secret": (PEM, "secretFile", "HS256", "public key"),
     "an RSA exponent of 1": (keys(kty="RSA", n=MODULUS, e="AQ"), "jwks", "RS256", "exponent"),
     "an RSA key of 1,024 bits": (keys(kty="RSA", n=MODULUS[:171], e="AQAB"), "jwks", "RS256", "2048"),
-    "an Ed25519 point of small order": (keys(kty="OKP", crv="Ed25519", x="AQ" + "A" * 41), "jwks", "EdDSA", "small order"),
+    "an Ed25519 point of small order": (
+        keys(kty="OKP", crv="Ed25519", x="AQ" + "A" * 41),
+        "jwks",
+        "EdDSA",
+        "small order",
+    ),
     "a key for encryption": (keys(use="enc"), "jwks", "ES256", "enc"),
     "a key whose operations are others": (keys(key_ops=["encrypt"]), "jwks", "ES256", "key_ops"),
     "a private key": (keys(d="AAAA"), "jwks", "ES256", "private"),
@@ -208,14 +235,20 @@ def test_check_finds_every_plugin_that_cannot_be_loaded(tmp_path, compiled):
         (compiled("slow/slow.c"), None),
     ]
     file = tmp_path / "plugins.yaml"
-    file.write_text(json.dumps({"auth": {"secret": SECRET}, "port": 0, "plugins": [{"path": path} for path, _ in entries]}))
+    file.write_text(
+        json.dumps({"auth": {"secret": SECRET}, "port": 0, "plugins": [{"path": path} for path, _ in entries]})
+    )
     code, output, errors = run("serve", "--config", str(file), "--check", folder=tmp_path)
     assert code == 78 and output == ""
     lines = [line for line in errors.splitlines() if line.startswith("plugins[")]
-    assert [line.split(":")[0] for line in lines] == [f"plugins[{index}]" for index, (_, words) in enumerate(entries) if words]
+    assert [line.split(":")[0] for line in lines] == [
+        f"plugins[{index}]" for index, (_, words) in enumerate(entries) if words
+    ]
     for line, (_, words) in zip(lines, [entry for entry in entries if entry[1]]):
         assert words in line
-    file.write_text(json.dumps({"auth": {"secret": SECRET}, "plugins": [{"path": path} for path, words in entries if not words]}))
+    file.write_text(
+        json.dumps({"auth": {"secret": SECRET}, "plugins": [{"path": path} for path, words in entries if not words]})
+    )
     code, output, errors = run("serve", "--config", str(file), "--check", folder=tmp_path)
     assert code == 0 and "quiet" in output and errors == ""
     assert not (tmp_path / "data").exists()
@@ -223,7 +256,14 @@ def test_check_finds_every_plugin_that_cannot_be_loaded(tmp_path, compiled):
 
 def test_check_finds_two_plugins_that_want_the_same(tmp_path, compiled):
     file = tmp_path / "twice.yaml"
-    file.write_text(json.dumps({"auth": {"secret": SECRET}, "plugins": [{"path": compiled("golden/golden.c"), "name": name} for name in ("one", "two")]}))
+    file.write_text(
+        json.dumps(
+            {
+                "auth": {"secret": SECRET},
+                "plugins": [{"path": compiled("golden/golden.c"), "name": name} for name in ("one", "two")],
+            }
+        )
+    )
     code, _, errors = run("serve", "--config", str(file), "--check", folder=tmp_path)
     assert code == 78
     assert "plugins[1]: plugin 'two'" in errors and "belongs to plugin 'one'" in errors
@@ -232,19 +272,43 @@ def test_check_finds_two_plugins_that_want_the_same(tmp_path, compiled):
 def test_one_library_runs_under_two_names(serve, compiled):
     library = compiled("quiet/quiet.c")
     daemon = serve(plugins=[{"path": library, "name": "east"}, {"path": library, "name": "west"}, {"path": library}])
-    running = set(re.findall(r'jackfield_plugin_up\{plugin="(.+?)"\} 1', requests.get(daemon.address + "/metrics", timeout=PATIENCE).text))
+    running = set(
+        re.findall(
+            r'jackfield_plugin_up\{plugin="(.+?)"\} 1', requests.get(daemon.address + "/metrics", timeout=PATIENCE).text
+        )
+    )
     assert running == {"east", "west", "quiet"}
 
 
 def test_the_same_plugin_twice_on_the_command_line_is_an_error(tmp_path):
-    code, _, errors = run("serve", "--port", "0", "--plugin", "rooms={a: 1}", "--plugin", "rooms={a: 2}", folder=tmp_path, environment={"JWT_SECRET": SECRET})
+    code, _, errors = run(
+        "serve",
+        "--port",
+        "0",
+        "--plugin",
+        "rooms={a: 1}",
+        "--plugin",
+        "rooms={a: 2}",
+        folder=tmp_path,
+        environment={"JWT_SECRET": SECRET},
+    )
     assert code == 78
     assert "--plugin rooms" in errors and "twice" in errors
 
 
 def test_a_token_of_the_command_line_is_accepted_by_the_daemon(serve):
     daemon = serve()
-    code, output, _ = run("token", "--user", "alice", "--config", str(daemon.folder / "jackfield.yaml"), "--ttl", "1h", "--claim", "scope=notifications:write")
+    code, output, _ = run(
+        "token",
+        "--user",
+        "alice",
+        "--config",
+        str(daemon.folder / "jackfield.yaml"),
+        "--ttl",
+        "1h",
+        "--claim",
+        "scope=notifications:write",
+    )
     assert code == 0
     assert daemon.tab(output.strip()).connected
 
@@ -273,7 +337,9 @@ def test_the_demo_prints_a_page_two_tokens_and_a_curl_line_that_works(serve, tmp
         assert (daemon.folder / "data").is_dir()
         made = [daemon.folder / "data", *(daemon.folder / "data").iterdir()]
         assert {"jwt.key", "notifications.db", "notifications.db-wal", "rooms.db"} <= {path.name for path in made}
-        assert {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {path.name: "0o0" for path in made}, "others may read"
+        assert {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {path.name: "0o0" for path in made}, (
+            "others may read"
+        )
     finally:
         daemon.close()
 

@@ -14,13 +14,21 @@ SOCKETS = 300
 
 @pytest.fixture
 def stormy(serve, compiled, many_files):
-    return lambda **settings: serve(plugins=[{"path": compiled("storm/storm.c"), "required": True}], eventLoops=1, **settings)
+    return lambda **settings: serve(
+        plugins=[{"path": compiled("storm/storm.c"), "required": True}], eventLoops=1, **settings
+    )
 
 
 def lags(daemon):
     """The lag of the only loop as (ticks up to half a second late, all ticks)."""
-    lines = dict(line.rsplit(" ", 1) for line in daemon.get("/metrics").text.splitlines() if line.startswith("jackfield_loop_lag_seconds"))
-    return float(lines['jackfield_loop_lag_seconds_bucket{loop="0",le="0.5"}']), float(lines['jackfield_loop_lag_seconds_count{loop="0"}'])
+    lines = dict(
+        line.rsplit(" ", 1)
+        for line in daemon.get("/metrics").text.splitlines()
+        if line.startswith("jackfield_loop_lag_seconds")
+    )
+    return float(lines['jackfield_loop_lag_seconds_bucket{loop="0",le="0.5"}']), float(
+        lines['jackfield_loop_lag_seconds_count{loop="0"}']
+    )
 
 
 def slowest_while(daemon, busy):
@@ -44,6 +52,7 @@ def test_work_over_every_socket_thousands_of_times_holds_up_nobody(stormy, event
             members.extend(await gather(daemon.port, token("crowd"), SOCKETS))
             while members:
                 await asyncio.sleep(0.05)
+
         asyncio.run(stay())
 
     thread = threading.Thread(target=crowd)

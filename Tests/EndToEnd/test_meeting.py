@@ -207,11 +207,25 @@ def test_long_work_is_answered_from_a_thread_of_the_plugins_own(join):
         assert alice.call("count-words", {"text": "three short words"}) == {"words": 3}
 
 
-@pytest.mark.parametrize("event, argument", [
-    ("status", {}), ("enter", {"room": 7}), ("exit", None), ("say", {"room": "r"}), ("members", []), ("direct", {"user": ""}),
-    ("poll", {"room": "r", "question": "q", "timeout": 0}), ("question", {"to": "bob"}), ("remind", {"ms": -1, "text": "x"}),
-    ("forget", {"timer": 5}), ("watch", "bob"), ("unwatch", {}), ("count-words", {"text": 1}), ("enter", {"room": "r" * 129}),
-])
+@pytest.mark.parametrize(
+    "event, argument",
+    [
+        ("status", {}),
+        ("enter", {"room": 7}),
+        ("exit", None),
+        ("say", {"room": "r"}),
+        ("members", []),
+        ("direct", {"user": ""}),
+        ("poll", {"room": "r", "question": "q", "timeout": 0}),
+        ("question", {"to": "bob"}),
+        ("remind", {"ms": -1, "text": "x"}),
+        ("forget", {"timer": 5}),
+        ("watch", "bob"),
+        ("unwatch", {}),
+        ("count-words", {"text": 1}),
+        ("enter", {"room": "r" * 129}),
+    ],
+)
 def test_wrong_arguments_are_answered_precisely(join, event, argument):
     error = join("alice").call(event, argument)["error"]
     assert error["code"] == "invalid_arguments" and error["message"].startswith("send ")
@@ -246,7 +260,11 @@ def test_staff_sees_every_socket_of_every_namespace(join):
     found = join("root", "/staff").call("sockets", namespace="/staff")
     assert sorted((one["user"], one["nsp"]) for one in found) == [("alice", "/"), ("bob", "/board"), ("root", "/staff")]
     alice = next(one for one in found if one["user"] == "alice")
-    assert "r" in alice["rooms"] and alice["data"] == {"status": "here"} and alice["connection"]["transport"] == "websocket"
+    assert (
+        "r" in alice["rooms"]
+        and alice["data"] == {"status": "here"}
+        and alice["connection"]["transport"] == "websocket"
+    )
 
 
 def test_staff_kicks_every_tab_of_a_user_and_nobody_else(join):
@@ -276,7 +294,12 @@ def test_staff_moves_everybody_of_one_room_into_another(join):
 def test_staff_announces_to_every_namespace(join):
     alice, bob, root = join("alice"), join("bob", "/board"), join("root", "/staff")
     assert root.call("announce", {"text": "fire drill"}, namespace="/staff") == {"ok": True}
-    assert alice.expect("announcement") == bob.expect("announcement") == root.expect("announcement") == {"text": "fire drill"}
+    assert (
+        alice.expect("announcement")
+        == bob.expect("announcement")
+        == root.expect("announcement")
+        == {"text": "fire drill"}
+    )
 
 
 def test_staff_counts_what_happened(join):

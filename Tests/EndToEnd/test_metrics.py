@@ -8,7 +8,9 @@ from harness.tab import Refused
 
 
 def test_promtool_finds_nothing_to_say_about_the_page(serve, services, compiled):
-    daemon = serve(plugins=[*services("notifications", "rooms"), {"path": compiled("storm/storm.c")}], connectionStateRecovery=True)
+    daemon = serve(
+        plugins=[*services("notifications", "rooms"), {"path": compiled("storm/storm.c")}], connectionStateRecovery=True
+    )
     alice = daemon.person("alice").open_tab()
     alice.call("fail")
     with pytest.raises(Refused):

@@ -23,7 +23,9 @@ def ops(daemon):
 
 
 def push(ops, user="alice", title="Hello", headers=None, **more):
-    answer = ops.post("/v1/notifications", {"user_id": user, "type": "greeting", "title": title, **more}, headers=headers)
+    answer = ops.post(
+        "/v1/notifications", {"user_id": user, "type": "greeting", "title": title, **more}, headers=headers
+    )
     assert answer.status_code == 201, answer.text
     return answer.json()
 
@@ -66,7 +68,9 @@ def test_a_row_has_the_fields_of_the_contract(ops):
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 @pytest.mark.parametrize("noticed", [True, False], ids=["the host has noticed", "half open"])
-def test_row_24_a_notification_that_is_pushed_while_the_connection_is_lost_arrives_when_it_is_recovered(serve, services, transport, noticed):
+def test_row_24_a_notification_that_is_pushed_while_the_connection_is_lost_arrives_when_it_is_recovered(
+    serve, services, transport, noticed
+):
     daemon = serve(plugins=services("notifications"), connectionStateRecovery=True)
     ops = daemon.person("ops", scope="notifications:write")
     alice, auth = daemon.person("alice"), {"token": token("alice")}
@@ -84,8 +88,13 @@ def test_row_24_a_notification_that_is_pushed_while_the_connection_is_lost_arriv
         events.append(json.loads(packet[2:])[:2])
     assert packet == lost.connected
     # The count that the first connection was greeted with is told again: the client names no offset.
-    assert events == [["notification:count", 0], ["notification:new", without_delivered(rows[0])], ["notification:count", 1],
-                      ["notification:new", without_delivered(rows[1])], ["notification:count", 2]]
+    assert events == [
+        ["notification:count", 0],
+        ["notification:new", without_delivered(rows[0])],
+        ["notification:count", 1],
+        ["notification:new", without_delivered(rows[1])],
+        ["notification:count", 2],
+    ]
     assert json.loads(back.receive()[2:])[:2] == ["notification:count", 2]
 
 
@@ -97,7 +106,9 @@ def test_a_notification_that_is_pushed_while_the_connection_is_lost_for_good_wai
     wait_until(lambda: alice.get("/v1/presence/alice").json()["connections"] == 0)
     row = push(daemon.person("ops", scope="notifications:write"))
     time.sleep(0.5)
-    back = Session(daemon.port, "websocket", connect="40" + json.dumps({**auth, "pid": json.loads(lost.connected[2:])["pid"]}))
+    back = Session(
+        daemon.port, "websocket", connect="40" + json.dumps({**auth, "pid": json.loads(lost.connected[2:])["pid"]})
+    )
     assert json.loads(back.connected[2:])["sid"] != json.loads(lost.connected[2:])["sid"]
     assert json.loads(back.receive()[2:])[:2] == ["notification:count", 1]
     back.send('421["notification:list",{"status":"unread"}]')
@@ -177,8 +188,16 @@ def test_pages_hold_newest_first_and_continue_where_they_ended(daemon, ops):
     tab = alice.open_tab()
     first = tab.call("notification:list", {"limit": 3})
     # `after` may be the cursor of the page before, or the id of its last row.
-    assert titles(tab.call("notification:list", {"limit": 3, "after": first["next"]})) == ["number 3", "number 2", "number 1"]
-    assert titles(tab.call("notification:list", {"limit": 3, "after": first["items"][-1]["id"]})) == ["number 3", "number 2", "number 1"]
+    assert titles(tab.call("notification:list", {"limit": 3, "after": first["next"]})) == [
+        "number 3",
+        "number 2",
+        "number 1",
+    ]
+    assert titles(tab.call("notification:list", {"limit": 3, "after": first["items"][-1]["id"]})) == [
+        "number 3",
+        "number 2",
+        "number 1",
+    ]
 
 
 def test_ids_sort_by_time(ops):
@@ -213,7 +232,9 @@ def test_acting_for_others_takes_the_scope(daemon):
     answer = daemon.person("mallory").post("/v1/notifications", body)
     assert answer.status_code == 403
     assert answer.headers["content-type"].startswith("application/problem+json")
-    assert daemon.person("mallory", scope="notifications:writer other").post("/v1/notifications", body).status_code == 403
+    assert (
+        daemon.person("mallory", scope="notifications:writer other").post("/v1/notifications", body).status_code == 403
+    )
     assert daemon.person("ops", scope="other notifications:write").post("/v1/notifications", body).status_code == 201
 
 
@@ -228,10 +249,21 @@ def test_nobody_sees_or_reads_the_notifications_of_others(daemon, ops):
     assert unread(daemon.person("alice")) == 1
 
 
-@pytest.mark.parametrize("body", [
-    None, [], "text", 7, {}, {"user_id": "alice"}, {"user_id": "alice", "type": "t"}, {"user_id": 7, "type": "t", "title": "x"},
-    {"user_id": "", "type": "t", "title": "x"}, {"user_id": "alice", "type": "t", "title": ["x"]},
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        "text",
+        7,
+        {},
+        {"user_id": "alice"},
+        {"user_id": "alice", "type": "t"},
+        {"user_id": 7, "type": "t", "title": "x"},
+        {"user_id": "", "type": "t", "title": "x"},
+        {"user_id": "alice", "type": "t", "title": ["x"]},
+    ],
+)
 def test_a_body_that_is_no_notification_is_a_problem_and_not_a_row(daemon, ops, body):
     answer = ops.post("/v1/notifications", body)
     assert answer.status_code in (400, 422)

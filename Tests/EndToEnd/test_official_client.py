@@ -45,15 +45,27 @@ def page(browser, origin):
 @pytest.fixture
 def echo(serve, compiled, origin):
     """The golden application, for that origin: `echo(connectionStateRecovery=...)`."""
+
     def start(**settings):
-        return serve(plugins=[{"path": compiled("golden/golden.c"), "required": True}],
-                     cors={"origin": [origin.address], "credentials": True}, cookie=True, **settings)
+        return serve(
+            plugins=[{"path": compiled("golden/golden.c"), "required": True}],
+            cors={"origin": [origin.address], "credentials": True},
+            cookie=True,
+            **settings,
+        )
+
     return start
 
 
 def connect(page, daemon, bearer=None, **options):
     """Connects `window.socket`, and waits for it."""
-    options = {"withCredentials": True, "auth": {"token": bearer or token()}, "reconnectionDelay": 50, "reconnectionDelayMax": 200, **options}
+    options = {
+        "withCredentials": True,
+        "auth": {"token": bearer or token()},
+        "reconnectionDelay": 50,
+        "reconnectionDelayMax": 200,
+        **options,
+    }
     page.do(f"window.socket = io({json.dumps(daemon.address)}, {json.dumps(options)}); await connected(socket)")
 
 
@@ -61,28 +73,50 @@ def connect(page, daemon, bearer=None, **options):
 def test_it_connects_across_origins_echoes_and_is_acked(page, echo, way):
     connect(page, echo(), transports=WAYS[way])
     page.wait(f"socket.io.engine.transport.name === '{WAYS[way][-1]}'")
-    assert page.run("(async () => { socket.emit('echo', 1, 'ü🔌', {deep: [null]}); return next(socket, 'echo'); })()") == [1, "ü🔌", {"deep": [None]}]
+    assert page.run(
+        "(async () => { socket.emit('echo', 1, 'ü🔌', {deep: [null]}); return next(socket, 'echo'); })()"
+    ) == [1, "ü🔌", {"deep": [None]}]
     assert page.run("socket.timeout(5000).emitWithAck('ack', 'one')") == "one"
-    assert page.run("(async () => { socket.emit('burst', 100); const got = []; await new Promise((done) => socket.on('item', (n) => { got.push(n); if (n === 99) done(); })); return got; })()") == list(range(100))
+    assert page.run(
+        "(async () => { socket.emit('burst', 100); const got = []; await new Promise((done) => socket.on('item', (n) => { got.push(n); if (n === 99) done(); })); return got; })()"
+    ) == list(range(100))
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_binary_goes_both_ways_as_array_buffers_and_blobs(page, echo, way):
     connect(page, echo(), transports=WAYS[way])
-    assert page.run("(async () => { const back = await socket.timeout(5000).emitWithAck('ack', new Uint8Array([0, 1, 254, 255]).buffer); return hex(back); })()") == "0001feff"
-    assert page.run("(async () => { const back = await socket.timeout(5000).emitWithAck('ack', {deep: [new Blob(['blob'])]}); return hex(back.deep[0]); })()") == b"blob".hex()
-    assert page.run("(async () => hex(await socket.timeout(5000).emitWithAck('blob', 300)))()") == bytes(i % 251 for i in range(300)).hex()
+    assert (
+        page.run(
+            "(async () => { const back = await socket.timeout(5000).emitWithAck('ack', new Uint8Array([0, 1, 254, 255]).buffer); return hex(back); })()"
+        )
+        == "0001feff"
+    )
+    assert (
+        page.run(
+            "(async () => { const back = await socket.timeout(5000).emitWithAck('ack', {deep: [new Blob(['blob'])]}); return hex(back.deep[0]); })()"
+        )
+        == b"blob".hex()
+    )
+    assert (
+        page.run("(async () => hex(await socket.timeout(5000).emitWithAck('blob', 300)))()")
+        == bytes(i % 251 for i in range(300)).hex()
+    )
 
 
 def test_an_ack_that_does_not_come_times_out(page, echo):
     connect(page, echo())
-    assert page.run("socket.timeout(300).emitWithAck('echo', 'an echo has no ack').catch((error) => error.message)") == "operation has timed out"
+    assert (
+        page.run("socket.timeout(300).emitWithAck('echo', 'an echo has no ack').catch((error) => error.message)")
+        == "operation has timed out"
+    )
 
 
 def test_a_client_with_retries_delivers_each_event_once_and_in_order(page, echo):
     connect(page, echo(), retries=3, ackTimeout=2000)
-    assert page.run("(async () => { const got = []; for (let n = 0; n < 20; n++) socket.emit('ack', n, (error, value) => got.push(error ? String(error) : value));"
-                    " while (got.length < 20) await new Promise((go) => setTimeout(go, 10)); return got; })()") == list(range(20))
+    assert page.run(
+        "(async () => { const got = []; for (let n = 0; n < 20; n++) socket.emit('ack', n, (error, value) => got.push(error ? String(error) : value));"
+        " while (got.length < 20) await new Promise((go) => setTimeout(go, 10)); return got; })()"
+    ) == list(range(20))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -104,7 +138,9 @@ def test_it_reconnects_after_the_daemon_was_killed(page, echo, way):
     if way == "an upgrade":
         # A client whose server dies in the very moment between two transports only notices at the next heartbeat.
         page.wait("socket.io.engine.transport.name === 'websocket' && !socket.io.engine.upgrading")
-    page.do("window.first = socket.id; window.reason = null; socket.on('disconnect', (reason) => { window.reason = reason; })")
+    page.do(
+        "window.first = socket.id; window.reason = null; socket.on('disconnect', (reason) => { window.reason = reason; })"
+    )
     daemon.kill()
     page.wait("window.reason !== null")
     assert page.run("window.reason") in ("transport close", "transport error")
@@ -120,7 +156,9 @@ def test_a_recovered_connection_has_its_id_its_rooms_and_what_it_missed(page, ec
     other = daemon.person("bob").open_tab()
     page.do("await socket.timeout(5000).emitWithAck('join', 'lounge')")
     page.do("socket.emit('echo', 'an offset'); await next(socket, 'echo')")
-    page.do("window.missed = []; window.first = socket.id; socket.on('room-msg', (text) => missed.push(text)); socket.io.engine.close()")
+    page.do(
+        "window.missed = []; window.first = socket.id; socket.on('room-msg', (text) => missed.push(text)); socket.io.engine.close()"
+    )
     assert other.call("to-room", "lounge", "while you were away") is True
     page.wait("socket.connected")
     assert page.run("[socket.recovered, socket.id === window.first, missed]") == [True, True, ["while you were away"]]
@@ -129,9 +167,14 @@ def test_a_recovered_connection_has_its_id_its_rooms_and_what_it_missed(page, ec
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_row_26_an_expiring_token_closes_the_transport_and_is_renewed_through_the_auth_function(page, serve, compiled, origin, way):
-    daemon = serve(plugins=[{"path": compiled("golden/golden.c")}], cors={"origin": [origin.address], "credentials": True},
-                   auth={"secret": SECRET, "leeway": 0})
+def test_row_26_an_expiring_token_closes_the_transport_and_is_renewed_through_the_auth_function(
+    page, serve, compiled, origin, way
+):
+    daemon = serve(
+        plugins=[{"path": compiled("golden/golden.c")}],
+        cors={"origin": [origin.address], "credentials": True},
+        auth={"secret": SECRET, "leeway": 0},
+    )
     page.do(f"""
         const tokens = {json.dumps([token(expires_in=2), token(expires_in=3600)])};
         window.asked = 0;
@@ -147,7 +190,9 @@ def test_row_26_an_expiring_token_closes_the_transport_and_is_renewed_through_th
 
 
 @pytest.mark.parametrize("way", ["polling", "websocket"])
-def test_row_26_a_daemon_that_stops_closes_the_transport_and_the_client_comes_back_with_its_auth_function(page, echo, way):
+def test_row_26_a_daemon_that_stops_closes_the_transport_and_the_client_comes_back_with_its_auth_function(
+    page, echo, way
+):
     daemon = echo()
     page.do(f"""
         window.asked = 0;
@@ -162,7 +207,9 @@ def test_row_26_a_daemon_that_stops_closes_the_transport_and_the_client_comes_ba
 
 
 @pytest.mark.parametrize("way", ["polling", "websocket"])
-def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_transport_close_it_comes_back(page, rows, origin, way):
+def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_transport_close_it_comes_back(
+    page, rows, origin, way
+):
     daemon = rows(cors={"origin": [origin.address]})
     page.do(f"""
         window.open = (auth) => {{
@@ -181,10 +228,22 @@ def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_
     # By the clock of a client that comes back, the others had every chance to: they all wait as long.
     page.wait("lost.connected && lost.asked === 4")
     assert page.run("lost.why") == ["transport close"] * 3
-    assert page.run("[left.asked, left.connected, left.active, left.why]") == [1, False, False, ["io server disconnect"]]
-    assert page.run("[refused.asked, refused.connected, refused.active, refused.why]") == [1, False, False, ["not today"]]
+    assert page.run("[left.asked, left.connected, left.active, left.why]") == [
+        1,
+        False,
+        False,
+        ["io server disconnect"],
+    ]
+    assert page.run("[refused.asked, refused.connected, refused.active, refused.why]") == [
+        1,
+        False,
+        False,
+        ["not today"],
+    ]
     # They may be told to.
-    page.do("left.off('connect'); left.connect(); refused.auth = (use) => { refused.asked++; use({}); }; refused.connect()")
+    page.do(
+        "left.off('connect'); left.connect(); refused.auth = (use) => { refused.asked++; use({}); }; refused.connect()"
+    )
     page.wait("left.connected && refused.connected && left.asked === 2 && refused.asked === 2")
     page.do("for (const socket of [left, refused, lost]) socket.disconnect()")
 
@@ -215,7 +274,9 @@ def test_row_11_a_close_from_the_server_is_an_io_server_disconnect_behind_every_
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_row_11_a_transport_that_the_server_closes_brings_every_event_first_and_the_client_comes_back(page, rows, origin, way):
+def test_row_11_a_transport_that_the_server_closes_brings_every_event_first_and_the_client_comes_back(
+    page, rows, origin, way
+):
     daemon = rows(cors={"origin": [origin.address]})
     assert page.run(f"""(async () => {{
         const outcomes = new Set();

@@ -12,8 +12,13 @@ from harness.daemon import Daemon
 from harness.wireclient import RawSocket, deadline
 
 #: The suites' own configuration.
-SUITE = {"auth": False, "pingInterval": 300, "pingTimeout": 200, "connectTimeout": 1000,
-         "conformance": {"engineEcho": "/engine.io", "webSocketEcho": "/ws-echo", "maxMessage": 16777216}}
+SUITE = {
+    "auth": False,
+    "pingInterval": 300,
+    "pingTimeout": 200,
+    "connectTimeout": 1000,
+    "conformance": {"engineEcho": "/engine.io", "webSocketEcho": "/ws-echo", "maxMessage": 16777216},
+}
 ENGINE, SOCKET = "/engine.io/", "/socket.io/"
 
 #: How often a race is run: it has to end well each time.
@@ -41,8 +46,14 @@ class Polling:
         """Sends a GET, or a POST with a body, and returns its connection."""
         connection = wire.Connection("127.0.0.1", self.port)
         query = "EIO=4&transport=polling" + (f"&sid={self.sid}" if self.sid else "")
-        method, length = ("GET", "") if body is None else ("POST", f"Content-Type: text/plain\r\nContent-Length: {len(body.encode())}\r\n")
-        connection.send(f"{method} {self.path}?{query} HTTP/1.1\r\nHost: x\r\n{length}\r\n{body or ''}".encode(), deadline())
+        method, length = (
+            ("GET", "")
+            if body is None
+            else ("POST", f"Content-Type: text/plain\r\nContent-Length: {len(body.encode())}\r\n")
+        )
+        connection.send(
+            f"{method} {self.path}?{query} HTTP/1.1\r\nHost: x\r\n{length}\r\n{body or ''}".encode(), deadline()
+        )
         return connection
 
     def answer(self, connection):
@@ -224,8 +235,13 @@ def test_row_17_leaving_one_namespace_leaves_the_other(port):
     assert socket.receive() == '42["message-back","message to main namespace"]'
 
 
-@pytest.mark.parametrize("packet, answer", [('42["message",1,"2",{"3":[true]}]', '42["message-back",1,"2",{"3":[true]}]'),
-                                            ('42456["message-with-ack",1,"2",{"3":[false]}]', '43456[1,"2",{"3":[false]}]')])
+@pytest.mark.parametrize(
+    "packet, answer",
+    [
+        ('42["message",1,"2",{"3":[true]}]', '42["message-back",1,"2",{"3":[true]}]'),
+        ('42456["message-with-ack",1,"2",{"3":[false]}]', '43456[1,"2",{"3":[false]}]'),
+    ],
+)
 def test_row_19_arguments_come_back_as_they_were(port, packet, answer):
     socket = web_socket(port, SOCKET)
     socket.send("40")
@@ -234,7 +250,9 @@ def test_row_19_arguments_come_back_as_they_were(port, packet, answer):
     assert socket.receive() == answer
 
 
-@pytest.mark.parametrize("packet, answer", [("452-[\"message\",", "452-[\"message-back\","), ("452-789[\"message-with-ack\",", "462-789[")])
+@pytest.mark.parametrize(
+    "packet, answer", [('452-["message",', '452-["message-back",'), ('452-789["message-with-ack",', "462-789[")]
+)
 def test_row_19_attachments_come_back_behind_their_packet(port, packet, answer):
     placeholders = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]'
     socket = web_socket(port, SOCKET)
@@ -244,7 +262,10 @@ def test_row_19_attachments_come_back_behind_their_packet(port, packet, answer):
     for attachment in (b"\x01\x02\x03", b"\x04\x05\x06"):
         socket.send_raw(wire.frame(wire.BINARY, attachment))
     assert socket.receive() == answer + placeholders
-    assert [socket.socket.next(deadline()) for _ in range(2)] == [{"binary": b"\x01\x02\x03"}, {"binary": b"\x04\x05\x06"}]
+    assert [socket.socket.next(deadline()) for _ in range(2)] == [
+        {"binary": b"\x01\x02\x03"},
+        {"binary": b"\x04\x05\x06"},
+    ]
 
 
 def test_row_18_a_client_that_answers_pings_and_joins_nothing_is_closed(port):

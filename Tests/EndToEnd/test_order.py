@@ -17,8 +17,10 @@ MESSAGES = 32
 SEND_BUFFER = 2048
 
 #: Both ways of sending in a batch and the handlers' two threads, on one loop and on two.
-WAYS = [pytest.param(ring, loops, prefix, id=f"{'io_uring' if ring else 'send'}-{loops}-loops-{prefix or 'strand'}")
-        for ring, loops, prefix in ((True, 1, "inline:"), (False, 1, ""), (True, 2, ""), (False, 2, "inline:"))]
+WAYS = [
+    pytest.param(ring, loops, prefix, id=f"{'io_uring' if ring else 'send'}-{loops}-loops-{prefix or 'strand'}")
+    for ring, loops, prefix in ((True, 1, "inline:"), (False, 1, ""), (True, 2, ""), (False, 2, "inline:"))
+]
 
 
 class Crowd:
@@ -108,7 +110,9 @@ def test_a_client_over_its_output_bound_is_closed_and_nobody_else_notices(gather
         read_all(others, PATIENCE)
     deadline = time.monotonic() + PATIENCE
     while not stalled.ended:
-        assert time.monotonic() < deadline, f"the client that does not read was not closed; it has read {stalled.taken} of {len(crowd.expected)} bytes"
+        assert time.monotonic() < deadline, (
+            f"the client that does not read was not closed; it has read {stalled.taken} of {len(crowd.expected)} bytes"
+        )
         stalled.read()
     # What it did get was right; and none of it came after the bound.
     assert stalled.taken < bound

@@ -54,11 +54,15 @@ class View:
         return self.page.run(f"{self.one(user, test_id)}.textContent")
 
     def click(self, user, test_id, more=""):
-        self.page.wait(f"(() => {{ const e = {self.one(user, test_id, more)}; if (!e || e.disabled || e.closest('[hidden]')) return false; e.click(); return true }})()")
+        self.page.wait(
+            f"(() => {{ const e = {self.one(user, test_id, more)}; if (!e || e.disabled || e.closest('[hidden]')) return false; e.click(); return true }})()"
+        )
 
     def fill(self, user, test_id, value):
-        self.page.run(f"(() => {{ const e = {self.one(user, test_id)}; e.value = {json.dumps(value)};"
-                      " e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); })()")
+        self.page.run(
+            f"(() => {{ const e = {self.one(user, test_id)}; e.value = {json.dumps(value)};"
+            " e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); })()"
+        )
 
     def wait_for_tabs(self, user, count, transport=None):
         """Waits until so many tabs of the user are connected (and on that transport)."""
@@ -93,7 +97,9 @@ def test_both_users_connect_and_their_tabs_upgrade(open_page):
     assert "#" not in view.page.run("location.href"), "the tokens stay out of the address bar"
 
 
-@pytest.mark.parametrize("transports, transport", [("polling", "polling"), ("websocket", "websocket"), ("polling,websocket", "websocket")])
+@pytest.mark.parametrize(
+    "transports, transport", [("polling", "polling"), ("websocket", "websocket"), ("polling,websocket", "websocket")]
+)
 def test_a_tab_connects_on_each_way(open_page, transports, transport):
     view = open_page(tabs=0)
     view.open_tab("alice", transports)
@@ -151,12 +157,17 @@ def test_a_service_that_is_not_loaded_is_shown_so_and_explained(open_page):
     view.page.wait(f"{service(view, 'rooms')} === 'absent'")
     view.fill("alice", "room-name", "The lounge")
     view.click("alice", "room-create")
-    view.page.wait(f"{view.one('alice', 'room-error')}.textContent === \"unknown_event: nothing on this host answers 'room:create': its plugin is not loaded\"")
+    view.page.wait(
+        f"{view.one('alice', 'room-error')}.textContent === \"unknown_event: nothing on this host answers 'room:create': its plugin is not loaded\""
+    )
     # What the browser says of a route that is not served.
     view.page.errors[:] = [error for error in view.page.errors if "/v1/rooms" not in error]
 
 
-@pytest.mark.parametrize("given, words", [(None, "has no token"), ("garbage", "is no JWT"), ("eyJhbGciOiJIUzI1NiJ9.e30.AAAA", "names no user")])
+@pytest.mark.parametrize(
+    "given, words",
+    [(None, "has no token"), ("garbage", "is no JWT"), ("eyJhbGciOiJIUzI1NiJ9.e30.AAAA", "names no user")],
+)
 def test_a_frame_says_what_is_wrong_with_its_token(open_page, given, words):
     tokens = {"bob": given} if given else {}
     view = open_page(**tokens)
@@ -205,7 +216,9 @@ def test_two_users_talk_in_a_room(open_page):
         view.fill(by, "room-body", words)
         view.click(by, "room-send")
         for user in (by, to):
-            view.page.wait(f"[...{view.all(user, 'room-message')}].filter(e => e.textContent.includes({json.dumps(words)})).length === 1")
+            view.page.wait(
+                f"[...{view.all(user, 'room-message')}].filter(e => e.textContent.includes({json.dumps(words)})).length === 1"
+            )
 
 
 @pytest.mark.parametrize("kind", ["missing", "malformed", "signature", "algorithm"])
@@ -234,11 +247,17 @@ def test_the_page_reconnects_after_the_daemon_was_killed(open_page):
     view.push("alice", "bob", "We are back")
     view.wait_for_notification("bob", "We are back")
     # What the browser says of a server that was away is no fault of the page.
-    view.page.errors[:] = [error for error in view.page.errors if "ERR_CONNECTION_REFUSED" not in error and "ERR_" not in error and "WebSocket" not in error]
+    view.page.errors[:] = [
+        error
+        for error in view.page.errors
+        if "ERR_CONNECTION_REFUSED" not in error and "ERR_" not in error and "WebSocket" not in error
+    ]
 
 
 def test_every_packet_is_on_the_wire_log(open_page):
     view = open_page()
     view.wait_for_tabs("alice", 1, "websocket")
-    transports = view.page.run("[...new Set([...document.querySelectorAll('[data-testid=log-row]')].map(e => e.dataset.transport))].sort()")
+    transports = view.page.run(
+        "[...new Set([...document.querySelectorAll('[data-testid=log-row]')].map(e => e.dataset.transport))].sort()"
+    )
     assert {"polling", "websocket"} <= set(transports)

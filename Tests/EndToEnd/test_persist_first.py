@@ -78,11 +78,19 @@ def test_what_was_acknowledged_survives_fifty_kills(daemon):
         daemon.start()
 
         person = daemon.person(writers.user)
-        stored = everything(lambda after: person.get("/v1/notifications", params={"limit": 100, **({"after": after} if after else {})}).json())
+        stored = everything(
+            lambda after: person.get(
+                "/v1/notifications", params={"limit": 100, **({"after": after} if after else {})}
+            ).json()
+        )
         assert not set(writers.rows) - stored, f"lost after kill {number}"
         tab = person.open_tab()
         tab.call("room:join", {"room": writers.room})
-        stored = everything(lambda after: tab.call("room:history", {"room": writers.room, "limit": 100, **({"after": after} if after else {})}))
+        stored = everything(
+            lambda after: tab.call(
+                "room:history", {"room": writers.room, "limit": 100, **({"after": after} if after else {})}
+            )
+        )
         assert not set(writers.messages) - stored, f"lost after kill {number}"
         tab.close()
         total += len(writers.rows) + len(writers.messages)

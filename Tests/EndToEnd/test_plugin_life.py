@@ -33,11 +33,20 @@ class Process:
         self.images.mkdir(exist_ok=True)
         limits = {"shutdownDeadline": DEADLINE, **settings.pop("limits", {})}
         file = Path(folder) / "life.yaml"
-        file.write_text(json.dumps({"auth": False, "cors": False, "port": self.port, "plugins": plugins, "limits": limits, **settings}))
+        file.write_text(
+            json.dumps(
+                {"auth": False, "cors": False, "port": self.port, "plugins": plugins, "limits": limits, **settings}
+            )
+        )
         self.output, self._log = Path(folder) / "life.out", Path(folder) / "life.log"
         with self.output.open("w") as output, self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [str(BINARY), "serve", "--config", str(file)], cwd=folder, stdout=output, stderr=log, env={**os.environ, "TMPDIR": str(self.images)})
+                [str(BINARY), "serve", "--config", str(file)],
+                cwd=folder,
+                stdout=output,
+                stderr=log,
+                env={**os.environ, "TMPDIR": str(self.images)},
+            )
 
     @property
     def log(self):
@@ -60,9 +69,11 @@ class Process:
 
     def answered(self, path, status, patience=PATIENCE):
         """The first answer with this status."""
+
         def ask():
             answer = self.get(path)
             return answer if answer.status_code == status else None
+
         return self.until(ask, patience)
 
     def logged(self, pattern, patience=PATIENCE):
@@ -70,7 +81,10 @@ class Process:
 
     def up(self):
         """{plugin: 1 or 0}"""
-        return {name: int(value) for name, value in re.findall(r'jackfield_plugin_up\{plugin="([^"]+)"\} (\d)', self.get("/metrics").text)}
+        return {
+            name: int(value)
+            for name, value in re.findall(r'jackfield_plugin_up\{plugin="([^"]+)"\} (\d)', self.get("/metrics").text)
+        }
 
     def stop(self, number=signal.SIGTERM):
         """Its exit code, and the seconds from the signal to its end."""
@@ -95,7 +109,9 @@ def run(tmp_path, compiled):
         for number, configuration in enumerate(configurations):
             library = tmp_path / f"life{number}.so"
             shutil.copy(compiled("life/life.c"), library)
-            plugins.append({"path": str(library), "config": configuration, "required": configuration.pop("required", False)})
+            plugins.append(
+                {"path": str(library), "config": configuration, "required": configuration.pop("required", False)}
+            )
         processes.append(Process(tmp_path, plugins, **settings))
         return processes[-1]
 
@@ -136,7 +152,10 @@ def test_the_daemon_listens_before_its_plugins_are_loaded_and_opens_no_session_u
 
 
 def test_a_plugin_that_blocks_is_overtaken_and_its_hooks_keep_their_place(run):
-    daemon = run({"name": "first", "block": "create", "ms": 4_000, "admit": "the first says no"}, {"name": "second", "admit": "the second says no"})
+    daemon = run(
+        {"name": "first", "block": "create", "ms": 4_000, "admit": "the first says no"},
+        {"name": "second", "admit": "the second says no"},
+    )
     daemon.answered("/healthz", 200)
     daemon.until(lambda: daemon.up() == {"first": 0, "second": 1}, 3.5)
     daemon.answered("/readyz", 200)
@@ -149,7 +168,10 @@ def test_a_plugin_that_never_comes_back_is_given_up_after_its_deadline_and_the_o
     assert daemon.until(lambda: "listening on" in daemon.output.read_text())
     ready = daemon.get("/readyz")
     assert ready.status_code == 503
-    assert len(ready.json()["reasons"]) == 1 and "start did not return in time: a plugin has 2000 ms to load" in ready.json()["reasons"][0]
+    assert (
+        len(ready.json()["reasons"]) == 1
+        and "start did not return in time: a plugin has 2000 ms to load" in ready.json()["reasons"][0]
+    )
     assert daemon.up() == {"first": 0, "second": 1}
     assert Session(daemon.port, "websocket").connected.startswith("40")
     code, seconds = daemon.stop()
@@ -160,7 +182,14 @@ def test_ready_names_every_configured_plugin_that_is_not_there(run, tmp_path):
     daemon = run({"name": "good"}, {"name": "broken", "block": "nowhere"})
     daemon.close()
     shutil.copy("/bin/sh", tmp_path / "sh.so")
-    daemon = Process(tmp_path, [{"path": str(tmp_path / "life0.so")}, {"path": str(tmp_path / "sh.so")}, {"path": str(tmp_path / "nowhere.so")}])
+    daemon = Process(
+        tmp_path,
+        [
+            {"path": str(tmp_path / "life0.so")},
+            {"path": str(tmp_path / "sh.so")},
+            {"path": str(tmp_path / "nowhere.so")},
+        ],
+    )
     try:
         assert daemon.until(lambda: "listening on" in daemon.output.read_text())
         ready = daemon.get("/readyz")
@@ -176,7 +205,10 @@ def test_ready_names_every_configured_plugin_that_is_not_there(run, tmp_path):
 def test_a_required_plugin_that_fails_ends_a_daemon_that_listens_while_others_still_load(run, tmp_path):
     daemon = run({"name": "first", "block": "create"}, {"name": "second"}, limits={"startDeadline": 60_000})
     daemon.close()
-    plugins = [{"path": str(tmp_path / "life0.so"), "config": {"block": "create"}}, {"path": str(tmp_path / "nowhere.so"), "required": True}]
+    plugins = [
+        {"path": str(tmp_path / "life0.so"), "config": {"block": "create"}},
+        {"path": str(tmp_path / "nowhere.so"), "required": True},
+    ]
     daemon = Process(tmp_path, plugins)
     try:
         assert daemon.process.wait(PATIENCE) == 1
@@ -191,10 +223,18 @@ def test_a_port_in_use_is_said_in_words(tmp_path):
         taken.listen()
         port = taken.getsockname()[1]
         done = subprocess.run(
-            [str(BINARY), "serve", "--host", "127.0.0.1", "--port", str(port)], capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path,
-            env={"JWT_SECRET": "0123456789abcdef0123456789abcdef"})
+            [str(BINARY), "serve", "--host", "127.0.0.1", "--port", str(port)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            cwd=tmp_path,
+            env={"JWT_SECRET": "0123456789abcdef0123456789abcdef"},
+        )
     assert done.returncode == 1
-    assert f"Error: port {port} on 127.0.0.1 is in use: stop the other program, or choose another with --port\n" in done.stderr
+    assert (
+        f"Error: port {port} on 127.0.0.1 is in use: stop the other program, or choose another with --port\n"
+        in done.stderr
+    )
 
 
 # ---- the stop
@@ -224,11 +264,15 @@ def test_a_stop_keeps_its_deadline_while_an_inline_handler_holds_a_loop_and_clos
     # Connections are spread over the loops in turn.
     sessions = [Session(daemon.port, "websocket") for _ in range(6)]
     sessions[0].send('42["block-inline",3600000]')
-    daemon.logged(r"the inline handler of 'block-inline' of '/' has been running for 1\.\d s on loop \d, whose other sockets wait")
+    daemon.logged(
+        r"the inline handler of 'block-inline' of '/' has been running for 1\.\d s on loop \d, whose other sockets wait"
+    )
     code, seconds = daemon.stop()
     assert seconds < END, daemon.log
     assert code == 1, daemon.log
-    assert re.search(r"ERROR .*the inline handler of 'block-inline' of '/' has been running for \d+\.\d s on loop", daemon.log)
+    assert re.search(
+        r"ERROR .*the inline handler of 'block-inline' of '/' has been running for \d+\.\d s on loop", daemon.log
+    )
     closed = 0
     for session in sessions[1:]:
         try:
@@ -269,7 +313,9 @@ def test_a_plugin_that_takes_the_hosts_signals_is_named_and_the_stop_works_all_t
     daemon = run({"name": "greedy", "handler": True, "fault": True})
     daemon.answered("/readyz", 200)
     for name in ("SIGTERM", "SIGPIPE"):
-        assert re.search(rf"WARNING create changed what the process does on {name}, which is the host's.* plugin=greedy", daemon.log), daemon.log
+        assert re.search(
+            rf"WARNING create changed what the process does on {name}, which is the host's.* plugin=greedy", daemon.log
+        ), daemon.log
     # A runtime's own: Go, for one, needs it.
     assert re.search(r"INFO    create changed what the process does on SIGSEGV plugin=greedy", daemon.log)
     code, seconds = daemon.stop()

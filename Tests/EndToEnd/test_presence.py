@@ -14,7 +14,10 @@ def watched(daemon):
     """Bob watches Alice, who is not there yet."""
     alice, bob = daemon.person("alice"), daemon.person("bob").open_tab()
     snapshot = bob.call("presence:watch", ["alice", "bob"])
-    assert [(entry["user"], entry["online"], entry["connections"]) for entry in snapshot] == [("alice", False, 0), ("bob", True, 1)]
+    assert [(entry["user"], entry["online"], entry["connections"]) for entry in snapshot] == [
+        ("alice", False, 0),
+        ("bob", True, 1),
+    ]
     return alice, bob
 
 

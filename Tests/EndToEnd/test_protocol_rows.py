@@ -61,7 +61,7 @@ def test_row_8_of_two_posts_at_once_neither_is_handled(rows):
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["a poll waits", "no poll waits"])
-@pytest.mark.parametrize("last", ['42["leave",true]', '40'], ids=["DISCONNECT", "no DISCONNECT"])
+@pytest.mark.parametrize("last", ['42["leave",true]', "40"], ids=["DISCONNECT", "no DISCONNECT"])
 def test_row_11_the_close_packet_never_shares_an_answer_with_messages(rows, last, waits):
     session = Session(rows().port, "polling")
     packets = ['42["tell","one",false,1]', '42["tell","one",false,2]', last]
@@ -107,10 +107,13 @@ def test_row_20_every_namespace_of_a_client_is_told_the_same_reason(rows, transp
     daemon = rows()
     session = Session(daemon.port, transport)
     session.send("40/other")
-    ids = [json.loads(answer[answer.index("{"):])["sid"] for answer in (session.connected, session.receive())]
+    ids = [json.loads(answer[answer.index("{") :])["sid"] for answer in (session.connected, session.receive())]
     sends("1")(session, daemon)
     for sid, namespace in zip(ids, ["/", "/other"]):
-        assert going(daemon, sid) == [("disconnecting", namespace, sid, "transport close"), ("disconnected", namespace, "-", "transport close")]
+        assert going(daemon, sid) == [
+            ("disconnecting", namespace, sid, "transport close"),
+            ("disconnected", namespace, "-", "transport close"),
+        ]
 
 
 # Row 21
@@ -122,7 +125,9 @@ ways = pytest.mark.parametrize("way", ["one", "all"])
 def test_row_21_a_volatile_event_is_dropped_between_two_polls_and_an_ordinary_one_waits(rows, way):
     session = Session(rows().port, "polling")
     for number in range(3):
-        session.send(f'42["tell","{way}",true,"lost"]', f'42["tell","{way}",false,{number}]', f'42["tell","{way}",true,"lost"]')
+        session.send(
+            f'42["tell","{way}",true,"lost"]', f'42["tell","{way}",false,{number}]', f'42["tell","{way}",true,"lost"]'
+        )
         assert session.way.get() == (200, f'42["told",{number}]')
 
 
@@ -218,9 +223,19 @@ def test_row_22_without_a_timeout_nobody_is_asked(rows, transport, timeout):
 
 
 @both
-@pytest.mark.parametrize("namespace, declaration", [
-    ("/room-7", "^/room-[0-9]+$"), ("/room-x", "^/room-.+$"), ("/hall-7", "^/hall-.+$"), ("/hall-x", "^/hall-.+$"), ("/hall-0", "/hall-0")])
-def test_row_23_of_the_patterns_that_match_the_one_declared_first_counts_and_a_name_before_them(rows, transport, namespace, declaration):
+@pytest.mark.parametrize(
+    "namespace, declaration",
+    [
+        ("/room-7", "^/room-[0-9]+$"),
+        ("/room-x", "^/room-.+$"),
+        ("/hall-7", "^/hall-.+$"),
+        ("/hall-x", "^/hall-.+$"),
+        ("/hall-0", "/hall-0"),
+    ],
+)
+def test_row_23_of_the_patterns_that_match_the_one_declared_first_counts_and_a_name_before_them(
+    rows, transport, namespace, declaration
+):
     session = Session(rows().port, transport, connect=f"40{namespace}")
     assert session.connected.startswith(f'40{namespace},{{"sid":"')
     assert session.receive() == f'42{namespace},["declared","{declaration}"]'
@@ -241,7 +256,12 @@ def test_row_23_a_child_inherits_the_hook_that_refuses(rows, transport):
 
 def children(daemon):
     """How many namespaces there are that patterns made."""
-    return sum(int(count) for count in re.findall(r"^jackfield_dynamic_namespaces\{.*\} (\d+)$", daemon.get("/metrics").text, re.MULTILINE))
+    return sum(
+        int(count)
+        for count in re.findall(
+            r"^jackfield_dynamic_namespaces\{.*\} (\d+)$", daemon.get("/metrics").text, re.MULTILINE
+        )
+    )
 
 
 def ask(session, namespace):

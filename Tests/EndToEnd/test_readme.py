@@ -22,7 +22,9 @@ def test_the_plugin_in_c_does_what_it_seems_to(serve, tmp_path):
     assert daemon.tab(None).call("hello") == "hello, stranger"
 
 
-@pytest.mark.parametrize("language, sample", [("c", "samples/hello-c/hello.c"), ("swift", "samples/hello-swift/Sources/Greeter.swift")])
+@pytest.mark.parametrize(
+    "language, sample", [("c", "samples/hello-c/hello.c"), ("swift", "samples/hello-swift/Sources/Greeter.swift")]
+)
 def test_the_code_is_that_of_the_sample(language, sample):
     # A sample begins with a comment of its own.
     assert block(language).strip() in (ROOT / sample).read_text()
@@ -47,7 +49,9 @@ def test_the_number_of_recorded_sessions_is_right():
 
 def test_what_it_says_of_the_swift_runtime_is_so():
     """The count and the size are of one version of Swift: within a tenth."""
-    libraries = re.findall(r"=> (\S*/swift/linux/\S+)", subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=True).stdout)
+    libraries = re.findall(
+        r"=> (\S*/swift/linux/\S+)", subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=True).stdout
+    )
     count, size = map(int, re.search(r"Swift's runtime: (\d+) libraries, (\d+) MB", README).groups())
     assert len(libraries) == count
     assert abs(sum(Path(library).stat().st_size for library in libraries) / 1e6 - size) < size / 10

@@ -62,8 +62,13 @@ def test_row_24_rooms_data_and_missed_events_come_back_and_what_is_volatile_or_a
     assert zero == 0
     ids = identity(lost.connected)
     lose(lost, daemon)
-    other.send('42["tell","den",false,"one"]', '42["tell","den",true,"volatile"]', '42["tell","elsewhere",false,"not for it"]',
-               '42["tell","den",false,"two"]', '427["ask-all",1000]')
+    other.send(
+        '42["tell","den",false,"one"]',
+        '42["tell","den",true,"volatile"]',
+        '42["tell","elsewhere",false,"not for it"]',
+        '42["tell","den",false,"two"]',
+        '427["ask-all",1000]',
+    )
     assert other.receive() == "437[0,0,[]]"
     back = come_back(daemon, transport, pid=ids["pid"], offset=offset)
     assert [told(back)[0], told(back)[0]] == ["one", "two"]
@@ -146,14 +151,19 @@ def test_row_25_who_comes_back_before_the_old_connection_was_noticed_replaces_it
 WRONG = {
     "no token": (lambda: {}, "token_missing"),
     "an expired token": (lambda: {"token": token("alice", expires_in=-60)}, "token_expired"),
-    "a token of another secret": (lambda: {"token": token("alice", secret="another-secret-of-the-end-to-end-tests")}, "token_signature"),
+    "a token of another secret": (
+        lambda: {"token": token("alice", secret="another-secret-of-the-end-to-end-tests")},
+        "token_signature",
+    ),
 }
 
 
 @pytest.fixture
 def private(serve, compiled):
     """The plugin for the rows where a token is needed, and recovery on."""
-    return lambda **settings: serve(plugins=[{"path": compiled("rows/rows.c"), "required": True}], **{"connectionStateRecovery": True, **settings})
+    return lambda **settings: serve(
+        plugins=[{"path": compiled("rows/rows.c"), "required": True}], **{"connectionStateRecovery": True, **settings}
+    )
 
 
 def alive(session):
@@ -172,7 +182,9 @@ def of_alice(daemon, transport, **claims):
 @pytest.mark.parametrize("state", ["lost", "half open"])
 @pytest.mark.parametrize("skip", [True, False], ids=["hooks skipped", "hooks asked"])
 @pytest.mark.parametrize("wrong", WRONG)
-def test_row_24_a_pid_without_a_good_token_is_refused_and_the_session_waits_for_its_user(private, transport, wrong, skip, state):
+def test_row_24_a_pid_without_a_good_token_is_refused_and_the_session_waits_for_its_user(
+    private, transport, wrong, skip, state
+):
     daemon = private(connectionStateRecovery={"skipMiddlewares": skip})
     alice = of_alice(daemon, transport)
     ids = identity(alice.connected)
@@ -214,8 +226,13 @@ def test_row_24_where_tokens_are_not_required_a_pid_alone_brings_back_no_session
     daemon = private(auth={"secret": SECRET, "required": False})
     alice, nobody = of_alice(daemon, transport), Session(daemon.port, transport)
     lose(alice, daemon), lose(nobody, daemon)
-    assert identity(come_back(daemon, transport, pid=identity(alice.connected)["pid"]).receive())["sid"] != identity(alice.connected)["sid"]
-    assert identity(come_back(daemon, transport, pid=identity(nobody.connected)["pid"]).receive()) == identity(nobody.connected)
+    assert (
+        identity(come_back(daemon, transport, pid=identity(alice.connected)["pid"]).receive())["sid"]
+        != identity(alice.connected)["sid"]
+    )
+    assert identity(come_back(daemon, transport, pid=identity(nobody.connected)["pid"]).receive()) == identity(
+        nobody.connected
+    )
 
 
 @both
@@ -262,11 +279,18 @@ def test_what_is_kept_is_bounded_by_the_limits_and_what_they_dropped_is_counted(
     told(other)
     # One session too many, two events too many: the oldest of each are gone.
     metrics = daemon.get("/metrics").text
-    for line in ("jackfield_recovery_sessions 2", "jackfield_recovery_packets 3",
-                 "jackfield_recovery_sessions_dropped_total 1", "jackfield_recovery_packets_dropped_total 2"):
+    for line in (
+        "jackfield_recovery_sessions 2",
+        "jackfield_recovery_packets 3",
+        "jackfield_recovery_sessions_dropped_total 1",
+        "jackfield_recovery_packets_dropped_total 2",
+    ):
         assert line in metrics.splitlines(), metrics
     for session in lost:
-        assert identity(come_back(daemon, "websocket", pid=identity(session.connected)["pid"]).receive())["sid"] != identity(session.connected)["sid"]
+        assert (
+            identity(come_back(daemon, "websocket", pid=identity(session.connected)["pid"]).receive())["sid"]
+            != identity(session.connected)["sid"]
+        )
 
 
 def test_who_missed_more_than_a_lagging_reader_may_leave_unread_starts_afresh(private):

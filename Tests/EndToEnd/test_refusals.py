@@ -18,12 +18,18 @@ REPEAT = 600
 def noisy(serve, compiled):
     """The plugin that logs, fails and joins much."""
     return lambda **settings: serve(
-        plugins=[{"path": compiled("storm/storm.c"), "required": True}], **{"log": {"repeatInterval": REPEAT}, **settings})
+        plugins=[{"path": compiled("storm/storm.c"), "required": True}],
+        **{"log": {"repeatInterval": REPEAT}, **settings},
+    )
 
 
 def refused(daemon, at, reason):
     """How often, by the metrics."""
-    found = re.search(rf'^jackfield_refusals_total{{at="{at}",reason="{reason}"[^}}]*}} (\d+)$', daemon.get("/metrics").text, re.MULTILINE)
+    found = re.search(
+        rf'^jackfield_refusals_total{{at="{at}",reason="{reason}"[^}}]*}} (\d+)$',
+        daemon.get("/metrics").text,
+        re.MULTILINE,
+    )
     return int(found.group(1)) if found else 0
 
 
@@ -44,9 +50,22 @@ def open_websocket(daemon, **headers):
     connection = wire.Connection("127.0.0.1", daemon.port)
     try:
         lines = [f"{name}: {value}" for name, value in headers.items()]
-        connection.send("\r\n".join([
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1", f"Host: 127.0.0.1:{daemon.port}", "Connection: Upgrade", "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {wire.WEBSOCKET_KEY}", *lines, "", ""]).encode(), deadline())
+        connection.send(
+            "\r\n".join(
+                [
+                    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
+                    f"Host: 127.0.0.1:{daemon.port}",
+                    "Connection: Upgrade",
+                    "Upgrade: websocket",
+                    "Sec-WebSocket-Version: 13",
+                    f"Sec-WebSocket-Key: {wire.WEBSOCKET_KEY}",
+                    *lines,
+                    "",
+                    "",
+                ]
+            ).encode(),
+            deadline(),
+        )
         return wire.read_answer(connection, "GET", deadline())
     finally:
         connection.close()

@@ -149,7 +149,9 @@ def test_an_unknown_room_or_a_wrong_argument_is_acked_as_an_error(daemon, event)
     for argument in (None, 7, [], {}, {"room": 7}, {"room": "no-such-room", "body": "x"}):
         answer = tab.call(event, argument)
         # Leaving where one is not is no error.
-        assert event == "room:leave" and argument == {"room": "no-such-room", "body": "x"} or answer["error"]["code"], argument
+        assert event == "room:leave" and argument == {"room": "no-such-room", "body": "x"} or answer["error"]["code"], (
+            argument
+        )
     assert tab.connected
 
 

@@ -22,7 +22,9 @@ both = pytest.mark.parametrize("transport", ["polling", "websocket"])
 @pytest.fixture(scope="module")
 def golden_once(tmp_path_factory, compiled):
     """One server for all bad packets: none of them may harm it."""
-    daemon = Daemon(tmp_path_factory.mktemp("golden"), auth=False, plugins=[{"path": compiled("golden/golden.c"), "required": True}]).start()
+    daemon = Daemon(
+        tmp_path_factory.mktemp("golden"), auth=False, plugins=[{"path": compiled("golden/golden.c"), "required": True}]
+    ).start()
     yield daemon
     daemon.close()
 
@@ -56,7 +58,10 @@ def test_row_17_after_the_last_namespace_was_left_the_next_thing_is_a_ping(golde
 
 
 @both
-@pytest.mark.parametrize("packet", ['42["echo"]', '42/public,["echo"]', "41", "430[]", '451-["echo",{"_placeholder":true,"num":0}]', "4", "x"])
+@pytest.mark.parametrize(
+    "packet",
+    ['42["echo"]', '42/public,["echo"]', "41", "430[]", '451-["echo",{"_placeholder":true,"num":0}]', "4", "x"],
+)
 def test_row_18_a_first_packet_that_is_no_connect_closes_the_client(golden_once, transport, packet):
     session = Session(golden_once.port, transport, connect=None)
     if transport == "polling":
@@ -70,7 +75,10 @@ def test_row_18_a_first_packet_that_is_no_connect_closes_the_client(golden_once,
 
 @both
 def test_row_18_text_where_an_attachment_is_due_closes_the_client(golden_once, transport):
-    session, packets = Session(golden_once.port, transport), ['451-["echo",{"_placeholder":true,"num":0}]', '42["echo"]']
+    session, packets = (
+        Session(golden_once.port, transport),
+        ['451-["echo",{"_placeholder":true,"num":0}]', '42["echo"]'],
+    )
     if transport == "polling":
         session.way.post("\x1e".join(packets))
     else:
@@ -79,9 +87,26 @@ def test_row_18_text_where_an_attachment_is_due_closes_the_client(golden_once, t
 
 
 @both
-@pytest.mark.parametrize("packet", [
-    "40", '42{}', '42"x"', '42["echo"', '42-1["echo"]', '42["connect"]', '42["connect_error"]', '42["disconnect"]', '42["disconnecting"]',
-    '42["newListener"]', '42["removeListener"]', "41{}", "47", '4511-["echo"]', '451-["echo",{"_placeholder":true,"num":1}]'])
+@pytest.mark.parametrize(
+    "packet",
+    [
+        "40",
+        "42{}",
+        '42"x"',
+        '42["echo"',
+        '42-1["echo"]',
+        '42["connect"]',
+        '42["connect_error"]',
+        '42["disconnect"]',
+        '42["disconnecting"]',
+        '42["newListener"]',
+        '42["removeListener"]',
+        "41{}",
+        "47",
+        '4511-["echo"]',
+        '451-["echo",{"_placeholder":true,"num":1}]',
+    ],
+)
 def test_row_18_a_bad_packet_closes_the_whole_client(golden_once, transport, packet):
     session = Session(golden_once.port, transport)
     if packet.startswith("451-") and transport == "websocket":
@@ -129,14 +154,31 @@ def test_row_19_a_placeholder_names_itself_before_its_number(golden, transport):
 @pytest.mark.parametrize("path", ["/socket.io/?EIO=4&transport=polling", "/v1/presence"])
 def test_row_27_a_preflight_is_answered_by_the_http_layer_alone(golden, path):
     daemon = golden(cors={"origin": ["https://app.example"], "credentials": True})
-    answer = requests.options(daemon.address + path, timeout=PATIENCE, headers={
-        "Origin": "https://app.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-custom"})
-    assert (answer.status_code, answer.text, answer.headers["access-control-allow-origin"]) == (204, "", "https://app.example")
-    assert answer.headers["access-control-allow-credentials"] == "true" and answer.headers["access-control-allow-headers"] == "x-custom"
+    answer = requests.options(
+        daemon.address + path,
+        timeout=PATIENCE,
+        headers={
+            "Origin": "https://app.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-custom",
+        },
+    )
+    assert (answer.status_code, answer.text, answer.headers["access-control-allow-origin"]) == (
+        204,
+        "",
+        "https://app.example",
+    )
+    assert (
+        answer.headers["access-control-allow-credentials"] == "true"
+        and answer.headers["access-control-allow-headers"] == "x-custom"
+    )
 
 
 def test_row_27_credentials_need_an_origin_that_is_named(golden):
-    for cors, origin, credentials in (({"origin": "*"}, "*", None), ({"origin": True, "credentials": True}, "https://app.example", "true")):
+    for cors, origin, credentials in (
+        ({"origin": "*"}, "*", None),
+        ({"origin": True, "credentials": True}, "https://app.example", "true"),
+    ):
         answer = request(golden(cors=cors).port, headers=["Origin: https://app.example"])
         assert answer.values("access-control-allow-origin") == [origin]
         assert answer.values("access-control-allow-credentials") == ([credentials] if credentials else [])

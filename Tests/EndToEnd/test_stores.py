@@ -19,7 +19,11 @@ def stored(serve, services, tmp_path):
     folder = tmp_path / "data"
 
     def start(plugins=("notifications", "rooms"), folder=folder):
-        return serve(plugins=[{**plugin, "config": {"store": f"sqlite:{folder}/{plugin['path']}.db"}} for plugin in services(*plugins)])
+        return serve(
+            plugins=[
+                {**plugin, "config": {"store": f"sqlite:{folder}/{plugin['path']}.db"}} for plugin in services(*plugins)
+            ]
+        )
 
     start.folder = folder
     return start
@@ -83,7 +87,9 @@ def test_a_second_daemon_on_the_same_store_is_refused_and_told_by_whom(stored):
 def test_a_malformed_database_is_a_clear_reason(stored):
     stored.folder.mkdir()
     (stored.folder / "notifications.db").write_bytes(os.urandom(8192))
-    says(stored(plugins=["notifications"]), r"notifications.*cannot open '.*/notifications\.db': file is not a database")
+    says(
+        stored(plugins=["notifications"]), r"notifications.*cannot open '.*/notifications\.db': file is not a database"
+    )
 
 
 def test_files_are_their_owners_alone(stored):

@@ -71,7 +71,11 @@ def test_a_wrong_token_is_refused_with_its_code(module_daemon, wrong, way):
 def test_the_same_token_is_401_over_http(module_daemon, wrong):
     code, make = WRONG[wrong]
     bad = make()
-    answer = requests.get(module_daemon.address + "/v1/presence", headers={"Authorization": f"Bearer {bad}"} if bad else {}, timeout=PATIENCE)
+    answer = requests.get(
+        module_daemon.address + "/v1/presence",
+        headers={"Authorization": f"Bearer {bad}"} if bad else {},
+        timeout=PATIENCE,
+    )
     assert answer.status_code == 401
     assert answer.headers["content-type"].startswith("application/problem+json")
     assert answer.json()["code"] == code
@@ -89,7 +93,11 @@ def module_daemon(tmp_path_factory):
 def test_issuer_and_audience_are_checked_where_they_are_configured(serve):
     daemon = serve(auth={"secret": SECRET, "issuer": "https://id.example", "audience": "jackfield"})
     assert daemon.tab(token(iss="https://id.example", aud=["other", "jackfield"])).connected
-    for claims in ({"iss": "https://id.example"}, {"aud": "jackfield"}, {"iss": "https://evil.example", "aud": "jackfield"}):
+    for claims in (
+        {"iss": "https://id.example"},
+        {"aud": "jackfield"},
+        {"iss": "https://evil.example", "aud": "jackfield"},
+    ):
         with pytest.raises(Refused) as refused:
             daemon.tab(token(**claims))
         assert refused.value.code == "token_claims"
@@ -130,7 +138,10 @@ def test_a_refreshed_token_keeps_the_connection(strict):
 
 def test_a_refresh_with_a_wrong_token_fails_and_changes_nothing(strict):
     tab = strict.tab(token("alice"))
-    assert tab.call("auth:refresh", token("alice", secret="somebody-elses-secret-of-many-bytes"))["error"]["code"] == "token_signature"
+    assert (
+        tab.call("auth:refresh", token("alice", secret="somebody-elses-secret-of-many-bytes"))["error"]["code"]
+        == "token_signature"
+    )
     assert "error" in tab.call("auth:refresh", token("mallory")), "the user of a socket must not change"
     assert "error" in tab.call("auth:refresh")
     assert tab.connected
@@ -144,7 +155,11 @@ def test_a_token_is_refused_at_its_longest_age_and_its_socket_is_closed(serve):
     daemon = serve(auth={"secret": SECRET, "leeway": 0, "maxAge": 3000})
     tab = daemon.tab(token(expires_in=3600))
     tab.wait_until_disconnected()
-    for claims, code in (({"iat": int(time.time()) - 4}, "token_expired"), ({"iat": None}, "token_claims"), ({"iat": int(time.time()) + 60}, "token_claims")):
+    for claims, code in (
+        ({"iat": int(time.time()) - 4}, "token_expired"),
+        ({"iat": None}, "token_claims"),
+        ({"iat": int(time.time()) + 60}, "token_claims"),
+    ):
         with pytest.raises(Refused) as refused:
             daemon.tab(token(**claims))
         assert refused.value.code == code
@@ -157,5 +172,10 @@ def test_hostile_text_in_tokens_costs_others_nothing(serve):
     with requests.Session() as session:
         # A hundred took 9 seconds of the one loop.
         for _ in range(100):
-            assert session.get(daemon.address + "/v1/presence", headers={"Authorization": f"Bearer {hostile}"}, timeout=PATIENCE).status_code == 401
+            assert (
+                session.get(
+                    daemon.address + "/v1/presence", headers={"Authorization": f"Bearer {hostile}"}, timeout=PATIENCE
+                ).status_code
+                == 401
+            )
     assert time.monotonic() - began < 3

@@ -17,7 +17,11 @@ from harness.tab import PATIENCE
 LARGEST = 16 << 20
 CONFORMANCE = {"webSocketEcho": "/ws-echo", "maxMessage": LARGEST}
 
-PROTOCOL_ERROR, INVALID_TEXT, TOO_LARGE = [{"close": 1002, "reason": ""}], [{"close": 1007, "reason": ""}], [{"close": 1009, "reason": ""}]
+PROTOCOL_ERROR, INVALID_TEXT, TOO_LARGE = (
+    [{"close": 1002, "reason": ""}],
+    [{"close": 1007, "reason": ""}],
+    [{"close": 1009, "reason": ""}],
+)
 NORMAL = [{"close": 1000, "reason": ""}]
 
 HELLO = "Hello-µ@ßöäüàá-UTF-8!!"
@@ -49,17 +53,22 @@ def close(payload=b"", **options):
 
 def fragments(opcode, parts, between=b""):
     """One message in as many frames as there are parts, with other frames between them."""
-    frames = [wire.frame(opcode if index == 0 else wire.CONTINUATION, part, fin=index == len(parts) - 1) for index, part in enumerate(parts)]
+    frames = [
+        wire.frame(opcode if index == 0 else wire.CONTINUATION, part, fin=index == len(parts) - 1)
+        for index, part in enumerate(parts)
+    ]
     return between.join(frames)
 
 
 def pieces(payload, size):
-    return [payload[start:start + size] for start in range(0, len(payload), size)] or [b""]
+    return [payload[start : start + size] for start in range(0, len(payload), size)] or [b""]
 
 
 @pytest.fixture(scope="module")
 def echo(tmp_path_factory):
-    daemon = Daemon(tmp_path_factory.mktemp("echo"), auth=False, perMessageDeflate={"threshold": 0}, conformance=CONFORMANCE).start()
+    daemon = Daemon(
+        tmp_path_factory.mktemp("echo"), auth=False, perMessageDeflate={"threshold": 0}, conformance=CONFORMANCE
+    ).start()
     yield Echo(daemon.port)
     daemon.close()
 
@@ -74,8 +83,13 @@ class Echo:
         """A WebSocket, and the extensions that were agreed to."""
         connection = wire.Connection("127.0.0.1", self.port)
         extensions = f"Sec-WebSocket-Extensions: {offer}\r\n" if offer else ""
-        connection.send((f"GET /ws-echo HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{extensions}"
-                         f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n").encode(), deadline())
+        connection.send(
+            (
+                f"GET /ws-echo HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{extensions}"
+                f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n"
+            ).encode(),
+            deadline(),
+        )
         answer = wire.read_answer(connection, "GET", deadline())
         assert answer.status == 101, answer
         return wire.WebSocket(connection), ", ".join(answer.values("sec-websocket-extensions"))
@@ -143,7 +157,13 @@ def test_2_ten_pings_are_answered_in_order(echo, split):
 @pytest.mark.parametrize("split", [None, 1])
 @pytest.mark.parametrize("rsv", range(1, 8))
 def test_3_a_reserved_bit_is_an_error_whatever_the_frame(echo, rsv, split):
-    for wrong in (text("Hello", rsv=rsv), binary(b"Hello", rsv=rsv), ping(b"Hello", rsv=rsv), close(rsv=rsv), text("", rsv=rsv)):
+    for wrong in (
+        text("Hello", rsv=rsv),
+        binary(b"Hello", rsv=rsv),
+        ping(b"Hello", rsv=rsv),
+        close(rsv=rsv),
+        text("", rsv=rsv),
+    ):
         assert echo.hears(text("before") + wrong + ping(), split) == [{"text": "before"}] + PROTOCOL_ERROR
 
 
@@ -186,7 +206,10 @@ def test_5_a_continuation_of_nothing_is_an_error(echo, fin, split):
     assert echo.hears(more("continuation", fin=fin) + text("Hello"), split) == PROTOCOL_ERROR
     assert echo.hears(text("whole") + more("continuation", fin=fin), split) == [{"text": "whole"}] + PROTOCOL_ERROR
     complete = fragments(wire.TEXT, [b"fragment1", b"fragment2"])
-    assert echo.hears(complete + more("fragment3", fin=fin) + text("Hello"), split) == [{"text": "fragment1fragment2"}] + PROTOCOL_ERROR
+    assert (
+        echo.hears(complete + more("fragment3", fin=fin) + text("Hello"), split)
+        == [{"text": "fragment1fragment2"}] + PROTOCOL_ERROR
+    )
 
 
 @pytest.mark.parametrize("fin", [True, False])
@@ -201,26 +224,88 @@ def test_5_a_message_within_a_message_is_an_error(echo, start, fin):
 def test_6_1_empty_text_and_empty_fragments_are_text(echo):
     assert echo.hears(text("")) == [{"text": ""}] + NORMAL
     assert echo.hears(fragments(wire.TEXT, [b"", b"", b""])) == [{"text": ""}] + NORMAL
-    assert echo.hears(fragments(wire.TEXT, [b"", b"middle frame payload", b""])) == [{"text": "middle frame payload"}] + NORMAL
+    assert (
+        echo.hears(fragments(wire.TEXT, [b"", b"middle frame payload", b""]))
+        == [{"text": "middle frame payload"}] + NORMAL
+    )
 
 
 def utf8_table():
     """Byte sequences by what they try, after Markus Kuhn's stress test and the boundaries of RFC 3629's grammar."""
     word, code = "κόσμε".encode(), lambda point: chr(point).encode("utf-8", "surrogatepass")
-    yield "valid", [b"", b"hello\x24world", b"hello\xc2\xa2world", b"hello\xe2\x82\xacworld", b"hello\xf0\xa4\xad\xa2world", word]
+    yield (
+        "valid",
+        [b"", b"hello\x24world", b"hello\xc2\xa2world", b"hello\xe2\x82\xacworld", b"hello\xf0\xa4\xad\xa2world", word],
+    )
     yield "prefixes", [word[:end] for end in range(1, len(word))]
-    yield "first of a length", [b"\x00", b"\xc2\x80", b"\xe0\xa0\x80", b"\xf0\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"\xfc\x84\x80\x80\x80\x80"]
-    yield "last of a length", [b"\x7f", b"\xdf\xbf", b"\xef\xbf\xbf", b"\xf4\x8f\xbf\xbf", b"\xf7\xbf\xbf\xbf", b"\xfb\xbf\xbf\xbf\xbf", b"\xfd\xbf\xbf\xbf\xbf\xbf"]
+    yield (
+        "first of a length",
+        [
+            b"\x00",
+            b"\xc2\x80",
+            b"\xe0\xa0\x80",
+            b"\xf0\x90\x80\x80",
+            b"\xf8\x88\x80\x80\x80",
+            b"\xfc\x84\x80\x80\x80\x80",
+        ],
+    )
+    yield (
+        "last of a length",
+        [
+            b"\x7f",
+            b"\xdf\xbf",
+            b"\xef\xbf\xbf",
+            b"\xf4\x8f\xbf\xbf",
+            b"\xf7\xbf\xbf\xbf",
+            b"\xfb\xbf\xbf\xbf\xbf",
+            b"\xfd\xbf\xbf\xbf\xbf\xbf",
+        ],
+    )
     yield "boundaries", [b"\xed\x9f\xbf", b"\xee\x80\x80", b"\xef\xbf\xbd", b"\xf4\x8f\xbf\xbf", b"\xf4\x90\x80\x80"]
-    yield "continuation bytes", [bytes(range(0x80, 0x80 + count)) for count in range(1, 8)] + [bytes(range(0x80, 0xC0))] + [bytes((byte,)) for byte in range(0x80, 0xC0)]
+    yield (
+        "continuation bytes",
+        [bytes(range(0x80, 0x80 + count)) for count in range(1, 8)]
+        + [bytes(range(0x80, 0xC0))]
+        + [bytes((byte,)) for byte in range(0x80, 0xC0)],
+    )
     yield "lonely start bytes", [bytes((byte, 0x20)) for byte in range(0xC0, 0x100)]
-    yield "last byte missing", [b"\xc0", b"\xe0\x80", b"\xf0\x80\x80", b"\xdf", b"\xef\xbf", b"\xf7\xbf\xbf", b"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41"]
+    yield (
+        "last byte missing",
+        [
+            b"\xc0",
+            b"\xe0\x80",
+            b"\xf0\x80\x80",
+            b"\xdf",
+            b"\xef\xbf",
+            b"\xf7\xbf\xbf",
+            b"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41",
+        ],
+    )
     yield "impossible bytes", [b"\xfe", b"\xff", b"\xfe\xfe\xff\xff"]
-    yield "overlong", [b"\xc0\xaf", b"\xe0\x80\xaf", b"\xf0\x80\x80\xaf", b"\xf8\x80\x80\x80\xaf", b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xf0\x8f\xbf\xbf",
-                       b"\xc0\x80", b"\xe0\x80\x80", b"\xf0\x80\x80\x80"]
-    yield "surrogates", [code(point) for point in (0xD800, 0xDB7F, 0xDB80, 0xDBFF, 0xDC00, 0xDF80, 0xDFFF)] + [
-        code(high) + code(low) for high in (0xD800, 0xDB7F, 0xDB80, 0xDBFF) for low in (0xDC00, 0xDFFF)]
-    yield "noncharacters", [code(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF)] + [code(0xFDD0), code(0xFDEF)]
+    yield (
+        "overlong",
+        [
+            b"\xc0\xaf",
+            b"\xe0\x80\xaf",
+            b"\xf0\x80\x80\xaf",
+            b"\xf8\x80\x80\x80\xaf",
+            b"\xc1\xbf",
+            b"\xe0\x9f\xbf",
+            b"\xf0\x8f\xbf\xbf",
+            b"\xc0\x80",
+            b"\xe0\x80\x80",
+            b"\xf0\x80\x80\x80",
+        ],
+    )
+    yield (
+        "surrogates",
+        [code(point) for point in (0xD800, 0xDB7F, 0xDB80, 0xDBFF, 0xDC00, 0xDF80, 0xDFFF)]
+        + [code(high) + code(low) for high in (0xD800, 0xDB7F, 0xDB80, 0xDBFF) for low in (0xDC00, 0xDFFF)],
+    )
+    yield (
+        "noncharacters",
+        [code(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF)] + [code(0xFDD0), code(0xFDEF)],
+    )
 
 
 @pytest.mark.parametrize("sequences", [pytest.param(sequences, id=name) for name, sequences in utf8_table()])
@@ -259,7 +344,7 @@ def test_6_4_invalid_text_fails_before_its_message_ends(echo, wrong, after):
     # By bytes: the frame announces more than has come.
     socket, _ = echo.open()
     whole = text(VALID + wrong + after + b"and more")
-    socket.send(whole[:len(whole) - len(after + b"and more")])
+    socket.send(whole[: len(whole) - len(after + b"and more")])
     assert rest(socket) == INVALID_TEXT
 
 
@@ -268,11 +353,19 @@ def test_6_4_invalid_text_fails_before_its_message_ends(echo, wrong, after):
 
 def test_7_1_nothing_is_answered_after_the_close_frame(echo):
     for after in (close(), ping(), text("Hello"), binary(b"\x00") + ping(b"x"), b"\xff" * 1000):
-        assert echo.hears(text("before") + close(wire.close_payload(1000)) + after, goodbye=False) == [{"text": "before"}] + NORMAL
-    assert echo.hears([text("fragment1", fin=False), close(wire.close_payload(1000)), more("fragment2")], goodbye=False) == NORMAL
+        assert (
+            echo.hears(text("before") + close(wire.close_payload(1000)) + after, goodbye=False)
+            == [{"text": "before"}] + NORMAL
+        )
+    assert (
+        echo.hears([text("fragment1", fin=False), close(wire.close_payload(1000)), more("fragment2")], goodbye=False)
+        == NORMAL
+    )
     large = "BAsd7&jh23" * 26_000
-    assert echo.hears(text(large) + text("Hello") + close(wire.close_payload(1000)) + ping(), goodbye=False) == [
-        {"text": large}, {"text": "Hello"}] + NORMAL
+    assert (
+        echo.hears(text(large) + text("Hello") + close(wire.close_payload(1000)) + ping(), goodbye=False)
+        == [{"text": large}, {"text": "Hello"}] + NORMAL
+    )
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe8Hello World!", b"\x03\xe8" + b"*" * 123])
@@ -281,13 +374,22 @@ def test_7_3_the_close_frame_comes_back(echo, payload):
     assert echo.hears(close(payload), goodbye=False) == [{"close": code, "reason": payload[2:].decode()}]
 
 
-@pytest.mark.parametrize("payload, answer", [(b"a", PROTOCOL_ERROR), (b"\x03\xe8" + b"*" * 124, PROTOCOL_ERROR),
-                                             (b"\x03\xe8" + VALID + INVALID + b"edited", INVALID_TEXT), (b"\x03\xe8" + VALID[:-1], INVALID_TEXT)])
+@pytest.mark.parametrize(
+    "payload, answer",
+    [
+        (b"a", PROTOCOL_ERROR),
+        (b"\x03\xe8" + b"*" * 124, PROTOCOL_ERROR),
+        (b"\x03\xe8" + VALID + INVALID + b"edited", INVALID_TEXT),
+        (b"\x03\xe8" + VALID[:-1], INVALID_TEXT),
+    ],
+)
 def test_7_3_and_7_5_a_close_frame_that_is_wrong_is_an_error(echo, payload, answer):
     assert echo.hears(close(payload), goodbye=False) == answer
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999])
+@pytest.mark.parametrize(
+    "code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
+)
 def test_7_7_a_close_code_comes_back(echo, code):
     assert echo.hears(close(wire.close_payload(code)), goodbye=False) == [{"close": code, "reason": ""}]
 
@@ -410,21 +512,44 @@ def compressed(echo, offer="permessage-deflate; client_max_window_bits"):
 def says(codec, payload, opcode=wire.TEXT, size=None):
     """A compressed message, in fragments of `size` bytes of the compressed data."""
     parts = pieces(codec.compress(payload), size or 1 << 30)
-    return b"".join(wire.frame(opcode if index == 0 else wire.CONTINUATION, part, fin=index == len(parts) - 1, rsv=4 if index == 0 else 0)
-                    for index, part in enumerate(parts))
+    return b"".join(
+        wire.frame(
+            opcode if index == 0 else wire.CONTINUATION, part, fin=index == len(parts) - 1, rsv=4 if index == 0 else 0
+        )
+        for index, part in enumerate(parts)
+    )
 
 
 def prose(size, seed=1):
     """Text that repeats itself near and far, so that windows matter."""
-    words, chance = ["socket", "room", "namespace", "ack", "jackfield", "{\"data\":", "Grüße", "1234567890"], random.Random(seed)
-    return " ".join(chance.choice(words) for _ in range(size // 4 + 1)).encode()[:size].decode("utf-8", "ignore").encode()
+    words, chance = (
+        ["socket", "room", "namespace", "ack", "jackfield", '{"data":', "Grüße", "1234567890"],
+        random.Random(seed),
+    )
+    return (
+        " ".join(chance.choice(words) for _ in range(size // 4 + 1)).encode()[:size].decode("utf-8", "ignore").encode()
+    )
 
 
-_SERVER = ["", "; server_no_context_takeover"], ["", "; server_max_window_bits=9", "; server_max_window_bits=12", "; server_max_window_bits=15"]
-_CLIENT = ["", "; client_no_context_takeover"], ["", "; client_max_window_bits", "; client_max_window_bits=8", "; client_max_window_bits=9", "; client_max_window_bits=15"]
+_SERVER = (
+    ["", "; server_no_context_takeover"],
+    ["", "; server_max_window_bits=9", "; server_max_window_bits=12", "; server_max_window_bits=15"],
+)
+_CLIENT = (
+    ["", "; client_no_context_takeover"],
+    [
+        "",
+        "; client_max_window_bits",
+        "; client_max_window_bits=8",
+        "; client_max_window_bits=9",
+        "; client_max_window_bits=15",
+    ],
+)
 
 
-@pytest.mark.parametrize("offer", ["permessage-deflate" + "".join(parts) for parts in itertools.product(*_SERVER, *_CLIENT)])
+@pytest.mark.parametrize(
+    "offer", ["permessage-deflate" + "".join(parts) for parts in itertools.product(*_SERVER, *_CLIENT)]
+)
 def test_13_every_combination_of_parameters_is_agreed_to_and_kept(echo, offer):
     socket, codec = compressed(echo, offer)
     for name, value in ((part.partition("=")[0].strip(), part.partition("=")[2]) for part in offer.split(";")[1:]):
@@ -440,13 +565,23 @@ def test_13_every_combination_of_parameters_is_agreed_to_and_kept(echo, offer):
     socket.connection.close()
 
 
-@pytest.mark.parametrize("offer, answer", [
-    ("permessage-deflate; server_no_context_takeover; server_max_window_bits=9, permessage-deflate",
-     "permessage-deflate; server_no_context_takeover; server_max_window_bits=9"),
-    ("permessage-deflate; server_max_window_bits=8, permessage-deflate; server_no_context_takeover", "permessage-deflate; server_no_context_takeover"),
-    ("permessage-deflate; unknown, permessage-deflate", "permessage-deflate"),
-    ("x-webkit-deflate-frame", ""), ("permessage-deflate; server_max_window_bits=7", ""), ("permessage-deflate; server_max_window_bits=16", ""),
-])
+@pytest.mark.parametrize(
+    "offer, answer",
+    [
+        (
+            "permessage-deflate; server_no_context_takeover; server_max_window_bits=9, permessage-deflate",
+            "permessage-deflate; server_no_context_takeover; server_max_window_bits=9",
+        ),
+        (
+            "permessage-deflate; server_max_window_bits=8, permessage-deflate; server_no_context_takeover",
+            "permessage-deflate; server_no_context_takeover",
+        ),
+        ("permessage-deflate; unknown, permessage-deflate", "permessage-deflate"),
+        ("x-webkit-deflate-frame", ""),
+        ("permessage-deflate; server_max_window_bits=7", ""),
+        ("permessage-deflate; server_max_window_bits=16", ""),
+    ],
+)
 def test_13_of_several_offers_the_first_acceptable_is_taken(echo, offer, answer):
     socket, extensions = echo.open(offer)
     assert extensions == answer
@@ -454,7 +589,19 @@ def test_13_of_several_offers_the_first_acceptable_is_taken(echo, offer, answer)
 
 
 @pytest.mark.parametrize("takeover", ["", "; server_no_context_takeover; client_no_context_takeover"])
-@pytest.mark.parametrize("size, fragment", [(16, None), (256, None), (4096, None), (65_536, None), (131_072, None), (8192, 256), (131_072, 256), (131_072, 4096)])
+@pytest.mark.parametrize(
+    "size, fragment",
+    [
+        (16, None),
+        (256, None),
+        (4096, None),
+        (65_536, None),
+        (131_072, None),
+        (8192, 256),
+        (131_072, 256),
+        (131_072, 4096),
+    ],
+)
 def test_12_a_stream_of_compressed_messages_comes_back(echo, size, fragment, takeover):
     socket, codec = compressed(echo, "permessage-deflate" + takeover)
     for index in range(50):
@@ -523,16 +670,29 @@ def test_12_what_inflates_beyond_the_limit_closes_with_1009(echo):
     assert broken(echo, lambda _: wire.frame(wire.BINARY, bomb[:-4], rsv=4)) == TOO_LARGE
 
 
-@pytest.mark.parametrize("offer, answer", [
-    ("permessage-deflate; client_max_window_bits",
-     "permessage-deflate; client_max_window_bits=10; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11"),
-    ("permessage-deflate; client_max_window_bits=9; server_max_window_bits=9",
-     "permessage-deflate; client_max_window_bits=9; server_max_window_bits=9; server_no_context_takeover; client_no_context_takeover"),
-    # Who cannot be asked for a window goes uncompressed.
-    ("permessage-deflate", ""),
-])
+@pytest.mark.parametrize(
+    "offer, answer",
+    [
+        (
+            "permessage-deflate; client_max_window_bits",
+            "permessage-deflate; client_max_window_bits=10; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11",
+        ),
+        (
+            "permessage-deflate; client_max_window_bits=9; server_max_window_bits=9",
+            "permessage-deflate; client_max_window_bits=9; server_max_window_bits=9; server_no_context_takeover; client_no_context_takeover",
+        ),
+        # Who cannot be asked for a window goes uncompressed.
+        ("permessage-deflate", ""),
+    ],
+)
 def test_13_the_configuration_bounds_what_compression_may_keep(serve, offer, answer):
-    settings = {"threshold": 0, "serverNoContextTakeover": True, "clientNoContextTakeover": True, "serverMaxWindowBits": 11, "clientMaxWindowBits": 10}
+    settings = {
+        "threshold": 0,
+        "serverNoContextTakeover": True,
+        "clientNoContextTakeover": True,
+        "serverMaxWindowBits": 11,
+        "clientMaxWindowBits": 10,
+    }
     echo = Echo(serve(auth=False, perMessageDeflate=settings, conformance=CONFORMANCE).port)
     socket, extensions = echo.open(offer)
     assert extensions == answer

@@ -15,7 +15,7 @@ _PLACEHOLDER = re.compile(r'\$\{(?:(?P<text>"(?:[^"\\]|\\.)*")\*(?P<count>[0-9]+
 
 #: A variable stands in a template as one character of a private plane, so that cutting and parsing as JSON see no braces.
 _FIRST_MARK = 0xF0000
-_MARK = re.compile("[\U000F0000-\U000FFFFD]")
+_MARK = re.compile("[\U000f0000-\U000ffffd]")
 
 _SHAPES = {
     "eio": re.compile(r"[A-Za-z0-9_-]+"),
@@ -78,7 +78,7 @@ def _split(text):
     """Literals at even indexes, marks at odd ones."""
     pieces, start = [], 0
     for mark in _MARK.finditer(text):
-        pieces += [text[start:mark.start()], mark[0]]
+        pieces += [text[start : mark.start()], mark[0]]
         start = mark.end()
     return pieces + [text[start:]]
 
@@ -110,12 +110,13 @@ def match_text(expected, got, variables):
 
 def _cut(text):
     start = re.search(r'[\[{"]', text)
-    return (text, "") if start is None else (text[:start.start()], text[start.start():])
+    return (text, "") if start is None else (text[: start.start()], text[start.start() :])
 
 
 def _parse(text):
     def refuse(constant):
         raise ValueError(f"{constant} is not JSON")
+
     return json.loads(text, parse_int=float, parse_constant=refuse)
 
 
@@ -142,8 +143,10 @@ def _match_json(expected, got, template, variables):
 
 
 #: The headers that count, both ways: recorded ones must come, others must not.
-COUNTED = frozenset("""content-type cache-control content-encoding set-cookie x-xss-protection upgrade sec-websocket-accept
-    sec-websocket-extensions sec-websocket-protocol sec-websocket-version""".split())
+COUNTED = frozenset(
+    """content-type cache-control content-encoding set-cookie x-xss-protection upgrade sec-websocket-accept
+    sec-websocket-extensions sec-websocket-protocol sec-websocket-version""".split()
+)
 
 
 def counts(name, cors):
@@ -191,8 +194,10 @@ def _members(value):
 
 
 def _extensions(value):
-    return [(parts[0], frozenset(parts[1:])) for parts in
-            ([_plain(part) for part in extension.split(";")] for extension in value.split(","))]
+    return [
+        (parts[0], frozenset(parts[1:]))
+        for parts in ([_plain(part) for part in extension.split(";")] for extension in value.split(","))
+    ]
 
 
 def payload(value, variables):
@@ -244,8 +249,13 @@ def match_frames(expected, got, variables, step):
     if len(got) > len(expected):
         return None, 0
     strict = step.get("strict", [])
-    variables = _match_all(expected if step.get("order") == "any" else expected[:len(got)], got, variables,
-                           step.get("order") == "any", lambda e, g, v: _match_frame(e, g, v, strict))
+    variables = _match_all(
+        expected if step.get("order") == "any" else expected[: len(got)],
+        got,
+        variables,
+        step.get("order") == "any",
+        lambda e, g, v: _match_frame(e, g, v, strict),
+    )
     return variables, len(expected) - len(got)
 
 

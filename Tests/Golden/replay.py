@@ -38,9 +38,12 @@ def load(only=(), without=()):
     for name in only:
         if not any(name in (session["id"], session["group"]) for session in sessions):
             raise SystemExit(f"replay.py: no session or group is called {name!r}")
-    return [session for session in sessions
-            if (not only or session["id"] in only or session["group"] in only)
-            and not set(session.get("needs", [])) & set(without)]
+    return [
+        session
+        for session in sessions
+        if (not only or session["id"] in only or session["group"] in only)
+        and not set(session.get("needs", [])) & set(without)
+    ]
 
 
 def shards(sessions):
@@ -48,12 +51,16 @@ def shards(sessions):
     by_options = {}
     for session in sessions:
         by_options.setdefault(json.dumps(session.get("options", {}), sort_keys=True), []).append(session)
-    return [(json.loads(options), group[start:start + SHARD])
-            for options, group in by_options.items() for start in range(0, len(group), SHARD)]
+    return [
+        (json.loads(options), group[start : start + SHARD])
+        for options, group in by_options.items()
+        for start in range(0, len(group), SHARD)
+    ]
 
 
 def play_all(sessions, start, jobs, patience=1.0):
     """Plays the sessions on servers made by `start(options)`. Returns their outcomes in the order of the sessions."""
+
     def play_shard(shard):
         options, group = shard
         try:
@@ -63,10 +70,14 @@ def play_all(sessions, start, jobs, patience=1.0):
                 for session in group:
                     outcomes.append(player.play(session))
                     if not server.running:
-                        outcomes[-1] = Outcome(session["id"], 1, "server", "the server ended during this session", None, server.log())
+                        outcomes[-1] = Outcome(
+                            session["id"], 1, "server", "the server ended during this session", None, server.log()
+                        )
                         break
-                return outcomes + [Outcome(session["id"], 1, "server", "not played, the server had ended")
-                                   for session in group[len(outcomes):]]
+                return outcomes + [
+                    Outcome(session["id"], 1, "server", "not played, the server had ended")
+                    for session in group[len(outcomes) :]
+                ]
         except ServerFault as fault:
             return [Outcome(session["id"], 1, "server", str(fault)) for session in group]
 
@@ -110,10 +121,16 @@ def main(arguments=None):
     parser.add_argument("--plugin", type=Path, help="the golden application, compiled (default: compile it)")
     parser.add_argument("--connect", metavar="HOST:PORT", help="play against a server that already runs")
     parser.add_argument("--command", help="play against this server")
-    parser.add_argument("--options", type=json.loads, default={}, help="what the server of --connect was started with, as JSON")
+    parser.add_argument(
+        "--options", type=json.loads, default={}, help="what the server of --connect was started with, as JSON"
+    )
     parser.add_argument("--only", action="append", default=[], metavar="GROUP|ID", help="may be repeated")
-    parser.add_argument("--without", action="append", default=[], metavar="NEED", help="skip sessions that need chat-auth or deny-hook")
-    parser.add_argument("--jobs", type=int, default=4 * (os.cpu_count() or 1), help="servers at a time (default: %(default)s)")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="NEED", help="skip sessions that need chat-auth or deny-hook"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=4 * (os.cpu_count() or 1), help="servers at a time (default: %(default)s)"
+    )
     parser.add_argument("--patience", type=float, default=1.0, help="multiplies every upper limit in time")
     parser.add_argument("-v", "--verbose", action="store_true", help="name the sessions that pass, too")
     chosen = parser.parse_args(arguments)
@@ -128,14 +145,17 @@ def main(arguments=None):
             outcomes = [player.play(session) for session in sessions]
         else:
             if chosen.command:
+
                 def start(options):
                     return Server([*shlex.split(chosen.command), json.dumps(options)], folder)
+
                 differences = {}
             else:
                 library = chosen.plugin or compile_plugin(APPLICATION, folder)
 
                 def start(options):
                     return Server(jackfield(options, library, folder, chosen.bin), folder)
+
             outcomes = play_all(sessions, start, chosen.jobs, chosen.patience)
     return 0 if report(sessions, outcomes, differences, chosen.verbose) else 1
 

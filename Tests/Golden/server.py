@@ -27,8 +27,19 @@ class ServerFault(Exception):
 def compile_plugin(source, folder):
     """Compiles a plugin of one C file into `folder` and returns the library's path."""
     library = Path(folder) / Path(source).with_suffix(".so").name
-    command = [os.environ.get("CC", "cc"), "-std=c99", "-O2", "-shared", "-fPIC", "-pthread",
-               "-I", str(ROOT / "include"), str(source), "-o", str(library)]
+    command = [
+        os.environ.get("CC", "cc"),
+        "-std=c99",
+        "-O2",
+        "-shared",
+        "-fPIC",
+        "-pthread",
+        "-I",
+        str(ROOT / "include"),
+        str(source),
+        "-o",
+        str(library),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise ServerFault(f"{' '.join(command)}\n{done.stderr}")

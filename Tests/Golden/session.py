@@ -4,8 +4,17 @@ import time
 from dataclasses import dataclass
 
 import wire
-from match import (SessionFault, Template, counts, match_frames, match_header, match_packets, match_text, payload,
-                   without_noops)
+from match import (
+    SessionFault,
+    Template,
+    counts,
+    match_frames,
+    match_header,
+    match_packets,
+    match_text,
+    payload,
+    without_noops,
+)
 
 #: Seconds for an answer or the expected frames; a slow machine scales it (`Player.patience`).
 PATIENCE = 4.0
@@ -40,13 +49,15 @@ class Outcome:
         return self.step == 0
 
     def __str__(self):
-        return (f"{self.id}: step {self.step} ({self.doing}): {self.about}\n"
-                f"    expected {shorten(self.expected)}\n    got      {shorten(self.got)}")
+        return (
+            f"{self.id}: step {self.step} ({self.doing}): {self.about}\n"
+            f"    expected {shorten(self.expected)}\n    got      {shorten(self.got)}"
+        )
 
 
 def shorten(value, limit=600):
     text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= limit else f"{text[:limit // 2]} … {text[-limit // 2:]} ({len(text)} characters)"
+    return text if len(text) <= limit else f"{text[: limit // 2]} … {text[-limit // 2 :]} ({len(text)} characters)"
 
 
 class HTTPClient:
@@ -77,7 +88,9 @@ class Player:
         except Difference as difference:
             return Outcome(session["id"], number, step["do"], difference.about, difference.expected, difference.got)
         except (wire.NoAnswer, wire.Garbled, TimeoutError, OSError, ValueError) as error:
-            return Outcome(session["id"], number, step["do"], "", step.get("expect"), f"{type(error).__name__}: {error}")
+            return Outcome(
+                session["id"], number, step["do"], "", step.get("expect"), f"{type(error).__name__}: {error}"
+            )
         finally:
             for client in self.connections.values():
                 if client.connection is not None:
@@ -143,7 +156,9 @@ class Player:
         target = Template(step.get("path", "/socket.io/")).fill(self.variables)
         if step.get("query"):
             target += "?" + Template(step["query"]).fill(self.variables)
-        lines = [f"{step.get('method', 'GET')} {target} HTTP/1.1"] + [f"{name}: {value}" for name, value in headers.values()]
+        lines = [f"{step.get('method', 'GET')} {target} HTTP/1.1"] + [
+            f"{name}: {value}" for name, value in headers.values()
+        ]
         return "\r\n".join(lines + ["", ""]).encode("latin-1")
 
     def _start(self, step):
@@ -199,12 +214,16 @@ class Player:
         """The variables afterwards, or a text that says which part differs."""
         variables = self.variables
         if answer is None or expected.get("noAnswer"):
-            return variables if answer is None and expected.get("noAnswer") else "the connection ended without an answer"
+            return (
+                variables if answer is None and expected.get("noAnswer") else "the connection ended without an answer"
+            )
         wanted = lambda part: part in expected and (only is None or part in only)  # noqa: E731
         if wanted("status") and expected["status"] != answer.status:
             return "status"
         if wanted("headers"):
-            variables = self._compare_headers(expected["headers"], answer, variables, complete="status" in expected and only is None)
+            variables = self._compare_headers(
+                expected["headers"], answer, variables, complete="status" in expected and only is None
+            )
             if isinstance(variables, str):
                 return variables
         if wanted("body"):
@@ -264,7 +283,9 @@ class Player:
         except (wire.NoAnswer, TimeoutError):
             answer = None
         if answer is None or answer.status != 200:
-            raise Difference([c.get("packets") for c, _ in heads], packets, f"packets; the poll after that: {_describe(answer)}")
+            raise Difference(
+                [c.get("packets") for c, _ in heads], packets, f"packets; the poll after that: {_describe(answer)}"
+            )
         return _packets(answer)
 
     # WebSocket
@@ -275,8 +296,13 @@ class Player:
         connection = wire.Connection(self.host, self.port)
         client = self.connections[step["conn"]] = HTTPClient()
         client.connection, client.pending = connection, step
-        fixed = [("Host", f"127.0.0.1:{self.port}"), ("Upgrade", "websocket"), ("Connection", "Upgrade"),
-                 ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", wire.WEBSOCKET_KEY)]
+        fixed = [
+            ("Host", f"127.0.0.1:{self.port}"),
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", wire.WEBSOCKET_KEY),
+        ]
         early = b"".join(self._frame(frame, None) for frame in step.get("early", []))
         connection.send(self._request(step, fixed) + early, self._deadline())
         answer = self._answer(step)
@@ -317,8 +343,9 @@ class Player:
             data, rsv = deflate.compress(data), rsv | 4
         mask, fin = spec.get("mask", True), spec.get("fin", True)
         if "cut" in spec:
-            return (wire.frame(opcode, data[:spec["cut"]], fin=False, rsv=rsv, mask=mask)
-                    + wire.frame(wire.CONTINUATION, data[spec["cut"]:], fin=fin, mask=mask))
+            return wire.frame(opcode, data[: spec["cut"]], fin=False, rsv=rsv, mask=mask) + wire.frame(
+                wire.CONTINUATION, data[spec["cut"] :], fin=fin, mask=mask
+            )
         return wire.frame(opcode, data, fin=fin, rsv=rsv, mask=mask, declare=spec.get("declare"))
 
     def _ws_expect(self, step):
@@ -360,7 +387,7 @@ def _chunked(body, sizes):
         return body
     out, start = bytearray(), 0
     for size in [*sizes, max(0, len(body) - sum(sizes))]:
-        if chunk := body[start:start + size]:
+        if chunk := body[start : start + size]:
             out += b"%x\r\n%s\r\n" % (len(chunk), chunk)
         start += size
     return bytes(out) + b"0\r\n\r\n"

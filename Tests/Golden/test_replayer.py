@@ -42,7 +42,7 @@ class Peer:
             while line := stream.readline():
                 method, target, _ = line.decode().split(" ")
                 headers = {}
-                while (header := stream.readline().strip()):
+                while header := stream.readline().strip():
                     name, _, value = header.decode().partition(": ")
                     headers[name.lower()] = value
                 body = stream.read(int(headers.get("content-length", 0))).decode()
@@ -63,8 +63,10 @@ class Peer:
         return answer(200, "text/plain;charset=utf-8", self.queued.pop(0), "Cache-Control: no-store\r\n")
 
     def _websocket(self, client, stream):
-        client.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                       b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+        client.sendall(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+        )
         client.sendall(wire.frame(wire.TEXT, (OPEN % "second-Sid").encode(), mask=False))
         while head := stream.read(2):
             length = head[1] & 127
@@ -79,8 +81,10 @@ class Peer:
 
 def answer(status, content_type, body, headers=""):
     body = body.encode()
-    return (f"HTTP/1.1 {status} Whatever\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
-            .encode() + body)
+    return (
+        f"HTTP/1.1 {status} Whatever\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode()
+        + body
+    )
 
 
 @pytest.fixture(scope="module")
@@ -92,24 +96,74 @@ def player():
 
 TEXT_HEADERS = {"content-type": "text/plain; charset=UTF-8", "cache-control": "no-store"}
 
-SESSION = {"id": "self-test", "group": "self", "title": "Everything that can be compared.", "steps": [
-    {"do": "http", "conn": "h", "method": "GET", "query": "EIO=4&transport=nothing",
-     "expect": {"status": 400, "headers": {"content-type": "application/json"}, "body": '{"code":0,"message":"Transport unknown"}'}},
-    {"do": "poll", "conn": "h", "method": "GET", "query": "EIO=4&transport=polling",
-     "expect": {"status": 200, "headers": TEXT_HEADERS, "packets": [OPENED]}},
-    {"do": "http", "conn": "p", "method": "POST", "query": "EIO=4&transport=polling&sid=${eio1}", "body": '42["echo",1]\x1e43007["two"]',
-     "expect": {"status": 200, "headers": {"content-type": "text/html", "cache-control": "no-store"}, "body": "ok"}},
-    {"do": "poll", "conn": "h", "method": "GET", "query": "EIO=4&transport=polling&sid=${eio1}",
-     "expect": {"status": 200, "headers": TEXT_HEADERS, "packets": ['42["echo",1.0]', '43007["two"]']}},
-    {"do": "ws-open", "conn": "w", "query": "EIO=4&transport=websocket",
-     "expect": {"status": 101, "headers": {"upgrade": "websocket", "sec-websocket-accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}}},
-    {"do": "ws-expect", "conn": "w", "expect": {"frames": [{"text": OPENED.replace("eio1", "eio2")}]}},
-    {"do": "ws-send", "conn": "w", "frames": [{"text": '42["echo",${"x"*300}]'}, {"binary": {"blob": 300}}, {"ping": "p"}]},
-    {"do": "ws-expect", "conn": "w", "quiet": 20, "within": [0, 1000],
-     "expect": {"frames": [{"text": '42["echo",${"x"*300}]'}, {"binary": {"blob": 300}}]}},
-    {"do": "ws-send", "conn": "w", "frames": [{"close": 1001}]},
-    {"do": "ws-expect", "conn": "w", "expect": {"frames": [{"close": 1001, "reason": ""}, {"end": True}]}},
-]}
+SESSION = {
+    "id": "self-test",
+    "group": "self",
+    "title": "Everything that can be compared.",
+    "steps": [
+        {
+            "do": "http",
+            "conn": "h",
+            "method": "GET",
+            "query": "EIO=4&transport=nothing",
+            "expect": {
+                "status": 400,
+                "headers": {"content-type": "application/json"},
+                "body": '{"code":0,"message":"Transport unknown"}',
+            },
+        },
+        {
+            "do": "poll",
+            "conn": "h",
+            "method": "GET",
+            "query": "EIO=4&transport=polling",
+            "expect": {"status": 200, "headers": TEXT_HEADERS, "packets": [OPENED]},
+        },
+        {
+            "do": "http",
+            "conn": "p",
+            "method": "POST",
+            "query": "EIO=4&transport=polling&sid=${eio1}",
+            "body": '42["echo",1]\x1e43007["two"]',
+            "expect": {
+                "status": 200,
+                "headers": {"content-type": "text/html", "cache-control": "no-store"},
+                "body": "ok",
+            },
+        },
+        {
+            "do": "poll",
+            "conn": "h",
+            "method": "GET",
+            "query": "EIO=4&transport=polling&sid=${eio1}",
+            "expect": {"status": 200, "headers": TEXT_HEADERS, "packets": ['42["echo",1.0]', '43007["two"]']},
+        },
+        {
+            "do": "ws-open",
+            "conn": "w",
+            "query": "EIO=4&transport=websocket",
+            "expect": {
+                "status": 101,
+                "headers": {"upgrade": "websocket", "sec-websocket-accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="},
+            },
+        },
+        {"do": "ws-expect", "conn": "w", "expect": {"frames": [{"text": OPENED.replace("eio1", "eio2")}]}},
+        {
+            "do": "ws-send",
+            "conn": "w",
+            "frames": [{"text": '42["echo",${"x"*300}]'}, {"binary": {"blob": 300}}, {"ping": "p"}],
+        },
+        {
+            "do": "ws-expect",
+            "conn": "w",
+            "quiet": 20,
+            "within": [0, 1000],
+            "expect": {"frames": [{"text": '42["echo",${"x"*300}]'}, {"binary": {"blob": 300}}]},
+        },
+        {"do": "ws-send", "conn": "w", "frames": [{"close": 1001}]},
+        {"do": "ws-expect", "conn": "w", "expect": {"frames": [{"close": 1001, "reason": ""}, {"end": True}]}},
+    ],
+}
 # The ping of step 7 is answered as a frame of its own: an echo of opcode 9.
 SESSION["steps"][7]["expect"]["frames"].append({"ping": "p"})
 
@@ -122,14 +176,29 @@ def frames(session, step):
 ALTERATIONS = {
     "another status": (1, lambda s: s["steps"][0]["expect"].update(status=404)),
     "another body": (1, lambda s: s["steps"][0]["expect"].update(body='{"code":1,"message":"Transport unknown"}')),
-    "a body with a member more": (1, lambda s: s["steps"][0]["expect"].update(body='{"code":0,"message":"Transport unknown","x":1}')),
-    "a text where a number came": (1, lambda s: s["steps"][0]["expect"].update(body='{"code":"0","message":"Transport unknown"}')),
+    "a body with a member more": (
+        1,
+        lambda s: s["steps"][0]["expect"].update(body='{"code":0,"message":"Transport unknown","x":1}'),
+    ),
+    "a text where a number came": (
+        1,
+        lambda s: s["steps"][0]["expect"].update(body='{"code":"0","message":"Transport unknown"}'),
+    ),
     "another header": (1, lambda s: s["steps"][0]["expect"]["headers"].update({"content-type": "text/html"})),
-    "a header that did not come": (1, lambda s: s["steps"][0]["expect"]["headers"].update({"cache-control": "no-store"})),
-    "a header that should not have come": (2, lambda s: s["steps"][1]["expect"].update(headers={"content-type": "text/plain;charset=UTF-8"})),
+    "a header that did not come": (
+        1,
+        lambda s: s["steps"][0]["expect"]["headers"].update({"cache-control": "no-store"}),
+    ),
+    "a header that should not have come": (
+        2,
+        lambda s: s["steps"][1]["expect"].update(headers={"content-type": "text/plain;charset=UTF-8"}),
+    ),
     "an answer that should not have come": (1, lambda s: s["steps"][0].update(expect={"noAnswer": True})),
     "another packet": (4, lambda s: s["steps"][3]["expect"].update(packets=['42["echo",2]', '43007["two"]'])),
-    "a front that is equal only as a number": (4, lambda s: s["steps"][3]["expect"].update(packets=['42["echo",1]', '437["two"]'])),
+    "a front that is equal only as a number": (
+        4,
+        lambda s: s["steps"][3]["expect"].update(packets=['42["echo",1]', '437["two"]']),
+    ),
     "packets in another order": (4, lambda s: s["steps"][3]["expect"].update(packets=['43007["two"]', '42["echo",1]'])),
     "a packet less": (4, lambda s: s["steps"][3]["expect"].update(packets=[])),
     "a packet more": (4, lambda s: s["steps"][3]["expect"].update(packets=['42["echo",1]', '43007["two"]', "2"])),
@@ -185,22 +254,25 @@ def test_a_server_that_is_not_there_is_a_difference():
     assert not Player("127.0.0.1", port).play(SESSION).passed
 
 
-@pytest.mark.parametrize("expected, got, same", [
-    ('42["a",1]', '42["a",1.0]', True),
-    ('42["a",{"x":1,"y":2}]', '42["a",{"y":2,"x":1}]', True),
-    ('42["\\u20ac"]', '42["€"]', True),
-    ('42["a",1]', '43["a",1]', False),
-    ('42["a",1]', '42["a",true]', False),
-    ('42["a",1]', '42["a",1', False),
-    ('42["a",null]', '42["a",NaN]', False),
-    ("3probe", "3probe ", False),
-    ('40{"sid":"${sio1}"}', '40{"sid":"abc"}', True),
-    ('40{"sid":"${sio1}"}', '40{"sid":"a b"}', False),
-    ('40{"sid":"${sio1}","pid":"${pid1}"}', '40{"pid":"p","sid":"s"}', True),
-    ('40{"sid":"${sio1}","pid":"${pid1}"}', '40{"sid":"s","pid":"s"}', False),
-    ('42${ack1}["q"]', '4217["q"]', True),
-    ('42${ack1}["q"]', '42["q"]', False),
-])
+@pytest.mark.parametrize(
+    "expected, got, same",
+    [
+        ('42["a",1]', '42["a",1.0]', True),
+        ('42["a",{"x":1,"y":2}]', '42["a",{"y":2,"x":1}]', True),
+        ('42["\\u20ac"]', '42["€"]', True),
+        ('42["a",1]', '43["a",1]', False),
+        ('42["a",1]', '42["a",true]', False),
+        ('42["a",1]', '42["a",1', False),
+        ('42["a",null]', '42["a",NaN]', False),
+        ("3probe", "3probe ", False),
+        ('40{"sid":"${sio1}"}', '40{"sid":"abc"}', True),
+        ('40{"sid":"${sio1}"}', '40{"sid":"a b"}', False),
+        ('40{"sid":"${sio1}","pid":"${pid1}"}', '40{"pid":"p","sid":"s"}', True),
+        ('40{"sid":"${sio1}","pid":"${pid1}"}', '40{"sid":"s","pid":"s"}', False),
+        ('42${ack1}["q"]', '4217["q"]', True),
+        ('42${ack1}["q"]', '42["q"]', False),
+    ],
+)
 def test_text_is_compared_exactly_and_then_as_json(expected, got, same):
     assert (match_text(expected, got, {}) is not None) == same
 
@@ -210,19 +282,22 @@ def test_a_known_variable_must_come_again_as_it_was():
     assert match_text('["${sio1}"]', '["two"]', {"sio1": "one"}) is None
 
 
-@pytest.mark.parametrize("name, expected, got, same", [
-    ("content-type", "text/plain; charset=UTF-8", "text/plain;charset=utf-8", True),
-    ("content-type", "text/plain", "text/html", False),
-    ("access-control-allow-methods", "GET,POST", "post, get", True),
-    ("access-control-allow-methods", "GET,POST", "GET", False),
-    ("vary", "Origin", "Accept-Encoding, origin", True),
-    ("vary", "Origin", "Accept-Encoding", False),
-    ("set-cookie", "io=x; Path=/; HttpOnly", "io=x; HttpOnly; Path=/", True),
-    ("set-cookie", "io=x; Path=/; HttpOnly", "io=x; Path=/", False),
-    ("set-cookie", "io=x; Path=/", "io=y; Path=/", False),
-    ("sec-websocket-extensions", "permessage-deflate; a; b", "permessage-deflate; b; a", True),
-    ("sec-websocket-extensions", "permessage-deflate; a", "permessage-deflate", False),
-])
+@pytest.mark.parametrize(
+    "name, expected, got, same",
+    [
+        ("content-type", "text/plain; charset=UTF-8", "text/plain;charset=utf-8", True),
+        ("content-type", "text/plain", "text/html", False),
+        ("access-control-allow-methods", "GET,POST", "post, get", True),
+        ("access-control-allow-methods", "GET,POST", "GET", False),
+        ("vary", "Origin", "Accept-Encoding, origin", True),
+        ("vary", "Origin", "Accept-Encoding", False),
+        ("set-cookie", "io=x; Path=/; HttpOnly", "io=x; HttpOnly; Path=/", True),
+        ("set-cookie", "io=x; Path=/; HttpOnly", "io=x; Path=/", False),
+        ("set-cookie", "io=x; Path=/", "io=y; Path=/", False),
+        ("sec-websocket-extensions", "permessage-deflate; a; b", "permessage-deflate; b; a", True),
+        ("sec-websocket-extensions", "permessage-deflate; a", "permessage-deflate", False),
+    ],
+)
 def test_headers_are_compared_by_their_own_rules(name, expected, got, same):
     assert (match_header(name, expected, [got], {}) is not None) == same
 

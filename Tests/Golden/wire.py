@@ -77,12 +77,14 @@ class Connection:
         view = memoryview(data)
         while view:
             wait = deadline - time.monotonic()
-            readable, writable, _ = select.select([] if self.ended else [self.socket], [self.socket], [], max(0.0, wait))
+            readable, writable, _ = select.select(
+                [] if self.ended else [self.socket], [self.socket], [], max(0.0, wait)
+            )
             if readable:
                 self._read()
             if writable:
                 try:
-                    view = view[self.socket.send(view):]
+                    view = view[self.socket.send(view) :]
                 except BlockingIOError:
                     continue
                 except OSError:
@@ -132,7 +134,9 @@ def read_answer(connection, method, deadline):
             pass
         answer.body = bytes(connection.buffer)
         connection.buffer.clear()
-    for coding in reversed([c.strip().lower() for c in ",".join(answer.values("content-encoding")).split(",") if c.strip()]):
+    for coding in reversed(
+        [c.strip().lower() for c in ",".join(answer.values("content-encoding")).split(",") if c.strip()]
+    ):
         answer.body = _decode(coding, answer.body)
     return answer
 
@@ -146,7 +150,7 @@ def _read_head(connection, deadline):
                 raise Garbled(f"the connection ended inside the head: {bytes(connection.buffer)[:200]!r}")
             raise NoAnswer
     lines = bytes(connection.buffer[:end]).decode("latin-1").split("\r\n")
-    del connection.buffer[:end + 4]
+    del connection.buffer[: end + 4]
     parts = lines[0].split(" ", 2)
     if len(parts) < 2 or not parts[0].startswith("HTTP/1.") or not parts[1].isdigit():
         raise Garbled(f"not a status line: {lines[0]!r}")
@@ -173,7 +177,7 @@ def _line(connection, deadline):
         if not connection.fill(deadline):
             raise Garbled("the connection ended inside a chunked body")
     line = bytes(connection.buffer[:end])
-    del connection.buffer[:end + 2]
+    del connection.buffer[: end + 2]
     return line
 
 
@@ -218,7 +222,7 @@ def frame(opcode, payload, *, fin=True, rsv=0, mask=True, declare=None):
 
 def masked(payload):
     """The payload under MASK (masking is its own inverse), as one wide XOR: a loop over a megabyte takes a second."""
-    key = (MASK * (len(payload) // 4 + 1))[:len(payload)]
+    key = (MASK * (len(payload) // 4 + 1))[: len(payload)]
     return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(len(payload), "big")
 
 
@@ -303,23 +307,25 @@ class WebSocket:
                 width = 2 if length == 126 else 8
                 if len(buffer) < 2 + width:
                     return None
-                length, offset = int.from_bytes(buffer[2:2 + width], "big"), 2 + width
+                length, offset = int.from_bytes(buffer[2 : 2 + width], "big"), 2 + width
             if len(buffer) < offset + length:
                 return None
-            payload = bytes(buffer[offset:offset + length])
-            del buffer[:offset + length]
+            payload = bytes(buffer[offset : offset + length])
+            del buffer[: offset + length]
             item = self._frame(fin, rsv, opcode, payload)
             if item is not None:
                 return item
 
     def _valid(self, fin, rsv, opcode, second):
         control = opcode >= 8
-        return (not second & 0x80
-                and opcode in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG)
-                and not (control and (not fin or second & 127 > 125))
-                and not rsv & 3
-                and not (rsv and (control or opcode == CONTINUATION or self.deflate is None))
-                and (control or (opcode == CONTINUATION) == (self._message is not None)))
+        return (
+            not second & 0x80
+            and opcode in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG)
+            and not (control and (not fin or second & 127 > 125))
+            and not rsv & 3
+            and not (rsv and (control or opcode == CONTINUATION or self.deflate is None))
+            and (control or (opcode == CONTINUATION) == (self._message is not None))
+        )
 
     def _frame(self, fin, rsv, opcode, payload):
         if opcode == PING:
@@ -354,4 +360,4 @@ class WebSocket:
     def send(self, data, split=None):
         deadline = time.monotonic() + 10
         for start in range(0, len(data), split or max(1, len(data))):
-            self.connection.send(data[start:start + split] if split else data, deadline)
+            self.connection.send(data[start : start + split] if split else data, deadline)

@@ -58,18 +58,37 @@ def measure(program):
         # Debian's valgrind gives up on debug information that is newer than itself; the names of functions are all it needs.
         subprocess.run(["strip", "--strip-debug", "-o", stripped, program], check=True)
         done = subprocess.run(
-            ["valgrind", "--tool=callgrind", "--quiet", "--collect-atstart=no", "--toggle-collect=measured_region",
-             "--dump-after=measured_region", f"--callgrind-out-file={profiles}", str(stripped), "--guard"],
+            [
+                "valgrind",
+                "--tool=callgrind",
+                "--quiet",
+                "--collect-atstart=no",
+                "--toggle-collect=measured_region",
+                "--dump-after=measured_region",
+                f"--callgrind-out-file={profiles}",
+                str(stripped),
+                "--guard",
+            ],
             # Deterministic hashing; and nothing of the caller's environment, whose size moves the stack.
-            env={"PATH": "/usr/bin:/bin", "HOME": folder, "SWIFT_DETERMINISTIC_HASHING": "1", "BENCH_PLUGINS": str(plugins)},
-            capture_output=True, text=True, timeout=300)
+            env={
+                "PATH": "/usr/bin:/bin",
+                "HOME": folder,
+                "SWIFT_DETERMINISTIC_HASHING": "1",
+                "BENCH_PLUGINS": str(plugins),
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         if done.returncode != 0:
             raise RuntimeError(f"the scenarios failed under valgrind:\n{done.stdout}{done.stderr}")
         lines = [line.split() for line in done.stdout.splitlines() if line.strip()]
         # The first region is the program's check that allocations are counted.
         totals = [_total(Path(f"{profiles}.{number + 2}")) for number in range(len(lines))]
-    return {name: Cost(total / int(count), int(allocations) / int(count), int(size) / int(count))
-            for (name, count, allocations, size), total in zip(lines, totals)}
+    return {
+        name: Cost(total / int(count), int(allocations) / int(count), int(size) / int(count))
+        for (name, count, allocations, size), total in zip(lines, totals)
+    }
 
 
 def _total(profile):
@@ -88,8 +107,10 @@ def complaint(name, cost, limit):
     if limit is None:
         return f"{name} has no threshold: `make guard-update` writes one"
     if cost.instructions > limit.instructions * (1 + TOLERANCE):
-        return (f"{name} takes {cost.instructions:,.0f} instructions, {cost.instructions / limit.instructions - 1:+.1%} against its threshold of "
-                f"{limit.instructions:,.0f} (tolerance {TOLERANCE:.0%}). {UPDATE}")
+        return (
+            f"{name} takes {cost.instructions:,.0f} instructions, {cost.instructions / limit.instructions - 1:+.1%} against its threshold of "
+            f"{limit.instructions:,.0f} (tolerance {TOLERANCE:.0%}). {UPDATE}"
+        )
     if cost.allocations > limit.allocations + ALLOCATION_SLACK:
         return f"{name} allocates {cost.allocations:g} times, {cost.bytes:.0f} bytes; its threshold is {limit.allocations:g}. {UPDATE}"
     return None
@@ -101,8 +122,14 @@ def update(costs):
     content = {
         "about": "Cost of one operation; see Tests/Guard/guard.py. Written by `make guard-update`.",
         "swift": version.group(1) if version else None,
-        "scenarios": {name: {"instructions": round(cost.instructions, 1), "allocations": round(cost.allocations, 3), "bytes": round(cost.bytes, 1)}
-                      for name, cost in costs.items()},
+        "scenarios": {
+            name: {
+                "instructions": round(cost.instructions, 1),
+                "allocations": round(cost.allocations, 3),
+                "bytes": round(cost.bytes, 1),
+            }
+            for name, cost in costs.items()
+        },
     }
     THRESHOLDS.write_text(json.dumps(content, indent=2) + "\n")
 
@@ -116,9 +143,14 @@ def main():
     print(f"{'':28}{'instructions':>14}{'threshold':>12}{'':>8}{'allocations':>13}{'threshold':>11}")
     for name, cost in costs.items():
         limit = before.get(name)
-        print(f"{name:28}{cost.instructions:14,.0f}" + (
-            f"{limit.instructions:12,.0f}{cost.instructions / limit.instructions - 1:+8.1%}{cost.allocations:13g}{limit.allocations:11g}" if limit
-            else f"{'-':>12}{'':>8}{cost.allocations:13g}{'-':>11}"))
+        print(
+            f"{name:28}{cost.instructions:14,.0f}"
+            + (
+                f"{limit.instructions:12,.0f}{cost.instructions / limit.instructions - 1:+8.1%}{cost.allocations:13g}{limit.allocations:11g}"
+                if limit
+                else f"{'-':>12}{'':>8}{cost.allocations:13g}{'-':>11}"
+            )
+        )
     if options.what == "update":
         update(costs)
         print(f"written: {THRESHOLDS.relative_to(ROOT)}")

@@ -26,14 +26,19 @@ def test_every_scenario_has_a_threshold(costs):
 def test_a_repeated_run_counts_the_same(costs):
     again = guard.measure(guard.binary())
     for name, cost in costs.items():
-        assert again[name].instructions == pytest.approx(cost.instructions, rel=0.02), f"{name} is no scenario to guard: its cost varies"
+        assert again[name].instructions == pytest.approx(cost.instructions, rel=0.02), (
+            f"{name} is no scenario to guard: its cost varies"
+        )
 
 
-@pytest.mark.parametrize("cost, limit, word", [
-    (Cost(106, 0, 0), Cost(100, 0, 0), "instructions"),
-    (Cost(100, 1, 16), Cost(100, 0, 0), "allocates"),
-    (Cost(100, 0, 0), None, "no threshold"),
-])
+@pytest.mark.parametrize(
+    "cost, limit, word",
+    [
+        (Cost(106, 0, 0), Cost(100, 0, 0), "instructions"),
+        (Cost(100, 1, 16), Cost(100, 0, 0), "allocates"),
+        (Cost(100, 0, 0), None, "no threshold"),
+    ],
+)
 def test_the_guard_can_fail(cost, limit, word):
     assert word in guard.complaint("scenario", cost, limit)
 

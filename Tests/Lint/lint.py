@@ -26,15 +26,24 @@ COMPARED = "compares a String: use ByteString"
 #: Types whose comparison is a comparison of `String`s.
 TEXT = r"(?:String|Substring|Character|\[String\]|Set<String>)"
 
-KEYED = re.compile(r"\[\s*(?:String|Substring)\s*:(?![^\]]*\]\.self)|\b(?:Dictionary|OrderedDictionary)<\s*String\s*,|\bSet<\s*String\s*>")
-DECLARED = re.compile(r"\b(\w+):\s*(?:inout\s+|borrowing\s+|consuming\s+|@autoclosure\s+(?:@\w+\s+)*\(\)\s*->\s*)?(" + TEXT + r"|[A-Z\[(]\w*)(?![\w.<])")
+KEYED = re.compile(
+    r"\[\s*(?:String|Substring)\s*:(?![^\]]*\]\.self)|\b(?:Dictionary|OrderedDictionary)<\s*String\s*,|\bSet<\s*String\s*>"
+)
+DECLARED = re.compile(
+    r"\b(\w+):\s*(?:inout\s+|borrowing\s+|consuming\s+|@autoclosure\s+(?:@\w+\s+)*\(\)\s*->\s*)?("
+    + TEXT
+    + r"|[A-Z\[(]\w*)(?![\w.<])"
+)
 ASSIGNED = re.compile(r"\b(?:let|var)\s+(\w+)\s*=\s*(?:try[?!]?\s+)?(\w+)\s*\(")
 
 NAME = r"(?:[\w\])?!]+[.?!]*\.)*(\w+)[?!]*"
 COMPARISONS = [
     re.compile(NAME + r"\s+(?:==|!=|~=|<|>|<=|>=)\s+(?!nil\b|JF_|[A-Z_]{4,}|UInt8\(|[\d.])"),
     re.compile(r"(?<!nil)\s(?:==|!=|~=|<|>|<=|>=)\s+" + NAME + r"(?![\w(.<>])"),
-    re.compile(NAME + r"\.(?:hasPrefix|hasSuffix|starts|firstIndex|lastIndex|contains|elementsEqual|range|replacing|sorted|max|min)\((?!where\b|[^()]*\.utf8)"),
+    re.compile(
+        NAME
+        + r"\.(?:hasPrefix|hasSuffix|starts|firstIndex|lastIndex|contains|elementsEqual|range|replacing|sorted|max|min)\((?!where\b|[^()]*\.utf8)"
+    ),
     re.compile(r"(?<!func )\b(?:contains|firstIndex\(of:|rawValue:)\(?\s*" + NAME + r"(?![\w(.])"),
     re.compile(r"\bswitch\s+" + NAME + r"\s*\{"),
     re.compile(r"\.insert\(\s*" + NAME + r"\s*\)"),
@@ -112,6 +121,7 @@ def findings(sources):
             known[name] = is_text if known.get(name, is_text) == is_text else None
     found = []
     for path, code in blanked.items():
+
         def is_text(name):
             return local[path].get(name, wide[module(path)].get(name))
 

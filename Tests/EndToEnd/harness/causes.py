@@ -14,17 +14,21 @@ def break_a_rule(session, daemon):
     if not session.polling:
         return session.way.send_raw(wire.frame(wire.TEXT, b"4", mask=False))
     connection = wire.Connection("127.0.0.1", daemon.port)
-    connection.send(f"GET /socket.io/?EIO=4&transport=polling&sid={session.eio} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), deadline())
+    connection.send(
+        f"GET /socket.io/?EIO=4&transport=polling&sid={session.eio} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), deadline()
+    )
     connection.close()
 
 
 def sends(*packets):
     """The client sends so. What a polling client is answered is another row's."""
+
     def cause(session, daemon):
         if session.polling:
             session.way.post("\x1e".join(packets))
         else:
             session.send(*packets)
+
     return cause
 
 
@@ -66,7 +70,10 @@ def settings_for(cause):
 def going(daemon, sid):
     """What the hooks were told of a socket, once it is gone: [(hook, namespace, its first room, reason), ...]."""
     until = deadline()
-    while not (found := re.findall(rf"(disconnecting|disconnected) {sid} of (\S+) in (\S+): (.+?)\.", daemon.log)) or found[-1][0] != "disconnected":
+    while (
+        not (found := re.findall(rf"(disconnecting|disconnected) {sid} of (\S+) in (\S+): (.+?)\.", daemon.log))
+        or found[-1][0] != "disconnected"
+    ):
         assert time.monotonic() < until, f"the hooks were told {found} of {sid}\n{daemon.log}"
         time.sleep(0.01)
     return found

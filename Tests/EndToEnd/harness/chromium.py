@@ -28,9 +28,22 @@ class Browser:
         self._profile = tempfile.mkdtemp(prefix="chromium-")
         self._log = open(Path(self._profile) / "log", "w+")
         self._process = subprocess.Popen(
-            [executable, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-port=0",
-             "--remote-allow-origins=*", "--window-size=1400,1600", f"--user-data-dir={self._profile}", "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=self._log)
+            [
+                executable,
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--remote-debugging-port=0",
+                "--remote-allow-origins=*",
+                "--window-size=1400,1600",
+                f"--user-data-dir={self._profile}",
+                "about:blank",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+        )
         self._numbers, self.pages = itertools.count(1), {}
         self._socket = websocket.create_connection(self._address(), timeout=PATIENCE)
 
@@ -46,7 +59,11 @@ class Browser:
     def command(self, method, session=None, **parameters):
         """Sends a DevTools command and returns its result; events that come meanwhile go to their pages."""
         number = next(self._numbers)
-        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters, **({"sessionId": session} if session else {})}))
+        self._socket.send(
+            json.dumps(
+                {"id": number, "method": method, "params": parameters, **({"sessionId": session} if session else {})}
+            )
+        )
         while True:
             message = json.loads(self._socket.recv())
             if message.get("id") == number:
@@ -119,7 +136,9 @@ class Page:
         """Waits until the expression is true, and returns its value."""
         deadline = time.monotonic() + timeout
         while not (value := self.run(script)):
-            assert time.monotonic() < deadline, f"not within {timeout} s: {script}\nerrors: {self.errors}\n{self.run('document.body.innerText')}"
+            assert time.monotonic() < deadline, (
+                f"not within {timeout} s: {script}\nerrors: {self.errors}\n{self.run('document.body.innerText')}"
+            )
             time.sleep(0.03)
         return value
 

@@ -6,8 +6,10 @@ import time
 
 import wire
 
-_UPGRADE = ("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n").encode()
+_UPGRADE = (
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n"
+).encode()
 
 
 class Member(asyncio.Protocol):
@@ -36,7 +38,7 @@ class Member(asyncio.Protocol):
                 length, start = int.from_bytes(self.buffer[2:4], "big"), 4
             if len(self.buffer) < start + length:
                 return
-            payload, self.buffer = self.buffer[start:start + length], self.buffer[start + length:]
+            payload, self.buffer = self.buffer[start : start + length], self.buffer[start + length :]
             self._packet(payload)
 
     def _packet(self, payload):
@@ -65,7 +67,10 @@ async def gather(port, token, count, at_once=50, kind=Member):
     """So many members, connected and joined."""
     loop, members = asyncio.get_running_loop(), []
     for start in range(0, count, at_once):
-        batch = [(await loop.create_connection(lambda: kind(token), "127.0.0.1", port))[1] for _ in range(min(at_once, count - start))]
+        batch = [
+            (await loop.create_connection(lambda: kind(token), "127.0.0.1", port))[1]
+            for _ in range(min(at_once, count - start))
+        ]
         await asyncio.gather(*(member.ready for member in batch))
         members += batch
     return members

@@ -11,8 +11,11 @@ from .tab import PATIENCE, Tab
 from .tokens import SECRET, token
 
 #: Nothing of the machine's own settings may leak into a test.
-_ENVIRONMENT = {name: value for name, value in os.environ.items()
-                if name not in ("JWT_SECRET", "SITE_URL", "PORT", "DATABASE_URL", "REDIS_URL")}
+_ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in ("JWT_SECRET", "SITE_URL", "PORT", "DATABASE_URL", "REDIS_URL")
+}
 
 #: Milliseconds that a user stays online after the last connection; short, as every test of presence waits for it.
 GRACE = 400

@@ -15,7 +15,9 @@ def client_script(folder):
     """The client as bytes. Kept in `folder`, so that it is fetched once."""
     kept = Path(folder) / "socket.io.min.js"
     if not kept.exists():
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), _WHEEL], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), _WHEEL], check=True
+        )
         [wheel] = Path(folder).glob("nicegui-*.whl")
         with zipfile.ZipFile(wheel) as archive:
             kept.write_bytes(archive.read(_MEMBER))
@@ -31,8 +33,13 @@ class Origin:
     def __init__(self, script):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                found = {"/": ("text/html", b"<!doctype html><meta charset=utf-8><link rel=icon href=data:,><script src=/io.js></script>"),
-                         "/io.js": ("text/javascript", script)}.get(self.path)
+                found = {
+                    "/": (
+                        "text/html",
+                        b"<!doctype html><meta charset=utf-8><link rel=icon href=data:,><script src=/io.js></script>",
+                    ),
+                    "/io.js": ("text/javascript", script),
+                }.get(self.path)
                 self.send_response(200 if found else 404)
                 self.send_header("Content-Type", found[0] if found else "text/plain")
                 self.end_headers()

@@ -6,8 +6,10 @@ import time
 
 import wire
 
-_UPGRADE = ("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n").encode()
+_UPGRADE = (
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n"
+).encode()
 
 #: Bytes for the kernel's buffer: a few small messages, a fraction of a large one. The kernel doubles it.
 RECEIVE_BUFFER = 2048
@@ -72,11 +74,15 @@ class Reader:
         self.take(data)
 
     def take(self, data):
-        due = self.expected.stream[self.taken:self.taken + len(data)]
+        due = self.expected.stream[self.taken : self.taken + len(data)]
         if data != due:
-            wrong = self.taken + next((at for at, (ours, theirs) in enumerate(zip(data, due)) if ours != theirs), len(due))
-            raise OutOfOrder(f"client {self.index} read {bytes(data[max(0, wrong - self.taken - 20):][:60])!r} at byte {wrong}, "
-                             f"in message {self.expected.message_at(wrong)}; due was {bytes(self.expected.stream[max(0, wrong - 20):][:60])!r}")
+            wrong = self.taken + next(
+                (at for at, (ours, theirs) in enumerate(zip(data, due)) if ours != theirs), len(due)
+            )
+            raise OutOfOrder(
+                f"client {self.index} read {bytes(data[max(0, wrong - self.taken - 20) :][:60])!r} at byte {wrong}, "
+                f"in message {self.expected.message_at(wrong)}; due was {bytes(self.expected.stream[max(0, wrong - 20) :][:60])!r}"
+            )
         self.taken += len(data)
 
     @property
@@ -100,7 +106,9 @@ def read_all(readers, seconds, until=None):
             for key, _ in selector.select(0.2):
                 reader = key.data
                 reader.read()
-                assert not reader.ended, f"client {reader.index} was closed after {reader.taken} of {len(reader.expected)} bytes"
+                assert not reader.ended, (
+                    f"client {reader.index} was closed after {reader.taken} of {len(reader.expected)} bytes"
+                )
                 if reader.taken >= (len(reader.expected) if until is None else until):
                     selector.unregister(key.fileobj)
                     left -= 1

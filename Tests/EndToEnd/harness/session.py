@@ -21,12 +21,22 @@ def request(port, method="GET", query="EIO=4&transport=polling", headers=(), bod
         connection.close()
 
 
-UPGRADE = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {wire.WEBSOCKET_KEY}"]
+UPGRADE = [
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    f"Sec-WebSocket-Key: {wire.WEBSOCKET_KEY}",
+]
 
 
 def upgrade_request(port, query, *headers):
     connection = wire.Connection("127.0.0.1", port)
-    connection.send("\r\n".join([f"GET /socket.io/?{query} HTTP/1.1", f"Host: 127.0.0.1:{port}", *UPGRADE, *headers, "", ""]).encode(), deadline())
+    connection.send(
+        "\r\n".join(
+            [f"GET /socket.io/?{query} HTTP/1.1", f"Host: 127.0.0.1:{port}", *UPGRADE, *headers, "", ""]
+        ).encode(),
+        deadline(),
+    )
     return wire.read_answer(connection, "GET", deadline())
 
 
@@ -81,7 +91,12 @@ def upgrading(port):
     session = Session(port, "polling")
     socket = object.__new__(RawSocket)
     connection = wire.Connection("127.0.0.1", port)
-    connection.send("\r\n".join([f"GET /socket.io/?EIO=4&transport=websocket&sid={session.eio} HTTP/1.1", "Host: x", *UPGRADE, "", ""]).encode(), deadline())
+    connection.send(
+        "\r\n".join(
+            [f"GET /socket.io/?EIO=4&transport=websocket&sid={session.eio} HTTP/1.1", "Host: x", *UPGRADE, "", ""]
+        ).encode(),
+        deadline(),
+    )
     assert wire.read_answer(connection, "GET", deadline()).status == 101
     socket.socket = wire.WebSocket(connection)
     return session, socket

@@ -34,7 +34,9 @@ class Tab:
         if auth is None:
             auth = {"token": token} if token is not None else {}
         try:
-            self.client.connect(address, auth=auth, transports=list(transports), namespaces=list(namespaces), wait_timeout=PATIENCE)
+            self.client.connect(
+                address, auth=auth, transports=list(transports), namespaces=list(namespaces), wait_timeout=PATIENCE
+            )
         except socketio.exceptions.ConnectionError as error:
             self.client.disconnect()
             raise Refused(refusals[0] if refusals else str(error)) from error

@@ -11,7 +11,9 @@ def token(user="alice", *, secret=SECRET, algorithm="HS256", expires_in=3600, **
     """A signed token. A claim of None is left out."""
     now = time.time()
     payload = {"sub": user, "iat": int(now), "exp": now + expires_in, **claims}
-    return jwt.encode({name: value for name, value in payload.items() if value is not None}, secret, algorithm=algorithm)
+    return jwt.encode(
+        {name: value for name, value in payload.items() if value is not None}, secret, algorithm=algorithm
+    )
 
 
 def unsigned(user="alice"):

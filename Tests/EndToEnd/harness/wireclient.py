@@ -24,8 +24,11 @@ class Polling:
     def _request(self, method, body, headers):
         connection = wire.Connection("127.0.0.1", self.port)
         try:
-            lines = [f"{method} /socket.io/?EIO=4&transport=polling{f'&sid={self.sid}' if self.sid else ''} HTTP/1.1",
-                     f"Host: 127.0.0.1:{self.port}", "Connection: close"]
+            lines = [
+                f"{method} /socket.io/?EIO=4&transport=polling{f'&sid={self.sid}' if self.sid else ''} HTTP/1.1",
+                f"Host: 127.0.0.1:{self.port}",
+                "Connection: close",
+            ]
             if body is not None:
                 lines += ["Content-Type: text/plain;charset=UTF-8", f"Content-Length: {len(body)}"]
             head = "\r\n".join([*lines, *headers, "", ""]).encode()
@@ -53,8 +56,13 @@ class RawSocket:
 
     def __init__(self, port, path="/socket.io/?EIO=4&transport=websocket", greeted=True):
         connection = wire.Connection("127.0.0.1", port)
-        connection.send((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                         f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n").encode(), deadline())
+        connection.send(
+            (
+                f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n"
+            ).encode(),
+            deadline(),
+        )
         answer = wire.read_answer(connection, "GET", deadline())
         assert answer.status == 101, answer
         self.socket = wire.WebSocket(connection)
