@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import allocations, build, chart, machine, pushes, report, rounds, scale, servers, workloads  # noqa: E402
-from harness.paths import BUILT, DOCS  # noqa: E402
+from harness import allocations, build, chart, machine, pushes, report, rounds, scale, servers, workloads
+from harness.paths import BUILT, DOCS
 
 
 def table(options, pace):

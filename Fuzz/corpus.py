@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzzers' corpora: recorded sessions of the reference server (Tests/Golden), and the edges of each format."""
+"""Writes the seeds of the fuzzers' corpora: recorded sessions of the reference server (Tests/Golden), and
+the edges of each format."""
 
 import json
 import pathlib
@@ -87,7 +88,7 @@ def frame(first, payload):
 
 def frame_bytes(spec):
     opcodes = {"text": 1, "binary": 2, "ping": 9, "pong": 10}
-    for kind, opcode in opcodes.items():
+    for kind, opcode in opcodes.items():  # noqa: B007 (used after the loop)
         if kind in spec:
             payload = content(spec[kind])
             break
@@ -129,11 +130,13 @@ def websocket():
 
 
 def http():
-    """FF n: connection n. FE: what was given so far goes in. FD n: time. FC: the connection is gone. `{sid}`: the last session's id."""
+    """FF n: connection n. FE: what was given so far goes in. FD n: time. FC: the connection is gone.
+    `{sid}`: the last session's id."""
     get = "GET /socket.io/?EIO=4&transport=polling%s HTTP/1.1\r\nHost: a\r\n\r\n"
     post = "POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s"
     upgrade = (
-        "GET /socket.io/?EIO=4&transport=websocket%s HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "GET /socket.io/?EIO=4&transport=websocket%s HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "
+        "websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n"
     )
     poll = get % "&sid={sid}"
@@ -165,12 +168,14 @@ def http():
     write(
         "http",
         "pipelined",
-        b"GET /later HTTP/1.1\r\nHost: a\r\n\r\nGET /stream HTTP/1.1\r\nHost: a\r\n\r\n\xfe\xfd\x05GET /x HTTP/1.0\r\n\r\n\xfe\xfc",
+        b"GET /later HTTP/1.1\r\nHost: a\r\n\r\nGET /stream HTTP/1.1\r\nHost: a\r\n\r\n\xfe\xfd\x05GET /x HTTP/1.0\r\n"
+        b"\r\n\xfe\xfc",
     )
     write(
         "http",
         "cors",
-        b"OPTIONS /socket.io/ HTTP/1.1\r\nHost: a\r\nOrigin: http://localhost:3000\r\nAccess-Control-Request-Method: POST\r\n\r\n\xfe",
+        b"OPTIONS /socket.io/ HTTP/1.1\r\nHost: a\r\nOrigin: http://localhost:3000\r\nAccess-Control-Request-Method: "
+        b"POST\r\n\r\n\xfe",
     )
     write("http", "two-polls", (get % "").encode() + b"\xfe" + b"\xff\1" + (poll.encode() + b"\xfe"))
     write("http", "garbage", b"\x16\x03\x01\x02\0\1\0\1\xfe")
@@ -229,7 +234,8 @@ def identity():
     write(
         "identity",
         "key-ed25519",
-        b"k-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAL72vug2ZU1fa2+tKVl5PwZtZ8J16fp101ygI10/ZFo4=\n-----END PUBLIC KEY-----\n",
+        b"k-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAL72vug2ZU1fa2+tKVl5PwZtZ8J16fp101ygI10/ZFo4=\n-----END PUBLIC "
+        b"KEY-----\n",
     )
     write(
         "identity",

@@ -1,34 +1,51 @@
 """Checks the names and the types of fields in jackfield.h.
 
-No field may have a keyword as its name, since bindings repeat these names; and no field or argument may have a type whose size differs between
-machines or compilers. Exit 1 with one line for each that does.
+No field may have a keyword as its name, since bindings repeat these names; and no field or argument may have a type
+whose size differs between machines or compilers. Exit 1 with one line for each that does.
 """
 
 import keyword
 import re
 import sys
+from pathlib import Path
 
 # Reserved words; those that only mean something in one place, and may be names everywhere else, are left out.
 KEYWORDS = {
-    "C++": """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class compl concept const
-        consteval constexpr constinit const_cast continue co_await co_return co_yield decltype default delete do double dynamic_cast else enum
-        explicit export extern false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq
-        private protected public register reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch
-        template this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq""",
-    "Rust": """abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if impl in let loop
-        macro match mod move mut override priv pub ref return self static struct super trait true try type typeof unsafe unsized use virtual
-        where while yield""",
-    "Go": """break case chan const continue default defer else fallthrough for func go goto if import interface map package range return select
-        struct switch type var""",
-    "Zig": """addrspace align allowzero and anyframe anytype asm async await break callconv catch comptime const continue defer else enum
-        errdefer error export extern fn for if inline linksection noalias noinline nosuspend opaque or orelse packed pub resume return struct
-        suspend switch test threadlocal try union unreachable usingnamespace var volatile while""",
-    "Swift": """Any Self as associatedtype break case catch class continue default defer deinit do else enum extension fallthrough false
-        fileprivate for func guard if import in init inout internal is let nil operator precedencegroup private protocol public repeat rethrows
-        return self static struct subscript super switch throw throws true try typealias var where while""",
-    "JavaScript": """arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally
-        for function if implements import in instanceof interface let new null package private protected public return static super switch this
-        throw true try typeof var void while with yield""",
+    "C++": """
+        alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
+        compl concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype
+        default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
+        int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
+        reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template
+        this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
+        while xor xor_eq
+    """,
+    "Rust": """
+        abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen
+        if impl in let loop macro match mod move mut override priv pub ref return self static struct super trait true
+        try type typeof unsafe unsized use virtual where while yield
+    """,
+    "Go": """
+        break case chan const continue default defer else fallthrough for func go goto if import interface map package
+        range return select struct switch type var
+    """,
+    "Zig": """
+        addrspace align allowzero and anyframe anytype asm async await break callconv catch comptime const continue
+        defer else enum errdefer error export extern fn for if inline linksection noalias noinline nosuspend opaque or
+        orelse packed pub resume return struct suspend switch test threadlocal try union unreachable usingnamespace
+        var volatile while
+    """,
+    "Swift": """
+        Any Self as associatedtype break case catch class continue default defer deinit do else enum extension
+        fallthrough false fileprivate for func guard if import in init inout internal is let nil operator
+        precedencegroup private protocol public repeat rethrows return self static struct subscript super switch throw
+        throws true try typealias var where while
+    """,
+    "JavaScript": """
+        arguments await break case catch class const continue debugger default delete do else enum eval export extends
+        false finally for function if implements import in instanceof interface let new null package private protected
+        public return static super switch this throw true try typeof var void while with yield
+    """,
     "Python": " ".join(keyword.kwlist),
 }
 
@@ -36,7 +53,7 @@ VARYING = re.compile(r"\b(long|short|int|unsigned|size_t|ssize_t|bool|_Bool|wcha
 
 
 def main(path):
-    text = re.sub(r"/\*.*?\*/", "", open(path).read(), flags=re.S)
+    text = re.sub(r"/\*.*?\*/", "", Path(path).read_text(), flags=re.S)
     problems = []
     languages = {}
     for language, words in KEYWORDS.items():
@@ -64,7 +81,8 @@ def main(path):
                     problems.append(f"{structure}: '{' '.join(declaration.split())}' is a bit-field")
             if varying := VARYING.search(types):
                 problems.append(
-                    f"{structure}: '{' '.join(declaration.split())}' has the type '{varying[0]}', which differs between machines"
+                    f"{structure}: '{' '.join(declaration.split())}' has the type '{varying[0]}', which differs "
+                    "between machines"
                 )
     for name in re.findall(r"typedef \w[\w *]*\(\*(\w+)\)", text):
         check(name, "typedef")

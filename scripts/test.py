@@ -31,7 +31,8 @@ STAGES = [
     Stage(
         "lint", [sys.executable, "-m", "pytest", "-q", "Tests/Lint"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"
     ),
-    # Four at a time: many tests wait on threads of their own, and all of them at once keep each other from the two cores until their time limits pass.
+    # Four at a time: many tests wait on threads of their own, and all of them at once keep each other from the two
+    # cores until their time limits pass.
     Stage(
         "unit",
         ["swift", "test", "--experimental-maximum-parallelization-width", "4"],

@@ -1,6 +1,7 @@
 """Allocations per message of the whole daemon, in the steady state: 0 is the aim for echo and fan-out.
 
-The daemon runs with the counter preloaded; its counts are read twice while the load generator is under way, well inside the measured time.
+The daemon runs with the counter preloaded; its counts are read twice while the load generator is under way, well
+inside the measured time.
 """
 
 import struct

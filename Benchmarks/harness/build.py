@@ -30,7 +30,8 @@ def _newer(target, *sources):
 
 
 def program(source, *libraries):
-    """The C program at Benchmarks/`source`, compiled for this very processor: the bare server is meant to be hard to beat."""
+    """The C program at Benchmarks/`source`, compiled for this very processor: the bare server is
+    meant to be hard to beat."""
     source = BENCHMARKS / source
     target = BUILT / source.stem
     if not _newer(target, source, BENCHMARKS / "load" / "hashes.h"):
@@ -81,7 +82,8 @@ def plugin(source, name, *definitions):
 
 
 def bench_plugins():
-    """The folder with the plugins of the micro-benchmarks: the application in both forms, bench-inline.so and bench-strand.so, and bench-calls.so."""
+    """The folder with the plugins of the micro-benchmarks: the application in both forms, bench-inline.so and
+    bench-strand.so, and bench-calls.so."""
     plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
     plugin("calls.c", "bench-calls")
     return plugin("bench.c", "bench-strand").parent
@@ -124,7 +126,8 @@ def swift_product(name):
 
 
 def python_peer():
-    """An interpreter with python-socketio and its fastest server, in an environment of its own; None if PyPI cannot provide them."""
+    """An interpreter with python-socketio and its fastest server, in an environment of its own; None if
+    PyPI cannot provide them."""
     environment = BUILT / "venv"
     mark = environment / "installed"
     if not mark.exists() or mark.read_text() != "\n".join(PYTHON_PEER):
@@ -141,8 +144,8 @@ def python_peer():
 
 
 def nchan():
-    """(nginx, folder of its modules). Unpacked and not installed: installing Debian's nginx starts it on port 80 of every address.
-    None if apt cannot provide it."""
+    """(nginx, folder of its modules). Unpacked and not installed: installing Debian's nginx starts it on port 80 of
+    every address. None if apt cannot provide it."""
     folder = BUILT / "nchan"
     binary, modules = folder / "usr/sbin/nginx", folder / "usr/lib/nginx/modules"
     if not (binary.exists() and (modules / "ngx_nchan_module.so").exists()):

@@ -19,11 +19,13 @@ COLOURS = {
 
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
-  .title { font-size: 16px; font-weight: 600 } .ours { font-size: 11px; font-weight: 600 } .small { font-size: 11px; fill: #57606a }
+  .title { font-size: 16px; font-weight: 600 } .ours { font-size: 11px; font-weight: 600 }
+  .small { font-size: 11px; fill: #57606a }
   .axis { stroke: #d0d7de } .base { stroke: #24292f } .bound { stroke: #cf222e; stroke-width: 2 }
   .spread { stroke: #24292f; stroke-opacity: .55 }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 } .small { fill: #9198a1 } .axis { stroke: #3d444d } .base { stroke: #e6edf3 } .bound { stroke: #ff7b72 }
+    text { fill: #e6edf3 } .small { fill: #9198a1 } .axis { stroke: #3d444d } .base { stroke: #e6edf3 }
+    .bound { stroke: #ff7b72 }
     .spread { stroke: #ffffff }
   }"""
 
@@ -47,7 +49,7 @@ def draw(rows, servers, about):
     bottom = height - 34
 
     parts = [
-        f'<text class="title" x="16" y="26">Server CPU per unit of work, bare epoll server = 1</text>',
+        '<text class="title" x="16" y="26">Server CPU per unit of work, bare epoll server = 1</text>',
         f'<text class="small" x="16" y="44">median and spread of interleaved rounds; logarithmic, shorter is better; '
         f"{escape(about['processor'])}, Linux {escape(about['kernel'])}, {about['date']}</text>",
     ]
@@ -60,12 +62,14 @@ def draw(rows, servers, about):
         )
         x += 30 + 6.1 * len(title)
     parts.append(
-        f'<line class="bound" x1="{x + 5}" x2="{x + 5}" y1="54" y2="68"/><text class="small" x="{x + 14}" y="65">bound</text>'
+        f'<line class="bound" x1="{x + 5}" x2="{x + 5}" y1="54" y2="68"/><text class="small" x="{x + 14}" '
+        'y="65">bound</text>'
     )
     for tick in TICKS:
         place = _place(tick)
         parts.append(
-            f'<line class="{"base" if tick == 1 else "axis"}" x1="{place:.1f}" x2="{place:.1f}" y1="{TOP - 12}" y2="{bottom}"/>'
+            f'<line class="{"base" if tick == 1 else "axis"}" x1="{place:.1f}" x2="{place:.1f}" y1="{TOP - 12}" '
+            f'y2="{bottom}"/>'
             f'<text class="small" x="{place:.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>'
         )
     y = TOP
@@ -79,7 +83,8 @@ def draw(rows, servers, about):
             top, start, end = y + index * (BAR + GAP), _place(TICKS[0]), _place(cell["median"])
             value = f"{cell['median']:.2f}" if cell["median"] < 10 else f"{cell['median']:.0f}"
             parts.append(
-                f'<rect x="{start:.1f}" y="{top}" width="{max(1, end - start):.1f}" height="{BAR}" rx="2" fill="{COLOURS[server.name]}">'
+                f'<rect x="{start:.1f}" y="{top}" width="{max(1, end - start):.1f}" height="{BAR}" rx="2" '
+                f'fill="{COLOURS[server.name]}">'
                 f"<title>{escape(server.title.replace('*', ''))}: {value}</title></rect>"
             )
             least, most = _place(cell["least"]), _place(cell["most"])
@@ -102,8 +107,10 @@ def draw(rows, servers, about):
         y += tall + GROUP_GAP
     body = "\n".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
-        f'aria-label="Server CPU per message of Jackfield and its peers as a multiple of a bare epoll server">\n<style>{STYLE}\n</style>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        'role="img" '
+        'aria-label="Server CPU per message of Jackfield and its peers as a multiple of a bare epoll server">\n'
+        f"<style>{STYLE}\n</style>\n"
         f"{body}\n</svg>\n"
     )
 

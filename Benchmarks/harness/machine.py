@@ -6,7 +6,7 @@ import re
 import resource
 import subprocess
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from harness.paths import ROOT
 
@@ -26,7 +26,8 @@ def _ticks():
 
 
 def wait_until_quiet(cores, patience):
-    """Waits until the machine used fewer than `cores` cores over a second, at most `patience` s. Returns the last reading."""
+    """Waits until the machine used fewer than `cores` cores over a second, at most `patience` s.
+    Returns the last reading."""
     end = time.monotonic() + patience
     while True:
         busy, total = _ticks()
@@ -67,7 +68,7 @@ def _commit():
 def description():
     """What a reader needs to judge the numbers by."""
     return {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gib": _memory_gib(),

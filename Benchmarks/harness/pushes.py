@@ -1,11 +1,13 @@
-"""Notifications through REST to an online user: stored with full durability, emitted, answered. Pushes per second, and p99.
+"""Notifications through REST to an online user: stored with full durability, emitted, answered.
+Pushes per second, and p99.
 
-Against what the disk and SQLite allow (commits.c: the same transactions with group commit, nothing else), and against python-socketio
-with sqlite3. The stores are below .build/bench, on the disk of the checkout: a store on tmpfs would measure nothing.
+Against what the disk and SQLite allow (commits.c: the same transactions with group commit, nothing else), and
+against python-socketio with sqlite3. The stores are below .build/bench, on the disk of the checkout: a store on
+tmpfs would measure nothing.
 
-Throughput, and not CPU per unit as in the table: servers, load and the bare program have the whole machine, the way they are run. The
-bare program needs one core of it, since SQLite writes one transaction at a time. Jackfield is measured on one core as well, with the load
-on another: what all of it costs beside SQLite's own work.
+Throughput, and not CPU per unit as in the table: servers, load and the bare program have the whole machine, the way
+they are run. The bare program needs one core of it, since SQLite writes one transaction at a time. Jackfield is
+measured on one core as well, with the load on another: what all of it costs beside SQLite's own work.
 """
 
 import json
@@ -84,7 +86,8 @@ def _pushes(server, waiting, pace):
         result = json.loads(done.stdout)
         if result["wrong"] or result["lost"]:
             print(
-                f"{server.name}: {result['wrong']} wrong answers, {result['lost']} notifications lost: {done.stderr.strip()[:700]}; "
+                f"{server.name}: {result['wrong']} wrong answers, {result['lost']} notifications lost: "
+                f"{done.stderr.strip()[:700]}; "
                 f"the server: {running.output()}"
             )
     return result

@@ -21,7 +21,8 @@ class Spread:
 
 
 def _usable(rounds):
-    """The quiet rounds if there are enough of them, else all: CPU per message still holds in a noisy run, only less well."""
+    """The quiet rounds if there are enough of them, else all: CPU per message still holds in a
+    noisy run, only less well."""
     quiet = [round_ for round_ in rounds if not any(result["noisy"] for result in round_.values())]
     return quiet if len(quiet) >= ENOUGH_QUIET_ROUNDS else rounds
 
@@ -76,9 +77,13 @@ def summarize(workloads, servers, results):
 
 
 def strand_costs(rows):
-    """What the strand adds to the non-blocking form: (factor at 16 in flight, microseconds of p50 when idle), None where not measured."""
+    """What the strand adds to the non-blocking form: (factor at 16 in flight, microseconds of p50 when idle),
+    None where not measured."""
     cells = {row["name"]: row["cells"] for row in rows}
-    both = lambda name: [cells.get(name, {}).get(server) for server in ("jackfield", "jackfield-strand")]
+
+    def both(name):
+        return [cells.get(name, {}).get(server) for server in ("jackfield", "jackfield-strand")]
+
     inline, strand = both("echo16")
     factor = strand["median"] / inline["median"] if inline and strand else None
     inline, strand = both("idle")
@@ -147,7 +152,8 @@ def document(rows, servers, about):
     notes = [
         "Server CPU per unit of work as a multiple of the bare server's in the same round; the median of "
         f"{rounds} interleaved rounds, with the least and the most. Memory is the growth of the resident set.",
-        f"{about['processor']}, {about['cores']} cores, {about['memory_gib']} GiB, Linux {about['kernel']}; {versions}; "
+        f"{about['processor']}, {about['cores']} cores, {about['memory_gib']} GiB, Linux {about['kernel']}; "
+        f"{versions}; "
         f"Jackfield {about['commit']}; {about['date']}. Server on one core, load generator on another, one event loop.",
     ]
     if noisy:

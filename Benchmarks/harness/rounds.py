@@ -1,7 +1,7 @@
 """Runs: one server, one workload, the load generator beside it; and rounds of them, which go over all servers in turn.
 
-A shared host changes its speed by a quarter from minute to minute, so only runs next to each other compare. A round in which
-something else used the machine is done again.
+A shared host changes its speed by a quarter from minute to minute, so only runs next to each other compare. A round in
+which something else used the machine is done again.
 """
 
 import json
@@ -97,7 +97,8 @@ def measure(workload, server, pace, **start):
 def tell(workload, server, result):
     memory = f"  {result['rss_per_conn']:,} B/connection" if workload.memory else ""
     print(
-        f"  {server.name:17} {result['srv_us_per']:8.2f} us server CPU, {result['per_s']:>9,} /s, p50 {result['p50_us']:,.0f} us, "
+        f"  {server.name:17} {result['srv_us_per']:8.2f} us server CPU, {result['per_s']:>9,} /s, p50 "
+        f"{result['p50_us']:,.0f} us, "
         f"others {result['other_cpu']:.2f} cores{memory}{'  NOISY' if result['noisy'] else ''}"
         f"{'  WRONG: ' + result.get('complaints', '') if result['failed_checks'] else ''}",
         flush=True,
@@ -120,7 +121,8 @@ def run(workloads, servers, pace):
                 break
             tries += 1
             print(
-                f"[{number}/{len(workloads)}, {(time.monotonic() - began) / 60:.0f} of {pace.minutes:.0f} min] {workload.title}: round {tries}, "
+                f"[{number}/{len(workloads)}, {(time.monotonic() - began) / 60:.0f} of {pace.minutes:.0f} min] "
+                f"{workload.title}: round {tries}, "
                 f"{quiet} of {pace.rounds} quiet ones done",
                 flush=True,
             )

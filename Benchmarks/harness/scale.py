@@ -1,8 +1,10 @@
-"""What a message costs must not depend on how many connections or rooms there are, and a second event loop must add its core.
+"""What a message costs must not depend on how many connections or rooms there are, and a second
+event loop must add its core.
 
 Connections: echo, against the bare server with as many. Rooms: each echo is a broadcast to one of the sender's rooms.
-Loops: throughput with two against one where there are cores for it. On two cores the load generator takes its share of both, and the proof is an
-indirect one: what a message costs with two loops side by side, and how evenly they share the work.
+Loops: throughput with two against one where there are cores for it. On two cores the load generator takes its
+share of both, and the proof is an indirect one: what a message costs with two loops side by side, and how
+evenly they share the work.
 """
 
 import concurrent.futures
@@ -16,7 +18,8 @@ from harness import build, machine, report, rounds, servers
 from harness.workloads import Workload
 
 CONNECTIONS = [100, 1_000, 5_000, 10_000, 18_000]
-# (rooms in all, rooms of each measured socket): all rooms that the 100 measured sockets do not have are those of fillers.
+# (rooms in all, rooms of each measured socket): all rooms that the 100 measured sockets do not
+# have are those of fillers.
 ROOMS = [(100, 1), (10_000, 1), (100_000, 1), (1_000, 10), (10_000, 100), (100_000, 1_000)]
 MEASURED_SOCKETS = 100
 ROOMS_PER_FILLER = 1_000
@@ -49,13 +52,14 @@ def connections(binary, pace):
     results = rounds.run(loads, both, pace)
     rows = report.summarize(loads, both, results)
     print("\n| connections | bare, µs | Jackfield, µs | ratio |\n|---|---|---|---|")
-    for load, row in zip(loads, rows):
+    for load, row in zip(loads, rows, strict=True):
         bare, ours = row["cells"].get("bare"), row["cells"].get("jackfield")
         if bare and ours:
             print(f"| {load.options['n']:,} | {bare['cpu_us']:.2f} | {ours['cpu_us']:.2f} | {ours['median']:.2f} |")
     flat = _flatness([row["cells"]["jackfield"]["median"] for row in rows if "jackfield" in row["cells"]])
     print(
-        f"the ratio varies by {flat:.2f} × from {CONNECTIONS[0]:,} to {CONNECTIONS[-1]:,} connections (flat: ≤ {FLAT})\n"
+        f"the ratio varies by {flat:.2f} × from {CONNECTIONS[0]:,} to {CONNECTIONS[-1]:,} connections (flat: ≤ "
+        f"{FLAT})\n"
     )
     return {"rows": rows, "variation": flat}
 
@@ -64,7 +68,7 @@ def rooms(binary, pace):
     """Cost per room broadcast against the number of rooms, in all and of one socket."""
     plugin = build.plugin("rooms.c", "bench-rooms")
     costs = {}
-    for round_ in range(pace.rounds):
+    for _ in range(pace.rounds):
         for total, own in ROOMS:
             fillers = max(0, total - MEASURED_SOCKETS * own) // ROOMS_PER_FILLER
             server = servers.Jackfield(
@@ -77,7 +81,8 @@ def rooms(binary, pace):
             result = _with_fillers(server, fillers, pace)
             print(
                 f"  {total:>7,} rooms, {own:>5,} of each socket: {result['srv_us_per']:.2f} us"
-                f"{'  NOISY' if result['other_cpu'] > pace.noise else ''}{'  WRONG' if result['failed_checks'] else ''}",
+                f"{'  NOISY' if result['other_cpu'] > pace.noise else ''}"
+                f"{'  WRONG' if result['failed_checks'] else ''}",
                 flush=True,
             )
             costs.setdefault((total, own), []).append(result["srv_us_per"])
@@ -132,7 +137,8 @@ def loops(binary, pace):
     plugin = build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
     cores = os.cpu_count()
     can_prove = cores >= 4
-    # With four cores the loops have two for themselves. With two the load generator is everywhere; then the server's CPU per message counts, not the throughput.
+    # With four cores the loops have two for themselves. With two the load generator is everywhere; then the server's
+    # CPU per message counts, not the throughput.
     arrangements = [(1, "0", ["2", "3"] if can_prove else ["1"]), (2, "0,1", ["2", "3"] if can_prove else ["0,1"])]
     load = [
         Workload(
@@ -166,8 +172,10 @@ def loops(binary, pace):
         else:
             factor = two["us"] / one["us"]
             print(
-                f"{workload.title}: two loops side by side cost {factor:.2f} × the CPU of one per unit, and the less busy of them did {two['balance']:.0%} of "
-                f"the other's work: two cores of their own would give {(1 + two['balance']) / factor:.2f} × (bound {LOOPS_GAIN}); "
+                f"{workload.title}: two loops side by side cost {factor:.2f} × the CPU of one per unit, and the less "
+                f"busy of them did {two['balance']:.0%} of "
+                f"the other's work: two cores of their own would give {(1 + two['balance']) / factor:.2f} × (bound "
+                f"{LOOPS_GAIN}); "
                 f"{one['per_read']:.1f} units in a read with one loop, {two['per_read']:.1f} with two. "
                 f"The load generator has no core of its own here, so the throughput itself shows nothing."
             )
@@ -182,7 +190,8 @@ def _with_loops(workload, server, server_cores, generators, pace):
         with concurrent.futures.ThreadPoolExecutor() as pool:
             runs = list(pool.map(lambda cores: rounds.load(workload, server, running, pace, cores=cores), generators))
         after = _thread_times(running.process.pid)
-    # The loops are the threads that worked most; what was there before the load is not theirs alone, but next to nothing.
+    # The loops are the threads that worked most; what was there before the load is not theirs
+    # alone, but next to nothing.
     busy = sorted((after[thread] - before.get(thread, 0) for thread in after), reverse=True)[: server.loops]
     return {
         "per_s": sum(run["per_s"] for run in runs),

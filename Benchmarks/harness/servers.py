@@ -56,7 +56,7 @@ class Running:
         self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILT))
         self.port = port
         words = [str(word) for word in server.command(port, self.folder, authenticates)]
-        self.log = open(self.folder / "log", "wb")
+        self.log = open(self.folder / "log", "wb")  # noqa: SIM115 (open until stop)
         self.process = subprocess.Popen(
             ["taskset", "-c", cores, *words],
             stdout=self.log,
@@ -146,8 +146,9 @@ class Nchan(Server):
         for word, value in (("DIR", folder), ("PORT", port), ("MODULES", self.modules)):
             text = text.replace(f"@{word}@", str(value))
         (folder / "nginx.conf").write_text(text)
-        # This nginx insists on making /var/lib/nginx/body, whatever its configuration says; in a mount namespace of its own it can,
-        # and the system's /var/lib stays as it is. Not as root inside: it would then want to give the folder to nobody.
+        # This nginx insists on making /var/lib/nginx/body, whatever its configuration says; in a mount namespace
+        # of its own it can, and the system's /var/lib stays as it is. Not as root inside: it would then want to
+        # give the folder to nobody.
         root = os.geteuid() == 0
         enter = ["unshare", "--mount"] if root else ["unshare", "--map-root-user", "--mount"]
         leave = "" if root else f"unshare --map-user={os.geteuid()} "
@@ -187,7 +188,8 @@ class Jackfield(Server):
         auth = f"{{ algorithms: [HS256], secret: {SECRET} }}" if authenticates else "false"
         settings = ", ".join(f"{key}: {value}" for key, value in self.plugin_settings.items())
         (folder / "jackfield.yaml").write_text(
-            f"host: 127.0.0.1\nport: {port}\neventLoops: {self.loops}\nauth: {auth}\ncors: false\nlog: {{ level: warning }}\n"
+            f"host: 127.0.0.1\nport: {port}\neventLoops: {self.loops}\nauth: {auth}\ncors: false\nlog: {{ level: "
+            "warning }\n"
             f"plugins:\n  - path: {self.plugin}\n    config: {{ {settings} }}\n{self.more_configuration}"
         )
         return [self.binary, "serve", "--config", folder / "jackfield.yaml"]
@@ -224,7 +226,8 @@ def _swift(options):
     return _jackfield("jackfield-swift", "Jackfield, Swift plugin", options, plugin.resolve())
 
 
-# In the order of the table's columns: the bare server first. Each makes its server, or None if this machine cannot provide it.
+# In the order of the table's columns: the bare server first. Each makes its server, or None if this
+# machine cannot provide it.
 ALL = {
     "bare": lambda options: BareServer("bare", "bare server (C, epoll)"),
     "ws": lambda options: _ws(),

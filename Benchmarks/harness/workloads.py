@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Workload:
-    """`target` bounds Jackfield's server CPU per unit as a multiple of the bare server's, or, for memory, bytes per connection."""
+    """`target` bounds Jackfield's server CPU per unit as a multiple of the bare server's, or, for
+    memory, bytes per connection."""
 
     name: str
     title: str
@@ -82,7 +83,8 @@ TABLE = [
 # Not rows of the table: what a strand may add to an idle server's answer.
 IDLE = Workload("idle", "echo, 1 connection, 1 in flight", "message", "echo", dict(n=1, window=1, payload=64))
 
-# What handing over to a strand may cost: times the non-blocking form's CPU at 16 in flight, and microseconds of p50 when idle.
+# What handing over to a strand may cost: times the non-blocking form's CPU at 16 in flight, and
+# microseconds of p50 when idle.
 STRAND_FACTOR = 1.5
 STRAND_LATENCY_US = 25
 

@@ -1,8 +1,10 @@
-"""The notifications of the contract with python-socketio and sqlite3: stored first, emitted second, one uvicorn worker on uvloop.
+"""The notifications of the contract with python-socketio and sqlite3: stored first, emitted second, one
+uvicorn worker on uvloop.
 
 usage: [SECRET=..] [LIFE=900] python peer_python.py PORT
 
-Each push is a transaction of its own in a thread, which is what the framework's users write; WAL and synchronous=FULL as everywhere here.
+Each push is a transaction of its own in a thread, which is what the framework's users write; WAL and
+synchronous=FULL as everywhere here.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ import sqlite3
 import sys
 import time
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import jwt
 import socketio
@@ -34,10 +36,13 @@ def open_store():
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=FULL")
     database.executescript("""
-        CREATE TABLE IF NOT EXISTS notification (user_id TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL, body TEXT,
-            data TEXT, created_at INTEGER NOT NULL, seen_at INTEGER, read_at INTEGER, PRIMARY KEY (user_id, id)) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS notification (
+            user_id TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL, body TEXT, data TEXT,
+            created_at INTEGER NOT NULL, seen_at INTEGER, read_at INTEGER, PRIMARY KEY (user_id, id)
+        ) STRICT, WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS unread_notification ON notification (user_id, id) WHERE read_at IS NULL;
-        CREATE TABLE IF NOT EXISTS unread (user_id TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS unread (user_id TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL)
+            STRICT, WITHOUT ROWID;
     """)
     return database
 
@@ -68,7 +73,7 @@ async def connect(sid, environ, auth):
     try:
         user = claims(auth["token"])["sub"]
     except Exception:
-        raise ConnectionRefusedError("unauthorized")
+        raise ConnectionRefusedError("unauthorized") from None
     await sio.save_session(sid, user)
     await sio.enter_room(sid, f"user:{user}")
     online[user] = online.get(user, 0) + 1
@@ -95,7 +100,7 @@ async def push(scope, receive, send):
     if "notifications:write" not in scopes:
         return await answer(send, 403, {})
     wanted = json.loads(body)
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     row = {
         "id": f"{time.time_ns():020x}{uuid.uuid4().hex[:12]}",
         "user_id": wanted["user_id"],

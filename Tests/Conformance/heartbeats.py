@@ -1,10 +1,12 @@
-"""Measures how exactly a daemon keeps ten thousand heartbeats: the ping after the handshake, the ping after the pong, and the end of a session that is silent.
+"""Measures how exactly a daemon keeps ten thousand heartbeats: the ping after the handshake, the ping after the pong,
+and the end of a session that is silent.
 
     python3 Tests/Conformance/heartbeats.py [--sessions 10000] [--limit 20]
 
-It prints percentiles and ends with 1 if the 99th is beyond the limit. Arrivals are timed by the kernel (SO_TIMESTAMPNS), so that a client that is slow to read
-is not taken for a server that is slow to send. A process that only sleeps is measured beside it: where its 99th percentile is beyond a quarter of the limit,
-the machine does too many other things to say anything of the daemon, which is reported and is no failure.
+It prints percentiles and ends with 1 if the 99th is beyond the limit. Arrivals are timed by the kernel
+(SO_TIMESTAMPNS), so that a client that is slow to read is not taken for a server that is slow to send. A process that
+only sleeps is measured beside it: where its 99th percentile is beyond a quarter of the limit, the machine does too many
+other things to say anything of the daemon, which is reported and is no failure.
 """
 
 import argparse
@@ -21,8 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Golden"))
 
-import wire  # noqa: E402
-from server import BINARY, Server  # noqa: E402
+import wire
+from server import BINARY, Server
 
 INTERVAL, TIMEOUT = 6000, 3000
 #: Pings that are answered before a session falls silent.
@@ -32,7 +34,8 @@ AT_ONCE = 200
 SO_TIMESTAMPNS = 35
 
 _UPGRADE = (
-    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: "
+    "websocket\r\n"
     f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n"
 ).encode()
 _CONNECT, _PONG = wire.frame(wire.TEXT, b"40"), wire.frame(wire.TEXT, b"3")
@@ -105,8 +108,8 @@ class Client:
 
 
 def measure(port, count):
-    """Lateness in seconds by what was awaited. What follows something of the server's is timed from the arrival of that, so it may look early by as much as
-    that was under way; what follows a pong, never."""
+    """Lateness in seconds by what was awaited. What follows something of the server's is timed from the arrival of
+    that, so it may look early by as much as that was under way; what follows a pong, never."""
     late = {"the ping after the handshake": [], "the ping after the pong": [], "the end after the ping": []}
     poll, clients, opening, opened = select.epoll(), {}, set(), 0
     until = time.monotonic() + 60 + (ANSWERED + 2) * INTERVAL / 1000 + TIMEOUT / 1000
@@ -118,7 +121,7 @@ def measure(port, count):
             opening.add(client)
             poll.register(client.socket, select.EPOLLOUT)
             opened += 1
-        for number, events in poll.poll(0.1):
+        for number, _ in poll.poll(0.1):
             client = clients[number]
             if client.state == "connecting":
                 client.writable()
@@ -167,18 +170,20 @@ def main():
     return 1 if report(late, control, options) else 0
 
 
+def quantile(values, part):
+    """The value of a sorted list below which this part of it lies."""
+    return values[min(len(values) - 1, int(len(values) * part))]
+
+
 def report(late, control, options):
     """Prints the table; whether the daemon is too late."""
     worst = {}
     print(f"{'late by, ms':32}{'count':>8}{'min':>8}{'p50':>8}{'p90':>8}{'p99':>8}{'p99.9':>8}{'max':>8}")
     for name, values in {**late, "a process that only sleeps": control}.items():
         values = sorted(value * 1000 for value in values)
-        at = lambda part: values[min(len(values) - 1, int(len(values) * part))]
-        print(
-            f"{name:32}{len(values):8}"
-            + "".join(f"{value:8.1f}" for value in (values[0], at(0.5), at(0.9), at(0.99), at(0.999), values[-1]))
-        )
-        worst[name] = at(0.99)
+        shown = [values[0], *(quantile(values, part) for part in (0.5, 0.9, 0.99, 0.999)), values[-1]]
+        print(f"{name:32}{len(values):8}" + "".join(f"{value:8.1f}" for value in shown))
+        worst[name] = quantile(values, 0.99)
     machine, daemon = worst.popitem()[1], max(worst.values())
     if daemon > options.limit and machine > options.limit / 4:
         print(f"{options.sessions} sessions: nothing can be said, the machine itself is late by {machine:.1f} ms")

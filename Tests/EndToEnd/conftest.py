@@ -9,9 +9,8 @@ import pytest
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS / "Golden"))
 
-from server import BINARY, compile_plugin  # noqa: E402
-
 from harness.daemon import Daemon, first_party  # noqa: E402
+from server import BINARY, compile_plugin  # noqa: E402
 
 FIXTURES = TESTS / "Fixtures"
 

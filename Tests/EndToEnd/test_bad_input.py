@@ -1,8 +1,8 @@
 """Wrong input gets a precise answer, costs its sender alone, and loses nothing of anyone else's."""
 
 import pytest
-import wire
 
+import wire
 from harness.tokens import token
 from harness.wireclient import Polling, RawSocket
 

@@ -69,7 +69,8 @@ def test_the_asyncio_client_connects_echoes_and_is_acked(echo, way):
             await client.emit("echo", (value,))
             assert await asyncio.wait_for(echoes.get(), PATIENCE) == value
             assert await client.call("ack", (value,), timeout=PATIENCE) == value
-        # While a POST of its own is under way this client leaves without sending what it queued, and then waits for its poll.
+        # While a POST of its own is under way this client leaves without sending what it queued, and
+        # then waits for its poll.
         await asyncio.sleep(0.1)
         await client.disconnect()
 
@@ -165,7 +166,8 @@ def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_
     assert refusal.value.code == "not_today"
     tab, until = open_tab(lost), time.monotonic() + PATIENCE
     for times in (2, 3, 4):
-        # Over polling this client takes the server's close packet for a goodbye, whoever the server is: so the daemon goes without a word.
+        # Over polling this client takes the server's close packet for a goodbye, whoever the server is: so the
+        # daemon goes without a word.
         daemon.kill()
         daemon.start()
         while not (lost.times == times and tab.connected and tab.sid):

@@ -7,8 +7,6 @@ import selectors
 import socket
 import time
 
-import pytest
-
 from harness.crowd import echo_for, gather
 from harness.tab import PATIENCE
 from harness.tokens import token

@@ -8,7 +8,8 @@ CLOSE_ON_EXEC = 0o2000000
 
 
 def inherited(pid):
-    """{number: what it is} of the descriptors, standard ones left out, that a child which a plugin starts would have."""
+    """{number: what it is} of the descriptors, standard ones left out, that a child which a
+    plugin starts would have."""
     found = {}
     for entry in Path(f"/proc/{pid}/fdinfo").iterdir():
         number = int(entry.name)

@@ -8,8 +8,8 @@ import threading
 import time
 
 import pytest
-import wire
 
+import wire
 from harness.session import Session, request, upgrade_request, upgrading
 from harness.wireclient import RawSocket, deadline
 

@@ -5,7 +5,6 @@ import json
 import time
 
 import wire
-
 from harness.crowd import Member, gather
 from harness.tab import PATIENCE
 from harness.tokens import token

@@ -1,4 +1,5 @@
-"""What comes from outside is compared by its bytes: equivalent texts are different names, and no text costs more than its length."""
+"""What comes from outside is compared by its bytes: equivalent texts are different names, and no text
+costs more than its length."""
 
 import json
 import time
@@ -9,7 +10,8 @@ from harness.tab import Refused
 from harness.tokens import token
 from harness.wireclient import RawSocket
 
-#: Texts that Unicode calls equivalent, and that no id may be confused with: KELVIN SIGN and K, composed and decomposed, ANGSTROM SIGN.
+#: Texts that Unicode calls equivalent, and that no id may be confused with: KELVIN SIGN and K, composed and decomposed,
+#: ANGSTROM SIGN.
 EQUIVALENT = [("K", "\u212a"), ("ren\u00e9", "rene\u0301"), ("\u00c5", "\u212b")]
 
 #: Seconds in which the host must answer what used to take it many.
@@ -32,7 +34,7 @@ def twins(request):
     return request.param
 
 
-# --------------------------------------------------------------------------------------------------- equivalent is not equal
+# ---------------------------------------------------------------------------------------------- equivalent is not equal
 
 
 def test_of_two_users_with_equivalent_ids_one_can_be_online(daemon, twins):
@@ -82,7 +84,7 @@ def test_a_request_with_another_body_of_equivalent_text_is_no_replay(daemon):
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
 
 
-# --------------------------------------------------------------------------------------------- an id is the id of a user, or refused
+# -------------------------------------------------------------------------------- an id is the id of a user, or refused
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_nobody_is_notified_by_a_wrong_id(daemon, user):
     assert answer.status_code == 400 and "user_id" in answer.json()["detail"]
 
 
-# ----------------------------------------------------------------------------------------------- no text costs more than its length
+# ----------------------------------------------------------------------------------- no text costs more than its length
 
 
 def in_time(tab, event, argument):

@@ -2,8 +2,8 @@
 
 import pytest
 import requests
-import wire
 
+import wire
 from harness.tab import PATIENCE
 
 ORIGIN = "http://localhost:3000"
@@ -80,7 +80,8 @@ def test_a_websocket_of_a_foreign_origin_is_refused(serve, origin, allowed):
     connection = wire.Connection("127.0.0.1", daemon.port)
     connection.send(
         (
-            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:{daemon.port}\r\nConnection: Upgrade\r\n"
+            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:{daemon.port}\r\nConnection: "
+            "Upgrade\r\n"
             f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n"
             + (f"Origin: {origin}\r\n" if origin else "")
             + "\r\n"

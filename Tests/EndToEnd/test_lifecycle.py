@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from server import BINARY
 
 from harness.daemon import Daemon
 from harness.session import Session
 from harness.tab import PATIENCE
 from harness.tokens import SECRET
 from harness.wireclient import deadline
+from server import BINARY
 
 
 def run(*arguments, folder=None, environment=None):
@@ -99,7 +99,8 @@ def test_every_command_has_help_with_examples(arguments):
 def test_bad_configuration_is_exit_code_78_with_every_problem_its_line_and_the_nearest_key(tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text(
-        "host: 127.0.0.1\nport: 70000\npingIntervall: 300\nauth:\n  secret: x\n  algorithms: [none]\ntransports: [carrier-pigeon]\n"
+        "host: 127.0.0.1\nport: 70000\npingIntervall: 300\nauth:\n  secret: x\n  algorithms: [none]\ntransports: "
+        "[carrier-pigeon]\n"
     )
     code, _, errors = run("serve", "--config", str(file))
     assert code == 78
@@ -161,7 +162,11 @@ MODULUS = (
     "xvCOzoowI3-SkJW92fFpeu3-wMy8-t5_fEdzTcA3Ttkb52eki4SUmmBeg8vquQ"
 )
 
-PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZhFeY9M/iggtzUPKGQ2xz0HPctVY\njJlAvnhW9AA1iUztd8zpM4hdAn39fpxEJa6H6WpHDFC4g3/QbI9N7zeXNQ==\n-----END PUBLIC KEY-----\n"
+PEM = """-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZhFeY9M/iggtzUPKGQ2xz0HPctVY
+jJlAvnhW9AA1iUztd8zpM4hdAn39fpxEJa6H6WpHDFC4g3/QbI9N7zeXNQ==
+-----END PUBLIC KEY-----
+"""
 
 #: The key file, its setting and algorithm, and a word of the reason.
 WEAK = {
@@ -244,7 +249,7 @@ def test_check_finds_every_plugin_that_cannot_be_loaded(tmp_path, compiled):
     assert [line.split(":")[0] for line in lines] == [
         f"plugins[{index}]" for index, (_, words) in enumerate(entries) if words
     ]
-    for line, (_, words) in zip(lines, [entry for entry in entries if entry[1]]):
+    for line, (_, words) in zip(lines, [entry for entry in entries if entry[1]], strict=True):
         assert words in line
     file.write_text(
         json.dumps({"auth": {"secret": SECRET}, "plugins": [{"path": path} for path, words in entries if not words]})

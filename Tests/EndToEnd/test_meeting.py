@@ -1,13 +1,15 @@
-"""samples/meeting-c, an application as large as a real one: each of its 27 events, its own authentication, and its HTTP routes, with real clients."""
+"""samples/meeting-c, an application as large as a real one: each of its 27 events, its own authentication, and its
+HTTP routes, with real clients."""
 
 import time
 
 import pytest
 import requests
 import socketio
+
+from conftest import TESTS
 from harness.tab import PATIENCE, Refused, Tab
 from server import compile_plugin
-from conftest import TESTS
 
 PEOPLE = {"alice": {"key": "ka"}, "bob": {"key": "kb"}, "carol": {"key": "kc"}, "root": {"key": "kr", "staff": True}}
 

@@ -34,7 +34,15 @@ def page(browser, origin):
     # What every script below uses: a promise of the next event, and of a connection.
     page.do("""
         window.next = (emitter, event) => new Promise((done) => emitter.once(event, (...args) => done(args)));
-        window.connected = (socket) => new Promise((done, fail) => { socket.once('connect', done); socket.once('connect_error', fail); });
+        window.connected = (socket) => new Promise((done, fail) => {
+            socket.once('connect', done);
+            socket.once('connect_error', fail);
+        });
+        window.upgraded = async (engine) => {
+            while (engine.upgrading || engine.transport.name !== 'websocket') {
+                await new Promise((go) => setTimeout(go, 10));
+            }
+        };
         window.hex = (buffer) => [...new Uint8Array(buffer)].map((b) => b.toString(16).padStart(2, '0')).join('');
     """)
     yield page
@@ -78,7 +86,8 @@ def test_it_connects_across_origins_echoes_and_is_acked(page, echo, way):
     ) == [1, "ü🔌", {"deep": [None]}]
     assert page.run("socket.timeout(5000).emitWithAck('ack', 'one')") == "one"
     assert page.run(
-        "(async () => { socket.emit('burst', 100); const got = []; await new Promise((done) => socket.on('item', (n) => { got.push(n); if (n === 99) done(); })); return got; })()"
+        "(async () => { socket.emit('burst', 100); const got = []; await new Promise((done) => socket.on('item', (n) "
+        "=> { got.push(n); if (n === 99) done(); })); return got; })()"
     ) == list(range(100))
 
 
@@ -87,13 +96,15 @@ def test_binary_goes_both_ways_as_array_buffers_and_blobs(page, echo, way):
     connect(page, echo(), transports=WAYS[way])
     assert (
         page.run(
-            "(async () => { const back = await socket.timeout(5000).emitWithAck('ack', new Uint8Array([0, 1, 254, 255]).buffer); return hex(back); })()"
+            "(async () => { const back = await socket.timeout(5000).emitWithAck('ack', new Uint8Array([0, 1, 254, "
+            "255]).buffer); return hex(back); })()"
         )
         == "0001feff"
     )
     assert (
         page.run(
-            "(async () => { const back = await socket.timeout(5000).emitWithAck('ack', {deep: [new Blob(['blob'])]}); return hex(back.deep[0]); })()"
+            "(async () => { const back = await socket.timeout(5000).emitWithAck('ack', {deep: [new Blob(['blob'])]}); "
+            "return hex(back.deep[0]); })()"
         )
         == b"blob".hex()
     )
@@ -114,7 +125,8 @@ def test_an_ack_that_does_not_come_times_out(page, echo):
 def test_a_client_with_retries_delivers_each_event_once_and_in_order(page, echo):
     connect(page, echo(), retries=3, ackTimeout=2000)
     assert page.run(
-        "(async () => { const got = []; for (let n = 0; n < 20; n++) socket.emit('ack', n, (error, value) => got.push(error ? String(error) : value));"
+        "(async () => { const got = []; for (let n = 0; n < 20; n++) socket.emit('ack', n, (error, value) => "
+        "got.push(error ? String(error) : value));"
         " while (got.length < 20) await new Promise((go) => setTimeout(go, 10)); return got; })()"
     ) == list(range(20))
 
@@ -123,7 +135,9 @@ def test_a_client_with_retries_delivers_each_event_once_and_in_order(page, echo)
 def test_a_refusal_comes_with_its_code(page, echo, way):
     daemon = echo()
     data = page.run(f"""(async () => {{
-        window.socket = io({json.dumps(daemon.address)}, {{ transports: {json.dumps(WAYS[way])}, auth: {{ token: {json.dumps(token(expires_in=-60))} }} }});
+        window.socket = io({json.dumps(daemon.address)}, {{
+            transports: {json.dumps(WAYS[way])}, auth: {{ token: {json.dumps(token(expires_in=-60))} }},
+        }});
         const [error] = await next(socket, 'connect_error');
         return {{ message: error.message, data: error.data, active: socket.active }};
     }})()""")
@@ -139,7 +153,8 @@ def test_it_reconnects_after_the_daemon_was_killed(page, echo, way):
         # A client whose server dies in the very moment between two transports only notices at the next heartbeat.
         page.wait("socket.io.engine.transport.name === 'websocket' && !socket.io.engine.upgrading")
     page.do(
-        "window.first = socket.id; window.reason = null; socket.on('disconnect', (reason) => { window.reason = reason; })"
+        "window.first = socket.id; window.reason = null; socket.on('disconnect', (reason) => { window.reason = "
+        "reason; })"
     )
     daemon.kill()
     page.wait("window.reason !== null")
@@ -157,7 +172,8 @@ def test_a_recovered_connection_has_its_id_its_rooms_and_what_it_missed(page, ec
     page.do("await socket.timeout(5000).emitWithAck('join', 'lounge')")
     page.do("socket.emit('echo', 'an offset'); await next(socket, 'echo')")
     page.do(
-        "window.missed = []; window.first = socket.id; socket.on('room-msg', (text) => missed.push(text)); socket.io.engine.close()"
+        "window.missed = []; window.first = socket.id; socket.on('room-msg', (text) => missed.push(text)); "
+        "socket.io.engine.close()"
     )
     assert other.call("to-room", "lounge", "while you were away") is True
     page.wait("socket.connected")
@@ -178,8 +194,10 @@ def test_row_26_an_expiring_token_closes_the_transport_and_is_renewed_through_th
     page.do(f"""
         const tokens = {json.dumps([token(expires_in=2), token(expires_in=3600)])};
         window.asked = 0;
-        window.socket = io({json.dumps(daemon.address)}, {{ transports: {json.dumps(WAYS[way])}, reconnectionDelay: 50, reconnectionDelayMax: 200,
-                                                          auth: (use) => use({{ token: tokens[Math.min(asked++, 1)] }}) }});
+        window.socket = io({json.dumps(daemon.address)}, {{
+            transports: {json.dumps(WAYS[way])}, reconnectionDelay: 50, reconnectionDelayMax: 200,
+            auth: (use) => use({{ token: tokens[Math.min(asked++, 1)] }}),
+        }});
         socket.on('disconnect', (reason) => {{ window.reason = reason; }});
         await connected(socket);
         window.first = socket.id;
@@ -196,8 +214,10 @@ def test_row_26_a_daemon_that_stops_closes_the_transport_and_the_client_comes_ba
     daemon = echo()
     page.do(f"""
         window.asked = 0;
-        window.socket = io({json.dumps(daemon.address)}, {{ transports: {json.dumps(WAYS[way])}, reconnectionDelay: 50, reconnectionDelayMax: 200,
-                                                          auth: (use) => {{ asked++; use({{ token: {json.dumps(token())} }}); }} }});
+        window.socket = io({json.dumps(daemon.address)}, {{
+            transports: {json.dumps(WAYS[way])}, reconnectionDelay: 50, reconnectionDelayMax: 200,
+            auth: (use) => {{ asked++; use({{ token: {json.dumps(token())} }}); }},
+        }});
         socket.on('disconnect', (reason) => {{ window.reason = reason; }});
         await connected(socket);
     """)
@@ -213,11 +233,15 @@ def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_
     daemon = rows(cors={"origin": [origin.address]})
     page.do(f"""
         window.open = (auth) => {{
-            const socket = io({json.dumps(daemon.address)}, {{ forceNew: true, transports: {json.dumps(WAYS[way])}, reconnectionDelay: 20, reconnectionDelayMax: 20,
-                                                              auth: (use) => {{ socket.asked++; use(auth); }} }});
+            const socket = io({json.dumps(daemon.address)}, {{
+                forceNew: true, transports: {json.dumps(WAYS[way])}, reconnectionDelay: 20, reconnectionDelayMax: 20,
+                auth: (use) => {{ socket.asked++; use(auth); }},
+            }});
             socket.asked = 0;
             socket.why = [];
-            for (const event of ['disconnect', 'connect_error']) socket.on(event, (reason) => socket.why.push(reason.message ?? reason));
+            for (const event of ['disconnect', 'connect_error']) {{
+                socket.on(event, (reason) => socket.why.push(reason.message ?? reason));
+            }}
             return socket;
         }};
         window.left = open({{}}); window.refused = open({{ refuse: true }}); window.lost = open({{}});
@@ -256,12 +280,14 @@ def test_row_11_a_close_from_the_server_is_an_io_server_disconnect_behind_every_
     assert page.run(f"""(async () => {{
         const outcomes = new Set();
         for (let round = 0; round < 20; round++) {{
-            window.socket = io({json.dumps(daemon.address)}, {{ forceNew: true, transports: {json.dumps(WAYS[way.removesuffix(" under way")])} }});
+            window.socket = io({json.dumps(daemon.address)}, {{
+                forceNew: true, transports: {json.dumps(WAYS[way.removesuffix(" under way")])},
+            }});
             const got = [], why = [];
             socket.on('told', (n) => got.push(n));
             socket.on('disconnect', (reason) => why.push(reason));
             await connected(socket);
-            while ({json.dumps(way == "an upgrade")} && (socket.io.engine.upgrading || socket.io.engine.transport.name !== 'websocket')) await new Promise((go) => setTimeout(go, 10));
+            if ({json.dumps(way == "an upgrade")}) await upgraded(socket.io.engine);
             const gone = new Promise((done) => socket.io.engine.once('close', done));
             for (let n = 0; n < {told}; n++) socket.emit('tell', 'one', false, n);
             socket.emit('leave', true);
@@ -281,12 +307,14 @@ def test_row_11_a_transport_that_the_server_closes_brings_every_event_first_and_
     assert page.run(f"""(async () => {{
         const outcomes = new Set();
         for (let round = 0; round < 20; round++) {{
-            window.socket = io({json.dumps(daemon.address)}, {{ forceNew: true, transports: {json.dumps(WAYS[way])}, reconnectionDelay: 10, reconnectionDelayMax: 10 }});
+            window.socket = io({json.dumps(daemon.address)}, {{
+                forceNew: true, transports: {json.dumps(WAYS[way])}, reconnectionDelay: 10, reconnectionDelayMax: 10,
+            }});
             const got = [], why = [];
             socket.on('told', (n) => got.push(n));
             socket.on('disconnect', (reason) => why.push(reason));
             await connected(socket);
-            while ({json.dumps(way == "an upgrade")} && (socket.io.engine.upgrading || socket.io.engine.transport.name !== 'websocket')) await new Promise((go) => setTimeout(go, 10));
+            if ({json.dumps(way == "an upgrade")}) await upgraded(socket.io.engine);
             for (let n = 0; n < 20; n++) socket.emit('tell', 'one', false, n);
             // A second CONNECT is an error, for which the whole client is closed.
             socket.io.engine.write('0');

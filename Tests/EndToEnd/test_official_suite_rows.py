@@ -1,13 +1,13 @@
-"""What the official Engine.IO v4 and Socket.IO v5 suites ask of a server and the other files here do not: the raw echo, the fixture's plugin, and
-above all requests that overlap on two connections, in either order.
+"""What the official Engine.IO v4 and Socket.IO v5 suites ask of a server and the other files here do not: the raw echo,
+the fixture's plugin, and above all requests that overlap on two connections, in either order.
 """
 
 import json
 import time
 
 import pytest
-import wire
 
+import wire
 from harness.daemon import Daemon
 from harness.wireclient import RawSocket, deadline
 
@@ -34,7 +34,8 @@ def port(tmp_path_factory, compiled):
 
 
 class Polling:
-    """A polling session whose every request has a connection of its own, so that each may come to another event loop."""
+    """A polling session whose every request has a connection of its own, so that each may
+    come to another event loop."""
 
     def __init__(self, port, path=ENGINE):
         self.port, self.path, self.sid = port, path, None

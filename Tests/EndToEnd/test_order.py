@@ -1,13 +1,14 @@
-"""Every client reads every message once and in order, whatever way it took out: straight to the socket, in a batch through io_uring, or, from the first
-byte that the kernel did not take, through the queue of the channel. The buffers of both sides are smaller than most messages."""
+"""Every client reads every message once and in order, whatever way it took out: straight to the socket, in a batch
+through io_uring, or, from the first byte that the kernel did not take, through the queue of the channel. The buffers
+of both sides are smaller than most messages."""
 
 import re
 import string
 import time
 
 import pytest
-import wire
 
+import wire
 from harness.readers import Expected, OutOfOrder, Reader, read_all
 from harness.tab import PATIENCE
 from harness.wireclient import RawSocket
@@ -45,7 +46,8 @@ class Crowd:
         return int(answer[1])
 
     def send(self):
-        """The next message, from a few bytes to many times the buffers: now to all at once, now to each by itself, every fifth with attachments."""
+        """The next message, from a few bytes to many times the buffers: now to all at once, now to each by itself,
+        every fifth with attachments."""
         number = self.sent
         self.sent += 1
         filling = string.ascii_letters[number % 52] * (number * 4099 % 7000)

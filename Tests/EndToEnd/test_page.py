@@ -55,13 +55,15 @@ class View:
 
     def click(self, user, test_id, more=""):
         self.page.wait(
-            f"(() => {{ const e = {self.one(user, test_id, more)}; if (!e || e.disabled || e.closest('[hidden]')) return false; e.click(); return true }})()"
+            f"(() => {{ const e = {self.one(user, test_id, more)}; if (!e || e.disabled || e.closest('[hidden]')) "
+            "return false; e.click(); return true })()"
         )
 
     def fill(self, user, test_id, value):
         self.page.run(
             f"(() => {{ const e = {self.one(user, test_id)}; e.value = {json.dumps(value)};"
-            " e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); })()"
+            " e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: "
+            "true})); })()"
         )
 
     def wait_for_tabs(self, user, count, transport=None):
@@ -142,7 +144,8 @@ def test_who_cannot_see_a_user_shows_no_lamp_for_him(open_page):
 
 def service(view, name):
     """How the panel shows a service: lit, dark or absent."""
-    tag = f"[...document.querySelectorAll('[data-testid=panel] .tag + text')].find(e => e.textContent === '{name}').previousSibling"
+    names = "[...document.querySelectorAll('[data-testid=panel] .tag + text')]"
+    tag = f"{names}.find(e => e.textContent === '{name}').previousSibling"
     return f"[...{tag}.classList].find(c => c !== 'tag')"
 
 
@@ -158,7 +161,8 @@ def test_a_service_that_is_not_loaded_is_shown_so_and_explained(open_page):
     view.fill("alice", "room-name", "The lounge")
     view.click("alice", "room-create")
     view.page.wait(
-        f"{view.one('alice', 'room-error')}.textContent === \"unknown_event: nothing on this host answers 'room:create': its plugin is not loaded\""
+        f'{view.one("alice", "room-error")}.textContent === "unknown_event: nothing on this host answers '
+        "'room:create': its plugin is not loaded\""
     )
     # What the browser says of a route that is not served.
     view.page.errors[:] = [error for error in view.page.errors if "/v1/rooms" not in error]
@@ -217,7 +221,8 @@ def test_two_users_talk_in_a_room(open_page):
         view.click(by, "room-send")
         for user in (by, to):
             view.page.wait(
-                f"[...{view.all(user, 'room-message')}].filter(e => e.textContent.includes({json.dumps(words)})).length === 1"
+                f"[...{view.all(user, 'room-message')}].filter(e => "
+                f"e.textContent.includes({json.dumps(words)})).length === 1"
             )
 
 

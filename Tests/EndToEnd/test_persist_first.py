@@ -1,4 +1,5 @@
-"""What was acknowledged is on disk: the daemon is killed at a random moment, fifty times, and nothing acknowledged is missing."""
+"""What was acknowledged is on disk: the daemon is killed at a random moment, fifty times, and nothing
+acknowledged is missing."""
 
 import random
 import threading
@@ -11,7 +12,8 @@ KILLS = 50
 
 
 class Writers:
-    """Pushes notifications over HTTP and says things in a room until the daemon is gone; remembers what was acknowledged."""
+    """Pushes notifications over HTTP and says things in a room until the daemon is gone;
+    remembers what was acknowledged."""
 
     def __init__(self, daemon, round_number, enough):
         self.daemon, self.user, self.enough = daemon, f"user-{round_number}", enough
@@ -54,10 +56,10 @@ class Writers:
 
 
 def everything(fetch):
-    """All ids of a paged list."""
+    """All ids of a paged list. `fetch` is called with the parameters of each page."""
     ids, after = set(), None
     while True:
-        page = fetch(after)
+        page = fetch({"limit": 100, **({"after": after} if after else {})})
         ids.update(item["id"] for item in page["items"])
         after = page["next"]
         if after is None:
@@ -78,19 +80,11 @@ def test_what_was_acknowledged_survives_fifty_kills(daemon):
         daemon.start()
 
         person = daemon.person(writers.user)
-        stored = everything(
-            lambda after: person.get(
-                "/v1/notifications", params={"limit": 100, **({"after": after} if after else {})}
-            ).json()
-        )
+        stored = everything(lambda page, person=person: person.get("/v1/notifications", params=page).json())
         assert not set(writers.rows) - stored, f"lost after kill {number}"
         tab = person.open_tab()
         tab.call("room:join", {"room": writers.room})
-        stored = everything(
-            lambda after: tab.call(
-                "room:history", {"room": writers.room, "limit": 100, **({"after": after} if after else {})}
-            )
-        )
+        stored = everything(lambda page, tab=tab, room=writers.room: tab.call("room:history", {"room": room, **page}))
         assert not set(writers.messages) - stored, f"lost after kill {number}"
         tab.close()
         total += len(writers.rows) + len(writers.messages)

@@ -1,5 +1,6 @@
 """What plugins do to the daemon's start, its signals and its stop, and what operators are told of it."""
 
+import contextlib
 import json
 import os
 import re
@@ -12,12 +13,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from server import BINARY
 
 from harness.session import Session, request, upgrade_request
 from harness.tab import PATIENCE
+from server import BINARY
 
-#: Milliseconds a daemon of these tests has to stop, and seconds until it must have ended: the deadline, a second more, and one for a busy machine.
+#: Milliseconds a daemon of these tests has to stop, and seconds until it must have ended: the deadline, a second more,
+#: and one for a busy machine.
 DEADLINE, END = 2_000, 4
 
 
@@ -275,10 +277,8 @@ def test_a_stop_keeps_its_deadline_while_an_inline_handler_holds_a_loop_and_clos
     )
     closed = 0
     for session in sessions[1:]:
-        try:
+        with contextlib.suppress(Exception):
             closed += "close" in session.way.socket.next(time.monotonic() + 1)
-        except Exception:  # noqa: BLE001 - of the loop that is held up
-            pass
     assert closed >= 2, "clients of the other loop are closed as they should be"
 
 

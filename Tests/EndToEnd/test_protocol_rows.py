@@ -1,7 +1,8 @@
-"""The rows of the wire's description that need an application to show them: why sockets go, volatile events, broadcasts with acks, and
-namespaces by pattern. On both transports, with the plugin Tests/Fixtures/rows.
+"""The rows of the wire's description that need an application to show them: why sockets go, volatile events, broadcasts
+with acks, and namespaces by pattern. On both transports, with the plugin Tests/Fixtures/rows.
 """
 
+import contextlib
 import json
 import re
 import socket
@@ -9,8 +10,8 @@ import threading
 import time
 
 import pytest
-import wire
 
+import wire
 from harness.causes import CAUSES, going, sends, settings_for
 from harness.session import Session
 from harness.wireclient import deadline
@@ -24,22 +25,30 @@ OK, INVALID, TIMEOUT = 0, -2, -9
 # Row 8
 
 
+def post_head(session, length):
+    """The head of a POST on a polling session, whose body of this length is sent apart."""
+    lines = [
+        f"POST /socket.io/?EIO=4&transport=polling&sid={session.eio} HTTP/1.1",
+        "Host: x",
+        "Content-Type: text/plain",
+        f"Content-Length: {length}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
 def test_row_8_of_two_posts_at_once_the_second_gets_400_and_the_session_is_gone(rows):
     # One event loop reads what came first first.
     port = rows(eventLoops=1).port
     for _ in range(10):
         session = Session(port, "polling")
         first = wire.Connection("127.0.0.1", port)
-        head = f"POST /socket.io/?EIO=4&transport=polling&sid={session.eio} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 20\r\n\r\n"
-        first.send(head.encode() + b"4", deadline())
+        first.send(post_head(session, 20) + b"4", deadline())
         assert session.way.post('42["ask"]') == (400, "")
         assert session.way.get()[0] == 400
         first.send(b"2" * 19, deadline())
         # The reference drops the connection of the first; an answer that refuses it is as good.
-        try:
+        with contextlib.suppress(wire.NoAnswer):
             assert wire.read_answer(first, "POST", deadline()).status == 400
-        except wire.NoAnswer:
-            pass
         first.close()
 
 
@@ -48,8 +57,7 @@ def test_row_8_of_two_posts_at_once_neither_is_handled(rows):
     session, other = Session(port, "polling"), Session(port, "websocket")
     first = wire.Connection("127.0.0.1", port)
     packet = b'42["tell","all",false,"first"]'
-    head = f"POST /socket.io/?EIO=4&transport=polling&sid={session.eio} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: {len(packet)}\r\n\r\n"
-    first.send(head.encode() + packet[:-1], deadline())
+    first.send(post_head(session, len(packet)) + packet[:-1], deadline())
     assert session.way.post('42["tell","all",false,"second"]')[0] == 400
     first.send(packet[-1:], deadline())
     other.send('42["tell","all",false,"other"]')
@@ -109,7 +117,7 @@ def test_row_20_every_namespace_of_a_client_is_told_the_same_reason(rows, transp
     session.send("40/other")
     ids = [json.loads(answer[answer.index("{") :])["sid"] for answer in (session.connected, session.receive())]
     sends("1")(session, daemon)
-    for sid, namespace in zip(ids, ["/", "/other"]):
+    for sid, namespace in zip(ids, ["/", "/other"], strict=True):
         assert going(daemon, sid) == [
             ("disconnecting", namespace, sid, "transport close"),
             ("disconnected", namespace, "-", "transport close"),

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from server import BINARY, compile_plugin
 
 ROOT = Path(__file__).resolve().parent.parent.parent

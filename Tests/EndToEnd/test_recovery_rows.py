@@ -1,4 +1,5 @@
-"""The rows of the wire's description for connection state recovery, on both transports, with the plugin Tests/Fixtures/rows."""
+"""The rows of the wire's description for connection state recovery, on both transports, with the
+plugin Tests/Fixtures/rows."""
 
 import json
 import threading
@@ -13,7 +14,8 @@ from harness.wireclient import deadline
 
 both = pytest.mark.parametrize("transport", ["polling", "websocket"])
 
-#: Who goes for these reasons may come back. "server shutting down" is one of them, and what is kept in memory goes with the server.
+#: Who goes for these reasons may come back. "server shutting down" is one of them, and what is kept in memory goes
+#: with the server.
 RECOVERABLE = {"transport error", "transport close", "forced close", "ping timeout", "forced server close"}
 
 
@@ -105,7 +107,8 @@ def test_row_25_a_pid_without_an_offset_is_enough_where_nothing_was_received(row
 
 
 def volatile_told(session):
-    """The arguments of a volatile event that arrived; over polling it takes a poll that waits, and what comes before it is lost."""
+    """The arguments of a volatile event that arrived; over polling it takes a poll that waits, and what
+    comes before it is lost."""
     if not session.polling:
         session.send('42["tell","one",true,"now"]')
         return told(session)
@@ -244,7 +247,8 @@ def test_row_24_a_recovered_socket_lives_as_long_as_the_token_that_it_came_back_
     back = come_back(daemon, transport, pid=ids["pid"], token=token("alice", expires_in=4))
 
     def hear():
-        """The next packet but the notice of the end, which comes at once, and was missed if the first connection had had no time for it."""
+        """The next packet but the notice of the end, which comes at once, and was missed if the first
+        connection had had no time for it."""
         while (packet := back.receive()).startswith('42["auth:expiring"'):
             pass
         return packet

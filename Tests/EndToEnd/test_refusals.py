@@ -1,4 +1,5 @@
-"""Whoever is refused can be found by the operator: in a counter by reason, and in a line of the log, which neither a flood nor a long text makes longer."""
+"""Whoever is refused can be found by the operator: in a counter by reason, and in a line of the log, which neither a
+flood nor a long text makes longer."""
 
 import re
 import time

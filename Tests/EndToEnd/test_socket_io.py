@@ -9,8 +9,8 @@ import time
 
 import pytest
 import requests
-import wire
 
+import wire
 from harness.daemon import Daemon
 from harness.session import Session, request, upgrade_request
 from harness.tab import PATIENCE
@@ -136,7 +136,8 @@ def test_row_19_the_hosts_own_json_has_no_spaces_and_arguments_are_passed_on_in_
     session.send("40/nowhere", '42["echo","x",2]', '42["echo", {"b" : 1, "a" : [1.50, "\\u20ac"]} ]')
     assert session.receive() == '44/nowhere,{"message":"Invalid namespace"}'
     assert session.receive() == '42["echo","x",2]'
-    # What a client wrote with spaces may keep them: the reference reads and writes anew, which nobody can tell after parsing.
+    # What a client wrote with spaces may keep them: the reference reads and writes anew, which
+    # nobody can tell after parsing.
     text = session.receive()
     assert json.loads(text[2:]) == ["echo", {"b": 1, "a": [1.5, "€"]}]
     assert text.startswith('42["echo",{"b"') and text.index('"b"') < text.index('"a"')

@@ -1,6 +1,8 @@
-"""RFC 6455 and RFC 7692, case by case, against the raw echo: what Autobahn's test suite asks of a server, in its order and under its numbers.
+"""RFC 6455 and RFC 7692, case by case, against the raw echo: what Autobahn's test suite asks of a server, in its
+order and under its numbers.
 
-Everything is sent as bytes, so that what is wrong is wrong on purpose. Whether text is UTF-8 is judged by Python's strict decoder.
+Everything is sent as bytes, so that what is wrong is wrong on purpose. Whether text is UTF-8 is judged by
+Python's strict decoder.
 """
 
 import itertools
@@ -10,6 +12,7 @@ import time
 import zlib
 
 import pytest
+
 import wire
 from harness.daemon import Daemon
 from harness.tab import PATIENCE
@@ -85,7 +88,8 @@ class Echo:
         extensions = f"Sec-WebSocket-Extensions: {offer}\r\n" if offer else ""
         connection.send(
             (
-                f"GET /ws-echo HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{extensions}"
+                f"GET /ws-echo HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nConnection: Upgrade\r\nUpgrade: "
+                f"websocket\r\n{extensions}"
                 f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n"
             ).encode(),
             deadline(),
@@ -95,7 +99,8 @@ class Echo:
         return wire.WebSocket(connection), ", ".join(answer.values("sec-websocket-extensions"))
 
     def hears(self, data, split=None, goodbye=True):
-        """Sends bytes, or writes of bytes, closes with 1000, and returns all that comes until the server ends the connection."""
+        """Sends bytes, or writes of bytes, closes with 1000, and returns all that comes until the
+        server ends the connection."""
         socket, _ = self.open()
         for write in [data] if isinstance(data, bytes) else data:
             socket.send(write, split)
@@ -110,7 +115,8 @@ def deadline(seconds=PATIENCE):
 
 
 def rest(socket, seconds=PATIENCE):
-    """All that comes until the end of the connection. A server that leaves the connection open fails by the deadline."""
+    """All that comes until the end of the connection. A server that leaves the connection
+    open fails by the deadline."""
     items, until = [], deadline(seconds)
     while "end" not in (item := socket.next(until)):
         items.append(item)
@@ -470,12 +476,13 @@ def test_10_a_message_in_fragments_of_a_segment_comes_back(echo):
 
 
 class Codec:
-    """Both directions of one agreement, with exactly the windows and the memory that it names: what goes beyond them does not inflate."""
+    """Both directions of one agreement, with exactly the windows and the memory that it names: what goes
+    beyond them does not inflate."""
 
     def __init__(self, extensions):
         name, *parameters = [part.strip() for part in extensions.split(";")]
         assert name == "permessage-deflate", extensions
-        self.agreed = dict((part.partition("=")[0], part.partition("=")[2]) for part in parameters)
+        self.agreed = {part.partition("=")[0]: part.partition("=")[2] for part in parameters}
         self._new_deflater(), self._new_inflater()
 
     def _bits(self, side):
@@ -675,11 +682,13 @@ def test_12_what_inflates_beyond_the_limit_closes_with_1009(echo):
     [
         (
             "permessage-deflate; client_max_window_bits",
-            "permessage-deflate; client_max_window_bits=10; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11",
+            "permessage-deflate; client_max_window_bits=10; server_no_context_takeover; client_no_context_takeover; "
+            "server_max_window_bits=11",
         ),
         (
             "permessage-deflate; client_max_window_bits=9; server_max_window_bits=9",
-            "permessage-deflate; client_max_window_bits=9; server_max_window_bits=9; server_no_context_takeover; client_no_context_takeover",
+            "permessage-deflate; client_max_window_bits=9; server_max_window_bits=9; server_no_context_takeover; "
+            "client_no_context_takeover",
         ),
         # Who cannot be asked for a window goes uncompressed.
         ("permessage-deflate", ""),

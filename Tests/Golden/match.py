@@ -13,7 +13,8 @@ sys.setrecursionlimit(20_000)
 
 _PLACEHOLDER = re.compile(r'\$\{(?:(?P<text>"(?:[^"\\]|\\.)*")\*(?P<count>[0-9]+)|(?P<name>[a-z]+[0-9]+))\}')
 
-#: A variable stands in a template as one character of a private plane, so that cutting and parsing as JSON see no braces.
+#: A variable stands in a template as one character of a private plane, so that cutting and parsing as JSON see no
+#: braces.
 _FIRST_MARK = 0xF0000
 _MARK = re.compile("[\U000f0000-\U000ffffd]")
 
@@ -84,10 +85,11 @@ def _split(text):
 
 
 def bind(variables, name, value):
-    """The variables with one more; None if another name already has this value, for ids are unique (ack ids are not)."""
-    if not name.startswith("ack"):
-        if any(known == value for other, known in variables.items() if not other.startswith("ack")):
-            return None
+    """The variables with one more; None if another name already has this value, for ids are
+    unique (ack ids are not)."""
+    others = [known for other, known in variables.items() if not other.startswith("ack")]
+    if not name.startswith("ack") and value in others:
+        return None
     return {**variables, name: value}
 
 
@@ -128,7 +130,7 @@ def _match_json(expected, got, template, variables):
     if isinstance(expected, list):
         if len(expected) != len(got):
             return None
-        pairs = zip(expected, got)
+        pairs = zip(expected, got, strict=True)
     elif isinstance(expected, dict):
         if expected.keys() != got.keys():
             return None
@@ -144,8 +146,18 @@ def _match_json(expected, got, template, variables):
 
 #: The headers that count, both ways: recorded ones must come, others must not.
 COUNTED = frozenset(
-    """content-type cache-control content-encoding set-cookie x-xss-protection upgrade sec-websocket-accept
-    sec-websocket-extensions sec-websocket-protocol sec-websocket-version""".split()
+    [
+        "content-type",
+        "cache-control",
+        "content-encoding",
+        "set-cookie",
+        "x-xss-protection",
+        "upgrade",
+        "sec-websocket-accept",
+        "sec-websocket-extensions",
+        "sec-websocket-protocol",
+        "sec-websocket-version",
+    ]
 )
 
 
@@ -174,7 +186,7 @@ def match_header(name, expected, values, variables):
 def _match_cookies(expected, got, variables):
     if len(expected) != len(got):
         return None
-    for one, other in zip(expected, got):
+    for one, other in zip(expected, got, strict=True):
         pair, *attributes = [part.strip() for part in one.split(";")]
         got_pair, *got_attributes = [part.strip() for part in other.split(";")]
         if {a.lower() for a in attributes} != {a.lower() for a in got_attributes}:

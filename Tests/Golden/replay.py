@@ -89,7 +89,7 @@ def play_all(sessions, start, jobs, patience=1.0):
 def report(sessions, outcomes, differences, verbose=False, out=sys.stdout):
     """Prints what differs and the totals of each group. Returns whether all is as recorded or listed."""
     totals, good = {}, True
-    for session, outcome in zip(sessions, outcomes):
+    for session, outcome in zip(sessions, outcomes, strict=True):
         total = totals.setdefault(session["group"], Counter())
         reason = differences.get(session["id"])
         if outcome.passed and reason is None:

@@ -62,7 +62,9 @@ class Server:
     """A running server; `with Server(command, folder) as server: server.port`. Its log is in `folder`."""
 
     def __init__(self, command, folder, **popen):
-        self._log = tempfile.NamedTemporaryFile("w+", dir=folder, suffix=".log", delete=False)
+        self._log = tempfile.NamedTemporaryFile(  # noqa: SIM115 (open until stop)
+            "w+", dir=folder, suffix=".log", delete=False
+        )
         self._output, self._finished, self._said = "", False, threading.Condition()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True, **popen)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -102,7 +104,8 @@ class Server:
         return self.process.poll() is None
 
     def stop(self):
-        """Asks it to end with SIGTERM, insists after a while, and returns its exit code (negative: the signal that ended it)."""
+        """Asks it to end with SIGTERM, insists after a while, and returns its exit code (negative:
+        the signal that ended it)."""
         if self.running:
             self.process.send_signal(signal.SIGTERM)
             try:

@@ -16,6 +16,9 @@ from match import (
     without_noops,
 )
 
+#: The keys of a frame that is described by its payload, and the opcode of each.
+FRAME_KINDS = {"text": wire.TEXT, "binary": wire.BINARY, "ping": wire.PING, "pong": wire.PONG}
+
 #: Seconds for an answer or the expected frames; a slow machine scales it (`Player.patience`).
 PATIENCE = 4.0
 #: Seconds of silence after the last expected frame, unless a step says otherwise.
@@ -34,7 +37,8 @@ class Difference(Exception):
 
 @dataclass
 class Outcome:
-    """`step` counts from 1. All of it is empty for a session that passed, but that `otherwise` says whether an answer of it was one of `alsoFine`."""
+    """`step` counts from 1. All of it is empty for a session that passed, but that `otherwise` says whether an
+    answer of it was one of `alsoFine`."""
 
     id: str
     step: int = 0
@@ -80,7 +84,7 @@ class Player:
         self.variables, self.connections, self.otherwise = {}, {}, False
         number, step = 0, {"do": "start"}
         try:
-            for number, step in enumerate(session["steps"], 1):
+            for number, step in enumerate(session["steps"], 1):  # noqa: B007 (used after the loop)
                 self.began = time.monotonic()
                 if getattr(self, "_" + step["do"].replace("-", "_"))(step) == "end":
                     break
@@ -327,7 +331,7 @@ class Player:
         """The bytes of one frame (or, with `cut`, of a message in two)."""
         if "raw" in spec:
             return bytes.fromhex(spec["raw"])
-        for kind, opcode in (("text", wire.TEXT), ("binary", wire.BINARY), ("ping", wire.PING), ("pong", wire.PONG)):
+        for kind, opcode in FRAME_KINDS.items():  # noqa: B007 (used after the loop)
             if kind in spec:
                 data = payload(spec[kind], self.variables)
                 break
@@ -372,7 +376,8 @@ class Player:
         return complete.get("then")
 
     def _candidate(self, step, got):
-        """The alternative that `got` completes with its variables, if any, and whether `got` is the beginning of one at all."""
+        """The alternative that `got` completes with its variables, if any, and whether `got` is the
+        beginning of one at all."""
         alive = False
         for candidate in [step["expect"]] + step.get("alsoFine", []):
             variables, missing = match_frames(candidate["frames"], got, self.variables, step)

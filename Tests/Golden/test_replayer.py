@@ -1,4 +1,5 @@
-"""The replayer can fail: what it accepts of a correct server, it refuses as soon as the recording says anything else."""
+"""The replayer can fail: what it accepts of a correct server, it refuses as soon as the
+recording says anything else."""
 
 import contextlib
 import copy
@@ -82,9 +83,8 @@ class Peer:
 def answer(status, content_type, body, headers=""):
     body = body.encode()
     return (
-        f"HTTP/1.1 {status} Whatever\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode()
-        + body
-    )
+        f"HTTP/1.1 {status} Whatever\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    ).encode() + body
 
 
 @pytest.fixture(scope="module")

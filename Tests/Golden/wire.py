@@ -4,6 +4,7 @@ Nothing here is forgiving on purpose. A client library would repair, retry and r
 must send exactly what a session says and report exactly what came.
 """
 
+import contextlib
 import select
 import socket
 import struct
@@ -95,10 +96,8 @@ class Connection:
     @property
     def closed_by_peer(self):
         """Whether the peer has ended the connection, without waiting for it."""
-        try:
+        with contextlib.suppress(TimeoutError):
             self.fill(0)
-        except TimeoutError:
-            pass
         return self.ended
 
 
@@ -207,7 +206,8 @@ def _decode(coding, body):
 
 
 def frame(opcode, payload, *, fin=True, rsv=0, mask=True, declare=None):
-    """One frame as bytes. `declare` announces another length than is sent; `rsv` is 4 for RSV1, 2 for RSV2, 1 for RSV3."""
+    """One frame as bytes. `declare` announces another length than is sent; `rsv` is 4 for
+    RSV1, 2 for RSV2, 1 for RSV3."""
     length = len(payload) if declare is None else declare
     bit = 0x80 if mask else 0
     head = bytes(((0x80 if fin else 0) | rsv << 4 | opcode,))
@@ -249,7 +249,8 @@ class Deflate:
         return None
 
     def _new_deflater(self):
-        # A window of 512 bytes is within whatever client_max_window_bits the server may have asked for (8 is read as 9 by zlib).
+        # A window of 512 bytes is within whatever client_max_window_bits the server may have asked for
+        # (8 is read as 9 by zlib).
         self._deflater = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -9)
 
     def compress(self, payload):

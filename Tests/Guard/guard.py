@@ -4,8 +4,8 @@
     Tests/Guard/guard.py            the costs beside their thresholds; exit 1 if one is exceeded
     Tests/Guard/guard.py update     writes the costs of today as the thresholds
 
-Instructions are counted by `valgrind --tool=callgrind`: the same binary gives the same number on any machine, however busy. The
-scenarios are the micro-benchmarks (Benchmarks/Micro), each run a fixed number of times.
+Instructions are counted by `valgrind --tool=callgrind`: the same binary gives the same number on any machine, however
+busy. The scenarios are the micro-benchmarks (Benchmarks/Micro), each run a fixed number of times.
 """
 
 import argparse
@@ -26,12 +26,16 @@ from harness import build  # noqa: E402
 THRESHOLDS = Path(__file__).resolve().parent / "thresholds.json"
 PRODUCT = "MicroBenchmarks"
 
-# Above the threshold by this share: a regression. Addresses, and so the hashes of some tables, differ from build to build.
+# Above the threshold by this share: a regression. Addresses, and so the hashes of some tables,
+# differ from build to build.
 TOLERANCE = 0.05
 # Allocations are whole and do not vary; the slack is for tables that grow once in a while.
 ALLOCATION_SLACK = 0.02
 
-UPDATE = "If that is the price of something wanted, `make guard-update` writes the new costs to Tests/Guard/thresholds.json; say in the commit why."
+UPDATE = (
+    "If that is the price of something wanted, `make guard-update` writes the new costs to "
+    "Tests/Guard/thresholds.json; say in the commit why."
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def measure(program):
     plugins = build.bench_plugins()
     with tempfile.TemporaryDirectory() as folder:
         profiles, stripped = Path(folder) / "profile", Path(folder) / "scenarios"
-        # Debian's valgrind gives up on debug information that is newer than itself; the names of functions are all it needs.
+        # Debian's valgrind gives up on debug information that is newer than itself; the names of
+        # functions are all it needs.
         subprocess.run(["strip", "--strip-debug", "-o", stripped, program], check=True)
         done = subprocess.run(
             [
@@ -87,7 +92,7 @@ def measure(program):
         totals = [_total(Path(f"{profiles}.{number + 2}")) for number in range(len(lines))]
     return {
         name: Cost(total / int(count), int(allocations) / int(count), int(size) / int(count))
-        for (name, count, allocations, size), total in zip(lines, totals)
+        for (name, count, allocations, size), total in zip(lines, totals, strict=True)
     }
 
 
@@ -108,11 +113,15 @@ def complaint(name, cost, limit):
         return f"{name} has no threshold: `make guard-update` writes one"
     if cost.instructions > limit.instructions * (1 + TOLERANCE):
         return (
-            f"{name} takes {cost.instructions:,.0f} instructions, {cost.instructions / limit.instructions - 1:+.1%} against its threshold of "
+            f"{name} takes {cost.instructions:,.0f} instructions, {cost.instructions / limit.instructions - 1:+.1%} "
+            "against its threshold of "
             f"{limit.instructions:,.0f} (tolerance {TOLERANCE:.0%}). {UPDATE}"
         )
     if cost.allocations > limit.allocations + ALLOCATION_SLACK:
-        return f"{name} allocates {cost.allocations:g} times, {cost.bytes:.0f} bytes; its threshold is {limit.allocations:g}. {UPDATE}"
+        return (
+            f"{name} allocates {cost.allocations:g} times, {cost.bytes:.0f} bytes; "
+            f"its threshold is {limit.allocations:g}. {UPDATE}"
+        )
     return None
 
 
@@ -146,7 +155,8 @@ def main():
         print(
             f"{name:28}{cost.instructions:14,.0f}"
             + (
-                f"{limit.instructions:12,.0f}{cost.instructions / limit.instructions - 1:+8.1%}{cost.allocations:13g}{limit.allocations:11g}"
+                f"{limit.instructions:12,.0f}{cost.instructions / limit.instructions - 1:+8.1%}"
+                f"{cost.allocations:13g}{limit.allocations:11g}"
                 if limit
                 else f"{'-':>12}{'':>8}{cost.allocations:13g}{'-':>11}"
             )

@@ -3,10 +3,11 @@
 
     Tests/Lint/lint.py      the findings that no entry of allowed.toml covers; exit 1 if there are any
 
-Swift compares and hashes a `String` by canonical equivalence: K equals the Kelvin sign, and a long run of combining marks takes quadratic time. What
-comes from outside is therefore a `Support.ByteString`. This is a lint and no compiler: it reads declarations line by line, takes a name for a `String`
-where the file says so, or where everything of that name in the module is one, and looks for what is done with it. What is a `String` for a good
-reason, such as a name in the operator's own configuration, has an entry in allowed.toml that says the reason.
+Swift compares and hashes a `String` by canonical equivalence: K equals the Kelvin sign, and a long run of combining
+marks takes quadratic time. What comes from outside is therefore a `Support.ByteString`. This is a lint and no compiler:
+it reads declarations line by line, takes a name for a `String` where the file says so, or where everything of that name
+in the module is one, and looks for what is done with it. What is a `String` for a good reason, such as a name in the
+operator's own configuration, has an entry in allowed.toml that says the reason.
 """
 
 import fnmatch
@@ -42,7 +43,8 @@ COMPARISONS = [
     re.compile(r"(?<!nil)\s(?:==|!=|~=|<|>|<=|>=)\s+" + NAME + r"(?![\w(.<>])"),
     re.compile(
         NAME
-        + r"\.(?:hasPrefix|hasSuffix|starts|firstIndex|lastIndex|contains|elementsEqual|range|replacing|sorted|max|min)\((?!where\b|[^()]*\.utf8)"
+        + r"\.(?:hasPrefix|hasSuffix|starts|firstIndex|lastIndex|contains|elementsEqual|range|replacing|sorted|max|min)"
+        + r"\((?!where\b|[^()]*\.utf8)"
     ),
     re.compile(r"(?<!func )\b(?:contains|firstIndex\(of:|rawValue:)\(?\s*" + NAME + r"(?![\w(.])"),
     re.compile(r"\bswitch\s+" + NAME + r"\s*\{"),
@@ -121,10 +123,7 @@ def findings(sources):
             known[name] = is_text if known.get(name, is_text) == is_text else None
     found = []
     for path, code in blanked.items():
-
-        def is_text(name):
-            return local[path].get(name, wide[module(path)].get(name))
-
+        texts = {**wide[module(path)], **local[path]}
         originals = sources[path].splitlines()
         for number, line in enumerate(code.splitlines(), 1):
             what = []
@@ -132,7 +131,7 @@ def findings(sources):
                 what.append(KEY)
             for comparison in COMPARISONS:
                 for match in comparison.finditer(line):
-                    if is_text(match.group(1)) and not BYTES.search(match.group(0)):
+                    if texts.get(match.group(1)) and not BYTES.search(match.group(0)):
                         what.append(COMPARED)
             found += [Finding(path, number, originals[number - 1], words) for words in dict.fromkeys(what)]
     return found

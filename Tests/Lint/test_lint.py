@@ -1,4 +1,5 @@
-"""Nothing in Sources/ and plugins/ is keyed by a String or compares what comes from outside as one; and the lint that says so can see."""
+"""Nothing in Sources/ and plugins/ is keyed by a String or compares what comes from outside as one; and the
+lint that says so can see."""
 
 import pytest
 

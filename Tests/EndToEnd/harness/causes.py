@@ -1,4 +1,5 @@
-"""What can happen to a socket, and the reason that the plugin Tests/Fixtures/rows is told for it and writes to the log."""
+"""What can happen to a socket, and the reason that the plugin Tests/Fixtures/rows is told for
+it and writes to the log."""
 
 import re
 import threading
@@ -37,7 +38,8 @@ def is_silent(session, daemon):
 
 
 def stops(session, daemon):
-    """The operator's SIGTERM. A WebSocket answers the close frame, as every client does; else the daemon would wait for it."""
+    """The operator's SIGTERM. A WebSocket answers the close frame, as every client does; else the
+    daemon would wait for it."""
     stopping = threading.Thread(target=daemon.stop)
     stopping.start()
     if not session.polling:

@@ -26,7 +26,7 @@ class Browser:
         executable = shutil.which("chromium") or shutil.which("chromium-browser")
         assert executable, "chromium is not installed: scripts/install-packages scripts/packages-test.txt"
         self._profile = tempfile.mkdtemp(prefix="chromium-")
-        self._log = open(Path(self._profile) / "log", "w+")
+        self._log = open(Path(self._profile) / "log", "w+")  # noqa: SIM115 (open until close)
         self._process = subprocess.Popen(
             [
                 executable,

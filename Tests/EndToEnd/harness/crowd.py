@@ -7,13 +7,15 @@ import time
 import wire
 
 _UPGRADE = (
-    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: "
+    "websocket\r\n"
     f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n"
 ).encode()
 
 
 class Member(asyncio.Protocol):
-    """One client: connects, joins `/`, and then echoes when it is told to. Small frames only, as the server sends here."""
+    """One client: connects, joins `/`, and then echoes when it is told to. Small frames only,
+    as the server sends here."""
 
     def __init__(self, token):
         self.connect = wire.frame(wire.TEXT, b"40" + json.dumps({"token": token}).encode())
@@ -77,7 +79,8 @@ async def gather(port, token, count, at_once=50, kind=Member):
 
 
 async def echo_for(members, seconds, each=1.0):
-    """Every member echoes once in `each` seconds, spread evenly, for so long. Returns all latencies in seconds, sorted."""
+    """Every member echoes once in `each` seconds, spread evenly, for so long. Returns all
+    latencies in seconds, sorted."""
     until, latencies = time.monotonic() + seconds, []
 
     async def go_on(index, member):

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import requests
+
 from server import BINARY, Server
 
 from .tab import PATIENCE, Tab
@@ -27,7 +28,8 @@ def first_party(*names, folder):
 
 
 class Daemon:
-    """`jackfield serve` with a configuration file. It may be stopped or killed, and started again with the same data."""
+    """`jackfield serve` with a configuration file. It may be stopped or killed, and started
+    again with the same data."""
 
     def __init__(self, folder, **settings):
         self.folder = Path(folder)

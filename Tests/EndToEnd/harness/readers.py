@@ -7,7 +7,8 @@ import time
 import wire
 
 _UPGRADE = (
-    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: "
+    "websocket\r\n"
     f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.WEBSOCKET_KEY}\r\n\r\n"
 ).encode()
 
@@ -77,11 +78,12 @@ class Reader:
         due = self.expected.stream[self.taken : self.taken + len(data)]
         if data != due:
             wrong = self.taken + next(
-                (at for at, (ours, theirs) in enumerate(zip(data, due)) if ours != theirs), len(due)
+                (at for at, (ours, theirs) in enumerate(zip(data, due, strict=False)) if ours != theirs), len(due)
             )
             raise OutOfOrder(
                 f"client {self.index} read {bytes(data[max(0, wrong - self.taken - 20) :][:60])!r} at byte {wrong}, "
-                f"in message {self.expected.message_at(wrong)}; due was {bytes(self.expected.stream[max(0, wrong - 20) :][:60])!r}"
+                f"in message {self.expected.message_at(wrong)}; due was "
+                f"{bytes(self.expected.stream[max(0, wrong - 20) :][:60])!r}"
             )
         self.taken += len(data)
 
