@@ -1,10 +1,10 @@
 /*
  * Counts allocations by standing in for glibc's malloc family and passing every call on to it.
  *
- * Two ways to use it. Linked into a program, the program's own definitions are found before glibc's by all of its libraries;
- * `allocations_so_far` tells. As a shared library under LD_PRELOAD it counts any program, the daemon for example; with
- * ALLOCATIONS_FILE in the environment the counts stand in that file (an `allocation_counts`, native byte order), where another
- * process can read them at any moment.
+ * Two ways to use it. Linked into a program, the program's own definitions are found before glibc's by all of its
+ * libraries; `allocations_so_far` tells. As a shared library under LD_PRELOAD it counts any program, the daemon for
+ * example; with ALLOCATIONS_FILE in the environment the counts stand in that file (an `allocation_counts`, native byte
+ * order), where another process can read them at any moment.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -102,9 +102,7 @@ void *memalign(size_t alignment, size_t size) {
     return __libc_memalign(alignment, size);
 }
 
-void *aligned_alloc(size_t alignment, size_t size) {
-    return memalign(alignment, size);
-}
+void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
 
 int posix_memalign(void **result, size_t alignment, size_t size) {
     if (alignment % sizeof(void *) != 0 || (alignment & (alignment - 1)) != 0 || alignment == 0) return EINVAL;

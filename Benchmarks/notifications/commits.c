@@ -1,8 +1,9 @@
 /*
- * commits.c: what the disk and SQLite allow. The transactions of a notification push and nothing else: no HTTP, no socket, no JSON.
+ * commits.c: what the disk and SQLite allow. The transactions of a notification push and nothing else: no
+ * HTTP, no socket, no JSON.
  *
- * K pushes are always waiting, as with pushgen; all that wait go into one transaction (group commit), which is durable before the
- * next one begins: WAL, synchronous=FULL. One JSON line comes out.
+ * K pushes are always waiting, as with pushgen; all that wait go into one transaction (group commit), which is durable
+ * before the next one begins: WAL, synchronous=FULL. One JSON line comes out.
  *
  *     cc -std=gnu11 -O3 -o commits commits.c -lsqlite3
  *     commits FILE K WARMUP SECONDS
@@ -18,8 +19,11 @@
 #include <time.h>
 
 #define MAX_SAMPLES 4000000
-/* The log is written over from its beginning once it has reached 1,000 pages; until then every commit also makes the file longer. */
-#define WARM_ROWS 2000
+/*
+ * The log is written over from its beginning once it has reached 1,000 pages; until then every commit also makes the
+ * file longer.
+ */
+#define WARM_ROWS   2000
 
 static sqlite3 *database;
 
@@ -29,9 +33,7 @@ static void must(int code, const char *what) {
     exit(1);
 }
 
-static void execute(const char *sql) {
-    must(sqlite3_exec(database, sql, NULL, NULL, NULL), sql);
-}
+static void execute(const char *sql) { must(sqlite3_exec(database, sql, NULL, NULL, NULL), sql); }
 
 static uint64_t now_ns(void) {
     struct timespec t;
@@ -55,18 +57,29 @@ int main(int argc, char **argv) {
     execute("PRAGMA journal_mode=WAL");
     execute("PRAGMA synchronous=FULL");
     /* The tables that a push changes, as plugins/notifications has them. */
-    execute("CREATE TABLE IF NOT EXISTS notification (user_id TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL,"
-            " body TEXT, data TEXT, created_at INTEGER NOT NULL, seen_at INTEGER, read_at INTEGER, PRIMARY KEY (user_id, id)) STRICT, WITHOUT ROWID");
+    execute("CREATE TABLE IF NOT EXISTS notification (user_id TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, "
+            "title TEXT NOT NULL,"
+            " body TEXT, data TEXT, created_at INTEGER NOT NULL, seen_at INTEGER, read_at INTEGER, PRIMARY KEY "
+            "(user_id, id)) STRICT, WITHOUT ROWID");
     execute("CREATE INDEX IF NOT EXISTS unread_notification ON notification (user_id, id) WHERE read_at IS NULL");
-    execute("CREATE TABLE IF NOT EXISTS unread (user_id TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+    execute("CREATE TABLE IF NOT EXISTS unread (user_id TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL) STRICT, "
+            "WITHOUT ROWID");
 
     sqlite3_stmt *begin, *insert, *raise, *commit;
     must(sqlite3_prepare_v2(database, "BEGIN IMMEDIATE", -1, &begin, NULL), "begin");
     must(sqlite3_prepare_v2(database, "COMMIT", -1, &commit, NULL), "commit");
-    must(sqlite3_prepare_v2(database, "INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)", -1,
-                            &insert, NULL), "insert");
-    must(sqlite3_prepare_v2(database, "INSERT INTO unread (user_id, count) VALUES (?1, ?2) ON CONFLICT (user_id) DO UPDATE SET count = count + ?2"
-                            " RETURNING count", -1, &raise, NULL), "raise");
+    must(sqlite3_prepare_v2(
+             database,
+             "INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+             -1, &insert, NULL),
+         "insert");
+    must(
+        sqlite3_prepare_v2(
+            database,
+            "INSERT INTO unread (user_id, count) VALUES (?1, ?2) ON CONFLICT (user_id) DO UPDATE SET count = count + ?2"
+            " RETURNING count",
+            -1, &raise, NULL),
+        "raise");
     sqlite3_bind_text(raise, 1, "online", -1, SQLITE_STATIC);
     sqlite3_bind_int(raise, 2, 1);
 
@@ -84,7 +97,8 @@ int main(int argc, char **argv) {
         sqlite3_reset(begin);
         for (int i = 0; i < waiting; i++) {
             char id[40]; /* 36 characters that ascend, as those of a UUID version 7 */
-            int length = snprintf(id, sizeof id, "%08llx-0000-7000-8000-%012llx", (unsigned long long)time(NULL), (unsigned long long)serial++);
+            int length = snprintf(id, sizeof id, "%08llx-0000-7000-8000-%012llx", (unsigned long long)time(NULL),
+                                  (unsigned long long)serial++);
             sqlite3_bind_text(insert, 1, id, length, SQLITE_STATIC);
             sqlite3_bind_text(insert, 2, "online", -1, SQLITE_STATIC);
             sqlite3_bind_text(insert, 3, "order", -1, SQLITE_STATIC);
@@ -106,8 +120,10 @@ int main(int argc, char **argv) {
     }
     qsort(samples, count, sizeof *samples, by_value);
     double elapsed = (double)(now - start) / 1e9;
-    printf("{\"conc\":%d,\"secs\":%.3f,\"pushes\":%llu,\"per_s\":%.0f,\"commits_per_s\":%.0f,\"p50_us\":%u,\"p99_us\":%u}\n", waiting, elapsed,
-           (unsigned long long)rows, (double)rows / elapsed, (double)count / elapsed, samples[count / 2], samples[(size_t)(0.99 * (double)(count - 1))]);
+    printf("{\"conc\":%d,\"secs\":%.3f,\"pushes\":%llu,\"per_s\":%.0f,\"commits_per_s\":%.0f,\"p50_us\":%u,\"p99_us\":%"
+           "u}\n",
+           waiting, elapsed, (unsigned long long)rows, (double)rows / elapsed, (double)count / elapsed,
+           samples[count / 2], samples[(size_t)(0.99 * (double)(count - 1))]);
     sqlite3_finalize(begin);
     sqlite3_finalize(insert);
     sqlite3_finalize(raise);

@@ -1,8 +1,10 @@
 /*
- * pushgen.c: pushes notifications to one online user through REST, as fast as the server answers, and checks that each arrives.
+ * pushgen.c: pushes notifications to one online user through REST, as fast as the server answers, and
+ * checks that each arrives.
  *
- * K connections each have one `POST /v1/notifications` under way; one Socket.IO client, the user, receives `notification:new`.
- * Every answer must be 201 with `"delivered":true`; every push answered must have arrived when the run ends. One JSON line comes out.
+ * K connections each have one `POST /v1/notifications` under way; one Socket.IO client, the user, receives
+ * `notification:new`. Every answer must be 201 with `"delivered":true`; every push answered must have arrived when the
+ * run ends. One JSON line comes out.
  *
  *     cc -std=gnu11 -O3 -o pushgen pushgen.c
  *     pushgen --port P [--conc 32] [--secs 5] [--warmup 1] [--server-pid PID]
@@ -27,12 +29,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BUFFER 65536
+#define BUFFER          65536
 #define MAX_CONNECTIONS 1024
-#define MAX_SAMPLES 4000000
+#define MAX_SAMPLES     4000000
 /* As in commits.c: the store's log has been written once from end to end. */
-#define WARM_PUSHES 2000
-#define DRAIN_NS 2000000000ull
+#define WARM_PUSHES     2000
+#define DRAIN_NS        2000000000ull
 
 static const char SECRET[] = "bench-secret-bench-secret-bench-01";
 static const char USER[] = "online";
@@ -73,7 +75,8 @@ static void make_token(char *out, size_t capacity, const char *subject, const ch
     const char *header = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
     char claims[256];
     time_t now = time(NULL);
-    int length = snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"scope\":\"%s\",\"iat\":%ld,\"exp\":%ld}", subject, scope, (long)now, (long)now + 3600);
+    int length = snprintf(claims, sizeof claims, "{\"sub\":\"%s\",\"scope\":\"%s\",\"iat\":%ld,\"exp\":%ld}", subject,
+                          scope, (long)now, (long)now + 3600);
     if (capacity < 700) die("no room for a token");
     size_t at = b64_enc((const uint8_t *)header, strlen(header), out, 1);
     out[at++] = '.';
@@ -89,7 +92,9 @@ static void dial(connection *c, int port) {
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int one = 1;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address)) die("connect: %s", strerror(errno));
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
     epoll_ctl(events, EPOLL_CTL_ADD, c->fd, &event);
@@ -105,7 +110,11 @@ static void put_frame(connection *c, const char *text, size_t length) {
     size_t at = 0;
     frame[at++] = 0x81;
     if (length < 126) frame[at++] = (uint8_t)(0x80 | length);
-    else { frame[at++] = 0x80 | 126; frame[at++] = (uint8_t)(length >> 8); frame[at++] = (uint8_t)length; }
+    else {
+        frame[at++] = 0x80 | 126;
+        frame[at++] = (uint8_t)(length >> 8);
+        frame[at++] = (uint8_t)length;
+    }
     memset(frame + at, 0, 4); /* a mask of zeros */
     at += 4;
     if (at + length > sizeof frame) die("frame too long");
@@ -174,11 +183,12 @@ static size_t read_answer(connection *c, char *bytes, size_t length) {
     for (char *line = bytes; line < end; line = (char *)memmem(line, (size_t)(end + 2 - line), "\r\n", 2) + 2)
         if (!strncasecmp(line, "content-length:", 15)) body = strtoul(line + 15, NULL, 10);
     if (length < head + body) return 0;
-    bool right = !memcmp(bytes, "HTTP/1.1 201", 12) &&
-                 (memmem(bytes + head, body, "\"delivered\":true", 16) || memmem(bytes + head, body, "\"delivered\": true", 17));
+    bool right = !memcmp(bytes, "HTTP/1.1 201", 12) && (memmem(bytes + head, body, "\"delivered\":true", 16) ||
+                                                        memmem(bytes + head, body, "\"delivered\": true", 17));
     if (right) pushed_ever++;
     else if (wrong++ < 3) fprintf(stderr, "pushgen: %.*s\n", (int)(head + body > 600 ? 600 : head + body), bytes);
-    if (measuring && right && sample_count < MAX_SAMPLES) samples[sample_count++] = (uint32_t)((now_ns() - c->sent_at) / 1000);
+    if (measuring && right && sample_count < MAX_SAMPLES)
+        samples[sample_count++] = (uint32_t)((now_ns() - c->sent_at) / 1000);
     if (posting && wrong < 100) push(c);
     return head + body;
 }
@@ -211,9 +221,7 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static double quantile(double q) {
-    return sample_count ? samples[(size_t)(q * (double)(sample_count - 1))] : 0;
-}
+static double quantile(double q) { return sample_count ? samples[(size_t)(q * (double)(sample_count - 1))] : 0; }
 
 int main(int argc, char **argv) {
     int port = 0, connections = 32, pid = 0;
@@ -227,7 +235,8 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "--server-pid")) pid = atoi(value);
         else die("unknown option %s", argv[i]);
     }
-    if (port < 1 || connections < 1 || connections > MAX_CONNECTIONS) die("usage: pushgen --port P [--conc 1..%d]", MAX_CONNECTIONS);
+    if (port < 1 || connections < 1 || connections > MAX_CONNECTIONS)
+        die("usage: pushgen --port P [--conc 1..%d]", MAX_CONNECTIONS);
     alarm((unsigned)(seconds + warmup) + 60);
     samples = calloc(MAX_SAMPLES, sizeof *samples);
     events = epoll_create1(EPOLL_CLOEXEC);
@@ -236,14 +245,19 @@ int main(int argc, char **argv) {
     char token[1024], body[512];
     make_token(token, sizeof token, "pusher", "notifications:write");
     int body_length = snprintf(body, sizeof body,
-        "{\"user_id\":\"%s\",\"type\":\"order\",\"title\":\"Your order has been shipped\",\"body\":\"It will arrive on Thursday, between nine and "
-        "twelve.\",\"data\":{\"order\":4711,\"carrier\":\"post\"}}", USER);
+                               "{\"user_id\":\"%s\",\"type\":\"order\",\"title\":\"Your order has been "
+                               "shipped\",\"body\":\"It will arrive on Thursday, between nine and "
+                               "twelve.\",\"data\":{\"order\":4711,\"carrier\":\"post\"}}",
+                               USER);
     request_length = (size_t)snprintf(request, sizeof request,
-        "POST /v1/notifications HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
-        "Content-Length: %d\r\n\r\n%s", token, body_length, body);
+                                      "POST /v1/notifications HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer "
+                                      "%s\r\nContent-Type: application/json\r\n"
+                                      "Content-Length: %d\r\n\r\n%s",
+                                      token, body_length, body);
 
     dial(&user, port);
-    const char *upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    const char *upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: "
+                          "websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     put(&user, upgrade, strlen(upgrade));
     while (!joined) pump();
@@ -276,7 +290,8 @@ int main(int argc, char **argv) {
     double elapsed = (double)(measured_to - measured_from) / 1e9;
     uint64_t count = after - before, lost = pushed_ever > arrived_ever ? pushed_ever - arrived_ever : 0;
     qsort(samples, sample_count, sizeof *samples, by_value);
-    printf("{\"conc\":%d,\"secs\":%.3f,\"pushes\":%" PRIu64 ",\"per_s\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f,"
+    printf("{\"conc\":%d,\"secs\":%.3f,\"pushes\":%" PRIu64
+           ",\"per_s\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f,"
            "\"srv_us_per\":%.2f,\"wrong\":%" PRIu64 ",\"lost\":%" PRIu64 "}\n",
            connections, elapsed, count, (double)count / elapsed, quantile(.5), quantile(.99), quantile(1),
            count ? (cpu_after - cpu_before) * 1e6 / (double)count : 0, wrong, lost);

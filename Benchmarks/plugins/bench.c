@@ -16,8 +16,11 @@ static jf_events_api io;
 
 static void on_echo(void *instance, const jf_event *event) {
     (void)instance;
-    jf_message echo = { .struct_size = sizeof echo, .name = JF_TEXT("echo"), .args = event->args,
-                        .attachments = event->attachments, .attachment_count = event->attachment_count };
+    jf_message echo = { .struct_size = sizeof echo,
+                        .name = JF_TEXT("echo"),
+                        .args = event->args,
+                        .attachments = event->attachments,
+                        .attachment_count = event->attachment_count };
     io.emit(host, event->socket, &echo);
 }
 

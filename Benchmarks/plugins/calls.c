@@ -1,6 +1,6 @@
 /*
- * Single calls of the host, for the micro-benchmarks: each event makes one of them CALLS times over, inside its handler on the event loop, and is
- * acked if all of them succeeded. Requests are answered there, too.
+ * Single calls of the host, for the micro-benchmarks: each event makes one of them CALLS times over, inside its handler
+ * on the event loop, and is acked if all of them succeeded. Requests are answered there, too.
  */
 #include <jackfield/jackfield.h>
 
@@ -15,12 +15,12 @@ static jf_json_api json;
 static jf_http_api http;
 
 /* `call` may use `event`; it is JF_OK as long as all is well. */
-#define HANDLER(name, call)                                              \
-    static void on_##name(void *instance, const jf_event *event) {      \
-        (void)instance;                                                  \
-        for (int number = 0; number < CALLS; number++)                   \
-            if ((call) != JF_OK) return;                                 \
-        io.ack(host, event->ack, JF_TEXT("[]"), NULL, 0);                \
+#define HANDLER(name, call)                                        \
+    static void on_##name(void *instance, const jf_event *event) { \
+        (void)instance;                                            \
+        for (int number = 0; number < CALLS; number++)             \
+            if ((call) != JF_OK) return;                           \
+        io.ack(host, event->ack, JF_TEXT("[]"), NULL, 0);          \
     }
 
 static int32_t emit(const jf_event *event) {
@@ -72,17 +72,28 @@ static const jf_event_decl events[] = {
 /* A row as it was stored, which is what most POSTs are answered with. */
 static void on_create(void *instance, const jf_request *request) {
     (void)instance;
-    static const char row[] =
-        "{\"id\":\"0199f3c2-7a44-7c1e-9d0b-5b1c2f6a7e10\",\"user_id\":\"online\",\"type\":\"order\",\"title\":\"Your order has been shipped\","
-        "\"body\":\"It will arrive on Thursday, between nine and twelve.\",\"data\":{\"order\":4711,\"carrier\":\"post\"},"
-        "\"created_at\":\"2026-11-23T07:30:00.000Z\",\"read_at\":null,\"delivered\":true}";
-    jf_response response = { .struct_size = sizeof response, .status = 201, .body = { (const uint8_t *)row, sizeof row - 1 } };
+    static const char row[] = "{\"id\":\"0199f3c2-7a44-7c1e-9d0b-5b1c2f6a7e10\",\"user_id\":\"online\",\"type\":"
+                              "\"order\",\"title\":\"Your order has been shipped\","
+                              "\"body\":\"It will arrive on Thursday, between nine and "
+                              "twelve.\",\"data\":{\"order\":4711,\"carrier\":\"post\"},"
+                              "\"created_at\":\"2026-11-23T07:30:00.000Z\",\"read_at\":null,\"delivered\":true}";
+    jf_response response = { .struct_size = sizeof response,
+                             .status = 201,
+                             .body = { (const uint8_t *)row, sizeof row - 1 } };
     if (request->body.len > 0) http.respond(host, request->reply, &response);
 }
 
 static const jf_route_decl routes[] = {
-    { .method = JF_LIT("POST"), .path = JF_LIT("/v1/rows"), .handler = on_create, .run = JF_RUN_INLINE, .scope = JF_LIT("rows:write") },
-    { .method = JF_LIT("POST"), .path = JF_LIT("/v1/users/{user}/rows"), .handler = on_create, .run = JF_RUN_INLINE, .auth = JF_AUTH_NONE },
+    { .method = JF_LIT("POST"),
+      .path = JF_LIT("/v1/rows"),
+      .handler = on_create,
+      .run = JF_RUN_INLINE,
+      .scope = JF_LIT("rows:write") },
+    { .method = JF_LIT("POST"),
+      .path = JF_LIT("/v1/users/{user}/rows"),
+      .handler = on_create,
+      .run = JF_RUN_INLINE,
+      .auth = JF_AUTH_NONE },
 };
 
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {

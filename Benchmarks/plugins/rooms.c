@@ -1,10 +1,12 @@
 /*
- * Many rooms, for the scale tests: every socket joins its rooms when it comes, and `echo` x goes back to it as a broadcast to one
- * of them, a different one each time. What it costs must depend neither on how many rooms there are nor on how many the socket is in.
+ * Many rooms, for the scale tests: every socket joins its rooms when it comes, and `echo` x goes back to it as a
+ * broadcast to one of them, a different one each time. What it costs must depend neither on how many rooms there are
+ * nor on how many the socket is in.
  *
  *     config: { fillers: F, roomsPerFiller: A, roomsPerSocket: B }
  *
- * The first F sockets join A rooms each and are there to fill the tables; every later one joins B rooms. No room is shared.
+ * The first F sockets join A rooms each and are there to fill the tables; every later one joins B
+ * rooms. No room is shared.
  */
 #include <jackfield/jackfield.h>
 
@@ -22,7 +24,8 @@ static atomic_llong sockets_seen;
 static atomic_ullong next_room;
 
 static jf_text room_name(char *buffer, size_t size, jf_socket socket, uint64_t number) {
-    jf_text name = { buffer, (uint64_t)snprintf(buffer, size, "%llx-%llu", (unsigned long long)socket, (unsigned long long)number) };
+    jf_text name = { buffer, (uint64_t)snprintf(buffer, size, "%llx-%llu", (unsigned long long)socket,
+                                                (unsigned long long)number) };
     return name;
 }
 
@@ -48,7 +51,8 @@ static void on_echo(void *instance, const jf_event *event) {
 static int32_t setting(jf_text config, jf_text pointer, int64_t least, int64_t *value, jf_error *error) {
     jf_json found = { .struct_size = sizeof found };
     if (json.read(host, config, pointer, &found) != JF_OK) return JF_OK;
-    if (!found.is_integer || found.integer < least) return jf_fail(error, JF_E_INVALID, "bench-rooms: every setting is a whole number, roomsPerSocket at least 1");
+    if (!found.is_integer || found.integer < least)
+        return jf_fail(error, JF_E_INVALID, "bench-rooms: every setting is a whole number, roomsPerSocket at least 1");
     *value = found.integer;
     return JF_OK;
 }

@@ -19,10 +19,10 @@ jf_send_ring *jf_send_ring_open(uint32_t capacity, int32_t *error) {
         *error = ENOMEM;
         return NULL;
     }
-    // No interrupts and no helper threads: answers are taken where they are asked for, in the same call. A send that fails does not stop the others.
-    struct io_uring_params parameters = {
-        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL
-    };
+    // No interrupts and no helper threads: answers are taken where they are asked for, in the same call. A send that
+    // fails does not stop the others.
+    struct io_uring_params parameters = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
+                                                   IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL };
     int code = io_uring_queue_init_params(capacity, &ring->ring, &parameters);
     if (code < 0) {
         free(ring);
@@ -33,9 +33,7 @@ jf_send_ring *jf_send_ring_open(uint32_t capacity, int32_t *error) {
     return ring;
 }
 
-int32_t jf_send_ring_descriptor(const jf_send_ring *ring) {
-    return ring->ring.ring_fd;
-}
+int32_t jf_send_ring_descriptor(const jf_send_ring *ring) { return ring->ring.ring_fd; }
 
 void jf_send_ring_close(jf_send_ring *ring) {
     io_uring_queue_exit(&ring->ring);
@@ -45,7 +43,8 @@ void jf_send_ring_close(jf_send_ring *ring) {
 // After this many calls in a row that brought nothing, memory is not short for a moment: the ring is given up.
 enum { FRUITLESS_CALLS = 1000 };
 
-// The kernel takes sends in order, so those that it has not taken are the last ones. Of the others nobody knows what became of them.
+// The kernel takes sends in order, so those that it has not taken are the last ones. Of the others nobody
+// knows what became of them.
 static void give_up(jf_send_ring *ring, jf_send *sends, uint32_t count) {
     uint32_t unsubmitted = io_uring_sq_ready(&ring->ring);
     for (uint32_t i = 0; i < count; i++)
@@ -56,14 +55,16 @@ static int32_t perform(jf_send_ring *ring, jf_send *sends, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         // The queue has room for `capacity`, and is empty between two calls.
         struct io_uring_sqe *place = io_uring_get_sqe(&ring->ring);
-        // MSG_DONTWAIT makes the kernel answer at once where it would else wait for room by itself, and keep the bytes for later.
+        // MSG_DONTWAIT makes the kernel answer at once where it would else wait for room by itself, and
+        // keep the bytes for later.
         io_uring_prep_send(place, sends[i].descriptor, sends[i].bytes, sends[i].count, MSG_DONTWAIT | MSG_NOSIGNAL);
         io_uring_sqe_set_data(place, &sends[i]);
         sends[i].result = UNANSWERED;
     }
     int fruitless = 0;
     for (uint32_t due = count; due > 0;) {
-        // What is not submitted yet is submitted by the next call: after a signal, or when memory or room for answers was short for a moment.
+        // What is not submitted yet is submitted by the next call: after a signal, or when memory or room for
+        // answers was short for a moment.
         int code = io_uring_submit_and_wait(&ring->ring, due);
         uint32_t before = due;
         struct io_uring_cqe *answer;

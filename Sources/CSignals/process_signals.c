@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 static const int own[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
-#define OWN_COUNT (sizeof own / sizeof own[0])
+#define OWN_COUNT   (sizeof own / sizeof own[0])
 // Real-time signals come after it.
 #define LAST_SIGNAL 31
 

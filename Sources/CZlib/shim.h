@@ -8,6 +8,4 @@ static inline int jf_deflate_init(z_stream *stream, int level, int window_bits, 
     return deflateInit2(stream, level, Z_DEFLATED, window_bits, memory_level, Z_DEFAULT_STRATEGY);
 }
 
-static inline int jf_inflate_init(z_stream *stream, int window_bits) {
-    return inflateInit2(stream, window_bits);
-}
+static inline int jf_inflate_init(z_stream *stream, int window_bits) { return inflateInit2(stream, window_bits); }

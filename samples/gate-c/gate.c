@@ -1,6 +1,6 @@
 /*
- * Closes the door without putting anybody out: after `POST /v1/gate/close` no new session opens, on either transport, until
- * `POST /v1/gate/open`; who is in stays in. The client reads {"code":4,"message":"closed for maintenance, ..."}.
+ * Closes the door without putting anybody out: after `POST /v1/gate/close` no new session opens, on either transport,
+ * until `POST /v1/gate/open`; who is in stays in. The client reads {"code":4,"message":"closed for maintenance, ..."}.
  *
  *     cc -shared -fPIC -I include -o gate.so samples/gate-c/gate.c
  *     jackfield serve --plugin ./gate.so

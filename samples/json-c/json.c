@@ -1,6 +1,6 @@
 /*
- * Reads and writes JSON without a JSON library: `cart:add` [{"item": "tea", "price": 3.5}] keeps a cart in the socket's data and
- * answers with it.
+ * Reads and writes JSON without a JSON library: `cart:add` [{"item": "tea", "price": 3.5}] keeps a cart in the socket's
+ * data and answers with it.
  *
  *     cc -shared -fPIC -I include -o json.so samples/json-c/json.c
  *     jackfield serve --plugin ./json.so

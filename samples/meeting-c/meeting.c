@@ -13,8 +13,8 @@
  *     jackfield serve --config meeting.yaml
  *     io("http://localhost:8080", { auth: { name: "alice", key: "k1" } })
  *
- * "/" and "/board" take everybody on the list, "/staff" those with `staff`. Events, each answered by an ack unless it says
- * otherwise:
+ * "/" and "/board" take everybody on the list, "/staff" those with `staff`. Events, each answered by an ack
+ * unless it says otherwise:
  *
  *     all       ping, hello
  *     /         status {text} · enter {room} · exit {room} · say {room, text} · members {room} · direct {user, text}
@@ -24,8 +24,8 @@
  *     /board    draw <binary> · snapshot · clear · cursor {x, y} (volatile, no ack)
  *     /staff    sockets · kick {user} · move {from, to} · announce {text} · stats
  *
- * The wait for a decision in "/board" (50 ms) stands for a look-up in a directory; `count-words` is done by a thread of the
- * plugin's own, as long work should be.
+ * The wait for a decision in "/board" (50 ms) stands for a look-up in a directory; `count-words` is done by a thread of
+ * the plugin's own, as long work should be.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>
@@ -42,14 +42,14 @@
 #define EVENT     4096 /* an event with a text of 512 bytes, of which JSON may write each in six */
 
 typedef struct person {
-    char    name[64], key[64];
+    char name[64], key[64];
     int32_t staff;
 } person;
 
 /* What this plugin knows of one socket: its plugin_data. */
 typedef struct session {
     const person *who;
-    uint32_t      events; /* written by one callback at a time: every handler that counts runs on the strand */
+    uint32_t events; /* written by one callback at a time: every handler that counts runs on the strand */
 } session;
 
 typedef struct file {
@@ -59,9 +59,9 @@ typedef struct file {
 
 /* An ack that waits for something, with what is needed to answer it. */
 typedef struct pending {
-    jf_token  ack;
+    jf_token ack;
     jf_socket socket;
-    char      text[EVENT];
+    char text[EVENT];
 } pending;
 
 static const jf_host *host;
@@ -173,7 +173,9 @@ static const person *authenticate(const jf_attempt *attempt) {
 
 /* Lets the client in as `who`, with a session of its own. */
 static jf_code let_in(jf_token decision, const person *who) {
-    jf_admission admission = { .struct_size = sizeof admission, .data = JF_LIT("{\"status\":\"here\"}"), .free_data = free_memory };
+    jf_admission admission = { .struct_size = sizeof admission,
+                               .data = JF_LIT("{\"status\":\"here\"}"),
+                               .free_data = free_memory };
     session *made = calloc(1, sizeof *made);
     jf_code code;
     if (!made) return JF_E_FAILED;
@@ -201,7 +203,7 @@ static jf_code admit_staff(void *instance, const jf_attempt *attempt, jf_refusal
 }
 
 typedef struct directory_request {
-    jf_token      decision;
+    jf_token decision;
     const person *who;
 } directory_request;
 
@@ -274,7 +276,8 @@ static void on_hello(void *instance, const jf_event *event) {
     jf_text about = { described, 0 };
     session *own = event->plugin_data;
     (void)instance;
-    if (sockets.describe(host, event->socket, JF_PART_CLAIMS | JF_PART_DATA | JF_PART_CONNECTION, described, sizeof described, &about.len) != JF_OK)
+    if (sockets.describe(host, event->socket, JF_PART_CLAIMS | JF_PART_DATA | JF_PART_CONNECTION, described,
+                         sizeof described, &about.len) != JF_OK)
         return;
     begin(&writer, buffer, sizeof buffer);
     put_text(&writer, "user", event->user);
@@ -319,7 +322,9 @@ static jf_code tell_room(const jf_event *event, const char *name, jf_text room, 
     char buffer[EVENT];
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .flags = flags };
-    jf_selection others = { .struct_size = sizeof others, .rooms = &room, .room_count = 1, .except_socket = event->socket };
+    jf_selection others = {
+        .struct_size = sizeof others, .rooms = &room, .room_count = 1, .except_socket = event->socket
+    };
     begin(&writer, buffer, sizeof buffer);
     put_text(&writer, "room", room);
     put_text(&writer, "user", event->user);
@@ -360,7 +365,8 @@ static void on_say(void *instance, const jf_event *event) {
     char name[ROOM], words[512];
     jf_text room = JF_EMPTY, text = JF_EMPTY;
     (void)instance;
-    if (!text_at(event, "/0/room", name, sizeof name, &room) || !text_at(event, "/0/text", words, sizeof words, &text)) {
+    if (!text_at(event, "/0/room", name, sizeof name, &room) ||
+        !text_at(event, "/0/text", words, sizeof words, &text)) {
         wrong(event, "send {room, text}: 1 to 128 and 1 to 512 bytes");
         return;
     }
@@ -372,7 +378,8 @@ static void on_typing(void *instance, const jf_event *event) {
     char name[ROOM];
     jf_text room = JF_EMPTY, none = JF_EMPTY;
     (void)instance;
-    if (text_at(event, "/0/room", name, sizeof name, &room)) tell_room(event, "typing", room, none, JF_MESSAGE_VOLATILE);
+    if (text_at(event, "/0/room", name, sizeof name, &room))
+        tell_room(event, "typing", room, none, JF_MESSAGE_VOLATILE);
 }
 
 /* The context is the kept ack itself: nothing to free. */
@@ -393,7 +400,8 @@ static void members_found(void *instance, void *context, const jf_fetched *fetch
     json.close_container(host, &writer);
     json.close_container(host, &writer);
     if (json.done(host, &writer, &args) != JF_OK) {
-        io.ack_error(host, (jf_token)(uintptr_t)context, JF_TEXT("overloaded"), JF_TEXT("the room has too many members to list"));
+        io.ack_error(host, (jf_token)(uintptr_t)context, JF_TEXT("overloaded"),
+                     JF_TEXT("the room has too many members to list"));
         return;
     }
     io.ack(host, (jf_token)(uintptr_t)context, args, NULL, 0);
@@ -420,7 +428,8 @@ static void on_direct(void *instance, const jf_event *event) {
     jf_selection tabs = { .struct_size = sizeof tabs };
     int32_t online = 0;
     (void)instance;
-    if (!text_at(event, "/0/user", name, sizeof name, &user) || !text_at(event, "/0/text", words, sizeof words, &text)) {
+    if (!text_at(event, "/0/user", name, sizeof name, &user) ||
+        !text_at(event, "/0/text", words, sizeof words, &text)) {
         wrong(event, "send {user, text}: 1 to 64 and 1 to 512 bytes");
         return;
     }
@@ -456,7 +465,9 @@ static void poll_answered(void *instance, void *context, const jf_answers *answe
     json.close_container(host, &writer);
     args = finish(&writer);
     if (args.len) io.ack(host, (jf_token)(uintptr_t)context, args, NULL, 0);
-    else io.ack_error(host, (jf_token)(uintptr_t)context, JF_TEXT("overloaded"), JF_TEXT("the answers are too many to list"));
+    else
+        io.ack_error(host, (jf_token)(uintptr_t)context, JF_TEXT("overloaded"),
+                     JF_TEXT("the answers are too many to list"));
 }
 
 static void on_poll(void *instance, const jf_event *event) {
@@ -464,11 +475,14 @@ static void on_poll(void *instance, const jf_event *event) {
     jf_text room = JF_EMPTY, question = JF_EMPTY;
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("poll") };
-    jf_selection others = { .struct_size = sizeof others, .rooms = &room, .room_count = 1, .except_socket = event->socket };
+    jf_selection others = {
+        .struct_size = sizeof others, .rooms = &room, .room_count = 1, .except_socket = event->socket
+    };
     jf_token kept = 0;
     int64_t timeout = 0;
     (void)instance;
-    if (!text_at(event, "/0/room", name, sizeof name, &room) || !text_at(event, "/0/question", words, sizeof words, &question) ||
+    if (!text_at(event, "/0/room", name, sizeof name, &room) ||
+        !text_at(event, "/0/question", words, sizeof words, &question) ||
         !integer_at(event, "/0/timeout", 1, 60000, &timeout)) {
         wrong(event, "send {room, question, timeout}: 1 to 128 bytes, 1 to 512 bytes, 1 to 60000 ms");
         return;
@@ -477,14 +491,17 @@ static void on_poll(void *instance, const jf_event *event) {
     put_text(&writer, "question", question);
     message.args = finish(&writer);
     if (tokens.keep(host, event->ack, &kept) != JF_OK) return;
-    if (io.broadcast_ack(host, &others, &message, (uint32_t)timeout, poll_answered, (void *)(uintptr_t)kept) != JF_OK) tokens.drop(host, kept);
+    if (io.broadcast_ack(host, &others, &message, (uint32_t)timeout, poll_answered, (void *)(uintptr_t)kept) != JF_OK)
+        tokens.drop(host, kept);
 }
 
 static void question_answered(void *instance, void *context, const jf_answer *answer) {
     jf_token kept = (jf_token)(uintptr_t)context;
     (void)instance;
     if (answer->status == JF_OK) io.ack(host, kept, answer->args, answer->attachments, answer->attachment_count);
-    else io.ack_error(host, kept, JF_TEXT("unavailable"), answer->status == JF_E_TIMEOUT ? JF_TEXT("no answer in time") : JF_TEXT("the socket left"));
+    else
+        io.ack_error(host, kept, JF_TEXT("unavailable"),
+                     answer->status == JF_E_TIMEOUT ? JF_TEXT("no answer in time") : JF_TEXT("the socket left"));
 }
 
 /* The first socket of the user gets the question. */
@@ -495,7 +512,8 @@ static void person_found(void *instance, void *context, const jf_fetched *fetche
     message.args = jf_text_of(asked->text);
     if (fetched->count == 0) {
         io.ack_error(host, asked->ack, JF_TEXT("not_found"), JF_TEXT("the user is not connected"));
-    } else if (io.emit_ack(host, fetched->items->socket, &message, 2000, question_answered, (void *)(uintptr_t)asked->ack) != JF_OK) {
+    } else if (io.emit_ack(host, fetched->items->socket, &message, 2000, question_answered,
+                           (void *)(uintptr_t)asked->ack) != JF_OK) {
         tokens.drop(host, asked->ack);
     }
     free(asked);
@@ -610,7 +628,7 @@ static void on_presence(void *instance, const jf_presence_change *change) {
 
 /* ---- "/": binary files, long work -------------------------------------------------------------------------- */
 
-/* Copies the first attachment into the next place of a list; -1 if there is none, it is too large or the list is full. */
+/* Copies the first attachment to the end of a list; -1: there is none, it is too large, or the list is full. */
 static int32_t store(const jf_event *event, file *list, uint32_t *count, uint32_t most) {
     jf_bytes octets;
     uint8_t *copy;
@@ -651,7 +669,7 @@ static void on_download(void *instance, const jf_event *event) {
 typedef struct count_job {
     jf_token ack;
     uint64_t length;
-    char     args[]; /* a copy: what the event pointed to is gone when its handler has returned */
+    char args[]; /* a copy: what the event pointed to is gone when its handler has returned */
 } count_job;
 
 static void *count_words(void *context) {
@@ -813,7 +831,8 @@ static void on_move(void *instance, const jf_event *event) {
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("moved") };
     jf_code code;
     (void)instance;
-    if (!text_at(event, "/0/from", old_name, sizeof old_name, &from) || !text_at(event, "/0/to", new_name, sizeof new_name, &to)) {
+    if (!text_at(event, "/0/from", old_name, sizeof old_name, &from) ||
+        !text_at(event, "/0/to", new_name, sizeof new_name, &to)) {
         wrong(event, "send {from, to}: 1 to 128 bytes each");
         return;
     }
@@ -882,7 +901,8 @@ static void on_open(void *instance, const jf_request *request) {
 /* Reads config.people: {"alice": {"key": "k1", "staff": true}, ...}. */
 static jf_code create(const jf_host *unused, void **instance, jf_error *error) {
     jf_text config = JF_EMPTY, name = JF_EMPTY;
-    jf_json list = { .struct_size = sizeof list }, entry = { .struct_size = sizeof entry }, value = { .struct_size = sizeof value };
+    jf_json list = { .struct_size = sizeof list }, entry = { .struct_size = sizeof entry },
+            value = { .struct_size = sizeof value };
     jf_json_cursor cursor = { .struct_size = sizeof cursor };
     (void)unused;
     (void)instance;

@@ -1,5 +1,6 @@
 /*
- * Streamed output over server-sent events: a producer (a generation pipeline, say) writes lines, any number of readers follow.
+ * Streamed output over server-sent events: a producer (a generation pipeline, say) writes lines, any
+ * number of readers follow.
  *
  *     POST   /v1/streams/{id}   a line, which becomes an event with the next id     scope streams:write
  *     DELETE /v1/streams/{id}   the stream is complete: readers get `event: end`    scope streams:write
@@ -8,30 +9,30 @@
  *     cc -shared -fPIC -I include -o stream.so samples/stream-c/stream.c
  *     jackfield serve --plugin ./stream.so
  *
- * Everything runs on the strand, so there is no lock. Everything is in fixed arrays, so nothing is unbounded; what does not
- * fit is refused with 507. A reader that is slow is fed again when the host calls `writable`.
+ * Everything runs on the strand, so there is no lock. Everything is in fixed arrays, so nothing is unbounded; what does
+ * not fit is refused with 507. A reader that is slow is fed again when the host calls `writable`.
  */
 #include <jackfield/jackfield.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LOGS 32
-#define LINES 256
-#define LINE 512
-#define READERS 256
+#define LOGS          32
+#define LINES         256
+#define LINE          512
+#define READERS       256
 #define KEEP_ALIVE_MS 15000
 
 typedef struct log_of_lines {
-    char     id[64];
+    char id[64];
     uint32_t id_length, count, ended;
-    char     lines[LINES][LINE];
+    char lines[LINES][LINE];
     uint32_t lengths[LINES];
 } log_of_lines;
 
 typedef struct reader {
-    jf_stream     stream; /* 0: free */
+    jf_stream stream; /* 0: free */
     log_of_lines *log;
-    uint32_t      next;
+    uint32_t next;
 } reader;
 
 static const jf_host *host;
@@ -103,7 +104,9 @@ static void keep_alive(void *instance, void *context) {
 
 static void on_get(void *instance, const jf_request *request) {
     static const jf_pair headers[] = { { JF_LIT("cache-control"), JF_LIT("no-store") } };
-    jf_response head = { .status = 200, .headers = headers, .header_count = 1, .content_type = JF_LIT("text/event-stream") };
+    jf_response head = {
+        .status = 200, .headers = headers, .header_count = 1, .content_type = JF_LIT("text/event-stream")
+    };
     jf_text last = jf_find(request->headers, request->header_count, "last-event-id");
     log_of_lines *log = find_log(jf_find(request->params, request->param_count, "id"), 0);
     jf_stream_watch watch = { .writable = on_writable, .closed = on_closed };
@@ -132,7 +135,8 @@ static void on_post(void *instance, const jf_request *request) {
     log_of_lines *log = find_log(jf_find(request->params, request->param_count, "id"), 1);
     jf_bytes body = request->body;
     (void)instance;
-    if (!log || log->ended || log->count == LINES || body.len == 0 || body.len > LINE || memchr(body.ptr, '\n', (size_t)body.len)) {
+    if (!log || log->ended || log->count == LINES || body.len == 0 || body.len > LINE ||
+        memchr(body.ptr, '\n', (size_t)body.len)) {
         http.problem(host, request->reply, log && !log->ended && log->count < LINES ? 400 : 507, JF_TEXT("not_stored"),
                      JF_TEXT("send one line of 1 to 512 bytes; a stream holds 256 of them until it ends"));
         return;
@@ -156,8 +160,14 @@ static void on_delete(void *instance, const jf_request *request) {
 
 static const jf_route_decl routes[] = {
     { .method = JF_LIT("GET"), .path = JF_LIT("/v1/streams/{id}"), .handler = on_get },
-    { .method = JF_LIT("POST"), .path = JF_LIT("/v1/streams/{id}"), .handler = on_post, .scope = JF_LIT("streams:write") },
-    { .method = JF_LIT("DELETE"), .path = JF_LIT("/v1/streams/{id}"), .handler = on_delete, .scope = JF_LIT("streams:write") },
+    { .method = JF_LIT("POST"),
+      .path = JF_LIT("/v1/streams/{id}"),
+      .handler = on_post,
+      .scope = JF_LIT("streams:write") },
+    { .method = JF_LIT("DELETE"),
+      .path = JF_LIT("/v1/streams/{id}"),
+      .handler = on_delete,
+      .scope = JF_LIT("streams:write") },
 };
 static const jf_timer_decl timers[] = {
     JF_TIMER(keep_alive, KEEP_ALIVE_MS),

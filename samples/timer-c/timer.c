@@ -1,6 +1,6 @@
 /*
- * Timers: `remind` [ms] is answered at once, and `reminder` follows after so many milliseconds; `tick` goes to everybody
- * each second.
+ * Timers: `remind` [ms] is answered at once, and `reminder` follows after so many milliseconds; `tick` goes
+ * to everybody each second.
  *
  *     cc -shared -fPIC -I include -o timer.so samples/timer-c/timer.c
  *     jackfield serve --plugin ./timer.so

@@ -10,17 +10,18 @@
 
 /** What the process has asked of its allocator since it started, on all threads. */
 typedef struct allocation_counts {
-    uint64_t allocations; /**< calls of malloc, calloc, realloc (of nothing or to a larger size), memalign and the like */
-    uint64_t frees;       /**< calls of free with something to free */
-    uint64_t bytes;       /**< bytes asked for by those allocations */
+    uint64_t
+        allocations; /**< calls of malloc, calloc, realloc (of nothing or to a larger size), memalign and the like */
+    uint64_t frees;  /**< calls of free with something to free */
+    uint64_t bytes;  /**< bytes asked for by those allocations */
 } allocation_counts;
 
 /** [any-thread] */
 allocation_counts allocations_so_far(void);
 
 /**
- * Calls `body`. What is measured stands between the entry and the return of this function, so that valgrind can be told so:
- * `--toggle-collect=measured_region --dump-after=measured_region`. It is never inlined.
+ * Calls `body`. What is measured stands between the entry and the return of this function, so that valgrind can be told
+ * so: `--toggle-collect=measured_region --dump-after=measured_region`. It is never inlined.
  */
 void measured_region(void (*body)(void *context), void *context);
 

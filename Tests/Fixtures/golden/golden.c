@@ -62,9 +62,7 @@ static jf_message message_of(const char *name, jf_text args, const jf_event *att
     return message;
 }
 
-static void acknowledge(const jf_event *event) {
-    io.ack(host, event->ack, JF_TEXT("[true]"), NULL, 0);
-}
+static void acknowledge(const jf_event *event) { io.ack(host, event->ack, JF_TEXT("[true]"), NULL, 0); }
 
 /* ---- to the sender ----------------------------------------------------------------------------------------- */
 
@@ -218,16 +216,22 @@ static int32_t refuse_denied(void *instance, const jf_handshake *request, jf_han
 /* ---- what it declares -------------------------------------------------------------------------------------- */
 
 #define DYNAMIC "^/dyn-[0-9]+$"
-#define IN(space, event, function) { .nsp = JF_LIT(space), .name = JF_LIT(event), .handler = function, .run = JF_RUN_INLINE }
+#define IN(space, event, function) \
+    { .nsp = JF_LIT(space), .name = JF_LIT(event), .handler = function, .run = JF_RUN_INLINE }
 #define EVERYWHERE(event, function) \
     IN("/", event, function), IN("/public", event, function), IN("/chat", event, function), IN(DYNAMIC, event, function)
 
 static const jf_event_decl events[] = {
-    EVERYWHERE("echo", on_echo),           EVERYWHERE("ack", on_ack),
-    EVERYWHERE("blob", on_blob),           EVERYWHERE("big", on_big),
-    EVERYWHERE("burst", on_burst),         EVERYWHERE("ask", on_ask),
-    EVERYWHERE("join", on_join),           EVERYWHERE("leave", on_leave),
-    EVERYWHERE("to-room", on_to_room),     EVERYWHERE("broadcast", on_broadcast),
+    EVERYWHERE("echo", on_echo),
+    EVERYWHERE("ack", on_ack),
+    EVERYWHERE("blob", on_blob),
+    EVERYWHERE("big", on_big),
+    EVERYWHERE("burst", on_burst),
+    EVERYWHERE("ask", on_ask),
+    EVERYWHERE("join", on_join),
+    EVERYWHERE("leave", on_leave),
+    EVERYWHERE("to-room", on_to_room),
+    EVERYWHERE("broadcast", on_broadcast),
     EVERYWHERE("disconnect-me", on_disconnect_me),
 };
 

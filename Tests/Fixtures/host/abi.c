@@ -1,6 +1,6 @@
 /*
- * Older and newer headers than the host's, for every structure in both directions. Each function returns the line of the first
- * thing that is not as section 1 of the header says, or 0.
+ * Older and newer headers than the host's, for every structure in both directions. Each function returns the line of
+ * the first thing that is not as section 1 of the header says, or 0.
  */
 #include <jackfield/jackfield.h>
 
@@ -21,35 +21,45 @@ static jf_presence_api presence;
 #define EXTRA 0
 #endif
 
-#define CHECK(condition) do { if (!(condition)) return __LINE__; } while (0)
+#define CHECK(condition)                   \
+    do {                                   \
+        if (!(condition)) return __LINE__; \
+    } while (0)
 
 /** A structure of a newer header: what the host knows, and a field behind it. */
-#define NEWER(type) struct { type known; uint64_t extra; }
+#define NEWER(type)     \
+    struct {            \
+        type known;     \
+        uint64_t extra; \
+    }
 
-/** Calls with a structure of each size that a plugin may have been built with; `good` is what a call with good values returns. */
-#define CHECK_SIZES(type, value, first, good, call)                                        \
-    do {                                                                                   \
-        NEWER(type) newer;                                                                 \
-        type *passed = &newer.known;                                                       \
-        memset(&newer, 0, sizeof newer);                                                   \
-        newer.known = (value);                                                             \
-        CHECK(sizeof(type) >= (first));                                                    \
-        passed->struct_size = 0;                                                           \
-        CHECK((call) == (good));                                                           \
-        passed->struct_size = (first);                                                     \
-        CHECK((call) == (good));                                                           \
-        passed->struct_size = (first) - 1;                                                 \
-        CHECK((call) == JF_E_INVALID);                                                     \
-        passed->struct_size = 1;                                                           \
-        CHECK((call) == JF_E_INVALID);                                                     \
-        passed->struct_size = (uint32_t)sizeof newer;                                      \
-        CHECK((call) == (good));                                                           \
-        newer.extra = 1;                                                                   \
-        CHECK((call) == JF_E_UNSUPPORTED);                                                 \
-        passed->struct_size = (uint32_t)sizeof(type);                                      \
-        CHECK((call) == (good));                                                           \
-        passed->struct_size = 0xFFFFFFFF;                                                  \
-        CHECK((call) == JF_E_INVALID);                                                     \
+/**
+ * Calls with a structure of each size that a plugin may have been built with; `good` is what a call with good values
+ * returns.
+ */
+#define CHECK_SIZES(type, value, first, good, call)   \
+    do {                                              \
+        NEWER(type) newer;                            \
+        type *passed = &newer.known;                  \
+        memset(&newer, 0, sizeof newer);              \
+        newer.known = (value);                        \
+        CHECK(sizeof(type) >= (first));               \
+        passed->struct_size = 0;                      \
+        CHECK((call) == (good));                      \
+        passed->struct_size = (first);                \
+        CHECK((call) == (good));                      \
+        passed->struct_size = (first) - 1;            \
+        CHECK((call) == JF_E_INVALID);                \
+        passed->struct_size = 1;                      \
+        CHECK((call) == JF_E_INVALID);                \
+        passed->struct_size = (uint32_t)sizeof newer; \
+        CHECK((call) == (good));                      \
+        newer.extra = 1;                              \
+        CHECK((call) == JF_E_UNSUPPORTED);            \
+        passed->struct_size = (uint32_t)sizeof(type); \
+        CHECK((call) == (good));                      \
+        passed->struct_size = 0xFFFFFFFF;             \
+        CHECK((call) == JF_E_INVALID);                \
     } while (0)
 
 /** What the plugin passes. */
@@ -201,7 +211,8 @@ static int check_fetched(const jf_fetched *fetched, uint32_t parts) {
         CHECK((info->room_count > 0) == ((parts & JF_PART_ROOMS) != 0));
         CHECK((info->transport == JF_TRANSPORT_WEBSOCKET) == ((parts & JF_PART_CONNECTION) != 0));
         CHECK((info->connection > 0) == ((parts & JF_PART_CONNECTION) != 0));
-        if (info->room_count > 0) CHECK(info->rooms[0].len == 20 && (!(parts & JF_PART_ID) || jf_text_equal(info->rooms[0], info->id)));
+        if (info->room_count > 0)
+            CHECK(info->rooms[0].len == 20 && (!(parts & JF_PART_ID) || jf_text_equal(info->rooms[0], info->id)));
         info = (const jf_socket_info *)(const void *)((const char *)info + fetched->stride);
     }
     CHECK((fetched->json.len > 0) == ((parts & JF_PART_JSON) != 0));
@@ -261,9 +272,13 @@ static void on_received(void *instance, const jf_event *event) {
 }
 
 /* A declaration of a newer header, with a field that this host does not know. */
-static const struct { jf_event_decl known; uint64_t extra; } events[] = {
-    { JF_EVENT("passed", on_passed), EXTRA }, { JF_EVENT("filled", on_filled), EXTRA }, { JF_EVENT("ask", on_ask), EXTRA },
-    { JF_EVENT("fetch", on_fetch), EXTRA },   { JF_EVENT("received", on_received), EXTRA },
+static const struct {
+    jf_event_decl known;
+    uint64_t extra;
+} events[] = {
+    { JF_EVENT("passed", on_passed), EXTRA },     { JF_EVENT("filled", on_filled), EXTRA },
+    { JF_EVENT("ask", on_ask), EXTRA },           { JF_EVENT("fetch", on_fetch), EXTRA },
+    { JF_EVENT("received", on_received), EXTRA },
 };
 
 static int life = -1;
@@ -278,7 +293,10 @@ static void on_connected(void *instance, const jf_socket_event *event) {
     if (event->struct_size != sizeof *event) life = __LINE__;
 }
 
-static const struct { jf_nsp_decl known; uint64_t extra; } nsps[] = {
+static const struct {
+    jf_nsp_decl known;
+    uint64_t extra;
+} nsps[] = {
     { { JF_LIT("/sized"), 0, 0, admit, on_connected, NULL, NULL, NULL, NULL, 0, 0 }, EXTRA },
 };
 
@@ -292,7 +310,10 @@ static void on_life(void *instance, const jf_event *event) {
     number(event, life);
 }
 
-static const struct { jf_event_decl known; uint64_t extra; } more[] = { { JF_EVENT("life", on_life), 0 } };
+static const struct {
+    jf_event_decl known;
+    uint64_t extra;
+} more[] = { { JF_EVENT("life", on_life), 0 } };
 
 static jf_code create(const jf_host *given, void **instance, jf_error *error) {
     (void)given;
@@ -304,10 +325,10 @@ static jf_code create(const jf_host *given, void **instance, jf_error *error) {
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     int line;
     host = boot->host;
-    if (boot->struct_size != sizeof *boot || boot->query(host, JF_CORE, &core, sizeof core) || boot->query(host, JF_EVENTS, &io, sizeof io) ||
-        boot->query(host, JF_SOCKETS, &sockets, sizeof sockets) || boot->query(host, JF_ROOMS, &rooms, sizeof rooms) ||
-        boot->query(host, JF_HTTP, &http, sizeof http) || boot->query(host, JF_JSON, &json, sizeof json) ||
-        boot->query(host, JF_PRESENCE, &presence, sizeof presence))
+    if (boot->struct_size != sizeof *boot || boot->query(host, JF_CORE, &core, sizeof core) ||
+        boot->query(host, JF_EVENTS, &io, sizeof io) || boot->query(host, JF_SOCKETS, &sockets, sizeof sockets) ||
+        boot->query(host, JF_ROOMS, &rooms, sizeof rooms) || boot->query(host, JF_HTTP, &http, sizeof http) ||
+        boot->query(host, JF_JSON, &json, sizeof json) || boot->query(host, JF_PRESENCE, &presence, sizeof presence))
         return JF_E_FAILED;
     life = 0;
     line = check_tables(boot);

@@ -1,6 +1,6 @@
 /*
- * Plugins with an authentication of their own. NAME is which of several it is: it obeys the member NAME of the client's auth,
- * {"do":"accept"|"later"|"elsewhere"|"deny","user","claims","data","expires","tag"}.
+ * Plugins with an authentication of their own. NAME is which of several it is: it obeys the member NAME of the client's
+ * auth, {"do":"accept"|"later"|"elsewhere"|"deny","user","claims","data","expires","tag"}.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>
@@ -83,7 +83,8 @@ static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
     pthread_t thread;
     jf_text todo = member(attempt->auth, "/" NAME "/do", what, sizeof what), name;
     (void)instance;
-    snprintf(line, sizeof line, "'%.*s' %.*s", (int)attempt->user.len, attempt->user.ptr, (int)attempt->claims.len, attempt->claims.ptr);
+    snprintf(line, sizeof line, "'%.*s' %.*s", (int)attempt->user.len, attempt->user.ptr, (int)attempt->claims.len,
+             attempt->claims.ptr);
     say("sees", line);
     if (attempt->transport != JF_TRANSPORT_WEBSOCKET || attempt->connection == 0) return JF_E_FAILED;
     if (todo.len == 0) return JF_OK;
@@ -96,7 +97,8 @@ static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
     decision->admission.user = member(attempt->auth, "/" NAME "/user", decision->user, sizeof decision->user);
     decision->admission.claims = member(attempt->auth, "/" NAME "/claims", decision->claims, sizeof decision->claims);
     decision->admission.data = member(attempt->auth, "/" NAME "/data", decision->data, sizeof decision->data);
-    if (json.read(host, attempt->auth, JF_TEXT("/" NAME "/expires"), &number) == JF_OK) decision->admission.expires_at = number.integer;
+    if (json.read(host, attempt->auth, JF_TEXT("/" NAME "/expires"), &number) == JF_OK)
+        decision->admission.expires_at = number.integer;
     name = member(attempt->auth, "/" NAME "/tag", tag, sizeof tag);
     if (name.len) {
         char *copy = calloc(1, (size_t)name.len + 1);
@@ -144,7 +146,9 @@ static void on_who(void *instance, const jf_event *event) {
     char buffer[2048] = "[";
     uint64_t length = 0;
     (void)instance;
-    if (sockets.describe(host, event->socket, JF_PART_USER | JF_PART_CLAIMS | JF_PART_DATA, buffer + 1, sizeof buffer - 64, &length) != JF_OK) FAIL();
+    if (sockets.describe(host, event->socket, JF_PART_USER | JF_PART_CLAIMS | JF_PART_DATA, buffer + 1,
+                         sizeof buffer - 64, &length) != JF_OK)
+        FAIL();
     snprintf(buffer + 1 + length, 63, ",\"%.*s\",\"%s\"]", (int)event->user.len, event->user.ptr,
              event->plugin_data ? (const char *)event->plugin_data : "nothing");
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);

@@ -136,18 +136,12 @@ static void on_disconnected(void *instance, const jf_socket_event *event) {
 
 #define EVENT(name_, handler_, run_) { .nsp = JF_LIT("/data"), .name = JF_LIT(name_), .handler = handler_, .run = run_ }
 static const jf_event_decl events[] = {
-    EVENT("set", on_set, JF_RUN_STRAND),
-    EVENT("set-inline", on_set, JF_RUN_INLINE),
-    EVENT("set-lane", on_set, JF_RUN_BY_USER),
-    EVENT("set-elsewhere", on_set_elsewhere, JF_RUN_STRAND),
-    EVENT("get", on_get, JF_RUN_STRAND),
-    EVENT("get-inline", on_get, JF_RUN_INLINE),
-    EVENT("get-lane", on_get, JF_RUN_BY_USER),
-    EVENT("remove", on_remove, JF_RUN_STRAND),
-    EVENT("again", on_again, JF_RUN_STRAND),
-    EVENT("use", on_use, JF_RUN_STRAND),
-    EVENT("use-lane", on_use, JF_RUN_BY_USER),
-    EVENT("gone", on_gone, JF_RUN_STRAND),
+    EVENT("set", on_set, JF_RUN_STRAND),       EVENT("set-inline", on_set, JF_RUN_INLINE),
+    EVENT("set-lane", on_set, JF_RUN_BY_USER), EVENT("set-elsewhere", on_set_elsewhere, JF_RUN_STRAND),
+    EVENT("get", on_get, JF_RUN_STRAND),       EVENT("get-inline", on_get, JF_RUN_INLINE),
+    EVENT("get-lane", on_get, JF_RUN_BY_USER), EVENT("remove", on_remove, JF_RUN_STRAND),
+    EVENT("again", on_again, JF_RUN_STRAND),   EVENT("use", on_use, JF_RUN_STRAND),
+    EVENT("use-lane", on_use, JF_RUN_BY_USER), EVENT("gone", on_gone, JF_RUN_STRAND),
 };
 
 #ifndef RUN

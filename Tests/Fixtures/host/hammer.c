@@ -1,6 +1,6 @@
 /*
- * A plugin whose threads call the host without a pause, before, while and after it goes. Every callback looks whether its instance is alive. What is wrong
- * is written to the file that the configuration names: {"report": "/tmp/..."}.
+ * A plugin whose threads call the host without a pause, before, while and after it goes. Every callback looks whether
+ * its instance is alive. What is wrong is written to the file that the configuration names: {"report": "/tmp/..."}.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ALIVE 0x600DCAFEu
+#define ALIVE   0x600DCAFEu
 #define THREADS 3
 
 static const jf_host *host;
@@ -94,7 +94,8 @@ static void *hammer(void *raw) {
         if (!is_ending) {
             call_everything();
         } else {
-            if (core.post(host, on_task, "a function that a joined thread posted ran", NULL) != JF_E_STATE) report("post from a joined thread was not JF_E_STATE");
+            if (core.post(host, on_task, "a function that a joined thread posted ran", NULL) != JF_E_STATE)
+                report("post from a joined thread was not JF_E_STATE");
             if (is_ending > 50) return NULL;
             __atomic_add_fetch(&self->ending, 1, __ATOMIC_SEQ_CST);
         }
@@ -106,13 +107,16 @@ static void *hammer(void *raw) {
 static void *stray(void *unused) {
     int calls;
     (void)unused;
-    while (core.post(host, on_task, "a function that a stray thread posted ran after destroy began", NULL) != JF_E_STATE) {
+    while (core.post(host, on_task, "a function that a stray thread posted ran after destroy began", NULL) !=
+           JF_E_STATE) {
         timers.after(host, 0, on_task, "a timer of a stray thread fired after destroy began", NULL, NULL);
         pause_us(100);
     }
     for (calls = 0; calls < 100; calls++) {
-        if (core.post(host, on_task, "a late function ran", NULL) != JF_E_STATE) report("post from a stray thread was not JF_E_STATE");
-        if (timers.after(host, 0, on_task, "a late timer fired", NULL, NULL) != JF_E_STATE) report("after from a stray thread was not JF_E_STATE");
+        if (core.post(host, on_task, "a late function ran", NULL) != JF_E_STATE)
+            report("post from a stray thread was not JF_E_STATE");
+        if (timers.after(host, 0, on_task, "a late timer fired", NULL, NULL) != JF_E_STATE)
+            report("after from a stray thread was not JF_E_STATE");
         pause_us(100);
     }
     return NULL;
@@ -126,9 +130,18 @@ static void on_event(void *self, const jf_event *event) {
 
 static const jf_event_decl events[] = {
     { .name = JF_LIT("strand"), .handler = on_event, .context = "an event came after destroy began" },
-    { .name = JF_LIT("user"), .handler = on_event, .run = JF_RUN_BY_USER, .context = "an event came on a lane after destroy began" },
-    { .name = JF_LIT("parallel"), .handler = on_event, .run = JF_RUN_PARALLEL, .context = "an event came on a lane after destroy began" },
-    { .name = JF_LIT("inline"), .handler = on_event, .run = JF_RUN_INLINE, .context = "an inline event came after destroy began" },
+    { .name = JF_LIT("user"),
+      .handler = on_event,
+      .run = JF_RUN_BY_USER,
+      .context = "an event came on a lane after destroy began" },
+    { .name = JF_LIT("parallel"),
+      .handler = on_event,
+      .run = JF_RUN_PARALLEL,
+      .context = "an event came on a lane after destroy began" },
+    { .name = JF_LIT("inline"),
+      .handler = on_event,
+      .run = JF_RUN_INLINE,
+      .context = "an inline event came after destroy began" },
 };
 
 static jf_code admit(void *self, const jf_attempt *attempt, jf_refusal *refusal) {
@@ -140,14 +153,24 @@ static jf_code admit(void *self, const jf_attempt *attempt, jf_refusal *refusal)
 static void on_socket(void *self, const jf_socket_event *event) { look(self, event->context); }
 
 static const jf_nsp_decl nsps[] = {
-    { .name = JF_LIT("/"), .admit = admit, .connected = on_socket, .disconnecting = on_socket, .disconnected = on_socket,
+    { .name = JF_LIT("/"),
+      .admit = admit,
+      .connected = on_socket,
+      .disconnecting = on_socket,
+      .disconnected = on_socket,
       .context = "a hook was called after destroy began" },
-    { .name = JF_LIT("/inline"), .run = JF_RUN_INLINE, .admit = admit, .connected = on_socket, .disconnected = on_socket,
+    { .name = JF_LIT("/inline"),
+      .run = JF_RUN_INLINE,
+      .admit = admit,
+      .connected = on_socket,
+      .disconnected = on_socket,
       .context = "an inline hook was called after destroy began" },
 };
 
 static void on_tick(void *self, void *context) { look(self, context); }
-static const jf_timer_decl ticking[] = { { .handler = on_tick, .context = "a declared timer fired after destroy began", .interval = 10 } };
+static const jf_timer_decl ticking[] = {
+    { .handler = on_tick, .context = "a declared timer fired after destroy began", .interval = 10 }
+};
 
 static void on_presence(void *self, const jf_presence_change *change) {
     (void)change;
@@ -197,8 +220,10 @@ static void stop(void *raw) {
 static void destroy(void *raw) {
     instance *self = raw;
     int i;
-    if (core.post(host, on_task, "a function that destroy posted ran", NULL) != JF_E_STATE) report("post from destroy was not JF_E_STATE");
-    if (timers.after(host, 0, on_task, "a timer that destroy set fired", NULL, NULL) != JF_E_STATE) report("after from destroy was not JF_E_STATE");
+    if (core.post(host, on_task, "a function that destroy posted ran", NULL) != JF_E_STATE)
+        report("post from destroy was not JF_E_STATE");
+    if (timers.after(host, 0, on_task, "a timer that destroy set fired", NULL, NULL) != JF_E_STATE)
+        report("after from destroy was not JF_E_STATE");
     __atomic_store_n(&self->ending, 1, __ATOMIC_SEQ_CST);
     for (i = 0; i < THREADS; i++) pthread_join(self->threads[i], NULL);
     __atomic_store_n(&self->state, 0xDEADDEADu, __ATOMIC_SEQ_CST);
@@ -214,14 +239,15 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     if (boot->query(host, JF_CORE, &core, sizeof core) || boot->query(host, JF_EVENTS, &io, sizeof io) ||
         boot->query(host, JF_SOCKETS, &sockets, sizeof sockets) || boot->query(host, JF_ROOMS, &rooms, sizeof rooms) ||
-        boot->query(host, JF_PRESENCE, &presence, sizeof presence) || boot->query(host, JF_TIMERS, &timers, sizeof timers) ||
-        boot->query(host, JF_JSON, &json, sizeof json))
+        boot->query(host, JF_PRESENCE, &presence, sizeof presence) ||
+        boot->query(host, JF_TIMERS, &timers, sizeof timers) || boot->query(host, JF_JSON, &json, sizeof json))
         return JF_E_FAILED;
     if (core.config(host, &config) || json.read(host, config, JF_TEXT("/report"), &value) ||
         json.text(host, value.raw, report_path, sizeof report_path - 1, &length))
         return JF_E_INVALID;
     report_path[length] = 0;
-    if (core.post(host, on_task, "a function that jf_plugin_main posted ran", NULL) != JF_E_STATE) report("post from jf_plugin_main was not JF_E_STATE");
+    if (core.post(host, on_task, "a function that jf_plugin_main posted ran", NULL) != JF_E_STATE)
+        report("post from jf_plugin_main was not JF_E_STATE");
     jf_describe(plugin, "hammer", "1.0.0");
     plugin->create = create;
     plugin->start = start;

@@ -9,7 +9,10 @@ static jf_core_api core;
 static jf_events_api io;
 static jf_json_api json;
 
-#define CHECK(condition) do { if (!(condition)) return __LINE__; } while (0)
+#define CHECK(condition)                   \
+    do {                                   \
+        if (!(condition)) return __LINE__; \
+    } while (0)
 #define IS(text, literal) jf_text_equal((text), JF_TEXT(literal))
 
 static int check_array(void) {
@@ -17,9 +20,11 @@ static int check_array(void) {
     jf_json value = { 0 };
     jf_text name = JF_EMPTY;
     CHECK(json.open(host, JF_TEXT(" [ 1 , \"a,]\" ,[2,[3]],{\"b\":4} , null,true , -2.5e3]"), &cursor) == JF_OK);
-    CHECK(json.next(host, &cursor, &name, &value) == JF_OK && value.kind == JF_JSON_NUMBER && value.integer == 1 && name.len == 0);
+    CHECK(json.next(host, &cursor, &name, &value) == JF_OK && value.kind == JF_JSON_NUMBER && value.integer == 1 &&
+          name.len == 0);
     CHECK(json.next(host, &cursor, NULL, &value) == JF_OK && value.kind == JF_JSON_STRING && IS(value.raw, "\"a,]\""));
-    CHECK(json.next(host, &cursor, NULL, &value) == JF_OK && value.kind == JF_JSON_ARRAY && value.count == 2 && IS(value.raw, "[2,[3]]"));
+    CHECK(json.next(host, &cursor, NULL, &value) == JF_OK && value.kind == JF_JSON_ARRAY && value.count == 2 &&
+          IS(value.raw, "[2,[3]]"));
     CHECK(json.next(host, &cursor, NULL, &value) == JF_OK && value.kind == JF_JSON_OBJECT && value.count == 1);
     CHECK(json.next(host, &cursor, NULL, &value) == JF_OK && value.kind == JF_JSON_NULL);
     CHECK(json.next(host, &cursor, NULL, &value) == JF_OK && value.kind == JF_JSON_TRUE);
@@ -39,15 +44,18 @@ static int check_object(void) {
     CHECK(json.open(host, JF_TEXT("{\"a\":1, \"\\u00fc\\\"\" : {\"x\":[]},\"a\":3}"), &cursor) == JF_OK);
     CHECK(json.next(host, &cursor, &name, &value) == JF_OK && IS(name, "\"a\"") && value.integer == 1);
     CHECK(json.next(host, &cursor, &name, &value) == JF_OK && value.kind == JF_JSON_OBJECT);
-    CHECK(json.text(host, name, buffer, sizeof buffer, &length) == JF_OK && length == 3 && memcmp(buffer, "\xc3\xbc\"", 3) == 0);
+    CHECK(json.text(host, name, buffer, sizeof buffer, &length) == JF_OK && length == 3 &&
+          memcmp(buffer, "\xc3\xbc\"", 3) == 0);
     CHECK(json.next(host, &cursor, &name, &value) == JF_OK && IS(name, "\"a\"") && value.integer == 3);
     CHECK(json.next(host, &cursor, &name, &value) == JF_E_NOT_FOUND && name.len == 0);
-    CHECK(json.open(host, JF_TEXT(" { } "), &cursor) == JF_OK && json.next(host, &cursor, &name, &value) == JF_E_NOT_FOUND);
+    CHECK(json.open(host, JF_TEXT(" { } "), &cursor) == JF_OK &&
+          json.next(host, &cursor, &name, &value) == JF_E_NOT_FOUND);
     return 0;
 }
 
 static int check_malformed(void) {
-    static const char *const bad[] = { "[1 2]", "[,1]", "[1,]", "[1", "[1,2", "{\"a\" 1}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "[\"\xff\"]", "[01]", "[" };
+    static const char *const bad[] = { "[1 2]",    "[,1]",  "[1,]",       "[1",         "[1,2", "{\"a\" 1}",
+                                       "{\"a\":}", "{a:1}", "{\"a\":1,}", "[\"\xff\"]", "[01]", "[" };
     jf_json_cursor cursor = { 0 };
     jf_json value = { 0 };
     size_t i;
@@ -72,18 +80,25 @@ static int check_writer(void) {
     CHECK(json.begin(host, &writer, buffer, sizeof buffer) == JF_OK);
     CHECK(json.begin_container(host, &writer, JF_JSON_OBJECT) == JF_OK);
     CHECK(json.add_name(host, &writer, JF_TEXT("a\"")) == JF_OK && json.add_integer(host, &writer, INT64_MIN) == JF_OK);
-    CHECK(json.add_name(host, &writer, JF_TEXT("b")) == JF_OK && json.begin_container(host, &writer, JF_JSON_ARRAY) == JF_OK);
-    CHECK(json.add_number(host, &writer, 0.5) == JF_OK && json.add_number(host, &writer, 3.0) == JF_OK && json.add_number(host, &writer, 1e300) == JF_OK);
-    CHECK(json.add_bool(host, &writer, 1) == JF_OK && json.add_bool(host, &writer, 0) == JF_OK && json.add_null(host, &writer) == JF_OK);
+    CHECK(json.add_name(host, &writer, JF_TEXT("b")) == JF_OK &&
+          json.begin_container(host, &writer, JF_JSON_ARRAY) == JF_OK);
+    CHECK(json.add_number(host, &writer, 0.5) == JF_OK && json.add_number(host, &writer, 3.0) == JF_OK &&
+          json.add_number(host, &writer, 1e300) == JF_OK);
+    CHECK(json.add_bool(host, &writer, 1) == JF_OK && json.add_bool(host, &writer, 0) == JF_OK &&
+          json.add_null(host, &writer) == JF_OK);
     CHECK(json.begin_container(host, &writer, JF_JSON_OBJECT) == JF_OK && json.close_container(host, &writer) == JF_OK);
     CHECK(json.begin_container(host, &writer, JF_JSON_ARRAY) == JF_OK && json.close_container(host, &writer) == JF_OK);
     CHECK(json.close_container(host, &writer) == JF_OK);
-    CHECK(json.add_name(host, &writer, JF_TEXT("c")) == JF_OK && json.add_text(host, &writer, JF_TEXT("\n\xc3\xbc")) == JF_OK);
-    CHECK(json.add_name(host, &writer, JF_TEXT("d")) == JF_OK && json.add_json(host, &writer, JF_TEXT("[1, 2]")) == JF_OK);
+    CHECK(json.add_name(host, &writer, JF_TEXT("c")) == JF_OK &&
+          json.add_text(host, &writer, JF_TEXT("\n\xc3\xbc")) == JF_OK);
+    CHECK(json.add_name(host, &writer, JF_TEXT("d")) == JF_OK &&
+          json.add_json(host, &writer, JF_TEXT("[1, 2]")) == JF_OK);
     CHECK(json.close_container(host, &writer) == JF_OK);
     CHECK(json.done(host, &writer, &document) == JF_OK);
-    CHECK(IS(document, "{\"a\\\"\":-9223372036854775808,\"b\":[0.5,3,1e+300,true,false,null,{},[]],\"c\":\"\\n\xc3\xbc\",\"d\":[1, 2]}"));
-    CHECK(json.begin(host, &writer, buffer, sizeof buffer) == JF_OK && json.add_text(host, &writer, JF_TEXT("alone")) == JF_OK);
+    CHECK(IS(document, "{\"a\\\"\":-9223372036854775808,\"b\":[0.5,3,1e+300,true,false,null,{},[]],\"c\":"
+                       "\"\\n\xc3\xbc\",\"d\":[1, 2]}"));
+    CHECK(json.begin(host, &writer, buffer, sizeof buffer) == JF_OK &&
+          json.add_text(host, &writer, JF_TEXT("alone")) == JF_OK);
     CHECK(json.done(host, &writer, &document) == JF_OK && IS(document, "\"alone\""));
     return 0;
 }
@@ -94,10 +109,12 @@ static int check_failures(void) {
     jf_text document = JF_EMPTY;
     char buffer[64];
     int i;
-#define BEGIN(kind) \
+#define BEGIN(kind)                                                   \
     CHECK(json.begin(host, &writer, buffer, sizeof buffer) == JF_OK); \
     if (kind) CHECK(json.begin_container(host, &writer, (kind)) == JF_OK)
-#define FAILS(call, code) CHECK((call) == (code) && json.add_null(host, &writer) == (code) && json.done(host, &writer, &document) == (code) && document.len == 0)
+#define FAILS(call, code)                                               \
+    CHECK((call) == (code) && json.add_null(host, &writer) == (code) && \
+          json.done(host, &writer, &document) == (code) && document.len == 0)
     BEGIN(JF_JSON_OBJECT);
     FAILS(json.add_integer(host, &writer, 1), JF_E_INVALID);
     BEGIN(JF_JSON_ARRAY);
@@ -190,8 +207,8 @@ static int check_time(void) {
 static void on_check(void *instance, const jf_event *event) {
     char buffer[128];
     (void)instance;
-    snprintf(buffer, sizeof buffer, "[%d,%d,%d,%d,%d,%d,%d]", check_array(), check_object(), check_malformed(), check_writer(), check_failures(),
-             check_space(), check_time());
+    snprintf(buffer, sizeof buffer, "[%d,%d,%d,%d,%d,%d,%d]", check_array(), check_object(), check_malformed(),
+             check_writer(), check_failures(), check_space(), check_time());
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
 }
 

@@ -61,7 +61,8 @@ static void on_back(void *instance, const jf_event *event) {
 
 static void on_twice(void *instance, const jf_event *event) {
     char buffer[64];
-    jf_code first = io.ack(host, event->ack, JF_TEXT("[1]"), NULL, 0), second = io.ack(host, event->ack, JF_TEXT("[2]"), NULL, 0);
+    jf_code first = io.ack(host, event->ack, JF_TEXT("[1]"), NULL, 0),
+            second = io.ack(host, event->ack, JF_TEXT("[2]"), NULL, 0);
     (void)instance;
     snprintf(buffer, sizeof buffer, "[%d,%d]", first, second);
     tell(event->socket, JF_TEXT("codes"), jf_text_of(buffer));
@@ -155,7 +156,8 @@ static void on_join(void *instance, const jf_event *event) {
 static void on_fetched(void *instance, void *context, const jf_fetched *fetched) {
     char buffer[4096];
     (void)instance;
-    snprintf(buffer, sizeof buffer, "[%d,%d,%.*s]", fetched->status, (int)fetched->count, (int)fetched->json.len, fetched->json.ptr);
+    snprintf(buffer, sizeof buffer, "[%d,%d,%.*s]", fetched->status, (int)fetched->count, (int)fetched->json.len,
+             fetched->json.ptr);
     tell((jf_socket)(uintptr_t)context, JF_TEXT("fetched"), jf_text_of(buffer));
 }
 
@@ -163,8 +165,8 @@ static void on_fetch(void *instance, const jf_event *event) {
     jf_selection selection = { 0 };
     (void)instance;
     selection.flags = JF_SELECT_ALL;
-    last_code = sockets.fetch(host, &selection, JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS | JF_PART_JSON, on_fetched,
-                              (void *)(uintptr_t)event->socket);
+    last_code = sockets.fetch(host, &selection, JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS | JF_PART_JSON,
+                              on_fetched, (void *)(uintptr_t)event->socket);
 }
 
 static void on_answer(void *instance, void *context, const jf_answer *answer) {
@@ -203,8 +205,11 @@ static void on_describe(void *instance, const jf_event *event) {
     uint64_t length = 0;
     (void)instance;
     sockets.set_data(host, event->socket, JF_TEXT("{\"color\":\"red\"}"));
-    if (sockets.describe(host, event->socket, JF_PART_ID | JF_PART_USER | JF_PART_CLAIMS | JF_PART_DATA, buffer + 1, 1, &length) != JF_E_SPACE) abort();
-    last_code = sockets.describe(host, event->socket, JF_PART_ID | JF_PART_USER | JF_PART_CLAIMS | JF_PART_DATA, buffer + 1, sizeof buffer - 2, &length);
+    if (sockets.describe(host, event->socket, JF_PART_ID | JF_PART_USER | JF_PART_CLAIMS | JF_PART_DATA, buffer + 1, 1,
+                         &length) != JF_E_SPACE)
+        abort();
+    last_code = sockets.describe(host, event->socket, JF_PART_ID | JF_PART_USER | JF_PART_CLAIMS | JF_PART_DATA,
+                                 buffer + 1, sizeof buffer - 2, &length);
     buffer[1 + length] = ']';
     buffer[2 + length] = 0;
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
@@ -315,7 +320,8 @@ static void on_bad_ids(void *instance, const jf_event *event) {
     selection.nsp = longer;
     codes[5] = io.broadcast(host, &selection, &message);
     codes[6] = rooms.members(host, longer, JF_TEXT("room"), NULL, NULL);
-    snprintf(buffer, sizeof buffer, "[%d,%d,%d,%d,%d,%d,%d]", codes[0], codes[1], codes[2], codes[3], codes[4], codes[5], codes[6]);
+    snprintf(buffer, sizeof buffer, "[%d,%d,%d,%d,%d,%d,%d]", codes[0], codes[1], codes[2], codes[3], codes[4],
+             codes[5], codes[6]);
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
 }
 
@@ -333,7 +339,8 @@ static void on_watch(void *instance, const jf_event *event) {
 static void on_any(void *instance, const jf_event *event) {
     char buffer[256];
     (void)instance;
-    snprintf(buffer, sizeof buffer, "[\"%.*s\",\"%s\"]", (int)event->name.len, event->name.ptr, (const char *)event->context);
+    snprintf(buffer, sizeof buffer, "[\"%.*s\",\"%s\"]", (int)event->name.len, event->name.ptr,
+             (const char *)event->context);
     tell(event->socket, JF_TEXT("any"), jf_text_of(buffer));
 }
 
@@ -415,7 +422,8 @@ static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
     if (jf_text_equal(value.raw, JF_TEXT("\"fail\""))) return JF_E_FAILED;
     if (jf_text_equal(value.raw, JF_TEXT("\"forget\""))) return JF_LATER;
     if (jf_text_equal(value.raw, JF_TEXT("\"odd\""))) return 77;
-    if (jf_text_equal(value.raw, JF_TEXT("\"never\""))) return tokens.keep(host, attempt->decision, &kept) == JF_OK ? JF_LATER : JF_E_FAILED;
+    if (jf_text_equal(value.raw, JF_TEXT("\"never\"")))
+        return tokens.keep(host, attempt->decision, &kept) == JF_OK ? JF_LATER : JF_E_FAILED;
     if (jf_text_equal(value.raw, JF_TEXT("\"sleep\""))) {
         sleep_ms(20);
         return JF_OK;
@@ -455,7 +463,11 @@ static void on_disconnected(void *instance, const jf_socket_event *event) {
 
 static const jf_nsp_decl nsps[] = {
     { .name = JF_LIT("/any") },
-    { .name = JF_LIT("/hooks"), .admit = admit, .connected = on_connected, .disconnecting = on_disconnecting, .disconnected = on_disconnected },
+    { .name = JF_LIT("/hooks"),
+      .admit = admit,
+      .connected = on_connected,
+      .disconnecting = on_disconnecting,
+      .disconnected = on_disconnected },
     { .name = JF_LIT("/hooks-inline"), .run = JF_RUN_INLINE, .admit = admit, .connected = on_connected },
     { .name = JF_LIT("^/dyn-[0-9]+$"), .flags = JF_NSP_PATTERN },
 };
@@ -465,10 +477,11 @@ static const jf_nsp_decl nsps[] = {
 static void on_get(void *instance, const jf_request *request) {
     char body[512];
     jf_response response = { 0 };
-    jf_text id = jf_find(request->params, request->param_count, "id"), q = jf_find(request->query, request->query_count, "q");
+    jf_text id = jf_find(request->params, request->param_count, "id"),
+            q = jf_find(request->query, request->query_count, "q");
     (void)instance;
-    snprintf(body, sizeof body, "{\"id\":\"%.*s\",\"q\":\"%.*s\",\"user\":\"%.*s\"}", (int)id.len, id.ptr, (int)q.len, q.ptr, (int)request->user.len,
-             request->user.ptr);
+    snprintf(body, sizeof body, "{\"id\":\"%.*s\",\"q\":\"%.*s\",\"user\":\"%.*s\"}", (int)id.len, id.ptr, (int)q.len,
+             q.ptr, (int)request->user.len, request->user.ptr);
     response.status = 200;
     response.body.ptr = (const uint8_t *)body;
     response.body.len = strlen(body);
@@ -550,9 +563,10 @@ static jf_code create(const jf_host *given, void **instance, jf_error *error) {
     jf_presence_api missing;
     memset(&missing, 0, sizeof missing);
     if (given != host) return jf_fail(error, JF_E_FAILED, "another host");
-    if (!is_full(&core, sizeof core) || !is_full(&tokens, sizeof tokens) || !is_full(&io, sizeof io) || !is_full(&sockets, sizeof sockets) ||
-        !is_full(&rooms, sizeof rooms) || !is_full(&presence, sizeof presence) || !is_full(&timers, sizeof timers) || !is_full(&http, sizeof http) ||
-        !is_full(&json, sizeof json) || !is_full(&helpers, sizeof helpers) || !is_full(&newer, sizeof newer))
+    if (!is_full(&core, sizeof core) || !is_full(&tokens, sizeof tokens) || !is_full(&io, sizeof io) ||
+        !is_full(&sockets, sizeof sockets) || !is_full(&rooms, sizeof rooms) || !is_full(&presence, sizeof presence) ||
+        !is_full(&timers, sizeof timers) || !is_full(&http, sizeof http) || !is_full(&json, sizeof json) ||
+        !is_full(&helpers, sizeof helpers) || !is_full(&newer, sizeof newer))
         return jf_fail(error, JF_E_FAILED, "a slot is NULL");
     if (io.revision != 1 || io.struct_size != sizeof io || newer.known.struct_size != sizeof newer.known)
         return jf_fail(error, JF_E_FAILED, "a table's head is wrong");
@@ -590,12 +604,16 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     if (boot->query(host, JF_CORE, &core, sizeof core) || boot->query(host, JF_TOKENS, &tokens, sizeof tokens) ||
         boot->query(host, JF_EVENTS, &io, sizeof io) || boot->query(host, JF_SOCKETS, &sockets, sizeof sockets) ||
-        boot->query(host, JF_ROOMS, &rooms, sizeof rooms) || boot->query(host, JF_PRESENCE, &presence, sizeof presence) ||
+        boot->query(host, JF_ROOMS, &rooms, sizeof rooms) ||
+        boot->query(host, JF_PRESENCE, &presence, sizeof presence) ||
         boot->query(host, JF_TIMERS, &timers, sizeof timers) || boot->query(host, JF_HTTP, &http, sizeof http) ||
-        boot->query(host, JF_JSON, &json, sizeof json) || boot->query(host, JF_HELPERS, &helpers, sizeof helpers) || boot->query(host, JF_EVENTS, &newer, sizeof newer))
+        boot->query(host, JF_JSON, &json, sizeof json) || boot->query(host, JF_HELPERS, &helpers, sizeof helpers) ||
+        boot->query(host, JF_EVENTS, &newer, sizeof newer))
         return JF_E_FAILED;
     if (boot->query(host, "jf.telepathy/3", &none, sizeof none) != JF_E_UNSUPPORTED) return JF_E_FAILED;
-    if (none.is_online(host, JF_TEXT("x"), &online) != JF_E_UNSUPPORTED || none.online_count(host, &count) != JF_E_UNSUPPORTED) return JF_E_FAILED;
+    if (none.is_online(host, JF_TEXT("x"), &online) != JF_E_UNSUPPORTED ||
+        none.online_count(host, &count) != JF_E_UNSUPPORTED)
+        return JF_E_FAILED;
     if (online != 7 || count != 7) return JF_E_FAILED;
     jf_describe(plugin, "probe", "1.2.3");
     plugin->create = create;

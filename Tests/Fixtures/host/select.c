@@ -138,8 +138,13 @@ static void on_anonymous(void *instance, const jf_event *event) {
 static const jf_text both[] = { JF_LIT("/"), JF_LIT("/other") };
 #define BOTH(event_name, function) { .name = JF_LIT(event_name), .handler = (function), .nsps = both, .nsp_count = 2 }
 static const jf_event_decl events[] = {
-    BOTH("say", on_say), BOTH("join", on_join), BOTH("join-all", on_join_all), BOTH("leave-all", on_leave_all),
-    BOTH("close-all", on_close_all), BOTH("count", on_count), BOTH("anonymous", on_anonymous),
+    BOTH("say", on_say),
+    BOTH("join", on_join),
+    BOTH("join-all", on_join_all),
+    BOTH("leave-all", on_leave_all),
+    BOTH("close-all", on_close_all),
+    BOTH("count", on_count),
+    BOTH("anonymous", on_anonymous),
 };
 
 static const jf_nsp_decl nsps[] = { { .name = JF_LIT("/other") } };

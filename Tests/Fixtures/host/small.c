@@ -40,12 +40,15 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("first"), .handler = on_event },
     { .name = JF_LIT(EVENT) },
 #else
-    { .name = JF_LIT(EVENT), .handler = on_event,
+    {
+        .name = JF_LIT(EVENT),
+        .handler = on_event,
 #ifdef NSPS
-      .nsps = event_nsps, .nsp_count = sizeof event_nsps / sizeof event_nsps[0],
+        .nsps = event_nsps,
+        .nsp_count = sizeof event_nsps / sizeof event_nsps[0],
 #endif
 #ifdef EVENT_FIELD
-      EVENT_FIELD,
+        EVENT_FIELD,
 #endif
     },
 #endif
@@ -54,7 +57,8 @@ static const jf_event_decl events[] = {
 #if defined(NAMES) || defined(NSP_FIELD)
 static const jf_nsp_decl nsps[] = { {
 #ifdef NAMES
-    .names = nsp_names, .name_count = sizeof nsp_names / sizeof nsp_names[0],
+    .names = nsp_names,
+    .name_count = sizeof nsp_names / sizeof nsp_names[0],
 #endif
 #ifdef NSP_FIELD
     NSP_FIELD,

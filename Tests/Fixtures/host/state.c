@@ -1,6 +1,6 @@
 /*
- * When calls are served, where callbacks run, and what becomes of contexts. CREATE_FAILS and START_FAILS end the life early.
- * What happens is logged as "NAME: ..." in the order in which it happens.
+ * When calls are served, where callbacks run, and what becomes of contexts. CREATE_FAILS and START_FAILS end the life
+ * early. What happens is logged as "NAME: ..." in the order in which it happens.
  */
 #define _GNU_SOURCE /* gettid */
 #include <jackfield/jackfield.h>
@@ -95,7 +95,8 @@ static int all_refused(void) {
     message.name = JF_TEXT("x");
     all.flags = JF_SELECT_ALL;
     response.status = 200;
-#define REFUSED(call) if ((call) != JF_E_STATE) return __LINE__
+#define REFUSED(call) \
+    if ((call) != JF_E_STATE) return __LINE__
     REFUSED(core.post(host, task, (void *)"never", free_context));
     REFUSED(core.batch(host, task, (void *)"never"));
     REFUSED(tokens.keep(host, 1, &kept));
@@ -138,9 +139,12 @@ static int all_refused(void) {
     /* [any-thread, always] */
     {
         int64_t ms = 0, ns = 0;
-        if (core.wall_ms(host, &ms) != JF_OK || ms < 1600000000000 || core.mono_ns(host, &ns) != JF_OK || ns <= 0) return __LINE__;
+        if (core.wall_ms(host, &ms) != JF_OK || ms < 1600000000000 || core.mono_ns(host, &ns) != JF_OK || ns <= 0)
+            return __LINE__;
         if (core.config(host, &text) != JF_OK || !jf_text_equal(text, JF_TEXT("{}"))) return __LINE__;
-        if (core.describe(host, JF_E_GONE, &text) != JF_OK || text.len == 0 || core.describe(host, -77, &text) != JF_E_NOT_FOUND || text.len) return __LINE__;
+        if (core.describe(host, JF_E_GONE, &text) != JF_OK || text.len == 0 ||
+            core.describe(host, -77, &text) != JF_E_NOT_FOUND || text.len)
+            return __LINE__;
         if (json.quote(host, JF_TEXT("a"), buffer, sizeof buffer, &length) != JF_OK || length != 3) return __LINE__;
         if (helpers.fail(host, NULL, JF_E_FAILED, JF_TEXT("x")) != JF_E_FAILED) return __LINE__;
     }
@@ -206,7 +210,8 @@ static void stop(void *instance) {
     all.flags = JF_SELECT_ALL;
     message.name = JF_TEXT("x");
     if (core.post(host, task, (void *)"posted in stop", free_context) != JF_OK) FAIL();
-    if (timers.after(host, 0, task, (void *)"timer of stop", free_context, &cancelled) != JF_OK || cancelled == 0) FAIL();
+    if (timers.after(host, 0, task, (void *)"timer of stop", free_context, &cancelled) != JF_OK || cancelled == 0)
+        FAIL();
     if (timers.cancel(host, cancelled) != JF_E_GONE) FAIL();
     if (sockets.fetch(host, &all, 0, on_fetched, (void *)"of stop") != JF_OK) FAIL();
     if (io.emit_ack(host, 1, &message, 50, on_answer, NULL) != JF_E_GONE) FAIL();
@@ -257,7 +262,8 @@ static void on_tokens(void *instance, const jf_event *event) {
     (void)instance;
     pthread_create(&thread, NULL, use_borrowed, &token);
     pthread_join(thread, NULL);
-    if (tokens.drop(host, token) != JF_E_INVALID || tokens.waits(host, token, &waiting) != JF_E_INVALID || waiting != 0) FAIL();
+    if (tokens.drop(host, token) != JF_E_INVALID || tokens.waits(host, token, &waiting) != JF_E_INVALID || waiting != 0)
+        FAIL();
     if (tokens.keep(host, token, NULL) != JF_E_INVALID) FAIL();
     if (tokens.keep(host, token, &kept) != JF_OK) FAIL();
     if (tokens.keep(host, token, &again) != JF_E_GONE || again != 0) FAIL();
@@ -314,7 +320,8 @@ static void on_wrong(void *instance, const jf_event *event) {
     codes[11] = core.log(host, 9, JF_TEXT("x"));
     core.log(host, JF_LOG_INFO, text);
     buffer[0] = '[';
-    for (i = 0; i < 12; i++) used += snprintf(buffer + used, sizeof buffer - (size_t)used, "%s%d", i ? "," : "", codes[i]);
+    for (i = 0; i < 12; i++)
+        used += snprintf(buffer + used, sizeof buffer - (size_t)used, "%s%d", i ? "," : "", codes[i]);
     snprintf(buffer + used, sizeof buffer - (size_t)used, "]");
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
 }
@@ -338,11 +345,13 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     strand = here();
     if (boot->query(host, JF_CORE, &core, sizeof core) || boot->query(host, JF_TOKENS, &tokens, sizeof tokens) ||
         boot->query(host, JF_EVENTS, &io, sizeof io) || boot->query(host, JF_SOCKETS, &sockets, sizeof sockets) ||
-        boot->query(host, JF_ROOMS, &rooms, sizeof rooms) || boot->query(host, JF_PRESENCE, &presence, sizeof presence) ||
+        boot->query(host, JF_ROOMS, &rooms, sizeof rooms) ||
+        boot->query(host, JF_PRESENCE, &presence, sizeof presence) ||
         boot->query(host, JF_TIMERS, &timers, sizeof timers) || boot->query(host, JF_HTTP, &http, sizeof http) ||
         boot->query(host, JF_JSON, &json, sizeof json) || boot->query(host, JF_HELPERS, &helpers, sizeof helpers))
         return JF_E_FAILED;
-    snprintf(line, sizeof line, "main %d '%.*s' %.*s", all_refused(), (int)boot->name.len, boot->name.ptr, (int)boot->path.len, boot->path.ptr);
+    snprintf(line, sizeof line, "main %d '%.*s' %.*s", all_refused(), (int)boot->name.len, boot->name.ptr,
+             (int)boot->path.len, boot->path.ptr);
     say(line);
     if (helpers.describe(host, plugin, JF_ABI, JF_TEXT("state"), JF_TEXT("1.0.0")) != JF_OK) return JF_E_FAILED;
     plugin->create = create;

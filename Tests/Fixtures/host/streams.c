@@ -115,26 +115,40 @@ static void on_elsewhere(void *instance, const jf_request *request) {
 
 static const jf_route_decl routes[] = {
     { .method = JF_LIT("GET"), .path = JF_LIT("/v1/flood"), .handler = on_flood, .auth = JF_AUTH_NONE },
-    { .method = JF_LIT("GET"), .path = JF_LIT("/v1/endless"), .handler = on_flood, .auth = JF_AUTH_NONE, .context = &core },
+    { .method = JF_LIT("GET"),
+      .path = JF_LIT("/v1/endless"),
+      .handler = on_flood,
+      .auth = JF_AUTH_NONE,
+      .context = &core },
     { .method = JF_LIT("GET"), .path = JF_LIT("/v1/held"), .handler = on_held, .auth = JF_AUTH_NONE },
     { .method = JF_LIT("GET"), .path = JF_LIT("/v1/elsewhere"), .handler = on_elsewhere, .auth = JF_AUTH_NONE },
-    { .method = JF_LIT("GET"), .path = JF_LIT("/v1/elsewhere-inline"), .handler = on_elsewhere, .auth = JF_AUTH_NONE, .run = JF_RUN_INLINE },
+    { .method = JF_LIT("GET"),
+      .path = JF_LIT("/v1/elsewhere-inline"),
+      .handler = on_elsewhere,
+      .auth = JF_AUTH_NONE,
+      .run = JF_RUN_INLINE },
 };
 
 /* ---- the handshake hook: does what the header x-do says ---- */
 
 static jf_code handshake(void *instance, const jf_handshake *request, jf_handshake_reply *reply) {
     jf_text todo = jf_find(request->headers, request->header_count, "x-do");
-    if (instance != (void *)&core || request->struct_size != sizeof *request || reply->struct_size != sizeof *reply) FAIL();
+    if (instance != (void *)&core || request->struct_size != sizeof *request || reply->struct_size != sizeof *reply)
+        FAIL();
     if (jf_text_equal(todo, JF_TEXT("deny"))) return jf_deny(reply, "not today");
     if (jf_text_equal(todo, JF_TEXT("fail"))) return JF_E_FAILED;
     if (jf_text_equal(todo, JF_TEXT("odd"))) return 77;
-    if (jf_add_header(reply, 0, "x-break", "a\r\nb") != JF_E_INVALID || jf_add_header(reply, 0, "x break", "a") != JF_E_INVALID) FAIL();
-    if (jf_add_header(reply, 0, "x-first", request->transport == JF_TRANSPORT_POLLING ? "polling" : "websocket") != JF_OK) FAIL();
+    if (jf_add_header(reply, 0, "x-break", "a\r\nb") != JF_E_INVALID ||
+        jf_add_header(reply, 0, "x break", "a") != JF_E_INVALID)
+        FAIL();
+    if (jf_add_header(reply, 0, "x-first", request->transport == JF_TRANSPORT_POLLING ? "polling" : "websocket") !=
+        JF_OK)
+        FAIL();
     if (jf_add_header(reply, 1, "x-always", "yes") != JF_OK) FAIL();
     if (jf_text_equal(todo, JF_TEXT("wrong"))) {
         /* Written around jf_add_header. */
-        static const char wrong[] = "content-length: 1\r\nConnection: close\r\nx y: z\r\nnothing\r\nx-bell: \a\r\nx-good: 1\r\nx-cut: 2";
+        static const char wrong[] =
+            "content-length: 1\r\nConnection: close\r\nx y: z\r\nnothing\r\nx-bell: \a\r\nx-good: 1\r\nx-cut: 2";
         memcpy(reply->initial, wrong, sizeof wrong);
     }
     if (jf_text_equal(todo, JF_TEXT("full"))) {
@@ -166,6 +180,7 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     plugin->destroy = destroy;
     plugin->handshake = handshake;
     JF_SET_LIST(plugin->routes, routes);
-    if (boot->query(host, JF_CORE, &core, sizeof core) || boot->query(host, JF_TOKENS, &tokens, sizeof tokens)) return JF_E_FAILED;
+    if (boot->query(host, JF_CORE, &core, sizeof core) || boot->query(host, JF_TOKENS, &tokens, sizeof tokens))
+        return JF_E_FAILED;
     return boot->query(host, JF_HTTP, &http, sizeof http);
 }

@@ -17,26 +17,26 @@
 
 typedef struct job {
     struct job *next;
-    int64_t     due; /* nanoseconds on the host's monotonic clock */
-    jf_token    token;
-    jf_socket   second; /* not 0: answer twice, and tell this socket */
-    uint64_t    length;
-    char        args[];
+    int64_t due; /* nanoseconds on the host's monotonic clock */
+    jf_token token;
+    jf_socket second; /* not 0: answer twice, and tell this socket */
+    uint64_t length;
+    char args[];
 } job;
 
 typedef struct late {
-    pthread_t       thread;
+    pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t  wake;
-    job            *jobs;
-    int             stopping;
+    pthread_cond_t wake;
+    job *jobs;
+    int stopping;
 } late;
 
 static const jf_boot *boot;
-static jf_core_api    core;
-static jf_tokens_api  tokens;
-static jf_events_api  io;
-static jf_json_api    json;
+static jf_core_api core;
+static jf_tokens_api tokens;
+static jf_events_api io;
+static jf_json_api json;
 
 static int64_t now(void) {
     int64_t ns;
@@ -47,7 +47,7 @@ static int64_t now(void) {
 static void answer(const job *due) {
     jf_text args = { due->args, due->length };
     int32_t code;
-    char    text[32];
+    char text[32];
     io.ack(boot->host, due->token, args, NULL, 0);
     if (!due->second) return;
     code = io.ack(boot->host, due->token, args, NULL, 0);
@@ -116,15 +116,14 @@ static void enqueue(late *state, const jf_event *event, int64_t milliseconds, jf
 static void on_late(void *instance, const jf_event *event) {
     jf_json first = { .struct_size = sizeof first };
     if (json.read(boot->host, event->args, JF_TEXT("/0"), &first) != JF_OK || !first.is_integer) {
-        io.ack_error(boot->host, event->ack, JF_TEXT("bad_request"), JF_TEXT("late: the first argument is milliseconds"));
+        io.ack_error(boot->host, event->ack, JF_TEXT("bad_request"),
+                     JF_TEXT("late: the first argument is milliseconds"));
         return;
     }
     enqueue(instance, event, first.integer, 0);
 }
 
-static void on_twice(void *instance, const jf_event *event) {
-    enqueue(instance, event, 0, event->socket);
-}
+static void on_twice(void *instance, const jf_event *event) { enqueue(instance, event, 0, event->socket); }
 
 static void on_never(void *instance, const jf_event *event) {
     jf_token kept;

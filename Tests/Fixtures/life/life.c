@@ -11,8 +11,9 @@
  *     admit: "message"    refuses everybody who joins /
  *     deny: true          refuses every handshake
  *
- * Events: `block-inline` [ms] blocks its event loop; `block` [ms] its strand. `child`, `child-inline` and `child-thread` ack with the signals that a child
- * process finds blocked, in the form of /proc. A plugin with a name of its own has none of them.
+ * Events: `block-inline` [ms] blocks its event loop; `block` [ms] its strand. `child`, `child-inline` and
+ * `child-thread` ack with the signals that a child process finds blocked, in the form of /proc. A plugin with a name of
+ * its own has none of them.
  */
 #define _GNU_SOURCE
 #include <jackfield/jackfield.h>
@@ -43,7 +44,9 @@ static void setting(const char *pointer, char *out, size_t size) {
     jf_json value = { 0 };
     uint64_t length = 0;
     out[0] = 0;
-    if (core.config(host, &config) != JF_OK || json.read(host, config, jf_text_of(pointer), &value) != JF_OK || value.kind != JF_JSON_STRING) return;
+    if (core.config(host, &config) != JF_OK || json.read(host, config, jf_text_of(pointer), &value) != JF_OK ||
+        value.kind != JF_JSON_STRING)
+        return;
     if (json.text(host, value.raw, out, size - 1, &length) == JF_OK) out[length] = 0;
 }
 
@@ -178,7 +181,8 @@ static void destroy(void *instance) {
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     jf_code code;
     host = boot->host;
-    if ((code = boot->query(host, JF_CORE, &core, sizeof core)) || (code = boot->query(host, JF_EVENTS, &io, sizeof io)) ||
+    if ((code = boot->query(host, JF_CORE, &core, sizeof core)) ||
+        (code = boot->query(host, JF_EVENTS, &io, sizeof io)) ||
         (code = boot->query(host, JF_JSON, &json, sizeof json)))
         return code;
     setting("/name", name, sizeof name);

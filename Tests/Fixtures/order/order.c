@@ -1,12 +1,14 @@
 /*
- * Sends what it is told to a crowd, for tests of the order in which it arrives. Whoever joins /crowd is the crowd; who tells is in "/".
+ * Sends what it is told to a crowd, for tests of the order in which it arrives. Whoever joins /crowd is the
+ * crowd; who tells is in "/".
  *
  *     broadcast  [...]  to the whole crowd as event `n`, arguments and attachments as they came
  *     unicast    [...]  the same, one emit for each of them
  *     inline:broadcast, inline:unicast   the same from the event loop instead of the strand
  *     size       []     acks how many the crowd is
- *     shrink     [n]    n bytes of send buffer for each TCP socket of this process and, inherited from the listener, for those that come.
- *                       A plugin is in the process, so it can: the kernel's own size would swallow a whole test
+ *     shrink     [n]    n bytes of send buffer for each TCP socket of this process and, inherited from the listener,
+ *                       for those that come. A plugin is in the process, so it can: the kernel's own size would swallow
+ *                       a whole test
  *
  *     cc -shared -fPIC -I include -o order.so order.c
  */
@@ -22,12 +24,12 @@
 enum { MOST = 4096 };
 
 static const jf_host *host;
-static jf_events_api  io;
-static jf_json_api    json;
+static jf_events_api io;
+static jf_json_api json;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static jf_socket       crowd[MOST];
-static unsigned        size;
+static jf_socket crowd[MOST];
+static unsigned size;
 
 static void on_connected(void *instance, const jf_socket_event *event) {
     (void)instance;
@@ -37,8 +39,11 @@ static void on_connected(void *instance, const jf_socket_event *event) {
 }
 
 static jf_message relayed(const jf_event *event) {
-    jf_message message = { .struct_size = sizeof message, .name = JF_TEXT("n"), .args = event->args,
-                           .attachments = event->attachments, .attachment_count = event->attachment_count };
+    jf_message message = { .struct_size = sizeof message,
+                           .name = JF_TEXT("n"),
+                           .args = event->args,
+                           .attachments = event->attachments,
+                           .attachment_count = event->attachment_count };
     return message;
 }
 
@@ -73,7 +78,8 @@ static void on_shrink(void *instance, const jf_event *event) {
     if (open && json.read(host, event->args, JF_TEXT("/0"), &first) == JF_OK && first.is_integer) {
         int bytes = (int)first.integer;
         for (struct dirent *entry; (entry = readdir(open));)
-            setsockopt(atoi(entry->d_name), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes); /* whatever is no socket refuses */
+            setsockopt(atoi(entry->d_name), SOL_SOCKET, SO_SNDBUF, &bytes,
+                       sizeof bytes); /* whatever is no socket refuses */
     }
     if (open) closedir(open);
     io.ack(host, event->ack, event->args, NULL, 0);

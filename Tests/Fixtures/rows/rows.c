@@ -1,18 +1,20 @@
 /*
- * What the wire's description says of an application and the recorded sessions do not show: why sockets go, events that may be lost, a question
- * to everybody, and namespaces by pattern.
+ * What the wire's description says of an application and the recorded sessions do not show: why sockets go, events that
+ * may be lost, a question to everybody, and namespaces by pattern.
  *
- *     tell     to volatile payload    emits `told` payload: to the sender ("one"), to everyone of the namespace ("all"), or to the room of that name
+ *     tell     to volatile payload    emits `told` payload: to the sender ("one"), to everyone of the namespace
+ *                                     ("all"), or to the room of that name
  *     fill     bytes                  emits `filling` with so long a text to the sender
  *     ask      -                      emits `question` to the sender and waits for the answer
- *     ask-all  timeout                asks everyone but the sender; acks [status, expected, [answer, ...]], or the code that refused the call
+ *     ask-all  timeout                asks everyone but the sender; acks [status, expected, [answer, ...]], or the code
+ *                                     that refused the call
  *     join     room                   joins
  *     remember value                  becomes the socket's data
  *     recall   -                      acks {"data":value}
  *     leave    close                  the server makes the socket leave; if close is true, its whole client
  *
- * Who sends `{"refuse":true}` as auth may not join. In a namespace by pattern, `declared` tells on connect which declaration made it.
- * A line of the log says why each socket goes: it outlives the daemon.
+ * Who sends `{"refuse":true}` as auth may not join. In a namespace by pattern, `declared` tells on connect which
+ * declaration made it. A line of the log says why each socket goes: it outlives the daemon.
  *
  *     cc -shared -fPIC -I include -o rows.so rows.c
  */
@@ -122,7 +124,8 @@ static void on_ask_all(void *instance, const jf_event *event) {
     int32_t code;
     (void)instance;
     if (tokens.keep(host, event->ack, &asker) != JF_OK) return;
-    code = io.broadcast_ack(host, &others, &question, (uint32_t)argument(event, "/0").integer, on_answers, (void *)(uintptr_t)asker);
+    code = io.broadcast_ack(host, &others, &question, (uint32_t)argument(event, "/0").integer, on_answers,
+                            (void *)(uintptr_t)asker);
     if (code == JF_OK) return;
     snprintf(args, sizeof args, "[%d]", code);
     io.ack(host, asker, jf_text_of(args), NULL, 0);
@@ -176,8 +179,8 @@ static void log_going(const char *hook, const jf_socket_event *event) {
     jf_text room = { "-", 1 };
     char line[256];
     if (event->room_count) room = event->rooms[0];
-    snprintf(line, sizeof line, "%s %.*s of %.*s in %.*s: %.*s.", hook, (int)event->id.len, event->id.ptr, (int)event->nsp.len, event->nsp.ptr,
-             (int)room.len, room.ptr, (int)event->reason.len, event->reason.ptr);
+    snprintf(line, sizeof line, "%s %.*s of %.*s in %.*s: %.*s.", hook, (int)event->id.len, event->id.ptr,
+             (int)event->nsp.len, event->nsp.ptr, (int)room.len, room.ptr, (int)event->reason.len, event->reason.ptr);
     core.log(host, JF_LOG_INFO, jf_text_of(line));
 }
 
@@ -193,14 +196,19 @@ static void on_disconnected(void *instance, const jf_socket_event *event) {
 
 /* ---- what it declares --------------------------------------------------------------------------------------- */
 
-/* Names that two patterns match, the narrow one once before the wide one and once behind it; and one that a name follows. */
+/* Names that two patterns match, the narrow one once before the wide one, once after it; one is followed by a name. */
 #define NARROW_FIRST "^/room-[0-9]+$"
 #define WIDE_SECOND  "^/room-.+$"
 #define WIDE_FIRST   "^/hall-.+$"
 #define NARROW_LAST  "^/hall-[0-9]+$"
 
-#define PATTERN(expression) \
-    { .name = JF_LIT(expression), .flags = JF_NSP_PATTERN, .run = JF_RUN_INLINE, .admit = admit, .connected = on_connected, .context = "[\"" expression "\"]" }
+#define PATTERN(expression)       \
+    { .name = JF_LIT(expression), \
+      .flags = JF_NSP_PATTERN,    \
+      .run = JF_RUN_INLINE,       \
+      .admit = admit,             \
+      .connected = on_connected,  \
+      .context = "[\"" expression "\"]" }
 
 static const jf_nsp_decl namespaces[] = {
     { .name = JF_LIT("/"), .admit = admit, .disconnecting = on_disconnecting, .disconnected = on_disconnected },
@@ -212,12 +220,13 @@ static const jf_nsp_decl namespaces[] = {
     { .name = JF_LIT("/hall-0"), .run = JF_RUN_INLINE, .connected = on_connected, .context = "[\"/hall-0\"]" },
 };
 
-#define IN(space, event, function) { .nsp = JF_LIT(space), .name = JF_LIT(event), .handler = function, .run = JF_RUN_INLINE }
+#define IN(space, event, function) \
+    { .nsp = JF_LIT(space), .name = JF_LIT(event), .handler = function, .run = JF_RUN_INLINE }
 
 static const jf_event_decl events[] = {
-    IN("/", "tell", on_tell), IN("/", "fill", on_fill),         IN("/", "ask", on_ask),       IN("/", "ask-all", on_ask_all),
-    IN("/", "join", on_join), IN("/", "remember", on_remember), IN("/", "recall", on_recall), IN("/", "leave", on_leave),
-    IN(NARROW_FIRST, "ask", on_ask),
+    IN("/", "tell", on_tell),       IN("/", "fill", on_fill),   IN("/", "ask", on_ask),
+    IN("/", "ask-all", on_ask_all), IN("/", "join", on_join),   IN("/", "remember", on_remember),
+    IN("/", "recall", on_recall),   IN("/", "leave", on_leave), IN(NARROW_FIRST, "ask", on_ask),
 };
 
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {

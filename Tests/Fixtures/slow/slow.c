@@ -12,14 +12,15 @@
 #include <time.h>
 
 static const jf_host *host;
-static jf_events_api  io;
-static jf_json_api    json;
+static jf_events_api io;
+static jf_json_api json;
 
 static void on_sleep(void *instance, const jf_event *event) {
     jf_json first = { .struct_size = sizeof first };
     (void)instance;
     if (json.read(host, event->args, JF_TEXT("/0"), &first) == JF_OK && first.is_integer) {
-        struct timespec left = { .tv_sec = (time_t)(first.integer / 1000), .tv_nsec = (long)(first.integer % 1000 * 1000000) };
+        struct timespec left = { .tv_sec = (time_t)(first.integer / 1000),
+                                 .tv_nsec = (long)(first.integer % 1000 * 1000000) };
         while (nanosleep(&left, &left) != 0) {}
     }
     io.ack(host, event->ack, event->args, NULL, 0);

@@ -3,7 +3,7 @@
  *
  *     storm   [n]      n times: everybody joins a room and leaves it again; acks at once
  *     fetches [n]      fetches everybody n times; acks [smallest count, largest count] when the last one is there
- *     joins   [n]      joins the sender to n rooms of names that begin alike; acks [how many were JF_OK, how many JF_E_LIMIT]
+ *     joins   [n]      joins the sender to n rooms whose names begin alike; acks [count of JF_OK, count of JF_E_LIMIT]
  *     leaves  [n]      leaves the same
  *     log     [n, m]   logs n lines of m bytes, all alike but for a number; acks
  *     fail    []       answers with the error "no_luck"
@@ -16,13 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const jf_host   *host;
-static jf_core_api      core;
-static jf_events_api    io;
-static jf_sockets_api   sockets;
-static jf_rooms_api     rooms;
-static jf_json_api      json;
-static jf_tokens_api    tokens;
+static const jf_host *host;
+static jf_core_api core;
+static jf_events_api io;
+static jf_sockets_api sockets;
+static jf_rooms_api rooms;
+static jf_json_api json;
+static jf_tokens_api tokens;
 
 static int64_t number(const jf_event *event, const char *pointer) {
     jf_json value = { .struct_size = sizeof value };
@@ -48,7 +48,7 @@ static void on_storm(void *instance, const jf_event *event) {
 }
 
 static jf_token waiting;
-static int64_t  missing, least, most;
+static int64_t missing, least, most;
 
 static void on_fetched(void *instance, void *context, const jf_fetched *fetched) {
     int64_t count = (int64_t)fetched->count;
@@ -96,7 +96,7 @@ static void on_leaves(void *instance, const jf_event *event) {
 
 static void on_log(void *instance, const jf_event *event) {
     int64_t n = number(event, "/0"), size = number(event, "/1");
-    char   *line = malloc((size_t)size + 32);
+    char *line = malloc((size_t)size + 32);
     (void)instance;
     if (!line) return;
     for (int64_t i = 0; i < n; i++) {
@@ -114,12 +114,9 @@ static void on_fail(void *instance, const jf_event *event) {
 }
 
 static const jf_event_decl events[] = {
-    { .name = JF_LIT("storm"), .handler = on_storm },
-    { .name = JF_LIT("fetches"), .handler = on_fetches },
-    { .name = JF_LIT("joins"), .handler = on_joins },
-    { .name = JF_LIT("leaves"), .handler = on_leaves },
-    { .name = JF_LIT("log"), .handler = on_log },
-    { .name = JF_LIT("fail"), .handler = on_fail },
+    { .name = JF_LIT("storm"), .handler = on_storm }, { .name = JF_LIT("fetches"), .handler = on_fetches },
+    { .name = JF_LIT("joins"), .handler = on_joins }, { .name = JF_LIT("leaves"), .handler = on_leaves },
+    { .name = JF_LIT("log"), .handler = on_log },     { .name = JF_LIT("fail"), .handler = on_fail },
 };
 
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
