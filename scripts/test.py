@@ -27,6 +27,7 @@ class Stage:
 
 STAGES = [
     Stage("build", ["swift", "build", "-c", "release"], r"(Build complete!.*)"),
+    Stage("format", ["scripts/format", "--check"], r"(.* are formatted)"),
     Stage("header", ["scripts/check-header"], r"(\d+ checks passed)"),
     Stage(
         "lint", [sys.executable, "-m", "pytest", "-q", "Tests/Lint"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"
@@ -66,7 +67,7 @@ def run(stage):
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHON": sys.executable, "PYTHONUNBUFFERED": "1"},
     )
     output = bytearray()
     while chunk := os.read(process.stdout.fileno(), 1 << 16):
