@@ -3,7 +3,7 @@ import Identity
 import RawJSON
 
 /// The first byte tells what the rest is: a token, claims to sign and then change, or key material.
-@_cdecl("LLVMFuzzerTestOneInput")
+@c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))
     switch script.byte() {

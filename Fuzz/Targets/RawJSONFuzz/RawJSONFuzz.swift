@@ -2,7 +2,7 @@ import FuzzSupport
 import RawJSON
 
 /// `document FF pointer FF value`: FF is in no JSON and no pointer that means anything.
-@_cdecl("LLVMFuzzerTestOneInput")
+@c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))
     let document = script.bytes(upTo: 0xFF)

@@ -1,7 +1,7 @@
 import FuzzSupport
 
 /// The first byte tells what the rest is: the bytes of frames as they are, frames to build, or a payload to inflate.
-@_cdecl("LLVMFuzzerTestOneInput")
+@c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))
     switch script.byte() {
