@@ -1,6 +1,10 @@
 // The part of OpenSSL 3 that Jackfield uses. Identity verifies and signs tokens with it.
 #pragma once
 
+#if !__has_include(<openssl/core_names.h>)
+#error "the headers of OpenSSL 3 are missing: run 'make packages', or install libssl-dev"
+#endif
+
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

@@ -1,5 +1,9 @@
 #include "send_ring.h"
 
+#if !__has_include(<liburing.h>)
+#error "the header of liburing is missing: run 'make packages', or install liburing-dev"
+#endif
+
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>

@@ -1,6 +1,10 @@
 // zlib, for the compression of polling answers and of WebSocket messages.
 #pragma once
 
+#if !__has_include(<zlib.h>)
+#error "the header of zlib is missing: run 'make packages', or install zlib1g-dev"
+#endif
+
 #include <zlib.h>
 
 // Swift imports neither macros with arguments nor sizeof in them.
