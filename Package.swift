@@ -23,13 +23,16 @@ let package = Package(
         .library(name: "bench-swift", type: .dynamic, targets: ["BenchPlugin"]),
         .executable(name: "MicroBenchmarks", targets: ["MicroBenchmarks"]),
     ],
+    // Versions are exact, because Package.resolved is not committed: it records the commit of each release, and a mirror
+    // that carries the releases without their history has other commits, so that SwiftPM would refuse a build from it.
+    // Only what these packages depend on themselves may vary, within the ranges that they name.
     dependencies: [
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     ],
     targets: [
         // The boundary and the C libraries.
