@@ -4,13 +4,14 @@ BINARY := .build/release/jackfield
 PYTHON := .venv/bin/python
 VENV := .venv/installed
 
-.PHONY: help run test build format lint packages test-packages conformance clean
+.PHONY: help run test build format lint docs packages test-packages conformance clean
 
 help:
 	@echo 'make run          build, then serve the demo on http://localhost:8080 (PORT=8081 for another port)'
 	@echo 'make test         build and run all tests'
 	@echo 'make format       format the sources: C, Python'
 	@echo 'make lint         check how they are formatted, and what the linters find (part of make test)'
+	@echo 'make docs         the documentation of the Swift SDK, a web site in .build/docs'
 	@echo 'make build        build for release: the daemon, and its plugins beside it'
 	@echo 'make conformance  replay the recorded sessions of the reference Socket.IO server, and time 10,000 heartbeats'
 	@echo 'make guard        count what the protocol rooms cost, against thresholds (part of make test)'
@@ -40,6 +41,9 @@ format: test-packages $(VENV)
 
 lint: test-packages $(VENV)
 	@$(PYTHON) scripts/test.py format lint
+
+docs: packages
+	@scripts/docs
 
 conformance: test-packages build
 	python3 Tests/Golden/replay.py

@@ -53,7 +53,7 @@ public final class Declarations<P: Plugin> {
     /// message, and is logged. Several hooks run in order.
     ///
     /// Runs on the event loops, on several at once: it must not block, not for a lock or a file, and has no instance. Who may *join* is
-    /// better asked in ``NamespaceDeclaration/use(_:)-(_)``, which knows the user.
+    /// better asked in `use` of a ``NamespaceDeclaration``, which knows the user.
     ///
     /// ```swift
     /// io.allowRequest { request in

@@ -85,7 +85,7 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// For a plugin with an authentication of its own: the hook says as whom the client joins. It runs as ``use(_:)-(_)`` does; a later hook's user replaces
+    /// For a plugin with an authentication of its own: the hook says as whom the client joins. It runs as `use` does; a later hook's user replaces
     /// an earlier one's. A host that verifies tokens itself has done so before; with `auth: false` this hook is the only check.
     @discardableResult
     public func authenticate(_ hook: @escaping (P) -> (Attempt) throws -> Admission) -> Self {
