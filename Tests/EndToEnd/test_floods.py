@@ -9,8 +9,8 @@ import threading
 import time
 
 import pytest
-import wire
 
+import wire
 from harness.tab import PATIENCE
 from harness.tokens import token
 from harness.wireclient import Polling, RawSocket
@@ -62,11 +62,19 @@ class Watch:
 
 
 class Flood(threading.Thread):
-    """Sends the same bytes over one connection, a new one or `connection`, as fast as they are taken. `reads`: it takes the answers too."""
+    """Sends the same bytes over one connection, a new one or `connection`, as fast as they are taken. `reads`: it takes
+    the answers too."""
 
     def __init__(self, port, data, seconds, reads=False, connection=None):
         super().__init__(daemon=True)
-        self.port, self.data, self.seconds, self.reads, self.connection, self.sent = port, data, seconds, reads, connection, 0
+        self.port, self.data, self.seconds, self.reads, self.connection, self.sent = (
+            port,
+            data,
+            seconds,
+            reads,
+            connection,
+            0,
+        )
 
     def run(self):
         until = time.monotonic() + self.seconds
@@ -130,7 +138,10 @@ def test_clients_that_send_more_work_than_there_is_time_for_hold_nobody_up(serve
     friend = RawSocket(daemon.port).connect(token("friend"))
     # As much as one read takes: names that the patterns of the plugin's namespaces refuse at their last character.
     dear = wire.frame(wire.TEXT, b"40/" + b"a" * 250 + b"!,") * 250
-    floods = [Flood(daemon.port, dear, seconds=4, reads=True, connection=RawSocket(daemon.port).socket.connection.socket) for _ in range(16)]
+    floods = [
+        Flood(daemon.port, dear, seconds=4, reads=True, connection=RawSocket(daemon.port).socket.connection.socket)
+        for _ in range(16)
+    ]
     # In a process of its own: who measures must not wait for Python's lock.
     process = multiprocessing.get_context("fork").Process(target=run_all, args=[floods])
     process.start()
@@ -147,7 +158,9 @@ def test_clients_that_send_more_work_than_there_is_time_for_hold_nobody_up(serve
         process.join()
     latencies.sort()
     middle = latencies[len(latencies) // 2]
-    assert middle < 0.1, f"of {len(latencies)} answers half took more than {middle * 1000:.0f} ms, one {latencies[-1] * 1000:.0f}"
+    assert middle < 0.1, (
+        f"of {len(latencies)} answers half took more than {middle * 1000:.0f} ms, one {latencies[-1] * 1000:.0f}"
+    )
 
 
 @pytest.mark.parametrize("headers", [b"", b"X-Large: " + b"x" * 15_000 + b"\r\n"], ids=["short", "long"])

@@ -3,7 +3,8 @@
 
     attacks.py NAME PORT SECONDS     prints as JSON what was done
 
-A flood is a list of pipes: connections that send, read what they are told to read, and are opened again when they end or get nowhere.
+A flood is a list of pipes: connections that send, read what they are told to read, and are opened again when they end
+or get nowhere.
 """
 
 import base64
@@ -20,7 +21,6 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path += [str(TESTS / "Golden"), str(TESTS / "EndToEnd")]
 
 import wire  # noqa: E402
-
 from harness.tokens import token  # noqa: E402
 from harness.wireclient import RawSocket  # noqa: E402
 
@@ -29,7 +29,8 @@ MARKS = "\u0301" * 1_900 + "\u0316" * 1_900
 
 
 class Pipe:
-    """One connection after the other. `block` makes what is sent next (None: nothing more); `heard` is given what came; if it says True, that is enough
+    """One connection after the other. `block` makes what is sent next (None: nothing more); `heard` is given what came;
+    if it says True, that is enough
     of this connection.
 
     `reads`: whether anything is read. `patience`: seconds without progress until it begins again with a new connection.
@@ -37,7 +38,14 @@ class Pipe:
     """
 
     def __init__(self, open, block, *, reads=True, heard=None, patience=None, once=False):
-        self.open, self.block, self.reads, self.heard, self.patience, self.once = open, block, reads, heard, patience, once
+        self.open, self.block, self.reads, self.heard, self.patience, self.once = (
+            open,
+            block,
+            reads,
+            heard,
+            patience,
+            once,
+        )
         self.socket, self.out, self.moved, self.silent = None, b"", 0.0, False
 
     def begin(self):
@@ -63,7 +71,7 @@ class Flood:
 
     def __init__(self, pipes, seconds, marks):
         self.pipes, self.until, self.marks = pipes, time.monotonic() + seconds, marks
-        self.counts = {"connections": 0, "sent": 0, "received": 0, **{words: 0 for words in marks}}
+        self.counts = {"connections": 0, "sent": 0, "received": 0, **dict.fromkeys(marks, 0)}
         self.poll, self.known = select.epoll(), {}
 
     def run(self):
@@ -132,8 +140,11 @@ class Flood:
 
 # ------------------------------------------------------------------------------------------------------- openings
 
+
 def tcp(port, buffer=None):
-    """`buffer`: bytes that the kernel keeps of what is sent; without it the copying of megabytes that nobody reads would be what is measured."""
+    """`buffer`: bytes that the kernel keeps of what is sent; without it the copying of megabytes that nobody reads
+    would be what is measured."""
+
     def open():
         connection = socket.socket()
         connection.settimeout(5)
@@ -203,33 +214,72 @@ HANDSHAKE = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1"
 
 # --------------------------------------------------------------------------------------------------------- floods
 
+
 def unread(port):
-    """S1: 100 connections pipeline requests for the metrics, the health, a long 404 and the page, and read nothing. New ones after half a second."""
+    """S1: 100 connections pipeline requests for the metrics, the health, a long 404 and the page, and read nothing. New
+    ones after half a second."""
     paths = ["/metrics", "/healthz", "/" + "x" * 8_000, "/"]
-    return [Pipe(tcp(port, 65_536), again(request(f"GET {path} HTTP/1.1", "Host: x") * (65_536 // (len(path) + 30))), reads=False, patience=0.5) for path in paths * 25], []
+    return [
+        Pipe(
+            tcp(port, 65_536),
+            again(request(f"GET {path} HTTP/1.1", "Host: x") * (65_536 // (len(path) + 30))),
+            reads=False,
+            patience=0.5,
+        )
+        for path in paths * 25
+    ], []
 
 
 def marks(port):
     """S2: combining marks in every text that is compared: headers, the algorithm of a token, ids, keys of JSON."""
-    upgrade = ["GET /socket.io/?EIO=4&transport=websocket HTTP/1.1", "Host: x", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-               f"Sec-WebSocket-Key: {wire.WEBSOCKET_KEY}"]
-    header = base64.urlsafe_b64encode(json.dumps({"alg": MARKS, "typ": "JWT"}, ensure_ascii=False).encode()).decode().rstrip("=")
-    single = [request(*upgrade, f"Sec-WebSocket-Protocol: {MARKS}{MARKS}"), request(*upgrade, f"Origin: http://{MARKS}{MARKS}"),
-              request(f"GET /socket.io/?EIO=4&transport={MARKS}{MARKS} HTTP/1.1", "Host: x"),
-              request("GET /v1/presence HTTP/1.1", "Host: x", f"Authorization: Bearer {header}.e30.AAAA")]
+    upgrade = [
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
+        "Host: x",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {wire.WEBSOCKET_KEY}",
+    ]
+    header = (
+        base64.urlsafe_b64encode(json.dumps({"alg": MARKS, "typ": "JWT"}, ensure_ascii=False).encode())
+        .decode()
+        .rstrip("=")
+    )
+    single = [
+        request(*upgrade, f"Sec-WebSocket-Protocol: {MARKS}{MARKS}"),
+        request(*upgrade, f"Origin: http://{MARKS}{MARKS}"),
+        request(f"GET /socket.io/?EIO=4&transport={MARKS}{MARKS} HTTP/1.1", "Host: x"),
+        request("GET /v1/presence HTTP/1.1", "Host: x", f"Authorization: Bearer {header}.e30.AAAA"),
+    ]
     # A request that is refused, so that no disk is measured.
     keys = {f"m{number}": number for number in range(20)} | {MARKS * 10 + "a": 1, MARKS * 10 + "b": 2}
     body = json.dumps(keys, ensure_ascii=False).encode()
-    post = request("POST /v1/notifications HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}",
-                   f"Authorization: Bearer {token('mallory', scope='notifications:write')}", body=body)
-    ids = [event("presence:watch", [MARKS * 8, MARKS * 8 + "b"]), event("room:leave", {"room": MARKS * 20}), event(MARKS[1_800:2_000]),
-           event("notification:read", {"ids": [MARKS * 20]}), text(f"40/{MARKS[1_850:1_950]},")]
+    post = request(
+        "POST /v1/notifications HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        f"Authorization: Bearer {token('mallory', scope='notifications:write')}",
+        body=body,
+    )
+    ids = [
+        event("presence:watch", [MARKS * 8, MARKS * 8 + "b"]),
+        event("room:leave", {"room": MARKS * 20}),
+        event(MARKS[1_800:2_000]),
+        event("notification:read", {"ids": [MARKS * 20]}),
+        text(f"40/{MARKS[1_850:1_950]},"),
+    ]
     pipes = [Pipe(tcp(port), once(data), once=True) for data in single]
-    return [*pipes, Pipe(tcp(port), again(post)), Pipe(member(port, "mallory"), in_turn(*ids))], ["HTTP/1.1 400", "HTTP/1.1 401", '"error"']
+    return [*pipes, Pipe(tcp(port), again(post)), Pipe(member(port, "mallory"), in_turn(*ids))], [
+        "HTTP/1.1 400",
+        "HTTP/1.1 401",
+        '"error"',
+    ]
 
 
 def sessions(port):
-    """S3: polling handshakes without CONNECT, 250 on each of 8 connections at a time, which is what one connection may keep."""
+    """S3: polling handshakes without CONNECT, 250 on each of 8 connections at a time, which is what one connection may
+    keep."""
     heard = {}
 
     def all_came(pipe, data):
@@ -237,7 +287,9 @@ def sessions(port):
         heard[pipe] = pipe.socket, (count if connection is pipe.socket else 0) + data.count(b'"sid"')
         return heard[pipe][1] >= 250
 
-    return [Pipe(tcp(port), once(request(HANDSHAKE, "Host: x") * 250), heard=all_came, patience=1) for _ in range(8)], ['"sid"']
+    return [Pipe(tcp(port), once(request(HANDSHAKE, "Host: x") * 250), heard=all_came, patience=1) for _ in range(8)], [
+        '"sid"'
+    ]
 
 
 def headers(port):
@@ -246,9 +298,14 @@ def headers(port):
 
 
 def refusals(port):
-    """S4, S5, S6: CONNECT without a token and with another's private id, for a user with a NUL, with a forged token; each is refused, and again."""
-    wrong = [json.dumps({"pid": "x" * 20, "offset": "y"}), json.dumps({"token": token("alice\0x")}), json.dumps({"token": token("alice", secret="z" * 40)}),
-             json.dumps({"pid": "x" * 20, "token": token("\u212a\0")})]
+    """S4, S5, S6: CONNECT without a token and with another's private id, for a user with a NUL, with a forged token;
+    each is refused, and again."""
+    wrong = [
+        json.dumps({"pid": "x" * 20, "offset": "y"}),
+        json.dumps({"token": token("alice\0x")}),
+        json.dumps({"token": token("alice", secret="z" * 40)}),
+        json.dumps({"pid": "x" * 20, "token": token("\u212a\0")}),
+    ]
     return [Pipe(stranger(port), again(b"".join(text("40" + each) for each in wrong) * 20)) for _ in range(4)], ["44{"]
 
 
@@ -259,7 +316,9 @@ def unfinished(port):
 
 
 def bodies(port):
-    """S7: 700 requests with a body of 1,000,000 bytes of which 990,000 come, with a good token, without one, and into a session of polling."""
+    """S7: 700 requests with a body of 1,000,000 bytes of which 990,000 come, with a good token, without one, and into a
+    session of polling."""
+
     def post(path, *more):
         return request(f"POST {path} HTTP/1.1", "Host: x", "Content-Length: 1000000", *more, body=b"x" * 990_000)
 
@@ -299,20 +358,31 @@ def patterns(port):
 
 
 def watches(port):
-    """S14: 20 sockets watch 1,000 users with ids of 60 bytes, end it and watch others; 5 make the plugin watch ids of 200 bytes."""
+    """S14: 20 sockets watch 1,000 users with ids of 60 bytes, end it and watch others; 5 make the plugin watch ids of
+    200 bytes."""
+
     def block(number):
         lists = [[f"{number}-{part}-{count}".ljust(60, "x") for count in range(1_000)] for part in range(2)]
         return in_turn(*(event(name, users) for users in lists for name in ("presence:watch", "presence:unwatch")))
 
     def follow(number):
-        return in_turn(*(b"".join(event("follow", f"{number}-{part}-{count}".ljust(200, "x")) for count in range(100)) for part in range(50)))
+        return in_turn(
+            *(
+                b"".join(event("follow", f"{number}-{part}-{count}".ljust(200, "x")) for count in range(100))
+                for part in range(50)
+            )
+        )
 
     pipes = [Pipe(member(port, f"watcher-{number}"), block(number)) for number in range(20)]
-    return [*pipes, *(Pipe(member(port, f"follower-{number}"), follow(number)) for number in range(5))], ["overloaded", "430["]
+    return [*pipes, *(Pipe(member(port, f"follower-{number}"), follow(number)) for number in range(5))], [
+        "overloaded",
+        "430[",
+    ]
 
 
 def answers(port):
-    """S14: 40 sockets of a room with 60 KB of data each, asked and fetched by the plugin; each question is answered with 900 KB."""
+    """S14: 40 sockets of a room with 60 KB of data each, asked and fetched by the plugin; each question is answered
+    with 900 KB."""
     long = b'["' + b"x" * 900_000 + b'"]'
     asked = re.compile(rb'42(\d+)\["question"')
 
@@ -329,10 +399,18 @@ def answers(port):
 
 #: By name: the flood, what of its counts shows that it was one, and how much of it must be there.
 ALL = {
-    "unread": (unread, "connections", 400), "marks": (marks, "HTTP/1.1 400", 1_000), "sessions": (sessions, '"sid"', 200_000),
-    "headers": (headers, '"sid"', 5_000), "refusals": (refusals, "44{", 10_000), "unfinished": (unfinished, "connections", 1_800),
-    "bodies": (bodies, "connections", 1_000), "queue": (queue, "overloaded", 10_000), "hostless": (hostless, "HTTP/1.1 400", 5_000),
-    "patterns": (patterns, "44/", 5_000), "watches": (watches, "430[", 1_000), "answers": (answers, "question", 1_000),
+    "unread": (unread, "connections", 400),
+    "marks": (marks, "HTTP/1.1 400", 1_000),
+    "sessions": (sessions, '"sid"', 200_000),
+    "headers": (headers, '"sid"', 5_000),
+    "refusals": (refusals, "44{", 10_000),
+    "unfinished": (unfinished, "connections", 1_800),
+    "bodies": (bodies, "connections", 1_000),
+    "queue": (queue, "overloaded", 10_000),
+    "hostless": (hostless, "HTTP/1.1 400", 5_000),
+    "patterns": (patterns, "44/", 5_000),
+    "watches": (watches, "430[", 1_000),
+    "answers": (answers, "question", 1_000),
 }
 
 

@@ -49,7 +49,8 @@ static void on_sleep(void *instance, const jf_event *event) {
     jf_json milliseconds = first(event);
     (void)instance;
     if (milliseconds.is_integer) {
-        struct timespec left = { .tv_sec = (time_t)(milliseconds.integer / 1000), .tv_nsec = (long)(milliseconds.integer % 1000 * 1000000) };
+        struct timespec left = { .tv_sec = (time_t)(milliseconds.integer / 1000),
+                                 .tv_nsec = (long)(milliseconds.integer % 1000 * 1000000) };
         while (nanosleep(&left, &left) != 0) {}
     }
     io.ack(host, event->ack, event->args, NULL, 0);
@@ -80,7 +81,8 @@ static void on_poll(void *instance, const jf_event *event) {
     jf_token asker;
     (void)instance;
     if (tokens.keep(host, event->ack, &asker) != JF_OK) return;
-    if (io.broadcast_ack(host, &selection, &question, 2000, on_answers, (void *)(uintptr_t)asker) != JF_OK) answer(asker, 0, 0);
+    if (io.broadcast_ack(host, &selection, &question, 2000, on_answers, (void *)(uintptr_t)asker) != JF_OK)
+        answer(asker, 0, 0);
 }
 
 static void on_fetched(void *instance, void *context, const jf_fetched *fetched) {
@@ -99,7 +101,8 @@ static void on_fetch(void *instance, const jf_event *event) {
     jf_token asker;
     (void)instance;
     if (tokens.keep(host, event->ack, &asker) != JF_OK) return;
-    if (sockets.fetch(host, &selection, JF_PART_ID | JF_PART_DATA, on_fetched, (void *)(uintptr_t)asker) != JF_OK) answer(asker, 0, 0);
+    if (sockets.fetch(host, &selection, JF_PART_ID | JF_PART_DATA, on_fetched, (void *)(uintptr_t)asker) != JF_OK)
+        answer(asker, 0, 0);
 }
 
 static void change(const jf_event *event, jf_code (*what)(const jf_host *, jf_text)) {
@@ -127,8 +130,9 @@ static void on_presence(void *instance, const jf_presence_change *change) {
 }
 
 static const jf_event_decl events[] = {
-    JF_EVENT("ask", on_ask),   JF_EVENT("sleep", on_sleep), JF_EVENT("crowd", on_crowd),   JF_EVENT("keep", on_keep),
-    JF_EVENT("poll", on_poll), JF_EVENT("fetch", on_fetch), JF_EVENT("follow", on_follow), JF_EVENT("forget", on_forget),
+    JF_EVENT("ask", on_ask),       JF_EVENT("sleep", on_sleep),   JF_EVENT("crowd", on_crowd),
+    JF_EVENT("keep", on_keep),     JF_EVENT("poll", on_poll),     JF_EVENT("fetch", on_fetch),
+    JF_EVENT("follow", on_follow), JF_EVENT("forget", on_forget),
 };
 
 static const jf_nsp_decl namespaces[] = {

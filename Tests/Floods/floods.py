@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# ruff: noqa: E501 - The tables of the docstring and of the output have long lines.
 """A flood of each S finding of the first trial against the release build, with 500 honest clients beside it.
 
     Tests/Floods/floods.py                     all of them, about 12 minutes
@@ -45,10 +46,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE.parent / "Golden"), str(HERE.parent / "EndToEnd"), str(HERE)]
 
-from server import compile_plugin  # noqa: E402
-
 import attacks  # noqa: E402
+
 from harness.daemon import Daemon, first_party  # noqa: E402
+from server import compile_plugin  # noqa: E402
 
 MEGA = 1 << 20
 
@@ -60,8 +61,20 @@ P99, GROWTH, BACK = 50.0, 1.10, 60.0
 CONNECT_TIMEOUT = 20_000
 
 #: The findings of each flood, in the order of the table.
-FINDINGS = {"unread": "S1", "marks": "S2", "sessions": "S3", "headers": "S3", "refusals": "S4 S5 S6", "unfinished": "S7", "bodies": "S7", "queue": "S8",
-            "hostless": "S11", "patterns": "S13", "watches": "S14", "answers": "S14"}
+FINDINGS = {
+    "unread": "S1",
+    "marks": "S2",
+    "sessions": "S3",
+    "headers": "S3",
+    "refusals": "S4 S5 S6",
+    "unfinished": "S7",
+    "bodies": "S7",
+    "queue": "S8",
+    "hostless": "S11",
+    "patterns": "S13",
+    "watches": "S14",
+    "answers": "S14",
+}
 
 TRIES = 3
 
@@ -76,8 +89,13 @@ class Honest:
     """The process of the honest clients."""
 
     def __init__(self, port, count, cores):
-        self.process = subprocess.Popen([sys.executable, HERE / "honest.py", str(port), str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, preexec_fn=on(cores))
+        self.process = subprocess.Popen(
+            [sys.executable, HERE / "honest.py", str(port), str(count)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=on(cores),
+        )
         self.nice = json.loads(self.process.stdout.readline())["nice"]
 
     def take(self):
@@ -103,8 +121,12 @@ def on(cores):
 
 def flood(name, daemon, seconds, options):
     """The process that floods for so long, and then prints what it did."""
-    return subprocess.Popen([sys.executable, HERE / "attacks.py", name, str(daemon.port), str(seconds)], stdout=subprocess.PIPE, text=True,
-                            preexec_fn=on({1} if options.pin else None))
+    return subprocess.Popen(
+        [sys.executable, HERE / "attacks.py", name, str(daemon.port), str(seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=on({1} if options.pin else None),
+    )
 
 
 class Trial:
@@ -135,34 +157,51 @@ class Trial:
 
     def complaints(self, counted, least):
         refused, gone = self.during["refused"] + self.later["refused"], self.later["gone"]
-        return [words for words, is_wrong in (
-            (f"the p99 is {self.p99:.0f} ms", self.p99 >= P99),
-            (f"memory is {self.after / self.before * 100 - 100:.0f} % above", self.after > self.before * GROWTH),
-            (f"{refused} honest questions were refused", refused), (f"{gone} honest clients are gone", gone),
-            (f"{self.did.get(counted, 0)} {counted} are no flood", self.did.get(counted, 0) < least),
-        ) if is_wrong]
+        return [
+            words
+            for words, is_wrong in (
+                (f"the p99 is {self.p99:.0f} ms", self.p99 >= P99),
+                (f"memory is {self.after / self.before * 100 - 100:.0f} % above", self.after > self.before * GROWTH),
+                (f"{refused} honest questions were refused", refused),
+                (f"{gone} honest clients are gone", gone),
+                (f"{self.did.get(counted, 0)} {counted} are no flood", self.did.get(counted, 0) < least),
+            )
+            if is_wrong
+        ]
 
 
-HEAD = ("| finding | flood | p50 ms | p99 ms | max ms | p99 after | asked | refused | gone | MB before | peak | after | back in s | what it did |\n"
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|")
+HEAD = (
+    "| finding | flood | p50 ms | p99 ms | max ms | p99 after | asked | refused | gone | MB before | peak | after | back in s | what it did |\n"
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|"
+)
 
 
 def rows(name, trial, tries):
     quiet, during, later = trial.quiet, trial.during, trial.later
-    words = {"sent": f"{trial.did.get('sent', 0) / MEGA:.0f} MB sent", "received": f"{trial.did.get('received', 0) / MEGA:.0f} MB received"}
+    words = {
+        "sent": f"{trial.did.get('sent', 0) / MEGA:.0f} MB sent",
+        "received": f"{trial.did.get('received', 0) / MEGA:.0f} MB received",
+    }
     did = ", ".join(words.get(key, f"{count:,} {key}") for key, count in trial.did.items())
     verdict = "".join(f"; **{words}**" for words in trial.wrong) + (f"; the best of {tries} tries" if tries > 1 else "")
-    return (f"| | none, right before | {quiet['p50']:.1f} | {quiet['p99']:.1f} | {quiet['max']:.1f} | | {quiet['count']:,} | {quiet['refused']} "
-            f"| {quiet['gone']} | {trial.before / MEGA:.0f} | | | | |\n"
-            f"| {FINDINGS[name]} | {name} | {during['p50']:.1f} | {during['p99']:.1f} | {during['max']:.1f} | {later['p99']:.1f} "
-            f"| {during['count'] + later['count']:,} | {during['refused'] + later['refused']} | {later['gone']} "
-            f"| {trial.before / MEGA:.0f} | {trial.peak / MEGA:.0f} | {trial.after / MEGA:.0f} | {trial.took:.0f} | {did}{verdict} |")
+    return (
+        f"| | none, right before | {quiet['p50']:.1f} | {quiet['p99']:.1f} | {quiet['max']:.1f} | | {quiet['count']:,} | {quiet['refused']} "
+        f"| {quiet['gone']} | {trial.before / MEGA:.0f} | | | | |\n"
+        f"| {FINDINGS[name]} | {name} | {during['p50']:.1f} | {during['p99']:.1f} | {during['max']:.1f} | {later['p99']:.1f} "
+        f"| {during['count'] + later['count']:,} | {during['refused'] + later['refused']} | {later['gone']} "
+        f"| {trial.before / MEGA:.0f} | {trial.peak / MEGA:.0f} | {trial.after / MEGA:.0f} | {trial.took:.0f} | {did}{verdict} |"
+    )
 
 
 def run(options, folder):
     plugin = compile_plugin(HERE / "floods.c", folder)
-    settings = {"demo": True, "connectTimeout": CONNECT_TIMEOUT, "connectionStateRecovery": True, "cors": {"origin": ["https://one.example"]},
-                "plugins": [{"path": str(plugin), "required": True}, *first_party("notifications", "rooms", folder=folder)]}
+    settings = {
+        "demo": True,
+        "connectTimeout": CONNECT_TIMEOUT,
+        "connectionStateRecovery": True,
+        "cors": {"origin": ["https://one.example"]},
+        "plugins": [{"path": str(plugin), "required": True}, *first_party("notifications", "rooms", folder=folder)],
+    }
     daemon = Daemon(folder, **settings)
     mine = os.sched_getaffinity(0)
     if options.pin:
@@ -173,8 +212,11 @@ def run(options, folder):
     honest = Honest(daemon.port, options.clients, {1} if options.pin else None)
     failed = 0
     try:
-        print(f"{options.clients} honest clients, each asks once a second. Their program {'has' if honest.nice else 'has no'} raised priority (only root may); "
-              f"{'the daemon is on core 0, they and the flood on core 1' if options.pin else 'all share all cores'}.\n", flush=True)
+        print(
+            f"{options.clients} honest clients, each asks once a second. Their program {'has' if honest.nice else 'has no'} raised priority (only root may); "
+            f"{'the daemon is on core 0, they and the flood on core 1' if options.pin else 'all share all cores'}.\n",
+            flush=True,
+        )
         # Until everything that is made once is there; the sessions of other floods would stay for a minute.
         honest.measure(options.warm)
         for name in ("unread", "marks", "refusals", "hostless"):
@@ -188,8 +230,12 @@ def run(options, folder):
                 if best is None or (len(trial.wrong), trial.p99) < (len(best.wrong), best.p99):
                     best = trial
                 if trial.wrong:
-                    print(f"{name}, try {tries}: {'; '.join(trial.wrong)}; p50 {trial.during['p50']:.1f} ms, max {trial.during['max']:.1f} ms; "
-                          f"this program itself was late by {trial.during['late']:.1f} ms; {trial.did}", file=sys.stderr, flush=True)
+                    print(
+                        f"{name}, try {tries}: {'; '.join(trial.wrong)}; p50 {trial.during['p50']:.1f} ms, max {trial.during['max']:.1f} ms; "
+                        f"this program itself was late by {trial.during['late']:.1f} ms; {trial.did}",
+                        file=sys.stderr,
+                        flush=True,
+                    )
                 if trial.later["gone"]:
                     # They do not come back; with new ones the next flood is judged for itself.
                     honest.close()
@@ -197,7 +243,9 @@ def run(options, folder):
                     honest.measure(options.warm)
             failed += bool(best.wrong)
             print(rows(name, best, tries), flush=True)
-        print(f"\nMemory before the first flood {first / MEGA:.0f} MB, after the last {resident(daemon.server.process.pid) / MEGA:.0f} MB.")
+        print(
+            f"\nMemory before the first flood {first / MEGA:.0f} MB, after the last {resident(daemon.server.process.pid) / MEGA:.0f} MB."
+        )
     finally:
         honest.close()
         daemon.close()
@@ -206,12 +254,16 @@ def run(options, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("floods", nargs="*", choices=[*FINDINGS, []], metavar="FLOOD", help="of: " + ", ".join(FINDINGS))
+    parser.add_argument(
+        "floods", nargs="*", choices=[*FINDINGS, []], metavar="FLOOD", help="of: " + ", ".join(FINDINGS)
+    )
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=8, help="of each flood")
     parser.add_argument("--quiet", type=float, default=5, help="seconds measured before each flood")
     parser.add_argument("--warm", type=float, default=5, help="seconds before the first")
-    parser.add_argument("--pin", action="store_true", help="the daemon on core 0, the honest clients and the flood on core 1")
+    parser.add_argument(
+        "--pin", action="store_true", help="the daemon on core 0, the honest clients and the flood on core 1"
+    )
     options = parser.parse_args()
     # Also for the processes that are started here.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""The honest clients: one process of their own, so that what is measured is the daemon and not the program that floods it.
+"""The honest clients: one process of their own, so that what is measured is the daemon and not the program that floods
+it.
 
     honest.py PORT CLIENTS      the secret of the tokens is the end-to-end tests'
 
-Each client is a user with one WebSocket, and asks the plugin once a second with an ack, whether its last question was answered or not. The clock
-starts when the question is written and stops when its answer was read. A line `take` on standard input is answered by a line of JSON: what came
+Each client is a user with one WebSocket, and asks the plugin once a second with an ack, whether its last question was
+answered or not. The clock
+starts when the question is written and stops when its answer was read. A line `take` on standard input is answered by a
+line of JSON: what came
 since the last `take`. Questions still without an answer count with the time they have waited for.
 """
 
 import json
 import os
 import select
-import socket
 import sys
 import time
 from pathlib import Path
@@ -20,7 +22,6 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path += [str(TESTS / "Golden"), str(TESTS / "EndToEnd")]
 
 import wire  # noqa: E402
-
 from harness.tokens import token  # noqa: E402
 from harness.wireclient import RawSocket  # noqa: E402
 
@@ -43,7 +44,8 @@ class Client:
 
     def _send(self, frame):
         try:
-            # A hundred bytes a second never fill the socket's buffer; if they do, the daemon does not read, and the client is lost.
+            # A hundred bytes a second never fill the socket's buffer; if they do, the daemon does not read, and the
+            # client is lost.
             self.gone = self.gone or self.socket.send(frame) < len(frame)
         except OSError:
             self.gone = True
@@ -66,13 +68,17 @@ class Client:
                 length, start = int.from_bytes(self.buffer[2:4], "big"), 4
             if len(self.buffer) < start + length:
                 break
-            opcode, payload, self.buffer = self.buffer[0] & 15, self.buffer[start:start + length], self.buffer[start + length:]
+            opcode, payload, self.buffer = (
+                self.buffer[0] & 15,
+                self.buffer[start : start + length],
+                self.buffer[start + length :],
+            )
             if opcode == wire.CLOSE:
                 self.gone = True
             elif payload == b"2":
                 self._send(wire.frame(wire.TEXT, b"3"))
             elif payload.startswith(b"43"):
-                number = int(payload[2:payload.index(b"[")])
+                number = int(payload[2 : payload.index(b"[")])
                 latencies.append(now - self.asked.pop(number))
                 refused += b'"error"' in payload
         return refused
@@ -98,9 +104,16 @@ class Crowd:
         waiting = [now - began for client in self.clients for began in client.asked.values()]
         # What was asked this moment says nothing yet; what waits longer than it should says much.
         everything = sorted([*self.latencies, *(wait for wait in waiting if wait > 0.05)])
-        taken = {"count": len(self.latencies), "refused": self.refused, "gone": sum(client.gone for client in self.clients), "waiting": len(waiting),
-                 "p50": quantile(everything, 0.5) * 1e3, "p99": quantile(everything, 0.99) * 1e3, "max": quantile(everything, 1) * 1e3,
-                 "late": self.late * 1e3}
+        taken = {
+            "count": len(self.latencies),
+            "refused": self.refused,
+            "gone": sum(client.gone for client in self.clients),
+            "waiting": len(waiting),
+            "p50": quantile(everything, 0.5) * 1e3,
+            "p99": quantile(everything, 0.99) * 1e3,
+            "max": quantile(everything, 1) * 1e3,
+            "late": self.late * 1e3,
+        }
         self.latencies, self.refused, self.late = [], 0, 0.0
         return taken
 
