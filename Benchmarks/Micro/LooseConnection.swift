@@ -26,7 +26,7 @@ final class LooseConnection {
 
     /// What one read brought.
     func received(_ bytes: UnsafeRawBufferPointer) {
-        var buffer = loop.receiveBuffers.take(channel.allocator)
+        var buffer = loop.receiveBuffers.acquire(channel.allocator)
         buffer.writeBytes(bytes)
         channel.pipeline.syncOperations.fireChannelRead(NIOAny(buffer))
     }

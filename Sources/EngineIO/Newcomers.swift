@@ -31,7 +31,7 @@ struct Newcomers {
 
     /// The one that has been waiting longest, off the list; nil: there is none.
     /// - Parameter find: the session of an id, if it is a newcomer still.
-    mutating func takeOldest(_ find: (SessionID) -> Session?) -> Session? {
+    mutating func popOldest(_ find: (SessionID) -> Session?) -> Session? {
         while head < ids.count {
             head += 1
             if let session = find(ids[head - 1]) { return session }
@@ -40,7 +40,7 @@ struct Newcomers {
     }
 
     /// The one that came last, off the list.
-    mutating func takeNewest(_ find: (SessionID) -> Session?) -> Session? {
+    mutating func popNewest(_ find: (SessionID) -> Session?) -> Session? {
         while head < ids.count {
             if let session = find(ids.removeLast()) { return session }
         }

@@ -13,8 +13,8 @@ final class PacketQueue {
     private var bytes: [UInt8] = []
     private var entries: [Entry] = []
     /// What has been taken from the front of both.
-    private var takenEntries = 0
-    private var takenBytes = 0
+    private var dequeuedEntries = 0
+    private var dequeuedBytes = 0
 
     /// What a waiting packet costs besides its bytes, so that many tiny ones are bounded too.
     static let costPerPacket = MemoryLayout<Entry>.stride
@@ -34,10 +34,10 @@ final class PacketQueue {
     /// What it holds; bytes.
     private var cost: Int { byteCount + packetCount * Self.costPerPacket }
 
-    var isEmpty: Bool { takenEntries == entries.count }
-    var packetCount: Int { entries.count - takenEntries }
+    var isEmpty: Bool { dequeuedEntries == entries.count }
+    var packetCount: Int { entries.count - dequeuedEntries }
     /// Bytes waiting.
-    var byteCount: Int { bytes.count - takenBytes }
+    var byteCount: Int { bytes.count - dequeuedBytes }
 
     /// Appends a packet of exactly `count` bytes, which `fill` writes: of a text packet its type too, of a binary message the content alone.
     func append(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
@@ -59,7 +59,7 @@ final class PacketQueue {
         let packets = min(limit, packetCount)
         var count = max(packets - 1, 0)
         var compress = false
-        for entry in entries[takenEntries..<(takenEntries + packets)] {
+        for entry in entries[dequeuedEntries..<(dequeuedEntries + packets)] {
             count += entry.kind == .text ? entry.count : 1 + Base64.encodedCount(entry.count)
             compress = compress || entry.compress
         }
@@ -67,14 +67,14 @@ final class PacketQueue {
     }
 
     /// Writes the first `packets` as a payload and takes them off.
-    func take(packets: Int, into payload: UnsafeMutableRawBufferPointer) {
+    func dequeue(packets: Int, into payload: UnsafeMutableRawBufferPointer) {
         var offset = 0
         for index in 0..<packets {
             if index > 0 {
                 payload[offset] = Packet.separator
                 offset += 1
             }
-            takeFirst { kind, _, content in
+            dequeueFirst { kind, _, content in
                 switch kind {
                 case .text:
                     if content.count > 0 {
@@ -88,48 +88,48 @@ final class PacketQueue {
                 }
             }
         }
-        giveBackIfEmpty()
+        releaseStorageIfEmpty()
     }
 
     /// Takes everything off, packet by packet.
-    func takeAll(_ body: (_ kind: MessageKind, _ compress: Bool, _ content: UnsafeRawBufferPointer) -> Void) {
-        while !isEmpty { takeFirst(body) }
-        giveBackIfEmpty()
+    func dequeueAll(_ body: (_ kind: MessageKind, _ compress: Bool, _ content: UnsafeRawBufferPointer) -> Void) {
+        while !isEmpty { dequeueFirst(body) }
+        releaseStorageIfEmpty()
     }
 
     func removeAll() {
         account.charge(-cost)
         bytes = []
         entries = []
-        takenEntries = 0
-        takenBytes = 0
+        dequeuedEntries = 0
+        dequeuedBytes = 0
     }
 
-    private func takeFirst(_ body: (MessageKind, Bool, UnsafeRawBufferPointer) -> Void) {
-        let entry = entries[takenEntries]
+    private func dequeueFirst(_ body: (MessageKind, Bool, UnsafeRawBufferPointer) -> Void) {
+        let entry = entries[dequeuedEntries]
         bytes.withUnsafeBytes { bytes in
-            body(entry.kind, entry.compress, UnsafeRawBufferPointer(rebasing: bytes[takenBytes..<(takenBytes + entry.count)]))
+            body(entry.kind, entry.compress, UnsafeRawBufferPointer(rebasing: bytes[dequeuedBytes..<(dequeuedBytes + entry.count)]))
         }
-        takenEntries += 1
-        takenBytes += entry.count
+        dequeuedEntries += 1
+        dequeuedBytes += entry.count
         account.charge(-entry.count - Self.costPerPacket)
     }
 
-    private func giveBackIfEmpty() {
+    private func releaseStorageIfEmpty() {
         guard isEmpty else {
             // A queue that never runs empty must not grow with what it has already handed out.
-            if takenBytes > 65_536, takenBytes > bytes.count / 2 {
-                bytes.removeFirst(takenBytes)
-                entries.removeFirst(takenEntries)
-                takenBytes = 0
-                takenEntries = 0
+            if dequeuedBytes > 65_536, dequeuedBytes > bytes.count / 2 {
+                bytes.removeFirst(dequeuedBytes)
+                entries.removeFirst(dequeuedEntries)
+                dequeuedBytes = 0
+                dequeuedEntries = 0
             }
             return
         }
         let keep = bytes.capacity <= Self.keptCapacity
         bytes.removeAll(keepingCapacity: keep)
         entries.removeAll(keepingCapacity: keep)
-        takenBytes = 0
-        takenEntries = 0
+        dequeuedBytes = 0
+        dequeuedEntries = 0
     }
 }

@@ -18,7 +18,7 @@ enum Polling {
     }
 
     /// Takes the waiting GET, to answer it.
-    mutating func take() -> (any PollOutput)? {
+    mutating func unpark() -> (any PollOutput)? {
         defer { self = .idle }
         return output
     }

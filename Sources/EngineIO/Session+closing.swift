@@ -21,7 +21,7 @@ extension Session {
     /// close packet.
     public func abort(_ reason: CloseReason) {
         guard phase != .closed else { return }
-        if let poll = polling.take() {
+        if let poll = polling.unpark() {
             // A queue that has overflowed is not written out any more.
             if let waiting, !waiting.isEmpty, !hasOverflowed {
                 answer(poll)
@@ -50,7 +50,7 @@ extension Session {
         stopTimers()
         closeCandidate()
         webSocket?.close()
-        polling.take()?.refuse(.unknown)
+        polling.unpark()?.refuse(.unknown)
         dropQueue()
         heartbeat = .stopped
         table.remove(self)

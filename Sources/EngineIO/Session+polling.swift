@@ -20,7 +20,7 @@ extension Session {
     /// The connection of a GET that waits is gone: the session is over.
     public func pollGone(_ output: any PollOutput) {
         guard polling.output === output else { return }
-        _ = polling.take()
+        _ = polling.unpark()
         end(.transportError)
     }
 
@@ -72,9 +72,9 @@ extension Session {
     /// Answers the waiting GET if there is something to say.
     func answerPoll() {
         if let waiting, !waiting.isEmpty {
-            guard let poll = polling.take() else { return }
+            guard let poll = polling.unpark() else { return }
             answer(poll)
-        } else if phase == .closing, let poll = polling.take() {
+        } else if phase == .closing, let poll = polling.unpark() {
             answerWithClose(poll)
             end(.forcedClose)
         }
@@ -87,12 +87,12 @@ extension Session {
     func answer(_ poll: any PollOutput) {
         let queue = queue
         let (packets, count, compress) = queue.payload(limit: table.options.maxPacketsPerPoll)
-        poll.answer(count: count, compress: compress) { queue.take(packets: packets, into: $0) }
+        poll.answer(count: count, compress: compress) { queue.dequeue(packets: packets, into: $0) }
     }
 
     /// Answers the waiting GET, without news if need be.
     func releasePoll() {
-        guard let poll = polling.take() else { return }
+        guard let poll = polling.unpark() else { return }
         if queue.isEmpty { queue.append(.noop) }
         answer(poll)
     }

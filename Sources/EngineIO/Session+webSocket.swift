@@ -70,7 +70,7 @@ extension Session {
         }
         webSocket = output
         opening.transport = .websocket
-        queue.takeAll { kind, compress, content in
+        queue.dequeueAll { kind, compress, content in
             send(kind, content, compress: compress, over: output)
         }
         dropQueue()

@@ -96,7 +96,7 @@ public final class SessionTable {
     /// Ends the session that came last of those that have joined no namespace.
     /// - Returns: what its request took, in bytes; nil: there is none.
     public func displaceNewest() -> Int? {
-        guard let session = newcomers.takeNewest(newcomer) else { return nil }
+        guard let session = newcomers.popNewest(newcomer) else { return nil }
         displace(session)
         return session.opening.size
     }
@@ -115,7 +115,7 @@ public final class SessionTable {
     private func displaceOldest(for size: Int) {
         newcomers.tidy(newcomer)
         while newcomers.count >= options.maxNewcomers || newcomers.bytes + size > options.maxNewcomerBytes {
-            guard let session = newcomers.takeOldest(newcomer) else { return }
+            guard let session = newcomers.popOldest(newcomer) else { return }
             displace(session)
         }
     }

@@ -13,7 +13,7 @@ public struct UTF8Validator: Sendable {
     public var isComplete: Bool { due == 0 }
 
     /// Takes the next piece. false: not UTF-8.
-    public mutating func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    public mutating func validate(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var index = 0
         let count = bytes.count
         while index < count {
@@ -24,14 +24,14 @@ public struct UTF8Validator: Sendable {
                 }
                 guard index < count else { break }
             }
-            guard take(bytes[index]) else { return false }
+            guard validate(bytes[index]) else { return false }
             index += 1
         }
         return true
     }
 
     @inline(__always)
-    private mutating func take(_ byte: UInt8) -> Bool {
+    private mutating func validate(_ byte: UInt8) -> Bool {
         if due > 0 {
             guard byte >= low, byte <= high else { return false }
             due -= 1
@@ -56,6 +56,6 @@ public struct UTF8Validator: Sendable {
     /// Whether `bytes` are UTF-8 from beginning to end.
     public static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var validator = UTF8Validator()
-        return validator.take(bytes) && validator.isComplete
+        return validator.validate(bytes) && validator.isComplete
     }
 }

@@ -27,7 +27,7 @@ final class HMACKey: @unchecked Sendable {
                 remedy: "give it as publicKey or jwks and name its algorithm, such as RS256; or make a secret with 'openssl rand -hex \(algorithm.digestLength)'")
         }
         let unavailable = TokenConfigurationError(
-            .algorithms, "OpenSSL cannot do HMAC with \(digest): \(OpenSSLErrors.take())", remedy: "use another algorithm, or mend OpenSSL's configuration")
+            .algorithms, "OpenSSL cannot do HMAC with \(digest): \(OpenSSLErrors.drain())", remedy: "use another algorithm, or mend OpenSSL's configuration")
         guard let mac = EVP_MAC_fetch(nil, "HMAC", nil) else { throw unavailable }
         defer { EVP_MAC_free(mac) }
         guard let context = EVP_MAC_CTX_new(mac) else { throw unavailable }

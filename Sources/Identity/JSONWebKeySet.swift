@@ -77,7 +77,7 @@ enum JSONWebKeySet {
         }
         let parameters = try parameters(of: key)
         defer { OpenSSLErrors.clear() }
-        guard let pointer = parameters.publicKey() else { throw .wrong("is not valid: \(OpenSSLErrors.take())") }
+        guard let pointer = parameters.publicKey() else { throw .wrong("is not valid: \(OpenSSLErrors.drain())") }
         do throws(PublicKey.Weakness) {
             return try PublicKey(
                 owning: pointer, id: key["kid"]?.string, onlyAlgorithm: key["alg"]?.string)

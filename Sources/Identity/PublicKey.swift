@@ -146,7 +146,7 @@ extension PublicKey {
         switch EVP_PKEY_get_base_id(key) {
         case EVP_PKEY_RSA, EVP_PKEY_RSA_PSS: rsaWeakness
         case EVP_PKEY_ED25519: isOfSmallOrder ? Weakness(words: "a point of small order: signatures of it can be made without a private key") : nil
-        case EVP_PKEY_EC: isInvalid ? Weakness(words: "not a point of its curve: \(OpenSSLErrors.take())") : nil
+        case EVP_PKEY_EC: isInvalid ? Weakness(words: "not a point of its curve: \(OpenSSLErrors.drain())") : nil
         // It fits no algorithm.
         default: nil
         }
@@ -174,7 +174,7 @@ extension PublicKey {
             return Weakness(words: "an RSA key with \(words), with which signatures can be forged: the usual one is 65537")
         }
         // Among others: an even modulus, one with a small factor, one that is a prime.
-        return isInvalid ? Weakness(words: "not a valid RSA key: \(OpenSSLErrors.take())") : nil
+        return isInvalid ? Weakness(words: "not a valid RSA key: \(OpenSSLErrors.drain())") : nil
     }
 
     private var isInvalid: Bool {

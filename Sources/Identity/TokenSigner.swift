@@ -23,7 +23,7 @@ public struct TokenSigner: Sendable {
         token.append(UInt8(ascii: "."))
         Base64.appendURL(claims.serialized, to: &token)
         guard let signature = token.withUnsafeBytes({ key.authenticate($0) }) else {
-            throw TokenConfigurationError(.secret, "OpenSSL could not sign: \(OpenSSLErrors.take())", remedy: "try again when there is more memory")
+            throw TokenConfigurationError(.secret, "OpenSSL could not sign: \(OpenSSLErrors.drain())", remedy: "try again when there is more memory")
         }
         token.append(UInt8(ascii: "."))
         Base64.appendURL(signature, to: &token)

@@ -7,7 +7,7 @@ extension PluginHost {
         do {
             try check(core.post?(pointer, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), TaskTable.free), "core.post")
         } catch {
-            tasks.take(key)
+            tasks.remove(key)
             throw error
         }
     }
@@ -24,7 +24,7 @@ extension PluginHost {
                 timerTable.after?(pointer, delay.milliseconds, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), TaskTable.free, &timer),
                 "timers.after")
         } catch {
-            tasks.take(key)
+            tasks.remove(key)
             throw error
         }
         return OneShotTimer(host: self, timer: timer)

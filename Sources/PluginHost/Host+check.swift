@@ -41,7 +41,7 @@ extension Host {
     }
 
     private func end(check plugin: Plugin, isStuck: Bool) {
-        onControl { _ = self.takeOut(plugin) }
+        onControl { _ = self.withdraw(plugin) }
         abandon(plugin, isStuck: isStuck)
     }
 }

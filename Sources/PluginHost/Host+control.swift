@@ -69,7 +69,7 @@ extension Host {
 
     /// - Returns: whether no loop is in an inline callback of the plugin any more.
     @discardableResult
-    func takeOut(_ plugin: Plugin) -> Bool {
+    func withdraw(_ plugin: Plugin) -> Bool {
         router.remove(plugin)
         registry.withLock { $0.plugins.removeAll { $0 === plugin } }
         // A table of fewer declarations, each of which was good before, is good.

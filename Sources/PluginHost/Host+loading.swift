@@ -139,7 +139,7 @@ extension Host {
             if let error = try step(plugin, .start, until: deadline, { plugin.start() }) { throw error }
         } catch {
             plugin.state = .stopping
-            let isOut = onControl { self.takeOut(plugin) }
+            let isOut = onControl { self.withdraw(plugin) }
             let isStuck = error.kind == .timedOut || !isOut || !end(plugin, until: self.deadline(in: options.stopDeadline), afterStop: false)
             abandon(plugin, isStuck: isStuck)
             throw error

@@ -112,7 +112,7 @@ extension Host {
     private func retire(_ plugin: Plugin, until deadline: Int64) -> PluginError? {
         let start = Clock.monotonicNanoseconds
         plugin.state = .stopping
-        let isOut = takeOut(plugin)
+        let isOut = withdraw(plugin)
         let isInTime = isOut && end(plugin, until: deadline, afterStop: true)
         let held = isInTime ? nil : look().first { $0.plugin === plugin }
         abandon(plugin, isStuck: !isInTime)

@@ -88,19 +88,19 @@ public final class PresenceService: Sendable {
     private func change(_ body: (inout State) -> Void) {
         var edges = state.withLock { state in
             body(&state)
-            return Self.takeOutbox(&state)
+            return Self.drainOutbox(&state)
         }
         while !edges.isEmpty {
             onEdges(edges)
             edges = state.withLock { state in
                 state.isDelivering = false
-                return Self.takeOutbox(&state)
+                return Self.drainOutbox(&state)
             }
         }
     }
 
     /// The edges that the calling thread must deliver: none if another is at it.
-    private static func takeOutbox(_ state: inout State) -> [PresenceEdge] {
+    private static func drainOutbox(_ state: inout State) -> [PresenceEdge] {
         guard !state.isDelivering, !state.outbox.isEmpty else { return [] }
         state.isDelivering = true
         defer { state.outbox = [] }

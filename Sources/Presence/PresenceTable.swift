@@ -94,7 +94,7 @@ public struct PresenceTable: Sendable {
             leaving.append(index, in: &entries)
             return nil
         }
-        return takeOffline(index)
+        return markOffline(index)
     }
 
     /// The edges of users whose grace has ended by `now`, in the order they left.
@@ -102,7 +102,7 @@ public struct PresenceTable: Sendable {
         var edges: [PresenceEdge] = []
         while let index = leaving.first, hasEnded(since: entries[index].lastSeen, now: now) {
             leaving.remove(index, in: &entries)
-            edges.append(takeOffline(index))
+            edges.append(markOffline(index))
         }
         return edges
     }
@@ -142,7 +142,7 @@ public struct PresenceTable: Sendable {
         now < lastSeen || now - lastSeen >= grace
     }
 
-    private mutating func takeOffline(_ index: Int) -> PresenceEdge {
+    private mutating func markOffline(_ index: Int) -> PresenceEdge {
         entries[index].isOnline = false
         onlineCount -= 1
         let edge = PresenceEdge(user: entries[index].user, isOnline: false, at: entries[index].lastSeen)

@@ -27,13 +27,13 @@ struct JSONContainerCursor {
     mutating func next(opening: UInt8, closing: UInt8) -> Step {
         skipWhitespace()
         if isFirst {
-            guard depthLimit > 0, take(opening) else { return .malformed }
+            guard depthLimit > 0, match(opening) else { return .malformed }
             skipWhitespace()
-            if take(closing) { return .end(at) }
+            if match(closing) { return .end(at) }
             isFirst = false
         } else {
-            if take(closing) { return .end(at) }
-            guard take(UInt8(ascii: ",")) else { return .malformed }
+            if match(closing) { return .end(at) }
+            guard match(UInt8(ascii: ",")) else { return .malformed }
             skipWhitespace()
         }
         return .item
@@ -51,7 +51,7 @@ struct JSONContainerCursor {
 
     @inlinable
     @inline(__always)
-    mutating func take(_ byte: UInt8) -> Bool {
+    mutating func match(_ byte: UInt8) -> Bool {
         guard at < bytes.count, bytes[at] == byte else { return false }
         at &+= 1
         return true

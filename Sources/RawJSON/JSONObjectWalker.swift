@@ -35,7 +35,7 @@ public struct JSONObjectWalker {
     mutating func member() -> Step? {
         guard cursor.at < cursor.bytes.count, cursor.bytes[cursor.at] == UInt8(ascii: "\""), let key = cursor.value(depthLimit: 0) else { return nil }
         cursor.skipWhitespace()
-        guard cursor.take(UInt8(ascii: ":")) else { return nil }
+        guard cursor.match(UInt8(ascii: ":")) else { return nil }
         cursor.skipWhitespace()
         guard let value = cursor.value(depthLimit: cursor.depthLimit &- 1) else { return nil }
         return .member(key: key, value: value)

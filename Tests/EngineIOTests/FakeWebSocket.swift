@@ -24,7 +24,7 @@ final class FakeWebSocket: WebSocketOutput {
     func close() { isClosed = true }
 
     /// What was sent since the last call.
-    func take() -> [String] {
+    func drain() -> [String] {
         defer { sent = [] }
         return sent
     }

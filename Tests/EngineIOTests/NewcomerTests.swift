@@ -94,7 +94,7 @@ import Testing
         engine.say(other, "2probe", over: output)
         other.send("queued")
         engine.say(other, "5", over: output)
-        #expect(output.take() == ["3probe", "4queued"])
+        #expect(output.drain() == ["3probe", "4queued"])
         #expect(account.held == other.opening.size)
         other.close(.forcedClose)
         #expect(account.held == 0)

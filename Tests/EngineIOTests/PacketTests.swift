@@ -58,7 +58,7 @@ import Testing
         while !queue.isEmpty {
             let (packets, count, _) = queue.payload(limit: 16)
             var payload = [UInt8](repeating: 0xFF, count: count)
-            payload.withUnsafeMutableBytes { queue.take(packets: packets, into: $0) }
+            payload.withUnsafeMutableBytes { queue.dequeue(packets: packets, into: $0) }
             answers.append(String(decoding: payload, as: UTF8.self))
         }
         #expect(answers.count == 2)

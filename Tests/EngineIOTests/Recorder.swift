@@ -16,7 +16,7 @@ final class Recorder: SessionReceiver {
     func closed(_ reason: CloseReason) { log.append("closed: \(reason.rawValue)") }
 
     /// What happened since the last call.
-    func take() -> [String] {
+    func drain() -> [String] {
         defer { log = [] }
         return log
     }

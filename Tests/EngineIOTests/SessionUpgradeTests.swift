@@ -12,7 +12,7 @@ import Testing
         let output = FakeWebSocket()
         session.webSocketOpened(output)
         engine.say(session, "2probe", over: output)
-        #expect(output.take() == ["3probe"])
+        #expect(output.drain() == ["3probe"])
         return output
     }
 
@@ -62,7 +62,7 @@ import Testing
         engine.recorder.onText = { session.send($0) }
         engine.say(session, "5", over: output)
         engine.say(session, "42", over: output)
-        #expect(output.take() == ["41", "binary [9]", "42"])
+        #expect(output.drain() == ["41", "binary [9]", "42"])
     }
 
     @Test func `a message during the probe goes to a waiting GET`() {
@@ -78,7 +78,7 @@ import Testing
         let session = engine.polling()
         let output = probing(session)
         engine.say(session, "2probe", over: output)
-        #expect(output.take() == ["3probe"])
+        #expect(output.drain() == ["3probe"])
         let bold = engine.polling()
         let direct = FakeWebSocket()
         bold.webSocketOpened(direct)
@@ -170,7 +170,7 @@ import Testing
         #expect(engine.recorder.log == ["closed: forced close"])
         #expect(!output.isClosed)
         engine.say(session, "5", over: output)
-        #expect(output.take() == ["4last"])
+        #expect(output.drain() == ["4last"])
         #expect(output.isClosed)
         #expect(engine.table.count == 0 && engine.timers.count == 0)
         #expect(engine.recorder.log == ["closed: forced close"])
@@ -185,7 +185,7 @@ import Testing
         #expect(engine.get(session).packets == ["4last"])
         engine.say(session, "2probe", over: output)
         engine.say(session, "4late", over: output)
-        #expect(output.take() == ["3probe"])
+        #expect(output.drain() == ["3probe"])
         #expect(output.isClosed)
         engine.pass(29_999)
         #expect(engine.table.count == 1)
@@ -232,7 +232,7 @@ import Testing
         session.webSocketOpened(output)
         engine.say(session, "5", over: output)
         engine.pass(300)
-        #expect(output.take() == ["2"])
+        #expect(output.drain() == ["2"])
     }
 
     @Test func `the end of the WebSocket ends an upgraded session`() {

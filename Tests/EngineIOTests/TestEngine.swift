@@ -30,7 +30,7 @@ final class TestEngine {
         let output = FakeWebSocket()
         let session = table.open(Self.opening(.websocket), over: output, usesBase64: usesBase64)
         session.receiver = recorder
-        _ = output.take()
+        _ = output.drain()
         return (session, output)
     }
 

@@ -17,11 +17,11 @@ final class FakeWebSocket: WebSocketOutput, @unchecked Sendable {
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         var bytes = [UInt8](repeating: 0, count: count)
         bytes.withUnsafeMutableBytes { fill($0) }
-        take(kind, bytes)
+        record(kind, bytes)
     }
 
     func send(_ message: SharedMessage) {
-        for part in message.parts { message.withPart(part) { take(part.kind, Array($0)) } }
+        for part in message.parts { message.withPart(part) { record(part.kind, Array($0)) } }
     }
 
     func close() { add("closed") }
@@ -37,7 +37,7 @@ final class FakeWebSocket: WebSocketOutput, @unchecked Sendable {
         }
     }
 
-    private func take(_ kind: MessageKind, _ bytes: [UInt8]) {
+    private func record(_ kind: MessageKind, _ bytes: [UInt8]) {
         switch kind {
         case .text:
             let text = String(decoding: bytes, as: UTF8.self)

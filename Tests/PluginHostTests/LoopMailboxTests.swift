@@ -104,7 +104,7 @@ struct LoopMailboxTests {
         let task = LoopTask { _ in nil }
         #expect(mailbox.append(task, bytes: 500) == true)
         #expect(mailbox.append(task, bytes: 500) == nil)
-        #expect(!mailbox.hasRoom(500))
+        #expect(!mailbox.hasCapacity(500))
         #expect(mailbox.refused == 1)
         #expect(mailbox.append(task, bytes: 500, promised: true) == false)
     }

@@ -47,13 +47,13 @@ struct ResultTests {
     @Test("one call takes half of the budget at most, and all calls together no more than the whole")
     func budget() {
         let budget = ResultBudget(limit: 100)
-        #expect(budget.take(50, besides: 0))
-        #expect(!budget.take(1, besides: 50))
-        #expect(budget.take(50, besides: 0))
-        #expect(!budget.take(1, besides: 0))
+        #expect(budget.reserve(50, besides: 0))
+        #expect(!budget.reserve(1, besides: 50))
+        #expect(budget.reserve(50, besides: 0))
+        #expect(!budget.reserve(1, besides: 0))
         #expect(budget.bytes == 100)
         #expect(budget.leftOut == 2)
-        budget.give(50)
-        #expect(budget.take(10, besides: 0))
+        budget.release(50)
+        #expect(budget.reserve(10, besides: 0))
     }
 }

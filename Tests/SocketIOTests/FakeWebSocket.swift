@@ -12,11 +12,11 @@ final class FakeWebSocket: WebSocketOutput {
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         var bytes = [UInt8](repeating: 0xEE, count: count)
         bytes.withUnsafeMutableBytes { fill($0) }
-        take(kind, bytes)
+        record(kind, bytes)
     }
 
     func send(_ message: SharedMessage) {
-        for part in message.parts { message.withPart(part) { take(part.kind, Array($0)) } }
+        for part in message.parts { message.withPart(part) { record(part.kind, Array($0)) } }
     }
 
     func separate() {
@@ -29,12 +29,12 @@ final class FakeWebSocket: WebSocketOutput {
     }
 
     /// What came since it was asked last.
-    func take() -> [String] {
+    func drain() -> [String] {
         defer { received = [] }
         return received
     }
 
-    private func take(_ kind: MessageKind, _ bytes: [UInt8]) {
+    private func record(_ kind: MessageKind, _ bytes: [UInt8]) {
         switch kind {
         case .text:
             let text = String(decoding: bytes, as: UTF8.self)

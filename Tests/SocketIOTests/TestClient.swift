@@ -13,14 +13,14 @@ final class TestClient {
         let opening = Opening(remoteAddress: "127.0.0.1", secure: false, uri: uri, issued: issued, headers: [])
         session = host.table.open(opening, over: output)
         host.shard.open(session)
-        _ = output.take()
+        _ = output.drain()
     }
 
     /// Sends packets and returns all that was heard since the last call.
     @discardableResult
     func say(_ packets: String...) -> [String] {
         for packet in packets { send(packet) }
-        return output.take()
+        return output.drain()
     }
 
     func send(_ packet: String) {
@@ -32,11 +32,11 @@ final class TestClient {
     func say(binary: [UInt8]) -> [String] {
         var bytes = binary
         bytes.withUnsafeMutableBytes { session.webSocketReceived(binary: $0, over: output) }
-        return output.take()
+        return output.drain()
     }
 
     func heard() -> [String] {
-        output.take()
+        output.drain()
     }
 
     /// Drops the connection without a word.

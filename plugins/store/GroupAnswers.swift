@@ -20,7 +20,7 @@ final class GroupAnswers: Sendable {
     /// - Parameters:
     ///   - failures: one for each write, as ``AnyPendingWrite/finish(_:)`` takes it.
     ///   - isIdle: nothing waits for the writer, whose thread calls this.
-    func give(_ group: [any AnyPendingWrite], _ failures: [(any Error)?], isIdle: Bool) {
+    func complete(_ group: [any AnyPendingWrite], _ failures: [(any Error)?], isIdle: Bool) {
         // Only the writer raises it, so zero is zero, and nothing can be overtaken.
         if isIdle, groupsUnderWay.load(ordering: .acquiring) == 0 { return finish(group, failures) }
         room.wait()

@@ -63,7 +63,7 @@ public final class GroupCommitStore: Sendable {
             pool.writeWithoutTransaction { db in
                 let answers = GroupAnswers(together)
                 while let group = queue.next(atMost: Self.maxGroup) {
-                    answers.give(group, Self.commit(group, in: db, files, health), isIdle: queue.isEmpty)
+                    answers.complete(group, Self.commit(group, in: db, files, health), isIdle: queue.isEmpty)
                 }
                 answers.drain()
             }

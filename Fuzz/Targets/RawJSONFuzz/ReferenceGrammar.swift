@@ -17,13 +17,13 @@ struct ReferenceGrammar {
 
     private var next: UInt8? { at < bytes.count ? bytes[at] : nil }
 
-    private mutating func take(_ character: Unicode.Scalar) -> Bool {
+    private mutating func match(_ character: Unicode.Scalar) -> Bool {
         guard next == UInt8(ascii: character) else { return false }
         at += 1
         return true
     }
 
-    private mutating func takeAll(_ text: StaticString) -> Bool {
+    private mutating func matchAll(_ text: StaticString) -> Bool {
         let rest = bytes[at...]
         guard rest.starts(with: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) else { return false }
         at += text.utf8CodeUnitCount
@@ -40,32 +40,32 @@ struct ReferenceGrammar {
         case UInt8(ascii: "{"): return list("{", "}", depth) { grammar in grammar.member(depth - 1) }
         case UInt8(ascii: "["): return list("[", "]", depth) { grammar in grammar.value(depth - 1) }
         case UInt8(ascii: "\""): return string()
-        default: return takeAll("true") || takeAll("false") || takeAll("null") || number()
+        default: return matchAll("true") || matchAll("false") || matchAll("null") || number()
         }
     }
 
     private mutating func list(
         _ open: Unicode.Scalar, _ close: Unicode.Scalar, _ depth: Int, _ element: (inout ReferenceGrammar) -> Bool
     ) -> Bool {
-        guard depth > 0, take(open) else { return false }
+        guard depth > 0, match(open) else { return false }
         space()
-        if take(close) { return true }
+        if match(close) { return true }
         repeat {
             guard element(&self) else { return false }
             space()
-        } while take(",")
-        return take(close)
+        } while match(",")
+        return match(close)
     }
 
     private mutating func member(_ depth: Int) -> Bool {
         space()
         guard string() else { return false }
         space()
-        return take(":") && value(depth)
+        return match(":") && value(depth)
     }
 
     private mutating func string() -> Bool {
-        guard take("\"") else { return false }
+        guard match("\"") else { return false }
         while let byte = next, byte != UInt8(ascii: "\"") {
             guard byte >= 0x20 else { return false }
             at += 1
@@ -79,15 +79,15 @@ struct ReferenceGrammar {
                 return false
             }
         }
-        return take("\"")
+        return match("\"")
     }
 
     private mutating func number() -> Bool {
-        _ = take("-")
-        guard take("0") || digits() else { return false }
-        if take(".") { guard digits() else { return false } }
-        if take("e") || take("E") {
-            _ = take("-") || take("+")
+        _ = match("-")
+        guard match("0") || digits() else { return false }
+        if match(".") { guard digits() else { return false } }
+        if match("e") || match("E") {
+            _ = match("-") || match("+")
             return digits()
         }
         return true

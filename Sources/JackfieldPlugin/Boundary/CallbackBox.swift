@@ -6,10 +6,10 @@ final class CallbackBox<Value> {
         self.body = body
     }
 
-    /// The pointer owns the box until ``take(_:)``.
+    /// The pointer owns the box until ``reclaim(_:)``.
     func retained() -> UnsafeMutableRawPointer { Unmanaged.passRetained(self).toOpaque() }
 
-    static func take(_ context: UnsafeMutableRawPointer?) -> CallbackBox? {
+    static func reclaim(_ context: UnsafeMutableRawPointer?) -> CallbackBox? {
         guard let context else { return nil }
         return Unmanaged<CallbackBox>.fromOpaque(context).takeRetainedValue()
     }

@@ -21,7 +21,7 @@ extension Broadcast {
     }
 
     private static let answered: jf_answers_fn = { instance, context, answers in
-        guard let box = CallbackBox<Answers>.take(context), let instance = Instance.of(instance), let answers else { return }
+        guard let box = CallbackBox<Answers>.reclaim(context), let instance = Instance.of(instance), let answers else { return }
         box.body(instance.plugin, instance.host, Answers(answers.pointee))
     }
 }

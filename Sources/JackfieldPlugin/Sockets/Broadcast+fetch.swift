@@ -34,7 +34,7 @@ extension Broadcast {
     }
 
     private static let fetched: jf_fetched_fn = { instance, context, fetched in
-        guard let box = CallbackBox<Result<[FetchedSocket], any Error>>.take(context), let instance = Instance.of(instance), let fetched
+        guard let box = CallbackBox<Result<[FetchedSocket], any Error>>.reclaim(context), let instance = Instance.of(instance), let fetched
         else { return }
         box.body(instance.plugin, instance.host, .success(FetchedSocket.all(in: fetched.pointee, host: instance.host)))
     }

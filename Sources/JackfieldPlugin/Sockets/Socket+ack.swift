@@ -39,7 +39,7 @@ extension Socket {
     }
 
     private static let answered: jf_answer_fn = { instance, context, answer in
-        guard let box = CallbackBox<Result<Answer, HostError>>.take(context), let instance = Instance.of(instance), let answer else { return }
+        guard let box = CallbackBox<Result<Answer, HostError>>.reclaim(context), let instance = Instance.of(instance), let answer else { return }
         let host = instance.host
         let status = answer.pointee.status
         let result: Result<Answer, HostError> =

@@ -72,9 +72,9 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
             }
         }
         // Neither answered nor kept: nobody will.
-        guard let entry = plugin.tokens.takeBack(token), !reply.isGone else { return }
+        guard let entry = plugin.tokens.reclaim(token), !reply.isGone else { return }
         plugin.log.warning("the handler of \(declaration.method) \(declaration.path) returned without answering or keeping its token; the client gets 500")
-        plugin.giveBack(entry)
+        plugin.abandon(entry)
     }
 
     /// Points `raw` to the request's parameters, query and headers for the time of `body`.

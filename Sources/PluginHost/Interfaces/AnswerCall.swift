@@ -23,7 +23,7 @@ final class AnswerCall: Sendable {
     var code: Int32 { promise.code }
 
     /// The call was never promised after all.
-    func forget() { _ = plugin.take(promise) }
+    func forget() { _ = plugin.claim(promise) }
 
     func finish(_ answer: AckAnswer) { finish(AnswerCopy(answer, socket)) }
     func finish(_ status: Int32) { finish(AnswerCopy(status, socket)) }

@@ -37,7 +37,7 @@ final class AnswersCall: Sendable {
     var code: Int32 { promise.code }
 
     /// The call was never promised after all.
-    func forget() { _ = plugin.take(promise) }
+    func forget() { _ = plugin.claim(promise) }
 
     /// One socket has answered, or will not. [loop]
     func answered(_ socket: SocketHandle, _ answer: AckAnswer) {
@@ -45,7 +45,7 @@ final class AnswersCall: Sendable {
             state.settled += 1
             guard case .answered(let args, let attachments) = answer else { return }
             let size = Self.answerCost + attachments.reduce(args.count) { $0 + $1.count }
-            guard plugin.results.take(size, besides: state.bytes) else {
+            guard plugin.results.reserve(size, besides: state.bytes) else {
                 state.isCut = true
                 return
             }
@@ -72,7 +72,7 @@ final class AnswersCall: Sendable {
         }
         guard let result else { return }
         // From here on the queue's budget counts them.
-        plugin.results.give(result.bytes)
+        plugin.results.release(result.bytes)
         let status = result.isCut ? JF_E_LIMIT : result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
         plugin.complete(promise) { [call, plugin] in
             let task = StrandTask(.answer, run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })

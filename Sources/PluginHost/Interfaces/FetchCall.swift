@@ -39,15 +39,15 @@ final class FetchCall: Sendable {
     var code: Int32 { promise.code }
 
     /// The call was never promised after all.
-    func forget() { _ = plugin.take(promise) }
+    func forget() { _ = plugin.claim(promise) }
 
     /// Takes room in the plugin's results for one socket that was found. [loop]
     ///
     /// - Returns: `false` if there is none; then what was found is not all.
-    func takeRoom(for found: Found) -> Bool {
+    func reserve(for found: Found) -> Bool {
         let size = found.info.size(parts, rooms: found.rooms)
         return state.withLock { state in
-            guard plugin.results.take(size, besides: state.bytes) else {
+            guard plugin.results.reserve(size, besides: state.bytes) else {
                 state.isCut = true
                 return false
             }
@@ -75,12 +75,12 @@ final class FetchCall: Sendable {
                 .fetched,
                 run: {
                     Self.make(call, of: plugin, status: status, Array(all), parts: parts)
-                    plugin.results.give(bytes)
-                }, drop: { plugin.results.give(bytes) })
+                    plugin.results.release(bytes)
+                }, drop: { plugin.results.release(bytes) })
             // Its texts are made when it runs: until then it holds the sockets alone.
             isQueued = plugin.strand.enqueue(task, bytes: all.count * MemoryLayout<Found>.stride, promised: true)
         }
-        if !isQueued { plugin.results.give(bytes) }
+        if !isQueued { plugin.results.release(bytes) }
     }
 
     /// On the strand, which also writes the texts: the loops have better things to do.

@@ -28,7 +28,7 @@ enum HTTPInterface {
                     guard let stream else { throw .invalid("stream is NULL") }
                     let head = try plugin.head(response)
                     let watch = try watch.map { (pointer) throws(Refusal) in try HTTPInterface.read(pointer) }
-                    guard plugin.streams.hasRoom else { return JF_E_LIMIT }
+                    guard plugin.streams.hasCapacity else { return JF_E_LIMIT }
                     return plugin.withReply(token) { plugin.open($0, head, watch, stream) }
                 }
             },

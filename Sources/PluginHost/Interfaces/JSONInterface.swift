@@ -169,7 +169,7 @@ enum JSONInterface {
         guard cursor.kind == JF_JSON_ARRAY || cursor.kind == JF_JSON_OBJECT else { return fail(JF_E_INVALID, value, room) }
         let rest = cursor.rest.bytes
         var at = JSONScanner.skipWhitespace(in: rest, from: 0)
-        func take(_ byte: UInt8) -> Bool {
+        func match(_ byte: UInt8) -> Bool {
             guard at < rest.count, rest[at] == byte else { return false }
             at = JSONScanner.skipWhitespace(in: rest, from: at + 1)
             return true
@@ -179,14 +179,14 @@ enum JSONInterface {
 
         // The cursor stays before the closing bracket.
         if at < rest.count, rest[at] == UInt8(ascii: cursor.kind == JF_JSON_ARRAY ? "]" : "}") { return fail(JF_E_NOT_FOUND, value, room) }
-        var isSound = cursor.index == 0 || take(UInt8(ascii: ","))
+        var isSound = cursor.index == 0 || match(UInt8(ascii: ","))
         var key = jf_text.none
         if isSound, cursor.kind == JF_JSON_OBJECT {
             isSound = at < rest.count && rest[at] == UInt8(ascii: "\"")
             if isSound, let end = end(depth: 0) {
                 key = jf_text(UnsafeRawBufferPointer(rebasing: rest[at..<end]))
                 at = JSONScanner.skipWhitespace(in: rest, from: end)
-                isSound = take(UInt8(ascii: ":"))
+                isSound = match(UInt8(ascii: ":"))
             } else {
                 isSound = false
             }

@@ -157,7 +157,7 @@ extension Plugin {
             return LoopWork(sockets) { socket in
                 guard let info = SocketInfo.of(socket) else { return }
                 let socket = FetchCall.Found(info: info, rooms: parts & JF_PART_ROOMS != 0 ? socket.rooms : nil)
-                if call.takeRoom(for: socket) { found.append(socket) }
+                if call.reserve(for: socket) { found.append(socket) }
             } finish: {
                 call.loopFound(found, loop: loop.index, isCut: isCut)
             }

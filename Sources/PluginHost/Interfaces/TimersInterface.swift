@@ -19,7 +19,7 @@ enum TimersInterface {
             },
             cancel: { host, timer in
                 Plugin.serve(host, "cancel") { (plugin) throws(Refusal) in
-                    guard plugin.timers.take(timer, { plugin.releaseLater($0) }) else { return JF_E_GONE }
+                    guard plugin.timers.remove(timer, { plugin.releaseLater($0) }) else { return JF_E_GONE }
                     plugin.host.timers.timerCancelled()
                     return JF_OK
                 }

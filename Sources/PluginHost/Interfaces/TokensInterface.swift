@@ -16,7 +16,7 @@ enum TokensInterface {
                 Plugin.serve(host, "drop") { (plugin) throws(Refusal) in
                     switch plugin.tokens.drop(try TokensInterface.inTable(kept)) {
                     case .entry(let entry):
-                        plugin.giveBack(entry)
+                        plugin.abandon(entry)
                         return JF_OK
                     case .gone: return JF_E_GONE
                     case .borrowed: throw TokensInterface.notKept
@@ -85,7 +85,7 @@ extension Plugin {
     }
 
     /// What happens to somebody who will not be answered.
-    func giveBack(_ entry: TokenEntry) {
+    func abandon(_ entry: TokenEntry) {
         switch entry {
         case .ack: break
         case .reply(let reply): reply.problem(500, code: "internal", detail: "the service '\(name)' did not answer")

@@ -109,7 +109,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
             return admit(plugin.instance, &raw, &refusal)
         }
         /// Whether it was given back, neither completed nor kept.
-        let isBorrowed = plugin.tokens.takeBack(token) != nil
+        let isBorrowed = plugin.tokens.reclaim(token) != nil
         /// Refuses, and says why, unless the client has gone: then the plugin may have failed for that.
         func fail(_ problem: @autoclosure () -> String) {
             if isWaiting(at: stage) { plugin.log.warning("admit of '\(hook.declaration.name)' \(problem())") }

@@ -11,7 +11,7 @@ extension LoopContext {
         case .accept(let identity):
             let dispatch = shard.namespace(attempt.namespace).map { self.dispatch(of: $0) } ?? NamespaceDispatch(attempt.namespace, snapshot: snapshot)
             // A plugin that is told of comings is told of the going, too, whatever its queue: so nobody comes who cannot be told of.
-            if let full = dispatch.hooks.first(where: { $0.declaration.run != .inline && !$0.plugin.budget.hasRoom }) {
+            if let full = dispatch.hooks.first(where: { $0.declaration.run != .inline && !$0.plugin.budget.hasCapacity }) {
                 full.plugin.budget.countRefusal()
                 return refuse(
                     attempt, reason: "overloaded", message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8), plugin: full.plugin.name)

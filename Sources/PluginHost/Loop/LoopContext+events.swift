@@ -113,8 +113,8 @@ extension LoopContext {
             let size = EventRecord.size(event, namespace: dispatch.name, user: user)
             let rounded = (size + 7) & ~7
             var flags: EventRecord.Flags = wantsAck ? .wantsAck : []
-            switch plugin.budget.take(rounded, for: Sender(user: user, socket: socket.handle)) {
-            case .taken: break
+            switch plugin.budget.reserve(rounded, for: Sender(user: user, socket: socket.handle)) {
+            case .reserved: break
             case .charged: flags.insert(.isCharged)
             case .refused(let reason): return refusal = reason
             }
@@ -125,9 +125,9 @@ extension LoopContext {
             }
             guard mustWake == nil else { return }
             if flags.contains(.isCharged) {
-                plugin.budget.give(rounded, of: Sender(user: user, socket: socket.handle))
+                plugin.budget.release(rounded, of: Sender(user: user, socket: socket.handle))
             } else {
-                plugin.budget.give(1, rounded)
+                plugin.budget.release(1, rounded)
             }
         }
         if let refusal { plugin.eventRefused(refusal, from: socket.opening.remoteAddress) }

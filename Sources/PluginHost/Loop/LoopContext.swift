@@ -179,17 +179,17 @@ final class LoopContext: @unchecked Sendable, Application {
         var cursor = UnsafeRawPointer(record) + MemoryLayout<LoopMailbox.Record>.size
         let lengths = cursor
         cursor += 4 * Int(head.attachmentCount)
-        func take(_ count: UInt32) -> UnsafeRawBufferPointer {
+        func readBytes(_ count: UInt32) -> UnsafeRawBufferPointer {
             defer { cursor += Int(count) }
             return UnsafeRawBufferPointer(start: cursor, count: Int(count))
         }
-        let name = take(head.nameCount)
-        let args = take(head.argsCount)
+        let name = readBytes(head.nameCount)
+        let args = readBytes(head.argsCount)
         switch head.kind {
         case .emit, .ack:
             withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Int(head.attachmentCount)) { attachments in
                 for index in attachments.indices {
-                    attachments.initializeElement(at: index, to: take(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
+                    attachments.initializeElement(at: index, to: readBytes(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
                 }
                 if head.kind == .emit {
                     socket.emit(name: name, args: args, attachments: UnsafeBufferPointer(attachments), flags: EmitFlags(rawValue: head.flags))

@@ -105,7 +105,7 @@ final class LoopMailbox: @unchecked Sendable {
     }
 
     /// Whether work that holds so much would be taken now.
-    func hasRoom(_ bytes: Int) -> Bool {
+    func hasCapacity(_ bytes: Int) -> Bool {
         lock.withLock { isWithin(bytes) }
     }
 
@@ -137,7 +137,7 @@ final class LoopMailbox: @unchecked Sendable {
     ///
     /// - Returns: whether something is left for the loop's next share.
     func drain(on shard: Shard, _ share: inout LoopShare, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool {
-        if !isCut { takeIncoming() }
+        if !isCut { dequeueIncoming() }
         guard finishWorking(on: shard, &share, body) else {
             isCut = true
             lock.withLock {
@@ -158,7 +158,7 @@ final class LoopMailbox: @unchecked Sendable {
         }
     }
 
-    private func takeIncoming() {
+    private func dequeueIncoming() {
         lock.withLock {
             swap(&incoming, &working)
             isTold = false

@@ -14,7 +14,7 @@ extension Plugin {
     /// Does something on every loop: on this one at once, on the others after what this thread asked of them before. All or none.
     func everywhere(bytes: Int, _ body: @escaping @Sendable (LoopContext) -> LoopWork?) -> Int32 {
         let current = ThreadState.current?.loop
-        for context in host.contexts where context !== current && !mailboxes[context.index].hasRoom(bytes) { return JF_E_LIMIT }
+        for context in host.contexts where context !== current && !mailboxes[context.index].hasCapacity(bytes) { return JF_E_LIMIT }
         var task: LoopTask?
         for context in host.contexts {
             if context === current {

@@ -40,7 +40,7 @@ final class PendingCalls: Sendable {
     }
 
     /// Whether the call is still to be made: the one who hears `true` makes it.
-    func take(_ call: UInt64) -> Bool { state.withLock { $0.aborts.removeValue(forKey: call) != nil } }
+    func claim(_ call: UInt64) -> Bool { state.withLock { $0.aborts.removeValue(forKey: call) != nil } }
 
     /// Has `enqueue` queue the call, if it is still to be made. Under the lock: so no call is lost between here and a strand that ends after ``close()``.
     func complete(_ call: UInt64, _ enqueue: () -> Void) {

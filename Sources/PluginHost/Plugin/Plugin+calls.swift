@@ -11,20 +11,20 @@ extension Plugin {
         var cursor = UnsafeRawPointer(record) + MemoryLayout<EventRecord>.size
         let lengths = cursor
         cursor += 4 * Int(head.attachmentCount)
-        func take(_ count: UInt32) -> UnsafeRawBufferPointer {
+        func readBytes(_ count: UInt32) -> UnsafeRawBufferPointer {
             defer { cursor += Int(count) }
             return UnsafeRawBufferPointer(start: cursor, count: Int(count))
         }
-        let namespace = take(head.namespaceCount)
-        let name = take(head.nameCount)
-        let args = take(head.argsCount)
-        let user = take(head.userCount)
-        let id = take(UInt32(Socket.idLength))
+        let namespace = readBytes(head.namespaceCount)
+        let name = readBytes(head.nameCount)
+        let args = readBytes(head.argsCount)
+        let user = readBytes(head.userCount)
+        let id = readBytes(UInt32(Socket.idLength))
         let data = data(of: head.socket)
         defer { withExtendedLifetime(data) {} }
         withUnsafeTemporaryAllocation(of: jf_bytes.self, capacity: Int(head.attachmentCount)) { attachments in
             for index in attachments.indices {
-                attachments[index] = jf_bytes(take(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
+                attachments[index] = jf_bytes(readBytes(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
             }
             var frame = CallbackFrame(
                 plugin: UnsafeRawPointer(handle), ack: head.flags.contains(.wantsAck) ? state.makeToken() : Token(0), ackID: head.ackID, socket: head.socket,

@@ -47,7 +47,7 @@ extension Plugin {
     fileprivate func freeLater(_ release: UInt64) {
         // Taken out on the strand: if that has ended, the pointer is freed with everything else.
         let task = StrandTask(run: {
-            guard let call = self.data.take(release) else { return }
+            guard let call = self.data.removeRelease(release) else { return }
             call.function(self.instance, call.context)
         })
         _ = strand.enqueue(task, promised: true)

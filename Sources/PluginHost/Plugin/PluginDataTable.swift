@@ -61,7 +61,7 @@ final class PluginDataTable: Sendable {
         }
     }
 
-    func take(_ release: UInt64) -> PluginCall<jf_free_fn>? { releases.withLock { $0.pending.removeValue(forKey: release) } }
+    func removeRelease(_ release: UInt64) -> PluginCall<jf_free_fn>? { releases.withLock { $0.pending.removeValue(forKey: release) } }
 
     /// Takes all out, oldest first.
     func close() -> [PluginCall<jf_free_fn>] {

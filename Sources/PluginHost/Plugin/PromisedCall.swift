@@ -27,5 +27,5 @@ extension Plugin {
     }
 
     /// Whether the callback is still to be made: the one who hears `true` makes it.
-    func take(_ promise: PromisedCall) -> Bool { promise.number.map { pending.take($0) } ?? false }
+    func claim(_ promise: PromisedCall) -> Bool { promise.number.map { pending.claim($0) } ?? false }
 }

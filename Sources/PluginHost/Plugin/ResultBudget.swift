@@ -18,17 +18,17 @@ final class ResultBudget: Sendable {
 
     /// Takes room for a part of a result that holds so much already; counts the part as left out if there is none. A call may have half of the whole,
     /// so that another finds room beside it.
-    func take(_ bytes: Int, besides already: Int) -> Bool {
+    func reserve(_ bytes: Int, besides already: Int) -> Bool {
         if already + bytes <= limit / 2 {
             if held.wrappingAdd(bytes, ordering: .relaxed).newValue <= limit { return true }
-            give(bytes)
+            release(bytes)
         }
-        leaveOut()
+        countDropped()
         return false
     }
 
     /// Counts what is left out for want of room.
-    func leaveOut() { cuts.wrappingAdd(1, ordering: .relaxed) }
+    func countDropped() { cuts.wrappingAdd(1, ordering: .relaxed) }
 
-    func give(_ bytes: Int) { held.wrappingSubtract(bytes, ordering: .relaxed) }
+    func release(_ bytes: Int) { held.wrappingSubtract(bytes, ordering: .relaxed) }
 }

@@ -18,9 +18,9 @@ final class QueueBudget: Sendable {
 
     /// What became of the wish for room.
     enum Verdict: Equatable {
-        /// ``give(_:_:)`` it back.
-        case taken
-        /// ``give(_:_:of:)`` it back.
+        /// ``release(_:_:)`` it back.
+        case reserved
+        /// ``release(_:_:of:)`` it back.
         case charged
         case refused(Refusal)
     }
@@ -58,41 +58,41 @@ final class QueueBudget: Sendable {
     ///
     /// One callback larger than all bytes may wait alone: a message the transport let in is never impossible to hand over.
     @inline(__always)
-    func take(_ bytes: Int) -> Bool {
+    func reserve(_ bytes: Int) -> Bool {
         let count = waiting.wrappingAdd(1, ordering: .relaxed).newValue
         let total = waitingBytes.wrappingAdd(bytes, ordering: .relaxed).newValue
         if isWithin(count, total) { return true }
-        give(1, bytes)
+        release(1, bytes)
         countRefusal()
         return false
     }
 
     /// The same for a callback that a client causes. `sender` is asked for only when the queue is crowded.
     @inline(__always)
-    func take(_ bytes: Int, for sender: @autoclosure () -> Sender) -> Verdict {
+    func reserve(_ bytes: Int, for sender: @autoclosure () -> Sender) -> Verdict {
         let count = waiting.wrappingAdd(1, ordering: .relaxed).newValue
         let total = waitingBytes.wrappingAdd(bytes, ordering: .relaxed).newValue
-        if count <= crowdedCallbacks, total <= crowdedBytes { return .taken }
+        if count <= crowdedCallbacks, total <= crowdedBytes { return .reserved }
         return charge(bytes, to: sender(), count, total)
     }
 
     @inline(never)
     private func charge(_ bytes: Int, to sender: Sender, _ count: Int, _ total: Int) -> Verdict {
         guard isWithin(count, total) else {
-            give(1, bytes)
+            release(1, bytes)
             countRefusal()
             return .refused(.full)
         }
         let free = (callbackLimit - count + 1, byteLimit - total + bytes)
-        switch shares.take(bytes, for: sender, of: (callbackLimit, byteLimit), free: free) {
-        case .taken:
+        switch shares.reserve(bytes, for: sender, of: (callbackLimit, byteLimit), free: free) {
+        case .reserved:
             return .charged
         case .socketShare:
             socketRefusals.wrappingAdd(1, ordering: .relaxed)
         case .userShare:
             userRefusals.wrappingAdd(1, ordering: .relaxed)
         }
-        give(1, bytes)
+        release(1, bytes)
         return .refused(.share)
     }
 
@@ -103,25 +103,25 @@ final class QueueBudget: Sendable {
 
     /// Takes room for what was promised before and cannot be refused any more: what follows a disconnect, an answer, a timer. Each has a bound
     /// of its own (sockets, pending acks, timers).
-    func takeAnyway(_ bytes: Int) {
+    func reserveUnconditionally(_ bytes: Int) {
         waiting.wrappingAdd(1, ordering: .relaxed)
         waitingBytes.wrappingAdd(bytes, ordering: .relaxed)
     }
 
     @inline(__always)
-    func give(_ callbacks: Int, _ bytes: Int) {
+    func release(_ callbacks: Int, _ bytes: Int) {
         waiting.wrappingSubtract(callbacks, ordering: .relaxed)
         waitingBytes.wrappingSubtract(bytes, ordering: .relaxed)
     }
 
     /// Gives back what was ``Verdict/charged``: one callback.
-    func give(_ bytes: Int, of sender: Sender) {
-        give(1, bytes)
-        shares.give(bytes, of: sender)
+    func release(_ bytes: Int, of sender: Sender) {
+        release(1, bytes)
+        shares.release(bytes, of: sender)
     }
 
     /// Whether new work would find room.
-    var hasRoom: Bool { callbacks < callbackLimit && bytes < byteLimit }
+    var hasCapacity: Bool { callbacks < callbackLimit && bytes < byteLimit }
 
     func countRefusal() {
         fullRefusals.wrappingAdd(1, ordering: .relaxed)

@@ -15,7 +15,7 @@ final class QueueShares: Sendable {
     }
 
     enum Verdict {
-        case taken
+        case reserved
         /// The socket has its share waiting.
         case socketShare
         /// The user has it, over all sockets.
@@ -40,7 +40,7 @@ final class QueueShares: Sendable {
     /// - Parameters:
     ///   - queue: what the whole queue may hold.
     ///   - free: what it has free.
-    func take(_ bytes: Int, for sender: Sender, of queue: (callbacks: Int, bytes: Int), free: (callbacks: Int, bytes: Int)) -> Verdict {
+    func reserve(_ bytes: Int, for sender: Sender, of queue: (callbacks: Int, bytes: Int), free: (callbacks: Int, bytes: Int)) -> Verdict {
         func fits(_ held: Held, _ percent: Int) -> Bool {
             guard held.callbacks > 0, percent < 100 else { return true }
             return held.callbacks < min(max(1, queue.callbacks * percent / 100), free.callbacks)
@@ -53,21 +53,21 @@ final class QueueShares: Sendable {
             guard fits(user, userPercent) else { return .userShare }
             state.sockets[sender.socket] = Held(callbacks: socket.callbacks + 1, bytes: socket.bytes + bytes)
             state.users[sender.user] = Held(callbacks: user.callbacks + 1, bytes: user.bytes + bytes)
-            return .taken
+            return .reserved
         }
     }
 
     /// One callback of `sender` does not wait any more.
-    func give(_ bytes: Int, of sender: Sender) {
-        func give(_ table: inout [UInt64: Held], _ key: UInt64) {
+    func release(_ bytes: Int, of sender: Sender) {
+        func release(_ table: inout [UInt64: Held], _ key: UInt64) {
             guard var held = table[key] else { return }
             held.callbacks -= 1
             held.bytes -= bytes
             table[key] = held.callbacks > 0 ? held : nil
         }
         state.withLock { state in
-            give(&state.sockets, sender.socket)
-            give(&state.users, sender.user)
+            release(&state.sockets, sender.socket)
+            release(&state.users, sender.user)
         }
     }
 

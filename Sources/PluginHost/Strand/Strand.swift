@@ -117,8 +117,8 @@ final class Strand: @unchecked Sendable {
     /// - Returns: `false` if there is no room or the strand has ended; then neither of the task's closures is called.
     func enqueue(_ task: StrandTask, bytes: Int = 0, promised: Bool = false) -> Bool {
         if promised {
-            budget.takeAnyway(bytes)
-        } else if !budget.take(bytes) {
+            budget.reserveUnconditionally(bytes)
+        } else if !budget.reserve(bytes) {
             return false
         }
         return append(task, bytes, order: .own)
@@ -131,10 +131,10 @@ final class Strand: @unchecked Sendable {
     func enqueue(_ task: StrandTask, of sender: Sender, bytes: Int, promised: Bool = false) -> QueueBudget.Refusal? {
         var isCharged = false
         if promised {
-            budget.takeAnyway(bytes)
+            budget.reserveUnconditionally(bytes)
         } else {
-            switch budget.take(bytes, for: sender) {
-            case .taken: break
+            switch budget.reserve(bytes, for: sender) {
+            case .reserved: break
             case .charged: isCharged = true
             case .refused(let refusal): return refusal
             }
@@ -155,7 +155,7 @@ final class Strand: @unchecked Sendable {
         }
         guard let mustWake else {
             reference.release()
-            if isCharged, let sender { budget.give(bytes, of: sender) } else { budget.give(1, bytes) }
+            if isCharged, let sender { budget.release(bytes, of: sender) } else { budget.release(1, bytes) }
             return false
         }
         if mustWake { wake() }
@@ -178,7 +178,7 @@ final class Strand: @unchecked Sendable {
         _ callback: Callback = .other, isLast: Bool = false, _ body: @escaping @Sendable () -> Result
     ) -> Outcome<Result> {
         let outcome = Outcome<Result>()
-        budget.takeAnyway(0)
+        budget.reserveUnconditionally(0)
         let task = StrandTask(callback, run: { outcome.fulfil(body()) }, drop: { outcome.giveUp() })
         if !append(task, 0, order: .barrier, isLast: isLast) { outcome.giveUp() }
         return outcome
@@ -210,7 +210,7 @@ final class Strand: @unchecked Sendable {
 
     private func run() {
         let state = ThreadState.install(loop: nil)
-        while takeBatch() {
+        while dequeueBatch() {
             let start = Clock.monotonicNanoseconds
             busySince.store(start, ordering: .relaxed)
             var end = runBatch(state, since: start)
@@ -234,7 +234,7 @@ final class Strand: @unchecked Sendable {
     }
 
     /// Waits for work and takes all of it; `false` when the strand has ended and nothing waits.
-    private func takeBatch() -> Bool {
+    private func dequeueBatch() -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
         while incoming.isEmpty {
@@ -278,11 +278,11 @@ final class Strand: @unchecked Sendable {
         switch record.load(fromByteOffset: 4, as: RecordKind.self) {
         case .event:
             let event = UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))
-            giveBack(event)
+            releaseBudget(of: event)
             Unmanaged<EventRoute>.fromOpaque(event.pointee.route)._withUnsafeGuaranteedRef { note($0.callback) }
             callEvent?(event, state)
         case .task:
-            let task = takeTask(record)
+            let task = dequeueTask(record)
             note(task.callback)
             task.run()
         }
@@ -290,10 +290,10 @@ final class Strand: @unchecked Sendable {
     }
 
     @inline(__always)
-    private func giveBack(_ event: UnsafePointer<EventRecord>) {
+    private func releaseBudget(of event: UnsafePointer<EventRecord>) {
         let size = Int(event.pointee.size)
-        guard event.pointee.flags.contains(.isCharged) else { return budget.give(1, size) }
-        budget.give(size, of: EventRecord.sender(of: event))
+        guard event.pointee.flags.contains(.isCharged) else { return budget.release(1, size) }
+        budget.release(size, of: EventRecord.sender(of: event))
     }
 
     /// What begins to run.
@@ -322,18 +322,18 @@ final class Strand: @unchecked Sendable {
         switch record.load(fromByteOffset: 4, as: RecordKind.self) {
         case .event:
             let event = UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))
-            giveBack(event)
+            releaseBudget(of: event)
             dropEvent?(event)
         case .task:
-            takeTask(record).drop()
+            dequeueTask(record).drop()
         }
         depth.wrappingSubtract(1, ordering: .relaxed)
     }
 
     /// The task of a record, out of the queue.
-    private func takeTask(_ record: UnsafeRawPointer) -> StrandTask {
+    private func dequeueTask(_ record: UnsafeRawPointer) -> StrandTask {
         let head = record.load(as: TaskRecord.self)
-        if head.isCharged { budget.give(Int(head.bytes), of: head.sender) } else { budget.give(1, Int(head.bytes)) }
+        if head.isCharged { budget.release(Int(head.bytes), of: head.sender) } else { budget.release(1, Int(head.bytes)) }
         return Unmanaged<StrandTask>.fromOpaque(head.task).takeRetainedValue()
     }
 

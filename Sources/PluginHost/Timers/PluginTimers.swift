@@ -39,7 +39,7 @@ final class PluginTimers: Sendable {
     /// ends after ``close()``.
     ///
     /// - Returns: `false` if it has fired or was cancelled.
-    func take(_ timer: UInt64, _ enqueue: (TaskCall) -> Void) -> Bool {
+    func remove(_ timer: UInt64, _ enqueue: (TaskCall) -> Void) -> Bool {
         state.withLock { state in
             guard let call = state.pending.removeValue(forKey: timer) else { return false }
             enqueue(call)

@@ -67,7 +67,7 @@ final class StreamTable: Sendable {
     }
 
     var count: Int { state.withLock { $0.streams.count } }
-    var hasRoom: Bool { count < limit }
+    var hasCapacity: Bool { count < limit }
 
     /// Handles are numbers counted up: a stale one never names another stream.
     func add(_ stream: HTTPStream, _ watch: jf_stream_watch?) -> OpenStream {

@@ -117,7 +117,7 @@ final class TokenTable: Sendable {
     }
 
     /// Takes the entry out for the host, whose callback has returned; `nil` if it is completed or kept.
-    func takeBack(_ token: Token) -> TokenEntry? {
+    func reclaim(_ token: Token) -> TokenEntry? {
         state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return nil }
             remove(slot, &state)

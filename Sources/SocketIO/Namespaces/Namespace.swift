@@ -52,7 +52,7 @@ public final class Namespace {
     var isIdle: Bool { isDynamic && pendingAttempts == 0 && everyone.count == 0 }
 
     /// The id of the next event that wants an ack. Starts at 0 and is shared by all sockets, as in the reference.
-    func takeAckID() -> UInt64 {
+    func nextAckID() -> UInt64 {
         defer { lastAckID += 1 }
         return lastAckID
     }

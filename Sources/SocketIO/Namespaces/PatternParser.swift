@@ -29,7 +29,7 @@ struct PatternParser {
 
     private mutating func alternatives() throws(PatternError) -> PatternNode {
         var branches = [try sequence()]
-        while take("|") { branches.append(try sequence()) }
+        while match("|") { branches.append(try sequence()) }
         return branches.count == 1 ? branches[0] : .alternatives(branches)
     }
 
@@ -63,7 +63,7 @@ struct PatternParser {
             depth += 1
             guard depth <= Self.deepest else { throw wrong(start, "groups are nested more than \(Self.deepest) deep") }
             let inner = try alternatives()
-            guard take(")") else { throw wrong(start, "this '(' is not closed") }
+            guard match(")") else { throw wrong(start, "this '(' is not closed") }
             depth -= 1
             return inner
         case Self.scalar("*"), Self.scalar("+"), Self.scalar("?"), Self.scalar("{"):
@@ -89,16 +89,16 @@ struct PatternParser {
 
     /// The repetition that stands here, if one does.
     private mutating func repetition() throws(PatternError) -> (least: Int, most: Int?)? {
-        if take("*") { return (0, nil) }
-        if take("+") { return (1, nil) }
-        if take("?") { return (0, 1) }
+        if match("*") { return (0, nil) }
+        if match("+") { return (1, nil) }
+        if match("?") { return (0, 1) }
         let start = at
-        guard take("{") else { return nil }
+        guard match("{") else { return nil }
         let least = try number(start)
         var most = least
-        if take(",") { most = try number(start) }
+        if match(",") { most = try number(start) }
         else if least == nil { throw wrong(start, "'{' needs a number; write '\\{' for the character") }
-        guard take("}") else { throw wrong(start, "this '{' is not closed by '}'; write '\\{' for the character") }
+        guard match("}") else { throw wrong(start, "this '{' is not closed by '}'; write '\\{' for the character") }
         if let least, let most, least > most { throw wrong(start, "{\(least),\(most)} has its larger number first") }
         return (least ?? 0, most)
     }
@@ -117,7 +117,7 @@ struct PatternParser {
 
     private mutating func set(from start: Int) throws(PatternError) -> PatternSet {
         var set = PatternSet()
-        set.isNegated = take("^")
+        set.isNegated = match("^")
         let first = at
         while true {
             guard let scalar = peek else { throw wrong(start, "this '[' is not closed") }
@@ -156,7 +156,7 @@ struct PatternParser {
             name += Self.text(scalar)
             at += 1
         }
-        guard take(":"), take("]"), let ranges = Self.classes.first(where: { ByteString($0.name) == ByteString(name) })?.ranges else {
+        guard match(":"), match("]"), let ranges = Self.classes.first(where: { ByteString($0.name) == ByteString(name) })?.ranges else {
             throw wrong(start, "there is no such class; there are \(Self.classes.map { "[:\($0.name):]" }.joined(separator: " "))")
         }
         return ranges
@@ -175,7 +175,7 @@ struct PatternParser {
 
     private func peek(_ ahead: Int) -> UInt32? { at + ahead < scalars.count ? scalars[at + ahead] : nil }
 
-    private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
+    private mutating func match(_ scalar: Unicode.Scalar) -> Bool {
         guard peek == scalar.value else { return false }
         at += 1
         return true

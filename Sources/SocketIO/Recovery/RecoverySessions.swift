@@ -85,7 +85,7 @@ struct RecoverySessions {
         return session.namespace == namespace && session.user == user && !session.isAskedAgain
     }
 
-    mutating func take(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> Taking {
+    mutating func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> Taking {
         if let live = live[request.privateID], live.namespace == namespace, live.user == user { return .live(live.handle) }
         guard let session = kept[request.privateID]?.session, session.namespace == namespace, session.user == user,
             !isExpired(session, now: now)
@@ -99,7 +99,7 @@ struct RecoverySessions {
     }
 
     /// A session that was taken out and is not restored.
-    mutating func takeBack(_ session: RecoverySession) {
+    mutating func unclaim(_ session: RecoverySession) {
         restored -= 1
         notRestored += 1
         keep(session)

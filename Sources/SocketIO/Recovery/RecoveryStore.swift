@@ -116,22 +116,22 @@ public final class RecoveryStore: Sendable {
         sessions.withLock { $0.resumes(request, namespace: namespace, user: user) }
     }
 
-    /// Takes a session of `user` out, with what it missed. Whoever takes it and does not use it hands it back with ``giveBack(_:)``.
+    /// Takes a session of `user` out, with what it missed. Whoever takes it and does not use it hands it back with ``unclaim(_:)``.
     func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> RecoveryClaim {
-        switch sessions.withLock({ $0.take(request, namespace: namespace, user: user, now: now) }) {
+        switch sessions.withLock({ $0.claim(request, namespace: namespace, user: user, now: now) }) {
         case .live(let handle):
             return .live(handle)
         case .unknown:
             return .unknown
         case .session(let session):
             if let recovered = missed(by: session, since: request.offset?.sequence ?? session.start, now: now) { return .restored(recovered) }
-            sessions.withLock { $0.takeBack(session) }
+            sessions.withLock { $0.unclaim(session) }
             trimSessions()
             return .unknown
         }
     }
 
-    func giveBack(_ session: RecoverySession) {
+    func unclaim(_ session: RecoverySession) {
         sessions.withLock { $0.keep(session) }
         trimSessions()
     }

@@ -61,7 +61,7 @@ extension Shard {
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [], in namespace: ByteString
     ) -> Question? {
         guard let namespace = namespaces[namespace] else { return nil }
-        let id = namespace.takeAckID()
+        let id = namespace.nextAckID()
         return Question(
             id: id, message: PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: namespace.prefix, ackID: id))
     }

@@ -46,14 +46,14 @@ extension Shard {
 
     /// The attempt came to nothing: lets go of what it held.
     func abandon(_ attempt: ConnectAttempt) {
-        giveBack(attempt)
+        unclaim(attempt)
         cleanUp(attempt.scope)
     }
 
     /// Returns what an attempt claimed and does not use.
-    func giveBack(_ attempt: ConnectAttempt) {
+    func unclaim(_ attempt: ConnectAttempt) {
         guard let session = attempt.session else { return }
-        options.recovery?.giveBack(session.session)
+        options.recovery?.unclaim(session.session)
         attempt.session = nil
     }
 

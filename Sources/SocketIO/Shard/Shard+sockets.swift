@@ -42,7 +42,7 @@ extension Shard {
 
     /// The socket that an accepted attempt becomes, in its namespace and rooms; `nil` if the shard has no slot left.
     func makeSocket(for attempt: ConnectAttempt, client: Client, identity: Identity) -> Socket? {
-        guard let slot = takeSlot() else { return nil }
+        guard let slot = allocateSlot() else { return nil }
         let handle = SocketHandle(shard: index, slot: slot, generation: slots[slot].generation)
         let namespace = attempt.scope
         let session = attempt.session?.session
@@ -76,7 +76,7 @@ extension Shard {
         cleanUp(socket.namespace)
     }
 
-    private func takeSlot() -> Int? {
+    private func allocateSlot() -> Int? {
         if freeSlot != Slot.none {
             let slot = Int(freeSlot)
             freeSlot = slots[slot].next

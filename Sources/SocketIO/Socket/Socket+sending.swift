@@ -35,7 +35,7 @@ extension Socket {
         timeout: Int64, answer: @escaping (AckAnswer) -> Void
     ) throws(LimitError) {
         guard isConnected else { return answer(.disconnected) }
-        let id = namespace.takeAckID()
+        let id = namespace.nextAckID()
         try expectAck(id, timeout: timeout, answer: answer)
         // A volatile event that is dropped has an ack that times out, as in the reference.
         if flags.contains(.volatile), !session.canTakeNow { return }

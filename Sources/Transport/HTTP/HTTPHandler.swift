@@ -79,7 +79,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
-        defer { loop.receiveBuffers.giveBack(buffer) }
+        defer { loop.receiveBuffers.release(buffer) }
         guard phase == .serving else { return }
         var count = buffer.readableBytes, isFull = buffer.writableBytes == 0
         // The first buffer of a connection is small: the rest is there as well, and need not be waited for.
@@ -97,12 +97,12 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Reads once more, ahead of NIO, which would ask the selector first. An end or an error is left for NIO to find.
     private func readOn(_ count: inout Int, _ isFull: inout Bool) {
-        var buffer = loop.receiveBuffers.take(context?.channel.allocator ?? ByteBufferAllocator(), capacity: loop.readShares.sizeForNewcomers)
+        var buffer = loop.receiveBuffers.acquire(context?.channel.allocator ?? ByteBufferAllocator(), capacity: loop.readShares.sizeForNewcomers)
         output.receive(into: &buffer)
         count += buffer.readableBytes
         isFull = buffer.writableBytes == 0
         if buffer.readableBytes > 0 { buffer.withUnsafeReadableBytes(received) }
-        loop.receiveBuffers.giveBack(buffer)
+        loop.receiveBuffers.release(buffer)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -151,7 +151,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Takes requests out of `bytes`, up to one that is not answered at once: what follows that waits in ``ahead``.
     private func received(_ bytes: UnsafeRawBufferPointer) {
-        guard !isParsing, mayParse else { return keepAhead(bytes) }
+        guard !isParsing, mayParse else { return storeAhead(bytes) }
         isParsing = true
         defer { isParsing = false }
         var input = bytes
@@ -168,7 +168,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             case .violation(let violation): return violated(violation)
             }
         }
-        if phase == .serving { keepAhead(input) }
+        if phase == .serving { storeAhead(input) }
     }
 
     private func begin(_ head: HTTPRequestHead) {
@@ -215,7 +215,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard exchange === self.exchange, exchange.isUndecided else { return }
         exchange.isUndecided = false
         expectBody(of: exchange)
-        takeAhead()
+        parseAhead()
     }
 
     /// Answers a preflight, which asks for no more than that, and names the origin in the answer to anything else.
@@ -287,7 +287,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.exchange = nil
         guard exchange.keepsAlive else { return end() }
         setDeadline(in: server.options.keepAliveTimeout)
-        takeAhead()
+        parseAhead()
     }
 
     /// A polling handshake was answered here. Sessions that join no namespace give way to later ones of the same connection before they take the room of
@@ -301,7 +301,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     // MARK: - Pipelining
 
-    private func keepAhead(_ bytes: UnsafeRawBufferPointer) {
+    private func storeAhead(_ bytes: UnsafeRawBufferPointer) {
         ahead.append(bytes)
         // Whoever takes too long has no more waiting here than it would read in a turn.
         guard ahead.count >= (readLimit == 0 ? server.options.maxPipelinedBytes : min(Int(readLimit), server.options.maxPipelinedBytes)), !isPaused else { return }
@@ -310,7 +310,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// Goes on with what came ahead. Answers may be written while requests are parsed, and end up here again: the outermost call does the work.
-    private func takeAhead() {
+    private func parseAhead() {
         guard !isParsing else { return }
         while ahead.count > 0, mayParse {
             var bytes = ByteStore()
@@ -338,7 +338,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard phase == .serving else { return }
         setDeadline(in: server.options.keepAliveTimeout)
         let count = ahead.count, began = loop.beginReading(count, limit: readLimit)
-        takeAhead()
+        parseAhead()
         loop.endReading(max(1, count - ahead.count), isFull: true, since: began, limit: &readLimit, of: output.channel)
     }
 

@@ -17,15 +17,15 @@ extension HTTPRequestHead {
     static func parse(_ bytes: UnsafeRawBufferPointer, _ limits: Limits) throws(HTTPViolation) -> HTTPRequestHead {
         let lineEnd = try endOfLine(bytes, from: 0)
         guard lineEnd <= limits.bytes, bytes.count - lineEnd <= limits.bytes + 4 else { throw .tooLarge }
-        guard !HTTPSyntax.isASCII(bytes) else { return try takeApart(bytes, limits) }
+        guard !HTTPSyntax.isASCII(bytes) else { return try parseText(bytes, limits) }
         // Whoever reads it is promised text: what is no UTF-8 is repaired here, once.
         var text = String(decoding: bytes, as: UTF8.self)
         return try text.withUTF8 { text in
-            Result { () throws(HTTPViolation) in try takeApart(UnsafeRawBufferPointer(text), limits) }
+            Result { () throws(HTTPViolation) in try parseText(UnsafeRawBufferPointer(text), limits) }
         }.get()
     }
 
-    private static func takeApart(_ bytes: UnsafeRawBufferPointer, _ limits: Limits) throws(HTTPViolation) -> HTTPRequestHead {
+    private static func parseText(_ bytes: UnsafeRawBufferPointer, _ limits: Limits) throws(HTTPViolation) -> HTTPRequestHead {
         let lineEnd = try endOfLine(bytes, from: 0)
         let line = bytes.part(0..<lineEnd)
         // method SP target SP HTTP/1.x

@@ -71,7 +71,7 @@ struct HTTPRequestParser: ~Copyable {
                 state = .head
                 return .end
             case .body(let left):
-                guard let part = Self.take(left, from: &input) else { return .needsMore }
+                guard let part = Self.removePrefix(left, from: &input) else { return .needsMore }
                 state = .body(left - part.count)
                 return .body(part)
             case .chunkSize:
@@ -81,7 +81,7 @@ struct HTTPRequestParser: ~Copyable {
             case .chunk(0):
                 state = .chunkEnd
             case .chunk(let left):
-                guard let part = Self.take(left, from: &input) else { return .needsMore }
+                guard let part = Self.removePrefix(left, from: &input) else { return .needsMore }
                 state = .chunk(left - part.count)
                 return .body(part)
             case .chunkEnd:
@@ -101,7 +101,7 @@ struct HTTPRequestParser: ~Copyable {
         }
     }
 
-    private static func take(_ count: Int, from input: inout UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    private static func removePrefix(_ count: Int, from input: inout UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard !input.isEmpty else { return nil }
         let part = UnsafeRawBufferPointer(rebasing: input.prefix(count))
         input = UnsafeRawBufferPointer(rebasing: input.dropFirst(count))

@@ -10,13 +10,13 @@ final class BufferPool {
     private var free: ContiguousArray<OutputBuffer> = []
 
     /// A buffer with room for `count` bytes.
-    func take(_ count: Int) -> OutputBuffer {
+    func acquire(_ count: Int) -> OutputBuffer {
         var buffer = free.popLast() ?? OutputBuffer(capacity: max(count, Self.initialCapacity))
         buffer.reserve(count)
         return buffer
     }
 
-    func giveBack(_ buffer: OutputBuffer) {
+    func release(_ buffer: OutputBuffer) {
         guard buffer.capacity <= Self.keptCapacity, free.count < Self.keptBuffers else { return buffer.deallocate() }
         var buffer = buffer
         buffer.count = 0

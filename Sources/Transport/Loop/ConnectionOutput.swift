@@ -106,7 +106,7 @@ final class ConnectionOutput {
     @inline(__always)
     func append(_ count: Int) -> UnsafeMutableRawPointer {
         if shared != nil { unshare() }
-        if buffer == nil { buffer = loop.pool.take(count) }
+        if buffer == nil { buffer = loop.pool.acquire(count) }
         if inChannel != 0 { charge(count) }
         markDirty()
         return buffer!.append(count)
@@ -175,7 +175,7 @@ final class ConnectionOutput {
     }
 
     private func dropBuffers() {
-        if let buffer { loop.pool.giveBack(buffer) }
+        if let buffer { loop.pool.release(buffer) }
         buffer = nil
         shared = nil
     }
@@ -268,7 +268,7 @@ final class ConnectionOutput {
         guard sent > 0 else { return }
         buffer = nil
         append(UnsafeRawBufferPointer(rebasing: full.bytes[sent...]))
-        loop.pool.giveBack(full)
+        loop.pool.release(full)
         restsUntil = loop.wheel.now + Self.rest
     }
 

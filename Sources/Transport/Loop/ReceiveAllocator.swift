@@ -28,7 +28,7 @@ struct ReceiveAllocator: RecvByteBufferAllocator {
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         if isFirst { return allocator.buffer(capacity: Self.firstCapacity) }
-        return loop.receiveBuffers.take(allocator, capacity: limit == 0 ? loop.readShares.sizeForNewcomers : Int(limit))
+        return loop.receiveBuffers.acquire(allocator, capacity: limit == 0 ? loop.readShares.sizeForNewcomers : Int(limit))
     }
 
     func nextBufferSize() -> Int? { nil }

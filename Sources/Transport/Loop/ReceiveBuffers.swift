@@ -11,7 +11,7 @@ package final class ReceiveBuffers {
     private var free: [ByteBuffer] = []
 
     /// - Parameter capacity: less for a connection that is to read less; such buffers are made anew each time.
-    package func take(_ allocator: ByteBufferAllocator, capacity: Int = ReceiveBuffers.capacity) -> ByteBuffer {
+    package func acquire(_ allocator: ByteBufferAllocator, capacity: Int = ReceiveBuffers.capacity) -> ByteBuffer {
         guard capacity >= Self.capacity else { return allocator.buffer(capacity: capacity) }
         while var buffer = free.popLast() {
             // Whoever kept a part of it keeps it all.
@@ -21,7 +21,7 @@ package final class ReceiveBuffers {
     }
 
     /// The bytes have been read; nobody will look at them again.
-    func giveBack(_ buffer: ByteBuffer) {
+    func release(_ buffer: ByteBuffer) {
         guard free.count < Self.kept, buffer.storageCapacity >= Self.capacity else { return }
         free.append(buffer)
     }

@@ -122,7 +122,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         case .post:
             let isBinary = head.has("content-type", "application/octet-stream")
             if let refusal = session.postBegan(self, isBinary: isBinary) { return refuse(refusal) }
-            takeBody()
+            removeBody()
         default:
             // The session stays. (The reference answers 500, which is no fault of the server's.)
             refuse(.badMethod)
@@ -130,7 +130,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     }
 
     /// The body may come; a large one, if the session has joined a namespace.
-    private func takeBody() {
+    private func removeBody() {
         let limit = isKnown ? endpoint.options.maxPayload : nil
         if home === owner {
             if let limit { exchange?.bodyLimit = limit }

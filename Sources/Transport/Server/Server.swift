@@ -40,7 +40,7 @@ public final class Server: Sendable {
                 }
             }
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try Self.take(channel, server) }
+                channel.eventLoop.makeCompletedFuture { try Self.accept(channel, server) }
             }
         let channel: any Channel
         do {
@@ -85,7 +85,7 @@ public final class Server: Sendable {
     }
 
     /// [loop] A connection was accepted.
-    private static func take(_ channel: any Channel, _ server: ServerContext) throws {
+    private static func accept(_ channel: any Channel, _ server: ServerContext) throws {
         let loop = server.loops.loop(of: channel.eventLoop)
         loop.refreshClock()
         let address = channel.remoteAddress?.ipAddress ?? ""

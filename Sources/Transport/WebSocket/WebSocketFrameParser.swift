@@ -69,7 +69,7 @@ package struct WebSocketFrameParser: ~Copyable {
                 case .header(let header, _):
                     if let violation = check(header) { return fail(violation) }
                     if input.count >= header.length, header.opcode.isControl || (header.isFinal && header.opcode != .continuation) {
-                        let payload = take(header.length, from: &input)
+                        let payload = removePrefix(header.length, from: &input)
                         WebSocketMask.apply(header.key, to: payload)
                         return whole(header, payload)
                     }
@@ -77,7 +77,7 @@ package struct WebSocketFrameParser: ~Copyable {
                     state = .payload(header, received: 0)
                 }
             case .payload(let header, let received):
-                let piece = take(min(input.count, header.length - received), from: &input)
+                let piece = removePrefix(min(input.count, header.length - received), from: &input)
                 WebSocketMask.apply(header.key, to: piece, offset: received)
                 guard collect(piece, of: header) else { return fail(.invalidUTF8) }
                 if received + piece.count < header.length {
@@ -97,7 +97,7 @@ package struct WebSocketFrameParser: ~Copyable {
             let reading = WebSocketFrameHeader.read(UnsafeRawBufferPointer(input))
             switch reading {
             case .header(_, let size): input = UnsafeMutableRawBufferPointer(rebasing: input[size...])
-            case .incomplete: stash.append(UnsafeRawBufferPointer(take(input.count, from: &input)))
+            case .incomplete: stash.append(UnsafeRawBufferPointer(removePrefix(input.count, from: &input)))
             case .violation: break
             }
             return reading
@@ -109,7 +109,7 @@ package struct WebSocketFrameParser: ~Copyable {
                 if case .header = reading { stash.removeAll() }
                 return reading
             }
-            stash.append(UnsafeRawBufferPointer(take(1, from: &input)))
+            stash.append(UnsafeRawBufferPointer(removePrefix(1, from: &input)))
         }
     }
 
@@ -128,7 +128,7 @@ package struct WebSocketFrameParser: ~Copyable {
 
     // MARK: - Payloads
 
-    private func take(_ count: Int, from input: inout UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+    private func removePrefix(_ count: Int, from input: inout UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
         let taken = UnsafeMutableRawBufferPointer(rebasing: input[..<count])
         input = UnsafeMutableRawBufferPointer(rebasing: input[count...])
         return taken
@@ -162,7 +162,7 @@ package struct WebSocketFrameParser: ~Copyable {
         }
         assembly.append(UnsafeRawBufferPointer(piece))
         guard message?.kind == .text, message?.isCompressed == false else { return true }
-        return message!.validator.take(UnsafeRawBufferPointer(piece))
+        return message!.validator.validate(UnsafeRawBufferPointer(piece))
     }
 
     /// The payload of a frame is complete.

@@ -99,7 +99,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
                 process(UnsafeMutableRawBufferPointer(mutating: bytes))
             }
         }
-        loop.receiveBuffers.giveBack(buffer)
+        loop.receiveBuffers.release(buffer)
         charge()
         loop.endReading(count, isFull: isFull, since: began, limit: &readLimit, of: output.channel)
     }
