@@ -32,10 +32,10 @@ public enum Daemon {
         do {
             try await group.run()
         } catch {
-            guard service.mustLeave else { throw error }
+            guard service.mustExit else { throw error }
             try? FileHandle.standardError.write(contentsOf: Data("Error: \(error)\n".utf8))
         }
-        if service.mustLeave {
+        if service.mustExit {
             folder.flush()
             StopWatch.exit(1)
         }

@@ -39,7 +39,7 @@ final class HostService: Service {
         let loops = Loops(count: configuration.loopCount)
         let watchedUsers = WatchedUsers()
         let edges = PresenceEdges(loops: loops, watchedUsers: watchedUsers)
-        let presence = PresenceService(grace: Int64(configuration.presence.grace.wholeMilliseconds)) { edges.tell($0) }
+        let presence = PresenceService(grace: Int64(configuration.presence.grace.wholeMilliseconds)) { edges.dispatch($0) }
         let desks = loops.all.map { _ in
             LoopDesk(gate: gate, presence: presence, limits: configuration.limits, watchedUsers: watchedUsers, refusals: refusals)
         }
@@ -50,7 +50,7 @@ final class HostService: Service {
         let host = try PluginHost.Host(
             loops: loops.all, options: configuration.hostOptions, socketOptions: configuration.socketOptions(recovery: recovery),
             namespaces: configuration.namespaces.map { ByteString($0) }, gate: gate, httpGate: gate, observer: desk, presence: presence, signals: signals,
-            logger: logger, onRefusal: { refusals.note($0) })
+            logger: logger, onRefusal: { refusals.record($0) })
         edges.connect(host: host, desks: desks)
         desk.register(in: host)
 
@@ -64,7 +64,7 @@ final class HostService: Service {
         self.recovery = recovery
         var options = configuration.transportOptions(openFiles: openFiles)
         options.judge = { host.judge($0) }
-        options.onRefusal = { refusals.note($0) }
+        options.onRefusal = { refusals.record($0) }
         // Nobody comes in before every hook is in force that may want to refuse.
         options.unavailable = { host.isLoading ? "plugins are loading; try again" : nil }
         let server = Server(options: options, loops: loops, http: host.router, logger: logger)
@@ -90,7 +90,7 @@ final class HostService: Service {
         }
         let failure = await withTaskGroup { group in
             group.addTask {
-                await self.keepTime()
+                await self.expirePeriodically()
                 return StartFailure?.none
             }
             group.addTask {
@@ -111,7 +111,7 @@ final class HostService: Service {
     }
 
     /// Whether the process must end without calling what plugins have registered for its exit: threads that were given up may be using it.
-    var mustLeave: Bool { !host.givenUp.isEmpty }
+    var mustExit: Bool { !host.givenUp.isEmpty }
 
     // MARK: - Start
 
@@ -171,7 +171,7 @@ final class HostService: Service {
     // MARK: - Run
 
     /// Ends the graces of those who left, and drops what nobody came back for.
-    private func keepTime() async {
+    private func expirePeriodically() async {
         let grace = configuration.presence.grace
         // An offline edge is late by a twentieth of the grace at the most.
         let step = min(max(grace / 20, .milliseconds(10)), .milliseconds(250))

@@ -13,7 +13,7 @@ extension Session {
         stopTimers()
         stageTimer = table.timers.schedule(
             at: table.timers.now + table.options.closeTimeout, for: self, tag: TimerTag.closing.rawValue)
-        tellReceiver(reason)
+        notifyReceiver(reason)
         answerPoll()
     }
 
@@ -39,7 +39,7 @@ extension Session {
         stageTimer = table.timers.schedule(
             at: table.timers.now + table.options.goodbyeGrace, for: self, tag: TimerTag.closing.rawValue)
         closeCandidate()
-        tellReceiver(.transportClose)
+        notifyReceiver(.transportClose)
     }
 
     /// Nothing more comes from the client, and nothing more can be told to it.
@@ -55,7 +55,7 @@ extension Session {
         heartbeat = .stopped
         table.remove(self)
         posting.release()
-        if wasOpen { tellReceiver(reason) }
+        if wasOpen { notifyReceiver(reason) }
     }
 
     func stopTimers() {
@@ -69,7 +69,7 @@ extension Session {
         candidate?.close()
     }
 
-    private func tellReceiver(_ reason: CloseReason) {
+    private func notifyReceiver(_ reason: CloseReason) {
         let receiver = self.receiver
         self.receiver = nil
         receiver?.closed(reason)

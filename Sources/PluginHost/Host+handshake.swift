@@ -12,8 +12,8 @@ extension Host {
         for plugin in (loop?.snapshot ?? registry.withLock { $0.snapshot }).plugins {
             guard let handshake = plugin.descriptor.handshake, let meter = plugin.handshakeMeter, plugin.isInForce else { continue }
             var reply = jf_handshake_reply.sized
-            let ask = { Self.ask(plugin, handshake, opening, &reply) }
-            let code = loop.map { $0.measure(meter, ask) } ?? ask()
+            let call = { Self.callHandshake(plugin, handshake, opening, &reply) }
+            let code = loop.map { $0.measure(meter, call) } ?? call()
             guard code == JF_OK else {
                 let message = Self.message(of: &reply, code, plugin)
                 onRefusal(RefusalRecord(.http, reason: "denied", detail: message, address: opening.remoteAddress, plugin: plugin.name))
@@ -25,7 +25,7 @@ extension Host {
         return .open(initial: initial, always: always)
     }
 
-    private static func ask(_ plugin: Plugin, _ handshake: PluginDescriptor.Handshake, _ opening: Opening, _ reply: inout jf_handshake_reply) -> Int32 {
+    private static func callHandshake(_ plugin: Plugin, _ handshake: PluginDescriptor.Handshake, _ opening: Opening, _ reply: inout jf_handshake_reply) -> Int32 {
         var parts: [TextPack.Part] = [.text(opening.uri), .text(opening.remoteAddress)]
         for header in opening.headers { parts += [.text(header.name.lowercased()), .text(header.value)] }
         let pack = TextPack(parts)

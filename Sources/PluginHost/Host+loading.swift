@@ -80,13 +80,13 @@ extension Host {
         Threads.start(name: "jf-load") {
             let result: Result<Void, PluginError>
             do throws(PluginError) {
-                self.note(.loading, at: place)
+                self.setPhase(.loading, at: place)
                 try self.loadNow(spec, place)
-                if place == nil { self.noteLoaded(spec) } else { self.note(.loaded, at: place) }
+                if place == nil { self.noteLoaded(spec) } else { self.setPhase(.loaded, at: place) }
                 result = .success(())
             } catch {
                 self.logger.error("\(error)")
-                self.note(.failed(error), at: place)
+                self.setPhase(.failed(error), at: place)
                 result = .failure(error)
             }
             self.registry.withLock { $0.loads -= 1 }
@@ -94,7 +94,7 @@ extension Host {
         }
     }
 
-    private func note(_ phase: PlannedPlugin.Phase, at place: Int?) {
+    private func setPhase(_ phase: PlannedPlugin.Phase, at place: Int?) {
         guard let place else { return }
         registry.withLock { $0.planned[place].phase = phase }
     }

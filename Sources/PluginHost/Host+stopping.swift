@@ -59,12 +59,12 @@ extension Host {
     /// The callbacks that have been running for so long, in words: `plugin 'rooms': destroy has been running for 3.2 s`. Any thread.
     public func callbacks(runningFor milliseconds: Int) -> [String] {
         let now = Clock.monotonicNanoseconds
-        return look().filter { now - $0.since >= Int64(milliseconds) * 1_000_000 }.map { "plugin '\($0.plugin.outline.name)': \($0.text(at: now))" }
+        return inspectCallbacks().filter { now - $0.since >= Int64(milliseconds) * 1_000_000 }.map { "plugin '\($0.plugin.outline.name)': \($0.text(at: now))" }
     }
 
     /// See ``CallbackWatch``.
     @discardableResult
-    func look() -> [CallbackWatch.Running] { watch.look(at: registry.withLock { $0.alive }, contexts) }
+    func inspectCallbacks() -> [CallbackWatch.Running] { watch.inspect(registry.withLock { $0.alive }, contexts) }
 
     // MARK: On the control thread
 
@@ -114,7 +114,7 @@ extension Host {
         plugin.state = .stopping
         let isOut = withdraw(plugin)
         let isInTime = isOut && end(plugin, until: deadline, afterStop: true)
-        let held = isInTime ? nil : look().first { $0.plugin === plugin }
+        let held = isInTime ? nil : inspectCallbacks().first { $0.plugin === plugin }
         abandon(plugin, isStuck: !isInTime)
         if isInTime {
             plugin.log.info("unloaded")

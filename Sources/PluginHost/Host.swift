@@ -77,14 +77,14 @@ public final class Host: @unchecked Sendable {
         let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: [], plugins: [])
         registry = Mutex(Registry(snapshot: snapshot))
         contexts = loops.map { LoopContext($0, host: self, snapshot: snapshot) }
-        lookLater(count: 1)
+        scheduleInspection(count: 1)
     }
 
-    private func lookLater(count: Int) {
+    private func scheduleInspection(count: Int) {
         timers.schedule(at: Clock.monotonicNanoseconds + CallbackWatch.interval) { [self] in
-            look()
+            inspectCallbacks()
             if count % 4 == 0 { inspectSignals(after: nil) }
-            lookLater(count: count + 1)
+            scheduleInspection(count: count + 1)
         }
     }
 

@@ -237,7 +237,7 @@ import Testing
         host.onConnect = { attempt in
             attempt.resume(user: nil, claims: ConnectAttempt.emptyObject, expiresAt: nil) {
                 asked += 1
-                attempt.isAskedAgain = true
+                attempt.alwaysRunsMiddlewares = true
                 attempt.accept(user: "ann", claims: Array(#"{"n":\#(asked)}"#.utf8), expiresAt: 9_000)
             }
         }

@@ -49,7 +49,7 @@ final class RoomSockets {
         }
         guard try socket.join(Self.channel(id)) else { return }
         try event.ack(room.json)
-        if membership.enter(id, socket.handle, user: user, at: io.now) == .user { tell("room:joined", id, user) }
+        if membership.enter(id, socket.handle, user: user, at: io.now) == .user { notifyMembers("room:joined", id, user) }
     }
 
     /// `room:leave` `{room}` → ack: `{room, user, at}`. Leaving where one is not is no error.
@@ -58,7 +58,7 @@ final class RoomSockets {
         let room = try event.decode(RoomInput.self).id
         if membership.contains(room, socket.handle) { try socket.leave(Self.channel(room)) }
         try event.ack(change(room, user))
-        if membership.exit(room, socket.handle, user: user) == .user { tell("room:left", room, user) }
+        if membership.exit(room, socket.handle, user: user) == .user { notifyMembers("room:left", room, user) }
     }
 
     /// `room:members` `{room}` → ack: a page of `{user, since}`, by name.
@@ -106,7 +106,7 @@ final class RoomSockets {
 
     func disconnecting(_ socket: Socket, _ departure: Departure) {
         guard let user = socket.user.map({ ByteString($0) }) else { return }
-        for room in membership.remove(socket.handle, user: user) { tell("room:left", room, user) }
+        for room in membership.remove(socket.handle, user: user) { notifyMembers("room:left", room, user) }
     }
 
     /// Rooms are the host's and survive a reload of this plugin: who is in one, is a member.
@@ -120,7 +120,7 @@ final class RoomSockets {
                 guard let user = socket.user.map({ ByteString($0) }) else { continue }
                 for room in socket.rooms.compactMap({ Self.room(ByteString($0)) })
                 where membership.enter(room, socket.socket.handle, user: user, at: io.now) == .user {
-                    tell("room:joined", room, user)
+                    notifyMembers("room:joined", room, user)
                 }
             }
         } catch {
@@ -192,7 +192,7 @@ final class RoomSockets {
         return object.json
     }
 
-    private func tell(_ name: String, _ room: ByteString, _ user: ByteString) {
+    private func notifyMembers(_ name: String, _ room: ByteString, _ user: ByteString) {
         Self.emit(name, change(room, user), to: io.to(Self.channel(room)), io)
     }
 

@@ -95,7 +95,7 @@ public final class GroupCommitStore: Sendable {
             return try pool.read(body)
         } catch {
             guard let failure = error as? StoreFailure ?? StoreFailure(error) else { throw error }
-            health.note(failure)
+            health.record(failure)
             throw failure.problem
         }
     }
@@ -106,7 +106,7 @@ public final class GroupCommitStore: Sendable {
             try files.check()
             try files.checkRoom()
         } catch {
-            health.note(error)
+            health.record(error)
         }
         if let failure = health.failure {
             probe()
@@ -137,10 +137,10 @@ public final class GroupCommitStore: Sendable {
             if health.failure != nil { try files.check() }
             let failures = try GroupCommit.commit(group, in: db)
             try files.check()
-            health.note(nil)
+            health.record(nil)
             return failures
         } catch {
-            health.note(error)
+            health.record(error)
             return Array(repeating: error.problem, count: group.count)
         }
     }

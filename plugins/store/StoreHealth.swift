@@ -15,7 +15,7 @@ final class StoreHealth: Sendable {
     var failure: StoreFailure? { state.withLock { $0 } }
 
     /// - Parameter failure: nil when something was committed.
-    func note(_ failure: StoreFailure?) {
+    func record(_ failure: StoreFailure?) {
         let isChange = state.withLock { known in
             if known?.isFinal == true || known == failure { return false }
             known = failure

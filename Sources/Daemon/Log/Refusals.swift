@@ -29,7 +29,7 @@ final class Refusals: Sendable {
         isLogged = level <= .info
     }
 
-    func note(_ record: RefusalRecord) {
+    func record(_ record: RefusalRecord) {
         let key = Key(place: record.place, reason: ByteString(record.reason.cut(to: Self.reasonLength)), plugin: record.plugin.map { ByteString($0) })
         let counted = counts.withLock { counts in
             let counted = counts[key] != nil || counts.count < Self.reasonLimit ? key : Key(place: record.place, reason: "other")

@@ -21,14 +21,14 @@ final class PresenceEdges: Sendable {
     }
 
     /// Any thread; in the order of the edges. A loop is woken only for edges of users that a socket of it watches.
-    func tell(_ edges: [PresenceEdge]) {
+    func dispatch(_ edges: [PresenceEdge]) {
         guard let (host, desks) = watchers.withLock({ $0 }) else { return }
         let watching = watchedUsers.loops(watching: edges.lazy.map(\.user))
         let anybody = watching.reduce(0, |)
         for (loop, desk) in zip(loops.all, desks) where anybody & 1 << UInt64(loop.index) != 0 {
             let watched = zip(edges, watching).filter { $0.1 & 1 << UInt64(loop.index) != 0 }.map(\.0)
             loop.execute { _ in
-                for edge in watched { desk.tell(edge) }
+                for edge in watched { desk.notify(of: edge) }
             }
         }
         host.presenceChanged(edges)

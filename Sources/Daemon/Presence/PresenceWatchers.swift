@@ -77,7 +77,7 @@ final class PresenceWatchers {
     }
 
     /// Tells the watchers of this loop.
-    func tell(_ edge: PresenceEdge) {
+    func notify(of edge: PresenceEdge) {
         guard let handles = watchers[edge.user] else { return }
         let argument = JSONValue.object([
             .init("user", .string(edge.user)), .init("at", .string(RFC3339.text(milliseconds: edge.at))),

@@ -54,8 +54,8 @@ final class LoopDesk: @unchecked Sendable {
         watchers?.unwatch(event, from: socket)
     }
 
-    func tell(_ edge: PresenceEdge) {
-        watchers?.tell(edge)
+    func notify(of edge: PresenceEdge) {
+        watchers?.notify(of: edge)
     }
 
     /// Watches refused, for the limit or for what they name, since the beginning.

@@ -82,7 +82,7 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 
     private func find(_ key: Key) -> Range<Int>? {
-        reader.document.keys?.ask(reader.range.lowerBound, for: key.stringValue)
+        reader.document.keys?.recordLookup(reader.range.lowerBound, for: key.stringValue)
         return members[key.stringValue]
     }
 

@@ -29,7 +29,7 @@ final class UnknownKeys {
         objects[start]?.unknown = known.unknown.filter { unknown.contains($0) }
     }
 
-    func ask(_ start: Int, for name: String) { objects[start]?.asked.insert(ByteString(name)) }
+    func recordLookup(_ start: Int, for name: String) { objects[start]?.asked.insert(ByteString(name)) }
 
     /// `config.limits: unknown key 'romms', did you mean 'rooms'?`; nil if all are known.
     ///

@@ -65,9 +65,9 @@ extension Plugin {
             guard let context = host.context(of: handle) else { return JF_E_GONE }
             guard context.directory.contains(handle) else { return JF_E_GONE }
             let mailbox = mailboxes[context.index]
-            guard let mustTell = mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
+            guard let mustNotify = mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
             else { return JF_E_LIMIT }
-            if mustTell { context.tell(of: mailbox) }
+            if mustNotify { context.notify(of: mailbox) }
             return JF_OK
         }
     }
@@ -111,7 +111,7 @@ extension Plugin {
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
         let mailbox = mailboxes[context.index]
         if mailbox.append(.ack, socket: socket, number: id, name: nothing, args: args, attachments: attachments, promised: true) == true {
-            context.tell(of: mailbox)
+            context.notify(of: mailbox)
         }
         return JF_OK
     }

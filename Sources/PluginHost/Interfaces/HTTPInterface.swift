@@ -43,7 +43,7 @@ enum HTTPInterface {
                     case .accepted: return JF_OK
                     case .full: return JF_E_LIMIT
                     case .gone:
-                        plugin.streams.remove(stream)?.tellClosed(JF_E_GONE, plugin)
+                        plugin.streams.remove(stream)?.notifyClosed(JF_E_GONE, plugin)
                         return JF_E_GONE
                     }
                 }
@@ -52,7 +52,7 @@ enum HTTPInterface {
                 Plugin.serve(host, "finish") { (plugin) throws(Refusal) in
                     guard let open = plugin.streams.remove(stream) else { return JF_E_GONE }
                     open.stream.end()
-                    open.tellClosed(JF_OK, plugin)
+                    open.notifyClosed(JF_OK, plugin)
                     return JF_OK
                 }
             })
@@ -101,7 +101,7 @@ extension Plugin {
         if open.wantsRoom { stream.onDrain { [unowned open] in open.drained(self) } }
         if !head.body.isEmpty { _ = stream.write(Array(head.body)) }
         // A plugin that forgets a stream whose reader left costs no memory for it.
-        reply.onGone { self.streams.remove(open.handle)?.tellClosed(JF_E_GONE, self) }
+        reply.onGone { self.streams.remove(open.handle)?.notifyClosed(JF_E_GONE, self) }
         return JF_OK
     }
 

@@ -27,7 +27,7 @@ enum TokensInterface {
                 waiting?.pointee = 0
                 return Plugin.serve(host, "waits") { (plugin) throws(Refusal) in
                     guard let waiting else { throw .invalid("waiting is NULL") }
-                    switch plugin.tokens.look(try TokensInterface.inTable(kept)) {
+                    switch plugin.tokens.peek(try TokensInterface.inTable(kept)) {
                     case .entry(let entry): waiting.pointee = plugin.host.isWaiting(entry) ? 1 : 0
                     case .gone: waiting.pointee = 0
                     case .borrowed: throw TokensInterface.notKept
@@ -104,7 +104,7 @@ extension Plugin {
         }
         for stream in streams.removeAll() {
             stream.stream.end()
-            stream.tellClosed(JF_E_GONE, self)
+            stream.notifyClosed(JF_E_GONE, self)
         }
     }
 }

@@ -40,7 +40,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
     func isWaiting(at stage: Int) -> Bool { self.stage.load(ordering: .acquiring) == stage }
 
     /// Asks the hook whose turn it is. [loop]
-    func ask() {
+    func runNextHook() {
         let stage = skipThoseGone()
         guard stage < hooks.count else { return accept() }
         let hook = hooks[stage]
@@ -140,7 +140,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
             switch verdict {
             case .accept(let terms):
                 if let terms { self.adopt(terms, from: plugin) }
-                self.ask()
+                self.runNextHook()
             case .refuse(let message, let data):
                 let reason = LoopContext.code(in: data) ?? (message == Self.failure ? "internal" : "denied")
                 self.loop.refuse(self.attempt, reason: reason, message: message, data: data, plugin: self.hooks[stage].plugin.name)
@@ -152,7 +152,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
     /// Changes as whom the client comes. [loop]
     private func adopt(_ terms: AdmissionTerms, from plugin: Plugin) {
         // What recovery brings back by itself is the data. Whoever is more than the token says is asked for again.
-        if terms.user != nil || terms.claims != nil || terms.expiresAt != nil || terms.pluginData != nil { attempt.isAskedAgain = true }
+        if terms.user != nil || terms.claims != nil || terms.expiresAt != nil || terms.pluginData != nil { attempt.alwaysRunsMiddlewares = true }
         if let user = terms.user { identity.user = user }
         if let claims = terms.claims { identity.claims = JSONMerge.members(of: claims, into: identity.claims) }
         if let expiresAt = terms.expiresAt { identity.expiresAt = expiresAt }

@@ -21,7 +21,7 @@ extension LoopContext {
             }
             // The gate has verified who comes; where recovery skips middlewares, plugins are not asked about a session of theirs that comes back.
             attempt.resume(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) { [self] in
-                Admission(attempt, identity: identity, hooks: dispatch.admitting, loop: self).ask()
+                Admission(attempt, identity: identity, hooks: dispatch.admitting, loop: self).runNextHook()
             }
         }
     }

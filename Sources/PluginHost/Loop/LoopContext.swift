@@ -97,42 +97,42 @@ final class LoopContext: @unchecked Sendable, Application {
     /// - Returns: `false` if the mailbox is full.
     @discardableResult
     func post(_ task: LoopTask, in mailbox: LoopMailbox, bytes: Int, promised: Bool = false) -> Bool {
-        guard let mustTell = mailbox.append(task, bytes: bytes, promised: promised) else { return false }
-        if mustTell { tell(of: mailbox) }
+        guard let mustNotify = mailbox.append(task, bytes: bytes, promised: promised) else { return false }
+        if mustNotify { notify(of: mailbox) }
         return true
     }
 
     /// A mailbox for this loop holds something. [any-thread]
     ///
     /// Another loop says so when its turn is over: what it broadcasts in one turn goes out in one of this loop's, too.
-    func tell(of mailbox: LoopMailbox) {
-        if let teller = ThreadState.current?.loop, teller !== self { return teller.tellLater(self, of: mailbox) }
-        if let handover = Handover.current { return handover.remind(mailbox) { [self] in tellNow(of: mailbox) } }
-        tellNow(of: mailbox)
+    func notify(of mailbox: LoopMailbox) {
+        if let currentLoop = ThreadState.current?.loop, currentLoop !== self { return currentLoop.notifyLater(self, of: mailbox) }
+        if let handover = Handover.current { return handover.remind(mailbox) { [self] in notifyNow(of: mailbox) } }
+        notifyNow(of: mailbox)
     }
 
-    private func tellNow(of mailbox: LoopMailbox) {
-        loop.execute { [self] _ in goOn(with: mailbox) }
+    private func notifyNow(of mailbox: LoopMailbox) {
+        loop.execute { [self] _ in startDraining(mailbox) }
     }
 
     /// [loop]
-    private func tellLater(_ other: LoopContext, of mailbox: LoopMailbox) {
-        if others.isEmpty { loop.execute { [self] _ in tellOthers() } }
+    private func notifyLater(_ other: LoopContext, of mailbox: LoopMailbox) {
+        if others.isEmpty { loop.execute { [self] _ in notifyOthers() } }
         others.append((other, mailbox))
     }
 
-    private func tellOthers() {
+    private func notifyOthers() {
         while let (other, _) = others.first {
             let mailboxes = others.filter { $0.loop === other }.map(\.mailbox)
             others.removeAll { $0.loop === other }
-            other.loop.execute { _ in for mailbox in mailboxes { other.goOn(with: mailbox) } }
+            other.loop.execute { _ in for mailbox in mailboxes { other.startDraining(mailbox) } }
         }
     }
 
     // MARK: What mailboxes hold [loop]
 
     /// A mailbox holds something.
-    private func goOn(with mailbox: LoopMailbox) {
+    private func startDraining(_ mailbox: LoopMailbox) {
         guard !mailbox.isListed else { return }
         // While it does not pause, no other mailbox holds anything.
         if !isPausing, !drain(mailbox) { return pauseIfNeeded() }

@@ -4,7 +4,7 @@ import Transport
 
 /// What the threads of one plugin ask of one loop, in the order in which each thread asked it. The loop is told once for everything that waits.
 ///
-/// `@unchecked Sendable`: `incoming`, `held`, `unfinished` and `isTold` are touched under `lock` only, everything else by the loop only.
+/// `@unchecked Sendable`: `incoming`, `held`, `unfinished` and `isNotified` are touched under `lock` only, everything else by the loop only.
 final class LoopMailbox: @unchecked Sendable {
     enum Kind: UInt8, BitwiseCopyable {
         case emit, ack, join, leave
@@ -34,7 +34,7 @@ final class LoopMailbox: @unchecked Sendable {
     private var held = 0
     /// Bytes of what the loop has begun with and has not come to the end of in its first turn.
     private var unfinished = 0
-    private var isTold = false
+    private var isNotified = false
     private var working = RecordBuffer()
     /// [loop] Offset of the next record of ``working``.
     private var offset = 0
@@ -94,14 +94,14 @@ final class LoopMailbox: @unchecked Sendable {
     /// Appends work of any other kind. `bytes` is what it holds beside itself.
     func append(_ task: LoopTask, bytes: Int, promised: Bool = false) -> Bool? {
         let reference = Unmanaged.passRetained(task)
-        let told = append(MemoryLayout<Record>.size, holding: bytes + Self.taskCost, promised) { record in
+        let mustNotify = append(MemoryLayout<Record>.size, holding: bytes + Self.taskCost, promised) { record in
             let head = Record(
                 size: record.load(as: UInt32.self), kind: .task, flags: 0, attachmentCount: 0, socket: 0,
                 number: UInt64(UInt(bitPattern: reference.toOpaque())), nameCount: 0, argsCount: 0)
             record.storeBytes(of: head, as: Record.self)
         }
-        if told == nil { reference.release() }
-        return told
+        if mustNotify == nil { reference.release() }
+        return mustNotify
     }
 
     /// Whether work that holds so much would be taken now.
@@ -125,11 +125,11 @@ final class LoopMailbox: @unchecked Sendable {
         }
         write(incoming.append(size: size))
         held += bytes
-        let mustTell = !isTold
+        let mustNotify = !isNotified
         // Who tells it later, with what else it has, keeps nobody else from telling it at once.
-        if !isHeldBack { isTold = true }
+        if !isHeldBack { isNotified = true }
         lock.unlock()
-        return mustTell
+        return mustNotify
     }
 
     /// [loop] Runs what waits, oldest first, until `share` is used up. Records are valid for the call of `body`, which returns what it began and could not
@@ -143,7 +143,7 @@ final class LoopMailbox: @unchecked Sendable {
             lock.withLock {
                 unfinished = working.count - offset + workingHeld
                 // There will be another drain without anybody's telling.
-                isTold = true
+                isNotified = true
             }
             return true
         }
@@ -153,15 +153,15 @@ final class LoopMailbox: @unchecked Sendable {
         isCut = false
         return lock.withLock {
             unfinished = 0
-            isTold = !incoming.isEmpty
-            return isTold
+            isNotified = !incoming.isEmpty
+            return isNotified
         }
     }
 
     private func dequeueIncoming() {
         lock.withLock {
             swap(&incoming, &working)
-            isTold = false
+            isNotified = false
             workingHeld = held
             held = 0
         }

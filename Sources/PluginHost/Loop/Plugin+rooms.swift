@@ -19,11 +19,11 @@ extension Plugin {
         guard let info = context.directory[handle] else { return JF_E_GONE }
         guard info.reserveRoom(limit: host.socketOptions.maxRoomsPerSocket) else { return refuseRoom() }
         let mailbox = mailboxes[context.index]
-        guard let mustTell = mailbox.append(.join, socket: handle, name: room) else {
+        guard let mustNotify = mailbox.append(.join, socket: handle, name: room) else {
             info.releaseRoom()
             return JF_E_LIMIT
         }
-        if mustTell { context.tell(of: mailbox) }
+        if mustNotify { context.notify(of: mailbox) }
         return JF_OK
     }
 
@@ -37,8 +37,8 @@ extension Plugin {
         }
         guard context.directory.contains(handle) else { return JF_E_GONE }
         let mailbox = mailboxes[context.index]
-        guard let mustTell = mailbox.append(.leave, socket: handle, name: room) else { return JF_E_LIMIT }
-        if mustTell { context.tell(of: mailbox) }
+        guard let mustNotify = mailbox.append(.leave, socket: handle, name: room) else { return JF_E_LIMIT }
+        if mustNotify { context.notify(of: mailbox) }
         return JF_OK
     }
 

@@ -41,13 +41,13 @@ final class CallbackWatch: Sendable {
     private let samples = Mutex<[Place: Sample]>([:])
 
     /// Looks, and writes the lines that are due. Any thread.
-    func look(at plugins: [Plugin], _ loops: [LoopContext]) -> [Running] {
+    func inspect(_ plugins: [Plugin], _ loops: [LoopContext]) -> [Running] {
         let now = Clock.monotonicNanoseconds
         var found: [Running] = []
         var due: [Running] = []
         samples.withLock { samples in
             var seen: [Place: Sample] = [:]
-            func note(_ place: Place, _ number: UInt64, _ plugin: Plugin, _ callback: Callback, loop: Int?) {
+            func add(_ place: Place, _ number: UInt64, _ plugin: Plugin, _ callback: Callback, loop: Int?) {
                 let mark = Mark(callback: ObjectIdentifier(callback), number: number)
                 var sample = samples[place].flatMap { $0.mark == mark ? $0 : nil } ?? Sample(mark: mark, since: now, nextWarning: Self.patience)
                 let running = Running(plugin: plugin, callback: callback, loop: loop, since: sample.since)
@@ -61,12 +61,12 @@ final class CallbackWatch: Sendable {
             for plugin in plugins {
                 for strand in plugin.outline.strands {
                     guard let running = strand.running else { continue }
-                    note(.strand(ObjectIdentifier(strand)), running.number, plugin, running.callback, loop: nil)
+                    add(.strand(ObjectIdentifier(strand)), running.number, plugin, running.callback, loop: nil)
                 }
             }
             for loop in loops {
                 guard let (meter, calls) = loop.running else { continue }
-                note(.loop(loop.index), calls, meter.plugin, meter.callback, loop: loop.index)
+                add(.loop(loop.index), calls, meter.plugin, meter.callback, loop: loop.index)
             }
             samples = seen
         }

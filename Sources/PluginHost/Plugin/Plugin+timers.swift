@@ -39,13 +39,13 @@ extension Plugin {
     /// Asks from time to time whether the plugin is able to work. A plugin that does not come to answer is not.
     func watchReadiness() {
         guard descriptor.ready != nil else { return }
-        askReady()
+        startReadinessCheck()
     }
 
     /// How often, and how long an answer may take; nanoseconds.
     private static let readinessInterval: Int64 = 2_000_000_000
 
-    private func askReady() {
+    private func startReadinessCheck() {
         let outcome = Outcome<Bool>()
         _ = strand.enqueue(StrandTask(.ready, run: {
             self.checkReady()
@@ -56,7 +56,7 @@ extension Plugin {
 
     private func scheduleReadinessCheck(_ outcome: Outcome<Bool>, isFirst: Bool) {
         host.timers.schedule(at: Clock.monotonicNanoseconds + Self.readinessInterval, isWanted: { self.state == .running }) {
-            if outcome.wait(until: 0) != nil { return self.askReady() }
+            if outcome.wait(until: 0) != nil { return self.startReadinessCheck() }
             if isFirst { self.notReady = "does not answer: a callback has been running for more than \(Self.readinessInterval / 1_000_000) ms" }
             self.scheduleReadinessCheck(outcome, isFirst: false)
         }

@@ -279,11 +279,11 @@ final class Strand: @unchecked Sendable {
         case .event:
             let event = UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))
             releaseBudget(of: event)
-            Unmanaged<EventRoute>.fromOpaque(event.pointee.route)._withUnsafeGuaranteedRef { note($0.callback) }
+            Unmanaged<EventRoute>.fromOpaque(event.pointee.route)._withUnsafeGuaranteedRef { setCurrent($0.callback) }
             callEvent?(event, state)
         case .task:
             let task = dequeueTask(record)
-            note(task.callback)
+            setCurrent(task.callback)
             task.run()
         }
         depth.wrappingSubtract(1, ordering: .relaxed)
@@ -298,7 +298,7 @@ final class Strand: @unchecked Sendable {
 
     /// What begins to run.
     @inline(__always)
-    private func note(_ callback: Callback) {
+    private func setCurrent(_ callback: Callback) {
         begun.store(begun.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
         current.store(UInt(bitPattern: Unmanaged.passUnretained(callback).toOpaque()), ordering: .releasing)
     }

@@ -42,7 +42,7 @@ final class OpenStream: @unchecked Sendable {
     }
 
     /// Calls the plugin for the last time about this stream. For whoever took it out of the table.
-    func tellClosed(_ why: Int32, _ plugin: Plugin) {
+    func notifyClosed(_ why: Int32, _ plugin: Plugin) {
         guard let closed = watch?.closed else { return }
         let task = StrandTask(run: {
             guard plugin.isCreated else { return }

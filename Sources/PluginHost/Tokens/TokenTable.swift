@@ -125,7 +125,7 @@ final class TokenTable: Sendable {
         }
     }
 
-    enum Look {
+    enum LookupResult {
         /// It stays.
         case entry(TokenEntry)
         case gone
@@ -133,7 +133,7 @@ final class TokenTable: Sendable {
     }
 
     /// Who waits for a kept token.
-    func look(_ token: Token) -> Look {
+    func peek(_ token: Token) -> LookupResult {
         state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
             return state.slots[slot].isKept ? .entry(entry) : .borrowed
@@ -141,7 +141,7 @@ final class TokenTable: Sendable {
     }
 
     /// Takes out a kept token that the plugin gives up.
-    func drop(_ token: Token) -> Look {
+    func drop(_ token: Token) -> LookupResult {
         state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
             guard state.slots[slot].isKept else { return .borrowed }

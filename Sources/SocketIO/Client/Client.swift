@@ -172,7 +172,7 @@ final class Client: SessionReceiver, TimerTarget {
         guard isOpen else { return shard.abandon(attempt) }
         guard let socket = shard.makeSocket(for: attempt, client: self, identity: identity) else {
             shard.statistics.limited += 1
-            return turnAway(attempt, message: "Server is full", data: nil)
+            return sendConnectError(attempt, message: "Server is full", data: nil)
         }
         add(socket)
         session.joined()
@@ -187,7 +187,7 @@ final class Client: SessionReceiver, TimerTarget {
         release(attempt.held)
     }
 
-    func turnAway(_ attempt: ConnectAttempt, message: String, data: [UInt8]?) {
+    func sendConnectError(_ attempt: ConnectAttempt, message: String, data: [UInt8]?) {
         shard.statistics.connectsRefused += 1
         shard.abandon(attempt)
         guard isOpen else { return }

@@ -26,7 +26,7 @@ public final class ConnectAttempt {
 
     /// Whether the application is asked about the client also when it comes back to its session: it has given the socket more than a token says,
     /// which ``resume(user:claims:expiresAt:else:)`` could not give again.
-    public var isAskedAgain = false
+    public var alwaysRunsMiddlewares = false
 
     /// The session that the client asks to have back, until somebody has looked for it. `nil` where recovery is off.
     var request: RecoveryRequest?
@@ -78,17 +78,17 @@ public final class ConnectAttempt {
     }
 
     /// Lets the client in at once if it asks for a session that is kept for this very user, recovery skips middlewares, and the session was not
-    /// ``isAskedAgain``; else calls `ask`.
+    /// ``alwaysRunsMiddlewares``; else calls `runMiddlewares`.
     ///
     /// - Parameters:
     ///   - user, claims, expiresAt: as the client's token says, which must have been verified.
-    ///   - ask: what decides otherwise. Called on this loop, perhaps after other events.
-    public func resume(user: ByteString?, claims: [UInt8], expiresAt: Int64?, else ask: @escaping () -> Void) {
+    ///   - runMiddlewares: what decides otherwise. Called on this loop, perhaps after other events.
+    public func resume(user: ByteString?, claims: [UInt8], expiresAt: Int64?, else runMiddlewares: @escaping () -> Void) {
         guard isPending, let request, let recovery = shard.options.recovery, recovery.options.skipMiddlewares,
             recovery.resumes(request, namespace: namespace, user: user)
-        else { return ask() }
+        else { return runMiddlewares() }
         shard.recover(self, request, as: user) { [self] in
-            guard session != nil else { return ask() }
+            guard session != nil else { return runMiddlewares() }
             accept(user: user, claims: claims, expiresAt: expiresAt)
         }
     }
@@ -103,7 +103,7 @@ public final class ConnectAttempt {
     /// - Parameter data: raw JSON of any kind, for the client's `error.data`.
     public func refuse(message: String, data: [UInt8]? = nil) {
         guard isPending, let client = conclude() else { return }
-        client.turnAway(self, message: message, data: data)
+        client.sendConnectError(self, message: message, data: data)
     }
 
     /// Ends the waiting; `nil` if it had ended before.

@@ -7,8 +7,8 @@ struct RecoverySession: Sendable {
     let namespace: ByteString
     let rooms: [ByteString]
     let user: ByteString?
-    /// ``ConnectAttempt/isAskedAgain``.
-    let isAskedAgain: Bool
+    /// ``ConnectAttempt/alwaysRunsMiddlewares``.
+    let alwaysRunsMiddlewares: Bool
     let data: [UInt8]
     /// The place in the log from which the session has heard everything: what a client without an offset missed begins there.
     let start: UInt64
@@ -21,7 +21,7 @@ struct RecoverySession: Sendable {
     let byteCount: Int
 
     init(
-        privateID: SocketID, socketID: SocketID, namespace: ByteString, rooms: [ByteString], user: ByteString?, isAskedAgain: Bool,
+        privateID: SocketID, socketID: SocketID, namespace: ByteString, rooms: [ByteString], user: ByteString?, alwaysRunsMiddlewares: Bool,
         data: [UInt8], start: UInt64, handles: [SocketHandle], disconnectedAt: Int64
     ) {
         self.privateID = privateID
@@ -29,7 +29,7 @@ struct RecoverySession: Sendable {
         self.namespace = namespace
         self.rooms = rooms
         self.user = user
-        self.isAskedAgain = isAskedAgain
+        self.alwaysRunsMiddlewares = alwaysRunsMiddlewares
         self.data = data
         self.start = start
         self.handles = handles

@@ -14,7 +14,7 @@ struct RecoverySessions {
         let handle: SocketHandle
         let namespace: ByteString
         let user: ByteString?
-        let isAskedAgain: Bool
+        let alwaysRunsMiddlewares: Bool
     }
 
     /// A session and its neighbours in the order of keeping.
@@ -44,8 +44,8 @@ struct RecoverySessions {
 
     // MARK: - Live sockets
 
-    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?, isAskedAgain: Bool) {
-        live[privateID] = Live(handle: handle, namespace: namespace, user: user, isAskedAgain: isAskedAgain)
+    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?, alwaysRunsMiddlewares: Bool) {
+        live[privateID] = Live(handle: handle, namespace: namespace, user: user, alwaysRunsMiddlewares: alwaysRunsMiddlewares)
     }
 
     mutating func end(_ privateID: SocketID, handle: SocketHandle) {
@@ -80,9 +80,9 @@ struct RecoverySessions {
     }
 
     func resumes(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?) -> Bool {
-        if let live = live[request.privateID] { return live.namespace == namespace && live.user == user && !live.isAskedAgain }
+        if let live = live[request.privateID] { return live.namespace == namespace && live.user == user && !live.alwaysRunsMiddlewares }
         guard let session = kept[request.privateID]?.session else { return false }
-        return session.namespace == namespace && session.user == user && !session.isAskedAgain
+        return session.namespace == namespace && session.user == user && !session.alwaysRunsMiddlewares
     }
 
     mutating func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> Taking {

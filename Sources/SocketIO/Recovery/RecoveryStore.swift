@@ -97,8 +97,8 @@ public final class RecoveryStore: Sendable {
     // MARK: - Sessions
 
     /// A socket joined; returns the place in the log from which it hears.
-    func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?, isAskedAgain: Bool) -> UInt64 {
-        sessions.withLock { $0.begin(privateID, handle: handle, namespace: namespace, user: user, isAskedAgain: isAskedAgain) }
+    func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?, alwaysRunsMiddlewares: Bool) -> UInt64 {
+        sessions.withLock { $0.begin(privateID, handle: handle, namespace: namespace, user: user, alwaysRunsMiddlewares: alwaysRunsMiddlewares) }
         return lastSequence.load(ordering: .relaxed)
     }
 

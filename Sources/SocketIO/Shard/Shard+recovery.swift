@@ -61,7 +61,7 @@ extension Shard {
     func issueTicket(to socket: Socket, _ recovered: RecoveredSession?, from recovery: RecoveryStore) {
         let privateID = recovered?.session.privateID ?? .random(using: &randomBits)
         let place = recovery.begin(
-            privateID, handle: socket.handle, namespace: socket.namespace.name, user: socket.user, isAskedAgain: socket.isAskedAgain)
+            privateID, handle: socket.handle, namespace: socket.namespace.name, user: socket.user, alwaysRunsMiddlewares: socket.alwaysRunsMiddlewares)
         socket.ticket = RecoveryTicket(
             privateID: privateID, isRecovered: recovered != nil, restoredThrough: recovered?.through ?? 0,
             start: recovered?.session.start ?? place, handles: (recovered?.session.handles.suffix(15) ?? []) + [socket.handle])
@@ -74,7 +74,7 @@ extension Shard {
     func recoverySession(of socket: Socket, _ ticket: RecoveryTicket) -> RecoverySession {
         RecoverySession(
             privateID: ticket.privateID, socketID: socket.socketID, namespace: socket.namespace.name, rooms: socket.rooms,
-            user: socket.user, isAskedAgain: socket.isAskedAgain, data: socket.data, start: ticket.start,
+            user: socket.user, alwaysRunsMiddlewares: socket.alwaysRunsMiddlewares, data: socket.data, start: ticket.start,
             handles: ticket.handles, disconnectedAt: timers.now)
     }
 }

@@ -42,8 +42,8 @@ public final class Socket {
     let client: Client
     let session: Session
 
-    /// ``ConnectAttempt/isAskedAgain``.
-    let isAskedAgain: Bool
+    /// ``ConnectAttempt/alwaysRunsMiddlewares``.
+    let alwaysRunsMiddlewares: Bool
 
     /// Recovery: the private id, and whether the socket had been here before. `nil` where recovery is off.
     var ticket: RecoveryTicket?
@@ -68,7 +68,7 @@ public final class Socket {
         self.expiresAt = identity.expiresAt
         self.data = ConnectAttempt.emptyObject
         self.auth = attempt.auth
-        self.isAskedAgain = attempt.isAskedAgain
+        self.alwaysRunsMiddlewares = attempt.alwaysRunsMiddlewares
         self.userInfo = attempt.userInfo
     }
 

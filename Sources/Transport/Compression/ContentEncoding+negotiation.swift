@@ -14,17 +14,17 @@ extension ContentEncoding {
                 let weight = Self.weight(of: parts)
                 if name.isEqual(ignoringCase: "gzip") {
                     namesGzip = true
-                    note(.gzip, weight)
+                    record(.gzip, weight)
                 } else if name.isEqual(ignoringCase: "deflate") {
                     namesDeflate = true
-                    note(.deflate, weight)
+                    record(.deflate, weight)
                 } else if name.isEqual(to: "*") {
                     star = weight
                 }
             }
         }
 
-        private mutating func note(_ encoding: ContentEncoding, _ weight: Int) {
+        private mutating func record(_ encoding: ContentEncoding, _ weight: Int) {
             if weight > best?.weight ?? 0 { best = (encoding, weight) }
         }
 

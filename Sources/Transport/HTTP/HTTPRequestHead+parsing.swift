@@ -123,7 +123,7 @@ private struct FieldReader {
             append(": ", to: text)
             append(line.part(value), to: text)
             append("\r\n", to: text)
-            try note(name, line.part(value))
+            try record(name, line.part(value))
             start = end + 2
         }
     }
@@ -146,7 +146,7 @@ private struct FieldReader {
     }
 
     /// Looks at the fields that concern the connection or the body.
-    private mutating func note(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(HTTPViolation) {
+    private mutating func record(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(HTTPViolation) {
         switch name.count {
         case 4 where name.isEqual(to: "host"):
             hosts += 1

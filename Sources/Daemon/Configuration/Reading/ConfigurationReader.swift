@@ -38,11 +38,11 @@ final class ConfigurationReader {
     /// Whether this source has the key, with a value.
     func has(_ key: String) -> Bool { marks[key] != nil }
 
-    func note(_ key: String, at mark: Mark?) {
+    func recordKey(_ key: String, at mark: Mark?) {
         marks[key] = mark
     }
 
-    func ask(_ key: String) {
+    func recordLookup(_ key: String) {
         vocabulary.insert(key)
     }
 }

@@ -28,7 +28,7 @@ final class ConfigurationSection {
             }
             let path = self.path(scalar.string)
             let value = ConfigurationValue(node: node, key: path, reader: reader)
-            if value.scalar != .null { reader.note(path, at: name.mark) }
+            if value.scalar != .null { reader.recordKey(path, at: name.mark) }
             entries.append(Entry(name: scalar.string, mark: name.mark, value: value))
         }
     }
@@ -41,7 +41,7 @@ final class ConfigurationSection {
     func value(_ name: String) -> ConfigurationValue? {
         known.append(name)
         accounted.insert(name)
-        reader.ask(path(name))
+        reader.recordLookup(path(name))
         guard let value = entries.first(where: { $0.name == name })?.value, value.scalar != .null else { return nil }
         return value
     }
