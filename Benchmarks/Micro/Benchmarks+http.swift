@@ -6,7 +6,7 @@ extension Benchmarks {
         let polling = Benchmark("http.polling-echo", "an event in a POST, its echo in the next GET", guardCount: 500) {
             let world = HTTPWorld(NoRoutes())
             let opened = String(decoding: world.ask(Array(get("/socket.io/?EIO=4&transport=polling").utf8)), as: UTF8.self)
-            guard let session = opened.split(separator: "\"").dropFirst(3).first else { giveUp("a benchmark's session was not opened: \(opened)") }
+            guard let session = opened.split(separator: "\"").dropFirst(3).first else { fail("a benchmark's session was not opened: \(opened)") }
             let target = "/socket.io/?EIO=4&transport=polling&sid=\(session)"
             let type = "text/plain;charset=UTF-8"
             world.repeating([post(target, "40", type: type), get(target)], answers: [ok, ok])(1)
@@ -32,8 +32,8 @@ extension Benchmarks {
     }
 
     private final class NoRoutes: HTTPApplication {
-        func judge(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision { giveUp("a benchmark's request went astray: \(head.path)") }
-        func refuseBody(largerThan limit: Int, through responder: HTTPResponder) { giveUp("a benchmark's request has a body of more than \(limit) bytes") }
+        func decide(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision { fail("a benchmark's request went astray: \(head.path)") }
+        func refuseBody(largerThan limit: Int, through responder: HTTPResponder) { fail("a benchmark's request has a body of more than \(limit) bytes") }
     }
 
     private static let row = """

@@ -21,7 +21,7 @@ final class HTTPWorld {
             let connection = try? LooseConnection(
                 channel: channel, descriptor: ends[0], http: http,
                 makeShard: { Shard(index: 0, timers: $0.timers, application: EchoApplication()) })
-        else { giveUp("the benchmark's connection could not be made") }
+        else { fail("the benchmark's connection could not be made") }
         self.connection = connection
         client = ends[1]
     }
@@ -36,7 +36,7 @@ final class HTTPWorld {
             channel.embeddedEventLoop.run()
             return heard()
         }()
-        guard let count else { giveUp("a benchmark's request was not answered") }
+        guard let count else { fail("a benchmark's request was not answered") }
         return UnsafeRawBufferPointer(rebasing: answer[..<count])
     }
 
@@ -56,7 +56,7 @@ final class HTTPWorld {
                         answer.count >= expected.count && memcmp(answer.baseAddress!, expected.baseAddress!, expected.count) == 0
                     }
                     guard isExpected else {
-                        giveUp("a benchmark's request was answered with \(String(decoding: answer, as: UTF8.self))")
+                        fail("a benchmark's request was answered with \(String(decoding: answer, as: UTF8.self))")
                     }
                 }
             }

@@ -43,7 +43,7 @@ final class HostWorld {
             let host = try? Host(
                 loops: [loop], options: options, gate: Gate(), httpGate: TokenDoor(), presence: presence,
                 logger: Logger(label: "bench", factory: { _ in SwiftLogNoOpLogHandler() }))
-        else { giveUp("the benchmark's plugin host could not be made") }
+        else { fail("the benchmark's plugin host could not be made") }
         self.host = host
         let timers = TimerWheel()
         shard = host.makeShard(index: 0, timers: timers)
@@ -71,7 +71,7 @@ final class HostWorld {
             }
         }
         while !loading.hasEnded { loop.turn(within: .milliseconds(10)) }
-        if let failure = loading.failure { giveUp("the benchmark's plugin was not loaded: \(failure)") }
+        if let failure = loading.failure { fail("the benchmark's plugin was not loaded: \(failure)") }
     }
 
     /// Events in batches, answered inline or through a strand: each batch is over when all its answers have been written.

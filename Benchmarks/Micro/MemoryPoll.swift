@@ -15,6 +15,6 @@ final class MemoryPoll: PollOutput {
     }
 
     func refuse(_ refusal: PollRefusal) {
-        giveUp("a benchmark's poll was refused: \(refusal)")
+        fail("a benchmark's poll was refused: \(refusal)")
     }
 }

@@ -11,7 +11,7 @@ struct TokenDoor: HTTPGate {
     init() {
         var configuration = TokenVerifierConfiguration()
         configuration.secret = Self.secret
-        guard let verifier = try? TokenVerifier(configuration) else { giveUp("the benchmark's tokens cannot be verified") }
+        guard let verifier = try? TokenVerifier(configuration) else { fail("the benchmark's tokens cannot be verified") }
         tokens = VerifiedTokens(verifier)
     }
 
@@ -27,7 +27,7 @@ struct TokenDoor: HTTPGate {
     static func token(granting scope: String) -> String {
         guard let signer = try? TokenSigner(secret: secret),
             let token = try? signer.sign(["sub": "pusher", "scope": .string(scope), "iat": 1_799_990_000, "exp": 1_800_003_600])
-        else { giveUp("the benchmark's token could not be made") }
+        else { fail("the benchmark's token could not be made") }
         return token
     }
 }

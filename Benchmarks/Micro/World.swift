@@ -46,7 +46,7 @@ final class World {
         var message = Message(text)
         message.withFreshBytes { body in
             guard session.postBegan(session, isBinary: false) == nil, session.posted(session, body: body) == .ok else {
-                giveUp("a benchmark's POST was refused")
+                fail("a benchmark's POST was refused")
             }
         }
     }

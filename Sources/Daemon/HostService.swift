@@ -63,7 +63,7 @@ final class HostService: Service {
         self.desks = desks
         self.recovery = recovery
         var options = configuration.transportOptions(openFiles: openFiles)
-        options.judge = { host.judge($0) }
+        options.allowRequest = { host.allowRequest($0) }
         options.onRefusal = { refusals.record($0) }
         // Nobody comes in before every hook is in force that may want to refuse.
         options.unavailable = { host.isLoading ? "plugins are loading; try again" : nil }

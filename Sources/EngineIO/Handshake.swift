@@ -14,7 +14,7 @@ public enum Handshake: Equatable, Sendable {
     /// - Parameters:
     ///   - isGet: the method is GET.
     ///   - isUpgrade: the request asks for a WebSocket.
-    public static func judge(
+    public static func verify(
         _ parameters: RequestParameters, isGet: Bool, isUpgrade: Bool, options: EngineOptions, lookup: Lookup
     ) -> Handshake {
         guard let transport = parameters.transport, options.transports.contains(transport) else { return .refused(.unknownTransport) }

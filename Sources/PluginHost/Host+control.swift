@@ -97,7 +97,7 @@ extension Host {
             let outcome = Outcome<Bool>()
             let isBusy = context.isBusy
             context.lastAsked = outcome
-            context.perform {
+            context.runOrEnqueue {
                 body(context)
                 outcome.fulfil(true)
             }

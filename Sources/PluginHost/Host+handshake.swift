@@ -5,7 +5,7 @@ import Transport
 
 extension Host {
     /// Whether a request may open a session, and what its responses bear: the first plugin that says no counts. For Transport, on its loops.
-    public func judge(_ opening: Opening) -> OpeningVerdict {
+    public func allowRequest(_ opening: Opening) -> OpeningVerdict {
         var initial = HTTPFields()
         var always = HTTPFields()
         let loop = ThreadState.current?.loop

@@ -50,14 +50,14 @@ extension Host {
             let load = Outcome<Bool>()
             loads.append(load)
             begin(spec, place: place) { result in
-                if spec.required, case .failure(let error) = result { end.settle(error) }
+                if spec.required, case .failure(let error) = result { end.complete(error) }
                 load.fulfil(true)
             }
             _ = load.wait(until: Clock.monotonicNanoseconds + Self.patience)
         }
         for load in loads { _ = load.wait(until: .max) }
         setLoading(false)
-        end.settle(nil)
+        end.complete(nil)
     }
 
     /// Loads a plugin: finds and checks it, has it `create`, puts its declarations in force and has it `start`.

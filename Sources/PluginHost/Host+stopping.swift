@@ -96,7 +96,7 @@ extension Host {
         let done = plugins.flatMap { plugin in
             contexts.filter { $0.isAttached.load(ordering: .acquiring) && !$0.isBusy }.map { context in
                 let outcome = Outcome<Bool>()
-                plugin.perform(on: context) { outcome.fulfil(true) }
+                plugin.runOrEnqueue(on: context) { outcome.fulfil(true) }
                 return outcome
             }
         }

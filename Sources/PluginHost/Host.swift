@@ -132,6 +132,6 @@ public final class Host: @unchecked Sendable {
     /// Acks from wherever this is. [any-thread]
     func answer(_ socket: SocketHandle, _ id: UInt64, with args: [UInt8]) {
         guard let context = context(of: socket) else { return }
-        context.perform { args.withUnsafeBytes { context.shard.socket(socket)?.ack(id, args: $0) } }
+        context.runOrEnqueue { args.withUnsafeBytes { context.shard.socket(socket)?.ack(id, args: $0) } }
     }
 }

@@ -3,11 +3,11 @@ import Testing
 @testable import EngineIO
 
 @Suite struct HandshakeTests {
-    private func judge(
+    private func verify(
         _ query: String, method: String = "GET", isUpgrade: Bool = false, options: EngineOptions = EngineOptions()
     ) -> Handshake {
         let parameters = Array(query.utf8).withUnsafeBytes { RequestParameters(query: $0) }
-        return Handshake.judge(parameters, isGet: method == "GET", isUpgrade: isUpgrade, options: options) { id in
+        return Handshake.verify(parameters, isGet: method == "GET", isUpgrade: isUpgrade, options: options) { id in
             [Self.polling: .polling, Self.webSocket: .websocket][id]
         }
     }
@@ -16,59 +16,59 @@ import Testing
     private static let webSocket = TestEngine.id("AAAAAAAAAAAAAAAAsock")!
 
     @Test func `a GET without a session opens one`() {
-        #expect(judge("EIO=4&transport=polling") == .open(.polling))
-        #expect(judge("EIO=4&transport=websocket", isUpgrade: true) == .open(.websocket))
-        #expect(judge("EIO=4&transport=polling&sid=") == .open(.polling))
+        #expect(verify("EIO=4&transport=polling") == .open(.polling))
+        #expect(verify("EIO=4&transport=websocket", isUpgrade: true) == .open(.websocket))
+        #expect(verify("EIO=4&transport=polling&sid=") == .open(.polling))
     }
 
     @Test(arguments: ["", "EIO=4", "EIO=4&transport=", "EIO=4&transport=Polling", "EIO=3&transport=flashsocket", "transport=%zz&sid=none"])
     func `the transport is judged before everything else`(query: String) {
-        #expect(judge(query, method: "PUT") == .refused(.unknownTransport))
+        #expect(verify(query, method: "PUT") == .refused(.unknownTransport))
     }
 
     @Test func `a transport that is not allowed is unknown`() {
         var options = EngineOptions()
         options.transports = [.websocket]
-        #expect(judge("EIO=4&transport=polling", options: options) == .refused(.unknownTransport))
+        #expect(verify("EIO=4&transport=polling", options: options) == .refused(.unknownTransport))
     }
 
     @Test func `a session is judged before the method and the version`() {
-        #expect(judge("EIO=3&transport=polling&sid=none", method: "POST") == .refused(.unknownSession))
-        #expect(judge("transport=polling&sid=AAAAAAAAAAAAAAAApoll", method: "POST") == .session(Self.polling))
+        #expect(verify("EIO=3&transport=polling&sid=none", method: "POST") == .refused(.unknownSession))
+        #expect(verify("transport=polling&sid=AAAAAAAAAAAAAAAApoll", method: "POST") == .session(Self.polling))
     }
 
     @Test func `another transport than the session's is a bad request unless it upgrades`() {
-        #expect(judge("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAsock") == .refused(.badRequest))
-        #expect(judge("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAApoll") == .refused(.badRequest))
-        #expect(judge("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAApoll", isUpgrade: true) == .session(Self.polling))
+        #expect(verify("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAsock") == .refused(.badRequest))
+        #expect(verify("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAApoll") == .refused(.badRequest))
+        #expect(verify("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAApoll", isUpgrade: true) == .session(Self.polling))
     }
 
     @Test func `the method is judged before the missing upgrade, and that before the version`() {
-        #expect(judge("EIO=3&transport=websocket", method: "POST") == .refused(.badMethod))
-        #expect(judge("EIO=3&transport=websocket") == .refused(.badRequest))
-        #expect(judge("EIO=3&transport=polling") == .refused(.unsupportedVersion))
-        #expect(judge("transport=polling") == .refused(.unsupportedVersion))
-        #expect(judge("EIO=04&transport=polling") == .refused(.unsupportedVersion))
+        #expect(verify("EIO=3&transport=websocket", method: "POST") == .refused(.badMethod))
+        #expect(verify("EIO=3&transport=websocket") == .refused(.badRequest))
+        #expect(verify("EIO=3&transport=polling") == .refused(.unsupportedVersion))
+        #expect(verify("transport=polling") == .refused(.unsupportedVersion))
+        #expect(verify("EIO=04&transport=polling") == .refused(.unsupportedVersion))
     }
 
     @Test func `of a repeated parameter the last counts, and all are decoded`() {
-        #expect(judge("EIO=3&transport=polling&EIO=4") == .open(.polling))
-        #expect(judge("EIO=%34&transport=poll%69ng") == .open(.polling))
-        #expect(judge("EIO=4&transport=poll+ing") == .refused(.unknownTransport))
-        #expect(judge("&EIO=4&&tran%73port=polling&sid=AAAAAAAAAAAAAAAApo%6c") == .refused(.unknownSession))
-        #expect(judge("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA%70oll&") == .session(Self.polling))
-        #expect(judge("EIO=4&transport=polling=&sid=AAAAAAAAAAAAAAAApoll") == .refused(.unknownTransport))
-        #expect(judge("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAApoll%&=&x") == .refused(.unknownSession))
+        #expect(verify("EIO=3&transport=polling&EIO=4") == .open(.polling))
+        #expect(verify("EIO=%34&transport=poll%69ng") == .open(.polling))
+        #expect(verify("EIO=4&transport=poll+ing") == .refused(.unknownTransport))
+        #expect(verify("&EIO=4&&tran%73port=polling&sid=AAAAAAAAAAAAAAAApo%6c") == .refused(.unknownSession))
+        #expect(verify("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA%70oll&") == .session(Self.polling))
+        #expect(verify("EIO=4&transport=polling=&sid=AAAAAAAAAAAAAAAApoll") == .refused(.unknownTransport))
+        #expect(verify("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAApoll%&=&x") == .refused(.unknownSession))
     }
 
     @Test(arguments: ["sid=AAAAAAAAAAAAAAAApolly", "sid=AAAAAAAAAAAAAAAApol", "sid=%00AAAAAAAAAAAAAAAApoll", "sid=AAAAAAAAAAAAAAAApoll%6c", "sid=%", "sid=\u{301}\u{316}"])
     func `what has another length than an id, decoded or not, names no session`(sid: String) {
-        #expect(judge("EIO=4&transport=polling&" + sid) == .refused(.unknownSession))
+        #expect(verify("EIO=4&transport=polling&" + sid) == .refused(.unknownSession))
     }
 
     @Test(arguments: ["transport=pollin\u{261}", "transport=polling\u{301}", "transport=polling%CC%81", "transport=pollingpollingpollingpollingpolling%20"])
     func `a transport is named by its bytes`(query: String) {
-        #expect(judge("EIO=4&" + query) == .refused(.unknownTransport))
+        #expect(verify("EIO=4&" + query) == .refused(.unknownTransport))
     }
 
     @Test func `errors carry the reference's codes and texts`() {

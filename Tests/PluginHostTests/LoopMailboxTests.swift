@@ -11,7 +11,7 @@ struct LoopMailboxTests {
     /// Waits until the loop has done what the plugin asked of it so far.
     private func finish(_ test: TestHost, _ plugin: Plugin, loop: Int = 0) {
         let outcome = Outcome<Bool>()
-        plugin.perform(on: test.host.contexts[loop]) { outcome.fulfil(true) }
+        plugin.runOrEnqueue(on: test.host.contexts[loop]) { outcome.fulfil(true) }
         #expect(outcome.wait(until: Clock.monotonicNanoseconds + 60_000_000_000) == true)
     }
 
@@ -55,7 +55,7 @@ struct LoopMailboxTests {
         selection.rooms = ["all"]
         let counted = Outcome<Int>()
         let chosen = selection
-        plugin.perform(on: test.host.contexts[0]) { counted.fulfil(test.host.contexts[0].shard.count(chosen)) }
+        plugin.runOrEnqueue(on: test.host.contexts[0]) { counted.fulfil(test.host.contexts[0].shard.count(chosen)) }
         #expect(counted.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) == clients.count)
         await test.stop()
     }

@@ -25,7 +25,7 @@ final class Serving {
         }
         try await host.load(PluginSpec(path: try Fixture.library(library)))
         var options = TransportOptions()
-        options.judge = { host.judge($0) }
+        options.allowRequest = { host.allowRequest($0) }
         server = Server(options: options, loops: loops, http: host.router, logger: logger)
         port = try await server.start(host: "127.0.0.1", port: 0)
     }

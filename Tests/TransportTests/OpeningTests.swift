@@ -6,7 +6,7 @@ import Testing
 /// What is decided about a request that would open a session.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct OpeningTests {
     private static func adding(_ options: inout TransportOptions) {
-        options.judge = { _ in .open(initial: HTTPFields([("X-First", "1")]), always: HTTPFields([("X-Always", "2")])) }
+        options.allowRequest = { _ in .open(initial: HTTPFields([("X-First", "1")]), always: HTTPFields([("X-Always", "2")])) }
     }
 
     private static let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -48,7 +48,7 @@ import Testing
 
     @Test func `a refusal is code 4 with its words, and whoever judges knows the transport`() async throws {
         try await TestServer.run {
-            $0.judge = { .refuse("not by \($0.transport.rawValue)") }
+            $0.allowRequest = { .refuse("not by \($0.transport.rawValue)") }
         } _: { test in
             let client = test.client()
             client.send("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")

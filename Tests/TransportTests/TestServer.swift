@@ -74,7 +74,7 @@ final class TestApplication: HTTPApplication, HTTPRequestReceiver {
     static let huge = [UInt8](repeating: 0x2E, count: 16_000_000)
 
     /// `/known…`: its sender showed a token.
-    func judge(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
+    func decide(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
         guard head.path != "/refused" else {
             responder.respond(status: 401, headers: [], body: [])
             return .answered

@@ -12,7 +12,7 @@ final class TestHTTPApplication: HTTPApplication, HTTPRequestReceiver {
 
     private let state = Mutex(State())
 
-    func judge(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision { .body(self, isKnown: head.path != "/stranger") }
+    func decide(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision { .body(self, isKnown: head.path != "/stranger") }
 
     func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         require(request.body.count <= 2_000, "a body is bounded")

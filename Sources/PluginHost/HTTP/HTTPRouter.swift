@@ -41,7 +41,7 @@ public final class HTTPRouter: HTTPApplication {
         HTTPProblem.respond(413, code: "too_large", detail: "the body has more than the \(limit) bytes allowed", through: responder)
     }
 
-    public func judge(_ request: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
+    public func decide(_ request: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
         switch match(request) {
         case .nothing where isIncomplete.load(ordering: .relaxed):
             HTTPProblem.respond(

@@ -38,7 +38,7 @@ enum CoreInterface {
                 Plugin.serve(host, "post") { (plugin) throws(Refusal) in
                     guard let task else { throw .invalid("task is NULL") }
                     let call = TaskCall(task: task, context: context, free: free)
-                    return plugin.strand.enqueue(StrandTask(.posted, run: { plugin.perform(call) })) ? JF_OK : plugin.refusal
+                    return plugin.strand.enqueue(StrandTask(.posted, run: { plugin.run(call) })) ? JF_OK : plugin.refusal
                 }
             },
             describe: { host, code, words in

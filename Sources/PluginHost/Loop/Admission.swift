@@ -135,7 +135,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
         guard self.stage.compareExchange(expected: stage, desired: stage + 1, ordering: .acquiringAndReleasing).exchanged else { return false }
         let plugin = hooks[stage].plugin
         // In order with what else the plugin asks: a broadcast after the decision reaches whoever was let in.
-        plugin.perform(on: loop) {
+        plugin.runOrEnqueue(on: loop) {
             guard self.attempt.isPending else { return }
             switch verdict {
             case .accept(let terms):

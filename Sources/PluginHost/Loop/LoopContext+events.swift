@@ -48,7 +48,7 @@ extension LoopContext {
             // A refreshed token changes the claims, which other threads read here.
             SocketInfo.of(socket)?.follow(socket)
         case .plugin(let plugin, _):
-            handOver(event, from: socket, to: route, of: plugin, dispatch, wantsAck)
+            enqueue(event, from: socket, to: route, of: plugin, dispatch, wantsAck)
         }
     }
 
@@ -103,7 +103,7 @@ extension LoopContext {
     }
 
     /// Copies the event behind what waits on the plugin's strand.
-    private func handOver(
+    private func enqueue(
         _ event: borrowing IncomingEvent, from socket: Socket, to route: EventRoute, of plugin: Plugin, _ dispatch: NamespaceDispatch, _ wantsAck: Bool
     ) {
         let strand = plugin.strand(for: route, event, from: socket)

@@ -83,7 +83,7 @@ final class LoopContext: @unchecked Sendable, Application {
     /// Runs `body` on the loop: here and now if this is its thread, else after what was asked before in the same way. [any-thread]
     ///
     /// - Parameter mailbox: of the plugin that asks; else the host's own.
-    func perform(in mailbox: LoopMailbox? = nil, _ body: @escaping @Sendable () -> Void) {
+    func runOrEnqueue(in mailbox: LoopMailbox? = nil, _ body: @escaping @Sendable () -> Void) {
         if ThreadState.current?.loop === self { return body() }
         let task = LoopTask { _ in
             body()
@@ -153,7 +153,7 @@ final class LoopContext: @unchecked Sendable, Application {
     /// - Returns: whether it holds more.
     @inline(__always)
     private func drain(_ mailbox: LoopMailbox) -> Bool {
-        mailbox.drain(on: shard, &share) { record in perform(record) }
+        mailbox.drain(on: shard, &share) { record in execute(record) }
     }
 
     /// With the share used up, the loop writes what was made, looks at its connections, and then goes on.
@@ -168,7 +168,7 @@ final class LoopContext: @unchecked Sendable, Application {
         }
     }
 
-    private func perform(_ record: UnsafePointer<LoopMailbox.Record>) -> LoopWork? {
+    private func execute(_ record: UnsafePointer<LoopMailbox.Record>) -> LoopWork? {
         let head = record.pointee
         if head.kind == .task {
             // The one reference that `post` gave away.

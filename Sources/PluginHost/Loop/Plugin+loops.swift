@@ -4,7 +4,7 @@ import SocketIO
 /// What a plugin asks of event loops. Each plugin has a mailbox of its own for each loop, so that what one of them asks for holds up no other's. [any-thread]
 extension Plugin {
     /// Runs `body` on the loop: here and now if this is its thread, else after what this plugin asked of it before.
-    func perform(on loop: LoopContext, _ body: @escaping @Sendable () -> Void) { loop.perform(in: mailboxes[loop.index], body) }
+    func runOrEnqueue(on loop: LoopContext, _ body: @escaping @Sendable () -> Void) { loop.runOrEnqueue(in: mailboxes[loop.index], body) }
 
     /// Hands work over to the loop.
     ///

@@ -30,7 +30,7 @@ extension Plugin {
             return releaseLater(call) ? handle : nil
         case .handle(let handle):
             host.timers.schedule(at: Clock.monotonicNanoseconds + Int64(delay) * 1_000_000, isWanted: { self.timers.contains(handle) }) {
-                _ = self.timers.remove(handle) { call in _ = self.strand.enqueue(StrandTask(.timer, run: { self.perform(call) }), promised: true) }
+                _ = self.timers.remove(handle) { call in _ = self.strand.enqueue(StrandTask(.timer, run: { self.run(call) }), promised: true) }
             }
             return handle
         }

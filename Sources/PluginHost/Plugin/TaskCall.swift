@@ -11,7 +11,7 @@ struct TaskCall: @unchecked Sendable {
 
 extension Plugin {
     /// Calls the task. On the strand.
-    func perform(_ call: TaskCall) {
+    func run(_ call: TaskCall) {
         guard isCreated else { return release(call) }
         call.task(instance, call.context)
     }

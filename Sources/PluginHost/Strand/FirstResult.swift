@@ -11,7 +11,7 @@ final class FirstResult<Value: Sendable>: Sendable {
     /// Whether there was one.
     var isKnown: Bool { receiver.withLock { $0 == nil } }
 
-    func settle(_ value: Value) {
+    func complete(_ value: Value) {
         let receiver = receiver.withLock { receiver in
             defer { receiver = nil }
             return receiver

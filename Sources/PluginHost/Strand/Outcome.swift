@@ -17,7 +17,7 @@ final class Outcome<Value: Sendable>: @unchecked Sendable {
     }
 
     /// There will be no result.
-    func giveUp() {
+    func cancel() {
         monitor.withLock {
             isOver = true
             monitor.broadcast()

@@ -179,8 +179,8 @@ final class Strand: @unchecked Sendable {
     ) -> Outcome<Result> {
         let outcome = Outcome<Result>()
         budget.reserveUnconditionally(0)
-        let task = StrandTask(callback, run: { outcome.fulfil(body()) }, drop: { outcome.giveUp() })
-        if !append(task, 0, order: .barrier, isLast: isLast) { outcome.giveUp() }
+        let task = StrandTask(callback, run: { outcome.fulfil(body()) }, drop: { outcome.cancel() })
+        if !append(task, 0, order: .barrier, isLast: isLast) { outcome.cancel() }
         return outcome
     }
 

@@ -6,7 +6,7 @@ public protocol HTTPApplication: AnyObject, Sendable {
     /// - Parameters:
     ///   - head: the request without its body.
     ///   - responder: answers at once what is refused; the body is then dropped as it comes.
-    func judge(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision
+    func decide(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision
 
     /// Answers, with 413, a request whose body is larger than `limit` bytes. Called in place of the receiver, before the body has come. On the loop of the
     /// request; must not block.

@@ -194,7 +194,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         let responder = HTTPResponder(exchange: exchange, loop: loop, streamLimit: server.options.maxStreamBuffer)
         exchange.route = .application(responder, nil)
         let head = HTTPRequest(head: exchange.head, body: [], remoteAddress: remoteAddress, secure: false, loop: loop)
-        switch application.judge(head, through: responder) {
+        switch application.decide(head, through: responder) {
         case .answered: break
         case .body(let receiver, let isKnown):
             guard !exchange.isAnswered else { break }
@@ -368,7 +368,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// The connection is somebody else's now.
-    func handOver() -> ChannelHandlerContext? {
+    func detach() -> ChannelHandlerContext? {
         phase = .over
         deadline = nil
         // The successor begins as a connection of which nothing is known.

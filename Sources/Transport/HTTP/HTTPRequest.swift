@@ -1,4 +1,4 @@
-/// A request: complete, or its head alone (``HTTPApplication/judge(_:through:)``).
+/// A request: complete, or its head alone (``HTTPApplication/decide(_:through:)``).
 public struct HTTPRequest: Sendable {
     let head: HTTPRequestHead
     public let body: [UInt8]

@@ -32,7 +32,7 @@ public final class HTTPResponder: @unchecked Sendable {
         if loop.eventLoop.inEventLoop {
             exchange?.respond(head, body: body)
         } else {
-            loop.perform { [self, copy = Array(body)] in exchange?.respond(head, body: copy) }
+            loop.runOrEnqueue { [self, copy = Array(body)] in exchange?.respond(head, body: copy) }
         }
         return true
     }
@@ -41,7 +41,7 @@ public final class HTTPResponder: @unchecked Sendable {
     /// - Returns: false when there was an answer already, or nobody is there to read it.
     public func refuse(status: Int, reason: String, detail: String, headers: [(String, String)], body: [UInt8]) -> Bool {
         guard claim() else { return false }
-        loop.perform { [self] in
+        loop.runOrEnqueue { [self] in
             exchange?.refused(reason, detail)
             exchange?.respond(HTTPResponseHead(status: status, headers: headers), body: body)
         }
@@ -52,7 +52,7 @@ public final class HTTPResponder: @unchecked Sendable {
     public func stream(status: Int, fields: HTTPFields) -> HTTPStream? {
         guard claim() else { return nil }
         let stream = HTTPStream(loop: loop, limit: streamLimit)
-        loop.perform { [self] in
+        loop.runOrEnqueue { [self] in
             guard let exchange else { return stream.clientGone() }
             exchange.beginStream(HTTPResponseHead(status: status, fields: fields), stream)
         }

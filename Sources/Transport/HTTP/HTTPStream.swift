@@ -46,7 +46,7 @@ public final class HTTPStream: @unchecked Sendable {
             // The reader may have caught up between the two looks, and then nobody would be called.
             guard reserve(bytes.count) else { return .full }
         }
-        loop.perform { [self] in
+        loop.runOrEnqueue { [self] in
             guard let exchange else { return }
             written += bytes.count
             exchange.writeChunk(bytes)
@@ -69,7 +69,7 @@ public final class HTTPStream: @unchecked Sendable {
     public func end() {
         guard !isOver.exchange(true, ordering: .acquiringAndReleasing) else { return }
         handlers.withLock { $0 = Handlers() }
-        loop.perform { [self] in
+        loop.runOrEnqueue { [self] in
             exchange?.endStream()
             exchange = nil
         }

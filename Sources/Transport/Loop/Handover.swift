@@ -17,7 +17,7 @@ public final class Handover {
         pthread_setspecific(key, nil)
         for (_, remind) in handover.reminders { remind() }
         for (loop, jobs) in handover.parts {
-            loop.perform { for job in jobs { job() } }
+            loop.runOrEnqueue { for job in jobs { job() } }
         }
     }
 

@@ -74,15 +74,15 @@ public final class Loop: @unchecked Sendable {
 
     /// Runs `job` on the loop, after what was handed over before it by the same thread. Any thread.
     public func execute(_ job: @escaping @Sendable (Shard) -> Void) {
-        handOver { [self] in job(shard) }
+        enqueue { [self] in job(shard) }
     }
 
     /// Runs `job` on the loop: here and now if this is its thread, else handed over.
-    func perform(_ job: @escaping @Sendable () -> Void) {
-        if eventLoop.inEventLoop { job() } else { handOver(job) }
+    func runOrEnqueue(_ job: @escaping @Sendable () -> Void) {
+        if eventLoop.inEventLoop { job() } else { enqueue(job) }
     }
 
-    private func handOver(_ job: @escaping @Sendable () -> Void) {
+    private func enqueue(_ job: @escaping @Sendable () -> Void) {
         if let handover = Handover.current { return handover.add(job, to: self) }
         eventLoop.execute { [self] in
             refreshClock()

@@ -46,7 +46,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     func begin() {
         // A body that only a session which has joined a namespace may send waits until its loop says that it has.
         if owner !== home, head.method == .post, let exchange, exchange.mayBeTooMuch { exchange.isUndecided = true }
-        owner.perform { [self] in judge() }
+        owner.runOrEnqueue { [self] in dispatch() }
     }
 
     /// The whole body is there.
@@ -55,7 +55,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         var body = exchange.body
         exchange.body = []
         if home === owner { return post(&body) }
-        owner.perform { [self, body] in
+        owner.runOrEnqueue { [self, body] in
             var body = body
             post(&body)
         }
@@ -63,7 +63,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     /// The body is too large: answers 413. The session is told first, so that a client that has read the answer may send the next POST on any connection.
     func bodyRefused() {
-        owner.perform { [self] in
+        owner.runOrEnqueue { [self] in
             session?.postRefused(self)
             session = nil
             reply(HTTPResponseHead(status: 413), [])
@@ -72,7 +72,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     /// The client went away before the answer.
     func clientGone() {
-        owner.perform { [self] in
+        owner.runOrEnqueue { [self] in
             guard let session else { return }
             self.session = nil
             if head.method == .post { session.postGone(self) } else { session.pollGone(self) }
@@ -81,9 +81,9 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     // MARK: - With the session [owner]
 
-    private func judge() {
+    private func dispatch() {
         let table = owner.tables[endpoint.index]
-        let verdict = Handshake.judge(parameters, isGet: head.method == .get, isUpgrade: false, options: endpoint.options) {
+        let verdict = Handshake.verify(parameters, isGet: head.method == .get, isUpgrade: false, options: endpoint.options) {
             table[$0]?.transport
         }
         switch verdict {
@@ -95,7 +95,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
                 return reply(ServerContext.unavailable, Array(reason.utf8))
             }
             let opening = head.opening(from: remoteAddress, over: .polling)
-            switch server.options.judge?(opening) ?? .open {
+            switch server.options.allowRequest?(opening) ?? .open {
             case .refuse(let message): return refuse(.forbidden, message: message)
             case .open(let initial, let always): (initialFields, sessionFields) = (initial, always)
             }
@@ -136,7 +136,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
             if let limit { exchange?.bodyLimit = limit }
             return
         }
-        home.perform { [self] in
+        home.runOrEnqueue { [self] in
             guard let exchange else { return }
             if let limit { exchange.bodyLimit = limit }
             exchange.handler?.decided(exchange)
@@ -232,7 +232,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private func reply(_ responseHead: HTTPResponseHead, _ body: [UInt8]) {
         let responseHead = withSessionFields(responseHead)
-        home.perform { [self, isKnown] in
+        home.runOrEnqueue { [self, isKnown] in
             exchange?.handler?.isKnown = isKnown
             exchange?.respond(responseHead, body: body)
         }

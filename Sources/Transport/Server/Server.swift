@@ -133,7 +133,7 @@ public final class Server: Sendable {
     /// Has every loop close its sessions with ``CloseReason/serverShuttingDown`` and take no further request. Does not wait for them. Any thread.
     public func closeSessions() {
         for loop in context.loops.all {
-            loop.perform {
+            loop.runOrEnqueue {
                 for table in loop.tables {
                     for session in table.all { session.close(.serverShuttingDown) }
                 }

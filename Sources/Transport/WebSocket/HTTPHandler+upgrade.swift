@@ -18,7 +18,7 @@ extension HTTPHandler {
         WebSocketAdmission.admit(
             request, server: server, loop: loop, output: output,
             install: { handler in
-                guard let context = handOver() else { return }
+                guard let context = detach() else { return }
                 successor = context
                 replaceHTTP(context: context, with: handler)
             },
@@ -42,7 +42,7 @@ extension HTTPHandler {
 
     /// Takes the socket off this loop and gives it to `owner`, with the bytes that were read too far.
     private func move(_ request: WebSocketRequest, to owner: Loop, ahead bytes: UnsafeRawBufferPointer) {
-        guard output.bufferedBytes == 0, let context = handOver() else { return end() }
+        guard output.bufferedBytes == 0, let context = detach() else { return end() }
         let server = self.server
         let rest = bytes.isEmpty ? nil : ByteBuffer(bytes: bytes)
         let channel = context.channel
@@ -50,7 +50,7 @@ extension HTTPHandler {
         let copy = (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { fcntl($0, F_DUPFD_CLOEXEC, 0) }) ?? -1
         channel.close(promise: nil)
         guard copy >= 0 else { return server.logger.warning("a connection could not be moved to another event loop: errno \(errno)") }
-        owner.perform { Self.adopt(copy, rest, request, server, owner) }
+        owner.runOrEnqueue { Self.adopt(copy, rest, request, server, owner) }
     }
 
     /// [owner] Makes a channel of the socket and goes on with the request.

@@ -10,7 +10,7 @@ enum WebSocketAdmission {
         _ request: WebSocketRequest, server: ServerContext, loop: Loop, output: ConnectionOutput,
         install: (WebSocketHandler) -> Void, refused: () -> Void
     ) {
-        switch WebSocketHandshake(request: request, server: server, loop: loop).judge() {
+        switch WebSocketHandshake(request: request, server: server, loop: loop).verify() {
         case .refused(let status, let message, let headers):
             refuse(HTTPResponseHead(status: status, headers: [("Content-Type", "text/html")] + headers), message, request, server, output)
             refused()

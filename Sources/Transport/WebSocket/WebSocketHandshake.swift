@@ -26,7 +26,7 @@ struct WebSocketHandshake {
     let server: ServerContext
     let loop: Loop
 
-    func judge() -> Verdict {
+    func verify() -> Verdict {
         let purpose: Purpose
         switch self.purpose() {
         case .success(let found): purpose = found
@@ -39,7 +39,7 @@ struct WebSocketHandshake {
                 server.refused("unavailable", reason, from: request.remoteAddress)
                 return .unavailable(message: reason)
             }
-            switch server.options.judge?(opening) ?? .open {
+            switch server.options.allowRequest?(opening) ?? .open {
             case .refuse(let message): return .refused(message: message)
             case .open(let initial, let always):
                 extraFields = initial
@@ -49,14 +49,14 @@ struct WebSocketHandshake {
         case .nothing, .echo: break
         }
         return request.head.text.withUnsafeBytes { text in
-            judge(purpose, extraFields) { name in request.head.first(name).map { text.part($0.value) } }
+            verify(purpose, extraFields) { name in request.head.first(name).map { text.part($0.value) } }
         }
     }
 
     /// - Parameters:
     ///   - extraFields: of the answer, if the request is accepted.
     ///   - field: the value of the first header of a name.
-    private func judge(_ purpose: Purpose, _ extraFields: HTTPFields, _ field: (StaticString) -> UnsafeRawBufferPointer?) -> Verdict {
+    private func verify(_ purpose: Purpose, _ extraFields: HTTPFields, _ field: (StaticString) -> UnsafeRawBufferPointer?) -> Verdict {
         if let cors = server.options.cors, !cors.admits(origin: field("origin"), host: field("host")) {
             loop.counters.foreignOrigins += 1
             server.refused(
@@ -120,7 +120,7 @@ struct WebSocketHandshake {
     private func purpose() -> Result<Purpose, HandshakeError> {
         guard request.endpoint.kind != .webSocketEcho else { return .success(.echo) }
         let table = loop.tables[request.endpoint.index]
-        let verdict = Handshake.judge(
+        let verdict = Handshake.verify(
             request.parameters, isGet: request.head.method == .get, isUpgrade: true, options: request.endpoint.options
         ) { table[$0]?.transport }
         switch verdict {
