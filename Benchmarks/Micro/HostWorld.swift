@@ -50,8 +50,8 @@ final class HostWorld {
         loop.shard = shard
         table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
         Self.load(PluginSpec(path: "\(folder)/\(name).so"), into: host, turning: loop)
-        let opening = Opening(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
-        session = table.open(opening, over: output)
+        let handshakeRequest = HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
+        session = table.open(handshakeRequest, over: output)
         shard.open(session)
         var connect = Message("40")
         let (session, output) = (session, output)

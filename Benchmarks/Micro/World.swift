@@ -9,7 +9,7 @@ final class World {
     let table: SessionTable
     private(set) var sessions: [Session] = []
     private(set) var outputs: [MemoryWebSocket] = []
-    private let opening = Opening(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
+    private let handshakeRequest = HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
 
     init(sockets count: Int = 1) {
         shard = Shard(index: 0, timers: timers, application: application)
@@ -25,7 +25,7 @@ final class World {
 
     /// A session over a WebSocket that has joined `/`.
     func connect(over output: MemoryWebSocket) -> Session {
-        let session = table.open(opening, over: output)
+        let session = table.open(handshakeRequest, over: output)
         shard.open(session)
         var connect = Message("40")
         connect.withFreshBytes { session.webSocketReceived(text: $0, over: output) }
@@ -34,7 +34,7 @@ final class World {
 
     /// A session over polling that has joined `/`.
     func connect(polling poll: MemoryPoll) -> Session {
-        let session = table.open(opening, answering: poll)
+        let session = table.open(handshakeRequest, answering: poll)
         shard.open(session)
         post("40", to: session)
         session.poll(poll)

@@ -69,7 +69,7 @@ extension Session {
             }
         }
         webSocket = output
-        opening.transport = .websocket
+        handshakeRequest.transport = .websocket
         queue.dequeueAll { kind, compress, content in
             send(kind, content, compress: compress, over: output)
         }

@@ -21,7 +21,7 @@ public final class Session {
     /// each message would be its dearest instruction.
     unowned(unsafe) let table: SessionTable
     /// The request that opened it.
-    public let opening: Opening
+    public let handshakeRequest: HandshakeRequest
     /// Who gets its messages; set by whoever opened it, and let go when the session is over.
     public var receiver: (any SessionReceiver)?
     var heartbeat: Heartbeat
@@ -39,9 +39,9 @@ public final class Session {
     /// What every HTTP response of the session bears beside its own fields, as `name: value\r\n` lines; mostly nothing. Transport's.
     public var headerLines: [UInt8] = []
 
-    init(id: SessionID, opening: Opening, table: SessionTable, webSocket: (any WebSocketOutput)?, usesBase64: Bool) {
+    init(id: SessionID, handshakeRequest: HandshakeRequest, table: SessionTable, webSocket: (any WebSocketOutput)?, usesBase64: Bool) {
         self.id = id
-        self.opening = opening
+        self.handshakeRequest = handshakeRequest
         self.table = table
         self.webSocket = webSocket
         self.usesBase64 = usesBase64
@@ -68,7 +68,7 @@ public final class Session {
     public func joined() {
         guard !hasJoined else { return }
         hasJoined = true
-        table.newcomers.left(bytes: opening.size)
+        table.newcomers.left(bytes: handshakeRequest.size)
     }
 
     // MARK: - Waiting packets

@@ -13,7 +13,7 @@ public final class SessionTable {
     /// Charged with what sessions hold.
     let account: MemoryAccount
     /// Called when a session is over, with the request that opened it.
-    public var onRemoved: ((Opening) -> Void)?
+    public var onRemoved: ((HandshakeRequest) -> Void)?
     var newcomers = Newcomers()
 
     private var sessions: [SessionID: Session] = [:]
@@ -37,8 +37,8 @@ public final class SessionTable {
     public var all: [Session] { Array(sessions.values) }
 
     /// Opens a session by a polling handshake, and answers it with the open packet. The caller sets its receiver.
-    public func open(_ opening: Opening, answering poll: any PollOutput) -> Session {
-        let session = insert(opening, webSocket: nil, usesBase64: false)
+    public func open(_ handshakeRequest: HandshakeRequest, answering poll: any PollOutput) -> Session {
+        let session = insert(handshakeRequest, webSocket: nil, usesBase64: false)
         poll.opened(session)
         let packet = openPacket(of: session)
         poll.answer(count: packet.count, compress: true) { $0.copyBytes(from: packet) }
@@ -46,8 +46,8 @@ public final class SessionTable {
     }
 
     /// Opens a session on a WebSocket and sends the open packet. The caller sets its receiver.
-    public func open(_ opening: Opening, over webSocket: any WebSocketOutput, usesBase64: Bool = false) -> Session {
-        let session = insert(opening, webSocket: webSocket, usesBase64: usesBase64)
+    public func open(_ handshakeRequest: HandshakeRequest, over webSocket: any WebSocketOutput, usesBase64: Bool = false) -> Session {
+        let session = insert(handshakeRequest, webSocket: webSocket, usesBase64: usesBase64)
         let packet = openPacket(of: session)
         webSocket.send(.text, count: packet.count, compress: true) { $0.copyBytes(from: packet) }
         return session
@@ -74,9 +74,9 @@ public final class SessionTable {
         sessions[session.id] = nil
         // A dictionary never shrinks by itself.
         if sessions.capacity > Self.keptCapacity, sessions.count < sessions.capacity / 8 { sessions = sessions.filter { _ in true } }
-        account.charge(-session.opening.size)
-        if !session.hasJoined { newcomers.left(bytes: session.opening.size) }
-        onRemoved?(session.opening)
+        account.charge(-session.handshakeRequest.size)
+        if !session.hasJoined { newcomers.left(bytes: session.handshakeRequest.size) }
+        onRemoved?(session.handshakeRequest)
     }
 
     /// A table for so many sessions stays when they have gone.
@@ -98,7 +98,7 @@ public final class SessionTable {
     public func displaceNewest() -> Int? {
         guard let session = newcomers.popNewest(newcomer) else { return nil }
         displace(session)
-        return session.opening.size
+        return session.handshakeRequest.size
     }
 
     private func newcomer(_ id: SessionID) -> Session? {
@@ -120,14 +120,14 @@ public final class SessionTable {
         }
     }
 
-    private func insert(_ opening: Opening, webSocket: (any WebSocketOutput)?, usesBase64: Bool) -> Session {
-        displaceOldest(for: opening.size)
+    private func insert(_ handshakeRequest: HandshakeRequest, webSocket: (any WebSocketOutput)?, usesBase64: Bool) -> Session {
+        displaceOldest(for: handshakeRequest.size)
         let id = SessionID.make(loop: loop, using: &generator)
-        let session = Session(id: id, opening: opening, table: self, webSocket: webSocket, usesBase64: usesBase64)
+        let session = Session(id: id, handshakeRequest: handshakeRequest, table: self, webSocket: webSocket, usesBase64: usesBase64)
         sessions[id] = session
         counters.opened += 1
-        newcomers.add(id, bytes: opening.size)
-        account.charge(opening.size)
+        newcomers.add(id, bytes: handshakeRequest.size)
+        account.charge(handshakeRequest.size)
         return session
     }
 

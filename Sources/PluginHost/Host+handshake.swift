@@ -5,18 +5,18 @@ import Transport
 
 extension Host {
     /// Whether a request may open a session, and what its responses bear: the first plugin that says no counts. For Transport, on its loops.
-    public func allowRequest(_ opening: Opening) -> OpeningVerdict {
+    public func allowRequest(_ handshakeRequest: HandshakeRequest) -> HandshakeDecision {
         var initial = HTTPFields()
         var always = HTTPFields()
         let loop = ThreadState.current?.loop
         for plugin in (loop?.snapshot ?? registry.withLock { $0.snapshot }).plugins {
             guard let handshake = plugin.descriptor.handshake, let meter = plugin.handshakeMeter, plugin.isInForce else { continue }
             var reply = jf_handshake_reply.sized
-            let call = { Self.callHandshake(plugin, handshake, opening, &reply) }
+            let call = { Self.callHandshake(plugin, handshake, handshakeRequest, &reply) }
             let code = loop.map { $0.measure(meter, call) } ?? call()
             guard code == JF_OK else {
                 let message = Self.message(of: &reply, code, plugin)
-                onRefusal(RefusalRecord(.http, reason: "denied", detail: message, address: opening.remoteAddress, plugin: plugin.name))
+                onRefusal(RefusalRecord(.http, reason: "denied", detail: message, address: handshakeRequest.remoteAddress, plugin: plugin.name))
                 return .refuse(message)
             }
             withUnsafeBytes(of: &reply.initial) { plugin.addLines($0, to: &initial) }
@@ -25,9 +25,9 @@ extension Host {
         return .open(initial: initial, always: always)
     }
 
-    private static func callHandshake(_ plugin: Plugin, _ handshake: PluginDescriptor.Handshake, _ opening: Opening, _ reply: inout jf_handshake_reply) -> Int32 {
-        var parts: [TextPack.Part] = [.text(opening.uri), .text(opening.remoteAddress)]
-        for header in opening.headers { parts += [.text(header.name.lowercased()), .text(header.value)] }
+    private static func callHandshake(_ plugin: Plugin, _ handshake: PluginDescriptor.Handshake, _ handshakeRequest: HandshakeRequest, _ reply: inout jf_handshake_reply) -> Int32 {
+        var parts: [TextPack.Part] = [.text(handshakeRequest.uri), .text(handshakeRequest.remoteAddress)]
+        for header in handshakeRequest.headers { parts += [.text(header.name.lowercased()), .text(header.value)] }
         let pack = TextPack(parts)
         let pairs = stride(from: 2, to: pack.indices.count, by: 2).map { jf_pair(name: pack[$0], value: pack[$0 + 1]) }
         return pairs.withUnsafeBufferPointer { pairs in
@@ -36,8 +36,8 @@ extension Host {
             raw.headers = pairs.baseAddress
             raw.url = pack[0]
             raw.address = pack[1]
-            raw.secure = opening.secure ? 1 : 0
-            raw.transport = opening.transport.raw
+            raw.secure = handshakeRequest.secure ? 1 : 0
+            raw.transport = handshakeRequest.transport.raw
             return withExtendedLifetime(pack) { handshake(plugin.instance, &raw, &reply) }
         }
     }

@@ -3,12 +3,12 @@ import Testing
 @testable import EngineIO
 
 @Suite struct NewcomerTests {
-    private func opening(bytes: Int = 0) -> Opening {
-        Opening(remoteAddress: "", secure: false, issued: 0, text: [UInt8](repeating: 0x78, count: bytes)[...], uriCount: 0)
+    private func handshakeRequest(bytes: Int = 0) -> HandshakeRequest {
+        HandshakeRequest(remoteAddress: "", secure: false, issued: 0, text: [UInt8](repeating: 0x78, count: bytes)[...], uriCount: 0)
     }
 
     private func open(_ engine: TestEngine, bytes: Int = 0) -> Session {
-        let session = engine.table.open(opening(bytes: bytes), answering: FakePoll())
+        let session = engine.table.open(handshakeRequest(bytes: bytes), answering: FakePoll())
         session.receiver = engine.recorder
         return session
     }
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test func `the requests of sessions that joined nothing are bounded in bytes as well`() {
-        let size = opening(bytes: 1_000).size
+        let size = handshakeRequest(bytes: 1_000).size
         let engine = TestEngine { $0.maxNewcomerBytes = 3 * size }
         let sessions = (0..<5).map { _ in open(engine, bytes: 1_000) }
         #expect(sessions.map(\.isOpen) == [false, false, true, true, true])
@@ -49,7 +49,7 @@ import Testing
         let engine = TestEngine()
         let sessions = (0..<4).map { _ in open(engine) }
         sessions[3].joined()
-        #expect(engine.table.displaceNewest() == sessions[2].opening.size)
+        #expect(engine.table.displaceNewest() == sessions[2].handshakeRequest.size)
         #expect(engine.table.displaceNewest() != nil)
         #expect(sessions.map(\.isOpen) == [true, false, false, true])
         #expect(engine.table.displaceNewest() != nil)
@@ -77,13 +77,13 @@ import Testing
         let engine = TestEngine()
         let account = engine.table.account
         let session = open(engine, bytes: 500)
-        #expect(account.held == session.opening.size)
+        #expect(account.held == session.handshakeRequest.size)
         session.send("hello")
         Array("data".utf8).withUnsafeBytes { session.send(binary: $0, compress: false) }
         let waiting = 6 + 4 + 2 * PacketQueue.costPerPacket
-        #expect(account.held == session.opening.size + waiting)
+        #expect(account.held == session.handshakeRequest.size + waiting)
         engine.get(session)
-        #expect(account.held == session.opening.size)
+        #expect(account.held == session.handshakeRequest.size)
         session.send("more")
         session.abort(.forcedClose)
         #expect(account.held == 0)
@@ -95,7 +95,7 @@ import Testing
         other.send("queued")
         engine.say(other, "5", over: output)
         #expect(output.drain() == ["3probe", "4queued"])
-        #expect(account.held == other.opening.size)
+        #expect(account.held == other.handshakeRequest.size)
         other.close(.forcedClose)
         #expect(account.held == 0)
     }

@@ -7,13 +7,13 @@ import Testing
 
     @Test func `the handshake is answered with the open packet, exactly`() {
         let poll = FakePoll()
-        let opening = Opening(remoteAddress: "", secure: false, uri: "/", issued: 0, headers: [(name: "X-A", value: "1"), (name: "x-b", value: "2: 3")])
-        let session = engine.table.open(opening, answering: poll)
+        let handshakeRequest = HandshakeRequest(remoteAddress: "", secure: false, uri: "/", issued: 0, headers: [(name: "X-A", value: "1"), (name: "x-b", value: "2: 3")])
+        let session = engine.table.open(handshakeRequest, answering: poll)
         #expect(
             poll.payload
                 == #"0{"sid":"\#(session.id)","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000}"#)
         #expect(poll.openedSession == session.id)
-        #expect(session.opening.headers.map { "\($0.name)=\($0.value)" } == ["X-A=1", "x-b=2: 3"])
+        #expect(session.handshakeRequest.headers.map { "\($0.name)=\($0.value)" } == ["X-A=1", "x-b=2: 3"])
     }
 
     @Test func `a GET without news waits, and what is sent in one turn comes together`() {

@@ -22,10 +22,10 @@ import Testing
         let output = probing(session)
         #expect(poll.payload == "6")
         #expect(session.transport == .polling)
-        #expect(session.opening.transport == .polling, "what other threads read of it")
+        #expect(session.handshakeRequest.transport == .polling, "what other threads read of it")
         engine.say(session, "5", over: output)
         #expect(session.transport == .websocket)
-        #expect(session.opening.transport == .websocket)
+        #expect(session.handshakeRequest.transport == .websocket)
         engine.say(session, "4hello", over: output)
         #expect(engine.recorder.log == ["hello"])
     }

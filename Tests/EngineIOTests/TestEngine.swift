@@ -14,13 +14,13 @@ final class TestEngine {
         table = SessionTable(options: options, timers: timers, loop: 0)
     }
 
-    private static func opening(_ transport: TransportName) -> Opening {
-        Opening(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/", issued: 0, transport: transport, headers: [])
+    private static func handshakeRequest(_ transport: TransportName) -> HandshakeRequest {
+        HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/", issued: 0, transport: transport, headers: [])
     }
 
     /// A session by a polling handshake.
     func polling() -> Session {
-        let session = table.open(Self.opening(.polling), answering: FakePoll())
+        let session = table.open(Self.handshakeRequest(.polling), answering: FakePoll())
         session.receiver = recorder
         return session
     }
@@ -28,7 +28,7 @@ final class TestEngine {
     /// A session on a WebSocket.
     func webSocket(usesBase64: Bool = false) -> (Session, FakeWebSocket) {
         let output = FakeWebSocket()
-        let session = table.open(Self.opening(.websocket), over: output, usesBase64: usesBase64)
+        let session = table.open(Self.handshakeRequest(.websocket), over: output, usesBase64: usesBase64)
         session.receiver = recorder
         _ = output.drain()
         return (session, output)

@@ -48,7 +48,7 @@ struct ConnectionTests {
         let answer = TestClient(test.loops[0], joining: "/hooks", auth: #"{"do":"odd"}"#).hear()
         #expect(answer == #"4/hooks,{"message":"internal error"}"#)
         let verdict = test.loops[0].sync { [host = test.host] _ in
-            host.allowRequest(Opening(remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: "X-Odd", value: "1")]))
+            host.allowRequest(HandshakeRequest(remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: "X-Odd", value: "1")]))
         }
         guard case .refuse("Forbidden") = verdict else { throw Fixture.Failed(description: "\(verdict)") }
         #expect(test.log.lines.filter { $0.contains("admit") } == ["warning: admit of '/hooks' returned 77, which is no result code of jackfield.h, so the client was refused"])

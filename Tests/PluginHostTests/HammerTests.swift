@@ -57,7 +57,7 @@ struct HammerTests {
 
     private static func visit(_ loop: TestLoop, _ host: PluginHost.Host) {
         loop.sync { _ in
-            _ = host.allowRequest(Opening(remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: String, value: String)]()))
+            _ = host.allowRequest(HandshakeRequest(remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: String, value: String)]()))
         }
         let client = TestClient(loop, joining: "/", auth: #"{"user":"alice"}"#)
         _ = client.hear(within: 100)

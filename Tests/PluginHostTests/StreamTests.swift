@@ -45,9 +45,9 @@ struct StreamTests {
     // MARK: Handshakes
 
     private static func verdict(_ todo: String, _ transport: TransportName = .polling, of host: PluginHost.Host) -> (refusal: String?, initial: String, always: String) {
-        let opening = Opening(
+        let handshakeRequest = HandshakeRequest(
             remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, transport: transport, headers: [(name: "x-do", value: todo)])
-        switch host.allowRequest(opening) {
+        switch host.allowRequest(handshakeRequest) {
         case .refuse(let message): return (message, "", "")
         case .open(let initial, let always): return (nil, String(decoding: initial.lines, as: UTF8.self), String(decoding: always.lines, as: UTF8.self))
         }

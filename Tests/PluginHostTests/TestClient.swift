@@ -14,10 +14,10 @@ final class TestClient: @unchecked Sendable {
     init(_ loop: TestLoop) {
         self.loop = loop
         loop.sync { [self] shard in
-            let opening = Opening(
+            let handshakeRequest = HandshakeRequest(
                 remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4&transport=websocket&a=b%20c", issued: 0,
                 headers: [(name: "Host", value: "here"), (name: "X-One", value: "1")])
-            session = loop.table.open(opening, over: output)
+            session = loop.table.open(handshakeRequest, over: output)
             shard.open(session)
         }
         _ = hear() // the Engine.IO handshake

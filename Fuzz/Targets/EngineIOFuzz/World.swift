@@ -35,7 +35,7 @@ final class World {
         let peer = Peer()
         peers.append(peer)
         let poll = FakePoll(peer)
-        adopt(table.open(opening, answering: poll), peer)
+        adopt(table.open(handshakeRequest, answering: poll), peer)
         require(poll.isOver, "a handshake is answered at once")
     }
 
@@ -45,7 +45,7 @@ final class World {
         peers.append(peer)
         let output = FakeWebSocket(peer)
         peer.webSockets.append(output)
-        adopt(table.open(opening, over: output, usesBase64: usesBase64), peer)
+        adopt(table.open(handshakeRequest, over: output, usesBase64: usesBase64), peer)
     }
 
     private func adopt(_ session: Session, _ peer: Peer) {
@@ -54,7 +54,7 @@ final class World {
         require(table[session.id] === session, "a session is found by its id")
     }
 
-    private let opening = Opening(
+    private let handshakeRequest = HandshakeRequest(
         remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [(name: "Host", value: "127.0.0.1")])
 
     private func clientActs(_ act: Int, _ peer: Peer, _ script: inout ByteScript) {

@@ -78,7 +78,7 @@ final class World {
         guard clients.count < 6 else { return }
         let output = FakeWebSocket()
         let session = table.open(
-            Opening(remoteAddress: "127.0.0.1", secure: false, uri: "/", issued: 0, headers: []), over: output)
+            HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/", issued: 0, headers: []), over: output)
         clients.append(Client(output: output, session: session))
         shard.open(session)
     }

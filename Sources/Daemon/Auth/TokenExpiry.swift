@@ -77,7 +77,7 @@ final class TokenExpiry: TimerTarget {
             let expiry: JSONValue = identity.expiresAt.map { .string(RFC3339.text(milliseconds: $0)) } ?? .null
             event.answer(.object([.init("ok", true), .init("expires_at", expiry)]), to: socket)
         } catch let refusal as TokenRefusal {
-            refusals.record(RefusalRecord(.event, reason: refusal.code.rawValue, detail: refusal.message, address: socket.opening.remoteAddress))
+            refusals.record(RefusalRecord(.event, reason: refusal.code.rawValue, detail: refusal.message, address: socket.handshakeRequest.remoteAddress))
             event.answer(.failure(code: refusal.code.rawValue, message: refusal.message), to: socket)
         } catch {
             event.answer(.failure(code: "internal", message: "\(error)"), to: socket)

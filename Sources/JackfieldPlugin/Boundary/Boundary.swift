@@ -91,7 +91,7 @@ enum Boundary {
     private static let handshake: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_handshake_reply>?) -> Int32 = { instance, request, reply in
         guard let instance = Instance.of(instance), let request, let reply else { return JF_E_INVALID }
         do {
-            for hook in instance.handshakeHooks { try hook(HandshakeRequest(raw: request, reply: reply)) }
+            for hook in instance.handshakeHooks { try hook(SessionRequest(raw: request, reply: reply)) }
             return JF_OK
         } catch let reason as Refusal {
             return reason.write(to: reply)

@@ -60,7 +60,7 @@ public final class Declarations<P: Plugin> {
     ///     if request.header("X-App-Version") == "1" { throw Refusal("this version is too old, update the app") }
     /// }
     /// ```
-    public func allowRequest(_ hook: @escaping @Sendable (borrowing HandshakeRequest) throws -> Void) {
+    public func allowRequest(_ hook: @escaping @Sendable (borrowing SessionRequest) throws -> Void) {
         all.handshakeHooks.append(hook)
     }
 

@@ -7,5 +7,5 @@ final class DeclaredParts {
     var handshakeHooks: [HandshakeHook] = []
 
     /// Asked on the event loops, several at once.
-    typealias HandshakeHook = @Sendable (borrowing HandshakeRequest) throws -> Void
+    typealias HandshakeHook = @Sendable (borrowing SessionRequest) throws -> Void
 }

@@ -19,12 +19,12 @@ extension JSONWriter {
     }
 
     /// The members of a handshake: headers, query, url, address, secure, time, issued; the same as the reference server's `socket.handshake`.
-    mutating func handshake(_ opening: Opening) {
+    mutating func handshake(_ handshakeRequest: HandshakeRequest) {
         beginObject("headers")
         // Node joins what is sent twice with a comma, and cookies with a semicolon.
         var order: [ByteString] = []
         var values: [ByteString: String] = [:]
-        for header in opening.headers {
+        for header in handshakeRequest.headers {
             let name = ByteString(header.name.lowercased())
             if let value = values[name] {
                 values[name] = value + (name == "cookie" ? "; " : ", ") + header.value
@@ -37,7 +37,7 @@ extension JSONWriter {
         endObject()
         beginObject("query")
         var seen: Set<ByteString> = []
-        let uri = opening.uri.utf8
+        let uri = handshakeRequest.uri.utf8
         if let cut = uri.firstIndex(of: UInt8(ascii: "?")) {
             let parameters = ByteString(decoding: uri[cut...].dropFirst()).withBytes { QueryParts($0).decoded }
             for (name, value) in parameters where seen.insert(name).inserted {
@@ -45,11 +45,11 @@ extension JSONWriter {
             }
         }
         endObject()
-        text(opening.uri, key: "url")
-        text(opening.remoteAddress, key: "address")
-        boolean(opening.secure, key: "secure")
-        text(Self.date(opening.issued), key: "time")
-        integer(opening.issued, key: "issued")
+        text(handshakeRequest.uri, key: "url")
+        text(handshakeRequest.remoteAddress, key: "address")
+        boolean(handshakeRequest.secure, key: "secure")
+        text(Self.date(handshakeRequest.issued), key: "time")
+        integer(handshakeRequest.issued, key: "issued")
     }
 
     /// As JavaScript writes a date in UTC: `Mon Nov 23 2026 01:28:00 GMT+0000 (Coordinated Universal Time)`.

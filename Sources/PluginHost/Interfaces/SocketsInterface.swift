@@ -184,7 +184,7 @@ extension JSONWriter {
         if parts & JF_PART_CONNECTION != 0 {
             beginObject("connection")
             integer(info.connection, key: "number")
-            text(info.opening.transport.rawValue, key: "transport")
+            text(info.handshakeRequest.transport.rawValue, key: "transport")
             endObject()
         }
         if let rooms {

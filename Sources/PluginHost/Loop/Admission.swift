@@ -31,7 +31,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
         self.hooks = hooks
         var handshake = JSONWriter()
         handshake.beginObject()
-        handshake.handshake(attempt.opening)
+        handshake.handshake(attempt.handshakeRequest)
         handshake.endObject()
         pack = TextPack([.text(attempt.namespace.text), .bytes(attempt.auth), .bytes(handshake.bytes)])
     }
@@ -97,7 +97,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
         var refusal = jf_refusal.sized
         let code = identity.withBytes { user, claims in
             var raw = jf_attempt.sized
-            raw.transport = attempt.opening.transport.raw
+            raw.transport = attempt.handshakeRequest.transport.raw
             raw.decision = token.raw
             raw.connection = attempt.connection
             raw.nsp = pack[0]

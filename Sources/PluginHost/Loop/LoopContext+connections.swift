@@ -28,7 +28,7 @@ extension LoopContext {
 
     /// Refuses a client, and says so to whoever counts and logs.
     func refuse(_ attempt: ConnectAttempt, reason: String, message: String, data: [UInt8]?, plugin: String? = nil) {
-        host.onRefusal(RefusalRecord(.connect, reason: reason, detail: message, address: attempt.opening.remoteAddress, plugin: plugin))
+        host.onRefusal(RefusalRecord(.connect, reason: reason, detail: message, address: attempt.handshakeRequest.remoteAddress, plugin: plugin))
         attempt.refuse(message: message, data: data)
     }
 

@@ -130,7 +130,7 @@ extension LoopContext {
                 plugin.budget.release(1, rounded)
             }
         }
-        if let refusal { plugin.eventRefused(refusal, from: socket.opening.remoteAddress) }
+        if let refusal { plugin.eventRefused(refusal, from: socket.handshakeRequest.remoteAddress) }
         if let mustWake {
             if mustWake { wakeLater(strand) }
         } else if wantsAck, let id = event.ackID {

@@ -14,7 +14,7 @@ final class SocketInfo: Sendable {
     let namespace: ByteString
     let user: ByteString?
     let auth: [UInt8]
-    let opening: Opening
+    let handshakeRequest: HandshakeRequest
     /// What changes, rarely: the claims when a token is refreshed, the data when a plugin sets them.
     private let state: Mutex<State>
     /// Rooms it is in, and those it will be in when its loop has done what was asked.
@@ -32,13 +32,13 @@ final class SocketInfo: Sendable {
         namespace = socket.namespace.name
         user = socket.user
         auth = socket.auth
-        opening = socket.opening
+        handshakeRequest = socket.handshakeRequest
         rooms = Atomic(socket.roomCount)
         state = Mutex(State(claims: socket.claims, data: socket.data))
     }
 
     /// `JF_TRANSPORT_*`, now.
-    var transport: UInt32 { opening.transport.raw }
+    var transport: UInt32 { handshakeRequest.transport.raw }
 
     /// What ``LoopContext/connected(_:)`` hung on a socket; `nil` before. [loop]
     static func of(_ socket: Socket) -> SocketInfo? { socket.userInfo as? SocketInfo }
@@ -86,7 +86,7 @@ final class SocketInfo: Sendable {
             }
         }
         // The query stands in it twice, and each header has quotes.
-        if parts & JF_PART_HANDSHAKE != 0 { size += 2 * opening.size + auth.count + 256 }
+        if parts & JF_PART_HANDSHAKE != 0 { size += 2 * handshakeRequest.size + auth.count + 256 }
         if let rooms { size += rooms.reduce(0) { $0 + $1.count + MemoryLayout<jf_text>.size } }
         // As texts, and once more as JSON with the names of its members.
         if parts & JF_PART_JSON != 0 { size = 2 * size + 128 }
@@ -97,7 +97,7 @@ final class SocketInfo: Sendable {
     var handshake: [UInt8] {
         var json = JSONWriter()
         json.beginObject()
-        json.handshake(opening)
+        json.handshake(handshakeRequest)
         json.raw(auth, key: "auth")
         json.endObject()
         return json.bytes

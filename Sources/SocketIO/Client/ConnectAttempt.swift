@@ -14,7 +14,7 @@ public final class ConnectAttempt {
     /// Whether the packet had a payload.
     public let hasAuth: Bool
 
-    public let opening: Opening
+    public let handshakeRequest: HandshakeRequest
 
     public unowned let shard: Shard
 
@@ -54,7 +54,7 @@ public final class ConnectAttempt {
         self.namespace = scope.name
         self.auth = auth ?? Self.emptyObject
         self.hasAuth = auth != nil
-        self.opening = client.session.opening
+        self.handshakeRequest = client.session.handshakeRequest
         self.shard = client.shard
         self.connection = client.connection
         scope.pendingAttempts += 1

@@ -82,7 +82,7 @@ public final class Socket {
     @inline(__always)
     public func writeID(to target: UnsafeMutableRawPointer) { socketID.write(to: target) }
 
-    public var opening: Opening { session.opening }
+    public var handshakeRequest: HandshakeRequest { session.handshakeRequest }
 
     /// Unique among all connections of the process: the same for all namespaces of one client.
     public var connection: UInt64 { client.connection }

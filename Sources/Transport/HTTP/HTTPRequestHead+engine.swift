@@ -9,8 +9,8 @@ extension HTTPRequestHead {
     }
 
     /// What is kept of the request that opens a session.
-    func opening(from remoteAddress: String, over transport: TransportName) -> Opening {
-        Opening(
+    func handshakeRequest(from remoteAddress: String, over transport: TransportName) -> HandshakeRequest {
+        HandshakeRequest(
             remoteAddress: remoteAddress, secure: false, issued: Clock.wallMilliseconds, transport: transport, text: text[target.range.lowerBound...],
             uriCount: target.range.count)
     }

@@ -94,15 +94,15 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
                 server.refused("unavailable", reason, from: remoteAddress)
                 return reply(ServerContext.unavailable, Array(reason.utf8))
             }
-            let opening = head.opening(from: remoteAddress, over: .polling)
-            switch server.options.allowRequest?(opening) ?? .open {
+            let handshakeRequest = head.handshakeRequest(from: remoteAddress, over: .polling)
+            switch server.options.allowRequest?(handshakeRequest) ?? .open {
             case .refuse(let message): return refuse(.forbidden, message: message)
             case .open(let initial, let always): (initialFields, sessionFields) = (initial, always)
             }
             if let refusal = server.limits.addSession(from: remoteAddress, on: owner) { return refuse(.overloaded, message: refusal.message) }
             // The answer ends the exchange. A request without a session's id is judged where its connection lives.
             let handler = exchange?.handler
-            let session = table.open(opening, answering: self)
+            let session = table.open(handshakeRequest, answering: self)
             handler?.opened(session.id, in: table)
             endpoint.accept(session, on: owner)
         case .session(let id):

@@ -11,7 +11,7 @@ extension Loop {
         tables = server.endpoints.map { endpoint in
             let table = SessionTable(options: endpoint.options, timers: wheel, loop: index, account: account)
             table.onDirty = { [unowned self] in scheduleTurnEnd() }
-            table.onRemoved = { [limits = server.limits] opening in limits.sessionEnded(from: opening.remoteAddress) }
+            table.onRemoved = { [limits = server.limits] handshakeRequest in limits.sessionEnded(from: handshakeRequest.remoteAddress) }
             return table
         }
     }

@@ -17,7 +17,7 @@ public struct TransportOptions: Sendable {
     public var deflate: DeflateOptions?
     /// Asked about every request that would open a session (`allowRequest`, `initial_headers` and `headers` of the reference). Called on the loop; must
     /// not block. nil: every one may.
-    public var allowRequest: (@Sendable (Opening) -> OpeningVerdict)?
+    public var allowRequest: (@Sendable (HandshakeRequest) -> HandshakeDecision)?
     /// Asked before that; a text says why no session can be opened yet, and the request is answered 503 with it and `Retry-After`. Called on the loop; must
     /// not block.
     public var unavailable: (@Sendable () -> String?)?

@@ -47,9 +47,9 @@ enum WebSocketAdmission {
         case .upgrade(let session):
             handler.deliver(to: .session(session))
             session.webSocketOpened(handler)
-        case .open(let opening):
+        case .open(let handshakeRequest):
             let table = loop.tables[request.endpoint.index]
-            let session = table.open(opening, over: handler, usesBase64: request.parameters.wantsBase64)
+            let session = table.open(handshakeRequest, over: handler, usesBase64: request.parameters.wantsBase64)
             handler.deliver(to: .session(session))
             request.endpoint.accept(session, on: loop)
         }

@@ -6,7 +6,7 @@ struct WebSocketHandshake {
     /// What a WebSocket is opened for.
     enum Purpose {
         /// A new session.
-        case open(Opening)
+        case open(HandshakeRequest)
         /// A session that may want to move over.
         case upgrade(Session)
         /// Nothing: it is accepted and closed. A refusal would make a widespread client throw.
@@ -34,12 +34,12 @@ struct WebSocketHandshake {
         }
         var extraFields = HTTPFields()
         switch purpose {
-        case .open(let opening):
+        case .open(let handshakeRequest):
             if let reason = server.unavailable(request.endpoint) {
                 server.refused("unavailable", reason, from: request.remoteAddress)
                 return .unavailable(message: reason)
             }
-            switch server.options.allowRequest?(opening) ?? .open {
+            switch server.options.allowRequest?(handshakeRequest) ?? .open {
             case .refuse(let message): return .refused(message: message)
             case .open(let initial, let always):
                 extraFields = initial
@@ -127,7 +127,7 @@ struct WebSocketHandshake {
         case .refused(let error): return .failure(error)
         case .open(let transport):
             guard transport == .websocket else { return .success(.nothing) }
-            return .success(.open(request.head.opening(from: request.remoteAddress, over: .websocket)))
+            return .success(.open(request.head.handshakeRequest(from: request.remoteAddress, over: .websocket)))
         case .session(let id):
             guard request.head.method == .get else { return .failure(.badMethod) }
             guard let session = table[id], request.parameters.transport == .websocket else { return .success(.nothing) }

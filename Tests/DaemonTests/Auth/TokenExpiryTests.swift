@@ -113,8 +113,8 @@ private final class LoopWithExpiry: Application {
         var bufferedBytes: Int { 0 }
 
         init(_ table: SessionTable, _ shard: Shard) {
-            let opening = Opening(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/", issued: 0, headers: [])
-            session = table.open(opening, over: self)
+            let handshakeRequest = HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/", issued: 0, headers: [])
+            session = table.open(handshakeRequest, over: self)
             shard.open(session)
         }
 

@@ -5,7 +5,7 @@ import Synchronization
 /// URI and headers stay one block of text, because ten thousand sessions keep one each and hardly anybody asks.
 ///
 /// `@unchecked Sendable`: `block` points to memory that is written by `init` and freed by `deinit` only; `isOverWebSocket` is atomic.
-public final class Opening: @unchecked Sendable {
+public final class HandshakeRequest: @unchecked Sendable {
     /// The peer's address without its port, `127.0.0.1` or `::1`.
     public let remoteAddress: String
     /// Whether the connection was encrypted.

@@ -4,7 +4,7 @@ import Testing
 @testable import Transport
 
 /// What is decided about a request that would open a session.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct OpeningTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct HandshakeRequestTests {
     private static func adding(_ options: inout TransportOptions) {
         options.allowRequest = { _ in .open(initial: HTTPFields([("X-First", "1")]), always: HTTPFields([("X-Always", "2")])) }
     }

@@ -1,6 +1,6 @@
 /// A request that would open a session, on either transport: there is no session, no socket and no user yet. It is the host's
 /// and borrowed for the call.
-public struct HandshakeRequest: ~Copyable {
+public struct SessionRequest: ~Copyable {
     let raw: UnsafePointer<jf_handshake>
     let reply: UnsafeMutablePointer<jf_handshake_reply>
 

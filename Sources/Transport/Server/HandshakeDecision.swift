@@ -1,5 +1,5 @@
 /// What is decided about a request that would open a session.
-public enum OpeningVerdict: Sendable {
+public enum HandshakeDecision: Sendable {
     /// It may.
     ///
     /// - Parameters:
@@ -10,5 +10,5 @@ public enum OpeningVerdict: Sendable {
     case refuse(String)
 
     /// It may, and nothing is to be said about it.
-    public static let open = OpeningVerdict.open(initial: HTTPFields(), always: HTTPFields())
+    public static let open = HandshakeDecision.open(initial: HTTPFields(), always: HTTPFields())
 }
