@@ -14,7 +14,7 @@ final class MemoryPoll: PollOutput {
         answers += 1
     }
 
-    func refuse(_ refusal: PollRefusal) {
+    func refuse(_ refusal: PollError) {
         fail("a benchmark's poll was refused: \(refusal)")
     }
 }

@@ -21,12 +21,12 @@ public struct EngineOptions: Sendable {
     /// How long a session closed by the server waits for the poll, or the close frame, that ends it; ms.
     public var closeTimeout: Int64 = 30_000
     /// How long the answer to a polling client's goodbye waits for the GET that it may have overtaken on another connection; ms.
-    public var goodbyeGrace: Int64 = 50
+    public var closeGracePeriod: Int64 = 50
 
     /// Sessions of one table that may wait to join a namespace; the one that has been waiting longest gives way to the next.
-    public var maxNewcomers = 50_000
+    public var maxUnconnectedSessions = 50_000
     /// Bytes that the requests of these sessions may take, likewise.
-    public var maxNewcomerBytes = 64 << 20
+    public var maxUnconnectedBytes = 64 << 20
 
     public init() {}
 

@@ -71,7 +71,7 @@ final class PacketQueue {
         var offset = 0
         for index in 0..<packets {
             if index > 0 {
-                payload[offset] = Packet.separator
+                payload[offset] = EnginePacket.separator
                 offset += 1
             }
             dequeueFirst { kind, _, content in
@@ -82,7 +82,7 @@ final class PacketQueue {
                     }
                     offset += content.count
                 case .binary:
-                    payload[offset] = Packet.base64Mark
+                    payload[offset] = EnginePacket.base64Mark
                     if content.count > 0 { Base64.encode(content, to: payload.baseAddress! + offset + 1) }
                     offset += 1 + Base64.encodedCount(content.count)
                 }

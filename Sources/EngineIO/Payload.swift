@@ -7,13 +7,13 @@ struct Payload: Sequence, IteratorProtocol {
     }
 
     /// The next packet. An empty payload is one malformed packet, and so is what two separators enclose.
-    mutating func next() -> Packet? {
+    mutating func next() -> EnginePacket? {
         guard let bytes = rest else { return nil }
-        guard let separator = bytes.firstIndex(of: Packet.separator) else {
+        guard let separator = bytes.firstIndex(of: EnginePacket.separator) else {
             rest = nil
-            return Packet(decoding: bytes)
+            return EnginePacket(decoding: bytes)
         }
         rest = UnsafeMutableRawBufferPointer(rebasing: bytes[(separator + 1)...])
-        return Packet(decoding: UnsafeMutableRawBufferPointer(rebasing: bytes[..<separator]))
+        return EnginePacket(decoding: UnsafeMutableRawBufferPointer(rebasing: bytes[..<separator]))
     }
 }

@@ -7,7 +7,7 @@ public protocol PollOutput: AnyObject {
     /// Answers 200 with a payload of exactly `count` bytes, which `fill` writes. `compress`: if it is large enough and the client allows.
     func answer(count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void)
     /// Answers 400: this poll came too late, or one too many.
-    func refuse(_ refusal: PollRefusal)
+    func refuse(_ refusal: PollError)
 }
 
 extension PollOutput {

@@ -21,7 +21,7 @@ extension Session {
     /// close packet.
     public func abort(_ reason: CloseReason) {
         guard phase != .closed else { return }
-        if let poll = polling.unpark() {
+        if let poll = pollState.unpark() {
             // A queue that has overflowed is not written out any more.
             if let waiting, !waiting.isEmpty, !hasOverflowed {
                 answer(poll)
@@ -37,7 +37,7 @@ extension Session {
         phase = .leaving
         stopTimers()
         stageTimer = table.timers.schedule(
-            at: table.timers.now + table.options.goodbyeGrace, for: self, tag: TimerTag.closing.rawValue)
+            at: table.timers.now + table.options.closeGracePeriod, for: self, tag: TimerTag.closing.rawValue)
         closeCandidate()
         notifyReceiver(.transportClose)
     }
@@ -50,11 +50,11 @@ extension Session {
         stopTimers()
         closeCandidate()
         webSocket?.close()
-        polling.unpark()?.refuse(.unknown)
+        pollState.unpark()?.refuse(.unknown)
         dropQueue()
         heartbeat = .stopped
         table.remove(self)
-        posting.release()
+        postState.release()
         if wasOpen { notifyReceiver(reason) }
     }
 

@@ -4,7 +4,7 @@ extension Session {
     public func poll(_ output: any PollOutput) {
         guard phase != .closed else { return output.refuse(.unknown) }
         guard webSocket == nil else { return output.refuse(.upgraded) }
-        guard polling.park(output, late: upgrade.isProbing) else {
+        guard pollState.park(output, late: upgrade.isProbing) else {
             output.refuse(.violation)
             // Its end is what ended the session, and the GET that waits came after that.
             if output.wasAbandoned { return end(.transportError) }
@@ -19,17 +19,17 @@ extension Session {
 
     /// The connection of a GET that waits is gone: the session is over.
     public func pollGone(_ output: any PollOutput) {
-        guard polling.output === output else { return }
-        _ = polling.unpark()
+        guard pollState.output === output else { return }
+        _ = pollState.unpark()
         end(.transportError)
     }
 
     /// The head of a POST came; `request` stands for it until it ends. A refusal has ended the session.
-    public func postBegan(_ request: AnyObject, isBinary: Bool) -> PollRefusal? {
+    public func postBegan(_ request: AnyObject, isBinary: Bool) -> PollError? {
         guard phase != .closed, phase != .leaving else { return .unknown }
         guard webSocket == nil else { return .upgraded }
         // application/octet-stream is what EIO=3 clients sent; v4 has no such payloads.
-        guard !isBinary, posting.begin(request) else {
+        guard !isBinary, postState.begin(request) else {
             abort(.transportError)
             return .violation
         }
@@ -37,9 +37,9 @@ extension Session {
     }
 
     /// The whole body of a POST came. Its packets are handled before this returns.
-    public func posted(_ request: AnyObject, body: UnsafeMutableRawBufferPointer) -> PostVerdict {
+    public func posted(_ request: AnyObject, body: UnsafeMutableRawBufferPointer) -> PostResult {
         guard phase != .closed else { return .refused(.unknown) }
-        guard posting.end(request), webSocket == nil else { return .refused(.upgraded) }
+        guard postState.end(request), webSocket == nil else { return .refused(.upgraded) }
         guard UTF8Validator.isValid(UnsafeRawBufferPointer(body)) else {
             abort(.parseError)
             return .refused(.violation)
@@ -51,19 +51,19 @@ extension Session {
         return phase == .leaving ? .held : .ok
     }
 
-    /// `answer` is called when the session is over; for a POST that was ``PostVerdict/held``.
+    /// `answer` is called when the session is over; for a POST that was ``PostResult/held``.
     public func onceOver(_ answer: @escaping () -> Void) {
-        posting = .held(answer: answer)
+        postState = .held(answer: answer)
     }
 
     /// The body of a POST was too large, and was answered 413. The session lives on.
     public func postRefused(_ request: AnyObject) {
-        _ = posting.end(request)
+        _ = postState.end(request)
     }
 
     /// The connection of a POST was gone before its body was complete: the session is over.
     public func postGone(_ request: AnyObject) {
-        guard posting.end(request), webSocket == nil else { return }
+        guard postState.end(request), webSocket == nil else { return }
         abort(.transportError)
     }
 
@@ -72,9 +72,9 @@ extension Session {
     /// Answers the waiting GET if there is something to say.
     func answerPoll() {
         if let waiting, !waiting.isEmpty {
-            guard let poll = polling.unpark() else { return }
+            guard let poll = pollState.unpark() else { return }
             answer(poll)
-        } else if phase == .closing, let poll = polling.unpark() {
+        } else if phase == .closing, let poll = pollState.unpark() {
             answerWithClose(poll)
             end(.forcedClose)
         }
@@ -92,7 +92,7 @@ extension Session {
 
     /// Answers the waiting GET, without news if need be.
     func releasePoll() {
-        guard let poll = polling.unpark() else { return }
+        guard let poll = pollState.unpark() else { return }
         if queue.isEmpty { queue.append(.noop) }
         answer(poll)
     }
@@ -100,7 +100,7 @@ extension Session {
     // MARK: - Packets
 
     /// A packet over the transport in use.
-    func received(_ packet: Packet) {
+    func received(_ packet: EnginePacket) {
         switch packet {
         case .text(.message, let text):
             receiver?.received(text: text)
@@ -110,7 +110,7 @@ extension Session {
             pong()
         case .text(.close, _):
             // The client says goodbye: a GET that still waits gets what there is, or a noop, but no close packet back.
-            guard webSocket != nil || polling.output != nil else { return leave() }
+            guard webSocket != nil || pollState.output != nil else { return leave() }
             releasePoll()
             end(.transportClose)
         case .text(.ping, _):

@@ -9,12 +9,12 @@ extension Session {
 
     /// A text message came over `output`; valid UTF-8.
     public func webSocketReceived(text: UnsafeMutableRawBufferPointer, over output: any WebSocketOutput) {
-        guard output === webSocket else { return candidateReceived(Packet(decoding: text), over: output) }
+        guard output === webSocket else { return candidateReceived(EnginePacket(decoding: text), over: output) }
         guard phase == .open else { return }
         if text.first == PacketType.message.rawValue {
             receiver?.received(text: UnsafeMutableRawBufferPointer(rebasing: text[1...]))
         } else {
-            received(Packet(decoding: text))
+            received(EnginePacket(decoding: text))
         }
     }
 
@@ -39,12 +39,12 @@ extension Session {
 
     // MARK: - Upgrade
 
-    private func candidateReceived(_ packet: Packet, over output: any WebSocketOutput) {
+    private func candidateReceived(_ packet: EnginePacket, over output: any WebSocketOutput) {
         guard output === upgrade.candidate else { return }
         switch upgrade.received(packet) {
         case .answerProbe:
             output.send(.text, count: 6, compress: true) { $0.copyBytes(from: "3probe".utf8) }
-            if case .waiting(_, late: false) = polling { releasePoll() }
+            if case .waiting(_, late: false) = pollState { releasePoll() }
             guard phase == .open else { return }
             table.timers.cancel(tickTimer)
             scheduleTick()
@@ -59,8 +59,8 @@ extension Session {
     }
 
     private func switchOver(to output: any WebSocketOutput) {
-        if case .waiting(let poll, let late) = polling {
-            polling = .idle
+        if case .waiting(let poll, let late) = pollState {
+            pollState = .idle
             // A GET that overtook the upgrade packet on another connection belongs behind it, and is answered as if it had come there.
             if late {
                 poll.refuse(.upgraded)

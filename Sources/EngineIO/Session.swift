@@ -10,7 +10,7 @@ public final class Session {
     // These four lie in the gap behind the id: the order of what follows is the size of a session.
     /// `b64=1`: the client wants binary messages as base64 text, on a WebSocket too.
     let usesBase64: Bool
-    var phase = Phase.open
+    var phase = SessionPhase.open
     /// In the table's list of sessions to look at when the loop's turn ends.
     var isDirty = false
     /// Produced more than the client takes; ended when the loop's turn does.
@@ -28,8 +28,8 @@ public final class Session {
     /// Whether it is, or was, in a namespace: whoever was let in is kept when there is no room for all.
     public private(set) var hasJoined = false
     var upgrade: Upgrade
-    var polling = Polling.idle
-    var posting = Posting.idle
+    var pollState = PollState.idle
+    var postState = PostState.idle
     /// Packets for the next poll; made when there is a first one.
     private(set) var waiting: PacketQueue?
     var heartbeatTimer = TimerID.none
@@ -61,14 +61,14 @@ public final class Session {
     public var canTakeNow: Bool {
         guard phase == .open, !hasOverflowed else { return false }
         if let webSocket { return webSocket.canTakeNow }
-        return polling.output != nil
+        return pollState.output != nil
     }
 
     /// The layer above has let it in.
     public func joined() {
         guard !hasJoined else { return }
         hasJoined = true
-        table.newcomers.left(bytes: handshakeRequest.size)
+        table.unconnected.left(bytes: handshakeRequest.size)
     }
 
     // MARK: - Waiting packets
@@ -145,7 +145,7 @@ public final class Session {
     func send(_ kind: MessageKind, _ content: UnsafeRawBufferPointer, compress: Bool, over webSocket: any WebSocketOutput) {
         if kind == .binary, usesBase64 {
             webSocket.send(.text, count: 1 + Base64.encodedCount(content.count), compress: compress) { bytes in
-                bytes[0] = Packet.base64Mark
+                bytes[0] = EnginePacket.base64Mark
                 if content.count > 0 { Base64.encode(content, to: bytes.baseAddress! + 1) }
             }
         } else {
@@ -161,7 +161,7 @@ public final class Session {
             return overflow()
         }
         queue.append(kind, count: count, compress: compress, fill: fill)
-        if polling.output != nil { table.markDirty(self) }
+        if pollState.output != nil { table.markDirty(self) }
     }
 
     /// Ends the session at the end of the turn and not here: whoever sends may be walking a list that the end would change.

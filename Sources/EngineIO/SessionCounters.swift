@@ -5,7 +5,7 @@ public struct SessionCounters: Sendable, Equatable {
     /// Sessions ended because their reader was too slow (``EngineOptions/maxBufferedOutput``).
     public var overflowed: UInt64 = 0
 
-    /// Sessions ended because too many waited to join a namespace (``EngineOptions/maxNewcomers``, ``EngineOptions/maxNewcomerBytes``).
+    /// Sessions ended because too many waited to join a namespace (``EngineOptions/maxUnconnectedSessions``, ``EngineOptions/maxUnconnectedBytes``).
     public var displaced: UInt64 = 0
 
     public init() {}

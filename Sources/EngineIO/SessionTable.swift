@@ -14,7 +14,7 @@ public final class SessionTable {
     let account: MemoryAccount
     /// Called when a session is over, with the request that opened it.
     public var onRemoved: ((HandshakeRequest) -> Void)?
-    var newcomers = Newcomers()
+    var unconnected = UnconnectedSessions()
 
     private var sessions: [SessionID: Session] = [:]
     private var dirty: [Session] = []
@@ -75,33 +75,33 @@ public final class SessionTable {
         // A dictionary never shrinks by itself.
         if sessions.capacity > Self.keptCapacity, sessions.count < sessions.capacity / 8 { sessions = sessions.filter { _ in true } }
         account.charge(-session.handshakeRequest.size)
-        if !session.hasJoined { newcomers.left(bytes: session.handshakeRequest.size) }
+        if !session.hasJoined { unconnected.left(bytes: session.handshakeRequest.size) }
         onRemoved?(session.handshakeRequest)
     }
 
     /// A table for so many sessions stays when they have gone.
     private static let keptCapacity = 4_096
 
-    // MARK: - Newcomers
+    // MARK: - Unconnected sessions
 
     /// Sessions that have joined no namespace.
-    public var newcomerCount: Int { newcomers.count }
+    public var unconnectedCount: Int { unconnected.count }
 
     /// Ends a session that has joined no namespace; one that has, or is over, stays.
     public func displace(_ id: SessionID) {
-        guard let session = newcomer(id) else { return }
+        guard let session = unconnectedSession(id) else { return }
         displace(session)
     }
 
     /// Ends the session that came last of those that have joined no namespace.
     /// - Returns: what its request took, in bytes; nil: there is none.
     public func displaceNewest() -> Int? {
-        guard let session = newcomers.popNewest(newcomer) else { return nil }
+        guard let session = unconnected.popNewest(unconnectedSession) else { return nil }
         displace(session)
         return session.handshakeRequest.size
     }
 
-    private func newcomer(_ id: SessionID) -> Session? {
+    private func unconnectedSession(_ id: SessionID) -> Session? {
         guard let session = sessions[id], !session.hasJoined else { return nil }
         return session
     }
@@ -111,11 +111,11 @@ public final class SessionTable {
         session.abort(.forcedClose)
     }
 
-    /// Makes room among the newcomers for one more.
+    /// Makes room among the unconnected sessions for one more.
     private func displaceOldest(for size: Int) {
-        newcomers.tidy(newcomer)
-        while newcomers.count >= options.maxNewcomers || newcomers.bytes + size > options.maxNewcomerBytes {
-            guard let session = newcomers.popOldest(newcomer) else { return }
+        unconnected.compact(unconnectedSession)
+        while unconnected.count >= options.maxUnconnectedSessions || unconnected.bytes + size > options.maxUnconnectedBytes {
+            guard let session = unconnected.popOldest(unconnectedSession) else { return }
             displace(session)
         }
     }
@@ -126,7 +126,7 @@ public final class SessionTable {
         let session = Session(id: id, handshakeRequest: handshakeRequest, table: self, webSocket: webSocket, usesBase64: usesBase64)
         sessions[id] = session
         counters.opened += 1
-        newcomers.add(id, bytes: handshakeRequest.size)
+        unconnected.add(id, bytes: handshakeRequest.size)
         account.charge(handshakeRequest.size)
         return session
     }

@@ -40,7 +40,7 @@ enum Upgrade {
     }
 
     /// A packet came on the candidate.
-    mutating func received(_ packet: Packet) -> Action {
+    mutating func received(_ packet: EnginePacket) -> Action {
         guard let output = candidate else { return .reject }
         switch packet {
         case .text(.ping, let data) where data.elementsEqual("probe".utf8):

@@ -3,7 +3,7 @@
 /// A waiting GET that remembers its answer.
 final class FakePoll: PollOutput {
     private(set) var payload: String?
-    private(set) var refusal: PollRefusal?
+    private(set) var refusal: PollError?
     private(set) var openedSession: SessionID?
     var wasAbandoned = false
 
@@ -16,7 +16,7 @@ final class FakePoll: PollOutput {
         payload = String(decoding: bytes, as: UTF8.self)
     }
 
-    func refuse(_ refusal: PollRefusal) {
+    func refuse(_ refusal: PollError) {
         precondition(payload == nil && self.refusal == nil, "a GET was answered twice")
         self.refusal = refusal
     }

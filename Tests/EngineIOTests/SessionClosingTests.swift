@@ -92,7 +92,7 @@ import Testing
         var answers = 0
         #expect(engine.post(session, "1") == .held)
         session.onceOver { answers += 1 }
-        engine.pass(engine.table.options.goodbyeGrace - 1)
+        engine.pass(engine.table.options.closeGracePeriod - 1)
         #expect(answers == 0)
         engine.pass(1)
         #expect(answers == 1)

@@ -149,7 +149,7 @@ import Testing
         let session = engine.polling()
         let output = probing(session)
         engine.post(session, "1")
-        engine.pass(engine.table.options.goodbyeGrace)
+        engine.pass(engine.table.options.closeGracePeriod)
         #expect(output.isClosed)
         #expect(engine.timers.count == 0)
         let other = engine.polling()

@@ -44,11 +44,11 @@ final class TestEngine {
 
     /// A POST, as one piece.
     @discardableResult
-    func post(_ session: Session, _ payload: String) -> PostVerdict {
+    func post(_ session: Session, _ payload: String) -> PostResult {
         post(session, Array(payload.utf8))
     }
 
-    func post(_ session: Session, _ payload: [UInt8]) -> PostVerdict {
+    func post(_ session: Session, _ payload: [UInt8]) -> PostResult {
         let request = Recorder()
         if let refusal = session.postBegan(request, isBinary: false) { return .refused(refusal) }
         var payload = payload

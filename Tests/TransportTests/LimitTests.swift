@@ -220,9 +220,9 @@ import Testing
             try await Task.sleep(for: .milliseconds(300))
             #expect(try await Self.onLoop(test) { $0.account.held } <= 4 << 20)
             let counters = try await test.loops.counters()
-            #expect(counters.shedStrangers > 5)
-            #expect(counters.shedStrangers < 60)
-            #expect(counters.shedReaders == 0)
+            #expect(counters.closedUnauthenticated > 5)
+            #expect(counters.closedUnauthenticated < 60)
+            #expect(counters.closedSlowReaders == 0)
             for friend in friends {
                 friend.send(ClientFrame.make(opcode: 9, [1]))
                 #expect(friend.frame()?.first == 0x8A)
@@ -263,13 +263,13 @@ import Testing
             let readers = (0..<4).map { _ in test.client(receiveBuffer: 4096) }
             for reader in readers { reader.send("GET /known-huge HTTP/1.1\r\nHost: x\r\n\r\n") }
             for _ in 0..<200 {
-                guard try await Self.onLoop(test, { $0.counters.shedReaders }) == 0 else { break }
+                guard try await Self.onLoop(test, { $0.counters.closedSlowReaders }) == 0 else { break }
                 try await Task.sleep(for: .milliseconds(10))
             }
             let counters = try await test.loops.counters()
-            #expect(counters.shedReaders >= 1)
-            #expect(counters.shedReaders <= 3)
-            #expect(counters.shedStrangers == 0)
+            #expect(counters.closedSlowReaders >= 1)
+            #expect(counters.closedSlowReaders <= 3)
+            #expect(counters.closedUnauthenticated == 0)
             #expect(try await Self.onLoop(test) { $0.account.held } <= 32 << 20)
         }
     }

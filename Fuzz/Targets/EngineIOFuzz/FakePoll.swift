@@ -21,7 +21,7 @@ final class FakePoll: PollOutput {
         }
     }
 
-    func refuse(_ refusal: PollRefusal) {
+    func refuse(_ refusal: PollError) {
         require(!isOver, "a poll is answered once")
         isOver = true
     }

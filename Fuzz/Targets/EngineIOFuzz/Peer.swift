@@ -34,7 +34,7 @@ final class Peer: SessionReceiver {
 
     func heard(payload: UnsafeMutableRawBufferPointer) {
         var packets = 0
-        for packet in payload.split(separator: Packet.separator, omittingEmptySubsequences: false) {
+        for packet in payload.split(separator: EnginePacket.separator, omittingEmptySubsequences: false) {
             packets += 1
             withExactCopy(of: packet) { heard(.text, $0) }
         }
@@ -43,7 +43,7 @@ final class Peer: SessionReceiver {
 
     func heard(_ kind: MessageKind, _ bytes: UnsafeMutableRawBufferPointer) {
         guard kind == .text else { return arrived(.binary, Array(bytes)) }
-        switch Packet(decoding: bytes) {
+        switch EnginePacket(decoding: bytes) {
         case .binary(let content): arrived(.binary, Array(content))
         case .text(.message, let content): arrived(.text, Array(content))
         case .text: break
@@ -88,7 +88,7 @@ final class Peer: SessionReceiver {
         case UInt8(ascii: "c"): session.close(.forcedClose)
         case UInt8(ascii: "a"): session.abort(.parseError)
         case UInt8(ascii: "e"):
-            let echo = willSend(.text, message.filter { $0 != Packet.separator })
+            let echo = willSend(.text, message.filter { $0 != EnginePacket.separator })
             session.send(textCount: echo.count, compress: true) { $0.copyBytes(from: echo) }
         default: break
         }

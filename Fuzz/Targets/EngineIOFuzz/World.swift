@@ -108,7 +108,7 @@ final class World {
         switch act {
         case 14, 15:
             // Socket.IO's texts are JSON, in which U+001E is always an escape.
-            let text = peer.willSend(.text, script.bytes().filter { $0 != Packet.separator })
+            let text = peer.willSend(.text, script.bytes().filter { $0 != EnginePacket.separator })
             peer.session?.send(textCount: text.count, compress: true) { $0.copyBytes(from: text) }
         case 16:
             let data = peer.willSend(.binary, script.bytes())
@@ -125,7 +125,7 @@ final class World {
     }
 
     private func sendShared(to peer: Peer, _ script: inout ByteScript) {
-        var text = script.bytes().filter { $0 != Packet.separator }
+        var text = script.bytes().filter { $0 != EnginePacket.separator }
         var attachments = (0..<script.number(below: 3)).map { _ in script.bytes() }
         let volatile = script.bool()
         text = peer.willSend(.text, text, mayBeMissing: volatile)

@@ -25,7 +25,7 @@ final class Host: Sendable {
         options.engine.maxBufferedOutput = 16_384
         options.maxPipelinedBytes = 100
         options.maxBeforeJoining = 500
-        options.maxNewcomers = 3
+        options.maxUnconnectedSessions = 3
         options.memory = 200_000
         var conformance = ConformanceOptions()
         conformance.engineEcho = "/engine.io"

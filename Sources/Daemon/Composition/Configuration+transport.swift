@@ -40,7 +40,7 @@ extension Configuration {
         options.maxConnectionsPerAddress = limits.connectionsPerAddress
         options.maxSessions = limits.sessions
         options.maxSessionsPerAddress = limits.sessionsPerAddress
-        options.maxNewcomers = limits.sessionsBeforeConnect
+        options.maxUnconnectedSessions = limits.sessionsBeforeConnect
         options.maxBeforeJoining = limits.messageBeforeConnect
         options.memory = limits.memory
         options.maxStreamBuffer = min(options.maxStreamBuffer, limits.outputBuffer)

@@ -89,7 +89,7 @@ struct MetricsPage: Sendable {
             [("connections", counters.refusedConnections), ("address", counters.refusedConnectionsOfAddress), ("memory", counters.refusedForMemory)])
         byReason(
             "jackfield_connections_cut_total", "TCP connections closed: nothing was read of an answer, memory was used up, or a close frame was not answered.",
-            [("slow_reader", counters.slowReaders), ("memory_stranger", counters.shedStrangers), ("memory_reader", counters.shedReaders),
+            [("slow_reader", counters.slowReaders), ("memory_stranger", counters.closedUnauthenticated), ("memory_reader", counters.closedSlowReaders),
              ("close_unanswered", counters.unansweredCloses)])
         byReason(
             "jackfield_sessions_refused_total", "Handshakes refused for a limit.",

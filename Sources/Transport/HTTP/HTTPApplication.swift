@@ -18,7 +18,7 @@ public enum HTTPDecision {
     /// The answer has been given; nobody wants the body.
     case answered
     /// The body is read, and this gets the whole request. `isKnown`: its sender has shown who it is, so that its bytes are kept longer than those of
-    /// strangers when memory runs short.
+    /// unauthenticated clients when memory runs short.
     case body(any HTTPRequestReceiver, isKnown: Bool)
 }
 

@@ -80,7 +80,7 @@ extension HTTPHandler: LoopConnection {
         context?.close(promise: nil)
     }
 
-    var isStranger: Bool { !isKnown }
+    var isUnauthenticated: Bool { !isKnown }
 
     var heldBytes: Int { charged + output.bufferedBytes }
 

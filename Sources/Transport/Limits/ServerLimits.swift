@@ -39,7 +39,7 @@ final class ServerLimits: Sendable {
     /// What clients hold, more or less, with what each connection and session takes by itself; bytes.
     var load: Int { budget.used + connectionCount * 2_048 + sessionCount * 1_024 }
 
-    /// [loop] The budget is exceeded, and has been for a while: to close strangers was not enough.
+    /// [loop] The budget is exceeded, and has been for a while: to close unauthenticated clients was not enough.
     private func isOutOfMemory(_ loop: Loop) -> Bool {
         loop.wasExceeded && budget.isExceeded
     }

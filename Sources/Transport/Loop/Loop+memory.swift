@@ -7,17 +7,17 @@ extension Loop {
     /// Readers that nobody is slower than are closed only if so much waits for them; bytes.
     private static let slowReader = 65_536
 
-    /// [loop] Closes strangers, the youngest first, until an eighth of the budget is free, so that it is not done again for each of the next bytes. Whoever
+    /// [loop] Closes unauthenticated clients, the youngest first, until an eighth of the budget is free, so that it is not done again for each of the next bytes. Whoever
     /// was let in stays.
-    func shedStrangers() {
+    func closeUnauthenticated() {
         needsRelief = false
         let budget = account.budget
         guard budget.isExceeded else { return }
         let goal = budget.limit / 8 * 7
-        let strangers = connections.values.filter { $0.isStranger && $0.heldBytes >= Self.worthwhile }.sorted { $0.serial > $1.serial }
-        for stranger in strangers where budget.used > goal {
-            counters.shedStrangers += 1
-            stranger.abort()
+        let unauthenticated = connections.values.filter { $0.isUnauthenticated && $0.heldBytes >= Self.worthwhile }.sorted { $0.serial > $1.serial }
+        for connection in unauthenticated where budget.used > goal {
+            counters.closedUnauthenticated += 1
+            connection.abort()
             account.publish()
         }
         for table in tables {
@@ -25,20 +25,20 @@ extension Loop {
         }
     }
 
-    /// [loop] The strangers are gone, those of the other loops too, and it was not enough: whoever is slowest to read what waits for him goes, and comes
+    /// [loop] The unauthenticated clients are closed, those of the other loops too, and it was not enough: whoever is slowest to read what waits for him goes, and comes
     /// back.
-    func shedReaders() {
+    func closeSlowReaders() {
         let budget = account.budget
         guard budget.isExceeded else { return }
         for reader in connections.values.filter({ $0.waitingBytes >= Self.slowReader }).sorted(by: { $0.waitingBytes > $1.waitingBytes })
         where budget.isExceeded {
-            counters.shedReaders += 1
+            counters.closedSlowReaders += 1
             reader.abort()
             account.publish()
         }
         for table in tables where budget.isExceeded {
             for session in table.all.filter({ $0.waitingBytes >= Self.slowReader }).sorted(by: { $0.waitingBytes > $1.waitingBytes }) where budget.isExceeded {
-                counters.shedReaders += 1
+                counters.closedSlowReaders += 1
                 session.abort(.transportError)
                 account.publish()
             }

@@ -25,9 +25,9 @@ extension Loop {
             wasExceeded = false
             return
         }
-        shedStrangers()
-        // Not in the first tick: the other loops shed their strangers first.
-        if wasExceeded { shedReaders() }
+        closeUnauthenticated()
+        // Not in the first tick: the other loops close their unauthenticated clients first.
+        if wasExceeded { closeSlowReaders() }
         wasExceeded = true
     }
 }

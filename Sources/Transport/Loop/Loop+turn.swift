@@ -74,7 +74,7 @@ extension Loop {
 
     private func endTurn() {
         isTurnEndScheduled = false
-        if needsRelief { shedStrangers() }
+        if needsRelief { closeUnauthenticated() }
         for table in tables { table.turnEnded() }
         // Writing may end connections, and that may make others write: they get their turn in the same way.
         var outputs = ContiguousArray<ConnectionOutput>()

@@ -7,7 +7,7 @@ protocol LoopConnection: AnyObject {
     /// Counted up: the higher, the younger.
     var serial: UInt64 { get }
     /// Nobody has let its client in: it showed no token, and is in no namespace.
-    var isStranger: Bool { get }
+    var isUnauthenticated: Bool { get }
     /// Input that is not complete, and output that waits; bytes.
     var heldBytes: Int { get }
     /// Output that waits; bytes.

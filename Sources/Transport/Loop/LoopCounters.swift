@@ -13,9 +13,9 @@ public struct LoopCounters: Sendable, Equatable {
     /// Sessions refused because ``TransportOptions/memory`` was used up.
     public var refusedSessionsForMemory: UInt64 = 0
     /// Connections of clients that nobody had let in, closed because ``TransportOptions/memory`` was used up.
-    public var shedStrangers: UInt64 = 0
+    public var closedUnauthenticated: UInt64 = 0
     /// Connections closed because ``TransportOptions/memory`` was used up and nobody was slower to read what waited for him.
-    public var shedReaders: UInt64 = 0
+    public var closedSlowReaders: UInt64 = 0
     /// Connections closed because their peer took nothing of an answer for ``TransportOptions/bodyTimeout``.
     public var slowReaders: UInt64 = 0
     /// Sessions refused because there were ``TransportOptions/maxSessions`` already.
@@ -72,7 +72,7 @@ public struct LoopCounters: Sendable, Equatable {
 
     /// All plain numbers. Unsafe in name only: key paths are immutable, but not declared `Sendable`.
     private nonisolated(unsafe) static let fields: [WritableKeyPath<LoopCounters, UInt64>] = [
-        \.connections, \.refusedConnections, \.refusedConnectionsOfAddress, \.refusedForMemory, \.refusedSessionsForMemory, \.shedStrangers, \.shedReaders,
+        \.connections, \.refusedConnections, \.refusedConnectionsOfAddress, \.refusedForMemory, \.refusedSessionsForMemory, \.closedUnauthenticated, \.closedSlowReaders,
         \.slowReaders, \.refusedSessions, \.refusedSessionsOfAddress, \.openSessions, \.heldBytes, \.sessions, \.overflowedSessions, \.displacedSessions,
         \.refusedBodies, \.requests, \.badRequests, \.slowRequests, \.webSockets, \.webSocketViolations, \.foreignOrigins, \.unansweredCloses, \.shortWrites,
     ]

@@ -195,7 +195,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         return negotiation.result
     }
 
-    func refuse(_ refusal: PollRefusal) {
+    func refuse(_ refusal: PollError) {
         switch refusal {
         case .violation:
             session = nil

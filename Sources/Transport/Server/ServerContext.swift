@@ -34,8 +34,8 @@ final class ServerContext: Sendable {
                     closeFrameTimeout: options.closeFrameTimeout, maxBeforeJoining: options.maxBeforeJoining))
         }
         var engine = options.engine
-        engine.maxNewcomers = max(1, options.maxNewcomers / loops.all.count)
-        engine.maxNewcomerBytes = max(1, options.memory / Self.newcomersShare / loops.all.count)
+        engine.maxUnconnectedSessions = max(1, options.maxUnconnectedSessions / loops.all.count)
+        engine.maxUnconnectedBytes = max(1, options.memory / Self.unconnectedShare / loops.all.count)
         serve(.socketIO, at: options.path, engine)
         if let path = options.conformance?.engineEcho {
             serve(.engineEcho, at: path, engine)
@@ -72,7 +72,7 @@ final class ServerContext: Sendable {
         status: 503, headers: [("Content-Type", "text/plain"), ("Cache-Control", "no-store"), ("Retry-After", "1")])
 
     /// The part of ``TransportOptions/memory`` that the requests of sessions in no namespace may take.
-    private static let newcomersShare = 8
+    private static let unconnectedShare = 8
 
     /// The endpoint a request is meant for; nil: the HTTP application.
     func endpoint(of head: HTTPRequestHead) -> Endpoint? {

@@ -55,7 +55,7 @@ public struct TransportOptions: Sendable {
     /// Sessions of one address, likewise; 0: no limit.
     public var maxSessionsPerAddress = 0
     /// Sessions on all loops that may wait to join a namespace; the one that has been waiting longest gives way to the next.
-    public var maxNewcomers = 50_000
+    public var maxUnconnectedSessions = 50_000
     /// The largest message, and the largest body of a POST, of a session that has joined no namespace.
     public var maxBeforeJoining = 65_536
     /// What may be held for all clients together: input that is not complete, output that waits, the requests that opened sessions. Above it whoever was

@@ -291,7 +291,7 @@ extension WebSocketHandler: TimerTarget {
 }
 
 extension WebSocketHandler: LoopConnection {
-    var isStranger: Bool {
+    var isUnauthenticated: Bool {
         switch consumer {
         case .session(let session): !session.hasJoined
         case .echo: false

@@ -155,7 +155,7 @@ struct ConfigurationTests {
         #expect(limits.sessionsBeforeConnect == 14 && limits.messageBeforeConnect == 15 && limits.memory == 1_600_000)
         let transport = configuration.transportOptions(openFiles: 1_000)
         #expect(transport.maxConnectionsPerAddress == 11 && transport.maxSessions == 12 && transport.maxSessionsPerAddress == 13)
-        #expect(transport.maxNewcomers == 14 && transport.maxBeforeJoining == 15 && transport.memory == 1_600_000)
+        #expect(transport.maxUnconnectedSessions == 14 && transport.maxBeforeJoining == 15 && transport.memory == 1_600_000)
         #expect(transport.maxStreamBuffer == 2)
         #expect(limits.shutdownDeadline == .milliseconds(10) && configuration.presence.grace == .zero)
         #expect(configuration.eventLoops == 2 && configuration.log.level == .debug && configuration.log.format == .json)

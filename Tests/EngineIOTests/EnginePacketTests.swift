@@ -2,8 +2,8 @@ import Testing
 
 @testable import EngineIO
 
-@Suite struct PacketTests {
-    private func describe(_ packet: Packet) -> String {
+@Suite struct EnginePacketTests {
+    private func describe(_ packet: EnginePacket) -> String {
         switch packet {
         case .text(let type, let data): "\(type) \(String(decoding: data, as: UTF8.self))"
         case .binary(let data): "binary \(Array(data))"

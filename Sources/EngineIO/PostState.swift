@@ -1,5 +1,5 @@
 /// The POST a polling session may have under way.
-enum Posting {
+enum PostState {
     /// None.
     case idle
     /// The body of this request is being read.

@@ -1,7 +1,7 @@
 /// The sessions of one table that have joined no namespace, in the order they came. [loop]
 ///
 /// Sessions that joined or ended stay in the list until they are met; then, or when they are most of it, they are dropped.
-struct Newcomers {
+struct UnconnectedSessions {
     private var ids: ContiguousArray<SessionID> = []
     /// Where the list begins.
     private var head = 0
@@ -30,7 +30,7 @@ struct Newcomers {
     }
 
     /// The one that has been waiting longest, off the list; nil: there is none.
-    /// - Parameter find: the session of an id, if it is a newcomer still.
+    /// - Parameter find: the session of an id, if it is still unconnected.
     mutating func popOldest(_ find: (SessionID) -> Session?) -> Session? {
         while head < ids.count {
             head += 1
@@ -48,7 +48,7 @@ struct Newcomers {
     }
 
     /// Drops those that left, when most did.
-    mutating func tidy(_ find: (SessionID) -> Session?) {
+    mutating func compact(_ find: (SessionID) -> Session?) {
         guard ids.count > 64, ids.count > 2 * count else { return }
         ids = ContiguousArray(ids[head...].filter { find($0) != nil })
         head = 0

@@ -1,7 +1,7 @@
 import Support
 
 /// One packet as it came, its content still in the receive buffer.
-enum Packet {
+enum EnginePacket {
     /// Any type but a binary message; `data` is what follows the type.
     case text(PacketType, data: UnsafeMutableRawBufferPointer)
     /// A binary message.
@@ -18,7 +18,7 @@ enum Packet {
         let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[1...])
         if let type = PacketType(rawValue: first) {
             self = .text(type, data: rest)
-        } else if first == Packet.base64Mark {
+        } else if first == EnginePacket.base64Mark {
             self = .binary(UnsafeMutableRawBufferPointer(rebasing: rest[..<Base64.decode(inPlace: rest)]))
         } else {
             self = .malformed

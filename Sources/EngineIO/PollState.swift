@@ -1,5 +1,5 @@
 /// The two requests a polling session may have under way: one GET that waits for news, one POST whose body is being read.
-enum Polling {
+enum PollState {
     /// Neither.
     case idle
     /// A GET waits. `late`: it came after the probe of an upgrade, so the tick answers it, not the probe.

@@ -2,7 +2,7 @@ import Testing
 
 @testable import EngineIO
 
-@Suite struct NewcomerTests {
+@Suite struct UnconnectedSessionTests {
     private func handshakeRequest(bytes: Int = 0) -> HandshakeRequest {
         HandshakeRequest(remoteAddress: "", secure: false, issued: 0, text: [UInt8](repeating: 0x78, count: bytes)[...], uriCount: 0)
     }
@@ -14,7 +14,7 @@ import Testing
     }
 
     @Test func `of the sessions that joined nothing the one that has waited longest gives way`() {
-        let engine = TestEngine { $0.maxNewcomers = 3 }
+        let engine = TestEngine { $0.maxUnconnectedSessions = 3 }
         let sessions = (0..<5).map { number in
             let session = open(engine)
             // Who was let in does not count, and stays.
@@ -25,18 +25,18 @@ import Testing
         #expect(engine.recorder.log == ["closed: forced close"])
         #expect(engine.table.counters.displaced == 1)
         #expect(engine.table[sessions[0].id] == nil)
-        #expect(engine.table.newcomerCount == 3)
+        #expect(engine.table.unconnectedCount == 3)
         engine.table.displace(sessions[1].id)
         engine.table.displace(sessions[0].id)
         #expect(sessions[1].isOpen)
         engine.table.displace(sessions[3].id)
         #expect(!sessions[3].isOpen)
-        #expect(engine.table.newcomerCount == 2)
+        #expect(engine.table.unconnectedCount == 2)
     }
 
     @Test func `the requests of sessions that joined nothing are bounded in bytes as well`() {
         let size = handshakeRequest(bytes: 1_000).size
-        let engine = TestEngine { $0.maxNewcomerBytes = 3 * size }
+        let engine = TestEngine { $0.maxUnconnectedBytes = 3 * size }
         let sessions = (0..<5).map { _ in open(engine, bytes: 1_000) }
         #expect(sessions.map(\.isOpen) == [false, false, true, true, true])
         // One that is larger than all there may be is taken nevertheless: whoever reads requests bounds them.
@@ -58,19 +58,19 @@ import Testing
     }
 
     @Test func `the list forgets those who joined or left`() {
-        let engine = TestEngine { $0.maxNewcomers = 10 }
-        var newcomers: [Session] = []
+        let engine = TestEngine { $0.maxUnconnectedSessions = 10 }
+        var unconnected: [Session] = []
         for round in 0..<5_000 {
             let session = open(engine)
             switch round % 3 {
             case 0: session.joined()
             case 1: session.abort(.forcedClose)
-            default: newcomers.append(session)
+            default: unconnected.append(session)
             }
-            #expect(engine.table.newcomers.listed <= 64 + 2 * 11)
+            #expect(engine.table.unconnected.listed <= 64 + 2 * 11)
         }
-        #expect(newcomers.suffix(9).allSatisfy { $0.isOpen })
-        #expect(newcomers.dropLast(10).allSatisfy { !$0.isOpen })
+        #expect(unconnected.suffix(9).allSatisfy { $0.isOpen })
+        #expect(unconnected.dropLast(10).allSatisfy { !$0.isOpen })
     }
 
     @Test func `what sessions hold is charged, and given back in the end`() {

@@ -1,5 +1,5 @@
 /// Why a polling request of a known session is answered 400.
-public enum PollRefusal: Sendable, Equatable {
+public enum PollError: Sendable, Equatable {
     /// Another one of its kind is under way, or its content cannot be text: 400 without a body, and the session is gone.
     case violation
     /// The session speaks over a WebSocket by now: code 3.
