@@ -46,7 +46,7 @@ extension Benchmarks {
                         opaque(session.postBegan(session, isBinary: false))
                         opaque(session.posted(session, body: body))
                     }
-                    world.table.turnEnded()
+                    world.table.tickEnded()
                 }
                 precondition(poll.answers >= count, "a benchmark's poll was not answered")
             }

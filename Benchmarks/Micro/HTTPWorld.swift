@@ -32,7 +32,7 @@ final class HTTPWorld {
     func ask(_ request: [UInt8]) -> UnsafeRawBufferPointer {
         request.withUnsafeBytes { connection.received($0) }
         let count = heard() ?? {
-            // On a busy loop an answer may wait for the turn's end.
+            // On a busy loop an answer may wait for the tick's end.
             channel.embeddedEventLoop.run()
             return heard()
         }()

@@ -49,18 +49,18 @@ final class HostWorld {
         shard = host.makeShard(index: 0, timers: timers)
         loop.shard = shard
         table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
-        Self.load(PluginSpec(path: "\(folder)/\(name).so"), into: host, turning: loop)
+        Self.load(PluginSpec(path: "\(folder)/\(name).so"), into: host, ticking: loop)
         let handshakeRequest = HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
         session = table.open(handshakeRequest, over: output)
         shard.open(session)
         var connect = Message("40")
         let (session, output) = (session, output)
         connect.withFreshBytes { session.webSocketReceived(text: $0, over: output) }
-        loop.turn(within: .milliseconds(10))
+        loop.tick(within: .milliseconds(10))
     }
 
-    private static func load(_ spec: PluginSpec, into host: Host, turning loop: MemoryLoop) {
-        // Loading waits for the loops to adopt what the plugin declares, so this one has to turn meanwhile.
+    private static func load(_ spec: PluginSpec, into host: Host, ticking loop: MemoryLoop) {
+        // Loading waits for the loops to adopt what the plugin declares, so this one has to tick meanwhile.
         let loading = Loading()
         Task.detached {
             do {
@@ -70,7 +70,7 @@ final class HostWorld {
                 loading.end("\(error)")
             }
         }
-        while !loading.hasEnded { loop.turn(within: .milliseconds(10)) }
+        while !loading.hasEnded { loop.tick(within: .milliseconds(10)) }
         if let failure = loading.failure { fail("the benchmark's plugin was not loaded: \(failure)") }
     }
 
@@ -84,7 +84,7 @@ final class HostWorld {
                 for _ in 0..<min(batch, left) {
                     message.withFreshBytes { session.webSocketReceived(text: $0, over: output) }
                 }
-                while output.messages < wanted { loop.turn() }
+                while output.messages < wanted { loop.tick() }
                 left -= batch
             }
         }

@@ -21,7 +21,7 @@ final class MemoryLoop: HostLoop, @unchecked Sendable {
 
     /// Runs what has come; waits for it at most so long. It sleeps meanwhile: valgrind runs one thread at a time, and one that spins keeps the
     /// others from what it waits for.
-    func turn(within limit: DispatchTimeInterval = .seconds(1)) {
+    func tick(within limit: DispatchTimeInterval = .seconds(1)) {
         guard arrivals.wait(timeout: .now() + limit) == .success, let shard else { return }
         let waiting = jobs.withLock { jobs in
             defer { jobs.removeAll(keepingCapacity: true) }

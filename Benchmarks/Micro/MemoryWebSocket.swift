@@ -1,6 +1,6 @@
 import EngineIO
 
-/// A connection that ends in memory: frames are written into one buffer, as Transport does, and the turn's end forgets them.
+/// A connection that ends in memory: frames are written into one buffer, as Transport does, and the tick's end forgets them.
 final class MemoryWebSocket: WebSocketOutput {
     private static let capacity = 1 << 16
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: MemoryWebSocket.capacity, alignment: 16)

@@ -38,7 +38,7 @@ final class World {
         shard.open(session)
         post("40", to: session)
         session.poll(poll)
-        table.turnEnded()
+        table.tickEnded()
         return session
     }
 

@@ -2,7 +2,7 @@
 enum PollState {
     /// Neither.
     case idle
-    /// A GET waits. `late`: it came after the probe of an upgrade, so the tick answers it, not the probe.
+    /// A GET waits. `late`: it came after the probe of an upgrade, so the noop timer answers it, not the probe.
     case waiting(any PollOutput, late: Bool)
 
     /// The GET, if one waits.

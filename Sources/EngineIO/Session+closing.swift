@@ -60,7 +60,7 @@ extension Session {
 
     func stopTimers() {
         heartbeat = .stopped
-        for timer in [heartbeatTimer, stageTimer, tickTimer] { table.timers.cancel(timer) }
+        for timer in [heartbeatTimer, stageTimer, noopTimer] { table.timers.cancel(timer) }
     }
 
     func closeCandidate() {

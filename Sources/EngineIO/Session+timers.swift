@@ -3,7 +3,7 @@ extension Session: TimerTarget {
     enum TimerTag: UInt64 {
         case heartbeat
         case upgrade
-        case tick
+        case noop
         case closing
     }
 
@@ -11,7 +11,7 @@ extension Session: TimerTarget {
         switch TimerTag(rawValue: tag) {
         case .heartbeat: heartbeatDue()
         case .upgrade: upgradeTimedOut()
-        case .tick: upgradeTick()
+        case .noop: sendUpgradeNoop()
         // Nobody came for the close packet, or no GET after a goodbye.
         case .closing: end(.forcedClose)
         case nil: break

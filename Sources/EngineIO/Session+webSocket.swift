@@ -46,8 +46,8 @@ extension Session {
             output.send(.text, count: 6, compress: true) { $0.copyBytes(from: "3probe".utf8) }
             if case .waiting(_, late: false) = pollState { releasePoll() }
             guard phase == .open else { return }
-            table.timers.cancel(tickTimer)
-            scheduleTick()
+            table.timers.cancel(noopTimer)
+            scheduleUpgradeNoop()
         case .switchOver:
             stopUpgradeTimers()
             switchOver(to: output)
@@ -80,21 +80,21 @@ extension Session {
     private func stopUpgradeTimers() {
         guard phase == .open else { return }
         table.timers.cancel(stageTimer)
-        table.timers.cancel(tickTimer)
+        table.timers.cancel(noopTimer)
     }
 
-    private func scheduleTick() {
-        tickTimer = table.timers.schedule(at: table.timers.now + Session.tick, for: self, tag: TimerTag.tick.rawValue)
+    private func scheduleUpgradeNoop() {
+        noopTimer = table.timers.schedule(at: table.timers.now + Session.noopInterval, for: self, tag: TimerTag.noop.rawValue)
     }
 
     /// How often a GET that comes during a probe is sent away, so that the client gets round to upgrading; ms. The reference's number.
-    private static let tick: Int64 = 100
+    private static let noopInterval: Int64 = 100
 
     /// A GET that waits is ended, so that the client can go on with its upgrade.
-    func upgradeTick() {
+    func sendUpgradeNoop() {
         guard phase == .open, upgrade.isProbing else { return }
         releasePoll()
-        scheduleTick()
+        scheduleUpgradeNoop()
     }
 
     /// The upgrade took too long: the WebSocket is closed, polling goes on.

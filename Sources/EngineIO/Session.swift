@@ -11,9 +11,9 @@ public final class Session {
     /// `b64=1`: the client wants binary messages as base64 text, on a WebSocket too.
     let usesBase64: Bool
     var phase = SessionPhase.open
-    /// In the table's list of sessions to look at when the loop's turn ends.
+    /// In the table's list of sessions to look at when the loop's tick ends.
     var isDirty = false
-    /// Produced more than the client takes; ended when the loop's turn does.
+    /// Produced more than the client takes; ended when the loop's tick does.
     var hasOverflowed = false
     /// What the session speaks over; nil: polling. Here, so that a broadcast touches as little memory of each session as possible.
     var webSocket: (any WebSocketOutput)?
@@ -33,9 +33,9 @@ public final class Session {
     /// Packets for the next poll; made when there is a first one.
     private(set) var waiting: PacketQueue?
     var heartbeatTimer = TimerID.none
-    /// The upgrade's timeout, then its tick; or, once closing, the end of the wait for the last poll.
+    /// The upgrade's timeout, then its noops; or, once closing, the end of the wait for the last poll.
     var stageTimer = TimerID.none
-    var tickTimer = TimerID.none
+    var noopTimer = TimerID.none
     /// What every HTTP response of the session bears beside its own fields, as `name: value\r\n` lines; mostly nothing. Transport's.
     public var headerLines: [UInt8] = []
 
@@ -164,15 +164,15 @@ public final class Session {
         if pollState.output != nil { table.markDirty(self) }
     }
 
-    /// Ends the session at the end of the turn and not here: whoever sends may be walking a list that the end would change.
+    /// Ends the session at the end of the tick and not here: whoever sends may be walking a list that the end would change.
     private func overflow() {
         hasOverflowed = true
         table.counters.overflowed += 1
         table.markDirty(self)
     }
 
-    /// The loop's turn is over: what was sent in it goes out together.
-    func turnEnded() {
+    /// The loop's tick is over: what was sent in it goes out together.
+    func tickEnded() {
         isDirty = false
         if hasOverflowed {
             let webSocket = self.webSocket

@@ -7,7 +7,7 @@ public final class SessionTable {
     /// Index of the loop, which the sessions' ids tell.
     public let loop: Int
     public internal(set) var counters = SessionCounters()
-    /// Called when a session has something to do at the end of the loop's turn: ``turnEnded()`` must follow.
+    /// Called when a session has something to do at the end of the loop's tick: ``tickEnded()`` must follow.
     public var onDirty: (() -> Void)?
 
     /// Charged with what sessions hold.
@@ -53,13 +53,13 @@ public final class SessionTable {
         return session
     }
 
-    /// The loop's turn is over: what was sent in it goes out.
-    public func turnEnded() {
-        // Ending one session may make others dirty; they are in the same turn.
+    /// The loop's tick is over: what was sent in it goes out.
+    public func tickEnded() {
+        // Ending one session may make others dirty; they are in the same tick.
         while !dirty.isEmpty {
             let sessions = dirty
             dirty.removeAll(keepingCapacity: true)
-            for session in sessions { session.turnEnded() }
+            for session in sessions { session.tickEnded() }
         }
     }
 

@@ -27,7 +27,7 @@ enum Upgrade {
         }
     }
 
-    /// Whether polls are answered with a noop by the tick.
+    /// Whether polls are answered with a noop by a timer.
     var isProbing: Bool {
         if case .probed = self { true } else { false }
     }

@@ -7,7 +7,7 @@ public protocol WebSocketOutput: AnyObject {
     var canTakeNow: Bool { get }
     /// Bytes sent and not yet taken by the kernel.
     var bufferedBytes: Int { get }
-    /// Appends one message of exactly `count` bytes, which `fill` writes in place. Goes out at the end of the loop's turn.
+    /// Appends one message of exactly `count` bytes, which `fill` writes in place. Goes out at the end of the loop's tick.
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void)
     /// Appends all frames of `message`.
     func send(_ message: SharedMessage)

@@ -35,7 +35,7 @@ import Testing
         let poll = engine.get(session)
         session.send("last")
         session.close(.forcedClose)
-        engine.table.turnEnded()
+        engine.table.tickEnded()
         #expect(poll.packets == ["4last"])
         #expect(engine.table.count == 1)
         #expect(engine.get(session).packets == ["1"])
@@ -151,12 +151,12 @@ import Testing
         #expect(engine.recorder.log == ["binary [1, 2, 3]"])
     }
 
-    @Test func `a slow WebSocket is ended at the end of the turn`() {
+    @Test func `a slow WebSocket is ended at the end of the tick`() {
         let (session, output) = engine.webSocket()
         output.bufferedBytes = engine.table.options.maxBufferedOutput + 1
         session.send("x")
         #expect(session.isOpen)
-        engine.table.turnEnded()
+        engine.table.tickEnded()
         #expect(output.isClosed)
         #expect(output.sent.isEmpty)
         #expect(engine.recorder.log == ["closed: transport error"])

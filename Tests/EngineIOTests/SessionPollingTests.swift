@@ -16,14 +16,14 @@ import Testing
         #expect(session.handshakeRequest.headers.map { "\($0.name)=\($0.value)" } == ["X-A=1", "x-b=2: 3"])
     }
 
-    @Test func `a GET without news waits, and what is sent in one turn comes together`() {
+    @Test func `a GET without news waits, and what is sent in one tick comes together`() {
         let session = engine.polling()
         let poll = engine.get(session)
         #expect(session.canTakeNow)
         session.send("a")
         [UInt8](arrayLiteral: 1, 2, 3).withUnsafeBytes { session.send(binary: $0, compress: true) }
         #expect(poll.payload == nil)
-        engine.table.turnEnded()
+        engine.table.tickEnded()
         #expect(poll.packets == ["4a", "bAQID"])
         #expect(!session.canTakeNow)
     }
@@ -41,7 +41,7 @@ import Testing
         session.send(message)
         let poll = engine.get(session)
         session.send(message)
-        engine.table.turnEnded()
+        engine.table.tickEnded()
         #expect(poll.packets == ["4x"])
     }
 
@@ -124,7 +124,7 @@ import Testing
         let session = engine.polling()
         let poll = engine.get(session)
         session.send("x")
-        engine.table.turnEnded()
+        engine.table.tickEnded()
         session.pollGone(poll)
         #expect(session.isOpen)
     }
@@ -165,13 +165,13 @@ import Testing
         #expect(engine.recorder.log == ["closed: parse error"])
     }
 
-    @Test func `a reader that lags too far is ended at the end of the turn, and counted`() {
+    @Test func `a reader that lags too far is ended at the end of the tick, and counted`() {
         let engine = TestEngine { $0.maxBufferedOutput = 1000 }
         let session = engine.polling()
         for _ in 0..<100 { session.send("0123456789") }
         #expect(session.isOpen)
         #expect(!session.canTakeNow)
-        engine.table.turnEnded()
+        engine.table.tickEnded()
         #expect(engine.recorder.log == ["closed: transport error"])
         #expect(engine.table.counters.overflowed == 1)
         #expect(engine.table.count == 0)

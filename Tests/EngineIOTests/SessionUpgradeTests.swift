@@ -30,7 +30,7 @@ import Testing
         #expect(engine.recorder.log == ["hello"])
     }
 
-    @Test func `a GET that comes during the probe is ended by the tick`() {
+    @Test func `a GET that comes during the probe is ended by the noop timer`() {
         let session = engine.polling()
         _ = probing(session)
         let poll = engine.get(session)
@@ -70,7 +70,7 @@ import Testing
         _ = probing(session)
         let poll = engine.get(session)
         session.send("x")
-        engine.table.turnEnded()
+        engine.table.tickEnded()
         #expect(poll.packets == ["4x"])
     }
 

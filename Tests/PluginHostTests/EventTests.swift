@@ -112,8 +112,8 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("what a loop broadcasts in one turn reaches another loop as one job")
-    func broadcastsOfOneTurn() async throws {
+    @Test("what a loop broadcasts in one tick reaches another loop as one job")
+    func broadcastsOfOneTick() async throws {
         let test = try await TestHost.withProbe(loops: 2)
         let (first, second) = (test.client(loop: 0), test.client(loop: 1))
         second.say(#"2["join-inline","here"]"#)

@@ -91,7 +91,7 @@ struct InterfaceTests {
         let before = test.loops[0].jobsGiven
         client.say(#"2["batch"]"#)
         for number in 1...5 { #expect(client.hear() == #"2["piece",\#(number)]"#) }
-        // One is what the client says, and one wakes the strand at the end of that turn, if it sleeps already.
+        // One is what the client says, and one wakes the strand at the end of that tick, if it sleeps already.
         #expect(test.loops[0].jobsGiven <= before + 3)
         #expect(test.log.line(with: "batch: task is NULL") != nil)
         await test.stop()

@@ -33,7 +33,7 @@ final class TestClient: @unchecked Sendable {
         say(packet) {}
     }
 
-    /// Says these packets, all in one turn of the loop, and does something in the same turn.
+    /// Says these packets, all in one tick of the loop, and does something in the same tick.
     func say<Value: Sendable>(_ packets: String..., then body: @escaping @Sendable () -> Value) -> Value {
         loop.sync { [self] _ in
             for packet in packets {

@@ -54,7 +54,7 @@ struct BroadcastOrderTests {
         }
     }
 
-    /// To everyone at once, or to each by itself; now and then one right behind the other in the same turn.
+    /// To everyone at once, or to each by itself; now and then one right behind the other in the same tick.
     private static func send(_ number: Int, on shard: Shard) {
         var args = "[\(number),\"\(filling(number))\"]"
         var name = "n"

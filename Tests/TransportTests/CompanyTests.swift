@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `where there was company it is expected, until a turn is without`() {
+    @Test func `where there was company it is expected, until a tick is without`() {
         var company = Company()
         company.note(true)
         #expect(!ask(&company, 200).contains(false))

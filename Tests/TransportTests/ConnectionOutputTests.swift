@@ -6,7 +6,7 @@ import Testing
 
 struct ConnectionOutputTests {
     @Test(
-        "a descriptor that was closed before its turn ended is not written to, whoever has its number then", .timeLimit(.minutes(1)),
+        "a descriptor that was closed before its tick ended is not written to, whoever has its number then", .timeLimit(.minutes(1)),
         arguments: [true, false])
     func reusedNumber(ring: Bool) async throws {
         try await TestServer.run({ $0.usesIOURing = ring }) { test in
@@ -27,7 +27,7 @@ struct ConnectionOutputTests {
                 }.get()
             }
             let someoneElse = try #require(squatter)
-            // The turn is over when this job is: it was handed over later.
+            // The tick is over when this job is: it was handed over later.
             try await loop.eventLoop.submit {}.get()
             #expect(someoneElse.received == 0)
             let isServing = try await loop.eventLoop.submit { !Self.outputs(of: loop).isEmpty }.get()

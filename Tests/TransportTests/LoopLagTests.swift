@@ -7,19 +7,19 @@ import Testing
 struct LoopLagTests {
     private let interval = LoopLag.interval
 
-    @Test("a tick in time is in the first bucket, and the next is due one interval after it was")
+    @Test("a run in time is in the first bucket, and the next is due one interval after it was")
     func inTime() {
         var lag = LoopLag()
-        #expect(lag.ticked(due: 1_000, now: 501_000) == 1_000 + interval)
+        #expect(lag.recordRun(due: 1_000, now: 501_000) == 1_000 + interval)
         #expect(lag.counts[0] == 1)
         #expect(lag.sum == 500_000)
     }
 
-    @Test("a loop that was held up for a second missed ten ticks, each late by its own time")
+    @Test("a loop that was held up for a second missed ten runs, each late by its own time")
     func heldUp() {
         var lag = LoopLag()
         let second: Int64 = 1_000_000_000
-        #expect(lag.ticked(due: 0, now: second - 1) == second)
+        #expect(lag.recordRun(due: 0, now: second - 1) == second)
         #expect(lag.counts.reduce(0, +) == 10)
         #expect(lag.sum == (1...10).map { $0 * interval - 1 }.reduce(0, +))
         // 1.0, 0.9, 0.8, 0.7, 0.6 s; 0.5, 0.4, 0.3 s; 0.2 s; 0.1 s.
@@ -29,11 +29,11 @@ struct LoopLagTests {
     @Test("what no bucket bounds is in the last one")
     func beyond() {
         var lag = LoopLag()
-        _ = lag.ticked(due: 0, now: 6_000_000_000)
+        _ = lag.recordRun(due: 0, now: 6_000_000_000)
         #expect(lag.counts[LoopLag.bounds.count] == 10)
     }
 
-    @Test("a running loop ticks")
+    @Test("a running loop does its housekeeping")
     func running() async throws {
         let loops = Loops(count: 1)
         try await loops.start { loop in Shard(index: loop.index, timers: loop.timers, application: Nobody()) }

@@ -8,36 +8,36 @@ import Testing
     @Test func `a connection whose reads take a moment reads as much as there is`() {
         var shares = ReadShares()
         var limit: Int32 = 0
-        #expect(!shares.note(bytes: ReadShares.most, isFull: true, nanoseconds: 100_000, limit: &limit))
+        #expect(!shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 100_000, limit: &limit))
         #expect(limit == 0 && shares.sizeForNewcomers == ReadShares.most)
     }
 
     @Test func `a connection whose read took ten times its share reads a tenth of it, and more again when that takes a moment`() {
         var shares = ReadShares()
         var limit: Int32 = 0
-        #expect(shares.note(bytes: ReadShares.most, isFull: true, nanoseconds: 10 * ReadShares.budget, limit: &limit))
+        #expect(shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 10 * ReadShares.budget, limit: &limit))
         #expect(limit == 4_096)
-        shares.turnEnded()
+        shares.tickEnded()
         for size: Int32 in [16_384, 65_536] {
-            #expect(!shares.note(bytes: Int(limit), isFull: true, nanoseconds: 1_000, limit: &limit))
+            #expect(!shares.record(bytes: Int(limit), isFull: true, nanoseconds: 1_000, limit: &limit))
             #expect(limit == size)
         }
     }
 
-    @Test func `connections that need much share the time of a turn`() {
+    @Test func `connections that need much share the time of a tick`() {
         var shares = ReadShares()
         var limits = [Int32](repeating: 0, count: 50)
-        for turn in 0..<10 {
+        for tick in 0..<10 {
             var spent: Int64 = 0
             for index in limits.indices {
                 // A microsecond for a byte.
                 let bytes = limits[index] == 0 ? shares.sizeForNewcomers : Int(limits[index])
                 spent += Int64(bytes) * 1_000
-                _ = shares.note(bytes: bytes, isFull: true, nanoseconds: Int64(bytes) * 1_000, limit: &limits[index])
+                _ = shares.record(bytes: bytes, isFull: true, nanoseconds: Int64(bytes) * 1_000, limit: &limits[index])
             }
-            shares.turnEnded()
+            shares.tickEnded()
             // As long as the smallest reads take.
-            if turn > 2 { #expect(spent <= 50 * Int64(ReadShares.least) * 1_000) }
+            if tick > 2 { #expect(spent <= 50 * Int64(ReadShares.least) * 1_000) }
         }
         #expect(shares.share == ReadShares.budget / 50)
     }
@@ -45,9 +45,9 @@ import Testing
     @Test func `who sent less than it might have is not given more`() {
         var shares = ReadShares()
         var limit: Int32 = 1_024
-        _ = shares.note(bytes: 100, isFull: false, nanoseconds: 1_000, limit: &limit)
+        _ = shares.record(bytes: 100, isFull: false, nanoseconds: 1_000, limit: &limit)
         #expect(limit == 1_024)
-        _ = shares.note(bytes: 1_000, isFull: false, nanoseconds: 4 * ReadShares.budget, limit: &limit)
+        _ = shares.record(bytes: 1_000, isFull: false, nanoseconds: 4 * ReadShares.budget, limit: &limit)
         #expect(limit == 128)
     }
 
@@ -56,14 +56,14 @@ import Testing
         var limit: Int32 = 0
         for _ in 0..<50 {
             var other: Int32 = 0
-            _ = shares.note(bytes: ReadShares.most, isFull: true, nanoseconds: 50 * Self.millisecond, limit: &other)
+            _ = shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 50 * Self.millisecond, limit: &other)
         }
-        shares.turnEnded()
+        shares.tickEnded()
         var left = 1_000_000, reads = 0
         while left > 0 {
             let bytes = min(left, limit == 0 ? shares.sizeForNewcomers : Int(limit))
             // A third of a nanosecond for a byte.
-            _ = shares.note(bytes: bytes, isFull: true, nanoseconds: Int64(bytes / 3 + 200), limit: &limit)
+            _ = shares.record(bytes: bytes, isFull: true, nanoseconds: Int64(bytes / 3 + 200), limit: &limit)
             left -= bytes
             reads += 1
         }

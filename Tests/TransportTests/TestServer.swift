@@ -68,7 +68,7 @@ final class TestApplication: HTTPApplication, HTTPRequestReceiver {
     /// Requests for `/large`.
     let answered = Atomic<Int>(0)
 
-    /// More than fits the batch that is written in one turn, and than the smallest buffers of the kernel.
+    /// More than fits the batch that is written in one tick, and than the smallest buffers of the kernel.
     static let large = [UInt8](repeating: 0x2E, count: 100_000)
     /// More than the kernel takes.
     static let huge = [UInt8](repeating: 0x2E, count: 16_000_000)

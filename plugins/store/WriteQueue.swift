@@ -5,7 +5,7 @@ import JackfieldPlugin
 ///
 /// `@unchecked Sendable`: every access to its state holds the condition's lock.
 final class WriteQueue: @unchecked Sendable {
-    /// How often others are let go first. One time brings what a turn of a loop has; the number only bounds how long those who add without end can hold up
+    /// How often others are let go first. One time brings what a tick of a loop has; the number only bounds how long those who add without end can hold up
     /// what waits already, and was not tuned.
     private static let yields = 8
 

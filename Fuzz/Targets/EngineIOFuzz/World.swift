@@ -22,7 +22,7 @@ final class World {
         case 0: openPolling()
         case 1: openWebSocket(usesBase64: script.bool())
         case 2: return advance(by: [1, 99, 100, 4_999, 10_000, 20_000, 25_000, 30_001][script.number(below: 8)])
-        case 3: return table.turnEnded()
+        case 3: return table.tickEnded()
         default:
             guard !peers.isEmpty else { return }
             let peer = peers[script.number(below: peers.count)]
@@ -165,11 +165,11 @@ final class World {
 
     /// Nobody says anything any more: everything ends by itself, is told so, and is let go.
     func end() {
-        table.turnEnded()
+        table.tickEnded()
         check()
         for _ in 0..<4 {
             advance(by: 60_000)
-            table.turnEnded()
+            table.tickEnded()
             check()
         }
         require(table.count == 0, "silent sessions end")

@@ -17,7 +17,7 @@ public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
         let act = input[at]
         let argument = at + 1 < input.count ? input[at + 1] : 0
         at += act == 0xFE || act == 0xFC ? 1 : 2
-        // The turn of the loop ends in between.
+        // The tick of the loop ends in between.
         host.onLoop { world.act(act, argument) }
         host.onLoop { world.hear() }
     }

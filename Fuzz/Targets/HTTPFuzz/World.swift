@@ -114,7 +114,7 @@ final class World {
         host.http.forget()
         for _ in 0..<4 {
             host.loop.wheel.advance(to: host.loop.wheel.now + 60_000)
-            for table in host.loop.tables { table.turnEnded() }
+            for table in host.loop.tables { table.tickEnded() }
         }
     }
 

@@ -109,7 +109,7 @@ final class World {
     private func advance(by ms: Int64) {
         timers.advance(to: timers.now + ms)
         options.recovery?.expire(now: timers.now)
-        table.turnEnded()
+        table.tickEnded()
         clients.removeAll { $0.session == nil }
     }
 

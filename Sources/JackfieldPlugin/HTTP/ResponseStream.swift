@@ -39,7 +39,7 @@ public final class ResponseStream: Sendable {
     /// A piece of the body; waits until a slow client has made room. Returns false if the client left.
     public func send(_ piece: [UInt8]) async throws -> Bool {
         while true {
-            let seen = state.turns
+            let seen = state.reports
             switch try write(piece) {
             case .taken: return true
             case .gone: return false
@@ -63,21 +63,21 @@ extension ResponseStream {
     final class State: Sendable {
         private struct Inner {
             /// Counts reports, so that one that arrives between a write and the wait for it is not missed.
-            var turns = 0
+            var reports = 0
             var isClosed = false
             var waiting: [CheckedContinuation<Void, Never>] = []
         }
 
         private let inner = Mutex(Inner())
 
-        var turns: Int { inner.withLock { $0.turns } }
+        var reports: Int { inner.withLock { $0.reports } }
         var isClosed: Bool { inner.withLock { $0.isClosed } }
 
-        /// Returns when there was a report after the one numbered `turns`.
-        func change(after turns: Int) async {
+        /// Returns when there was a report after the one numbered `reports`.
+        func change(after reports: Int) async {
             await withCheckedContinuation { continuation in
                 let isOver = inner.withLock { inner in
-                    if inner.turns != turns || inner.isClosed { return true }
+                    if inner.reports != reports || inner.isClosed { return true }
                     inner.waiting.append(continuation)
                     return false
                 }
@@ -87,7 +87,7 @@ extension ResponseStream {
 
         private func report(closed: Bool) {
             let waiting = inner.withLock { inner in
-                inner.turns += 1
+                inner.reports += 1
                 if closed { inner.isClosed = true }
                 defer { inner.waiting = [] }
                 return inner.waiting

@@ -170,7 +170,7 @@ extension Plugin {
         }
     }
 
-    /// In one turn, however many there are: so all sockets of a loop see broadcasts in one order, and one socket costs far less than a microsecond.
+    /// In one tick, however many there are: so all sockets of a loop see broadcasts in one order, and one socket costs far less than a microsecond.
     private func broadcast(_ broadcast: Broadcast) -> Int32 {
         everywhere(bytes: broadcast.message.frames.count) { loop in
             loop.shard.deliver(broadcast)

@@ -7,7 +7,7 @@ public protocol HostLoop: Sendable {
     var index: Int { get }
     /// [any-thread] Runs `job` on the loop, after what was given to it before by the same thread.
     func execute(_ job: @escaping @Sendable (Shard) -> Void)
-    /// [loop] Runs `job` in a later turn: after what this turn wrote is on its way, and the loop has looked at its connections.
+    /// [loop] Runs `job` in a later tick: after what this tick wrote is on its way, and the loop has looked at its connections.
     func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void)
 }
 

@@ -27,9 +27,9 @@ final class LoopContext: @unchecked Sendable, Application {
     /// [loop] ``HTTPRouter``'s routes as this loop last copied them, and their version; -1: never.
     var routes = RouteTable()
     var routesVersion = -1
-    /// [loop] Strands that were given work in this turn and sleep.
+    /// [loop] Strands that were given work in this tick and sleep.
     private var sleepers: [Strand] = []
-    /// [loop] Other loops that were given work in this turn, and where it is.
+    /// [loop] Other loops that were given work in this tick, and where it is.
     private var others: [(loop: LoopContext, mailbox: LoopMailbox)] = []
     /// [loop] Mailboxes that hold something.
     private var busy: [LoopMailbox] = []
@@ -104,7 +104,7 @@ final class LoopContext: @unchecked Sendable, Application {
 
     /// A mailbox for this loop holds something. [any-thread]
     ///
-    /// Another loop says so when its turn is over: what it broadcasts in one turn goes out in one of this loop's, too.
+    /// Another loop says so when its tick is over: what it broadcasts in one tick goes out in one of this loop's, too.
     func notify(of mailbox: LoopMailbox) {
         if let currentLoop = ThreadState.current?.loop, currentLoop !== self { return currentLoop.notifyLater(self, of: mailbox) }
         if let handover = Handover.current { return handover.remind(mailbox) { [self] in notifyNow(of: mailbox) } }
@@ -241,7 +241,7 @@ final class LoopContext: @unchecked Sendable, Application {
 
     // MARK: To strands
 
-    /// [loop] Wakes a strand when this turn is over: what the rest of the turn has for it comes along.
+    /// [loop] Wakes a strand when this tick is over: what the rest of the tick has for it comes along.
     @inline(__always)
     func wakeLater(_ strand: Strand) {
         if sleepers.isEmpty { loop.execute { [self] _ in wakeSleepers() } }

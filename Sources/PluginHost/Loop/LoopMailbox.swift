@@ -32,7 +32,7 @@ final class LoopMailbox: @unchecked Sendable {
     private var incoming = RecordBuffer()
     /// Bytes that the tasks among ``incoming`` hold beside their records.
     private var held = 0
-    /// Bytes of what the loop has begun with and has not come to the end of in its first turn.
+    /// Bytes of what the loop has begun with and has not come to the end of in its first tick.
     private var unfinished = 0
     private var isNotified = false
     private var working = RecordBuffer()

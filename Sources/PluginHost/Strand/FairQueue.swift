@@ -40,7 +40,7 @@ final class FairQueue {
     private final class User {
         let key: UInt64
         var lines: [UInt64: Line] = [:]
-        var turns = Ring<Line>()
+        var rotation = Ring<Line>()
 
         init(_ key: UInt64) {
             self.key = key
@@ -65,9 +65,9 @@ final class FairQueue {
     }
 
     private var users: [UInt64: User] = [:]
-    private var turns = Ring<User>()
+    private var rotation = Ring<User>()
     private let own = Line(0)
-    private var isOwnTurn = false
+    private var isOwnNext = false
     private var lastNumber: UInt64 = 0
     private(set) var count = 0
 
@@ -90,7 +90,7 @@ final class FairQueue {
         } else {
             user = User(sender.user)
             users[sender.user] = user
-            turns.append(user)
+            rotation.append(user)
         }
         let line: Line
         if let known = user.lines[sender.socket] {
@@ -98,7 +98,7 @@ final class FairQueue {
         } else {
             line = Line(sender.socket)
             user.lines[sender.socket] = line
-            user.turns.append(line)
+            user.rotation.append(line)
         }
         line.append(node)
     }
@@ -116,18 +116,18 @@ final class FairQueue {
     private static let headSize = 16
 
     private func nextNode() -> UnsafeMutablePointer<Node>? {
-        guard let user = turns.first, let line = user.turns.first, let candidate = line.first else { return own.popFirst() }
-        if let mine = own.first, isOwnTurn || mine.pointee.number < candidate.pointee.number {
-            isOwnTurn = false
+        guard let user = rotation.first, let line = user.rotation.first, let candidate = line.first else { return own.popFirst() }
+        if let mine = own.first, isOwnNext || mine.pointee.number < candidate.pointee.number {
+            isOwnNext = false
             return own.popFirst()
         }
-        isOwnTurn = true
+        isOwnNext = true
         // Whoever still has something waiting goes behind the others.
-        user.turns.removeFirst()
-        turns.removeFirst()
+        user.rotation.removeFirst()
+        rotation.removeFirst()
         let node = line.popFirst()
-        if line.first == nil { user.lines[line.key] = nil } else { user.turns.append(line) }
-        if user.lines.isEmpty { users[user.key] = nil } else { turns.append(user) }
+        if line.first == nil { user.lines[line.key] = nil } else { user.rotation.append(line) }
+        if user.lines.isEmpty { users[user.key] = nil } else { rotation.append(user) }
         return node
     }
 }

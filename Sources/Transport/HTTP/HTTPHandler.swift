@@ -303,7 +303,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func storeAhead(_ bytes: UnsafeRawBufferPointer) {
         ahead.append(bytes)
-        // Whoever takes too long has no more waiting here than it would read in a turn.
+        // Whoever takes too long has no more waiting here than it would read in a tick.
         guard ahead.count >= (readLimit == 0 ? server.options.maxPipelinedBytes : min(Int(readLimit), server.options.maxPipelinedBytes)), !isPaused else { return }
         isPaused = true
         try? context?.channel.syncOptions?.setOption(.autoRead, value: false)

@@ -5,7 +5,7 @@ import NIOPosix
 
 /// The way out of one TCP connection. [loop]
 ///
-/// What is appended in a turn goes out with one `send` when the turn ends: straight to the descriptor as long as nothing waits in NIO's
+/// What is appended in a tick goes out with one `send` when the tick ends: straight to the descriptor as long as nothing waits in NIO's
 /// channel, through the channel from the first byte that the kernel did not take until the last such byte is gone. So there are never two ways at once,
 /// and order is kept. A broadcast frame that is alone in its turn is sent from the shared bytes, without a copy.
 final class ConnectionOutput {
@@ -23,7 +23,7 @@ final class ConnectionOutput {
     var isWatched = false
     /// Bytes in NIO's hands.
     private var inChannel = 0
-    /// What the loop's account was charged with: what the kernel did not take, and what was appended behind that. What waits for the end of its turn is not.
+    /// What the loop's account was charged with: what the kernel did not take, and what was appended behind that. What waits for the end of its tick is not.
     private var charged = 0
     /// How often bytes were given to NIO.
     private var channelWrites: UInt32 = 0
@@ -62,13 +62,13 @@ final class ConnectionOutput {
     /// Appended and not yet taken by the kernel.
     var bufferedBytes: Int { inChannel + (buffer?.count ?? 0) + (shared?.frames.count ?? 0) }
 
-    /// Answers wait for the peer, or so much is to go out at the end of the turn that no more belongs to it.
+    /// Answers wait for the peer, or so much is to go out at the end of the tick that no more belongs to it.
     var isBehind: Bool { inChannel != 0 || isLarge }
 
-    /// What waits for the end of the turn is better written at once.
+    /// What waits for the end of the tick is better written at once.
     var isLarge: Bool { buffer.map { $0.count >= Self.batch } ?? false }
 
-    /// What goes out together when many answers are written in one turn; bytes.
+    /// What goes out together when many answers are written in one tick; bytes.
     private static let batch = 16_384
 
     /// How far the peer has got with what was written to it: another value, another byte acknowledged.
@@ -121,7 +121,7 @@ final class ConnectionOutput {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    /// Appends the frames of a broadcast: by reference when they are all there is in this turn.
+    /// Appends the frames of a broadcast: by reference when they are all there is in this tick.
     func append(_ message: SharedMessage) {
         if buffer == nil, shared == nil {
             shared = message
@@ -182,7 +182,7 @@ final class ConnectionOutput {
 
     // MARK: - Writing
 
-    /// The turn is over.
+    /// The tick is over.
     func flush() {
         if restsUntil != 0, mustRest() { return }
         guard inChannel == 0, !isUnderWay else { return }
@@ -258,7 +258,7 @@ final class ConnectionOutput {
         writeThroughChannel(rest)
     }
 
-    /// Sends what there is ahead of the turn's end, as far as the kernel takes it at once, and what follows no sooner than ``rest`` later. What is left, and
+    /// Sends what there is ahead of the tick's end, as far as the kernel takes it at once, and what follows no sooner than ``rest`` later. What is left, and
     /// any error, is for ``flush()``.
     func separate() {
         guard inChannel == 0, !isUnderWay, descriptor >= 0, channel.isActive else { return }

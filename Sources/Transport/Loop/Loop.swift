@@ -23,10 +23,10 @@ public final class Loop: @unchecked Sendable {
     /// [loop] nil: timers of a late loop do not wait.
     var bell: Bell?
 
-    /// [loop] Outputs with something to write when the turn ends.
+    /// [loop] Outputs with something to write when the tick ends.
     var dirty: ContiguousArray<ConnectionOutput> = []
-    var isTurnEndScheduled = false
-    /// A connection's bytes are being handled right now; its turn ends when they have been.
+    var isTickEndScheduled = false
+    /// A connection's bytes are being handled right now; its tick ends when they have been.
     var isReading = false
     var company = Company()
     let pool = BufferPool()
@@ -44,12 +44,12 @@ public final class Loop: @unchecked Sendable {
     var lag = LoopLag()
     /// [loop] Charged with everything that the loop holds for its clients. The server puts its own here.
     var account = MemoryAccount()
-    /// [loop] ``account`` is exceeded, and somebody has to go at the end of the turn.
+    /// [loop] ``account`` is exceeded, and somebody has to go at the end of the tick.
     var needsRelief = false
-    /// [loop] It was exceeded a tick ago as well.
+    /// [loop] It was exceeded in the housekeeping before as well.
     var wasExceeded = false
     /// [loop] Tenths of a second since the loop began, more or less.
-    var ticks: UInt64 = 0
+    var housekeepingRuns: UInt64 = 0
     private var lastSerial: UInt64 = 0
 
     init(index: Int, eventLoop: any EventLoop) {

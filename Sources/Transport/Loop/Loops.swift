@@ -28,7 +28,7 @@ public final class Loops: Sendable {
             try await loop.eventLoop.submit {
                 loop.becomeCurrent()
                 loop.attach(makeShard(loop))
-                loop.startTicking()
+                loop.startHousekeeping()
             }.get()
             try await Bell.hang(on: loop)
         }

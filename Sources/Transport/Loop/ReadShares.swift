@@ -1,10 +1,10 @@
-/// How many bytes the connections of one loop read at a time, so that those that send more work than there is time for share the time of each turn, and
+/// How many bytes the connections of one loop read at a time, so that those that send more work than there is time for share the time of each tick, and
 /// nobody else waits for long. What a connection does not read stays in the kernel, which slows its sender down.
 ///
-/// A read that takes longer than a share is followed by smaller ones of that connection; the share is the time of a turn divided by the number of
-/// connections that needed much of it in the turn before. Reads of a few bytes are not timed: nobody floods with them.
+/// A read that takes longer than a share is followed by smaller ones of that connection; the share is the time of a tick divided by the number of
+/// connections that needed much of it in the tick before. Reads of a few bytes are not timed: nobody floods with them.
 struct ReadShares {
-    /// Nanoseconds that such connections may take of one turn together.
+    /// Nanoseconds that such connections may take of one tick together.
     static let budget: Int64 = 4_000_000
     /// Bytes of the largest read.
     static let most = 65_536
@@ -17,7 +17,7 @@ struct ReadShares {
     /// How much larger than the last read the next one may be.
     private static let growth = 4
 
-    /// Nanoseconds one connection may take of a turn.
+    /// Nanoseconds one connection may take of a tick.
     private(set) var share = budget
     private var takers: Int64 = 0
 
@@ -29,8 +29,8 @@ struct ReadShares {
     /// - Parameters:
     ///   - limit: the bytes that this connection reads at most, 0 if nothing was known of it; becomes what it is to read from now on.
     ///   - isFull: more may have come than was read.
-    /// - Returns: whether it is the first in this turn that needed much; then ``turnEnded()`` is to be called when the turn ends.
-    mutating func note(bytes: Int, isFull: Bool, nanoseconds: Int64, limit: inout Int32) -> Bool {
+    /// - Returns: whether it is the first in this tick that needed much; then ``tickEnded()`` is to be called when the tick ends.
+    mutating func record(bytes: Int, isFull: Bool, nanoseconds: Int64, limit: inout Int32) -> Bool {
         let known = limit == 0 ? sizeForNewcomers : Int(limit)
         let allowed = Int(share * Int64(bytes) / max(1, nanoseconds))
         let next = Self.size(min(allowed, bytes * Self.growth), least: Self.least)
@@ -42,7 +42,7 @@ struct ReadShares {
     }
 
     /// The loop has looked at every connection that had something.
-    mutating func turnEnded() {
+    mutating func tickEnded() {
         share = Self.budget / max(1, takers)
         takers = 0
     }

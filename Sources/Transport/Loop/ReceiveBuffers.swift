@@ -5,7 +5,7 @@ import NIOCore
 package final class ReceiveBuffers {
     /// What one read takes at most.
     package static let capacity = ReadShares.most
-    /// A turn that reads from within a read needs a second one; more are freed.
+    /// A tick that reads from within a read needs a second one; more are freed.
     private static let kept = 2
 
     private var free: [ByteBuffer] = []

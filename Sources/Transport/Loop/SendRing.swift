@@ -3,10 +3,10 @@ import Glibc
 
 /// Sends for many connections with one system call, through io_uring: what is left of a broadcast's cost is the kernel's TCP. [loop]
 ///
-/// No send waits, so that all have their answers when the call returns: nothing is ever under way between two turns, buffers need no longer life than the
+/// No send waits, so that all have their answers when the call returns: nothing is ever under way between two ticks, buffers need no longer life than the
 /// call, and order is what it is with `send`.
 final class SendRing {
-    /// With fewer outputs than this in a turn, the ring costs more than the calls it saves.
+    /// With fewer outputs than this in a tick, the ring costs more than the calls it saves.
     static let worthwhile = 8
 
     private let ring: OpaquePointer
@@ -78,7 +78,7 @@ final class SendRing {
             let (result, size) = (Int(sends[index].result), sends[index].count)
             if outputs[index]._withUnsafeGuaranteedRef({ $0.took(result, of: size) }) { unfinished.append(index) }
         }
-        // What comes of these may write to any of the others, but that is the next turn's.
+        // What comes of these may write to any of the others, but that is the next tick's.
         for index in unfinished { outputs[index].takeUnretainedValue().finish(Int(sends[index].result), of: sends[index].count) }
         count = 0
     }

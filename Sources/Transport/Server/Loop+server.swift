@@ -6,11 +6,11 @@ extension Loop {
         account = MemoryAccount(of: server.limits.budget)
         account.onExceeded = { [unowned self] in
             needsRelief = true
-            scheduleTurnEnd()
+            scheduleTickEnd()
         }
         tables = server.endpoints.map { endpoint in
             let table = SessionTable(options: endpoint.options, timers: wheel, loop: index, account: account)
-            table.onDirty = { [unowned self] in scheduleTurnEnd() }
+            table.onDirty = { [unowned self] in scheduleTickEnd() }
             table.onRemoved = { [limits = server.limits] handshakeRequest in limits.sessionEnded(from: handshakeRequest.remoteAddress) }
             return table
         }

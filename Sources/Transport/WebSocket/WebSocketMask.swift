@@ -4,9 +4,9 @@ enum WebSocketMask {
     static func apply(_ key: UInt32, to bytes: UnsafeMutableRawBufferPointer, offset: Int = 0) {
         guard let start = bytes.baseAddress else { return }
         // The key is in memory order; turned so that its first byte meets the first of `bytes`.
-        let turn = UInt32(offset & 3) * 8
-        let turned = turn == 0 ? key : (UInt32(littleEndian: key) >> turn | UInt32(littleEndian: key) << (32 - turn)).littleEndian
-        let wide = UInt64(turned) << 32 | UInt64(turned)
+        let rotation = UInt32(offset & 3) * 8
+        let rotated = rotation == 0 ? key : (UInt32(littleEndian: key) >> rotation | UInt32(littleEndian: key) << (32 - rotation)).littleEndian
+        let wide = UInt64(rotated) << 32 | UInt64(rotated)
         var index = 0
         let count = bytes.count
         while index + 8 <= count {
@@ -14,7 +14,7 @@ enum WebSocketMask {
             start.storeBytes(of: word, toByteOffset: index, as: UInt64.self)
             index += 8
         }
-        withUnsafeBytes(of: turned) { key in
+        withUnsafeBytes(of: rotated) { key in
             while index < count {
                 bytes[index] ^= key[index & 3]
                 index += 1

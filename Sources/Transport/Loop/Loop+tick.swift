@@ -2,36 +2,36 @@ import NIOCore
 import SocketIO
 import Support
 
-/// What is written in one turn of the loop goes out together when the turn ends: one `send` per connection, however many messages.
+/// What is written in one tick of the loop goes out together when the tick ends: one `send` per connection, however many messages.
 extension Loop {
     /// [loop] `output` has something to write.
     func markDirty(_ output: ConnectionOutput) {
         dirty.append(output)
-        if !isReading { scheduleTurnEnd() }
+        if !isReading { scheduleTickEnd() }
     }
 
-    /// [loop] Something is to be done when this turn ends.
-    func scheduleTurnEnd() {
-        guard !isTurnEndScheduled else { return }
-        isTurnEndScheduled = true
-        eventLoop.assumeIsolated().execute { [unowned self] in endTurn() }
+    /// [loop] Something is to be done when this tick ends.
+    func scheduleTickEnd() {
+        guard !isTickEndScheduled else { return }
+        isTickEndScheduled = true
+        eventLoop.assumeIsolated().execute { [unowned self] in endTick() }
     }
 
-    /// [loop] Runs `job` in a later turn: after what this turn wrote is on its way, and the loop has read what had come.
+    /// [loop] Runs `job` in a later tick: after what this tick wrote is on its way, and the loop has read what had come.
     public func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) {
         let later = { [unowned self] in
             refreshClock()
             job(shard)
         }
         if let bell { return bell.ring(later) }
-        // NIO looks at the connections only when no task is due: so the job becomes due a moment after the turn's end, which is a task before this one.
+        // NIO looks at the connections only when no task is due: so the job becomes due a moment after the tick's end, which is a task before this one.
         eventLoop.assumeIsolated().execute { [unowned self] in
             _ = eventLoop.assumeIsolated().scheduleTask(in: .microseconds(50), later)
         }
     }
 
     /// [loop] Handles what one read brought. What it makes this connection say goes out at once, or, on a busy loop, with what the others say when the
-    /// turn ends; see ``Company``.
+    /// tick ends; see ``Company``.
     @inline(__always)
     func read(from output: ConnectionOutput, _ body: () -> Void) {
         refreshClock()
@@ -47,7 +47,7 @@ extension Loop {
         bytes >= ReadShares.timed || limit != 0 ? Clock.monotonicNanoseconds : 0
     }
 
-    /// [loop] The read that began then has been handled: the channel reads as much from now on as its share of a turn allows.
+    /// [loop] The read that began then has been handled: the channel reads as much from now on as its share of a tick allows.
     @inline(__always)
     func endReading(_ bytes: Int, isFull: Bool, since began: Int64, limit: inout Int32, of channel: any Channel) {
         if began != 0 { share(bytes, isFull: isFull, since: began, limit: &limit, of: channel) }
@@ -55,27 +55,27 @@ extension Loop {
 
     private func share(_ bytes: Int, isFull: Bool, since began: Int64, limit: inout Int32, of channel: any Channel) {
         let before = limit
-        let isFirst = readShares.note(bytes: bytes, isFull: isFull, nanoseconds: Clock.monotonicNanoseconds - began, limit: &limit)
+        let isFirst = readShares.record(bytes: bytes, isFull: isFull, nanoseconds: Clock.monotonicNanoseconds - began, limit: &limit)
         if limit != before { try? channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: self, limit: limit)) }
         // NIO runs tasks when it has looked at every connection that had something.
-        if isFirst { eventLoop.assumeIsolated().execute { [unowned self] in readShares.turnEnded() } }
+        if isFirst { eventLoop.assumeIsolated().execute { [unowned self] in readShares.tickEnded() } }
     }
 
     private func readEnded(_ output: ConnectionOutput) {
         guard !dirty.isEmpty else { return }
-        if dirty.count == 1, !isTurnEndScheduled, dirty[0] === output, !company.isExpected() {
+        if dirty.count == 1, !isTickEndScheduled, dirty[0] === output, !company.isExpected() {
             // No task is made for an echo.
             dirty.removeAll(keepingCapacity: true)
             output.flush()
             if dirty.isEmpty { return }
         }
-        scheduleTurnEnd()
+        scheduleTickEnd()
     }
 
-    private func endTurn() {
-        isTurnEndScheduled = false
+    private func endTick() {
+        isTickEndScheduled = false
         if needsRelief { closeUnauthenticated() }
-        for table in tables { table.turnEnded() }
+        for table in tables { table.tickEnded() }
         // Writing may end connections, and that may make others write: they get their turn in the same way.
         var outputs = ContiguousArray<ConnectionOutput>()
         swap(&outputs, &dirty)
@@ -92,6 +92,6 @@ extension Loop {
         }
     }
 
-    /// A list of this many outputs is kept for the next turn; 256 KB.
+    /// A list of this many outputs is kept for the next tick; 256 KB.
     private static let keptOutputs = 32_768
 }
