@@ -1,1 +1,1 @@
-#include "give_back.h"
+#include "trim_heap.h"

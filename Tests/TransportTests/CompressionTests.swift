@@ -117,10 +117,10 @@ import Testing
     }
 
     @Test func `the accept value is the RFC's example, and keys are checked`() {
-        #expect("dGhlIHNhbXBsZSBub25jZQ==".withBytes(WebSocketAccept.value) == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
-        #expect("dGhlIHNhbXBsZSBub25jZQ==".withBytes(WebSocketAccept.isKey))
-        #expect(!"c2hvcnQ=".withBytes(WebSocketAccept.isKey))
-        #expect(!"".withBytes(WebSocketAccept.isKey))
+        #expect("dGhlIHNhbXBsZSBub25jZQ==".withBytes(WebSocketAcceptKey.value) == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+        #expect("dGhlIHNhbXBsZSBub25jZQ==".withBytes(WebSocketAcceptKey.isKey))
+        #expect(!"c2hvcnQ=".withBytes(WebSocketAcceptKey.isKey))
+        #expect(!"".withBytes(WebSocketAcceptKey.isKey))
     }
 
     private func admits(_ allowed: CORSOptions.Origin, _ origin: String?, host: String?) -> Bool {

@@ -56,7 +56,7 @@ enum CoreInterface {
                     if ThreadState.current?.loop != nil {
                         task(plugin.instance, context)
                     } else {
-                        Handover.together { task(plugin.instance, context) }
+                        JobBatch.run { task(plugin.instance, context) }
                     }
                     return JF_OK
                 }

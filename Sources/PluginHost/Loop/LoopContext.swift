@@ -107,7 +107,7 @@ final class LoopContext: @unchecked Sendable, Application {
     /// Another loop says so when its tick is over: what it broadcasts in one tick goes out in one of this loop's, too.
     func notify(of mailbox: LoopMailbox) {
         if let currentLoop = ThreadState.current?.loop, currentLoop !== self { return currentLoop.notifyLater(self, of: mailbox) }
-        if let handover = Handover.current { return handover.remind(mailbox) { [self] in notifyNow(of: mailbox) } }
+        if let batch = JobBatch.current { return batch.notifyAtEnd(mailbox) { [self] in notifyNow(of: mailbox) } }
         notifyNow(of: mailbox)
     }
 

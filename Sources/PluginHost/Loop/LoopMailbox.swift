@@ -116,7 +116,7 @@ final class LoopMailbox: @unchecked Sendable {
     }
 
     private func append(_ size: Int, holding bytes: Int = 0, _ promised: Bool, _ write: (UnsafeMutableRawPointer) -> Void) -> Bool? {
-        let isHeldBack = Handover.current != nil
+        let isBatched = JobBatch.current != nil
         lock.lock()
         guard promised || isWithin(size + bytes) else {
             lock.unlock()
@@ -127,7 +127,7 @@ final class LoopMailbox: @unchecked Sendable {
         held += bytes
         let mustNotify = !isNotified
         // Who tells it later, with what else it has, keeps nobody else from telling it at once.
-        if !isHeldBack { isNotified = true }
+        if !isBatched { isNotified = true }
         lock.unlock()
         return mustNotify
     }

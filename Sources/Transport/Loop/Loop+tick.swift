@@ -23,7 +23,7 @@ extension Loop {
             refreshClock()
             job(shard)
         }
-        if let bell { return bell.ring(later) }
+        if let inputFence { return inputFence.enqueue(later) }
         // NIO looks at the connections only when no task is due: so the job becomes due a moment after the tick's end, which is a task before this one.
         eventLoop.assumeIsolated().execute { [unowned self] in
             _ = eventLoop.assumeIsolated().scheduleTask(in: .microseconds(50), later)
@@ -31,7 +31,7 @@ extension Loop {
     }
 
     /// [loop] Handles what one read brought. What it makes this connection say goes out at once, or, on a busy loop, with what the others say when the
-    /// tick ends; see ``Company``.
+    /// tick ends; see ``FlushHeuristic``.
     @inline(__always)
     func read(from output: ConnectionOutput, _ body: () -> Void) {
         refreshClock()
@@ -63,7 +63,7 @@ extension Loop {
 
     private func readEnded(_ output: ConnectionOutput) {
         guard !dirty.isEmpty else { return }
-        if dirty.count == 1, !isTickEndScheduled, dirty[0] === output, !company.isExpected() {
+        if dirty.count == 1, !isTickEndScheduled, dirty[0] === output, !flushHeuristic.shouldDefer() {
             // No task is made for an echo.
             dirty.removeAll(keepingCapacity: true)
             output.flush()
@@ -79,9 +79,9 @@ extension Loop {
         // Writing may end connections, and that may make others write: they get their turn in the same way.
         var outputs = ContiguousArray<ConnectionOutput>()
         swap(&outputs, &dirty)
-        let isCompany = outputs.count >= SendRing.worthwhile
-        company.note(isCompany)
-        if let sendRing, isCompany {
+        let isBatch = outputs.count >= SendRing.worthwhile
+        flushHeuristic.record(isBatch)
+        if let sendRing, isBatch {
             sendRing.flush(outputs)
         } else {
             for output in outputs { output.flush() }

@@ -46,10 +46,10 @@ extension Loop {
         wheel.moveClock(to: now)
         guard !isCatchingUp else { return }
         isCatchingUp = true
-        guard let bell else { return caughtUp() }
+        guard let inputFence else { return caughtUp() }
         // The second time for connections that were accepted, or that had more to say than one read takes, in the first.
-        bell.ring { [unowned self] in
-            bell.ring { [unowned self] in caughtUp() }
+        inputFence.enqueue { [unowned self] in
+            inputFence.enqueue { [unowned self] in caughtUp() }
         }
     }
 

@@ -21,14 +21,14 @@ public final class Loop: @unchecked Sendable {
     /// [loop] The loop was late, and reads what has come before it fires timers.
     var isCatchingUp = false
     /// [loop] nil: timers of a late loop do not wait.
-    var bell: Bell?
+    var inputFence: InputFence?
 
     /// [loop] Outputs with something to write when the tick ends.
     var dirty: ContiguousArray<ConnectionOutput> = []
     var isTickEndScheduled = false
     /// A connection's bytes are being handled right now; its tick ends when they have been.
     var isReading = false
-    var company = Company()
+    var flushHeuristic = FlushHeuristic()
     let pool = BufferPool()
     /// Where many connections are written to at once; nil: each by itself.
     var sendRing: SendRing?
@@ -83,7 +83,7 @@ public final class Loop: @unchecked Sendable {
     }
 
     private func enqueue(_ job: @escaping @Sendable () -> Void) {
-        if let handover = Handover.current { return handover.add(job, to: self) }
+        if let batch = JobBatch.current { return batch.add(job, to: self) }
         eventLoop.execute { [self] in
             refreshClock()
             job()

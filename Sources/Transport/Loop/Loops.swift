@@ -30,7 +30,7 @@ public final class Loops: Sendable {
                 loop.attach(makeShard(loop))
                 loop.startHousekeeping()
             }.get()
-            try await Bell.hang(on: loop)
+            try await InputFence.install(on: loop)
         }
         CloseOnExec.markEventPolls()
     }

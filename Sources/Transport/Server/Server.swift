@@ -10,7 +10,7 @@ public final class Server: Sendable {
     private let context: ServerContext
     private let listener = Mutex<(any Channel)?>(nil)
     /// Gives memory back after peaks, from the start to the shutdown.
-    private let memoryReturn = Mutex<Task<Void, Never>?>(nil)
+    private let memoryTrimmer = Mutex<Task<Void, Never>?>(nil)
 
     /// - Parameters:
     ///   - loops: started already (``Loops/start(_:)``).
@@ -49,7 +49,7 @@ public final class Server: Sendable {
             throw ListenError(code: error.errnoCode, description: "\(error)")
         }
         listener.withLock { $0 = channel }
-        memoryReturn.withLock { $0 = Task { await MemoryReturn.run(server.limits) } }
+        memoryTrimmer.withLock { $0 = Task { await MemoryTrimmer.run(server.limits) } }
         return channel.localAddress?.port ?? port
     }
 
@@ -145,7 +145,7 @@ public final class Server: Sendable {
     /// Ends what is still open.
     public func shutdown() async {
         await stopAccepting()
-        memoryReturn.withLock { task in
+        memoryTrimmer.withLock { task in
             task?.cancel()
             task = nil
         }

@@ -15,7 +15,7 @@ extension HTTPHandler {
         let owner = server.loops.owner(of: request.parameters.sessionID) ?? loop
         guard owner === loop else { return move(request, to: owner, ahead: bytes) }
         var successor: ChannelHandlerContext?
-        WebSocketAdmission.admit(
+        WebSocketAcceptor.admit(
             request, server: server, loop: loop, output: output,
             install: { handler in
                 guard let context = detach() else { return }
@@ -66,7 +66,7 @@ extension HTTPHandler {
                 server.limits.connectionMoves(from: request.remoteAddress)
                 server.limits.count(channel, from: request.remoteAddress)
                 let output = ConnectionOutput(loop: owner, channel: channel, isEncrypted: false)
-                WebSocketAdmission.admit(
+                WebSocketAcceptor.admit(
                     request, server: server, loop: owner, output: output,
                     install: { try? channel.pipeline.syncOperations.addHandler($0) },
                     refused: { output.closeWhenWritten() })

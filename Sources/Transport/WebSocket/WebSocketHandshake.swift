@@ -67,7 +67,7 @@ struct WebSocketHandshake {
         guard field("upgrade")?.isEqual(ignoringCase: "websocket") == true else {
             return malformed("Invalid Upgrade header")
         }
-        guard let key = field("sec-websocket-key"), WebSocketAccept.isKey(key) else {
+        guard let key = field("sec-websocket-key"), WebSocketAcceptKey.isKey(key) else {
             return malformed("Missing or invalid Sec-WebSocket-Key header")
         }
         guard let version = field("sec-websocket-version"), version.isEqual(to: "13") || version.isEqual(to: "8") else {
@@ -76,7 +76,7 @@ struct WebSocketHandshake {
         var answer = HTTPResponseHead(
             status: 101,
             headers: [
-                ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", WebSocketAccept.value(for: key)),
+                ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", WebSocketAcceptKey.value(for: key)),
             ])
         if let offered = field("sec-websocket-protocol") {
             guard let first = Self.firstSubprotocol(offered) else {

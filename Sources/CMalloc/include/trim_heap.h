@@ -4,4 +4,4 @@
 #include <malloc.h>
 
 // Gives the free pages of every arena back to the system. Takes the lock of each arena in turn.
-static inline void jf_give_back(void) { malloc_trim(0); }
+static inline void jf_trim_heap(void) { malloc_trim(0); }

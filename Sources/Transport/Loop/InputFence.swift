@@ -2,11 +2,11 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Tells when a loop has read what had come. [loop]
+/// Calls back when the loop has read all input that had come before the call. [loop]
 ///
 /// A pipe: epoll reports what is readable in the order in which it became so, however many it reports at a time, so a pipe that is written to now is
 /// reported after every connection that has something to read by now.
-final class Bell: ChannelInboundHandler {
+final class InputFence: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     /// The end that is written to.
@@ -21,9 +21,9 @@ final class Bell: ChannelInboundHandler {
         close(descriptor)
     }
 
-    /// A bell for `loop`.
+    /// Installs a fence on `loop`.
     /// - Throws: what the system said, most often that no file descriptor is left.
-    static func hang(on loop: Loop) async throws {
+    static func install(on loop: Loop) async throws {
         var ends: [CInt] = [-1, -1]
         guard pipe(&ends) == 0 else { throw IOError(errnoCode: errno, reason: "pipe") }
         let (input, output) = (ends[0], ends[1])
@@ -33,9 +33,9 @@ final class Bell: ChannelInboundHandler {
             _ = try await NIOPipeBootstrap(group: loop.eventLoop)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        let bell = Bell(descriptor: output)
-                        try channel.pipeline.syncOperations.addHandler(bell)
-                        loop.bell = bell
+                        let inputFence = InputFence(descriptor: output)
+                        try channel.pipeline.syncOperations.addHandler(inputFence)
+                        loop.inputFence = inputFence
                     }
                 }
                 .takingOwnershipOfDescriptor(input: input)
@@ -47,10 +47,10 @@ final class Bell: ChannelInboundHandler {
     }
 
     /// Calls `body` once everything has been read that has come by now.
-    func ring(_ body: @escaping () -> Void) {
+    func enqueue(_ body: @escaping () -> Void) {
         waiting.append(body)
         var byte: UInt8 = 0
-        // A pipe that is full rings all the same.
+        // A full pipe is readable all the same.
         _ = write(descriptor, &byte, 1)
     }
 

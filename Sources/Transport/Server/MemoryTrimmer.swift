@@ -6,9 +6,9 @@ import NIOPosix
 ///
 /// Looks once a second, and has the C library give back its free pages when the process is larger than it has been, no longer grows, and either has grown
 /// or has lost clients since the last time. That takes a lock of each of the library's arenas in turn, so it is done seldom, and on a thread of its own.
-struct MemoryReturn: Sendable {
+struct MemoryTrimmer: Sendable {
     /// What a look finds.
-    struct Look: Sendable {
+    struct Sample: Sendable {
         /// The size of the process; bytes.
         var resident: Int
         /// What its clients hold of that, more or less; bytes.
@@ -18,45 +18,45 @@ struct MemoryReturn: Sendable {
     /// So much may be free before it is worth it, or a tenth of a large process; bytes.
     private static let worthwhile = 4 << 20
     /// Looks in a row that find the process no larger than the one before.
-    private static let calm = 3
+    private static let steadySamplesNeeded = 3
 
     /// The smallest the process was.
     private var smallest: Int
     /// What was found after the last time. The load is the highest since then.
-    private var last: Look
+    private var last: Sample
     private var previous: Int
-    private var calmLooks = 0
+    private var steadySamples = 0
 
-    init(_ look: Look) {
-        (smallest, last, previous) = (look.resident, look, look.resident)
+    init(_ sample: Sample) {
+        (smallest, last, previous) = (sample.resident, sample, sample.resident)
     }
 
     /// Looks until the task is cancelled.
     static func run(_ limits: ServerLimits) async {
-        var state = MemoryReturn(Look(resident: residentBytes, load: limits.load))
+        var state = MemoryTrimmer(Sample(resident: residentBytes, load: limits.load))
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(1))
-            guard !Task.isCancelled, state.isWorthwhile(Look(resident: residentBytes, load: limits.load)) else { continue }
-            try? await NIOThreadPool.singleton.runIfActive { jf_give_back() }
-            state.returned(Look(resident: residentBytes, load: limits.load))
+            guard !Task.isCancelled, state.shouldTrim(Sample(resident: residentBytes, load: limits.load)) else { continue }
+            try? await NIOThreadPool.singleton.runIfActive { jf_trim_heap() }
+            state.trimmed(Sample(resident: residentBytes, load: limits.load))
         }
     }
 
     /// Whether memory is given back now.
-    mutating func isWorthwhile(_ look: Look) -> Bool {
+    mutating func shouldTrim(_ sample: Sample) -> Bool {
         // Pages come and go all the time: a little more is no growth.
-        calmLooks = look.resident <= previous + previous / 100 ? calmLooks + 1 : 0
-        previous = look.resident
-        smallest = min(smallest, look.resident)
-        last.load = max(last.load, look.load)
-        guard calmLooks >= Self.calm else { return false }
-        return Self.isMuch(look.resident - smallest, of: smallest)
-            && (Self.isMuch(look.resident - last.resident, of: last.resident) || look.load < last.load / 4 * 3)
+        steadySamples = sample.resident <= previous + previous / 100 ? steadySamples + 1 : 0
+        previous = sample.resident
+        smallest = min(smallest, sample.resident)
+        last.load = max(last.load, sample.load)
+        guard steadySamples >= Self.steadySamplesNeeded else { return false }
+        return Self.isMuch(sample.resident - smallest, of: smallest)
+            && (Self.isMuch(sample.resident - last.resident, of: last.resident) || sample.load < last.load / 4 * 3)
     }
 
     /// It was given back; what is left is in use, until clients go.
-    mutating func returned(_ look: Look) {
-        (last, previous, calmLooks) = (look, look.resident, 0)
+    mutating func trimmed(_ sample: Sample) {
+        (last, previous, steadySamples) = (sample, sample.resident, 0)
     }
 
     private static func isMuch(_ bytes: Int, of whole: Int) -> Bool { bytes > max(worthwhile, whole / 10) }

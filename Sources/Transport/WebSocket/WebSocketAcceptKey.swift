@@ -2,7 +2,7 @@ import COpenSSL
 import Support
 
 /// The answer to a client's `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
-enum WebSocketAccept {
+enum WebSocketAcceptKey {
     private static let guid: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     private static let keyLength = 24
     private static let digestLength = 20

@@ -2,7 +2,7 @@ import EngineIO
 import NIOCore
 
 /// Answers a WebSocket request, on the loop of its session, and puts the connection to work. [loop]
-enum WebSocketAdmission {
+enum WebSocketAcceptor {
     /// - Parameters:
     ///   - install: puts the handler into the channel, in place of what reads HTTP.
     ///   - refused: the connection is ended by whoever reads it now.

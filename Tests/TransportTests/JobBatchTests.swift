@@ -4,15 +4,15 @@ import Testing
 @testable import Transport
 
 @Suite
-struct HandoverTests {
+struct JobBatchTests {
     @Test("jobs handed over together start in order when the call is over, and an inner call is part of the outer one")
     func order() async throws {
         try await TestServer.run(loops: 2) { test in
             let done = Mutex<[Int]>([])
-            Handover.together {
+            JobBatch.run {
                 for number in 0..<10 {
                     if number == 5 {
-                        Handover.together { test.loops.all[0].execute { _ in done.withLock { $0.append(number) } } }
+                        JobBatch.run { test.loops.all[0].execute { _ in done.withLock { $0.append(number) } } }
                     } else {
                         test.loops.all[0].execute { _ in done.withLock { $0.append(number) } }
                     }
@@ -31,13 +31,13 @@ struct HandoverTests {
         final class Owner {}
         let (first, second) = (Owner(), Owner())
         var reminded: [String] = []
-        Handover.together {
-            Handover.current?.remind(first) { reminded.append("first") }
-            Handover.current?.remind(second) { reminded.append("second") }
-            Handover.current?.remind(first) { reminded.append("first again") }
+        JobBatch.run {
+            JobBatch.current?.notifyAtEnd(first) { reminded.append("first") }
+            JobBatch.current?.notifyAtEnd(second) { reminded.append("second") }
+            JobBatch.current?.notifyAtEnd(first) { reminded.append("first again") }
             #expect(reminded.isEmpty)
         }
         #expect(reminded == ["first", "second"])
-        #expect(Handover.current == nil)
+        #expect(JobBatch.current == nil)
     }
 }
