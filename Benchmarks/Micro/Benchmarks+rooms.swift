@@ -44,10 +44,10 @@ extension Benchmarks {
             for socket in world.sockets.prefix(members) { _ = try? socket.join(room) }
         }
         let message = PacketEncoder.event(namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]"#))
-        let selection = Selection(rooms: room.map { [$0] } ?? [])
+        let target = BroadcastTarget(rooms: room.map { [$0] } ?? [])
         return world.repeating { count in
             var left = count
-            while left > 0 { left -= world.shard.deliver(message, to: selection) }
+            while left > 0 { left -= world.shard.deliver(message, to: target) }
         }
     }
 
@@ -75,10 +75,10 @@ extension Benchmarks {
             for socket in world.sockets[0..<500] { _ = try? socket.join("a") }
             for socket in world.sockets[250..<750] { _ = try? socket.join("b") }
             let message = PacketEncoder.event(namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["x"]"#))
-            let selection = Selection(rooms: ["a", "b"])
+            let target = BroadcastTarget(rooms: ["a", "b"])
             return world.repeating { count in
                 var left = count
-                while left > 0 { left -= world.shard.deliver(message, to: selection) }
+                while left > 0 { left -= world.shard.deliver(message, to: target) }
             }
         },
     ] }

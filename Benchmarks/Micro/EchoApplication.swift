@@ -17,7 +17,7 @@ final class EchoApplication: Application {
         case 4:
             socket.emit(name: event.name, args: event.args)
         case 7:
-            socket.shard.deliver(Broadcast(name: event.name, args: event.args, to: Selection()))
+            socket.shard.deliver(Broadcast(name: event.name, args: event.args, to: BroadcastTarget()))
         default: break
         }
     }

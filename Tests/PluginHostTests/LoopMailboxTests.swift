@@ -16,7 +16,7 @@ struct LoopMailboxTests {
     }
 
     private func everybody(_ plugin: Plugin, _ each: @escaping @Sendable (Socket) -> Void) -> Int32 {
-        plugin.everywhere(bytes: 0) { loop in LoopWork(loop.sockets(Plugin.Chosen(selection: Selection(), everyNamespace: false)), each: each) }
+        plugin.everywhere(bytes: 0) { loop in LoopWork(loop.sockets(Plugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false)), each: each) }
     }
 
     @Test("work of seconds over many sockets leaves the loop free for others in between")
@@ -51,11 +51,11 @@ struct LoopMailboxTests {
             usleep(100)
             _ = try? socket.join("all")
         } == JF_OK)
-        var selection = Selection()
-        selection.rooms = ["all"]
+        var target = BroadcastTarget()
+        target.rooms = ["all"]
         let counted = Outcome<Int>()
-        let chosen = selection
-        plugin.runOrEnqueue(on: test.host.contexts[0]) { counted.fulfil(test.host.contexts[0].shard.count(chosen)) }
+        let everyone = target
+        plugin.runOrEnqueue(on: test.host.contexts[0]) { counted.fulfil(test.host.contexts[0].shard.count(everyone)) }
         #expect(counted.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) == clients.count)
         await test.stop()
     }
@@ -84,7 +84,7 @@ struct LoopMailboxTests {
         let count = Outcome<Int>()
         #expect(plugin.everywhere(bytes: 0) { loop in
             var seen = 0
-            return LoopWork(loop.sockets(Plugin.Chosen(selection: Selection(), everyNamespace: false))) { _ in
+            return LoopWork(loop.sockets(Plugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false))) { _ in
                 seen += 1
                 usleep(1_000)
                 isFirst.fulfil(true)

@@ -19,7 +19,7 @@ struct RoomTests {
         let plugin = test.host.registry.withLock { $0.plugins[0] }
         let handle = test.loops[0].sync { shard in
             var handles: ContiguousArray<SocketHandle> = []
-            shard.collect(Selection(), into: &handles)
+            shard.collect(BroadcastTarget(), into: &handles)
             return handles[0]
         }
         body(test, plugin, handle)
@@ -79,7 +79,7 @@ struct RoomTests {
         }
     }
 
-    @Test("a selection joins as far as its sockets may, and what they may not is counted")
+    @Test("a target joins as far as its sockets may, and what they may not is counted")
     func all() async throws {
         try await withSocket(rooms: 2) { test, plugin, socket in
             var everybody = jf_selection()

@@ -34,12 +34,12 @@ enum GoldenApplication {
                 socket.leave(unquoted(elements[0]))
                 if let ackID { socket.ack(ackID, "[true]") }
             case "to-room":
-                let selection = Selection(namespace: socket.namespace.name, rooms: [unquoted(elements[0])])
-                host.shard.broadcast("room-msg", "[\(elements[1])]", attachments, to: selection)
+                let target = BroadcastTarget(namespace: socket.namespace.name, rooms: [unquoted(elements[0])])
+                host.shard.broadcast("room-msg", "[\(elements[1])]", attachments, to: target)
                 if let ackID { socket.ack(ackID, "[true]") }
             case "broadcast":
-                let selection = Selection(namespace: socket.namespace.name, exceptSocket: socket.handle)
-                host.shard.broadcast("broadcast-msg", "[\(elements[0])]", attachments, to: selection)
+                let target = BroadcastTarget(namespace: socket.namespace.name, exceptSocket: socket.handle)
+                host.shard.broadcast("broadcast-msg", "[\(elements[0])]", attachments, to: target)
                 if let ackID { socket.ack(ackID, "[true]") }
             case "ask":
                 withBytes("question", args, attachments) { name, args, attachments in

@@ -33,7 +33,7 @@ import Testing
         #expect(sid != pid)
         host.sockets[0].emit("a", "[1]")
         host.sockets[0].emit("b")
-        host.shard.broadcast("c", "[]", to: Selection())
+        host.shard.broadcast("c", "[]", to: BroadcastTarget())
         host.sockets[0].emit("v", flags: .volatile)
         host.sockets[0].ack(3, "[]")
         try host.sockets[0].ask("q") { _ in }
@@ -53,14 +53,14 @@ import Testing
         socket.emit("lost")
         client.vanish()
         #expect(store.statistics.sessions == 1)
-        host.shard.broadcast("room", "[1]", to: Selection(rooms: ["r"]))
-        host.shard.broadcast("other", "[]", to: Selection(rooms: ["s"]))
-        host.shard.broadcast("user", "[]", to: Selection(rooms: ["user:ann"]))
-        host.shard.broadcast("id", #"[{"_placeholder":true,"num":0}]"#, [[7]], to: Selection(rooms: [sid]))
-        host.shard.broadcast("volatile", "[]", flags: .volatile, to: Selection())
-        host.shard.broadcast("not me", "[]", to: Selection(except: ["r"]))
-        host.shard.broadcast("nor me", "[]", to: Selection(exceptSocket: socket.handle))
-        host.shard.broadcast("elsewhere", "[]", to: Selection(namespace: "/public"))
+        host.shard.broadcast("room", "[1]", to: BroadcastTarget(rooms: ["r"]))
+        host.shard.broadcast("other", "[]", to: BroadcastTarget(rooms: ["s"]))
+        host.shard.broadcast("user", "[]", to: BroadcastTarget(rooms: ["user:ann"]))
+        host.shard.broadcast("id", #"[{"_placeholder":true,"num":0}]"#, [[7]], to: BroadcastTarget(rooms: [sid]))
+        host.shard.broadcast("volatile", "[]", flags: .volatile, to: BroadcastTarget())
+        host.shard.broadcast("not me", "[]", to: BroadcastTarget(except: ["r"]))
+        host.shard.broadcast("nor me", "[]", to: BroadcastTarget(exceptSocket: socket.handle))
+        host.shard.broadcast("elsewhere", "[]", to: BroadcastTarget(namespace: "/public"))
         host.onConnect = {
             $0.resume(user: "ann", claims: Array(#"{"a":2}"#.utf8), expiresAt: 10) { Issue.record("a recovered socket is not asked again") }
         }
@@ -88,7 +88,7 @@ import Testing
 
     @Test("a private id alone brings back everything since the beginning") func withoutOffset() throws {
         let (host, _) = try host()
-        host.shard.broadcast("before", "[]", to: Selection())
+        host.shard.broadcast("before", "[]", to: BroadcastTarget())
         let client = TestClient(host)
         let (sid, pid) = try ids(client.say("0")[0])
         host.sockets[0].emit("a")
@@ -326,13 +326,13 @@ import Testing
         let (_, pid) = try ids(client.say("0")[0])
         let other = host.joined()
         client.vanish()
-        let broadcast = Broadcast("x", "[]", to: Selection(), recovery: store)
+        let broadcast = Broadcast("x", "[]", to: BroadcastTarget(), recovery: store)
         let again = TestClient(host)
         #expect(again.say(#"0{"pid":"\#(pid)"}"#).first == #"2["x","1"]"#)
         #expect(host.shard.deliver(broadcast) == 1)
         #expect(again.heard() == [])
         #expect(other.heard() == [#"2["x","1"]"#])
-        host.shard.broadcast("y", "[]", to: Selection())
+        host.shard.broadcast("y", "[]", to: BroadcastTarget())
         #expect(again.heard() == [#"2["y","2"]"#])
     }
 
@@ -340,7 +340,7 @@ import Testing
         let (host, store) = try host()
         let client = host.joined()
         let broadcast = withBytes("x", "[]", []) { name, args, _ in
-            Broadcast(name: name, args: args, to: Selection(), recovery: store, isKept: false)
+            Broadcast(name: name, args: args, to: BroadcastTarget(), recovery: store, isKept: false)
         }
         host.shard.deliver(broadcast)
         #expect(client.heard() == [#"2["x","1"]"#])
@@ -350,7 +350,7 @@ import Testing
     @Test("an event is encoded while others take their places, and gets the place that is its own") func encodedUnlocked() throws {
         let (host, store) = try host()
         func append(_ name: String, _ attachments: [[UInt8]] = [], meanwhile: () -> Void = {}) -> SharedMessage {
-            store.append(to: .selection(Selection()), isStored: true) { offset in
+            store.append(to: .broadcast(BroadcastTarget()), isStored: true) { offset in
                 meanwhile()
                 return withBytes(name, attachments.isEmpty ? "[]" : #"[{"_placeholder":true,"num":0}]"#, attachments) {
                     PacketEncoder.message(name: $0, args: $1, attachments: $2, flags: [], prefix: UnsafeRawBufferPointer(start: nil, count: 0), offset: offset)
@@ -375,7 +375,7 @@ import Testing
 
     @Test("an event of the first moments is kept as long as any other") func firstMoments() throws {
         let store = RecoveryStore(now: 5_000_000)
-        _ = Broadcast("x", "[]", to: Selection(), recovery: store)
+        _ = Broadcast("x", "[]", to: BroadcastTarget(), recovery: store)
         store.expire(now: 5_000_250)
         #expect(store.statistics.packets == 1)
         store.expire(now: 5_000_001 + 180_000)
@@ -391,7 +391,7 @@ import Testing
         var expected: [String] = []
         for index in 0..<5_000 {
             let isMine = index % 700 == 3 || (3_000..<3_200).contains(index)
-            host.shard.broadcast("x", "[\(index)]", to: Selection(rooms: [isMine ? "mine" : ByteString("other-\(index % 97)")]))
+            host.shard.broadcast("x", "[\(index)]", to: BroadcastTarget(rooms: [isMine ? "mine" : ByteString("other-\(index % 97)")]))
             if isMine { expected.append(#"2["x",\#(index),"\#(String(index + 1, radix: 36))"]"#) }
         }
         #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#).dropLast() == expected[...])
@@ -402,9 +402,9 @@ import Testing
     @Test("the rooms that an event is for count for its size, too") func targetBytes() throws {
         let (host, store) = try host { $0.maxPacketBytes = 100_000 }
         let rooms = (0..<1_000).map { ByteString("a room with a name of some length \($0)") }
-        for _ in 0..<10 { host.shard.broadcast("x", "[]", to: Selection(rooms: rooms)) }
+        for _ in 0..<10 { host.shard.broadcast("x", "[]", to: BroadcastTarget(rooms: rooms)) }
         #expect(store.statistics.packets == 1)
-        for _ in 0..<10 { host.shard.broadcast("x", "[]", to: Selection(except: rooms)) }
+        for _ in 0..<10 { host.shard.broadcast("x", "[]", to: BroadcastTarget(except: rooms)) }
         #expect(store.statistics.packets == 1)
         #expect(store.statistics.packetsDropped == 19)
     }
@@ -414,7 +414,7 @@ import Testing
         let client = TestClient(host)
         let (sid, pid) = try ids(client.say("0")[0])
         client.vanish()
-        host.shard.broadcast("x", "[\"\(String(repeating: "x", count: 1_000))\"]", to: Selection())
+        host.shard.broadcast("x", "[\"\(String(repeating: "x", count: 1_000))\"]", to: BroadcastTarget())
         #expect(store.statistics.packets == 0 && store.statistics.packetBytes == 0)
         #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid != sid)
     }
@@ -452,7 +452,7 @@ import Testing
         let stale = TestClient(host), fresh = TestClient(host)
         let stalePid = try ids(stale.say("0")[0]).pid, freshPid = try ids(fresh.say("0")[0]).pid
         stale.vanish()
-        for index in 1...3 { host.shard.broadcast("x", "[\(index)]", to: Selection()) }
+        for index in 1...3 { host.shard.broadcast("x", "[\(index)]", to: BroadcastTarget()) }
         let last = try offset(fresh.heard()[1])
         fresh.vanish()
         #expect(store.statistics.packets == 2)
@@ -468,7 +468,7 @@ import Testing
         let client = TestClient(host)
         let pid = try ids(client.say("0")[0]).pid
         client.vanish()
-        host.shard.broadcast("x", "[\"\(String(repeating: "x", count: 100))\"]", to: Selection())
+        host.shard.broadcast("x", "[\"\(String(repeating: "x", count: 100))\"]", to: BroadcastTarget())
         #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#).count == 1)
         #expect(host.shard.statistics.recovered == 0)
     }
@@ -488,7 +488,7 @@ import Testing
 
     @Test("the log forgets as much as it takes in, for ever") func ring() throws {
         let store = RecoveryStore(options: { var options = RecoveryOptions(); options.maxPackets = 10; return options }())
-        for _ in 0..<10_000 { _ = Broadcast("x", "[]", to: Selection(), recovery: store) }
+        for _ in 0..<10_000 { _ = Broadcast("x", "[]", to: BroadcastTarget(), recovery: store) }
         #expect(store.statistics.packets == 10)
         #expect(store.statistics.packetsDropped == 9_990)
     }
@@ -506,7 +506,7 @@ extension RecoveryTests {
         await withTaskGroup { group in
             for _ in 0..<4 {
                 group.addTask {
-                    for index in 0..<250 { _ = Broadcast("x", "[\(index)]", to: Selection(), recovery: store) }
+                    for index in 0..<250 { _ = Broadcast("x", "[\(index)]", to: BroadcastTarget(), recovery: store) }
                 }
             }
         }
@@ -523,7 +523,7 @@ extension RecoveryTests {
         let total = 20_000
         let thread = Task.detached {
             for index in 0..<total {
-                let broadcast = Broadcast("x", "[\(index)]", to: Selection(rooms: index % 2 == 0 ? ["mine"] : []), recovery: store)
+                let broadcast = Broadcast("x", "[\(index)]", to: BroadcastTarget(rooms: index % 2 == 0 ? ["mine"] : []), recovery: store)
                 waiting.withLock { $0.append(broadcast) }
             }
         }

@@ -15,68 +15,68 @@ import Testing
         return (host, clients)
     }
 
-    private func whoHears(_ host: TestHost, _ clients: [TestClient], _ selection: Selection) -> [Int] {
-        let count = host.shard.broadcast("x", "[]", to: selection)
+    private func whoHears(_ host: TestHost, _ clients: [TestClient], _ target: BroadcastTarget) -> [Int] {
+        let count = host.shard.broadcast("x", "[]", to: target)
         let heard = clients.map { $0.heard() }
         #expect(heard.joined().count == count)
-        #expect(host.shard.count(selection) == count)
+        #expect(host.shard.count(target) == count)
         return heard.indices.filter { heard[$0] == [#"2["x"]"#] }
     }
 
-    @Test("a selection is the reference's: namespace, union of rooms, exceptions, each socket once") func selections() throws {
+    @Test("a target is the reference's: namespace, union of rooms, exceptions, each socket once") func targets() throws {
         let (host, clients) = try three()
         let id = host.sockets.map { $0.id }, handle = host.sockets.map { $0.handle }
-        #expect(whoHears(host, clients, Selection()) == [0, 1, 2])
-        #expect(whoHears(host, clients, Selection(rooms: ["r"])) == [0, 1])
-        #expect(whoHears(host, clients, Selection(rooms: ["r", "s"])) == [0, 1, 2])
-        #expect(whoHears(host, clients, Selection(rooms: ["r", "r"])) == [0, 1])
-        #expect(whoHears(host, clients, Selection(rooms: ["nowhere"])) == [])
-        #expect(whoHears(host, clients, Selection(rooms: [id[2]])) == [2])
-        #expect(whoHears(host, clients, Selection(rooms: [id[0], "r", id[2]])) == [0, 1, 2])
-        #expect(whoHears(host, clients, Selection(except: ["r"])) == [2])
-        #expect(whoHears(host, clients, Selection(except: ["r", id[2]])) == [])
-        #expect(whoHears(host, clients, Selection(rooms: ["r"], except: ["s"])) == [0])
-        #expect(whoHears(host, clients, Selection(rooms: ["s"], except: ["nowhere"])) == [1, 2])
-        #expect(whoHears(host, clients, Selection(exceptSocket: handle[1])) == [0, 2])
-        #expect(whoHears(host, clients, Selection(rooms: ["r"], exceptSocket: handle[0])) == [1])
-        #expect(whoHears(host, clients, Selection(rooms: ["r", "s"], exceptSocket: handle[1])) == [0, 2])
-        #expect(whoHears(host, clients, Selection(rooms: [id[1]], exceptSocket: handle[1])) == [])
-        #expect(whoHears(host, clients, Selection(namespace: "/public")) == [])
-        #expect(whoHears(host, clients, Selection(namespace: "/nowhere")) == [])
+        #expect(whoHears(host, clients, BroadcastTarget()) == [0, 1, 2])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["r"])) == [0, 1])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["r", "s"])) == [0, 1, 2])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["r", "r"])) == [0, 1])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["nowhere"])) == [])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: [id[2]])) == [2])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: [id[0], "r", id[2]])) == [0, 1, 2])
+        #expect(whoHears(host, clients, BroadcastTarget(except: ["r"])) == [2])
+        #expect(whoHears(host, clients, BroadcastTarget(except: ["r", id[2]])) == [])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["r"], except: ["s"])) == [0])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["s"], except: ["nowhere"])) == [1, 2])
+        #expect(whoHears(host, clients, BroadcastTarget(exceptSocket: handle[1])) == [0, 2])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["r"], exceptSocket: handle[0])) == [1])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["r", "s"], exceptSocket: handle[1])) == [0, 2])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: [id[1]], exceptSocket: handle[1])) == [])
+        #expect(whoHears(host, clients, BroadcastTarget(namespace: "/public")) == [])
+        #expect(whoHears(host, clients, BroadcastTarget(namespace: "/nowhere")) == [])
         #expect(host.shard.statistics.deliveries > 0)
     }
 
-    @Test("a selection may name one socket, alone or beside rooms, and never means everybody then") func oneSocket() throws {
+    @Test("a target may name one socket, alone or beside rooms, and never means everybody then") func oneSocket() throws {
         let (host, clients) = try three()
         let handle = host.sockets.map { $0.handle }
-        #expect(whoHears(host, clients, Selection(socket: handle[1])) == [1])
-        #expect(whoHears(host, clients, Selection(rooms: ["r"], socket: handle[2])) == [0, 1, 2])
-        #expect(whoHears(host, clients, Selection(rooms: ["r"], socket: handle[0])) == [0, 1])
-        #expect(whoHears(host, clients, Selection(except: ["r"], socket: handle[1])) == [])
-        #expect(whoHears(host, clients, Selection(exceptSocket: handle[1], socket: handle[1])) == [])
-        #expect(whoHears(host, clients, Selection(namespace: "/public", socket: handle[1])) == [])
+        #expect(whoHears(host, clients, BroadcastTarget(socket: handle[1])) == [1])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["r"], socket: handle[2])) == [0, 1, 2])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: ["r"], socket: handle[0])) == [0, 1])
+        #expect(whoHears(host, clients, BroadcastTarget(except: ["r"], socket: handle[1])) == [])
+        #expect(whoHears(host, clients, BroadcastTarget(exceptSocket: handle[1], socket: handle[1])) == [])
+        #expect(whoHears(host, clients, BroadcastTarget(namespace: "/public", socket: handle[1])) == [])
         clients[1].vanish()
-        #expect(whoHears(host, clients, Selection(socket: handle[1])) == [])
+        #expect(whoHears(host, clients, BroadcastTarget(socket: handle[1])) == [])
     }
 
     @Test("the room of an id can have other members, too") func joinedID() throws {
         let (host, clients) = try three()
         try host.sockets[2].join(host.sockets[0].id)
-        #expect(whoHears(host, clients, Selection(rooms: [host.sockets[0].id])) == [0, 2])
-        #expect(whoHears(host, clients, Selection(rooms: [host.sockets[0].id, "r"])) == [0, 1, 2])
-        #expect(whoHears(host, clients, Selection(rooms: [host.sockets[0].id], exceptSocket: host.sockets[0].handle)) == [2])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: [host.sockets[0].id])) == [0, 2])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: [host.sockets[0].id, "r"])) == [0, 1, 2])
+        #expect(whoHears(host, clients, BroadcastTarget(rooms: [host.sockets[0].id], exceptSocket: host.sockets[0].handle)) == [2])
     }
 
     @Test("a broadcast with attachments is heard by all, numbered as the reference does") func binary() throws {
         let (host, clients) = try three()
-        host.shard.broadcast("x", #"[{"_placeholder":true,"num":0}]"#, [[0xBE, 0xEF]], to: Selection())
+        host.shard.broadcast("x", #"[{"_placeholder":true,"num":0}]"#, [[0xBE, 0xEF]], to: BroadcastTarget())
         for client in clients { #expect(client.heard() == [#"51-["x",{"_placeholder":true,"num":0}]"#, "<beef>"]) }
     }
 
     @Test("a volatile broadcast is dropped by whoever cannot take it") func volatile() throws {
         let (host, clients) = try three()
         clients[1].output.canTakeNow = false
-        host.shard.broadcast("x", "[]", flags: .volatile, to: Selection())
+        host.shard.broadcast("x", "[]", flags: .volatile, to: BroadcastTarget())
         #expect(clients.map { $0.heard().count } == [1, 0, 1])
     }
 
@@ -84,16 +84,16 @@ import Testing
         let host = try TestHost()
         let client = TestClient(host)
         client.say("0/public,")
-        host.shard.broadcast("x", "[1]", to: Selection(namespace: "/public"))
+        host.shard.broadcast("x", "[1]", to: BroadcastTarget(namespace: "/public"))
         #expect(client.heard() == [#"2/public,["x",1]"#])
     }
 
-    @Test("what is collected is each socket of the selection once, by its handle, which outlives it") func collecting() throws {
+    @Test("what is collected is each socket of the target once, by its handle, which outlives it") func collecting() throws {
         let (host, _) = try three()
         for socket in host.sockets { try socket.join("a") }
         try host.sockets[1].join("b")
         var handles: ContiguousArray<SocketHandle> = []
-        host.shard.collect(Selection(rooms: ["a", "b"]), into: &handles)
+        host.shard.collect(BroadcastTarget(rooms: ["a", "b"]), into: &handles)
         #expect(Set(handles) == Set(host.sockets.map(\.handle)))
         #expect(handles.count == 3)
         host.sockets[1].disconnect(close: true)
@@ -129,7 +129,7 @@ import Testing
         let (host, clients) = try three()
         let sockets = host.sockets
         var answers: [String] = []
-        let asked = host.shard.ask("q", "[1]", to: Selection(), timeout: 100) { socket, answer in
+        let asked = host.shard.ask("q", "[1]", to: BroadcastTarget(), timeout: 100) { socket, answer in
             answers.append("\(sockets.firstIndex { $0 === socket }!) \(answer)")
         }
         #expect(asked == 3)
@@ -147,7 +147,7 @@ import Testing
         let (host, clients) = try three(options)
         try host.sockets[1].ask("first") { _ in }
         var answers: [String] = []
-        #expect(host.shard.ask("q", "[]", to: Selection(rooms: ["r"]), timeout: 100) { answers.append($1) } == 2)
+        #expect(host.shard.ask("q", "[]", to: BroadcastTarget(rooms: ["r"]), timeout: 100) { answers.append($1) } == 2)
         #expect(answers == ["timed out"])
         #expect(clients[1].heard() == [#"20["first"]"#])
     }
@@ -160,7 +160,7 @@ import Testing
         client.say("0/dyn-1,", "0/dyn-2,")
         #expect(host.shard.statistics.dynamicNamespaces == 2)
         #expect(client.say("0/dyn-x,") == [#"4/dyn-x,{"message":"Invalid namespace"}"#])
-        #expect(host.shard.broadcast("x", "[]", to: Selection(namespace: "/dyn-1")) == 1)
+        #expect(host.shard.broadcast("x", "[]", to: BroadcastTarget(namespace: "/dyn-1")) == 1)
         #expect(client.heard() == [#"2/dyn-1,["x"]"#])
         client.say("1/dyn-1,")
         #expect(host.shard.namespace("/dyn-1") == nil)

@@ -24,27 +24,27 @@ extension Socket {
 }
 
 extension Shard {
-    func ask(_ name: String, _ args: String, to selection: Selection, timeout: Int64, _ each: @escaping (Socket, String) -> Void) -> Int {
-        guard let question = withBytes(name, args, [], { question(name: $0, args: $1, attachments: $2, in: selection.namespace) }) else { return 0 }
+    func ask(_ name: String, _ args: String, to target: BroadcastTarget, timeout: Int64, _ each: @escaping (Socket, String) -> Void) -> Int {
+        guard let ackRequest = withBytes(name, args, [], { ackRequest(name: $0, args: $1, attachments: $2, in: target.namespace) }) else { return 0 }
         var sockets: ContiguousArray<SocketHandle> = []
-        collect(selection, into: &sockets)
-        for socket in sockets.compactMap({ socket($0) }) { socket.ask(question, timeout: timeout) { [unowned socket] in each(socket, $0.text) } }
+        collect(target, into: &sockets)
+        for socket in sockets.compactMap({ socket($0) }) { socket.emit(ackRequest, timeout: timeout) { [unowned socket] in each(socket, $0.text) } }
         return sockets.count
     }
 
     @discardableResult
-    func broadcast(_ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [], to selection: Selection) -> Int {
-        deliver(Broadcast(name, args, attachments, flags: flags, to: selection, recovery: options.recovery))
+    func broadcast(_ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [], to target: BroadcastTarget) -> Int {
+        deliver(Broadcast(name, args, attachments, flags: flags, to: target, recovery: options.recovery))
     }
 }
 
 extension Broadcast {
     init(
-        _ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [], to selection: Selection,
+        _ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [], to target: BroadcastTarget,
         recovery: RecoveryStore? = nil
     ) {
         self = withBytes(name, args, attachments) {
-            Broadcast(name: $0, args: $1, attachments: $2, flags: flags, to: selection, recovery: recovery)
+            Broadcast(name: $0, args: $1, attachments: $2, flags: flags, to: target, recovery: recovery)
         }
     }
 }

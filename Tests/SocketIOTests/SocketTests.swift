@@ -145,7 +145,7 @@ import Testing
         let socket = host.sockets[0]
         try socket.join(one)
         #expect(socket.isIn(one) && !socket.isIn(other))
-        #expect(host.shard.count(Selection(rooms: [other])) == 0)
+        #expect(host.shard.count(BroadcastTarget(rooms: [other])) == 0)
         try socket.join(other)
         socket.leave(one)
         #expect(socket.rooms == [socket.id, other])
@@ -198,7 +198,7 @@ import Testing
         for (socket, rooms) in zip(sockets, model) { #expect(Set(socket.rooms.dropFirst()) == rooms) }
         for room in 0..<40 {
             let members = model.filter { $0.contains("r\(room)") }.count
-            #expect(host.shard.count(Selection(rooms: ["r\(room)"])) == members)
+            #expect(host.shard.count(BroadcastTarget(rooms: ["r\(room)"])) == members)
         }
         for index in [3, 11, 0, 7, 5, 1, 10, 2, 9, 4, 8, 6] { clients[index].vanish() }
         #expect(host.shard.main?.roomCount == 0)

@@ -60,7 +60,7 @@ struct BroadcastOrderTests {
         var name = "n"
         name.withUTF8 { name in
             args.withUTF8 { args in
-                let everyone = Selection(namespace: "/")
+                let everyone = BroadcastTarget(namespace: "/")
                 let (name, args) = (UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(args))
                 if number % 4 == 1 {
                     var sockets: ContiguousArray<SocketHandle> = []

@@ -63,7 +63,7 @@ struct SendRingTests {
                     name.withUTF8 { name in
                         args.withUTF8 { args in
                             let message = PacketEncoder.event(namespace: "/", name: UnsafeRawBufferPointer(name), args: UnsafeRawBufferPointer(args))
-                            _ = shard.deliver(message, to: Selection(namespace: "/"))
+                            _ = shard.deliver(message, to: BroadcastTarget(namespace: "/"))
                         }
                     }
                 }

@@ -32,11 +32,11 @@ extension Socket {
 }
 
 extension Shard {
-    func ask(_ name: String, _ args: [UInt8], to selection: Selection, timeout: Int64, _ each: @escaping (AckAnswer) -> Void) {
-        guard let question = withBytes(name, args, [], { question(name: $0, args: $1, attachments: $2, in: selection.namespace) }) else { return }
+    func ask(_ name: String, _ args: [UInt8], to target: BroadcastTarget, timeout: Int64, _ each: @escaping (AckAnswer) -> Void) {
+        guard let ackRequest = withBytes(name, args, [], { ackRequest(name: $0, args: $1, attachments: $2, in: target.namespace) }) else { return }
         var handles: ContiguousArray<SocketHandle> = []
-        collect(selection, into: &handles)
-        for handle in handles { socket(handle)?.ask(question, timeout: timeout, answer: each) }
+        collect(target, into: &handles)
+        for handle in handles { socket(handle)?.emit(ackRequest, timeout: timeout, answer: each) }
     }
 }
 

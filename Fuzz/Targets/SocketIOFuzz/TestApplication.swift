@@ -76,16 +76,16 @@ final class TestApplication: Application {
                 answered += 1
             }
         case "bye": socket.disconnect(close: text == "all")
-        case "room": world.broadcast("room", args, attachments, to: Selection(namespace: socket.namespace.name, rooms: [text]))
-        case "others": world.broadcast("others", args, attachments, to: Selection(namespace: socket.namespace.name, exceptSocket: socket.handle))
+        case "room": world.broadcast("room", args, attachments, to: BroadcastTarget(namespace: socket.namespace.name, rooms: [text]))
+        case "others": world.broadcast("others", args, attachments, to: BroadcastTarget(namespace: socket.namespace.name, exceptSocket: socket.handle))
         case "kick":
             var handles: ContiguousArray<SocketHandle> = []
-            world.shard.collect(Selection(namespace: socket.namespace.name), into: &handles)
+            world.shard.collect(BroadcastTarget(namespace: socket.namespace.name), into: &handles)
             for handle in handles { world.shard.socket(handle)?.disconnect(close: text == "all") }
         case "poll":
-            let selection = Selection(namespace: socket.namespace.name, rooms: [text, "alice"], except: ["b"])
-            asked += world.shard.count(selection)
-            world.shard.ask("poll", args, to: selection, timeout: 500) { [unowned self] _ in answered += 1 }
+            let target = BroadcastTarget(namespace: socket.namespace.name, rooms: [text, "alice"], except: ["b"])
+            asked += world.shard.count(target)
+            world.shard.ask("poll", args, to: target, timeout: 500) { [unowned self] _ in answered += 1 }
         default: break
         }
         if let id = event.ackID { socket.ack(id, args, attachments) }

@@ -115,16 +115,16 @@ final class World {
 
     private func broadcastSomewhere(_ script: inout ByteScript) {
         let flags = EmitFlags(rawValue: .init(script.number(below: 4)))
-        let selection = anySelection(&script)
+        let target = anyTarget(&script)
         withBytes("news", Array("[1,\"two\"]".utf8), []) { name, args, attachments in
             _ = shard.deliver(
-                Broadcast(name: name, args: args, attachments: attachments, flags: flags, to: selection, recovery: options.recovery))
+                Broadcast(name: name, args: args, attachments: attachments, flags: flags, to: target, recovery: options.recovery))
         }
     }
 
-    func broadcast(_ name: String, _ args: [UInt8], _ attachments: [[UInt8]], to selection: Selection) {
+    func broadcast(_ name: String, _ args: [UInt8], _ attachments: [[UInt8]], to target: BroadcastTarget) {
         withBytes(name, args, attachments) { name, args, attachments in
-            _ = shard.deliver(Broadcast(name: name, args: args, attachments: attachments, to: selection, recovery: options.recovery))
+            _ = shard.deliver(Broadcast(name: name, args: args, attachments: attachments, to: target, recovery: options.recovery))
         }
     }
 
@@ -161,14 +161,14 @@ final class World {
         handles.isEmpty ? nil : shard.socket(handles[script.number(below: handles.count)])
     }
 
-    private func anySelection(_ script: inout ByteScript) -> Selection {
+    private func anyTarget(_ script: inout ByteScript) -> BroadcastTarget {
         var names: [ByteString] = ["a", "b", "user:alice", "1", "nobody"]
         if let socket = anySocket(&script) { names.append(socket.id) }
-        var selection = Selection(namespace: ["/", "/chat", "/dyn-1"][script.number(below: 3)])
-        for _ in 0..<script.number(below: 4) { selection.rooms.append(names[script.number(below: names.count)]) }
-        for _ in 0..<script.number(below: 3) { selection.except.append(names[script.number(below: names.count)]) }
-        if script.bool(), !handles.isEmpty { selection.exceptSocket = handles[script.number(below: handles.count)] }
-        return selection
+        var target = BroadcastTarget(namespace: ["/", "/chat", "/dyn-1"][script.number(below: 3)])
+        for _ in 0..<script.number(below: 4) { target.rooms.append(names[script.number(below: names.count)]) }
+        for _ in 0..<script.number(below: 3) { target.except.append(names[script.number(below: names.count)]) }
+        if script.bool(), !handles.isEmpty { target.exceptSocket = handles[script.number(below: handles.count)] }
+        return target
     }
 
     private func remember() {
@@ -184,16 +184,16 @@ final class World {
 
     /// The sockets a selection has, found by asking each.
     private func checkSelection(_ script: inout ByteScript) {
-        let selection = anySelection(&script)
+        let target = anyTarget(&script)
         let expected = application.connected.values.filter { socket in
-            guard socket.isConnected, socket.namespace.name == selection.namespace, socket.handle != selection.exceptSocket else { return false }
-            if selection.except.contains(where: { socket.isIn($0) }) { return false }
-            return selection.rooms.isEmpty || selection.rooms.contains { socket.isIn($0) }
+            guard socket.isConnected, socket.namespace.name == target.namespace, socket.handle != target.exceptSocket else { return false }
+            if target.except.contains(where: { socket.isIn($0) }) { return false }
+            return target.rooms.isEmpty || target.rooms.contains { socket.isIn($0) }
         }
         var found: ContiguousArray<SocketHandle> = []
-        shard.collect(selection, into: &found)
-        require(found.sorted() == expected.map(\.handle).sorted(), "a selection has whom it says, each once")
-        require(shard.count(selection) == found.count, "a selection counts whom it has")
+        shard.collect(target, into: &found)
+        require(found.sorted() == expected.map(\.handle).sorted(), "a target has whom it says, each once")
+        require(shard.count(target) == found.count, "a target counts whom it has")
     }
 
     func check() {

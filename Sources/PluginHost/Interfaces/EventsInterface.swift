@@ -17,13 +17,13 @@ enum EventsInterface {
                     return try plugin.emit(socket, message, timeout, call)
                 }
             },
-            broadcast: { host, selection, message in
-                Plugin.serve(host, "broadcast") { (plugin) throws(Refusal) in try plugin.broadcast(selection, message) }
+            broadcast: { host, target, message in
+                Plugin.serve(host, "broadcast") { (plugin) throws(Refusal) in try plugin.broadcast(target, message) }
             },
-            broadcast_ack: { host, selection, message, timeout, answered, context in
+            broadcast_ack: { host, target, message, timeout, answered, context in
                 Plugin.serve(host, "broadcast_ack") { (plugin) throws(Refusal) in
                     let call = try EventsInterface.call(answered, context, timeout)
-                    return try plugin.broadcast(selection, message, timeout, call)
+                    return try plugin.broadcast(target, message, timeout, call)
                 }
             },
             ack: { host, token, args, attachments, count in
@@ -160,13 +160,13 @@ extension Plugin {
         }
     }
 
-    fileprivate func broadcast(_ selection: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?) throws(Refusal) -> Int32 {
+    fileprivate func broadcast(_ target: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?) throws(Refusal) -> Int32 {
         try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
-            let chosen = try chosen(selection)
-            guard !chosen.everyNamespace else { return broadcastEverywhere(MessageCopy(name, args, attachments, flags), to: chosen.selection) }
+            let parsed = try parseTarget(target)
+            guard !parsed.everyNamespace else { return broadcastEverywhere(MessageCopy(name, args, attachments, flags), to: parsed.target) }
             return broadcast(
                 Broadcast(
-                    name: name, args: args, attachments: attachments, flags: flags, to: chosen.selection, recovery: host.socketOptions.recovery))
+                    name: name, args: args, attachments: attachments, flags: flags, to: parsed.target, recovery: host.socketOptions.recovery))
         }
     }
 
@@ -178,14 +178,14 @@ extension Plugin {
         }
     }
 
-    private func broadcastEverywhere(_ message: MessageCopy, to chosen: Selection) -> Int32 {
+    private func broadcastEverywhere(_ message: MessageCopy, to target: BroadcastTarget) -> Int32 {
         everywhere(bytes: message.bytes) { loop in
             loop.shard.forEachNamespace { namespace in
-                var selection = chosen
-                selection.namespace = namespace.name
+                var namespaceTarget = target
+                namespaceTarget.namespace = namespace.name
                 message.withParts { name, args, attachments in
                     _ = loop.shard.deliver(
-                        PacketEncoder.event(namespace: namespace.name, name: name, args: args, attachments: attachments, flags: message.flags), to: selection)
+                        PacketEncoder.event(namespace: namespace.name, name: name, args: args, attachments: attachments, flags: message.flags), to: namespaceTarget)
                 }
             }
             return nil
@@ -193,27 +193,27 @@ extension Plugin {
     }
 
     fileprivate func broadcast(
-        _ selection: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ call: PluginCall<jf_answers_fn>
+        _ target: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ call: PluginCall<jf_answers_fn>
     ) throws(Refusal) -> Int32 {
-        let chosen = try chosen(selection)
+        let parsed = try parseTarget(target)
         return try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
             let copy = MessageCopy(name, args, attachments, flags)
             let call = AnswersCall(call, of: self, loops: host.contexts.count)
             guard call.isPromised else { return call.code }
             let code = everywhere(bytes: copy.bytes) { loop in
-                var questions: [ByteString: Question] = [:]
+                var ackRequests: [ByteString: AckRequest] = [:]
                 copy.withParts { name, args, attachments in
-                    for selection in loop.selections(chosen) {
-                        questions[selection.namespace] = loop.shard.question(
-                            name: name, args: args, attachments: attachments, flags: flags, in: selection.namespace)
+                    for target in loop.targets(parsed) {
+                        ackRequests[target.namespace] = loop.shard.ackRequest(
+                            name: name, args: args, attachments: attachments, flags: flags, in: target.namespace)
                     }
                 }
                 var asked = 0
-                return LoopWork(loop.sockets(chosen)) { socket in
-                    guard let question = questions[socket.namespace.name] else { return }
+                return LoopWork(loop.sockets(parsed)) { socket in
+                    guard let ackRequest = ackRequests[socket.namespace.name] else { return }
                     asked += 1
                     let handle = socket.handle
-                    socket.ask(question, timeout: Int64(timeout)) { call.answered(handle, $0) }
+                    socket.emit(ackRequest, timeout: Int64(timeout)) { call.answered(handle, $0) }
                 } finish: {
                     call.loopAsked(asked)
                 }

@@ -161,9 +161,9 @@ extension Plugin {
     /// The name of a room, still the plugin's.
     ///
     /// - Parameter isChosen: whether it is only looked for: the room of a user is named by the host, and may be longer than others.
-    func room(_ text: jf_text, _ name: @autoclosure () -> String, isChosen: Bool = false) throws(Refusal) -> UnsafeRawBufferPointer {
+    func room(_ text: jf_text, _ name: @autoclosure () -> String, isTarget: Bool = false) throws(Refusal) -> UnsafeRawBufferPointer {
         let limit = host.socketOptions.maxRoomNameLength
-        let bytes = try Self.bytes(text, name(), limit: isChosen ? max(limit, "user:".utf8.count + UserID.longest) : limit)
+        let bytes = try Self.bytes(text, name(), limit: isTarget ? max(limit, "user:".utf8.count + UserID.longest) : limit)
         guard !bytes.isEmpty else { throw .invalid("\(name()) is empty") }
         guard bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil else { throw .invalid("\(name()) is no UTF-8") }
         return bytes
@@ -174,7 +174,7 @@ extension Plugin {
 
     /// Copies the names of rooms.
     func rooms(
-        _ list: UnsafePointer<jf_text>?, _ count: UInt32, _ name: @autoclosure () -> String, isChosen: Bool = false
+        _ list: UnsafePointer<jf_text>?, _ count: UInt32, _ name: @autoclosure () -> String, isTarget: Bool = false
     ) throws(Refusal) -> [ByteString] {
         guard count > 0 else { return [] }
         guard count <= Self.mostRooms else { throw .invalid("\(name()): \(count) are more than \(Self.mostRooms)") }
@@ -182,21 +182,21 @@ extension Plugin {
         var rooms: [ByteString] = []
         rooms.reserveCapacity(Int(count))
         for index in 0..<Int(count) {
-            rooms.append(ByteString(decoding: try room(list[index], "\(name())[\(index)]", isChosen: isChosen)))
+            rooms.append(ByteString(decoding: try room(list[index], "\(name())[\(index)]", isTarget: isTarget)))
         }
         return rooms
     }
 
-    // MARK: Selections
+    // MARK: Targets
 
-    /// A selection taken apart.
-    struct Chosen {
-        var selection: Selection
+    /// A target taken apart.
+    struct ParsedTarget {
+        var target: BroadcastTarget
         var everyNamespace: Bool
     }
 
-    /// Reads a selection.
-    func chosen(_ raw: UnsafePointer<jf_selection>?) throws(Refusal) -> Chosen {
+    /// Reads a target.
+    func parseTarget(_ raw: UnsafePointer<jf_selection>?) throws(Refusal) -> ParsedTarget {
         let raw = try PluginMemory.read(raw, "selection")
         guard raw.flags & ~(JF_SELECT_ALL | JF_SELECT_EVERY_NSP | JF_SELECT_LOCAL) == 0 else {
             throw .invalid("selection->flags is 0x\(String(raw.flags, radix: 16)), of which this host does not know all")
@@ -211,12 +211,12 @@ extension Plugin {
             throw .invalid("the selection selects nobody: set user, rooms or socket, or JF_SELECT_ALL for everybody; the user of an anonymous sender is empty")
         }
         guard !isAll || !namesSomebody else { throw .invalid("the selection has JF_SELECT_ALL, and a user, rooms or a socket beside it: leave one of them out") }
-        var selection = Selection(exceptSocket: raw.except_socket, socket: raw.socket)
-        if raw.nsp.len > 0 { selection.namespace = try namespace(raw.nsp, "selection->nsp") }
-        if raw.room_count > 0 { selection.rooms = try rooms(raw.rooms, raw.room_count, "selection->rooms", isChosen: true) }
-        if raw.except_count > 0 { selection.except = try rooms(raw.except_rooms, raw.except_count, "selection->except_rooms", isChosen: true) }
-        if raw.user.len > 0 { selection.rooms.append("user:\(try Self.user(raw.user, "selection->user").text)") }
-        return Chosen(selection: selection, everyNamespace: everyNamespace)
+        var target = BroadcastTarget(exceptSocket: raw.except_socket, socket: raw.socket)
+        if raw.nsp.len > 0 { target.namespace = try namespace(raw.nsp, "selection->nsp") }
+        if raw.room_count > 0 { target.rooms = try rooms(raw.rooms, raw.room_count, "selection->rooms", isTarget: true) }
+        if raw.except_count > 0 { target.except = try rooms(raw.except_rooms, raw.except_count, "selection->except_rooms", isTarget: true) }
+        if raw.user.len > 0 { target.rooms.append("user:\(try Self.user(raw.user, "selection->user").text)") }
+        return ParsedTarget(target: target, everyNamespace: everyNamespace)
     }
 
     // MARK: Buffers

@@ -21,10 +21,10 @@ enum RoomsInterface {
             },
             members: { host, namespace, room, fetched, context in
                 Plugin.serve(host, "members") { (plugin) throws(Refusal) in
-                    let room = ByteString(decoding: try plugin.room(room, "room", isChosen: true))
-                    let selection = Selection(namespace: try plugin.namespace(namespace, "nsp"), rooms: [room])
-                    let chosen = Plugin.Chosen(selection: selection, everyNamespace: false)
-                    return try plugin.fetch(chosen, parts: JF_PART_ID | JF_PART_USER, fetched, context)
+                    let room = ByteString(decoding: try plugin.room(room, "room", isTarget: true))
+                    let target = BroadcastTarget(namespace: try plugin.namespace(namespace, "nsp"), rooms: [room])
+                    let parsed = Plugin.ParsedTarget(target: target, everyNamespace: false)
+                    return try plugin.fetch(parsed, parts: JF_PART_ID | JF_PART_USER, fetched, context)
                 }
             })
     }

@@ -48,7 +48,7 @@ enum SocketsInterface {
             },
             fetch: { host, which, parts, fetched, context in
                 Plugin.serve(host, "fetch") { (plugin) throws(Refusal) in
-                    try plugin.fetch(try plugin.chosen(which), parts: parts, fetched, context)
+                    try plugin.fetch(try plugin.parseTarget(which), parts: parts, fetched, context)
                 }
             },
             accept: { host, decision, admission in
@@ -143,15 +143,15 @@ extension Plugin {
         }
     }
 
-    /// Gathers the sockets of a selection from all loops and calls back with them.
-    func fetch(_ chosen: Chosen, parts: UInt32, _ fetched: jf_fetched_fn?, _ context: UnsafeMutableRawPointer?) throws(Refusal) -> Int32 {
+    /// Gathers the sockets of a target from all loops and calls back with them.
+    func fetch(_ parsed: ParsedTarget, parts: UInt32, _ fetched: jf_fetched_fn?, _ context: UnsafeMutableRawPointer?) throws(Refusal) -> Int32 {
         try SocketsInterface.check(parts)
         guard let fetched else { throw .invalid("fetched is NULL") }
         let call = FetchCall(PluginCall(function: fetched, context: context), of: self, parts: parts, loops: host.contexts.count)
         guard call.isPromised else { return call.code }
         let code = everywhere(bytes: 0) { loop in
             var found: [FetchCall.Found] = []
-            var sockets = loop.sockets(chosen)
+            var sockets = loop.sockets(parsed)
             let isCut = sockets.count > SocketsInterface.largestFetch
             if isCut { sockets.removeLast(sockets.count - SocketsInterface.largestFetch) }
             return LoopWork(sockets) { socket in

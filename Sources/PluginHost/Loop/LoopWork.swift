@@ -1,8 +1,8 @@
 import SocketIO
 
-/// Work that goes over the sockets of a selection in pieces, because all of them at once would hold the loop up. [loop]
+/// Work that goes over the sockets of a target in pieces, because all of them at once would hold the loop up. [loop]
 ///
-/// The sockets are those that the selection has when the work begins. One that goes before its turn is left out.
+/// The sockets are those that the target has when the work begins. One that goes before its turn is left out.
 final class LoopWork {
     private let sockets: ContiguousArray<SocketHandle>
     private var next = 0

@@ -28,12 +28,12 @@ extension Plugin {
         return JF_OK
     }
 
-    /// Does something with each socket of a selection, on every loop, in pieces where there are many.
+    /// Does something with each socket of a target, on every loop, in pieces where there are many.
     func forEach(
         _ which: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (LoopContext, Socket) -> Void
     ) throws(Refusal) -> Int32 {
-        let chosen = try chosen(which)
-        return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(chosen)) { body(loop, $0) } }
+        let parsed = try parseTarget(which)
+        return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(parsed)) { body(loop, $0) } }
     }
 
     /// Does something with one socket on its loop: at once if this is it.
@@ -54,22 +54,22 @@ extension Plugin {
 }
 
 extension LoopContext {
-    /// The selection on this loop, once for each namespace it covers. [loop]
-    func selections(_ chosen: Plugin.Chosen) -> [Selection] {
-        guard chosen.everyNamespace else { return [chosen.selection] }
-        var selections: [Selection] = []
+    /// The target on this loop, once for each namespace it covers. [loop]
+    func targets(_ parsed: Plugin.ParsedTarget) -> [BroadcastTarget] {
+        guard parsed.everyNamespace else { return [parsed.target] }
+        var targets: [BroadcastTarget] = []
         shard.forEachNamespace { namespace in
-            var selection = chosen.selection
-            selection.namespace = namespace.name
-            selections.append(selection)
+            var target = parsed.target
+            target.namespace = namespace.name
+            targets.append(target)
         }
-        return selections
+        return targets
     }
 
-    /// The sockets that the selection has on this loop now. [loop]
-    func sockets(_ chosen: Plugin.Chosen) -> ContiguousArray<SocketHandle> {
+    /// The sockets that the target has on this loop now. [loop]
+    func sockets(_ parsed: Plugin.ParsedTarget) -> ContiguousArray<SocketHandle> {
         var sockets: ContiguousArray<SocketHandle> = []
-        for selection in selections(chosen) { shard.collect(selection, into: &sockets) }
+        for target in targets(parsed) { shard.collect(target, into: &sockets) }
         return sockets
     }
 }

@@ -2,13 +2,13 @@ import Support
 
 /// Whom an event in the log was for.
 enum RecoveryTarget: Sendable {
-    case selection(Selection)
+    case broadcast(BroadcastTarget)
     case socket(SocketID, namespace: ByteString)
 
     /// What it counts for against the limits besides the message: its texts, and a guess at what holds them.
     var byteCount: Int {
-        guard case .selection(let selection) = self else { return 128 }
-        return (selection.rooms + selection.except).reduce(128) { $0 + $1.count + 16 }
+        guard case .broadcast(let target) = self else { return 128 }
+        return (target.rooms + target.except).reduce(128) { $0 + $1.count + 16 }
     }
 }
 
@@ -20,12 +20,12 @@ extension RecoverySession {
         switch target {
         case .socket(let id, let namespace):
             id == socketID && namespace == self.namespace
-        case .selection(let selection):
-            selection.namespace == namespace
-                && (selection.rooms.isEmpty && selection.socket == 0 || selection.rooms.contains { rooms.contains($0) }
-                    || selection.socket != 0 && handles.contains(selection.socket))
-                && !selection.except.contains { rooms.contains($0) }
-                && (selection.exceptSocket == 0 || !handles.contains(selection.exceptSocket))
+        case .broadcast(let target):
+            target.namespace == namespace
+                && (target.rooms.isEmpty && target.socket == 0 || target.rooms.contains { rooms.contains($0) }
+                    || target.socket != 0 && handles.contains(target.socket))
+                && !target.except.contains { rooms.contains($0) }
+                && (target.exceptSocket == 0 || !handles.contains(target.exceptSocket))
         }
     }
 }
@@ -39,9 +39,9 @@ struct RecoveryFilter: Sendable {
     init(_ target: RecoveryTarget) {
         switch target {
         case .socket(let id, _): add(id)
-        case .selection(let selection):
-            if selection.rooms.isEmpty || selection.socket != 0 { bits = Self.everything }
-            for room in selection.rooms where bits != Self.everything { add(room) }
+        case .broadcast(let target):
+            if target.rooms.isEmpty || target.socket != 0 { bits = Self.everything }
+            for room in target.rooms where bits != Self.everything { add(room) }
         }
     }
 

@@ -1,12 +1,12 @@
 import EngineIO
 
-/// An event encoded once, on its way to the sockets of a selection on every shard. [any-thread]
+/// An event encoded once, on its way to the sockets of a target on every shard. [any-thread]
 ///
 /// Where recovery is on, making one also enters it into the log, so make one for each broadcast, not for each shard.
 public struct Broadcast: Sendable {
     public let message: SharedMessage
 
-    public let selection: Selection
+    public let target: BroadcastTarget
 
     /// Its place in the log of recovery; 0 without one.
     let sequence: UInt64
@@ -20,10 +20,10 @@ public struct Broadcast: Sendable {
     public init(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
-        to selection: Selection, recovery: RecoveryStore? = nil, isKept: Bool = true
+        to target: BroadcastTarget, recovery: RecoveryStore? = nil, isKept: Bool = true
     ) {
-        var prefix = selection.namespace == "/" ? "" : selection.namespace.text + ","
-        self.selection = selection
+        var prefix = target.namespace == "/" ? "" : target.namespace.text + ","
+        self.target = target
         (message, sequence) = prefix.withUTF8 { prefix in
             let prefix = UnsafeRawBufferPointer(prefix)
             guard let recovery else {
@@ -31,7 +31,7 @@ public struct Broadcast: Sendable {
                     PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix), 0
                 )
             }
-            return recovery.append(to: .selection(selection), isStored: isKept && !flags.contains(.volatile)) { offset in
+            return recovery.append(to: .broadcast(target), isStored: isKept && !flags.contains(.volatile)) { offset in
                 PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
             }
         }

@@ -48,7 +48,7 @@ public final class Socket {
     /// Recovery: the private id, and whether the socket had been here before. `nil` where recovery is off.
     var ticket: RecoveryTicket?
 
-    /// The broadcast that has last seen the socket, or spared it: delivers once to a union of rooms without a set.
+    /// The broadcast that has last seen the socket, or left it out: delivers once to a union of rooms without a set.
     var mark: UInt64 = 0
 
     /// The rooms, the namespace's own first. Those past ``searchable`` are found through ``places``.

@@ -1,7 +1,7 @@
 import Support
 
 /// Which sockets a broadcast is for.
-public struct Selection: Sendable, Hashable {
+public struct BroadcastTarget: Sendable, Hashable {
     /// Sockets are of one namespace.
     public var namespace: ByteString
 

@@ -3,7 +3,7 @@ import Testing
 @testable import PluginHost
 
 @Suite("Selections")
-struct SelectionTests {
+struct BroadcastTargetTests {
     private let test: TestHost
     /// alice on both loops, bob on the second, and somebody without a name, who asks.
     private let clients: [TestClient]
@@ -75,7 +75,7 @@ struct SelectionTests {
         await test.stop()
     }
 
-    @Test("every function that takes a selection refuses one that says nothing, or contradicts itself", arguments: [
+    @Test("every function that takes a target refuses one that says nothing, or contradicts itself", arguments: [
         ("{}", "the selection selects nobody"),
         (#"{"every":1}"#, "the selection selects nobody"),
         (#"{"not_self":1,"except":["r"]}"#, "the selection selects nobody"),
