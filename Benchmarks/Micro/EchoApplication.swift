@@ -2,15 +2,15 @@ import SocketIO
 
 /// The application of the benchmarks on the protocol rooms themselves, without the plugin host.
 final class EchoApplication: Application {
-    private(set) var sockets: [Socket] = []
+    private(set) var sockets: [NamespaceSocket] = []
     private(set) var events = 0
 
     func connect(_ attempt: ConnectAttempt) { attempt.accept(user: nil) }
 
-    func connected(_ socket: Socket) { sockets.append(socket) }
+    func connected(_ socket: NamespaceSocket) { sockets.append(socket) }
 
     /// `echo` comes back, `ping` is acked, `publish` goes to all; everything else is only counted.
-    func event(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         events &+= 1
         if let id = event.ackID { return socket.ack(id, args: event.args) }
         switch event.name.count {
@@ -22,9 +22,9 @@ final class EchoApplication: Application {
         }
     }
 
-    func disconnecting(_ socket: Socket, reason: DisconnectReason) {}
+    func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {}
 
-    func disconnected(_ socket: Socket, reason: DisconnectReason) {
+    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
         if sockets.last === socket { sockets.removeLast() }
     }
 }

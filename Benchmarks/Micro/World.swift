@@ -21,7 +21,7 @@ final class World {
         }
     }
 
-    var sockets: [Socket] { application.sockets }
+    var sockets: [NamespaceSocket] { application.sockets }
 
     /// A session over a WebSocket that has joined `/`.
     func connect(over output: MemoryWebSocket) -> Session {

@@ -16,8 +16,8 @@ import Transport
 ///
 /// `@unchecked Sendable`: `contexts` is written once, in `init`, before anyone else has the host; everything else is immutable or guards itself.
 public final class Host: @unchecked Sendable {
-    /// Handles an event of the core's own on its loop. The event's pointers are valid for the call; answer with ``SocketIO/Socket/ack(_:args:attachments:)``.
-    public typealias BuiltinHandler = @Sendable (_ event: borrowing IncomingEvent, _ socket: Socket) -> Void
+    /// Handles an event of the core's own on its loop. The event's pointers are valid for the call; answer with ``SocketIO/NamespaceSocket/ack(_:args:attachments:)``.
+    public typealias BuiltinHandler = @Sendable (_ event: borrowing IncomingEvent, _ socket: NamespaceSocket) -> Void
 
     public let options: HostOptions
     let socketOptions: SocketOptions

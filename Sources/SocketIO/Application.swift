@@ -7,14 +7,14 @@ public protocol Application: AnyObject {
     /// asks for a session that it had; further questions may then be skipped by ``ConnectAttempt/resume(user:claims:expiresAt:else:)``.
     func connect(_ attempt: ConnectAttempt)
 
-    /// The socket is in its namespace and its CONNECT answer is on its way. ``Socket/isRecovered`` tells a socket that came back.
-    func connected(_ socket: Socket)
+    /// The socket is in its namespace and its CONNECT answer is on its way. ``NamespaceSocket/isRecovered`` tells a socket that came back.
+    func connected(_ socket: NamespaceSocket)
 
-    func event(_ event: borrowing IncomingEvent, from socket: Socket)
+    func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket)
 
     /// The socket is about to go and still in its rooms; what is emitted to it is lost.
-    func disconnecting(_ socket: Socket, reason: DisconnectReason)
+    func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason)
 
     /// The socket is gone: its rooms are left and its handle is stale. The last call about it.
-    func disconnected(_ socket: Socket, reason: DisconnectReason)
+    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason)
 }

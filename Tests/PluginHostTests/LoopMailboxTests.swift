@@ -15,7 +15,7 @@ struct LoopMailboxTests {
         #expect(outcome.wait(until: Clock.monotonicNanoseconds + 60_000_000_000) == true)
     }
 
-    private func everybody(_ plugin: Plugin, _ each: @escaping @Sendable (Socket) -> Void) -> Int32 {
+    private func everybody(_ plugin: Plugin, _ each: @escaping @Sendable (NamespaceSocket) -> Void) -> Int32 {
         plugin.everywhere(bytes: 0) { loop in LoopWork(loop.sockets(Plugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false)), each: each) }
     }
 

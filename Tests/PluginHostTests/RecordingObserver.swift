@@ -9,12 +9,12 @@ final class RecordingObserver: SocketObserver {
 
     var lines: [String] { recorded.withLock { $0 } }
 
-    func socketConnected(_ socket: Socket) {
+    func socketConnected(_ socket: NamespaceSocket) {
         let line = "\(socket.user.map { "\($0)" } ?? "nobody") until \(socket.expiresAt ?? 0)"
         recorded.withLock { $0.append(line) }
     }
 
-    func socketDisconnected(_ socket: Socket, reason: DisconnectReason) {
+    func socketDisconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
         let line = "\(socket.user.map { "\($0)" } ?? "nobody") left"
         recorded.withLock { $0.append(line) }
     }

@@ -160,7 +160,7 @@ import Testing
 
 /// A packet with its ranges taken out of its text.
 private struct Parsed {
-    let kind: Packet.Kind
+    let kind: SocketPacket.Kind
     let attachments: Int
     let namespace: String
     let ackID: UInt64?
@@ -171,7 +171,7 @@ private struct Parsed {
 
     init(_ text: String) throws(PacketError) {
         let bytes = Array(text.utf8)
-        let packet: Packet
+        let packet: SocketPacket
         do {
             packet = try bytes.withUnsafeBytes { try PacketParser().parse($0) }
         } catch let error as PacketError {

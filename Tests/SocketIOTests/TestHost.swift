@@ -11,13 +11,13 @@ final class TestHost: Application {
     /// What happened, one line each.
     var log: [String] = []
     /// The sockets that are connected.
-    var sockets: [Socket] = []
+    var sockets: [NamespaceSocket] = []
 
     var onConnect: (ConnectAttempt) -> Void = { $0.accept() }
-    var onConnected: (Socket) -> Void = { _ in }
+    var onConnected: (NamespaceSocket) -> Void = { _ in }
     /// Name, args, attachments, ack id.
-    var onEvent: (Socket, String, String, [[UInt8]], UInt64?) -> Void = { _, _, _, _, _ in }
-    var onDisconnecting: (Socket) -> Void = { _ in }
+    var onEvent: (NamespaceSocket, String, String, [[UInt8]], UInt64?) -> Void = { _, _, _, _, _ in }
+    var onDisconnecting: (NamespaceSocket) -> Void = { _ in }
 
     init(
         _ options: SocketOptions = SocketOptions(), namespaces: [NamespaceTable.Declaration] = [.name("/"), .name("/public")], index: Int = 0
@@ -42,25 +42,25 @@ final class TestHost: Application {
         onConnect(attempt)
     }
 
-    func connected(_ socket: Socket) {
+    func connected(_ socket: NamespaceSocket) {
         sockets.append(socket)
         log.append("connected \(socket.namespace.name)")
         onConnected(socket)
     }
 
-    func event(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         let name = String(decoding: event.name, as: UTF8.self)
         let args = String(decoding: event.args, as: UTF8.self)
         log.append("event \(name) \(args)")
         onEvent(socket, name, args, event.attachments.map { Array($0) }, event.ackID)
     }
 
-    func disconnecting(_ socket: Socket, reason: DisconnectReason) {
+    func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {
         log.append("disconnecting \(reason.rawValue) \(socket.roomCount)")
         onDisconnecting(socket)
     }
 
-    func disconnected(_ socket: Socket, reason: DisconnectReason) {
+    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
         log.append("disconnected \(reason.rawValue)")
         sockets.removeAll { $0 === socket }
     }

@@ -54,10 +54,10 @@ final class TestServer: Sendable {
 /// A Socket.IO application that lets everybody in and hears nobody.
 final class Nobody: Application {
     func connect(_ attempt: ConnectAttempt) { attempt.accept() }
-    func connected(_ socket: Socket) {}
-    func event(_ event: borrowing IncomingEvent, from socket: Socket) {}
-    func disconnecting(_ socket: Socket, reason: DisconnectReason) {}
-    func disconnected(_ socket: Socket, reason: DisconnectReason) {}
+    func connected(_ socket: NamespaceSocket) {}
+    func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {}
+    func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {}
+    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {}
 }
 
 /// Refuses `/refused` by its head, and answers by path: `/hello` at once, `/echo` the body, `/later` when the test says so, `/stream` piece by piece.

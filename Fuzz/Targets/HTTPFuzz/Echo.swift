@@ -4,12 +4,12 @@ import SocketIO
 /// A Socket.IO application: everybody may come in, and hears what they said.
 final class Echo: Application {
     func connect(_ attempt: ConnectAttempt) { attempt.accept() }
-    func connected(_ socket: Socket) {}
-    func event(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func connected(_ socket: NamespaceSocket) {}
+    func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         require(PacketEncoder.isValid(args: event.args, attachmentCount: event.attachments.count), "arguments are valid")
         socket.emit(name: event.name, args: event.args, attachments: event.attachments, flags: [])
         if let id = event.ackID { socket.ack(id, args: event.args, attachments: event.attachments) }
     }
-    func disconnecting(_ socket: Socket, reason: DisconnectReason) {}
-    func disconnected(_ socket: Socket, reason: DisconnectReason) {}
+    func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {}
+    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {}
 }

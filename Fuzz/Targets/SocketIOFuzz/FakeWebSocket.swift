@@ -51,7 +51,7 @@ final class FakeWebSocket: WebSocketOutput {
         remember(packet, text)
     }
 
-    private func remember(_ packet: Packet, _ text: [UInt8]) {
+    private func remember(_ packet: SocketPacket, _ text: [UInt8]) {
         guard let payload = try? JSONValue(parsing: Array(text[packet.payload])) else { return }
         privateID = payload["pid"]?.string?.text ?? privateID
         if packet.kind == .event { offset = payload.array?.last?.string?.text ?? offset }

@@ -4,7 +4,7 @@ import FuzzSupport
 
 /// What must hold of a shard at every moment: rooms and sockets tell the same of each other.
 enum HouseRules {
-    static func check(_ shard: Shard, connected: [SocketHandle: Socket]) {
+    static func check(_ shard: Shard, connected: [SocketHandle: NamespaceSocket]) {
         var inSlots = 0
         for slot in shard.slots {
             guard let socket = slot.socket else { continue }
@@ -29,7 +29,7 @@ enum HouseRules {
         require(dynamic == Int(shard.statistics.dynamicNamespaces), "dynamic namespaces are counted")
     }
 
-    private static func check(_ socket: Socket) {
+    private static func check(_ socket: NamespaceSocket) {
         require(socket.memberships[0].room.takeUnretainedValue() === socket.namespace.everyone, "the namespace stands first")
         var seen: Set<ObjectIdentifier> = []
         for (place, membership) in socket.memberships.enumerated() {

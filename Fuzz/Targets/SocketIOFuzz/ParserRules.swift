@@ -7,10 +7,10 @@ import RawJSON
 enum ParserRules {
     /// - Returns: what the text is, if it is a packet.
     @discardableResult
-    static func check(_ text: [UInt8]) -> Packet? {
+    static func check(_ text: [UInt8]) -> SocketPacket? {
         withExactCopy(of: text) { bytes in
             let text = UnsafeRawBufferPointer(bytes)
-            let packet: Packet
+            let packet: SocketPacket
             do throws(PacketError) {
                 packet = try PacketParser().parse(text)
             } catch {

@@ -8,7 +8,7 @@ import Support
 /// The application: what it does is up to the clients, as their events' names tell. It also keeps book of what it was told.
 final class TestApplication: Application {
     unowned let world: World
-    private(set) var connected: [SocketHandle: Socket] = [:]
+    private(set) var connected: [SocketHandle: NamespaceSocket] = [:]
     private(set) var leaving: Set<SocketHandle> = []
     private(set) var attempts: [ConnectAttempt] = []
     private(set) var asked = 0
@@ -33,18 +33,18 @@ final class TestApplication: Application {
         if accepting { attempt.accept(user: "bob") } else { attempt.refuse(message: "later", data: nil) }
     }
 
-    func connected(_ socket: Socket) {
+    func connected(_ socket: NamespaceSocket) {
         require(connected[socket.handle] == nil && socket.isConnected, "a socket connects once")
         connected[socket.handle] = socket
     }
 
-    func disconnecting(_ socket: Socket, reason: DisconnectReason) {
+    func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {
         require(connected[socket.handle] === socket, "who is disconnecting was connected")
         require(leaving.insert(socket.handle).inserted, "a socket is disconnecting once")
         require(socket.isConnected && socket.rooms.first == socket.id, "who is disconnecting is in its rooms still")
     }
 
-    func disconnected(_ socket: Socket, reason: DisconnectReason) {
+    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
         require(leaving.remove(socket.handle) != nil, "disconnecting comes before disconnected")
         connected[socket.handle] = nil
         require(!socket.isConnected && socket.rooms.isEmpty, "who is disconnected is in no room")
@@ -57,7 +57,7 @@ final class TestApplication: Application {
         require(!socket.isIn("late"), "who is gone joins nothing")
     }
 
-    func event(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         require(connected[socket.handle] === socket, "events come from connected sockets")
         let args = Array(event.args)
         require(PacketEncoder.isValid(args: event.args, attachmentCount: event.attachments.count), "arguments are an array that names its attachments")

@@ -157,7 +157,7 @@ final class World {
         }
     }
 
-    private func anySocket(_ script: inout ByteScript) -> Socket? {
+    private func anySocket(_ script: inout ByteScript) -> NamespaceSocket? {
         handles.isEmpty ? nil : shard.socket(handles[script.number(below: handles.count)])
     }
 

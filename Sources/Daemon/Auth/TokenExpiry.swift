@@ -29,13 +29,13 @@ final class TokenExpiry: TimerTarget {
     }
 
     /// A socket has joined with a token.
-    func watch(_ socket: Socket) {
+    func watch(_ socket: NamespaceSocket) {
         guard let expiry = socket.expiresAt else { return }
         schedule(expiry - Self.notice, socket)
     }
 
     /// The socket is gone.
-    func left(_ socket: Socket) {
+    func left(_ socket: NamespaceSocket) {
         shard.timers.cancel(socket.expiryTimer)
         socket.expiryTimer = .none
     }
@@ -58,7 +58,7 @@ final class TokenExpiry: TimerTarget {
     }
 
     /// `auth:refresh`, with the new token as its argument, or as the member `token` of an object.
-    func refresh(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func refresh(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         // What is longer than any token that is looked at need not be parsed.
         let arguments = event.args.count <= Self.longestArgument ? (try? JSONValue(parsing: event.args))?.array ?? [] : []
         let argument = arguments.first
@@ -84,7 +84,7 @@ final class TokenExpiry: TimerTarget {
         }
     }
 
-    private func schedule(_ time: Int64, _ socket: Socket) {
+    private func schedule(_ time: Int64, _ socket: NamespaceSocket) {
         shard.timers.cancel(socket.expiryTimer)
         let wait = min(max(0, time - Clock.wallMilliseconds), Self.longestWait)
         socket.expiryTimer = shard.timers.schedule(at: shard.timers.now + wait, for: self, tag: socket.handle)

@@ -38,7 +38,7 @@ final class PresenceWatchers {
     }
 
     /// `presence:watch` with a list of user ids: acks how each of them stands, in that order, and tells of every edge from then on.
-    func watch(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func watch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         let users: [ByteString]
         do throws(Unreadable) { users = try Self.users(in: event) } catch { return refuse(event, error, to: socket) }
         var wanted = watched[socket.handle] ?? Watched()
@@ -60,7 +60,7 @@ final class PresenceWatchers {
     }
 
     /// `presence:unwatch` with a list of user ids, or without: all.
-    func unwatch(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func unwatch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         let hasArgument = event.args.count > 2
         let users: [ByteString]
         do throws(Unreadable) {
@@ -72,7 +72,7 @@ final class PresenceWatchers {
         event.answer(.object([.init("ok", true)]), to: socket)
     }
 
-    func left(_ socket: Socket) {
+    func left(_ socket: NamespaceSocket) {
         for user in watched[socket.handle]?.users ?? [] { forget(user, socket.handle) }
     }
 
@@ -126,12 +126,12 @@ final class PresenceWatchers {
         return users
     }
 
-    private func refuse(_ event: borrowing IncomingEvent, beyond limit: String, to socket: Socket) {
+    private func refuse(_ event: borrowing IncomingEvent, beyond limit: String, to socket: NamespaceSocket) {
         refused += 1
         event.answer(.failure(code: "overloaded", message: "\(limit): unwatch some first"), to: socket)
     }
 
-    private func refuse(_ event: borrowing IncomingEvent, _ error: Unreadable, to socket: Socket) {
+    private func refuse(_ event: borrowing IncomingEvent, _ error: Unreadable, to socket: NamespaceSocket) {
         refused += 1
         event.answer(.failure(code: "invalid_arguments", message: error.message), to: socket)
     }

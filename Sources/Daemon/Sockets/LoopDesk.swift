@@ -33,24 +33,24 @@ final class LoopDesk: @unchecked Sendable {
 
     // MARK: - [loop]
 
-    func connected(_ socket: Socket) {
+    func connected(_ socket: NamespaceSocket) {
         expiry?.watch(socket)
     }
 
-    func disconnected(_ socket: Socket) {
+    func disconnected(_ socket: NamespaceSocket) {
         expiry?.left(socket)
         watchers?.left(socket)
     }
 
-    func refresh(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func refresh(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         expiry?.refresh(event, from: socket)
     }
 
-    func watch(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func watch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         watchers?.watch(event, from: socket)
     }
 
-    func unwatch(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func unwatch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         watchers?.unwatch(event, from: socket)
     }
 

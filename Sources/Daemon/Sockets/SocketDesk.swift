@@ -9,12 +9,12 @@ struct SocketDesk: SocketObserver {
     /// One for each loop, by its index.
     let loops: [LoopDesk]
 
-    func socketConnected(_ socket: Socket) {
+    func socketConnected(_ socket: NamespaceSocket) {
         loops[socket.shard.index].connected(socket)
         if let user = socket.user { presence.connect(user, connection: socket.connection, now: Clock.wallMilliseconds) }
     }
 
-    func socketDisconnected(_ socket: Socket, reason: DisconnectReason) {
+    func socketDisconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
         loops[socket.shard.index].disconnected(socket)
         if let user = socket.user { presence.disconnect(user, connection: socket.connection, now: Clock.wallMilliseconds) }
     }

@@ -25,7 +25,7 @@ final class AnswerCall: Sendable {
     /// The call was never promised after all.
     func forget() { _ = plugin.claim(promise) }
 
-    func finish(_ answer: AckAnswer) { finish(AnswerCopy(answer, socket)) }
+    func finish(_ answer: AckResult) { finish(AnswerCopy(answer, socket)) }
     func finish(_ status: Int32) { finish(AnswerCopy(status, socket)) }
 
     private func finish(_ answer: AnswerCopy) {

@@ -14,7 +14,7 @@ struct AnswerCopy: Sendable {
         pack = TextPack([.text("[]")])
     }
 
-    init(_ answer: AckAnswer, _ socket: SocketHandle) {
+    init(_ answer: AckResult, _ socket: SocketHandle) {
         self.socket = socket
         switch answer {
         case .answered(let args, let attachments):

@@ -40,7 +40,7 @@ final class AnswersCall: Sendable {
     func forget() { _ = plugin.claim(promise) }
 
     /// One socket has answered, or will not. [loop]
-    func answered(_ socket: SocketHandle, _ answer: AckAnswer) {
+    func answered(_ socket: SocketHandle, _ answer: AckResult) {
         state.withLock { state in
             state.settled += 1
             guard case .answered(let args, let attachments) = answer else { return }

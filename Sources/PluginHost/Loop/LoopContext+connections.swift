@@ -38,7 +38,7 @@ extension LoopContext {
         return String(decoding: data[found.range].dropFirst().dropLast(), as: UTF8.self)
     }
 
-    func connected(_ socket: Socket) {
+    func connected(_ socket: NamespaceSocket) {
         let admitted = socket.userInfo as? AdmittedSocket
         if let data = admitted?.data { socket.data = data }
         let info = SocketInfo(socket)
@@ -49,20 +49,20 @@ extension LoopContext {
         notify(socket, .connected(isRecovered: socket.isRecovered))
     }
 
-    func disconnecting(_ socket: Socket, reason: DisconnectReason) {
+    func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {
         let hooks = dispatch(of: socket.namespace).hooks
         guard hooks.contains(where: { $0.declaration.disconnecting != nil }) else { return }
         notify(socket, .disconnecting(rooms: socket.rooms), reason: reason)
     }
 
-    func disconnected(_ socket: Socket, reason: DisconnectReason) {
+    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
         directory.remove(socket.handle)
         host.observer?.socketDisconnected(socket, reason: reason)
         notify(socket, .disconnected, reason: reason)
         forgetPluginData(of: socket)
     }
 
-    private func notify(_ socket: Socket, _ moment: SocketNotice.Moment, reason: DisconnectReason? = nil) {
+    private func notify(_ socket: NamespaceSocket, _ moment: SocketNotice.Moment, reason: DisconnectReason? = nil) {
         let hooks = dispatch(of: socket.namespace).hooks
         guard !hooks.isEmpty, let info = SocketInfo.of(socket) else { return }
         let notice = SocketNotice(info, moment, reason: reason)
@@ -78,7 +78,7 @@ extension LoopContext {
     }
 
     /// Takes the pointers back that plugins have given to a socket, behind the callbacks about it that are queued.
-    private func forgetPluginData(of socket: Socket) {
+    private func forgetPluginData(of socket: NamespaceSocket) {
         let handle = socket.handle
         let sender = Sender(user: socket.user, socket: handle)
         for plugin in snapshot.plugins where plugin.data(of: handle) != nil {

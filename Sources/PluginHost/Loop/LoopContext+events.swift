@@ -4,7 +4,7 @@ import Support
 
 /// Events of clients: from the shard to a handler. [loop]
 extension LoopContext {
-    func event(_ event: borrowing IncomingEvent, from socket: Socket) {
+    func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         // Held for the call: the namespace's own may be renewed while a handler runs.
         let dispatch = dispatch(of: socket.namespace)
         if !dispatch.observers.isEmpty { observe(event, from: socket, dispatch) }
@@ -20,7 +20,7 @@ extension LoopContext {
         }
     }
 
-    private func observe(_ event: borrowing IncomingEvent, from socket: Socket, _ dispatch: NamespaceDispatch) {
+    private func observe(_ event: borrowing IncomingEvent, from socket: NamespaceSocket, _ dispatch: NamespaceDispatch) {
         for observer in dispatch.observers where observer.name.isEmpty || observer.name.utf8.elementsEqual(event.name) {
             if let target = observer.inlineTarget {
                 call(target, with: event, from: socket, dispatch, wantsAck: false)
@@ -40,7 +40,7 @@ extension LoopContext {
 
     /// To a strand, or to the daemon's own function.
     private func deliver(
-        _ event: borrowing IncomingEvent, from socket: Socket, to route: EventRoute, _ dispatch: NamespaceDispatch, wantsAck: Bool
+        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute, _ dispatch: NamespaceDispatch, wantsAck: Bool
     ) {
         switch route.target {
         case .builtin(let handler):
@@ -55,7 +55,7 @@ extension LoopContext {
     /// Calls the handler here and now. Nothing is allocated, locked or copied, and no reference counted that another loop might count.
     @inline(__always)
     private func call(
-        _ target: InlineTarget, with event: borrowing IncomingEvent, from socket: Socket, _ dispatch: NamespaceDispatch, wantsAck: Bool
+        _ target: InlineTarget, with event: borrowing IncomingEvent, from socket: NamespaceSocket, _ dispatch: NamespaceDispatch, wantsAck: Bool
     ) {
         var raw = jf_event.sized
         raw.socket = socket.handle
@@ -104,7 +104,7 @@ extension LoopContext {
 
     /// Copies the event behind what waits on the plugin's strand.
     private func enqueue(
-        _ event: borrowing IncomingEvent, from socket: Socket, to route: EventRoute, of plugin: Plugin, _ dispatch: NamespaceDispatch, _ wantsAck: Bool
+        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute, of plugin: Plugin, _ dispatch: NamespaceDispatch, _ wantsAck: Bool
     ) {
         let strand = plugin.strand(for: route, event, from: socket)
         var mustWake: Bool?
@@ -140,8 +140,8 @@ extension LoopContext {
 
     /// User and id of a socket as bytes, for a call.
     @inline(__always)
-    private static func withUserAndID(of socket: Socket, _ body: (_ user: UnsafeRawBufferPointer, _ id: UnsafeRawBufferPointer) -> Void) {
-        withUnsafeTemporaryAllocation(byteCount: Socket.idLength, alignment: 1) { room in
+    private static func withUserAndID(of socket: NamespaceSocket, _ body: (_ user: UnsafeRawBufferPointer, _ id: UnsafeRawBufferPointer) -> Void) {
+        withUnsafeTemporaryAllocation(byteCount: NamespaceSocket.idLength, alignment: 1) { room in
             // Of a fixed size that is not 0.
             socket.writeID(to: room.baseAddress.unsafelyUnwrapped)
             let id = UnsafeRawBufferPointer(room)

@@ -6,7 +6,7 @@ import SocketIO
 final class LoopWork {
     private let sockets: ContiguousArray<SocketHandle>
     private var next = 0
-    private let each: (Socket) -> Void
+    private let each: (NamespaceSocket) -> Void
     private let finish: () -> Void
 
     /// The clock is read after so many sockets.
@@ -15,7 +15,7 @@ final class LoopWork {
     /// - Parameters:
     ///   - each: called for one socket after the other.
     ///   - finish: called at the end.
-    init(_ sockets: ContiguousArray<SocketHandle>, each: @escaping (Socket) -> Void, finish: @escaping () -> Void = {}) {
+    init(_ sockets: ContiguousArray<SocketHandle>, each: @escaping (NamespaceSocket) -> Void, finish: @escaping () -> Void = {}) {
         self.sockets = sockets
         self.each = each
         self.finish = finish

@@ -30,14 +30,14 @@ extension Plugin {
 
     /// Does something with each socket of a target, on every loop, in pieces where there are many.
     func forEach(
-        _ which: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (LoopContext, Socket) -> Void
+        _ which: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (LoopContext, NamespaceSocket) -> Void
     ) throws(Refusal) -> Int32 {
         let parsed = try parseTarget(which)
         return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(parsed)) { body(loop, $0) } }
     }
 
     /// Does something with one socket on its loop: at once if this is it.
-    func onSocket(_ handle: SocketHandle, _ body: @escaping @Sendable (Socket) -> Void) -> Int32 {
+    func onSocket(_ handle: SocketHandle, _ body: @escaping @Sendable (NamespaceSocket) -> Void) -> Int32 {
         guard let context = host.context(of: handle) else { return JF_E_GONE }
         if ThreadState.current?.loop === context {
             guard let socket = context.shard.socket(handle) else { return JF_E_GONE }

@@ -72,7 +72,7 @@ extension LoopContext {
     ///
     /// - Parameter isReserved: whether the place was taken before.
     /// - Returns: `false` if the socket is in as many rooms as it may be.
-    func join(_ socket: Socket, _ room: ByteString, isReserved: Bool = false) -> Bool {
+    func join(_ socket: NamespaceSocket, _ room: ByteString, isReserved: Bool = false) -> Bool {
         guard let info = SocketInfo.of(socket) else { return true }
         guard isReserved || info.reserveRoom(limit: host.socketOptions.maxRoomsPerSocket) else { return socket.isIn(room) }
         do throws(LimitError) {
@@ -87,7 +87,7 @@ extension LoopContext {
     }
 
     /// Leaves a room. [loop]
-    func leave(_ socket: Socket, _ room: ByteString) {
+    func leave(_ socket: NamespaceSocket, _ room: ByteString) {
         if socket.leave(room) { SocketInfo.of(socket)?.releaseRoom() }
     }
 }

@@ -25,7 +25,7 @@ final class SocketInfo: Sendable {
         var data: [UInt8]
     }
 
-    init(_ socket: Socket) {
+    init(_ socket: NamespaceSocket) {
         handle = socket.handle
         connection = socket.connection
         id = socket.id
@@ -41,7 +41,7 @@ final class SocketInfo: Sendable {
     var transport: UInt32 { handshakeRequest.transport.raw }
 
     /// What ``LoopContext/connected(_:)`` hung on a socket; `nil` before. [loop]
-    static func of(_ socket: Socket) -> SocketInfo? { socket.userInfo as? SocketInfo }
+    static func of(_ socket: NamespaceSocket) -> SocketInfo? { socket.userInfo as? SocketInfo }
 
     /// Takes a place for one more room.
     ///
@@ -62,7 +62,7 @@ final class SocketInfo: Sendable {
     var claims: [UInt8] { state.withLock { $0.claims } }
 
     /// Takes over what the daemon may have changed. [loop]
-    func follow(_ socket: Socket) {
+    func follow(_ socket: NamespaceSocket) {
         state.withLock { $0.claims = socket.claims }
     }
 

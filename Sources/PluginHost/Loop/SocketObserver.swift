@@ -2,6 +2,6 @@ import SocketIO
 
 /// The daemon's view of sockets that come and go: presence, expiry. Called before the plugins' hooks. [loop]
 public protocol SocketObserver: Sendable {
-    func socketConnected(_ socket: Socket)
-    func socketDisconnected(_ socket: Socket, reason: DisconnectReason)
+    func socketConnected(_ socket: NamespaceSocket)
+    func socketDisconnected(_ socket: NamespaceSocket, reason: DisconnectReason)
 }

@@ -19,7 +19,7 @@ extension Plugin {
         let name = readBytes(head.nameCount)
         let args = readBytes(head.argsCount)
         let user = readBytes(head.userCount)
-        let id = readBytes(UInt32(Socket.idLength))
+        let id = readBytes(UInt32(NamespaceSocket.idLength))
         let data = data(of: head.socket)
         defer { withExtendedLifetime(data) {} }
         withUnsafeTemporaryAllocation(of: jf_bytes.self, capacity: Int(head.attachmentCount)) { attachments in
@@ -80,7 +80,7 @@ extension Plugin {
 
     /// The strand of an event, by the route's declaration.
     @inline(__always)
-    func strand(for route: EventRoute, _ event: borrowing IncomingEvent, from socket: Socket) -> Strand {
+    func strand(for route: EventRoute, _ event: borrowing IncomingEvent, from socket: NamespaceSocket) -> Strand {
         switch route.run {
         case .strand, .inline: return strand
         case .parallel: return leastLoaded

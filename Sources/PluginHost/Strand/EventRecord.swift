@@ -32,7 +32,7 @@ struct EventRecord: BitwiseCopyable {
     static func size(
         _ event: borrowing IncomingEvent, namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer
     ) -> Int {
-        var size = MemoryLayout<EventRecord>.size &+ namespace.count &+ event.name.count &+ event.args.count &+ user.count &+ Socket.idLength
+        var size = MemoryLayout<EventRecord>.size &+ namespace.count &+ event.name.count &+ event.args.count &+ user.count &+ NamespaceSocket.idLength
         for attachment in event.attachments { size &+= 4 &+ attachment.count }
         return size
     }

@@ -9,7 +9,7 @@ struct CallbackFrame {
     let ackID: UInt64
     let socket: SocketHandle
     /// The sender itself, where the callback runs on its loop.
-    let sender: Unmanaged<Socket>?
+    let sender: Unmanaged<NamespaceSocket>?
     /// The arguments it was handed: passing them on needs no second validation.
     let args: UnsafeRawBufferPointer
 }

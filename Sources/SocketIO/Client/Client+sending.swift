@@ -3,21 +3,21 @@ import RawJSON
 
 extension Client {
     /// `0{"sid":"…"}`, with `"pid"` where recovery is on. What a recovered session missed goes first, as in the reference.
-    func sendConnect(_ socket: Socket, missed: [SharedMessage]) {
+    func sendConnect(_ socket: NamespaceSocket, missed: [SharedMessage]) {
         for message in missed { session.send(message) }
         let prefix = socket.namespace.prefix
-        let ticket = socket.ticket
+        let socketRecovery = socket.socketRecovery
         var count = 1 + prefix.count + #"{"sid":""}"#.utf8.count + SocketID.length
-        if ticket != nil { count += #","pid":"""#.utf8.count + SocketID.length }
+        if socketRecovery != nil { count += #","pid":"""#.utf8.count + SocketID.length }
         session.send(textCount: count, compress: true) { buffer in
             var output = ByteCursor(buffer)
             output.write("0")
             output.write(prefix)
             output.write(#"{"sid":""#)
             output.write(SocketID.length) { socket.socketID.write(to: $0.baseAddress!) }
-            if let ticket {
+            if let socketRecovery {
                 output.write(#"","pid":""#)
-                output.write(SocketID.length) { ticket.privateID.write(to: $0.baseAddress!) }
+                output.write(SocketID.length) { socketRecovery.privateID.write(to: $0.baseAddress!) }
             }
             output.write(#""}"#)
         }
@@ -46,7 +46,7 @@ extension Client {
     }
 
     /// `1/name,`.
-    func sendDisconnect(_ socket: Socket) {
+    func sendDisconnect(_ socket: NamespaceSocket) {
         let prefix = socket.namespace.prefix
         session.send(textCount: 1 + prefix.count, compress: true) { buffer in
             var output = ByteCursor(buffer)

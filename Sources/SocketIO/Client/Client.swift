@@ -11,10 +11,10 @@ final class Client: SessionReceiver, TimerTarget {
     let connection: UInt64
 
     /// The socket that joined first: nearly every client has this one only, and so no array.
-    private var primary: Socket?
+    private var primary: NamespaceSocket?
 
     /// Those that joined later, in that order.
-    private var others: ContiguousArray<Socket> = []
+    private var others: ContiguousArray<NamespaceSocket> = []
 
     /// CONNECTs that wait for the application.
     private var attempts: [ConnectAttempt] = []
@@ -85,7 +85,7 @@ final class Client: SessionReceiver, TimerTarget {
 
     /// Routes a complete packet: to its socket, to an attempt that waits, or to a new one.
     private func handle(
-        _ packet: Packet, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
+        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
     ) {
         let name = UnsafeRawBufferPointer(rebasing: text[packet.namespace])
         if let socket = socket(named: name) {
@@ -105,7 +105,7 @@ final class Client: SessionReceiver, TimerTarget {
     }
 
     @inline(__always)
-    private func socket(named name: UnsafeRawBufferPointer) -> Socket? {
+    private func socket(named name: UnsafeRawBufferPointer) -> NamespaceSocket? {
         if let primary, primary.namespace.isNamed(name) { return primary }
         return others.first { $0.namespace.isNamed(name) }
     }
@@ -125,14 +125,14 @@ final class Client: SessionReceiver, TimerTarget {
     // MARK: - Sockets
 
     /// All of them, in the order they joined.
-    private var sockets: ContiguousArray<Socket> {
+    private var sockets: ContiguousArray<NamespaceSocket> {
         guard let primary else { return [] }
         return [primary] + others
     }
 
     private var socketCount: Int { primary == nil ? 0 : 1 + others.count }
 
-    private func add(_ socket: Socket) {
+    private func add(_ socket: NamespaceSocket) {
         if primary == nil {
             primary = socket
         } else {
@@ -140,7 +140,7 @@ final class Client: SessionReceiver, TimerTarget {
         }
     }
 
-    private func forget(_ socket: Socket) {
+    private func forget(_ socket: NamespaceSocket) {
         if primary === socket {
             primary = others.isEmpty ? nil : others.removeFirst()
         } else {
@@ -150,7 +150,7 @@ final class Client: SessionReceiver, TimerTarget {
 
     // MARK: - Joining
 
-    private func connect(to name: UnsafeRawBufferPointer, _ packet: Packet, text: UnsafeRawBufferPointer) {
+    private func connect(to name: UnsafeRawBufferPointer, _ packet: SocketPacket, text: UnsafeRawBufferPointer) {
         guard socketCount + attempts.count < shard.options.maxNamespacesPerClient, let scope = shard.namespaceToJoin(name) else {
             shard.statistics.unknownNamespaces += 1
             return sendConnectError(message: "Invalid namespace", data: nil, name: name)
@@ -168,9 +168,9 @@ final class Client: SessionReceiver, TimerTarget {
         if attempts.isEmpty { attempts = [] }
     }
 
-    func admit(_ attempt: ConnectAttempt, identity: Identity) {
+    func admit(_ attempt: ConnectAttempt, credentials: SocketCredentials) {
         guard isOpen else { return shard.abandon(attempt) }
-        guard let socket = shard.makeSocket(for: attempt, client: self, identity: identity) else {
+        guard let socket = shard.makeSocket(for: attempt, client: self, credentials: credentials) else {
             shard.statistics.limited += 1
             return sendConnectError(attempt, message: "Server is full", data: nil)
         }
@@ -198,7 +198,7 @@ final class Client: SessionReceiver, TimerTarget {
     }
 
     private func hold(
-        _ packet: Packet, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
+        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
         for attempt: ConnectAttempt
     ) {
         // The reference makes two sockets of two CONNECTs that overlap, and forgets one; as after the answer, it is an error here.
@@ -221,7 +221,7 @@ final class Client: SessionReceiver, TimerTarget {
     // MARK: - Leaving
 
     /// Takes a socket out of its namespace; the connection stays.
-    func leave(_ socket: Socket, reason: DisconnectReason, tellingClient: Bool) {
+    func leave(_ socket: NamespaceSocket, reason: DisconnectReason, tellingClient: Bool) {
         guard socket.isConnected, !socket.isLeaving else { return }
         if tellingClient { sendDisconnect(socket) }
         retire(socket, reason: reason)
@@ -269,7 +269,7 @@ final class Client: SessionReceiver, TimerTarget {
         for socket in sockets where socket.isConnected { retire(socket, reason: reason) }
     }
 
-    private func retire(_ socket: Socket, reason: DisconnectReason) {
+    private func retire(_ socket: NamespaceSocket, reason: DisconnectReason) {
         guard !socket.isLeaving else { return }
         socket.isLeaving = true
         shard.application.disconnecting(socket, reason: reason)

@@ -21,7 +21,7 @@ public final class ConnectAttempt {
     /// Unique among all connections of the process: the same for all namespaces of one client.
     public let connection: UInt64
 
-    /// The application's own, handed on to ``Socket/userInfo`` when the attempt is accepted.
+    /// The application's own, handed on to ``NamespaceSocket/userInfo`` when the attempt is accepted.
     public var userInfo: AnyObject?
 
     /// Whether the application is asked about the client also when it comes back to its session: it has given the socket more than a token says,
@@ -72,9 +72,9 @@ public final class ConnectAttempt {
     public func accept(user: ByteString? = nil, claims: [UInt8] = ConnectAttempt.emptyObject, expiresAt: Int64? = nil) {
         guard isPending else { return }
         isDecided = true
-        let identity = Identity(user: user, claims: claims, expiresAt: expiresAt)
-        guard let request else { return enter(as: identity) }
-        shard.recover(self, request, as: user) { [self] in enter(as: identity) }
+        let credentials = SocketCredentials(user: user, claims: claims, expiresAt: expiresAt)
+        guard let request else { return enter(as: credentials) }
+        shard.recover(self, request, as: user) { [self] in enter(as: credentials) }
     }
 
     /// Lets the client in at once if it asks for a session that is kept for this very user, recovery skips middlewares, and the session was not
@@ -93,9 +93,9 @@ public final class ConnectAttempt {
         }
     }
 
-    private func enter(as identity: Identity) {
+    private func enter(as credentials: SocketCredentials) {
         guard let client = conclude() else { return }
-        client.admit(self, identity: identity)
+        client.admit(self, credentials: credentials)
     }
 
     /// Sends CONNECT_ERROR. The client keeps its connection and may ask again.

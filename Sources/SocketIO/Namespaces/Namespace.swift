@@ -18,7 +18,7 @@ public final class Namespace {
     let everyone: Room
 
     var rooms: [ByteString: Room] = [:]
-    var sockets: [SocketID: Unmanaged<Socket>] = [:]
+    var sockets: [SocketID: Unmanaged<NamespaceSocket>] = [:]
 
     /// CONNECTs that wait for the application.
     var pendingAttempts = 0
@@ -57,7 +57,7 @@ public final class Namespace {
         return lastAckID
     }
 
-    func socket(id: SocketID) -> Socket? {
+    func socket(id: SocketID) -> NamespaceSocket? {
         sockets[id]?.takeUnretainedValue()
     }
 

@@ -3,15 +3,15 @@ import Support
 
 /// The sockets of one shard that are in one room, as a dense array: a broadcast reads memory in order, joining and leaving are O(1). [loop]
 ///
-/// A member and its socket's ``Membership`` know each other's place. Removing moves the last member into the gap and tells its
+/// A member and its socket's ``RoomMembership`` know each other's place. Removing moves the last member into the gap and tells its
 /// socket, so nothing is ever searched.
 final class Room {
     /// Nothing here is retained: a socket leaves its rooms before it goes, and holds its session until then.
     struct Member {
         /// The socket's session, so that a broadcast to one room does not touch the socket at all.
         let session: Unmanaged<Session>
-        let socket: Unmanaged<Socket>
-        /// Where in ``Socket/memberships`` this room stands.
+        let socket: Unmanaged<NamespaceSocket>
+        /// Where in ``NamespaceSocket/memberships`` this room stands.
         var place: Int32
     }
 

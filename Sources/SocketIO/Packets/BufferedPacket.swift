@@ -1,14 +1,14 @@
 /// A packet that outlives the receive buffer it came in: because its attachments are still to come, or because its namespace's CONNECT
 /// is not decided yet. Text and attachments are copied into one buffer. A class, for a client has room for one and hardly ever needs it.
 final class BufferedPacket {
-    let packet: Packet
+    let packet: SocketPacket
     private let textCount: Int
     private var storage: [UInt8]
     /// Where in the storage each attachment ends.
     private var ends: [Int] = []
 
     init(
-        _ packet: Packet, text: UnsafeMutableRawBufferPointer,
+        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0)
     ) {
         self.packet = packet

@@ -13,10 +13,10 @@ struct PacketParser {
     var maxAttachments = 10
     var maxEventNameLength = 512
 
-    func parse(_ text: UnsafeRawBufferPointer) throws(PacketError) -> Packet {
+    func parse(_ text: UnsafeRawBufferPointer) throws(PacketError) -> SocketPacket {
         guard let first = text.first else { throw .empty }
-        guard let kind = Packet.Kind(rawValue: first &- UInt8(ascii: "0")) else { throw .unknownKind }
-        var packet = Packet(kind: kind)
+        guard let kind = SocketPacket.Kind(rawValue: first &- UInt8(ascii: "0")) else { throw .unknownKind }
+        var packet = SocketPacket(kind: kind)
         var at = 1
         if kind == .binaryEvent || kind == .binaryAck {
             packet.attachments = try attachmentCount(in: text, from: &at)
@@ -95,7 +95,7 @@ struct PacketParser {
 
     // MARK: - Payload
 
-    private func readEvent(_ text: UnsafeRawBufferPointer, into packet: inout Packet) throws(PacketError) {
+    private func readEvent(_ text: UnsafeRawBufferPointer, into packet: inout SocketPacket) throws(PacketError) {
         let payload = packet.payload
         // The reference drops an event without a payload; the caller sees an empty range.
         guard !payload.isEmpty else { return }

@@ -5,7 +5,7 @@ import RawJSON
 /// Valid as long as the pointers it was made from.
 struct PacketWriter {
     /// The packet's type, a digit.
-    private let kind: Packet.Kind
+    private let kind: SocketPacket.Kind
     private let attachments: Int
     private let prefix: UnsafeRawBufferPointer
     private let ackID: UInt64?

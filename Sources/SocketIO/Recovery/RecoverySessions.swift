@@ -4,7 +4,7 @@ import Support
 /// broadcast takes; what is dropped is returned, to be freed when the lock is free again.
 struct RecoverySessions {
     /// What came of the wish to take a session out.
-    enum Taking {
+    enum ClaimResult {
         case session(RecoverySession)
         case live(SocketHandle)
         case unknown
@@ -85,7 +85,7 @@ struct RecoverySessions {
         return session.namespace == namespace && session.user == user && !session.alwaysRunsMiddlewares
     }
 
-    mutating func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> Taking {
+    mutating func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> ClaimResult {
         if let live = live[request.privateID], live.namespace == namespace, live.user == user { return .live(live.handle) }
         guard let session = kept[request.privateID]?.session, session.namespace == namespace, session.user == user,
             !isExpired(session, now: now)

@@ -117,7 +117,7 @@ public final class RecoveryStore: Sendable {
     }
 
     /// Takes a session of `user` out, with what it missed. Whoever takes it and does not use it hands it back with ``unclaim(_:)``.
-    func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> RecoveryClaim {
+    func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> RecoveryResult {
         switch sessions.withLock({ $0.claim(request, namespace: namespace, user: user, now: now) }) {
         case .live(let handle):
             return .live(handle)

@@ -6,14 +6,14 @@ public struct AckRequest {
     let message: SharedMessage
 }
 
-extension Socket {
+extension NamespaceSocket {
     /// Sends the event and waits for the client's ack.
     ///
     /// - Parameters:
     ///   - timeout: in ms.
     ///   - answer: called once, on the loop, perhaps before this returns. A socket that owes ``SocketOptions/maxPendingAcks`` already is not asked, and
     ///     counts as timed out.
-    public func emit(_ ackRequest: AckRequest, timeout: Int64, answer: @escaping (AckAnswer) -> Void) {
+    public func emit(_ ackRequest: AckRequest, timeout: Int64, answer: @escaping (AckResult) -> Void) {
         do throws(LimitError) {
             try expectAck(ackRequest.id, timeout: timeout, answer: answer)
             session.send(ackRequest.message)

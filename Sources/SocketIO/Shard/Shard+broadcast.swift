@@ -27,7 +27,7 @@ extension Shard {
         var count = 0
         forEachMember(of: broadcast.target) { member in
             let hadIt = member.socket._withUnsafeGuaranteedRef { socket in
-                (socket.ticket?.restoredThrough ?? 0) >= broadcast.sequence
+                (socket.socketRecovery?.restoredThrough ?? 0) >= broadcast.sequence
             }
             guard !hadIt else { return }
             member.session._withUnsafeGuaranteedRef { $0.send(broadcast.message) }
@@ -39,7 +39,7 @@ extension Shard {
 
     /// Appends the target's sockets of this shard, each once: for work that is done in pieces, while sockets come and go.
     public func collect(_ target: BroadcastTarget, into sockets: inout ContiguousArray<SocketHandle>) {
-        var members: ContiguousArray<Unmanaged<Socket>> = []
+        var members: ContiguousArray<Unmanaged<NamespaceSocket>> = []
         forEachMember(of: target) { members.append($0.socket) }
         sockets.reserveCapacity(sockets.count + members.count)
         for index in members.indices {
@@ -55,7 +55,7 @@ extension Shard {
         return count
     }
 
-    /// An event for many sockets of a namespace that wants an ack of each; `nil` if the namespace is not alive here. See ``Socket/emit(_:timeout:answer:)``.
+    /// An event for many sockets of a namespace that wants an ack of each; `nil` if the namespace is not alive here. See ``NamespaceSocket/emit(_:timeout:answer:)``.
     public func ackRequest(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [], in namespace: ByteString
@@ -138,7 +138,7 @@ extension Shard {
     }
 }
 
-extension Socket {
+extension NamespaceSocket {
     /// The socket as a member of its namespace, which it always is while connected.
     fileprivate var everyoneMember: Room.Member {
         namespace.everyone.members[memberships[0].index]

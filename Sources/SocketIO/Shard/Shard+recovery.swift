@@ -58,11 +58,11 @@ extension Shard {
     }
 
     /// The socket's part in recovery begins.
-    func issueTicket(to socket: Socket, _ recovered: RecoveredSession?, from recovery: RecoveryStore) {
+    func beginRecovery(of socket: NamespaceSocket, _ recovered: RecoveredSession?, from recovery: RecoveryStore) {
         let privateID = recovered?.session.privateID ?? .random(using: &randomBits)
         let place = recovery.begin(
             privateID, handle: socket.handle, namespace: socket.namespace.name, user: socket.user, alwaysRunsMiddlewares: socket.alwaysRunsMiddlewares)
-        socket.ticket = RecoveryTicket(
+        socket.socketRecovery = SocketRecovery(
             privateID: privateID, isRecovered: recovered != nil, restoredThrough: recovered?.through ?? 0,
             start: recovered?.session.start ?? place, handles: (recovered?.session.handles.suffix(15) ?? []) + [socket.handle])
         guard let recovered else { return }
@@ -71,10 +71,10 @@ extension Shard {
     }
 
     /// What is kept of a socket that is about to go.
-    func recoverySession(of socket: Socket, _ ticket: RecoveryTicket) -> RecoverySession {
+    func recoverySession(of socket: NamespaceSocket, _ socketRecovery: SocketRecovery) -> RecoverySession {
         RecoverySession(
-            privateID: ticket.privateID, socketID: socket.socketID, namespace: socket.namespace.name, rooms: socket.rooms,
-            user: socket.user, alwaysRunsMiddlewares: socket.alwaysRunsMiddlewares, data: socket.data, start: ticket.start,
-            handles: ticket.handles, disconnectedAt: timers.now)
+            privateID: socketRecovery.privateID, socketID: socket.socketID, namespace: socket.namespace.name, rooms: socket.rooms,
+            user: socket.user, alwaysRunsMiddlewares: socket.alwaysRunsMiddlewares, data: socket.data, start: socketRecovery.start,
+            handles: socketRecovery.handles, disconnectedAt: timers.now)
     }
 }

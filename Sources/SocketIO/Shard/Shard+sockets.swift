@@ -41,31 +41,31 @@ extension Shard {
     // MARK: - Sockets
 
     /// The socket that an accepted attempt becomes, in its namespace and rooms; `nil` if the shard has no slot left.
-    func makeSocket(for attempt: ConnectAttempt, client: Client, identity: Identity) -> Socket? {
+    func makeSocket(for attempt: ConnectAttempt, client: Client, credentials: SocketCredentials) -> NamespaceSocket? {
         guard let slot = allocateSlot() else { return nil }
         let handle = SocketHandle(shard: index, slot: slot, generation: slots[slot].generation)
         let namespace = attempt.scope
         let session = attempt.session?.session
-        let socket = Socket(
-            handle: handle, id: session?.socketID ?? .random(using: &randomBits), namespace: namespace, client: client, identity: identity, attempt: attempt)
+        let socket = NamespaceSocket(
+            handle: handle, id: session?.socketID ?? .random(using: &randomBits), namespace: namespace, client: client, credentials: credentials, attempt: attempt)
         slots[slot].socket = socket
         namespace.sockets[socket.socketID] = Unmanaged.passUnretained(socket)
         statistics.sockets += 1
         socket.add(to: namespace.everyone)
-        if let user = identity.user { socket.joinUnchecked("user:\(user.text)") }
+        if let user = credentials.user { socket.joinUnchecked("user:\(user.text)") }
         if let session {
             socket.data = session.data
             for room in session.rooms { socket.joinUnchecked(room) }
         }
-        if let recovery = options.recovery { issueTicket(to: socket, attempt.session, from: recovery) }
+        if let recovery = options.recovery { beginRecovery(of: socket, attempt.session, from: recovery) }
         return socket
     }
 
     /// Takes a socket out of everything it is in.
-    func remove(_ socket: Socket, reason: DisconnectReason) {
-        if let ticket = socket.ticket, let recovery = options.recovery {
-            let session = reason.isRecoverable ? recoverySession(of: socket, ticket) : nil
-            recovery.end(ticket.privateID, handle: socket.handle, keeping: session)
+    func remove(_ socket: NamespaceSocket, reason: DisconnectReason) {
+        if let socketRecovery = socket.socketRecovery, let recovery = options.recovery {
+            let session = reason.isRecoverable ? recoverySession(of: socket, socketRecovery) : nil
+            recovery.end(socketRecovery.privateID, handle: socket.handle, keeping: session)
         }
         socket.isConnected = false
         socket.leaveAll()

@@ -48,7 +48,7 @@ public final class Shard {
     struct Slot {
         static let none = Int32(-1)
 
-        var socket: Socket?
+        var socket: NamespaceSocket?
         var generation: UInt32
         /// The next free slot, while this one is.
         var next: Int32
@@ -89,14 +89,14 @@ public final class Shard {
     }
 
     /// The socket of `handle`; `nil` once it is gone, or if it is another shard's.
-    public func socket(_ handle: SocketHandle) -> Socket? {
+    public func socket(_ handle: SocketHandle) -> NamespaceSocket? {
         let slot = handle.slot
         guard slot < slots.count, handle.shardIndex == index, slots[slot].generation == handle.generation else { return nil }
         return slots[slot].socket
     }
 
     /// The socket with this id in `namespace`, if it is one of this shard.
-    public func socket(id: ByteString, in namespace: ByteString) -> Socket? {
+    public func socket(id: ByteString, in namespace: ByteString) -> NamespaceSocket? {
         guard let id = SocketID(id), let namespace = namespaces[namespace] else { return nil }
         return namespace.socket(id: id)
     }

@@ -10,7 +10,7 @@ public struct IncomingEvent: ~Copyable {
     /// What the placeholders stand for; empty for an event without attachments, whose placeholders are plain data.
     public let attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
 
-    /// Set when the client wants an ack: hand it to ``Socket/ack(_:args:attachments:)``, at most once.
+    /// Set when the client wants an ack: hand it to ``NamespaceSocket/ack(_:args:attachments:)``, at most once.
     public let ackID: UInt64?
 
     init(

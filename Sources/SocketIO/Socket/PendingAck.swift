@@ -3,5 +3,5 @@ import EngineIO
 /// A client's answer that is waited for.
 struct PendingAck {
     let timer: TimerID
-    let answer: (AckAnswer) -> Void
+    let answer: (AckResult) -> Void
 }

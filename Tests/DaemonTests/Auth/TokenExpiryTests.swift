@@ -72,7 +72,7 @@ private final class LoopWithExpiry: Application {
     private let gate: TokenGate
     private var shard: Shard!
     private var expiry: TokenExpiry!
-    private(set) var sockets: [Socket] = []
+    private(set) var sockets: [NamespaceSocket] = []
 
     init(_ gate: TokenGate) {
         self.gate = gate
@@ -94,14 +94,14 @@ private final class LoopWithExpiry: Application {
         attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
     }
 
-    func connected(_ socket: Socket) {
+    func connected(_ socket: NamespaceSocket) {
         sockets.append(socket)
         expiry.watch(socket)
     }
 
-    func event(_ event: borrowing IncomingEvent, from socket: Socket) { expiry.refresh(event, from: socket) }
-    func disconnecting(_ socket: Socket, reason: DisconnectReason) {}
-    func disconnected(_ socket: Socket, reason: DisconnectReason) { expiry.left(socket) }
+    func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) { expiry.refresh(event, from: socket) }
+    func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {}
+    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) { expiry.left(socket) }
 
     /// A client on a WebSocket of its own.
     final class Client: WebSocketOutput {

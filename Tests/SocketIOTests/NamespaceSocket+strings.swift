@@ -1,7 +1,7 @@
 @testable import SocketIO
 
 /// The byte interfaces, for strings: a test reads like the packet it expects.
-extension Socket {
+extension NamespaceSocket {
     func emit(_ name: String, _ args: String = "[]", _ attachments: [[UInt8]] = [], flags: EmitFlags = []) {
         withBytes(name, args, attachments) { emit(name: $0, args: $1, attachments: $2, flags: flags) }
     }
@@ -24,7 +24,7 @@ extension Socket {
 }
 
 extension Shard {
-    func ask(_ name: String, _ args: String, to target: BroadcastTarget, timeout: Int64, _ each: @escaping (Socket, String) -> Void) -> Int {
+    func ask(_ name: String, _ args: String, to target: BroadcastTarget, timeout: Int64, _ each: @escaping (NamespaceSocket, String) -> Void) -> Int {
         guard let ackRequest = withBytes(name, args, [], { ackRequest(name: $0, args: $1, attachments: $2, in: target.namespace) }) else { return 0 }
         var sockets: ContiguousArray<SocketHandle> = []
         collect(target, into: &sockets)
@@ -49,7 +49,7 @@ extension Broadcast {
     }
 }
 
-extension AckAnswer {
+extension AckResult {
     var text: String {
         switch self {
         case .answered(let args, let attachments):

@@ -1,5 +1,5 @@
 /// What a Socket.IO packet's text says, as ranges of it. Nothing is copied; the text must still be there to make sense of them.
-struct Packet: Equatable {
+struct SocketPacket: Equatable {
     /// The digit a packet begins with.
     enum Kind: UInt8 {
         case connect = 0

@@ -1,9 +1,9 @@
 import RawJSON
 
-extension Socket {
+extension NamespaceSocket {
     /// Hands an event to the application. `text` is written to: the name is decoded in place, and the arguments become an array.
     func receivedEvent(
-        _ packet: Packet, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
+        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
     ) {
         // An event without a payload has no name and nobody who could be told of it; the reference drops it, too.
         guard let base = text.baseAddress, !packet.payload.isEmpty else { return }
@@ -24,7 +24,7 @@ extension Socket {
 
     /// Ends the waiting for an ack. Late and made-up ones are ignored, as in the reference.
     func receivedAck(
-        _ packet: Packet, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
+        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
     ) {
         let shard = client.shard
         guard let id = packet.ackID, let pending = pendingAcks.removeValue(forKey: id) else {

@@ -1,5 +1,5 @@
 /// What became of the wish to have a session back.
-enum RecoveryClaim {
+enum RecoveryResult {
     case restored(RecoveredSession)
     /// The session's socket is still there: half open, as its client is here.
     case live(SocketHandle)

@@ -2,7 +2,7 @@ import RawJSON
 import SocketIO
 
 /// What the core itself says to clients: small and seldom, so values rather than bytes.
-extension Socket {
+extension NamespaceSocket {
     func emit(_ name: StaticString, _ argument: JSONValue) {
         let args = JSONValue.array([argument]).serialized
         args.withUnsafeBytes { bytes in
@@ -14,7 +14,7 @@ extension Socket {
 
 extension IncomingEvent {
     /// Acks with one argument, if the client asked for an ack.
-    func answer(_ argument: JSONValue, to socket: Socket) {
+    func answer(_ argument: JSONValue, to socket: NamespaceSocket) {
         guard let ackID else { return }
         let args = JSONValue.array([argument]).serialized
         args.withUnsafeBytes { socket.ack(ackID, args: $0, attachments: UnsafeBufferPointer(start: nil, count: 0)) }

@@ -1,6 +1,6 @@
 import Support
 
-extension Socket {
+extension NamespaceSocket {
     /// Up to so many rooms a search through ``memberships`` is as fast as a dictionary, and costs no memory.
     private static var searchable: Int { 16 }
 
@@ -64,7 +64,7 @@ extension Socket {
 
     func add(to room: Room) {
         let place = memberships.count
-        memberships.append(Membership(room: Unmanaged.passUnretained(room), index: room.count))
+        memberships.append(RoomMembership(room: Unmanaged.passUnretained(room), index: room.count))
         room.append(Room.Member(session: .passUnretained(session), socket: .passUnretained(self), place: Int32(truncatingIfNeeded: place)))
         if !places.isEmpty {
             places[ObjectIdentifier(room)] = Int32(truncatingIfNeeded: place)

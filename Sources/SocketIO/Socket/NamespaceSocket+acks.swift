@@ -1,8 +1,8 @@
 import EngineIO
 
-extension Socket: TimerTarget {
+extension NamespaceSocket: TimerTarget {
     /// Waits for the client's ack `id`.
-    func expectAck(_ id: UInt64, timeout: Int64, answer: @escaping (AckAnswer) -> Void) throws(LimitError) {
+    func expectAck(_ id: UInt64, timeout: Int64, answer: @escaping (AckResult) -> Void) throws(LimitError) {
         let shard = client.shard
         guard pendingAcks.count < shard.options.maxPendingAcks else {
             shard.statistics.limited += 1

@@ -1,5 +1,5 @@
 /// A socket's part in connection state recovery.
-final class RecoveryTicket {
+final class SocketRecovery {
     /// The private id: who has it may have the session. Told to the client in the CONNECT answer.
     let privateID: SocketID
 

@@ -1,6 +1,6 @@
 import EngineIO
 
-extension Socket {
+extension NamespaceSocket {
     /// Sends an event.
     ///
     /// - Parameters:
@@ -12,7 +12,7 @@ extension Socket {
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = []
     ) {
         guard isConnected else { return }
-        if ticket != nil, let recovery = client.shard.options.recovery {
+        if socketRecovery != nil, let recovery = client.shard.options.recovery {
             let prefix = namespace.prefix
             let (message, _) = recovery.append(to: .socket(socketID, namespace: namespace.name), isStored: !flags.contains(.volatile)) { offset in
                 PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
@@ -32,7 +32,7 @@ extension Socket {
     public func emit(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
-        timeout: Int64, answer: @escaping (AckAnswer) -> Void
+        timeout: Int64, answer: @escaping (AckResult) -> Void
     ) throws(LimitError) {
         guard isConnected else { return answer(.disconnected) }
         let id = namespace.nextAckID()

@@ -3,7 +3,7 @@ import FuzzSupport
 @testable import SocketIO
 
 /// The byte interfaces for arrays, each in memory that ends where it does.
-extension Socket {
+extension NamespaceSocket {
     func emit(_ name: String, _ args: String) {
         emit(name, Array(args.utf8), [])
     }
@@ -13,7 +13,7 @@ extension Socket {
     }
 
     func ask(
-        _ name: String, _ args: [UInt8], _ attachments: [[UInt8]], timeout: Int64, _ answer: @escaping (AckAnswer) -> Void
+        _ name: String, _ args: [UInt8], _ attachments: [[UInt8]], timeout: Int64, _ answer: @escaping (AckResult) -> Void
     ) throws(LimitError) {
         let failure = withBytes(name, args, attachments) { name, args, attachments in
             do throws(LimitError) {
@@ -32,7 +32,7 @@ extension Socket {
 }
 
 extension Shard {
-    func ask(_ name: String, _ args: [UInt8], to target: BroadcastTarget, timeout: Int64, _ each: @escaping (AckAnswer) -> Void) {
+    func ask(_ name: String, _ args: [UInt8], to target: BroadcastTarget, timeout: Int64, _ each: @escaping (AckResult) -> Void) {
         guard let ackRequest = withBytes(name, args, [], { ackRequest(name: $0, args: $1, attachments: $2, in: target.namespace) }) else { return }
         var handles: ContiguousArray<SocketHandle> = []
         collect(target, into: &handles)

@@ -5,7 +5,7 @@ import Support
 ///
 /// Holds no lock and no buffer; what it emits is encoded straight into its session's output. After ``Application/disconnected(_:reason:)``
 /// everything on it is harmless and does nothing.
-public final class Socket {
+public final class NamespaceSocket {
     /// How other threads name it.
     public let handle: SocketHandle
 
@@ -46,26 +46,26 @@ public final class Socket {
     let alwaysRunsMiddlewares: Bool
 
     /// Recovery: the private id, and whether the socket had been here before. `nil` where recovery is off.
-    var ticket: RecoveryTicket?
+    var socketRecovery: SocketRecovery?
 
     /// The broadcast that has last seen the socket, or left it out: delivers once to a union of rooms without a set.
     var mark: UInt64 = 0
 
     /// The rooms, the namespace's own first. Those past ``searchable`` are found through ``places``.
-    var memberships: ContiguousArray<Membership> = []
+    var memberships: ContiguousArray<RoomMembership> = []
     var places: [ObjectIdentifier: Int32] = [:]
 
     var pendingAcks: [UInt64: PendingAck] = [:]
 
-    init(handle: SocketHandle, id: SocketID, namespace: Namespace, client: Client, identity: Identity, attempt: ConnectAttempt) {
+    init(handle: SocketHandle, id: SocketID, namespace: Namespace, client: Client, credentials: SocketCredentials, attempt: ConnectAttempt) {
         self.handle = handle
         self.socketID = id
         self.namespace = namespace
         self.client = client
         self.session = client.session
-        self.user = identity.user
-        self.claims = identity.claims
-        self.expiresAt = identity.expiresAt
+        self.user = credentials.user
+        self.claims = credentials.claims
+        self.expiresAt = credentials.expiresAt
         self.data = ConnectAttempt.emptyObject
         self.auth = attempt.auth
         self.alwaysRunsMiddlewares = attempt.alwaysRunsMiddlewares
@@ -90,7 +90,7 @@ public final class Socket {
     public var shard: Shard { client.shard }
 
     /// Whether recovery brought it back, with its id, rooms, data, and missed events.
-    public var isRecovered: Bool { ticket?.isRecovered ?? false }
+    public var isRecovered: Bool { socketRecovery?.isRecovered ?? false }
 
     /// Leaves the namespace.
     ///
