@@ -16,7 +16,7 @@ extension Benchmarks {
         guard HostWorld.plugins != nil else { return [polling] }
         return [
             Benchmark("http.request", "a POST with a token seen before, answered by a C plugin, non-blocking", guardCount: 500) {
-                asking(post("/v1/rows", row, more: "Authorization: Bearer \(TokenDoor.token(granting: "rows:write"))\r\n"))
+                asking(post("/v1/rows", row, more: "Authorization: Bearer \(BenchmarkAuthenticator.token(granting: "rows:write"))\r\n"))
             },
             Benchmark("http.request-browser", "the same without a token, but a parameter in its path, a query and a browser's headers", guardCount: 500) {
                 asking(post("/v1/users/ada%20l/rows?page=2&filter=a%2Bb", row, more: browser))

@@ -9,8 +9,8 @@ import Transport
 
 /// One event loop with the plugin host and a C plugin on it, up to the socket: the way of an event but for the network.
 final class HostWorld {
-    private struct Gate: ConnectGate {
-        func decide(_ attempt: ConnectAttempt) -> ConnectVerdict { .accept(ClientIdentity()) }
+    private struct TestAuthenticator: ConnectAuthenticator {
+        func authenticate(_ attempt: ConnectAttempt) -> ConnectAuthResult { .accept(ClientIdentity()) }
     }
 
     /// How loading ended.
@@ -41,7 +41,7 @@ final class HostWorld {
         options.inlineBudget = 60_000_000
         guard let folder = Self.plugins,
             let host = try? Host(
-                loops: [loop], options: options, gate: Gate(), httpGate: TokenDoor(), presence: presence,
+                loops: [loop], options: options, authenticator: TestAuthenticator(), httpAuthenticator: BenchmarkAuthenticator(), presence: presence,
                 logger: Logger(label: "bench", factory: { _ in SwiftLogNoOpLogHandler() }))
         else { fail("the benchmark's plugin host could not be made") }
         self.host = host

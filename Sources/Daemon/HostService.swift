@@ -32,7 +32,7 @@ final class HostService: Service {
     init(_ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, folder: LogFolder) throws {
         self.configuration = configuration
         self.logger = logger
-        let gate = try TokenGate(configuration.auth)
+        let authenticator = try TokenAuthenticator(configuration.auth)
         let refusals = Refusals(folder: folder, level: logger.logLevel)
         let openFiles = OpenFiles.raiseLimit()
 
@@ -41,7 +41,7 @@ final class HostService: Service {
         let edges = PresenceEdges(loops: loops, watchedUsers: watchedUsers)
         let presence = PresenceService(grace: Int64(configuration.presence.grace.wholeMilliseconds)) { edges.dispatch($0) }
         let desks = loops.all.map { _ in
-            LoopDesk(gate: gate, presence: presence, limits: configuration.limits, watchedUsers: watchedUsers, refusals: refusals)
+            LoopDesk(authenticator: authenticator, presence: presence, limits: configuration.limits, watchedUsers: watchedUsers, refusals: refusals)
         }
         let recovery = configuration.recoveryOptions.map { options in
             RecoveryStore(options: options, now: Clock.monotonicMilliseconds) { index, job in loops.all[index].execute(job) }
@@ -49,7 +49,7 @@ final class HostService: Service {
         let desk = SocketDesk(presence: presence, loops: desks)
         let host = try PluginHost.Host(
             loops: loops.all, options: configuration.hostOptions, socketOptions: configuration.socketOptions(recovery: recovery),
-            namespaces: configuration.namespaces.map { ByteString($0) }, gate: gate, httpGate: gate, observer: desk, presence: presence, signals: signals,
+            namespaces: configuration.namespaces.map { ByteString($0) }, authenticator: authenticator, httpAuthenticator: authenticator, observer: desk, presence: presence, signals: signals,
             logger: logger, onRefusal: { refusals.record($0) })
         edges.connect(host: host, desks: desks)
         desk.register(in: host)

@@ -21,7 +21,7 @@ public final class Host: @unchecked Sendable {
 
     public let options: HostOptions
     let socketOptions: SocketOptions
-    let gate: any ConnectGate
+    let authenticator: any ConnectAuthenticator
     let observer: (any SocketObserver)?
     let presence: any PresenceSource
     let logger: Logger
@@ -51,8 +51,8 @@ public final class Host: @unchecked Sendable {
     ///   - loops: the event loops, in the order of their indices, which count from 0.
     ///   - socketOptions: the shards' options.
     ///   - namespaces: those that exist without any plugin; `/` always does.
-    ///   - gate: the say on connections that comes first.
-    ///   - httpGate: the say on requests to routes that are not for everybody.
+    ///   - authenticator: the say on connections that comes first.
+    ///   - httpAuthenticator: the say on requests to routes that are not for everybody.
     ///   - observer: hears of sockets before the plugins do.
     ///   - presence: what plugins are told about who is online.
     ///   - signals: asked after each step of a plugin's life what became of the process's signals.
@@ -60,20 +60,20 @@ public final class Host: @unchecked Sendable {
     /// - Throws: `NamespaceTableError` if one of `namespaces` is malformed.
     public init(
         loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(), namespaces: [ByteString] = ["/"],
-        gate: any ConnectGate, httpGate: any HTTPGate, observer: (any SocketObserver)? = nil, presence: any PresenceSource,
+        authenticator: any ConnectAuthenticator, httpAuthenticator: any HTTPAuthenticator, observer: (any SocketObserver)? = nil, presence: any PresenceSource,
         signals: (any SignalKeeper)? = nil, logger: Logger, onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
     ) throws(NamespaceTableError) {
         self.options = options
         self.socketOptions = socketOptions
         self.namespaces = namespaces
-        self.gate = gate
+        self.authenticator = authenticator
         self.observer = observer
         self.presence = presence
         self.signals = signals
         self.logger = logger
         self.onRefusal = onRefusal
         control = Strand(name: "jf-control", budget: QueueBudget(callbacks: 1_024, bytes: 1 << 20))
-        router = HTTPRouter(gate: httpGate)
+        router = HTTPRouter(authenticator: httpAuthenticator)
         let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: [], plugins: [])
         registry = Mutex(Registry(snapshot: snapshot))
         contexts = loops.map { LoopContext($0, host: self, snapshot: snapshot) }

@@ -16,8 +16,8 @@ final class Serving {
     init(_ library: String = "probe") async throws {
         let handler = log
         let logger = Logger(label: "test", factory: { _ in handler })
-        let gate = TestHost.Gate()
-        let host = try Host(loops: loops.all, gate: gate, httpGate: gate, presence: FixedPresence(), logger: logger)
+        let authenticator = TestHost.TestAuthenticator()
+        let host = try Host(loops: loops.all, authenticator: authenticator, httpAuthenticator: authenticator, presence: FixedPresence(), logger: logger)
         self.host = host
         try await loops.start { host.makeShard(index: $0.index, timers: $0.timers) }
         try host.router.register("GET", "/healthz") { _, responder in

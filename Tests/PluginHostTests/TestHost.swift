@@ -32,7 +32,7 @@ final class TestHost: Sendable {
         let loops = (0..<count).map { TestLoop(index: $0) }
         self.loops = loops
         host = try Host(
-            loops: loops, options: options, socketOptions: sockets, gate: Gate(), httpGate: Gate(), observer: observer, presence: presence,
+            loops: loops, options: options, socketOptions: sockets, authenticator: TestAuthenticator(), httpAuthenticator: TestAuthenticator(), observer: observer, presence: presence,
             logger: Logger(label: "test", factory: { _ in handler }), onRefusal: { record in refused.records.withLock { $0.append(record) } })
         for loop in loops { loop.start(host) }
         for loop in loops { loop.sync { _ in } }
@@ -63,14 +63,14 @@ final class TestHost: Sendable {
         for loop in loops { loop.stop() }
     }
 
-    struct Gate: ConnectGate, HTTPGate {
-        func decide(_ attempt: ConnectAttempt) -> ConnectVerdict {
+    struct TestAuthenticator: ConnectAuthenticator, HTTPAuthenticator {
+        func authenticate(_ attempt: ConnectAttempt) -> ConnectAuthResult {
             // A member of that name further in is for a hook.
             guard let user = (try? JSONValue(parsing: attempt.auth))?["user"]?.string else { return .accept(ClientIdentity()) }
             return .accept(ClientIdentity(user: user, claims: Array(#"{"sub":"x"}"#.utf8)))
         }
 
-        func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
+        func authenticate(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPAuthResult {
             guard let token = request[header: "authorization"] else {
                 return .refuse(status: 401, code: "token_missing", detail: "no token")
             }

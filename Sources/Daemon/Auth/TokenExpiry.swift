@@ -18,12 +18,12 @@ final class TokenExpiry: TimerTarget {
     /// Longest argument of `auth:refresh` that is read, in bytes.
     private static let longestArgument = 16_384
 
-    private let gate: TokenGate
+    private let authenticator: TokenAuthenticator
     private unowned let shard: Shard
     private let refusals: Refusals
 
-    init(gate: TokenGate, shard: Shard, refusals: Refusals) {
-        self.gate = gate
+    init(authenticator: TokenAuthenticator, shard: Shard, refusals: Refusals) {
+        self.authenticator = authenticator
         self.shard = shard
         self.refusals = refusals
     }
@@ -47,10 +47,10 @@ final class TokenExpiry: TimerTarget {
         let now = Clock.wallMilliseconds
         if now < expiry - Self.notice {
             schedule(expiry - Self.notice, socket)
-        } else if now < expiry + gate.leeway {
+        } else if now < expiry + authenticator.leeway {
             // Fires once for the notice, and again for the end; a clock set back makes it tell twice, which does no harm.
             if now < expiry { socket.emit("auth:expiring", .object([.init("expires_at", .string(RFC3339.text(milliseconds: expiry)))])) }
-            schedule(expiry + gate.leeway, socket)
+            schedule(expiry + authenticator.leeway, socket)
         } else {
             // Not DISCONNECT: a client that gets one stays away. It reconnects after a closed transport, and asks its app for a token.
             socket.closeConnection()
@@ -66,7 +66,7 @@ final class TokenExpiry: TimerTarget {
             guard let token = argument?.string ?? argument?["token"]?.string else {
                 throw TokenRefusal(.missing, "no token: emit auth:refresh with the new token as its argument")
             }
-            let identity = try gate.identify(token: token.text, now: Clock.wallMilliseconds)
+            let identity = try authenticator.identify(token: token.text, now: Clock.wallMilliseconds)
             guard identity.user == socket.user else {
                 throw TokenRefusal(.claims, "the new token is another user's: connect anew to change users")
             }

@@ -5,7 +5,7 @@ import SocketIO
 ///
 /// `@unchecked Sendable`: everything but the lets is touched on the loop alone, where the shard lives; other threads only hand it on.
 final class LoopDesk: @unchecked Sendable {
-    private let gate: TokenGate
+    private let authenticator: TokenAuthenticator
     private let presence: PresenceService
     private let limits: Configuration.Limits
     private let watchedUsers: WatchedUsers
@@ -15,8 +15,8 @@ final class LoopDesk: @unchecked Sendable {
     private var expiry: TokenExpiry?
     private var watchers: PresenceWatchers?
 
-    init(gate: TokenGate, presence: PresenceService, limits: Configuration.Limits, watchedUsers: WatchedUsers, refusals: Refusals) {
-        self.gate = gate
+    init(authenticator: TokenAuthenticator, presence: PresenceService, limits: Configuration.Limits, watchedUsers: WatchedUsers, refusals: Refusals) {
+        self.authenticator = authenticator
         self.presence = presence
         self.limits = limits
         self.watchedUsers = watchedUsers
@@ -25,7 +25,7 @@ final class LoopDesk: @unchecked Sendable {
 
     /// [loop]
     func attach(_ shard: Shard) {
-        expiry = TokenExpiry(gate: gate, shard: shard, refusals: refusals)
+        expiry = TokenExpiry(authenticator: authenticator, shard: shard, refusals: refusals)
         watchers = PresenceWatchers(
             limit: limits.presenceWatchesPerSocket, byteLimit: limits.presenceWatchBytesPerSocket, watchedUsers: watchedUsers, presence: presence,
             shard: shard)

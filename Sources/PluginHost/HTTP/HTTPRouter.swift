@@ -8,7 +8,7 @@ public final class HTTPRouter: HTTPApplication {
     /// Answers a request of the daemon's own, on the loop; must not block.
     public typealias BuiltinHandler = @Sendable (RoutedRequest, HTTPResponder) -> Void
 
-    private let gate: any HTTPGate
+    private let authenticator: any HTTPAuthenticator
     /// The routes in force. Locked to change them; each loop reads a copy of its own.
     let table = Mutex(RouteTable())
     /// Counts the changes of ``table``, under its lock: a loop whose copy has another number copies it again.
@@ -17,8 +17,8 @@ public final class HTTPRouter: HTTPApplication {
     /// Whether routes are still to come, because plugins are loading: what nobody serves may be theirs.
     let isIncomplete = Atomic<Bool>(false)
 
-    init(gate: any HTTPGate) {
-        self.gate = gate
+    init(authenticator: any HTTPAuthenticator) {
+        self.authenticator = authenticator
     }
 
     /// Has requests answered by the daemon itself. Register before plugins are loaded: who comes first owns the route.
@@ -54,7 +54,7 @@ public final class HTTPRouter: HTTPApplication {
             HTTPProblem.respond(
                 405, code: "method_not_allowed", detail: "\(request.path) takes \(list)", headers: [("Allow", list)], through: responder)
         case .route(let route):
-            switch route.access.token == .ignored ? .accept(ClientIdentity()) : gate.decide(request, route.access) {
+            switch route.access.token == .ignored ? .accept(ClientIdentity()) : authenticator.authenticate(request, route.access) {
             case .accept(let identity):
                 let routed = RoutedRequest(request: request, path: route.path, identity: identity)
                 let isKnown = identity.user != nil

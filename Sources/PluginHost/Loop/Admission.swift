@@ -17,7 +17,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
     private let stage = Atomic<Int>(0)
     private var deadline: Int64 = 0
 
-    /// As whom the client comes: as the gate says, then as each hook has changed it.
+    /// As whom the client comes: as the authenticator says, then as each hook has changed it.
     private var identity: ClientIdentity
     private let admitted = AdmittedSocket()
 

@@ -5,7 +5,7 @@ import Support
 /// Sockets that come and go. [loop]
 extension LoopContext {
     func connect(_ attempt: ConnectAttempt) {
-        switch host.gate.decide(attempt) {
+        switch host.authenticator.authenticate(attempt) {
         case .refuse(let message, let data):
             refuse(attempt, reason: Self.code(in: data) ?? "refused", message: message, data: data)
         case .accept(let identity):
@@ -19,7 +19,7 @@ extension LoopContext {
             guard !dispatch.admitting.isEmpty else {
                 return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
             }
-            // The gate has verified who comes; where recovery skips middlewares, plugins are not asked about a session of theirs that comes back.
+            // The authenticator has verified who comes; where recovery skips middlewares, plugins are not asked about a session of theirs that comes back.
             attempt.resume(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) { [self] in
                 Admission(attempt, identity: identity, hooks: dispatch.admitting, loop: self).runNextHook()
             }

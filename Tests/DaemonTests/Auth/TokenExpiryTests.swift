@@ -19,7 +19,7 @@ import Testing
     private func loop() throws -> LoopWithExpiry {
         var auth = Configuration.Auth()
         auth.secret = Configuration.Secret(bytes: Self.secret)
-        return LoopWithExpiry(try TokenGate(auth))
+        return LoopWithExpiry(try TokenAuthenticator(auth))
     }
 
     @Test("a socket costs one timer, however often its token is refreshed, and none when it is gone")
@@ -69,16 +69,16 @@ import Testing
 private final class LoopWithExpiry: Application {
     let timers = TimerWheel(now: 1_000)
     private let table: SessionTable
-    private let gate: TokenGate
+    private let authenticator: TokenAuthenticator
     private var shard: Shard!
     private var expiry: TokenExpiry!
     private(set) var sockets: [NamespaceSocket] = []
 
-    init(_ gate: TokenGate) {
-        self.gate = gate
+    init(_ authenticator: TokenAuthenticator) {
+        self.authenticator = authenticator
         table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
         shard = Shard(index: 0, timers: timers, application: self)
-        expiry = TokenExpiry(gate: gate, shard: shard, refusals: Refusals(folder: LogFolder(interval: 10_000) { _ in }, level: .info))
+        expiry = TokenExpiry(authenticator: authenticator, shard: shard, refusals: Refusals(folder: LogFolder(interval: 10_000) { _ in }, level: .info))
     }
 
     func connect(_ auth: String) -> Client {
@@ -90,7 +90,7 @@ private final class LoopWithExpiry: Application {
     func pass(_ milliseconds: Int64) { timers.advance(to: timers.now + milliseconds) }
 
     func connect(_ attempt: ConnectAttempt) {
-        guard case .accept(let identity) = gate.decide(attempt) else { return attempt.refuse(message: "no") }
+        guard case .accept(let identity) = authenticator.authenticate(attempt) else { return attempt.refuse(message: "no") }
         attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
     }
 

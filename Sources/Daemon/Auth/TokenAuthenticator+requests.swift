@@ -4,8 +4,8 @@ import Support
 import Transport
 
 /// The same tokens over HTTP: 401 without or with a wrong one, 403 without the scope a route asks for.
-extension TokenGate: HTTPGate {
-    func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
+extension TokenAuthenticator: HTTPAuthenticator {
+    func authenticate(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPAuthResult {
         request.withBytes { bytes in
             do throws(TokenRefusal) {
                 return admit(try identify(authorization: bytes.header("authorization"), now: Clock.wallMilliseconds), access)
@@ -15,10 +15,10 @@ extension TokenGate: HTTPGate {
         }
     }
 
-    private func admit(_ identity: UserIdentity?, _ access: RouteAccess) -> HTTPVerdict {
+    private func admit(_ identity: UserIdentity?, _ access: RouteAccess) -> HTTPAuthResult {
         guard let identity else {
             // Where the core looks at no token nobody can show one: the plugins decide.
-            guard isClosed, access.token == .required else { return .accept(ClientIdentity()) }
+            guard isEnabled, access.token == .required else { return .accept(ClientIdentity()) }
             return .refuse(
                 status: 401, code: TokenRefusal.Code.missing.rawValue, detail: "no token: send it as 'Authorization: Bearer <token>'")
         }

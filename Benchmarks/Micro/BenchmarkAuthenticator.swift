@@ -4,7 +4,7 @@ import RawJSON
 import Transport
 
 /// Lets in whoever brings a token with the scope that a route asks for, as the daemon does.
-struct TokenDoor: HTTPGate {
+struct BenchmarkAuthenticator: HTTPAuthenticator {
     private static let secret = Array("bench-secret-bench-secret-bench-01".utf8)
     private let tokens: VerifiedTokens
 
@@ -15,7 +15,7 @@ struct TokenDoor: HTTPGate {
         tokens = VerifiedTokens(verifier)
     }
 
-    func decide(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPVerdict {
+    func authenticate(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPAuthResult {
         request.withBytes { bytes in
             guard let authorization = bytes.header("authorization"), let identity = try? tokens.verify(authorization, now: 1_800_000_000_000),
                 access.scope.map(identity.hasScope) != false

@@ -1,7 +1,7 @@
 import SocketIO
 
 /// The daemon's say on connections: it comes before the plugins' `admit` hooks. [loop]
-public protocol ConnectGate: Sendable {
+public protocol ConnectAuthenticator: Sendable {
     /// Must not block: it runs on the event loop.
-    func decide(_ attempt: ConnectAttempt) -> ConnectVerdict
+    func authenticate(_ attempt: ConnectAttempt) -> ConnectAuthResult
 }

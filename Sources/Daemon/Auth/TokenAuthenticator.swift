@@ -5,7 +5,7 @@ import Support
 /// Decides who a client is, from the token it brings: on the handshake of a socket and on every HTTP request, by the same rules.
 ///
 /// Immutable but for what it remembers, and quick enough for an event loop: it computes and waits for nothing.
-struct TokenGate: Sendable {
+struct TokenAuthenticator: Sendable {
     /// `nil`: `auth: false`, the core looks at no token.
     private let verifier: TokenVerifier?
     /// The tokens of requests: a sender brings the same one with each. Clients bring theirs once, when they connect.
@@ -29,7 +29,7 @@ struct TokenGate: Sendable {
     var leeway: Int64 { verifier?.configuration.leeway ?? 0 }
 
     /// Whether tokens are looked at.
-    var isClosed: Bool { verifier != nil }
+    var isEnabled: Bool { verifier != nil }
 
     /// Who connects with this CONNECT payload; `nil` is anonymous.
     func identify(auth payload: [UInt8], now: Int64) throws(TokenRefusal) -> UserIdentity? {
