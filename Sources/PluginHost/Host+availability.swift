@@ -18,7 +18,7 @@ extension Host {
         return configured + plugins.filter { plugin in !planned.contains { $0.name == plugin.name && !$0.isFailed } }.map { Self.availability(of: $0) }
     }
 
-    private static func availability(of plugin: Plugin) -> PluginAvailability {
+    private static func availability(of plugin: LoadedPlugin) -> PluginAvailability {
         let reason: String?
         switch plugin.state {
         case .running: reason = plugin.notReady.map { "plugin '\(plugin.name)': \($0)" }

@@ -13,7 +13,7 @@ extension Host {
 
     private func checkNow(_ specs: [PluginSpec]) -> [(index: Int, error: PluginError)] {
         var problems: [(index: Int, error: PluginError)] = []
-        var sound: [Plugin] = []
+        var sound: [LoadedPlugin] = []
         for (index, spec) in specs.enumerated() {
             do throws(PluginError) {
                 sound.append(try checkNow(spec))
@@ -27,7 +27,7 @@ extension Host {
     }
 
     /// Leaves the plugin among those in force, so that the next is compared with it.
-    private func checkNow(_ spec: PluginSpec) throws(PluginError) -> Plugin {
+    private func checkNow(_ spec: PluginSpec) throws(PluginError) -> LoadedPlugin {
         let plugin = try newPlugin(spec)
         do throws(PluginError) {
             plugin.adopt(try step(plugin, .main, until: deadline(in: options.startDeadline)) { plugin.open() }.get())
@@ -40,7 +40,7 @@ extension Host {
         return plugin
     }
 
-    private func end(check plugin: Plugin, isStuck: Bool) {
+    private func end(check plugin: LoadedPlugin, isStuck: Bool) {
         onControl { _ = self.withdraw(plugin) }
         abandon(plugin, isStuck: isStuck)
     }

@@ -19,7 +19,7 @@ extension Host {
     /// - Parameter isLast: whether the strand ends with it.
     /// - Returns: what it returned; `nil` if it did not by `deadline`, or before the host must have stopped.
     func call<Value: Sendable>(
-        _ plugin: Plugin, _ callback: Callback, until deadline: Int64, isLast: Bool = false, _ body: @escaping @Sendable () -> Value
+        _ plugin: LoadedPlugin, _ callback: Callback, until deadline: Int64, isLast: Bool = false, _ body: @escaping @Sendable () -> Value
     ) -> Value? {
         let outcome = plugin.strand.begin(callback, isLast: isLast) {
             let value = body()
@@ -37,7 +37,7 @@ extension Host {
     /// Looks whether the process's signals are as they were.
     ///
     /// - Parameter step: what has just run; `nil`: it may have been any callback of any plugin, or a thread of its own.
-    func inspectSignals(after step: (plugin: Plugin, callback: Callback)?) {
+    func inspectSignals(after step: (plugin: LoadedPlugin, callback: Callback)?) {
         for change in signals?.inspect() ?? [] {
             let what = "what the process does on \(change.signal)"
             let text: String
@@ -56,7 +56,7 @@ extension Host {
     }
 
     /// Waits for a result, at most until `deadline`, and no longer than until the host must have stopped, which may be decided meanwhile.
-    func wait<Value>(for outcome: Outcome<Value>, until deadline: Int64) -> Value? {
+    func wait<Value>(for outcome: BlockingFuture<Value>, until deadline: Int64) -> Value? {
         while true {
             let now = Clock.monotonicNanoseconds
             let limit = min(deadline, stopBy.load(ordering: .relaxed))
@@ -69,7 +69,7 @@ extension Host {
 
     /// - Returns: whether no loop is in an inline callback of the plugin any more.
     @discardableResult
-    func withdraw(_ plugin: Plugin) -> Bool {
+    func withdraw(_ plugin: LoadedPlugin) -> Bool {
         router.remove(plugin)
         registry.withLock { $0.plugins.removeAll { $0 === plugin } }
         // A table of fewer declarations, each of which was good before, is good.
@@ -94,7 +94,7 @@ extension Host {
         let deadline = min(deadline ?? .max, Clock.monotonicNanoseconds + 5_000_000_000)
         let running = contexts.filter { $0.isAttached.load(ordering: .acquiring) }
         let done = running.map { context in
-            let outcome = Outcome<Bool>()
+            let outcome = BlockingFuture<Bool>()
             let isBusy = context.isBusy
             context.lastAsked = outcome
             context.runOrEnqueue {
@@ -117,7 +117,7 @@ extension Host {
     /// `destroy` is the last thing that its strand takes.
     ///
     /// - Returns: `false` if a callback did not return by `deadline`.
-    func end(_ plugin: Plugin, until deadline: Int64, afterStop: Bool) -> Bool {
+    func end(_ plugin: LoadedPlugin, until deadline: Int64, afterStop: Bool) -> Bool {
         // What was queued before, each strand on its own.
         let queued = plugin.allStrands.map { $0.begin { true } }
         guard queued.allSatisfy({ wait(for: $0, until: deadline) != nil }) else { return false }
@@ -130,7 +130,7 @@ extension Host {
     }
 
     /// Gives back what is left of a plugin that is out of force.
-    func abandon(_ plugin: Plugin, isStuck: Bool) {
+    func abandon(_ plugin: LoadedPlugin, isStuck: Bool) {
         plugin.state = isStuck ? .stuck : .stopped
         _ = plugin.timers.close()
         _ = plugin.pending.close()

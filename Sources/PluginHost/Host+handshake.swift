@@ -25,7 +25,7 @@ extension Host {
         return .open(initial: initial, always: always)
     }
 
-    private static func callHandshake(_ plugin: Plugin, _ handshake: PluginDescriptor.Handshake, _ handshakeRequest: HandshakeRequest, _ reply: inout jf_handshake_reply) -> Int32 {
+    private static func callHandshake(_ plugin: LoadedPlugin, _ handshake: PluginDescriptor.Handshake, _ handshakeRequest: HandshakeRequest, _ reply: inout jf_handshake_reply) -> Int32 {
         var parts: [TextPack.Part] = [.text(handshakeRequest.uri), .text(handshakeRequest.remoteAddress)]
         for header in handshakeRequest.headers { parts += [.text(header.name.lowercased()), .text(header.value)] }
         let pack = TextPack(parts)
@@ -42,14 +42,14 @@ extension Host {
         }
     }
 
-    private static func message(of reply: inout jf_handshake_reply, _ code: Int32, _ plugin: Plugin) -> String {
+    private static func message(of reply: inout jf_handshake_reply, _ code: Int32, _ plugin: LoadedPlugin) -> String {
         if code != JF_E_DENIED { plugin.log.warning("handshake returned \(ResultCode.describe(code)), so the request was refused") }
         let message = withUnsafeBytes(of: &reply.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         return message.isEmpty ? "Forbidden" : message
     }
 }
 
-extension Plugin {
+extension LoadedPlugin {
     /// Headers of a session's responses that are the transport's.
     private static let ownHandshakeHeaders: [StaticString] =
         HTTPInterface.ownHeaders + [

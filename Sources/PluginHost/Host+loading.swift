@@ -45,9 +45,9 @@ extension Host {
 
     private func loadPlanned(_ end: FirstResult<PluginError?>) {
         let specs = registry.withLock { $0.planned.map(\.spec) }
-        var loads: [Outcome<Bool>] = []
+        var loads: [BlockingFuture<Bool>] = []
         for (place, spec) in specs.enumerated() where !end.isKnown && !isStopping.load(ordering: .relaxed) {
-            let load = Outcome<Bool>()
+            let load = BlockingFuture<Bool>()
             loads.append(load)
             begin(spec, place: place) { result in
                 if spec.required, case .failure(let error) = result { end.complete(error) }
@@ -108,13 +108,13 @@ extension Host {
     }
 
     /// Finds the library of an entry, and gives it a number.
-    func newPlugin(_ spec: PluginSpec, place: Int? = nil) throws(PluginError) -> Plugin {
+    func newPlugin(_ spec: PluginSpec, place: Int? = nil) throws(PluginError) -> LoadedPlugin {
         guard !registry.withLock({ $0.isClosed }) else { throw PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping") }
         let path = try PluginFinder.find(spec.path, in: options.pluginPath)
         return registry.withLock { registry in
             registry.generation += 1
             if place == nil { registry.places += 1 }
-            let plugin = Plugin(spec, path: path, generation: registry.generation, place: place ?? registry.places, host: self)
+            let plugin = LoadedPlugin(spec, path: path, generation: registry.generation, place: place ?? registry.places, host: self)
             registry.alive.append(plugin)
             return plugin
         }
@@ -155,7 +155,7 @@ extension Host {
 
     /// Runs one callback of the plugin's life on its strand.
     func step<Value: Sendable>(
-        _ plugin: Plugin, _ callback: Callback, until deadline: Int64, _ body: @escaping @Sendable () -> Value
+        _ plugin: LoadedPlugin, _ callback: Callback, until deadline: Int64, _ body: @escaping @Sendable () -> Value
     ) throws(PluginError) -> Value {
         if let value = call(plugin, callback, until: deadline, body) { return value }
         let limit = isStopping.load(ordering: .relaxed) ? "before the host stopped" : "in time: a plugin has \(options.startDeadline) ms to load"
@@ -163,7 +163,7 @@ extension Host {
     }
 
     /// What two plugins both claim belongs to the first. A claim holds from here on, so that no `create` runs for a plugin that can not come into force.
-    func claim(_ plugin: Plugin) throws(PluginError) {
+    func claim(_ plugin: LoadedPlugin) throws(PluginError) {
         let snapshot = try registry.withLock { registry throws(PluginError) in
             try refuseConflicts(of: plugin, registry)
             registry.claims.append(plugin)
@@ -175,7 +175,7 @@ extension Host {
         }
     }
 
-    private func refuseConflicts(of plugin: Plugin, _ registry: borrowing Registry) throws(PluginError) {
+    private func refuseConflicts(of plugin: LoadedPlugin, _ registry: borrowing Registry) throws(PluginError) {
         let (claims, builtins) = (registry.claims, registry.builtins)
         if let other = claims.first(where: { $0.name == plugin.name }) {
             throw plugin.failure(.conflict, "a plugin of this name is loaded from \(other.path); unload it first")
@@ -197,7 +197,7 @@ extension Host {
         }
     }
 
-    func putInForce(_ plugin: Plugin) throws(PluginError) {
+    func putInForce(_ plugin: LoadedPlugin) throws(PluginError) {
         let result: Result<Void, PluginError> = onControl {
             let isClosed = self.registry.withLock { registry in
                 if !registry.isClosed { registry.insert(plugin) }

@@ -62,9 +62,9 @@ extension Host {
         return inspectCallbacks().filter { now - $0.since >= Int64(milliseconds) * 1_000_000 }.map { "plugin '\($0.plugin.outline.name)': \($0.text(at: now))" }
     }
 
-    /// See ``CallbackWatch``.
+    /// See ``CallbackWatchdog``.
     @discardableResult
-    func inspectCallbacks() -> [CallbackWatch.Running] { watch.inspect(registry.withLock { $0.alive }, contexts) }
+    func inspectCallbacks() -> [CallbackWatchdog.Running] { watchdog.inspect(registry.withLock { $0.alive }, contexts) }
 
     // MARK: On the control thread
 
@@ -78,7 +78,7 @@ extension Host {
     }
 
     /// Gives plugins no more work, and waits until what they have is done and what they owe their clients is answered.
-    private func finish(_ plugins: [Plugin], from start: Int64, until deadline: Int64) {
+    private func finish(_ plugins: [LoadedPlugin], from start: Int64, until deadline: Int64) {
         for plugin in plugins { router.remove(plugin) }
         // A loop that is held up is not waited for again.
         _ = try? publish(until: start + (deadline - start) / 3)
@@ -92,10 +92,10 @@ extension Host {
     }
 
     /// Waits until the loops have done what these plugins have asked of them. A loop that is held up is not waited for.
-    private func settle(_ plugins: [Plugin], until deadline: Int64) {
+    private func settle(_ plugins: [LoadedPlugin], until deadline: Int64) {
         let done = plugins.flatMap { plugin in
             contexts.filter { $0.isAttached.load(ordering: .acquiring) && !$0.isBusy }.map { context in
-                let outcome = Outcome<Bool>()
+                let outcome = BlockingFuture<Bool>()
                 plugin.runOrEnqueue(on: context) { outcome.fulfil(true) }
                 return outcome
             }
@@ -109,7 +109,7 @@ extension Host {
     }
 
     /// The whole way out of a running plugin.
-    private func retire(_ plugin: Plugin, until deadline: Int64) -> PluginError? {
+    private func retire(_ plugin: LoadedPlugin, until deadline: Int64) -> PluginError? {
         let start = Clock.monotonicNanoseconds
         plugin.state = .stopping
         let isOut = withdraw(plugin)

@@ -42,8 +42,8 @@ public final class Host: @unchecked Sendable {
     let stopBy = Atomic<Int64>(.max)
     /// See ``isLoading``.
     let loading = Atomic<Bool>(false)
-    let watch = CallbackWatch()
-    let signals: (any SignalKeeper)?
+    let watchdog = CallbackWatchdog()
+    let signals: (any SignalInspector)?
     /// Serves the declared routes, and the daemon's own: hand it to Transport's server.
     public let router: HTTPRouter
 
@@ -61,7 +61,7 @@ public final class Host: @unchecked Sendable {
     public init(
         loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(), namespaces: [ByteString] = ["/"],
         authenticator: any ConnectAuthenticator, httpAuthenticator: any HTTPAuthenticator, observer: (any SocketObserver)? = nil, presence: any PresenceSource,
-        signals: (any SignalKeeper)? = nil, logger: Logger, onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
+        signals: (any SignalInspector)? = nil, logger: Logger, onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
     ) throws(NamespaceTableError) {
         self.options = options
         self.socketOptions = socketOptions
@@ -81,7 +81,7 @@ public final class Host: @unchecked Sendable {
     }
 
     private func scheduleInspection(count: Int) {
-        timers.schedule(at: Clock.monotonicNanoseconds + CallbackWatch.interval) { [self] in
+        timers.schedule(at: Clock.monotonicNanoseconds + CallbackWatchdog.interval) { [self] in
             inspectCallbacks()
             if count % 4 == 0 { inspectSignals(after: nil) }
             scheduleInspection(count: count + 1)
@@ -121,7 +121,7 @@ public final class Host: @unchecked Sendable {
     func info(_ socket: SocketHandle) -> SocketInfo? { context(of: socket)?.directory[socket] }
 
     /// Whether anybody still waits for what a token completes.
-    func isWaiting(_ entry: TokenEntry) -> Bool {
+    func isWaiting(_ entry: ReplyTokenEntry) -> Bool {
         switch entry {
         case .ack(let socket, _): context(of: socket)?.directory.contains(socket) ?? false
         case .reply(let reply): !reply.isGone

@@ -17,7 +17,7 @@ struct HammerTests {
         let report = try Fixture.file("hammer-report.txt", [])
         let spec = PluginSpec(path: library, config: Array(#"{"report":"\#(report)"}"#.utf8))
 
-        let end = Outcome<Bool>()
+        let end = BlockingFuture<Bool>()
         @Sendable func isOver() -> Bool { end.wait(until: 0) != nil }
         // Clients that come, say something and go, on each loop, and handshakes.
         var helpers = test.loops.map { loop in
@@ -46,8 +46,8 @@ struct HammerTests {
     }
 
     /// Runs `body` on a thread of its own; fulfilled at its end.
-    private static func thread(_ body: @escaping @Sendable () -> Void) -> Outcome<Bool> {
-        let over = Outcome<Bool>()
+    private static func thread(_ body: @escaping @Sendable () -> Void) -> BlockingFuture<Bool> {
+        let over = BlockingFuture<Bool>()
         Threads.start(name: "hammering") {
             body()
             over.fulfil(true)

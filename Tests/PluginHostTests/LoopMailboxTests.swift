@@ -9,14 +9,14 @@ import Testing
 @Suite("What plugins ask of a loop")
 struct LoopMailboxTests {
     /// Waits until the loop has done what the plugin asked of it so far.
-    private func finish(_ test: TestHost, _ plugin: Plugin, loop: Int = 0) {
-        let outcome = Outcome<Bool>()
+    private func finish(_ test: TestHost, _ plugin: LoadedPlugin, loop: Int = 0) {
+        let outcome = BlockingFuture<Bool>()
         plugin.runOrEnqueue(on: test.host.contexts[loop]) { outcome.fulfil(true) }
         #expect(outcome.wait(until: Clock.monotonicNanoseconds + 60_000_000_000) == true)
     }
 
-    private func everybody(_ plugin: Plugin, _ each: @escaping @Sendable (NamespaceSocket) -> Void) -> Int32 {
-        plugin.everywhere(bytes: 0) { loop in LoopWork(loop.sockets(Plugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false)), each: each) }
+    private func everybody(_ plugin: LoadedPlugin, _ each: @escaping @Sendable (NamespaceSocket) -> Void) -> Int32 {
+        plugin.everywhere(bytes: 0) { loop in LoopWork(loop.sockets(LoadedPlugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false)), each: each) }
     }
 
     @Test("work of seconds over many sockets leaves the loop free for others in between")
@@ -53,7 +53,7 @@ struct LoopMailboxTests {
         } == JF_OK)
         var target = BroadcastTarget()
         target.rooms = ["all"]
-        let counted = Outcome<Int>()
+        let counted = BlockingFuture<Int>()
         let everyone = target
         plugin.runOrEnqueue(on: test.host.contexts[0]) { counted.fulfil(test.host.contexts[0].shard.count(everyone)) }
         #expect(counted.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) == clients.count)
@@ -80,11 +80,11 @@ struct LoopMailboxTests {
         let test = try await TestHost.withProbe()
         let clients = (0..<100).map { _ in test.client() }
         let plugin = test.host.registry.withLock { $0.plugins[0] }
-        let isFirst = Outcome<Bool>()
-        let count = Outcome<Int>()
+        let isFirst = BlockingFuture<Bool>()
+        let count = BlockingFuture<Int>()
         #expect(plugin.everywhere(bytes: 0) { loop in
             var seen = 0
-            return LoopWork(loop.sockets(Plugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false))) { _ in
+            return LoopWork(loop.sockets(LoadedPlugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false))) { _ in
                 seen += 1
                 usleep(1_000)
                 isFirst.fulfil(true)

@@ -11,7 +11,7 @@ import Testing
 struct RoomTests {
     private let rooms = RoomsInterface.table
 
-    private func withSocket(rooms limit: Int, auth: String = "", _ body: (TestHost, Plugin, SocketHandle) -> Void) async throws {
+    private func withSocket(rooms limit: Int, auth: String = "", _ body: (TestHost, LoadedPlugin, SocketHandle) -> Void) async throws {
         var options = SocketOptions()
         options.maxRoomsPerSocket = limit
         let test = try await TestHost.withProbe(sockets: options)
@@ -27,7 +27,7 @@ struct RoomTests {
         await test.stop()
     }
 
-    private func ask(_ function: (@convention(c) (OpaquePointer?, jf_socket, jf_text) -> Int32)?, _ plugin: Plugin, _ socket: SocketHandle, _ room: String) -> Int32? {
+    private func ask(_ function: (@convention(c) (OpaquePointer?, jf_socket, jf_text) -> Int32)?, _ plugin: LoadedPlugin, _ socket: SocketHandle, _ room: String) -> Int32? {
         var room = room
         return room.withUTF8 { function?(plugin.handle, socket, jf_text(UnsafeRawBufferPointer($0))) }
     }
@@ -105,7 +105,7 @@ struct RoomTests {
     func threads() async throws {
         try await withSocket(rooms: 100) { test, plugin, socket in
             let done = (0..<4).map { thread in
-                let outcome = Outcome<Int>()
+                let outcome = BlockingFuture<Int>()
                 Threads.start(name: "joiner") {
                     outcome.fulfil((0..<50).filter { self.ask(self.rooms.join, plugin, socket, "\(thread)-\($0)") == JF_OK }.count)
                 }

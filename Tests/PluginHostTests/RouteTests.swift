@@ -39,7 +39,7 @@ struct RouteTests {
     func lockFree() async throws {
         let serving = try await Serving()
         #expect(try serving.ask("/healthz") == "ok 200")
-        let (host, locked, isAnswered) = (serving.host, Outcome<Bool>(), Outcome<Bool>())
+        let (host, locked, isAnswered) = (serving.host, BlockingFuture<Bool>(), BlockingFuture<Bool>())
         Threads.start(name: "changer") {
             host.router.table.withLock { _ in
                 locked.fulfil(true)

@@ -50,7 +50,7 @@ struct StrandTests {
         let (trace, strand) = (Trace(), Strand(name: "test", budget: budget))
         for number in 1...20 { _ = strand.enqueue(trace.task("m\(number)", taking: 20), of: mallory, bytes: 0) }
         while trace.all.count < 5 { usleep(1000) }
-        let isOver = Outcome<Bool>()
+        let isOver = BlockingFuture<Bool>()
         Threads.start(name: "test") {
             strand.run(until: Clock.monotonicNanoseconds + 10_000_000_000) { trace.note("barrier") }
             isOver.fulfil(true)

@@ -68,10 +68,10 @@ struct StructureTests {
             static var firstSize: Int { 8 }
         }
         var value = Grown(struct_size: 0, first: 1, later: 2)
-        func read(_ size: UInt32) throws(Refusal) -> (UInt32, UInt64) {
+        func read(_ size: UInt32) throws(HostCallError) -> (UInt32, UInt64) {
             value.struct_size = size
             let result = withUnsafePointer(to: value) { pointer in
-                Result { () throws(Refusal) in try PluginMemory.read(pointer, "value") }
+                Result { () throws(HostCallError) in try PluginMemory.read(pointer, "value") }
             }
             let read = try result.get()
             return (read.first, read.later)
@@ -80,11 +80,11 @@ struct StructureTests {
         #expect(try read(8) == (1, 0))
         #expect(try read(0) == (1, 0))
         #expect(try read(12) == (1, 2), "the half of a field that it covers")
-        #expect(throws: Refusal.self) { try read(7) }
+        #expect(throws: HostCallError.self) { try read(7) }
 
         func fill(_ size: UInt32) throws -> Grown {
             var target = Grown(struct_size: size, first: 7, later: 7)
-            let room = withUnsafeMutablePointer(to: &target) { pointer in Result { () throws(Refusal) in try PluginMemory.room(of: pointer, "target") } }
+            let room = withUnsafeMutablePointer(to: &target) { pointer in Result { () throws(HostCallError) in try PluginMemory.room(of: pointer, "target") } }
             let size = try room.get()
             withUnsafeMutablePointer(to: &target) { PluginMemory.write(value, to: $0, room: size) }
             return target
@@ -96,7 +96,7 @@ struct StructureTests {
             #expect(filled.later == 7, "beyond what the plugin knows")
         }
         #expect(try fill(24).struct_size == 16)
-        #expect(throws: Refusal.self) { try fill(4) }
+        #expect(throws: HostCallError.self) { try fill(4) }
     }
 
     @Test("no structure is smaller than it was in the first release")

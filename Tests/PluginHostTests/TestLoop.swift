@@ -51,7 +51,7 @@ final class TestLoop: HostLoop, @unchecked Sendable {
 
     /// Does something on the loop and waits for it.
     func sync<Value: Sendable>(_ body: @escaping @Sendable (Shard) -> Value) -> Value {
-        let outcome = Outcome<Value>()
+        let outcome = BlockingFuture<Value>()
         execute { outcome.fulfil(body($0)) }
         // Without a value there is nothing to return, and no test that waits for this loop would ever end.
         guard let value = outcome.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) else { fatalError("the test loop is stuck: a bug of the test") }

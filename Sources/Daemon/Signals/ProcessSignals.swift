@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// A handler writes to a pipe that a thread of its own reads. No signal is blocked, unlike with Dispatch's signal sources, so that plugins' child processes
 /// inherit no blocked signals; and neither a busy event loop nor a busy pool of Swift's tasks delays the thread.
-final class ProcessSignals: SignalKeeper {
+final class ProcessSignals: SignalInspector {
     /// Where the numbers can be read that the handlers wrote, and 0 for each ``wake()``.
     let descriptor: Int32
     private let input: Int32

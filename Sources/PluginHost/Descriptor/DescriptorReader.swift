@@ -91,7 +91,7 @@ struct DescriptorReader {
         var values: [Value] = []
         for index in 0..<Int(count) {
             let raw: Raw
-            do throws(Refusal) {
+            do throws(HostCallError) {
                 raw = try PluginMemory.read(
                     UnsafeRawPointer(items) + index * step, size: Int(stride), first: firstSize, as: Raw.self, "stride", of: "\(what) \(index + 1)")
             } catch {
@@ -142,7 +142,7 @@ struct DescriptorReader {
 
     // MARK: Items
 
-    private static func events(_ raw: jf_event_decl, number: Int) throws(Problem) -> [EventDeclaration] {
+    private static func events(_ raw: jf_event_decl, number: Int) throws(Problem) -> [EventDescriptor] {
         let name = try text(raw.name, "name")
         let title = name.isEmpty ? "" : "'\(shown(name))': "
         guard name.utf8.count <= longestName else { throw Problem(text: "the name has \(name.utf8.count) bytes, more than \(longestName)") }
@@ -164,20 +164,20 @@ struct DescriptorReader {
         }
         let own = try text(raw.nsp, "nsp")
         let namespaces = try names(own.isEmpty ? (raw.nsp_count == 0 ? "/" : nil) : own, raw.nsps, raw.nsp_count, "nsps")
-        var declarations: [EventDeclaration] = []
+        var declarations: [EventDescriptor] = []
         for namespace in namespaces {
             // A pattern cannot be told from a misspelt name here: both are looked up among the namespaces that exist.
             guard namespace.hasPrefix("/") || namespace.hasPrefix("^") else {
                 throw Problem(text: "\(title)nsp '\(shown(namespace))' must begin with '/', or be a pattern that begins with '^'")
             }
-            declarations.append(EventDeclaration(
+            declarations.append(EventDescriptor(
                 number: number, namespace: namespace, name: name, handler: handler, context: raw.context, run: run,
                 observes: raw.flags & JF_EVENT_OBSERVE != 0))
         }
         return declarations
     }
 
-    private static func namespaces(_ raw: jf_nsp_decl, number: Int) throws(Problem) -> [NamespaceDeclaration] {
+    private static func namespaces(_ raw: jf_nsp_decl, number: Int) throws(Problem) -> [NamespaceDescriptor] {
         let own = try text(raw.name, "name")
         let title = own.isEmpty ? "" : "'\(shown(own))': "
         guard raw.flags & ~JF_NSP_PATTERN == 0 else { throw Problem(text: "\(title)flags 0x\(String(raw.flags, radix: 16)) are not all known to this host") }
@@ -186,7 +186,7 @@ struct DescriptorReader {
         let run = try runMode(raw.run, title)
         let isPattern = raw.flags & JF_NSP_PATTERN != 0
         let names = try names(own.isEmpty && raw.name_count > 0 ? nil : own, raw.names, raw.name_count, "names")
-        var declarations: [NamespaceDeclaration] = []
+        var declarations: [NamespaceDescriptor] = []
         for name in names {
             guard (1...longestNamespace).contains(name.utf8.count) else { throw Problem(text: "the name must have 1 to \(longestNamespace) bytes") }
             do throws(NamespaceTableError) {
@@ -194,14 +194,14 @@ struct DescriptorReader {
             } catch {
                 throw Problem(text: "\(error)" + (isPattern ? "" : "; a pattern needs JF_NSP_PATTERN"))
             }
-            declarations.append(NamespaceDeclaration(
+            declarations.append(NamespaceDescriptor(
                 number: number, name: name, isPattern: isPattern, run: run, admit: raw.admit, connected: raw.connected, disconnecting: raw.disconnecting,
                 disconnected: raw.disconnected, context: raw.context))
         }
         return declarations
     }
 
-    private static func route(_ raw: jf_route_decl, _ socketPath: String) throws(Problem) -> RouteDeclaration {
+    private static func route(_ raw: jf_route_decl, _ socketPath: String) throws(Problem) -> RouteDescriptor {
         let method = try text(raw.method, "method")
         guard (1...32).contains(method.utf8.count), method.utf8.allSatisfy({ $0 &- 0x41 < 26 }) else {
             throw Problem(text: "method '\(shown(method))' must be at most 32 capital letters, such as GET")
@@ -228,7 +228,7 @@ struct DescriptorReader {
             run = try runMode(raw.run, title)
         }
         let scope = try text(raw.scope, "scope")
-        let token: RouteAccess.Token
+        let token: RouteAccess.TokenRequirement
         switch raw.auth {
         case JF_AUTH_REQUIRED: token = .required
         case JF_AUTH_OPTIONAL: token = .optional
@@ -236,16 +236,16 @@ struct DescriptorReader {
         default: throw Problem(text: "\(title)auth \(raw.auth) is no JF_AUTH_* of this host")
         }
         guard scope.isEmpty || token == .required else { throw Problem(text: "\(title)a scope needs JF_AUTH_REQUIRED") }
-        return RouteDeclaration(
+        return RouteDescriptor(
             method: method, path: path, handler: handler, context: raw.context, run: run, access: RouteAccess(token, scope: scope.isEmpty ? nil : scope))
     }
 
-    private static func timer(_ raw: jf_timer_decl, number: Int) throws(Problem) -> TimerDeclaration {
+    private static func timer(_ raw: jf_timer_decl, number: Int) throws(Problem) -> TimerDescriptor {
         guard let handler = raw.handler else { throw Problem(text: "handler is NULL") }
         guard (10...longestTimer).contains(raw.interval) else {
             throw Problem(text: "interval is \(raw.interval) ms; it must be 10 to \(longestTimer)")
         }
-        return TimerDeclaration(handler: handler, context: raw.context, interval: Int64(raw.interval))
+        return TimerDescriptor(handler: handler, context: raw.context, interval: Int64(raw.interval))
     }
 
     // MARK: Values
@@ -288,7 +288,7 @@ struct DescriptorReader {
     }
 }
 
-extension EventDeclaration {
+extension EventDescriptor {
     /// How a message speaks of it: `'hello' of '/'`.
     var title: String { name.isEmpty ? "the catch-all of '\(namespace)'" : "'\(name)' of '\(namespace)'" }
 }

@@ -14,10 +14,10 @@ struct PluginDescriptor: @unchecked Sendable {
     var ready: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32)?
     typealias Handshake = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_handshake_reply>?) -> Int32
     var handshake: Handshake?
-    var events: [EventDeclaration] = []
-    var namespaces: [NamespaceDeclaration] = []
-    var routes: [RouteDeclaration] = []
-    var timers: [TimerDeclaration] = []
+    var events: [EventDescriptor] = []
+    var namespaces: [NamespaceDescriptor] = []
+    var routes: [RouteDescriptor] = []
+    var timers: [TimerDescriptor] = []
 
     /// Whether any callback runs elsewhere than on the strand or inline.
     var usesLanes: Bool {

@@ -10,13 +10,13 @@ final class DispatchSnapshot: Sendable {
     /// Routes of the builtin events; those with an empty namespace are in force in all.
     private let builtins: [EventRoute]
     /// In the order of loading.
-    let plugins: [Plugin]
+    let plugins: [LoadedPlugin]
     /// Whether plugins get events. Not while the host is stopping, when they only hear who goes.
     private let handsOutEvents: Bool
 
     /// - Throws: ``NamespaceTableError`` if a declaration is malformed.
     init(
-        namespaces: [ByteString], builtins: [EventRoute], plugins: [Plugin], handsOutEvents: Bool = true
+        namespaces: [ByteString], builtins: [EventRoute], plugins: [LoadedPlugin], handsOutEvents: Bool = true
     ) throws(NamespaceTableError) {
         var declarations: [NamespaceTable.Declaration] = [.name("/")]
         declarations += namespaces.filter { $0 != "/" }.map { .name($0) }

@@ -7,7 +7,7 @@ import Support
 /// `@unchecked Sendable`: immutable, but for the C function pointer and the plugin's context, which are addresses that the host only hands back.
 final class EventRoute: @unchecked Sendable {
     enum Target {
-        case plugin(Plugin, jf_event_fn)
+        case plugin(LoadedPlugin, jf_event_fn)
         case builtin(Host.BuiltinHandler)
     }
 
@@ -24,7 +24,7 @@ final class EventRoute: @unchecked Sendable {
     /// Of a handler that runs inline.
     let meter: InlineMeter?
 
-    init(_ declaration: EventDeclaration, of plugin: Plugin) {
+    init(_ declaration: EventDescriptor, of plugin: LoadedPlugin) {
         target = .plugin(plugin, declaration.handler)
         context = declaration.context
         run = declaration.run

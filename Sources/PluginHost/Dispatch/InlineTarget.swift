@@ -7,7 +7,7 @@ struct InlineTarget {
     let handler: jf_event_fn
     let context: UnsafeMutableRawPointer?
     let instance: UnsafeMutableRawPointer?
-    /// ``Plugin``.
+    /// ``LoadedPlugin``.
     let plugin: UnsafeRawPointer
     /// ``InlineMeter``.
     let meter: Unmanaged<InlineMeter>

@@ -2,15 +2,15 @@ import CJackfield
 
 /// One plugin's interest in the connections of a namespace. `@unchecked Sendable` as ``EventRoute``.
 final class NamespaceHook: @unchecked Sendable {
-    let plugin: Plugin
-    let declaration: NamespaceDeclaration
+    let plugin: LoadedPlugin
+    let declaration: NamespaceDescriptor
     /// Of hooks that run inline.
     let admitMeter: InlineMeter?
     let connectedMeter: InlineMeter?
     let disconnectingMeter: InlineMeter?
     let disconnectedMeter: InlineMeter?
 
-    init(_ declaration: NamespaceDeclaration, of plugin: Plugin) {
+    init(_ declaration: NamespaceDescriptor, of plugin: LoadedPlugin) {
         self.plugin = plugin
         self.declaration = declaration
         func meter(_ name: String, _ isThere: Bool) -> InlineMeter? {

@@ -5,7 +5,7 @@ import Transport
 /// One route in force. `@unchecked Sendable` as ``EventRoute``.
 final class HTTPRoute: @unchecked Sendable {
     enum Target {
-        case plugin(Plugin, RouteDeclaration)
+        case plugin(LoadedPlugin, RouteDescriptor)
         case builtin(HTTPRouter.BuiltinHandler)
     }
 
@@ -17,7 +17,7 @@ final class HTTPRoute: @unchecked Sendable {
     /// Of a handler that runs inline.
     let meter: InlineMeter?
 
-    init(_ declaration: RouteDeclaration, of plugin: Plugin) {
+    init(_ declaration: RouteDescriptor, of plugin: LoadedPlugin) {
         method = declaration.method
         path = declaration.path
         access = declaration.access

@@ -98,5 +98,5 @@ public final class HTTPRouter: HTTPApplication {
 
     func owner(of method: ByteString, _ path: RoutePath) -> String? { table.withLock { $0.owner(of: method, path) } }
     func add(_ routes: [HTTPRoute]) { change { $0.add(routes) } }
-    func remove(_ plugin: Plugin) { change { $0.remove(plugin) } }
+    func remove(_ plugin: LoadedPlugin) { change { $0.remove(plugin) } }
 }

@@ -8,11 +8,11 @@ import Transport
 /// immutable.
 final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     private var routed: RoutedRequest
-    private let declaration: RouteDeclaration
-    private let plugin: Plugin
+    private let declaration: RouteDescriptor
+    private let plugin: LoadedPlugin
     private let route: HTTPRoute
 
-    init(_ routed: RoutedRequest, _ declaration: RouteDeclaration, of plugin: Plugin, route: HTTPRoute) {
+    init(_ routed: RoutedRequest, _ declaration: RouteDescriptor, of plugin: LoadedPlugin, route: HTTPRoute) {
         self.routed = routed
         self.declaration = declaration
         self.plugin = plugin
@@ -46,8 +46,8 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
         case .strand, .inline: return plugin.strand
         case .parallel: return plugin.leastLoaded
         // A connection has one request under way at a time, which is all the order that nobody in particular needs.
-        case .byUser: return routed.identity.user.map { plugin.lane(Plugin.hash(of: $0)) } ?? plugin.leastLoaded
-        case .byKey(let name): return plugin.lane(routed[name].map { Plugin.hash(of: $0) } ?? 0)
+        case .byUser: return routed.identity.user.map { plugin.lane(LoadedPlugin.hash(of: $0)) } ?? plugin.leastLoaded
+        case .byKey(let name): return plugin.lane(routed[name].map { LoadedPlugin.hash(of: $0) } ?? 0)
         }
     }
 

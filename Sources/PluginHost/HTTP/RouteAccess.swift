@@ -3,7 +3,7 @@ import Support
 /// Who may call a route.
 public struct RouteAccess: Sendable, Equatable {
     /// `JF_AUTH_*`.
-    public enum Token: Sendable, Equatable {
+    public enum TokenRequirement: Sendable, Equatable {
         /// A valid token, else 401.
         case required
         /// None, or a valid one.
@@ -12,11 +12,11 @@ public struct RouteAccess: Sendable, Equatable {
         case ignored
     }
 
-    public var token: Token
+    public var token: TokenRequirement
     /// A scope that the token must grant, else 403; `nil`: none.
     public var scope: ByteString?
 
-    public init(_ token: Token, scope: ByteString? = nil) {
+    public init(_ token: TokenRequirement, scope: ByteString? = nil) {
         self.token = token
         self.scope = scope
     }

@@ -56,7 +56,7 @@ struct RouteTable: Sendable {
         }
     }
 
-    mutating func remove(_ plugin: Plugin) {
+    mutating func remove(_ plugin: LoadedPlugin) {
         byLength = byLength.map { list in
             list.filter { if case .plugin(let owner, _) = $0.target { owner !== plugin } else { true } }
         }

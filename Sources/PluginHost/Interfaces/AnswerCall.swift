@@ -4,12 +4,12 @@ import SocketIO
 /// One `emit_ack` that waits for its answer: calls the plugin back exactly once.
 final class AnswerCall: Sendable {
     private let call: PluginCall<jf_answer_fn>
-    private let plugin: Plugin
+    private let plugin: LoadedPlugin
     private let socket: SocketHandle
     private let sender: Sender
     private let promise: PromisedCall
 
-    init(_ call: PluginCall<jf_answer_fn>, of plugin: Plugin, from info: SocketInfo) {
+    init(_ call: PluginCall<jf_answer_fn>, of plugin: LoadedPlugin, from info: SocketInfo) {
         self.call = call
         self.plugin = plugin
         let socket = info.handle
@@ -37,7 +37,7 @@ final class AnswerCall: Sendable {
     }
 
     /// On the strand.
-    private static func make(_ call: PluginCall<jf_answer_fn>, of plugin: Plugin, with answer: AnswerCopy) {
+    private static func make(_ call: PluginCall<jf_answer_fn>, of plugin: LoadedPlugin, with answer: AnswerCopy) {
         guard plugin.isCreated else { return }
         AnswerCopy.withRaw([answer]) { call.function(plugin.instance, call.context, $0.baseAddress) }
     }

@@ -9,7 +9,7 @@ final class AnswersCall: Sendable {
         var expected = 0
         var settled = 0
         var answers: [AnswerCopy] = []
-        /// What of ``Plugin/results`` it holds.
+        /// What of ``LoadedPlugin/results`` it holds.
         var bytes = 0
         /// An answer found no room there.
         var isCut = false
@@ -21,11 +21,11 @@ final class AnswersCall: Sendable {
     private static let answerCost = 160
 
     private let call: PluginCall<jf_answers_fn>
-    private let plugin: Plugin
+    private let plugin: LoadedPlugin
     private let promise: PromisedCall
     private let state: Mutex<State>
 
-    init(_ call: PluginCall<jf_answers_fn>, of plugin: Plugin, loops: Int) {
+    init(_ call: PluginCall<jf_answers_fn>, of plugin: LoadedPlugin, loops: Int) {
         self.call = call
         self.plugin = plugin
         state = Mutex(State(loops: loops))
@@ -81,7 +81,7 @@ final class AnswersCall: Sendable {
     }
 
     /// On the strand.
-    private static func make(_ call: PluginCall<jf_answers_fn>, of plugin: Plugin, status: Int32, expected: Int, _ answers: [AnswerCopy]) {
+    private static func make(_ call: PluginCall<jf_answers_fn>, of plugin: LoadedPlugin, status: Int32, expected: Int, _ answers: [AnswerCopy]) {
         guard plugin.isCreated else { return }
         AnswerCopy.withRaw(answers) { items in
             var raw = jf_answers.sized

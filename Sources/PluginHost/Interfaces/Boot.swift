@@ -3,7 +3,7 @@ import CJackfield
 /// What a plugin gets at the start.
 enum Boot {
     /// A boot structure for `plugin`. It lives as long as the process, as the header promises, and so do the texts that it points to.
-    static func make(for plugin: Plugin) -> UnsafePointer<jf_boot> {
+    static func make(for plugin: LoadedPlugin) -> UnsafePointer<jf_boot> {
         let boot = UnsafeMutablePointer<jf_boot>.allocate(capacity: 1)
         boot.initialize(to: jf_boot(
             struct_size: UInt32(MemoryLayout<jf_boot>.size), abi: UInt32(JF_ABI), host: plugin.handle, host_version: lasting(plugin.host.options.version),

@@ -9,32 +9,32 @@ enum EventsInterface {
         jf_events_api(
             struct_size: UInt32(MemoryLayout<jf_events_api>.size), revision: 1,
             emit: { host, socket, message in
-                Plugin.serve(host, "emit") { (plugin) throws(Refusal) in try plugin.emit(socket, message) }
+                LoadedPlugin.serve(host, "emit") { (plugin) throws(HostCallError) in try plugin.emit(socket, message) }
             },
             emit_ack: { host, socket, message, timeout, answered, context in
-                Plugin.serve(host, "emit_ack") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "emit_ack") { (plugin) throws(HostCallError) in
                     let call = try EventsInterface.call(answered, context, timeout)
                     return try plugin.emit(socket, message, timeout, call)
                 }
             },
             broadcast: { host, target, message in
-                Plugin.serve(host, "broadcast") { (plugin) throws(Refusal) in try plugin.broadcast(target, message) }
+                LoadedPlugin.serve(host, "broadcast") { (plugin) throws(HostCallError) in try plugin.broadcast(target, message) }
             },
             broadcast_ack: { host, target, message, timeout, answered, context in
-                Plugin.serve(host, "broadcast_ack") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "broadcast_ack") { (plugin) throws(HostCallError) in
                     let call = try EventsInterface.call(answered, context, timeout)
                     return try plugin.broadcast(target, message, timeout, call)
                 }
             },
             ack: { host, token, args, attachments, count in
-                Plugin.serve(host, "ack") { (plugin) throws(Refusal) in
-                    try plugin.withArguments(args, attachments, count) { (args, attachments) throws(Refusal) in
-                        plugin.ack(Token(token), args, attachments)
+                LoadedPlugin.serve(host, "ack") { (plugin) throws(HostCallError) in
+                    try plugin.withArguments(args, attachments, count) { (args, attachments) throws(HostCallError) in
+                        plugin.ack(ReplyToken(token), args, attachments)
                     }
                 }
             },
             ack_error: { host, token, code, message in
-                Plugin.serve(host, "ack_error") { (plugin) throws(Refusal) in try plugin.ack(Token(token), error: code, message) }
+                LoadedPlugin.serve(host, "ack_error") { (plugin) throws(HostCallError) in try plugin.ack(ReplyToken(token), error: code, message) }
             })
     }
 
@@ -43,20 +43,20 @@ enum EventsInterface {
 
     private static func call<Function>(
         _ answered: Function?, _ context: UnsafeMutableRawPointer?, _ timeout: UInt32
-    ) throws(Refusal) -> PluginCall<Function> {
+    ) throws(HostCallError) -> PluginCall<Function> {
         guard let answered else { throw .invalid("answered is NULL") }
         guard timeouts.contains(timeout) else { throw .invalid("timeout is \(timeout) ms, not 1 to 3,600,000") }
         return PluginCall(function: answered, context: context)
     }
 }
 
-extension Plugin {
+extension LoadedPlugin {
     /// Bytes of an error's code and message; the header promises this number.
     static let largestError = 65_536
 
     @inline(__always)
-    fileprivate func emit(_ handle: jf_socket, _ message: UnsafePointer<jf_message>?) throws(Refusal) -> Int32 {
-        try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
+    fileprivate func emit(_ handle: jf_socket, _ message: UnsafePointer<jf_message>?) throws(HostCallError) -> Int32 {
+        try withMessage(message) { (name, args, attachments, flags) throws(HostCallError) in
             if let loop = ThreadState.current?.loop, loop.owns(handle, for: self) {
                 guard let socket = loop.shard.socket(handle) else { return JF_E_GONE }
                 socket.emit(name: name, args: args, attachments: attachments, flags: flags)
@@ -74,7 +74,7 @@ extension Plugin {
 
     /// Acks: straight into the sender's socket from an inline handler, by way of its loop from everywhere else.
     @inline(__always)
-    fileprivate func ack(_ token: Token, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int32 {
+    fileprivate func ack(_ token: ReplyToken, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int32 {
         guard token.raw != 0 else { return JF_E_GONE }
         let socket: SocketHandle
         let id: UInt64
@@ -82,7 +82,7 @@ extension Plugin {
             switch borrowedFrame(token) {
             case .failure(let error): return error.code
             case .success(let frame):
-                frame.pointee.ack = Token(0)
+                frame.pointee.ack = ReplyToken(0)
                 socket = frame.pointee.socket
                 id = frame.pointee.ackID
                 if let sender = frame.pointee.sender {
@@ -116,7 +116,7 @@ extension Plugin {
         return JF_OK
     }
 
-    fileprivate func ack(_ token: Token, error code: jf_text, _ message: jf_text) throws(Refusal) -> Int32 {
+    fileprivate func ack(_ token: ReplyToken, error code: jf_text, _ message: jf_text) throws(HostCallError) -> Int32 {
         let codeBytes = try Self.bytes(code, "code", limit: Self.largestError)
         guard !codeBytes.isEmpty else { throw .invalid("code is empty") }
         _ = try Self.bytes(message, "message", limit: Self.largestError - codeBytes.count)
@@ -129,8 +129,8 @@ extension Plugin {
 
     fileprivate func emit(
         _ handle: jf_socket, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ call: PluginCall<jf_answer_fn>
-    ) throws(Refusal) -> Int32 {
-        try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
+    ) throws(HostCallError) -> Int32 {
+        try withMessage(message) { (name, args, attachments, flags) throws(HostCallError) in
             guard let loop = host.context(of: handle), let info = loop.directory[handle] else { return JF_E_GONE }
             let copy = MessageCopy(name, args, attachments, flags)
             let call = AnswerCall(call, of: self, from: info)
@@ -160,8 +160,8 @@ extension Plugin {
         }
     }
 
-    fileprivate func broadcast(_ target: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?) throws(Refusal) -> Int32 {
-        try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
+    fileprivate func broadcast(_ target: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?) throws(HostCallError) -> Int32 {
+        try withMessage(message) { (name, args, attachments, flags) throws(HostCallError) in
             let parsed = try parseTarget(target)
             guard !parsed.everyNamespace else { return broadcastEverywhere(MessageCopy(name, args, attachments, flags), to: parsed.target) }
             return broadcast(
@@ -194,9 +194,9 @@ extension Plugin {
 
     fileprivate func broadcast(
         _ target: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ call: PluginCall<jf_answers_fn>
-    ) throws(Refusal) -> Int32 {
+    ) throws(HostCallError) -> Int32 {
         let parsed = try parseTarget(target)
-        return try withMessage(message) { (name, args, attachments, flags) throws(Refusal) in
+        return try withMessage(message) { (name, args, attachments, flags) throws(HostCallError) in
             let copy = MessageCopy(name, args, attachments, flags)
             let call = AnswersCall(call, of: self, loops: host.contexts.count)
             guard call.isPromised else { return call.code }

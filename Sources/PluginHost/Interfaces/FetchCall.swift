@@ -16,17 +16,17 @@ final class FetchCall: Sendable {
         /// By loop, so that the result does not depend on which of them was quicker.
         var found: [Int: [Found]] = [:]
         var isCut = false
-        /// What of ``Plugin/results`` it holds.
+        /// What of ``LoadedPlugin/results`` it holds.
         var bytes = 0
     }
 
     private let call: PluginCall<jf_fetched_fn>
-    private let plugin: Plugin
+    private let plugin: LoadedPlugin
     private let parts: UInt32
     private let promise: PromisedCall
     private let state: Mutex<State>
 
-    init(_ call: PluginCall<jf_fetched_fn>, of plugin: Plugin, parts: UInt32, loops: Int) {
+    init(_ call: PluginCall<jf_fetched_fn>, of plugin: LoadedPlugin, parts: UInt32, loops: Int) {
         self.call = call
         self.plugin = plugin
         self.parts = parts
@@ -84,7 +84,7 @@ final class FetchCall: Sendable {
     }
 
     /// On the strand, which also writes the texts: the loops have better things to do.
-    private static func make(_ call: PluginCall<jf_fetched_fn>, of plugin: Plugin, status: Int32, _ found: [Found], parts: UInt32) {
+    private static func make(_ call: PluginCall<jf_fetched_fn>, of plugin: LoadedPlugin, status: Int32, _ found: [Found], parts: UInt32) {
         guard plugin.isCreated else { return }
         var json: [UInt8] = []
         if parts & JF_PART_JSON != 0 {

@@ -7,16 +7,16 @@ enum HTTPInterface {
         jf_http_api(
             struct_size: UInt32(MemoryLayout<jf_http_api>.size), revision: 1,
             respond: { host, token, response in
-                Plugin.serve(host, "respond") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "respond") { (plugin) throws(HostCallError) in
                     let head = try plugin.head(response)
                     return plugin.withReply(token) { $0.respond(head.status, head.fields, head.body) ? JF_OK : JF_E_GONE }
                 }
             },
             problem: { host, token, status, code, detail in
-                Plugin.serve(host, "problem") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "problem") { (plugin) throws(HostCallError) in
                     guard (400...599).contains(status) else { throw .invalid("status is \(status), not 400 to 599") }
-                    let codeBytes = try Plugin.bytes(code, "code", limit: Plugin.largestError)
-                    _ = try Plugin.bytes(detail, "detail", limit: Plugin.largestError - codeBytes.count)
+                    let codeBytes = try LoadedPlugin.bytes(code, "code", limit: LoadedPlugin.largestError)
+                    _ = try LoadedPlugin.bytes(detail, "detail", limit: LoadedPlugin.largestError - codeBytes.count)
                     return plugin.withReply(token) {
                         $0.problem(Int(status), code: code.string, detail: detail.string) ? JF_OK : JF_E_GONE
                     }
@@ -24,16 +24,16 @@ enum HTTPInterface {
             },
             stream: { host, token, response, watch, stream in
                 stream?.pointee = 0
-                return Plugin.serve(host, "stream") { (plugin) throws(Refusal) in
+                return LoadedPlugin.serve(host, "stream") { (plugin) throws(HostCallError) in
                     guard let stream else { throw .invalid("stream is NULL") }
                     let head = try plugin.head(response)
-                    let watch = try watch.map { (pointer) throws(Refusal) in try HTTPInterface.read(pointer) }
+                    let watch = try watch.map { (pointer) throws(HostCallError) in try HTTPInterface.read(pointer) }
                     guard plugin.streams.hasCapacity else { return JF_E_LIMIT }
                     return plugin.withReply(token) { plugin.open($0, head, watch, stream) }
                 }
             },
             write: { host, stream, piece in
-                Plugin.serve(host, "write") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "write") { (plugin) throws(HostCallError) in
                     guard piece.ptr != nil || piece.len == 0 else { throw .invalid("piece is NULL with a length of \(piece.len)") }
                     guard piece.len <= HTTPInterface.largestPiece else {
                         throw .invalid("piece has \(piece.len) bytes, more than \(HTTPInterface.largestPiece)")
@@ -49,7 +49,7 @@ enum HTTPInterface {
                 }
             },
             finish: { host, stream in
-                Plugin.serve(host, "finish") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "finish") { (plugin) throws(HostCallError) in
                     guard let open = plugin.streams.remove(stream) else { return JF_E_GONE }
                     open.stream.end()
                     open.notifyClosed(JF_OK, plugin)
@@ -58,7 +58,7 @@ enum HTTPInterface {
             })
     }
 
-    private static func read(_ watch: UnsafePointer<jf_stream_watch>) throws(Refusal) -> jf_stream_watch {
+    private static func read(_ watch: UnsafePointer<jf_stream_watch>) throws(HostCallError) -> jf_stream_watch {
         let watch = try PluginMemory.read(watch, "watch")
         guard watch.reserved == 0 else { throw .invalid("watch->reserved is \(watch.reserved), not 0") }
         return watch
@@ -74,7 +74,7 @@ enum HTTPInterface {
     static let json = HTTPFields([("Content-Type", "application/json")])
 }
 
-extension Plugin {
+extension LoadedPlugin {
     /// A response whose rules are kept.
     fileprivate struct ResponseHead {
         let status: Int
@@ -85,7 +85,7 @@ extension Plugin {
 
     /// Completes a request's token with `body`.
     fileprivate func withReply(_ token: jf_token, _ body: (PluginReply) -> Int32) -> Int32 {
-        switch tokens.complete(Token(token), where: { if case .reply = $0 { true } else { false } }) {
+        switch tokens.complete(ReplyToken(token), where: { if case .reply = $0 { true } else { false } }) {
         case .entry(.reply(let reply)): body(reply)
         case .elsewhere: JF_E_STATE
         case .entry, .gone: JF_E_GONE
@@ -106,7 +106,7 @@ extension Plugin {
     }
 
     /// Reads a response.
-    fileprivate func head(_ response: UnsafePointer<jf_response>?) throws(Refusal) -> ResponseHead {
+    fileprivate func head(_ response: UnsafePointer<jf_response>?) throws(HostCallError) -> ResponseHead {
         let raw = try PluginMemory.read(response, "response")
         guard raw.reserved == 0 else { throw .invalid("response->reserved is \(raw.reserved), not 0") }
         guard (200...599).contains(raw.status) else { throw .invalid("response->status is \(raw.status), not 200 to 599") }
@@ -116,7 +116,7 @@ extension Plugin {
         guard raw.body.ptr != nil || raw.body.len == 0 else { throw .invalid("response->body is NULL with a length of \(raw.body.len)") }
         let body = raw.body.bytes
         guard body.count <= Self.largestCall else {
-            throw Refusal(code: JF_E_LIMIT, problem: "response->body has \(body.count) bytes, more than the \(Self.largestCall) of one call")
+            throw HostCallError(code: JF_E_LIMIT, problem: "response->body has \(body.count) bytes, more than the \(Self.largestCall) of one call")
         }
         var type = try Self.bytes(raw.content_type, "response->content_type", limit: Self.longestHeader)
         guard HTTPSyntax.isFieldValue(type) else { throw .invalid("response->content_type holds control characters") }
@@ -136,7 +136,7 @@ extension Plugin {
     /// Bytes of a header's name or value. Clients read no more of a whole head.
     private static let longestHeader = 65_536
 
-    private static func header(_ header: jf_pair, _ index: Int) throws(Refusal) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    private static func header(_ header: jf_pair, _ index: Int) throws(HostCallError) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         let name = try bytes(header.name, "response->headers[\(index)].name", limit: longestHeader)
         let value = try bytes(header.value, "response->headers[\(index)].value", limit: longestHeader)
         guard HTTPSyntax.isToken(name) else { throw .invalid("response->headers[\(index)]: '\(header.name.excerpt)' is no header name") }

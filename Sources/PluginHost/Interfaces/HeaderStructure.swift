@@ -60,7 +60,7 @@ enum PluginMemory {
     ///
     /// - Parameter name: of the argument, for the log.
     @inline(__always)
-    static func read<Structure: HeaderStructure>(_ pointer: UnsafePointer<Structure>?, _ name: StaticString) throws(Refusal) -> Structure {
+    static func read<Structure: HeaderStructure>(_ pointer: UnsafePointer<Structure>?, _ name: StaticString) throws(HostCallError) -> Structure {
         guard let pointer else { throw .invalid("\(name) is NULL") }
         let size = Int(pointer.pointee.struct_size)
         if size == MemoryLayout<Structure>.size || size == 0 && Structure.firstSize == MemoryLayout<Structure>.size { return pointer.pointee }
@@ -75,14 +75,14 @@ enum PluginMemory {
     static func read<Structure>(
         _ pointer: UnsafeRawPointer, size: Int, first: Int, as type: Structure.Type, _ field: @autoclosure () -> String,
         of name: @autoclosure () -> String
-    ) throws(Refusal) -> Structure {
+    ) throws(HostCallError) -> Structure {
         let known = MemoryLayout<Structure>.size
         let given = size == 0 ? first : size
         guard given >= first else { throw .invalid("\(field()) is \(size), less than the \(first) of the first release; set it to sizeof") }
         guard given <= largestStructure else { throw .invalid("\(field()) is \(size), more than any structure has; set it to sizeof") }
         if given > known {
             for offset in known..<given where pointer.load(fromByteOffset: offset, as: UInt8.self) != 0 {
-                throw Refusal(
+                throw HostCallError(
                     code: JF_E_UNSUPPORTED,
                     problem: "\(name()) has \(given) bytes, and byte \(offset) is not 0: a field that this host does not know, which knows \(known) bytes")
             }
@@ -97,13 +97,13 @@ enum PluginMemory {
 
     private static func read<Structure: HeaderStructure>(
         _ pointer: UnsafeRawPointer, size: Int, _ field: @autoclosure () -> String, of name: StaticString
-    ) throws(Refusal) -> Structure {
+    ) throws(HostCallError) -> Structure {
         try read(pointer, size: size, first: Structure.firstSize, as: Structure.self, field(), of: "\(name)")
     }
 
     /// The size to fill of a structure in the plugin's memory: what both know.
     @inline(__always)
-    static func room<Structure: HeaderStructure>(of pointer: UnsafeMutablePointer<Structure>, _ name: StaticString) throws(Refusal) -> Int {
+    static func room<Structure: HeaderStructure>(of pointer: UnsafeMutablePointer<Structure>, _ name: StaticString) throws(HostCallError) -> Int {
         let size = Int(pointer.pointee.struct_size)
         if size == MemoryLayout<Structure>.size { return size }
         if size == 0 { return Structure.firstSize }

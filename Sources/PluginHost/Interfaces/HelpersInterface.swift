@@ -55,7 +55,7 @@ enum HelpersInterface {
     }
 
     private static func isNull(_ function: StaticString, _ argument: StaticString, _ host: OpaquePointer?) -> Int32 {
-        Plugin.from(host)?.invalid(function, "\(argument) is NULL") ?? JF_E_INVALID
+        LoadedPlugin.from(host)?.invalid(function, "\(argument) is NULL") ?? JF_E_INVALID
     }
 
     /// Copies what fits, and a zero behind it.

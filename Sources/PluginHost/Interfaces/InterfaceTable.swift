@@ -13,7 +13,7 @@ enum InterfaceTable {
     private static let longestID = 64
 
     static func query(_ host: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ table: UnsafeMutableRawPointer?, _ size: UInt64) -> Int32 {
-        guard let plugin = Plugin.from(host) else { return JF_E_INVALID }
+        guard let plugin = LoadedPlugin.from(host) else { return JF_E_INVALID }
         guard let id else { return plugin.invalid("query", "id is NULL") }
         guard let table else { return plugin.invalid("query", "table is NULL") }
         guard size >= headSize, size <= PluginMemory.largestStructure else {

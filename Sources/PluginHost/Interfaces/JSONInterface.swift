@@ -7,7 +7,7 @@ enum JSONInterface {
         jf_json_api(
             struct_size: UInt32(MemoryLayout<jf_json_api>.size), revision: 1,
             read: { host, document, pointer, value in
-                JSONInterface.serve(host, "read") { () throws(Refusal) in
+                JSONInterface.serve(host, "read") { () throws(HostCallError) in
                     guard let value else { throw .invalid("value is NULL") }
                     return JSONInterface.read(document.bytes, pointer.bytes, value, room: try PluginMemory.room(of: value, "value"))
                 }
@@ -31,13 +31,13 @@ enum JSONInterface {
                 JSONInterface.set(document.bytes, pointer.bytes, value.bytes, JSONInterface.room(out, capacity), length)
             },
             open: { host, container, cursor in
-                JSONInterface.serve(host, "open") { () throws(Refusal) in
+                JSONInterface.serve(host, "open") { () throws(HostCallError) in
                     guard let cursor else { throw .invalid("cursor is NULL") }
                     return JSONInterface.open(container.bytes, cursor, room: try PluginMemory.room(of: cursor, "cursor"))
                 }
             },
             next: { host, cursor, name, value in
-                JSONInterface.serve(host, "next") { () throws(Refusal) in
+                JSONInterface.serve(host, "next") { () throws(HostCallError) in
                     guard let cursor else { throw .invalid("cursor is NULL") }
                     guard let value else { throw .invalid("value is NULL") }
                     _ = try PluginMemory.room(of: cursor, "cursor")
@@ -45,7 +45,7 @@ enum JSONInterface {
                 }
             },
             begin: { host, writer, out, capacity in
-                JSONInterface.serve(host, "begin") { () throws(Refusal) in
+                JSONInterface.serve(host, "begin") { () throws(HostCallError) in
                     guard let writer else { throw .invalid("writer is NULL") }
                     guard out != nil || capacity == 0 else { throw .invalid("out is NULL with a capacity of \(capacity)") }
                     JSONOutput.begin(writer, out, capacity, room: try PluginMemory.room(of: writer, "writer"))
@@ -73,18 +73,18 @@ enum JSONInterface {
 
     /// Runs a function; a refusal is logged with its name.
     @inline(__always)
-    private static func serve(_ host: OpaquePointer?, _ function: StaticString, _ body: () throws(Refusal) -> Int32) -> Int32 {
-        do throws(Refusal) {
+    private static func serve(_ host: OpaquePointer?, _ function: StaticString, _ body: () throws(HostCallError) -> Int32) -> Int32 {
+        do throws(HostCallError) {
             return try body()
         } catch {
-            return Plugin.from(host)?.refuse(function, error) ?? error.code
+            return LoadedPlugin.from(host)?.refuse(function, error) ?? error.code
         }
     }
 
     private static func write(
         _ host: OpaquePointer?, _ function: StaticString, _ writer: UnsafeMutablePointer<jf_json_writer>?, _ body: (inout JSONOutput) -> Int32
     ) -> Int32 {
-        serve(host, function) { () throws(Refusal) in
+        serve(host, function) { () throws(HostCallError) in
             guard let writer else { throw .invalid("writer is NULL") }
             guard var output = JSONOutput(writer) else { throw .invalid("writer was not begun, or its memory was changed") }
             return body(&output)

@@ -10,24 +10,24 @@ enum SocketsInterface {
             struct_size: UInt32(MemoryLayout<jf_sockets_api>.size), revision: 1,
             describe: { host, socket, parts, out, capacity, length in
                 length?.pointee = 0
-                return Plugin.serve(host, "describe") { (plugin) throws(Refusal) in
+                return LoadedPlugin.serve(host, "describe") { (plugin) throws(HostCallError) in
                     guard parts & ~SocketsInterface.parts == 0 else { throw SocketsInterface.unknown(parts) }
                     guard parts & (JF_PART_ROOMS | JF_PART_JSON) == 0 else { throw .invalid("JF_PART_ROOMS and JF_PART_JSON are for fetch only") }
                     guard let info = plugin.host.info(socket) else { return JF_E_GONE }
                     var json = JSONWriter()
                     json.socket(info, parts: parts, rooms: nil)
-                    return json.bytes.withUnsafeBytes { Plugin.write($0, out, capacity, length) }
+                    return json.bytes.withUnsafeBytes { LoadedPlugin.write($0, out, capacity, length) }
                 }
             },
             set_data: { host, socket, json in
-                Plugin.serve(host, "set_data") { (plugin) throws(Refusal) in try plugin.setData(of: socket, json) }
+                LoadedPlugin.serve(host, "set_data") { (plugin) throws(HostCallError) in try plugin.setData(of: socket, json) }
             },
             set_plugin_data: { host, socket, data, free in
-                Plugin.serve(host, "set_plugin_data") { (plugin) throws(Refusal) in plugin.setPluginData(of: socket, data, free) }
+                LoadedPlugin.serve(host, "set_plugin_data") { (plugin) throws(HostCallError) in plugin.setPluginData(of: socket, data, free) }
             },
             plugin_data: { host, socket, data in
                 data?.pointee = nil
-                return Plugin.serve(host, "plugin_data") { (plugin) throws(Refusal) in
+                return LoadedPlugin.serve(host, "plugin_data") { (plugin) throws(HostCallError) in
                     guard let data else { throw .invalid("data is NULL") }
                     guard plugin.host.info(socket) != nil else { return JF_E_GONE }
                     data.pointee = plugin.data(of: socket)?.pointer
@@ -35,27 +35,27 @@ enum SocketsInterface {
                 }
             },
             disconnect: { host, socket, close in
-                Plugin.serve(host, "disconnect") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "disconnect") { (plugin) throws(HostCallError) in
                     let close = try SocketsInterface.flag(close)
                     return plugin.onSocket(socket) { $0.disconnect(close: close) }
                 }
             },
             disconnect_all: { host, which, close in
-                Plugin.serve(host, "disconnect_all") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "disconnect_all") { (plugin) throws(HostCallError) in
                     let close = try SocketsInterface.flag(close)
                     return try plugin.forEach(which) { _, socket in socket.disconnect(close: close) }
                 }
             },
             fetch: { host, which, parts, fetched, context in
-                Plugin.serve(host, "fetch") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "fetch") { (plugin) throws(HostCallError) in
                     try plugin.fetch(try plugin.parseTarget(which), parts: parts, fetched, context)
                 }
             },
             accept: { host, decision, admission in
-                Plugin.serve(host, "accept") { (plugin) throws(Refusal) in try plugin.accept(Token(decision), admission) }
+                LoadedPlugin.serve(host, "accept") { (plugin) throws(HostCallError) in try plugin.accept(ReplyToken(decision), admission) }
             },
             refuse: { host, decision, message, data in
-                Plugin.serve(host, "refuse") { (plugin) throws(Refusal) in try plugin.refuse(Token(decision), message, data) }
+                LoadedPlugin.serve(host, "refuse") { (plugin) throws(HostCallError) in try plugin.refuse(ReplyToken(decision), message, data) }
             })
     }
 
@@ -63,15 +63,15 @@ enum SocketsInterface {
     private static let parts =
         JF_PART_ID | JF_PART_USER | JF_PART_CLAIMS | JF_PART_HANDSHAKE | JF_PART_DATA | JF_PART_ROOMS | JF_PART_CONNECTION | JF_PART_JSON
 
-    fileprivate static func unknown(_ parts: UInt32) -> Refusal {
+    fileprivate static func unknown(_ parts: UInt32) -> HostCallError {
         .invalid("parts is 0x\(String(parts, radix: 16)), of which this host does not know all")
     }
 
-    fileprivate static func check(_ parts: UInt32) throws(Refusal) {
+    fileprivate static func check(_ parts: UInt32) throws(HostCallError) {
         guard parts & ~self.parts == 0 else { throw unknown(parts) }
     }
 
-    private static func flag(_ close: Int32) throws(Refusal) -> Bool {
+    private static func flag(_ close: Int32) throws(HostCallError) -> Bool {
         guard close == 0 || close == 1 else { throw .invalid("close is \(close), not 0 or 1") }
         return close == 1
     }
@@ -82,10 +82,10 @@ enum SocketsInterface {
     static let largestFetch = 100_000
 }
 
-extension Plugin {
-    fileprivate func setData(of handle: SocketHandle, _ json: jf_text) throws(Refusal) -> Int32 {
+extension LoadedPlugin {
+    fileprivate func setData(of handle: SocketHandle, _ json: jf_text) throws(HostCallError) -> Int32 {
         guard json.len <= SocketsInterface.largestData else {
-            throw Refusal(code: JF_E_LIMIT, problem: "json has \(json.len) bytes, more than \(SocketsInterface.largestData)")
+            throw HostCallError(code: JF_E_LIMIT, problem: "json has \(json.len) bytes, more than \(SocketsInterface.largestData)")
         }
         let bytes = json.bytes
         guard JSONScanner.isValid(bytes) else { throw .invalid("json is no JSON") }
@@ -98,12 +98,12 @@ extension Plugin {
 
     // MARK: Decisions
 
-    fileprivate func accept(_ token: Token, _ admission: UnsafePointer<jf_admission>?) throws(Refusal) -> Int32 {
+    fileprivate func accept(_ token: ReplyToken, _ admission: UnsafePointer<jf_admission>?) throws(HostCallError) -> Int32 {
         guard let admission else { return decide(token) { .accept(nil) } }
         let raw = try PluginMemory.read(admission, "admission")
         guard raw.reserved == 0 else { throw .invalid("admission->reserved is \(raw.reserved), not 0") }
         guard raw.expires_at >= 0 else { throw .invalid("admission->expires_at is \(raw.expires_at), before 1970") }
-        var terms = AdmissionTerms()
+        var terms = AdmitChanges()
         if raw.user.len > 0 { terms.user = try Self.user(raw.user, "admission->user") }
         if raw.claims.len > 0 {
             terms.claims = try json(raw.claims, "admission->claims")
@@ -118,7 +118,7 @@ extension Plugin {
         }
     }
 
-    fileprivate func refuse(_ token: Token, _ message: jf_text, _ data: jf_text) throws(Refusal) -> Int32 {
+    fileprivate func refuse(_ token: ReplyToken, _ message: jf_text, _ data: jf_text) throws(HostCallError) -> Int32 {
         let messageBytes = try Self.bytes(message, "message", limit: SocketsInterface.largestData)
         let dataBytes = try Self.bytes(data, "data", limit: SocketsInterface.largestData - messageBytes.count)
         guard dataBytes.isEmpty || JSONScanner.isValid(dataBytes) else { throw .invalid("data is no JSON") }
@@ -126,14 +126,14 @@ extension Plugin {
         return decide(token) { verdict }
     }
 
-    private func json(_ text: jf_text, _ name: StaticString) throws(Refusal) -> [UInt8] {
+    private func json(_ text: jf_text, _ name: StaticString) throws(HostCallError) -> [UInt8] {
         let bytes = try Self.bytes(text, "\(name)", limit: SocketsInterface.largestData)
         guard JSONScanner.isValid(bytes) else { throw .invalid("\(name) is no JSON") }
         return Array(bytes)
     }
 
     /// - Parameter verdict: asked for if the decision is the caller's.
-    private func decide(_ token: Token, _ verdict: () -> AdmissionVerdict) -> Int32 {
+    private func decide(_ token: ReplyToken, _ verdict: () -> AdmitDecision) -> Int32 {
         switch tokens.complete(token, where: { if case .decision = $0 { true } else { false } }) {
         case .entry(.decision(let admission, let stage)):
             guard admission.isWaiting(at: stage) else { return JF_E_GONE }
@@ -144,7 +144,7 @@ extension Plugin {
     }
 
     /// Gathers the sockets of a target from all loops and calls back with them.
-    func fetch(_ parsed: ParsedTarget, parts: UInt32, _ fetched: jf_fetched_fn?, _ context: UnsafeMutableRawPointer?) throws(Refusal) -> Int32 {
+    func fetch(_ parsed: ParsedTarget, parts: UInt32, _ fetched: jf_fetched_fn?, _ context: UnsafeMutableRawPointer?) throws(HostCallError) -> Int32 {
         try SocketsInterface.check(parts)
         guard let fetched else { throw .invalid("fetched is NULL") }
         let call = FetchCall(PluginCall(function: fetched, context: context), of: self, parts: parts, loops: host.contexts.count)

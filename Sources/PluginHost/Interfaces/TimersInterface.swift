@@ -7,7 +7,7 @@ enum TimersInterface {
             struct_size: UInt32(MemoryLayout<jf_timers_api>.size), revision: 1,
             after: { host, delay, task, context, free, timer in
                 timer?.pointee = 0
-                return Plugin.serve(host, "after") { (plugin) throws(Refusal) in
+                return LoadedPlugin.serve(host, "after") { (plugin) throws(HostCallError) in
                     guard let task else { throw .invalid("task is NULL") }
                     guard delay <= DescriptorReader.longestTimer else {
                         throw .invalid("delay is \(delay) ms, more than the \(DescriptorReader.longestTimer) of 30 days")
@@ -18,7 +18,7 @@ enum TimersInterface {
                 }
             },
             cancel: { host, timer in
-                Plugin.serve(host, "cancel") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "cancel") { (plugin) throws(HostCallError) in
                     guard plugin.timers.remove(timer, { plugin.releaseLater($0) }) else { return JF_E_GONE }
                     plugin.host.timers.timerCancelled()
                     return JF_OK

@@ -7,13 +7,13 @@ enum TokensInterface {
             struct_size: UInt32(MemoryLayout<jf_tokens_api>.size), revision: 1,
             keep: { host, token, kept in
                 kept?.pointee = 0
-                return Plugin.serve(host, "keep") { (plugin) throws(Refusal) in
+                return LoadedPlugin.serve(host, "keep") { (plugin) throws(HostCallError) in
                     guard let kept else { throw .invalid("kept is NULL") }
-                    return plugin.keep(Token(token), kept)
+                    return plugin.keep(ReplyToken(token), kept)
                 }
             },
             drop: { host, kept in
-                Plugin.serve(host, "drop") { (plugin) throws(Refusal) in
+                LoadedPlugin.serve(host, "drop") { (plugin) throws(HostCallError) in
                     switch plugin.tokens.drop(try TokensInterface.inTable(kept)) {
                     case .entry(let entry):
                         plugin.abandon(entry)
@@ -25,7 +25,7 @@ enum TokensInterface {
             },
             waits: { host, kept, waiting in
                 waiting?.pointee = 0
-                return Plugin.serve(host, "waits") { (plugin) throws(Refusal) in
+                return LoadedPlugin.serve(host, "waits") { (plugin) throws(HostCallError) in
                     guard let waiting else { throw .invalid("waiting is NULL") }
                     switch plugin.tokens.peek(try TokensInterface.inTable(kept)) {
                     case .entry(let entry): waiting.pointee = plugin.host.isWaiting(entry) ? 1 : 0
@@ -37,16 +37,16 @@ enum TokensInterface {
             })
     }
 
-    private static let notKept = Refusal.invalid("the token is not kept: exchange it with keep first")
+    private static let notKept = HostCallError.invalid("the token is not kept: exchange it with keep first")
 
-    private static func inTable(_ kept: jf_token) throws(Refusal) -> Token {
-        guard !Token(kept).isBorrowed else { throw notKept }
-        return Token(kept)
+    private static func inTable(_ kept: jf_token) throws(HostCallError) -> ReplyToken {
+        guard !ReplyToken(kept).isBorrowed else { throw notKept }
+        return ReplyToken(kept)
     }
 }
 
-extension Plugin {
-    fileprivate func keep(_ token: Token, _ kept: UnsafeMutablePointer<jf_token>) -> Int32 {
+extension LoadedPlugin {
+    fileprivate func keep(_ token: ReplyToken, _ kept: UnsafeMutablePointer<jf_token>) -> Int32 {
         guard token.raw != 0 else { return JF_E_GONE }
         guard token.isBorrowed else {
             switch tokens.keep(token) {
@@ -63,7 +63,7 @@ extension Plugin {
         case .success(let frame):
             guard host.isWaiting(.ack(socket: frame.pointee.socket, id: frame.pointee.ackID)) else { return JF_E_GONE }
             guard let token = tokens.enter(.ack(socket: frame.pointee.socket, id: frame.pointee.ackID), kept: true) else { return JF_E_LIMIT }
-            frame.pointee.ack = Token(0)
+            frame.pointee.ack = ReplyToken(0)
             kept.pointee = token.raw
             return JF_OK
         }
@@ -75,7 +75,7 @@ extension Plugin {
 
     /// The callback that `token` was borrowed for.
     @inline(__always)
-    func borrowedFrame(_ token: Token) -> Result<UnsafeMutablePointer<CallbackFrame>, TokenError> {
+    func borrowedFrame(_ token: ReplyToken) -> Result<UnsafeMutablePointer<CallbackFrame>, TokenError> {
         guard let state = ThreadState.current else { return .failure(TokenError(code: JF_E_STATE)) }
         guard let frame = state.frame, frame.pointee.ack == token, frame.pointee.plugin == UnsafeRawPointer(handle) else {
             // Of this thread: answered, kept, or its callback is over. Of another: it should have been kept.
@@ -85,7 +85,7 @@ extension Plugin {
     }
 
     /// What happens to somebody who will not be answered.
-    func abandon(_ entry: TokenEntry) {
+    func abandon(_ entry: ReplyTokenEntry) {
         switch entry {
         case .ack: break
         case .reply(let reply): reply.problem(500, code: "internal", detail: "the service '\(name)' did not answer")

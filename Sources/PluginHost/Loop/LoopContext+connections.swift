@@ -21,7 +21,7 @@ extension LoopContext {
             }
             // The authenticator has verified who comes; where recovery skips middlewares, plugins are not asked about a session of theirs that comes back.
             attempt.resume(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) { [self] in
-                Admission(attempt, identity: identity, hooks: dispatch.admitting, loop: self).runNextHook()
+                AdmitHookChain(attempt, identity: identity, hooks: dispatch.admitting, loop: self).runNextHook()
             }
         }
     }
@@ -62,18 +62,18 @@ extension LoopContext {
         forgetPluginData(of: socket)
     }
 
-    private func notify(_ socket: NamespaceSocket, _ moment: SocketNotice.Moment, reason: DisconnectReason? = nil) {
+    private func notify(_ socket: NamespaceSocket, _ moment: SocketLifecycleEvent.Moment, reason: DisconnectReason? = nil) {
         let hooks = dispatch(of: socket.namespace).hooks
         guard !hooks.isEmpty, let info = SocketInfo.of(socket) else { return }
-        let notice = SocketNotice(info, moment, reason: reason)
-        for hook in hooks where notice.isWanted(by: hook) {
-            if let meter = notice.meter(of: hook) {
-                measure(meter) { notice.call(hook) }
+        let lifecycleEvent = SocketLifecycleEvent(info, moment, reason: reason)
+        for hook in hooks where lifecycleEvent.isWanted(by: hook) {
+            if let meter = lifecycleEvent.meter(of: hook) {
+                measure(meter) { lifecycleEvent.call(hook) }
                 continue
             }
-            let task = StrandTask(.socketHook, run: { notice.call(hook) })
+            let task = StrandTask(.socketHook, run: { lifecycleEvent.call(hook) })
             _ = hook.plugin.strand(for: hook.declaration.run, user: socket.user, else: socket.connection)
-                .enqueue(task, of: Sender(user: socket.user, socket: socket.handle), bytes: notice.bytes, promised: true)
+                .enqueue(task, of: Sender(user: socket.user, socket: socket.handle), bytes: lifecycleEvent.bytes, promised: true)
         }
     }
 

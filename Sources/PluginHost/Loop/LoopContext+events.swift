@@ -64,7 +64,7 @@ extension LoopContext {
         raw.name = jf_text(event.name)
         raw.args = jf_text(event.args)
         raw.context = target.context
-        let token = wantsAck ? thread.makeToken() : Token(0)
+        let token = wantsAck ? thread.makeToken() : ReplyToken(0)
         raw.ack = token.raw
         var frame = CallbackFrame(
             plugin: target.plugin, ack: token, ackID: event.ackID ?? 0, socket: socket.handle, sender: .passUnretained(socket), args: event.args)
@@ -75,7 +75,7 @@ extension LoopContext {
         let outerCallback = enter(target.meter)
         let attachments = event.attachments
         // Held for the call, where the plugin has given the socket anything.
-        let data = Unmanaged<Plugin>.fromOpaque(target.plugin)._withUnsafeGuaranteedRef { $0.data(of: socket.handle) }
+        let data = Unmanaged<LoadedPlugin>.fromOpaque(target.plugin)._withUnsafeGuaranteedRef { $0.data(of: socket.handle) }
         defer { withExtendedLifetime(data) {} }
         raw.plugin_data = data?.pointer
         Self.withUserAndID(of: socket) { user, id in
@@ -104,7 +104,7 @@ extension LoopContext {
 
     /// Copies the event behind what waits on the plugin's strand.
     private func enqueue(
-        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute, of plugin: Plugin, _ dispatch: NamespaceDispatch, _ wantsAck: Bool
+        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute, of plugin: LoadedPlugin, _ dispatch: NamespaceDispatch, _ wantsAck: Bool
     ) {
         let strand = plugin.strand(for: route, event, from: socket)
         var mustWake: Bool?

@@ -34,7 +34,7 @@ final class LoopContext: @unchecked Sendable, Application {
     /// [loop] Mailboxes that hold something.
     private var busy: [LoopMailbox] = []
     /// [loop] What is left of their time.
-    private var share = LoopShare()
+    private var timeSlice = LoopTimeSlice()
     /// [loop] The share is used up, and the loop has not looked at its connections yet.
     private var isPausing = false
 
@@ -53,7 +53,7 @@ final class LoopContext: @unchecked Sendable, Application {
     }
 
     /// [control] What the control thread asked last.
-    var lastAsked: Outcome<Bool>?
+    var lastAsked: BlockingFuture<Bool>?
     /// [control] Whether the loop has not come to it yet.
     var isBusy: Bool { lastAsked?.isSettled == false }
 
@@ -76,7 +76,7 @@ final class LoopContext: @unchecked Sendable, Application {
 
     /// Whether a handle that a plugin of this host uses is one of this loop's sockets.
     @inline(__always)
-    func owns(_ socket: SocketHandle, for plugin: Plugin) -> Bool { socket.shardIndex == index && plugin.hostID == hostID }
+    func owns(_ socket: SocketHandle, for plugin: LoadedPlugin) -> Bool { socket.shardIndex == index && plugin.hostID == hostID }
 
     // MARK: From other threads
 
@@ -143,7 +143,7 @@ final class LoopContext: @unchecked Sendable, Application {
 
     /// Does what the mailboxes hold, each in its turn, until their share of the loop's time is used up.
     private func drainAll() {
-        while !share.isUsedUp, !busy.isEmpty {
+        while !timeSlice.isUsedUp, !busy.isEmpty {
             let mailbox = busy.removeFirst()
             if drain(mailbox) { busy.append(mailbox) } else { mailbox.isListed = false }
         }
@@ -153,17 +153,17 @@ final class LoopContext: @unchecked Sendable, Application {
     /// - Returns: whether it holds more.
     @inline(__always)
     private func drain(_ mailbox: LoopMailbox) -> Bool {
-        mailbox.drain(on: shard, &share) { record in execute(record) }
+        mailbox.drain(on: shard, &timeSlice) { record in execute(record) }
     }
 
     /// With the share used up, the loop writes what was made, looks at its connections, and then goes on.
     @inline(__always)
     private func pauseIfNeeded() {
-        guard share.isUsedUp else { return }
+        guard timeSlice.isUsedUp else { return }
         isPausing = true
         loop.executeAfterInput { [self] _ in
             isPausing = false
-            share.renew()
+            timeSlice.renew()
             drainAll()
         }
     }

@@ -132,13 +132,13 @@ final class LoopMailbox: @unchecked Sendable {
         return mustNotify
     }
 
-    /// [loop] Runs what waits, oldest first, until `share` is used up. Records are valid for the call of `body`, which returns what it began and could not
+    /// [loop] Runs what waits, oldest first, until `timeSlice` is used up. Records are valid for the call of `body`, which returns what it began and could not
     /// end.
     ///
     /// - Returns: whether something is left for the loop's next share.
-    func drain(on shard: Shard, _ share: inout LoopShare, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool {
+    func drain(on shard: Shard, _ timeSlice: inout LoopTimeSlice, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool {
         if !isCut { dequeueIncoming() }
-        guard finishWorking(on: shard, &share, body) else {
+        guard finishWorking(on: shard, &timeSlice, body) else {
             isCut = true
             lock.withLock {
                 unfinished = working.count - offset + workingHeld
@@ -168,21 +168,21 @@ final class LoopMailbox: @unchecked Sendable {
     }
 
     /// - Returns: whether it came to the end.
-    private func finishWorking(on shard: Shard, _ share: inout LoopShare, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool {
+    private func finishWorking(on shard: Shard, _ timeSlice: inout LoopTimeSlice, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool {
         while true {
             if let work {
-                guard work.advance(on: shard, &share) else { return false }
+                guard work.advance(on: shard, &timeSlice) else { return false }
                 self.work = nil
             }
             guard offset < working.count, let base = working.base else { return true }
-            guard !share.isUsedUp else { return false }
+            guard !timeSlice.isUsedUp else { return false }
             let record = UnsafePointer((base + offset).assumingMemoryBound(to: Record.self))
             let size = RecordBuffer.size(of: record)
             offset &+= size
             if record.pointee.kind == .task {
-                work = share.charge { body(record) }
+                work = timeSlice.charge { body(record) }
             } else {
-                share.chargeRecord(of: size)
+                timeSlice.chargeRecord(of: size)
                 work = body(record)
             }
         }

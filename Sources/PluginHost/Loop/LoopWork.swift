@@ -24,10 +24,10 @@ final class LoopWork {
     /// Goes on until the share is used up.
     ///
     /// - Returns: whether it is done.
-    func advance(on shard: Shard, _ share: inout LoopShare) -> Bool {
+    func advance(on shard: Shard, _ timeSlice: inout LoopTimeSlice) -> Bool {
         while next < sockets.count {
-            guard !share.isUsedUp else { return false }
-            share.charge { run(on: shard, through: min(next + Self.piece, sockets.count)) }
+            guard !timeSlice.isUsedUp else { return false }
+            timeSlice.charge { run(on: shard, through: min(next + Self.piece, sockets.count)) }
         }
         finish()
         return true

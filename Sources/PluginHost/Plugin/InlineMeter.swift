@@ -7,13 +7,13 @@ import Synchronization
 /// `@unchecked Sendable`: `lines` is written by `init` only; each line is written by its loop, and what other threads read of it is atomic.
 final class InlineMeter: @unchecked Sendable {
     let callback: Callback
-    unowned(unsafe) let plugin: Plugin
+    unowned(unsafe) let plugin: LoadedPlugin
     /// Whether the plugin may declare another `run` for it.
     private let isChoice: Bool
     private let lines: UnsafeMutablePointer<InlineCounters>
     private let count: Int
 
-    init(_ callback: Callback, of plugin: Plugin, isChoice: Bool = true) {
+    init(_ callback: Callback, of plugin: LoadedPlugin, isChoice: Bool = true) {
         self.callback = callback
         self.plugin = plugin
         self.isChoice = isChoice

@@ -7,11 +7,11 @@ import CJackfield
 final class PluginData: @unchecked Sendable {
     let pointer: UnsafeMutableRawPointer
     /// Plugins live for ever.
-    private unowned(unsafe) let plugin: Plugin
+    private unowned(unsafe) let plugin: LoadedPlugin
     /// In ``PluginDataTable``; `nil`: nothing is to be called.
     private let release: UInt64?
 
-    init(_ pointer: UnsafeMutableRawPointer, freeing free: jf_free_fn?, of plugin: Plugin) {
+    init(_ pointer: UnsafeMutableRawPointer, freeing free: jf_free_fn?, of plugin: LoadedPlugin) {
         self.pointer = pointer
         self.plugin = plugin
         release = free.map { plugin.data.promise(PluginCall(function: $0, context: pointer)) }
@@ -22,7 +22,7 @@ final class PluginData: @unchecked Sendable {
     }
 }
 
-extension Plugin {
+extension LoadedPlugin {
     /// The plugin's pointer for a socket. Any thread.
     @inline(__always)
     func data(of handle: UInt64) -> PluginData? {

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// One table for each loop, so that loops do not meet in a lock; and nothing at all is looked up for a plugin that never gave one.
 final class PluginDataTable: Sendable {
-    private final class Shelf: Sendable {
+    private final class LoopTable: Sendable {
         let pointers = Mutex<[UInt64: PluginData]>([:])
     }
 
@@ -14,14 +14,14 @@ final class PluginDataTable: Sendable {
         var last: UInt64 = 0
     }
 
-    private let shelves: [Shelf]
+    private let tables: [LoopTable]
     /// Functions that are still to be called, each once: whoever takes one out calls it.
     private let releases = Mutex(Releases())
     private let isUsedFlag = Atomic<Bool>(false)
 
     /// - Parameter loops: how many there are.
     init(loops: Int) {
-        shelves = (0..<loops).map { _ in Shelf() }
+        tables = (0..<loops).map { _ in LoopTable() }
     }
 
     /// Whether there was ever a pointer.
@@ -30,24 +30,24 @@ final class PluginDataTable: Sendable {
 
     /// - Parameter handle: of a socket of one of the loops.
     subscript(handle: UInt64) -> PluginData? {
-        shelf(handle)?.pointers.withLock { $0[handle] }
+        table(handle)?.pointers.withLock { $0[handle] }
     }
 
     func set(_ data: PluginData, for handle: UInt64) {
         isUsedFlag.store(true, ordering: .sequentiallyConsistent)
         // What was there is released outside the lock: it may be the last to hold it.
-        let before = shelf(handle)?.pointers.withLock { $0.updateValue(data, forKey: handle) }
+        let before = table(handle)?.pointers.withLock { $0.updateValue(data, forKey: handle) }
         _ = before
     }
 
     func remove(_ handle: UInt64) {
-        let before = shelf(handle)?.pointers.withLock { $0.removeValue(forKey: handle) }
+        let before = table(handle)?.pointers.withLock { $0.removeValue(forKey: handle) }
         _ = before
     }
 
-    private func shelf(_ handle: UInt64) -> Shelf? {
+    private func table(_ handle: UInt64) -> LoopTable? {
         let index = handle.shardIndex
-        return index < shelves.count ? shelves[index] : nil
+        return index < tables.count ? tables[index] : nil
     }
 
     // MARK: Freeing

@@ -7,7 +7,7 @@ struct PromisedCall: Sendable {
     let code: Int32
 }
 
-extension Plugin {
+extension LoadedPlugin {
     /// Promises a callback, if fewer are due than may be.
     ///
     /// - Parameter abort: makes the callback on the strand when the plugin goes first.

@@ -5,18 +5,18 @@ struct Registry {
     /// Events that the daemon handles itself.
     var builtins: [EventRoute] = []
     /// Those in force or on their way out, by place. Changed by the control thread.
-    var plugins: [Plugin] = []
+    var plugins: [LoadedPlugin] = []
     /// Those, and the ones whose claims hold while their `create` runs, in the order in which they claimed.
-    var claims: [Plugin] = []
+    var claims: [LoadedPlugin] = []
     /// Those, and the ones that are being loaded, and those that were given up: every plugin whose code may be running.
-    var alive: [Plugin] = []
+    var alive: [LoadedPlugin] = []
     /// What the configuration names, in its order.
     var planned: [PlannedPlugin] = []
     /// Whether some of ``planned`` are still to be loaded.
     var isLoading = false
     /// Loads so far.
     var generation = 0
-    /// Places given out so far; see ``Plugin/place``.
+    /// Places given out so far; see ``LoadedPlugin/place``.
     var places = 0
     /// Loads under way.
     var loads = 0
@@ -28,13 +28,13 @@ struct Registry {
     }
 
     /// Inserts a plugin that comes into force at its place.
-    mutating func insert(_ plugin: Plugin) {
+    mutating func insert(_ plugin: LoadedPlugin) {
         let index = plugins.firstIndex { $0.place > plugin.place } ?? plugins.endIndex
         plugins.insert(plugin, at: index)
     }
 
     /// Withdraws everything of a plugin that has ended.
-    mutating func forget(_ plugin: Plugin, isStuck: Bool) {
+    mutating func forget(_ plugin: LoadedPlugin, isStuck: Bool) {
         claims.removeAll { $0 === plugin }
         if !isStuck { alive.removeAll { $0 === plugin } }
     }

@@ -9,7 +9,7 @@ struct TaskCall: @unchecked Sendable {
     let free: jf_free_fn?
 }
 
-extension Plugin {
+extension LoadedPlugin {
     /// Calls the task. On the strand.
     func run(_ call: TaskCall) {
         guard isCreated else { return release(call) }

@@ -4,14 +4,14 @@ import Synchronization
 ///
 /// Bounded by what may wait: a sender with nothing waiting has no entry.
 final class QueueShares: Sendable {
-    private struct Held {
+    private struct Usage {
         var callbacks = 0
         var bytes = 0
     }
 
     private struct State {
-        var sockets: [UInt64: Held] = [:]
-        var users: [UInt64: Held] = [:]
+        var sockets: [UInt64: Usage] = [:]
+        var users: [UInt64: Usage] = [:]
     }
 
     enum Verdict {
@@ -41,25 +41,25 @@ final class QueueShares: Sendable {
     ///   - queue: what the whole queue may hold.
     ///   - free: what it has free.
     func reserve(_ bytes: Int, for sender: Sender, of queue: (callbacks: Int, bytes: Int), free: (callbacks: Int, bytes: Int)) -> Verdict {
-        func fits(_ held: Held, _ percent: Int) -> Bool {
+        func fits(_ held: Usage, _ percent: Int) -> Bool {
             guard held.callbacks > 0, percent < 100 else { return true }
             return held.callbacks < min(max(1, queue.callbacks * percent / 100), free.callbacks)
                 && held.bytes + bytes <= min(queue.bytes / 100 * percent, free.bytes)
         }
         return state.withLock { state in
-            let socket = state.sockets[sender.socket] ?? Held()
+            let socket = state.sockets[sender.socket] ?? Usage()
             guard fits(socket, socketPercent) else { return .socketShare }
-            let user = state.users[sender.user] ?? Held()
+            let user = state.users[sender.user] ?? Usage()
             guard fits(user, userPercent) else { return .userShare }
-            state.sockets[sender.socket] = Held(callbacks: socket.callbacks + 1, bytes: socket.bytes + bytes)
-            state.users[sender.user] = Held(callbacks: user.callbacks + 1, bytes: user.bytes + bytes)
+            state.sockets[sender.socket] = Usage(callbacks: socket.callbacks + 1, bytes: socket.bytes + bytes)
+            state.users[sender.user] = Usage(callbacks: user.callbacks + 1, bytes: user.bytes + bytes)
             return .reserved
         }
     }
 
     /// One callback of `sender` does not wait any more.
     func release(_ bytes: Int, of sender: Sender) {
-        func release(_ table: inout [UInt64: Held], _ key: UInt64) {
+        func release(_ table: inout [UInt64: Usage], _ key: UInt64) {
             guard var held = table[key] else { return }
             held.callbacks -= 1
             held.bytes -= bytes

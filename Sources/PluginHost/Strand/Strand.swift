@@ -176,8 +176,8 @@ final class Strand: @unchecked Sendable {
     /// - Returns: what to wait for; there will be no result if the strand has ended, or ends before.
     func begin<Result: Sendable>(
         _ callback: Callback = .other, isLast: Bool = false, _ body: @escaping @Sendable () -> Result
-    ) -> Outcome<Result> {
-        let outcome = Outcome<Result>()
+    ) -> BlockingFuture<Result> {
+        let outcome = BlockingFuture<Result>()
         budget.reserveUnconditionally(0)
         let task = StrandTask(callback, run: { outcome.fulfil(body()) }, drop: { outcome.cancel() })
         if !append(task, 0, order: .barrier, isLast: isLast) { outcome.cancel() }

@@ -5,7 +5,7 @@ struct CallbackFrame {
     /// Whose callback it is.
     let plugin: UnsafeRawPointer
     /// The ack it may still give; 0 when there is none, or when it was given or kept.
-    var ack: Token
+    var ack: ReplyToken
     let ackID: UInt64
     let socket: SocketHandle
     /// The sender itself, where the callback runs on its loop.

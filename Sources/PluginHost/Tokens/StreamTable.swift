@@ -31,7 +31,7 @@ final class OpenStream: @unchecked Sendable {
     }
 
     /// The reader has caught up. [loop]
-    func drained(_ plugin: Plugin) {
+    func drained(_ plugin: LoadedPlugin) {
         guard isAwaited.exchange(false, ordering: .sequentiallyConsistent), let writable = watch?.writable else { return }
         let task = StrandTask(run: {
             // The last call about a stream that is closed was, or will be, another.
@@ -42,7 +42,7 @@ final class OpenStream: @unchecked Sendable {
     }
 
     /// Calls the plugin for the last time about this stream. For whoever took it out of the table.
-    func notifyClosed(_ why: Int32, _ plugin: Plugin) {
+    func notifyClosed(_ why: Int32, _ plugin: LoadedPlugin) {
         guard let closed = watch?.closed else { return }
         let task = StrandTask(run: {
             guard plugin.isCreated else { return }

@@ -20,13 +20,13 @@ final class ThreadState {
 
     /// A token that is good for the callback under way on this thread only.
     @inline(__always)
-    func makeToken() -> Token {
+    func makeToken() -> ReplyToken {
         sequence &+= 1
-        return Token(borrowed: sequence, thread: number)
+        return ReplyToken(borrowed: sequence, thread: number)
     }
 
     /// Whether a borrowed token was made on this thread.
-    func made(_ token: Token) -> Bool { token.thread == number }
+    func made(_ token: ReplyToken) -> Bool { token.thread == number }
 
     // MARK: Where it is kept
 

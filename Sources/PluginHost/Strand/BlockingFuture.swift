@@ -3,7 +3,7 @@ import Support
 /// A result that one thread waits for while another makes it.
 ///
 /// `@unchecked Sendable`: all state is touched under `monitor` only.
-final class Outcome<Value: Sendable>: @unchecked Sendable {
+final class BlockingFuture<Value: Sendable>: @unchecked Sendable {
     private let monitor = Monitor()
     private var value: Value?
     private var isOver = false

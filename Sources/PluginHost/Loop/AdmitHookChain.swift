@@ -7,7 +7,7 @@ import Synchronization
 /// A client on its way through the `admit` hooks of a namespace, one after the other, in the order of loading.
 ///
 /// `@unchecked Sendable`: everything but `stage`, `pack` and the immutable rest is touched on the loop only.
-final class Admission: @unchecked Sendable, TimerTarget {
+final class AdmitHookChain: @unchecked Sendable, TimerTarget {
     private let loop: LoopContext
     private let attempt: ConnectAttempt
     private let hooks: [NamespaceHook]
@@ -131,7 +131,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
     }
 
     /// The decision of the hook `stage`; `false` if it was made before, or nobody waits. [any-thread]
-    func decide(_ verdict: AdmissionVerdict, at stage: Int) -> Bool {
+    func decide(_ verdict: AdmitDecision, at stage: Int) -> Bool {
         guard self.stage.compareExchange(expected: stage, desired: stage + 1, ordering: .acquiringAndReleasing).exchanged else { return false }
         let plugin = hooks[stage].plugin
         // In order with what else the plugin asks: a broadcast after the decision reaches whoever was let in.
@@ -150,7 +150,7 @@ final class Admission: @unchecked Sendable, TimerTarget {
     }
 
     /// Changes as whom the client comes. [loop]
-    private func adopt(_ terms: AdmissionTerms, from plugin: Plugin) {
+    private func adopt(_ terms: AdmitChanges, from plugin: LoadedPlugin) {
         // What recovery brings back by itself is the data. Whoever is more than the token says is asked for again.
         if terms.user != nil || terms.claims != nil || terms.expiresAt != nil || terms.pluginData != nil { attempt.alwaysRunsMiddlewares = true }
         if let user = terms.user { identity.user = user }

@@ -4,7 +4,7 @@ import SocketIO
 import Support
 
 /// Checks of what plugins pass, each refusal with a line that says which argument of which function, and why.
-extension Plugin {
+extension LoadedPlugin {
     /// Bytes that one call may pass together; the header promises this number.
     static let largestCall = 64 << 20
 
@@ -22,8 +22,8 @@ extension Plugin {
     func withMessage(
         _ message: UnsafePointer<jf_message>?,
         _ body: (_ name: UnsafeRawBufferPointer, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ flags: EmitFlags)
-            throws(Refusal) -> Int32
-    ) throws(Refusal) -> Int32 {
+            throws(HostCallError) -> Int32
+    ) throws(HostCallError) -> Int32 {
         let raw = try PluginMemory.read(message, "message")
         let name = raw.name.bytes
         guard isEventName(name) else { throw .invalid("message->name \(nameProblem(raw.name))") }
@@ -31,12 +31,12 @@ extension Plugin {
         var flags: EmitFlags = []
         if raw.flags & JF_MESSAGE_VOLATILE != 0 { flags.insert(.volatile) }
         if raw.flags & JF_MESSAGE_UNCOMPRESSED != 0 { flags.insert(.noCompress) }
-        return try withArguments(raw.args, raw.attachments, raw.attachment_count) { args, attachments throws(Refusal) in
+        return try withArguments(raw.args, raw.attachments, raw.attachment_count) { args, attachments throws(HostCallError) in
             try body(name, args, attachments, flags)
         }
     }
 
-    private static func unknown(_ message: jf_message) -> Refusal {
+    private static func unknown(_ message: jf_message) -> HostCallError {
         if message.reserved != 0 { return .invalid("message->reserved is \(message.reserved), not 0") }
         return .invalid("message->flags is 0x\(String(message.flags, radix: 16)), of which this host does not know all")
     }
@@ -45,8 +45,8 @@ extension Plugin {
     @inline(__always)
     func withArguments(
         _ args: jf_text, _ attachments: UnsafePointer<jf_bytes>?, _ count: UInt32,
-        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(Refusal) -> Int32
-    ) throws(Refusal) -> Int32 {
+        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(HostCallError) -> Int32
+    ) throws(HostCallError) -> Int32 {
         let bytes = args.len == 0 ? Self.emptyArray : args.bytes
         guard bytes.count <= Self.largestCall else { throw Self.tooLarge("args", bytes.count) }
         if count == 0 {
@@ -58,8 +58,8 @@ extension Plugin {
 
     private func withAttachments(
         _ args: UnsafeRawBufferPointer, _ attachments: UnsafePointer<jf_bytes>?, _ count: UInt32,
-        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(Refusal) -> Int32
-    ) throws(Refusal) -> Int32 {
+        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(HostCallError) -> Int32
+    ) throws(HostCallError) -> Int32 {
         guard count <= host.socketOptions.maxAttachments else {
             throw .invalid("attachment_count is \(count), more than the \(host.socketOptions.maxAttachments) of a message")
         }
@@ -77,13 +77,13 @@ extension Plugin {
         // Typed throws do not pass through the temporary allocation; a result does.
         let result = withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Int(count)) { list in
             for index in list.indices { list.initializeElement(at: index, to: attachments[index].bytes) }
-            return Result { () throws(Refusal) in try body(args, UnsafeBufferPointer(list)) }
+            return Result { () throws(HostCallError) in try body(args, UnsafeBufferPointer(list)) }
         }
         return try result.get()
     }
 
-    private static func tooLarge(_ what: String, _ count: Int) -> Refusal {
-        Refusal(code: JF_E_LIMIT, problem: "\(what) have \(count) bytes, more than the \(largestCall) of one call")
+    private static func tooLarge(_ what: String, _ count: Int) -> HostCallError {
+        HostCallError(code: JF_E_LIMIT, problem: "\(what) have \(count) bytes, more than the \(largestCall) of one call")
     }
 
     /// Whether these are the arguments that the callback under way was handed: they were validated on their way in.
@@ -131,27 +131,27 @@ extension Plugin {
     // MARK: Texts
 
     /// A text of at most `limit` bytes as it is.
-    static func bytes(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(Refusal) -> UnsafeRawBufferPointer {
+    static func bytes(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(HostCallError) -> UnsafeRawBufferPointer {
         guard text.ptr != nil || text.len == 0 else { throw .invalid("\(name()) is NULL with a length of \(text.len)") }
         guard text.len <= limit else { throw .invalid("\(name()) has \(text.len) bytes, more than \(limit)") }
         return text.bytes
     }
 
     /// A copy of such a text, which must be UTF-8.
-    static func text(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(Refusal) -> ByteString {
+    static func text(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(HostCallError) -> ByteString {
         guard let copy = ByteString(validating: try bytes(text, name(), limit: limit), limit: limit) else { throw .invalid("\(name()) is no UTF-8") }
         return copy
     }
 
     /// A user's id.
-    static func user(_ text: jf_text, _ name: @autoclosure () -> String) throws(Refusal) -> ByteString {
+    static func user(_ text: jf_text, _ name: @autoclosure () -> String) throws(HostCallError) -> ByteString {
         let bytes = try Self.bytes(text, name(), limit: .max)
         if let problem = UserID.problem(bytes) { throw .invalid("\(name()) \(problem)") }
         return try Self.text(text, name(), limit: UserID.longest)
     }
 
     /// A namespace's name; empty means the main one.
-    func namespace(_ text: jf_text, _ name: @autoclosure () -> String) throws(Refusal) -> ByteString {
+    func namespace(_ text: jf_text, _ name: @autoclosure () -> String) throws(HostCallError) -> ByteString {
         guard text.len > 0 else { return "/" }
         let namespace = try Self.text(text, name(), limit: host.socketOptions.maxNamespaceLength)
         guard namespace.utf8.first == UInt8(ascii: "/") else { throw .invalid("\(name()) '\(namespace)' does not begin with '/'") }
@@ -161,7 +161,7 @@ extension Plugin {
     /// The name of a room, still the plugin's.
     ///
     /// - Parameter isChosen: whether it is only looked for: the room of a user is named by the host, and may be longer than others.
-    func room(_ text: jf_text, _ name: @autoclosure () -> String, isTarget: Bool = false) throws(Refusal) -> UnsafeRawBufferPointer {
+    func room(_ text: jf_text, _ name: @autoclosure () -> String, isTarget: Bool = false) throws(HostCallError) -> UnsafeRawBufferPointer {
         let limit = host.socketOptions.maxRoomNameLength
         let bytes = try Self.bytes(text, name(), limit: isTarget ? max(limit, "user:".utf8.count + UserID.longest) : limit)
         guard !bytes.isEmpty else { throw .invalid("\(name()) is empty") }
@@ -175,7 +175,7 @@ extension Plugin {
     /// Copies the names of rooms.
     func rooms(
         _ list: UnsafePointer<jf_text>?, _ count: UInt32, _ name: @autoclosure () -> String, isTarget: Bool = false
-    ) throws(Refusal) -> [ByteString] {
+    ) throws(HostCallError) -> [ByteString] {
         guard count > 0 else { return [] }
         guard count <= Self.mostRooms else { throw .invalid("\(name()): \(count) are more than \(Self.mostRooms)") }
         guard let list else { throw .invalid("\(name()) is NULL, and its count \(count)") }
@@ -196,7 +196,7 @@ extension Plugin {
     }
 
     /// Reads a target.
-    func parseTarget(_ raw: UnsafePointer<jf_selection>?) throws(Refusal) -> ParsedTarget {
+    func parseTarget(_ raw: UnsafePointer<jf_selection>?) throws(HostCallError) -> ParsedTarget {
         let raw = try PluginMemory.read(raw, "selection")
         guard raw.flags & ~(JF_SELECT_ALL | JF_SELECT_EVERY_NSP | JF_SELECT_LOCAL) == 0 else {
             throw .invalid("selection->flags is 0x\(String(raw.flags, radix: 16)), of which this host does not know all")

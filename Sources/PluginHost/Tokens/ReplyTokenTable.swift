@@ -4,10 +4,10 @@ import Synchronization
 ///
 /// A lock rather than a compare-and-swap on each slot: it is held for a handful of instructions, never met by two loops on a message's way (an ack
 /// given within its callback has no entry here), and makes "exactly once" plain to see.
-final class TokenTable: Sendable {
+final class ReplyTokenTable: Sendable {
     private struct Slot {
         var generation: UInt64 = 1
-        var entry: TokenEntry?
+        var entry: ReplyTokenEntry?
         var isKept = false
         /// Of the callback that has borrowed it.
         var thread: UInt64 = 0
@@ -24,10 +24,10 @@ final class TokenTable: Sendable {
     let limit: Int
     private let state = Mutex(State())
     /// Whether whoever waits is still there; asked under the lock, so it must be quick and must not come back.
-    private let isWaiting: @Sendable (TokenEntry) -> Bool
+    private let isWaiting: @Sendable (ReplyTokenEntry) -> Bool
 
-    init(limit: Int, isWaiting: @escaping @Sendable (TokenEntry) -> Bool) {
-        self.limit = min(limit, Token.slotLimit / 2)
+    init(limit: Int, isWaiting: @escaping @Sendable (ReplyTokenEntry) -> Bool) {
+        self.limit = min(limit, ReplyToken.slotLimit / 2)
         self.isWaiting = isWaiting
     }
 
@@ -47,7 +47,7 @@ final class TokenTable: Sendable {
     /// Enters what waits; `nil` if the plugin is going or the table is full.
     ///
     /// - Parameter kept: whether the plugin has asked for it; only such tokens count against ``limit``.
-    func enter(_ entry: TokenEntry, kept: Bool) -> Token? {
+    func enter(_ entry: ReplyTokenEntry, kept: Bool) -> ReplyToken? {
         let thread = ThreadState.currentNumber
         return state.withLock { state in
             guard !state.isClosed else { return nil }
@@ -59,7 +59,7 @@ final class TokenTable: Sendable {
             if let free = state.free.popLast() {
                 slot = Int(free)
             } else {
-                guard state.slots.count < Token.slotLimit else { return nil }
+                guard state.slots.count < ReplyToken.slotLimit else { return nil }
                 slot = state.slots.count
                 state.slots.append(Slot())
             }
@@ -67,12 +67,12 @@ final class TokenTable: Sendable {
             state.slots[slot].isKept = kept
             state.slots[slot].thread = thread
             if kept { state.kept += 1 }
-            return Token(slot: slot, generation: state.slots[slot].generation)
+            return ReplyToken(slot: slot, generation: state.slots[slot].generation)
         }
     }
 
     enum KeepResult {
-        case kept(Token)
+        case kept(ReplyToken)
         case gone
         case limit
         /// It is no token of a callback on this thread.
@@ -80,7 +80,7 @@ final class TokenTable: Sendable {
     }
 
     /// Exchanges the token of the callback under way for one that outlives it.
-    func keep(_ token: Token) -> KeepResult {
+    func keep(_ token: ReplyToken) -> KeepResult {
         let thread = ThreadState.currentNumber
         return state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
@@ -91,13 +91,13 @@ final class TokenTable: Sendable {
             advance(&state.slots[slot])
             state.slots[slot].isKept = true
             state.kept += 1
-            return .kept(Token(slot: slot, generation: state.slots[slot].generation))
+            return .kept(ReplyToken(slot: slot, generation: state.slots[slot].generation))
         }
     }
 
     enum Completion {
         /// It is taken out, and completed by whoever hears this.
-        case entry(TokenEntry)
+        case entry(ReplyTokenEntry)
         case gone
         /// It is borrowed by a callback on another thread.
         case elsewhere
@@ -106,7 +106,7 @@ final class TokenTable: Sendable {
     /// Takes the entry out for the plugin, which completes it.
     ///
     /// - Parameter wanted: which kind of entry the caller can complete; another kind stays.
-    func complete(_ token: Token, where wanted: (TokenEntry) -> Bool) -> Completion {
+    func complete(_ token: ReplyToken, where wanted: (ReplyTokenEntry) -> Bool) -> Completion {
         let thread = ThreadState.currentNumber
         return state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry, wanted(entry) else { return .gone }
@@ -117,7 +117,7 @@ final class TokenTable: Sendable {
     }
 
     /// Takes the entry out for the host, whose callback has returned; `nil` if it is completed or kept.
-    func reclaim(_ token: Token) -> TokenEntry? {
+    func reclaim(_ token: ReplyToken) -> ReplyTokenEntry? {
         state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return nil }
             remove(slot, &state)
@@ -127,13 +127,13 @@ final class TokenTable: Sendable {
 
     enum LookupResult {
         /// It stays.
-        case entry(TokenEntry)
+        case entry(ReplyTokenEntry)
         case gone
         case borrowed
     }
 
     /// Who waits for a kept token.
-    func peek(_ token: Token) -> LookupResult {
+    func peek(_ token: ReplyToken) -> LookupResult {
         state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
             return state.slots[slot].isKept ? .entry(entry) : .borrowed
@@ -141,7 +141,7 @@ final class TokenTable: Sendable {
     }
 
     /// Takes out a kept token that the plugin gives up.
-    func drop(_ token: Token) -> LookupResult {
+    func drop(_ token: ReplyToken) -> LookupResult {
         state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
             guard state.slots[slot].isKept else { return .borrowed }
@@ -151,7 +151,7 @@ final class TokenTable: Sendable {
     }
 
     /// Takes everything out; nothing is entered from now on.
-    func close() -> [TokenEntry] {
+    func close() -> [ReplyTokenEntry] {
         state.withLock { state in
             state.isClosed = true
             let entries = state.slots.compactMap(\.entry)
@@ -162,7 +162,7 @@ final class TokenTable: Sendable {
 
     // MARK: Under the lock
 
-    private func slot(of token: Token, in state: borrowing State) -> Int? {
+    private func slot(of token: ReplyToken, in state: borrowing State) -> Int? {
         let slot = token.slot
         guard !token.isBorrowed, slot < state.slots.count, state.slots[slot].generation == token.generation else { return nil }
         return slot
@@ -177,7 +177,7 @@ final class TokenTable: Sendable {
     }
 
     private func advance(_ slot: inout Slot) {
-        slot.generation = slot.generation & Token.generationMask == Token.generationMask ? 1 : slot.generation + 1
+        slot.generation = slot.generation & ReplyToken.generationMask == ReplyToken.generationMask ? 1 : slot.generation + 1
     }
 
     /// Frees the slots of those who no longer wait, which a plugin that forgets its tokens leaves behind. Only when the table is full.

@@ -1,14 +1,14 @@
 import CJackfield
 import Support
 
-extension Plugin {
+extension LoadedPlugin {
     /// Sets a declared timer going: it fires as long as the plugin runs, at multiples of its interval from now; what it missed it missed.
-    func arm(_ timer: TimerDeclaration) {
+    func arm(_ timer: TimerDescriptor) {
         let interval = timer.interval * 1_000_000
         scheduleNext(timer, after: Clock.monotonicNanoseconds, interval)
     }
 
-    private func scheduleNext(_ timer: TimerDeclaration, after last: Int64, _ interval: Int64) {
+    private func scheduleNext(_ timer: TimerDescriptor, after last: Int64, _ interval: Int64) {
         let now = Clock.monotonicNanoseconds
         let missed = max(0, (now - last) / interval)
         let deadline = last + (missed + 1) * interval
@@ -46,7 +46,7 @@ extension Plugin {
     private static let readinessInterval: Int64 = 2_000_000_000
 
     private func startReadinessCheck() {
-        let outcome = Outcome<Bool>()
+        let outcome = BlockingFuture<Bool>()
         _ = strand.enqueue(StrandTask(.ready, run: {
             self.checkReady()
             outcome.fulfil(true)
@@ -54,7 +54,7 @@ extension Plugin {
         scheduleReadinessCheck(outcome, isFirst: true)
     }
 
-    private func scheduleReadinessCheck(_ outcome: Outcome<Bool>, isFirst: Bool) {
+    private func scheduleReadinessCheck(_ outcome: BlockingFuture<Bool>, isFirst: Bool) {
         host.timers.schedule(at: Clock.monotonicNanoseconds + Self.readinessInterval, isWanted: { self.state == .running }) {
             if outcome.wait(until: 0) != nil { return self.startReadinessCheck() }
             if isFirst { self.notReady = "does not answer: a callback has been running for more than \(Self.readinessInterval / 1_000_000) ms" }

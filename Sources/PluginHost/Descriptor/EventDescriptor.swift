@@ -4,7 +4,7 @@ import Support
 /// One `jf_event_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
 ///
 /// A declaration for several namespaces is several of these.
-struct EventDeclaration: @unchecked Sendable {
+struct EventDescriptor: @unchecked Sendable {
     /// Which of the list it is, from 1.
     var number: Int
     /// A namespace's name, or the text of the pattern under which it was declared.

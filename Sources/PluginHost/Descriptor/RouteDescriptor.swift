@@ -2,7 +2,7 @@ import CJackfield
 import Support
 
 /// One `jf_route_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
-struct RouteDeclaration: @unchecked Sendable {
+struct RouteDescriptor: @unchecked Sendable {
     var method: ByteString
     var path: RoutePath
     var handler: jf_request_fn

@@ -1,15 +1,15 @@
 import Support
 
 /// What a plugin decides about a client that asks to join a namespace.
-enum AdmissionVerdict: Sendable {
+enum AdmitDecision: Sendable {
     /// `nil`: as the client is.
-    case accept(AdmissionTerms?)
+    case accept(AdmitChanges?)
     /// CONNECT_ERROR; `data` is JSON.
     case refuse(message: String, data: [UInt8]?)
 }
 
 /// As whom a client is let in: what is `nil` stays as it is.
-struct AdmissionTerms: Sendable {
+struct AdmitChanges: Sendable {
     var user: ByteString?
     /// A JSON object whose members replace those of the same name.
     var claims: [UInt8]?
@@ -23,7 +23,7 @@ struct AdmissionTerms: Sendable {
 /// What the hooks leave for a socket that is about to be made, by way of ``SocketIO/ConnectAttempt/userInfo``.
 final class AdmittedSocket {
     var data: [UInt8]?
-    var pluginData: [(plugin: Plugin, data: PluginData)] = []
+    var pluginData: [(plugin: LoadedPlugin, data: PluginData)] = []
 
     var isEmpty: Bool { data == nil && pluginData.isEmpty }
 }

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// A join takes its place when it is asked for, on whatever thread, so that JF_OK means that the socket will be in the room. A leave gives the place back
 /// when the loop has carried it out: until then it counts.
-extension Plugin {
+extension LoadedPlugin {
     /// [any-thread]
     func join(_ handle: SocketHandle, _ room: UnsafeRawBufferPointer) -> Int32 {
         guard let context = host.context(of: handle) else { return JF_E_GONE }
@@ -43,7 +43,7 @@ extension Plugin {
     }
 
     /// What is in its rooms already stays there; what a socket has no place for is logged, since whoever asked is not here any more. [any-thread]
-    func joinAll(_ which: UnsafePointer<jf_selection>?, _ rooms: [ByteString]) throws(Refusal) -> Int32 {
+    func joinAll(_ which: UnsafePointer<jf_selection>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
         try forEach(which, bytes: Self.bytes(of: rooms)) { loop, socket in
             for room in rooms where !loop.join(socket, room) {
                 _ = self.refuseRoom()
@@ -53,7 +53,7 @@ extension Plugin {
     }
 
     /// [any-thread]
-    func leaveAll(_ which: UnsafePointer<jf_selection>?, _ rooms: [ByteString]) throws(Refusal) -> Int32 {
+    func leaveAll(_ which: UnsafePointer<jf_selection>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
         try forEach(which, bytes: Self.bytes(of: rooms)) { loop, socket in
             for room in rooms { loop.leave(socket, room) }
         }

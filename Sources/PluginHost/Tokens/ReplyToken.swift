@@ -2,7 +2,7 @@
 ///
 /// Borrowed: 1 (1 bit) | thread (15) | sequence (48): the ack of the event whose handler is running; costs nothing to make.
 /// In a table: 0 (1 bit) | generation (39) | slot (24): whatever outlives its callback.
-struct Token: Equatable, Sendable {
+struct ReplyToken: Equatable, Sendable {
     let raw: UInt64
 
     @inline(__always)

@@ -1,7 +1,7 @@
 import Support
 
 /// What a plugin's clients are refused, for whoever counts and logs it. [any-thread]
-extension Plugin {
+extension LoadedPlugin {
     /// An event found no room in the queue.
     func eventRefused(_ refusal: QueueBudget.Refusal, from address: String) {
         host.onRefusal(RefusalRecord(.event, reason: refusal == .full ? "queue_full" : "queue_share", detail: overload(refusal), address: address, plugin: name))

@@ -1,11 +1,11 @@
 import SocketIO
 
 /// Who waits for a token in a table.
-enum TokenEntry: Sendable {
+enum ReplyTokenEntry: Sendable {
     /// A client, for the ack `id`.
     case ack(socket: SocketHandle, id: UInt64)
     /// An HTTP client.
     case reply(PluginReply)
     /// A client that asked to join a namespace, and the hook whose turn it is.
-    case decision(Admission, stage: Int)
+    case decision(AdmitHookChain, stage: Int)
 }

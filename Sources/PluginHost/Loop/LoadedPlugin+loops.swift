@@ -2,7 +2,7 @@ import CJackfield
 import SocketIO
 
 /// What a plugin asks of event loops. Each plugin has a mailbox of its own for each loop, so that what one of them asks for holds up no other's. [any-thread]
-extension Plugin {
+extension LoadedPlugin {
     /// Runs `body` on the loop: here and now if this is its thread, else after what this plugin asked of it before.
     func runOrEnqueue(on loop: LoopContext, _ body: @escaping @Sendable () -> Void) { loop.runOrEnqueue(in: mailboxes[loop.index], body) }
 
@@ -31,7 +31,7 @@ extension Plugin {
     /// Does something with each socket of a target, on every loop, in pieces where there are many.
     func forEach(
         _ which: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (LoopContext, NamespaceSocket) -> Void
-    ) throws(Refusal) -> Int32 {
+    ) throws(HostCallError) -> Int32 {
         let parsed = try parseTarget(which)
         return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(parsed)) { body(loop, $0) } }
     }
@@ -55,7 +55,7 @@ extension Plugin {
 
 extension LoopContext {
     /// The target on this loop, once for each namespace it covers. [loop]
-    func targets(_ parsed: Plugin.ParsedTarget) -> [BroadcastTarget] {
+    func targets(_ parsed: LoadedPlugin.ParsedTarget) -> [BroadcastTarget] {
         guard parsed.everyNamespace else { return [parsed.target] }
         var targets: [BroadcastTarget] = []
         shard.forEachNamespace { namespace in
@@ -67,7 +67,7 @@ extension LoopContext {
     }
 
     /// The sockets that the target has on this loop now. [loop]
-    func sockets(_ parsed: Plugin.ParsedTarget) -> ContiguousArray<SocketHandle> {
+    func sockets(_ parsed: LoadedPlugin.ParsedTarget) -> ContiguousArray<SocketHandle> {
         var sockets: ContiguousArray<SocketHandle> = []
         for target in targets(parsed) { shard.collect(target, into: &sockets) }
         return sockets

@@ -3,7 +3,7 @@ import RawJSON
 import SocketIO
 
 /// From the host into the plugin: events.
-extension Plugin {
+extension LoadedPlugin {
     /// Calls the handler of an event in a strand's queue. On that strand.
     func call(_ record: UnsafePointer<EventRecord>, _ state: ThreadState) {
         let head = record.pointee
@@ -27,7 +27,7 @@ extension Plugin {
                 attachments[index] = jf_bytes(readBytes(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
             }
             var frame = CallbackFrame(
-                plugin: UnsafeRawPointer(handle), ack: head.flags.contains(.wantsAck) ? state.makeToken() : Token(0), ackID: head.ackID, socket: head.socket,
+                plugin: UnsafeRawPointer(handle), ack: head.flags.contains(.wantsAck) ? state.makeToken() : ReplyToken(0), ackID: head.ackID, socket: head.socket,
                 sender: nil, args: args)
             var event = jf_event.sized
             event.attachment_count = UInt32(attachments.count)
@@ -95,7 +95,7 @@ extension Plugin {
     }
 
     /// What `jf_refuse` filled, as the client reads it.
-    func refusal(message: [UInt8], data: [UInt8], by whom: String) -> AdmissionVerdict {
+    func refusal(message: [UInt8], data: [UInt8], by whom: String) -> AdmitDecision {
         var json: [UInt8]?
         if !data.isEmpty {
             if JSONScanner.isValid(data) {

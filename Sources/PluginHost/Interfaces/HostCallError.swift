@@ -1,20 +1,20 @@
 import CJackfield
 
 /// Why a call of a plugin is refused: the result code, and what its log line says, without the function's name.
-struct Refusal: Error {
+struct HostCallError: Error {
     let code: Int32
     let problem: String
 
-    static func invalid(_ problem: String) -> Refusal { Refusal(code: JF_E_INVALID, problem: problem) }
+    static func invalid(_ problem: String) -> HostCallError { HostCallError(code: JF_E_INVALID, problem: problem) }
 }
 
-extension Plugin {
+extension LoadedPlugin {
     /// Serves a call that a plugin may make from the begin of `create` until `stop` has returned. A refusal is logged with the function's name.
     @inline(__always)
-    static func serve(_ host: OpaquePointer?, _ function: StaticString, _ body: (Plugin) throws(Refusal) -> Int32) -> Int32 {
+    static func serve(_ host: OpaquePointer?, _ function: StaticString, _ body: (LoadedPlugin) throws(HostCallError) -> Int32) -> Int32 {
         with(host) { plugin in
             guard plugin.isServed else { return JF_E_STATE }
-            do throws(Refusal) {
+            do throws(HostCallError) {
                 return try body(plugin)
             } catch {
                 return plugin.refuse(function, error)
@@ -24,7 +24,7 @@ extension Plugin {
 
     /// - Returns: the refusal's code.
     @inline(never)
-    func refuse(_ function: StaticString, _ refusal: Refusal) -> Int32 {
+    func refuse(_ function: StaticString, _ refusal: HostCallError) -> Int32 {
         log.warning("\(function): \(refusal.problem)")
         return refusal.code
     }

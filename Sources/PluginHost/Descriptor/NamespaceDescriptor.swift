@@ -4,7 +4,7 @@ import Support
 /// One `jf_nsp_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
 ///
 /// A declaration for several namespaces is several of these.
-struct NamespaceDeclaration: @unchecked Sendable {
+struct NamespaceDescriptor: @unchecked Sendable {
     /// Which of the list it is, from 1.
     var number: Int
     /// The name, or a POSIX extended regular expression.

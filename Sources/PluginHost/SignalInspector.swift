@@ -1,5 +1,5 @@
 /// Keeps what the process does with signals, which plugins share with the host.
-public protocol SignalKeeper: Sendable {
+public protocol SignalInspector: Sendable {
     /// Looks for changes since the last call, and puts the host's own signals back. Any thread.
     func inspect() -> [SignalChange]
 }

@@ -2,7 +2,7 @@ import Support
 import Synchronization
 
 /// Whose comings and goings one plugin wants to hear of. Any thread.
-final class PresenceWatches: Sendable {
+final class PluginPresenceWatches: Sendable {
     private struct State {
         var users: Set<ByteString> = []
         var bytes = 0

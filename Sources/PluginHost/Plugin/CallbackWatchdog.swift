@@ -5,10 +5,10 @@ import Synchronization
 ///
 /// It writes a line when a step of a plugin's life, or an inline callback, has been running for a second, and again whenever that time has doubled. Other
 /// callbacks may take as long as they like: they hold up nobody but their plugin.
-final class CallbackWatch: Sendable {
+final class CallbackWatchdog: Sendable {
     /// A callback that was running when somebody looked.
     struct Running {
-        let plugin: Plugin
+        let plugin: LoadedPlugin
         let callback: Callback
         /// The loop whose sockets wait for it; `nil`: it is on a strand.
         let loop: Int?
@@ -41,13 +41,13 @@ final class CallbackWatch: Sendable {
     private let samples = Mutex<[Place: Sample]>([:])
 
     /// Looks, and writes the lines that are due. Any thread.
-    func inspect(_ plugins: [Plugin], _ loops: [LoopContext]) -> [Running] {
+    func inspect(_ plugins: [LoadedPlugin], _ loops: [LoopContext]) -> [Running] {
         let now = Clock.monotonicNanoseconds
         var found: [Running] = []
         var due: [Running] = []
         samples.withLock { samples in
             var seen: [Place: Sample] = [:]
-            func add(_ place: Place, _ number: UInt64, _ plugin: Plugin, _ callback: Callback, loop: Int?) {
+            func add(_ place: Place, _ number: UInt64, _ plugin: LoadedPlugin, _ callback: Callback, loop: Int?) {
                 let mark = Mark(callback: ObjectIdentifier(callback), number: number)
                 var sample = samples[place].flatMap { $0.mark == mark ? $0 : nil } ?? Sample(mark: mark, since: now, nextWarning: Self.patience)
                 let running = Running(plugin: plugin, callback: callback, loop: loop, since: sample.since)
@@ -75,7 +75,7 @@ final class CallbackWatch: Sendable {
     }
 }
 
-extension CallbackWatch.Running {
+extension CallbackWatchdog.Running {
     /// `create has been running for 1.2 s`.
     func text(at now: Int64) -> String {
         let tenths = max(0, now - since) / 100_000_000

@@ -2,7 +2,7 @@ import CJackfield
 import Support
 
 /// The callbacks of a plugin's life, each on its strand and within a deadline.
-extension Plugin {
+extension LoadedPlugin {
     /// Maps the image, calls `jf_plugin_main` and reads what it declared. On the strand: constructors and `jf_plugin_main` are the plugin's own code.
     func open() -> Result<PluginDescriptor, PluginError> {
         let image: PluginImage

@@ -3,7 +3,7 @@ import SocketIO
 import Support
 
 /// What a plugin is told when a socket comes or goes.
-final class SocketNotice: Sendable {
+final class SocketLifecycleEvent: Sendable {
     enum Moment: Sendable {
         case connected(isRecovered: Bool)
         case disconnecting(rooms: [ByteString])

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: `descriptor`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes` and the meters are written while it is loaded, by one thread at
 /// a time, before the snapshot that publishes them to the loops is made; everything else is immutable or guards itself.
-final class Plugin: @unchecked Sendable {
+final class LoadedPlugin: @unchecked Sendable {
     let host: Host
     let spec: PluginSpec
     let path: String
@@ -18,12 +18,12 @@ final class Plugin: @unchecked Sendable {
     let place: Int
     let log: PluginLog
     let budget: QueueBudget
-    let tokens: TokenTable
+    let tokens: ReplyTokenTable
     let timers: PluginTimers
     let streams: StreamTable
     let pending: PendingCalls
     let results: ResultBudget
-    let watches: PresenceWatches
+    let watches: PluginPresenceWatches
     /// What its threads ask of the loops, by the loop's index.
     let mailboxes: [LoopMailbox]
     let data: PluginDataTable
@@ -70,12 +70,12 @@ final class Plugin: @unchecked Sendable {
         let options = host.options
         budget = QueueBudget(
             callbacks: options.queueCallbacks, bytes: options.queueBytes, socketShare: options.queueSocketShare, userShare: options.queueUserShare)
-        tokens = TokenTable(limit: options.keptTokens) { [unowned host] in host.isWaiting($0) }
+        tokens = ReplyTokenTable(limit: options.keptTokens) { [unowned host] in host.isWaiting($0) }
         timers = PluginTimers(limit: options.timers)
         streams = StreamTable(limit: options.streams)
         results = ResultBudget(limit: options.resultBytes)
         pending = PendingCalls(limit: options.pendingCalls)
-        watches = PresenceWatches(limit: options.presenceWatches, byteLimit: options.presenceWatchBytes)
+        watches = PluginPresenceWatches(limit: options.presenceWatches, byteLimit: options.presenceWatchBytes)
         data = PluginDataTable(loops: host.contexts.count)
         mailboxes = host.contexts.map { _ in LoopMailbox(byteLimit: options.mailboxBytes) }
         hostID = UnsafeRawPointer(Unmanaged.passUnretained(host).toOpaque())
@@ -97,16 +97,16 @@ final class Plugin: @unchecked Sendable {
 
     /// The plugin that a call comes from; not retained, since plugins live for ever.
     @inline(__always)
-    static func from(_ host: OpaquePointer?) -> Plugin? {
+    static func from(_ host: OpaquePointer?) -> LoadedPlugin? {
         guard let host else { return nil }
-        return Unmanaged<Plugin>.fromOpaque(UnsafeRawPointer(host)).takeUnretainedValue()
+        return Unmanaged<LoadedPlugin>.fromOpaque(UnsafeRawPointer(host)).takeUnretainedValue()
     }
 
     /// The same for the calls that every message makes: without counting references, which two loops would do to the same one.
     @inline(__always)
-    static func with(_ host: OpaquePointer?, _ body: (Plugin) -> Int32) -> Int32 {
+    static func with(_ host: OpaquePointer?, _ body: (LoadedPlugin) -> Int32) -> Int32 {
         guard let host else { return JF_E_INVALID }
-        return Unmanaged<Plugin>.fromOpaque(UnsafeRawPointer(host))._withUnsafeGuaranteedRef(body)
+        return Unmanaged<LoadedPlugin>.fromOpaque(UnsafeRawPointer(host))._withUnsafeGuaranteedRef(body)
     }
 
     // MARK: State
