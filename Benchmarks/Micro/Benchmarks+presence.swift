@@ -13,7 +13,7 @@ extension Benchmarks {
             }
         },
         Benchmark("presence.edge", "a user's only connection comes and goes, without grace: two edges") {
-            let service = PresenceService(grace: 0) { edges in opaque(edges.count) }
+            let service = PresenceService(gracePeriod: 0) { changes in opaque(changes.count) }
             for user in 0..<10_000 { service.connect("user-\(user)", connection: UInt64(user), now: 0) }
             return { count in
                 for connection in 0..<count {

@@ -37,9 +37,9 @@ final class HostService: Service {
         let openFiles = OpenFiles.raiseLimit()
 
         let loops = Loops(count: configuration.loopCount)
-        let watchedUsers = WatchedUsers()
-        let edges = PresenceEdges(loops: loops, watchedUsers: watchedUsers)
-        let presence = PresenceService(grace: Int64(configuration.presence.grace.wholeMilliseconds)) { edges.dispatch($0) }
+        let watchedUsers = WatchedUserIndex()
+        let presenceDispatcher = PresenceDispatcher(loops: loops, watchedUsers: watchedUsers)
+        let presence = PresenceService(gracePeriod: Int64(configuration.presence.gracePeriod.wholeMilliseconds)) { presenceDispatcher.dispatch($0) }
         let desks = loops.all.map { _ in
             LoopDesk(authenticator: authenticator, presence: presence, limits: configuration.limits, watchedUsers: watchedUsers, refusals: refusals)
         }
@@ -51,7 +51,7 @@ final class HostService: Service {
             loops: loops.all, options: configuration.hostOptions, socketOptions: configuration.socketOptions(recovery: recovery),
             namespaces: configuration.namespaces.map { ByteString($0) }, authenticator: authenticator, httpAuthenticator: authenticator, observer: desk, presence: presence, signals: signals,
             logger: logger, onRefusal: { refusals.record($0) })
-        edges.connect(host: host, desks: desks)
+        presenceDispatcher.connect(host: host, desks: desks)
         desk.register(in: host)
 
         let metrics = MetricsPage(host: host, presence: presence, loops: loops, desks: desks, recovery: recovery, refusals: refusals, folder: folder)
@@ -170,11 +170,11 @@ final class HostService: Service {
 
     // MARK: - Run
 
-    /// Ends the graces of those who left, and drops what nobody came back for.
+    /// Ends the grace periods of those who left, and drops what nobody came back for.
     private func expirePeriodically() async {
-        let grace = configuration.presence.grace
-        // An offline edge is late by a twentieth of the grace at the most.
-        let step = min(max(grace / 20, .milliseconds(10)), .milliseconds(250))
+        let gracePeriod = configuration.presence.gracePeriod
+        // An offline change is late by a twentieth of the grace period at the most.
+        let step = min(max(gracePeriod / 20, .milliseconds(10)), .milliseconds(250))
         while !Task.isCancelled {
             try? await Task.sleep(for: step)
             presence.expire(now: Clock.wallMilliseconds)

@@ -53,7 +53,7 @@ public protocol Plugin: AnyObject, SendableMetatype {
     func stop()
 
     /// A watched user has come online or gone offline; see ``Presence/watch(_:)``.
-    func presence(_ change: PresenceChange)
+    func presence(_ change: PresenceEvent)
 
     /// Throws while the plugin cannot work, because its store is unreachable, say; `/readyz` then says so too.
     func ready() throws
@@ -62,7 +62,7 @@ public protocol Plugin: AnyObject, SendableMetatype {
 extension Plugin {
     public func start() throws {}
     public func stop() {}
-    public func presence(_ change: PresenceChange) {}
+    public func presence(_ change: PresenceEvent) {}
     public func ready() throws {}
 
     /// The body of `jf_plugin_main`.

@@ -6,49 +6,49 @@ import Synchronization
 /// Every function is safe on any thread. The lock is held for one constant-time operation of the table, on connect, disconnect and questions,
 /// never on a message's way.
 ///
-/// Edges go to one handler, *in the order they happened and one call at a time*: an online edge can never be overtaken by the offline edge
+/// Changes go to one handler, *in the order they happened and one call at a time*: an online change can never be overtaken by the offline change
 /// that followed it on another thread. The handler runs on whichever thread is first to have something to deliver, never under the lock,
 /// so it may ask the service or even change it; it should not wait, since callers are event loops.
 ///
-/// Offline edges need someone to call ``expire(now:)`` at about ``nextDeadline(now:)``; a repeating timer does.
+/// Offline changes need someone to call ``expire(now:)`` at about ``nextDeadline(now:)``; a repeating timer does.
 public final class PresenceService: Sendable {
     private struct State {
         var table: PresenceTable
-        /// Edges in order, not delivered yet.
-        var outbox: [PresenceEdge] = []
+        /// Changes in order, not delivered yet.
+        var outbox: [PresenceChange] = []
         /// Whether some thread is in the handler. It will come back for what others leave in the outbox.
         var isDelivering = false
     }
 
     private let state: Mutex<State>
-    private let onEdges: @Sendable ([PresenceEdge]) -> Void
+    private let onChanges: @Sendable ([PresenceChange]) -> Void
 
     /// - Parameters:
-    ///   - grace, offlineLimit: see ``PresenceTable/init(grace:offlineLimit:)``.
-    ///   - onEdges: receives every edge once; the array is never empty.
+    ///   - gracePeriod, offlineLimit: see ``PresenceTable/init(gracePeriod:offlineLimit:)``.
+    ///   - onChanges: receives every change once; the array is never empty.
     public init(
-        grace: Int64 = PresenceTable.defaultGrace, offlineLimit: Int = PresenceTable.defaultOfflineLimit,
-        onEdges: @escaping @Sendable ([PresenceEdge]) -> Void
+        gracePeriod: Int64 = PresenceTable.defaultGracePeriod, offlineLimit: Int = PresenceTable.defaultOfflineLimit,
+        onChanges: @escaping @Sendable ([PresenceChange]) -> Void
     ) {
-        state = Mutex(State(table: PresenceTable(grace: grace, offlineLimit: offlineLimit)))
-        self.onEdges = onEdges
+        state = Mutex(State(table: PresenceTable(gracePeriod: gracePeriod, offlineLimit: offlineLimit)))
+        self.onChanges = onChanges
     }
 
     /// A socket of `user` has come up on `connection`. Each call needs its ``disconnect(_:connection:now:)``.
     public func connect(_ user: ByteString, connection: UInt64, now: Int64) {
         change { state in
-            if let edge = state.table.connect(user, connection: connection, now: now) { state.outbox.append(edge) }
+            if let change = state.table.connect(user, connection: connection, now: now) { state.outbox.append(change) }
         }
     }
 
     /// A socket of `user` on `connection` is gone. Ignored if none had come up.
     public func disconnect(_ user: ByteString, connection: UInt64, now: Int64) {
         change { state in
-            if let edge = state.table.disconnect(user, connection: connection, now: now) { state.outbox.append(edge) }
+            if let change = state.table.disconnect(user, connection: connection, now: now) { state.outbox.append(change) }
         }
     }
 
-    /// Delivers the offline edges of users whose grace has ended by `now`.
+    /// Delivers the offline changes of users whose grace period has ended by `now`.
     public func expire(now: Int64) {
         change { $0.outbox += $0.table.due(now: now) }
     }
@@ -75,7 +75,7 @@ public final class PresenceService: Sendable {
         state.withLock { $0.table.snapshot(users) }
     }
 
-    /// Users who are online now, those in their grace included.
+    /// Users who are online now, those in their grace period included.
     public var onlineCount: Int {
         state.withLock { $0.table.onlineCount }
     }
@@ -86,21 +86,21 @@ public final class PresenceService: Sendable {
     }
 
     private func change(_ body: (inout State) -> Void) {
-        var edges = state.withLock { state in
+        var changes = state.withLock { state in
             body(&state)
             return Self.drainOutbox(&state)
         }
-        while !edges.isEmpty {
-            onEdges(edges)
-            edges = state.withLock { state in
+        while !changes.isEmpty {
+            onChanges(changes)
+            changes = state.withLock { state in
                 state.isDelivering = false
                 return Self.drainOutbox(&state)
             }
         }
     }
 
-    /// The edges that the calling thread must deliver: none if another is at it.
-    private static func drainOutbox(_ state: inout State) -> [PresenceEdge] {
+    /// The changes that the calling thread must deliver: none if another is at it.
+    private static func drainOutbox(_ state: inout State) -> [PresenceChange] {
         guard !state.isDelivering, !state.outbox.isEmpty else { return [] }
         state.isDelivering = true
         defer { state.outbox = [] }

@@ -4,7 +4,7 @@ import Support
 public struct PresenceStatus: Sendable, Hashable {
     public let user: ByteString
 
-    /// Whether others see the user as online. During the grace this is still so, though ``connections`` is 0.
+    /// Whether others see the user as online. During the grace period this is still so, though ``connections`` is 0.
     public let isOnline: Bool
 
     public let connections: Int

@@ -5,14 +5,14 @@ import Support
 /// Presence is a *count of connections per user*: two tabs, one closed, still online. A connection counts once for a user however many
 /// sockets (one for each namespace) it carries for that user; it may carry sockets of several users and counts once for each.
 ///
-/// A user whose last connection ends stays online for the *grace*, which swallows a page reload: back within it, and there was no edge at all.
-/// A grace of 0 reports the edge at once.
+/// A user whose last connection ends stays online for the *grace period*, which swallows a page reload: back within it, and there was no change at all.
+/// A grace period of 0 reports the change at once.
 ///
 /// Every operation takes constant time but those that return several users, which take theirs. Time is passed in, in milliseconds since 1970;
-/// a clock that is set back ends a running grace early, and does nothing worse.
+/// a clock that is set back ends a running grace period early, and does nothing worse.
 public struct PresenceTable: Sendable {
     /// Milliseconds a user stays online without a connection.
-    public static let defaultGrace: Int64 = 5000
+    public static let defaultGracePeriod: Int64 = 5000
 
     /// How many offline users' ``PresenceStatus/lastSeen`` is remembered: at some 100 bytes each, 10 MB.
     public static let defaultOfflineLimit = 100_000
@@ -23,10 +23,10 @@ public struct PresenceTable: Sendable {
         let entry: Int
     }
 
-    public let grace: Int64
+    public let gracePeriod: Int64
     public let offlineLimit: Int
 
-    /// Users who are online now, those in their grace included.
+    /// Users who are online now, those in their grace period included.
     public private(set) var onlineCount = 0
 
     /// Offline users whose ``PresenceStatus/lastSeen`` was dropped to keep within the limit, since the beginning.
@@ -37,16 +37,16 @@ public struct PresenceTable: Sendable {
     private var entryOfUser: [ByteString: Int] = [:]
     /// Sockets for each connection and user.
     private var sockets: [Attachment: Int] = [:]
-    /// In their grace. It is the same for all, so the order of leaving is the order of deadlines.
+    /// In their grace period. It is the same for all, so the order of leaving is the order of deadlines.
     private var leaving = PresenceEntryList()
     /// Offline and remembered, the longest gone first.
     private var offline = PresenceEntryList()
 
     /// - Parameters:
-    ///   - grace: milliseconds between the end of a user's last connection and the offline edge; 0: none. Negative counts as 0.
+    ///   - gracePeriod: milliseconds between the end of a user's last connection and the offline change; 0: none. Negative counts as 0.
     ///   - offlineLimit: how many offline users are remembered; 0: none.
-    public init(grace: Int64 = defaultGrace, offlineLimit: Int = defaultOfflineLimit) {
-        self.grace = max(0, grace)
+    public init(gracePeriod: Int64 = defaultGracePeriod, offlineLimit: Int = defaultOfflineLimit) {
+        self.gracePeriod = max(0, gracePeriod)
         self.offlineLimit = max(0, offlineLimit)
     }
 
@@ -54,8 +54,8 @@ public struct PresenceTable: Sendable {
 
     /// A socket of `user` has come up on `connection`. Each call needs its ``disconnect(_:connection:now:)``.
     ///
-    /// - Returns: the edge, if the user was offline.
-    public mutating func connect(_ user: ByteString, connection: UInt64, now: Int64) -> PresenceEdge? {
+    /// - Returns: the change, if the user was offline.
+    public mutating func connect(_ user: ByteString, connection: UInt64, now: Int64) -> PresenceChange? {
         let index = entryOfUser[user] ?? insert(user)
         let attachment = Attachment(connection: connection, entry: index)
         if let count = sockets[attachment] {
@@ -72,13 +72,13 @@ public struct PresenceTable: Sendable {
         if entries[index].isLinked { offline.remove(index, in: &entries) }
         entries[index].isOnline = true
         onlineCount += 1
-        return PresenceEdge(user: user, isOnline: true, at: now)
+        return PresenceChange(user: user, isOnline: true, at: now)
     }
 
     /// A socket of `user` on `connection` is gone. Ignored if none had come up.
     ///
-    /// - Returns: the edge, if this was the user's last connection and there is no grace.
-    public mutating func disconnect(_ user: ByteString, connection: UInt64, now: Int64) -> PresenceEdge? {
+    /// - Returns: the change, if this was the user's last connection and there is no grace period.
+    public mutating func disconnect(_ user: ByteString, connection: UInt64, now: Int64) -> PresenceChange? {
         guard let index = entryOfUser[user] else { return nil }
         let attachment = Attachment(connection: connection, entry: index)
         guard let count = sockets[attachment] else { return nil }
@@ -90,26 +90,26 @@ public struct PresenceTable: Sendable {
         entries[index].connections -= 1
         guard entries[index].connections == 0 else { return nil }
         entries[index].lastSeen = now
-        guard grace == 0 else {
+        guard gracePeriod == 0 else {
             leaving.append(index, in: &entries)
             return nil
         }
         return markOffline(index)
     }
 
-    /// The edges of users whose grace has ended by `now`, in the order they left.
-    public mutating func due(now: Int64) -> [PresenceEdge] {
-        var edges: [PresenceEdge] = []
+    /// The changes of users whose grace period has ended by `now`, in the order they left.
+    public mutating func due(now: Int64) -> [PresenceChange] {
+        var changes: [PresenceChange] = []
         while let index = leaving.first, hasEnded(since: entries[index].lastSeen, now: now) {
             leaving.remove(index, in: &entries)
-            edges.append(markOffline(index))
+            changes.append(markOffline(index))
         }
-        return edges
+        return changes
     }
 
     /// When ``due(now:)`` will have something to tell, in milliseconds since 1970; `nil` if nobody is leaving.
     public func nextDeadline(now: Int64) -> Int64? {
-        leaving.first.map { min(entries[$0].lastSeen, now) + grace }
+        leaving.first.map { min(entries[$0].lastSeen, now) + gracePeriod }
     }
 
     // MARK: Questions
@@ -139,13 +139,13 @@ public struct PresenceTable: Sendable {
     // MARK: Entries
 
     private func hasEnded(since lastSeen: Int64, now: Int64) -> Bool {
-        now < lastSeen || now - lastSeen >= grace
+        now < lastSeen || now - lastSeen >= gracePeriod
     }
 
-    private mutating func markOffline(_ index: Int) -> PresenceEdge {
+    private mutating func markOffline(_ index: Int) -> PresenceChange {
         entries[index].isOnline = false
         onlineCount -= 1
-        let edge = PresenceEdge(user: entries[index].user, isOnline: false, at: entries[index].lastSeen)
+        let change = PresenceChange(user: entries[index].user, isOnline: false, at: entries[index].lastSeen)
         offline.append(index, in: &entries)
         if offline.count > offlineLimit, let oldest = offline.first {
             offline.remove(oldest, in: &entries)
@@ -154,7 +154,7 @@ public struct PresenceTable: Sendable {
             entries[oldest] = PresenceEntry(user: "")
             freeEntries.append(oldest)
         }
-        return edge
+        return change
     }
 
     private mutating func insert(_ user: ByteString) -> Int {

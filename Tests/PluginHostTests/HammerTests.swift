@@ -26,7 +26,7 @@ struct HammerTests {
         helpers.append(Self.thread {
             var isOnline = true
             while !isOver() {
-                test.host.presenceChanged([PresenceEdge(user: "alice", isOnline: isOnline, at: 0)])
+                test.host.presenceChanged([PresenceChange(user: "alice", isOnline: isOnline, at: 0)])
                 isOnline.toggle()
                 usleep(100)
             }

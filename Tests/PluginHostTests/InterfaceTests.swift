@@ -150,8 +150,8 @@ struct InterfaceTests {
         let client = test.client()
         #expect(client.ask(#"20["watch"]"#) == "30[]")
         test.host.presenceChanged([
-            PresenceEdge(user: "carol", isOnline: true, at: 1), PresenceEdge(user: "bob", isOnline: true, at: 2),
-            PresenceEdge(user: "bob", isOnline: false, at: 3),
+            PresenceChange(user: "carol", isOnline: true, at: 1), PresenceChange(user: "bob", isOnline: true, at: 2),
+            PresenceChange(user: "bob", isOnline: false, at: 3),
         ])
         #expect(client.hear() == #"2["edge","online"]"#)
         #expect(client.hear() == #"2["edge","offline"]"#)

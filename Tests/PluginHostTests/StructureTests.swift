@@ -51,7 +51,7 @@ struct StructureTests {
         let test = try await loaded("LIFE")
         let client = TestClient(test.loops[0], joining: "/sized")
         #expect(client.hear()?.hasPrefix(#"0/sized,{"sid":"#) == true)
-        test.host.presenceChanged([PresenceEdge(user: "bob", isOnline: true, at: 1)])
+        test.host.presenceChanged([PresenceChange(user: "bob", isOnline: true, at: 1)])
         #expect(test.client().ask(#"20["life"]"#) == "30[0]", "the line of abi.c that is not as it should be")
         await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: try Fixture.library("abi", named: "newer", "EXTRA=1"), name: "newer")) }
         #expect(test.log.line(with: "plugin 'newer'")?.contains("nsp 1 has 88 bytes, and byte 80 is not 0: a field that this host does not know") == true)

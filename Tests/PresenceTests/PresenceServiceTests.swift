@@ -8,24 +8,24 @@ import Presence
 struct PresenceServiceTests {
     /// Collects edges, and notes whether the handler was ever entered twice at once.
     private final class Recorder: Sendable {
-        private let edges = Mutex<[PresenceEdge]>([])
+        private let changes = Mutex<[PresenceChange]>([])
         private let entered = Atomic(0)
         private let wasEnteredTwice = Atomic(false)
 
-        func record(_ new: [PresenceEdge]) {
+        func record(_ new: [PresenceChange]) {
             if entered.add(1, ordering: .sequentiallyConsistent).newValue > 1 { wasEnteredTwice.store(true, ordering: .sequentiallyConsistent) }
-            edges.withLock { $0 += new }
+            changes.withLock { $0 += new }
             entered.subtract(1, ordering: .sequentiallyConsistent)
         }
 
-        var all: [PresenceEdge] { edges.withLock { $0 } }
+        var all: [PresenceChange] { changes.withLock { $0 } }
         var isSerial: Bool { !wasEnteredTwice.load(ordering: .sequentiallyConsistent) }
     }
 
     @Test("edges are delivered on connect, and on expiry after the grace")
     func delivery() {
         let recorder = Recorder()
-        let service = PresenceService(grace: 100, onEdges: recorder.record)
+        let service = PresenceService(gracePeriod: 100, onChanges: recorder.record)
         service.connect("alice", connection: 1, now: 0)
         service.connect("alice", connection: 2, now: 1)
         #expect(recorder.all.map(\.isOnline) == [true])
@@ -36,7 +36,7 @@ struct PresenceServiceTests {
         service.expire(now: 102)
         #expect(recorder.all.count == 1)
         service.expire(now: 103)
-        #expect(recorder.all.last == PresenceEdge(user: "alice", isOnline: false, at: 3))
+        #expect(recorder.all.last == PresenceChange(user: "alice", isOnline: false, at: 3))
         #expect(service.onlineCount == 0)
         #expect(service.connections(of: "alice") == 0)
         #expect(service.status(of: "alice").lastSeen == 3)
@@ -49,10 +49,10 @@ struct PresenceServiceTests {
         let recorder = Recorder()
         let service = Mutex<PresenceService?>(nil)
         service.withLock {
-            $0 = PresenceService(grace: 0) { edges in
-                recorder.record(edges)
+            $0 = PresenceService(gracePeriod: 0) { changes in
+                recorder.record(changes)
                 let inner = service.withLock { $0 }
-                if edges.contains(where: { $0.user == "alice" && $0.isOnline }) {
+                if changes.contains(where: { $0.user == "alice" && $0.isOnline }) {
                     inner?.connect("bot", connection: 99, now: 1)
                     // Not delivered in the middle of this call.
                     #expect(recorder.all.count == 1)
@@ -70,7 +70,7 @@ struct PresenceServiceTests {
     @Test("from many threads, each user's edges alternate and the handler is never entered twice at once")
     func manyThreads() async {
         let recorder = Recorder()
-        let service = PresenceService(grace: 0, onEdges: recorder.record)
+        let service = PresenceService(gracePeriod: 0, onChanges: recorder.record)
         await withTaskGroup(of: Void.self) { group in
             for task in 0..<8 {
                 group.addTask {
@@ -85,9 +85,9 @@ struct PresenceServiceTests {
         #expect(recorder.isSerial)
         #expect(service.onlineCount == 0)
         for user: ByteString in ["u0", "u1", "u2"] {
-            let edges = recorder.all.filter { $0.user == user }.map(\.isOnline)
-            #expect(!edges.isEmpty && edges.count.isMultiple(of: 2))
-            #expect(edges.enumerated().allSatisfy { $0.element == $0.offset.isMultiple(of: 2) })
+            let changes = recorder.all.filter { $0.user == user }.map(\.isOnline)
+            #expect(!changes.isEmpty && changes.count.isMultiple(of: 2))
+            #expect(changes.enumerated().allSatisfy { $0.element == $0.offset.isMultiple(of: 2) })
         }
     }
 }

@@ -5,14 +5,14 @@ import Testing
 
 @Suite("Presence table")
 struct PresenceTableTests {
-    private func edge(_ user: ByteString, online: Bool, at: Int64) -> PresenceEdge {
-        PresenceEdge(user: user, isOnline: online, at: at)
+    private func change(_ user: ByteString, online: Bool, at: Int64) -> PresenceChange {
+        PresenceChange(user: user, isOnline: online, at: at)
     }
 
     @Test("the first connection is an edge, the second is not")
     func firstConnection() {
         var table = PresenceTable()
-        #expect(table.connect("alice", connection: 1, now: 100) == edge("alice", online: true, at: 100))
+        #expect(table.connect("alice", connection: 1, now: 100) == change("alice", online: true, at: 100))
         #expect(table.connect("alice", connection: 2, now: 101) == nil)
         #expect(table.connections(of: "alice") == 2)
         #expect(table.onlineCount == 1)
@@ -33,36 +33,36 @@ struct PresenceTableTests {
 
     @Test("one connection in two namespaces counts once")
     func twoNamespaces() {
-        var table = PresenceTable(grace: 0)
+        var table = PresenceTable(gracePeriod: 0)
         #expect(table.connect("alice", connection: 7, now: 0) != nil)
         #expect(table.connect("alice", connection: 7, now: 1) == nil)
         #expect(table.connections(of: "alice") == 1)
         #expect(table.disconnect("alice", connection: 7, now: 2) == nil)
         #expect(table.connections(of: "alice") == 1)
-        #expect(table.disconnect("alice", connection: 7, now: 3) == edge("alice", online: false, at: 3))
+        #expect(table.disconnect("alice", connection: 7, now: 3) == change("alice", online: false, at: 3))
         #expect(table.connections(of: "alice") == 0)
     }
 
     @Test("one connection of two users counts once for each")
     func twoUsersOnOneConnection() {
-        var table = PresenceTable(grace: 0)
+        var table = PresenceTable(gracePeriod: 0)
         #expect(table.connect("alice", connection: 7, now: 0) != nil)
         #expect(table.connect("bob", connection: 7, now: 0) != nil)
         #expect(table.onlineCount == 2)
-        #expect(table.disconnect("alice", connection: 7, now: 1) == edge("alice", online: false, at: 1))
+        #expect(table.disconnect("alice", connection: 7, now: 1) == change("alice", online: false, at: 1))
         #expect(table.isOnline("bob"))
     }
 
     @Test("the offline edge waits for the grace and bears the time of leaving")
-    func grace() {
-        var table = PresenceTable(grace: 5000)
+    func gracePeriod() {
+        var table = PresenceTable(gracePeriod: 5000)
         _ = table.connect("alice", connection: 1, now: 0)
         #expect(table.disconnect("alice", connection: 1, now: 1000) == nil)
         #expect(table.nextDeadline(now: 1000) == 6000)
         #expect(table.due(now: 5999).isEmpty)
         #expect(table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: true, connections: 0, lastSeen: 1000))
         #expect(table.onlineCount == 1)
-        #expect(table.due(now: 6000) == [edge("alice", online: false, at: 1000)])
+        #expect(table.due(now: 6000) == [change("alice", online: false, at: 1000)])
         #expect(table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: false, connections: 0, lastSeen: 1000))
         #expect(table.onlineCount == 0)
         #expect(table.nextDeadline(now: 6000) == nil)
@@ -71,7 +71,7 @@ struct PresenceTableTests {
 
     @Test("back within the grace there is no edge at all")
     func reload() {
-        var table = PresenceTable(grace: 5000)
+        var table = PresenceTable(gracePeriod: 5000)
         _ = table.connect("alice", connection: 1, now: 0)
         _ = table.disconnect("alice", connection: 1, now: 1000)
         #expect(table.connect("alice", connection: 2, now: 5999) == nil)
@@ -85,7 +85,7 @@ struct PresenceTableTests {
 
     @Test("back after the grace but before the edge was told: no edge either, for nobody saw the user go")
     func backBeforeTold() {
-        var table = PresenceTable(grace: 10)
+        var table = PresenceTable(gracePeriod: 10)
         _ = table.connect("alice", connection: 1, now: 0)
         _ = table.disconnect("alice", connection: 1, now: 0)
         #expect(table.connect("alice", connection: 2, now: 500) == nil)
@@ -94,27 +94,27 @@ struct PresenceTableTests {
 
     @Test("back after the edge is an edge again")
     func backAfterEdge() {
-        var table = PresenceTable(grace: 10)
+        var table = PresenceTable(gracePeriod: 10)
         _ = table.connect("alice", connection: 1, now: 0)
         _ = table.disconnect("alice", connection: 1, now: 5)
         #expect(table.due(now: 15).count == 1)
-        #expect(table.connect("alice", connection: 2, now: 20) == edge("alice", online: true, at: 20))
+        #expect(table.connect("alice", connection: 2, now: 20) == change("alice", online: true, at: 20))
         #expect(table.status(of: "alice").lastSeen == nil)
     }
 
     @Test("a grace of zero, or less, tells at once")
     func noGrace() {
-        for grace: Int64 in [0, -1] {
-            var table = PresenceTable(grace: grace)
+        for gracePeriod: Int64 in [0, -1] {
+            var table = PresenceTable(gracePeriod: gracePeriod)
             _ = table.connect("alice", connection: 1, now: 0)
-            #expect(table.disconnect("alice", connection: 1, now: 9) == edge("alice", online: false, at: 9))
+            #expect(table.disconnect("alice", connection: 1, now: 9) == change("alice", online: false, at: 9))
             #expect(table.nextDeadline(now: 9) == nil)
         }
     }
 
     @Test("edges come in the order of leaving, and only those that are due")
     func order() {
-        var table = PresenceTable(grace: 100)
+        var table = PresenceTable(gracePeriod: 100)
         for (connection, user) in (["a", "b", "c", "d"] as [ByteString]).enumerated() {
             _ = table.connect(user, connection: UInt64(connection), now: 0)
         }
@@ -132,7 +132,7 @@ struct PresenceTableTests {
 
     @Test("a disconnect without its connect changes nothing")
     func strayDisconnect() {
-        var table = PresenceTable(grace: 0)
+        var table = PresenceTable(gracePeriod: 0)
         #expect(table.disconnect("nobody", connection: 1, now: 0) == nil)
         _ = table.connect("alice", connection: 1, now: 0)
         #expect(table.disconnect("alice", connection: 2, now: 1) == nil)
@@ -159,7 +159,7 @@ struct PresenceTableTests {
 
     @Test("past the limit the longest gone is forgotten and counted")
     func offlineLimit() {
-        var table = PresenceTable(grace: 0, offlineLimit: 2)
+        var table = PresenceTable(gracePeriod: 0, offlineLimit: 2)
         for (index, user) in (["a", "b", "c"] as [ByteString]).enumerated() {
             _ = table.connect(user, connection: 1, now: 0)
             _ = table.disconnect(user, connection: 1, now: Int64(10 + index))
@@ -177,48 +177,48 @@ struct PresenceTableTests {
 
     @Test("with a limit of zero nobody offline is remembered")
     func noMemory() {
-        var table = PresenceTable(grace: 0, offlineLimit: 0)
+        var table = PresenceTable(gracePeriod: 0, offlineLimit: 0)
         _ = table.connect("a", connection: 1, now: 0)
-        #expect(table.disconnect("a", connection: 1, now: 1) == edge("a", online: false, at: 1))
+        #expect(table.disconnect("a", connection: 1, now: 1) == change("a", online: false, at: 1))
         #expect(table.status(of: "a").lastSeen == nil)
-        #expect(table.connect("a", connection: 1, now: 2) == edge("a", online: true, at: 2))
+        #expect(table.connect("a", connection: 1, now: 2) == change("a", online: true, at: 2))
     }
 
     @Test("a clock set back ends the grace, and never holds it for longer than itself")
     func clockSetBack() {
-        var table = PresenceTable(grace: 1000)
+        var table = PresenceTable(gracePeriod: 1000)
         _ = table.connect("alice", connection: 1, now: 1_000_000)
         _ = table.disconnect("alice", connection: 1, now: 1_000_000)
         #expect(table.nextDeadline(now: 500) == 1500)
-        #expect(table.due(now: 500) == [edge("alice", online: false, at: 1_000_000)])
+        #expect(table.due(now: 500) == [change("alice", online: false, at: 1_000_000)])
     }
 
     @Test("against a simple model, over random histories")
     func randomHistories() {
         for seed in 0..<20 {
             var random = SplitMix(state: UInt64(seed))
-            var table = PresenceTable(grace: 50, offlineLimit: 5)
-            var model = Model(grace: 50)
+            var table = PresenceTable(gracePeriod: 50, offlineLimit: 5)
+            var model = Model(gracePeriod: 50)
             var now: Int64 = 0
             for _ in 0..<2000 {
                 now += Int64(random.below(20))
                 let user: ByteString = "u\(random.below(12))"
                 let connection = UInt64(random.below(6))
-                let edges: [PresenceEdge]
-                let expected: [PresenceEdge]
+                let changes: [PresenceChange]
+                let expected: [PresenceChange]
                 switch random.below(5) {
                 case 0, 1:
-                    edges = table.connect(user, connection: connection, now: now).map { [$0] } ?? []
+                    changes = table.connect(user, connection: connection, now: now).map { [$0] } ?? []
                     expected = model.connect(user, connection, now)
                 case 2, 3:
-                    edges = table.disconnect(user, connection: connection, now: now).map { [$0] } ?? []
+                    changes = table.disconnect(user, connection: connection, now: now).map { [$0] } ?? []
                     expected = []
                     model.disconnect(user, connection, now)
                 default:
-                    edges = table.due(now: now)
+                    changes = table.due(now: now)
                     expected = model.due(now)
                 }
-                #expect(edges == expected)
+                #expect(changes == expected)
                 #expect(table.connections(of: user) == model.connections(user))
                 #expect(table.isOnline(user) == model.online.contains(user))
                 #expect(table.onlineCount == model.online.count)
@@ -228,17 +228,17 @@ struct PresenceTableTests {
 
     /// The same rules with sets and sorting instead of lists.
     private struct Model {
-        let grace: Int64
+        let gracePeriod: Int64
         var sockets: [ByteString: [UInt64: Int]] = [:]
         var online: Set<ByteString> = []
         var left: [(user: ByteString, at: Int64)] = []
 
         func connections(_ user: ByteString) -> Int { sockets[user]?.count ?? 0 }
 
-        mutating func connect(_ user: ByteString, _ connection: UInt64, _ now: Int64) -> [PresenceEdge] {
+        mutating func connect(_ user: ByteString, _ connection: UInt64, _ now: Int64) -> [PresenceChange] {
             sockets[user, default: [:]][connection, default: 0] += 1
             left.removeAll { $0.user == user }
-            return online.insert(user).inserted ? [PresenceEdge(user: user, isOnline: true, at: now)] : []
+            return online.insert(user).inserted ? [PresenceChange(user: user, isOnline: true, at: now)] : []
         }
 
         mutating func disconnect(_ user: ByteString, _ connection: UInt64, _ now: Int64) {
@@ -248,11 +248,11 @@ struct PresenceTableTests {
             if sockets[user]?.isEmpty == true { sockets[user] = nil }
         }
 
-        mutating func due(_ now: Int64) -> [PresenceEdge] {
-            let gone = left.filter { now - $0.at >= grace }
-            left.removeAll { now - $0.at >= grace }
+        mutating func due(_ now: Int64) -> [PresenceChange] {
+            let gone = left.filter { now - $0.at >= gracePeriod }
+            left.removeAll { now - $0.at >= gracePeriod }
             gone.forEach { online.remove($0.user) }
-            return gone.map { PresenceEdge(user: $0.user, isOnline: false, at: $0.at) }
+            return gone.map { PresenceChange(user: $0.user, isOnline: false, at: $0.at) }
         }
     }
 

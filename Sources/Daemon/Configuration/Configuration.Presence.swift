@@ -2,7 +2,7 @@ extension Configuration {
     /// How users go online and offline.
     public struct Presence: Sendable, Equatable {
         /// How long a user stays online after the last connection is gone, so that a page reload goes unnoticed; zero: not at all.
-        public var grace = Duration.milliseconds(5_000)
+        public var gracePeriod = Duration.milliseconds(5_000)
 
         public init() {}
     }
@@ -10,6 +10,6 @@ extension Configuration {
 
 extension Configuration.Presence: ConfigurationSettings {
     mutating func read(_ section: ConfigurationSection) {
-        section.read("grace", into: &grace, .milliseconds(from: 0))
+        section.read("grace", into: &gracePeriod, .milliseconds(from: 0))
     }
 }

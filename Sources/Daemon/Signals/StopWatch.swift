@@ -17,7 +17,7 @@ final class StopWatch: Service {
     private let end = Mutex<Int64?>(nil)
 
     /// How long the process may live beyond its deadline, for a stop that is just about to be over.
-    private static let grace = Duration.milliseconds(600)
+    private static let gracePeriod = Duration.milliseconds(600)
 
     init(_ signals: ProcessSignals, deadline: Duration, giveUp: @escaping @Sendable () -> [String], logger: Logger) {
         self.signals = signals
@@ -39,7 +39,7 @@ final class StopWatch: Service {
     func stopping() {
         let isNew = end.withLock { end in
             guard end == nil else { return false }
-            end = Clock.monotonicMilliseconds + Int64((deadline + Self.grace).wholeMilliseconds)
+            end = Clock.monotonicMilliseconds + Int64((deadline + Self.gracePeriod).wholeMilliseconds)
             return true
         }
         if isNew { signals.wake() }

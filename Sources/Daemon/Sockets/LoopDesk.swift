@@ -8,14 +8,14 @@ final class LoopDesk: @unchecked Sendable {
     private let authenticator: TokenAuthenticator
     private let presence: PresenceService
     private let limits: Configuration.Limits
-    private let watchedUsers: WatchedUsers
+    private let watchedUsers: WatchedUserIndex
     private let refusals: Refusals
 
     /// [loop] Set by ``attach(_:)``, before the first socket.
     private var expiry: TokenExpiry?
-    private var watchers: PresenceWatchers?
+    private var watchers: SocketPresenceWatches?
 
-    init(authenticator: TokenAuthenticator, presence: PresenceService, limits: Configuration.Limits, watchedUsers: WatchedUsers, refusals: Refusals) {
+    init(authenticator: TokenAuthenticator, presence: PresenceService, limits: Configuration.Limits, watchedUsers: WatchedUserIndex, refusals: Refusals) {
         self.authenticator = authenticator
         self.presence = presence
         self.limits = limits
@@ -26,7 +26,7 @@ final class LoopDesk: @unchecked Sendable {
     /// [loop]
     func attach(_ shard: Shard) {
         expiry = TokenExpiry(authenticator: authenticator, shard: shard, refusals: refusals)
-        watchers = PresenceWatchers(
+        watchers = SocketPresenceWatches(
             limit: limits.presenceWatchesPerSocket, byteLimit: limits.presenceWatchBytesPerSocket, watchedUsers: watchedUsers, presence: presence,
             shard: shard)
     }
@@ -54,8 +54,8 @@ final class LoopDesk: @unchecked Sendable {
         watchers?.unwatch(event, from: socket)
     }
 
-    func notify(of edge: PresenceEdge) {
-        watchers?.notify(of: edge)
+    func notify(of change: PresenceChange) {
+        watchers?.notify(of: change)
     }
 
     /// Watches refused, for the limit or for what they name, since the beginning.

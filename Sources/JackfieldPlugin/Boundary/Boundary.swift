@@ -85,7 +85,7 @@ enum Boundary {
 
     private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_change>?) -> Void = { instance, change in
         guard let change else { return }
-        Instance.of(instance)?.plugin.presence(PresenceChange(change.pointee))
+        Instance.of(instance)?.plugin.presence(PresenceEvent(change.pointee))
     }
 
     private static let handshake: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_handshake_reply>?) -> Int32 = { instance, request, reply in

@@ -157,7 +157,7 @@ struct ConfigurationTests {
         #expect(transport.maxConnectionsPerAddress == 11 && transport.maxSessions == 12 && transport.maxSessionsPerAddress == 13)
         #expect(transport.maxUnconnectedSessions == 14 && transport.maxBeforeJoining == 15 && transport.memory == 1_600_000)
         #expect(transport.maxStreamBuffer == 2)
-        #expect(limits.shutdownDeadline == .milliseconds(10) && configuration.presence.grace == .zero)
+        #expect(limits.shutdownDeadline == .milliseconds(10) && configuration.presence.gracePeriod == .zero)
         #expect(configuration.eventLoops == 2 && configuration.log.level == .debug && configuration.log.format == .json)
     }
 

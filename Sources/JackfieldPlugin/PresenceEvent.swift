@@ -1,5 +1,5 @@
 /// A user has come online (0 to 1 connections) or gone offline (1 to 0, after the grace period).
-public struct PresenceChange: Sendable, Equatable {
+public struct PresenceEvent: Sendable, Equatable {
     public let user: String
     public let isOnline: Bool
 

@@ -6,10 +6,10 @@ import Support
 /// Which sockets of one loop want to hear of which users. [loop]
 ///
 /// A watch ends with its socket. Nobody but the core sees it: it is no room, so that a plugin's view of rooms stays the plugin's.
-final class PresenceWatchers {
+final class SocketPresenceWatches {
     private let limit: Int
     private let byteLimit: Int
-    private let watchedUsers: WatchedUsers
+    private let watchedUsers: WatchedUserIndex
     private let presence: PresenceService
     private unowned let shard: Shard
 
@@ -29,7 +29,7 @@ final class PresenceWatchers {
     ///   - limit: users one socket may watch.
     ///   - byteLimit: bytes of their ids.
     ///   - watchedUsers: learns which users this loop watches.
-    init(limit: Int, byteLimit: Int, watchedUsers: WatchedUsers, presence: PresenceService, shard: Shard) {
+    init(limit: Int, byteLimit: Int, watchedUsers: WatchedUserIndex, presence: PresenceService, shard: Shard) {
         self.limit = limit
         self.byteLimit = byteLimit
         self.watchedUsers = watchedUsers
@@ -37,7 +37,7 @@ final class PresenceWatchers {
         self.shard = shard
     }
 
-    /// `presence:watch` with a list of user ids: acks how each of them stands, in that order, and tells of every edge from then on.
+    /// `presence:watch` with a list of user ids: acks how each of them stands, in that order, and tells of every change from then on.
     func watch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         let users: [ByteString]
         do throws(Unreadable) { users = try Self.users(in: event) } catch { return refuse(event, error, to: socket) }
@@ -51,7 +51,7 @@ final class PresenceWatchers {
         }
         // An empty list leaves nothing behind.
         watched[socket.handle] = wanted.users.isEmpty ? nil : wanted
-        // Before the snapshot is taken: an edge that it does not show reaches this loop.
+        // Before the snapshot is taken: a change that it does not show reaches this loop.
         for user in users {
             if watchers[user] == nil { watchedUsers.add(user, loop: shard.index) }
             watchers[user, default: []].insert(socket.handle)
@@ -77,13 +77,13 @@ final class PresenceWatchers {
     }
 
     /// Tells the watchers of this loop.
-    func notify(of edge: PresenceEdge) {
-        guard let handles = watchers[edge.user] else { return }
+    func notify(of change: PresenceChange) {
+        guard let handles = watchers[change.user] else { return }
         let argument = JSONValue.object([
-            .init("user", .string(edge.user)), .init("at", .string(RFC3339.text(milliseconds: edge.at))),
+            .init("user", .string(change.user)), .init("at", .string(RFC3339.text(milliseconds: change.at))),
         ])
         for handle in handles {
-            shard.socket(handle)?.emit(edge.isOnline ? "presence:online" : "presence:offline", argument)
+            shard.socket(handle)?.emit(change.isOnline ? "presence:online" : "presence:offline", argument)
         }
     }
 

@@ -3,15 +3,15 @@ import Presence
 import Synchronization
 import Transport
 
-/// Carries edges from the presence table to those who watch: sockets on every loop, and plugins.
+/// Carries changes from the presence table to those who watch: sockets on every loop, and plugins.
 ///
 /// The table comes first and the host needs it, so the way to the host is laid afterwards, before the first connection.
-final class PresenceEdges: Sendable {
+final class PresenceDispatcher: Sendable {
     private let loops: Loops
-    private let watchedUsers: WatchedUsers
+    private let watchedUsers: WatchedUserIndex
     private let watchers = Mutex<(host: Host, desks: [LoopDesk])?>(nil)
 
-    init(loops: Loops, watchedUsers: WatchedUsers) {
+    init(loops: Loops, watchedUsers: WatchedUserIndex) {
         self.loops = loops
         self.watchedUsers = watchedUsers
     }
@@ -20,17 +20,17 @@ final class PresenceEdges: Sendable {
         watchers.withLock { $0 = (host, desks) }
     }
 
-    /// Any thread; in the order of the edges. A loop is woken only for edges of users that a socket of it watches.
-    func dispatch(_ edges: [PresenceEdge]) {
+    /// Any thread; in the order of the changes. A loop is woken only for changes of users that a socket of it watches.
+    func dispatch(_ changes: [PresenceChange]) {
         guard let (host, desks) = watchers.withLock({ $0 }) else { return }
-        let watching = watchedUsers.loops(watching: edges.lazy.map(\.user))
+        let watching = watchedUsers.loops(watching: changes.lazy.map(\.user))
         let anybody = watching.reduce(0, |)
         for (loop, desk) in zip(loops.all, desks) where anybody & 1 << UInt64(loop.index) != 0 {
-            let watched = zip(edges, watching).filter { $0.1 & 1 << UInt64(loop.index) != 0 }.map(\.0)
+            let watched = zip(changes, watching).filter { $0.1 & 1 << UInt64(loop.index) != 0 }.map(\.0)
             loop.execute { _ in
-                for edge in watched { desk.notify(of: edge) }
+                for change in watched { desk.notify(of: change) }
             }
         }
-        host.presenceChanged(edges)
+        host.presenceChanged(changes)
     }
 }

@@ -3,10 +3,10 @@ import Testing
 @testable import Daemon
 
 @Suite("Watched users")
-struct WatchedUsersTests {
+struct WatchedUserIndexTests {
     @Test("an edge concerns the loops that watch its user, and no other")
     func loops() {
-        let users = WatchedUsers()
+        let users = WatchedUserIndex()
         users.add("alice", loop: 0)
         users.add("alice", loop: 63)
         users.add("bob", loop: 3)
@@ -17,7 +17,7 @@ struct WatchedUsersTests {
 
     @Test("nothing is kept of a user whom nobody watches any more")
     func forgetting() {
-        let users = WatchedUsers()
+        let users = WatchedUserIndex()
         for loop in 0..<4 { users.add("alice", loop: loop) }
         for loop in 0..<4 { users.remove("alice", loop: loop) }
         users.remove("nobody", loop: 1)
