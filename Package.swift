@@ -69,11 +69,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath),
-        .target(name: "Page", resources: [.embedInCode("index.html")]),
+        .target(name: "WebAssets", resources: [.embedInCode("index.html")]),
         .target(
             name: "Daemon",
             dependencies: [
-                "CSignals", "Page", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON", "Support",
+                "CSignals", "WebAssets", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),

@@ -16,10 +16,10 @@ final class HostService: Service {
     let host: PluginHost.Host
     private let server: Server
     private let presence: PresenceService
-    private let desks: [LoopDesk]
+    private let loopHandlers: [LoopHandlers]
     private let recovery: RecoveryStore?
     /// Ends the process where ``stop()`` does not come to its end in time. `nil` where nothing is started.
-    let stopWatch: StopWatch?
+    let shutdownWatchdog: ShutdownWatchdog?
     /// A required plugin that could not be loaded.
     private let failures: AsyncStream<StartFailure>
     private let failed: AsyncStream<StartFailure>.Continuation
@@ -28,43 +28,43 @@ final class HostService: Service {
     ///
     /// - Parameters:
     ///   - signals: the process's. `nil` if the service is not to be run.
-    ///   - folder: of the logger's lines.
-    init(_ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, folder: LogFolder) throws {
+    ///   - deduplicator: of the logger's lines.
+    init(_ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, deduplicator: LogDeduplicator) throws {
         self.configuration = configuration
         self.logger = logger
         let authenticator = try TokenAuthenticator(configuration.auth)
-        let refusals = Refusals(folder: folder, level: logger.logLevel)
+        let refusalLog = RefusalLog(deduplicator: deduplicator, level: logger.logLevel)
         let openFiles = OpenFiles.raiseLimit()
 
         let loops = Loops(count: configuration.loopCount)
         let watchedUsers = WatchedUserIndex()
         let presenceDispatcher = PresenceDispatcher(loops: loops, watchedUsers: watchedUsers)
         let presence = PresenceService(gracePeriod: Int64(configuration.presence.gracePeriod.wholeMilliseconds)) { presenceDispatcher.dispatch($0) }
-        let desks = loops.all.map { _ in
-            LoopDesk(authenticator: authenticator, presence: presence, limits: configuration.limits, watchedUsers: watchedUsers, refusals: refusals)
+        let loopHandlers = loops.all.map { _ in
+            LoopHandlers(authenticator: authenticator, presence: presence, limits: configuration.limits, watchedUsers: watchedUsers, refusalLog: refusalLog)
         }
         let recovery = configuration.recoveryOptions.map { options in
             RecoveryStore(options: options, now: Clock.monotonicMilliseconds) { index, job in loops.all[index].execute(job) }
         }
-        let desk = SocketDesk(presence: presence, loops: desks)
+        let socketHandlers = SocketHandlers(presence: presence, loops: loopHandlers)
         let host = try PluginHost.Host(
             loops: loops.all, options: configuration.hostOptions, socketOptions: configuration.socketOptions(recovery: recovery),
-            namespaces: configuration.namespaces.map { ByteString($0) }, authenticator: authenticator, httpAuthenticator: authenticator, observer: desk, presence: presence, signals: signals,
-            logger: logger, onRefusal: { refusals.record($0) })
-        presenceDispatcher.connect(host: host, desks: desks)
-        desk.register(in: host)
+            namespaces: configuration.namespaces.map { ByteString($0) }, authenticator: authenticator, httpAuthenticator: authenticator, observer: socketHandlers, presence: presence, signals: signals,
+            logger: logger, onRefusal: { refusalLog.record($0) })
+        presenceDispatcher.connect(host: host, loopHandlers: loopHandlers)
+        socketHandlers.register(in: host)
 
-        let metrics = MetricsPage(host: host, presence: presence, loops: loops, desks: desks, recovery: recovery, refusals: refusals, folder: folder)
+        let metrics = MetricsPage(host: host, presence: presence, loops: loops, loopHandlers: loopHandlers, recovery: recovery, refusalLog: refusalLog, deduplicator: deduplicator)
         try CoreRoutes(host: host, presence: presence, metrics: metrics).register(
             in: host.router, socketPath: configuration.path, servesPage: configuration.demo)
         self.loops = loops
         self.host = host
         self.presence = presence
-        self.desks = desks
+        self.loopHandlers = loopHandlers
         self.recovery = recovery
         var options = configuration.transportOptions(openFiles: openFiles)
         options.allowRequest = { host.allowRequest($0) }
-        options.onRefusal = { refusals.record($0) }
+        options.onRefusal = { refusalLog.record($0) }
         // Nobody comes in before every hook is in force that may want to refuse.
         options.unavailable = { host.isLoading ? "plugins are loading; try again" : nil }
         let server = Server(options: options, loops: loops, http: host.router, logger: logger)
@@ -78,7 +78,7 @@ final class HostService: Service {
             usleep(100_000)
             return held
         }
-        stopWatch = signals.map { StopWatch($0, deadline: configuration.limits.shutdownDeadline, giveUp: giveUp, logger: logger) }
+        shutdownWatchdog = signals.map { ShutdownWatchdog($0, deadline: configuration.limits.shutdownDeadline, giveUp: giveUp, logger: logger) }
     }
 
     func run() async throws {
@@ -117,11 +117,11 @@ final class HostService: Service {
 
     /// Listens, then has the plugins loaded: until they are, probes and metrics are answered, and sessions are refused.
     private func start() async throws {
-        let (host, desks) = (host, desks)
+        let (host, loopHandlers) = (host, loopHandlers)
         host.plan(configuration.plugins.map { $0.spec(databaseURL: configuration.databaseURL) })
         try await loops.start { loop in
             let shard = host.makeShard(index: loop.index, timers: loop.timers)
-            desks[loop.index].attach(shard)
+            loopHandlers[loop.index].attach(shard)
             return shard
         }
         let port: Int
@@ -189,7 +189,7 @@ final class HostService: Service {
     ///
     /// Nothing here waits for a loop without a limit: an inline callback may hold it for ever.
     private func stop() async {
-        stopWatch?.stopping()
+        shutdownWatchdog?.stopping()
         let deadline = configuration.limits.shutdownDeadline
         logger.info("stopping, within \(deadline.wholeMilliseconds) ms")
         let end = ContinuousClock.now + deadline

@@ -2,7 +2,7 @@ import Support
 
 extension TokenVerifier {
     /// Judges the claims of a token whose signature is valid.
-    func identity(_ signed: SignedClaims, now: Int64) throws(TokenRefusal) -> UserIdentity {
+    func subject(_ signed: SignedClaims, now: Int64) throws(TokenRefusal) -> TokenSubject {
         let claims = signed.claims
         var expiresAt = try checkExpiry(claims.expiry, now: now)
         if let maximumAge = configuration.maximumAge, let end = try checkAge(claims.issuedAt, maximumAge, now: now) {
@@ -11,7 +11,7 @@ extension TokenVerifier {
         try checkStart(claims.notBefore, now: now)
         try checkIssuer(claims.issuer)
         try checkAudience(claims.audiences)
-        return UserIdentity(user: try user(claims.user), claims: signed.payload, expiresAt: expiresAt, scopes: claims.scopes)
+        return TokenSubject(user: try user(claims.user), claims: signed.payload, expiresAt: expiresAt, scopes: claims.scopes)
     }
 
     /// Returns when the token expires.

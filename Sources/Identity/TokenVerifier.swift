@@ -50,7 +50,7 @@ public struct TokenVerifier: Sendable {
     /// Verifies `token`, with or without `Bearer ` before it (any case).
     ///
     /// - Parameter now: milliseconds since 1970.
-    public func verify(_ token: String, now: Int64) throws(TokenRefusal) -> UserIdentity {
+    public func verify(_ token: String, now: Int64) throws(TokenRefusal) -> TokenSubject {
         var token = token
         let result = token.withUTF8 { bytes in
             Result { () throws(TokenRefusal) in try verify(UnsafeRawBufferPointer(bytes), now: now) }
@@ -61,8 +61,8 @@ public struct TokenVerifier: Sendable {
     /// Verifies `token`, with or without `Bearer ` before it (any case).
     ///
     /// - Parameter now: milliseconds since 1970.
-    public func verify(_ token: UnsafeRawBufferPointer, now: Int64) throws(TokenRefusal) -> UserIdentity {
-        try identity(signedClaims(of: token), now: now)
+    public func verify(_ token: UnsafeRawBufferPointer, now: Int64) throws(TokenRefusal) -> TokenSubject {
+        try subject(signedClaims(of: token), now: now)
     }
 
     /// What `token` claims, if it is signed.

@@ -47,14 +47,14 @@ public final class VerifiedTokens: Sendable {
     /// What ``TokenVerifier/verify(_:now:)`` says of `token`.
     ///
     /// - Parameter now: milliseconds since 1970.
-    public func verify(_ token: UnsafeRawBufferPointer, now: Int64) throws(TokenRefusal) -> UserIdentity {
+    public func verify(_ token: UnsafeRawBufferPointer, now: Int64) throws(TokenRefusal) -> TokenSubject {
         guard (1...Self.longestToken).contains(token.count) else { return try verifier.verify(token, now: now) }
         let hash = Self.hash(token)
-        if let found = find(token, hash) { return try verifier.identity(found.signed, now: now) }
+        if let found = find(token, hash) { return try verifier.subject(found.signed, now: now) }
         let signed = try verifier.signedClaims(of: token)
-        let identity = try verifier.identity(signed, now: now)
+        let subject = try verifier.subject(signed, now: now)
         known.withLock { Self.remember(Known(token, signed), hash, in: &$0) }
-        return identity
+        return subject
     }
 
     private static func hash(_ token: UnsafeRawBufferPointer) -> Int {

@@ -64,7 +64,7 @@ struct TokenVerifierTests {
     func identity() throws {
         let claims: JSONValue = ["sub": "alice", "exp": 1_700_000_100, "scope": "a:read  b:write", "x": ["é"]]
         let identity = try verifier().verify(try token(claims), now: Self.now)
-        #expect(identity == UserIdentity(user: "alice", claims: claims.serialized, expiresAt: 1_700_000_100_000, scopes: ["a:read", "b:write"]))
+        #expect(identity == TokenSubject(user: "alice", claims: claims.serialized, expiresAt: 1_700_000_100_000, scopes: ["a:read", "b:write"]))
         #expect(identity.hasScope("b:write"))
         #expect(!identity.hasScope("b"))
     }

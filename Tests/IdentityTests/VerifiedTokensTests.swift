@@ -18,7 +18,7 @@ import Testing
         try TokenSigner(secret: Array(secret.utf8), algorithm: .hs256).sign(claims)
     }
 
-    private func verify(_ tokens: VerifiedTokens, _ token: String, now: Int64 = now) throws(TokenRefusal) -> UserIdentity {
+    private func verify(_ tokens: VerifiedTokens, _ token: String, now: Int64 = now) throws(TokenRefusal) -> TokenSubject {
         try Array(token.utf8).withUnsafeBytes { token in
             Result { () throws(TokenRefusal) in try tokens.verify(token, now: now) }
         }.get()

@@ -51,7 +51,7 @@ struct JackfieldTests {
             let outcome = arguments.count == 1 ? try run(arguments[0]) : try run(arguments[0], arguments[1])
             #expect(outcome.code == 0 && outcome.output.contains("EXAMPLES") && outcome.errors.isEmpty)
         }
-        #expect(try run("--version").output == "\(Daemon.version)\n")
+        #expect(try run("--version").output == "\(JackfieldDaemon.version)\n")
     }
 
     @Test("wrong use is 2")

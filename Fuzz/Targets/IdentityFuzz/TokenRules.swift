@@ -55,7 +55,7 @@ enum TokenRules {
         require(verify(changed) == nil, "a token that was changed is refused")
     }
 
-    private static func verify(_ token: [UInt8]) -> UserIdentity? {
+    private static func verify(_ token: [UInt8]) -> TokenSubject? {
         withExactCopy(of: token) { try? verifier.verify(UnsafeRawBufferPointer($0), now: now) }
     }
 }

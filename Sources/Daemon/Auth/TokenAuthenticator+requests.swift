@@ -15,7 +15,7 @@ extension TokenAuthenticator: HTTPAuthenticator {
         }
     }
 
-    private func admit(_ identity: UserIdentity?, _ access: RouteAccess) -> HTTPAuthResult {
+    private func admit(_ identity: TokenSubject?, _ access: RouteAccess) -> HTTPAuthResult {
         guard let identity else {
             // Where the core looks at no token nobody can show one: the plugins decide.
             guard isEnabled, access.token == .required else { return .accept(ClientIdentity()) }

@@ -32,7 +32,7 @@ struct TokenAuthenticator: Sendable {
     var isEnabled: Bool { verifier != nil }
 
     /// Who connects with this CONNECT payload; `nil` is anonymous.
-    func identify(auth payload: [UInt8], now: Int64) throws(TokenRefusal) -> UserIdentity? {
+    func identify(auth payload: [UInt8], now: Int64) throws(TokenRefusal) -> TokenSubject? {
         guard let verifier else { return nil }
         guard let token = try Self.token(in: payload) else {
             guard required else { return nil }
@@ -42,13 +42,13 @@ struct TokenAuthenticator: Sendable {
     }
 
     /// Who asks with this `Authorization` header; `nil` is anonymous. A header that is there must be right.
-    func identify(authorization: UnsafeRawBufferPointer?, now: Int64) throws(TokenRefusal) -> UserIdentity? {
+    func identify(authorization: UnsafeRawBufferPointer?, now: Int64) throws(TokenRefusal) -> TokenSubject? {
         guard let requestTokens, let authorization else { return nil }
         return try requestTokens.verify(authorization, now: now)
     }
 
     /// Who brings this token in place of an older one.
-    func identify(token: String, now: Int64) throws(TokenRefusal) -> UserIdentity {
+    func identify(token: String, now: Int64) throws(TokenRefusal) -> TokenSubject {
         guard let verifier else { throw TokenRefusal(.missing, "this host looks at no tokens: there is nothing to refresh") }
         return try verifier.verify(token, now: now)
     }

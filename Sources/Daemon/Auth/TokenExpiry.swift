@@ -20,12 +20,12 @@ final class TokenExpiry: TimerTarget {
 
     private let authenticator: TokenAuthenticator
     private unowned let shard: Shard
-    private let refusals: Refusals
+    private let refusalLog: RefusalLog
 
-    init(authenticator: TokenAuthenticator, shard: Shard, refusals: Refusals) {
+    init(authenticator: TokenAuthenticator, shard: Shard, refusalLog: RefusalLog) {
         self.authenticator = authenticator
         self.shard = shard
-        self.refusals = refusals
+        self.refusalLog = refusalLog
     }
 
     /// A socket has joined with a token.
@@ -77,7 +77,7 @@ final class TokenExpiry: TimerTarget {
             let expiry: JSONValue = identity.expiresAt.map { .string(RFC3339.text(milliseconds: $0)) } ?? .null
             event.answer(.object([.init("ok", true), .init("expires_at", expiry)]), to: socket)
         } catch let refusal as TokenRefusal {
-            refusals.record(RefusalRecord(.event, reason: refusal.code.rawValue, detail: refusal.message, address: socket.handshakeRequest.remoteAddress))
+            refusalLog.record(RefusalRecord(.event, reason: refusal.code.rawValue, detail: refusal.message, address: socket.handshakeRequest.remoteAddress))
             event.answer(.failure(code: refusal.code.rawValue, message: refusal.message), to: socket)
         } catch {
             event.answer(.failure(code: "internal", message: "\(error)"), to: socket)

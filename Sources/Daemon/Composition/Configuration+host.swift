@@ -16,7 +16,7 @@ extension Configuration {
         options.stopDeadline = limits.shutdownDeadline.wholeMilliseconds
         options.decisionDeadline = connectTimeout.wholeMilliseconds
         options.socketPath = path
-        options.version = Daemon.version
+        options.version = JackfieldDaemon.version
         return options
     }
 

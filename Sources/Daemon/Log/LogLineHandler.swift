@@ -4,9 +4,9 @@ import Logging
 import RawJSON
 import Support
 
-/// Makes a line of each log message and passes it to a ``LogFolder``, which has it written by ``LogWriter``.
+/// Makes a line of each log message and passes it to a ``LogDeduplicator``, which has it written by ``LogWriter``.
 struct LogLineHandler: LogHandler {
-    let folder: LogFolder
+    let deduplicator: LogDeduplicator
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
 
@@ -17,7 +17,7 @@ struct LogLineHandler: LogHandler {
 
     func log(event: LogEvent) {
         let merged = event.metadata.map { metadata.merging($0) { _, new in new } } ?? metadata
-        folder.log(LogLine(level: event.level, message: "\(event.message)", metadata: merged), now: Clock.monotonicMilliseconds)
+        deduplicator.log(LogLine(level: event.level, message: "\(event.message)", metadata: merged), now: Clock.monotonicMilliseconds)
     }
 }
 
@@ -89,10 +89,10 @@ struct LogWriter: Sendable {
 
 extension Configuration.Log {
     /// A logger as configured, and what folds its lines.
-    func logger(label: String) -> (Logger, LogFolder) {
+    func logger(label: String) -> (Logger, LogDeduplicator) {
         let writer = LogWriter(label: label, format: format)
-        let folder = LogFolder(interval: Int64(repeatInterval.wholeMilliseconds)) { writer.write($0) }
-        return (Logger(label: label) { _ in LogLineHandler(folder: folder, logLevel: level.swiftLog) }, folder)
+        let deduplicator = LogDeduplicator(interval: Int64(repeatInterval.wholeMilliseconds)) { writer.write($0) }
+        return (Logger(label: label) { _ in LogLineHandler(deduplicator: deduplicator, logLevel: level.swiftLog) }, deduplicator)
     }
 }
 

@@ -9,26 +9,26 @@ import Transport
 final class PresenceDispatcher: Sendable {
     private let loops: Loops
     private let watchedUsers: WatchedUserIndex
-    private let watchers = Mutex<(host: Host, desks: [LoopDesk])?>(nil)
+    private let watchers = Mutex<(host: Host, loopHandlers: [LoopHandlers])?>(nil)
 
     init(loops: Loops, watchedUsers: WatchedUserIndex) {
         self.loops = loops
         self.watchedUsers = watchedUsers
     }
 
-    func connect(host: Host, desks: [LoopDesk]) {
-        watchers.withLock { $0 = (host, desks) }
+    func connect(host: Host, loopHandlers: [LoopHandlers]) {
+        watchers.withLock { $0 = (host, loopHandlers) }
     }
 
     /// Any thread; in the order of the changes. A loop is woken only for changes of users that a socket of it watches.
     func dispatch(_ changes: [PresenceChange]) {
-        guard let (host, desks) = watchers.withLock({ $0 }) else { return }
+        guard let (host, loopHandlers) = watchers.withLock({ $0 }) else { return }
         let watching = watchedUsers.loops(watching: changes.lazy.map(\.user))
         let anybody = watching.reduce(0, |)
-        for (loop, desk) in zip(loops.all, desks) where anybody & 1 << UInt64(loop.index) != 0 {
+        for (loop, handlers) in zip(loops.all, loopHandlers) where anybody & 1 << UInt64(loop.index) != 0 {
             let watched = zip(changes, watching).filter { $0.1 & 1 << UInt64(loop.index) != 0 }.map(\.0)
             loop.execute { _ in
-                for change in watched { desk.notify(of: change) }
+                for change in watched { handlers.notify(of: change) }
             }
         }
         host.presenceChanged(changes)

@@ -1,4 +1,4 @@
-import Page
+import WebAssets
 import PluginHost
 import Presence
 import RawJSON
@@ -49,7 +49,7 @@ struct CoreRoutes: Sendable {
     }
 
     private func registerPage(in router: HTTPRouter, path: String) throws(RoutePath.Malformed) {
-        let page = Array(String(decoding: Page.html, as: UTF8.self).replacing(Self.pathMark("/socket.io"), with: Self.pathMark(path)).utf8)
+        let page = Array(String(decoding: DemoPage.html, as: UTF8.self).replacing(Self.pathMark("/socket.io"), with: Self.pathMark(path)).utf8)
         try router.register("GET", "/") { _, responder in
             responder.respond(
                 status: 200,

@@ -11,14 +11,14 @@ struct MetricsPage: Sendable {
     let host: Host
     let presence: PresenceService
     let loops: Loops
-    let desks: [LoopDesk]
+    let loopHandlers: [LoopHandlers]
     let recovery: RecoveryStore?
-    let refusals: Refusals
-    let folder: LogFolder
+    let refusalLog: RefusalLog
+    let deduplicator: LogDeduplicator
 
     func render() async -> [UInt8] {
         var text = MetricsText()
-        text.add("jackfield_info", .gauge, "Version of the daemon.", [([("version", Daemon.version)], 1)])
+        text.add("jackfield_info", .gauge, "Version of the daemon.", [([("version", JackfieldDaemon.version)], 1)])
         await addLoops(to: &text)
         addPresence(to: &text)
         addRefusals(to: &text)
@@ -30,9 +30,9 @@ struct MetricsPage: Sendable {
     private func addLoops(to text: inout MetricsText) async {
         var shards: [ShardStatistics] = []
         var refusedWatches: UInt64 = 0
-        for (loop, desk) in zip(loops.all, desks) {
+        for (loop, handlers) in zip(loops.all, loopHandlers) {
             let (statistics, refused) = await withCheckedContinuation { continuation in
-                loop.execute { shard in continuation.resume(returning: (shard.statistics, desk.refusedWatches)) }
+                loop.execute { shard in continuation.resume(returning: (shard.statistics, handlers.refusedWatches)) }
             }
             shards.append(statistics)
             refusedWatches += refused
@@ -123,8 +123,8 @@ struct MetricsPage: Sendable {
     private func addRefusals(to text: inout MetricsText) {
         text.add(
             "jackfield_refusals_total", .counter, "What was refused, by what was asked for and why.",
-            refusals.all.sorted { "\($0.labels)" < "\($1.labels)" }.map { ($0.labels, Double($0.count)) })
-        text.add("jackfield_log_lines_folded_total", .counter, "Lines of the log that were counted instead of written, as they repeated others.", folder.folded)
+            refusalLog.all.sorted { "\($0.labels)" < "\($1.labels)" }.map { ($0.labels, Double($0.count)) })
+        text.add("jackfield_log_lines_folded_total", .counter, "Lines of the log that were counted instead of written, as they repeated others.", deduplicator.folded)
     }
 
     private func addPlugins(to text: inout MetricsText) {

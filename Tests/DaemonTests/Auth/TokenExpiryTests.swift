@@ -78,7 +78,7 @@ private final class LoopWithExpiry: Application {
         self.authenticator = authenticator
         table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
         shard = Shard(index: 0, timers: timers, application: self)
-        expiry = TokenExpiry(authenticator: authenticator, shard: shard, refusals: Refusals(folder: LogFolder(interval: 10_000) { _ in }, level: .info))
+        expiry = TokenExpiry(authenticator: authenticator, shard: shard, refusalLog: RefusalLog(deduplicator: LogDeduplicator(interval: 10_000) { _ in }, level: .info))
     }
 
     func connect(_ auth: String) -> Client {

@@ -1,7 +1,7 @@
 import Support
 
 /// Who a verified token speaks for.
-public struct UserIdentity: Sendable, Hashable {
+public struct TokenSubject: Sendable, Hashable {
     /// The user claim; an integer is written in decimal. Keeps the rules of ``Support/UserID``.
     public let user: ByteString
 

@@ -1,5 +1,5 @@
 /// Why a command that was used rightly could not do its work: printed after `Error:`, exit code 1.
-struct Failure: Error, CustomStringConvertible {
+struct CommandError: Error, CustomStringConvertible {
     let description: String
 
     init(_ description: String) {

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Folds lines that repeat: of those that are alike (``LogLine/template``) the first is written at once, and then one in each interval, with how many came.
 /// So nobody who repeats a mistake can fill a disk, and nothing goes uncounted. Any thread.
-final class LogFolder: Sendable {
+final class LogDeduplicator: Sendable {
     private struct Entry {
         /// When the interval ends; ms of a clock that does not jump.
         var end: Int64

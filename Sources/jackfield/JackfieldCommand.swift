@@ -4,7 +4,7 @@ import Foundation
 
 /// The command line, and the meaning of its exit codes.
 @main
-struct Jackfield: AsyncParsableCommand {
+struct JackfieldCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jackfield",
         abstract: "A real-time host: Socket.IO to its clients, shared libraries as its services.",
@@ -19,8 +19,8 @@ struct Jackfield: AsyncParsableCommand {
             EXIT CODES
               0 done, 1 failed, 2 wrong use, 78 bad configuration
             """,
-        version: Daemon.version,
-        subcommands: [Serve.self, Token.self])
+        version: JackfieldDaemon.version,
+        subcommands: [ServeCommand.self, TokenCommand.self])
 
     static func main() async {
         do {

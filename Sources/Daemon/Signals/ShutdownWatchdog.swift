@@ -6,7 +6,7 @@ import Support
 import Synchronization
 
 /// Reads the process's signals on a thread of its own, and ends the process when a stop takes too long, whatever else its threads are doing.
-final class StopWatch: Service {
+final class ShutdownWatchdog: Service {
     private let signals: ProcessSignals
     /// From the first SIGTERM or SIGINT to the end of the process.
     private let deadline: Duration
@@ -50,7 +50,7 @@ final class StopWatch: Service {
     private func watch(_ request: AsyncStream<Void>.Continuation) {
         while true {
             let left = end.withLock { $0 }.map { max(0, $0 - Clock.monotonicMilliseconds) }
-            if left == 0 { leave() }
+            if left == 0 { exitNow() }
             var wanted = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
             poll(&wanted, 1, left.map { Int32(clamping: $0) } ?? -1)
             var numbers = [UInt8](repeating: 0, count: 64)
@@ -67,7 +67,7 @@ final class StopWatch: Service {
         request.yield()
     }
 
-    private func leave() -> Never {
+    private func exitNow() -> Never {
         for line in giveUp() { logger.error("\(line)") }
         logger.error("the stop took longer than limits.shutdownDeadline, \(deadline.wholeMilliseconds) ms: the daemon ends now, with exit code 1")
         Self.exit(1)

@@ -4,7 +4,7 @@ import Logging
 import ServiceLifecycle
 
 /// The composition root: a configuration becomes a running host.
-public enum Daemon {
+public enum JackfieldDaemon {
     /// Semantic version of the daemon; the header has its own.
     public static let version = "0.1.0"
 
@@ -18,14 +18,14 @@ public enum Daemon {
         umask(0o077)
         var configuration = configuration
         try configuration.loadDevelopmentKey()
-        let (logger, folder) = configuration.log.logger(label: "jackfield")
-        defer { folder.flush() }
+        let (logger, deduplicator) = configuration.log.logger(label: "jackfield")
+        defer { deduplicator.flush() }
         for warning in configuration.warnings { logger.warning("\(warning)") }
 
         // Before there is a thread that runs a plugin's code.
         let signals = try ProcessSignals()
-        let service = try HostService(configuration, signals: signals, logger: logger, folder: folder)
-        let services: [any Service] = [service] + [service.stopWatch].compactMap(\.self)
+        let service = try HostService(configuration, signals: signals, logger: logger, deduplicator: deduplicator)
+        let services: [any Service] = [service] + [service.shutdownWatchdog].compactMap(\.self)
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }, logger: quiet(logger)))
@@ -36,8 +36,8 @@ public enum Daemon {
             try? FileHandle.standardError.write(contentsOf: Data("Error: \(error)\n".utf8))
         }
         if service.mustExit {
-            folder.flush()
-            StopWatch.exit(1)
+            deduplicator.flush()
+            ShutdownWatchdog.exit(1)
         }
     }
 
@@ -49,9 +49,9 @@ public enum Daemon {
         // A demo that has not run yet: its key will be made.
         if let auth = configuration.auth, !auth.hasKey { configuration.auth = nil }
         // Standard output is the settings'.
-        var (logger, folder) = configuration.log.logger(label: "jackfield")
+        var (logger, deduplicator) = configuration.log.logger(label: "jackfield")
         logger.logLevel = max(logger.logLevel, .warning)
-        let problems = try await HostService(configuration, logger: logger, folder: folder).checkPlugins()
+        let problems = try await HostService(configuration, logger: logger, deduplicator: deduplicator).checkPlugins()
         guard problems.isEmpty else { throw ConfigurationProblems(problems) }
     }
 

@@ -6,8 +6,9 @@ import RawJSON
 import Support
 
 /// Signs a token that a daemon with the same secret accepts.
-struct Token: ParsableCommand {
+struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "token",
         abstract: "Print a signed token for a user.",
         discussion: """
             The secret is the first found of: --secret-file, the secret of --config, JWT_SECRET, and the key a demo has \
@@ -55,10 +56,10 @@ struct Token: ParsableCommand {
         let auth = try settings()
         guard let algorithm = auth.algorithms.first(where: \.isSymmetric) else {
             let names = auth.algorithms.map(\.rawValue).joined(separator: ", ")
-            throw Failure("\(names) needs a private key, which a daemon never has: sign with your identity provider.")
+            throw CommandError("\(names) needs a private key, which a daemon never has: sign with your identity provider.")
         }
         guard let secret = auth.secret else {
-            throw Failure(
+            throw CommandError(
                 """
                 There is no secret to sign with: give --secret-file or --config, set JWT_SECRET, \
                 or start `jackfield serve --demo` here first, which makes one in \(DevelopmentKey.path).
@@ -67,7 +68,7 @@ struct Token: ParsableCommand {
         do throws(TokenConfigurationError) {
             print(try TokenSigner(secret: secret.bytes, algorithm: algorithm).sign(payload(auth, now: Date())))
         } catch {
-            throw Failure("\(error): \(error.remedy).")
+            throw CommandError("\(error): \(error.remedy).")
         }
     }
 
@@ -87,7 +88,7 @@ struct Token: ParsableCommand {
 
     private func settings(ofFile config: String) throws -> Configuration.Auth {
         guard var auth = try Configuration.load(file: config).auth else {
-            throw Failure("\(config) says auth: false: its daemon looks at no token.")
+            throw CommandError("\(config) says auth: false: its daemon looks at no token.")
         }
         if let file = auth.developmentKeyFile { auth.secret = try? Configuration.Secret(file: file) }
         return auth

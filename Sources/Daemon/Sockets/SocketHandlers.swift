@@ -4,10 +4,10 @@ import SocketIO
 import Support
 
 /// The core's own part in every socket: presence, and the end of its token. Hears of sockets before the plugins do.
-struct SocketDesk: SocketObserver {
+struct SocketHandlers: SocketObserver {
     let presence: PresenceService
     /// One for each loop, by its index.
-    let loops: [LoopDesk]
+    let loops: [LoopHandlers]
 
     func socketConnected(_ socket: NamespaceSocket) {
         loops[socket.shard.index].connected(socket)

@@ -4,28 +4,28 @@ import SocketIO
 /// What the core itself does for the sockets of one loop: the ends of their tokens, and what they watch.
 ///
 /// `@unchecked Sendable`: everything but the lets is touched on the loop alone, where the shard lives; other threads only hand it on.
-final class LoopDesk: @unchecked Sendable {
+final class LoopHandlers: @unchecked Sendable {
     private let authenticator: TokenAuthenticator
     private let presence: PresenceService
     private let limits: Configuration.Limits
     private let watchedUsers: WatchedUserIndex
-    private let refusals: Refusals
+    private let refusalLog: RefusalLog
 
     /// [loop] Set by ``attach(_:)``, before the first socket.
     private var expiry: TokenExpiry?
     private var watchers: SocketPresenceWatches?
 
-    init(authenticator: TokenAuthenticator, presence: PresenceService, limits: Configuration.Limits, watchedUsers: WatchedUserIndex, refusals: Refusals) {
+    init(authenticator: TokenAuthenticator, presence: PresenceService, limits: Configuration.Limits, watchedUsers: WatchedUserIndex, refusalLog: RefusalLog) {
         self.authenticator = authenticator
         self.presence = presence
         self.limits = limits
         self.watchedUsers = watchedUsers
-        self.refusals = refusals
+        self.refusalLog = refusalLog
     }
 
     /// [loop]
     func attach(_ shard: Shard) {
-        expiry = TokenExpiry(authenticator: authenticator, shard: shard, refusals: refusals)
+        expiry = TokenExpiry(authenticator: authenticator, shard: shard, refusalLog: refusalLog)
         watchers = SocketPresenceWatches(
             limit: limits.presenceWatchesPerSocket, byteLimit: limits.presenceWatchBytesPerSocket, watchedUsers: watchedUsers, presence: presence,
             shard: shard)

@@ -2,8 +2,9 @@ import ArgumentParser
 import Daemon
 
 /// Runs the daemon, or only checks what it would run with.
-struct Serve: AsyncParsableCommand {
+struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "serve",
         abstract: "Serve Socket.IO and HTTP until SIGTERM or SIGINT.",
         discussion: """
             Settings come from the defaults, then the environment (SITE_URL, JWT_SECRET, PORT, DATABASE_URL, REDIS_URL), \
@@ -54,8 +55,8 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try Configuration.load(file: config, overrides: overrides)
-        guard check else { return try await Daemon.run(configuration) }
-        try await Daemon.check(configuration)
+        guard check else { return try await JackfieldDaemon.run(configuration) }
+        try await JackfieldDaemon.check(configuration)
         for warning in configuration.warnings { print("# warning: \(warning)") }
         print(configuration.yaml, terminator: "")
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import Daemon
 
 @Suite("Folded log lines")
-struct LogFolderTests {
+struct LogDeduplicatorTests {
     final class Written: Sendable {
         private let lines = Mutex<[String]>([])
         var all: [String] { lines.withLock { $0 } }
@@ -15,7 +15,7 @@ struct LogFolderTests {
 
     private let written = Written()
 
-    private func folder(interval: Int64 = 10_000) -> LogFolder { LogFolder(interval: interval) { [written] in written.add($0) } }
+    private func deduplicator(interval: Int64 = 10_000) -> LogDeduplicator { LogDeduplicator(interval: interval) { [written] in written.add($0) } }
 
     private func line(_ message: String, _ level: Logger.Level = .info, _ metadata: Logger.Metadata = [:]) -> LogLine {
         LogLine(level: level, message: message, metadata: metadata)
@@ -23,70 +23,70 @@ struct LogFolderTests {
 
     @Test("of lines that are alike the first is written at once, and then one in each interval with how many came")
     func repeating() {
-        let folder = folder()
-        for time in 0..<4_813 { folder.log(line("a token was refused"), now: Int64(time)) }
+        let deduplicator = deduplicator()
+        for time in 0..<4_813 { deduplicator.log(line("a token was refused"), now: Int64(time)) }
         #expect(written.all == ["info a token was refused"])
-        folder.tick(now: 9_999)
+        deduplicator.tick(now: 9_999)
         #expect(written.all.count == 1)
-        folder.tick(now: 10_000)
+        deduplicator.tick(now: 10_000)
         #expect(written.all.last == "info a token was refused (repeated 4,812 times)")
-        folder.log(line("a token was refused"), now: 10_500)
+        deduplicator.log(line("a token was refused"), now: 10_500)
         #expect(written.all.count == 2)
-        folder.tick(now: 20_000)
+        deduplicator.tick(now: 20_000)
         #expect(written.all.last == "info a token was refused (repeated 1 time)")
         // An interval without one, and the next is the first again.
-        folder.tick(now: 30_000)
-        folder.log(line("a token was refused"), now: 31_000)
+        deduplicator.tick(now: 30_000)
+        deduplicator.log(line("a token was refused"), now: 31_000)
         #expect(written.all.count == 4)
         #expect(written.all.last == "info a token was refused")
     }
 
     @Test("numbers do not make lines unlike each other; levels, plugins and reasons do, other metadata does not")
     func templates() {
-        let folder = folder()
-        for number in 0..<10 { folder.log(line("took \(number * 1_234) µs"), now: 0) }
+        let deduplicator = deduplicator()
+        for number in 0..<10 { deduplicator.log(line("took \(number * 1_234) µs"), now: 0) }
         #expect(written.all.count == 1)
-        folder.log(line("took 1 µs", .warning), now: 0)
-        folder.log(line("took 1 µs", .info, ["plugin": "rooms"]), now: 0)
-        folder.log(line("took 1 µs", .info, ["plugin": "rooms", "reason": "x"]), now: 0)
+        deduplicator.log(line("took 1 µs", .warning), now: 0)
+        deduplicator.log(line("took 1 µs", .info, ["plugin": "rooms"]), now: 0)
+        deduplicator.log(line("took 1 µs", .info, ["plugin": "rooms", "reason": "x"]), now: 0)
         #expect(written.all.count == 4)
-        for number in 0..<10 { folder.log(line("took 1 µs", .info, ["address": "address-\(number)"]), now: 0) }
+        for number in 0..<10 { deduplicator.log(line("took 1 µs", .info, ["address": "address-\(number)"]), now: 0) }
         #expect(written.all.count == 4)
     }
 
     @Test("debug lines are all written, and so is everything without an interval")
     func unfolded() {
-        let folder = folder()
-        for _ in 0..<3 { folder.log(line("details", .debug), now: 0) }
-        let plain = LogFolder(interval: 0) { [written] in written.add($0) }
+        let deduplicator = deduplicator()
+        for _ in 0..<3 { deduplicator.log(line("details", .debug), now: 0) }
+        let plain = LogDeduplicator(interval: 0) { [written] in written.add($0) }
         for _ in 0..<3 { plain.log(line("all"), now: 0) }
         #expect(written.all.count == 6)
     }
 
     @Test("kinds of lines are bounded, and what is beyond is counted")
     func bounded() {
-        let folder = folder()
+        let deduplicator = deduplicator()
         func name(_ number: Int) -> String { String(number).map { String(UnicodeScalar(UInt8(ascii: "a") + UInt8($0.wholeNumberValue!))) }.joined() }
-        for number in 0..<2_000 { folder.log(line("kind \(name(number))"), now: 0) }
-        #expect(written.all.count == LogFolder.templateLimit)
-        folder.tick(now: 10_000)
-        #expect(written.all.last == "warning \(2_000 - LogFolder.templateLimit) lines of too many other kinds were left out")
-        folder.log(line("kind \(name(1_999))"), now: 10_001)
+        for number in 0..<2_000 { deduplicator.log(line("kind \(name(number))"), now: 0) }
+        #expect(written.all.count == LogDeduplicator.templateLimit)
+        deduplicator.tick(now: 10_000)
+        #expect(written.all.last == "warning \(2_000 - LogDeduplicator.templateLimit) lines of too many other kinds were left out")
+        deduplicator.log(line("kind \(name(1_999))"), now: 10_001)
         #expect(written.all.last == "info kind \(name(1_999))")
     }
 
     @Test("what is counted at the end is written at the end")
     func flushing() {
-        let folder = folder()
-        for _ in 0..<3 { folder.log(line("x"), now: 0) }
-        folder.flush()
+        let deduplicator = deduplicator()
+        for _ in 0..<3 { deduplicator.log(line("x"), now: 0) }
+        deduplicator.flush()
         #expect(written.all == ["info x", "info x (repeated 2 times)"])
     }
 
     @Test("a line that nothing follows is summed up by a timer")
     func timer() async throws {
-        let folder = folder(interval: 50)
-        for _ in 0..<3 { folder.log(line("x"), now: Clock.monotonicMilliseconds) }
+        let deduplicator = deduplicator(interval: 50)
+        for _ in 0..<3 { deduplicator.log(line("x"), now: Clock.monotonicMilliseconds) }
         for _ in 0..<500 where written.all.count < 2 { try await Task.sleep(for: .milliseconds(10)) }
         #expect(written.all == ["info x", "info x (repeated 2 times)"])
     }

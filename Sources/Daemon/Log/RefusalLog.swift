@@ -3,7 +3,7 @@ import Support
 import Synchronization
 
 /// Counts what is refused, by reason, and logs it. Repeated lines are folded, since refused clients retry. Any thread.
-final class Refusals: Sendable {
+final class RefusalLog: Sendable {
     private struct Key: Hashable {
         var place: RefusalRecord.Place
         var reason: ByteString
@@ -19,13 +19,13 @@ final class Refusals: Sendable {
     /// Bytes of a reason.
     private static let reasonLength = 64
 
-    private let folder: LogFolder
+    private let deduplicator: LogDeduplicator
     private let isLogged: Bool
     private let counts = Mutex<[Key: UInt64]>([:])
 
     /// - Parameter level: of the log.
-    init(folder: LogFolder, level: Logger.Level) {
-        self.folder = folder
+    init(deduplicator: LogDeduplicator, level: Logger.Level) {
+        self.deduplicator = deduplicator
         isLogged = level <= .info
     }
 
@@ -37,7 +37,7 @@ final class Refusals: Sendable {
             return counted
         }
         guard isLogged else { return }
-        folder.log(.info, template: UInt64(bitPattern: Int64(counted.hashValue)), now: Clock.monotonicMilliseconds) { Self.line(record) }
+        deduplicator.log(.info, template: UInt64(bitPattern: Int64(counted.hashValue)), now: Clock.monotonicMilliseconds) { Self.line(record) }
     }
 
     /// How often, with the labels of each series, in no order.
