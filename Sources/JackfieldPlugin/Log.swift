@@ -1,6 +1,6 @@
 /// Lines under the plugin's name. Beyond 100 lines a second the host counts them and writes them not.
 public struct Log: Sendable {
-    let host: PluginHost
+    let host: JackfieldHost
 
     public func debug(_ line: @autoclosure () -> String) { write(JF_LOG_DEBUG, line()) }
     public func info(_ line: @autoclosure () -> String) { write(JF_LOG_INFO, line()) }

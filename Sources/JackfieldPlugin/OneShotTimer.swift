@@ -1,6 +1,6 @@
-/// A timer made with ``PluginHost/after(_:_:_:)``.
+/// A timer made with ``JackfieldHost/after(_:_:_:)``.
 public struct OneShotTimer: Sendable {
-    let host: PluginHost
+    let host: JackfieldHost
     let timer: jf_timer
 
     /// true: it will not fire. false: it did, or is about to.

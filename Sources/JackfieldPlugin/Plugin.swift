@@ -9,7 +9,7 @@
 ///     static let name = "greeter", version = "1.0.0"
 ///     var greeted = 0
 ///
-///     init(host: PluginHost) throws {}
+///     init(host: JackfieldHost) throws {}
 ///
 ///     static func declare(_ io: Declarations<Greeter>) {
 ///         io.on("hello", Greeter.hello)
@@ -29,7 +29,7 @@
 ///
 /// Everything runs on the plugin's *strand*, one call at a time, each seeing what the one before wrote; so an instance
 /// needs no locks and need not be `Sendable`. What runs elsewhere (`run: .parallel`, `async` hooks, your own threads) must
-/// be, and the compiler checks it. ``PluginHost/onStrand(_:_:)`` brings you back.
+/// be, and the compiler checks it. ``JackfieldHost/onStrand(_:_:)`` brings you back.
 ///
 /// Nothing that a handler throws reaches the host as more than an error answer; see ``Problem``.
 public protocol Plugin: AnyObject, SendableMetatype {
@@ -43,7 +43,7 @@ public protocol Plugin: AnyObject, SendableMetatype {
     static func declare(_ io: Declarations<Self>)
 
     /// Opens what the plugin needs. May do I/O and take its time. What it throws is the line that the operator reads.
-    init(host: PluginHost) throws
+    init(host: JackfieldHost) throws
 
     /// All declarations are in force; handlers may already have been called.
     func start() throws
@@ -52,7 +52,7 @@ public protocol Plugin: AnyObject, SendableMetatype {
     /// closed before: what is emitted here reaches nobody.
     func stop()
 
-    /// A watched user has come online or gone offline; see ``Presence/watch(_:)``.
+    /// A watched user has come online or gone offline; see ``HostPresence/watch(_:)``.
     func presence(_ change: PresenceEvent)
 
     /// Throws while the plugin cannot work, because its store is unreachable, say; `/readyz` then says so too.
@@ -67,7 +67,7 @@ extension Plugin {
 
     /// The body of `jf_plugin_main`.
     public static func main(_ boot: UnsafePointer<jf_boot>?, _ plugin: UnsafeMutablePointer<jf_plugin>?) -> Int32 {
-        guard let boot, let plugin, let host = PluginHost(boot: boot.pointee) else { return JF_E_INVALID }
+        guard let boot, let plugin, let host = JackfieldHost(boot: boot.pointee) else { return JF_E_INVALID }
         let declarations = Declarations<Self>()
         declare(declarations)
         Boundary.register(Self.self, host: host, declarations: declarations.all)

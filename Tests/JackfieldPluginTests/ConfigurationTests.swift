@@ -38,7 +38,7 @@ private final class Configured: Plugin {
         }
     }
 
-    init(host: PluginHost) throws { _ = try host.config(Settings.self) }
+    init(host: JackfieldHost) throws { _ = try host.config(Settings.self) }
 
     static func declare(_ io: Declarations<Configured>) {}
 }

@@ -28,11 +28,11 @@ final class Probe: Plugin {
         var count: Int { number.withLock { $0 } }
     }
 
-    let io: PluginHost
+    let io: JackfieldHost
     var seen: [String] = []
     let settings: Settings
 
-    init(host: PluginHost) throws {
+    init(host: JackfieldHost) throws {
         io = host
         settings = try host.config(Settings.self)
     }
@@ -156,8 +156,8 @@ final class Probe: Plugin {
         try socket.broadcast.emit("came", connection.id)
     }
 
-    func disconnecting(_ socket: Socket, _ departure: Departure) {
-        seen.append("\(departure.reason): \(departure.rooms.joined(separator: ","))")
+    func disconnecting(_ socket: Socket, _ disconnection: Disconnection) {
+        seen.append("\(disconnection.reason): \(disconnection.rooms.joined(separator: ","))")
     }
 
     func observe(_ socket: Socket, _ event: borrowing Event) {

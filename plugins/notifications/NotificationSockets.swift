@@ -8,10 +8,10 @@ import PluginStore
 /// and when a socket connects, so that a badge is right at once. Both are emitted also while nobody is connected: the host keeps them for a lost
 /// connection that may be recovered.
 final class NotificationSockets: Sendable {
-    private let io: PluginHost
+    private let io: JackfieldHost
     private let service: NotificationService
 
-    init(_ io: PluginHost, wrapping service: NotificationService) {
+    init(_ io: JackfieldHost, wrapping service: NotificationService) {
         self.io = io
         self.service = service
     }

@@ -16,7 +16,7 @@ public final class Notifications: Plugin, Sendable {
         var store: String?
     }
 
-    public init(host: PluginHost) throws {
+    public init(host: JackfieldHost) throws {
         let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/notifications.db")
         service = try NotificationService(location, clock: { host.now }, report: { host.log.warning($0) }, together: host.batch)
         sockets = NotificationSockets(host, wrapping: service)

@@ -16,11 +16,11 @@ final class RoomSockets {
     /// Rooms that one socket may be in: bounds what a client can make the plugin remember.
     static let maxRoomsPerSocket = 1000
 
-    private let io: PluginHost
+    private let io: JackfieldHost
     private let service: RoomService
     private var membership = Membership()
 
-    init(_ io: PluginHost, wrapping service: RoomService) {
+    init(_ io: JackfieldHost, wrapping service: RoomService) {
         self.io = io
         self.service = service
     }
@@ -104,13 +104,13 @@ final class RoomSockets {
         if connection.isRecovered { try adopt(io.to(connection.id)) }
     }
 
-    func disconnecting(_ socket: Socket, _ departure: Departure) {
+    func disconnecting(_ socket: Socket, _ disconnection: Disconnection) {
         guard let user = socket.user.map({ ByteString($0) }) else { return }
         for room in membership.remove(socket.handle, user: user) { notifyMembers("room:left", room, user) }
     }
 
     /// Rooms are the host's and survive a reload of this plugin: who is in one, is a member.
-    func adopt(_ sockets: Broadcast) throws {
+    func adopt(_ sockets: BroadcastOperator) throws {
         try sockets.fetchSockets(Rooms.self) { rooms, result in rooms.sockets.adopt(result) }
     }
 
@@ -196,7 +196,7 @@ final class RoomSockets {
         Self.emit(name, change(room, user), to: io.to(Self.channel(room)), io)
     }
 
-    private static func emit(_ name: String, _ value: JSON, to members: Broadcast, _ io: PluginHost) {
+    private static func emit(_ name: String, _ value: JSON, to members: BroadcastOperator, _ io: JackfieldHost) {
         do {
             try members.emit(name, value)
         } catch {

@@ -9,7 +9,7 @@ public final class Rooms: Plugin {
     public static let version = "1.0.0"
 
     let sockets: RoomSockets
-    private let io: PluginHost
+    private let io: JackfieldHost
     private let service: RoomService
     private let routes: RoomRoutes
 
@@ -17,7 +17,7 @@ public final class Rooms: Plugin {
         var store: String?
     }
 
-    public init(host: PluginHost) throws {
+    public init(host: JackfieldHost) throws {
         let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/rooms.db")
         io = host
         service = try RoomService(location, clock: { host.now }, report: { host.log.warning($0) }, together: host.batch)

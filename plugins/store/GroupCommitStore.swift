@@ -32,7 +32,7 @@ public final class GroupCommitStore: Sendable {
     ///
     /// - Parameters:
     ///   - report: a line for the operator, when the store ceases to work and when it works again. Called on any thread, must not block.
-    ///   - together: what the answers of one group are given in; ``PluginHost/batch(_:)``.
+    ///   - together: what the answers of one group are given in; ``JackfieldHost/batch(_:)``.
     public init(
         _ location: StoreLocation, migrations: DatabaseMigrator, maxQueue: Int = GroupCommitStore.maxQueue,
         report: @escaping @Sendable (String) -> Void, together: @escaping @Sendable (() -> Void) -> Void

@@ -5,9 +5,9 @@ import JackfieldPlugin
 final class BenchPlugin: Plugin {
     static let name = "bench-swift", version = "1.0.0"
 
-    private let host: PluginHost
+    private let host: JackfieldHost
 
-    init(host: PluginHost) throws {
+    init(host: JackfieldHost) throws {
         self.host = host
     }
 

@@ -7,13 +7,13 @@ import Synchronization
 enum Boundary {
     struct Registration: Sendable {
         let type: any Plugin.Type
-        let host: PluginHost
+        let host: JackfieldHost
         let handshakeHooks: [DeclaredParts.HandshakeHook]
     }
 
-    private static let registrations = Mutex<[PluginHost.Identity: Registration]>([:])
+    private static let registrations = Mutex<[JackfieldHost.Identity: Registration]>([:])
 
-    static func register(_ type: any Plugin.Type, host: PluginHost, declarations: DeclaredParts) {
+    static func register(_ type: any Plugin.Type, host: JackfieldHost, declarations: DeclaredParts) {
         let registration = Registration(type: type, host: host, handshakeHooks: declarations.handshakeHooks)
         registrations.withLock { $0[host.identity] = registration }
     }
@@ -53,7 +53,7 @@ enum Boundary {
     }
 
     private static let create: @convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?, UnsafeMutablePointer<jf_error>?) -> Int32 = { host, out, error in
-        guard let host, let out, let known = registrations.withLock({ $0[PluginHost.Identity(host)] }) else {
+        guard let host, let out, let known = registrations.withLock({ $0[JackfieldHost.Identity(host)] }) else {
             return jf_fail(error, JF_E_STATE, "create was called for a host that jf_plugin_main never saw")
         }
         do {

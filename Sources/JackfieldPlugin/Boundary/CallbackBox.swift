@@ -1,8 +1,8 @@
 /// A Swift closure as the `context` of a host call that promises to call back exactly once.
 final class CallbackBox<Value> {
-    let body: @Sendable (_ plugin: any Plugin, _ host: PluginHost, _ value: Value) -> Void
+    let body: @Sendable (_ plugin: any Plugin, _ host: JackfieldHost, _ value: Value) -> Void
 
-    init(_ body: @escaping @Sendable (any Plugin, PluginHost, Value) -> Void) {
+    init(_ body: @escaping @Sendable (any Plugin, JackfieldHost, Value) -> Void) {
         self.body = body
     }
 

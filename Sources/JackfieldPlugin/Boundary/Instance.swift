@@ -1,10 +1,10 @@
 /// What the host hands back as `instance`: the plugin, and the host it was made for.
 final class Instance {
     let plugin: any Plugin
-    let host: PluginHost
+    let host: JackfieldHost
     let handshakeHooks: [DeclaredParts.HandshakeHook]
 
-    init(plugin: any Plugin, host: PluginHost, handshakeHooks: [DeclaredParts.HandshakeHook]) {
+    init(plugin: any Plugin, host: JackfieldHost, handshakeHooks: [DeclaredParts.HandshakeHook]) {
         self.plugin = plugin
         self.host = host
         self.handshakeHooks = handshakeHooks

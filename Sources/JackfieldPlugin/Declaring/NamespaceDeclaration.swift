@@ -126,20 +126,20 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// A socket is going; ``Departure/rooms`` says where it was.
+    /// A socket is going; ``Disconnection/rooms`` says where it was.
     @discardableResult
-    public func disconnecting(_ hook: @escaping (P) -> (Socket, Departure) throws -> Void) -> Self {
-        hooks.disconnecting.append { plugin, socket, departure in
-            if let plugin = plugin as? P { try hook(plugin)(socket, departure) }
+    public func disconnecting(_ hook: @escaping (P) -> (Socket, Disconnection) throws -> Void) -> Self {
+        hooks.disconnecting.append { plugin, socket, disconnection in
+            if let plugin = plugin as? P { try hook(plugin)(socket, disconnection) }
         }
         return self
     }
 
     /// A socket is gone.
     @discardableResult
-    public func disconnected(_ hook: @escaping (P) -> (Socket, Departure) throws -> Void) -> Self {
-        hooks.disconnected.append { plugin, socket, departure in
-            if let plugin = plugin as? P { try hook(plugin)(socket, departure) }
+    public func disconnected(_ hook: @escaping (P) -> (Socket, Disconnection) throws -> Void) -> Self {
+        hooks.disconnected.append { plugin, socket, disconnection in
+            if let plugin = plugin as? P { try hook(plugin)(socket, disconnection) }
         }
         return self
     }

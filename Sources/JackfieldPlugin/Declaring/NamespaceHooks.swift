@@ -6,8 +6,8 @@ final class NamespaceHooks {
     var admit: [(any Plugin, Attempt) throws -> Admission?] = []
     var admitLater: [@Sendable (Attempt) async throws -> Admission?] = []
     var connected: [(any Plugin, Socket, Connection) throws -> Void] = []
-    var disconnecting: [(any Plugin, Socket, Departure) throws -> Void] = []
-    var disconnected: [(any Plugin, Socket, Departure) throws -> Void] = []
+    var disconnecting: [(any Plugin, Socket, Disconnection) throws -> Void] = []
+    var disconnected: [(any Plugin, Socket, Disconnection) throws -> Void] = []
 
     init(name: String, isPattern: Bool) {
         self.name = name
@@ -88,15 +88,15 @@ final class NamespaceHooks {
 
     private static let disconnecting: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void = { instance, event in
         visit(instance, event) { hooks, plugin, socket, raw in
-            let departure = Departure(raw)
-            for hook in hooks.disconnecting { try hook(plugin, socket, departure) }
+            let disconnection = Disconnection(raw)
+            for hook in hooks.disconnecting { try hook(plugin, socket, disconnection) }
         }
     }
 
     private static let disconnected: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void = { instance, event in
         visit(instance, event) { hooks, plugin, socket, raw in
-            let departure = Departure(raw)
-            for hook in hooks.disconnected { try hook(plugin, socket, departure) }
+            let disconnection = Disconnection(raw)
+            for hook in hooks.disconnected { try hook(plugin, socket, disconnection) }
         }
     }
 

@@ -2,7 +2,7 @@
 /// To answer later, ``keep()`` it.
 public struct Event: ~Copyable {
     let raw: UnsafePointer<jf_event>
-    let host: PluginHost
+    let host: JackfieldHost
 
     /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its error told all the same.
     let kept: UnsafeMutablePointer<Reply?>

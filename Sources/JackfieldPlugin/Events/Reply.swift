@@ -1,10 +1,10 @@
 /// An ack that is answered later, once, from any thread. If it goes away unanswered, so does the ack: the client's own timeout
 /// tells him.
 public final class Reply: Sendable {
-    private let host: PluginHost
+    private let host: JackfieldHost
     private let token: jf_token
 
-    init(host: PluginHost, token: jf_token) {
+    init(host: JackfieldHost, token: jf_token) {
         self.host = host
         self.token = token
     }

@@ -1,9 +1,9 @@
 /// An HTTP response that is given later, once, from any thread. If it goes away unanswered, the client gets 500.
 public final class HTTPReply: Sendable {
-    private let host: PluginHost
+    private let host: JackfieldHost
     private let token: jf_token
 
-    init(host: PluginHost, token: jf_token) {
+    init(host: JackfieldHost, token: jf_token) {
         self.host = host
         self.token = token
     }

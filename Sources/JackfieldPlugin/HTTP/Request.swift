@@ -2,7 +2,7 @@
 /// handler. To answer later, ``keep()`` it and return ``Response/later``.
 public struct Request: ~Copyable {
     let raw: UnsafePointer<jf_request>
-    let host: PluginHost
+    let host: JackfieldHost
 
     /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its error told all the same.
     let kept: UnsafeMutablePointer<HTTPReply?>

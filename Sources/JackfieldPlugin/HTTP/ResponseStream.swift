@@ -2,7 +2,7 @@ import Synchronization
 
 /// An HTTP response that is still being written, from any thread. It is finished when the object is released.
 public final class ResponseStream: Sendable {
-    private let host: PluginHost
+    private let host: JackfieldHost
     private let stream: jf_stream
     private let state: State
 
@@ -15,7 +15,7 @@ public final class ResponseStream: Sendable {
         case gone
     }
 
-    init(host: PluginHost, stream: jf_stream, state: State) {
+    init(host: JackfieldHost, stream: jf_stream, state: State) {
         self.host = host
         self.stream = stream
         self.state = state

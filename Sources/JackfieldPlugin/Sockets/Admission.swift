@@ -20,7 +20,7 @@ public struct Admission: Sendable {
     }
 }
 
-extension PluginHost {
+extension JackfieldHost {
     /// Decides that the client may join. Returns false if it left.
     func accept(_ decision: jf_token, _ admission: Admission?) throws(HostError) -> Bool {
         guard let admission else { return try reached(socketTable.accept?(pointer, decision, nil), "sockets.accept") }

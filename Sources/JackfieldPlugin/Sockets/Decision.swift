@@ -1,6 +1,6 @@
 /// The decision on an attempt that a hook takes later.
 struct Decision: Sendable {
-    let host: PluginHost
+    let host: JackfieldHost
     let token: jf_token
 
     func accept(_ admission: Admission?) throws(HostError) { _ = try host.accept(token, admission) }

@@ -1,4 +1,4 @@
-/// A socket that ``Broadcast/fetchSockets()`` found, as it was at that moment.
+/// A socket that ``BroadcastOperator/fetchSockets()`` found, as it was at that moment.
 public struct FetchedSocket: Sendable {
     /// To emit to it, to disconnect it, and so on.
     public let socket: Socket
@@ -20,7 +20,7 @@ public struct FetchedSocket: Sendable {
     /// The same number for all sockets of one client's connection; never used twice.
     public let connection: UInt64
 
-    static func all(in fetched: jf_fetched, host: PluginHost) -> [FetchedSocket] {
+    static func all(in fetched: jf_fetched, host: JackfieldHost) -> [FetchedSocket] {
         guard let items = fetched.items else { return [] }
         return (0..<Int(clamping: fetched.count)).map { index in
             let item = UnsafeRawPointer(items).advanced(by: index * Int(fetched.stride)).assumingMemoryBound(to: jf_socket_info.self).pointee

@@ -1,6 +1,6 @@
 extension Socket {
     /// Sends an event and waits for the client's answer. Throws ``HostError``: `JF_E_TIMEOUT` if none came in time, `JF_E_GONE` if the
-    /// socket left first. It resumes on no particular thread; ``PluginHost/onStrand(_:_:)`` brings you back to your state.
+    /// socket left first. It resumes on no particular thread; ``JackfieldHost/onStrand(_:_:)`` brings you back to your state.
     public func emitWithAck(_ name: String, _ arguments: any Encodable...) async throws -> Answer {
         let encoded = try EventArguments(arguments)
         return try await withCheckedThrowingContinuation { continuation in

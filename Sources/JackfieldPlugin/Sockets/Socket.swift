@@ -1,7 +1,7 @@
 /// One client in one namespace. A value: keep it, copy it, send it to other threads. Once the client is gone, its calls say so
 /// and do nothing; a handle never comes to mean another client.
 public struct Socket: Sendable {
-    public let host: PluginHost
+    public let host: JackfieldHost
     public let handle: jf_socket
 
     /// `/` or `/name`.
@@ -11,9 +11,9 @@ public struct Socket: Sendable {
     public let user: String?
 
     var flags: UInt32 = 0
-    var ackTimeout: UInt32 = Broadcast.defaultAckTimeout
+    var ackTimeout: UInt32 = BroadcastOperator.defaultAckTimeout
 
-    init(host: PluginHost, handle: jf_socket, namespace: String, user: String?) {
+    init(host: JackfieldHost, handle: jf_socket, namespace: String, user: String?) {
         self.host = host
         self.handle = handle
         self.namespace = namespace
@@ -48,10 +48,10 @@ public struct Socket: Sendable {
     // MARK: Others than this one
 
     /// The sockets in any of the rooms, without this one.
-    public func to(_ rooms: String...) -> Broadcast { broadcast.to(rooms) }
+    public func to(_ rooms: String...) -> BroadcastOperator { broadcast.to(rooms) }
 
     /// All sockets of the namespace but this one.
-    public var broadcast: Broadcast {
+    public var broadcast: BroadcastOperator {
         var others = host.of(namespace)
         others.exceptSocket = handle
         return others

@@ -4,7 +4,7 @@ final class Greeter: Plugin {
     static let name = "hello-swift", version = "1.0.0"
     var greeted = 0
 
-    init(host: PluginHost) throws {}
+    init(host: JackfieldHost) throws {}
 
     static func declare(_ io: Declarations<Greeter>) {
         io.on("hello", Greeter.hello)

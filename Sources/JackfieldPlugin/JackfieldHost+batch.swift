@@ -1,4 +1,4 @@
-extension PluginHost {
+extension JackfieldHost {
     /// Calls `body` here and now. What it emits, answers and changes from this thread is passed to the event loops when it returns, in order: each loop is
     /// woken once.
     ///

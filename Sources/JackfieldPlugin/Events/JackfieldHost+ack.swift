@@ -1,4 +1,4 @@
-extension PluginHost {
+extension JackfieldHost {
     func ack(_ token: jf_token, _ arguments: EventArguments) throws(HostError) -> Bool {
         try withText(arguments.json) { (json) throws(HostError) in
             try withByteStrings(arguments.attachments) { (attachments, count) throws(HostError) in

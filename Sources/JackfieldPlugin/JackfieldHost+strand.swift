@@ -1,4 +1,4 @@
-extension PluginHost {
+extension JackfieldHost {
     /// Runs `work` on the strand, after what is queued there, with the plugin's instance.
     ///
     /// Throws ``HostError`` with `JF_E_LIMIT` if the plugin's queue is full.

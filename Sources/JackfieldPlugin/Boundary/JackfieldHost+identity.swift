@@ -1,4 +1,4 @@
-extension PluginHost {
+extension JackfieldHost {
     /// Tells hosts apart without touching them: the header says that the handle is not to be looked into.
     struct Identity: Hashable, Sendable {
         private let address: UInt

@@ -1,4 +1,4 @@
-extension PluginHost {
+extension JackfieldHost {
     func respond(_ response: Response, to token: jf_token) throws(HostError) {
         if response.isLater { return }
         if let problem = response.problem {

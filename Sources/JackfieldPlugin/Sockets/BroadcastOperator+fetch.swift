@@ -1,4 +1,4 @@
-extension Broadcast {
+extension BroadcastOperator {
     /// Finds the sockets, with their ids, users, data and rooms: at most 100,000. It resumes on no particular thread.
     public func fetchSockets() async throws -> [FetchedSocket] {
         try await withCheckedThrowingContinuation { continuation in

@@ -1,6 +1,6 @@
 /// Who is online. A user is online while at least one connection is his.
-public struct Presence: Sendable {
-    let host: PluginHost
+public struct HostPresence: Sendable {
+    let host: JackfieldHost
 
     /// Stays true for the grace period (`presence.grace`), so that a page reload changes nothing.
     public func isOnline(_ user: String) -> Bool {

@@ -1,10 +1,10 @@
 /// Sockets of a namespace, and what to do with them. Built up like the reference server's broadcast operator; every step makes
 /// a new one: `io.to("a", "b").except("c").volatile.emit("news", item)`.
-public struct Broadcast: Sendable {
+public struct BroadcastOperator: Sendable {
     /// Milliseconds. The reference server has no default and then waits for ever.
     static let defaultAckTimeout: UInt32 = 10_000
 
-    let host: PluginHost
+    let host: JackfieldHost
     let namespace: String
     var rooms: [String] = []
     var selectsRooms = false
@@ -12,9 +12,9 @@ public struct Broadcast: Sendable {
     var exceptSocket: jf_socket = 0
     var select: UInt32 = 0
     var flags: UInt32 = 0
-    var ackTimeout = Broadcast.defaultAckTimeout
+    var ackTimeout = BroadcastOperator.defaultAckTimeout
 
-    init(host: PluginHost, namespace: String) {
+    init(host: JackfieldHost, namespace: String) {
         self.host = host
         self.namespace = namespace
     }
@@ -22,8 +22,8 @@ public struct Broadcast: Sendable {
     // MARK: Whom
 
     /// In any of the rooms, each socket once. A socket's own id is a room. An empty list is an error when it is used: it never means everybody.
-    public func to(_ rooms: String...) -> Broadcast { to(rooms) }
-    public func to(_ rooms: [String]) -> Broadcast {
+    public func to(_ rooms: String...) -> BroadcastOperator { to(rooms) }
+    public func to(_ rooms: [String]) -> BroadcastOperator {
         with {
             $0.rooms += rooms
             $0.selectsRooms = true
@@ -31,28 +31,28 @@ public struct Broadcast: Sendable {
     }
 
     /// Every socket of this user, on all tabs and devices.
-    public func to(user: String) -> Broadcast { to(["user:" + user]) }
+    public func to(user: String) -> BroadcastOperator { to(["user:" + user]) }
 
     /// Not in any of these.
-    public func except(_ rooms: String...) -> Broadcast { except(rooms) }
-    public func except(_ rooms: [String]) -> Broadcast { with { $0.excepted += rooms } }
+    public func except(_ rooms: String...) -> BroadcastOperator { except(rooms) }
+    public func except(_ rooms: [String]) -> BroadcastOperator { with { $0.excepted += rooms } }
 
     /// Not this one, usually the sender.
-    public func except(_ socket: Socket) -> Broadcast { with { $0.exceptSocket = socket.handle } }
+    public func except(_ socket: Socket) -> BroadcastOperator { with { $0.exceptSocket = socket.handle } }
 
     /// This node only, where there are several.
-    public var local: Broadcast { with { $0.select |= JF_SELECT_LOCAL } }
+    public var local: BroadcastOperator { with { $0.select |= JF_SELECT_LOCAL } }
 
     // MARK: How
 
     /// Dropped where the transport cannot take it now.
-    public var volatile: Broadcast { with { $0.flags |= JF_MESSAGE_VOLATILE } }
+    public var volatile: BroadcastOperator { with { $0.flags |= JF_MESSAGE_VOLATILE } }
 
     /// Spends no compression on it.
-    public var uncompressed: Broadcast { with { $0.flags |= JF_MESSAGE_UNCOMPRESSED } }
+    public var uncompressed: BroadcastOperator { with { $0.flags |= JF_MESSAGE_UNCOMPRESSED } }
 
     /// How long ``emitWithAck(_:_:)`` waits, in milliseconds (1 to 3,600,000).
-    public func timeout(_ milliseconds: UInt32) -> Broadcast { with { $0.ackTimeout = milliseconds } }
+    public func timeout(_ milliseconds: UInt32) -> BroadcastOperator { with { $0.ackTimeout = milliseconds } }
 
     // MARK: What
 
@@ -117,7 +117,7 @@ public struct Broadcast: Sendable {
         }
     }
 
-    private func with(_ change: (inout Broadcast) -> Void) -> Broadcast {
+    private func with(_ change: (inout BroadcastOperator) -> Void) -> BroadcastOperator {
         var copy = self
         change(&copy)
         return copy

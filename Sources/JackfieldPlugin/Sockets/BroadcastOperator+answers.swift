@@ -1,4 +1,4 @@
-extension Broadcast {
+extension BroadcastOperator {
     /// Sends an event to all of them and waits for their answers. When the time runs out, ``Answers/isComplete`` is false and
     /// those that came are there. It resumes on no particular thread.
     public func emitWithAck(_ name: String, _ arguments: any Encodable...) async throws -> Answers {

@@ -1,5 +1,5 @@
 /// A socket that is going, or gone.
-public struct Departure: Sendable {
+public struct Disconnection: Sendable {
     /// What the client called `socket.id`.
     public let id: String
 

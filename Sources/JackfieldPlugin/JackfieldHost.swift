@@ -4,7 +4,7 @@
 ///
 /// `@unchecked Sendable`: all fields are set in `init` and never change, and the header allows the functions they point at on
 /// any thread.
-public final class PluginHost: @unchecked Sendable {
+public final class JackfieldHost: @unchecked Sendable {
     let pointer: OpaquePointer
     let core: jf_core_api
     let tokens: jf_tokens_api
@@ -52,7 +52,7 @@ public final class PluginHost: @unchecked Sendable {
     public var log: Log { Log(host: self) }
 
     /// Who is online.
-    public var presence: Presence { Presence(host: self) }
+    public var presence: HostPresence { HostPresence(host: self) }
 
     /// Milliseconds since 1970-01-01 UTC. May jump.
     public var now: Int64 { clock(core.wall_ms) }

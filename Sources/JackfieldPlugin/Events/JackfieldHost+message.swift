@@ -1,4 +1,4 @@
-extension PluginHost {
+extension JackfieldHost {
     /// Lends an event to C for the time of `body`.
     func withMessage<Result>(
         _ name: String, _ arguments: EventArguments, flags: UInt32, _ body: (UnsafePointer<jf_message>) throws(HostError) -> Result

@@ -1,31 +1,31 @@
-extension PluginHost {
+extension JackfieldHost {
     /// All sockets of a namespace: `host.of("/chat").emit("news", item)`. The methods below speak of `/`.
-    public func of(_ namespace: String) -> Broadcast { Broadcast(host: self, namespace: namespace) }
+    public func of(_ namespace: String) -> BroadcastOperator { BroadcastOperator(host: self, namespace: namespace) }
 
     /// All sockets of all namespaces.
-    public var everywhere: Broadcast {
+    public var everywhere: BroadcastOperator {
         var all = of("")
         all.select = JF_SELECT_EVERY_NSP
         return all
     }
 
     /// The sockets in any of the rooms, each once. A socket's own id is a room.
-    public func to(_ rooms: String...) -> Broadcast { of("/").to(rooms) }
+    public func to(_ rooms: String...) -> BroadcastOperator { of("/").to(rooms) }
 
     /// Every socket of this user, on all tabs and devices.
-    public func to(user: String) -> Broadcast { of("/").to(user: user) }
+    public func to(user: String) -> BroadcastOperator { of("/").to(user: user) }
 
     /// All sockets but those in any of the rooms.
-    public func except(_ rooms: String...) -> Broadcast { of("/").except(rooms) }
+    public func except(_ rooms: String...) -> BroadcastOperator { of("/").except(rooms) }
 
     /// Dropped where the transport cannot take it now.
-    public var volatile: Broadcast { of("/").volatile }
+    public var volatile: BroadcastOperator { of("/").volatile }
 
     /// This node only, where there are several.
-    public var local: Broadcast { of("/").local }
+    public var local: BroadcastOperator { of("/").local }
 
-    /// How long ``Broadcast/emitWithAck(_:_:)`` waits, in milliseconds.
-    public func timeout(_ milliseconds: UInt32) -> Broadcast { of("/").timeout(milliseconds) }
+    /// How long ``BroadcastOperator/emitWithAck(_:_:)`` waits, in milliseconds.
+    public func timeout(_ milliseconds: UInt32) -> BroadcastOperator { of("/").timeout(milliseconds) }
 
     /// To all sockets of `/`.
     public func emit(_ name: String, _ arguments: any Encodable...) throws {

@@ -1,4 +1,4 @@
-extension PluginHost {
+extension JackfieldHost {
     /// What a result code means, in the host's words.
     func words(for code: Int32) -> String {
         var words = jf_text()
