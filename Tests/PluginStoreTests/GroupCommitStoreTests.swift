@@ -16,10 +16,10 @@ import Testing
     }
 
     private func open(
-        maxQueue: Int = GroupCommitStore.maxQueue, together: @escaping @Sendable (() -> Void) -> Void = { $0() }
+        maxQueue: Int = GroupCommitStore.maxQueue, batch: @escaping @Sendable (() -> Void) -> Void = { $0() }
     ) throws -> GroupCommitStore {
         try GroupCommitStore(
-            StoreLocation("sqlite:\(folder.path)/a/b/rows.db"), migrations: migrations, maxQueue: maxQueue, report: { _ in }, together: together)
+            StoreLocation("sqlite:\(folder.path)/a/b/rows.db"), migrations: migrations, maxQueue: maxQueue, report: { _ in }, batch: batch)
     }
 
     private func write(_ store: GroupCommitStore, _ name: String) async throws -> Int64 {
@@ -206,11 +206,11 @@ import Testing
     @Test func `a path that cannot be used is one precise line`() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Data("not a folder".utf8).write(to: folder.appending(path: "file"))
-        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/file/rows.db"), migrations: migrations, report: { _ in }, together: { $0() }) } throws: {
+        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/file/rows.db"), migrations: migrations, report: { _ in }, batch: { $0() }) } throws: {
             "\($0)".contains("cannot make the folder '\(folder.path)/file'")
         }
         try Data(repeating: 7, count: 5000).write(to: folder.appending(path: "garbage.db"))
-        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/garbage.db"), migrations: migrations, report: { _ in }, together: { $0() }) } throws: {
+        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/garbage.db"), migrations: migrations, report: { _ in }, batch: { $0() }) } throws: {
             "\($0)".contains("cannot open '\(folder.path)/garbage.db'")
         }
     }

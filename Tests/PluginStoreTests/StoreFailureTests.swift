@@ -21,7 +21,7 @@ import Testing
     private func open() throws -> GroupCommitStore {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { try $0.execute(sql: "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE)") }
-        return try GroupCommitStore(StoreLocation("sqlite:\(path)"), migrations: migrator, report: { [reports] in reports.add($0) }, together: { $0() })
+        return try GroupCommitStore(StoreLocation("sqlite:\(path)"), migrations: migrator, report: { [reports] in reports.add($0) }, batch: { $0() })
     }
 
     /// nil if it was stored, else the problem.

@@ -11,7 +11,7 @@ struct NotificationRoutes: Sendable {
         let sender = try request.user
         let key: IdempotencyKey? =
             if let header = request.header("idempotency-key") { try IdempotencyKey(sender: sender, header: header) } else { nil }
-        let draft = try request.decode(Draft.self)
+        let draft = try request.decode(NotificationDraft.self)
         try draft.check()
         let reply = try request.keep()
         sockets.push(draft, key: key) { result in

@@ -7,14 +7,14 @@ import PluginStore
 /// first given it in a list, `read_at` when he marked it read; what is read counts as seen.
 struct NotificationRow: Sendable, Equatable {
     let id: String
-    let draft: Draft
+    let draft: NotificationDraft
     let createdAt: Int64
     let seenAt: Int64?
     let readAt: Int64?
 
     static let columns = "id, user_id, type, title, body, data, created_at, seen_at, read_at"
 
-    init(id: String, draft: Draft, createdAt: Int64, seenAt: Int64? = nil, readAt: Int64? = nil) {
+    init(id: String, draft: NotificationDraft, createdAt: Int64, seenAt: Int64? = nil, readAt: Int64? = nil) {
         self.id = id
         self.draft = draft
         self.createdAt = createdAt
@@ -26,7 +26,7 @@ struct NotificationRow: Sendable, Equatable {
     init(_ row: ResultRow) {
         self.init(
             id: row.text(0),
-            draft: Draft(userID: row.text(1), type: row.text(2), title: row.text(3), body: row.textIfPresent(4), data: row.json(5)),
+            draft: NotificationDraft(userID: row.text(1), type: row.text(2), title: row.text(3), body: row.textIfPresent(4), data: row.json(5)),
             createdAt: row.integer(6), seenAt: row.integerIfPresent(7), readAt: row.integerIfPresent(8))
     }
 

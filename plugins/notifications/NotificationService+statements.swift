@@ -52,7 +52,7 @@ extension NotificationService {
     }
 
     /// The answer that this key got before; nil if it is new or has expired. Another request under the same key is 422.
-    static func replay(_ key: IdempotencyKey, _ draft: Draft, now: Int64, _ db: Database) throws -> Created? {
+    static func replay(_ key: IdempotencyKey, _ draft: NotificationDraft, now: Int64, _ db: Database) throws -> CreatedNotification? {
         let found = try db.cachedStatement(sql: "SELECT user_id, id, delivered FROM idempotency WHERE sender = ? AND key = ? AND created_at >= ?")
             .fetch(.text(key.sender), .text(key.key), .integer(now - IdempotencyKey.lifetime)) { row in
                 (user: row.text(0), id: row.text(1), delivered: row.integer(2) != 0)
@@ -62,7 +62,7 @@ extension NotificationService {
             throw Problem(422, "idempotency_mismatch", "this Idempotency-Key was used for another notification; use a new key for each")
         }
         // As it was answered then: seen and read came later.
-        return Created(row: NotificationRow(id: row.id, draft: row.draft, createdAt: row.createdAt), delivered: found.delivered, unread: nil)
+        return CreatedNotification(row: NotificationRow(id: row.id, draft: row.draft, createdAt: row.createdAt), delivered: found.delivered, unread: nil)
     }
 
     /// Replaces an expired key.

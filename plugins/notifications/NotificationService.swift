@@ -14,19 +14,19 @@ final class NotificationService: Sendable {
     /// - Parameters:
     ///   - clock: milliseconds since 1970-01-01 UTC.
     ///   - report: a line for the operator, when the store ceases to work and when it works again.
-    ///   - together: what completions that become due at once are called in.
+    ///   - batch: what completions that become due at once are called in.
     init(
         _ location: StoreLocation, clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void,
-        together: @escaping @Sendable (() -> Void) -> Void
+        batch: @escaping @Sendable (() -> Void) -> Void
     ) throws {
-        store = try GroupCommitStore(location, migrations: NotificationSchema.migrations, report: report, together: together)
+        store = try GroupCommitStore(location, migrations: NotificationSchema.migrations, report: report, batch: batch)
         self.clock = clock
     }
 
     /// Stores a notification. `isOnline` is asked inside the transaction, just before its commit, so it must not block.
     func create(
-        _ draft: Draft, key: IdempotencyKey? = nil, isOnline: @escaping @Sendable (String) -> Bool,
-        then completion: @escaping @Sendable (Result<Created, any Error>) -> Void
+        _ draft: NotificationDraft, key: IdempotencyKey? = nil, isOnline: @escaping @Sendable (String) -> Bool,
+        then completion: @escaping @Sendable (Result<CreatedNotification, any Error>) -> Void
     ) {
         store.write({ [ids, clock] db in
             let now = clock()
@@ -37,7 +37,7 @@ final class NotificationService: Sendable {
             let unread = try Self.changeUnread(of: draft.userID, by: 1, db)
             let delivered = isOnline(draft.userID)
             if let key { try Self.remember(key, row, delivered: delivered, db) }
-            return Created(row: row, delivered: delivered, unread: unread)
+            return CreatedNotification(row: row, delivered: delivered, unread: unread)
         }, then: completion)
     }
 

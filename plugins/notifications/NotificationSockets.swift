@@ -18,7 +18,7 @@ final class NotificationSockets: Sendable {
 
     /// Stores, then emits, then completes.
     func push(
-        _ draft: Draft, key: IdempotencyKey?, then completion: @escaping @Sendable (Result<Pushed, any Error>) -> Void
+        _ draft: NotificationDraft, key: IdempotencyKey?, then completion: @escaping @Sendable (Result<PushResult, any Error>) -> Void
     ) {
         // Connections, not "online": through the grace after the last tab has closed there is nobody to deliver to.
         service.create(draft, key: key, isOnline: { [io] in io.presence.connections($0) > 0 }) { [self] result in
@@ -29,7 +29,7 @@ final class NotificationSockets: Sendable {
                         emit(("notification:new", row.json), ("notification:count", JSON(unread)), to: draft.userID)
                     }
                     row.set("delivered", created.delivered)
-                    return Pushed(json: row.json, isReplay: created.isReplay)
+                    return PushResult(json: row.json, isReplay: created.isReplay)
                 })
         }
     }

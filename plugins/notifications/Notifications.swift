@@ -18,7 +18,7 @@ public final class Notifications: Plugin, Sendable {
 
     public init(host: JackfieldHost) throws {
         let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/notifications.db")
-        service = try NotificationService(location, clock: { host.now }, report: { host.log.warning($0) }, together: host.batch)
+        service = try NotificationService(location, clock: { host.now }, report: { host.log.warning($0) }, batch: host.batch)
         sockets = NotificationSockets(host, wrapping: service)
         routes = NotificationRoutes(service: service, sockets: sockets)
     }

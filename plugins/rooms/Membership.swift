@@ -15,7 +15,7 @@ struct Membership {
     private var roomsOfSocket: [jf_socket: Set<ByteString>] = [:]
 
     /// What an entry or exit meant for the others in the room.
-    enum Edge: Equatable {
+    enum MembershipChange: Equatable {
         /// The user came or went: tell them.
         case user
         /// Only one of his sockets did.
@@ -24,7 +24,7 @@ struct Membership {
         case none
     }
 
-    mutating func enter(_ room: ByteString, _ socket: jf_socket, user: ByteString, at: Int64) -> Edge {
+    mutating func enter(_ room: ByteString, _ socket: jf_socket, user: ByteString, at: Int64) -> MembershipChange {
         guard roomsOfSocket[socket, default: []].insert(room).inserted else { return .none }
         if rooms[room, default: [:]][user] != nil {
             rooms[room]?[user]?.sockets.insert(socket)
@@ -34,7 +34,7 @@ struct Membership {
         return .user
     }
 
-    mutating func exit(_ room: ByteString, _ socket: jf_socket, user: ByteString) -> Edge {
+    mutating func exit(_ room: ByteString, _ socket: jf_socket, user: ByteString) -> MembershipChange {
         guard roomsOfSocket[socket]?.remove(room) != nil else { return .none }
         if roomsOfSocket[socket]?.isEmpty == true { roomsOfSocket[socket] = nil }
         rooms[room]?[user]?.sockets.remove(socket)

@@ -19,12 +19,12 @@ final class RoomService: Sendable {
     /// - Parameters:
     ///   - clock: milliseconds since 1970-01-01 UTC.
     ///   - report: a line for the operator, when the store ceases to work and when it works again.
-    ///   - together: what completions that become due at once are called in.
+    ///   - batch: what completions that become due at once are called in.
     init(
         _ location: StoreLocation, clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void,
-        together: @escaping @Sendable (() -> Void) -> Void
+        batch: @escaping @Sendable (() -> Void) -> Void
     ) throws {
-        store = try GroupCommitStore(location, migrations: RoomSchema.migrations, report: report, together: together)
+        store = try GroupCommitStore(location, migrations: RoomSchema.migrations, report: report, batch: batch)
         self.clock = clock
     }
 

@@ -131,7 +131,7 @@ final class RoomSockets {
     // MARK: Reading
 
     /// Who wants to read or speak.
-    enum Asker {
+    enum Requester {
         case socket(jf_socket)
         /// Over HTTP.
         case user(ByteString)
@@ -140,7 +140,7 @@ final class RoomSockets {
     /// The one rule for sockets and HTTP: who has joined may.
     ///
     /// Returns the id. Throws 400 if it cannot be one, 404 if there is no such room, 403 if the asker is not in it.
-    func requireMember(_ asker: Asker, _ room: String) throws -> ByteString {
+    func requireMember(_ asker: Requester, _ room: String) throws -> ByteString {
         let id = try RoomService.id(room)
         switch asker {
         case .socket(let socket) where membership.contains(id, socket): return id

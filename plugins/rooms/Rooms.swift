@@ -20,7 +20,7 @@ public final class Rooms: Plugin {
     public init(host: JackfieldHost) throws {
         let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/rooms.db")
         io = host
-        service = try RoomService(location, clock: { host.now }, report: { host.log.warning($0) }, together: host.batch)
+        service = try RoomService(location, clock: { host.now }, report: { host.log.warning($0) }, batch: host.batch)
         sockets = RoomSockets(host, wrapping: service)
         routes = RoomRoutes(service: service, sockets: sockets)
     }

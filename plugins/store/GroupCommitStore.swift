@@ -32,10 +32,10 @@ public final class GroupCommitStore: Sendable {
     ///
     /// - Parameters:
     ///   - report: a line for the operator, when the store ceases to work and when it works again. Called on any thread, must not block.
-    ///   - together: what the answers of one group are given in; ``JackfieldHost/batch(_:)``.
+    ///   - batch: what the answers of one group are given in; ``JackfieldHost/batch(_:)``.
     public init(
         _ location: StoreLocation, migrations: DatabaseMigrator, maxQueue: Int = GroupCommitStore.maxQueue,
-        report: @escaping @Sendable (String) -> Void, together: @escaping @Sendable (() -> Void) -> Void
+        report: @escaping @Sendable (String) -> Void, batch: @escaping @Sendable (() -> Void) -> Void
     ) throws {
         let prepared = try location.prepare()
         var configuration = Configuration()
@@ -61,7 +61,7 @@ public final class GroupCommitStore: Sendable {
         let thread = Thread { [pool, queue, files, health, ended] in
             // The writer's connection is this thread's as long as it lives: asking for it anew would cost each group more than its BEGIN.
             pool.writeWithoutTransaction { db in
-                let answers = GroupAnswers(together)
+                let answers = CommitCompletions(batch)
                 while let group = queue.next(atMost: Self.maxGroup) {
                     answers.complete(group, Self.commit(group, in: db, files, health), isIdle: queue.isEmpty)
                 }

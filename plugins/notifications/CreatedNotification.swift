@@ -1,5 +1,5 @@
 /// What came of sending a notification.
-struct Created: Sendable {
+struct CreatedNotification: Sendable {
     let row: NotificationRow
 
     /// The user had a connection at the time of the commit.

@@ -1,7 +1,7 @@
 import JackfieldPlugin
 
 /// What the sender of a notification is told.
-struct Pushed: Sendable {
+struct PushResult: Sendable {
     /// The row, with `delivered`.
     let json: JSON
 

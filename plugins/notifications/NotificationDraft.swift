@@ -6,7 +6,7 @@ import Support
 ///
 /// Limits: user_id 1 to 256 bytes without control characters, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200 characters, body up to 10,000
 /// characters, data any JSON of up to 65,536 bytes.
-struct Draft: Decodable, Sendable, Equatable {
+struct NotificationDraft: Decodable, Sendable, Equatable {
     static let maxData = 65_536
 
     let userID: String
@@ -21,7 +21,7 @@ struct Draft: Decodable, Sendable, Equatable {
     }
 
     /// Byte by byte: what only looks the same is another notification.
-    static func == (a: Draft, b: Draft) -> Bool {
+    static func == (a: NotificationDraft, b: NotificationDraft) -> Bool {
         ByteString(a.userID) == ByteString(b.userID) && ByteString(a.type) == ByteString(b.type) && ByteString(a.title) == ByteString(b.title)
             && a.body.map { ByteString($0) } == b.body.map { ByteString($0) } && a.data == b.data
     }
