@@ -14,7 +14,7 @@ help:
 	@echo 'make docs         the documentation of the Swift SDK, a web site in .build/docs'
 	@echo 'make build        build for release: the daemon, and its plugins beside it'
 	@echo 'make conformance  replay the recorded sessions of the reference Socket.IO server, and time 10,000 heartbeats'
-	@echo 'make guard        count what the protocol rooms cost, against thresholds (part of make test)'
+	@echo 'make guard        count what the protocol modules cost, against thresholds (part of make test)'
 	@echo 'make sanitize     the unit tests under AddressSanitizer and ThreadSanitizer'
 	@echo 'make fuzz         every fuzzer for a while: FUZZ_SECONDS=600 (make test runs their committed inputs once)'
 	@echo 'make floods       a flood of each kind beside 500 honest clients: their latencies, the memory; about 12 minutes'

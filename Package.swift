@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// A message crosses five rooms, so the optimizer must see across. Exclusivity of class members is checked in debug builds, where all tests
+/// A message crosses five modules, so the optimizer must see across. Exclusivity of class members is checked in debug builds, where all tests
 /// run; at run time the checks took up to half of what a packet costs (Benchmarks/NOTES.md).
 let hotPath: [SwiftSetting] = [
     .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))
@@ -45,7 +45,7 @@ let package = Package(
         .target(name: "CSignals"),
         .target(name: "CMalloc"),
 
-        // The house, lowest room first. A room imports only what stands above it in this list.
+        // The modules, lowest first. A module imports only what stands above it in this list.
         // No unsafe flags here and in the SDK: SwiftPM refuses them to whoever depends on this package.
         .target(name: "Support", swiftSettings: hotPath),
         .target(name: "RawJSON", dependencies: ["Support"]),
@@ -82,7 +82,7 @@ let package = Package(
             name: "jackfield",
             dependencies: ["Daemon", "Identity", "RawJSON", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
-        // The Swift SDK and the first-party plugins: strangers to everything above but the header. A plugin's exported function is
+        // The Swift SDK and the first-party plugins, which depend on nothing above but the header. A plugin's exported function is
         // a target of its own, since a test that links two plugins would have it twice.
         .target(name: "JackfieldPlugin", dependencies: ["CJackfield", "RawJSON", "Support"]),
         .target(

@@ -21,7 +21,7 @@ bench-pushes: bench-packages build
 bench-allocations: bench-packages build
 	Benchmarks/run.py allocations
 
-# Nanoseconds and allocations per operation of the protocol rooms.
+# Nanoseconds and allocations per operation of the protocol modules.
 micro: bench-packages
 	Benchmarks/run.py micro
 

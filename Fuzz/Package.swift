@@ -2,10 +2,10 @@
 import PackageDescription
 
 // A package of its own, because everything in it is built with libFuzzer's and AddressSanitizer's instrumentation: see README.md.
-// A target's folder must lie within its package, so Rooms/ holds links to the rooms in ../Sources.
+// A target's folder must lie within its package, so Modules/ holds links to the modules in ../Sources.
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Rooms/\(name)")
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Modules/\(name)")
 }
 
 func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -20,17 +20,17 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     ],
     targets: [
-        .systemLibrary(name: "COpenSSL", path: "Rooms/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CZlib", path: "Rooms/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "CSendRing", path: "Rooms/CSendRing", linkerSettings: [.linkedLibrary("uring")]),
-        room("CPrefetch"),
-        room("CMalloc"),
-        room("Support"),
-        room("RawJSON", ["Support"]),
-        room("Identity", ["COpenSSL", "RawJSON", "Support"]),
-        room("EngineIO", ["RawJSON", "Support"]),
-        room("SocketIO", ["CPrefetch", "EngineIO", "RawJSON", "Support"]),
-        room(
+        .systemLibrary(name: "COpenSSL", path: "Modules/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Modules/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CSendRing", path: "Modules/CSendRing", linkerSettings: [.linkedLibrary("uring")]),
+        module("CPrefetch"),
+        module("CMalloc"),
+        module("Support"),
+        module("RawJSON", ["Support"]),
+        module("Identity", ["COpenSSL", "RawJSON", "Support"]),
+        module("EngineIO", ["RawJSON", "Support"]),
+        module("SocketIO", ["CPrefetch", "EngineIO", "RawJSON", "Support"]),
+        module(
             "Transport",
             [
                 "SocketIO", "EngineIO", "RawJSON", "Support", "CMalloc", "COpenSSL", "CZlib", "CSendRing",

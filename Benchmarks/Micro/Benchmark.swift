@@ -1,6 +1,6 @@
 /// One operation, and how to repeat it.
 struct Benchmark {
-    /// `room.join-leave`: the room of the house, then what is done there. Thresholds of the guard are filed under it.
+    /// `room.join-leave`: the module, then what is done there. Thresholds of the guard are filed under it.
     let name: String
 
     /// What one operation is, for the table.

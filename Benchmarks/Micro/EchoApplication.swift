@@ -1,6 +1,6 @@
 import SocketIO
 
-/// The application of the benchmarks on the protocol rooms themselves, without the plugin host.
+/// The application of the benchmarks on the protocol modules themselves, without the plugin host.
 final class EchoApplication: Application {
     private(set) var sockets: [NamespaceSocket] = []
     private(set) var events = 0

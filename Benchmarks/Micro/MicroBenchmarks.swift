@@ -4,7 +4,7 @@ import CAllocations
     import Glibc
 #endif
 
-/// Nanoseconds and allocations per operation of the rooms below the transport.
+/// Nanoseconds and allocations per operation of the modules below the transport.
 ///
 ///     MicroBenchmarks                 all of them, as a table
 ///     MicroBenchmarks room.join       those whose name begins so

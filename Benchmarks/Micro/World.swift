@@ -1,7 +1,7 @@
 import EngineIO
 import SocketIO
 
-/// One event loop's worth of the house: a shard, its sessions, and sockets that are connected over memory.
+/// One event loop's worth of the modules below the transport: a shard, its sessions, and sockets that are connected over memory.
 final class World {
     let application = EchoApplication()
     let timers = TimerWheel()

@@ -24,7 +24,7 @@ final class HostService: Service {
     private let failures: AsyncStream<StartFailure>
     private let failed: AsyncStream<StartFailure>.Continuation
 
-    /// Puts the rooms together; nothing runs yet but the loops' threads.
+    /// Creates the modules' objects; nothing runs yet but the loops' threads.
     ///
     /// - Parameters:
     ///   - signals: the process's. `nil` if the service is not to be run.

@@ -197,7 +197,7 @@ final class World {
     }
 
     func check() {
-        HouseRules.check(shard, connected: application.connected)
+        HostRules.check(shard, connected: application.connected)
         require(shard.statistics.clients >= 0 && application.answered <= application.asked, "every question is answered at most once")
     }
 

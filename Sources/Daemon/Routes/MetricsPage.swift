@@ -4,7 +4,7 @@ import Presence
 import SocketIO
 import Transport
 
-/// `/metrics`: what every room counts, gathered when somebody asks.
+/// `/metrics`: what every module counts, gathered when somebody asks.
 ///
 /// The loops count in plain integers of their own, so a message pays for no atomic; a scrape hops once over each loop.
 struct MetricsPage: Sendable {

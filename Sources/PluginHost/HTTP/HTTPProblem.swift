@@ -1,7 +1,7 @@
 import RawJSON
 import Transport
 
-/// Errors of the house over HTTP: `application/problem+json`, RFC 9457.
+/// The host's errors over HTTP: `application/problem+json`, RFC 9457.
 public enum HTTPProblem {
     /// `{"type":"about:blank","title":…,"status":…,"code":…,"detail":…}`.
     public static func body(_ status: Int, code: String, detail: String) -> [UInt8] {

@@ -4,7 +4,7 @@ import RawJSON
 import Support
 
 extension JSONWriter {
-    /// `[{"error":{"code":…,"message":…}}]`: the arguments of every ack of the house that reports a failure.
+    /// `[{"error":{"code":…,"message":…}}]`: the arguments of every ack of the host that reports a failure.
     static func errorArguments(code: String, message: String?) -> [UInt8] {
         var json = JSONWriter()
         json.beginArray()

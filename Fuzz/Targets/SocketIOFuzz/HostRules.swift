@@ -3,7 +3,7 @@ import FuzzSupport
 @testable import SocketIO
 
 /// What must hold of a shard at every moment: rooms and sockets tell the same of each other.
-enum HouseRules {
+enum HostRules {
     static func check(_ shard: Shard, connected: [SocketHandle: NamespaceSocket]) {
         var inSlots = 0
         for slot in shard.slots {
