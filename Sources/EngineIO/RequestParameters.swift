@@ -96,8 +96,8 @@ public struct RequestParameters: Sendable, Equatable {
         /// What `bytes` stand for; of more than any known name or value has, only the beginning.
         private func decoded<Result>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
             guard isEncoded else { return body(bytes) }
-            return withUnsafeTemporaryAllocation(byteCount: SessionID.length + 1, alignment: 1) { room in
-                body(UnsafeRawBufferPointer(rebasing: room[..<PercentEncoding.decode(bytes, .query, into: room).count]))
+            return withUnsafeTemporaryAllocation(byteCount: SessionID.length + 1, alignment: 1) { buffer in
+                body(UnsafeRawBufferPointer(rebasing: buffer[..<PercentEncoding.decode(bytes, .query, into: buffer).count]))
             }
         }
     }

@@ -57,8 +57,8 @@ extension LoadedPlugin {
         ]
 
     /// Adds the header fields that the plugin wrote, one a line; a line that is none is left out and logged.
-    fileprivate func addLines(_ room: UnsafeRawBufferPointer, to fields: inout HTTPFields) {
-        var rest = room.prefix { $0 != 0 }
+    fileprivate func addLines(_ lines: UnsafeRawBufferPointer, to fields: inout HTTPFields) {
+        var rest = lines.prefix { $0 != 0 }
         while !rest.isEmpty {
             let line = rest.prefix { $0 != 0x0A }
             rest = rest[min(line.endIndex + 1, rest.endIndex)...]

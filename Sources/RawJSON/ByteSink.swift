@@ -43,9 +43,9 @@ struct BufferSink: ByteSink {
     }
 
     mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
-        let room = min(bytes.count, max(0, buffer.count &- count))
-        if room > 0, let target = buffer.baseAddress, let source = bytes.baseAddress {
-            (target + count).copyMemory(from: source, byteCount: room)
+        let space = min(bytes.count, max(0, buffer.count &- count))
+        if space > 0, let target = buffer.baseAddress, let source = bytes.baseAddress {
+            (target + count).copyMemory(from: source, byteCount: space)
         }
         count &+= bytes.count
     }

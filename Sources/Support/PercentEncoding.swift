@@ -12,48 +12,48 @@ public enum PercentEncoding {
         part.contains { $0 == UInt8(ascii: "%") || ($0 == UInt8(ascii: "+") && form == .query) }
     }
 
-    /// Writes the bytes that `part` stands for into `room`, as many as it takes. A broken escape stands for itself.
+    /// Writes the bytes that `part` stands for into `buffer`, as many as it takes. A broken escape stands for itself.
     ///
     /// - Returns: how many were written, and whether an escape was broken.
     public static func decode(
-        _ part: UnsafeRawBufferPointer, _ form: Form, into room: UnsafeMutableRawBufferPointer
+        _ part: UnsafeRawBufferPointer, _ form: Form, into buffer: UnsafeMutableRawBufferPointer
     ) -> (count: Int, isBroken: Bool) {
         var count = 0
         var at = 0
         var isBroken = false
-        while at < part.count, count < room.count {
+        while at < part.count, count < buffer.count {
             let byte = part[at]
             at += 1
             if byte == UInt8(ascii: "%") {
                 if at + 1 < part.count, let high = digit(part[at]), let low = digit(part[at + 1]) {
-                    room[count] = high << 4 | low
+                    buffer[count] = high << 4 | low
                     at += 2
                 } else {
-                    room[count] = byte
+                    buffer[count] = byte
                     isBroken = true
                 }
             } else {
-                room[count] = byte == UInt8(ascii: "+") && form == .query ? 0x20 : byte
+                buffer[count] = byte == UInt8(ascii: "+") && form == .query ? 0x20 : byte
             }
             count += 1
         }
         return (count, isBroken)
     }
 
-    /// The text that `part`, which is UTF-8, stands for, in `room`, which is as large at least; `nil` if an escape is broken or the result is no UTF-8.
+    /// The text that `part`, which is UTF-8, stands for, in `buffer`, which is as large at least; `nil` if an escape is broken or the result is no UTF-8.
     public static func text(
-        _ part: UnsafeRawBufferPointer, _ form: Form, in room: UnsafeMutableRawBufferPointer
+        _ part: UnsafeRawBufferPointer, _ form: Form, in buffer: UnsafeMutableRawBufferPointer
     ) -> UnsafeRawBufferPointer? {
-        let (count, isBroken) = decode(part, form, into: room)
-        let decoded = UnsafeRawBufferPointer(rebasing: room[..<count])
+        let (count, isBroken) = decode(part, form, into: buffer)
+        let decoded = UnsafeRawBufferPointer(rebasing: buffer[..<count])
         return isBroken || String(validating: decoded, as: UTF8.self) == nil ? nil : decoded
     }
 
     /// The same as a byte string.
     public static func text(_ part: UnsafeRawBufferPointer, _ form: Form) -> ByteString? {
         guard isEncoded(part, form) else { return ByteString(decoding: part) }
-        return withUnsafeTemporaryAllocation(byteCount: part.count, alignment: 1) { room in
-            text(part, form, in: room).map { ByteString(decoding: $0) }
+        return withUnsafeTemporaryAllocation(byteCount: part.count, alignment: 1) { buffer in
+            text(part, form, in: buffer).map { ByteString(decoding: $0) }
         }
     }
 

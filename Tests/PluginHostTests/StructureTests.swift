@@ -84,9 +84,9 @@ struct StructureTests {
 
         func fill(_ size: UInt32) throws -> Grown {
             var target = Grown(struct_size: size, first: 7, later: 7)
-            let room = withUnsafeMutablePointer(to: &target) { pointer in Result { () throws(HostCallError) in try PluginMemory.room(of: pointer, "target") } }
-            let size = try room.get()
-            withUnsafeMutablePointer(to: &target) { PluginMemory.write(value, to: $0, room: size) }
+            let space = withUnsafeMutablePointer(to: &target) { pointer in Result { () throws(HostCallError) in try PluginMemory.space(of: pointer, "target") } }
+            let size = try space.get()
+            withUnsafeMutablePointer(to: &target) { PluginMemory.write(value, to: $0, space: size) }
             return target
         }
         for size: UInt32 in [0, 8] {

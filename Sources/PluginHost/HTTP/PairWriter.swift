@@ -6,14 +6,14 @@ struct PairWriter {
     private let pairs: UnsafeMutableBufferPointer<jf_pair>
     private(set) var count = 0
     /// For what is decoded, which is never longer than what it is made of.
-    private var room: Slice<UnsafeMutableRawBufferPointer>
+    private var buffer: Slice<UnsafeMutableRawBufferPointer>
 
     /// - Parameters:
     ///   - pairs: one for each that is going to be added.
-    ///   - room: as large as all values that are going to be decoded, and those names.
-    init(_ pairs: UnsafeMutableBufferPointer<jf_pair>, room: UnsafeMutableRawBufferPointer) {
+    ///   - buffer: as large as all values that are going to be decoded, and those names.
+    init(_ pairs: UnsafeMutableBufferPointer<jf_pair>, buffer: UnsafeMutableRawBufferPointer) {
         self.pairs = pairs
-        self.room = room[...]
+        self.buffer = buffer[...]
     }
 
     mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
@@ -24,9 +24,9 @@ struct PairWriter {
     /// What `part` stands for; what cannot be decoded stays as the client wrote it.
     mutating func decoded(_ part: UnsafeRawBufferPointer, _ form: PercentEncoding.Form) -> UnsafeRawBufferPointer {
         guard PercentEncoding.isEncoded(part, form),
-            let decoded = PercentEncoding.text(part, form, in: UnsafeMutableRawBufferPointer(rebasing: room))
+            let decoded = PercentEncoding.text(part, form, in: UnsafeMutableRawBufferPointer(rebasing: buffer))
         else { return part }
-        room = room[(room.startIndex + decoded.count)...]
+        buffer = buffer[(buffer.startIndex + decoded.count)...]
         return decoded
     }
 

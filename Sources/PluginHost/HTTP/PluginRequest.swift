@@ -83,8 +83,8 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
         let count = routed.path.parameterCount + query.count + request.headerCount
         let isEncoded = PercentEncoding.isEncoded(request.path, .path) || PercentEncoding.isEncoded(request.query, .query)
         withUnsafeTemporaryAllocation(of: jf_pair.self, capacity: count) { pairs in
-            withUnsafeTemporaryAllocation(byteCount: isEncoded ? request.path.count + request.query.count : 0, alignment: 1) { room in
-                var writer = PairWriter(pairs, room: room)
+            withUnsafeTemporaryAllocation(byteCount: isEncoded ? request.path.count + request.query.count : 0, alignment: 1) { buffer in
+                var writer = PairWriter(pairs, buffer: buffer)
                 routed.path.forEachParameter(of: request.path) { writer.add($0, writer.decoded($1, .path)) }
                 (raw.params, raw.param_count) = writer.list(from: 0)
                 let firstOfQuery = writer.count

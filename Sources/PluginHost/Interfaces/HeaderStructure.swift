@@ -103,7 +103,7 @@ enum PluginMemory {
 
     /// The size to fill of a structure in the plugin's memory: what both know.
     @inline(__always)
-    static func room<Structure: HeaderStructure>(of pointer: UnsafeMutablePointer<Structure>, _ name: StaticString) throws(HostCallError) -> Int {
+    static func space<Structure: HeaderStructure>(of pointer: UnsafeMutablePointer<Structure>, _ name: StaticString) throws(HostCallError) -> Int {
         let size = Int(pointer.pointee.struct_size)
         if size == MemoryLayout<Structure>.size { return size }
         if size == 0 { return Structure.firstSize }
@@ -113,15 +113,15 @@ enum PluginMemory {
         return min(size, MemoryLayout<Structure>.size)
     }
 
-    /// Fills `room` bytes of a structure in the plugin's memory, and no more.
+    /// Fills `space` bytes of a structure in the plugin's memory, and no more.
     @inline(__always)
-    static func write<Structure: HeaderStructure>(_ value: Structure, to pointer: UnsafeMutablePointer<Structure>, room: Int) {
+    static func write<Structure: HeaderStructure>(_ value: Structure, to pointer: UnsafeMutablePointer<Structure>, space: Int) {
         var value = value
-        value.struct_size = UInt32(truncatingIfNeeded: room)
-        if room == MemoryLayout<Structure>.size {
+        value.struct_size = UInt32(truncatingIfNeeded: space)
+        if space == MemoryLayout<Structure>.size {
             pointer.pointee = value
         } else {
-            withUnsafeBytes(of: &value) { UnsafeMutableRawPointer(pointer).copyMemory(from: $0.baseAddress!, byteCount: room) }
+            withUnsafeBytes(of: &value) { UnsafeMutableRawPointer(pointer).copyMemory(from: $0.baseAddress!, byteCount: space) }
         }
     }
 }

@@ -23,10 +23,10 @@ enum HelpersInterface {
             refuse: { host, refusal, message, data in
                 guard let refusal else { return HelpersInterface.isNull("refuse", "refusal", host) }
                 withUnsafeMutableBytes(of: &refusal.pointee.message) { HelpersInterface.copy(message.bytes, to: $0) }
-                withUnsafeMutableBytes(of: &refusal.pointee.data) { room in
+                withUnsafeMutableBytes(of: &refusal.pointee.data) { buffer in
                     // Cut it would be no JSON.
-                    let data = data.bytes.count < room.count ? data.bytes : UnsafeRawBufferPointer(start: nil, count: 0)
-                    HelpersInterface.copy(data, to: room)
+                    let data = data.bytes.count < buffer.count ? data.bytes : UnsafeRawBufferPointer(start: nil, count: 0)
+                    HelpersInterface.copy(data, to: buffer)
                 }
                 return JF_E_DENIED
             },
@@ -59,24 +59,24 @@ enum HelpersInterface {
     }
 
     /// Copies what fits, and a zero behind it.
-    private static func copy(_ text: UnsafeRawBufferPointer, to room: UnsafeMutableRawBufferPointer) {
-        let count = min(text.count, room.count - 1)
-        room.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[..<count]))
-        room[count] = 0
+    private static func copy(_ text: UnsafeRawBufferPointer, to buffer: UnsafeMutableRawBufferPointer) {
+        let count = min(text.count, buffer.count - 1)
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[..<count]))
+        buffer[count] = 0
     }
 
     /// Appends `name: value` and a line break to terminated text.
-    private static func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to room: UnsafeMutableRawBufferPointer) -> Int32 {
+    private static func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to buffer: UnsafeMutableRawBufferPointer) -> Int32 {
         let forbidden: Set<UInt8> = [0, 0x0A, 0x0D]
         guard !name.isEmpty, !name.contains(where: { forbidden.contains($0) || $0 == UInt8(ascii: ":") || $0 == 0x20 }),
             !value.contains(where: { forbidden.contains($0) })
         else { return JF_E_INVALID }
-        let used = room.firstIndex(of: 0) ?? room.count
-        guard name.count <= room.count, value.count <= room.count, name.count + value.count + 5 <= room.count - used else { return JF_E_SPACE }
+        let used = buffer.firstIndex(of: 0) ?? buffer.count
+        guard name.count <= buffer.count, value.count <= buffer.count, name.count + value.count + 5 <= buffer.count - used else { return JF_E_SPACE }
         var end = used
         func append(_ bytes: some Collection<UInt8>) {
             for byte in bytes {
-                room[end] = byte
+                buffer[end] = byte
                 end += 1
             }
         }
@@ -84,7 +84,7 @@ enum HelpersInterface {
         append(": ".utf8)
         append(value)
         append("\r\n".utf8)
-        room[end] = 0
+        buffer[end] = 0
         return JF_OK
     }
 }

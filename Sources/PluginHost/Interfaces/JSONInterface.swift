@@ -9,7 +9,7 @@ enum JSONInterface {
             read: { host, document, pointer, value in
                 JSONInterface.serve(host, "read") { () throws(HostCallError) in
                     guard let value else { throw .invalid("value is NULL") }
-                    return JSONInterface.read(document.bytes, pointer.bytes, value, room: try PluginMemory.room(of: value, "value"))
+                    return JSONInterface.read(document.bytes, pointer.bytes, value, space: try PluginMemory.space(of: value, "value"))
                 }
             },
             text: { _, string, out, capacity, length in
@@ -17,7 +17,7 @@ enum JSONInterface {
                     length?.pointee = 0
                     return JF_E_INVALID
                 }
-                return JSONInterface.finish(count, JSONInterface.room(out, capacity), length) { _ = JSONText.unquote(string.bytes, into: $0) }
+                return JSONInterface.finish(count, JSONInterface.buffer(out, capacity), length) { _ = JSONText.unquote(string.bytes, into: $0) }
             },
             quote: { _, text, out, capacity, length in
                 guard String(validating: text.bytes, as: UTF8.self) != nil else {
@@ -25,30 +25,30 @@ enum JSONInterface {
                     return JF_E_INVALID
                 }
                 let count = JSONText.quote(text.bytes, into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
-                return JSONInterface.finish(count, JSONInterface.room(out, capacity), length) { _ = JSONText.quote(text.bytes, into: $0) }
+                return JSONInterface.finish(count, JSONInterface.buffer(out, capacity), length) { _ = JSONText.quote(text.bytes, into: $0) }
             },
             set: { _, document, pointer, value, out, capacity, length in
-                JSONInterface.set(document.bytes, pointer.bytes, value.bytes, JSONInterface.room(out, capacity), length)
+                JSONInterface.set(document.bytes, pointer.bytes, value.bytes, JSONInterface.buffer(out, capacity), length)
             },
             open: { host, container, cursor in
                 JSONInterface.serve(host, "open") { () throws(HostCallError) in
                     guard let cursor else { throw .invalid("cursor is NULL") }
-                    return JSONInterface.open(container.bytes, cursor, room: try PluginMemory.room(of: cursor, "cursor"))
+                    return JSONInterface.open(container.bytes, cursor, space: try PluginMemory.space(of: cursor, "cursor"))
                 }
             },
             next: { host, cursor, name, value in
                 JSONInterface.serve(host, "next") { () throws(HostCallError) in
                     guard let cursor else { throw .invalid("cursor is NULL") }
                     guard let value else { throw .invalid("value is NULL") }
-                    _ = try PluginMemory.room(of: cursor, "cursor")
-                    return JSONInterface.next(&cursor.pointee, name, value, room: try PluginMemory.room(of: value, "value"))
+                    _ = try PluginMemory.space(of: cursor, "cursor")
+                    return JSONInterface.next(&cursor.pointee, name, value, space: try PluginMemory.space(of: value, "value"))
                 }
             },
             begin: { host, writer, out, capacity in
                 JSONInterface.serve(host, "begin") { () throws(HostCallError) in
                     guard let writer else { throw .invalid("writer is NULL") }
                     guard out != nil || capacity == 0 else { throw .invalid("out is NULL with a capacity of \(capacity)") }
-                    JSONOutput.begin(writer, out, capacity, room: try PluginMemory.room(of: writer, "writer"))
+                    JSONOutput.begin(writer, out, capacity, space: try PluginMemory.space(of: writer, "writer"))
                     return JF_OK
                 }
             },
@@ -95,25 +95,25 @@ enum JSONInterface {
 
     @inline(__always)
     private static func read(
-        _ document: UnsafeRawBufferPointer, _ pointer: UnsafeRawBufferPointer, _ value: UnsafeMutablePointer<jf_json>, room: Int
+        _ document: UnsafeRawBufferPointer, _ pointer: UnsafeRawBufferPointer, _ value: UnsafeMutablePointer<jf_json>, space: Int
     ) -> Int32 {
         let token: JSONToken
         do throws(JSONPointerError) {
-            guard let found = try JSONPointer.find(pointer, in: document) else { return fail(JF_E_NOT_FOUND, value, room) }
+            guard let found = try JSONPointer.find(pointer, in: document) else { return fail(JF_E_NOT_FOUND, value, space) }
             token = found
         } catch {
-            return fail(JF_E_INVALID, value, room)
+            return fail(JF_E_INVALID, value, space)
         }
-        return store(UnsafeRawBufferPointer(rebasing: document[token.range]), token.kind, in: value, room: room)
+        return store(UnsafeRawBufferPointer(rebasing: document[token.range]), token.kind, in: value, space: space)
     }
 
-    private static func fail(_ code: Int32, _ value: UnsafeMutablePointer<jf_json>, _ room: Int) -> Int32 {
-        PluginMemory.write(jf_json(), to: value, room: room)
+    private static func fail(_ code: Int32, _ value: UnsafeMutablePointer<jf_json>, _ space: Int) -> Int32 {
+        PluginMemory.write(jf_json(), to: value, space: space)
         return code
     }
 
     /// Describes a valid value.
-    private static func store(_ raw: UnsafeRawBufferPointer, _ kind: JSONKind, in value: UnsafeMutablePointer<jf_json>, room: Int) -> Int32 {
+    private static func store(_ raw: UnsafeRawBufferPointer, _ kind: JSONKind, in value: UnsafeMutablePointer<jf_json>, space: Int) -> Int32 {
         var result = jf_json()
         result.raw = jf_text(raw)
         switch kind {
@@ -122,7 +122,7 @@ enum JSONInterface {
         case .string: result.kind = JF_JSON_STRING
         case .number:
             result.kind = JF_JSON_NUMBER
-            guard let number = JSONNumber(raw) else { return fail(JF_E_INVALID, value, room) }
+            guard let number = JSONNumber(raw) else { return fail(JF_E_INVALID, value, space) }
             result.number = number.double
             if let integer = number.int64 {
                 result.integer = integer
@@ -137,7 +137,7 @@ enum JSONInterface {
             var walker = JSONObjectWalker(raw)
             while case .member = walker.next() { result.count &+= 1 }
         }
-        PluginMemory.write(result, to: value, room: room)
+        PluginMemory.write(result, to: value, space: space)
         return JF_OK
     }
 
@@ -146,7 +146,7 @@ enum JSONInterface {
     /// What a cursor's `kind` is after a fault: it finds nothing any more.
     private static let broken: UInt32 = .max
 
-    private static func open(_ container: UnsafeRawBufferPointer, _ cursor: UnsafeMutablePointer<jf_json_cursor>, room: Int) -> Int32 {
+    private static func open(_ container: UnsafeRawBufferPointer, _ cursor: UnsafeMutablePointer<jf_json_cursor>, space: Int) -> Int32 {
         let start = JSONScanner.skipWhitespace(in: container, from: 0)
         var state = jf_json_cursor()
         var code = JF_OK
@@ -158,15 +158,15 @@ enum JSONInterface {
             code = JF_E_INVALID
         }
         if code == JF_OK { state.rest = jf_text(UnsafeRawBufferPointer(rebasing: container[(start + 1)...])) }
-        PluginMemory.write(state, to: cursor, room: room)
+        PluginMemory.write(state, to: cursor, space: space)
         return code
     }
 
     private static func next(
-        _ cursor: inout jf_json_cursor, _ name: UnsafeMutablePointer<jf_text>?, _ value: UnsafeMutablePointer<jf_json>, room: Int
+        _ cursor: inout jf_json_cursor, _ name: UnsafeMutablePointer<jf_text>?, _ value: UnsafeMutablePointer<jf_json>, space: Int
     ) -> Int32 {
         name?.pointee = .none
-        guard cursor.kind == JF_JSON_ARRAY || cursor.kind == JF_JSON_OBJECT else { return fail(JF_E_INVALID, value, room) }
+        guard cursor.kind == JF_JSON_ARRAY || cursor.kind == JF_JSON_OBJECT else { return fail(JF_E_INVALID, value, space) }
         let rest = cursor.rest.bytes
         var at = JSONScanner.skipWhitespace(in: rest, from: 0)
         func match(_ byte: UInt8) -> Bool {
@@ -178,7 +178,7 @@ enum JSONInterface {
         func end(depth: Int) -> Int? { JSONScanner.endOfValue(in: rest, from: at, depthLimit: depth) }
 
         // The cursor stays before the closing bracket.
-        if at < rest.count, rest[at] == UInt8(ascii: cursor.kind == JF_JSON_ARRAY ? "]" : "}") { return fail(JF_E_NOT_FOUND, value, room) }
+        if at < rest.count, rest[at] == UInt8(ascii: cursor.kind == JF_JSON_ARRAY ? "]" : "}") { return fail(JF_E_NOT_FOUND, value, space) }
         var isSound = cursor.index == 0 || match(UInt8(ascii: ","))
         var key = jf_text.none
         if isSound, cursor.kind == JF_JSON_OBJECT {
@@ -193,12 +193,12 @@ enum JSONInterface {
         }
         guard isSound, at < rest.count, let kind = JSONKind(firstByte: rest[at]), let end = end(depth: JSONScanner.maximumDepth - 1) else {
             cursor.kind = broken
-            return fail(JF_E_INVALID, value, room)
+            return fail(JF_E_INVALID, value, space)
         }
         name?.pointee = key
         cursor.rest = jf_text(UnsafeRawBufferPointer(rebasing: rest[end...]))
         cursor.index += 1
-        return store(UnsafeRawBufferPointer(rebasing: rest[at..<end]), kind, in: value, room: room)
+        return store(UnsafeRawBufferPointer(rebasing: rest[at..<end]), kind, in: value, space: space)
     }
 
     // MARK: Changing
@@ -220,7 +220,7 @@ enum JSONInterface {
         }
     }
 
-    private static func room(_ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64) -> UnsafeMutableRawBufferPointer {
+    private static func buffer(_ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64) -> UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(start: out, count: out == nil ? 0 : Int(clamping: capacity))
     }
 

@@ -25,12 +25,12 @@ struct JSONOutput {
     /// Arrays and objects that may be open at once: the bits of `nesting`, 1 for an object.
     private static let deepest: UInt32 = 64
 
-    static func begin(_ writer: UnsafeMutablePointer<jf_json_writer>, _ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64, room: Int) {
+    static func begin(_ writer: UnsafeMutablePointer<jf_json_writer>, _ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64, space: Int) {
         var state = jf_json_writer()
         state.out = out
         state.capacity = capacity
         state.expects = Expectation.document.rawValue
-        PluginMemory.write(state, to: writer, room: room)
+        PluginMemory.write(state, to: writer, space: space)
     }
 
     /// `nil` for memory that ``begin`` has not made.
@@ -161,27 +161,27 @@ struct JSONOutput {
     // MARK: Bytes
 
     /// What is left of the buffer; nothing once something did not fit.
-    private var room: UnsafeMutableRawBufferPointer {
+    private var space: UnsafeMutableRawBufferPointer {
         let state = writer.pointee
         guard state.status == JF_OK, let out = state.out, state.length <= state.capacity else { return UnsafeMutableRawBufferPointer(start: nil, count: 0) }
         return UnsafeMutableRawBufferPointer(start: out + Int(clamping: state.length), count: Int(clamping: state.capacity - state.length))
     }
 
-    private func count(_ bytes: Int, of room: Int) {
+    private func count(_ bytes: Int, of space: Int) {
         writer.pointee.length &+= UInt64(bytes)
-        if bytes > room, writer.pointee.status == JF_OK { writer.pointee.status = JF_E_SPACE }
+        if bytes > space, writer.pointee.status == JF_OK { writer.pointee.status = JF_E_SPACE }
     }
 
     private func put(_ bytes: UnsafeRawBufferPointer) {
-        let room = room
-        if bytes.count <= room.count { room.copyMemory(from: bytes) }
-        count(bytes.count, of: room.count)
+        let space = space
+        if bytes.count <= space.count { space.copyMemory(from: bytes) }
+        count(bytes.count, of: space.count)
     }
 
     private func put(_ text: StaticString) { put(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) }
 
     private func put(quoted text: UnsafeRawBufferPointer) {
-        let room = room
-        count(JSONText.quote(text, into: room), of: room.count)
+        let space = space
+        count(JSONText.quote(text, into: space), of: space.count)
     }
 }

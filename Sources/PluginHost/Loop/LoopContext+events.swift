@@ -141,10 +141,10 @@ extension LoopContext {
     /// User and id of a socket as bytes, for a call.
     @inline(__always)
     private static func withUserAndID(of socket: NamespaceSocket, _ body: (_ user: UnsafeRawBufferPointer, _ id: UnsafeRawBufferPointer) -> Void) {
-        withUnsafeTemporaryAllocation(byteCount: NamespaceSocket.idLength, alignment: 1) { room in
+        withUnsafeTemporaryAllocation(byteCount: NamespaceSocket.idLength, alignment: 1) { buffer in
             // Of a fixed size that is not 0.
-            socket.writeID(to: room.baseAddress.unsafelyUnwrapped)
-            let id = UnsafeRawBufferPointer(room)
+            socket.writeID(to: buffer.baseAddress.unsafelyUnwrapped)
+            let id = UnsafeRawBufferPointer(buffer)
             guard let user = socket.user else { return body(UnsafeRawBufferPointer(start: nil, count: 0), id) }
             user.withBytes { body($0, id) }
         }

@@ -12,10 +12,10 @@ extension LoadedPlugin {
             return .failure(error)
         }
         log.debug("is mapped from \(image.copy)")
-        let room = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_ROOM), alignment: 16)
-        defer { room.deallocate() }
-        room.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_ROOM))
-        let raw = room.bindMemory(to: jf_plugin.self, capacity: 1)
+        let block = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_ROOM), alignment: 16)
+        defer { block.deallocate() }
+        block.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_ROOM))
+        let raw = block.bindMemory(to: jf_plugin.self, capacity: 1)
         let code = image.main(Boot.make(for: self), raw)
         guard code == JF_OK else {
             if let lacking = lackingInterfaces { return .failure(failure(.incompatible, lacking)) }

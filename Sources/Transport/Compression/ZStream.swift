@@ -50,16 +50,16 @@ final class ZStream {
         stream.pointee.next_in = UnsafeMutablePointer(mutating: plain.bindMemory(to: UInt8.self).baseAddress)
         stream.pointee.avail_in = UInt32(plain.count)
         var compressed: [UInt8] = []
-        var room = Int(deflateBound(stream, UInt(plain.count))) + 16
+        var space = Int(deflateBound(stream, UInt(plain.count))) + 16
         repeat {
-            let piece = [UInt8](unsafeUninitializedCapacity: room) { buffer, initialized in
+            let piece = [UInt8](unsafeUninitializedCapacity: space) { buffer, initialized in
                 stream.pointee.next_out = buffer.baseAddress
-                stream.pointee.avail_out = UInt32(room)
+                stream.pointee.avail_out = UInt32(space)
                 _ = CZlib.deflate(stream, Z_SYNC_FLUSH)
-                initialized = room - Int(stream.pointee.avail_out)
+                initialized = space - Int(stream.pointee.avail_out)
             }
             if compressed.isEmpty { compressed = piece } else { compressed += piece }
-            room = 256
+            space = 256
         } while stream.pointee.avail_out == 0
         return compressed
     }
@@ -73,11 +73,11 @@ final class ZStream {
         guard isReady else { return .corrupt }
         stream.pointee.next_in = UnsafeMutablePointer(mutating: payload.bindMemory(to: UInt8.self).baseAddress)
         stream.pointee.avail_in = UInt32(payload.count)
-        var room = min(max(payload.count * 4, 256), 65_536)
+        var space = min(max(payload.count * 4, 256), 65_536)
         var streamEnds = 0
         while true {
             // One byte beyond the limit tells "too large" from "just fits".
-            let size = min(room, limit - message.count + 1)
+            let size = min(space, limit - message.count + 1)
             var code = Z_OK
             let piece = [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
                 stream.pointee.next_out = buffer.baseAddress
@@ -98,7 +98,7 @@ final class ZStream {
                 if stream.pointee.avail_in == 0 { return .done }
             default: return .corrupt
             }
-            room = min(room * 2, 1 << 20)
+            space = min(space * 2, 1 << 20)
         }
     }
 }

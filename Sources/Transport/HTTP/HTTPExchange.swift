@@ -68,10 +68,10 @@ final class HTTPExchange {
         isAnswered = true
         if handler.server.logsRequests { handler.server.log(head, status: responseHead.status, from: handler.remoteAddress) }
         let isBodyless = responseHead.status == 204 || responseHead.status == 304
-        let room = isBodyless || head.method == .head ? 0 : count
+        let space = isBodyless || head.method == .head ? 0 : count
         let body = responseHead.write(
-            to: handler.output, common: commonFields, framing: isBodyless ? .none : .length(count), connection: connectionHeader, room: room)
-        if room > 0 { fill(UnsafeMutableRawBufferPointer(start: body, count: room)) }
+            to: handler.output, common: commonFields, framing: isBodyless ? .none : .length(count), connection: connectionHeader, space: space)
+        if space > 0 { fill(UnsafeMutableRawBufferPointer(start: body, count: space)) }
         handler.answered(self)
     }
 

@@ -20,7 +20,7 @@ struct HTTPResponseHead: Sendable {
         case none
     }
 
-    /// Writes the head, the empty line included, and makes room for `room` bytes behind it.
+    /// Writes the head, the empty line included, and makes room for `space` bytes behind it.
     ///
     /// - Parameters:
     ///   - common: fields that follow the answer's own.
@@ -28,7 +28,7 @@ struct HTTPResponseHead: Sendable {
     /// - Returns: where the room is; valid as ``ConnectionOutput/append(_:)-(Int)`` has it.
     @discardableResult
     func write(
-        to output: ConnectionOutput, common: HTTPFields = HTTPFields(), framing: Framing, connection: StaticString?, room: Int = 0
+        to output: ConnectionOutput, common: HTTPFields = HTTPFields(), framing: Framing, connection: StaticString?, space: Int = 0
     ) -> UnsafeMutableRawPointer {
         let reason = HTTPReason.phrase(status)
         let nosniff: StaticString = status == 101 ? "" : Self.nosniff
@@ -43,7 +43,7 @@ struct HTTPResponseHead: Sendable {
         }
         if let connection { size += "Connection: \r\n".utf8.count + connection.utf8CodeUnitCount }
 
-        var writer = Writer(position: output.append(size + room))
+        var writer = Writer(position: output.append(size + space))
         writer.put("HTTP/1.1 ")
         writer.put(status: status)
         writer.put(" ")

@@ -19,9 +19,9 @@ enum CloseOnExec {
         while let entry = readdir(folder) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
             guard let descriptor = CInt(name) else { continue }
-            let target = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { room in
-                let count = readlink("/proc/self/fd/\(name)", room.baseAddress.unsafelyUnwrapped, room.count)
-                return String(decoding: room.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let target = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
+                let count = readlink("/proc/self/fd/\(name)", buffer.baseAddress.unsafelyUnwrapped, buffer.count)
+                return String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
             }
             if target.utf8.starts(with: "anon_inode:[event".utf8) { mark(descriptor) }
         }
