@@ -31,7 +31,7 @@ static void on_ping(void *instance, const jf_event *event) {
 
 static void on_publish(void *instance, const jf_event *event) {
     (void)instance;
-    jf_selection everyone = { .struct_size = sizeof everyone, .flags = JF_SELECT_ALL };
+    jf_target everyone = { .struct_size = sizeof everyone, .flags = JF_TARGET_ALL };
     jf_message message = { .struct_size = sizeof message, .name = JF_TEXT("message"), .args = event->args };
     io.broadcast(host, &everyone, &message);
 }

@@ -30,7 +30,7 @@ static int32_t emit(const jf_event *event) {
 
 /* To everyone, which is one here: what a broadcast costs before its deliveries. */
 static int32_t broadcast(const jf_event *event) {
-    jf_selection everyone = { .struct_size = sizeof everyone, .flags = JF_SELECT_ALL };
+    jf_target everyone = { .struct_size = sizeof everyone, .flags = JF_TARGET_ALL };
     jf_message message = { .struct_size = sizeof message, .name = JF_TEXT("message"), .args = event->args };
     return io.broadcast(host, &everyone, &message);
 }

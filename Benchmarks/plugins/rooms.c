@@ -43,7 +43,7 @@ static void on_echo(void *instance, const jf_event *event) {
     char buffer[48];
     uint64_t number = atomic_fetch_add(&next_room, 1) % (uint64_t)rooms_per_socket;
     jf_text room = room_name(buffer, sizeof buffer, event->socket, number);
-    jf_selection one = { .struct_size = sizeof one, .rooms = &room, .room_count = 1 };
+    jf_target one = { .struct_size = sizeof one, .rooms = &room, .room_count = 1 };
     jf_message echo = { .struct_size = sizeof echo, .name = JF_TEXT("echo"), .args = event->args };
     io.broadcast(host, &one, &echo);
 }

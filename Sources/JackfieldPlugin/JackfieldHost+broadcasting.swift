@@ -5,7 +5,7 @@ extension JackfieldHost {
     /// All sockets of all namespaces.
     public var everywhere: BroadcastOperator {
         var all = of("")
-        all.select = JF_SELECT_EVERY_NSP
+        all.targetFlags = JF_TARGET_EVERY_NSP
         return all
     }
 

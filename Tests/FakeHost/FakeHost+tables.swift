@@ -109,12 +109,12 @@ extension FakeHost {
             }
             return JF_OK
         }
-        api.broadcast = { host, selection, message in
-            guard let selection = selection?.pointee, let message = message?.pointee, FakeHost.saysWhich(selection) else { return JF_E_INVALID }
+        api.broadcast = { host, target, message in
+            guard let target = target?.pointee, let message = message?.pointee, FakeHost.saysWhich(target) else { return JF_E_INVALID }
             FakeHost.of(host).record(
                 .broadcast(
-                    nsp: FakeHost.string(selection.nsp, or: "/"), rooms: FakeHost.strings(selection.rooms, selection.room_count),
-                    except: FakeHost.strings(selection.except_rooms, selection.except_count), exceptSocket: selection.except_socket,
+                    nsp: FakeHost.string(target.nsp, or: "/"), rooms: FakeHost.strings(target.rooms, target.room_count),
+                    except: FakeHost.strings(target.except_rooms, target.except_count), exceptSocket: target.except_socket,
                     name: FakeHost.string(message.name), args: FakeHost.string(message.args, or: "[]")))
             return JF_OK
         }
@@ -136,9 +136,9 @@ extension FakeHost {
     }
 
     /// As the header asks: everybody, or somebody.
-    private static func saysWhich(_ selection: jf_selection) -> Bool {
-        let isSome = selection.user.len > 0 || selection.room_count > 0 || selection.socket != 0
-        return (selection.flags & JF_SELECT_ALL != 0) != isSome
+    private static func saysWhich(_ target: jf_target) -> Bool {
+        let isSome = target.user.len > 0 || target.room_count > 0 || target.socket != 0
+        return (target.flags & JF_TARGET_ALL != 0) != isSome
     }
 
     private static var sockets: jf_sockets_api {
@@ -165,12 +165,12 @@ extension FakeHost {
             FakeHost.of(host).record(.disconnected(socket, close: close != 0))
             return JF_OK
         }
-        api.fetch = { pointer, selection, _, fn, context in
-            guard let selection = selection?.pointee, FakeHost.saysWhich(selection) else { return JF_E_INVALID }
+        api.fetch = { pointer, target, _, fn, context in
+            guard let target = target?.pointee, FakeHost.saysWhich(target) else { return JF_E_INVALID }
             let host = FakeHost.of(pointer), number = UInt(bitPattern: context)
-            let rooms = FakeHost.strings(selection.rooms, selection.room_count)
+            let rooms = FakeHost.strings(target.rooms, target.room_count)
             host.with { state in
-                let found = state.clients.filter { selection.flags & JF_SELECT_ALL != 0 || !Set($0.value.rooms).isDisjoint(with: rooms) }.sorted { $0.key < $1.key }
+                let found = state.clients.filter { target.flags & JF_TARGET_ALL != 0 || !Set($0.value.rooms).isDisjoint(with: rooms) }.sorted { $0.key < $1.key }
                 state.queue.append {
                     withSocketInfos(found) { items in
                         var fetched = jf_fetched()

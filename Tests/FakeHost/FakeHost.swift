@@ -171,13 +171,13 @@ public final class FakeHost: @unchecked Sendable {
     }
 }
 
-/// `jf_stream_watch`, copied.
+/// `jf_stream_callbacks`, copied.
 struct StreamWatch: Sendable {
     let context: UInt
     let writable: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream) -> Void)?
     let closed: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream, Int32) -> Void)?
 
-    init(_ watch: jf_stream_watch) {
+    init(_ watch: jf_stream_callbacks) {
         context = UInt(bitPattern: watch.context)
         writable = watch.writable
         closed = watch.closed

@@ -2,7 +2,7 @@ import CJackfield
 
 /// The result codes of the header as the type that its functions return: Swift imports constants of a C enumeration as `Int`.
 let JF_OK = Int32(CJackfield.JF_OK)
-let JF_LATER = Int32(CJackfield.JF_LATER)
+let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)
 let JF_E_INVALID = Int32(CJackfield.JF_E_INVALID)
 let JF_E_GONE = Int32(CJackfield.JF_E_GONE)

@@ -76,7 +76,7 @@ static void on_answers(void *instance, void *context, const jf_answers *answers)
 }
 
 static void on_poll(void *instance, const jf_event *event) {
-    jf_selection selection = { .struct_size = sizeof selection, .rooms = &crowd, .room_count = 1 };
+    jf_target selection = { .struct_size = sizeof selection, .rooms = &crowd, .room_count = 1 };
     jf_message question = { .struct_size = sizeof question, .name = JF_TEXT("question"), .args = JF_TEXT("[]") };
     jf_token asker;
     (void)instance;
@@ -97,7 +97,7 @@ static void on_fetched(void *instance, void *context, const jf_fetched *fetched)
 }
 
 static void on_fetch(void *instance, const jf_event *event) {
-    jf_selection selection = { .struct_size = sizeof selection, .rooms = &crowd, .room_count = 1 };
+    jf_target selection = { .struct_size = sizeof selection, .rooms = &crowd, .room_count = 1 };
     jf_token asker;
     (void)instance;
     if (tokens.keep(host, event->ack, &asker) != JF_OK) return;

@@ -168,7 +168,7 @@ import Testing
 
     @Test func `a plugin with its own authentication may decide later`() async throws {
         let admitted = try #require(host.admit("/own-later"))
-        #expect(admitted.code == JF_LATER)
+        #expect(admitted.code == JF_PENDING)
         #expect(await host.wait { $0 == .accepted(admitted.decision, user: "late") } != nil)
     }
 
@@ -196,7 +196,7 @@ import Testing
     @Test func `a connect hook may decide later`() async throws {
         let admitted = try #require(host.admit("/slow", user: "alice"))
         let refused = try #require(host.admit("/slow"))
-        #expect(admitted.code == JF_LATER)
+        #expect(admitted.code == JF_PENDING)
         #expect(await host.wait { $0 == .accepted(admitted.decision) } != nil)
         #expect(
             await host.wait { $0 == .refused(refused.decision, message: "who are you?", data: #"{"code":"anonymous"}"#) } != nil)

@@ -69,25 +69,25 @@ struct BroadcastTargetTests {
     @Test("the empty user of an anonymous sender never selects everybody")
     func anonymous() async {
         #expect(asker.ask(#"20["anonymous"]"#) == "30[-2]")
-        #expect(test.log.line(with: "broadcast: the selection selects nobody: set user, rooms or socket, or JF_SELECT_ALL for everybody") != nil)
+        #expect(test.log.line(with: "broadcast: the target names nobody: set user, rooms or socket, or JF_TARGET_ALL for everybody") != nil)
         #expect(clients[0].hear(within: 50) == nil)
         #expect(clients[0].ask(#"20["anonymous"]"#) == #"2["private"]"#)
         await test.stop()
     }
 
     @Test("every function that takes a target refuses one that says nothing, or contradicts itself", arguments: [
-        ("{}", "the selection selects nobody"),
-        (#"{"every":1}"#, "the selection selects nobody"),
-        (#"{"not_self":1,"except":["r"]}"#, "the selection selects nobody"),
-        (#"{"all":1,"user":"bob"}"#, "the selection has JF_SELECT_ALL, and a user, rooms or a socket beside it"),
-        (#"{"all":1,"rooms":["r"]}"#, "the selection has JF_SELECT_ALL, and"),
-        (#"{"all":1,"self":1}"#, "the selection has JF_SELECT_ALL, and"),
-        (#"{"all":1,"every":1,"nsp":"/"}"#, "selection->nsp is '/', and JF_SELECT_EVERY_NSP is set"),
-        (#"{"all":1,"nsp":"other"}"#, "selection->nsp 'other' does not begin with '/'"),
-        (#"{"rooms":[""]}"#, "selection->rooms[0] is empty"),
-        (#"{"rooms":1001}"#, "selection->rooms: 1001 are more than 1000"),
-        (#"{"all":1,"except":1001}"#, "selection->except_rooms: 1001 are more than 1000"),
-        (#"{"user":"a\u0001b"}"#, "selection->user holds a control character"),
+        ("{}", "the target names nobody"),
+        (#"{"every":1}"#, "the target names nobody"),
+        (#"{"not_self":1,"except":["r"]}"#, "the target names nobody"),
+        (#"{"all":1,"user":"bob"}"#, "the target has JF_TARGET_ALL, and a user, rooms or a socket beside it"),
+        (#"{"all":1,"rooms":["r"]}"#, "the target has JF_TARGET_ALL, and"),
+        (#"{"all":1,"self":1}"#, "the target has JF_TARGET_ALL, and"),
+        (#"{"all":1,"every":1,"nsp":"/"}"#, "target->nsp is '/', and JF_TARGET_EVERY_NSP is set"),
+        (#"{"all":1,"nsp":"other"}"#, "target->nsp 'other' does not begin with '/'"),
+        (#"{"rooms":[""]}"#, "target->rooms[0] is empty"),
+        (#"{"rooms":1001}"#, "target->rooms: 1001 are more than 1000"),
+        (#"{"all":1,"except":1001}"#, "target->except_rooms: 1001 are more than 1000"),
+        (#"{"user":"a\u0001b"}"#, "target->user holds a control character"),
     ])
     func refused(_ selection: String, _ problem: String) async {
         for (event, function) in [

@@ -15,7 +15,7 @@ struct ConnectionTests {
         #expect(answer(#"{"do":"fail"}"#) == #"4\#(namespace),{"message":"internal error"}"#)
         #expect(answer(#"{"do":"forget"}"#) == #"4\#(namespace),{"message":"internal error"}"#)
         #expect(answer(#"{"do":"wait"}"#)?.hasPrefix(#"0\#(namespace),{"sid":"#) == true)
-        #expect(test.log.line(with: "returned JF_LATER without keeping the token") != nil)
+        #expect(test.log.line(with: "returned JF_PENDING without keeping the token") != nil)
         await test.stop()
     }
 

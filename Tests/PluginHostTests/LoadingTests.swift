@@ -98,7 +98,7 @@ struct LoadingTests {
         #expect(try await text("name", "NAME=\"Rooms!\"") == "name 'Rooms!' must be 1 to 64 of a-z, 0-9 and '-'")
         #expect(try await text("empty", "EMPTY") == "the descriptor is empty: call jf_describe first")
         #expect(try await text("size", "DESCRIPTOR=plugin->struct_size=16").hasPrefix("struct_size is 16, less than the"))
-        #expect(try await text("huge", "DESCRIPTOR=plugin->struct_size=4097").hasPrefix("struct_size is 4097, more than the JF_PLUGIN_ROOM"))
+        #expect(try await text("huge", "DESCRIPTOR=plugin->struct_size=4097").hasPrefix("struct_size is 4097, more than the JF_PLUGIN_SIZE"))
         #expect(try await text("stride", "DESCRIPTOR=plugin->events.stride=8").hasPrefix("events: stride is 8, less than the"))
         #expect(try await text("garbage", "DESCRIPTOR=plugin->events.stride=0x40000000").hasPrefix("events: stride is 1073741824, more than any"))
         #expect(try await text("uncounted", "DESCRIPTOR=plugin->events.count=0").hasPrefix("events: there is a list, but count is 0"))

@@ -82,9 +82,9 @@ struct RoomTests {
     @Test("a target joins as far as its sockets may, and what they may not is counted")
     func all() async throws {
         try await withSocket(rooms: 2) { test, plugin, socket in
-            var everybody = jf_selection()
-            everybody.struct_size = UInt32(MemoryLayout<jf_selection>.size)
-            everybody.flags = JF_SELECT_ALL
+            var everybody = jf_target()
+            everybody.struct_size = UInt32(MemoryLayout<jf_target>.size)
+            everybody.flags = JF_TARGET_ALL
             let names: [StaticString] = ["a", "b", "c"]
             let texts = names.map { jf_text(UnsafeRawBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
             #expect(rooms.join_all?(plugin.handle, &everybody, texts, 3) == JF_OK)

@@ -18,7 +18,7 @@ struct StructureTests {
         #expect(test.log.line(with: "emit: message->struct_size is 55, less than the 56 of the first release") != nil)
         #expect(test.log.line(with: "emit: message has 64 bytes, and byte 56 is not 0: a field that this host does not know, which knows 56 bytes") != nil)
         #expect(test.log.line(with: "emit: message->reserved is 1, not 0") != nil)
-        #expect(test.log.line(with: "broadcast: selection->flags is 0x9, of which this host does not know all") != nil)
+        #expect(test.log.line(with: "broadcast: target->flags is 0x9, of which this host does not know all") != nil)
         await test.stop()
     }
 
@@ -106,8 +106,8 @@ struct StructureTests {
         check(jf_message.self)
         check(jf_plugin.self)
         check(jf_response.self)
-        check(jf_selection.self)
-        check(jf_stream_watch.self)
+        check(jf_target.self)
+        check(jf_stream_callbacks.self)
         check(jf_json.self)
         check(jf_json_cursor.self)
         check(jf_json_writer.self)

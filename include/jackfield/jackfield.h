@@ -209,7 +209,7 @@ typedef uint64_t jf_token;
 typedef int32_t jf_code;
 enum {
     JF_OK            = 0,
-    JF_LATER         = 1,   /**< returned by `admit`: the decision comes later, through the kept token */
+    JF_PENDING       = 1,   /**< returned by `admit`: the decision comes later, through the kept token */
     JF_E_FAILED      = -1,  /**< failed for another reason: see the message beside it, or the log */
     JF_E_INVALID     = -2,  /**< an argument is wrong; the host's log says which and why. Any function may return it */
     JF_E_GONE        = -3,  /**< the object of this handle or token is gone, or the token was completed before */
@@ -286,19 +286,19 @@ typedef struct jf_message {
     uint32_t        reserved;
 } jf_message;
 
-#define JF_SELECT_ALL       1u /**< every socket of the namespace; with no user, rooms or socket beside it */
-#define JF_SELECT_EVERY_NSP 2u /**< in all namespaces; `nsp` must be empty */
-#define JF_SELECT_LOCAL     4u /**< on this node only, where there are several */
+#define JF_TARGET_ALL       1u /**< every socket of the namespace; with no user, rooms or socket beside it */
+#define JF_TARGET_EVERY_NSP 2u /**< in all namespaces; `nsp` must be empty */
+#define JF_TARGET_LOCAL     4u /**< on this node only, where there are several */
 
 /**
  * Which sockets of the namespace: those of `user`, in any of `rooms`, and `socket`, each once; without those in any of
- * `except_rooms` and without `except_socket`. It must say which: JF_SELECT_ALL, or at least one of user, rooms and socket;
+ * `except_rooms` and without `except_socket`. It must say which: JF_TARGET_ALL, or at least one of user, rooms and socket;
  * otherwise JF_E_INVALID, so that the empty user of an anonymous sender never selects everybody. A socket's id is a room
  * that the socket is always in.
  */
-typedef struct jf_selection {
+typedef struct jf_target {
     uint32_t       struct_size;
-    uint32_t       flags;         /**< JF_SELECT_* */
+    uint32_t       flags;         /**< JF_TARGET_* */
     jf_text        nsp;           /**< empty text means "/" */
     jf_text        user;          /**< every socket of this user */
     const jf_text *rooms;
@@ -307,7 +307,7 @@ typedef struct jf_selection {
     uint32_t       except_count;  /**< at most 1,000 */
     jf_socket      socket;        /**< 0: none */
     jf_socket      except_socket; /**< usually the sender; 0: none */
-} jf_selection;
+} jf_target;
 
 /** What one client answered to an event that was emitted with an ack. */
 typedef struct jf_answer {
@@ -323,7 +323,7 @@ typedef struct jf_answer {
 /** [strand] Called exactly once for each emit_ack that returned JF_OK. */
 typedef void (*jf_answer_fn)(void *instance, void *context, const jf_answer *answer);
 
-/** What the clients of a selection answered. */
+/** What the clients of a target answered. */
 typedef struct jf_answers {
     uint32_t         struct_size;
     jf_code          status;     /**< JF_OK: all answered. JF_E_TIMEOUT: only these. JF_E_LIMIT: more bytes were answered than the
@@ -365,7 +365,7 @@ typedef struct jf_socket_info {
     uint32_t       reserved;
 } jf_socket_info;
 
-/** The sockets of a selection. */
+/** The sockets of a target. */
 typedef struct jf_fetched {
     uint32_t              struct_size;
     jf_code               status;   /**< JF_OK. JF_E_LIMIT: these are not all (more than 100,000, or than limits.pluginResultBytes).
@@ -525,7 +525,7 @@ typedef struct jf_response {
 } jf_response;
 
 /** What happens to a stream after it was opened. Functions may be NULL. */
-typedef struct jf_stream_watch {
+typedef struct jf_stream_callbacks {
     uint32_t struct_size;
     uint32_t reserved;
     void    *context;
@@ -533,7 +533,7 @@ typedef struct jf_stream_watch {
     void (*writable)(void *instance, void *context, jf_stream stream);
     /** [strand] The last call about the stream, exactly once. `why` is JF_OK after finish, JF_E_GONE when the reader left. */
     void (*closed)(void *instance, void *context, jf_stream stream, jf_code why);
-} jf_stream_watch;
+} jf_stream_callbacks;
 
 /* Kinds of JSON values. */
 #define JF_JSON_NULL   1u
@@ -640,7 +640,7 @@ typedef struct jf_nsp_decl {
      * [run] May this client join?
      *   JF_OK        yes; to change user, claims or data first call jf_sockets_api.accept with attempt->decision
      *   JF_E_DENIED  no, with what `refusal` says (jf_refuse)
-     *   JF_LATER     the decision was kept: jf_sockets_api.accept or refuse tells; refused after connectTimeout
+     *   JF_PENDING   the decision was kept: jf_sockets_api.accept or refuse tells; refused after connectTimeout
      *   other        no, with the message "internal error"; the log says why
      * If the token was completed inside the callback, the result does not count. NULL: everyone may.
      */
@@ -705,7 +705,7 @@ typedef struct jf_timer_list {
 #define JF_TIMER(handler, interval) { (handler), NULL, (interval) }
 
 /**
- * The descriptor. The host passes it zeroed in a block of JF_PLUGIN_ROOM bytes, so that a newer plugin may fill more than
+ * The descriptor. The host passes it zeroed in a block of JF_PLUGIN_SIZE bytes, so that a newer plugin may fill more than
  * an older host reads; a field that the host does not know and that is not zero fails the load. Begin with jf_describe.
  */
 typedef struct jf_plugin {
@@ -744,7 +744,7 @@ typedef struct jf_plugin {
 } jf_plugin;
 
 /** The size of the block that the descriptor is passed in. */
-#define JF_PLUGIN_ROOM 4096
+#define JF_PLUGIN_SIZE 4096
 
 /** Begins the descriptor. Both strings must be static. */
 static inline void jf_describe(jf_plugin *plugin, const char *name, const char *version) {
@@ -841,10 +841,10 @@ typedef struct jf_events_api {
      */
     jf_code (*emit_ack)(const jf_host *host, jf_socket to, const jf_message *message, uint32_t timeout,
                         jf_answer_fn answered, void *context);
-    /** [any-thread] To the sockets of a selection; encoded once. JF_OK also if it is empty. JF_E_LIMIT as emit. */
-    jf_code (*broadcast)(const jf_host *host, const jf_selection *to, const jf_message *message);
+    /** [any-thread] To the sockets of a target; encoded once. JF_OK also if it is empty. JF_E_LIMIT as emit. */
+    jf_code (*broadcast)(const jf_host *host, const jf_target *to, const jf_message *message);
     /** [any-thread] The same, each asked to answer within `timeout` ms (1 to 3,600,000). JF_E_LIMIT as emit_ack. */
-    jf_code (*broadcast_ack)(const jf_host *host, const jf_selection *to, const jf_message *message,
+    jf_code (*broadcast_ack)(const jf_host *host, const jf_target *to, const jf_message *message,
                              uint32_t timeout, jf_answers_fn answered, void *context);
     /**
      * [callback, or any-thread with a kept token] Answers an event: `args` is a JSON array, empty text means "[]".
@@ -884,10 +884,10 @@ typedef struct jf_sockets_api {
     jf_code (*plugin_data)(const jf_host *host, jf_socket socket, void **data);
     /** [any-thread] `close` 0: leaves its namespace with a DISCONNECT packet. 1: the whole connection is closed. JF_E_GONE, JF_E_LIMIT. */
     jf_code (*disconnect)(const jf_host *host, jf_socket socket, int32_t close);
-    /** [any-thread] The same for the sockets of a selection. JF_E_LIMIT. */
-    jf_code (*disconnect_all)(const jf_host *host, const jf_selection *which, int32_t close);
-    /** [any-thread] Finds the sockets of a selection. `parts` 0: handles only. JF_E_LIMIT as broadcast_ack. */
-    jf_code (*fetch)(const jf_host *host, const jf_selection *which, uint32_t parts, jf_fetched_fn fetched, void *context);
+    /** [any-thread] The same for the sockets of a target. JF_E_LIMIT. */
+    jf_code (*disconnect_all)(const jf_host *host, const jf_target *which, int32_t close);
+    /** [any-thread] Finds the sockets of a target. `parts` 0: handles only. JF_E_LIMIT as broadcast_ack. */
+    jf_code (*fetch)(const jf_host *host, const jf_target *which, uint32_t parts, jf_fetched_fn fetched, void *context);
     /**
      * [callback, or any-thread with a kept token] The decision on an attempt: yes, as `admission` says (NULL: as the token
      * says). On failure nothing was taken: plugin_data stays yours. JF_E_GONE: decided before, or the client left.
@@ -913,12 +913,12 @@ typedef struct jf_rooms_api {
     /** [any-thread] Leaves a room; not to be in it is no failure. JF_E_GONE, JF_E_LIMIT as emit. */
     jf_code (*leave)(const jf_host *host, jf_socket socket, jf_text room);
     /**
-     * [any-thread] Every socket of the selection joins the rooms (at most 1,000). A socket at limits.roomsPerSocket is left
+     * [any-thread] Every socket of the target joins the rooms (at most 1,000). A socket at limits.roomsPerSocket is left
      * out and counted. JF_E_LIMIT as emit.
      */
-    jf_code (*join_all)(const jf_host *host, const jf_selection *which, const jf_text *rooms, uint32_t count);
-    /** [any-thread] Every socket of the selection leaves the rooms (at most 1,000). JF_E_LIMIT as emit. */
-    jf_code (*leave_all)(const jf_host *host, const jf_selection *which, const jf_text *rooms, uint32_t count);
+    jf_code (*join_all)(const jf_host *host, const jf_target *which, const jf_text *rooms, uint32_t count);
+    /** [any-thread] Every socket of the target leaves the rooms (at most 1,000). JF_E_LIMIT as emit. */
+    jf_code (*leave_all)(const jf_host *host, const jf_target *which, const jf_text *rooms, uint32_t count);
     /** [any-thread] The sockets of a room: jf_sockets_api.fetch with the parts ID and USER. JF_E_LIMIT as fetch. */
     jf_code (*members)(const jf_host *host, jf_text nsp, jf_text room, jf_fetched_fn fetched, void *context);
 } jf_rooms_api;
@@ -978,7 +978,7 @@ typedef struct jf_http_api {
      * As respond: the head of a response whose body comes in pieces; response->body is the first, if any. `watch` may be
      * NULL. JF_E_LIMIT: the plugin has 65,536 open streams.
      */
-    jf_code (*stream)(const jf_host *host, jf_token reply, const jf_response *response, const jf_stream_watch *watch,
+    jf_code (*stream)(const jf_host *host, jf_token reply, const jf_response *response, const jf_stream_callbacks *watch,
                       jf_stream *stream);
     /**
      * [any-thread] A piece, at most 1 MiB. JF_E_LIMIT: the reader has not yet taken limits.outputBuffer bytes; nothing was

@@ -227,7 +227,7 @@ static jf_code admit_to_board(void *instance, const jf_attempt *attempt, jf_refu
         free(request);
         return JF_E_FAILED;
     }
-    return JF_LATER;
+    return JF_PENDING;
 }
 
 static void on_connected(void *instance, const jf_socket_event *event) {
@@ -241,7 +241,7 @@ static void on_disconnecting(void *instance, const jf_socket_event *event) {
     char buffer[EVENT];
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("left") };
-    jf_selection others = { .struct_size = sizeof others, .except_socket = event->socket };
+    jf_target others = { .struct_size = sizeof others, .except_socket = event->socket };
     (void)instance;
     if (event->room_count < 2) return; /* the first is the socket's own id */
     others.nsp = event->nsp;
@@ -296,7 +296,7 @@ static void on_status(void *instance, const jf_event *event) {
     jf_text status = JF_EMPTY, data = JF_EMPTY;
     jf_json_writer writer = { .struct_size = sizeof writer };
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("status") };
-    jf_selection others = { .struct_size = sizeof others, .flags = JF_SELECT_ALL, .except_socket = event->socket };
+    jf_target others = { .struct_size = sizeof others, .flags = JF_TARGET_ALL, .except_socket = event->socket };
     (void)instance;
     if (!text_at(event, "/0/text", text, sizeof text, &status)) {
         wrong(event, "send {text}: 1 to 256 bytes");
@@ -322,7 +322,7 @@ static jf_code tell_room(const jf_event *event, const char *name, jf_text room, 
     char buffer[EVENT];
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .flags = flags };
-    jf_selection others = {
+    jf_target others = {
         .struct_size = sizeof others, .rooms = &room, .room_count = 1, .except_socket = event->socket
     };
     begin(&writer, buffer, sizeof buffer);
@@ -425,7 +425,7 @@ static void on_direct(void *instance, const jf_event *event) {
     jf_text user = JF_EMPTY, text = JF_EMPTY;
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("direct") };
-    jf_selection tabs = { .struct_size = sizeof tabs };
+    jf_target tabs = { .struct_size = sizeof tabs };
     int32_t online = 0;
     (void)instance;
     if (!text_at(event, "/0/user", name, sizeof name, &user) ||
@@ -475,7 +475,7 @@ static void on_poll(void *instance, const jf_event *event) {
     jf_text room = JF_EMPTY, question = JF_EMPTY;
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("poll") };
-    jf_selection others = {
+    jf_target others = {
         .struct_size = sizeof others, .rooms = &room, .room_count = 1, .except_socket = event->socket
     };
     jf_token kept = 0;
@@ -523,7 +523,7 @@ static void on_question(void *instance, const jf_event *event) {
     char name[64], words[256];
     jf_text user = JF_EMPTY, text = JF_EMPTY;
     jf_json_writer writer;
-    jf_selection tabs = { .struct_size = sizeof tabs };
+    jf_target tabs = { .struct_size = sizeof tabs };
     pending *asked;
     (void)instance;
     if (!text_at(event, "/0/to", name, sizeof name, &user) || !text_at(event, "/0/text", words, sizeof words, &text)) {
@@ -616,7 +616,7 @@ static void on_presence(void *instance, const jf_presence_change *change) {
     char buffer[EVENT];
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("presence") };
-    jf_selection all = { .struct_size = sizeof all, .flags = JF_SELECT_ALL };
+    jf_target all = { .struct_size = sizeof all, .flags = JF_TARGET_ALL };
     (void)instance;
     begin(&writer, buffer, sizeof buffer);
     put_text(&writer, "user", change->user);
@@ -723,7 +723,7 @@ static void on_count_words(void *instance, const jf_event *event) {
 
 static void on_draw(void *instance, const jf_event *event) {
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("drawn") };
-    jf_selection others = { .struct_size = sizeof others, .flags = JF_SELECT_ALL, .except_socket = event->socket };
+    jf_target others = { .struct_size = sizeof others, .flags = JF_TARGET_ALL, .except_socket = event->socket };
     (void)instance;
     if (store(event, strokes, &stroke_count, STROKES) < 0) {
         wrong(event, "send one binary argument of at most 65536 bytes; a board holds 64 strokes");
@@ -763,7 +763,7 @@ static void on_snapshot(void *instance, const jf_event *event) {
 
 static void on_clear(void *instance, const jf_event *event) {
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("cleared") };
-    jf_selection all = { .struct_size = sizeof all, .flags = JF_SELECT_ALL };
+    jf_target all = { .struct_size = sizeof all, .flags = JF_TARGET_ALL };
     (void)instance;
     while (stroke_count) free(strokes[--stroke_count].octets);
     all.nsp = event->nsp;
@@ -773,7 +773,7 @@ static void on_clear(void *instance, const jf_event *event) {
 /* On the event loop: it only passes bytes on. */
 static void on_cursor(void *instance, const jf_event *event) {
     jf_message message = { .struct_size = sizeof message, .flags = JF_MESSAGE_VOLATILE, .name = JF_LIT("cursor") };
-    jf_selection others = { .struct_size = sizeof others, .flags = JF_SELECT_ALL, .except_socket = event->socket };
+    jf_target others = { .struct_size = sizeof others, .flags = JF_TARGET_ALL, .except_socket = event->socket };
     (void)instance;
     others.nsp = event->nsp;
     message.args = event->args;
@@ -802,7 +802,7 @@ static void sockets_found(void *instance, void *context, const jf_fetched *fetch
 }
 
 static void on_sockets(void *instance, const jf_event *event) {
-    jf_selection all = { .struct_size = sizeof all, .flags = JF_SELECT_ALL | JF_SELECT_EVERY_NSP };
+    jf_target all = { .struct_size = sizeof all, .flags = JF_TARGET_ALL | JF_TARGET_EVERY_NSP };
     uint32_t parts = JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS | JF_PART_CONNECTION | JF_PART_JSON;
     jf_token kept = 0;
     (void)instance;
@@ -813,7 +813,7 @@ static void on_sockets(void *instance, const jf_event *event) {
 static void on_kick(void *instance, const jf_event *event) {
     char name[64];
     jf_text user = JF_EMPTY;
-    jf_selection tabs = { .struct_size = sizeof tabs, .flags = JF_SELECT_EVERY_NSP };
+    jf_target tabs = { .struct_size = sizeof tabs, .flags = JF_TARGET_EVERY_NSP };
     (void)instance;
     if (!text_at(event, "/0/user", name, sizeof name, &user)) {
         wrong(event, "send {user}: 1 to 64 bytes");
@@ -827,7 +827,7 @@ static void on_kick(void *instance, const jf_event *event) {
 static void on_move(void *instance, const jf_event *event) {
     char old_name[ROOM], new_name[ROOM];
     jf_text from = JF_EMPTY, to = JF_EMPTY;
-    jf_selection members = { .struct_size = sizeof members, .room_count = 1 };
+    jf_target members = { .struct_size = sizeof members, .room_count = 1 };
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("moved") };
     jf_code code;
     (void)instance;
@@ -848,7 +848,7 @@ static void on_announce(void *instance, const jf_event *event) {
     jf_text text = JF_EMPTY;
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .name = JF_LIT("announcement") };
-    jf_selection all = { .struct_size = sizeof all, .flags = JF_SELECT_ALL | JF_SELECT_EVERY_NSP };
+    jf_target all = { .struct_size = sizeof all, .flags = JF_TARGET_ALL | JF_TARGET_EVERY_NSP };
     (void)instance;
     if (!text_at(event, "/0/text", words, sizeof words, &text)) {
         wrong(event, "send {text}: 1 to 512 bytes");

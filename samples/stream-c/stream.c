@@ -109,7 +109,7 @@ static void on_get(void *instance, const jf_request *request) {
     };
     jf_text last = jf_find(request->headers, request->header_count, "last-event-id");
     log_of_lines *log = find_log(jf_find(request->params, request->param_count, "id"), 0);
-    jf_stream_watch watch = { .writable = on_writable, .closed = on_closed };
+    jf_stream_callbacks watch = { .writable = on_writable, .closed = on_closed };
     char digits[16] = "";
     uint32_t i = 0;
     (void)instance;

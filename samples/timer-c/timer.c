@@ -37,7 +37,7 @@ static void on_second(void *instance, void *context) {
     static uint32_t count;
     char args[16];
     jf_message message = { .flags = JF_MESSAGE_VOLATILE, .name = JF_LIT("tick") };
-    jf_selection everybody = { .flags = JF_SELECT_ALL };
+    jf_target everybody = { .flags = JF_TARGET_ALL };
     (void)instance;
     (void)context;
     message.args.ptr = args;

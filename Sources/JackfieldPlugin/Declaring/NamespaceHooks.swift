@@ -51,7 +51,7 @@ final class NamespaceHooks {
             var kept: jf_token = 0
             try host.check(host.tokens.keep?(host.pointer, raw.decision, &kept), "tokens.keep")
             Self.decideLater(admitLater, attempt, admission, Decision(host: host, token: kept))
-            return JF_LATER
+            return JF_PENDING
         } catch let reason as Refusal {
             return reason.write(to: refusal)
         } catch {

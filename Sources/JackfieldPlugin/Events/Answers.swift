@@ -1,4 +1,4 @@
-/// What the clients of a selection answered.
+/// What the clients of a target answered.
 public struct Answers: Sendable {
     /// How many were asked.
     public let expected: Int

@@ -15,8 +15,8 @@ extension JackfieldHost {
     func stream(_ head: Response, to token: jf_token) throws(HostError) -> ResponseStream {
         let state = ResponseStream.State()
         let context = Unmanaged.passRetained(state)
-        var watch = jf_stream_watch(
-            struct_size: UInt32(MemoryLayout<jf_stream_watch>.size), reserved: 0, context: context.toOpaque(), writable: ResponseStream.State.writable,
+        var watch = jf_stream_callbacks(
+            struct_size: UInt32(MemoryLayout<jf_stream_callbacks>.size), reserved: 0, context: context.toOpaque(), writable: ResponseStream.State.writable,
             closed: ResponseStream.State.closed)
         var stream: jf_stream = 0
         do {

@@ -59,7 +59,7 @@ public final class ResponseStream: Sendable {
 }
 
 extension ResponseStream {
-    /// What the host reported about a stream: the context of its `jf_stream_watch`, which retains it until `closed`.
+    /// What the host reported about a stream: the context of its `jf_stream_callbacks`, which retains it until `closed`.
     final class State: Sendable {
         private struct Inner {
             /// Counts reports, so that one that arrives between a write and the wait for it is not missed.

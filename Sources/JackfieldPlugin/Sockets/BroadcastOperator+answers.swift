@@ -6,10 +6,10 @@ extension BroadcastOperator {
         return try await withCheckedThrowingContinuation { continuation in
             let context = CallbackBox<Answers> { _, _, answers in continuation.resume(returning: answers) }.retained()
             do {
-                try withSelection { (selection) throws(HostError) in
+                try withTarget { (target) throws(HostError) in
                     try host.withMessage(name, encoded, flags: flags) { (message) throws(HostError) in
                         try host.check(
-                            host.events.broadcast_ack?(host.pointer, selection, message, ackTimeout, Self.answered, context),
+                            host.events.broadcast_ack?(host.pointer, target, message, ackTimeout, Self.answered, context),
                             "events.broadcast_ack")
                     }
                 }

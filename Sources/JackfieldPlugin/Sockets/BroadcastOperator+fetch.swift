@@ -23,9 +23,9 @@ extension BroadcastOperator {
     private func fetch(_ box: CallbackBox<Result<[FetchedSocket], any Error>>) throws {
         let context = box.retained()
         do {
-            try withSelection { (selection) throws(HostError) in
+            try withTarget { (target) throws(HostError) in
                 let parts = JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS | JF_PART_CONNECTION
-                try host.check(host.socketTable.fetch?(host.pointer, selection, parts, Self.fetched, context), "sockets.fetch")
+                try host.check(host.socketTable.fetch?(host.pointer, target, parts, Self.fetched, context), "sockets.fetch")
             }
         } catch {
             CallbackBox<Result<[FetchedSocket], any Error>>.discard(context)

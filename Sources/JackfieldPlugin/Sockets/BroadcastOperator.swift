@@ -10,7 +10,7 @@ public struct BroadcastOperator: Sendable {
     var selectsRooms = false
     var excepted: [String] = []
     var exceptSocket: jf_socket = 0
-    var select: UInt32 = 0
+    var targetFlags: UInt32 = 0
     var flags: UInt32 = 0
     var ackTimeout = BroadcastOperator.defaultAckTimeout
 
@@ -41,7 +41,7 @@ public struct BroadcastOperator: Sendable {
     public func except(_ socket: Socket) -> BroadcastOperator { with { $0.exceptSocket = socket.handle } }
 
     /// This node only, where there are several.
-    public var local: BroadcastOperator { with { $0.select |= JF_SELECT_LOCAL } }
+    public var local: BroadcastOperator { with { $0.targetFlags |= JF_TARGET_LOCAL } }
 
     // MARK: How
 
@@ -68,50 +68,50 @@ public struct BroadcastOperator: Sendable {
 
     /// Sends an event whose arguments were encoded before.
     public func emit(_ name: String, arguments: EventArguments) throws(HostError) {
-        try withSelection { (selection) throws(HostError) in
+        try withTarget { (target) throws(HostError) in
             try host.withMessage(name, arguments, flags: flags) { (message) throws(HostError) in
-                try host.check(host.events.broadcast?(host.pointer, selection, message), "events.broadcast")
+                try host.check(host.events.broadcast?(host.pointer, target, message), "events.broadcast")
             }
         }
     }
 
     /// Every one of them joins the rooms.
     public func socketsJoin(_ rooms: String...) throws(HostError) {
-        try withSelection { (selection) throws(HostError) in
+        try withTarget { (target) throws(HostError) in
             try withTexts(rooms) { (names, count) throws(HostError) in
-                try host.check(host.roomTable.join_all?(host.pointer, selection, names, count), "rooms.join_all")
+                try host.check(host.roomTable.join_all?(host.pointer, target, names, count), "rooms.join_all")
             }
         }
     }
 
     /// Every one of them leaves the rooms.
     public func socketsLeave(_ rooms: String...) throws(HostError) {
-        try withSelection { (selection) throws(HostError) in
+        try withTarget { (target) throws(HostError) in
             try withTexts(rooms) { (names, count) throws(HostError) in
-                try host.check(host.roomTable.leave_all?(host.pointer, selection, names, count), "rooms.leave_all")
+                try host.check(host.roomTable.leave_all?(host.pointer, target, names, count), "rooms.leave_all")
             }
         }
     }
 
     /// Every one of them leaves the namespace; `close: true`: the whole connections are closed.
     public func disconnectSockets(close: Bool = false) throws(HostError) {
-        try withSelection { (selection) throws(HostError) in
-            try host.check(host.socketTable.disconnect_all?(host.pointer, selection, close ? 1 : 0), "sockets.disconnect_all")
+        try withTarget { (target) throws(HostError) in
+            try host.check(host.socketTable.disconnect_all?(host.pointer, target, close ? 1 : 0), "sockets.disconnect_all")
         }
     }
 
     // MARK: For C
 
-    func withSelection<Result>(_ body: (UnsafePointer<jf_selection>) throws(HostError) -> Result) throws(HostError) -> Result {
+    func withTarget<Result>(_ body: (UnsafePointer<jf_target>) throws(HostError) -> Result) throws(HostError) -> Result {
         try withText(namespace) { (name) throws(HostError) in
             try withTexts(rooms) { (rooms, roomCount) throws(HostError) in
                 try withTexts(excepted) { (except, exceptCount) throws(HostError) in
                     // No room named: all sockets of the namespace. An empty list of rooms selects nobody and is refused by the host.
-                    let all = selectsRooms ? 0 : JF_SELECT_ALL
-                    var selection = jf_selection(
-                        struct_size: UInt32(MemoryLayout<jf_selection>.size), flags: select | all, nsp: name, user: jf_text(), rooms: rooms,
+                    let all = selectsRooms ? 0 : JF_TARGET_ALL
+                    var target = jf_target(
+                        struct_size: UInt32(MemoryLayout<jf_target>.size), flags: targetFlags | all, nsp: name, user: jf_text(), rooms: rooms,
                         except_rooms: except, room_count: roomCount, except_count: exceptCount, socket: 0, except_socket: exceptSocket)
-                    return try body(&selection)
+                    return try body(&target)
                 }
             }
         }

@@ -24,10 +24,10 @@ struct DescriptorReader {
     static let longestTimer: UInt64 = 30 * 86_400_000
 
     /// - Parameters:
-    ///   - raw: in a block of `JF_PLUGIN_ROOM` bytes.
+    ///   - raw: in a block of `JF_PLUGIN_SIZE` bytes.
     ///   - socketPath: where Socket.IO is served.
     static func read(_ raw: UnsafePointer<jf_plugin>, socketPath: String) throws(Problem) -> PluginDescriptor {
-        let block = UnsafeRawBufferPointer(start: raw, count: Int(JF_PLUGIN_ROOM))
+        let block = UnsafeRawBufferPointer(start: raw, count: Int(JF_PLUGIN_SIZE))
         guard block.contains(where: { $0 != 0 }) else { throw Problem(text: "the descriptor is empty: call jf_describe first") }
         let plugin = raw.pointee
         // Before anything else: a plugin of another ABI may have put anything anywhere.
@@ -38,7 +38,7 @@ struct DescriptorReader {
         guard size == 0 || size >= jf_plugin.firstSize else {
             throw Problem(text: "struct_size is \(size), less than the \(jf_plugin.firstSize) of the first release; begin with jf_describe")
         }
-        guard size <= JF_PLUGIN_ROOM else { throw Problem(text: "struct_size is \(size), more than the JF_PLUGIN_ROOM of \(JF_PLUGIN_ROOM)") }
+        guard size <= JF_PLUGIN_SIZE else { throw Problem(text: "struct_size is \(size), more than the JF_PLUGIN_SIZE of \(JF_PLUGIN_SIZE)") }
         if let offset = block.indices.dropFirst(MemoryLayout<jf_plugin>.size).first(where: { block[$0] != 0 }) {
             throw Problem(kind: .incompatible, text: "byte \(offset) of the descriptor is not 0: a field that this host does not know; load it into a newer host")
         }

@@ -160,7 +160,7 @@ extension LoadedPlugin {
         }
     }
 
-    fileprivate func broadcast(_ target: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?) throws(HostCallError) -> Int32 {
+    fileprivate func broadcast(_ target: UnsafePointer<jf_target>?, _ message: UnsafePointer<jf_message>?) throws(HostCallError) -> Int32 {
         try withMessage(message) { (name, args, attachments, flags) throws(HostCallError) in
             let parsed = try parseTarget(target)
             guard !parsed.everyNamespace else { return broadcastEverywhere(MessageCopy(name, args, attachments, flags), to: parsed.target) }
@@ -193,7 +193,7 @@ extension LoadedPlugin {
     }
 
     fileprivate func broadcast(
-        _ target: UnsafePointer<jf_selection>?, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ call: PluginCall<jf_answers_fn>
+        _ target: UnsafePointer<jf_target>?, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ call: PluginCall<jf_answers_fn>
     ) throws(HostCallError) -> Int32 {
         let parsed = try parseTarget(target)
         return try withMessage(message) { (name, args, attachments, flags) throws(HostCallError) in

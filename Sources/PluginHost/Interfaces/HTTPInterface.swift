@@ -58,7 +58,7 @@ enum HTTPInterface {
             })
     }
 
-    private static func read(_ watch: UnsafePointer<jf_stream_watch>) throws(HostCallError) -> jf_stream_watch {
+    private static func read(_ watch: UnsafePointer<jf_stream_callbacks>) throws(HostCallError) -> jf_stream_callbacks {
         let watch = try PluginMemory.read(watch, "watch")
         guard watch.reserved == 0 else { throw .invalid("watch->reserved is \(watch.reserved), not 0") }
         return watch
@@ -93,7 +93,7 @@ extension LoadedPlugin {
     }
 
     fileprivate func open(
-        _ reply: PluginReply, _ head: ResponseHead, _ watch: jf_stream_watch?, _ handle: UnsafeMutablePointer<jf_stream>
+        _ reply: PluginReply, _ head: ResponseHead, _ watch: jf_stream_callbacks?, _ handle: UnsafeMutablePointer<jf_stream>
     ) -> Int32 {
         guard let stream = reply.stream(head.status, head.fields) else { return JF_E_GONE }
         let open = streams.add(stream, watch)

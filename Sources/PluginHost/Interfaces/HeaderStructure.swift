@@ -43,8 +43,8 @@ extension jf_admission: HeaderStructure { static var firstSize: Int { 80 } }
 extension jf_message: HeaderStructure { static var firstSize: Int { 56 } }
 extension jf_plugin: HeaderStructure { static var firstSize: Int { 160 } }
 extension jf_response: HeaderStructure { static var firstSize: Int { 56 } }
-extension jf_selection: HeaderStructure { static var firstSize: Int { 80 } }
-extension jf_stream_watch: HeaderStructure { static var firstSize: Int { 32 } }
+extension jf_target: HeaderStructure { static var firstSize: Int { 80 } }
+extension jf_stream_callbacks: HeaderStructure { static var firstSize: Int { 32 } }
 
 // What the host fills there.
 extension jf_json: HeaderStructure { static var firstSize: Int { 48 } }

@@ -196,26 +196,26 @@ extension LoadedPlugin {
     }
 
     /// Reads a target.
-    func parseTarget(_ raw: UnsafePointer<jf_selection>?) throws(HostCallError) -> ParsedTarget {
-        let raw = try PluginMemory.read(raw, "selection")
-        guard raw.flags & ~(JF_SELECT_ALL | JF_SELECT_EVERY_NSP | JF_SELECT_LOCAL) == 0 else {
-            throw .invalid("selection->flags is 0x\(String(raw.flags, radix: 16)), of which this host does not know all")
+    func parseTarget(_ raw: UnsafePointer<jf_target>?) throws(HostCallError) -> ParsedTarget {
+        let raw = try PluginMemory.read(raw, "target")
+        guard raw.flags & ~(JF_TARGET_ALL | JF_TARGET_EVERY_NSP | JF_TARGET_LOCAL) == 0 else {
+            throw .invalid("target->flags is 0x\(String(raw.flags, radix: 16)), of which this host does not know all")
         }
-        let everyNamespace = raw.flags & JF_SELECT_EVERY_NSP != 0
+        let everyNamespace = raw.flags & JF_TARGET_EVERY_NSP != 0
         guard !everyNamespace || raw.nsp.len == 0 else {
-            throw .invalid("selection->nsp is '\(raw.nsp.excerpt)', and JF_SELECT_EVERY_NSP is set: leave one of them out")
+            throw .invalid("target->nsp is '\(raw.nsp.excerpt)', and JF_TARGET_EVERY_NSP is set: leave one of them out")
         }
         let namesSomebody = raw.user.len > 0 || raw.room_count > 0 || raw.socket != 0
-        let isAll = raw.flags & JF_SELECT_ALL != 0
+        let isAll = raw.flags & JF_TARGET_ALL != 0
         guard isAll || namesSomebody else {
-            throw .invalid("the selection selects nobody: set user, rooms or socket, or JF_SELECT_ALL for everybody; the user of an anonymous sender is empty")
+            throw .invalid("the target names nobody: set user, rooms or socket, or JF_TARGET_ALL for everybody; the user of an anonymous sender is empty")
         }
-        guard !isAll || !namesSomebody else { throw .invalid("the selection has JF_SELECT_ALL, and a user, rooms or a socket beside it: leave one of them out") }
+        guard !isAll || !namesSomebody else { throw .invalid("the target has JF_TARGET_ALL, and a user, rooms or a socket beside it: leave one of them out") }
         var target = BroadcastTarget(exceptSocket: raw.except_socket, socket: raw.socket)
-        if raw.nsp.len > 0 { target.namespace = try namespace(raw.nsp, "selection->nsp") }
-        if raw.room_count > 0 { target.rooms = try rooms(raw.rooms, raw.room_count, "selection->rooms", isTarget: true) }
-        if raw.except_count > 0 { target.except = try rooms(raw.except_rooms, raw.except_count, "selection->except_rooms", isTarget: true) }
-        if raw.user.len > 0 { target.rooms.append("user:\(try Self.user(raw.user, "selection->user").text)") }
+        if raw.nsp.len > 0 { target.namespace = try namespace(raw.nsp, "target->nsp") }
+        if raw.room_count > 0 { target.rooms = try rooms(raw.rooms, raw.room_count, "target->rooms", isTarget: true) }
+        if raw.except_count > 0 { target.except = try rooms(raw.except_rooms, raw.except_count, "target->except_rooms", isTarget: true) }
+        if raw.user.len > 0 { target.rooms.append("user:\(try Self.user(raw.user, "target->user").text)") }
         return ParsedTarget(target: target, everyNamespace: everyNamespace)
     }
 

@@ -2,7 +2,7 @@ import CJackfield
 
 // The header's result codes are constants of an unnamed enum, which Swift imports as Int. Here they are of the header's own type, jf_code.
 let JF_OK = Int32(CJackfield.JF_OK)
-let JF_LATER = Int32(CJackfield.JF_LATER)
+let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)
 let JF_E_INVALID = Int32(CJackfield.JF_E_INVALID)
 let JF_E_GONE = Int32(CJackfield.JF_E_GONE)
@@ -19,7 +19,7 @@ enum ResultCode {
     /// Static, terminated, in the order of the header.
     private static let words: [(code: Int32, name: StaticString, text: StaticString)] = [
         (JF_OK, "JF_OK", "success"),
-        (JF_LATER, "JF_LATER", "the decision comes later, through the kept token"),
+        (JF_PENDING, "JF_PENDING", "the decision comes later, through the kept token"),
         (JF_E_FAILED, "JF_E_FAILED", "failed for another reason: see the message beside it, or the log"),
         (JF_E_INVALID, "JF_E_INVALID", "an argument is wrong: see the log"),
         (JF_E_GONE, "JF_E_GONE", "the object of this handle or token is gone, or the token was completed before"),

@@ -118,9 +118,9 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         switch code {
         case JF_OK:
             _ = decide(.accept(nil), at: stage)
-        case JF_LATER:
+        case JF_PENDING:
             guard isBorrowed else { return }
-            fail("returned JF_LATER without keeping the token; keep attempt->decision with jf_tokens_api.keep first")
+            fail("returned JF_PENDING without keeping the token; keep attempt->decision with jf_tokens_api.keep first")
         case JF_E_DENIED:
             let message = withUnsafeBytes(of: &refusal.message) { Self.terminated($0) }
             let data = withUnsafeBytes(of: &refusal.data) { Self.terminated($0) }

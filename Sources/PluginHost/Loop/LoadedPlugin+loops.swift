@@ -30,7 +30,7 @@ extension LoadedPlugin {
 
     /// Does something with each socket of a target, on every loop, in pieces where there are many.
     func forEach(
-        _ which: UnsafePointer<jf_selection>?, bytes: Int = 0, _ body: @escaping @Sendable (LoopContext, NamespaceSocket) -> Void
+        _ which: UnsafePointer<jf_target>?, bytes: Int = 0, _ body: @escaping @Sendable (LoopContext, NamespaceSocket) -> Void
     ) throws(HostCallError) -> Int32 {
         let parsed = try parseTarget(which)
         return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(parsed)) { body(loop, $0) } }

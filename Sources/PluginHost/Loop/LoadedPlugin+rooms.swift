@@ -43,7 +43,7 @@ extension LoadedPlugin {
     }
 
     /// What is in its rooms already stays there; what a socket has no place for is logged, since whoever asked is not here any more. [any-thread]
-    func joinAll(_ which: UnsafePointer<jf_selection>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
+    func joinAll(_ which: UnsafePointer<jf_target>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
         try forEach(which, bytes: Self.bytes(of: rooms)) { loop, socket in
             for room in rooms where !loop.join(socket, room) {
                 _ = self.refuseRoom()
@@ -53,7 +53,7 @@ extension LoadedPlugin {
     }
 
     /// [any-thread]
-    func leaveAll(_ which: UnsafePointer<jf_selection>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
+    func leaveAll(_ which: UnsafePointer<jf_target>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
         try forEach(which, bytes: Self.bytes(of: rooms)) { loop, socket in
             for room in rooms { loop.leave(socket, room) }
         }

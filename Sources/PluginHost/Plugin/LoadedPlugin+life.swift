@@ -12,9 +12,9 @@ extension LoadedPlugin {
             return .failure(error)
         }
         log.debug("is mapped from \(image.copy)")
-        let block = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_ROOM), alignment: 16)
+        let block = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_SIZE), alignment: 16)
         defer { block.deallocate() }
-        block.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_ROOM))
+        block.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_SIZE))
         let raw = block.bindMemory(to: jf_plugin.self, capacity: 1)
         let code = image.main(Boot.make(for: self), raw)
         guard code == JF_OK else {

@@ -8,11 +8,11 @@ import Transport
 final class OpenStream: @unchecked Sendable {
     let handle: UInt64
     let stream: HTTPStream
-    private let watch: jf_stream_watch?
+    private let watch: jf_stream_callbacks?
     /// Whether a write was refused, and the plugin waits to hear that there is room.
     private let isAwaited = Atomic<Bool>(false)
 
-    init(handle: UInt64, stream: HTTPStream, watch: jf_stream_watch?) {
+    init(handle: UInt64, stream: HTTPStream, watch: jf_stream_callbacks?) {
         self.handle = handle
         self.stream = stream
         self.watch = watch
@@ -70,7 +70,7 @@ final class StreamTable: Sendable {
     var hasCapacity: Bool { count < limit }
 
     /// Handles are numbers counted up: a stale one never names another stream.
-    func add(_ stream: HTTPStream, _ watch: jf_stream_watch?) -> OpenStream {
+    func add(_ stream: HTTPStream, _ watch: jf_stream_callbacks?) -> OpenStream {
         let handle = state.withLock { state in
             state.last += 1
             return state.last

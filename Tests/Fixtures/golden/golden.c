@@ -169,7 +169,7 @@ static void on_to_room(void *instance, const jf_event *event) {
     char name[256];
     jf_text room = room_in(name, event), args = list_of(argument(event, "/1"));
     jf_message message = message_of("room-msg", args, event);
-    jf_selection members = { 0 };
+    jf_target members = { 0 };
     (void)instance;
     members.nsp = event->nsp;
     members.rooms = &room;
@@ -182,9 +182,9 @@ static void on_to_room(void *instance, const jf_event *event) {
 static void on_broadcast(void *instance, const jf_event *event) {
     jf_text args = list_of(argument(event, "/0"));
     jf_message message = message_of("broadcast-msg", args, event);
-    jf_selection others = { 0 };
+    jf_target others = { 0 };
     (void)instance;
-    others.flags = JF_SELECT_ALL;
+    others.flags = JF_TARGET_ALL;
     others.nsp = event->nsp;
     others.except_socket = event->socket;
     io.broadcast(host, &others, &message);

@@ -65,9 +65,9 @@ static jf_presence_api presence;
 /** What the plugin passes. */
 static int check_passed(jf_socket socket) {
     jf_message message;
-    jf_selection selection;
+    jf_target selection;
     jf_response response;
-    jf_stream_watch watch;
+    jf_stream_callbacks watch;
     jf_admission admission;
     jf_stream stream;
     jf_message quiet;
@@ -81,18 +81,18 @@ static int check_passed(jf_socket socket) {
 
     memset(&selection, 0, sizeof selection);
     selection.nsp = JF_TEXT("/nobody");
-    selection.flags = JF_SELECT_ALL;
-    CHECK_SIZES(jf_selection, selection, 80, JF_OK, io.broadcast(host, passed, &quiet));
-    CHECK_SIZES(jf_selection, selection, 80, JF_OK, rooms.join_all(host, passed, &quiet.name, 1));
-    CHECK_SIZES(jf_selection, selection, 80, JF_OK, rooms.leave_all(host, passed, &quiet.name, 1));
-    CHECK_SIZES(jf_selection, selection, 80, JF_OK, sockets.disconnect_all(host, passed, 0));
+    selection.flags = JF_TARGET_ALL;
+    CHECK_SIZES(jf_target, selection, 80, JF_OK, io.broadcast(host, passed, &quiet));
+    CHECK_SIZES(jf_target, selection, 80, JF_OK, rooms.join_all(host, passed, &quiet.name, 1));
+    CHECK_SIZES(jf_target, selection, 80, JF_OK, rooms.leave_all(host, passed, &quiet.name, 1));
+    CHECK_SIZES(jf_target, selection, 80, JF_OK, sockets.disconnect_all(host, passed, 0));
 
     /* Nobody waits for token 0, but the structure is looked at first. */
     memset(&response, 0, sizeof response);
     response.status = 200;
     CHECK_SIZES(jf_response, response, 56, JF_E_GONE, http.respond(host, 0, passed));
     memset(&watch, 0, sizeof watch);
-    CHECK_SIZES(jf_stream_watch, watch, 32, JF_E_GONE, http.stream(host, 0, &response, passed, &stream));
+    CHECK_SIZES(jf_stream_callbacks, watch, 32, JF_E_GONE, http.stream(host, 0, &response, passed, &stream));
     memset(&admission, 0, sizeof admission);
     admission.user = JF_TEXT("x");
     CHECK_SIZES(jf_admission, admission, 80, JF_E_GONE, sockets.accept(host, 0, passed));
@@ -103,7 +103,7 @@ static int check_passed(jf_socket socket) {
     message.reserved = 0;
     message.flags = 4;
     CHECK(io.emit(host, socket, &message) == JF_E_INVALID);
-    selection.flags = 8 | JF_SELECT_ALL;
+    selection.flags = 8 | JF_TARGET_ALL;
     CHECK(io.broadcast(host, &selection, &quiet) == JF_E_INVALID);
     response.reserved = 1;
     CHECK(http.respond(host, 0, &response) == JF_E_INVALID);
@@ -241,24 +241,24 @@ static void on_filled(void *instance, const jf_event *event) {
 }
 
 static void on_ask(void *instance, const jf_event *event) {
-    jf_selection all;
+    jf_target all;
     jf_message question;
     (void)instance;
     (void)event;
     memset(&all, 0, sizeof all);
     memset(&question, 0, sizeof question);
-    all.flags = JF_SELECT_ALL;
+    all.flags = JF_TARGET_ALL;
     question.name = JF_TEXT("question");
     received = -1;
     io.broadcast_ack(host, &all, &question, 60000, on_answers, NULL);
 }
 
 static void on_fetch(void *instance, const jf_event *event) {
-    jf_selection all;
+    jf_target all;
     uint32_t parts;
     (void)instance;
     memset(&all, 0, sizeof all);
-    all.flags = JF_SELECT_ALL;
+    all.flags = JF_TARGET_ALL;
     received = 0;
     for (parts = 0; parts < 256; parts++)
         if (sockets.fetch(host, &all, parts, on_fetched, (void *)(uintptr_t)parts) != JF_OK) received = __LINE__;

@@ -111,7 +111,7 @@ static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
         if (sockets.accept(host, attempt->decision, NULL) != JF_E_GONE) FAIL();
         pthread_create(&thread, NULL, decide_and_free, decision);
         pthread_detach(thread);
-        return JF_LATER;
+        return JF_PENDING;
     }
     if (jf_text_equal(todo, JF_TEXT("elsewhere"))) {
         pthread_create(&thread, NULL, decide, decision);

@@ -70,10 +70,10 @@ static void on_answer(void *self, void *context, const jf_answer *answer) {
 
 static void call_everything(void) {
     jf_socket socket = __atomic_load_n(&last_socket, __ATOMIC_SEQ_CST);
-    jf_selection all = { 0 };
+    jf_target all = { 0 };
     jf_message message = { 0 };
     jf_timer timer;
-    all.flags = JF_SELECT_ALL;
+    all.flags = JF_TARGET_ALL;
     message.name = (jf_text)JF_LIT("hit");
     core.post(host, on_task, "a posted function came after destroy began", NULL);
     timers.after(host, 0, on_task, "a timer fired after destroy began", on_free, &timer);

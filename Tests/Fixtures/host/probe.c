@@ -137,7 +137,7 @@ static void on_join(void *instance, const jf_event *event) {
     uint64_t length = 0;
     jf_json value = { 0 };
     jf_text name;
-    jf_selection selection = { 0 };
+    jf_target selection = { 0 };
     jf_message message = { 0 };
     (void)instance;
     if (json.read(host, event->args, JF_TEXT("/0"), &value) != JF_OK) return;
@@ -162,9 +162,9 @@ static void on_fetched(void *instance, void *context, const jf_fetched *fetched)
 }
 
 static void on_fetch(void *instance, const jf_event *event) {
-    jf_selection selection = { 0 };
+    jf_target selection = { 0 };
     (void)instance;
-    selection.flags = JF_SELECT_ALL;
+    selection.flags = JF_TARGET_ALL;
     last_code = sockets.fetch(host, &selection, JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS | JF_PART_JSON,
                               on_fetched, (void *)(uintptr_t)event->socket);
 }
@@ -193,9 +193,9 @@ static void on_answers(void *instance, void *context, const jf_answers *answers)
 
 static void on_ask_all(void *instance, const jf_event *event) {
     jf_message message = { 0 };
-    jf_selection selection = { 0 };
+    jf_target selection = { 0 };
     (void)instance;
-    selection.flags = JF_SELECT_ALL;
+    selection.flags = JF_TARGET_ALL;
     message.name = (jf_text)JF_LIT("question");
     last_code = io.broadcast_ack(host, &selection, &message, 50, on_answers, (void *)(uintptr_t)event->socket);
 }
@@ -296,7 +296,7 @@ static void on_bad_ids(void *instance, const jf_event *event) {
     static char longest[1000];
     char buffer[128];
     jf_message message = { 0 };
-    jf_selection selection = { 0 };
+    jf_target selection = { 0 };
     jf_text longer = { longest, sizeof longest };
     jf_code codes[7];
     (void)instance;
@@ -312,7 +312,7 @@ static void on_bad_ids(void *instance, const jf_event *event) {
     selection.room_count = 1;
     codes[3] = io.broadcast(host, &selection, &message);
     selection.room_count = 0;
-    selection.flags = JF_SELECT_ALL;
+    selection.flags = JF_TARGET_ALL;
     selection.except_rooms = &longer;
     selection.except_count = 1;
     codes[4] = io.broadcast(host, &selection, &message);
@@ -420,10 +420,10 @@ static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
     if (json.read(host, attempt->auth, JF_TEXT("/do"), &value) != JF_OK) return JF_OK;
     if (jf_text_equal(value.raw, JF_TEXT("\"deny\""))) return jf_refuse(refusal, "go away", "{\"code\":7}");
     if (jf_text_equal(value.raw, JF_TEXT("\"fail\""))) return JF_E_FAILED;
-    if (jf_text_equal(value.raw, JF_TEXT("\"forget\""))) return JF_LATER;
+    if (jf_text_equal(value.raw, JF_TEXT("\"forget\""))) return JF_PENDING;
     if (jf_text_equal(value.raw, JF_TEXT("\"odd\""))) return 77;
     if (jf_text_equal(value.raw, JF_TEXT("\"never\"")))
-        return tokens.keep(host, attempt->decision, &kept) == JF_OK ? JF_LATER : JF_E_FAILED;
+        return tokens.keep(host, attempt->decision, &kept) == JF_OK ? JF_PENDING : JF_E_FAILED;
     if (jf_text_equal(value.raw, JF_TEXT("\"sleep\""))) {
         sleep_ms(20);
         return JF_OK;
@@ -431,7 +431,7 @@ static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
     if (tokens.keep(host, attempt->decision, &kept) != JF_OK) return JF_E_FAILED;
     pthread_create(&thread, NULL, decide_later, (void *)(uintptr_t)kept);
     pthread_detach(thread);
-    return JF_LATER;
+    return JF_PENDING;
 }
 
 static void on_connected(void *instance, const jf_socket_event *event) {
@@ -447,7 +447,7 @@ static void on_disconnecting(void *instance, const jf_socket_event *event) {
 }
 
 static void on_disconnected(void *instance, const jf_socket_event *event) {
-    jf_selection all = { 0 };
+    jf_target all = { 0 };
     jf_message message = { 0 };
     char buffer[128];
     (void)instance;
@@ -456,7 +456,7 @@ static void on_disconnected(void *instance, const jf_socket_event *event) {
     core.log(host, JF_LOG_INFO, jf_text_of(gone_reason));
     message.name = (jf_text)JF_LIT("gone");
     message.args = jf_text_of(buffer);
-    all.flags = JF_SELECT_ALL;
+    all.flags = JF_TARGET_ALL;
     all.nsp = (jf_text)JF_LIT("/hooks");
     io.broadcast(host, &all, &message);
 }
@@ -539,10 +539,10 @@ static void on_tick(void *instance, void *context) {
 static const jf_timer_decl ticking[] = { { .handler = on_tick, .interval = TICK } };
 
 static void on_presence(void *instance, const jf_presence_change *change) {
-    jf_selection all = { 0 };
+    jf_target all = { 0 };
     jf_message message = { 0 };
     (void)instance;
-    all.flags = JF_SELECT_ALL;
+    all.flags = JF_TARGET_ALL;
     message.name = (jf_text)JF_LIT("edge");
     message.args = change->online ? (jf_text)JF_LIT("[\"online\"]") : (jf_text)JF_LIT("[\"offline\"]");
     io.broadcast(host, &all, &message);

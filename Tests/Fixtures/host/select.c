@@ -48,11 +48,11 @@ static uint32_t list(const jf_event *event, const char *pointer, int which) {
     return count;
 }
 
-static jf_selection selection(const jf_event *event) {
+static jf_target selection(const jf_event *event) {
     static char user[512], nsp[64], unused[16];
-    jf_selection which = { 0 };
-    if (member(event, "/0/all", unused, sizeof unused).len) which.flags |= JF_SELECT_ALL;
-    if (member(event, "/0/every", unused, sizeof unused).len) which.flags |= JF_SELECT_EVERY_NSP;
+    jf_target which = { 0 };
+    if (member(event, "/0/all", unused, sizeof unused).len) which.flags |= JF_TARGET_ALL;
+    if (member(event, "/0/every", unused, sizeof unused).len) which.flags |= JF_TARGET_EVERY_NSP;
     which.user = member(event, "/0/user", user, sizeof user);
     which.nsp = member(event, "/0/nsp", nsp, sizeof nsp);
     which.room_count = list(event, "/0/rooms", 0);
@@ -71,7 +71,7 @@ static void code(const jf_event *event, jf_code code) {
 }
 
 static void on_say(void *instance, const jf_event *event) {
-    jf_selection to = selection(event);
+    jf_target to = selection(event);
     jf_message message = { 0 };
     (void)instance;
     message.name = JF_TEXT("said");
@@ -85,21 +85,21 @@ static void on_join(void *instance, const jf_event *event) {
 }
 
 static void on_join_all(void *instance, const jf_event *event) {
-    jf_selection which = selection(event);
+    jf_target which = selection(event);
     jf_text room = JF_TEXT("joined");
     (void)instance;
     code(event, rooms.join_all(host, &which, &room, 1));
 }
 
 static void on_leave_all(void *instance, const jf_event *event) {
-    jf_selection which = selection(event);
+    jf_target which = selection(event);
     jf_text room = JF_TEXT("joined");
     (void)instance;
     code(event, rooms.leave_all(host, &which, &room, 1));
 }
 
 static void on_close_all(void *instance, const jf_event *event) {
-    jf_selection which = selection(event);
+    jf_target which = selection(event);
     (void)instance;
     code(event, sockets.disconnect_all(host, &which, 0));
 }
@@ -113,7 +113,7 @@ static void on_fetched(void *instance, void *context, const jf_fetched *fetched)
 
 static jf_tokens_api tokens;
 static void on_count(void *instance, const jf_event *event) {
-    jf_selection which = selection(event);
+    jf_target which = selection(event);
     jf_token kept;
     jf_code result;
     (void)instance;
@@ -127,7 +127,7 @@ static void on_count(void *instance, const jf_event *event) {
 }
 
 static void on_anonymous(void *instance, const jf_event *event) {
-    jf_selection to = { 0 };
+    jf_target to = { 0 };
     jf_message message = { 0 };
     (void)instance;
     to.user = event->user; /* what a plugin writes that forgets that a sender may have no user */

@@ -82,7 +82,7 @@ static void on_fetched(void *instance, void *context, const jf_fetched *fetched)
 /** The line of the first function that is tagged [any-thread] and does not return JF_E_STATE, or 0. */
 static int all_refused(void) {
     jf_message message = { 0 };
-    jf_selection all = { 0 };
+    jf_target all = { 0 };
     jf_response response = { 0 };
     jf_text text;
     jf_timer timer = 7;
@@ -93,7 +93,7 @@ static int all_refused(void) {
     void *data = &online;
     char buffer[16];
     message.name = JF_TEXT("x");
-    all.flags = JF_SELECT_ALL;
+    all.flags = JF_TARGET_ALL;
     response.status = 200;
 #define REFUSED(call) \
     if ((call) != JF_E_STATE) return __LINE__
@@ -178,8 +178,8 @@ static jf_code start(void *instance, jf_error *error) {
     say("start");
 #ifdef START_FAILS
     {
-        jf_selection all = { 0 };
-        all.flags = JF_SELECT_ALL;
+        jf_target all = { 0 };
+        all.flags = JF_TARGET_ALL;
         if (sockets.fetch(host, &all, 0, on_fetched, (void *)"of start") != JF_OK) FAIL();
     }
     return jf_fail(error, JF_E_FAILED, "on purpose");
@@ -203,11 +203,11 @@ static void *late(void *context) {
 }
 
 static void stop(void *instance) {
-    jf_selection all = { 0 };
+    jf_target all = { 0 };
     jf_message message = { 0 };
     on_strand(instance, &life);
     say("stop begins");
-    all.flags = JF_SELECT_ALL;
+    all.flags = JF_TARGET_ALL;
     message.name = JF_TEXT("x");
     if (core.post(host, task, (void *)"posted in stop", free_context) != JF_OK) FAIL();
     if (timers.after(host, 0, task, (void *)"timer of stop", free_context, &cancelled) != JF_OK || cancelled == 0)

@@ -60,7 +60,7 @@ static void closed(void *instance, void *context, jf_stream stream, jf_code why)
 static void open_stream(const jf_request *request, int64_t left, int is_fed) {
     struct reader *reader = calloc(1, sizeof *reader);
     jf_response response = { 0 };
-    jf_stream_watch watch = { 0 };
+    jf_stream_callbacks watch = { 0 };
     jf_stream stream = 0, again = 7;
     jf_bytes bytes = { too_large, sizeof too_large };
     reader->left = left;

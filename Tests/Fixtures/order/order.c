@@ -48,7 +48,7 @@ static jf_message relayed(const jf_event *event) {
 }
 
 static void on_broadcast(void *instance, const jf_event *event) {
-    jf_selection everyone = { .struct_size = sizeof everyone, .flags = JF_SELECT_ALL, .nsp = JF_TEXT("/crowd") };
+    jf_target everyone = { .struct_size = sizeof everyone, .flags = JF_TARGET_ALL, .nsp = JF_TEXT("/crowd") };
     jf_message message = relayed(event);
     (void)instance;
     io.broadcast(host, &everyone, &message);

@@ -52,7 +52,7 @@ static jf_text name_in(char *buffer, const jf_event *event) {
 
 static void on_tell(void *instance, const jf_event *event) {
     jf_message message = { .name = JF_LIT("told") };
-    jf_selection several = { .nsp = event->nsp };
+    jf_target several = { .nsp = event->nsp };
     jf_text payload = argument(event, "/2").raw, room;
     char args[256], name[256];
     (void)instance;
@@ -65,7 +65,7 @@ static void on_tell(void *instance, const jf_event *event) {
         return;
     }
     if (jf_text_equal(room, JF_TEXT("all"))) {
-        several.flags = JF_SELECT_ALL;
+        several.flags = JF_TARGET_ALL;
     } else {
         several.rooms = &room;
         several.room_count = 1;
@@ -118,7 +118,7 @@ static void on_answers(void *instance, void *context, const jf_answers *answers)
 
 static void on_ask_all(void *instance, const jf_event *event) {
     jf_message question = { .name = JF_LIT("question") };
-    jf_selection others = { .flags = JF_SELECT_ALL, .nsp = event->nsp, .except_socket = event->socket };
+    jf_target others = { .flags = JF_TARGET_ALL, .nsp = event->nsp, .except_socket = event->socket };
     jf_token asker;
     char args[32];
     int32_t code;

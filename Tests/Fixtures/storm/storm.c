@@ -36,7 +36,7 @@ static void answer(jf_token token, long long a, long long b) {
 }
 
 static void on_storm(void *instance, const jf_event *event) {
-    jf_selection everybody = { .struct_size = sizeof everybody, .flags = JF_SELECT_ALL };
+    jf_target everybody = { .struct_size = sizeof everybody, .flags = JF_TARGET_ALL };
     jf_text room = JF_LIT("storm");
     int64_t n = number(event, "/0"), refused = 0;
     (void)instance;
@@ -60,7 +60,7 @@ static void on_fetched(void *instance, void *context, const jf_fetched *fetched)
 }
 
 static void on_fetches(void *instance, const jf_event *event) {
-    jf_selection everybody = { .struct_size = sizeof everybody, .flags = JF_SELECT_ALL };
+    jf_target everybody = { .struct_size = sizeof everybody, .flags = JF_TARGET_ALL };
     int64_t n = number(event, "/0");
     (void)instance;
     if (tokens.keep(host, event->ack, &waiting) != JF_OK) return;
