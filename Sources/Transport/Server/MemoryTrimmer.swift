@@ -33,6 +33,7 @@ struct MemoryTrimmer: Sendable {
 
     /// Looks until the task is cancelled.
     static func run(_ limits: ServerLimits) async {
+        jf_limit_heap_slack()
         var state = MemoryTrimmer(Sample(resident: residentBytes, load: limits.load))
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(1))
