@@ -8,7 +8,7 @@ import Testing
     @Test func `a connection whose reads take a moment reads as much as there is`() {
         var shares = ReadShares()
         var limit: Int32 = 0
-        #expect(!shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 100_000, limit: &limit))
+        for _ in 0..<10 { #expect(!shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 100_000, limit: &limit)) }
         #expect(limit == 0 && shares.sizeForNewcomers == ReadShares.most)
     }
 
@@ -40,6 +40,23 @@ import Testing
             if tick > 2 { #expect(spent <= 50 * Int64(ReadShares.least) * 1_000) }
         }
         #expect(shares.share == ReadShares.budget / 50)
+    }
+
+    @Test func `many whose reads take a moment each share the time of a tick as well`() {
+        var shares = ReadShares()
+        var limits = [Int32](repeating: 0, count: 350)
+        var spent: Int64 = 0
+        for _ in 0..<3 {
+            spent = 0
+            for index in limits.indices {
+                // A nanosecond for a byte.
+                let bytes = limits[index] == 0 ? shares.sizeForNewcomers : Int(limits[index])
+                spent += Int64(bytes)
+                _ = shares.record(bytes: bytes, isFull: true, nanoseconds: Int64(bytes), limit: &limits[index])
+            }
+            shares.tickEnded()
+        }
+        #expect(spent <= ReadShares.budget)
     }
 
     @Test func `who sent less than it might have is not given more`() {
