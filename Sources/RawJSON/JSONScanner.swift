@@ -180,3 +180,71 @@ public enum JSONScanner {
         return start &+ index
     }
 }
+
+extension JSONScanner {
+    /// Scans a number from its first byte, which is a digit or a minus sign.
+    ///
+    /// - Returns: the offset past it, or the complement (`~`) of the offset at fault.
+    static func scanNumber(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+        var at = start
+        if base.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: "-") { at &+= 1 }
+        guard at < end else { return ~end }
+        if base.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: "0") {
+            // Nothing but a fraction or an exponent follows a zero: `01` ends here, and its `1` is its reader's error.
+            at &+= 1
+        } else {
+            at = scanDigits(base, at, end)
+            if at < 0 { return at }
+        }
+        if at < end, base.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: ".") {
+            at = scanDigits(base, at &+ 1, end)
+            if at < 0 { return at }
+        }
+        if at < end, base.load(fromByteOffset: at, as: UInt8.self) | 0x20 == UInt8(ascii: "e") {
+            at &+= 1
+            if at < end {
+                let sign = base.load(fromByteOffset: at, as: UInt8.self)
+                if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { at &+= 1 }
+            }
+            at = scanDigits(base, at, end)
+        }
+        return at
+    }
+
+    /// Scans one digit or more.
+    @inline(__always)
+    private static func scanDigits(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
+        var at = start
+        while at < end, base.load(fromByteOffset: at, as: UInt8.self) &- 0x30 < 10 { at &+= 1 }
+        return at > start ? at : ~at
+    }
+}
+
+/// A document that is not JSON, and where it stops being it.
+public struct JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Offset, in bytes, of the first byte that cannot stand where it stands; the document's length if it ends too early.
+    public let offset: Int
+
+    /// The offending byte; `nil` if the document ends too early.
+    public let byte: UInt8?
+
+    init(offset: Int, in bytes: UnsafeRawBufferPointer) {
+        self.offset = offset
+        self.byte = offset < bytes.count ? bytes[offset] : nil
+    }
+
+    public var description: String {
+        guard let byte else { return "invalid JSON: it ends too early, at byte \(offset)" }
+        switch byte {
+        case UInt8(ascii: "["), UInt8(ascii: "{"):
+            let bracket = Character(UnicodeScalar(byte))
+            return "invalid JSON: unexpected '\(bracket)' at byte \(offset), or more than \(JSONScanner.maximumDepth) levels of nesting"
+        case 0x21..<0x7F:
+            return "invalid JSON: unexpected '\(Character(UnicodeScalar(byte)))' at byte \(offset)"
+        case 0x80...:
+            return "invalid JSON: byte 0x\(String(byte, radix: 16)) at byte \(offset) is invalid UTF-8 or stands outside a string"
+        default:
+            return "invalid JSON: unexpected byte 0x\(String(byte, radix: 16)) at byte \(offset)"
+        }
+    }
+}

@@ -1,3 +1,5 @@
+import Support
+
 /// Strings into JSON and back.
 ///
 /// What is written is what `JSON.stringify` writes: `\b \f \n \r \t \" \\`, other controls as lower case `\u00xx`, everything else as it is.
@@ -78,5 +80,206 @@ public enum JSONText {
             sink.append(digit < 10 ? 0x30 | digit : 0x57 + digit)
         default: sink.appendReplacementCharacter()
         }
+    }
+}
+
+extension JSONText {
+    /// Writes what the string `token` (quotes included) means into `buffer`, without allocating. The result is always valid UTF-8: a surrogate
+    /// without its other half becomes U+FFFD.
+    ///
+    /// - Returns: the length of the meaning, in bytes; more than `buffer.count` means that it did not fit. `nil` if `token` is no JSON string.
+    public static func unquote(_ token: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        guard let content = content(of: token) else { return nil }
+        var sink = BufferSink(buffer)
+        write(unquoted: content, to: &sink)
+        return sink.count
+    }
+
+    /// What the string `token` (quotes included) means; `nil` if it is no JSON string.
+    public static func string(_ token: UnsafeRawBufferPointer) -> String? {
+        guard let content = content(of: token) else { return nil }
+        guard content.contains(UInt8(ascii: "\\")) else { return String(decoding: content, as: UTF8.self) }
+        // Decoding never lengthens: the shortest escape of an n-byte character is longer than n.
+        return String(unsafeUninitializedCapacity: content.count) { buffer in
+            var sink = BufferSink(UnsafeMutableRawBufferPointer(buffer))
+            write(unquoted: content, to: &sink)
+            return sink.count
+        }
+    }
+
+    /// What the string `token` (quotes included) means, to be compared or to be a key.
+    ///
+    /// - Parameter limit: in bytes of the meaning.
+    /// - Returns: `nil` if `token` is no JSON string, or means more bytes than `limit`.
+    public static func byteString(_ token: UnsafeRawBufferPointer, limit: Int = .max) -> ByteString? {
+        // No escape is longer than six bytes for each byte of its meaning.
+        guard token.count / 6 <= limit, let text = string(token), text.utf8.count <= limit else { return nil }
+        return ByteString(text)
+    }
+
+    /// Whether the string `token` (quotes included) means exactly the UTF-8 bytes `text`. `token` must have passed ``JSONScanner``.
+    public static func isEqual(_ token: UnsafeRawBufferPointer, to text: UnsafeRawBufferPointer) -> Bool {
+        guard token.count >= 2 else { return false }
+        let content = UnsafeRawBufferPointer(rebasing: token[1..<token.count - 1])
+        // Escapes only shorten: equal lengths mean equal bytes and no escape, a longer text can be no match.
+        guard text.count <= content.count else { return false }
+        if text.count == content.count {
+            return content.elementsEqual(text) && !content.contains(UInt8(ascii: "\\"))
+        }
+        var decoder = JSONStringDecoder(content: content)
+        for byte in text where decoder.next() != byte { return false }
+        return decoder.next() == nil
+    }
+
+    /// Whether the string `token` (quotes included) means exactly `text`. `token` must have passed ``JSONScanner``.
+    @inlinable
+    public static func isEqual(_ token: UnsafeRawBufferPointer, to text: StaticString) -> Bool {
+        isEqual(token, to: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// What stands between the quotes of `token`; `nil` if it is no valid JSON string.
+    private static func content(of token: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        guard let base = token.baseAddress, token.count >= 2, token[0] == UInt8(ascii: "\""),
+            JSONScanner.scanString(base, 1, token.count) == token.count
+        else { return nil }
+        return UnsafeRawBufferPointer(rebasing: token[1..<token.count - 1])
+    }
+
+    private static func write(unquoted content: UnsafeRawBufferPointer, to sink: inout BufferSink) {
+        guard content.contains(UInt8(ascii: "\\")) else { return sink.append(contentsOf: content) }
+        var decoder = JSONStringDecoder(content: content)
+        while let byte = decoder.next() { sink.append(byte) }
+    }
+}
+
+/// Yields the UTF-8 bytes that a string means, escapes decoded, without storing them.
+///
+/// The content (what stands between the quotes) must have passed ``JSONScanner``. A surrogate without its other half means U+FFFD, since
+/// UTF-8 cannot say anything else.
+struct JSONStringDecoder {
+    private let content: UnsafeRawBufferPointer
+    private var at = 0
+
+    /// Bytes of a decoded escape that are still to come, the next one lowest; zero when there are none, for only the first of them can be U+0000.
+    private var pending: UInt32 = 0
+
+    init(content: UnsafeRawBufferPointer) {
+        self.content = content
+    }
+
+    mutating func next() -> UInt8? {
+        if pending != 0 {
+            let byte = UInt8(truncatingIfNeeded: pending)
+            pending &>>= 8
+            return byte
+        }
+        guard at < content.count else { return nil }
+        let byte = content[at]
+        at += 1
+        guard byte == UInt8(ascii: "\\") else { return byte }
+        let escape = content[at]
+        at += 1
+        switch escape {
+        case UInt8(ascii: "b"): return 0x08
+        case UInt8(ascii: "f"): return 0x0C
+        case UInt8(ascii: "n"): return 0x0A
+        case UInt8(ascii: "r"): return 0x0D
+        case UInt8(ascii: "t"): return 0x09
+        case UInt8(ascii: "u"): return encode(scalarAfterEscape())
+        default: return escape
+        }
+    }
+
+    /// The scalar of `\uXXXX`, the `\u` already read, and of the low surrogate's escape where one follows.
+    private mutating func scalarAfterEscape() -> UInt32 {
+        let unit = hexadecimal(at: at)
+        at += 4
+        guard unit & 0xF800 == 0xD800 else { return unit }
+        guard unit < 0xDC00, at + 6 <= content.count, content[at] == UInt8(ascii: "\\"), content[at + 1] == UInt8(ascii: "u") else {
+            return 0xFFFD
+        }
+        let low = hexadecimal(at: at + 2)
+        guard low & 0xFC00 == 0xDC00 else { return 0xFFFD }
+        at += 6
+        return 0x10000 + (unit & 0x3FF) << 10 + (low & 0x3FF)
+    }
+
+    private func hexadecimal(at start: Int) -> UInt32 {
+        var value: UInt32 = 0
+        for index in start..<start + 4 {
+            let byte = content[index]
+            value = value << 4 | UInt32(byte < 0x3A ? byte & 0x0F : (byte & 0x0F) + 9)
+        }
+        return value
+    }
+
+    /// Returns the first byte of the scalar's encoding and leaves the others pending.
+    private mutating func encode(_ scalar: UInt32) -> UInt8 {
+        switch scalar {
+        case ..<0x80:
+            return UInt8(scalar)
+        case ..<0x800:
+            pending = 0x80 | scalar & 0x3F
+            return UInt8(0xC0 | scalar >> 6)
+        case ..<0x10000:
+            pending = 0x80 | scalar >> 6 & 0x3F | (0x80 | scalar & 0x3F) << 8
+            return UInt8(0xE0 | scalar >> 12)
+        default:
+            pending = 0x80 | scalar >> 12 & 0x3F | (0x80 | scalar >> 6 & 0x3F) << 8 | (0x80 | scalar & 0x3F) << 16
+            return UInt8(0xF0 | scalar >> 18)
+        }
+    }
+}
+
+/// Where text is written: a growing array, or a buffer of the caller's. Generic code over it is specialised for both.
+protocol ByteSink {
+    mutating func append(_ byte: UInt8)
+    mutating func append(contentsOf bytes: UnsafeRawBufferPointer)
+}
+
+extension ByteSink {
+    @inline(__always)
+    mutating func append(_ text: StaticString) {
+        append(contentsOf: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    @inline(__always)
+    mutating func appendReplacementCharacter() {
+        append(UTF8Sequence.replacement.0)
+        append(UTF8Sequence.replacement.1)
+        append(UTF8Sequence.replacement.2)
+    }
+}
+
+extension [UInt8]: ByteSink {
+    @inline(__always)
+    mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
+        append(contentsOf: bytes[...])
+    }
+}
+
+/// Writes what fits and counts everything, as `snprintf` does, so that one call both fills a buffer and tells how large it should be.
+struct BufferSink: ByteSink {
+    let buffer: UnsafeMutableRawBufferPointer
+
+    /// Bytes written, and those that found no room.
+    private(set) var count = 0
+
+    init(_ buffer: UnsafeMutableRawBufferPointer) {
+        self.buffer = buffer
+    }
+
+    @inline(__always)
+    mutating func append(_ byte: UInt8) {
+        if count < buffer.count { buffer[count] = byte }
+        count &+= 1
+    }
+
+    mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
+        let space = min(bytes.count, max(0, buffer.count &- count))
+        if space > 0, let target = buffer.baseAddress, let source = bytes.baseAddress {
+            (target + count).copyMemory(from: source, byteCount: space)
+        }
+        count &+= bytes.count
     }
 }
