@@ -1,3 +1,6 @@
+import RawJSON
+import Support
+
 /// The three parts of a compact JWS, still encoded: `header.payload.signature`. Borrows the token's bytes.
 struct CompactToken {
     let header: UnsafeRawBufferPointer
@@ -19,5 +22,76 @@ struct CompactToken {
         payload = UnsafeRawBufferPointer(rebasing: token[(first + 1)..<second])
         signature = UnsafeRawBufferPointer(rebasing: token[(second + 1)...])
         signed = UnsafeRawBufferPointer(rebasing: token[..<second])
+    }
+}
+
+/// What a token says of how it was signed. Nothing of it is believed; it only chooses among what the configuration accepts.
+struct TokenHeader {
+    /// The algorithm as written, shortened for messages.
+    let algorithmName: String
+
+    /// The algorithm, if it is one that exists here.
+    let algorithm: TokenAlgorithm?
+
+    /// Which key of a key set signed it.
+    let keyID: ByteString?
+
+    /// Bytes of an algorithm's name that a message shows: twice the longest that is registered.
+    private static let shownAlgorithm = 32
+
+    /// Longest name of a key that is looked up, in bytes. The longest in use are digests and URLs.
+    static let longestKeyID = 256
+
+    /// - Parameter encoded: the token's first part.
+    init(_ encoded: UnsafeRawBufferPointer) throws(TokenRefusal) {
+        guard let bytes = Base64.decodeURL(encoded) else { throw TokenRefusal(.malformed, "the token's header is not base64url") }
+        var algorithmName: ByteString?
+        var keyID: ByteString?
+        var isCritical = false
+        let isObject = bytes.withUnsafeBytes { bytes in
+            JSONObjectWalker.forEachMember(of: bytes) { key, value in
+                if JSONText.isEqual(key, to: "alg") {
+                    algorithmName = JSONText.byteString(value)
+                } else if JSONText.isEqual(key, to: "kid") {
+                    keyID = JSONText.byteString(value)
+                } else if JSONText.isEqual(key, to: "crit") {
+                    isCritical = true
+                }
+            }
+        }
+        guard isObject else { throw TokenRefusal(.malformed, "the token's header is not a JSON object") }
+        guard let algorithmName else { throw TokenRefusal(.malformed, "the token's header names no algorithm ('alg')") }
+        // RFC 7515, 4.1.11: who does not understand every extension named here must refuse; none is understood here.
+        guard !isCritical else { throw TokenRefusal(.malformed, "the token's header asks for extensions ('crit') that are not supported") }
+        if let keyID, keyID.count > Self.longestKeyID {
+            throw TokenRefusal(.malformed, "the name of the token's key ('kid') has \(keyID.count) bytes, more than the \(Self.longestKeyID) allowed")
+        }
+        self.algorithmName = Self.shown(algorithmName)
+        self.algorithm = TokenAlgorithm(named: algorithmName)
+        self.keyID = keyID
+    }
+
+    private static func shown(_ name: ByteString) -> String {
+        guard name.count > shownAlgorithm else { return name.text }
+        return name.withBytes { String(decoding: $0.prefix(shownAlgorithm), as: UTF8.self) } + "…"
+    }
+}
+
+extension JSONObjectWalker {
+    /// Calls `body` with the raw key and value of each member of the one object that `document` must be.
+    ///
+    /// - Returns: whether it is. If not, `body` may have seen some members all the same.
+    static func forEachMember(
+        of document: UnsafeRawBufferPointer, _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+    ) -> Bool {
+        var walker = JSONObjectWalker(document)
+        while true {
+            switch walker.next() {
+            case .member(let key, let value):
+                body(UnsafeRawBufferPointer(rebasing: document[key]), UnsafeRawBufferPointer(rebasing: document[value]))
+            case .end(let end): return JSONScanner.skipWhitespace(in: document, from: end) == document.count
+            case .malformed: return false
+            }
+        }
     }
 }
