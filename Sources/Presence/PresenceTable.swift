@@ -170,3 +170,87 @@ public struct PresenceTable: Sendable {
         return index
     }
 }
+
+/// How one user stands at one moment.
+public struct PresenceStatus: Sendable, Hashable {
+    public let user: ByteString
+
+    /// Whether others see the user as online. During the grace period this is still so, though ``connections`` is 0.
+    public let isOnline: Bool
+
+    public let connections: Int
+
+    /// When the last connection ended, in milliseconds since 1970; `nil` while there is one, and for users never seen or forgotten since.
+    public let lastSeen: Int64?
+
+    public init(user: ByteString, isOnline: Bool, connections: Int, lastSeen: Int64?) {
+        self.user = user
+        self.isOnline = isOnline
+        self.connections = connections
+        self.lastSeen = lastSeen
+    }
+}
+
+/// A user has come or gone.
+public struct PresenceChange: Sendable, Hashable {
+    public let user: ByteString
+
+    /// `true` on the change from no connection to one, `false` on that from one to none.
+    public let isOnline: Bool
+
+    /// When it happened, in milliseconds since 1970. For those who left this is when their last connection ended, not when the grace period did,
+    /// so it equals ``PresenceStatus/lastSeen``.
+    public let at: Int64
+
+    public init(user: ByteString, isOnline: Bool, at: Int64) {
+        self.user = user
+        self.isOnline = isOnline
+        self.at = at
+    }
+}
+
+/// What the table keeps of a user who is connected, leaving, or remembered.
+struct PresenceEntry: Sendable {
+    var user: ByteString
+    var connections = 0
+    var isOnline = false
+
+    /// When the last connection ended, in milliseconds since 1970; meaningless while there is one.
+    var lastSeen: Int64 = 0
+
+    /// Neighbours in the one list an entry can be in: the leaving, or the offline. -1: none.
+    var previous = -1
+    var next = -1
+    var isLinked = false
+
+    init(user: ByteString) {
+        self.user = user
+    }
+}
+
+/// A doubly linked list through an array of entries, so that leaving it from the middle takes constant time and no memory.
+struct PresenceEntryList: Sendable {
+    private(set) var count = 0
+    private var head = -1
+    private var tail = -1
+
+    /// Index of the entry that has been in the list for longest.
+    var first: Int? { head < 0 ? nil : head }
+
+    mutating func append(_ index: Int, in entries: inout [PresenceEntry]) {
+        entries[index].previous = tail
+        entries[index].next = -1
+        entries[index].isLinked = true
+        if tail >= 0 { entries[tail].next = index } else { head = index }
+        tail = index
+        count += 1
+    }
+
+    mutating func remove(_ index: Int, in entries: inout [PresenceEntry]) {
+        let (previous, next) = (entries[index].previous, entries[index].next)
+        if previous >= 0 { entries[previous].next = next } else { head = next }
+        if next >= 0 { entries[next].previous = previous } else { tail = previous }
+        entries[index].isLinked = false
+        count -= 1
+    }
+}
