@@ -118,3 +118,9 @@ extension UnsafeRawBufferPointer {
         count == literal.utf8CodeUnitCount && elementsEqual(UnsafeRawBufferPointer(start: literal.utf8Start, count: count))
     }
 }
+
+/// A transport of Engine.IO, by the name it bears in the `transport` parameter and in the open packet's `upgrades`.
+public enum TransportName: String, Sendable, Hashable, CaseIterable {
+    case polling
+    case websocket
+}

@@ -122,3 +122,96 @@ extension Session {
         }
     }
 }
+
+/// The two requests a polling session may have under way: one GET that waits for news, one POST whose body is being read.
+enum PollState {
+    /// Neither.
+    case idle
+    /// A GET waits. `late`: it came after the probe of an upgrade, so the noop timer answers it, not the probe.
+    case waiting(any PollOutput, late: Bool)
+
+    /// The GET, if one waits.
+    var output: (any PollOutput)? {
+        if case .waiting(let output, _) = self { output } else { nil }
+    }
+
+    /// A GET came. false: one waits already, which ends the session.
+    mutating func park(_ output: any PollOutput, late: Bool) -> Bool {
+        guard case .idle = self else { return false }
+        self = .waiting(output, late: late)
+        return true
+    }
+
+    /// Takes the waiting GET, to answer it.
+    mutating func unpark() -> (any PollOutput)? {
+        defer { self = .idle }
+        return output
+    }
+}
+
+/// The POST a polling session may have under way.
+enum PostState {
+    /// None.
+    case idle
+    /// The body of this request is being read.
+    case reading(ObjectIdentifier)
+    /// It said goodbye, and is answered when the session is over.
+    case held(answer: () -> Void)
+
+    /// A POST began. false: another one is under way, which ends the session.
+    mutating func begin(_ request: AnyObject) -> Bool {
+        guard case .idle = self else { return false }
+        self = .reading(ObjectIdentifier(request))
+        return true
+    }
+
+    /// Whether `request` is the one under way; it no longer is afterwards.
+    mutating func end(_ request: AnyObject) -> Bool {
+        guard case .reading(let current) = self, current == ObjectIdentifier(request) else { return false }
+        self = .idle
+        return true
+    }
+
+    /// The session is over: the POST that is held is answered.
+    mutating func release() {
+        guard case .held(let answer) = self else { return }
+        self = .idle
+        answer()
+    }
+}
+
+/// A waiting GET as a session sees it; Transport's half. [loop]
+public protocol PollOutput: AnyObject {
+    /// Its client had hung up when it came: it is the older of two GETs, which another connection's has overtaken.
+    var wasAbandoned: Bool { get }
+    /// This GET opened `session`; its answer follows.
+    func opened(_ session: Session)
+    /// Answers 200 with a payload of exactly `count` bytes, which `fill` writes. `compress`: if it is large enough and the client allows.
+    func answer(count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void)
+    /// Answers 400: this poll came too late, or one too many.
+    func refuse(_ refusal: PollError)
+}
+
+extension PollOutput {
+    public var wasAbandoned: Bool { false }
+}
+
+/// Why a polling request of a known session is answered 400.
+public enum PollError: Sendable, Equatable {
+    /// Another one of its kind is under way, or its content cannot be text: 400 without a body, and the session is gone.
+    case violation
+    /// The session speaks over a WebSocket by now: code 3.
+    case upgraded
+    /// The session ended meanwhile: code 1.
+    case unknown
+}
+
+/// How a POST of a known session is answered.
+public enum PostResult: Sendable, Equatable {
+    /// 200, `ok`. The reference answers so even when a packet in it ended the session.
+    case ok
+    /// As ``ok``, but not yet: ``Session/onceOver(_:)`` tells when.
+    case held
+    /// 400.
+    case refused(PollError)
+}

@@ -183,3 +183,121 @@ public final class Session {
         answerPoll()
     }
 }
+
+extension Session {
+    /// Closes the session: what was sent goes out, then the close packet (polling, within ``EngineOptions/closeTimeout``) or the close
+    /// frame. The receiver is told on the spot. Does nothing when it is over already.
+    ///
+    /// Over polling the close packet never shares an answer with messages: the JavaScript client acts on it at once and on messages a tick
+    /// later, so it would lose the messages and report `transport close` where they end in a DISCONNECT. They go out on one GET, the close
+    /// packet on the next. An upgrade under way goes on: a client whose probe was answered has stopped polling, and would wait for its own
+    /// ping timeout if the WebSocket were closed. It switches over, and the WebSocket is closed behind what was sent.
+    public func close(_ reason: CloseReason) {
+        guard phase == .open else { return }
+        if webSocket != nil { return end(reason) }
+        phase = .closing
+        stopTimers()
+        stageTimer = table.timers.schedule(
+            at: table.timers.now + table.options.closeTimeout, for: self, tag: TimerTag.closing.rawValue)
+        notifyReceiver(reason)
+        answerPoll()
+    }
+
+    /// Ends the session at once, for an error of the client; the id is unknown from here on. A waiting GET gets what was queued, else the
+    /// close packet.
+    public func abort(_ reason: CloseReason) {
+        guard phase != .closed else { return }
+        if let poll = pollState.unpark() {
+            // A queue that has overflowed is not written out any more.
+            if let waiting, !waiting.isEmpty, !hasOverflowed {
+                answer(poll)
+            } else {
+                answerWithClose(poll)
+            }
+        }
+        end(reason)
+    }
+
+    /// The client closed the session in a POST; the GET that goes with it may still be on its way.
+    func leave() {
+        phase = .leaving
+        stopTimers()
+        stageTimer = table.timers.schedule(
+            at: table.timers.now + table.options.closeGracePeriod, for: self, tag: TimerTag.closing.rawValue)
+        closeCandidate()
+        notifyReceiver(.transportClose)
+    }
+
+    /// Nothing more comes from the client, and nothing more can be told to it.
+    func end(_ reason: CloseReason) {
+        guard phase != .closed else { return }
+        let wasOpen = phase == .open
+        phase = .closed
+        stopTimers()
+        closeCandidate()
+        webSocket?.close()
+        pollState.unpark()?.refuse(.unknown)
+        dropQueue()
+        heartbeat = .stopped
+        table.remove(self)
+        postState.release()
+        if wasOpen { notifyReceiver(reason) }
+    }
+
+    func stopTimers() {
+        heartbeat = .stopped
+        for timer in [heartbeatTimer, stageTimer, noopTimer] { table.timers.cancel(timer) }
+    }
+
+    func closeCandidate() {
+        let candidate = upgrade.candidate
+        upgrade.abandon()
+        candidate?.close()
+    }
+
+    private func notifyReceiver(_ reason: CloseReason) {
+        let receiver = self.receiver
+        self.receiver = nil
+        receiver?.closed(reason)
+    }
+}
+
+/// The life of a session.
+enum SessionPhase: Equatable {
+    /// Messages go both ways.
+    case open
+    /// The server closed it, the receiver knows; what was queued waits for the client's next poll, the close packet for the one after.
+    case closing
+    /// The client closed it in a POST while no GET waited, and the receiver knows. The two may have been sent together and be on different connections,
+    /// so that either may arrive first: the POST's answer is held for ``EngineOptions/closeGracePeriod``, and a GET that comes before it is still served.
+    case leaving
+    /// Nothing is left to do; the id is unknown.
+    case closed
+}
+
+/// Why a session ended: the raw value is the reference's text, as event handlers and metrics see it.
+public enum CloseReason: String, Sendable, Equatable, CaseIterable {
+    /// The connection broke, a rule of the transport was broken, or the reader was too slow.
+    case transportError = "transport error"
+    /// The client closed its side.
+    case transportClose = "transport close"
+    /// The server closed the session.
+    case forcedClose = "forced close"
+    /// No pong within `pingTimeout`.
+    case pingTimeout = "ping timeout"
+    /// A packet could not be read.
+    case parseError = "parse error"
+    /// The host is stopping.
+    case serverShuttingDown = "server shutting down"
+}
+
+/// Who gets a session's messages: the Socket.IO client, or an echo. Everything is called on the session's event loop.
+public protocol SessionReceiver: AnyObject {
+    /// A text message, its leading `4` taken off. Valid UTF-8. Valid for the call, and writable: it is the receive buffer itself.
+    func received(text: UnsafeMutableRawBufferPointer)
+    /// A binary message. Valid for the call, and writable.
+    func received(binary: UnsafeMutableRawBufferPointer)
+    /// The session is over. Exactly once, last, and on the spot: also from within ``Session/close(_:)`` and ``Session/abort(_:)``,
+    /// so a receiver may find itself closed when such a call returns. Never from within a `send`.
+    func closed(_ reason: CloseReason)
+}

@@ -205,3 +205,18 @@ public final class TimerWheel {
         bits == 0 ? word : (word >> UInt64(bits)) | (word << UInt64(64 - bits))
     }
 }
+
+/// What a ``TimerWheel`` calls when a timer is due.
+public protocol TimerTarget: AnyObject {
+    /// The timer `id` is due, and gone from the wheel. `tag` is what it was scheduled with.
+    func timerFired(_ id: TimerID, tag: UInt64)
+}
+
+/// Names a scheduled timer. Stale ids are harmless: a slot that is used anew has another generation.
+public struct TimerID: Sendable, Hashable {
+    var index: UInt32
+    var generation: UInt32
+
+    /// No timer; cancelling it does nothing.
+    public static let none = TimerID(index: .max, generation: 0)
+}
