@@ -1,4 +1,5 @@
 import RawJSON
+import Support
 
 /// `{"pid":…,"offset":…}` of a CONNECT payload: the client had a session and wants it back.
 struct RecoveryRequest: Sendable, Equatable {
@@ -26,4 +27,48 @@ struct RecoveryRequest: Sendable, Equatable {
         self.privateID = privateID
         self.offset = offset
     }
+}
+
+/// How far a client has read: the place of an event in its namespace's log, as the text that the client gets as an event's last argument.
+struct RecoveryOffset: Equatable {
+    let sequence: UInt64
+
+    /// Of digits in base 36: two characters carry a thousand events.
+    let count: Int
+
+    init(_ sequence: UInt64) {
+        self.sequence = sequence
+        var count = 1
+        var rest = sequence
+        while rest >= 36 {
+            rest /= 36
+            count += 1
+        }
+        self.count = count
+    }
+
+    /// Bytes behind it in an event's text: the quotation mark and the bracket that closes the arguments.
+    static let distanceFromEnd = 2
+
+    /// Reads what ``write(to:)`` wrote, and nothing else.
+    init?(_ text: ByteString) {
+        guard text.count <= Self.longest, !text.isEmpty, text.utf8.allSatisfy({ Self.digits.contains($0) }),
+            let sequence = UInt64(text.text, radix: 36), text == "0" || text.utf8.first != UInt8(ascii: "0")
+        else { return nil }
+        self.init(sequence)
+    }
+
+    func write(to buffer: UnsafeMutableRawBufferPointer) {
+        var rest = sequence
+        for index in (0..<count).reversed() {
+            let digit = UInt8(truncatingIfNeeded: rest % 36)
+            buffer[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+            rest /= 36
+        }
+    }
+
+    /// Characters of the longest offset that is read; 2^64 takes 13, which no log reaches.
+    static let longest = 12
+
+    private static let digits = Set("0123456789abcdefghijklmnopqrstuvwxyz".utf8)
 }
