@@ -1,3 +1,6 @@
+import EngineIO
+import Support
+
 /// The head of a request, checked and taken apart once: one block of bytes, and where its parts lie in it. What is asked for becomes a `String` only then.
 /// Immutable.
 final class HTTPRequestHead: Sendable {
@@ -94,5 +97,79 @@ final class HTTPRequestHead: Sendable {
     @inline(__always)
     private func isNamed(_ field: Field, _ name: StaticString) -> Bool {
         field.nameCount == name.utf8CodeUnitCount && text.withUnsafeBytes { $0.part(field.name).isEqual(to: name) }
+    }
+}
+
+/// Where the target of a request stands in its text, and which parts of it are path and query.
+struct HTTPTarget {
+    let range: Range<Int>
+    /// Of a target that may be an absolute URI, as proxies send it. Without the query.
+    let path: Range<Int>
+    /// Without its question mark; empty when there is none.
+    let query: Range<Int>
+
+    init(_ range: Range<Int>, in text: UnsafeRawBufferPointer) {
+        self.range = range
+        guard let start = Self.startOfPath(range, in: text) else {
+            // An authority alone: its path is the first slash of `://`, which is as good as any.
+            path = text[range].firstIndex(of: 0x2F).map { $0..<$0 + 1 } ?? range
+            query = range.upperBound..<range.upperBound
+            return
+        }
+        let mark = text[start..<range.upperBound].firstIndex(of: 0x3F) ?? range.upperBound
+        path = start..<mark
+        query = min(mark + 1, range.upperBound)..<range.upperBound
+    }
+
+    /// nil if there is no path behind the authority.
+    private static func startOfPath(_ range: Range<Int>, in text: UnsafeRawBufferPointer) -> Int? {
+        guard text[range.lowerBound] != 0x2F, let colon = text[range].firstIndex(of: 0x3A), colon + 3 <= range.upperBound,
+            text[colon + 1] == 0x2F, text[colon + 2] == 0x2F
+        else { return range.lowerBound }
+        return text[(colon + 3)..<range.upperBound].firstIndex(of: 0x2F)
+    }
+}
+
+/// The methods that are asked for here; applications compare others themselves.
+enum HTTPMethod {
+    case get
+    case head
+    case post
+    case options
+    case other
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self =
+            switch bytes.count {
+            case 3 where bytes.isEqual(to: "GET"): .get
+            case 4 where bytes.isEqual(to: "HEAD"): .head
+            case 4 where bytes.isEqual(to: "POST"): .post
+            case 7 where bytes.isEqual(to: "OPTIONS"): .options
+            default: .other
+            }
+    }
+}
+
+/// What Engine.IO asks of a request.
+extension HTTPRequestHead {
+    /// What the query says.
+    var parameters: RequestParameters {
+        text.withUnsafeBytes { RequestParameters(query: $0.part(target.query)) }
+    }
+
+    /// What is kept of the request that opens a session.
+    func handshakeRequest(from remoteAddress: String, over transport: TransportName) -> HandshakeRequest {
+        HandshakeRequest(
+            remoteAddress: remoteAddress, secure: false, issued: Clock.wallMilliseconds, transport: transport, text: text[target.range.lowerBound...],
+            uriCount: target.range.count)
+    }
+
+    /// Sent by an Internet Explorer.
+    var isOfExplorer: Bool {
+        guard let agent = first("user-agent") else { return false }
+        return text.withUnsafeBytes { text in
+            let agent = text.part(agent.value)
+            return agent.contains(";MSIE") || agent.contains("Trident/")
+        }
     }
 }

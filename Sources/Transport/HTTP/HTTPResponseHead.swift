@@ -106,3 +106,125 @@ struct HTTPResponseHead: Sendable {
         }
     }
 }
+
+/// The header fields of an answer, as the lines that go out.
+public struct HTTPFields: Sendable {
+    private(set) var lines: [UInt8] = []
+
+    public init() {}
+
+    /// - Parameter lines: of another value of this type.
+    init(lines: [UInt8]) {
+        self.lines = lines
+    }
+
+    /// - Parameter fields: those that ``add`` would refuse are left out.
+    public init(_ fields: [(name: String, value: String)]) {
+        for (name, value) in fields { add(name, value) }
+    }
+
+    /// - Parameter contentType: the value of the only field.
+    public init(contentType: UnsafeRawBufferPointer) {
+        add("Content-Type", contentType)
+    }
+
+    /// Adds a field.
+    /// - Returns: false, and it is left out, if the name is no token or the value has control characters: a field that could end its line early would let
+    ///   whoever wrote it write the rest of the answer.
+    @discardableResult
+    public mutating func add(_ name: String, _ value: String) -> Bool {
+        var (name, value) = (name, value)
+        return name.withUTF8 { name in
+            value.withUTF8 { add(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer($0)) }
+        }
+    }
+
+    /// The same of bytes. What is no UTF-8 in a value is repaired.
+    @discardableResult
+    public mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
+        guard HTTPSyntax.isToken(name), HTTPSyntax.isFieldValue(value) else { return false }
+        lines.reserveCapacity(lines.count + name.count + value.count + 4)
+        lines.append(contentsOf: name)
+        lines.append(0x3A)
+        lines.append(0x20)
+        if HTTPSyntax.isASCII(value) {
+            lines.append(contentsOf: value)
+        } else {
+            lines.append(contentsOf: String(decoding: value, as: UTF8.self).utf8)
+        }
+        lines.append(0x0D)
+        lines.append(0x0A)
+        return true
+    }
+
+    @discardableResult
+    mutating func add(_ name: StaticString, _ value: UnsafeRawBufferPointer) -> Bool {
+        add(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), value)
+    }
+
+    public var isEmpty: Bool { lines.isEmpty }
+
+    /// Adds the fields of `other`.
+    public mutating func add(_ other: HTTPFields) {
+        lines.append(contentsOf: other.lines)
+    }
+}
+
+/// The reason phrases of RFC 9110, but for 413, which keeps the older name that Node gives it.
+public enum HTTPReason {
+    /// - Returns: for a status without a name of its own, that of its class.
+    public static func phrase(_ status: Int) -> String {
+        switch status {
+        case 100: "Continue"
+        case 101: "Switching Protocols"
+        case 200: "OK"
+        case 201: "Created"
+        case 202: "Accepted"
+        case 204: "No Content"
+        case 206: "Partial Content"
+        case 301: "Moved Permanently"
+        case 302: "Found"
+        case 303: "See Other"
+        case 304: "Not Modified"
+        case 307: "Temporary Redirect"
+        case 308: "Permanent Redirect"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 402: "Payment Required"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 406: "Not Acceptable"
+        case 408: "Request Timeout"
+        case 409: "Conflict"
+        case 410: "Gone"
+        case 411: "Length Required"
+        case 412: "Precondition Failed"
+        case 413: "Payload Too Large"
+        case 415: "Unsupported Media Type"
+        case 416: "Range Not Satisfiable"
+        case 417: "Expectation Failed"
+        case 422: "Unprocessable Content"
+        case 426: "Upgrade Required"
+        case 428: "Precondition Required"
+        case 429: "Too Many Requests"
+        case 431: "Request Header Fields Too Large"
+        case 500: "Internal Server Error"
+        case 501: "Not Implemented"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        case 507: "Insufficient Storage"
+        default: ofClass(status)
+        }
+    }
+
+    private static func ofClass(_ status: Int) -> String {
+        switch status {
+        case ..<300: "OK"
+        case ..<400: "Redirection"
+        case ..<500: "Client Error"
+        default: "Server Error"
+        }
+    }
+}

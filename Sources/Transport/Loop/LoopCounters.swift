@@ -1,4 +1,5 @@
 import EngineIO
+import NIOCore
 
 /// What one loop counted since it began.
 public struct LoopCounters: Sendable, Equatable {
@@ -76,4 +77,66 @@ public struct LoopCounters: Sendable, Equatable {
         \.slowReaders, \.refusedSessions, \.refusedSessionsOfAddress, \.openSessions, \.heldBytes, \.sessions, \.overflowedSessions, \.displacedSessions,
         \.refusedBodies, \.requests, \.badRequests, \.slowRequests, \.webSockets, \.webSocketViolations, \.foreignOrigins, \.unansweredCloses, \.shortWrites,
     ]
+}
+
+/// How late a loop comes to what is due: housekeeping every ``interval``, measured against the clock. What holds a loop up shows here, whatever it is.
+public struct LoopLag: Sendable, Equatable {
+    /// Upper bounds in nanoseconds; the last bucket has none.
+    public static let bounds: [Int64] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000].map { $0 * 1_000_000 }
+
+    /// From one run of the housekeeping to the next, in nanoseconds.
+    static let interval: Int64 = 100_000_000
+
+    /// Runs by bucket, each run in one; one more than there are ``bounds``.
+    public private(set) var counts = [UInt64](repeating: 0, count: LoopLag.bounds.count + 1)
+    /// Of all runs, in nanoseconds.
+    public private(set) var sum: Int64 = 0
+
+    public init() {}
+
+    /// The housekeeping that was due at `moment` runs. A loop that was held up for several intervals has missed runs, each late by its own time.
+    ///
+    /// - Returns: when the next one is due.
+    mutating func recordRun(due moment: Int64, now: Int64) -> Int64 {
+        var due = moment
+        repeat {
+            let lateness = max(0, now - due)
+            counts[Self.bounds.firstIndex { lateness <= $0 } ?? Self.bounds.count] += 1
+            sum += lateness
+            due += Self.interval
+        } while due <= now
+        return due
+    }
+}
+
+extension Loop {
+    /// [loop] Begins what is done ten times a second: to measure the loop's lag, and to see that memory is enough.
+    func startHousekeeping() {
+        housekeep(at: .now() + .nanoseconds(LoopLag.interval))
+    }
+
+    private func housekeep(at moment: NIODeadline) {
+        _ = eventLoop.assumeIsolated().scheduleTask(deadline: moment) { [unowned self] in
+            let next = lag.recordRun(due: Int64(moment.uptimeNanoseconds), now: Int64(NIODeadline.now().uptimeNanoseconds))
+            watchMemory()
+            housekeepingRuns += 1
+            if housekeepingRuns % Self.runsBetweenShrinks == 0 { wheel.shrink() }
+            housekeep(at: .uptimeNanoseconds(UInt64(next)))
+        }
+    }
+
+    /// A second.
+    private static let runsBetweenShrinks: UInt64 = 10
+
+    private func watchMemory() {
+        account.publish()
+        guard account.budget.isExceeded else {
+            wasExceeded = false
+            return
+        }
+        closeUnauthenticated()
+        // Not in the first run: the other loops close their unauthenticated clients first.
+        if wasExceeded { closeSlowReaders() }
+        wasExceeded = true
+    }
 }

@@ -75,3 +75,62 @@ public struct TransportOptions: Sendable {
         return path + "/"
     }
 }
+
+/// What is decided about a request that would open a session.
+public enum HandshakeDecision: Sendable {
+    /// It may.
+    ///
+    /// - Parameters:
+    ///   - initial: fields of the first response alone: the handshake of polling, or the WebSocket's 101.
+    ///   - always: fields of every HTTP response of the session, the first included.
+    case open(initial: HTTPFields, always: HTTPFields)
+    /// It may not: code 4, with these words.
+    case refuse(String)
+
+    /// It may, and nothing is to be said about it.
+    public static let open = HandshakeDecision.open(initial: HTTPFields(), always: HTTPFields())
+}
+
+/// The cookie that carries a session's id to load balancers, set by the polling handshake.
+public struct CookieOptions: Sendable, Equatable {
+    public enum SameSite: String, Sendable {
+        case strict = "Strict"
+        case lax = "Lax"
+        case none = "None"
+    }
+
+    public var name = "io"
+    public var path: String? = "/"
+    public var domain: String?
+    /// Seconds.
+    public var maxAge: Int?
+    public var httpOnly = true
+    public var secure = false
+    public var sameSite: SameSite? = .lax
+
+    public init() {}
+
+    /// The value of `Set-Cookie` for a session.
+    func header(sessionID: String) -> String {
+        var header = "\(name)=\(sessionID)"
+        if let maxAge { header += "; Max-Age=\(maxAge)" }
+        if let domain { header += "; Domain=\(domain)" }
+        if let path { header += "; Path=\(path)" }
+        if httpOnly { header += "; HttpOnly" }
+        if secure { header += "; Secure" }
+        if let sameSite { header += "; SameSite=\(sameSite.rawValue)" }
+        return header
+    }
+}
+
+/// Endpoints for the official test suites, over the same code as the real ones.
+public struct ConformanceOptions: Sendable, Equatable {
+    /// Path of a raw Engine.IO echo: every message back with its own type.
+    public var engineEcho: String?
+    /// Path of a raw WebSocket echo.
+    public var webSocketEcho: String?
+    /// The largest message of the WebSocket echo; bytes.
+    public var maxMessage = 16_777_216
+
+    public init() {}
+}

@@ -204,3 +204,83 @@ package struct WebSocketFrameParser: ~Copyable {
         return .violation(violation)
     }
 }
+
+/// What a ``WebSocketFrameParser`` found. Pointers are valid until it is asked for the next.
+package enum WebSocketEvent {
+    /// Everything given has been read.
+    case needsMore
+    /// A whole message; text that is not compressed is valid UTF-8.
+    case message(MessageKind, UnsafeMutableRawBufferPointer, isCompressed: Bool)
+    case ping(UnsafeRawBufferPointer)
+    case pong
+    /// The payload is the code, if any, and the reason: valid both.
+    case close(payload: UnsafeRawBufferPointer)
+    case violation(WebSocketViolation)
+}
+
+/// A rule of WebSocket that the client broke; the connection ends with ``code``.
+package enum WebSocketViolation: Error, Equatable {
+    case reservedBits
+    case reservedOpcode
+    case fragmentedControlFrame
+    case badControlLength
+    case unmasked
+    /// A continuation of nothing.
+    case unexpectedContinuation
+    /// A new message before the last was finished.
+    case interruptedMessage
+    case badCloseCode
+    case invalidUTF8
+    /// Compressed data that does not inflate.
+    case badCompression
+    case tooLarge
+
+    /// The close code the reference answers with.
+    var code: UInt16 {
+        switch self {
+        case .invalidUTF8, .badCompression: 1007
+        case .tooLarge: 1009
+        default: 1002
+        }
+    }
+}
+
+/// Bytes collected until they are whole; nothing is allocated while it is empty.
+struct ByteStore: ~Copyable {
+    private var start: UnsafeMutableRawPointer?
+    private var capacity = 0
+    private(set) var count = 0
+
+    init() {}
+
+    deinit {
+        start?.deallocate()
+    }
+
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+    var mutableBytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: start, count: count) }
+
+    /// Appends a copy. Room grows with what has come, never with what was announced.
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress, bytes.count > 0 else { return }
+        if count + bytes.count > capacity {
+            capacity = max(capacity * 2, count + bytes.count, 32)
+            let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 8)
+            if let start {
+                larger.copyMemory(from: start, byteCount: count)
+                start.deallocate()
+            }
+            start = larger
+        }
+        (start! + count).copyMemory(from: source, byteCount: bytes.count)
+        count += bytes.count
+    }
+
+    /// Empties it and frees its memory.
+    mutating func removeAll() {
+        start?.deallocate()
+        start = nil
+        capacity = 0
+        count = 0
+    }
+}
