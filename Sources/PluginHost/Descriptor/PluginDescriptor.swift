@@ -1,4 +1,5 @@
 import CJackfield
+import Support
 
 /// What a plugin declared, read once, checked, and from then on the host's own.
 ///
@@ -31,5 +32,84 @@ struct PluginDescriptor: @unchecked Sendable {
         }
         return [count(events.count, "event"), count(namespaces.count, "namespace"), count(routes.count, "route"), count(timers.count, "timer")]
             .joined(separator: ", ")
+    }
+}
+
+/// One `jf_nsp_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
+///
+/// A declaration for several namespaces is several of these.
+struct NamespaceDescriptor: @unchecked Sendable {
+    /// Which of the list it is, from 1.
+    var number: Int
+    /// The name, or a POSIX extended regular expression.
+    var name: ByteString
+    var isPattern: Bool
+    var run: RunMode
+    var admit: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_attempt>?, UnsafeMutablePointer<jf_refusal>?) -> Int32)?
+    var connected: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void)?
+    var disconnecting: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void)?
+    var disconnected: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void)?
+    /// The plugin's own, handed back to each hook.
+    var context: UnsafeMutableRawPointer?
+
+    var hasHooks: Bool { admit != nil || connected != nil || disconnecting != nil || disconnected != nil }
+}
+
+/// One `jf_event_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
+///
+/// A declaration for several namespaces is several of these.
+struct EventDescriptor: @unchecked Sendable {
+    /// Which of the list it is, from 1.
+    var number: Int
+    /// A namespace's name, or the text of the pattern under which it was declared.
+    var namespace: ByteString
+    /// Empty: every event that nobody declared by name.
+    var name: ByteString
+    var handler: jf_event_fn
+    /// The plugin's own, handed back with each event.
+    var context: UnsafeMutableRawPointer?
+    var run: RunMode
+    /// Whether it only looks on.
+    var observes: Bool
+}
+
+/// One `jf_route_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
+struct RouteDescriptor: @unchecked Sendable {
+    var method: ByteString
+    var path: RoutePath
+    var handler: jf_request_fn
+    /// The plugin's own, handed back with each request.
+    var context: UnsafeMutableRawPointer?
+    var run: RunMode
+    var access: RouteAccess
+}
+
+/// One `jf_timer_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``; the context is passed back to the plugin and never looked at.
+struct TimerDescriptor: @unchecked Sendable {
+    var handler: jf_task_fn
+    var context: UnsafeMutableRawPointer?
+    /// Milliseconds.
+    var interval: Int64
+}
+
+/// Where a callback runs: `JF_RUN_*`.
+enum RunMode: Sendable, Equatable {
+    /// One at a time, in order.
+    case strand
+    /// In order for each user.
+    case byUser
+    /// In order for each value that the key names: a JSON pointer into an event's arguments, or a parameter of a route.
+    case byKey(ByteString)
+    /// Any number at once, as far as there are lanes.
+    case parallel
+    /// On the event loop, at once.
+    case inline
+
+    /// Whether lanes beside the strand are needed.
+    var usesLanes: Bool {
+        switch self {
+        case .strand, .inline: false
+        case .byUser, .byKey, .parallel: true
+        }
     }
 }

@@ -1,3 +1,4 @@
+import CJackfield
 import SocketIO
 import Support
 
@@ -55,4 +56,65 @@ final class DispatchSnapshot: Sendable {
         guard let index = table.declaration(for: namespace), case .pattern(let pattern) = declarations[index] else { return false }
         return pattern == declared
     }
+}
+
+/// What happens to the events and connections of one namespace on one loop: hung on the namespace, so that finding a handler touches
+/// nothing that other loops touch. [loop]
+final class NamespaceDispatch {
+    /// The declarations it was made from; another one in force makes it stale.
+    let snapshot: DispatchSnapshot
+    /// The namespace's name, kept as bytes for `jf_event.nsp`.
+    let name: UnsafeRawBufferPointer
+    let table: EventTable
+    let catchAll: EventTable.Found?
+    private let catchAllRoute: EventRoute?
+    /// Those that only look on, by name or without one.
+    let observers: [EventRoute]
+    let hooks: [NamespaceHook]
+    /// Those of ``hooks`` that want to be asked.
+    let admitting: [NamespaceHook]
+
+    init(_ namespace: ByteString, snapshot: DispatchSnapshot) {
+        self.snapshot = snapshot
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: namespace.utf8.count, alignment: 1)
+        bytes.copyBytes(from: namespace.utf8)
+        name = UnsafeRawBufferPointer(bytes)
+        let routes = snapshot.routes(of: namespace)
+        table = EventTable(routes.filter { !$0.observes && !$0.name.isEmpty }.map { ($0.name, $0) })
+        let rest = routes.first { !$0.observes && $0.name.isEmpty }
+        catchAllRoute = rest
+        catchAll = rest.map { EventTable.Found(inline: $0.inlineTarget, route: .passUnretained($0)) }
+        observers = routes.filter(\.observes)
+        hooks = snapshot.hooks(of: namespace)
+        admitting = hooks.filter { $0.declaration.admit != nil }
+    }
+
+    deinit {
+        name.deallocate()
+    }
+}
+
+/// One plugin's interest in the connections of a namespace. `@unchecked Sendable` as ``EventRoute``.
+final class NamespaceHook: @unchecked Sendable {
+    let plugin: LoadedPlugin
+    let declaration: NamespaceDescriptor
+    /// Of hooks that run inline.
+    let admitMeter: InlineMeter?
+    let connectedMeter: InlineMeter?
+    let disconnectingMeter: InlineMeter?
+    let disconnectedMeter: InlineMeter?
+
+    init(_ declaration: NamespaceDescriptor, of plugin: LoadedPlugin) {
+        self.plugin = plugin
+        self.declaration = declaration
+        func meter(_ name: String, _ isThere: Bool) -> InlineMeter? {
+            isThere && declaration.run == .inline ? InlineMeter(Callback("the inline \(name) of '\(declaration.name)'"), of: plugin) : nil
+        }
+        admitMeter = meter("admit", declaration.admit != nil)
+        connectedMeter = meter("connected", declaration.connected != nil)
+        disconnectingMeter = meter("disconnecting", declaration.disconnecting != nil)
+        disconnectedMeter = meter("disconnected", declaration.disconnected != nil)
+    }
+
+    var meters: [InlineMeter] { [admitMeter, connectedMeter, disconnectingMeter, disconnectedMeter].compactMap(\.self) }
 }

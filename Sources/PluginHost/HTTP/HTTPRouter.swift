@@ -1,4 +1,5 @@
 import CJackfield
+import RawJSON
 import Support
 import Synchronization
 import Transport
@@ -99,4 +100,75 @@ public final class HTTPRouter: HTTPApplication {
     func owner(of method: ByteString, _ path: RoutePath) -> String? { table.withLock { $0.owner(of: method, path) } }
     func add(_ routes: [HTTPRoute]) { change { $0.add(routes) } }
     func remove(_ plugin: LoadedPlugin) { change { $0.remove(plugin) } }
+}
+
+/// A request with what its route and its token say.
+public struct RoutedRequest: Sendable {
+    public internal(set) var request: HTTPRequest
+    /// The path of the route, which matches the request's.
+    let path: RoutePath
+    public let identity: ClientIdentity
+
+    /// The parameters of the path, percent-decoded, in order. Made on each call.
+    public var parameters: [(name: ByteString, value: ByteString)] {
+        request.withBytes { bytes in
+            var parameters: [(name: ByteString, value: ByteString)] = []
+            path.forEachParameter(of: bytes.path) { name, value in
+                parameters.append((ByteString(decoding: name), PercentEncoding.text(value, .path) ?? ""))
+            }
+            return parameters
+        }
+    }
+
+    /// The parameter of this name.
+    public subscript(name: ByteString) -> ByteString? { parameters.first { $0.name == name }?.value }
+
+    /// The query's parameters, decoded, in order. Made on each call.
+    public var query: [(name: ByteString, value: ByteString)] {
+        request.withBytes { QueryParts($0.query).decoded }
+    }
+}
+
+/// A request on its way to the daemon itself.
+final class BuiltinRequest: HTTPRequestReceiver {
+    private var routed: RoutedRequest
+    private let handler: HTTPRouter.BuiltinHandler
+
+    init(_ routed: RoutedRequest, _ handler: @escaping HTTPRouter.BuiltinHandler) {
+        self.routed = routed
+        self.handler = handler
+    }
+
+    func respond(to request: HTTPRequest, through responder: HTTPResponder) {
+        routed.request = request
+        handler(routed, responder)
+    }
+}
+
+/// The host's errors over HTTP: `application/problem+json`, RFC 9457.
+public enum HTTPProblem {
+    /// `{"type":"about:blank","title":…,"status":…,"code":…,"detail":…}`.
+    public static func body(_ status: Int, code: String, detail: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.text("about:blank", key: "type")
+        json.text(HTTPReason.phrase(status), key: "title")
+        json.integer(Int64(status), key: "status")
+        json.text(code, key: "code")
+        json.text(detail, key: "detail")
+        json.endObject()
+        return json.bytes
+    }
+
+    /// Answers with a problem.
+    ///
+    /// - Returns: `false` if there was an answer before, or the client has gone.
+    @discardableResult
+    public static func respond(
+        _ status: Int, code: String, detail: String, headers: [(String, String)] = [], through responder: HTTPResponder
+    ) -> Bool {
+        responder.refuse(
+            status: status, reason: code, detail: detail, headers: [("Content-Type", "application/problem+json")] + headers,
+            body: body(status, code: code, detail: detail))
+    }
 }

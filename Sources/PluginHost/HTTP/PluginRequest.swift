@@ -101,3 +101,89 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
         }
     }
 }
+
+/// Somebody who waits for an HTTP response.
+struct PluginReply: Sendable {
+    let responder: HTTPResponder
+
+    var isGone: Bool { responder.isGone }
+
+    /// - Returns: `false` if nobody waits any more.
+    func respond(_ status: Int, _ fields: HTTPFields, _ body: UnsafeRawBufferPointer) -> Bool {
+        responder.respond(status: status, fields: fields, body: body)
+    }
+
+    @discardableResult
+    func problem(_ status: Int, code: String, detail: String) -> Bool {
+        HTTPProblem.respond(status, code: code, detail: detail, through: responder)
+    }
+
+    func stream(_ status: Int, _ fields: HTTPFields) -> HTTPStream? {
+        responder.stream(status: status, fields: fields)
+    }
+
+    func onGone(_ handler: @escaping @Sendable () -> Void) { responder.onGone(handler) }
+}
+
+/// The pairs of one request, for as long as a call: each text stays where it is in the request, and only what has to be decoded is written anew.
+struct PairWriter {
+    private let pairs: UnsafeMutableBufferPointer<jf_pair>
+    private(set) var count = 0
+    /// For what is decoded, which is never longer than what it is made of.
+    private var buffer: Slice<UnsafeMutableRawBufferPointer>
+
+    /// - Parameters:
+    ///   - pairs: one for each that is going to be added.
+    ///   - buffer: as large as all values that are going to be decoded, and those names.
+    init(_ pairs: UnsafeMutableBufferPointer<jf_pair>, buffer: UnsafeMutableRawBufferPointer) {
+        self.pairs = pairs
+        self.buffer = buffer[...]
+    }
+
+    mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        pairs.initializeElement(at: count, to: jf_pair(name: jf_text(name), value: jf_text(value)))
+        count += 1
+    }
+
+    /// What `part` stands for; what cannot be decoded stays as the client wrote it.
+    mutating func decoded(_ part: UnsafeRawBufferPointer, _ form: PercentEncoding.Form) -> UnsafeRawBufferPointer {
+        guard PercentEncoding.isEncoded(part, form),
+            let decoded = PercentEncoding.text(part, form, in: UnsafeMutableRawBufferPointer(rebasing: buffer))
+        else { return part }
+        buffer = buffer[(buffer.startIndex + decoded.count)...]
+        return decoded
+    }
+
+    /// Those from `start` to here.
+    func list(from start: Int) -> (pairs: UnsafePointer<jf_pair>?, count: UInt32) {
+        (count == start ? nil : pairs.baseAddress.map { UnsafePointer($0 + start) }, UInt32(count - start))
+    }
+}
+
+/// The parameters of a query, as they stand there. Empty ones are passed over.
+struct QueryParts: Sequence, IteratorProtocol {
+    private var rest: Slice<UnsafeRawBufferPointer>
+
+    init(_ query: UnsafeRawBufferPointer) {
+        rest = query[...]
+    }
+
+    /// The parameters, decoded; what cannot be stays as the client wrote it.
+    var decoded: [(name: ByteString, value: ByteString)] {
+        map { part in
+            func text(_ bytes: UnsafeRawBufferPointer) -> ByteString { PercentEncoding.text(bytes, .query) ?? ByteString(decoding: bytes) }
+            return (text(part.name), text(part.value))
+        }
+    }
+
+    var count: Int { reduce(0) { count, _ in count + 1 } }
+
+    mutating func next() -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
+        rest = rest.drop { $0 == UInt8(ascii: "&") }
+        guard !rest.isEmpty else { return nil }
+        let part = rest.prefix { $0 != UInt8(ascii: "&") }
+        rest = rest[part.endIndex...]
+        let name = part.prefix { $0 != UInt8(ascii: "=") }
+        return (UnsafeRawBufferPointer(rebasing: name), UnsafeRawBufferPointer(rebasing: part.dropFirst(name.count + 1)))
+    }
+}

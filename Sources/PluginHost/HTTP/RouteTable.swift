@@ -1,3 +1,4 @@
+import CJackfield
 import Support
 import Transport
 
@@ -61,4 +62,71 @@ struct RouteTable: Sendable {
             list.filter { if case .plugin(let owner, _) = $0.target { owner !== plugin } else { true } }
         }
     }
+}
+
+/// One route in force. `@unchecked Sendable` as ``EventRoute``.
+final class HTTPRoute: @unchecked Sendable {
+    enum Target {
+        case plugin(LoadedPlugin, RouteDescriptor)
+        case builtin(HTTPRouter.BuiltinHandler)
+    }
+
+    let method: ByteString
+    let path: RoutePath
+    let access: RouteAccess
+    let target: Target
+    let callback: Callback
+    /// Of a handler that runs inline.
+    let meter: InlineMeter?
+
+    init(_ declaration: RouteDescriptor, of plugin: LoadedPlugin) {
+        method = declaration.method
+        path = declaration.path
+        access = declaration.access
+        target = .plugin(plugin, declaration)
+        callback = Callback("the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.method) \(declaration.path)")
+        meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
+    }
+
+    init(_ method: ByteString, _ path: RoutePath, _ access: RouteAccess, handler: @escaping HTTPRouter.BuiltinHandler) {
+        self.method = method
+        self.path = path
+        self.access = access
+        target = .builtin(handler)
+        callback = .other
+        meter = nil
+    }
+
+    /// Whose it is, for a message.
+    var owner: String {
+        switch target {
+        case .plugin(let plugin, _): "plugin '\(plugin.name)'"
+        case .builtin: "the host itself"
+        }
+    }
+}
+
+/// Who may call a route.
+public struct RouteAccess: Sendable, Equatable {
+    /// `JF_AUTH_*`.
+    public enum TokenRequirement: Sendable, Equatable {
+        /// A valid token, else 401.
+        case required
+        /// None, or a valid one.
+        case optional
+        /// The Authorization header is not looked at.
+        case ignored
+    }
+
+    public var token: TokenRequirement
+    /// A scope that the token must grant, else 403; `nil`: none.
+    public var scope: ByteString?
+
+    public init(_ token: TokenRequirement, scope: ByteString? = nil) {
+        self.token = token
+        self.scope = scope
+    }
+
+    /// Open to everybody.
+    public static let everybody = RouteAccess(.ignored)
 }

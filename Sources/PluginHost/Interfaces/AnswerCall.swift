@@ -1,5 +1,6 @@
 import CJackfield
 import SocketIO
+import Synchronization
 
 /// One `emit_ack` that waits for its answer: calls the plugin back exactly once.
 final class AnswerCall: Sendable {
@@ -40,5 +41,149 @@ final class AnswerCall: Sendable {
     private static func make(_ call: PluginCall<jf_answer_fn>, of plugin: LoadedPlugin, with answer: AnswerCopy) {
         guard plugin.isCreated else { return }
         AnswerCopy.withRaw([answer]) { call.function(plugin.instance, call.context, $0.baseAddress) }
+    }
+}
+
+/// One `broadcast_ack` on its way: collects what the loops' clients answer and calls the plugin back exactly once.
+final class AnswersCall: Sendable {
+    private struct State {
+        var loops: Int
+        var expected = 0
+        var settled = 0
+        var answers: [AnswerCopy] = []
+        /// What of ``LoadedPlugin/results`` it holds.
+        var bytes = 0
+        /// An answer found no room there.
+        var isCut = false
+        /// Everything is there, and somebody has seen so.
+        var isOver = false
+    }
+
+    /// Bytes of an answer beside its text.
+    private static let answerCost = 160
+
+    private let call: PluginCall<jf_answers_fn>
+    private let plugin: LoadedPlugin
+    private let promise: PromisedCall
+    private let state: Mutex<State>
+
+    init(_ call: PluginCall<jf_answers_fn>, of plugin: LoadedPlugin, loops: Int) {
+        self.call = call
+        self.plugin = plugin
+        state = Mutex(State(loops: loops))
+        promise = plugin.promise { Self.make(call, of: plugin, status: JF_E_GONE, expected: 0, []) }
+    }
+
+    /// Whether there is anything to ask clients for; if not, the plugin gets ``code``.
+    var isPromised: Bool { promise.number != nil }
+    var code: Int32 { promise.code }
+
+    /// The call was never promised after all.
+    func forget() { _ = plugin.claim(promise) }
+
+    /// One socket has answered, or will not. [loop]
+    func answered(_ socket: SocketHandle, _ answer: AckResult) {
+        state.withLock { state in
+            state.settled += 1
+            guard case .answered(let args, let attachments) = answer else { return }
+            let size = Self.answerCost + attachments.reduce(args.count) { $0 + $1.count }
+            guard plugin.results.reserve(size, besides: state.bytes) else {
+                state.isCut = true
+                return
+            }
+            state.bytes += size
+            state.answers.append(AnswerCopy(answer, socket))
+        }
+        finishIfComplete()
+    }
+
+    /// One loop has asked so many sockets. [loop]
+    func loopAsked(_ count: Int) {
+        state.withLock { state in
+            state.loops -= 1
+            state.expected += count
+        }
+        finishIfComplete()
+    }
+
+    private func finishIfComplete() {
+        let result = state.withLock { state -> State? in
+            guard !state.isOver, state.loops == 0, state.settled == state.expected else { return nil }
+            state.isOver = true
+            return state
+        }
+        guard let result else { return }
+        // From here on the queue's budget counts them.
+        plugin.results.release(result.bytes)
+        let status = result.isCut ? JF_E_LIMIT : result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
+        plugin.complete(promise) { [call, plugin] in
+            let task = StrandTask(.answer, run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })
+            _ = plugin.strand.enqueue(task, bytes: result.bytes, promised: true)
+        }
+    }
+
+    /// On the strand.
+    private static func make(_ call: PluginCall<jf_answers_fn>, of plugin: LoadedPlugin, status: Int32, expected: Int, _ answers: [AnswerCopy]) {
+        guard plugin.isCreated else { return }
+        AnswerCopy.withRaw(answers) { items in
+            var raw = jf_answers.sized
+            raw.status = status
+            raw.expected = UInt32(clamping: expected)
+            raw.count = UInt32(items.count)
+            raw.items = items.isEmpty ? nil : items.baseAddress
+            raw.stride = UInt32(MemoryLayout<jf_answer>.stride)
+            call.function(plugin.instance, call.context, &raw)
+        }
+    }
+}
+
+/// What one client answered, copied to outlive the loop's call.
+struct AnswerCopy: Sendable {
+    let status: Int32
+    let socket: SocketHandle
+    /// The arguments, then the attachments.
+    private let pack: TextPack
+
+    init(_ status: Int32, _ socket: SocketHandle) {
+        self.status = status
+        self.socket = socket
+        pack = TextPack([.text("[]")])
+    }
+
+    init(_ answer: AckResult, _ socket: SocketHandle) {
+        self.socket = socket
+        switch answer {
+        case .answered(let args, let attachments):
+            status = JF_OK
+            pack = TextPack(copying: [args] + attachments)
+        case .timedOut:
+            status = JF_E_TIMEOUT
+            pack = TextPack([.text("[]")])
+        case .disconnected:
+            status = JF_E_GONE
+            pack = TextPack([.text("[]")])
+        }
+    }
+
+    /// Bytes it holds.
+    var bytes: Int { pack.count }
+
+    /// As the header has it, valid for the call.
+    static func withRaw(_ answers: [AnswerCopy], _ body: (UnsafeBufferPointer<jf_answer>) -> Void) {
+        // All attachments of all answers in one list that does not grow, so that each answer can point into it.
+        let attachments = answers.flatMap { answer in
+            answer.pack.indices.dropFirst().map { jf_bytes(answer.pack.bytes($0)) }
+        }
+        attachments.withUnsafeBufferPointer { attachments in
+            var next = 0
+            let raw = answers.map { answer in
+                let count = answer.pack.indices.count - 1
+                defer { next += count }
+                return jf_answer(
+                    struct_size: UInt32(MemoryLayout<jf_answer>.size), status: answer.status, socket: answer.socket, args: answer.pack[0],
+                    attachments: count == 0 ? nil : attachments.baseAddress.map { $0 + next }, attachment_count: UInt32(count), reserved: 0)
+            }
+            withExtendedLifetime(answers) { raw.withUnsafeBufferPointer(body) }
+        }
     }
 }

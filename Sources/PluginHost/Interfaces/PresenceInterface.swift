@@ -1,5 +1,7 @@
 import CJackfield
+import Presence
 import Support
+import Synchronization
 
 /// `jf.presence/1`.
 enum PresenceInterface {
@@ -52,4 +54,69 @@ enum PresenceInterface {
         guard bytes.count > 0, bytes.count <= UserID.longest else { throw .invalid("user \(UserID.problem(bytes) ?? "is none")") }
         return ByteString(decoding: bytes)
     }
+}
+
+/// Who is online, as the plugins ask. Any thread; must not block.
+public protocol PresenceSource: Sendable {
+    func isOnline(_ user: ByteString) -> Bool
+    /// Connections of the user just now.
+    func connections(of user: ByteString) -> Int
+    /// Users online.
+    var onlineCount: Int { get }
+}
+
+extension PresenceService: PresenceSource {}
+
+/// Whose comings and goings one plugin wants to hear of. Any thread.
+final class PluginPresenceWatches: Sendable {
+    private struct State {
+        var users: Set<ByteString> = []
+        var bytes = 0
+        var everybody = false
+        var refused: UInt64 = 0
+    }
+
+    let limit: Int
+    /// Of all ids together.
+    let byteLimit: Int
+    private let state = Mutex(State())
+
+    init(limit: Int, byteLimit: Int) {
+        self.limit = limit
+        self.byteLimit = byteLimit
+    }
+
+    /// Watches beyond a limit, ever.
+    var refused: UInt64 { state.withLock { $0.refused } }
+
+    /// - Parameter user: empty for everybody.
+    /// - Returns: `false` beyond a limit.
+    func watch(_ user: ByteString) -> Bool {
+        state.withLock { state in
+            if user.isEmpty {
+                state.everybody = true
+            } else if !state.users.contains(user) {
+                let bytes = state.bytes + user.utf8.count
+                guard state.users.count < limit, bytes <= byteLimit else {
+                    state.refused += 1
+                    return false
+                }
+                state.users.insert(user)
+                state.bytes = bytes
+            }
+            return true
+        }
+    }
+
+    func unwatch(_ user: ByteString) {
+        state.withLock { state in
+            if user.isEmpty {
+                state.everybody = false
+            } else if state.users.remove(user) != nil {
+                state.bytes -= user.utf8.count
+            }
+        }
+    }
+
+    func contains(_ user: ByteString) -> Bool { state.withLock { $0.everybody || $0.users.contains(user) } }
 }

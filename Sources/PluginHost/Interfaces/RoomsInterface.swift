@@ -1,6 +1,7 @@
 import CJackfield
 import SocketIO
 import Support
+import Synchronization
 
 /// `jf.rooms/1`.
 enum RoomsInterface {
@@ -30,3 +31,91 @@ enum RoomsInterface {
     }
 }
 
+/// Rooms, within the number that each socket may be in.
+///
+/// A join takes its place when it is asked for, on whatever thread, so that JF_OK means that the socket will be in the room. A leave gives the place back
+/// when the loop has carried it out: until then it counts.
+extension LoadedPlugin {
+    /// [any-thread]
+    func join(_ handle: SocketHandle, _ room: UnsafeRawBufferPointer) -> Int32 {
+        guard let context = host.context(of: handle) else { return JF_E_GONE }
+        if ThreadState.current?.loop === context {
+            guard let socket = context.shard.socket(handle) else { return JF_E_GONE }
+            guard context.join(socket, ByteString(decoding: room)) else { return refuseRoom() }
+            return JF_OK
+        }
+        guard let info = context.directory[handle] else { return JF_E_GONE }
+        guard info.reserveRoom(limit: host.socketOptions.maxRoomsPerSocket) else { return refuseRoom() }
+        let mailbox = mailboxes[context.index]
+        guard let mustNotify = mailbox.append(.join, socket: handle, name: room) else {
+            info.releaseRoom()
+            return JF_E_LIMIT
+        }
+        if mustNotify { context.notify(of: mailbox) }
+        return JF_OK
+    }
+
+    /// [any-thread]
+    func leave(_ handle: SocketHandle, _ room: UnsafeRawBufferPointer) -> Int32 {
+        guard let context = host.context(of: handle) else { return JF_E_GONE }
+        if ThreadState.current?.loop === context {
+            guard let socket = context.shard.socket(handle) else { return JF_E_GONE }
+            context.leave(socket, ByteString(decoding: room))
+            return JF_OK
+        }
+        guard context.directory.contains(handle) else { return JF_E_GONE }
+        let mailbox = mailboxes[context.index]
+        guard let mustNotify = mailbox.append(.leave, socket: handle, name: room) else { return JF_E_LIMIT }
+        if mustNotify { context.notify(of: mailbox) }
+        return JF_OK
+    }
+
+    /// What is in its rooms already stays there; what a socket has no place for is logged, since whoever asked is not here any more. [any-thread]
+    func joinAll(_ which: UnsafePointer<jf_target>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
+        try forEach(which, bytes: Self.bytes(of: rooms)) { loop, socket in
+            for room in rooms where !loop.join(socket, room) {
+                _ = self.refuseRoom()
+                self.log.warning("join_all: \(LimitError.tooManyRooms(limit: loop.host.socketOptions.maxRoomsPerSocket))")
+            }
+        }
+    }
+
+    /// [any-thread]
+    func leaveAll(_ which: UnsafePointer<jf_target>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
+        try forEach(which, bytes: Self.bytes(of: rooms)) { loop, socket in
+            for room in rooms { loop.leave(socket, room) }
+        }
+    }
+
+    private static func bytes(of rooms: [ByteString]) -> Int { rooms.reduce(0) { $0 + 32 + $1.count } }
+
+    private func refuseRoom() -> Int32 {
+        refusedJoins.wrappingAdd(1, ordering: .relaxed)
+        return JF_E_LIMIT
+    }
+}
+
+extension LoopContext {
+    /// Joins a room. [loop]
+    ///
+    /// - Parameter isReserved: whether the place was taken before.
+    /// - Returns: `false` if the socket is in as many rooms as it may be.
+    func join(_ socket: NamespaceSocket, _ room: ByteString, isReserved: Bool = false) -> Bool {
+        guard let info = SocketInfo.of(socket) else { return true }
+        guard isReserved || info.reserveRoom(limit: host.socketOptions.maxRoomsPerSocket) else { return socket.isIn(room) }
+        do throws(LimitError) {
+            // In it already: one place is enough.
+            if try !socket.join(room) { info.releaseRoom() }
+        } catch {
+            // Places are never fewer than rooms, so there is room for it; and its name was checked when it was asked for.
+            info.releaseRoom()
+            return false
+        }
+        return true
+    }
+
+    /// Leaves a room. [loop]
+    func leave(_ socket: NamespaceSocket, _ room: ByteString) {
+        if socket.leave(room) { SocketInfo.of(socket)?.releaseRoom() }
+    }
+}

@@ -1,4 +1,5 @@
 import CJackfield
+import SocketIO
 
 /// Texts copied into one block, for structures of the header whose pointers must stand still for a call.
 ///
@@ -64,4 +65,28 @@ final class TextPack: @unchecked Sendable {
 
     /// All bytes, for budgets.
     var count: Int { ends.last ?? 0 }
+}
+
+/// A message of a plugin, copied to outlive the call. Immutable.
+final class MessageCopy: Sendable {
+    /// Name, arguments, then the attachments.
+    private let pack: TextPack
+    let flags: EmitFlags
+
+    init(
+        _ name: UnsafeRawBufferPointer, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ flags: EmitFlags
+    ) {
+        pack = TextPack(copying: [name, args] + attachments)
+        self.flags = flags
+    }
+
+    /// What it holds.
+    var bytes: Int { pack.count }
+
+    /// Its parts, valid for the call.
+    func withParts(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Void) {
+        withExtendedLifetime(pack) {
+            pack.indices.dropFirst(2).map { pack.bytes($0) }.withUnsafeBufferPointer { body(pack.bytes(0), pack.bytes(1), $0) }
+        }
+    }
 }

@@ -2,6 +2,7 @@ import CJackfield
 import EngineIO
 import RawJSON
 import SocketIO
+import Support
 import Synchronization
 
 /// A client on its way through the `admit` hooks of a namespace, one after the other, in the order of loading.
@@ -185,5 +186,67 @@ extension TransportName {
         case .polling: JF_TRANSPORT_POLLING
         case .websocket: JF_TRANSPORT_WEBSOCKET
         }
+    }
+}
+
+/// What a plugin decides about a client that asks to join a namespace.
+enum AdmitDecision: Sendable {
+    /// `nil`: as the client is.
+    case accept(AdmitChanges?)
+    /// CONNECT_ERROR; `data` is JSON.
+    case refuse(message: String, data: [UInt8]?)
+}
+
+/// As whom a client is let in: what is `nil` stays as it is.
+struct AdmitChanges: Sendable {
+    var user: ByteString?
+    /// A JSON object whose members replace those of the same name.
+    var claims: [UInt8]?
+    /// JSON: the socket's data.
+    var data: [UInt8]?
+    /// Milliseconds since 1970.
+    var expiresAt: Int64?
+    var pluginData: PluginData?
+}
+
+/// What the hooks leave for a socket that is about to be made, by way of ``SocketIO/ConnectAttempt/userInfo``.
+final class AdmittedSocket {
+    var data: [UInt8]?
+    var pluginData: [(plugin: LoadedPlugin, data: PluginData)] = []
+
+    var isEmpty: Bool { data == nil && pluginData.isEmpty }
+}
+
+/// Two JSON objects made one.
+enum JSONMerge {
+    /// `object` with the members of `changes`, which replace those of the same name. Both are valid objects. Linear in their sizes.
+    static func members(of changes: [UInt8], into object: [UInt8]) -> [UInt8] {
+        changes.withUnsafeBytes { changes in
+            object.withUnsafeBytes { object in
+                let names = Set(members(changes).map { name($0.key, in: changes) })
+                var merged = JSONWriter()
+                func append(_ member: (key: Range<Int>, value: Range<Int>), of bytes: UnsafeRawBufferPointer) {
+                    merged.name(quoted: bytes[member.key])
+                    merged.raw(bytes[member.value])
+                }
+                merged.beginObject()
+                for member in members(object) where !names.contains(name(member.key, in: object)) { append(member, of: object) }
+                for member in members(changes) { append(member, of: changes) }
+                merged.endObject()
+                return merged.bytes
+            }
+        }
+    }
+
+    private static func members(_ object: UnsafeRawBufferPointer) -> [(key: Range<Int>, value: Range<Int>)] {
+        var members: [(key: Range<Int>, value: Range<Int>)] = []
+        var walker = JSONObjectWalker(object)
+        while case .member(let key, let value) = walker.next() { members.append((key, value)) }
+        return members
+    }
+
+    /// What a key means, escapes decoded.
+    private static func name(_ key: Range<Int>, in bytes: UnsafeRawBufferPointer) -> ByteString {
+        ByteString(JSONText.string(UnsafeRawBufferPointer(rebasing: bytes[key])) ?? "")
     }
 }

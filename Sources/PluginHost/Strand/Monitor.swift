@@ -1,4 +1,6 @@
 import Glibc
+import Support
+import Synchronization
 
 /// A mutex with a condition variable: for threads that wait for work. Where nobody waits, `Synchronization.Mutex` does.
 ///
@@ -44,5 +46,61 @@ final class Monitor: @unchecked Sendable {
         lock()
         defer { unlock() }
         return try body()
+    }
+}
+
+/// A result that one thread waits for while another makes it.
+///
+/// `@unchecked Sendable`: all state is touched under `monitor` only.
+final class BlockingFuture<Value: Sendable>: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var value: Value?
+    private var isOver = false
+
+    func fulfil(_ value: Value) {
+        monitor.withLock {
+            self.value = value
+            isOver = true
+            monitor.broadcast()
+        }
+    }
+
+    /// There will be no result.
+    func cancel() {
+        monitor.withLock {
+            isOver = true
+            monitor.broadcast()
+        }
+    }
+
+    /// Whether there is a result, or will be none.
+    var isSettled: Bool { monitor.withLock { isOver } }
+
+    /// The result; `nil` if there is none by `deadline` (``Clock/monotonicNanoseconds``).
+    func wait(until deadline: Int64) -> Value? {
+        monitor.withLock {
+            while !isOver, Clock.monotonicNanoseconds < deadline { monitor.wait(until: deadline) }
+            return value
+        }
+    }
+}
+
+/// Passes on the first of several results, and no other. Any thread.
+final class FirstResult<Value: Sendable>: Sendable {
+    private let receiver: Mutex<(@Sendable (Value) -> Void)?>
+
+    init(_ receiver: @escaping @Sendable (Value) -> Void) {
+        self.receiver = Mutex(receiver)
+    }
+
+    /// Whether there was one.
+    var isKnown: Bool { receiver.withLock { $0 == nil } }
+
+    func complete(_ value: Value) {
+        let receiver = receiver.withLock { receiver in
+            defer { receiver = nil }
+            return receiver
+        }
+        receiver?(value)
     }
 }

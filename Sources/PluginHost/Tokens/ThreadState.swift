@@ -1,4 +1,6 @@
 import Glibc
+import SocketIO
+import Synchronization
 
 /// What the host knows of the thread it is on: whether it is a loop's, and which callback it is in. Threads of plugins have none.
 ///
@@ -63,4 +65,25 @@ final class ThreadState {
         pthread_setspecific(key, nil)
         Unmanaged<ThreadState>.fromOpaque(pointer).release()
     }
+}
+
+/// What a callback under way was handed. Lives on the stack of the thread that runs it.
+struct CallbackFrame {
+    /// Whose callback it is.
+    let plugin: UnsafeRawPointer
+    /// The ack it may still give; 0 when there is none, or when it was given or kept.
+    var ack: ReplyToken
+    let ackID: UInt64
+    let socket: SocketHandle
+    /// The sender itself, where the callback runs on its loop.
+    let sender: Unmanaged<NamespaceSocket>?
+    /// The arguments it was handed: passing them on needs no second validation.
+    let args: UnsafeRawBufferPointer
+}
+
+/// Numbers for threads, 1…32767 and over again.
+enum ThreadNumber {
+    private static let last = Atomic<UInt64>(0)
+
+    static func next() -> UInt64 { last.wrappingAdd(1, ordering: .relaxed).newValue % 0x7FFF + 1 }
 }
