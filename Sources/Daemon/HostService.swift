@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Logging
 import PluginHost
 import Presence
@@ -209,4 +210,50 @@ final class HostService: Service {
             logger.error("stopped, with exit code 1: given up were \(givenUp.joined(separator: ", "))")
         }
     }
+}
+
+extension HostService {
+    /// What would keep the configured plugins from being loaded. For a service that is not run.
+    func checkPlugins() async -> [ConfigurationProblem] {
+        let specs = configuration.plugins.map { $0.spec(databaseURL: configuration.databaseURL) }
+        let problems = await host.check(specs).map { index, error in
+            ConfigurationProblem(key: "plugins[\(index)]", what: "\(error)", remedy: "")
+        }
+        try? await loops.shutdown()
+        return problems
+    }
+}
+
+/// Why the daemon does not start, in one line.
+struct StartFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+
+    /// Why the daemon cannot listen.
+    init(listening host: String, _ port: Int, _ error: any Error) {
+        let place = "port \(port) on \(host)"
+        switch (error as? ListenError)?.code {
+        case EADDRINUSE: description = "\(place) is in use: stop the other program, or choose another with --port"
+        case EACCES: description = "\(place) is not for this user: choose one from 1024 on with --port"
+        case EADDRNOTAVAIL: description = "\(host) is no address of this machine: choose one with --host, such as 127.0.0.1 or 0.0.0.0"
+        default: description = "cannot listen on \(host):\(port): \(error)"
+        }
+    }
+}
+
+/// Waits for `body`, but no longer than `limit`; what takes longer goes on by itself.
+func within(_ limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
+    let (ends, end) = AsyncStream.makeStream(of: Void.self)
+    Task {
+        await body()
+        end.finish()
+    }
+    Task {
+        try? await Task.sleep(for: limit)
+        end.finish()
+    }
+    for await _ in ends {}
 }

@@ -1,6 +1,9 @@
 import Identity
+import PluginHost
 import RawJSON
+import SocketIO
 import Support
+import Transport
 
 /// Decides who a client is, from the token it brings: on the handshake of a socket and on every HTTP request, by the same rules.
 ///
@@ -64,5 +67,50 @@ struct TokenAuthenticator: Sendable {
         case .string(let text)?: return text.isEmpty ? nil : text.text
         default: throw TokenRefusal(.malformed, "auth.token is no text: send the token as a string")
         }
+    }
+}
+
+/// No valid token, no socket: a CONNECT_ERROR says why, with the code that clients can act on.
+extension TokenAuthenticator: ConnectAuthenticator {
+    func authenticate(_ attempt: ConnectAttempt) -> ConnectAuthResult {
+        do throws(TokenRefusal) {
+            guard let identity = try identify(auth: attempt.auth, now: Clock.wallMilliseconds) else { return .accept(ClientIdentity()) }
+            return .accept(ClientIdentity(identity))
+        } catch {
+            return .refuse(message: error.message, data: JSONValue.object([.init("code", .string(error.code.rawValue))]).serialized)
+        }
+    }
+}
+
+/// The same tokens over HTTP: 401 without or with a wrong one, 403 without the scope a route asks for.
+extension TokenAuthenticator: HTTPAuthenticator {
+    func authenticate(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPAuthResult {
+        request.withBytes { bytes in
+            do throws(TokenRefusal) {
+                return admit(try identify(authorization: bytes.header("authorization"), now: Clock.wallMilliseconds), access)
+            } catch {
+                return .refuse(status: 401, code: error.code.rawValue, detail: error.message)
+            }
+        }
+    }
+
+    private func admit(_ identity: TokenSubject?, _ access: RouteAccess) -> HTTPAuthResult {
+        guard let identity else {
+            // Where the core looks at no token nobody can show one: the plugins decide.
+            guard isEnabled, access.token == .required else { return .accept(ClientIdentity()) }
+            return .refuse(
+                status: 401, code: TokenRefusal.Code.missing.rawValue, detail: "no token: send it as 'Authorization: Bearer <token>'")
+        }
+        if let scope = access.scope, !identity.hasScope(scope) {
+            return .refuse(status: 403, code: "scope_missing", detail: "the token does not grant the scope '\(scope)'")
+        }
+        return .accept(ClientIdentity(identity))
+    }
+}
+
+extension ClientIdentity {
+    /// Who a verified token names.
+    init(_ identity: TokenSubject) {
+        self.init(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Identity
 import Support
 
@@ -143,5 +144,62 @@ extension ConfigurationRule where Value == [UInt8] {
             }
             return Self(reading: "a file that holds a JSON Web Key Set") { try KeyFile.read($0) }.apply(value)
         }
+    }
+}
+
+extension Configuration {
+    /// Bytes that sign or verify tokens. Nothing that prints or reflects it shows them.
+    public struct Secret: Sendable, Equatable {
+        public let bytes: [UInt8]
+
+        public init(bytes: [UInt8]) {
+            self.bytes = bytes
+        }
+
+        /// The secret in a file.
+        /// - Throws: an error whose description says in a clause why there is none.
+        public init(file path: String) throws {
+            self.init(lineOf: try KeyFile.read(path))
+            guard !bytes.isEmpty else { throw KeyFile.Failure(description: "the file '\(path)' is empty") }
+        }
+
+        /// The contents of a secret's file, without the line break that editors put at the end.
+        init(lineOf contents: [UInt8]) {
+            var bytes = contents
+            while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
+            self.bytes = bytes
+        }
+    }
+}
+
+extension Configuration.Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The length alone.
+    public var description: String { "secret of \(bytes.count) bytes" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// Reads files that hold keys, and says in a clause why one cannot be read.
+enum KeyFile {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// No key comes near it; it keeps a path to a log, or to `/dev/zero`, from filling the memory.
+    static let maximumSize = 1_048_576
+
+    static func read(_ path: String) throws(Failure) -> [UInt8] {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
+            throw Failure(description: "there is no file '\(path)'")
+        }
+        guard let file = FileHandle(forReadingAtPath: path) else {
+            throw Failure(description: "the file '\(path)' cannot be read")
+        }
+        defer { try? file.close() }
+        guard let data = try? file.read(upToCount: maximumSize + 1) ?? Data(), data.count <= maximumSize else {
+            throw Failure(description: "the file '\(path)' is no key: it has more than \(maximumSize) bytes or fails to be read")
+        }
+        return Array(data)
     }
 }

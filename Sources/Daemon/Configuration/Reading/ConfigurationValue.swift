@@ -1,3 +1,4 @@
+import RawJSON
 import Yams
 
 /// A value of the file together with its place, so that whoever refuses it can say where it stands.
@@ -46,6 +47,108 @@ struct ConfigurationValue {
             case .boolean, .integer, .number: return scalar.string
             case .text: return "'\(scalar.string)'"
             }
+        }
+    }
+}
+
+/// A scalar by YAML 1.2's core schema: `yes`, `no`, `on` and `off` are text, so that a country code stays one.
+enum ConfigurationScalar: Equatable {
+    /// Nothing, `~` or `null`.
+    case null
+    case boolean(Bool)
+    case integer(Int)
+    case number(Double)
+    case text(String)
+}
+
+extension ConfigurationScalar {
+    init(_ scalar: Node.Scalar) {
+        let quoted = scalar.style != .plain && scalar.style != .any
+        self = quoted || scalar.tag.rawValue == Tag.Name.str.rawValue ? .text(scalar.string) : Self(plain: scalar.string)
+    }
+
+    init(plain text: String) {
+        switch text {
+        case "", "~", "null", "Null", "NULL": self = .null
+        case "true", "True", "TRUE": self = .boolean(true)
+        case "false", "False", "FALSE": self = .boolean(false)
+        default:
+            if let integer = Self.integer(text) {
+                self = .integer(integer)
+            } else if let number = Self.number(text) {
+                self = .number(number)
+            } else {
+                self = .text(text)
+            }
+        }
+    }
+
+    private static func integer(_ text: String) -> Int? {
+        if text.hasPrefix("0x") { return Int(text.dropFirst(2), radix: 16) }
+        if text.hasPrefix("0o") { return Int(text.dropFirst(2), radix: 8) }
+        return Int(text)
+    }
+
+    /// `Double.init` also reads `nan`, `infinity` and hexadecimal floats, which YAML spells otherwise or not at all.
+    private static func number(_ text: String) -> Double? {
+        switch text {
+        case ".inf", ".Inf", ".INF", "+.inf": return .infinity
+        case "-.inf", "-.Inf", "-.INF": return -.infinity
+        case ".nan", ".NaN", ".NAN": return .nan
+        default:
+            let allowed = text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "+-.eE".utf8.contains(byte)
+            }
+            return allowed ? Double(text) : nil
+        }
+    }
+}
+
+extension ConfigurationRule where Value == [UInt8] {
+    /// Any YAML as JSON text, keys in the order of the file.
+    static var json: Self {
+        ConfigurationRule { value in value.json.map { $0.serialized } }
+    }
+}
+
+extension ConfigurationValue {
+    /// The value as JSON, `nil` after refusing what JSON has no word for.
+    fileprivate var json: JSONValue? {
+        switch node {
+        case .sequence:
+            let elements = (elements ?? []).map(\.json)
+            return elements.contains(nil) ? nil : .array(elements.compactMap { $0 })
+        case .mapping(let mapping):
+            let members = mapping.map { member(named: $0.key, $0.value) }
+            return members.contains(nil) ? nil : .object(members.compactMap { $0 })
+        case .scalar(let scalar):
+            return json(of: ConfigurationScalar(scalar))
+        case .alias:
+            return .null
+        }
+    }
+
+    private func member(named name: Node, _ node: Node) -> JSONValue.Member? {
+        guard case .scalar(let scalar) = name else {
+            reader.refuse(key, at: name.mark, "a list or section stands where a key belongs", "write `key: value`")
+            return nil
+        }
+        let value = ConfigurationValue(node: node, key: "\(key).\(scalar.string)", reader: reader)
+        return value.json.map { JSONValue.Member(scalar.string, $0) }
+    }
+
+    private func json(of scalar: ConfigurationScalar) -> JSONValue? {
+        switch scalar {
+        case .null: return .null
+        case .boolean(let boolean): return .bool(boolean)
+        case .integer(let integer): return .integer(Int64(integer))
+        case .text(let text): return .string(text)
+        case .number(let number):
+            guard number.isFinite else {
+                refuse("JSON, in which plugins are configured, has no such number", "write a finite one, or quote it")
+                return nil
+            }
+            return .double(number)
         }
     }
 }

@@ -1,4 +1,8 @@
 import EngineIO
+import Foundation
+import Glibc
+import PluginHost
+import RawJSON
 import SocketIO
 import Transport
 
@@ -110,5 +114,87 @@ extension Configuration.Conformance {
         options.webSocketEcho = webSocketEcho
         options.maxMessage = maxMessage
         return options
+    }
+}
+
+extension Configuration {
+    var hostOptions: HostOptions {
+        var options = HostOptions()
+        options.pluginPath = pluginPath
+        options.queueCallbacks = limits.pluginQueueCallbacks
+        options.queueBytes = limits.pluginQueueBytes
+        options.resultBytes = limits.pluginResultBytes
+        options.queueSocketShare = limits.pluginQueueSocketShare
+        options.queueUserShare = limits.pluginQueueUserShare
+        options.startDeadline = limits.startDeadline.wholeMilliseconds
+        options.stopDeadline = limits.shutdownDeadline.wholeMilliseconds
+        options.decisionDeadline = connectTimeout.wholeMilliseconds
+        options.socketPath = path
+        options.version = JackfieldDaemon.version
+        return options
+    }
+
+    var recoveryOptions: RecoveryOptions? {
+        guard let recovery = connectionStateRecovery else { return nil }
+        var options = RecoveryOptions()
+        options.maxDisconnectionDuration = Int64(recovery.maxDisconnectionDuration.wholeMilliseconds)
+        options.skipMiddlewares = recovery.skipMiddlewares
+        // A dead connection is noticed within a heartbeat; what was sent to it meanwhile must still be there.
+        options.maxTimeInFlight = max(options.maxTimeInFlight, Int64((pingInterval + pingTimeout).wholeMilliseconds) + 15_000)
+        options.maxSessions = limits.recoverySessions
+        options.maxSessionBytes = limits.recoverySessionBytes
+        options.maxPackets = limits.recoveryEvents
+        options.maxPacketBytes = limits.recoveryEventBytes
+        // What is sent to a session that returns must not be what ends it for a reader that lags.
+        options.maxMissedBytesPerSession = min(options.maxMissedBytesPerSession, limits.outputBuffer / 2)
+        return options
+    }
+
+    /// Loops to run; one for each core by default.
+    var loopCount: Int {
+        eventLoops > 0 ? eventLoops : min(64, ProcessInfo.processInfo.activeProcessorCount)
+    }
+}
+
+extension Configuration.Plugin {
+    /// What the plugin host loads. `DATABASE_URL` is the `store` of a plugin whose own configuration names none.
+    func spec(databaseURL: String?) -> PluginSpec {
+        PluginSpec(path: path, name: name ?? "", config: Self.config(config, databaseURL: databaseURL), required: required)
+    }
+
+    private static func config(_ config: [UInt8], databaseURL: String?) -> [UInt8] {
+        guard let databaseURL, let value = try? JSONValue(parsing: config) else { return config }
+        switch value {
+        case .null: return JSONValue.object([.init("store", .string(databaseURL))]).serialized
+        case .object(let members) where value["store"] == nil: return JSONValue.object(members + [.init("store", .string(databaseURL))]).serialized
+        default: return config
+        }
+    }
+}
+
+/// The limit on open files, which is the limit on connections.
+enum OpenFiles {
+    /// What the host itself keeps open beside connections: loops, logs, plugins and their databases.
+    static let reserve = 256
+
+    /// Raises this process's limit as far as it may, and returns it.
+    static func raiseLimit() -> Int {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(resource, &limit) == 0 else { return 1_024 }
+        if limit.rlim_cur < limit.rlim_max {
+            var raised = limit
+            raised.rlim_cur = limit.rlim_max
+            if setrlimit(resource, &raised) == 0 { limit = raised }
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded towards zero: the unit of Socket.IO's options and of its handshake.
+    var wholeMilliseconds: Int {
+        let (seconds, attoseconds) = components
+        return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
     }
 }
