@@ -51,3 +51,19 @@ struct JackfieldCommand: AsyncParsableCommand {
         return code == .validationFailure ? .wrongUse : code
     }
 }
+
+extension ExitCode {
+    /// The command line itself was wrong.
+    static let wrongUse = ExitCode(2)
+    /// `EX_CONFIG` of sysexits: what it pointed to was wrong.
+    static let badConfiguration = ExitCode(78)
+}
+
+/// Why a command that was used rightly could not do its work: printed after `Error:`, exit code 1.
+struct CommandError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
