@@ -81,3 +81,148 @@ public final class JackfieldHost: @unchecked Sendable {
         try config.bytes.withUnsafeBytes { try JSON.decode(type, from: $0, named: "config", attachments: [], refusing: UnknownKeys()) }
     }
 }
+
+extension JackfieldHost {
+    /// All sockets of a namespace: `host.of("/chat").emit("news", item)`. The methods below speak of `/`.
+    public func of(_ namespace: String) -> BroadcastOperator { BroadcastOperator(host: self, namespace: namespace) }
+
+    /// All sockets of all namespaces.
+    public var everywhere: BroadcastOperator {
+        var all = of("")
+        all.targetFlags = JF_TARGET_EVERY_NSP
+        return all
+    }
+
+    /// The sockets in any of the rooms, each once. A socket's own id is a room.
+    public func to(_ rooms: String...) -> BroadcastOperator { of("/").to(rooms) }
+
+    /// Every socket of this user, on all tabs and devices.
+    public func to(user: String) -> BroadcastOperator { of("/").to(user: user) }
+
+    /// All sockets but those in any of the rooms.
+    public func except(_ rooms: String...) -> BroadcastOperator { of("/").except(rooms) }
+
+    /// Dropped where the transport cannot take it now.
+    public var volatile: BroadcastOperator { of("/").volatile }
+
+    /// This node only, where there are several.
+    public var local: BroadcastOperator { of("/").local }
+
+    /// How long ``BroadcastOperator/emitWithAck(_:_:)`` waits, in milliseconds.
+    public func timeout(_ milliseconds: UInt32) -> BroadcastOperator { of("/").timeout(milliseconds) }
+
+    /// To all sockets of `/`.
+    public func emit(_ name: String, _ arguments: any Encodable...) throws {
+        try of("/").emit(name, arguments: EventArguments(arguments))
+    }
+
+    /// A socket by its handle, for what was stored and comes back later. Whether it is still there, its calls tell.
+    public func socket(_ handle: jf_socket, namespace: String = "/", user: String? = nil) -> Socket {
+        Socket(host: self, handle: handle, namespace: namespace, user: user)
+    }
+}
+
+extension JackfieldHost {
+    /// Runs `work` on the strand, after what is queued there, with the plugin's instance.
+    ///
+    /// Throws ``HostError`` with `JF_E_LIMIT` if the plugin's queue is full.
+    public func onStrand<P: Plugin>(_ type: P.Type, _ work: @escaping @Sendable (P) -> Void) throws {
+        let key = tasks.add(Self.typed(work))
+        do {
+            try check(core.post?(pointer, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), TaskTable.free), "core.post")
+        } catch {
+            tasks.remove(key)
+            throw error
+        }
+    }
+
+    /// Runs `work` on the strand once, `delay` from now (at most 30 days), never early.
+    @discardableResult
+    public func after<P: Plugin>(
+        _ delay: Duration, _ type: P.Type, _ work: @escaping @Sendable (P) -> Void
+    ) throws -> OneShotTimer {
+        let key = tasks.add(Self.typed(work))
+        var timer: jf_timer = 0
+        do {
+            try check(
+                timerTable.after?(pointer, delay.milliseconds, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), TaskTable.free, &timer),
+                "timers.after")
+        } catch {
+            tasks.remove(key)
+            throw error
+        }
+        return OneShotTimer(host: self, timer: timer)
+    }
+
+    /// The instance is always a `P`: one image holds one plugin. Were it not, nothing is called.
+    private static func typed<P: Plugin>(_ work: @escaping @Sendable (P) -> Void) -> TaskTable.Work {
+        { plugin in
+            if let plugin = plugin as? P { work(plugin) }
+        }
+    }
+}
+
+extension Duration {
+    /// Rounded up, so that nothing is early; negative durations are none.
+    var milliseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        return UInt64(seconds) * 1000 + UInt64((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    }
+}
+
+/// A timer made with ``JackfieldHost/after(_:_:_:)``.
+public struct OneShotTimer: Sendable {
+    let host: JackfieldHost
+    let timer: jf_timer
+
+    /// true: it will not fire. false: it did, or is about to.
+    @discardableResult
+    public func cancel() -> Bool {
+        host.timerTable.cancel?(host.pointer, timer) == JF_OK
+    }
+}
+
+extension JackfieldHost {
+    /// Calls `body` here and now. What it emits, answers and changes from this thread is passed to the event loops when it returns, in order: each loop is
+    /// woken once.
+    ///
+    /// For what becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it short: the first emit waits for the last.
+    public func batch(_ body: () -> Void) {
+        // If the host refuses the call (an older one, or the plugin has stopped), `body` runs without a batch.
+        withoutActuallyEscaping(body) { body in
+            let call = Call(body)
+            withExtendedLifetime(call) {
+                _ = core.batch?(pointer, { _, context in context.map { Unmanaged<Call>.fromOpaque($0).takeUnretainedValue().run() } }, Unmanaged.passUnretained(call).toOpaque())
+            }
+            if !call.isDone { call.run() }
+        }
+    }
+
+    /// A closure that C calls back, at most once.
+    private final class Call {
+        private let body: () -> Void
+        private(set) var isDone = false
+
+        init(_ body: @escaping () -> Void) { self.body = body }
+
+        func run() {
+            isDone = true
+            body()
+        }
+    }
+}
+
+/// Lines under the plugin's name. Beyond 100 lines a second the host counts them and writes them not.
+public struct Log: Sendable {
+    let host: JackfieldHost
+
+    public func debug(_ line: @autoclosure () -> String) { write(JF_LOG_DEBUG, line()) }
+    public func info(_ line: @autoclosure () -> String) { write(JF_LOG_INFO, line()) }
+    public func warning(_ line: @autoclosure () -> String) { write(JF_LOG_WARNING, line()) }
+    public func error(_ line: @autoclosure () -> String) { write(JF_LOG_ERROR, line()) }
+
+    private func write(_ level: UInt32, _ line: String) {
+        withText(line) { _ = host.core.log?(host.pointer, level, $0) }
+    }
+}

@@ -1,4 +1,5 @@
 @_exported import CJackfield
+import Support
 
 /// A domain service that a Jackfield host loads.
 ///
@@ -75,3 +76,6 @@ extension Plugin {
         return JF_OK
     }
 }
+
+/// Times as the host writes them. A plugin needs to import nothing but this module.
+public typealias RFC3339 = Support.RFC3339

@@ -110,3 +110,33 @@ enum Boundary {
         }
     }
 }
+
+/// What the host hands back as `instance`: the plugin, and the host it was made for.
+final class Instance {
+    let plugin: any Plugin
+    let host: JackfieldHost
+    let handshakeHooks: [DeclaredParts.HandshakeHook]
+
+    init(plugin: any Plugin, host: JackfieldHost, handshakeHooks: [DeclaredParts.HandshakeHook]) {
+        self.plugin = plugin
+        self.host = host
+        self.handshakeHooks = handshakeHooks
+    }
+
+    /// The instance behind the pointer that `create` stored; nil for a plugin without one.
+    static func of(_ pointer: UnsafeMutableRawPointer?) -> Instance? {
+        guard let pointer else { return nil }
+        return Unmanaged<Instance>.fromOpaque(pointer).takeUnretainedValue()
+    }
+}
+
+extension JackfieldHost {
+    /// Tells hosts apart without touching them: the header says that the handle is not to be looked into.
+    struct Identity: Hashable, Sendable {
+        private let address: UInt
+
+        init(_ pointer: OpaquePointer) { address = UInt(bitPattern: pointer) }
+    }
+
+    var identity: Identity { Identity(pointer) }
+}

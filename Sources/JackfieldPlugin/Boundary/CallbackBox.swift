@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A Swift closure as the `context` of a host call that promises to call back exactly once.
 final class CallbackBox<Value> {
     let body: @Sendable (_ plugin: any Plugin, _ host: JackfieldHost, _ value: Value) -> Void
@@ -17,5 +19,52 @@ final class CallbackBox<Value> {
     /// The call was refused, so there will be no callback.
     static func discard(_ context: UnsafeMutableRawPointer) {
         Unmanaged<CallbackBox>.fromOpaque(context).release()
+    }
+}
+
+/// Work that waits for the strand, by number. C gets the number as its `context`, never a pointer, so what the host
+/// drops when the plugin goes is freed with the table instead of leaking or dangling.
+final class TaskTable: Sendable {
+    typealias Work = @Sendable (any Plugin) -> Void
+
+    private struct State {
+        var next: UInt = 1
+        var work: [UInt: Work] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    func add(_ work: @escaping Work) -> UInt {
+        state.withLock {
+            let key = $0.next
+            $0.next += 1
+            $0.work[key] = work
+            return key
+        }
+    }
+
+    @discardableResult
+    func remove(_ key: UInt) -> Work? {
+        state.withLock { $0.work.removeValue(forKey: key) }
+    }
+
+    /// Outside the lock: what a closure holds may call back on its way out.
+    func removeAll() {
+        let dropped = state.withLock { state in
+            defer { state.work = [:] }
+            return state.work
+        }
+        _ = dropped
+    }
+
+    /// The `jf_task_fn` of all of them.
+    static let run: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { instance, context in
+        guard let instance = Instance.of(instance), let work = instance.host.tasks.remove(UInt(bitPattern: context)) else { return }
+        work(instance.plugin)
+    }
+
+    /// The `jf_free_fn` of all of them: called instead of ``run`` when a timer is cancelled or the plugin stops.
+    static let free: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { instance, context in
+        Instance.of(instance)?.host.tasks.remove(UInt(bitPattern: context))
     }
 }

@@ -73,3 +73,65 @@ public final class Declarations<P: Plugin> {
         return NamespaceDeclaration(hooks: hooks, all: all)
     }
 }
+
+/// What a plugin has declared so far, without its type.
+final class DeclaredParts {
+    var events: [EventDeclaration] = []
+    var namespaces: [NamespaceHooks] = []
+    var routes: [RouteDeclaration] = []
+    var timers: [TimerDeclaration] = []
+    var handshakeHooks: [HandshakeHook] = []
+
+    /// Asked on the event loops, several at once.
+    typealias HandshakeHook = @Sendable (borrowing SessionRequest) throws -> Void
+}
+
+/// A repeating timer of the plugin.
+final class TimerDeclaration {
+    private let interval: Duration
+    private let body: (any Plugin) throws -> Void
+
+    init(interval: Duration, body: @escaping (any Plugin) throws -> Void) {
+        self.interval = interval
+        self.body = body
+    }
+
+    var declaration: jf_timer_decl {
+        jf_timer_decl(handler: Self.handler, context: Unmanaged.passRetained(self).toOpaque(), interval: interval.milliseconds)
+    }
+
+    private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { instance, context in
+        guard let context, let instance = Instance.of(instance) else { return }
+        do {
+            try Unmanaged<TimerDeclaration>.fromOpaque(context).takeUnretainedValue().body(instance.plugin)
+        } catch {
+            instance.host.log.error("timer: \(error)")
+        }
+    }
+}
+
+/// Where a handler runs, when it does not run on the strand. What runs here must be `Sendable`.
+public enum Run: Sendable, Equatable {
+    /// In order for each user (anonymous: each socket); several users at once.
+    case byUser
+    /// In order for each value at a JSON pointer into the arguments, such as `/0/room`; for a route, at the named parameter.
+    case byKey(String)
+    /// Any number at once, in no order.
+    case parallel
+    /// On the event loop itself. The handler must not block, not for a lock or a file, and should return within 50 microseconds:
+    /// while it runs, every other socket of that loop waits.
+    case inline
+
+    var code: UInt32 {
+        switch self {
+        case .byUser: JF_RUN_BY_USER
+        case .byKey: JF_RUN_BY_KEY
+        case .parallel: JF_RUN_PARALLEL
+        case .inline: JF_RUN_INLINE
+        }
+    }
+
+    var key: String {
+        if case .byKey(let key) = self { key } else { "" }
+    }
+}

@@ -75,3 +75,166 @@ struct JSONReader: Decoder {
 
     func singleValueContainer() -> any SingleValueDecodingContainer { JSONValueReader(reader: self) }
 }
+
+/// Reads the members of an object.
+struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
+    private let reader: JSONReader
+    let codingPath: [any CodingKey]
+
+    private let members: JSONMembers
+
+    init(_ reader: JSONReader) throws {
+        guard reader.kind == .object else { throw reader.mismatch([String: Any].self) }
+        self.reader = reader
+        codingPath = reader.codingPath
+        members = JSONMembers(of: reader.document, from: reader.range.lowerBound)
+        reader.document.keys?.open(reader.range.lowerBound, at: codingPath, members.names, as: Key.self)
+    }
+
+    /// Without those that are longer than any name in source code: what the type makes of a key is a comparison of `String`s, whose cost is not
+    /// bounded by its length.
+    var allKeys: [Key] { members.names.compactMap { $0.count <= JSONMembers.longestName ? Key(stringValue: $0.text) : nil } }
+    func contains(_ key: Key) -> Bool { find(key) != nil }
+
+    func decodeNil(forKey key: Key) throws -> Bool { try member(key).isNull }
+
+    func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
+        let member = try member(key)
+        if member.isNull, !(type is any ExpressibleByNilLiteral.Type), type != JSON.self {
+            throw member.foundNull(type)
+        }
+        return try member.read(type)
+    }
+
+    // What most members are, without asking the runtime which type `T` is.
+    func decode(_ type: String.Type, forKey key: Key) throws -> String { try read(key) }
+    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try read(key) }
+    func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try read(key) }
+    func decode(_ type: Double.Type, forKey key: Key) throws -> Double { try read(key) }
+    func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? { try readIfPresent(key) }
+    func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? { try readIfPresent(key) }
+    func decodeIfPresent(_ type: Int.Type, forKey key: Key) throws -> Int? { try readIfPresent(key) }
+    func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? { try readIfPresent(key) }
+
+    func decodeIfPresent<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T? {
+        guard let range = find(key) else { return nil }
+        let member = reader(of: range, key)
+        return member.isNull ? nil : try member.read(type)
+    }
+
+    func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type, forKey key: Key) throws -> KeyedDecodingContainer<Nested> {
+        try member(key).container(keyedBy: type)
+    }
+
+    func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer { try member(key).unkeyedContainer() }
+
+    func superDecoder(forKey key: Key) throws -> any Decoder { try member(key) }
+
+    /// Where the encoder puts it.
+    func superDecoder() throws -> any Decoder {
+        guard let range = members["super"] else {
+            throw DecodingError.valueNotFound(Any.self, .init(codingPath: codingPath, debugDescription: "the member 'super' is missing"))
+        }
+        return JSONReader(reader.document, range, in: codingPath)
+    }
+
+    private func read<T: JSONReadable>(_ key: Key) throws -> T {
+        let member = try member(key)
+        if member.isNull { throw member.foundNull(T.self) }
+        return try T(reading: member)
+    }
+
+    private func readIfPresent<T: JSONReadable>(_ key: Key) throws -> T? {
+        guard let range = find(key) else { return nil }
+        let member = reader(of: range, key)
+        return member.isNull ? nil : try T(reading: member)
+    }
+
+    private func member(_ key: Key) throws -> JSONReader {
+        guard let range = find(key) else {
+            throw DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: "no such member"))
+        }
+        return reader(of: range, key)
+    }
+
+    private func find(_ key: Key) -> Range<Int>? {
+        reader.document.keys?.recordLookup(reader.range.lowerBound, for: key.stringValue)
+        return members[key.stringValue]
+    }
+
+    private func reader(of range: Range<Int>, _ key: Key) -> JSONReader { JSONReader(reader.document, range, in: codingPath, at: key) }
+}
+
+/// Reads the elements of an array, one after the other.
+struct JSONElementReader: UnkeyedDecodingContainer {
+    private let reader: JSONReader
+    private let elements: [Range<Int>]
+    let codingPath: [any CodingKey]
+    private(set) var currentIndex = 0
+
+    init(_ reader: JSONReader) throws {
+        guard reader.kind == .array else { throw reader.mismatch([Any].self) }
+        self.reader = reader
+        codingPath = reader.codingPath
+        elements = reader.document.text.withUnsafeBytes { text in
+            var walker = JSONArrayWalker(text, from: reader.range.lowerBound)
+            var elements: [Range<Int>] = []
+            while case .element(let range) = walker.next() { elements.append(range) }
+            return elements
+        }
+    }
+
+    var count: Int? { elements.count }
+    var isAtEnd: Bool { currentIndex == elements.count }
+
+    mutating func decodeNil() throws -> Bool {
+        guard try current(Any?.self).isNull else { return false }
+        currentIndex += 1
+        return true
+    }
+
+    mutating func decode<T: Decodable>(_ type: T.Type) throws -> T { try advance(type) { try $0.read(type) } }
+
+    mutating func nestedContainer<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
+        try advance([String: Any].self) { try $0.container(keyedBy: type) }
+    }
+
+    mutating func nestedUnkeyedContainer() throws -> any UnkeyedDecodingContainer {
+        try advance([Any].self) { try $0.unkeyedContainer() }
+    }
+
+    mutating func superDecoder() throws -> any Decoder { try advance(Any.self) { $0 } }
+
+    private func current(_ type: any Any.Type) throws -> JSONReader {
+        guard !isAtEnd else {
+            throw DecodingError.valueNotFound(type, .init(codingPath: codingPath + [JSONIndex(currentIndex)], debugDescription: "the list has ended"))
+        }
+        return JSONReader(reader.document, elements[currentIndex], in: codingPath, at: JSONIndex(currentIndex))
+    }
+
+    /// What cannot be read is not passed over, as `Decodable` types expect.
+    private mutating func advance<Value>(_ type: any Any.Type, _ read: (JSONReader) throws -> Value) throws -> Value {
+        let value = try read(current(type))
+        currentIndex += 1
+        return value
+    }
+}
+
+/// The place of an element in a list, as part of a coding path.
+struct JSONIndex: CodingKey {
+    let intValue: Int?
+    var stringValue: String { intValue.map { "\($0)" } ?? "" }
+
+    init(_ index: Int) { intValue = index }
+    init?(intValue: Int) { self.init(intValue) }
+    init?(stringValue: String) { return nil }
+}
+
+/// Reads one value.
+struct JSONValueReader: SingleValueDecodingContainer {
+    let reader: JSONReader
+    var codingPath: [any CodingKey] { reader.codingPath }
+
+    func decodeNil() -> Bool { reader.isNull }
+    func decode<T: Decodable>(_ type: T.Type) throws -> T { try reader.read(type) }
+}

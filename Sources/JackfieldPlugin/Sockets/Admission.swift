@@ -36,3 +36,92 @@ extension JackfieldHost {
         }
     }
 }
+
+/// A client that asks to join a namespace. If the host demands a token, it has been verified.
+public struct Attempt: Sendable {
+    public let namespace: String
+
+    /// What the client's `auth` option sent, `{}` if nothing.
+    public let auth: JSON
+
+    /// nil: anonymous.
+    public let user: String?
+
+    /// The claims of the token, `{}` if anonymous.
+    public let claims: JSON
+
+    /// `{headers, query, url, address, secure, time, issued}`.
+    public let handshake: JSON
+
+    /// The same number for all sockets of one client's connection; never used twice.
+    public let connection: UInt64
+
+    /// Now: a client that upgrades is `polling` first.
+    public let transport: TransportKind?
+
+    init(_ raw: jf_attempt) {
+        namespace = String(raw.nsp)
+        auth = JSON(unchecked: Array(UnsafeRawBufferPointer(raw.auth)))
+        user = .unlessEmpty(raw.user)
+        claims = JSON(unchecked: Array(UnsafeRawBufferPointer(raw.claims)))
+        handshake = JSON(unchecked: Array(UnsafeRawBufferPointer(raw.handshake)))
+        connection = raw.connection
+        transport = TransportKind(raw.transport)
+    }
+}
+
+/// Why a client may not join: thrown by a `use` hook, it becomes CONNECT_ERROR `{"message":…,"data":…}`. Or why a request may open
+/// no session: thrown by an `allowRequest` hook, it becomes `{"code":4,"message":…}`.
+public struct Refusal: Error, Sendable {
+    /// At most 247 bytes of it arrive.
+    public let message: String
+
+    /// At most 1023 bytes of JSON; longer data is left out.
+    public let data: JSON?
+
+    public init(_ message: String) {
+        self.message = message
+        data = nil
+    }
+
+    /// `throw try Refusal("unauthorized", data: ["code": "missing_token"])`.
+    public init(_ message: String, data: any Encodable) throws {
+        self.message = message
+        self.data = try JSON(encoding: data)
+    }
+}
+
+extension Refusal {
+    /// Fills the host's structure and returns the code for it. The message is cut to what fits.
+    func write(to reply: UnsafeMutablePointer<jf_handshake_reply>) -> Int32 {
+        withUnsafeMutableBytes(of: &reply.pointee.message) { room in
+            let text = message.utf8.prefix(room.count - 1)
+            room.copyBytes(from: text)
+            room[text.count] = 0
+        }
+        return JF_E_DENIED
+    }
+
+    /// The same for a client that asks to join a namespace.
+    func write(to refusal: UnsafeMutablePointer<jf_refusal>?) -> Int32 {
+        guard let refusal else { return JF_E_DENIED }
+        return jf_refuse(refusal, message, data?.description)
+    }
+}
+
+/// The decision on an attempt that a hook takes later.
+struct Decision: Sendable {
+    let host: JackfieldHost
+    let token: jf_token
+
+    func accept(_ admission: Admission?) throws(HostError) { _ = try host.accept(token, admission) }
+
+    func refuse(_ reason: Refusal) {
+        withText(reason.message) { message in
+            withText(reason.data?.bytes ?? []) { data in _ = host.socketTable.refuse?(host.pointer, token, message, data) }
+        }
+    }
+
+    /// Refuses without saying why.
+    func drop() { _ = host.tokens.drop?(host.pointer, token) }
+}

@@ -123,3 +123,107 @@ public struct BroadcastOperator: Sendable {
         return copy
     }
 }
+
+extension BroadcastOperator {
+    /// Sends an event to all of them and waits for their answers. When the time runs out, ``Answers/isComplete`` is false and
+    /// those that came are there. It resumes on no particular thread.
+    public func emitWithAck(_ name: String, _ arguments: any Encodable...) async throws -> Answers {
+        let encoded = try EventArguments(arguments)
+        return try await withCheckedThrowingContinuation { continuation in
+            let context = CallbackBox<Answers> { _, _, answers in continuation.resume(returning: answers) }.retained()
+            do {
+                try withTarget { (target) throws(HostError) in
+                    try host.withMessage(name, encoded, flags: flags) { (message) throws(HostError) in
+                        try host.check(
+                            host.events.broadcast_ack?(host.pointer, target, message, ackTimeout, Self.answered, context),
+                            "events.broadcast_ack")
+                    }
+                }
+            } catch {
+                CallbackBox<Answers>.discard(context)
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+
+    private static let answered: jf_answers_fn = { instance, context, answers in
+        guard let box = CallbackBox<Answers>.reclaim(context), let instance = Instance.of(instance), let answers else { return }
+        box.body(instance.plugin, instance.host, Answers(answers.pointee))
+    }
+}
+
+extension BroadcastOperator {
+    /// Finds the sockets, with their ids, users, data and rooms: at most 100,000. It resumes on no particular thread.
+    public func fetchSockets() async throws -> [FetchedSocket] {
+        try await withCheckedThrowingContinuation { continuation in
+            do {
+                try fetch(CallbackBox { _, _, result in continuation.resume(with: result) })
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+
+    /// Finds the sockets; `body` gets them on the strand.
+    public func fetchSockets<P: Plugin>(
+        _ type: P.Type, _ body: @escaping @Sendable (P, Result<[FetchedSocket], any Error>) -> Void
+    ) throws {
+        try fetch(
+            CallbackBox { plugin, _, result in
+                if let plugin = plugin as? P { body(plugin, result) }
+            })
+    }
+
+    private func fetch(_ box: CallbackBox<Result<[FetchedSocket], any Error>>) throws {
+        let context = box.retained()
+        do {
+            try withTarget { (target) throws(HostError) in
+                let parts = JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS | JF_PART_CONNECTION
+                try host.check(host.socketTable.fetch?(host.pointer, target, parts, Self.fetched, context), "sockets.fetch")
+            }
+        } catch {
+            CallbackBox<Result<[FetchedSocket], any Error>>.discard(context)
+            throw error
+        }
+    }
+
+    private static let fetched: jf_fetched_fn = { instance, context, fetched in
+        guard let box = CallbackBox<Result<[FetchedSocket], any Error>>.reclaim(context), let instance = Instance.of(instance), let fetched
+        else { return }
+        box.body(instance.plugin, instance.host, .success(FetchedSocket.all(in: fetched.pointee, host: instance.host)))
+    }
+}
+
+/// A socket that ``BroadcastOperator/fetchSockets()`` found, as it was at that moment.
+public struct FetchedSocket: Sendable {
+    /// To emit to it, to disconnect it, and so on.
+    public let socket: Socket
+
+    /// What the client calls `socket.id`.
+    public let id: String
+
+    /// Its rooms, the own id first.
+    public let rooms: [String]
+
+    /// What plugins have stored with ``Socket/setData(_:)``.
+    public let data: JSON
+
+    public var user: String? { socket.user }
+
+    /// Now: a client that upgrades is `polling` first.
+    public let transport: TransportKind?
+
+    /// The same number for all sockets of one client's connection; never used twice.
+    public let connection: UInt64
+
+    static func all(in fetched: jf_fetched, host: JackfieldHost) -> [FetchedSocket] {
+        guard let items = fetched.items else { return [] }
+        return (0..<Int(clamping: fetched.count)).map { index in
+            let item = UnsafeRawPointer(items).advanced(by: index * Int(fetched.stride)).assumingMemoryBound(to: jf_socket_info.self).pointee
+            return FetchedSocket(
+                socket: Socket(host: host, handle: item.socket, namespace: String(item.nsp), user: .unlessEmpty(item.user)), id: String(item.id),
+                rooms: UnsafeBufferPointer(start: item.rooms, count: Int(item.room_count)).map { String($0) },
+                data: JSON(unchecked: Array(UnsafeRawBufferPointer(item.data))), transport: TransportKind(item.transport), connection: item.connection)
+        }
+    }
+}
