@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import GRDBSQLite
 import JackfieldPlugin
+import Synchronization
 
 /// The store itself does not work, whatever is asked of it.
 struct StoreFailure: Error, Equatable {
@@ -59,4 +60,32 @@ struct StoreFailure: Error, Equatable {
     private static func lacksRoom(_ database: Database) -> Bool {
         [ENOSPC, EDQUOT, EFBIG].contains(sqlite3_system_errno(database.sqliteConnection))
     }
+}
+
+/// Whether the store works, as far as is known. A change is reported once.
+final class StoreHealth: Sendable {
+    private let state = Mutex<StoreFailure?>(nil)
+    private let path: String
+    private let report: @Sendable (String) -> Void
+
+    init(_ path: String, report: @escaping @Sendable (String) -> Void) {
+        self.path = path
+        self.report = report
+    }
+
+    /// nil: it works.
+    var failure: StoreFailure? { state.withLock { $0 } }
+
+    /// - Parameter failure: nil when something was committed.
+    func record(_ failure: StoreFailure?) {
+        let isChange = state.withLock { known in
+            if known?.isFinal == true || known == failure { return false }
+            known = failure
+            return true
+        }
+        if isChange { report(failure.map(words) ?? "config.store '\(path)' works again") }
+    }
+
+    /// For the operator.
+    func words(for failure: StoreFailure) -> String { "config.store '\(path)': \(failure.reason)" }
 }
