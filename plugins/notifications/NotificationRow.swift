@@ -1,5 +1,6 @@
 import JackfieldPlugin
 import PluginStore
+import Support
 
 /// A stored notification: `{id, user_id, type, title, body, data, created_at, seen_at, read_at}`.
 ///
@@ -44,5 +45,53 @@ struct NotificationRow: Sendable, Equatable {
         object.set("seen_at", seenAt.map { RFC3339.text(milliseconds: $0) })
         object.set("read_at", readAt.map { RFC3339.text(milliseconds: $0) })
         return object
+    }
+}
+
+/// A notification that somebody wants to send: `{user_id, type, title, body?, data?}`. Members it does not know are ignored.
+///
+/// Limits: user_id 1 to 256 bytes without control characters, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200 characters, body up to 10,000
+/// characters, data any JSON of up to 65,536 bytes.
+struct NotificationDraft: Decodable, Sendable, Equatable {
+    static let maxData = 65_536
+
+    let userID: String
+    let type: String
+    let title: String
+    let body: String?
+    let data: JSON?
+
+    private enum CodingKeys: String, CodingKey {
+        case userID = "user_id"
+        case type, title, body, data
+    }
+
+    /// Byte by byte: what only looks the same is another notification.
+    static func == (a: NotificationDraft, b: NotificationDraft) -> Bool {
+        ByteString(a.userID) == ByteString(b.userID) && ByteString(a.type) == ByteString(b.type) && ByteString(a.title) == ByteString(b.title)
+            && a.body.map { ByteString($0) } == b.body.map { ByteString($0) } && a.data == b.data
+    }
+
+    /// Throws 400 `invalid_arguments` with the member that is wrong.
+    func check() throws(Problem) {
+        if let problem = UserID.problem(ByteString(userID)) { throw .invalid("user_id \(problem)") }
+        try TextRule(1...64).check(type, "type")
+        guard type.utf8.allSatisfy(Self.isTypeCharacter) else {
+            throw .invalid("type '\(type.cut(to: 64))' may have letters, digits and _ . : - only")
+        }
+        try TextRule(1...200).check(title, "title")
+        if let body { try TextRule(0...10_000).check(body, "body") }
+        if let data, data.bytes.count > Self.maxData {
+            throw .invalid("data must have at most \(Self.maxData) bytes of JSON; it has \(data.bytes.count)")
+        }
+    }
+
+    private static func isTypeCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
     }
 }

@@ -114,3 +114,126 @@ final class NotificationService: Sendable {
     /// Sorts behind every hexadecimal id.
     private static let afterAllIDs = "g"
 }
+
+/// The single statements, each inside a transaction of the caller's.
+extension NotificationService {
+    static func insert(_ row: NotificationRow, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: "INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        ).run(
+            .text(row.id), .text(row.draft.userID), .text(row.draft.type), .text(row.draft.title), .optional(row.draft.body),
+            .optional(row.draft.data?.bytes), .integer(row.createdAt))
+    }
+
+    static func row(_ id: String, of user: String, _ db: Database) throws -> NotificationRow? {
+        try db.cachedStatement(sql: "SELECT \(NotificationRow.columns) FROM notification WHERE user_id = ? AND id = ?")
+            .fetch(.text(user), .text(id), as: NotificationRow.init).first
+    }
+
+    /// 1 if it was unread, else 0.
+    static func markRead(_ id: String, of user: String, now: Int64, _ db: Database) throws -> Int {
+        try db.cachedStatement(
+            sql: """
+                UPDATE notification SET read_at = ?1, seen_at = coalesce(seen_at, ?1)
+                WHERE user_id = ?2 AND id = ?3 AND read_at IS NULL
+                """
+        ).run(.integer(now), .text(user), .text(id))
+        return db.changesCount
+    }
+
+    /// How many there were.
+    static func markAllRead(of user: String, now: Int64, _ db: Database) throws -> Int {
+        try db.cachedStatement(
+            sql: "UPDATE notification SET read_at = ?1, seen_at = coalesce(seen_at, ?1) WHERE user_id = ?2 AND read_at IS NULL"
+        ).run(.integer(now), .text(user))
+        return db.changesCount
+    }
+
+    static func unread(of user: String, _ db: Database) throws -> Int {
+        Int(try db.cachedStatement(sql: "SELECT count FROM unread WHERE user_id = ?").run(.text(user)) ?? 0)
+    }
+
+    /// The count after the change; never below zero.
+    static func changeUnread(of user: String, by change: Int, _ db: Database) throws -> Int {
+        let count = try db.cachedStatement(
+            sql: """
+                INSERT INTO unread (user_id, count) VALUES (?1, max(0, ?2))
+                ON CONFLICT (user_id) DO UPDATE SET count = max(0, count + ?2) RETURNING count
+                """
+        ).run(.text(user), .integer(Int64(change)))
+        return Int(count ?? 0)
+    }
+
+    /// The answer that this key got before; nil if it is new or has expired. Another request under the same key is 422.
+    static func replay(_ key: IdempotencyKey, _ draft: NotificationDraft, now: Int64, _ db: Database) throws -> CreatedNotification? {
+        let found = try db.cachedStatement(sql: "SELECT user_id, id, delivered FROM idempotency WHERE sender = ? AND key = ? AND created_at >= ?")
+            .fetch(.text(key.sender), .text(key.key), .integer(now - IdempotencyKey.lifetime)) { row in
+                (user: row.text(0), id: row.text(1), delivered: row.integer(2) != 0)
+            }.first
+        guard let found, let row = try row(found.id, of: found.user, db) else { return nil }
+        guard row.draft == draft else {
+            throw Problem(422, "idempotency_mismatch", "this Idempotency-Key was used for another notification; use a new key for each")
+        }
+        // As it was answered then: seen and read came later.
+        return CreatedNotification(row: NotificationRow(id: row.id, draft: row.draft, createdAt: row.createdAt), delivered: found.delivered, unread: nil)
+    }
+
+    /// Replaces an expired key.
+    static func remember(_ key: IdempotencyKey, _ row: NotificationRow, delivered: Bool, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: "INSERT OR REPLACE INTO idempotency (sender, key, user_id, id, delivered, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        ).run(.text(key.sender), .text(key.key), .text(row.draft.userID), .text(row.id), .integer(delivered ? 1 : 0), .integer(row.createdAt))
+    }
+}
+
+/// Which notifications a list holds.
+enum NotificationStatus: String, Sendable, CaseIterable {
+    case all, unread, read
+
+    /// nil stands for all; anything unknown is 400.
+    init(_ text: String?) throws(Problem) {
+        guard let text else {
+            self = .all
+            return
+        }
+        let name = ByteString(text)
+        guard let status = Self.allCases.first(where: { ByteString($0.rawValue) == name }) else {
+            throw .invalid("status '\(text.cut(to: 64))' is unknown; use \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        self = status
+    }
+
+    /// More of a WHERE clause. Constant text, no input.
+    var condition: String {
+        switch self {
+        case .all: ""
+        case .unread: "AND read_at IS NULL"
+        case .read: "AND read_at IS NOT NULL"
+        }
+    }
+}
+
+/// What came of sending a notification.
+struct CreatedNotification: Sendable {
+    let row: NotificationRow
+
+    /// The user had a connection at the time of the commit.
+    let delivered: Bool
+
+    /// The user's unread notifications, this one included. nil: nothing was stored, the answer to an earlier request is repeated.
+    let unread: Int?
+
+    var isReplay: Bool { unread == nil }
+}
+
+/// What came of marking notifications read.
+struct ReadOutcome: Sendable, Equatable {
+    /// How many were unread before.
+    let updated: Int
+
+    /// How many are unread now.
+    let unread: Int
+
+    /// The row, if exactly one was asked for.
+    let row: NotificationRow?
+}
