@@ -73,3 +73,94 @@ extension Session {
         send(textCount: text.utf8.count, compress: true) { $0.copyBytes(from: text.utf8) }
     }
 }
+
+/// A waiting GET that remembers its answer.
+final class FakePoll: PollOutput {
+    private(set) var payload: String?
+    private(set) var refusal: PollError?
+    private(set) var openedSession: SessionID?
+    var wasAbandoned = false
+
+    func opened(_ session: Session) { openedSession = session.id }
+
+    func answer(count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        var bytes = [UInt8](repeating: 0, count: count)
+        bytes.withUnsafeMutableBytes { fill($0) }
+        precondition(payload == nil && refusal == nil, "a GET was answered twice")
+        payload = String(decoding: bytes, as: UTF8.self)
+    }
+
+    func refuse(_ refusal: PollError) {
+        precondition(payload == nil && self.refusal == nil, "a GET was answered twice")
+        self.refusal = refusal
+    }
+
+    /// The packets of the answer.
+    var packets: [String]? { payload?.split(separator: "\u{1E}", omittingEmptySubsequences: false).map(String.init) }
+}
+
+/// A WebSocket that remembers what was sent.
+final class FakeWebSocket: WebSocketOutput {
+    private(set) var sent: [String] = []
+    private(set) var isClosed = false
+    var canTakeNow = true
+    var bufferedBytes = 0
+
+    func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        var bytes = [UInt8](repeating: 0, count: count)
+        bytes.withUnsafeMutableBytes { fill($0) }
+        sent.append(kind == .text ? String(decoding: bytes, as: UTF8.self) : "binary \(bytes)")
+    }
+
+    func send(_ message: SharedMessage) {
+        for part in message.parts {
+            message.withPart(part) { payload in
+                send(part.kind, count: payload.count, compress: message.compress) { $0.copyMemory(from: payload) }
+            }
+        }
+    }
+
+    func close() { isClosed = true }
+
+    /// What was sent since the last call.
+    func drain() -> [String] {
+        defer { sent = [] }
+        return sent
+    }
+}
+
+/// A receiver that writes down what it gets, and may do something about it.
+final class Recorder: SessionReceiver {
+    private(set) var log: [String] = []
+    var onText: (String) -> Void = { _ in }
+
+    func received(text: UnsafeMutableRawBufferPointer) {
+        let text = String(decoding: text, as: UTF8.self)
+        log.append(text)
+        onText(text)
+    }
+
+    func received(binary: UnsafeMutableRawBufferPointer) { log.append("binary \(Array(binary))") }
+
+    func closed(_ reason: CloseReason) { log.append("closed: \(reason.rawValue)") }
+
+    /// What happened since the last call.
+    func drain() -> [String] {
+        defer { log = [] }
+        return log
+    }
+}
+
+/// Random numbers that are the same in every run.
+struct Xorshift: RandomNumberGenerator {
+    var state: UInt64
+
+    init(state: UInt64) { self.state = state &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+}

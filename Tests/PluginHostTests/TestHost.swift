@@ -78,3 +78,65 @@ final class TestHost: Sendable {
         }
     }
 }
+
+/// Alice is here twice; nobody else is.
+struct FixedPresence: PresenceSource {
+    func isOnline(_ user: ByteString) -> Bool { user == "alice" }
+    func connections(of user: ByteString) -> Int { user == "alice" ? 2 : 0 }
+    var onlineCount: Int { 1 }
+}
+
+/// What the daemon hears of sockets: whose they are, and when their claims end.
+final class RecordingObserver: SocketObserver {
+    private let recorded = Mutex<[String]>([])
+
+    var lines: [String] { recorded.withLock { $0 } }
+
+    func socketConnected(_ socket: NamespaceSocket) {
+        let line = "\(socket.user.map { "\($0)" } ?? "nobody") until \(socket.expiresAt ?? 0)"
+        recorded.withLock { $0.append(line) }
+    }
+
+    func socketDisconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
+        let line = "\(socket.user.map { "\($0)" } ?? "nobody") left"
+        recorded.withLock { $0.append(line) }
+    }
+}
+
+/// A log that tests can read.
+final class RecordingLog: LogHandler, Sendable {
+    private let recorded = Mutex<[String]>([])
+
+    var lines: [String] { recorded.withLock { $0 } }
+
+    /// The first line that holds `text`.
+    func line(with text: String) -> String? { lines.first { $0.contains(text) } }
+
+    /// The same, waiting for it for some seconds.
+    func waitForLine(with text: String) async -> String? {
+        for _ in 0..<500 {
+            if let line = line(with: text) { return line }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        return nil
+    }
+
+    func log(event: LogEvent) {
+        recorded.withLock { $0.append("\(event.level): \(event.message)") }
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
+
+    var metadata: Logger.Metadata {
+        get { [:] }
+        set {}
+    }
+
+    var logLevel: Logger.Level {
+        get { .debug }
+        set {}
+    }
+}

@@ -121,3 +121,49 @@ final class RawClient {
         return string.hasPrefix("HTTP/1.1 101 ")
     }
 }
+
+/// Frames as a client sends them, right and wrong.
+enum ClientFrame {
+    static func make(
+        opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, rsv: UInt8 = 0, key: [UInt8]? = [0x37, 0xFA, 0x21, 0x3D], declare: Int? = nil
+    ) -> [UInt8] {
+        var frame: [UInt8] = [(isFinal ? 0x80 : 0) | rsv << 4 | opcode]
+        let count = declare ?? payload.count
+        let mask: UInt8 = key == nil ? 0 : 0x80
+        if (0..<126).contains(count) {
+            frame.append(mask | UInt8(count))
+        } else if (0..<65_536).contains(count) {
+            frame += [mask | 126, UInt8(count >> 8), UInt8(count & 0xFF)]
+        } else {
+            frame.append(mask | 127)
+            frame += (0..<8).reversed().map { UInt8(truncatingIfNeeded: count >> ($0 * 8)) }
+        }
+        guard let key else { return frame + payload }
+        return frame + key + payload.enumerated().map { $0.element ^ key[$0.offset & 3] }
+    }
+
+    static func text(_ text: String, isFinal: Bool = true) -> [UInt8] { make(opcode: 1, Array(text.utf8), isFinal: isFinal) }
+    static func close(_ code: UInt16) -> [UInt8] { make(opcode: 8, [UInt8(code >> 8), UInt8(code & 0xFF)]) }
+}
+
+extension String {
+    /// Lends the text's bytes, valid for the call.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        var text = self
+        return try text.withUTF8 { try body(UnsafeRawBufferPointer($0)) }
+    }
+}
+
+/// Random numbers that are the same in every run.
+struct Xorshift: RandomNumberGenerator {
+    var state: UInt64
+
+    init(state: UInt64) { self.state = state &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+}
