@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// Plugins in C, compiled once each into a folder of the test run's own.
 enum Fixture {
@@ -45,18 +46,15 @@ enum Fixture {
         _ = try output(tool, arguments)
     }
 
-    /// What a tool prints.
+    /// What a tool prints, on both outputs. With popen, because Foundation's Process reads beyond what readdir returned
+    /// when it looks for open files, and AddressSanitizer ends the run for it.
     static func output(_ tool: String, _ arguments: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [tool] + arguments
-        let output = Pipe()
-        process.standardError = output
-        process.standardOutput = output
-        try process.run()
-        let text = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failed(description: String(decoding: text, as: UTF8.self)) }
+        let words = ([tool] + arguments).map { "'\($0.replacingOccurrences(of: "'", with: "'\\''"))'" }
+        guard let stream = popen(words.joined(separator: " ") + " 2>&1", "r") else { throw Failed(description: "\(tool) does not start") }
+        var text: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = fread(&buffer, 1, buffer.count, stream), count > 0 { text += buffer[..<count] }
+        guard pclose(stream) == 0 else { throw Failed(description: String(decoding: text, as: UTF8.self)) }
         return String(decoding: text, as: UTF8.self)
     }
 }
