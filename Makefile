@@ -9,7 +9,7 @@ VENV := .venv/installed
 help:
 	@echo 'make run          build, then serve the demo on http://localhost:8080 (PORT=8081 for another port)'
 	@echo 'make test         build and run all tests'
-	@echo 'make format       format the sources: C, Python'
+	@echo 'make format       format the sources: Swift, C, Python'
 	@echo 'make lint         check how they are formatted, and what the linters find (part of make test)'
 	@echo 'make docs         the documentation of the Swift SDK, a web site in .build/docs'
 	@echo 'make build        build for release: the daemon, and its plugins beside it'

@@ -65,16 +65,15 @@ class Finding:
         return f"{self.file}:{self.number}: {self.what}: {self.line.strip()}"
 
 
-def blank(source):
+def blank(source, keep_comments=False):
     """The source with its comments and the contents of its literals taken out, line by line as it was."""
     out, at, size = [], 0, len(source)
     while at < size:
-        if source.startswith("//", at):
-            at = source.find("\n", at) if "\n" in source[at:] else size
-        elif source.startswith("/*", at):
-            end = source.find("*/", at + 2)
-            end = size if end < 0 else end + 2
-            out.append("\n" * source.count("\n", at, end))
+        if source.startswith(("//", "/*"), at):
+            closing = "\n" if source.startswith("//", at) else "*/"
+            end = source.find(closing, at + 2)
+            end = size if end < 0 else end + len(closing.strip())
+            out.append(source[at:end] if keep_comments else "\n" * source.count("\n", at, end))
             at = end
         elif match := re.compile(r'(#*)("""|")').match(source, at):
             hashes, quote = match.groups()
