@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// A message crosses five modules, so the optimizer must see across. Exclusivity of class members is checked in debug builds, where all tests
-/// run; at run time the checks took up to half of what a packet costs (Benchmarks/NOTES.md).
+/// A message crosses five modules, so the optimizer must see across. Exclusivity of class members is checked in debug
+/// builds, where all tests run; at run time the checks took up to half of what a packet costs (Benchmarks/NOTES.md).
 let hotPath: [SwiftSetting] = [
     .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
@@ -23,9 +23,9 @@ let package = Package(
         .library(name: "bench-swift", type: .dynamic, targets: ["BenchPlugin"]),
         .executable(name: "MicroBenchmarks", targets: ["MicroBenchmarks"]),
     ],
-    // Versions are exact, because Package.resolved is not committed: it records the commit of each release, and a mirror
-    // that carries the releases without their history has other commits, so that SwiftPM would refuse a build from it.
-    // Only what these packages depend on themselves may vary, within the ranges that they name.
+    // Versions are exact, because Package.resolved is not committed: it records the commit of each release, and a
+    // mirror that carries the releases without their history has other commits, so that SwiftPM would refuse a build
+    // from it. Only what these packages depend on themselves may vary, within the ranges that they name.
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
@@ -52,7 +52,8 @@ let package = Package(
         .target(name: "Identity", dependencies: ["COpenSSL", "RawJSON", "Support"]),
         .target(name: "Presence", dependencies: ["Support"]),
         .target(name: "EngineIO", dependencies: ["RawJSON", "Support"], swiftSettings: hotPath),
-        .target(name: "SocketIO", dependencies: ["CPrefetch", "EngineIO", "RawJSON", "Support"], swiftSettings: hotPath),
+        .target(
+            name: "SocketIO", dependencies: ["CPrefetch", "EngineIO", "RawJSON", "Support"], swiftSettings: hotPath),
         .target(
             name: "Transport",
             dependencies: [
@@ -73,44 +74,58 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "CSignals", "WebAssets", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON", "Support",
+                "CSignals", "WebAssets", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity",
+                "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
             name: "jackfield",
-            dependencies: ["Daemon", "Identity", "RawJSON", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            dependencies: [
+                "Daemon", "Identity", "RawJSON", "Support",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
 
-        // The Swift SDK and the first-party plugins, which depend on nothing above but the header. A plugin's exported function is
-        // a target of its own, since a test that links two plugins would have it twice.
+        // The Swift SDK and the first-party plugins, which depend on nothing above but the header. A plugin's exported
+        // function is a target of its own, since a test that links two plugins would have it twice.
         .target(name: "JackfieldPlugin", dependencies: ["CJackfield", "RawJSON", "Support"]),
         .target(
             name: "PluginStore",
             dependencies: [
-                "JackfieldPlugin", "Support", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "JackfieldPlugin", "Support", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "plugins/store"),
         .target(
-            name: "NotificationsPlugin", dependencies: ["JackfieldPlugin", "PluginStore", "Support", .product(name: "GRDB", package: "GRDB.swift")],
+            name: "NotificationsPlugin",
+            dependencies: ["JackfieldPlugin", "PluginStore", "Support", .product(name: "GRDB", package: "GRDB.swift")],
             path: "plugins/notifications", exclude: ["Entry"]),
         .target(
-            name: "NotificationsEntry", dependencies: ["JackfieldPlugin", "NotificationsPlugin"], path: "plugins/notifications/Entry",
+            name: "NotificationsEntry", dependencies: ["JackfieldPlugin", "NotificationsPlugin"],
+            path: "plugins/notifications/Entry",
             linkerSettings: pluginLinkage),
         .target(
-            name: "RoomsPlugin", dependencies: ["JackfieldPlugin", "PluginStore", "Support", .product(name: "GRDB", package: "GRDB.swift")],
+            name: "RoomsPlugin",
+            dependencies: ["JackfieldPlugin", "PluginStore", "Support", .product(name: "GRDB", package: "GRDB.swift")],
             path: "plugins/rooms", exclude: ["Entry"]),
         .target(
-            name: "RoomsEntry", dependencies: ["JackfieldPlugin", "RoomsPlugin"], path: "plugins/rooms/Entry", linkerSettings: pluginLinkage),
-        .target(name: "HelloSwift", dependencies: ["JackfieldPlugin"], path: "samples/hello-swift/Sources", linkerSettings: pluginLinkage),
+            name: "RoomsEntry", dependencies: ["JackfieldPlugin", "RoomsPlugin"], path: "plugins/rooms/Entry",
+            linkerSettings: pluginLinkage),
+        .target(
+            name: "HelloSwift", dependencies: ["JackfieldPlugin"], path: "samples/hello-swift/Sources",
+            linkerSettings: pluginLinkage),
 
         // What is measured: `make bench`, `make micro`, `make guard`.
-        .target(name: "BenchPlugin", dependencies: ["JackfieldPlugin"], path: "Benchmarks/plugins/bench-swift", linkerSettings: pluginLinkage),
+        .target(
+            name: "BenchPlugin", dependencies: ["JackfieldPlugin"], path: "Benchmarks/plugins/bench-swift",
+            linkerSettings: pluginLinkage),
         .target(name: "CAllocations", path: "Benchmarks/Allocations"),
         .executableTarget(
             name: "MicroBenchmarks",
             dependencies: [
-                "CAllocations", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON", "Support",
+                "CAllocations", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON",
+                "Support",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -125,23 +140,33 @@ let package = Package(
         .testTarget(name: "EngineIOTests", dependencies: ["EngineIO", "Support"]),
         .testTarget(name: "SocketIOTests", dependencies: ["SocketIO", "EngineIO", "RawJSON", "Support"]),
         .testTarget(
-            name: "TransportTests", dependencies: ["Transport", "SocketIO", "EngineIO", "Support", .product(name: "Logging", package: "swift-log")]),
+            name: "TransportTests",
+            dependencies: [
+                "Transport", "SocketIO", "EngineIO", "Support", .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(
             name: "PluginHostTests",
             dependencies: [
-                "PluginHost", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON", "Support", .product(name: "Logging", package: "swift-log"),
+                "PluginHost", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON", "Support",
+                .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "SocketIO", "EngineIO", "Identity", "RawJSON", "Support"]),
+        .testTarget(
+            name: "DaemonTests", dependencies: ["Daemon", "SocketIO", "EngineIO", "Identity", "RawJSON", "Support"]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.
         .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),
         .testTarget(name: "JackfieldPluginTests", dependencies: ["JackfieldPlugin", "FakeHost"]),
         .testTarget(
-            name: "PluginStoreTests", dependencies: ["PluginStore", "JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")]),
+            name: "PluginStoreTests",
+            dependencies: ["PluginStore", "JackfieldPlugin", .product(name: "GRDB", package: "GRDB.swift")]),
         .testTarget(
             name: "NotificationsPluginTests",
-            dependencies: ["NotificationsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost", .product(name: "GRDB", package: "GRDB.swift")]),
-        .testTarget(name: "RoomsPluginTests", dependencies: ["RoomsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost"]),
+            dependencies: [
+                "NotificationsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        .testTarget(
+            name: "RoomsPluginTests", dependencies: ["RoomsPlugin", "PluginStore", "JackfieldPlugin", "FakeHost"]),
     ],
     swiftLanguageModes: [.v6]
 )

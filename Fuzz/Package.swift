@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of its own, because everything in it is built with libFuzzer's and AddressSanitizer's instrumentation: see README.md.
-// A target's folder must lie within its package, so Modules/ holds links to the modules in ../Sources.
+// A package of its own, because everything in it is built with libFuzzer's and AddressSanitizer's instrumentation: see
+// README.md. A target's folder must lie within its package, so Modules/ holds links to the modules in ../Sources.
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, path: "Modules/\(name)")
@@ -20,7 +20,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     ],
     targets: [
-        .systemLibrary(name: "COpenSSL", path: "Modules/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", path: "Modules/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", path: "Modules/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSendRing", path: "Modules/CSendRing", linkerSettings: [.linkedLibrary("uring")]),
         module("CPrefetch"),

@@ -6,8 +6,8 @@ struct Benchmark {
     /// What one operation is, for the table.
     let what: String
 
-    /// Operations the guard runs under valgrind: enough that what happens once in a while (a table that grows) evens out. `nil`: not
-    /// guarded, because threads meet in it and no two runs are alike.
+    /// Operations the guard runs under valgrind: enough that what happens once in a while (a table that grows) evens
+    /// out. `nil`: not guarded, because threads meet in it and no two runs are alike.
     let guardCount: Int?
 
     /// Sets the scene, and returns what repeats the operation so many times. Called once for each measurement.

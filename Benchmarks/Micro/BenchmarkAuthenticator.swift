@@ -11,13 +11,16 @@ struct BenchmarkAuthenticator: HTTPAuthenticator {
     init() {
         var configuration = TokenVerifierConfiguration()
         configuration.secret = Self.secret
-        guard let verifier = try? TokenVerifier(configuration) else { fail("the benchmark's tokens cannot be verified") }
+        guard let verifier = try? TokenVerifier(configuration) else {
+            fail("the benchmark's tokens cannot be verified")
+        }
         tokens = VerifiedTokens(verifier)
     }
 
     func authenticate(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPAuthResult {
         request.withBytes { bytes in
-            guard let authorization = bytes.header("authorization"), let identity = try? tokens.verify(authorization, now: 1_800_000_000_000),
+            guard let authorization = bytes.header("authorization"),
+                let identity = try? tokens.verify(authorization, now: 1_800_000_000_000),
                 access.scope.map(identity.hasScope) != false
             else { return .refuse(status: 401, code: "token", detail: "no token") }
             return .accept(ClientIdentity(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt))
@@ -26,7 +29,9 @@ struct BenchmarkAuthenticator: HTTPAuthenticator {
 
     static func token(granting scope: String) -> String {
         guard let signer = try? TokenSigner(secret: secret),
-            let token = try? signer.sign(["sub": "pusher", "scope": .string(scope), "iat": 1_799_990_000, "exp": 1_800_003_600])
+            let token = try? signer.sign([
+                "sub": "pusher", "scope": .string(scope), "iat": 1_799_990_000, "exp": 1_800_003_600,
+            ])
         else { fail("the benchmark's token could not be made") }
         return token
     }

@@ -2,20 +2,28 @@ extension Benchmarks {
     /// Calls that one event of `calls.c` makes.
     private static let callsPerEvent = 100
 
-    /// One call of the host through the C table, from a handler on the event loop. (`io.ack` is in `plugin.inline-ack`: a token is good for one.)
+    /// One call of the host through the C table, from a handler on the event loop. (`io.ack` is in `plugin.inline-ack`:
+    /// a token is good for one.)
     static var calls: [Benchmark] {
         guard HostWorld.plugins != nil else { return [] }
         return [
-            calling("call.emit", "io.emit to the sender", #"420["emit",{"room":"general","body":"At nine, then."}]"#, messages: callsPerEvent),
-            calling("call.broadcast", "io.broadcast to everyone, who is one", #"420["broadcast",{"room":"general","body":"At nine, then."}]"#, messages: callsPerEvent),
+            calling(
+                "call.emit", "io.emit to the sender", #"420["emit",{"room":"general","body":"At nine, then."}]"#,
+                messages: callsPerEvent),
+            calling(
+                "call.broadcast", "io.broadcast to everyone, who is one",
+                #"420["broadcast",{"room":"general","body":"At nine, then."}]"#, messages: callsPerEvent),
             calling("call.join-leave", "rooms.join and rooms.leave", #"420["join-leave"]"#),
             calling("call.is-online", "presence.is_online", #"420["is-online"]"#),
             calling("call.describe", "sockets.describe: id, namespace and user", #"420["describe"]"#),
-            calling("call.read-json", "json.read of one member of the arguments", #"420["read-json",{"body":"At nine, then.","room":"general"}]"#),
+            calling(
+                "call.read-json", "json.read of one member of the arguments",
+                #"420["read-json",{"body":"At nine, then.","room":"general"}]"#),
         ]
     }
 
-    /// - Parameter messages: what the calls of one event send. Its ack, which says that all of them succeeded, comes on top.
+    /// - Parameter messages: what the calls of one event send. Its ack, which says that all of them
+    ///   succeeded, comes on top.
     private static func calling(_ name: String, _ what: String, _ event: StaticString, messages: Int = 0) -> Benchmark {
         Benchmark(name, what, guardCount: 10 * callsPerEvent) {
             let repeated = HostWorld(plugin: "bench-calls").repeating(event, batch: 1, answers: messages + 1)

@@ -2,11 +2,15 @@ import Transport
 
 extension Benchmarks {
     /// A client's frames, unmasked and checked where they lie.
-    static var frames: [Benchmark] { [
-        Benchmark("frame.parse", "a text frame of 77 bytes: header, mask, UTF-8") { parsing(frames: 1, of: 77) },
-        Benchmark("frame.parse-16", "per frame, 16 of them in one read", guardCount: 1600) { parsing(frames: 16, of: 77) },
-        Benchmark("frame.parse-4k", "a text frame of 4 KB", guardCount: 100) { parsing(frames: 1, of: 4096) },
-    ] }
+    static var frames: [Benchmark] {
+        [
+            Benchmark("frame.parse", "a text frame of 77 bytes: header, mask, UTF-8") { parsing(frames: 1, of: 77) },
+            Benchmark("frame.parse-16", "per frame, 16 of them in one read", guardCount: 1600) {
+                parsing(frames: 16, of: 77)
+            },
+            Benchmark("frame.parse-4k", "a text frame of 4 KB", guardCount: 100) { parsing(frames: 1, of: 4096) },
+        ]
+    }
 
     private static func parsing(frames: Int, of size: Int) -> (Int) -> Void {
         let read = Array(repeating: maskedText(size), count: frames).flatMap { $0 }

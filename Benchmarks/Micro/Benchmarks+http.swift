@@ -5,8 +5,11 @@ extension Benchmarks {
     static var http: [Benchmark] {
         let polling = Benchmark("http.polling-echo", "an event in a POST, its echo in the next GET", guardCount: 500) {
             let world = HTTPWorld(NoRoutes())
-            let opened = String(decoding: world.ask(Array(get("/socket.io/?EIO=4&transport=polling").utf8)), as: UTF8.self)
-            guard let session = opened.split(separator: "\"").dropFirst(3).first else { fail("a benchmark's session was not opened: \(opened)") }
+            let opened = String(
+                decoding: world.ask(Array(get("/socket.io/?EIO=4&transport=polling").utf8)), as: UTF8.self)
+            guard let session = opened.split(separator: "\"").dropFirst(3).first else {
+                fail("a benchmark's session was not opened: \(opened)")
+            }
             let target = "/socket.io/?EIO=4&transport=polling&sid=\(session)"
             let type = "text/plain;charset=UTF-8"
             world.repeating([post(target, "40", type: type), get(target)], answers: [ok, ok])(1)
@@ -15,10 +18,19 @@ extension Benchmarks {
         }
         guard HostWorld.plugins != nil else { return [polling] }
         return [
-            Benchmark("http.request", "a POST with a token seen before, answered by a C plugin, non-blocking", guardCount: 500) {
-                asking(post("/v1/rows", row, more: "Authorization: Bearer \(BenchmarkAuthenticator.token(granting: "rows:write"))\r\n"))
+            Benchmark(
+                "http.request", "a POST with a token seen before, answered by a C plugin, non-blocking", guardCount: 500
+            ) {
+                asking(
+                    post(
+                        "/v1/rows", row,
+                        more: "Authorization: Bearer \(BenchmarkAuthenticator.token(granting: "rows:write"))\r\n"))
             },
-            Benchmark("http.request-browser", "the same without a token, but a parameter in its path, a query and a browser's headers", guardCount: 500) {
+            Benchmark(
+                "http.request-browser",
+                "the same without a token, but a parameter in its path, a query and a browser's headers",
+                guardCount: 500
+            ) {
                 asking(post("/v1/users/ada%20l/rows?page=2&filter=a%2Bb", row, more: browser))
             },
             polling,
@@ -32,8 +44,12 @@ extension Benchmarks {
     }
 
     private final class NoRoutes: HTTPApplication {
-        func decide(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision { fail("a benchmark's request went astray: \(head.path)") }
-        func refuseBody(largerThan limit: Int, through responder: HTTPResponder) { fail("a benchmark's request has a body of more than \(limit) bytes") }
+        func decide(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
+            fail("a benchmark's request went astray: \(head.path)")
+        }
+        func refuseBody(largerThan limit: Int, through responder: HTTPResponder) {
+            fail("a benchmark's request has a body of more than \(limit) bytes")
+        }
     }
 
     private static let row = """
@@ -49,7 +65,9 @@ extension Benchmarks {
 
     private static func get(_ target: String) -> String { "GET \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" }
 
-    private static func post(_ target: String, _ body: String, type: String = "application/json", more: String = "") -> String {
+    private static func post(_ target: String, _ body: String, type: String = "application/json", more: String = "")
+        -> String
+    {
         "POST \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\n\(more)Content-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
     }
 }

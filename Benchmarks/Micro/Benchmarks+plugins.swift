@@ -1,8 +1,11 @@
 extension Benchmarks {
-    private static let echo: StaticString = #"42["echo","0000002a:0000000000000001:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]"#
-    private static let ping: StaticString = #"427["ping",{"c":42,"s":1,"p":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}]"#
+    private static let echo: StaticString =
+        #"42["echo","0000002a:0000000000000001:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]"#
+    private static let ping: StaticString =
+        #"427["ping",{"c":42,"s":1,"p":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}]"#
 
-    /// What these cost above `packet.echo` and `packet.ack` is the price of the header: the dispatch table, the C handler, the host call.
+    /// What these cost above `packet.echo` and `packet.ack` is the price of the header: the dispatch table, the
+    /// C handler, the host call.
     static var plugins: [Benchmark] {
         guard HostWorld.plugins != nil else { return [] }
         return [

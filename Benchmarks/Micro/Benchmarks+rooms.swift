@@ -43,7 +43,8 @@ extension Benchmarks {
         if let room {
             for socket in world.sockets.prefix(members) { _ = try? socket.join(room) }
         }
-        let message = PacketEncoder.event(namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]"#))
+        let message = PacketEncoder.event(
+            namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]"#))
         let target = BroadcastTarget(rooms: room.map { [$0] } ?? [])
         return world.repeating { count in
             var left = count
@@ -51,35 +52,44 @@ extension Benchmarks {
         }
     }
 
-    static var rooms: [Benchmark] { [
-        Benchmark("room.join-leave", "join a room and leave it, the socket in no other") { joining(from: inRooms(0)) },
-        Benchmark("room.join-leave-1000", "the same, the socket in 1,000 others") { joining(from: inRooms(1000)) },
-        Benchmark("room.join-leave-100k", "the same, 100,000 rooms of others in the namespace") {
-            let world = World(sockets: 101)
-            for (owner, socket) in world.sockets[1...].enumerated() {
-                for number in 0..<1000 { _ = try? socket.join("filler-\(owner)-\(number)") }
-            }
-            return joining(from: world)
-        },
-        Benchmark("room.fill-leave-10", "per room, a socket joins 10 rooms and its session ends", guardCount: 1000) { filling(10) },
-        Benchmark("room.fill-leave-100", "the same with 100 rooms", guardCount: 1000) { filling(100) },
-        Benchmark("room.fill-leave-1000", "the same with 1,000 rooms", guardCount: 1000) { filling(1000) },
-        Benchmark("room.broadcast-everyone", "per delivery, to all 1,000 sockets", guardCount: 10_000) {
-            delivering(to: 1000, of: 1000, room: nil)
-        },
-        Benchmark("room.broadcast-room", "per delivery, to a room of 10 among 1,000 sockets", guardCount: 1000) {
-            delivering(to: 10, of: 1000, room: "general")
-        },
-        Benchmark("room.broadcast-union", "per delivery, to the union of two rooms of 500 that share 250", guardCount: 7500) {
-            let world = World(sockets: 1000)
-            for socket in world.sockets[0..<500] { _ = try? socket.join("a") }
-            for socket in world.sockets[250..<750] { _ = try? socket.join("b") }
-            let message = PacketEncoder.event(namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["x"]"#))
-            let target = BroadcastTarget(rooms: ["a", "b"])
-            return world.repeating { count in
-                var left = count
-                while left > 0 { left -= world.shard.deliver(message, to: target) }
-            }
-        },
-    ] }
+    static var rooms: [Benchmark] {
+        [
+            Benchmark("room.join-leave", "join a room and leave it, the socket in no other") {
+                joining(from: inRooms(0))
+            },
+            Benchmark("room.join-leave-1000", "the same, the socket in 1,000 others") { joining(from: inRooms(1000)) },
+            Benchmark("room.join-leave-100k", "the same, 100,000 rooms of others in the namespace") {
+                let world = World(sockets: 101)
+                for (owner, socket) in world.sockets[1...].enumerated() {
+                    for number in 0..<1000 { _ = try? socket.join("filler-\(owner)-\(number)") }
+                }
+                return joining(from: world)
+            },
+            Benchmark("room.fill-leave-10", "per room, a socket joins 10 rooms and its session ends", guardCount: 1000)
+            { filling(10) },
+            Benchmark("room.fill-leave-100", "the same with 100 rooms", guardCount: 1000) { filling(100) },
+            Benchmark("room.fill-leave-1000", "the same with 1,000 rooms", guardCount: 1000) { filling(1000) },
+            Benchmark("room.broadcast-everyone", "per delivery, to all 1,000 sockets", guardCount: 10_000) {
+                delivering(to: 1000, of: 1000, room: nil)
+            },
+            Benchmark("room.broadcast-room", "per delivery, to a room of 10 among 1,000 sockets", guardCount: 1000) {
+                delivering(to: 10, of: 1000, room: "general")
+            },
+            Benchmark(
+                "room.broadcast-union", "per delivery, to the union of two rooms of 500 that share 250",
+                guardCount: 7500
+            ) {
+                let world = World(sockets: 1000)
+                for socket in world.sockets[0..<500] { _ = try? socket.join("a") }
+                for socket in world.sockets[250..<750] { _ = try? socket.join("b") }
+                let message = PacketEncoder.event(
+                    namespace: "/", name: bytes(of: "message"), args: bytes(of: #"["x"]"#))
+                let target = BroadcastTarget(rooms: ["a", "b"])
+                return world.repeating { count in
+                    var left = count
+                    while left > 0 { left -= world.shard.deliver(message, to: target) }
+                }
+            },
+        ]
+    }
 }

@@ -1,4 +1,6 @@
 /// All of them, by module.
 enum Benchmarks {
-    static var all: [Benchmark] { json + frames + packets + rooms + presence + timers + tokens + http + plugins + calls }
+    static var all: [Benchmark] {
+        json + frames + packets + rooms + presence + timers + tokens + http + plugins + calls
+    }
 }

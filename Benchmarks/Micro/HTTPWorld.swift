@@ -5,7 +5,8 @@ import NIOEmbedded
 import SocketIO
 import Transport
 
-/// One HTTP connection to a plugin's routes and to Engine.IO, from the bytes of a read to the bytes of the answer: all of the loop's way but the selector.
+/// One HTTP connection to a plugin's routes and to Engine.IO, from the bytes of a read to the bytes of the answer: all
+/// of the loop's way but the selector.
 final class HTTPWorld {
     private static let capacity = 1 << 16
     private let answer = UnsafeMutableRawBufferPointer.allocate(byteCount: HTTPWorld.capacity, alignment: 16)
@@ -31,11 +32,13 @@ final class HTTPWorld {
     /// Sends a request and returns its answer, which is valid until the next.
     func ask(_ request: [UInt8]) -> UnsafeRawBufferPointer {
         request.withUnsafeBytes { connection.received($0) }
-        let count = heard() ?? {
-            // On a busy loop an answer may wait for the tick's end.
-            channel.embeddedEventLoop.run()
-            return heard()
-        }()
+        let count =
+            heard()
+            ?? {
+                // On a busy loop an answer may wait for the tick's end.
+                channel.embeddedEventLoop.run()
+                return heard()
+            }()
         guard let count else { fail("a benchmark's request was not answered") }
         return UnsafeRawBufferPointer(rebasing: answer[..<count])
     }
@@ -53,7 +56,8 @@ final class HTTPWorld {
                 for index in requests.indices {
                     let answer = ask(requests[index])
                     let isExpected = answers[index].withUnsafeBytes { expected in
-                        answer.count >= expected.count && memcmp(answer.baseAddress!, expected.baseAddress!, expected.count) == 0
+                        answer.count >= expected.count
+                            && memcmp(answer.baseAddress!, expected.baseAddress!, expected.count) == 0
                     }
                     guard isExpected else {
                         fail("a benchmark's request was answered with \(String(decoding: answer, as: UTF8.self))")

@@ -36,12 +36,13 @@ final class HostWorld {
     init(plugin name: String) {
         let presence = PresenceService { _ in }
         var options = HostOptions()
-        // A minute. Under valgrind a call that is quick otherwise takes longer than the default, and each slow call has the next thousand timed: the
-        // count of instructions would depend on the clock.
+        // A minute. Under valgrind a call that is quick otherwise takes longer than the default, and each slow call has
+        // the next thousand timed: the count of instructions would depend on the clock.
         options.inlineBudget = 60_000_000
         guard let folder = Self.plugins,
             let host = try? Host(
-                loops: [loop], options: options, authenticator: TestAuthenticator(), httpAuthenticator: BenchmarkAuthenticator(), presence: presence,
+                loops: [loop], options: options, authenticator: TestAuthenticator(),
+                httpAuthenticator: BenchmarkAuthenticator(), presence: presence,
                 logger: Logger(label: "bench", factory: { _ in SwiftLogNoOpLogHandler() }))
         else { fail("the benchmark's plugin host could not be made") }
         self.host = host
@@ -50,7 +51,8 @@ final class HostWorld {
         loop.shard = shard
         table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
         Self.load(PluginSpec(path: "\(folder)/\(name).so"), into: host, ticking: loop)
-        let handshakeRequest = HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
+        let handshakeRequest = HandshakeRequest(
+            remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
         session = table.open(handshakeRequest, over: output)
         shard.open(session)
         var connect = Message("40")
@@ -74,7 +76,8 @@ final class HostWorld {
         if let failure = loading.failure { fail("the benchmark's plugin was not loaded: \(failure)") }
     }
 
-    /// Events in batches, answered inline or through a strand: each batch is over when all its answers have been written.
+    /// Events in batches, answered inline or through a strand: each batch is over when all its
+    /// answers have been written.
     func repeating(_ text: StaticString, batch: Int, answers: Int = 1) -> (Int) -> Void {
         var message = Message(text)
         return { [self] count in

@@ -3,8 +3,8 @@ import NIOCore
 import SocketIO
 import Transport
 
-/// One HTTP connection without a listener: it is given what a client sends, and writes its answers to a descriptor. From the handler on everything is
-/// what ``Server`` makes of an accepted connection.
+/// One HTTP connection without a listener: it is given what a client sends, and writes its answers to a descriptor.
+/// From the handler on everything is what ``Server`` makes of an accepted connection.
 final class LooseConnection {
     private let loop: Loop
     private let channel: any Channel
@@ -17,7 +17,9 @@ final class LooseConnection {
         let loops = Loops(on: channel.eventLoop)
         loop = loops.all[0]
         self.channel = channel
-        server = Server(options: TransportOptions(), loops: loops, http: http, logger: Logger(label: "loose", factory: { _ in SwiftLogNoOpLogHandler() }))
+        server = Server(
+            options: TransportOptions(), loops: loops, http: http,
+            logger: Logger(label: "loose", factory: { _ in SwiftLogNoOpLogHandler() }))
         loop.becomeCurrent()
         loop.attach(makeShard(loop))
         server.prepare(loop)

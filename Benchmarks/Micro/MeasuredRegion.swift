@@ -11,11 +11,13 @@ enum MeasuredRegion {
         let box = Box(body)
         let before = allocations_so_far()
         // The box outlives the call.
-        measured_region({ Unmanaged<Box>.fromOpaque($0!).takeUnretainedValue().body() }, Unmanaged.passUnretained(box).toOpaque())
+        measured_region(
+            { Unmanaged<Box>.fromOpaque($0!).takeUnretainedValue().body() }, Unmanaged.passUnretained(box).toOpaque())
         let after = allocations_so_far()
         return withExtendedLifetime(box) {
             allocation_counts(
-                allocations: after.allocations - before.allocations, frees: after.frees - before.frees, bytes: after.bytes - before.bytes)
+                allocations: after.allocations - before.allocations, frees: after.frees - before.frees,
+                bytes: after.bytes - before.bytes)
         }
     }
 

@@ -19,8 +19,8 @@ final class MemoryLoop: HostLoop, @unchecked Sendable {
 
     func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) { execute(job) }
 
-    /// Runs what has come; waits for it at most so long. It sleeps meanwhile: valgrind runs one thread at a time, and one that spins keeps the
-    /// others from what it waits for.
+    /// Runs what has come; waits for it at most so long. It sleeps meanwhile: valgrind runs one thread at a time, and
+    /// one that spins keeps the others from what it waits for.
     func tick(within limit: DispatchTimeInterval = .seconds(1)) {
         guard arrivals.wait(timeout: .now() + limit) == .success, let shard else { return }
         let waiting = jobs.withLock { jobs in
@@ -29,5 +29,4 @@ final class MemoryLoop: HostLoop, @unchecked Sendable {
         }
         for job in waiting { job(shard) }
     }
-
 }

@@ -1,6 +1,7 @@
 import EngineIO
 
-/// A connection that ends in memory: frames are written into one buffer, as Transport does, and the tick's end forgets them.
+/// A connection that ends in memory: frames are written into one buffer, as Transport does, and the
+/// tick's end forgets them.
 final class MemoryWebSocket: WebSocketOutput {
     private static let capacity = 1 << 16
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: MemoryWebSocket.capacity, alignment: 16)
@@ -17,7 +18,8 @@ final class MemoryWebSocket: WebSocketOutput {
         let header = WebSocketHeader.size(for: count)
         reserve(header + count)
         used += WebSocketHeader.write(
-            first: kind == .text ? WebSocketHeader.text : WebSocketHeader.binary, count: count, to: buffer.baseAddress! + used)
+            first: kind == .text ? WebSocketHeader.text : WebSocketHeader.binary, count: count,
+            to: buffer.baseAddress! + used)
         fill(UnsafeMutableRawBufferPointer(rebasing: buffer[used..<used + count]))
         used += count
         messages &+= 1

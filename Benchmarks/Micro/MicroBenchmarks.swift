@@ -9,15 +9,17 @@ import CAllocations
 ///     MicroBenchmarks                 all of them, as a table
 ///     MicroBenchmarks room.join       those whose name begins so
 ///     BENCH_PLUGINS=.build/bench …    with those that need the plugins bench-*.so, which are there
-///     MicroBenchmarks --guard         each a fixed number of times, for Tests/Guard: prints name, operations, allocations and bytes,
-///                                     and leaves what takes time to valgrind
+///     MicroBenchmarks --guard         each a fixed number of times, for Tests/Guard: prints name, operations,
+///                                     allocations and bytes, and leaves what takes time to valgrind
 @main
 enum MicroBenchmarks {
     static func main() {
         var arguments = Array(CommandLine.arguments.dropFirst())
         let isGuard = arguments.first == "--guard"
         if isGuard { arguments.removeFirst() }
-        let chosen = Benchmarks.all.filter { benchmark in arguments.isEmpty || arguments.contains { benchmark.name.hasPrefix($0) } }
+        let chosen = Benchmarks.all.filter { benchmark in
+            arguments.isEmpty || arguments.contains { benchmark.name.hasPrefix($0) }
+        }
         guard !chosen.isEmpty else {
             print("MicroBenchmarks: no benchmark's name begins with \(arguments.joined(separator: " or ")). There are:")
             for benchmark in Benchmarks.all { print("  \(benchmark.name)") }
@@ -31,12 +33,15 @@ enum MicroBenchmarks {
     }
 
     private static func runTable(_ chosen: [Benchmark]) {
-        print("\(padded("", 26)) \(padded("ns", 9, left: true)) \(padded("allocations", 12, left: true)) \(padded("bytes", 7, left: true))  per")
+        print(
+            "\(padded("", 26)) \(padded("ns", 9, left: true)) \(padded("allocations", 12, left: true)) \(padded("bytes", 7, left: true))  per"
+        )
         for benchmark in chosen {
             let found = Measurement(benchmark)
             print(
                 padded(benchmark.name, 26), padded(number(found.nanoseconds, 1), 9, left: true),
-                padded(number(found.allocations, 2), 12, left: true), padded(number(found.bytes, 0), 7, left: true), " " + benchmark.what)
+                padded(number(found.allocations, 2), 12, left: true), padded(number(found.bytes, 0), 7, left: true),
+                " " + benchmark.what)
         }
     }
 

@@ -1,7 +1,8 @@
 import EngineIO
 import SocketIO
 
-/// One event loop's worth of the modules below the transport: a shard, its sessions, and sockets that are connected over memory.
+/// One event loop's worth of the modules below the transport: a shard, its sessions, and sockets that
+/// are connected over memory.
 final class World {
     let application = EchoApplication()
     let timers = TimerWheel()
@@ -9,7 +10,8 @@ final class World {
     let table: SessionTable
     private(set) var sessions: [Session] = []
     private(set) var outputs: [MemoryWebSocket] = []
-    private let handshakeRequest = HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
+    private let handshakeRequest = HandshakeRequest(
+        remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [])
 
     init(sockets count: Int = 1) {
         shard = Shard(index: 0, timers: timers, application: application)
@@ -51,7 +53,8 @@ final class World {
         }
     }
 
-    /// What repeats an operation on this world. Sockets and sessions do not keep their shard alive, so the closure has to.
+    /// What repeats an operation on this world. Sockets and sessions do not keep their shard
+    /// alive, so the closure has to.
     func repeating(_ body: @escaping (Int) -> Void) -> (Int) -> Void {
         { count in withExtendedLifetime(self) { body(count) } }
     }

@@ -1,4 +1,5 @@
-/// A fuzzer's input, read as a script: every byte string is one, and a small change of the bytes is a small change of what happens.
+/// A fuzzer's input, read as a script: every byte string is one, and a small change of the bytes is a
+/// small change of what happens.
 public struct ByteScript {
     private var rest: UnsafeRawBufferPointer
 

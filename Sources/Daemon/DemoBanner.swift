@@ -19,7 +19,8 @@ struct DemoBanner {
     let tokens: [(user: String, token: String)]
     private let pushes: Bool
 
-    /// `nil` if tokens are signed by somebody else, as with a public key configured: then the demo has none to give away.
+    /// `nil` if tokens are signed by somebody else, as with a public key configured: then the
+    /// demo has none to give away.
     ///
     /// - Throws: ``TokenConfigurationError`` if the secret cannot sign.
     ///

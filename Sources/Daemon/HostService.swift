@@ -30,7 +30,9 @@ final class HostService: Service {
     /// - Parameters:
     ///   - signals: the process's. `nil` if the service is not to be run.
     ///   - deduplicator: of the logger's lines.
-    init(_ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, deduplicator: LogDeduplicator) throws {
+    init(_ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, deduplicator: LogDeduplicator)
+        throws
+    {
         self.configuration = configuration
         self.logger = logger
         let authenticator = try TokenAuthenticator(configuration.auth)
@@ -40,22 +42,32 @@ final class HostService: Service {
         let loops = Loops(count: configuration.loopCount)
         let watchedUsers = WatchedUserIndex()
         let presenceDispatcher = PresenceDispatcher(loops: loops, watchedUsers: watchedUsers)
-        let presence = PresenceService(gracePeriod: Int64(configuration.presence.gracePeriod.wholeMilliseconds)) { presenceDispatcher.dispatch($0) }
+        let presence = PresenceService(gracePeriod: Int64(configuration.presence.gracePeriod.wholeMilliseconds)) {
+            presenceDispatcher.dispatch($0)
+        }
         let loopHandlers = loops.all.map { _ in
-            LoopHandlers(authenticator: authenticator, presence: presence, limits: configuration.limits, watchedUsers: watchedUsers, refusalLog: refusalLog)
+            LoopHandlers(
+                authenticator: authenticator, presence: presence, limits: configuration.limits,
+                watchedUsers: watchedUsers, refusalLog: refusalLog)
         }
         let recovery = configuration.recoveryOptions.map { options in
-            RecoveryStore(options: options, now: Clock.monotonicMilliseconds) { index, job in loops.all[index].execute(job) }
+            RecoveryStore(options: options, now: Clock.monotonicMilliseconds) { index, job in
+                loops.all[index].execute(job)
+            }
         }
         let socketHandlers = SocketHandlers(presence: presence, loops: loopHandlers)
         let host = try PluginHost.Host(
-            loops: loops.all, options: configuration.hostOptions, socketOptions: configuration.socketOptions(recovery: recovery),
-            namespaces: configuration.namespaces.map { ByteString($0) }, authenticator: authenticator, httpAuthenticator: authenticator, observer: socketHandlers, presence: presence, signals: signals,
+            loops: loops.all, options: configuration.hostOptions,
+            socketOptions: configuration.socketOptions(recovery: recovery),
+            namespaces: configuration.namespaces.map { ByteString($0) }, authenticator: authenticator,
+            httpAuthenticator: authenticator, observer: socketHandlers, presence: presence, signals: signals,
             logger: logger, onRefusal: { refusalLog.record($0) })
         presenceDispatcher.connect(host: host, loopHandlers: loopHandlers)
         socketHandlers.register(in: host)
 
-        let metrics = MetricsPage(host: host, presence: presence, loops: loops, loopHandlers: loopHandlers, recovery: recovery, refusalLog: refusalLog, deduplicator: deduplicator)
+        let metrics = MetricsPage(
+            host: host, presence: presence, loops: loops, loopHandlers: loopHandlers, recovery: recovery,
+            refusalLog: refusalLog, deduplicator: deduplicator)
         try CoreRoutes(host: host, presence: presence, metrics: metrics).register(
             in: host.router, socketPath: configuration.path, servesPage: configuration.demo)
         self.loops = loops
@@ -79,7 +91,9 @@ final class HostService: Service {
             usleep(100_000)
             return held
         }
-        shutdownWatchdog = signals.map { ShutdownWatchdog($0, deadline: configuration.limits.shutdownDeadline, giveUp: giveUp, logger: logger) }
+        shutdownWatchdog = signals.map {
+            ShutdownWatchdog($0, deadline: configuration.limits.shutdownDeadline, giveUp: giveUp, logger: logger)
+        }
     }
 
     func run() async throws {
@@ -111,7 +125,8 @@ final class HostService: Service {
         if let failure { throw failure }
     }
 
-    /// Whether the process must end without calling what plugins have registered for its exit: threads that were given up may be using it.
+    /// Whether the process must end without calling what plugins have registered for its exit: threads that were
+    /// given up may be using it.
     var mustExit: Bool { !host.givenUp.isEmpty }
 
     // MARK: - Start
@@ -131,7 +146,9 @@ final class HostService: Service {
         } catch {
             throw StartFailure(listening: configuration.host, configuration.port, error)
         }
-        logger.info("listening on \(address(port))", metadata: ["loops": "\(loops.all.count)", "plugins": "\(configuration.plugins.count)"])
+        logger.info(
+            "listening on \(address(port))",
+            metadata: ["loops": "\(loops.all.count)", "plugins": "\(configuration.plugins.count)"])
         // By itself: a plugin that blocks must not hold up a stop.
         Task { await loadPlugins(port) }
     }
@@ -150,7 +167,9 @@ final class HostService: Service {
 
     /// Standard output gets one line that scripts wait for, when sessions can be opened; people read the log.
     private func announce(_ port: Int) {
-        if !configuration.plugins.isEmpty { logger.info("serving with \(host.status.count) of \(configuration.plugins.count) plugins") }
+        if !configuration.plugins.isEmpty {
+            logger.info("serving with \(host.status.count) of \(configuration.plugins.count) plugins")
+        }
         print("listening on \(address(port))")
         fflush(nil)
     }
@@ -160,7 +179,8 @@ final class HostService: Service {
         guard configuration.demo, let auth = configuration.auth else { return }
         let address = "http://\(hostInURL == "127.0.0.1" ? "localhost" : hostInURL):\(port)"
         let pushes = host.router.serves(DemoBanner.push.method, DemoBanner.push.path)
-        guard let banner = try? DemoBanner(address: address, auth: auth, pushes: pushes, now: Clock.wallMilliseconds) else { return }
+        guard let banner = try? DemoBanner(address: address, auth: auth, pushes: pushes, now: Clock.wallMilliseconds)
+        else { return }
         print(banner.text)
         fflush(nil)
     }
@@ -185,8 +205,8 @@ final class HostService: Service {
 
     // MARK: - Stop
 
-    /// No new connections; what plugins have queued is finished and answered; then the clients are closed, so that they reconnect elsewhere, and the
-    /// plugins go.
+    /// No new connections; what plugins have queued is finished and answered; then the clients are closed, so that they
+    /// reconnect elsewhere, and the plugins go.
     ///
     /// Nothing here waits for a loop without a limit: an inline callback may hold it for ever.
     private func stop() async {
@@ -238,7 +258,8 @@ struct StartFailure: Error, CustomStringConvertible {
         switch (error as? ListenError)?.code {
         case EADDRINUSE: description = "\(place) is in use: stop the other program, or choose another with --port"
         case EACCES: description = "\(place) is not for this user: choose one from 1024 on with --port"
-        case EADDRNOTAVAIL: description = "\(host) is no address of this machine: choose one with --host, such as 127.0.0.1 or 0.0.0.0"
+        case EADDRNOTAVAIL:
+            description = "\(host) is no address of this machine: choose one with --host, such as 127.0.0.1 or 0.0.0.0"
         default: description = "cannot listen on \(host):\(port): \(error)"
         }
     }

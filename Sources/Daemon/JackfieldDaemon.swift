@@ -14,7 +14,8 @@ public enum JackfieldDaemon {
     ///
     /// - Throws: what kept it from starting: a required plugin, an address in use, a key that cannot be read.
     public static func run(_ configuration: Configuration) async throws {
-        // Databases, keys and sockets that the daemon or a plugin makes are its owner's alone: files 0600, folders 0700.
+        // Databases, keys and sockets that the daemon or a plugin makes are its owner's alone:
+        // files 0600, folders 0700.
         umask(0o077)
         var configuration = configuration
         try configuration.loadDevelopmentKey()
@@ -28,7 +29,8 @@ public enum JackfieldDaemon {
         let services: [any Service] = [service] + [service.shutdownWatchdog].compactMap(\.self)
         let group = ServiceGroup(
             configuration: .init(
-                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }, logger: quiet(logger)))
+                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+                logger: quiet(logger)))
         do {
             try await group.run()
         } catch {
@@ -41,8 +43,8 @@ public enum JackfieldDaemon {
         }
     }
 
-    /// Finds what would keep the daemon from running, or a plugin from being loaded, and starts nothing. Plugins' libraries are mapped, and asked what they
-    /// declare.
+    /// Finds what would keep the daemon from running, or a plugin from being loaded, and starts nothing. Plugins'
+    /// libraries are mapped, and asked what they declare.
     public static func check(_ configuration: Configuration) async throws {
         var configuration = configuration
         try configuration.findDevelopmentKey()

@@ -1,4 +1,5 @@
-/// What an Engine.IO endpoint allows. Names, units and defaults are those of the reference server; the last group is Jackfield's own.
+/// What an Engine.IO endpoint allows. Names, units and defaults are those of the reference server; the last
+/// group is Jackfield's own.
 public struct EngineOptions: Sendable {
     /// From the handshake, or the last pong, to the next ping; ms.
     public var pingInterval: Int64 = 25_000
@@ -20,10 +21,12 @@ public struct EngineOptions: Sendable {
     public var maxPacketsPerPoll: Int = 16
     /// How long a session closed by the server waits for the poll, or the close frame, that ends it; ms.
     public var closeTimeout: Int64 = 30_000
-    /// How long the answer to a polling client's goodbye waits for the GET that it may have overtaken on another connection; ms.
+    /// How long the answer to a polling client's goodbye waits for the GET that it may have overtaken
+    /// on another connection; ms.
     public var closeGracePeriod: Int64 = 50
 
-    /// Sessions of one table that may wait to join a namespace; the one that has been waiting longest gives way to the next.
+    /// Sessions of one table that may wait to join a namespace; the one that has been waiting
+    /// longest gives way to the next.
     public var maxUnconnectedSessions = 50_000
     /// Bytes that the requests of these sessions may take, likewise.
     public var maxUnconnectedBytes = 64 << 20

@@ -1,7 +1,7 @@
 import RawJSON
 
-/// Judges a request to an Engine.IO endpoint. The order of the questions is the reference's, since several may fail at once:
-/// transport, session, method, hook, version.
+/// Judges a request to an Engine.IO endpoint. The order of the questions is the reference's, since several may fail at
+/// once: transport, session, method, hook, version.
 public enum Handshake: Equatable, Sendable {
     /// It opens a session on this transport.
     case open(TransportName)
@@ -19,7 +19,9 @@ public enum Handshake: Equatable, Sendable {
     public static func verify(
         _ parameters: RequestParameters, isGet: Bool, isUpgrade: Bool, options: EngineOptions, lookup: Lookup
     ) -> Handshake {
-        guard let transport = parameters.transport, options.transports.contains(transport) else { return .refused(.unknownTransport) }
+        guard let transport = parameters.transport, options.transports.contains(transport) else {
+            return .refused(.unknownTransport)
+        }
         switch parameters.session {
         case .none: break
         case .impossible: return .refused(.unknownSession)

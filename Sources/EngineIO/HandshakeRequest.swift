@@ -1,10 +1,12 @@
 import Synchronization
 
-/// The request that opened a session, kept for hooks and plugins, and what the session speaks over since. Immutable but for the latter.
+/// The request that opened a session, kept for hooks and plugins, and what the session speaks over since.
+/// Immutable but for the latter.
 ///
 /// URI and headers stay one block of text, because ten thousand sessions keep one each and hardly anybody asks.
 ///
-/// `@unchecked Sendable`: `block` points to memory that is written by `init` and freed by `deinit` only; `isOverWebSocket` is atomic.
+/// `@unchecked Sendable`: `block` points to memory that is written by `init` and freed by `deinit` only;
+/// `isOverWebSocket` is atomic.
 public final class HandshakeRequest: @unchecked Sendable {
     /// The peer's address without its port, `127.0.0.1` or `::1`.
     public let remoteAddress: String
@@ -22,7 +24,8 @@ public final class HandshakeRequest: @unchecked Sendable {
     ///   - transport: what the session begins with.
     ///   - text: the URI, of which there are `uriCount` bytes, then `name: value\r\n` per header, in the order sent.
     public init(
-        remoteAddress: String, secure: Bool, issued: Int64, transport: TransportName = .websocket, text: ArraySlice<UInt8>, uriCount: Int
+        remoteAddress: String, secure: Bool, issued: Int64, transport: TransportName = .websocket,
+        text: ArraySlice<UInt8>, uriCount: Int
     ) {
         isOverWebSocket = Atomic(transport == .websocket)
         self.remoteAddress = remoteAddress
@@ -41,7 +44,8 @@ public final class HandshakeRequest: @unchecked Sendable {
     ) {
         let text = Array((uri + headers.map { "\($0.name): \($0.value)\r\n" }.joined()).utf8)
         self.init(
-            remoteAddress: remoteAddress, secure: secure, issued: issued, transport: transport, text: text[...], uriCount: uri.utf8.count)
+            remoteAddress: remoteAddress, secure: secure, issued: issued, transport: transport, text: text[...],
+            uriCount: uri.utf8.count)
     }
 
     /// What it takes in memory, more or less; bytes.

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The bytes that a process may hold for its clients at a time: input that is not complete, output that waits, and the requests that opened sessions.
-/// One for all loops. Any thread.
+/// The bytes that a process may hold for its clients at a time: input that is not complete, output that waits, and the
+/// requests that opened sessions. One for all loops. Any thread.
 ///
 /// It only counts; whoever is called back (``MemoryAccount/onExceeded``) decides who is closed.
 public final class MemoryBudget: Sendable {
@@ -24,7 +24,8 @@ public final class MemoryBudget: Sendable {
     }
 }
 
-/// One loop's part of a ``MemoryBudget``: a plain number, which the budget learns of when it has changed by ``grain``. [loop]
+/// One loop's part of a ``MemoryBudget``: a plain number, which the budget learns of when it has
+/// changed by ``grain``. [loop]
 public final class MemoryAccount {
     public let budget: MemoryBudget
     /// What this loop holds; bytes.
@@ -32,7 +33,8 @@ public final class MemoryAccount {
     private var published = 0
     /// So many bytes the budget may not know of.
     public let grain: Int
-    /// Called when the budget is exceeded, from within ``charge(_:)``: nobody may be closed here, a list may be under way.
+    /// Called when the budget is exceeded, from within ``charge(_:)``: nobody may be closed here,
+    /// a list may be under way.
     public var onExceeded: () -> Void = {}
 
     public init(of budget: MemoryBudget) {

@@ -1,7 +1,7 @@
 import Support
 
-/// Packets that wait for the next poll, or for the end of an upgrade: one block of bytes and a list of lengths. A class, for most sessions begin on a WebSocket
-/// and never need one.
+/// Packets that wait for the next poll, or for the end of an upgrade: one block of bytes and a list of lengths. A
+/// class, for most sessions begin on a WebSocket and never need one.
 final class PacketQueue {
     private struct Entry {
         var count: Int
@@ -39,7 +39,8 @@ final class PacketQueue {
     /// Bytes waiting.
     var byteCount: Int { bytes.count - dequeuedBytes }
 
-    /// Appends a packet of exactly `count` bytes, which `fill` writes: of a text packet its type too, of a binary message the content alone.
+    /// Appends a packet of exactly `count` bytes, which `fill` writes: of a text packet its type too, of a binary
+    /// message the content alone.
     func append(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         let start = bytes.count
         bytes.append(contentsOf: repeatElement(0, count: count))
@@ -108,7 +109,9 @@ final class PacketQueue {
     private func dequeueFirst(_ body: (MessageKind, Bool, UnsafeRawBufferPointer) -> Void) {
         let entry = entries[dequeuedEntries]
         bytes.withUnsafeBytes { bytes in
-            body(entry.kind, entry.compress, UnsafeRawBufferPointer(rebasing: bytes[dequeuedBytes..<(dequeuedBytes + entry.count)]))
+            body(
+                entry.kind, entry.compress,
+                UnsafeRawBufferPointer(rebasing: bytes[dequeuedBytes..<(dequeuedBytes + entry.count)]))
         }
         dequeuedEntries += 1
         dequeuedBytes += entry.count

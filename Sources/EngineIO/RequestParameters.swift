@@ -1,7 +1,7 @@
 import Support
 
-/// The query parameters Engine.IO looks at, decoded as the reference does: of a repeated one the last counts, a plus is a blank,
-/// a broken percent sign stands for itself.
+/// The query parameters Engine.IO looks at, decoded as the reference does: of a repeated one the last counts, a plus is
+/// a blank, a broken percent sign stands for itself.
 ///
 /// Only what they are compared with is kept: no text of the client's is longer than what it may be.
 public struct RequestParameters: Sendable, Equatable {
@@ -31,7 +31,8 @@ public struct RequestParameters: Sendable, Equatable {
             switch pair.withName(Name.init) {
             case .transport: transport = pair.withValue(TransportName.init)
             case .version: isVersion4 = pair.withValue { $0.isEqual(to: "4") }
-            case .session: session = pair.isEmpty ? .none : pair.withValue(SessionID.init).map { .id($0) } ?? .impossible
+            case .session:
+                session = pair.isEmpty ? .none : pair.withValue(SessionID.init).map { .id($0) } ?? .impossible
             case .base64: wantsBase64 = !pair.isEmpty
             case nil: break
             }
@@ -94,10 +95,14 @@ public struct RequestParameters: Sendable, Equatable {
         func withValue<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result { decoded(value, body) }
 
         /// What `bytes` stand for; of more than any known name or value has, only the beginning.
-        private func decoded<Result>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        private func decoded<Result>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result)
+            -> Result
+        {
             guard isEncoded else { return body(bytes) }
             return withUnsafeTemporaryAllocation(byteCount: SessionID.length + 1, alignment: 1) { buffer in
-                body(UnsafeRawBufferPointer(rebasing: buffer[..<PercentEncoding.decode(bytes, .query, into: buffer).count]))
+                body(
+                    UnsafeRawBufferPointer(
+                        rebasing: buffer[..<PercentEncoding.decode(bytes, .query, into: buffer).count]))
             }
         }
     }
@@ -115,7 +120,8 @@ extension TransportName {
 
 extension UnsafeRawBufferPointer {
     fileprivate func isEqual(to literal: StaticString) -> Bool {
-        count == literal.utf8CodeUnitCount && elementsEqual(UnsafeRawBufferPointer(start: literal.utf8Start, count: count))
+        count == literal.utf8CodeUnitCount
+            && elementsEqual(UnsafeRawBufferPointer(start: literal.utf8Start, count: count))
     }
 }
 

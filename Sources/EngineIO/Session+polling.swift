@@ -123,7 +123,8 @@ extension Session {
     }
 }
 
-/// The two requests a polling session may have under way: one GET that waits for news, one POST whose body is being read.
+/// The two requests a polling session may have under way: one GET that waits for news, one POST
+/// whose body is being read.
 enum PollState {
     /// Neither.
     case idle
@@ -186,7 +187,8 @@ public protocol PollOutput: AnyObject {
     var wasAbandoned: Bool { get }
     /// This GET opened `session`; its answer follows.
     func opened(_ session: Session)
-    /// Answers 200 with a payload of exactly `count` bytes, which `fill` writes. `compress`: if it is large enough and the client allows.
+    /// Answers 200 with a payload of exactly `count` bytes, which `fill` writes. `compress`: if it is large
+    /// enough and the client allows.
     func answer(count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void)
     /// Answers 400: this poll came too late, or one too many.
     func refuse(_ refusal: PollError)
@@ -198,7 +200,8 @@ extension PollOutput {
 
 /// Why a polling request of a known session is answered 400.
 public enum PollError: Sendable, Equatable {
-    /// Another one of its kind is under way, or its content cannot be text: 400 without a body, and the session is gone.
+    /// Another one of its kind is under way, or its content cannot be text: 400 without a body,
+    /// and the session is gone.
     case violation
     /// The session speaks over a WebSocket by now: code 3.
     case upgraded

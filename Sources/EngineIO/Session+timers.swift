@@ -47,10 +47,12 @@ extension Session: TimerTarget {
     }
 }
 
-/// The server's pings and the client's pongs (v4): a ping every interval *from the last pong*, and the end if none comes in time.
+/// The server's pings and the client's pongs (v4): a ping every interval *from the last pong*, and the
+/// end if none comes in time.
 ///
-/// Deadlines are computed from the moment something was due, not from when a timer got round to it, so lateness never adds up. A ping that went out much
-/// too late, because the process was stopped or busy, leaves its client the whole time to answer.
+/// Deadlines are computed from the moment something was due, not from when a timer got round to it, so lateness
+/// never adds up. A ping that went out much too late, because the process was stopped or busy, leaves its client
+/// the whole time to answer.
 enum Heartbeat: Equatable {
     /// The next ping is due at this time.
     case resting(until: Int64)

@@ -61,7 +61,8 @@ extension Session {
     private func switchOver(to output: any WebSocketOutput) {
         if case .waiting(let poll, let late) = pollState {
             pollState = .idle
-            // A GET that overtook the upgrade packet on another connection belongs behind it, and is answered as if it had come there.
+            // A GET that overtook the upgrade packet on another connection belongs behind it, and is answered
+            // as if it had come there.
             if late {
                 poll.refuse(.upgraded)
             } else {
@@ -84,10 +85,12 @@ extension Session {
     }
 
     private func scheduleUpgradeNoop() {
-        noopTimer = table.timers.schedule(at: table.timers.now + Session.noopInterval, for: self, tag: TimerTag.noop.rawValue)
+        noopTimer = table.timers.schedule(
+            at: table.timers.now + Session.noopInterval, for: self, tag: TimerTag.noop.rawValue)
     }
 
-    /// How often a GET that comes during a probe is sent away, so that the client gets round to upgrading; ms. The reference's number.
+    /// How often a GET that comes during a probe is sent away, so that the client gets round to upgrading;
+    /// ms. The reference's number.
     private static let noopInterval: Int64 = 100
 
     /// A GET that waits is ended, so that the client can go on with its upgrade.
@@ -177,11 +180,13 @@ public protocol WebSocketOutput: AnyObject {
     var canTakeNow: Bool { get }
     /// Bytes sent and not yet taken by the kernel.
     var bufferedBytes: Int { get }
-    /// Appends one message of exactly `count` bytes, which `fill` writes in place. Goes out at the end of the loop's tick.
+    /// Appends one message of exactly `count` bytes, which `fill` writes in place. Goes out at
+    /// the end of the loop's tick.
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void)
     /// Appends all frames of `message`.
     func send(_ message: SharedMessage)
-    /// What was sent goes out now, and what follows some milliseconds later: the peer finds the two in reads of their own.
+    /// What was sent goes out now, and what follows some milliseconds later: the peer finds the
+    /// two in reads of their own.
     func separate()
     /// A close frame after everything sent, and the end of the connection when the peer has answered it.
     func close()

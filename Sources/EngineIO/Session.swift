@@ -2,8 +2,9 @@ import Support
 
 /// One session, over polling, over a WebSocket, or on its way from one to the other.
 ///
-/// It owns the rules of the protocol and no socket: Transport tells it what came (`Session+polling`, `Session+webSocket`), and it
-/// answers through ``PollOutput`` and ``WebSocketOutput``. [loop] Everything, always on the loop that opened it.
+/// It owns the rules of the protocol and no socket: Transport tells it what came (`Session+polling`,
+/// `Session+webSocket`), and it answers through ``PollOutput`` and ``WebSocketOutput``. [loop] Everything, always on
+/// the loop that opened it.
 public final class Session {
     /// The session's secret.
     public let id: SessionID
@@ -15,10 +16,11 @@ public final class Session {
     var isDirty = false
     /// Produced more than the client takes; ended when the loop's tick does.
     var hasOverflowed = false
-    /// What the session speaks over; nil: polling. Here, so that a broadcast touches as little memory of each session as possible.
+    /// What the session speaks over; nil: polling. Here, so that a broadcast touches as little memory of
+    /// each session as possible.
     var webSocket: (any WebSocketOutput)?
-    /// Unsafe in name only: a table lives as long as its loop's tables, which hold every session that is still to be called; counting a reference on
-    /// each message would be its dearest instruction.
+    /// Unsafe in name only: a table lives as long as its loop's tables, which hold every session that is still to be
+    /// called; counting a reference on each message would be its dearest instruction.
     unowned(unsafe) let table: SessionTable
     /// The request that opened it.
     public let handshakeRequest: HandshakeRequest
@@ -36,10 +38,14 @@ public final class Session {
     /// The upgrade's timeout, then its noops; or, once closing, the end of the wait for the last poll.
     var stageTimer = TimerID.none
     var noopTimer = TimerID.none
-    /// What every HTTP response of the session bears beside its own fields, as `name: value\r\n` lines; mostly nothing. Transport's.
+    /// What every HTTP response of the session bears beside its own fields, as `name: value\r\n` lines;
+    /// mostly nothing. Transport's.
     public var headerLines: [UInt8] = []
 
-    init(id: SessionID, handshakeRequest: HandshakeRequest, table: SessionTable, webSocket: (any WebSocketOutput)?, usesBase64: Bool) {
+    init(
+        id: SessionID, handshakeRequest: HandshakeRequest, table: SessionTable, webSocket: (any WebSocketOutput)?,
+        usesBase64: Bool
+    ) {
         self.id = id
         self.handshakeRequest = handshakeRequest
         self.table = table
@@ -56,8 +62,8 @@ public final class Session {
     /// What it speaks over now.
     public var transport: TransportName { webSocket == nil ? .polling : .websocket }
 
-    /// Whether a message sent now goes out now; volatile messages are dropped otherwise. Polling: a GET waits. WebSocket: nothing
-    /// waits for a slow reader.
+    /// Whether a message sent now goes out now; volatile messages are dropped otherwise. Polling: a GET waits.
+    /// WebSocket: nothing waits for a slow reader.
     public var canTakeNow: Bool {
         guard phase == .open, !hasOverflowed else { return false }
         if let webSocket { return webSocket.canTakeNow }
@@ -89,7 +95,8 @@ public final class Session {
 
     // MARK: - Sending
 
-    /// Sends a text message of exactly `textCount` bytes of UTF-8, which `fill` writes in place. Silently dropped when the session is over.
+    /// Sends a text message of exactly `textCount` bytes of UTF-8, which `fill` writes in place. Silently dropped
+    /// when the session is over.
     public func send(textCount: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         guard phase == .open, !hasOverflowed else { return }
         if let webSocket {
@@ -129,20 +136,24 @@ public final class Session {
         } else {
             for part in message.parts {
                 message.withPart(part) { content in
-                    enqueue(part.kind, count: content.count, compress: message.compress) { $0.copyMemory(from: content) }
+                    enqueue(part.kind, count: content.count, compress: message.compress) {
+                        $0.copyMemory(from: content)
+                    }
                 }
             }
         }
     }
 
-    /// What was sent over a WebSocket goes out now, and what follows some milliseconds later: the client finds the two in reads of their own.
-    /// Polling: nothing happens, the client takes what there is.
+    /// What was sent over a WebSocket goes out now, and what follows some milliseconds later: the client finds the two
+    /// in reads of their own. Polling: nothing happens, the client takes what there is.
     public func separate() {
         webSocket?.separate()
     }
 
     /// One message over a WebSocket, as it is or as base64.
-    func send(_ kind: MessageKind, _ content: UnsafeRawBufferPointer, compress: Bool, over webSocket: any WebSocketOutput) {
+    func send(
+        _ kind: MessageKind, _ content: UnsafeRawBufferPointer, compress: Bool, over webSocket: any WebSocketOutput
+    ) {
         if kind == .binary, usesBase64 {
             webSocket.send(.text, count: 1 + Base64.encodedCount(content.count), compress: compress) { bytes in
                 bytes[0] = EnginePacket.base64Mark
@@ -164,7 +175,8 @@ public final class Session {
         if pollState.output != nil { table.markDirty(self) }
     }
 
-    /// Ends the session at the end of the tick and not here: whoever sends may be walking a list that the end would change.
+    /// Ends the session at the end of the tick and not here: whoever sends may be walking a list
+    /// that the end would change.
     private func overflow() {
         hasOverflowed = true
         table.counters.overflowed += 1
@@ -185,13 +197,15 @@ public final class Session {
 }
 
 extension Session {
-    /// Closes the session: what was sent goes out, then the close packet (polling, within ``EngineOptions/closeTimeout``) or the close
-    /// frame. The receiver is told on the spot. Does nothing when it is over already.
+    /// Closes the session: what was sent goes out, then the close packet (polling, within
+    /// ``EngineOptions/closeTimeout``) or the close frame. The receiver is told on the spot. Does nothing
+    /// when it is over already.
     ///
-    /// Over polling the close packet never shares an answer with messages: the JavaScript client acts on it at once and on messages a tick
-    /// later, so it would lose the messages and report `transport close` where they end in a DISCONNECT. They go out on one GET, the close
-    /// packet on the next. An upgrade under way goes on: a client whose probe was answered has stopped polling, and would wait for its own
-    /// ping timeout if the WebSocket were closed. It switches over, and the WebSocket is closed behind what was sent.
+    /// Over polling the close packet never shares an answer with messages: the JavaScript client acts on it at once and
+    /// on messages a tick later, so it would lose the messages and report `transport close` where they end in a
+    /// DISCONNECT. They go out on one GET, the close packet on the next. An upgrade under way goes on: a client whose
+    /// probe was answered has stopped polling, and would wait for its own ping timeout if the WebSocket were closed. It
+    /// switches over, and the WebSocket is closed behind what was sent.
     public func close(_ reason: CloseReason) {
         guard phase == .open else { return }
         if webSocket != nil { return end(reason) }
@@ -203,8 +217,8 @@ extension Session {
         answerPoll()
     }
 
-    /// Ends the session at once, for an error of the client; the id is unknown from here on. A waiting GET gets what was queued, else the
-    /// close packet.
+    /// Ends the session at once, for an error of the client; the id is unknown from here on. A waiting GET gets what
+    /// was queued, else the close packet.
     public func abort(_ reason: CloseReason) {
         guard phase != .closed else { return }
         if let poll = pollState.unpark() {
@@ -266,10 +280,12 @@ extension Session {
 enum SessionPhase: Equatable {
     /// Messages go both ways.
     case open
-    /// The server closed it, the receiver knows; what was queued waits for the client's next poll, the close packet for the one after.
+    /// The server closed it, the receiver knows; what was queued waits for the client's next poll, the close
+    /// packet for the one after.
     case closing
-    /// The client closed it in a POST while no GET waited, and the receiver knows. The two may have been sent together and be on different connections,
-    /// so that either may arrive first: the POST's answer is held for ``EngineOptions/closeGracePeriod``, and a GET that comes before it is still served.
+    /// The client closed it in a POST while no GET waited, and the receiver knows. The two may have been sent together
+    /// and be on different connections, so that either may arrive first: the POST's answer is held for
+    /// ``EngineOptions/closeGracePeriod``, and a GET that comes before it is still served.
     case leaving
     /// Nothing is left to do; the id is unknown.
     case closed
@@ -293,11 +309,13 @@ public enum CloseReason: String, Sendable, Equatable, CaseIterable {
 
 /// Who gets a session's messages: the Socket.IO client, or an echo. Everything is called on the session's event loop.
 public protocol SessionReceiver: AnyObject {
-    /// A text message, its leading `4` taken off. Valid UTF-8. Valid for the call, and writable: it is the receive buffer itself.
+    /// A text message, its leading `4` taken off. Valid UTF-8. Valid for the call, and writable: it is
+    /// the receive buffer itself.
     func received(text: UnsafeMutableRawBufferPointer)
     /// A binary message. Valid for the call, and writable.
     func received(binary: UnsafeMutableRawBufferPointer)
-    /// The session is over. Exactly once, last, and on the spot: also from within ``Session/close(_:)`` and ``Session/abort(_:)``,
-    /// so a receiver may find itself closed when such a call returns. Never from within a `send`.
+    /// The session is over. Exactly once, last, and on the spot: also from within
+    /// ``Session/close(_:)`` and ``Session/abort(_:)``, so a receiver may find itself closed when such
+    /// a call returns. Never from within a `send`.
     func closed(_ reason: CloseReason)
 }

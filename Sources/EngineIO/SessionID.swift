@@ -1,7 +1,9 @@
-/// A session's id: 20 characters of `[A-Za-z0-9_-]`, kept as bytes, where a `String` of that length would be an allocation for each session.
+/// A session's id: 20 characters of `[A-Za-z0-9_-]`, kept as bytes, where a `String` of that length would be an
+/// allocation for each session.
 ///
-/// The first character tells the event loop the session lives on, so that a connection the kernel gave to another loop finds its owner
-/// without a directory that all loops would share. The other 19 are 114 random bits: the id is the session's only secret.
+/// The first character tells the event loop the session lives on, so that a connection the kernel gave to another
+/// loop finds its owner without a directory that all loops would share. The other 19 are 114 random bits: the id is
+/// the session's only secret.
 public struct SessionID: Hashable, Sendable {
     public static let length = 20
     /// More loops than characters cannot be told apart.

@@ -46,7 +46,9 @@ public final class SessionTable {
     }
 
     /// Opens a session on a WebSocket and sends the open packet. The caller sets its receiver.
-    public func open(_ handshakeRequest: HandshakeRequest, over webSocket: any WebSocketOutput, usesBase64: Bool = false) -> Session {
+    public func open(
+        _ handshakeRequest: HandshakeRequest, over webSocket: any WebSocketOutput, usesBase64: Bool = false
+    ) -> Session {
         let session = insert(handshakeRequest, webSocket: webSocket, usesBase64: usesBase64)
         let packet = openPacket(of: session)
         webSocket.send(.text, count: packet.count, compress: true) { $0.copyBytes(from: packet) }
@@ -73,7 +75,9 @@ public final class SessionTable {
     func remove(_ session: Session) {
         sessions[session.id] = nil
         // A dictionary never shrinks by itself.
-        if sessions.capacity > Self.keptCapacity, sessions.count < sessions.capacity / 8 { sessions = sessions.filter { _ in true } }
+        if sessions.capacity > Self.keptCapacity, sessions.count < sessions.capacity / 8 {
+            sessions = sessions.filter { _ in true }
+        }
         account.charge(-session.handshakeRequest.size)
         if !session.hasJoined { unconnected.left(bytes: session.handshakeRequest.size) }
         onRemoved?(session.handshakeRequest)
@@ -114,16 +118,21 @@ public final class SessionTable {
     /// Makes room among the unconnected sessions for one more.
     private func displaceOldest(for size: Int) {
         unconnected.compact(unconnectedSession)
-        while unconnected.count >= options.maxUnconnectedSessions || unconnected.bytes + size > options.maxUnconnectedBytes {
+        while unconnected.count >= options.maxUnconnectedSessions
+            || unconnected.bytes + size > options.maxUnconnectedBytes
+        {
             guard let session = unconnected.popOldest(unconnectedSession) else { return }
             displace(session)
         }
     }
 
-    private func insert(_ handshakeRequest: HandshakeRequest, webSocket: (any WebSocketOutput)?, usesBase64: Bool) -> Session {
+    private func insert(_ handshakeRequest: HandshakeRequest, webSocket: (any WebSocketOutput)?, usesBase64: Bool)
+        -> Session
+    {
         displaceOldest(for: handshakeRequest.size)
         let id = SessionID.make(loop: loop, using: &generator)
-        let session = Session(id: id, handshakeRequest: handshakeRequest, table: self, webSocket: webSocket, usesBase64: usesBase64)
+        let session = Session(
+            id: id, handshakeRequest: handshakeRequest, table: self, webSocket: webSocket, usesBase64: usesBase64)
         sessions[id] = session
         counters.opened += 1
         unconnected.add(id, bytes: handshakeRequest.size)
@@ -144,7 +153,8 @@ public final class SessionTable {
 
 /// The sessions of one table that have joined no namespace, in the order they came. [loop]
 ///
-/// Sessions that joined or ended stay in the list until they are met; then, or when they are most of it, they are dropped.
+/// Sessions that joined or ended stay in the list until they are met; then, or when they are most
+/// of it, they are dropped.
 struct UnconnectedSessions {
     private var ids: ContiguousArray<SessionID> = []
     /// Where the list begins.
@@ -206,7 +216,8 @@ public struct SessionCounters: Sendable, Equatable {
     /// Sessions ended because their reader was too slow (``EngineOptions/maxBufferedOutput``).
     public var overflowed: UInt64 = 0
 
-    /// Sessions ended because too many waited to join a namespace (``EngineOptions/maxUnconnectedSessions``, ``EngineOptions/maxUnconnectedBytes``).
+    /// Sessions ended because too many waited to join a namespace (``EngineOptions/maxUnconnectedSessions``,
+    /// ``EngineOptions/maxUnconnectedBytes``).
     public var displaced: UInt64 = 0
 
     public init() {}

@@ -1,10 +1,10 @@
 /// One message encoded once for many receivers.
 ///
-/// `frames` are complete, unmasked WebSocket frames, so that a broadcast writes the same bytes to each socket; `parts` name
-/// the payloads in them, for those who need something else (a polling client, a compressed connection). Immutable.
+/// `frames` are complete, unmasked WebSocket frames, so that a broadcast writes the same bytes to each socket; `parts`
+/// name the payloads in them, for those who need something else (a polling client, a compressed connection). Immutable.
 ///
-/// `@unchecked Sendable`: `frames` points to memory that is written by `init`, and by ``rewriteText(before:count:_:)`` before other threads have
-/// the message, and freed by `deinit` only.
+/// `@unchecked Sendable`: `frames` points to memory that is written by `init`, and by ``rewriteText(before:count:_:)``
+/// before other threads have the message, and freed by `deinit` only.
 public final class SharedMessage: @unchecked Sendable {
     /// A payload within ``frames``.
     public struct Part: Sendable {
@@ -13,7 +13,8 @@ public final class SharedMessage: @unchecked Sendable {
         public let range: Range<Int>
     }
 
-    /// The text message, then its attachments. At an address that stays as long as the message, for the kernel to read from.
+    /// The text message, then its attachments. At an address that stays as long as the message, for
+    /// the kernel to read from.
     public let frames: UnsafeRawBufferPointer
     public let parts: [Part]
     /// Dropped for whoever cannot take it now.
@@ -21,8 +22,8 @@ public final class SharedMessage: @unchecked Sendable {
     /// May be compressed where the transport does that.
     public let compress: Bool
 
-    /// Encodes a text of exactly `textCount` bytes, which `fill` writes (without the Engine.IO `4`), followed by `attachments`
-    /// as binary messages.
+    /// Encodes a text of exactly `textCount` bytes, which `fill` writes (without the Engine.IO `4`), followed by
+    /// `attachments` as binary messages.
     public init(
         textCount: Int, attachments: [[UInt8]] = [], volatile: Bool = false, compress: Bool = true,
         fill: (UnsafeMutableRawBufferPointer) -> Void
@@ -39,9 +40,12 @@ public final class SharedMessage: @unchecked Sendable {
         fill(UnsafeMutableRawBufferPointer(rebasing: bytes[(offset + 1)..<(offset + 1 + textCount)]))
         offset += 1 + textCount
         for attachment in attachments {
-            offset += WebSocketHeader.write(first: WebSocketHeader.binary, count: attachment.count, to: bytes.baseAddress! + offset)
+            offset += WebSocketHeader.write(
+                first: WebSocketHeader.binary, count: attachment.count, to: bytes.baseAddress! + offset)
             parts.append(Part(kind: .binary, range: offset..<(offset + attachment.count)))
-            attachment.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]).copyMemory(from: $0) }
+            attachment.withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]).copyMemory(from: $0)
+            }
             offset += attachment.count
         }
         self.parts = parts
@@ -53,10 +57,13 @@ public final class SharedMessage: @unchecked Sendable {
         frames.deallocate()
     }
 
-    /// Writes over `count` bytes of the text, those before its last `suffix` bytes. Only as long as no other thread has the message.
+    /// Writes over `count` bytes of the text, those before its last `suffix` bytes. Only as long as no
+    /// other thread has the message.
     public func rewriteText(before suffix: Int, count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
         let end = parts[0].range.upperBound - suffix
-        precondition(count >= 0 && suffix >= 0 && end - count >= parts[0].range.lowerBound, "the text message is shorter than that")
+        precondition(
+            count >= 0 && suffix >= 0 && end - count >= parts[0].range.lowerBound,
+            "the text message is shorter than that")
         fill(UnsafeMutableRawBufferPointer(mutating: UnsafeRawBufferPointer(rebasing: frames[(end - count)..<end])))
     }
 

@@ -2,7 +2,8 @@
 ///
 /// Ticks are milliseconds. A timer never fires early; how late depends only on how often ``advance(to:)`` is called.
 /// Scheduling and cancelling are O(1) and allocate nothing once the slab has grown to the number of timers in use.
-/// Level n has 64 slots of 64ⁿ ms; five levels reach 12 days, and what lies beyond waits in the last slot and is looked at again.
+/// Level n has 64 slots of 64ⁿ ms; five levels reach 12 days, and what lies beyond waits in the last
+/// slot and is looked at again.
 ///
 /// [loop] Not thread-safe; it holds its targets until they fire or are cancelled.
 public final class TimerWheel {
@@ -36,7 +37,8 @@ public final class TimerWheel {
     /// Called when a timer is scheduled for an earlier moment than ``wakeUp``, with that moment.
     public var onEarlier: ((Int64) -> Void)?
 
-    /// Monotonic time in ms, moved by ``advance(to:)`` and ``moveClock(to:)``. While timers fire that nobody was late for, the moment each was due at.
+    /// Monotonic time in ms, moved by ``advance(to:)`` and ``moveClock(to:)``. While timers fire that nobody was late
+    /// for, the moment each was due at.
     public private(set) var now: Int64
     /// Everything due up to this moment has fired. Behind ``now`` after ``moveClock(to:)`` only.
     private var position: Int64
@@ -57,7 +59,9 @@ public final class TimerWheel {
         } else {
             index = UInt32(entries.count)
             entries.append(
-                Entry(target: nil, tag: 0, deadline: 0, next: Self.none, previous: Self.none, generation: firstGeneration, bucket: 0))
+                Entry(
+                    target: nil, tag: 0, deadline: 0, next: Self.none, previous: Self.none, generation: firstGeneration,
+                    bucket: 0))
         }
         entries[Int(index)].target = target
         entries[Int(index)].tag = tag
@@ -77,8 +81,8 @@ public final class TimerWheel {
         release(id.index)
     }
 
-    /// A moment by which ``advance(to:)`` should be called: exact when the next timer is less than 64 ms ahead, else the earlier
-    /// moment at which it moves to a finer level. nil when nothing is scheduled.
+    /// A moment by which ``advance(to:)`` should be called: exact when the next timer is less than 64 ms ahead, else
+    /// the earlier moment at which it moves to a finer level. nil when nothing is scheduled.
     public var nextDeadline: Int64? {
         var earliest: Int64?
         for level in 0..<Self.levels where occupied[level] != 0 {
@@ -111,7 +115,8 @@ public final class TimerWheel {
         moveClock(to: newNow)
     }
 
-    /// Moves time on and fires nothing: what is due waits for the next ``advance(to:)``, and finds ``now`` as late as it is. Never moves back.
+    /// Moves time on and fires nothing: what is due waits for the next ``advance(to:)``, and finds ``now`` as late as
+    /// it is. Never moves back.
     public func moveClock(to newNow: Int64) {
         now = max(now, newNow)
     }
@@ -122,7 +127,8 @@ public final class TimerWheel {
     /// Entries that are kept when their timers have gone.
     private static let keptEntries = 4_096
 
-    /// Gives back the memory of timers that were there at a peak, as far as none in use lies behind them. Takes time that grows with the size of the peak.
+    /// Gives back the memory of timers that were there at a peak, as far as none in use lies behind them. Takes time
+    /// that grows with the size of the peak.
     public func shrink() {
         guard !isAdvancing, entries.count > Self.keptEntries, count < entries.count / 8 else { return }
         let end = max(Self.keptEntries, (entries.lastIndex { $0.target != nil } ?? -1) + 1)
@@ -165,7 +171,9 @@ public final class TimerWheel {
         let deadline = max(entries[Int(index)].deadline, position + 1)
         var level = 0
         // A level holds what lies within its next 63 slots, so that a slot never means two turns of the wheel.
-        while level < Self.levels - 1, (deadline >> Int64(level * Self.slotBits)) - (position >> Int64(level * Self.slotBits)) > 63 {
+        while level < Self.levels - 1,
+            (deadline >> Int64(level * Self.slotBits)) - (position >> Int64(level * Self.slotBits)) > 63
+        {
             level += 1
         }
         let shift = Int64(level * Self.slotBits)

@@ -1,5 +1,5 @@
-/// Validates UTF-8 that comes in pieces, and fails at the first byte that cannot be part of it (RFC 3629: no overlong forms, no surrogates,
-/// nothing above U+10FFFF).
+/// Validates UTF-8 that comes in pieces, and fails at the first byte that cannot be part of it (RFC 3629: no overlong
+/// forms, no surrogates, nothing above U+10FFFF).
 public struct UTF8Validator: Sendable {
     public init() {}
 
@@ -19,7 +19,9 @@ public struct UTF8Validator: Sendable {
         while index < count {
             if due == 0 {
                 // Most text is ASCII: eight bytes at a time.
-                while index + 8 <= count, bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0 {
+                while index + 8 <= count,
+                    bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+                {
                     index += 8
                 }
                 guard index < count else { break }

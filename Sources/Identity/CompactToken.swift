@@ -16,7 +16,8 @@ struct CompactToken {
             throw TokenRefusal(.malformed, "the token is no JWT: it has not three parts separated by dots")
         }
         guard !token[(second + 1)...].contains(dot) else {
-            throw TokenRefusal(.malformed, "the token has more than three parts: encrypted tokens (JWE) are not supported")
+            throw TokenRefusal(
+                .malformed, "the token has more than three parts: encrypted tokens (JWE) are not supported")
         }
         header = UnsafeRawBufferPointer(rebasing: token[..<first])
         payload = UnsafeRawBufferPointer(rebasing: token[(first + 1)..<second])
@@ -25,7 +26,8 @@ struct CompactToken {
     }
 }
 
-/// What a token says of how it was signed. Nothing of it is believed; it only chooses among what the configuration accepts.
+/// What a token says of how it was signed. Nothing of it is believed; it only chooses among what
+/// the configuration accepts.
 struct TokenHeader {
     /// The algorithm as written, shortened for messages.
     let algorithmName: String
@@ -44,7 +46,9 @@ struct TokenHeader {
 
     /// - Parameter encoded: the token's first part.
     init(_ encoded: UnsafeRawBufferPointer) throws(TokenRefusal) {
-        guard let bytes = Base64.decodeURL(encoded) else { throw TokenRefusal(.malformed, "the token's header is not base64url") }
+        guard let bytes = Base64.decodeURL(encoded) else {
+            throw TokenRefusal(.malformed, "the token's header is not base64url")
+        }
         var algorithmName: ByteString?
         var keyID: ByteString?
         var isCritical = false
@@ -62,9 +66,14 @@ struct TokenHeader {
         guard isObject else { throw TokenRefusal(.malformed, "the token's header is not a JSON object") }
         guard let algorithmName else { throw TokenRefusal(.malformed, "the token's header names no algorithm ('alg')") }
         // RFC 7515, 4.1.11: who does not understand every extension named here must refuse; none is understood here.
-        guard !isCritical else { throw TokenRefusal(.malformed, "the token's header asks for extensions ('crit') that are not supported") }
+        guard !isCritical else {
+            throw TokenRefusal(.malformed, "the token's header asks for extensions ('crit') that are not supported")
+        }
         if let keyID, keyID.count > Self.longestKeyID {
-            throw TokenRefusal(.malformed, "the name of the token's key ('kid') has \(keyID.count) bytes, more than the \(Self.longestKeyID) allowed")
+            throw TokenRefusal(
+                .malformed,
+                "the name of the token's key ('kid') has \(keyID.count) bytes, more than the \(Self.longestKeyID) allowed"
+            )
         }
         self.algorithmName = Self.shown(algorithmName)
         self.algorithm = TokenAlgorithm(named: algorithmName)
@@ -82,7 +91,8 @@ extension JSONObjectWalker {
     ///
     /// - Returns: whether it is. If not, `body` may have seen some members all the same.
     static func forEachMember(
-        of document: UnsafeRawBufferPointer, _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+        of document: UnsafeRawBufferPointer,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
     ) -> Bool {
         var walker = JSONObjectWalker(document)
         while true {

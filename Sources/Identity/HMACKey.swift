@@ -2,10 +2,12 @@ import COpenSSL
 import RawJSON
 import Support
 
-/// A shared secret, prepared for one digest: the secret's two hash blocks are computed once, and each MAC starts from a copy of them.
+/// A shared secret, prepared for one digest: the secret's two hash blocks are computed once, and each MAC
+/// starts from a copy of them.
 ///
-/// `@unchecked` because of the context. It is written only in `init`, before anyone else can see it; afterwards it is only the source of
-/// `EVP_MAC_CTX_dup`, which reads it and counts references atomically, so any number of threads may use one key at once.
+/// `@unchecked` because of the context. It is written only in `init`, before anyone else can see it; afterwards it is
+/// only the source of `EVP_MAC_CTX_dup`, which reads it and counts references atomically, so any number of threads
+/// may use one key at once.
 final class HMACKey: @unchecked Sendable {
     private let context: OpaquePointer
     private let length: Int
@@ -15,28 +17,35 @@ final class HMACKey: @unchecked Sendable {
     init(secret: [UInt8], algorithm: TokenAlgorithm) throws(TokenConfigurationError) {
         guard algorithm.isSymmetric, let digest = algorithm.digest else {
             throw TokenConfigurationError(
-                .algorithms, "\(algorithm.rawValue) does not work with a shared secret", remedy: "use HS256, HS384 or HS512")
+                .algorithms, "\(algorithm.rawValue) does not work with a shared secret",
+                remedy: "use HS256, HS384 or HS512")
         }
         guard secret.count >= algorithm.digestLength else {
             throw TokenConfigurationError(
                 .secret,
                 "the secret has \(secret.count) bytes and can be guessed: \(algorithm.rawValue) needs \(algorithm.digestLength) or more (RFC 7518, section 3.2)",
-                remedy: "make a random one, as with 'openssl rand -hex \(algorithm.digestLength)', for the daemon and for whoever signs its tokens")
+                remedy:
+                    "make a random one, as with 'openssl rand -hex \(algorithm.digestLength)', for the daemon and for whoever signs its tokens"
+            )
         }
         if let kind = PublishedKey.kind(of: secret) {
             throw TokenConfigurationError(
                 .secret, "the secret is \(kind): whoever has it could sign tokens",
-                remedy: "give it as publicKey or jwks and name its algorithm, such as RS256; or make a secret with 'openssl rand -hex \(algorithm.digestLength)'")
+                remedy:
+                    "give it as publicKey or jwks and name its algorithm, such as RS256; or make a secret with 'openssl rand -hex \(algorithm.digestLength)'"
+            )
         }
         let unavailable = TokenConfigurationError(
-            .algorithms, "OpenSSL cannot do HMAC with \(digest): \(OpenSSLErrors.drain())", remedy: "use another algorithm, or mend OpenSSL's configuration")
+            .algorithms, "OpenSSL cannot do HMAC with \(digest): \(OpenSSLErrors.drain())",
+            remedy: "use another algorithm, or mend OpenSSL's configuration")
         guard let mac = EVP_MAC_fetch(nil, "HMAC", nil) else { throw unavailable }
         defer { EVP_MAC_free(mac) }
         guard let context = EVP_MAC_CTX_new(mac) else { throw unavailable }
         var name = Array(digest.utf8CString)
         let isReady = name.withUnsafeMutableBufferPointer { name in
             let parameters = [
-                OSSL_PARAM_construct_utf8_string(OpenSSLName("digest").pointer, name.baseAddress, 0), OSSL_PARAM_construct_end(),
+                OSSL_PARAM_construct_utf8_string(OpenSSLName("digest").pointer, name.baseAddress, 0),
+                OSSL_PARAM_construct_end(),
             ]
             return EVP_MAC_init(context, secret, secret.count, parameters) == 1
         }
@@ -63,7 +72,9 @@ final class HMACKey: @unchecked Sendable {
     func authenticate(_ message: UnsafeRawBufferPointer) -> [UInt8]? {
         guard let copy = EVP_MAC_CTX_dup(context) else { return nil }
         defer { EVP_MAC_CTX_free(copy) }
-        guard EVP_MAC_update(copy, message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count) == 1 else { return nil }
+        guard EVP_MAC_update(copy, message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count) == 1 else {
+            return nil
+        }
         var written = 0
         let mac = [UInt8](unsafeUninitializedCapacity: length) { output, initialized in
             if EVP_MAC_final(copy, output.baseAddress, &written, output.count) == 1 { initialized = written }
@@ -72,24 +83,32 @@ final class HMACKey: @unchecked Sendable {
     }
 }
 
-/// Recognizes key material of public-key cryptography, which is written into files and handed out. As a shared secret it lets everybody who has
-/// it sign tokens.
+/// Recognizes key material of public-key cryptography, which is written into files and handed out. As a shared secret
+/// it lets everybody who has it sign tokens.
 enum PublishedKey {
     /// What `bytes` are, to follow "is": "a PEM file"; `nil` if they are nothing of the kind.
     static func kind(of bytes: [UInt8]) -> String? {
         let text = String(decoding: bytes, as: UTF8.self)
-        if text.utf8.starts(with: "ssh-".utf8) || text.utf8.starts(with: "ecdsa-sha2-".utf8) { return "an SSH public key" }
+        if text.utf8.starts(with: "ssh-".utf8) || text.utf8.starts(with: "ecdsa-sha2-".utf8) {
+            return "an SSH public key"
+        }
         if contains(bytes, "-----BEGIN ") {
-            if contains(bytes, " PRIVATE KEY-----") || contains(bytes, "-----BEGIN PRIVATE KEY-----") { return "a private key in PEM" }
+            if contains(bytes, " PRIVATE KEY-----") || contains(bytes, "-----BEGIN PRIVATE KEY-----") {
+                return "a private key in PEM"
+            }
             return contains(bytes, "CERTIFICATE-----") ? "a certificate in PEM" : "a public key in PEM"
         }
-        if let json = try? JSONValue(parsing: bytes), json["kty"] != nil || json["keys"] != nil { return "a JSON Web Key" }
+        if let json = try? JSONValue(parsing: bytes), json["kty"] != nil || json["keys"] != nil {
+            return "a JSON Web Key"
+        }
         if let kind = kind(ofDER: bytes) { return "\(kind) in DER" }
         // The lines of a PEM file without its first and its last, as some identity providers show their key.
         let alphabet = bytes.filter { !" \t\r\n=".utf8.contains($0) }.map { byte in
             byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte
         }
-        if let decoded = alphabet.withUnsafeBytes({ Base64.decodeURL($0) }), let kind = kind(ofDER: decoded) { return "\(kind) in Base64" }
+        if let decoded = alphabet.withUnsafeBytes({ Base64.decodeURL($0) }), let kind = kind(ofDER: decoded) {
+            return "\(kind) in Base64"
+        }
         return nil
     }
 

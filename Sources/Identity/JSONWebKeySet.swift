@@ -7,10 +7,11 @@ enum JSONWebKeySet {
     /// Keys of the largest set that is accepted. A token without a `kid` is tried with each that fits.
     private static let mostKeys = 100
 
-    /// The keys that can verify a signature. Others are passed over, as RFC 7517 (section 5) asks: a set may hold keys for other uses.
+    /// The keys that can verify a signature. Others are passed over, as RFC 7517 (section 5) asks: a set may
+    /// hold keys for other uses.
     ///
-    /// - Throws: ``TokenConfigurationError`` if `document` is no key set, holds no usable key, one that says it is usable and is not, or the private
-    ///   half of any key.
+    /// - Throws: ``TokenConfigurationError`` if `document` is no key set, holds no usable key, one that says it is
+    ///   usable and is not, or the private half of any key.
     static func publicKeys(in document: [UInt8]) throws(TokenConfigurationError) -> [PublicKey] {
         let keySet: JSONValue
         do throws(JSONSyntaxError) {
@@ -22,7 +23,9 @@ enum JSONWebKeySet {
             throw failure("the key set has no array 'keys'", "give a file with a JSON Web Key Set (RFC 7517)")
         }
         guard keys.count <= mostKeys else {
-            throw failure("the key set holds \(keys.count) keys, more than the \(mostKeys) allowed", "leave only the keys that sign tokens")
+            throw failure(
+                "the key set holds \(keys.count) keys, more than the \(mostKeys) allowed",
+                "leave only the keys that sign tokens")
         }
         var publicKeys: [PublicKey] = []
         var unusable: [String] = []
@@ -41,7 +44,9 @@ enum JSONWebKeySet {
         }
         guard !publicKeys.isEmpty else {
             let reasons = unusable.isEmpty ? "" : ": \(unusable.joined(separator: "; "))"
-            throw failure("the key set holds no key that verifies signatures\(reasons)", "add the public key of whoever signs the tokens")
+            throw failure(
+                "the key set holds no key that verifies signatures\(reasons)",
+                "add the public key of whoever signs the tokens")
         }
         return publicKeys
     }
@@ -61,7 +66,9 @@ enum JSONWebKeySet {
         guard let member = privateMembers.first(where: { key[$0] != nil }) else { return }
         let what = member == "k" ? "is a symmetric key ('k')" : "holds its private half ('\(member)')"
         let remedy =
-            member == "k" ? "remove it; a shared secret belongs into secret or secretFile" : "publish only the public half, and consider the key pair as known to others"
+            member == "k"
+            ? "remove it; a shared secret belongs into secret or secretFile"
+            : "publish only the public half, and consider the key pair as known to others"
         throw failure("\(name) of the key set \(what)", remedy)
     }
 
@@ -72,7 +79,9 @@ enum JSONWebKeySet {
         }
         if let use = key["use"]?.string, use != "sig" { throw .keptForAnotherUse("is kept for the use '\(use)'") }
         if let operations = key["key_ops"] {
-            guard let list = operations.array, list.allSatisfy({ $0.string != nil }) else { throw .wrong("has 'key_ops' that are no list of texts") }
+            guard let list = operations.array, list.allSatisfy({ $0.string != nil }) else {
+                throw .wrong("has 'key_ops' that are no list of texts")
+            }
             guard list.contains("verify") else { throw .keptForAnotherUse("has 'key_ops' without 'verify'") }
         }
         let parameters = try parameters(of: key)
@@ -97,7 +106,8 @@ enum JSONWebKeySet {
         case curve(name: String, point: [UInt8])
         case ed25519([UInt8])
 
-        /// A new key that the caller owns; `nil` if OpenSSL finds it invalid, a point that is not on its curve for instance.
+        /// A new key that the caller owns; `nil` if OpenSSL finds it invalid, a point that is not
+        /// on its curve for instance.
         func publicKey() -> OpaquePointer? {
             if case .ed25519(let bytes) = self {
                 return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count)
@@ -120,7 +130,8 @@ enum JSONWebKeySet {
                 return point.withUnsafeBytes { point in
                     name.withCString { name in
                         guard OSSL_PARAM_BLD_push_utf8_string(builder, OpenSSLName("group").pointer, name, 0) == 1,
-                            OSSL_PARAM_BLD_push_octet_string(builder, OpenSSLName("pub").pointer, point.baseAddress, point.count) == 1
+                            OSSL_PARAM_BLD_push_octet_string(
+                                builder, OpenSSLName("pub").pointer, point.baseAddress, point.count) == 1
                         else { return nil }
                         return Self.key(type: "EC", builder)
                     }
@@ -136,7 +147,9 @@ enum JSONWebKeySet {
             guard let context = EVP_PKEY_CTX_new_from_name(nil, type, nil) else { return nil }
             defer { EVP_PKEY_CTX_free(context) }
             var key: OpaquePointer?
-            guard EVP_PKEY_fromdata_init(context) == 1, EVP_PKEY_fromdata(context, &key, jf_public_key_selection, parameters) == 1 else {
+            guard EVP_PKEY_fromdata_init(context) == 1,
+                EVP_PKEY_fromdata(context, &key, jf_public_key_selection, parameters) == 1
+            else {
                 EVP_PKEY_free(key)
                 return nil
             }
@@ -157,7 +170,8 @@ enum JSONWebKeySet {
         case "RSA":
             return .rsa(modulus: try bytes("n"), exponent: try bytes("e"))
         case "EC":
-            guard let name = curve.flatMap({ ["P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1"][$0] }) else {
+            guard let name = curve.flatMap({ ["P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1"][$0] })
+            else {
                 throw .keptForAnotherUse("is on a curve that signs no token")
             }
             return .curve(name: name, point: [4] + (try bytes("x")) + (try bytes("y")))

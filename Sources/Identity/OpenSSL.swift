@@ -2,8 +2,9 @@ import COpenSSL
 
 /// The name of an OpenSSL parameter.
 ///
-/// OpenSSL keeps the pointer it is given and no copy, so it must outlive the call: a literal's does, that of a `String` does not. This is why the
-/// names are spelled out here and not taken from the `OSSL_…_PARAM_…` macros, which Swift imports as strings.
+/// OpenSSL keeps the pointer it is given and no copy, so it must outlive the call: a literal's does, that of a
+/// `String` does not. This is why the names are spelled out here and not taken from the `OSSL_…_PARAM_…` macros, which
+/// Swift imports as strings.
 struct OpenSSLName: ExpressibleByStringLiteral {
     private let name: StaticString
 
@@ -23,7 +24,8 @@ struct OpenSSLName: ExpressibleByStringLiteral {
 
 /// OpenSSL's error queue, which belongs to the thread and not to the call.
 enum OpenSSLErrors {
-    /// The oldest error's text. The queue is empty afterwards: what stays there would be taken for the failure of the next TLS call on this thread.
+    /// The oldest error's text. The queue is empty afterwards: what stays there would be taken for the failure of the
+    /// next TLS call on this thread.
     static func drain() -> String {
         let code = ERR_get_error()
         ERR_clear_error()

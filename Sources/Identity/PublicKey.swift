@@ -3,7 +3,8 @@ import Support
 
 /// A public key that verifies signatures.
 ///
-/// `@unchecked` because of the pointer. An `EVP_PKEY` is not changed after `init`, and OpenSSL 3 lets any number of threads verify with one.
+/// `@unchecked` because of the pointer. An `EVP_PKEY` is not changed after `init`, and OpenSSL 3 lets any number of
+/// threads verify with one.
 final class PublicKey: @unchecked Sendable {
     private let key: OpaquePointer
 
@@ -46,13 +47,16 @@ final class PublicKey: @unchecked Sendable {
         OpenSSLErrors.clear()
         guard let key else {
             throw TokenConfigurationError(
-                .publicKey, "the public key file holds neither '-----BEGIN PUBLIC KEY-----' nor '-----BEGIN CERTIFICATE-----'",
+                .publicKey,
+                "the public key file holds neither '-----BEGIN PUBLIC KEY-----' nor '-----BEGIN CERTIFICATE-----'",
                 remedy: "give a PEM file with a public key or a certificate")
         }
         do throws(Weakness) {
             try self.init(owning: key)
         } catch {
-            throw TokenConfigurationError(.publicKey, "the public key is \(error.words)", remedy: "have whoever signs the tokens make a new key pair")
+            throw TokenConfigurationError(
+                .publicKey, "the public key is \(error.words)",
+                remedy: "have whoever signs the tokens make a new key pair")
         }
     }
 
@@ -96,14 +100,17 @@ final class PublicKey: @unchecked Sendable {
         guard let context = EVP_MD_CTX_new() else { return false }
         defer { EVP_MD_CTX_free(context) }
         var keyContext: OpaquePointer?
-        guard EVP_DigestVerifyInit_ex(context, &keyContext, algorithm.digest, nil, nil, key, nil) == 1 else { return false }
+        guard EVP_DigestVerifyInit_ex(context, &keyContext, algorithm.digest, nil, nil, key, nil) == 1 else {
+            return false
+        }
         if algorithm.family == .rsaPSS {
             guard EVP_PKEY_CTX_set_rsa_padding(keyContext, RSA_PKCS1_PSS_PADDING) == 1,
                 EVP_PKEY_CTX_set_rsa_pss_saltlen(keyContext, RSA_PSS_SALTLEN_DIGEST) == 1
             else { return false }
         }
         return EVP_DigestVerify(
-            context, signature, signature.count, message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count) == 1
+            context, signature, signature.count, message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count
+        ) == 1
     }
 
     private var curve: String? {
@@ -118,8 +125,10 @@ final class PublicKey: @unchecked Sendable {
         guard signature.count == 2 * coordinateLength, let pair = ECDSA_SIG_new() else { return nil }
         defer { ECDSA_SIG_free(pair) }
         let halves = signature.withUnsafeBufferPointer { bytes in
-            (BN_bin2bn(bytes.baseAddress, Int32(coordinateLength), nil),
-             BN_bin2bn(bytes.baseAddress.map { $0 + coordinateLength }, Int32(coordinateLength), nil))
+            (
+                BN_bin2bn(bytes.baseAddress, Int32(coordinateLength), nil),
+                BN_bin2bn(bytes.baseAddress.map { $0 + coordinateLength }, Int32(coordinateLength), nil)
+            )
         }
         // From here on the pair owns its halves.
         guard ECDSA_SIG_set0(pair, halves.0, halves.1) == 1 else {
@@ -145,24 +154,30 @@ extension PublicKey {
     private var weakness: Weakness? {
         switch EVP_PKEY_get_base_id(key) {
         case EVP_PKEY_RSA, EVP_PKEY_RSA_PSS: rsaWeakness
-        case EVP_PKEY_ED25519: isOfSmallOrder ? Weakness(words: "a point of small order: signatures of it can be made without a private key") : nil
+        case EVP_PKEY_ED25519:
+            isOfSmallOrder
+                ? Weakness(words: "a point of small order: signatures of it can be made without a private key") : nil
         case EVP_PKEY_EC: isInvalid ? Weakness(words: "not a point of its curve: \(OpenSSLErrors.drain())") : nil
         // It fits no algorithm.
         default: nil
         }
     }
 
-    /// 2048 bits is the least of RFC 7518, section 3.3. OpenSSL verifies with nothing larger than 16384, and for each signature it takes a time that
-    /// grows with the square of that.
+    /// 2048 bits is the least of RFC 7518, section 3.3. OpenSSL verifies with nothing larger than 16384, and for each
+    /// signature it takes a time that grows with the square of that.
     private static let modulusBits: ClosedRange<Int32> = 2048...16384
 
     private var rsaWeakness: Weakness? {
         let bits = EVP_PKEY_get_bits(key)
         guard bits >= Self.modulusBits.lowerBound else {
-            return Weakness(words: "an RSA key of \(bits) bits, which can be factored: RFC 7518, section 3.3, asks for \(Self.modulusBits.lowerBound) or more")
+            return Weakness(
+                words:
+                    "an RSA key of \(bits) bits, which can be factored: RFC 7518, section 3.3, asks for \(Self.modulusBits.lowerBound) or more"
+            )
         }
         guard bits <= Self.modulusBits.upperBound else {
-            return Weakness(words: "an RSA key of \(bits) bits, more than the \(Self.modulusBits.upperBound) that are verified")
+            return Weakness(
+                words: "an RSA key of \(bits) bits, more than the \(Self.modulusBits.upperBound) that are verified")
         }
         var number: OpaquePointer?
         guard EVP_PKEY_get_bn_param(key, OpenSSLName("e").pointer, &number) == 1, let exponent = number else {
@@ -171,7 +186,8 @@ extension PublicKey {
         defer { BN_free(exponent) }
         guard BN_is_odd(exponent) == 1, BN_is_one(exponent) == 0, BN_is_negative(exponent) == 0 else {
             let words = BN_num_bits(exponent) <= 32 ? "the exponent \(BN_get_word(exponent))" : "an even exponent"
-            return Weakness(words: "an RSA key with \(words), with which signatures can be forged: the usual one is 65537")
+            return Weakness(
+                words: "an RSA key with \(words), with which signatures can be forged: the usual one is 65537")
         }
         // Among others: an even modulus, one with a small factor, one that is a prime.
         return isInvalid ? Weakness(words: "not a valid RSA key: \(OpenSSLErrors.drain())") : nil
@@ -183,7 +199,8 @@ extension PublicKey {
         return EVP_PKEY_public_check(context) != 1
     }
 
-    /// Whether some small multiple of the point is the neutral element: for such a key one signature fits every eighth message, or every one.
+    /// Whether some small multiple of the point is the neutral element: for such a key one signature fits every
+    /// eighth message, or every one.
     private var isOfSmallOrder: Bool {
         var bytes = [UInt8](repeating: 0, count: 32)
         var length = bytes.count
@@ -193,7 +210,8 @@ extension PublicKey {
         return Self.ordinatesOfSmallOrder.contains(bytes)
     }
 
-    /// The y of the eight points whose order divides 8, in little endian, and the two other spellings that exceed the field's prime.
+    /// The y of the eight points whose order divides 8, in little endian, and the two other spellings that
+    /// exceed the field's prime.
     private static let ordinatesOfSmallOrder: [[UInt8]] = {
         let middle = [UInt8](repeating: 0xFF, count: 30)
         return [

@@ -25,7 +25,8 @@ public enum TokenAlgorithm: String, Sendable, Hashable, CaseIterable {
     /// So few that comparing them takes less than hashing one.
     private static let names = allCases.map { (name: ByteString($0.rawValue), algorithm: $0) }
 
-    /// What kind of key an algorithm needs. A key serves its own family only: a public key can never pass for an HMAC secret.
+    /// What kind of key an algorithm needs. A key serves its own family only: a public key can never
+    /// pass for an HMAC secret.
     enum Family: Sendable, Hashable {
         /// HMAC with a shared secret.
         case hmac

@@ -1,7 +1,8 @@
 import RawJSON
 import Support
 
-/// The registered claims that are looked at, read in one pass over the payload. Of duplicate claims the last counts, as in `JSON.parse`.
+/// The registered claims that are looked at, read in one pass over the payload. Of duplicate claims the last
+/// counts, as in `JSON.parse`.
 struct TokenClaims: Sendable {
     /// A claim that may be there, and may be of a wrong type.
     enum Claim<Value: Sendable>: Sendable {
@@ -76,7 +77,9 @@ struct TokenClaims: Sendable {
         while true {
             switch walker.next() {
             case .element(let range):
-                guard let string = JSONText.byteString(UnsafeRawBufferPointer(rebasing: value[range])) else { return nil }
+                guard let string = JSONText.byteString(UnsafeRawBufferPointer(rebasing: value[range])) else {
+                    return nil
+                }
                 strings.append(string)
             case .end: return strings
             case .malformed: return nil
@@ -92,7 +95,8 @@ extension ByteString {
     }
 }
 
-/// The payload of a token whose signature is valid, and what it claims. Whether that is acceptable, and still is, has to be judged with each use.
+/// The payload of a token whose signature is valid, and what it claims. Whether that is acceptable, and still is, has
+/// to be judged with each use.
 struct SignedClaims: Sendable {
     let payload: [UInt8]
     let claims: TokenClaims

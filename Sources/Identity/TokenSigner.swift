@@ -7,7 +7,8 @@ public struct TokenSigner: Sendable {
     private let key: HMACKey
     private let header: [UInt8]
 
-    /// - Throws: ``TokenConfigurationError`` if a verifier would refuse the secret, or the algorithm is none of HS256, HS384 and HS512.
+    /// - Throws: ``TokenConfigurationError`` if a verifier would refuse the secret, or the algorithm is none
+    ///   of HS256, HS384 and HS512.
     public init(secret: [UInt8], algorithm: TokenAlgorithm = .hs256) throws(TokenConfigurationError) {
         key = try HMACKey(secret: secret, algorithm: algorithm)
         var header: [UInt8] = []
@@ -23,7 +24,9 @@ public struct TokenSigner: Sendable {
         token.append(UInt8(ascii: "."))
         Base64.appendURL(claims.serialized, to: &token)
         guard let signature = token.withUnsafeBytes({ key.authenticate($0) }) else {
-            throw TokenConfigurationError(.secret, "OpenSSL could not sign: \(OpenSSLErrors.drain())", remedy: "try again when there is more memory")
+            throw TokenConfigurationError(
+                .secret, "OpenSSL could not sign: \(OpenSSLErrors.drain())",
+                remedy: "try again when there is more memory")
         }
         token.append(UInt8(ascii: "."))
         Base64.appendURL(signature, to: &token)

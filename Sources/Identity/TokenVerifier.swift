@@ -3,9 +3,10 @@ import Support
 
 /// Verifies JSON Web Tokens in compact form (RFC 7519, RFC 7515).
 ///
-/// What is accepted, algorithm included, is fixed by the configuration; a token can only fail to match it. The signature is checked before
-/// the payload is looked at. A verifier is immutable and can be used from any thread; it does no I/O and waits for nothing, so an event loop
-/// may call it: a few microseconds for HS256, up to some tens for public keys.
+/// What is accepted, algorithm included, is fixed by the configuration; a token can only fail to match it. The
+/// signature is checked before the payload is looked at. A verifier is immutable and can be used from any
+/// thread; it does no I/O and waits for nothing, so an event loop may call it: a few microseconds for HS256, up
+/// to some tens for public keys.
 public struct TokenVerifier: Sendable {
     public let configuration: TokenVerifierConfiguration
 
@@ -16,7 +17,8 @@ public struct TokenVerifier: Sendable {
     /// - Throws: ``TokenConfigurationError`` if an algorithm has no key that fits it, or a key cannot be read.
     public init(_ configuration: TokenVerifierConfiguration) throws(TokenConfigurationError) {
         guard !configuration.algorithms.isEmpty else {
-            throw TokenConfigurationError(.algorithms, "no algorithm is accepted", remedy: "name at least one, such as HS256")
+            throw TokenConfigurationError(
+                .algorithms, "no algorithm is accepted", remedy: "name at least one, such as HS256")
         }
         guard !configuration.userClaim.isEmpty else {
             throw TokenConfigurationError(.userClaim, "the user claim has no name", remedy: "the usual one is 'sub'")
@@ -31,11 +33,14 @@ public struct TokenVerifier: Sendable {
             if algorithm.isSymmetric {
                 guard let secret = configuration.secret else {
                     throw TokenConfigurationError(
-                        .algorithms, "\(algorithm.rawValue) needs a secret, and there is none", remedy: "give secret or secretFile, or remove the algorithm")
+                        .algorithms, "\(algorithm.rawValue) needs a secret, and there is none",
+                        remedy: "give secret or secretFile, or remove the algorithm")
                 }
                 secrets[algorithm] = try HMACKey(secret: secret, algorithm: algorithm)
             } else if !publicKeys.contains(where: { $0.fits(algorithm) }) {
-                let present = publicKeys.isEmpty ? "there is none" : "there is \(publicKeys.map(\.summary).joined(separator: ", "))"
+                let present =
+                    publicKeys.isEmpty
+                    ? "there is none" : "there is \(publicKeys.map(\.summary).joined(separator: ", "))"
                 throw TokenConfigurationError(
                     .algorithms, "\(algorithm.rawValue) needs a public key that fits it, and \(present)",
                     remedy: "give one as publicKey or jwks, or name the algorithm that the tokens are signed with")
@@ -68,21 +73,29 @@ public struct TokenVerifier: Sendable {
     /// What `token` claims, if it is signed.
     func signedClaims(of token: UnsafeRawBufferPointer) throws(TokenRefusal) -> SignedClaims {
         let token = Self.withoutScheme(token)
-        guard !token.isEmpty else { throw TokenRefusal(.missing, "no token: send it as auth.token, or as 'Authorization: Bearer <token>'") }
+        guard !token.isEmpty else {
+            throw TokenRefusal(.missing, "no token: send it as auth.token, or as 'Authorization: Bearer <token>'")
+        }
         guard token.count <= configuration.maximumTokenLength else {
-            throw TokenRefusal(.malformed, "the token has \(token.count) bytes, more than the \(configuration.maximumTokenLength) that are looked at")
+            throw TokenRefusal(
+                .malformed,
+                "the token has \(token.count) bytes, more than the \(configuration.maximumTokenLength) that are looked at"
+            )
         }
         let parts = try CompactToken(token)
         let header = try TokenHeader(parts.header)
         guard let algorithm = header.algorithm, configuration.algorithms.contains(algorithm) else {
             let accepted = configuration.algorithms.map(\.rawValue).joined(separator: ", ")
-            throw TokenRefusal(.algorithm, "the token is signed with '\(header.algorithmName)', accepted is \(accepted)")
+            throw TokenRefusal(
+                .algorithm, "the token is signed with '\(header.algorithmName)', accepted is \(accepted)")
         }
-        // One that cannot even be decoded is no better and no worse than a wrong one: most often it is a token changed at its end.
+        // One that cannot even be decoded is no better and no worse than a wrong one: most often it is a
+        // token changed at its end.
         guard let signature = Base64.decodeURL(parts.signature),
             isSignature(signature, of: parts.signed, algorithm: algorithm, keyID: header.keyID)
         else {
-            throw TokenRefusal(.signature, "the token's signature is not valid: it was changed, or signed with another key")
+            throw TokenRefusal(
+                .signature, "the token's signature is not valid: it was changed, or signed with another key")
         }
         guard let payload = Base64.decodeURL(parts.payload) else {
             throw TokenRefusal(.malformed, "the token's payload is not base64url")
@@ -93,12 +106,15 @@ public struct TokenVerifier: Sendable {
         return SignedClaims(payload: payload, claims: claims)
     }
 
-    private func isSignature(_ signature: [UInt8], of message: UnsafeRawBufferPointer, algorithm: TokenAlgorithm, keyID: ByteString?) -> Bool {
+    private func isSignature(
+        _ signature: [UInt8], of message: UnsafeRawBufferPointer, algorithm: TokenAlgorithm, keyID: ByteString?
+    ) -> Bool {
         if algorithm.isSymmetric {
             return secrets[algorithm]?.isSignature(signature, of: message) ?? false
         }
         return publicKeys.contains { key in
-            (keyID == nil || key.id == nil || key.id == keyID) && key.isSignature(signature, of: message, algorithm: algorithm)
+            (keyID == nil || key.id == nil || key.id == keyID)
+                && key.isSignature(signature, of: message, algorithm: algorithm)
         }
     }
 
@@ -112,7 +128,9 @@ public struct TokenVerifier: Sendable {
         var rest = trimmed(text[...])
         let scheme: StaticString = "bearer"
         let length = scheme.utf8CodeUnitCount
-        let isScheme = zip(rest, UnsafeBufferPointer(start: scheme.utf8Start, count: length)).allSatisfy { $0 | 0x20 == $1 }
+        let isScheme = zip(rest, UnsafeBufferPointer(start: scheme.utf8Start, count: length)).allSatisfy {
+            $0 | 0x20 == $1
+        }
         // The bare word is a scheme without a token. A token that begins with these letters goes on with others.
         if isScheme, rest.count == length || (rest.count > length && rest[rest.startIndex + length] == 0x20) {
             rest = trimmed(rest.dropFirst(length))
@@ -132,7 +150,8 @@ extension TokenVerifier {
         try checkStart(claims.notBefore, now: now)
         try checkIssuer(claims.issuer)
         try checkAudience(claims.audiences)
-        return TokenSubject(user: try user(claims.user), claims: signed.payload, expiresAt: expiresAt, scopes: claims.scopes)
+        return TokenSubject(
+            user: try user(claims.user), claims: signed.payload, expiresAt: expiresAt, scopes: claims.scopes)
     }
 
     /// Returns when the token expires.
@@ -153,23 +172,29 @@ extension TokenVerifier {
     }
 
     /// Returns when the token is too old.
-    private func checkAge(_ issuedAt: TokenClaims.Claim<Int64>, _ maximumAge: Int64, now: Int64) throws(TokenRefusal) -> Int64? {
+    private func checkAge(_ issuedAt: TokenClaims.Claim<Int64>, _ maximumAge: Int64, now: Int64) throws(TokenRefusal)
+        -> Int64?
+    {
         switch issuedAt {
         case .value(let issuedAt):
             // From the future it would be young for longer than the age that is allowed.
             guard isReached(issuedAt, now) else {
-                throw TokenRefusal(.claims, "the token was issued in the future: its 'iat' is \(RFC3339.text(milliseconds: issuedAt))")
+                throw TokenRefusal(
+                    .claims, "the token was issued in the future: its 'iat' is \(RFC3339.text(milliseconds: issuedAt))")
             }
             let (end, overflow) = issuedAt.addingReportingOverflow(maximumAge)
             guard overflow || isBefore(now, end) else {
                 throw TokenRefusal(
-                    .expired, "the token was issued at \(RFC3339.text(milliseconds: issuedAt)): it is accepted for \(maximumAge / 1000) s, whatever its 'exp'")
+                    .expired,
+                    "the token was issued at \(RFC3339.text(milliseconds: issuedAt)): it is accepted for \(maximumAge / 1000) s, whatever its 'exp'"
+                )
             }
             return overflow ? nil : end
         case .wrongType:
             throw TokenRefusal(.claims, "the token's 'iat' is not a number of seconds")
         case .absent:
-            throw TokenRefusal(.claims, "the token has no 'iat': its age cannot be known, and old tokens are not accepted here")
+            throw TokenRefusal(
+                .claims, "the token has no 'iat': its age cannot be known, and old tokens are not accepted here")
         }
     }
 
@@ -177,7 +202,8 @@ extension TokenVerifier {
         switch start {
         case .value(let start):
             guard isReached(start, now) else {
-                throw TokenRefusal(.claims, "the token is not valid yet: its 'nbf' is \(RFC3339.text(milliseconds: start))")
+                throw TokenRefusal(
+                    .claims, "the token is not valid yet: its 'nbf' is \(RFC3339.text(milliseconds: start))")
             }
         case .wrongType:
             throw TokenRefusal(.claims, "the token's 'nbf' is not a number of seconds")
@@ -203,7 +229,8 @@ extension TokenVerifier {
         switch issuer {
         case .value(let issuer) where configuration.issuers.contains(issuer): return
         case .absent: throw TokenRefusal(.claims, "the token names no issuer ('iss')")
-        case .value, .wrongType: throw TokenRefusal(.claims, "the token's issuer ('iss') is not one that is accepted here")
+        case .value, .wrongType:
+            throw TokenRefusal(.claims, "the token's issuer ('iss') is not one that is accepted here")
         }
     }
 
@@ -224,7 +251,9 @@ extension TokenVerifier {
         case .wrongType:
             throw TokenRefusal(.claims, "the token's user ('\(name)') is neither a string nor an integer")
         case .value(let user):
-            if let problem = UserID.problem(user) { throw TokenRefusal(.claims, "the token's user ('\(name)') \(problem)") }
+            if let problem = UserID.problem(user) {
+                throw TokenRefusal(.claims, "the token's user ('\(name)') \(problem)")
+            }
             return user
         }
     }
@@ -238,10 +267,12 @@ public struct TokenSubject: Sendable, Hashable {
     /// The token's payload, byte for byte as it was signed: one valid JSON object.
     public let claims: [UInt8]
 
-    /// When the token ends, in milliseconds since 1970, leeway not added: its `exp`, or earlier where a longest age is configured; `nil`: never.
+    /// When the token ends, in milliseconds since 1970, leeway not added: its `exp`, or earlier where a longest age is
+    /// configured; `nil`: never.
     public let expiresAt: Int64?
 
-    /// What the `scope` claim names, in its order: a string separated by spaces (RFC 8693), or an array of strings. Empty without one.
+    /// What the `scope` claim names, in its order: a string separated by spaces (RFC 8693), or an array of
+    /// strings. Empty without one.
     public let scopes: [ByteString]
 
     public init(user: ByteString, claims: [UInt8], expiresAt: Int64?, scopes: [ByteString]) {
@@ -256,7 +287,8 @@ public struct TokenSubject: Sendable, Hashable {
     }
 }
 
-/// Why a token was not accepted. The code is for programs, the message for the person who must mend it; neither holds a secret.
+/// Why a token was not accepted. The code is for programs, the message for the person who must mend
+/// it; neither holds a secret.
 public struct TokenRefusal: Error, Sendable, Hashable, CustomStringConvertible {
     /// What clients see as `data.code` of a CONNECT_ERROR. The raw values never change.
     public enum Code: String, Sendable, Hashable, CaseIterable {

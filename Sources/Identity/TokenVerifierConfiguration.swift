@@ -11,8 +11,8 @@ public struct TokenVerifierConfiguration: Sendable {
     /// A PEM file with a public key (`BEGIN PUBLIC KEY`) or a certificate, for the other algorithms.
     public var publicKey: [UInt8]?
 
-    /// A JSON Web Key Set (RFC 7517). Its keys are chosen by the token's `kid`; a token without one tries all that fit its algorithm.
-    /// Keys for encryption, symmetric ones and those of types not supported here are passed over.
+    /// A JSON Web Key Set (RFC 7517). Its keys are chosen by the token's `kid`; a token without one tries all that fit
+    /// its algorithm. Keys for encryption, symmetric ones and those of types not supported here are passed over.
     public var keySet: [UInt8]?
 
     /// Values of `iss` of which a token must have one; empty: not looked at.
@@ -27,13 +27,16 @@ public struct TokenVerifierConfiguration: Sendable {
     /// The claim that names the user; a string or an integer.
     public var userClaim = "sub"
 
-    /// Whether a token without `exp` is refused. Where it is not, such a token is good for ever, and whoever has found one keeps it.
+    /// Whether a token without `exp` is refused. Where it is not, such a token is good for ever, and
+    /// whoever has found one keeps it.
     public var requiresExpiry = true
 
-    /// How long after its `iat` a token is still accepted, in milliseconds; a token without `iat` is then refused. `nil`: its `exp` alone counts.
+    /// How long after its `iat` a token is still accepted, in milliseconds; a token without `iat` is then refused.
+    /// `nil`: its `exp` alone counts.
     public var maximumAge: Int64?
 
-    /// Longest token looked at, in bytes. 8192 is what HTTP servers commonly take in one header field, where the same tokens travel.
+    /// Longest token looked at, in bytes. 8192 is what HTTP servers commonly take in one header field,
+    /// where the same tokens travel.
     public var maximumTokenLength = 8192
 
     public init() {}

@@ -3,15 +3,17 @@ import Synchronization
 
 /// Tokens verified a moment ago, so that whoever sends many requests with one token has its signature checked once.
 ///
-/// What is remembered can never change: that exactly this text was signed, and what it says. Its times, issuer and audience are judged anew each
-/// time. Refusals are not remembered. Bounded: two generations of ``capacity`` tokens of at most ``longestToken`` bytes each; when the younger is
-/// full the older is forgotten, unless it was asked for meanwhile.
+/// What is remembered can never change: that exactly this text was signed, and what it says. Its times, issuer
+/// and audience are judged anew each time. Refusals are not remembered. Bounded: two generations of
+/// ``capacity`` tokens of at most ``longestToken`` bytes each; when the younger is full the older is forgotten,
+/// unless it was asked for meanwhile.
 public final class VerifiedTokens: Sendable {
     static let capacity = 256
     /// Longer tokens are verified each time.
     static let longestToken = 2048
-    /// Bytes at the end of a token that are hashed: most of the signature of HS256 (43 bytes of base64url), the shortest there is. Only tokens
-    /// whose signature was right are remembered, so a sender cannot add tokens of one hash; the whole text is compared in any case.
+    /// Bytes at the end of a token that are hashed: most of the signature of HS256 (43 bytes of base64url), the
+    /// shortest there is. Only tokens whose signature was right are remembered, so a sender cannot add tokens of one
+    /// hash; the whole text is compared in any case.
     static let hashedBytes = 32
 
     /// By the hash of the end of its text. Of two tokens with one hash only the younger is remembered.
@@ -31,7 +33,9 @@ public final class VerifiedTokens: Sendable {
 
         func isOf(_ token: UnsafeRawBufferPointer) -> Bool {
             text.withUnsafeBytes { text in
-                guard text.count == token.count, let one = text.baseAddress, let other = token.baseAddress else { return false }
+                guard text.count == token.count, let one = text.baseAddress, let other = token.baseAddress else {
+                    return false
+                }
                 return memcmp(one, other, text.count) == 0
             }
         }

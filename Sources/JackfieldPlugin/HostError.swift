@@ -20,7 +20,8 @@ extension JackfieldHost {
         return String(words)
     }
 
-    /// Turns a failure into an error that names the call. A slot the host left NULL against its promise counts as unsupported.
+    /// Turns a failure into an error that names the call. A slot the host left NULL against its
+    /// promise counts as unsupported.
     func check(_ code: Int32?, _ call: StaticString) throws(HostError) {
         let code = code ?? JF_E_UNSUPPORTED
         if code < 0 { throw HostError(code: code, call: "\(call)", words: words(for: code)) }
@@ -40,7 +41,8 @@ extension JackfieldHost {
     }
 }
 
-/// The result codes of the header as the type that its functions return: Swift imports constants of a C enumeration as `Int`.
+/// The result codes of the header as the type that its functions return: Swift imports constants of
+/// a C enumeration as `Int`.
 let JF_OK = Int32(CJackfield.JF_OK)
 let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)

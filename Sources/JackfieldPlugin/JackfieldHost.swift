@@ -1,9 +1,10 @@
-/// The host, as this plugin knows it. Everything here may be called from any thread and never blocks, unless it says otherwise.
+/// The host, as this plugin knows it. Everything here may be called from any thread and never blocks,
+/// unless it says otherwise.
 ///
 /// Emitting reads like the reference server's `io`: `host.to("room").except("other").emit("news", item)`.
 ///
-/// `@unchecked Sendable`: all fields are set in `init` and never change, and the header allows the functions they point at on
-/// any thread.
+/// `@unchecked Sendable`: all fields are set in `init` and never change, and the header allows the functions
+/// they point at on any thread.
 public final class JackfieldHost: @unchecked Sendable {
     let pointer: OpaquePointer
     let core: jf_core_api
@@ -28,7 +29,8 @@ public final class JackfieldHost: @unchecked Sendable {
     /// nil if the host speaks another revision of the boundary.
     init?(boot: jf_boot) {
         guard boot.abi == UInt32(JF_ABI), let host = boot.host, let query = boot.query else { return nil }
-        // An interface that this host lacks is no failure here: each of its slots answers JF_E_UNSUPPORTED, which becomes a HostError.
+        // An interface that this host lacks is no failure here: each of its slots answers JF_E_UNSUPPORTED,
+        // which becomes a HostError.
         func table<Table>(_ id: String, _ empty: Table) -> Table {
             var table = empty
             withUnsafeMutableBytes(of: &table) { _ = query(host, id, $0.baseAddress, UInt64($0.count)) }
@@ -75,10 +77,13 @@ public final class JackfieldHost: @unchecked Sendable {
 
     /// The plugin's `config` as a type of your own. The error names the key: `config.store must be text`.
     ///
-    /// Keys that the type does not know are refused, in the objects inside too: `config: unknown key 'stroe', did you mean 'store'?` A member that is a
-    /// ``JSON`` or a dictionary may have any; `config.decode(_:)` passes over all.
+    /// Keys that the type does not know are refused, in the objects inside too:
+    /// `config: unknown key 'stroe', did you mean 'store'?` A member that is a ``JSON`` or a dictionary may have any;
+    /// `config.decode(_:)` passes over all.
     public func config<Settings: Decodable>(_ type: Settings.Type) throws -> Settings {
-        try config.bytes.withUnsafeBytes { try JSON.decode(type, from: $0, named: "config", attachments: [], refusing: UnknownKeys()) }
+        try config.bytes.withUnsafeBytes {
+            try JSON.decode(type, from: $0, named: "config", attachments: [], refusing: UnknownKeys())
+        }
     }
 }
 
@@ -129,7 +134,9 @@ extension JackfieldHost {
     public func onStrand<P: Plugin>(_ type: P.Type, _ work: @escaping @Sendable (P) -> Void) throws {
         let key = tasks.add(Self.typed(work))
         do {
-            try check(core.post?(pointer, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), TaskTable.free), "core.post")
+            try check(
+                core.post?(pointer, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), TaskTable.free),
+                "core.post")
         } catch {
             tasks.remove(key)
             throw error
@@ -145,7 +152,9 @@ extension JackfieldHost {
         var timer: jf_timer = 0
         do {
             try check(
-                timerTable.after?(pointer, delay.milliseconds, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key), TaskTable.free, &timer),
+                timerTable.after?(
+                    pointer, delay.milliseconds, TaskTable.run, UnsafeMutableRawPointer(bitPattern: key),
+                    TaskTable.free, &timer),
                 "timers.after")
         } catch {
             tasks.remove(key)
@@ -184,16 +193,20 @@ public struct OneShotTimer: Sendable {
 }
 
 extension JackfieldHost {
-    /// Calls `body` here and now. What it emits, answers and changes from this thread is passed to the event loops when it returns, in order: each loop is
-    /// woken once.
+    /// Calls `body` here and now. What it emits, answers and changes from this thread is passed to the event loops when
+    /// it returns, in order: each loop is woken once.
     ///
-    /// For what becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it short: the first emit waits for the last.
+    /// For what becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it
+    /// short: the first emit waits for the last.
     public func batch(_ body: () -> Void) {
         // If the host refuses the call (an older one, or the plugin has stopped), `body` runs without a batch.
         withoutActuallyEscaping(body) { body in
             let call = Call(body)
             withExtendedLifetime(call) {
-                _ = core.batch?(pointer, { _, context in context.map { Unmanaged<Call>.fromOpaque($0).takeUnretainedValue().run() } }, Unmanaged.passUnretained(call).toOpaque())
+                _ = core.batch?(
+                    pointer,
+                    { _, context in context.map { Unmanaged<Call>.fromOpaque($0).takeUnretainedValue().run() } },
+                    Unmanaged.passUnretained(call).toOpaque())
             }
             if !call.isDone { call.run() }
         }

@@ -29,8 +29,8 @@ import Support
 /// ```
 ///
 /// Everything runs on the plugin's *strand*, one call at a time, each seeing what the one before wrote; so an instance
-/// needs no locks and need not be `Sendable`. What runs elsewhere (`run: .parallel`, `async` hooks, your own threads) must
-/// be, and the compiler checks it. ``JackfieldHost/onStrand(_:_:)`` brings you back.
+/// needs no locks and need not be `Sendable`. What runs elsewhere (`run: .parallel`, `async` hooks, your own threads)
+/// must be, and the compiler checks it. ``JackfieldHost/onStrand(_:_:)`` brings you back.
 ///
 /// Nothing that a handler throws reaches the host as more than an error answer; see ``Problem``.
 public protocol Plugin: AnyObject, SendableMetatype {
@@ -40,7 +40,8 @@ public protocol Plugin: AnyObject, SendableMetatype {
     /// Semantic version.
     static var version: String { get }
 
-    /// Says what the plugin handles. Called once, before there is an instance, also by tools that only want to look: no I/O.
+    /// Says what the plugin handles. Called once, before there is an instance, also by tools that
+    /// only want to look: no I/O.
     static func declare(_ io: Declarations<Self>)
 
     /// Opens what the plugin needs. May do I/O and take its time. What it throws is the line that the operator reads.
@@ -49,8 +50,8 @@ public protocol Plugin: AnyObject, SendableMetatype {
     /// All declarations are in force; handlers may already have been called.
     func start() throws
 
-    /// The last call: finish what is under way. Threads of your own must have ended when it returns. Where the whole host stops, the clients have been
-    /// closed before: what is emitted here reaches nobody.
+    /// The last call: finish what is under way. Threads of your own must have ended when it returns. Where the whole
+    /// host stops, the clients have been closed before: what is emitted here reaches nobody.
     func stop()
 
     /// A watched user has come online or gone offline; see ``HostPresence/watch(_:)``.

@@ -1,8 +1,8 @@
-/// An error that the client is told. Throw it from any handler: an ack gets `{"error":{"code","message"}}`, an HTTP request
-/// `application/problem+json` with the status.
+/// An error that the client is told. Throw it from any handler: an ack gets `{"error":{"code","message"}}`, an HTTP
+/// request `application/problem+json` with the status.
 ///
-/// Of other errors the client learns only that something failed; the log has the rest. Two are translated: what decoding finds
-/// wrong becomes 400 `invalid_arguments` and names the member, a full queue becomes 503 `overloaded`.
+/// Of other errors the client learns only that something failed; the log has the rest. Two are translated: what
+/// decoding finds wrong becomes 400 `invalid_arguments` and names the member, a full queue becomes 503 `overloaded`.
 public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
     /// HTTP status, 400 to 599. Acks do not show it.
     public let status: Int
@@ -25,7 +25,9 @@ public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
     public static func unavailable(_ message: String) -> Problem { Problem(503, "unavailable", message) }
 
     /// 507, and `unavailable` in acks.
-    public static func insufficientStorage(_ message: String) -> Problem { Problem(507, "insufficient_storage", message) }
+    public static func insufficientStorage(_ message: String) -> Problem {
+        Problem(507, "insufficient_storage", message)
+    }
 
     public var description: String { "\(code): \(message)" }
 

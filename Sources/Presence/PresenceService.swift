@@ -3,12 +3,13 @@ import Synchronization
 
 /// The one ``PresenceTable`` of a node, shared by all its event loops.
 ///
-/// Every function is safe on any thread. The lock is held for one constant-time operation of the table, on connect, disconnect and questions,
-/// never on a message's way.
+/// Every function is safe on any thread. The lock is held for one constant-time operation of the table, on connect,
+/// disconnect and questions, never on a message's way.
 ///
-/// Changes go to one handler, *in the order they happened and one call at a time*: an online change can never be overtaken by the offline change
-/// that followed it on another thread. The handler runs on whichever thread is first to have something to deliver, never under the lock,
-/// so it may ask the service or even change it; it should not wait, since callers are event loops.
+/// Changes go to one handler, *in the order they happened and one call at a time*: an online change can never be
+/// overtaken by the offline change that followed it on another thread. The handler runs on whichever thread is first to
+/// have something to deliver, never under the lock, so it may ask the service or even change it; it should not wait,
+/// since callers are event loops.
 ///
 /// Offline changes need someone to call ``expire(now:)`` at about ``nextDeadline(now:)``; a repeating timer does.
 public final class PresenceService: Sendable {
@@ -44,7 +45,9 @@ public final class PresenceService: Sendable {
     /// A socket of `user` on `connection` is gone. Ignored if none had come up.
     public func disconnect(_ user: ByteString, connection: UInt64, now: Int64) {
         change { state in
-            if let change = state.table.disconnect(user, connection: connection, now: now) { state.outbox.append(change) }
+            if let change = state.table.disconnect(user, connection: connection, now: now) {
+                state.outbox.append(change)
+            }
         }
     }
 
@@ -70,7 +73,8 @@ public final class PresenceService: Sendable {
         state.withLock { $0.table.status(of: user) }
     }
 
-    /// One status for each of `users`, in their order, all of the same moment. The lock is held for all of them: bound their number.
+    /// One status for each of `users`, in their order, all of the same moment. The lock is held for all of
+    /// them: bound their number.
     public func snapshot(_ users: [ByteString]) -> [PresenceStatus] {
         state.withLock { $0.table.snapshot(users) }
     }

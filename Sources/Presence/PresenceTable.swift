@@ -2,14 +2,15 @@ import Support
 
 /// Who is online, and how many times.
 ///
-/// Presence is a *count of connections per user*: two tabs, one closed, still online. A connection counts once for a user however many
-/// sockets (one for each namespace) it carries for that user; it may carry sockets of several users and counts once for each.
+/// Presence is a *count of connections per user*: two tabs, one closed, still online. A connection counts once for a
+/// user however many sockets (one for each namespace) it carries for that user; it may carry sockets of several users
+/// and counts once for each.
 ///
-/// A user whose last connection ends stays online for the *grace period*, which swallows a page reload: back within it, and there was no change at all.
-/// A grace period of 0 reports the change at once.
+/// A user whose last connection ends stays online for the *grace period*, which swallows a page reload: back within it,
+/// and there was no change at all. A grace period of 0 reports the change at once.
 ///
-/// Every operation takes constant time but those that return several users, which take theirs. Time is passed in, in milliseconds since 1970;
-/// a clock that is set back ends a running grace period early, and does nothing worse.
+/// Every operation takes constant time but those that return several users, which take theirs. Time is passed in, in
+/// milliseconds since 1970; a clock that is set back ends a running grace period early, and does nothing worse.
 public struct PresenceTable: Sendable {
     /// Milliseconds a user stays online without a connection.
     public static let defaultGracePeriod: Int64 = 5000
@@ -17,7 +18,8 @@ public struct PresenceTable: Sendable {
     /// How many offline users' ``PresenceStatus/lastSeen`` is remembered: at some 100 bytes each, 10 MB.
     public static let defaultOfflineLimit = 100_000
 
-    /// One side of a connection's reference count. The user is an index, so that this is small: there is one for every connection.
+    /// One side of a connection's reference count. The user is an index, so that this is small: there is
+    /// one for every connection.
     private struct Attachment: Hashable {
         let connection: UInt64
         let entry: Int
@@ -43,7 +45,8 @@ public struct PresenceTable: Sendable {
     private var offline = PresenceEntryList()
 
     /// - Parameters:
-    ///   - gracePeriod: milliseconds between the end of a user's last connection and the offline change; 0: none. Negative counts as 0.
+    ///   - gracePeriod: milliseconds between the end of a user's last connection and the offline change; 0:
+    ///     none. Negative counts as 0.
     ///   - offlineLimit: how many offline users are remembered; 0: none.
     public init(gracePeriod: Int64 = defaultGracePeriod, offlineLimit: Int = defaultOfflineLimit) {
         self.gracePeriod = max(0, gracePeriod)
@@ -128,7 +131,8 @@ public struct PresenceTable: Sendable {
         }
         let entry = entries[index]
         return PresenceStatus(
-            user: user, isOnline: entry.isOnline, connections: entry.connections, lastSeen: entry.connections == 0 ? entry.lastSeen : nil)
+            user: user, isOnline: entry.isOnline, connections: entry.connections,
+            lastSeen: entry.connections == 0 ? entry.lastSeen : nil)
     }
 
     /// One status for each of `users`, in their order.
@@ -180,7 +184,8 @@ public struct PresenceStatus: Sendable, Hashable {
 
     public let connections: Int
 
-    /// When the last connection ended, in milliseconds since 1970; `nil` while there is one, and for users never seen or forgotten since.
+    /// When the last connection ended, in milliseconds since 1970; `nil` while there is one, and for users never
+    /// seen or forgotten since.
     public let lastSeen: Int64?
 
     public init(user: ByteString, isOnline: Bool, connections: Int, lastSeen: Int64?) {
@@ -198,8 +203,8 @@ public struct PresenceChange: Sendable, Hashable {
     /// `true` on the change from no connection to one, `false` on that from one to none.
     public let isOnline: Bool
 
-    /// When it happened, in milliseconds since 1970. For those who left this is when their last connection ended, not when the grace period did,
-    /// so it equals ``PresenceStatus/lastSeen``.
+    /// When it happened, in milliseconds since 1970. For those who left this is when their last connection ended, not
+    /// when the grace period did, so it equals ``PresenceStatus/lastSeen``.
     public let at: Int64
 
     public init(user: ByteString, isOnline: Bool, at: Int64) {
@@ -228,7 +233,8 @@ struct PresenceEntry: Sendable {
     }
 }
 
-/// A doubly linked list through an array of entries, so that leaving it from the middle takes constant time and no memory.
+/// A doubly linked list through an array of entries, so that leaving it from the middle takes
+/// constant time and no memory.
 struct PresenceEntryList: Sendable {
     private(set) var count = 0
     private var head = -1

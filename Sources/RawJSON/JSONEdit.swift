@@ -1,8 +1,8 @@
 /// Sets values in a document by JSON pointer, leaving every other byte of it as it was.
 ///
-/// What is at the pointer is replaced. Where nothing is, a member is added to its object, and an element at the end of its array if the
-/// last step is `-` or the array's length. Parents are not made up: a missing one is an error. The empty pointer sets the whole document.
-/// All functions are pure: call them from any thread.
+/// What is at the pointer is replaced. Where nothing is, a member is added to its object, and an element at the end of
+/// its array if the last step is `-` or the array's length. Parents are not made up: a missing one is an error. The
+/// empty pointer sets the whole document. All functions are pure: call them from any thread.
 public enum JSONEdit {
     /// A copy of `document` with `value` at `pointer`.
     ///
@@ -19,12 +19,16 @@ public enum JSONEdit {
     /// A copy of `document` with `value` at `pointer`.
     ///
     /// - Throws: ``JSONEditError``; then nothing was changed.
-    public static func setting(_ value: [UInt8], at pointer: String, in document: [UInt8]) throws(JSONEditError) -> [UInt8] {
+    public static func setting(_ value: [UInt8], at pointer: String, in document: [UInt8]) throws(JSONEditError)
+        -> [UInt8]
+    {
         var pointer = pointer
         let result = pointer.withUTF8 { path in
             value.withUnsafeBytes { value in
                 document.withUnsafeBytes { document in
-                    Result { () throws(JSONEditError) in try setting(value, at: UnsafeRawBufferPointer(path), in: document) }
+                    Result { () throws(JSONEditError) in
+                        try setting(value, at: UnsafeRawBufferPointer(path), in: document)
+                    }
                 }
             }
         }
@@ -45,7 +49,8 @@ public enum JSONEdit {
     }
 
     private static func write(
-        _ value: UnsafeRawBufferPointer, at pointer: UnsafeRawBufferPointer, in document: UnsafeRawBufferPointer, to sink: inout some ByteSink
+        _ value: UnsafeRawBufferPointer, at pointer: UnsafeRawBufferPointer, in document: UnsafeRawBufferPointer,
+        to sink: inout some ByteSink
     ) throws(JSONEditError) {
         guard JSONScanner.isValid(value) else { throw .malformedValue }
         guard JSONScanner.isValid(document) else { throw .malformedDocument }
@@ -69,7 +74,9 @@ public enum JSONEdit {
         var key: [UInt8]?
     }
 
-    private static func splice(at pointer: UnsafeRawBufferPointer, in document: UnsafeRawBufferPointer) throws(JSONEditError) -> Splice {
+    private static func splice(at pointer: UnsafeRawBufferPointer, in document: UnsafeRawBufferPointer)
+        throws(JSONEditError) -> Splice
+    {
         let start = JSONScanner.skipWhitespace(in: document, from: 0)
         guard let end = JSONScanner.endOfValue(in: document, from: start) else { throw .malformedDocument }
         var value = start..<end
@@ -134,8 +141,10 @@ public enum JSONEditError: Error, Sendable, Hashable, CustomStringConvertible {
         case .malformedPointer: JSONPointerError.malformedPointer.description
         case .malformedDocument: JSONPointerError.malformedDocument.description
         case .malformedValue: "the value is not valid JSON"
-        case .missingParent: "nothing to set a value in: the pointer's parent does not exist, or is neither an object nor an array"
-        case .badIndex: "the pointer ends in an array: its last step must be '-' or an index of at most the array's length"
+        case .missingParent:
+            "nothing to set a value in: the pointer's parent does not exist, or is neither an object nor an array"
+        case .badIndex:
+            "the pointer ends in an array: its last step must be '-' or an index of at most the array's length"
         }
     }
 

@@ -1,5 +1,6 @@
 extension JSONNumber {
-    /// A finite number as `JSON.stringify` writes it: the fewest digits that give the same `Double`, without exponent from 1e-6 up to 1e21.
+    /// A finite number as `JSON.stringify` writes it: the fewest digits that give the same `Double`, without
+    /// exponent from 1e-6 up to 1e21.
     public static func text(of value: Double) -> String {
         precondition(value.isFinite, "JSON has no \(value)")
         // Up to here every whole number has its own Double, and its digits are the fewest.
@@ -30,7 +31,8 @@ extension JSONNumber {
         case -5...0: return "0." + zeros(-point) + digits
         default:
             let exponent = point - 1
-            return digits.prefix(1) + (digits.count > 1 ? "." : "") + digits.dropFirst() + (exponent < 0 ? "e-" : "e+") + String(abs(exponent))
+            return digits.prefix(1) + (digits.count > 1 ? "." : "") + digits.dropFirst() + (exponent < 0 ? "e-" : "e+")
+                + String(abs(exponent))
         }
     }
 }

@@ -1,6 +1,7 @@
 /// A JSON number, kept exact where a 64-bit integer can hold it.
 public enum JSONNumber: Sendable, Hashable {
-    /// Written without fraction and exponent, and within `Int64`. `-0` is not: it has a sign that an integer would lose.
+    /// Written without fraction and exponent, and within `Int64`. `-0` is not: it has a sign
+    /// that an integer would lose.
     case integer(Int64)
 
     /// Everything else, rounded to the nearest `Double` as in JavaScript; beyond its range it is infinite.
@@ -44,7 +45,8 @@ public enum JSONNumber: Sendable, Hashable {
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
             // Counting down from zero for negative numbers reaches Int64.min, which has no positive counterpart.
             let digit = Int64(byte &- 0x30)
-            let (sum, carry) = isNegative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
+            let (sum, carry) =
+                isNegative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
             if overflow || carry { return nil }
             value = sum
         }

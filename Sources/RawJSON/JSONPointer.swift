@@ -1,16 +1,20 @@
 /// JSON Pointer, RFC 6901: `/rooms/0/name`.
 ///
 /// A pointer is followed straight through the raw document: nothing is parsed into a tree, nothing is allocated.
-/// Keys are compared by what they mean, escapes on both sides decoded; among duplicate keys the last one counts, as in `JSON.parse`.
-/// All functions are pure: call them from any thread.
+/// Keys are compared by what they mean, escapes on both sides decoded; among duplicate keys the last one counts, as in
+/// `JSON.parse`. All functions are pure: call them from any thread.
 public enum JSONPointer {
     /// Finds the value that `pointer` names.
     ///
-    /// Only the containers on the way are read, each as far as needed, so a fault elsewhere in the document goes unnoticed.
+    /// Only the containers on the way are read, each as far as needed, so a fault elsewhere in the
+    /// document goes unnoticed.
     ///
-    /// - Returns: where it stands in `document` and its kind; `nil` if nothing stands there. The empty pointer names the whole document.
+    /// - Returns: where it stands in `document` and its kind; `nil` if nothing stands there. The empty pointer
+    ///   names the whole document.
     /// - Throws: ``JSONPointerError``.
-    public static func find(_ pointer: UnsafeRawBufferPointer, in document: UnsafeRawBufferPointer) throws(JSONPointerError) -> JSONToken? {
+    public static func find(_ pointer: UnsafeRawBufferPointer, in document: UnsafeRawBufferPointer)
+        throws(JSONPointerError) -> JSONToken?
+    {
         let start = JSONScanner.skipWhitespace(in: document, from: 0)
         guard start < document.count else { throw .malformedDocument }
         var value = start..<document.count
@@ -87,7 +91,8 @@ public enum JSONPointerError: Error, Sendable, Hashable, CustomStringConvertible
 
     public var description: String {
         switch self {
-        case .malformedPointer: "malformed JSON pointer: it must be empty or begin with '/', and '~' must be written '~0', '/' in a key '~1'"
+        case .malformedPointer:
+            "malformed JSON pointer: it must be empty or begin with '/', and '~' must be written '~0', '/' in a key '~1'"
         case .malformedDocument: "the document is not valid JSON"
         }
     }
@@ -168,7 +173,9 @@ struct JSONPointerPath {
         while at < pointer.count, pointer[at] != UInt8(ascii: "/") {
             if pointer[at] == UInt8(ascii: "~") {
                 at += 1
-                guard at < pointer.count, pointer[at] == UInt8(ascii: "0") || pointer[at] == UInt8(ascii: "1") else { throw .malformedPointer }
+                guard at < pointer.count, pointer[at] == UInt8(ascii: "0") || pointer[at] == UInt8(ascii: "1") else {
+                    throw .malformedPointer
+                }
                 hasEscapes = true
             }
             at += 1

@@ -69,10 +69,11 @@ extension JSONScanner {
         byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6
     }
 
-    /// Marks, with its highest bit, the first byte of `word` (in memory order) that is a quote, a backslash, a control or not ASCII.
+    /// Marks, with its highest bit, the first byte of `word` (in memory order) that is a quote, a
+    /// backslash, a control or not ASCII.
     ///
-    /// Each term is the classic "has a byte less than n" test. Its borrow can mark wrong bytes above a right one, never below it,
-    /// so the lowest mark is exact; zero means that all eight bytes are plain.
+    /// Each term is the classic "has a byte less than n" test. Its borrow can mark wrong bytes above a right one, never
+    /// below it, so the lowest mark is exact; zero means that all eight bytes are plain.
     @inline(__always)
     static func specialBytes(in word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
@@ -80,7 +81,8 @@ extension JSONScanner {
         let word = UInt64(littleEndian: word)
         let quote = word ^ (ones &* 0x22)
         let backslash = word ^ (ones &* 0x5C)
-        let marks = ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word) | word
+        let marks =
+            ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word) | word
         return marks & tops
     }
 }

@@ -1,22 +1,26 @@
 /// Finds where JSON values end, and thereby proves that they are JSON.
 ///
-/// The grammar is RFC 8259 to the letter, which is what `JSON.parse` accepts: any of the four white space bytes between tokens,
-/// duplicate keys, escapes of lone surrogates (`"\ud800"`); no leading zeros, `NaN`, comments or trailing commas. Bytes must be valid UTF-8:
-/// overlong forms, encoded surrogates and code points past U+10FFFF are refused. Nesting is bounded by ``maximumDepth``.
+/// The grammar is RFC 8259 to the letter, which is what `JSON.parse` accepts: any of the four white space bytes between
+/// tokens, duplicate keys, escapes of lone surrogates (`"\ud800"`); no leading zeros, `NaN`, comments or trailing
+/// commas. Bytes must be valid UTF-8: overlong forms, encoded surrogates and code points past U+10FFFF are refused.
+/// Nesting is bounded by ``maximumDepth``.
 ///
 /// Every message of every client passes here exactly once, so nothing allocates, recurses, or reads a byte twice.
 /// All functions are pure: call them from any thread.
 public enum JSONScanner {
-    /// How many arrays and objects may be open at once. The number is the width of the register that remembers which they are;
-    /// real messages nest less than ten deep.
+    /// How many arrays and objects may be open at once. The number is the width of the register that remembers which
+    /// they are; real messages nest less than ten deep.
     public static let maximumDepth = 128
 
     /// Scans the one value that begins at `start`, white space before it skipped.
     ///
     /// - Parameter depthLimit: levels of nesting allowed, at most ``maximumDepth``; 0 allows scalars only.
-    /// - Returns: the offset just past the value, or `nil` if no valid value begins there. What follows the value is not looked at.
+    /// - Returns: the offset just past the value, or `nil` if no valid value begins there. What follows
+    ///   the value is not looked at.
     @inlinable
-    public static func endOfValue(in bytes: UnsafeRawBufferPointer, from start: Int, depthLimit: Int = maximumDepth) -> Int? {
+    public static func endOfValue(in bytes: UnsafeRawBufferPointer, from start: Int, depthLimit: Int = maximumDepth)
+        -> Int?
+    {
         let end = scanValue(in: bytes, from: start, depthLimit: depthLimit)
         return end < 0 ? nil : end
     }
@@ -38,7 +42,9 @@ public enum JSONScanner {
     public static func document(_ bytes: UnsafeRawBufferPointer) throws(JSONSyntaxError) -> JSONToken {
         let start = skipWhitespace(in: bytes, from: 0)
         let end = scanValue(in: bytes, from: start, depthLimit: maximumDepth)
-        guard end >= 0, let kind = JSONKind(firstByte: bytes[start]) else { throw JSONSyntaxError(offset: ~end, in: bytes) }
+        guard end >= 0, let kind = JSONKind(firstByte: bytes[start]) else {
+            throw JSONSyntaxError(offset: ~end, in: bytes)
+        }
         let rest = skipWhitespace(in: bytes, from: end)
         guard rest == bytes.count else { throw JSONSyntaxError(offset: rest, in: bytes) }
         return JSONToken(range: start..<end, kind: kind)
@@ -64,7 +70,8 @@ public enum JSONScanner {
         return at
     }
 
-    /// As ``endOfValue(in:from:depthLimit:)``, but what tells of failure is the complement (`~`) of the offset at fault.
+    /// As ``endOfValue(in:from:depthLimit:)``, but what tells of failure is the complement
+    /// (`~`) of the offset at fault.
     @usableFromInline
     static func scanValue(in bytes: UnsafeRawBufferPointer, from start: Int, depthLimit: Int) -> Int {
         guard let base = bytes.baseAddress else { return ~0 }
@@ -174,7 +181,9 @@ public enum JSONScanner {
         var index = 0
         while index < literal.utf8CodeUnitCount {
             guard start &+ index < end else { return ~end }
-            guard base.load(fromByteOffset: start &+ index, as: UInt8.self) == expected[index] else { return ~(start &+ index) }
+            guard base.load(fromByteOffset: start &+ index, as: UInt8.self) == expected[index] else {
+                return ~(start &+ index)
+            }
             index &+= 1
         }
         return start &+ index
@@ -222,7 +231,8 @@ extension JSONScanner {
 
 /// A document that is not JSON, and where it stops being it.
 public struct JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Offset, in bytes, of the first byte that cannot stand where it stands; the document's length if it ends too early.
+    /// Offset, in bytes, of the first byte that cannot stand where it stands; the document's
+    /// length if it ends too early.
     public let offset: Int
 
     /// The offending byte; `nil` if the document ends too early.
@@ -238,11 +248,13 @@ public struct JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertibl
         switch byte {
         case UInt8(ascii: "["), UInt8(ascii: "{"):
             let bracket = Character(UnicodeScalar(byte))
-            return "invalid JSON: unexpected '\(bracket)' at byte \(offset), or more than \(JSONScanner.maximumDepth) levels of nesting"
+            return
+                "invalid JSON: unexpected '\(bracket)' at byte \(offset), or more than \(JSONScanner.maximumDepth) levels of nesting"
         case 0x21..<0x7F:
             return "invalid JSON: unexpected '\(Character(UnicodeScalar(byte)))' at byte \(offset)"
         case 0x80...:
-            return "invalid JSON: byte 0x\(String(byte, radix: 16)) at byte \(offset) is invalid UTF-8 or stands outside a string"
+            return
+                "invalid JSON: byte 0x\(String(byte, radix: 16)) at byte \(offset) is invalid UTF-8 or stands outside a string"
         default:
             return "invalid JSON: unexpected byte 0x\(String(byte, radix: 16)) at byte \(offset)"
         }

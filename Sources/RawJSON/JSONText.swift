@@ -2,9 +2,10 @@ import Support
 
 /// Strings into JSON and back.
 ///
-/// What is written is what `JSON.stringify` writes: `\b \f \n \r \t \" \\`, other controls as lower case `\u00xx`, everything else as it is.
-/// Functions that fill a caller's buffer return the length of the whole text, as `snprintf` does: if that exceeds the buffer, what the
-/// buffer holds is incomplete, and a second call with the length returned succeeds. All functions are pure: call them from any thread.
+/// What is written is what `JSON.stringify` writes: `\b \f \n \r \t \" \\`, other controls as lower case `\u00xx`,
+/// everything else as it is. Functions that fill a caller's buffer return the length of the whole text, as `snprintf`
+/// does: if that exceeds the buffer, what the buffer holds is incomplete, and a second call with the length returned
+/// succeeds. All functions are pure: call them from any thread.
 public enum JSONText {
     /// Appends `text`, quoted. Bytes that are not UTF-8 become U+FFFD each, so that the result is always valid JSON.
     public static func appendQuoted(_ text: UnsafeRawBufferPointer, to output: inout [UInt8]) {
@@ -84,10 +85,11 @@ public enum JSONText {
 }
 
 extension JSONText {
-    /// Writes what the string `token` (quotes included) means into `buffer`, without allocating. The result is always valid UTF-8: a surrogate
-    /// without its other half becomes U+FFFD.
+    /// Writes what the string `token` (quotes included) means into `buffer`, without allocating. The result is always
+    /// valid UTF-8: a surrogate without its other half becomes U+FFFD.
     ///
-    /// - Returns: the length of the meaning, in bytes; more than `buffer.count` means that it did not fit. `nil` if `token` is no JSON string.
+    /// - Returns: the length of the meaning, in bytes; more than `buffer.count` means that it did not fit. `nil` if
+    ///   `token` is no JSON string.
     public static func unquote(_ token: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         guard let content = content(of: token) else { return nil }
         var sink = BufferSink(buffer)
@@ -117,7 +119,8 @@ extension JSONText {
         return ByteString(text)
     }
 
-    /// Whether the string `token` (quotes included) means exactly the UTF-8 bytes `text`. `token` must have passed ``JSONScanner``.
+    /// Whether the string `token` (quotes included) means exactly the UTF-8 bytes `text`. `token` must
+    /// have passed ``JSONScanner``.
     public static func isEqual(_ token: UnsafeRawBufferPointer, to text: UnsafeRawBufferPointer) -> Bool {
         guard token.count >= 2 else { return false }
         let content = UnsafeRawBufferPointer(rebasing: token[1..<token.count - 1])
@@ -154,13 +157,14 @@ extension JSONText {
 
 /// Yields the UTF-8 bytes that a string means, escapes decoded, without storing them.
 ///
-/// The content (what stands between the quotes) must have passed ``JSONScanner``. A surrogate without its other half means U+FFFD, since
-/// UTF-8 cannot say anything else.
+/// The content (what stands between the quotes) must have passed ``JSONScanner``. A surrogate without its other half
+/// means U+FFFD, since UTF-8 cannot say anything else.
 struct JSONStringDecoder {
     private let content: UnsafeRawBufferPointer
     private var at = 0
 
-    /// Bytes of a decoded escape that are still to come, the next one lowest; zero when there are none, for only the first of them can be U+0000.
+    /// Bytes of a decoded escape that are still to come, the next one lowest; zero when there are none, for only the
+    /// first of them can be U+0000.
     private var pending: UInt32 = 0
 
     init(content: UnsafeRawBufferPointer) {
@@ -195,7 +199,9 @@ struct JSONStringDecoder {
         let unit = hexadecimal(at: at)
         at += 4
         guard unit & 0xF800 == 0xD800 else { return unit }
-        guard unit < 0xDC00, at + 6 <= content.count, content[at] == UInt8(ascii: "\\"), content[at + 1] == UInt8(ascii: "u") else {
+        guard unit < 0xDC00, at + 6 <= content.count, content[at] == UInt8(ascii: "\\"),
+            content[at + 1] == UInt8(ascii: "u")
+        else {
             return 0xFFFD
         }
         let low = hexadecimal(at: at + 2)
@@ -258,7 +264,8 @@ extension [UInt8]: ByteSink {
     }
 }
 
-/// Writes what fits and counts everything, as `snprintf` does, so that one call both fills a buffer and tells how large it should be.
+/// Writes what fits and counts everything, as `snprintf` does, so that one call both fills a buffer and
+/// tells how large it should be.
 struct BufferSink: ByteSink {
     let buffer: UnsafeMutableRawBufferPointer
 

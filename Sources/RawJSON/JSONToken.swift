@@ -1,4 +1,5 @@
-/// Where a value stands in its document, and what it is. A token owns nothing: it is only as good as the bytes it was read from.
+/// Where a value stands in its document, and what it is. A token owns nothing: it is only as good as
+/// the bytes it was read from.
 public struct JSONToken: Sendable, Hashable {
     /// Offsets of the value's own bytes, without white space around it. A string's range includes its quotes.
     public let range: Range<Int>

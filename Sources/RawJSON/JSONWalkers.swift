@@ -11,7 +11,8 @@
 /// }
 /// ```
 ///
-/// It allocates nothing and borrows `bytes`, which must outlive it. After ``Step/end(_:)`` or ``Step/malformed`` it must not be asked again.
+/// It allocates nothing and borrows `bytes`, which must outlive it. After ``Step/end(_:)`` or ``Step/malformed`` it
+/// must not be asked again.
 public struct JSONArrayWalker {
     public enum Step: Hashable {
         /// The next element, without white space around it.
@@ -44,10 +45,12 @@ public struct JSONArrayWalker {
 
 /// Walks the members of an object, validating as it goes. The counterpart of ``JSONArrayWalker``, with the same rules.
 ///
-/// Members come in document order, duplicates included; `JSON.parse` lets the last of equal keys win, and so must the caller.
+/// Members come in document order, duplicates included; `JSON.parse` lets the last of equal keys
+/// win, and so must the caller.
 public struct JSONObjectWalker {
     public enum Step: Hashable {
-        /// The next member. `key` includes its quotes and may hold escapes: compare it with ``JSONText/isEqual(_:to:)``.
+        /// The next member. `key` includes its quotes and may hold escapes: compare it with
+        /// ``JSONText/isEqual(_:to:)``.
         case member(key: Range<Int>, value: Range<Int>)
         /// The object is complete; the offset is that just past its closing brace. What follows it was not looked at.
         case end(Int)
@@ -77,7 +80,9 @@ public struct JSONObjectWalker {
     @inlinable
     @inline(__always)
     mutating func member() -> Step? {
-        guard cursor.at < cursor.bytes.count, cursor.bytes[cursor.at] == UInt8(ascii: "\""), let key = cursor.value(depthLimit: 0) else { return nil }
+        guard cursor.at < cursor.bytes.count, cursor.bytes[cursor.at] == UInt8(ascii: "\""),
+            let key = cursor.value(depthLimit: 0)
+        else { return nil }
         cursor.skipWhitespace()
         guard cursor.match(UInt8(ascii: ":")) else { return nil }
         cursor.skipWhitespace()

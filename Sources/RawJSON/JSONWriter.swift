@@ -2,8 +2,8 @@ import Support
 
 /// Writes JSON as `JSON.stringify` does: no white space, members in the order given, strings escaped by ``JSONText``.
 ///
-/// It sets brackets, commas and colons. Its caller sees to it that what was opened is closed, and that a value has a name in an object and none
-/// elsewhere.
+/// It sets brackets, commas and colons. Its caller sees to it that what was opened is closed, and that a value has a
+/// name in an object and none elsewhere.
 public struct JSONWriter: Sendable {
     @usableFromInline var output: [UInt8] = []
 

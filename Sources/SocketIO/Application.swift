@@ -5,11 +5,13 @@ import EngineIO
 /// All calls come on the shard's loop and must not block it. Any of them may call back into the shard and its sockets.
 public protocol Application: AnyObject {
     /// A client asks to join a namespace that exists. Ends in ``ConnectAttempt/accept(user:claims:expiresAt:)`` or
-    /// ``ConnectAttempt/refuse(message:data:)``, now or later, on this loop. Who the client is must be verified each time, also where it
-    /// asks for a session that it had; further questions may then be skipped by ``ConnectAttempt/resume(user:claims:expiresAt:else:)``.
+    /// ``ConnectAttempt/refuse(message:data:)``, now or later, on this loop. Who the client is must be verified each
+    /// time, also where it asks for a session that it had; further questions may then be skipped by
+    /// ``ConnectAttempt/resume(user:claims:expiresAt:else:)``.
     func connect(_ attempt: ConnectAttempt)
 
-    /// The socket is in its namespace and its CONNECT answer is on its way. ``NamespaceSocket/isRecovered`` tells a socket that came back.
+    /// The socket is in its namespace and its CONNECT answer is on its way. ``NamespaceSocket/isRecovered`` tells
+    /// a socket that came back.
     func connected(_ socket: NamespaceSocket)
 
     func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket)
@@ -35,16 +37,6 @@ public struct IncomingEvent: ~Copyable {
 
     /// Set when the client wants an ack: hand it to ``NamespaceSocket/ack(_:args:attachments:)``, at most once.
     public let ackID: UInt64?
-
-    init(
-        name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
-        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>, ackID: UInt64?
-    ) {
-        self.name = name
-        self.args = args
-        self.attachments = attachments
-        self.ackID = ackID
-    }
 }
 
 /// Why a socket is gone. The raw values are the texts that Socket.IO's documentation lists.

@@ -30,8 +30,8 @@ public struct SocketOptions: Sendable {
     /// Attachments of one packet. The reference's default; JavaScript clients refuse more, too.
     public var maxAttachments = 10
 
-    /// Bytes that the attachments of one packet may have together. The reference bounds each by `maxHttpBufferSize` alone: this is ten
-    /// times its default.
+    /// Bytes that the attachments of one packet may have together. The reference bounds each by `maxHttpBufferSize`
+    /// alone: this is ten times its default.
     public var maxAttachmentBytes = 10_000_000
 
     /// Packets that may wait for the application to decide on their namespace's CONNECT.
@@ -54,9 +54,11 @@ public enum LimitError: Error, Sendable, Hashable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .tooManyRooms(let limit): "the socket is in \(limit) rooms already: leave one, or raise limits.roomsPerSocket"
+        case .tooManyRooms(let limit):
+            "the socket is in \(limit) rooms already: leave one, or raise limits.roomsPerSocket"
         case .roomNameTooLong(let limit): "the name of a room is at most \(limit) bytes: shorten it"
-        case .tooManyPendingAcks(let limit): "\(limit) acks of the socket are still due: wait for some, or raise limits.pendingAcksPerSocket"
+        case .tooManyPendingAcks(let limit):
+            "\(limit) acks of the socket are still due: wait for some, or raise limits.pendingAcksPerSocket"
         }
     }
 }

@@ -47,8 +47,9 @@ public enum Base64 {
         }
     }
 
-    /// Decodes in place and returns how many bytes came out, as forgiving as the decoder of the reference server: padding may be missing, the URL
-    /// alphabet is understood, characters outside it are passed over, and the first `=` ends it.
+    /// Decodes in place and returns how many bytes came out, as forgiving as the decoder of the reference
+    /// server: padding may be missing, the URL alphabet is understood, characters outside it are passed over,
+    /// and the first `=` ends it.
     public static func decode(inPlace bytes: UnsafeMutableRawBufferPointer) -> Int {
         digits.withUnsafeBufferPointer { digits in
             var bits: UInt32 = 0
@@ -78,8 +79,8 @@ public enum Base64 {
 
     // MARK: For URLs, without padding: section 5, as RFC 7515 profiles it
 
-    /// Decodes `text`; `nil` for any byte outside the alphabet, padding, an impossible length, or bits left over at the end that are not zero,
-    /// so that every value has exactly one spelling.
+    /// Decodes `text`; `nil` for any byte outside the alphabet, padding, an impossible length, or bits left over at the
+    /// end that are not zero, so that every value has exactly one spelling.
     public static func decodeURL(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
         let tail = text.count % 4
         guard tail != 1 else { return nil }

@@ -6,9 +6,10 @@
 
 /// UTF-8 text that is compared, hashed and ordered by its bytes.
 ///
-/// Every name, key and id that comes from outside the process is a `ByteString`: users, rooms, namespaces, header values, JSON keys. Swift's
-/// `String` compares by Unicode canonical equivalence instead, which is wrong for ids (the Kelvin sign equals the letter K) and takes quadratic time
-/// on hostile combining marks. `Tests/Lint` refuses new uses of `String` as a key.
+/// Every name, key and id that comes from outside the process is a `ByteString`: users, rooms, namespaces, header
+/// values, JSON keys. Swift's `String` compares by Unicode canonical equivalence instead, which is wrong for ids (the
+/// Kelvin sign equals the letter K) and takes quadratic time on hostile combining marks. `Tests/Lint` refuses new
+/// uses of `String` as a key.
 ///
 /// Holds a native Swift string, so that up to 15 bytes need no allocation and ``text`` costs nothing.
 public struct ByteString: Hashable, Comparable, Sendable {
@@ -61,7 +62,9 @@ public struct ByteString: Hashable, Comparable, Sendable {
     /// Calls `body` with the bytes, which are valid for the call.
     @inlinable
     @inline(__always)
-    public func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure) -> Result {
+    public func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result)
+        throws(Failure) -> Result
+    {
         let result = text.utf8.withContiguousStorageIfAvailable { bytes in
             Swift.Result<Result, Failure> { () throws(Failure) in try body(UnsafeRawBufferPointer(bytes)) }
         }
@@ -89,8 +92,11 @@ public struct ByteString: Hashable, Comparable, Sendable {
     @inlinable
     @inline(__always)
     public static func == (a: ByteString, b: ByteString) -> Bool {
-        // The same representation means the same text, whatever it is: nearly all equal names are short, or the same allocation.
-        let (one, other) = (unsafeBitCast(a.text, to: (UInt64, UInt64).self), unsafeBitCast(b.text, to: (UInt64, UInt64).self))
+        // The same representation means the same text, whatever it is: nearly all equal names are
+        // short, or the same allocation.
+        let (one, other) = (
+            unsafeBitCast(a.text, to: (UInt64, UInt64).self), unsafeBitCast(b.text, to: (UInt64, UInt64).self)
+        )
         if one == other { return true }
         return a.count == b.count && haveEqualBytes(a.text.utf8, b.text.utf8)
     }
@@ -100,7 +106,8 @@ public struct ByteString: Hashable, Comparable, Sendable {
     @usableFromInline
     static func haveEqualBytes(_ a: String.UTF8View, _ b: String.UTF8View) -> Bool {
         a.withContiguousStorageIfAvailable { a in
-            b.withContiguousStorageIfAvailable { b in a.isEmpty || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 }
+            b.withContiguousStorageIfAvailable { b in a.isEmpty || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0
+            }
         } == true
     }
 
@@ -117,7 +124,9 @@ public struct ByteString: Hashable, Comparable, Sendable {
     }
 }
 
-extension ByteString: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, CustomStringConvertible, CustomDebugStringConvertible {
+extension ByteString: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, CustomStringConvertible,
+    CustomDebugStringConvertible
+{
     @inlinable
     public init(stringLiteral value: String) { self.init(value) }
 
@@ -134,8 +143,8 @@ extension UnsafeRawBufferPointer {
         while at &+ 8 <= count {
             let word = loadUnaligned(fromByteOffset: at, as: UInt64.self)
             let rest = word ^ (ones &* 0x7F)
-            // A byte's highest bit is set where the byte is less than 0x20, or where it differs in nothing from 0x7F. Borrows between bytes only
-            // come from a byte that is found.
+            // A byte's highest bit is set where the byte is less than 0x20, or where it differs in nothing from 0x7F.
+            // Borrows between bytes only come from a byte that is found.
             if ((word &- ones &* 0x20) & ~word | (rest &- ones) & ~rest) & highs != 0 { return true }
             at &+= 8
         }

@@ -40,7 +40,8 @@ public enum PercentEncoding {
         return (count, isBroken)
     }
 
-    /// The text that `part`, which is UTF-8, stands for, in `buffer`, which is as large at least; `nil` if an escape is broken or the result is no UTF-8.
+    /// The text that `part`, which is UTF-8, stands for, in `buffer`, which is as large at least; `nil` if an escape is
+    /// broken or the result is no UTF-8.
     public static func text(
         _ part: UnsafeRawBufferPointer, _ form: Form, in buffer: UnsafeMutableRawBufferPointer
     ) -> UnsafeRawBufferPointer? {

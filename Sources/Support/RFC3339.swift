@@ -1,6 +1,7 @@
 /// Times as RFC 3339 in UTC with milliseconds: `2026-11-23T01:15:57.042Z`. They sort as text.
 public enum RFC3339 {
-    /// From milliseconds since 1970-01-01 UTC. Years outside 0000 to 9999, which the format cannot say, are cut to them.
+    /// From milliseconds since 1970-01-01 UTC. Years outside 0000 to 9999, which the format
+    /// cannot say, are cut to them.
     public static func text(milliseconds: Int64) -> String {
         let milliseconds = min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999)
         let (days, inDay) = (floorDivide(milliseconds, 86_400_000), floorRemainder(milliseconds, 86_400_000))

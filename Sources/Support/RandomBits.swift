@@ -1,7 +1,7 @@
 import Glibc
 
-/// The kernel's randomness, fetched for many ids at once: `SystemRandomNumberGenerator` makes a system call for every eight bytes, four for each
-/// client that connects.
+/// The kernel's randomness, fetched for many ids at once: `SystemRandomNumberGenerator` makes a system call for every
+/// eight bytes, four for each client that connects.
 ///
 /// What has been handed out is wiped, so that memory read later tells no id that was given out before.
 public struct RandomBits: RandomNumberGenerator {

@@ -1,4 +1,5 @@
-/// That somebody was refused something, and why: for counters and the log. It holds no token and no content of a message.
+/// That somebody was refused something, and why: for counters and the log. It holds no token and
+/// no content of a message.
 public struct RefusalRecord: Sendable, Equatable {
     /// What was asked for.
     public enum Place: String, Sendable, CaseIterable {

@@ -1,7 +1,8 @@
-/// Finds what a misspelt word was meant to be. For words of an operator, who writes the file: not for what clients send.
+/// Finds what a misspelt word was meant to be. For words of an operator, who writes the file:
+/// not for what clients send.
 public enum Spelling {
-    /// The candidate that `word` begins, or that begins it; else the one with the smallest edit distance, unless that is too
-    /// far to be a slip of the finger: more than a third of the word, and more than two edits. Case is ignored.
+    /// The candidate that `word` begins, or that begins it; else the one with the smallest edit distance, unless that
+    /// is too far to be a slip of the finger: more than a third of the word, and more than two edits. Case is ignored.
     public static func nearest(to word: String, among candidates: [String]) -> String? {
         let word = word.lowercased()
         let ranked = candidates.map { candidate in

@@ -4,7 +4,9 @@ extension String {
     /// Cut between characters of UTF-8; takes no longer for a longer text.
     public func cut(to limit: Int) -> String {
         var text = self
-        return text.withUTF8 { UnsafeRawBufferPointer($0).count <= limit ? nil : String(cutting: UnsafeRawBufferPointer($0), to: limit) } ?? self
+        return text.withUTF8 {
+            UnsafeRawBufferPointer($0).count <= limit ? nil : String(cutting: UnsafeRawBufferPointer($0), to: limit)
+        } ?? self
     }
 
     /// The same of bytes; those that are not UTF-8 become U+FFFD.

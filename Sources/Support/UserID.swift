@@ -3,7 +3,8 @@ public enum UserID {
     /// Bytes of the longest.
     public static let longest = 256
 
-    /// What is wrong with `user` as the id of a user, to follow a name for it: "is empty"; `nil` if nothing is. Constant time for long ones.
+    /// What is wrong with `user` as the id of a user, to follow a name for it: "is empty"; `nil` if nothing is.
+    /// Constant time for long ones.
     public static func problem(_ user: UnsafeRawBufferPointer) -> String? {
         guard !user.isEmpty else { return "is empty" }
         guard user.count <= longest else { return "has \(user.count) bytes, more than the \(longest) allowed" }

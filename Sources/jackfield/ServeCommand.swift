@@ -41,7 +41,8 @@ struct ServeCommand: AsyncParsableCommand {
         transform: Self.plugin)
     var plugins: [Configuration.PluginArgument] = []
 
-    @Flag(help: "Validate the settings and the plugins' libraries, print the settings that would be in effect, and exit.")
+    @Flag(
+        help: "Validate the settings and the plugins' libraries, print the settings that would be in effect, and exit.")
     var check = false
 
     @Flag(help: "Serve a page for trying things out; without a key for tokens, make one in \(DevelopmentKey.path).")

@@ -40,7 +40,8 @@ struct TokenCommand: ParsableCommand {
     @Option(help: "File that holds the secret.", completion: .file())
     var secretFile: String?
 
-    @Option(name: .shortAndLong, help: "Configuration file of the daemon, for its secret, algorithm, issuer and audience.")
+    @Option(
+        name: .shortAndLong, help: "Configuration file of the daemon, for its secret, algorithm, issuer and audience.")
     var config: String?
 
     func validate() throws {
@@ -56,7 +57,8 @@ struct TokenCommand: ParsableCommand {
         let auth = try settings()
         guard let algorithm = auth.algorithms.first(where: \.isSymmetric) else {
             let names = auth.algorithms.map(\.rawValue).joined(separator: ", ")
-            throw CommandError("\(names) needs a private key, which a daemon never has: sign with your identity provider.")
+            throw CommandError(
+                "\(names) needs a private key, which a daemon never has: sign with your identity provider.")
         }
         guard let secret = auth.secret else {
             throw CommandError(
@@ -129,7 +131,9 @@ struct TimeToLive: ExpressibleByArgument {
     }
 
     init?(argument: String) {
-        guard let seconds = Int64(argument) ?? Self.sum(of: argument), (1...Self.longest).contains(seconds) else { return nil }
+        guard let seconds = Int64(argument) ?? Self.sum(of: argument), (1...Self.longest).contains(seconds) else {
+            return nil
+        }
         self.seconds = seconds
     }
 

@@ -20,14 +20,15 @@ import Testing
 
     @Test func `the tokens it shows are accepted by the verifier of the same settings`() throws {
         var settings = Configuration.Auth()
-        let banner = try #require(try banner(pushes: true) {
-            $0.algorithms = [.rs256, .hs512]
-            $0.issuers = ["me"]
-            $0.audiences = ["a", "b"]
-            $0.userClaim = "uid"
-            $0.maxAge = .seconds(3600)
-            settings = $0
-        })
+        let banner = try #require(
+            try banner(pushes: true) {
+                $0.algorithms = [.rs256, .hs512]
+                $0.issuers = ["me"]
+                $0.audiences = ["a", "b"]
+                $0.userClaim = "uid"
+                $0.maxAge = .seconds(3600)
+                settings = $0
+            })
         var verifier = settings.verifierConfiguration
         verifier.algorithms = [.hs512]
         for (user, token) in banner.tokens {

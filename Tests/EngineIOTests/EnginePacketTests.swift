@@ -21,9 +21,10 @@ import Testing
     }
 
     @Test func `every packet type is read, with and without data`() {
-        #expect(packets("0\u{1E}1\u{1E}2probe\u{1E}3\u{1E}4x\u{1E}5\u{1E}6") == [
-            "open ", "close ", "ping probe", "pong ", "message x", "upgrade ", "noop ",
-        ])
+        #expect(
+            packets("0\u{1E}1\u{1E}2probe\u{1E}3\u{1E}4x\u{1E}5\u{1E}6") == [
+                "open ", "close ", "ping probe", "pong ", "message x", "upgrade ", "noop ",
+            ])
     }
 
     @Test func `an empty packet is malformed wherever it stands`() {
@@ -39,7 +40,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("b", "binary []"), ("bAQIDBA==", "binary [1, 2, 3, 4]"), ("bAQIDBA", "binary [1, 2, 3, 4]"), ("bA*Q%I!D", "binary [1, 2, 3]"),
+        ("b", "binary []"), ("bAQIDBA==", "binary [1, 2, 3, 4]"), ("bAQIDBA", "binary [1, 2, 3, 4]"),
+        ("bA*Q%I!D", "binary [1, 2, 3]"),
         ("b-_-_", "binary [251, 255, 191]"), ("b+/+/", "binary [251, 255, 191]"), ("bAA==garbage", "binary [0]"),
     ])
     func `base64 is read as the reference reads it`(packet: String, content: String) {
@@ -74,7 +76,10 @@ import Testing
             let id = SessionID.make(loop: loop, using: &generator)
             let text = id.description
             #expect(text.utf8.count == 20)
-            #expect(text.utf8.allSatisfy { ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D || $0 == 0x5F })
+            #expect(
+                text.utf8.allSatisfy {
+                    ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D || $0 == 0x5F
+                })
             #expect(id.loop == loop)
             #expect(seen.insert(String(text.dropFirst())).inserted)
         }

@@ -21,7 +21,10 @@ import Testing
         #expect(verify("EIO=4&transport=polling&sid=") == .open(.polling))
     }
 
-    @Test(arguments: ["", "EIO=4", "EIO=4&transport=", "EIO=4&transport=Polling", "EIO=3&transport=flashsocket", "transport=%zz&sid=none"])
+    @Test(arguments: [
+        "", "EIO=4", "EIO=4&transport=", "EIO=4&transport=Polling", "EIO=3&transport=flashsocket",
+        "transport=%zz&sid=none",
+    ])
     func `the transport is judged before everything else`(query: String) {
         #expect(verify(query, method: "PUT") == .refused(.unknownTransport))
     }
@@ -61,19 +64,27 @@ import Testing
         #expect(verify("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAApoll%&=&x") == .refused(.unknownSession))
     }
 
-    @Test(arguments: ["sid=AAAAAAAAAAAAAAAApolly", "sid=AAAAAAAAAAAAAAAApol", "sid=%00AAAAAAAAAAAAAAAApoll", "sid=AAAAAAAAAAAAAAAApoll%6c", "sid=%", "sid=\u{301}\u{316}"])
+    @Test(arguments: [
+        "sid=AAAAAAAAAAAAAAAApolly", "sid=AAAAAAAAAAAAAAAApol", "sid=%00AAAAAAAAAAAAAAAApoll",
+        "sid=AAAAAAAAAAAAAAAApoll%6c", "sid=%", "sid=\u{301}\u{316}",
+    ])
     func `what has another length than an id, decoded or not, names no session`(sid: String) {
         #expect(verify("EIO=4&transport=polling&" + sid) == .refused(.unknownSession))
     }
 
-    @Test(arguments: ["transport=pollin\u{261}", "transport=polling\u{301}", "transport=polling%CC%81", "transport=pollingpollingpollingpollingpolling%20"])
+    @Test(arguments: [
+        "transport=pollin\u{261}", "transport=polling\u{301}", "transport=polling%CC%81",
+        "transport=pollingpollingpollingpollingpolling%20",
+    ])
     func `a transport is named by its bytes`(query: String) {
         #expect(verify("EIO=4&" + query) == .refused(.unknownTransport))
     }
 
     @Test func `errors carry the reference's codes and texts`() {
         #expect(HandshakeError.unknownSession.json() == Array(#"{"code":1,"message":"Session ID unknown"}"#.utf8))
-        #expect(HandshakeError.forbidden.json(message: "not\n\"you\"") == Array(#"{"code":4,"message":"not\n\"you\""}"#.utf8))
+        #expect(
+            HandshakeError.forbidden.json(message: "not\n\"you\"")
+                == Array(#"{"code":4,"message":"not\n\"you\""}"#.utf8))
         #expect(HandshakeError.allCases.map(\.status) == [400, 400, 400, 400, 403, 400, 503])
     }
 }

@@ -5,7 +5,8 @@ import Testing
 @Suite struct SessionClosingTests {
     private let engine = TestEngine()
 
-    @Test func `closing over polling sends what was queued on the next GET and the close packet alone on the one after`() {
+    @Test
+    func `closing over polling sends what was queued on the next GET and the close packet alone on the one after`() {
         let session = engine.polling()
         session.send("last")
         session.close(.forcedClose)
@@ -30,7 +31,8 @@ import Testing
         #expect(engine.recorder.log == ["closed: server shutting down"])
     }
 
-    @Test func `closing over polling answers a waiting GET with what was queued, and the next one with the close packet`() {
+    @Test
+    func `closing over polling answers a waiting GET with what was queued, and the next one with the close packet`() {
         let session = engine.polling()
         let poll = engine.get(session)
         session.send("last")
@@ -126,7 +128,10 @@ import Testing
         #expect(engine.recorder.log == ["a", "closed: forced close"])
     }
 
-    @Test(arguments: [("1", "transport close"), ("2", "transport error"), ("2probe", "transport error"), ("9", "parse error"), ("", "parse error")])
+    @Test(arguments: [
+        ("1", "transport close"), ("2", "transport error"), ("2probe", "transport error"), ("9", "parse error"),
+        ("", "parse error"),
+    ])
     func `a packet that ends a session ends it on a WebSocket too`(packet: String, reason: String) {
         let (session, output) = engine.webSocket()
         engine.say(session, packet, over: output)
@@ -163,7 +168,8 @@ import Testing
     }
 
     @Test func `a shared message is the same bytes for everyone, frames and parts`() {
-        let message = SharedMessage(textCount: 200, attachments: [[1, 2], [UInt8](repeating: 7, count: 70_000)]) { bytes in
+        let message = SharedMessage(textCount: 200, attachments: [[1, 2], [UInt8](repeating: 7, count: 70_000)]) {
+            bytes in
             for index in 0..<200 { bytes[index] = 0x61 }
         }
         #expect(Array(message.frames[..<5]) == [0x81, 126, 0, 201, 0x34])

@@ -7,11 +7,14 @@ import Testing
 
     @Test func `the handshake is answered with the open packet, exactly`() {
         let poll = FakePoll()
-        let handshakeRequest = HandshakeRequest(remoteAddress: "", secure: false, uri: "/", issued: 0, headers: [(name: "X-A", value: "1"), (name: "x-b", value: "2: 3")])
+        let handshakeRequest = HandshakeRequest(
+            remoteAddress: "", secure: false, uri: "/", issued: 0,
+            headers: [(name: "X-A", value: "1"), (name: "x-b", value: "2: 3")])
         let session = engine.table.open(handshakeRequest, answering: poll)
         #expect(
             poll.payload
-                == #"0{"sid":"\#(session.id)","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000}"#)
+                == #"0{"sid":"\#(session.id)","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000}"#
+        )
         #expect(poll.openedSession == session.id)
         #expect(session.handshakeRequest.headers.map { "\($0.name)=\($0.value)" } == ["X-A=1", "x-b=2: 3"])
     }
@@ -149,7 +152,9 @@ import Testing
     }
 
     @Test(arguments: [("9", "parse error"), ("", "parse error"), ("2", "transport error")])
-    func `a bad packet ends the session, and a waiting GET gets what was queued without the close packet`(packet: String, reason: String) {
+    func `a bad packet ends the session, and a waiting GET gets what was queued without the close packet`(
+        packet: String, reason: String
+    ) {
         let session = engine.polling()
         engine.recorder.onText = { session.send($0) }
         let poll = engine.get(session)

@@ -162,7 +162,8 @@ import Testing
     }
 
     // A client that was answered `3probe` polls no more: closing the new transport would leave it without any.
-    @Test func `a session that is closed during the probe still switches over, and closes the WebSocket behind what was queued`() {
+    @Test
+    func `a session closed during the probe still switches over, and closes the WebSocket behind what was queued`() {
         let session = engine.polling()
         let output = probing(session)
         session.send("last")
@@ -176,7 +177,8 @@ import Testing
         #expect(engine.recorder.log == ["closed: forced close"])
     }
 
-    @Test func `a session that is closed before the probe answers it, and a wrong packet behind it closes the new transport only`() {
+    @Test
+    func `a session closed before the probe answers it, and a wrong packet behind it closes the new transport only`() {
         let session = engine.polling()
         let output = FakeWebSocket()
         session.webSocketOpened(output)

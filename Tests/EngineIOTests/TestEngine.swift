@@ -15,7 +15,8 @@ final class TestEngine {
     }
 
     private static func handshakeRequest(_ transport: TransportName) -> HandshakeRequest {
-        HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/", issued: 0, transport: transport, headers: [])
+        HandshakeRequest(
+            remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/", issued: 0, transport: transport, headers: [])
     }
 
     /// A session by a polling handshake.

@@ -31,7 +31,9 @@ import Testing
             let wheel = TimerWheel(now: 12_345)
             let target = Target(wheel)
             var generator = Xorshift(state: UInt64(step))
-            let deadlines = (0..<2000).map { _ in 12_345 + Int64(generator.next() % UInt64(1 << (1 + generator.next() % 24))) }
+            let deadlines = (0..<2000).map { _ in
+                12_345 + Int64(generator.next() % UInt64(1 << (1 + generator.next() % 24)))
+            }
             for deadline in deadlines { _ = wheel.schedule(at: deadline, for: target, tag: UInt64(deadline)) }
             let end = deadlines.max()! + 1
             var now: Int64 = 12_345
@@ -81,7 +83,9 @@ import Testing
     @Test func `what is due when only the clock was moved fires later, in order, and finds the time as it is`() {
         let wheel = TimerWheel(now: 1000)
         let target = Target(wheel)
-        for deadline: Int64 in [1500, 1001, 70_000, 1300] { _ = wheel.schedule(at: deadline, for: target, tag: UInt64(deadline)) }
+        for deadline: Int64 in [1500, 1001, 70_000, 1300] {
+            _ = wheel.schedule(at: deadline, for: target, tag: UInt64(deadline))
+        }
         wheel.moveClock(to: 2000)
         wheel.moveClock(to: 1999)
         #expect(wheel.now == 2000)

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct UnconnectedSessionTests {
     private func handshakeRequest(bytes: Int = 0) -> HandshakeRequest {
-        HandshakeRequest(remoteAddress: "", secure: false, issued: 0, text: [UInt8](repeating: 0x78, count: bytes)[...], uriCount: 0)
+        HandshakeRequest(
+            remoteAddress: "", secure: false, issued: 0, text: [UInt8](repeating: 0x78, count: bytes)[...], uriCount: 0)
     }
 
     private func open(_ engine: TestEngine, bytes: Int = 0) -> Session {

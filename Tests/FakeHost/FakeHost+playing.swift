@@ -48,17 +48,27 @@ extension FakeHost {
 
     // MARK: Declarations
 
-    public var events: [jf_event_decl] { Array(UnsafeBufferPointer(start: plugin.events.items, count: Int(plugin.events.count))) }
-    public var namespaces: [jf_nsp_decl] { Array(UnsafeBufferPointer(start: plugin.nsps.items, count: Int(plugin.nsps.count))) }
-    public var routes: [jf_route_decl] { Array(UnsafeBufferPointer(start: plugin.routes.items, count: Int(plugin.routes.count))) }
-    public var timers: [jf_timer_decl] { Array(UnsafeBufferPointer(start: plugin.timers.items, count: Int(plugin.timers.count))) }
+    public var events: [jf_event_decl] {
+        Array(UnsafeBufferPointer(start: plugin.events.items, count: Int(plugin.events.count)))
+    }
+    public var namespaces: [jf_nsp_decl] {
+        Array(UnsafeBufferPointer(start: plugin.nsps.items, count: Int(plugin.nsps.count)))
+    }
+    public var routes: [jf_route_decl] {
+        Array(UnsafeBufferPointer(start: plugin.routes.items, count: Int(plugin.routes.count)))
+    }
+    public var timers: [jf_timer_decl] {
+        Array(UnsafeBufferPointer(start: plugin.timers.items, count: Int(plugin.timers.count)))
+    }
 
     // MARK: Clients
 
-    /// A client emits an event with an ack; `declared` is the namespace it is declared in, where that is a pattern. Returns the ack's token.
+    /// A client emits an event with an ack; `declared` is the namespace it is declared in, where that is a pattern.
+    /// Returns the ack's token.
     @discardableResult
     public func emit(
-        _ name: String, _ args: String = "[]", from socket: jf_socket = 1, user: String? = nil, nsp: String = "/", declared: String? = nil,
+        _ name: String, _ args: String = "[]", from socket: jf_socket = 1, user: String? = nil, nsp: String = "/",
+        declared: String? = nil,
         attachments: [[UInt8]] = [], wantsAck: Bool = true
     ) -> jf_token {
         let token = wantsAck ? number() : 0
@@ -78,7 +88,9 @@ extension FakeHost {
                     event.args = texts[2]
                     event.user = texts[3]
                     event.id = texts[4]
-                    event.plugin_data = with { $0.pluginData[socket] }.flatMap { UnsafeMutableRawPointer(bitPattern: $0.0) }
+                    event.plugin_data = with { $0.pluginData[socket] }.flatMap {
+                        UnsafeMutableRawPointer(bitPattern: $0.0)
+                    }
                     event.connection = socket
                     event.attachments = octets.baseAddress
                     event.attachment_count = UInt32(octets.count)
@@ -111,7 +123,9 @@ extension FakeHost {
     }
 
     public func admit(_ nsp: String, auth: String = "{}", user: String? = nil, declared: String? = nil) -> Admission? {
-        guard let declaration = namespaces.first(where: { Self.string($0.name) == declared ?? nsp }), let admit = declaration.admit else {
+        guard let declaration = namespaces.first(where: { Self.string($0.name) == declared ?? nsp }),
+            let admit = declaration.admit
+        else {
             return nil
         }
         let decision = number()
@@ -136,7 +150,8 @@ extension FakeHost {
 
     /// A request that would open a session. nil: nobody asks, so everybody may.
     public func handshake(
-        _ url: String = "/socket.io/?EIO=4&transport=polling", headers: [(String, String)] = [], address: String = "192.0.2.1", secure: Bool = false
+        _ url: String = "/socket.io/?EIO=4&transport=polling", headers: [(String, String)] = [],
+        address: String = "192.0.2.1", secure: Bool = false
     ) -> (code: Int32, message: String)? {
         guard let handshake = plugin.handshake else { return nil }
         return withTexts([url, address] + headers.flatMap { [$0.0, $0.1] }) { texts in
@@ -159,7 +174,10 @@ extension FakeHost {
     }
 
     /// A socket comes: it is known from now on, and hooks are called.
-    public func connect(_ socket: jf_socket, user: String? = nil, nsp: String = "/", auth: String = "{}", recovered rooms: [String]? = nil) {
+    public func connect(
+        _ socket: jf_socket, user: String? = nil, nsp: String = "/", auth: String = "{}",
+        recovered rooms: [String]? = nil
+    ) {
         let client = Client(id: "id-\(socket)", user: user, rooms: rooms ?? [])
         setClient(socket, client)
         visit(socket, client, nsp, auth: auth, reason: "", recovered: rooms != nil) { $0.connected }
@@ -207,7 +225,8 @@ extension FakeHost {
     /// A request; the route is found by its template. Returns the token of the reply, 0 if no route fits.
     @discardableResult
     public func request(
-        _ method: String, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = [], body: String = "",
+        _ method: String, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = [],
+        body: String = "",
         user: String? = nil
     ) -> jf_token {
         for route in routes where Self.string(route.method) == method {
@@ -215,7 +234,9 @@ extension FakeHost {
             let token = number()
             let flat = (params + query + headers).flatMap { [$0.0, $0.1] }
             withTexts([method, path, user ?? "", "{}", "127.0.0.1", body] + flat) { texts in
-                let pairs = stride(from: 6, to: texts.count, by: 2).map { jf_pair(name: texts[$0], value: texts[$0 + 1]) }
+                let pairs = stride(from: 6, to: texts.count, by: 2).map {
+                    jf_pair(name: texts[$0], value: texts[$0 + 1])
+                }
                 pairs.withUnsafeBufferPointer { pairs in
                     var request = jf_request()
                     request.struct_size = UInt32(MemoryLayout<jf_request>.size)

@@ -110,17 +110,21 @@ extension FakeHost {
             return JF_OK
         }
         api.broadcast = { host, target, message in
-            guard let target = target?.pointee, let message = message?.pointee, FakeHost.saysWhich(target) else { return JF_E_INVALID }
+            guard let target = target?.pointee, let message = message?.pointee, FakeHost.saysWhich(target) else {
+                return JF_E_INVALID
+            }
             FakeHost.of(host).record(
                 .broadcast(
                     nsp: FakeHost.string(target.nsp, or: "/"), rooms: FakeHost.strings(target.rooms, target.room_count),
-                    except: FakeHost.strings(target.except_rooms, target.except_count), exceptSocket: target.except_socket,
+                    except: FakeHost.strings(target.except_rooms, target.except_count),
+                    exceptSocket: target.except_socket,
                     name: FakeHost.string(message.name), args: FakeHost.string(message.args, or: "[]")))
             return JF_OK
         }
         api.ack = { host, token, args, attachments, count in
             guard FakeHost.of(host).complete(token) else { return JF_E_GONE }
-            FakeHost.of(host).record(.acked(token, FakeHost.string(args, or: "[]"), attachments: FakeHost.octets(attachments, count)))
+            FakeHost.of(host).record(
+                .acked(token, FakeHost.string(args, or: "[]"), attachments: FakeHost.octets(attachments, count)))
             return JF_OK
         }
         api.ack_error = { host, token, code, message in
@@ -170,7 +174,9 @@ extension FakeHost {
             let host = FakeHost.of(pointer), number = UInt(bitPattern: context)
             let rooms = FakeHost.strings(target.rooms, target.room_count)
             host.with { state in
-                let found = state.clients.filter { target.flags & JF_TARGET_ALL != 0 || !Set($0.value.rooms).isDisjoint(with: rooms) }.sorted { $0.key < $1.key }
+                let found = state.clients.filter {
+                    target.flags & JF_TARGET_ALL != 0 || !Set($0.value.rooms).isDisjoint(with: rooms)
+                }.sorted { $0.key < $1.key }
                 state.queue.append {
                     withSocketInfos(found) { items in
                         var fetched = jf_fetched()
@@ -277,7 +283,8 @@ extension FakeHost {
             for pair in UnsafeBufferPointer(start: response.headers, count: Int(response.header_count)) {
                 headers[FakeHost.string(pair.name)] = FakeHost.string(pair.value)
             }
-            let body = String(decoding: UnsafeBufferPointer(start: response.body.ptr, count: Int(response.body.len)), as: UTF8.self)
+            let body = String(
+                decoding: UnsafeBufferPointer(start: response.body.ptr, count: Int(response.body.len)), as: UTF8.self)
             FakeHost.of(host).with {
                 $0.headers[token] = headers
                 $0.acts.append(.responded(token, status: Int(response.status), body: body))

@@ -11,7 +11,9 @@ extension FakeHost {
     }
 
     static func octets(_ list: UnsafePointer<jf_bytes>?, _ count: UInt32) -> [[UInt8]] {
-        UnsafeBufferPointer(start: list, count: Int(count)).map { Array(UnsafeBufferPointer(start: $0.ptr, count: Int($0.len))) }
+        UnsafeBufferPointer(start: list, count: Int(count)).map {
+            Array(UnsafeBufferPointer(start: $0.ptr, count: Int($0.len)))
+        }
     }
 }
 
@@ -38,7 +40,9 @@ func withOctets(_ strings: [[UInt8]], _ body: (UnsafeBufferPointer<jf_bytes>) ->
 }
 
 /// Lends descriptions of clients to C for the time of `body`.
-func withSocketInfos(_ clients: [(key: jf_socket, value: FakeHost.Client)], _ body: (UnsafeBufferPointer<jf_socket_info>) -> Void) {
+func withSocketInfos(
+    _ clients: [(key: jf_socket, value: FakeHost.Client)], _ body: (UnsafeBufferPointer<jf_socket_info>) -> Void
+) {
     let strings = clients.flatMap { [$0.value.id, $0.value.user ?? "", $0.value.data] + $0.value.rooms }
     withTexts(strings + ["/"]) { texts in
         texts.withUnsafeBufferPointer { texts in

@@ -5,13 +5,14 @@ import Foundation
 ///
 /// The strand is the test's own thread, plus what ``drain()`` runs. Calls from other threads are recorded too.
 ///
-/// `@unchecked Sendable`: everything that changes is in `state`, behind `lock`; `plugin` and `instance` are touched by the test's own
-/// task only.
+/// `@unchecked Sendable`: everything that changes is in `state`, behind `lock`; `plugin` and `instance` are touched by
+/// the test's own task only.
 public final class FakeHost: @unchecked Sendable {
     /// Something that the plugin did.
     public enum Act: Equatable, Sendable {
         case emitted(to: jf_socket, name: String, args: String, attachments: [[UInt8]] = [])
-        case broadcast(nsp: String, rooms: [String], except: [String], exceptSocket: jf_socket, name: String, args: String)
+        case broadcast(
+            nsp: String, rooms: [String], except: [String], exceptSocket: jf_socket, name: String, args: String)
         case acked(jf_token, String, attachments: [[UInt8]] = [])
         case ackFailed(jf_token, code: String)
         case responded(jf_token, status: Int, body: String)
@@ -126,7 +127,8 @@ public final class FakeHost: @unchecked Sendable {
     public func answer(to token: jf_token) async -> Act? {
         await wait {
             switch $0 {
-            case .acked(let kept, _, _), .ackFailed(let kept, _), .responded(let kept, _, _), .problem(let kept, _, _): kept == token
+            case .acked(let kept, _, _), .ackFailed(let kept, _), .responded(let kept, _, _), .problem(let kept, _, _):
+                kept == token
             default: false
             }
         }
@@ -184,7 +186,8 @@ struct StreamWatch: Sendable {
     }
 }
 
-/// The result codes of the header as the type that its functions return: Swift imports constants of a C enumeration as `Int`.
+/// The result codes of the header as the type that its functions return: Swift imports constants of
+/// a C enumeration as `Int`.
 let JF_OK = Int32(CJackfield.JF_OK)
 let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)

@@ -1,12 +1,13 @@
 /*
- * The application that is flooded. Everything runs on its one strand, so that who floods it stands in the way of the honest clients.
+ * The application that is flooded. Everything runs on its one strand, so that who floods it stands in the
+ * way of the honest clients.
  *
  *     ask    [x]     acks with the same arguments: what the honest clients do
  *     sleep  [ms]    blocks the strand that long, then acks
  *     crowd  []      joins the room "crowd"; acks
  *     keep   [x]     becomes the socket's data; acks
- *     poll   []      asks every socket of "crowd" a question and gathers the answers; acks [[how many answered, expected]]
- *     fetch  []      fetches every socket of "crowd" with its data; acks [[how many were found, how many bytes of data]]
+ *     poll   []      asks every socket of "crowd" a question and gathers the answers; acks [[answered, expected]]
+ *     fetch  []      fetches every socket of "crowd" with its data; acks [[found, bytes of data]]
  *     follow [id]    the plugin watches this user; acks [code]
  *     forget [id]    and no longer
  *

@@ -25,7 +25,10 @@ import Testing
     }
 
     /// A hundred refusals took 5 seconds and more where text was compared as `String`.
-    private func expectCheap(_ verifier: TokenVerifier, _ token: String, _ code: TokenRefusal.Code?, _ place: SourceLocation = #_sourceLocation) {
+    private func expectCheap(
+        _ verifier: TokenVerifier, _ token: String, _ code: TokenRefusal.Code?,
+        _ place: SourceLocation = #_sourceLocation
+    ) {
         let clock = ContinuousClock()
         var refusal: TokenRefusal.Code?
         let time = clock.measure {
@@ -49,7 +52,9 @@ import Testing
 
     @Test func `combining marks as the name of a key cost nothing`() throws {
         let keySet = Fixtures.keySet.replacing(#""kid":"p256""#, with: "\"kid\":\"p256\(Self.marks)\u{301}\"")
-        let verifier = try verifier { $0.algorithms = [.es256]; $0.keySet = Array(keySet.utf8) }
+        let verifier = try verifier {
+            $0.algorithms = [.es256]; $0.keySet = Array(keySet.utf8)
+        }
         expectCheap(verifier, unsigned(header: #"{"alg":"ES256","kid":"p256\#(Self.marks)"}"#), .malformed)
     }
 
@@ -60,7 +65,9 @@ import Testing
             $0.audiences = ["app"] + (0..<10).map { "b\u{301}\u{316}\($0)" }
         }
         func token(_ changed: String, _ value: JSONValue) throws -> String {
-            let claims: [(String, JSONValue)] = [("sub", "ada"), ("exp", 1_700_000_100), ("iss", "https://a"), ("aud", "app"), (changed, value)]
+            let claims: [(String, JSONValue)] = [
+                ("sub", "ada"), ("exp", 1_700_000_100), ("iss", "https://a"), ("aud", "app"), (changed, value),
+            ]
             return try signer.sign(.object(claims.map { .init($0.0, $0.1) }))
         }
         expectCheap(verifier, try token("iss", .string("a" + Self.marks)), .claims)
@@ -69,7 +76,9 @@ import Testing
         expectCheap(verifier, try token("sub", .string(Self.marks)), .claims)
         expectCheap(verifier, try token("exp" + Self.marks, 5), nil)
         let granted = try verifier.verify(token("scope", .string("b" + Self.marks + " c")), now: Self.now)
-        let time = ContinuousClock().measure { for _ in 0..<100 where granted.hasScope("b\u{316}\u{301}") { Issue.record("not granted") } }
+        let time = ContinuousClock().measure {
+            for _ in 0..<100 where granted.hasScope("b\u{316}\u{301}") { Issue.record("not granted") }
+        }
         #expect(time < .seconds(2))
         #expect(granted.hasScope("c"))
     }
@@ -81,7 +90,9 @@ import Testing
             $0.audiences = ["caf\u{E9}"]
         }
         func refusal(_ issuer: String, _ audience: String) throws -> TokenRefusal.Code? {
-            let token = try signer.sign(["sub": "ada", "exp": 1_700_000_100, "iss": .string(issuer), "aud": .string(audience)])
+            let token = try signer.sign([
+                "sub": "ada", "exp": 1_700_000_100, "iss": .string(issuer), "aud": .string(audience),
+            ])
             do throws(TokenRefusal) {
                 _ = try verifier.verify(token, now: Self.now)
                 return nil
@@ -93,7 +104,9 @@ import Testing
         // The Kelvin sign, and a letter with its accent beside it.
         #expect(try refusal("https://\u{212A}", "caf\u{E9}") == .claims)
         #expect(try refusal("https://K", "cafe\u{301}") == .claims)
-        let token = try signer.sign(["sub": "\u{212A}", "exp": 1_700_000_100, "iss": "https://K", "aud": "caf\u{E9}", "scope": "cafe\u{301}"])
+        let token = try signer.sign([
+            "sub": "\u{212A}", "exp": 1_700_000_100, "iss": "https://K", "aud": "caf\u{E9}", "scope": "cafe\u{301}",
+        ])
         let identity = try verifier.verify(token, now: Self.now)
         #expect(identity.user != "K")
         #expect(!identity.hasScope("caf\u{E9}"))

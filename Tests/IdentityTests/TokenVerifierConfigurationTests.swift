@@ -37,34 +37,64 @@ struct TokenVerifierConfigurationTests {
     func keys() {
         let secret = Array(Fixtures.secret.utf8)
         #expect(error { _ in } == "HS256 needs a secret, and there is none")
-        #expect(error { $0.algorithms = []; $0.secret = secret }?.hasPrefix("no algorithm is accepted") == true)
-        #expect(error { $0.algorithms = [.rs256]; $0.secret = secret } == "RS256 needs a public key that fits it, and there is none")
         #expect(
-            error { $0.algorithms = [.rs256]; $0.publicKey = Array(Fixtures.p256Key.utf8) }
+            error {
+                $0.algorithms = []; $0.secret = secret
+            }?.hasPrefix("no algorithm is accepted") == true)
+        #expect(
+            error {
+                $0.algorithms = [.rs256]; $0.secret = secret
+            } == "RS256 needs a public key that fits it, and there is none")
+        #expect(
+            error {
+                $0.algorithms = [.rs256]; $0.publicKey = Array(Fixtures.p256Key.utf8)
+            }
                 == "RS256 needs a public key that fits it, and there is an elliptic curve key on prime256v1")
         #expect(
-            error { $0.algorithms = [.es384]; $0.publicKey = Array(Fixtures.p256Key.utf8) }
+            error {
+                $0.algorithms = [.es384]; $0.publicKey = Array(Fixtures.p256Key.utf8)
+            }
                 == "ES384 needs a public key that fits it, and there is an elliptic curve key on prime256v1")
         #expect(
-            error { $0.algorithms = [.ps256]; $0.publicKey = Array(Fixtures.ed25519Key.utf8) }
+            error {
+                $0.algorithms = [.ps256]; $0.publicKey = Array(Fixtures.ed25519Key.utf8)
+            }
                 == "PS256 needs a public key that fits it, and there is an Ed25519 key")
-        #expect(error { $0.algorithms = [.hs256]; $0.publicKey = Array(Fixtures.rsaKey.utf8) } == "HS256 needs a secret, and there is none")
-        #expect(error { $0.secret = secret; $0.userClaim = "" }?.hasPrefix("the user claim has no name") == true)
+        #expect(
+            error {
+                $0.algorithms = [.hs256]; $0.publicKey = Array(Fixtures.rsaKey.utf8)
+            } == "HS256 needs a secret, and there is none")
+        #expect(
+            error {
+                $0.secret = secret; $0.userClaim = ""
+            }?.hasPrefix("the user claim has no name") == true)
     }
 
     // MARK: Secrets
 
-    @Test("a secret shorter than the digest of its algorithm is refused", arguments: [(TokenAlgorithm.hs256, 32), (.hs384, 48), (.hs512, 64)])
+    @Test(
+        "a secret shorter than the digest of its algorithm is refused",
+        arguments: [(TokenAlgorithm.hs256, 32), (.hs384, 48), (.hs512, 64)])
     func shortSecret(algorithm: TokenAlgorithm, least: Int) {
         for length in [0, 1, least - 1] {
-            let refusal = refusal { $0.algorithms = [algorithm]; $0.secret = [UInt8](repeating: 1, count: length) }
+            let refusal = refusal {
+                $0.algorithms = [algorithm]; $0.secret = [UInt8](repeating: 1, count: length)
+            }
             #expect(refusal?.setting == .secret)
-            #expect(refusal?.description.hasPrefix("the secret has \(length) bytes and can be guessed: \(algorithm.rawValue) needs \(least)") == true)
+            #expect(
+                refusal?.description.hasPrefix(
+                    "the secret has \(length) bytes and can be guessed: \(algorithm.rawValue) needs \(least)") == true)
             #expect(refusal?.remedy.contains("openssl rand -hex \(least)") == true)
         }
-        #expect(refusal { $0.algorithms = [algorithm]; $0.secret = [UInt8](repeating: 1, count: least) } == nil)
+        #expect(
+            refusal {
+                $0.algorithms = [algorithm]; $0.secret = [UInt8](repeating: 1, count: least)
+            } == nil)
         // Of several algorithms each has its own least.
-        #expect(refusal { $0.algorithms = [.hs256, .hs512]; $0.secret = [UInt8](repeating: 1, count: 32) }?.description.contains("HS512 needs 64") == true)
+        #expect(
+            refusal {
+                $0.algorithms = [.hs256, .hs512]; $0.secret = [UInt8](repeating: 1, count: 32)
+            }?.description.contains("HS512 needs 64") == true)
     }
 
     @Test("key material that is handed out is no secret, in whatever form it comes")
@@ -75,10 +105,13 @@ struct TokenVerifierConfigurationTests {
         let der = try #require(Data(base64Encoded: body(Fixtures.rsaKey)))
         let header = "-----BEGIN " + "EC PRIVATE KEY-----\n"
         let cases: [([UInt8], String)] = [
-            (Array(Fixtures.rsaKey.utf8), "a public key in PEM"), (Array("\n\(Fixtures.p256Key)\n".utf8), "a public key in PEM"),
-            (Array(Fixtures.p256Certificate.utf8), "a certificate in PEM"), (Array((header + "AAAA").utf8), "a private key in PEM"),
+            (Array(Fixtures.rsaKey.utf8), "a public key in PEM"),
+            (Array("\n\(Fixtures.p256Key)\n".utf8), "a public key in PEM"),
+            (Array(Fixtures.p256Certificate.utf8), "a certificate in PEM"),
+            (Array((header + "AAAA").utf8), "a private key in PEM"),
             (Array(der), "a public key in DER"), (Array(body(Fixtures.rsaKey).utf8), "a public key in Base64"),
-            (Array(body(Fixtures.p256Certificate).utf8), "a certificate in Base64"), (Array(Fixtures.keySet.utf8), "a JSON Web Key"),
+            (Array(body(Fixtures.p256Certificate).utf8), "a certificate in Base64"),
+            (Array(Fixtures.keySet.utf8), "a JSON Web Key"),
             (Array(#"{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#.utf8), "a JSON Web Key"),
             (Array("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC me@here".utf8), "an SSH public key"),
         ]
@@ -87,7 +120,10 @@ struct TokenVerifierConfigurationTests {
             #expect(refusal?.setting == .secret)
             #expect(refusal?.description == "the secret is \(words): whoever has it could sign tokens")
         }
-        for secret in ["MIIB and so on, which is no key at all", #"{"a": "JSON that is no key, of many bytes"}"#, String(repeating: "0", count: 64)] {
+        for secret in [
+            "MIIB and so on, which is no key at all", #"{"a": "JSON that is no key, of many bytes"}"#,
+            String(repeating: "0", count: 64),
+        ] {
             #expect(refusal { $0.secret = Array(secret.utf8) } == nil)
         }
     }
@@ -96,23 +132,44 @@ struct TokenVerifierConfigurationTests {
 
     @Test("a file that holds no public key is told from one that holds a private key")
     func pem() {
-        #expect(error { $0.algorithms = [.rs256]; $0.publicKey = Array("hello".utf8) }?.contains("BEGIN PUBLIC KEY") == true)
-        #expect(error { $0.algorithms = [.rs256]; $0.publicKey = [] }?.contains("BEGIN PUBLIC KEY") == true)
+        #expect(
+            error {
+                $0.algorithms = [.rs256]; $0.publicKey = Array("hello".utf8)
+            }?.contains("BEGIN PUBLIC KEY") == true)
+        #expect(
+            error {
+                $0.algorithms = [.rs256]; $0.publicKey = []
+            }?.contains("BEGIN PUBLIC KEY") == true)
         let header = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END " + "PRIVATE KEY-----\n"
-        #expect(error { $0.algorithms = [.rs256]; $0.publicKey = Array(header.utf8) }?.contains("holds a private key") == true)
-        #expect(error { $0.algorithms = [.rs256]; $0.publicKey = Array((Fixtures.rsaKey + "\n" + header).utf8) }?.contains("holds a private key") == true)
+        #expect(
+            error {
+                $0.algorithms = [.rs256]; $0.publicKey = Array(header.utf8)
+            }?.contains("holds a private key") == true)
+        #expect(
+            error {
+                $0.algorithms = [.rs256]; $0.publicKey = Array((Fixtures.rsaKey + "\n" + header).utf8)
+            }?.contains("holds a private key") == true)
     }
 
     @Test("an RSA key that can be factored, or has a weak exponent, is refused in a PEM file and in a key set")
     func weakRSA() throws {
-        func pem(_ key: String) -> TokenConfigurationError? { refusal { $0.algorithms = [.rs256]; $0.publicKey = Array(key.utf8) } }
+        func pem(_ key: String) -> TokenConfigurationError? {
+            refusal {
+                $0.algorithms = [.rs256]; $0.publicKey = Array(key.utf8)
+            }
+        }
         #expect(pem(Fixtures.smallRSAKey)?.description.contains("an RSA key of 1024 bits") == true)
-        #expect(pem(Fixtures.rsaKeyOfExponentOne)?.description.contains("the exponent 1, with which signatures can be forged") == true)
+        #expect(
+            pem(Fixtures.rsaKeyOfExponentOne)?.description.contains(
+                "the exponent 1, with which signatures can be forged") == true)
         #expect(pem(Fixtures.rsaKeyOfExponentOne)?.setting == .publicKey)
 
         let modulus = try #require(JSONValue(parsing: Array(Fixtures.keySet.utf8))["keys"]?.array?.first?["n"]?.string)
         func set(_ modulus: some StringProtocol, _ exponent: String) -> TokenConfigurationError? {
-            refusal { $0.algorithms = [.rs256, .ps256]; $0.keySet = Array(#"{"keys":[{"kty":"RSA","kid":"r","n":"\#(modulus)","e":"\#(exponent)"}]}"#.utf8) }
+            refusal {
+                $0.algorithms = [.rs256, .ps256];
+                $0.keySet = Array(#"{"keys":[{"kty":"RSA","kid":"r","n":"\#(modulus)","e":"\#(exponent)"}]}"#.utf8)
+            }
         }
         let m = "\(modulus)"
         #expect(set(m, "AQAB") == nil && set(m, "Aw") == nil)
@@ -133,27 +190,38 @@ struct TokenVerifierConfigurationTests {
     @Test(
         "an Ed25519 key of small order, for which anybody can sign, is refused in a PEM file and in a key set",
         arguments: [
-            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA",
-            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA", "7P_______________________________________38", "7f_______________________________________38",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA", "7P_______________________________________38",
+            "7f_______________________________________38",
             "7v_______________________________________38", "7f________________________________________8",
-            "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU", "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_IU", "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o",
+            "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU", "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_IU",
+            "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o",
             "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA_o",
         ])
     func smallOrder(_ point: String) throws {
         let bytes = try #require(Array(point.utf8).withUnsafeBytes { Base64.decodeURL($0) })
         #expect(bytes.count == 32)
-        let set = refusal { $0.algorithms = [.edDSA]; $0.keySet = Array(#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"\#(point)"}]}"#.utf8) }
+        let set = refusal {
+            $0.algorithms = [.edDSA];
+            $0.keySet = Array(#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"\#(point)"}]}"#.utf8)
+        }
         #expect(set?.description.hasPrefix("key number 0 of the key set is a point of small order") == true)
         let prefix: [UInt8] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00]
-        let pem = "-----BEGIN PUBLIC KEY-----\n\(Data(prefix + bytes).base64EncodedString())\n-----END PUBLIC KEY-----\n"
-        let file = refusal { $0.algorithms = [.edDSA]; $0.publicKey = Array(pem.utf8) }
+        let pem =
+            "-----BEGIN PUBLIC KEY-----\n\(Data(prefix + bytes).base64EncodedString())\n-----END PUBLIC KEY-----\n"
+        let file = refusal {
+            $0.algorithms = [.edDSA]; $0.publicKey = Array(pem.utf8)
+        }
         #expect(file?.description.hasPrefix("the public key is a point of small order") == true)
     }
 
     // MARK: Key sets
 
     private func set(_ keys: String, _ algorithm: TokenAlgorithm = .es256) -> TokenConfigurationError? {
-        refusal { $0.algorithms = [algorithm]; $0.keySet = Array(#"{"keys":[\#(keys)]}"#.utf8) }
+        refusal {
+            $0.algorithms = [algorithm]; $0.keySet = Array(#"{"keys":[\#(keys)]}"#.utf8)
+        }
     }
 
     /// The key of ES256 with more members.
@@ -164,29 +232,45 @@ struct TokenVerifierConfigurationTests {
     @Test("a key set that cannot be used says why")
     func keySets() {
         func error(_ keySet: String) -> String? {
-            self.error { $0.algorithms = [.es256]; $0.keySet = Array(keySet.utf8) }
+            self.error {
+                $0.algorithms = [.es256]; $0.keySet = Array(keySet.utf8)
+            }
         }
         #expect(error("{") == "the key set is not valid: invalid JSON: it ends too early, at byte 1")
         #expect(error("[]") == "the key set has no array 'keys'")
         #expect(error(#"{"keys":{}}"#) == "the key set has no array 'keys'")
         #expect(error(#"{"keys":[]}"#) == "the key set holds no key that verifies signatures")
         #expect(set("7")?.description == "key number 0 of the key set is no object")
-        #expect(set(#"{"kty":"EC","crv":"P-256"}"#)?.description == "key number 0 of the key set has no 'x' in base64url")
-        #expect(set(#"{"kty":"OKP","crv":"X25519","x":"AA"}"#)?.description.contains("key number 0 is of a type that signs no token") == true)
+        #expect(
+            set(#"{"kty":"EC","crv":"P-256"}"#)?.description == "key number 0 of the key set has no 'x' in base64url")
+        #expect(
+            set(#"{"kty":"OKP","crv":"X25519","x":"AA"}"#)?.description.contains(
+                "key number 0 is of a type that signs no token") == true)
         // A point that is not on the curve.
-        #expect(set(#"{"kty":"EC","kid":"k","crv":"P-256","x":"AQ","y":"AQ"}"#)?.description.hasPrefix("key 'k' of the key set is not valid") == true)
-        #expect(set(#"{"kty":"OKP","crv":"Ed25519","x":"AQ"}"#)?.description.hasPrefix("key number 0 of the key set is not valid") == true)
-        #expect(set((0..<101).map { _ in key("") }.joined(separator: ","))?.description.contains("101 keys, more than the 100") == true)
+        #expect(
+            set(#"{"kty":"EC","kid":"k","crv":"P-256","x":"AQ","y":"AQ"}"#)?.description.hasPrefix(
+                "key 'k' of the key set is not valid") == true)
+        #expect(
+            set(#"{"kty":"OKP","crv":"Ed25519","x":"AQ"}"#)?.description.hasPrefix(
+                "key number 0 of the key set is not valid") == true)
+        #expect(
+            set((0..<101).map { _ in key("") }.joined(separator: ","))?.description.contains(
+                "101 keys, more than the 100") == true)
         #expect(set((0..<100).map { _ in key("") }.joined(separator: ",")) == nil)
     }
 
     @Test("a key that is not kept for verifying is not used, and where no other is there the daemon does not start")
     func otherUses() throws {
-        #expect(set(key(#","use":"enc""#))?.description.hasSuffix("verifies signatures: key number 0 is kept for the use 'enc'") == true)
+        #expect(
+            set(key(#","use":"enc""#))?.description.hasSuffix(
+                "verifies signatures: key number 0 is kept for the use 'enc'") == true)
         for operations in ["[]", #"["encrypt"]"#, #"["sign"]"#, #"["Verify"]"#] {
-            #expect(set(key(#","key_ops":\#(operations)"#))?.description.hasSuffix("key number 0 has 'key_ops' without 'verify'") == true)
+            #expect(
+                set(key(#","key_ops":\#(operations)"#))?.description.hasSuffix(
+                    "key number 0 has 'key_ops' without 'verify'") == true)
         }
-        #expect(set(key(#","key_ops":["verify"]"#)) == nil && set(key(#","use":"sig","key_ops":["sign","verify"]"#)) == nil)
+        #expect(
+            set(key(#","key_ops":["verify"]"#)) == nil && set(key(#","use":"sig","key_ops":["sign","verify"]"#)) == nil)
         #expect(set(key(#","use":"enc""#) + "," + key("")) == nil)
 
         var configuration = TokenVerifierConfiguration()
@@ -204,7 +288,10 @@ struct TokenVerifierConfigurationTests {
 
     @Test("a member of a wrong type is not taken for one that is absent")
     func wrongTypes() {
-        for members in [#","use":["enc"]"#, #","use":null"#, #","alg":5"#, #","kid":7"#, #","key_ops":"verify""#, #","key_ops":[1]"#, #","key_ops":null"#] {
+        for members in [
+            #","use":["enc"]"#, #","use":null"#, #","alg":5"#, #","kid":7"#, #","key_ops":"verify""#,
+            #","key_ops":[1]"#, #","key_ops":null"#,
+        ] {
             #expect(set(key(members))?.description.contains("key number 0 of the key set has ") == true)
         }
     }
@@ -215,7 +302,9 @@ struct TokenVerifierConfigurationTests {
             let refusal = set(key("") + "," + key(#","kid":"mine","use":"enc","\#(member)":"AAAA""#))
             #expect(refusal?.description == "key 'mine' of the key set holds its private half ('\(member)')")
         }
-        #expect(set(key("") + #",{"kty":"oct","kid":"shared","k":"AAAA"}"#)?.description == "key 'shared' of the key set is a symmetric key ('k')")
+        #expect(
+            set(key("") + #",{"kty":"oct","kid":"shared","k":"AAAA"}"#)?.description
+                == "key 'shared' of the key set is a symmetric key ('k')")
     }
 
     @Test("a key that its set keeps for one algorithm serves no other")
@@ -229,7 +318,9 @@ struct TokenVerifierConfigurationTests {
 struct TokenSignerTests {
     @Test("signs byte for byte what PyJWT signs")
     func knownToken() throws {
-        let token = try TokenSigner(secret: Array(Fixtures.secret.utf8)).sign(["sub": "1234567890", "name": "John Doe", "iat": 1_516_239_022])
+        let token = try TokenSigner(secret: Array(Fixtures.secret.utf8)).sign([
+            "sub": "1234567890", "name": "John Doe", "iat": 1_516_239_022,
+        ])
         #expect(
             token
                 == "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.NtTpdNNS21A7JMyRi60hDObMSATmi4ml1JqovX8vyW4"
@@ -241,6 +332,8 @@ struct TokenSignerTests {
         #expect(throws: TokenConfigurationError.self) { try TokenSigner(secret: []) }
         #expect(throws: TokenConfigurationError.self) { try TokenSigner(secret: [UInt8](repeating: 1, count: 31)) }
         #expect(throws: TokenConfigurationError.self) { try TokenSigner(secret: Array(Fixtures.rsaKey.utf8)) }
-        #expect(throws: TokenConfigurationError.self) { try TokenSigner(secret: Array(Fixtures.secret.utf8), algorithm: .rs256) }
+        #expect(throws: TokenConfigurationError.self) {
+            try TokenSigner(secret: Array(Fixtures.secret.utf8), algorithm: .rs256)
+        }
     }
 }

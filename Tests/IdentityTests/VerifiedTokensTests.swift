@@ -18,7 +18,9 @@ import Testing
         try TokenSigner(secret: Array(secret.utf8), algorithm: .hs256).sign(claims)
     }
 
-    private func verify(_ tokens: VerifiedTokens, _ token: String, now: Int64 = now) throws(TokenRefusal) -> TokenSubject {
+    private func verify(_ tokens: VerifiedTokens, _ token: String, now: Int64 = now) throws(TokenRefusal)
+        -> TokenSubject
+    {
         try Array(token.utf8).withUnsafeBytes { token in
             Result { () throws(TokenRefusal) in try tokens.verify(token, now: now) }
         }.get()
@@ -98,7 +100,9 @@ import Testing
         }
         #expect(remembers(tokens, used))
         #expect(!remembers(tokens, try token(["sub": "user-0"])))
-        let long = try token(["sub": "ada", "more": .string(String(repeating: "x", count: VerifiedTokens.longestToken))])
+        let long = try token([
+            "sub": "ada", "more": .string(String(repeating: "x", count: VerifiedTokens.longestToken)),
+        ])
         #expect(refusal(tokens, long) == nil)
         #expect(!remembers(tokens, long))
     }

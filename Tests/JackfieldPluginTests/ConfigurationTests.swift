@@ -47,13 +47,25 @@ private final class Configured: Plugin {
     @Test(arguments: [
         (#"{"stroe":"x"}"#, "config: unknown key 'stroe', did you mean 'store'?"),
         (#"{"store":"x","max_age":1}"#, "config: unknown key 'max_age', did you mean 'maxAge'?"),
-        (#"{"store":"x","colour":1}"#, "config: unknown key 'colour'; known: labels, limits, maxAge, mode, raw, shops, store"),
-        (#"{"store":"x","limits":{"messages":1,"romms":2}}"#, "config.limits: unknown key 'romms', did you mean 'rooms'?"),
+        (
+            #"{"store":"x","colour":1}"#,
+            "config: unknown key 'colour'; known: labels, limits, maxAge, mode, raw, shops, store"
+        ),
+        (
+            #"{"store":"x","limits":{"messages":1,"romms":2}}"#,
+            "config.limits: unknown key 'romms', did you mean 'rooms'?"
+        ),
         (#"{"store":"x","limits":{"mesages":1}}"#, "config.limits: unknown key 'mesages', did you mean 'messages'?"),
-        (#"{"store":"x","shops":[{"messages":1},{"messages":1,"room":1}]}"#, "config.shops[1]: unknown key 'room', did you mean 'rooms'?"),
+        (
+            #"{"store":"x","shops":[{"messages":1},{"messages":1,"room":1}]}"#,
+            "config.shops[1]: unknown key 'room', did you mean 'rooms'?"
+        ),
         (#"{"store":"x","mode":{"name":"a","levle":1}}"#, "config.mode: unknown key 'levle', did you mean 'level'?"),
         // The first in the text, whatever was asked for first.
-        (#"{"limits":{"messages":1,"a":2},"b":3,"store":"x"}"#, "config: unknown key 'b'; known: labels, limits, maxAge, mode, raw, shops, store"),
+        (
+            #"{"limits":{"messages":1,"a":2},"b":3,"store":"x"}"#,
+            "config: unknown key 'b'; known: labels, limits, maxAge, mode, raw, shops, store"
+        ),
         (#"{"store":7}"#, "config.store must be text"),
         (#"{}"#, "config.store is missing"),
     ])

@@ -25,11 +25,13 @@ import Testing
     }
 
     private let everything = Everything(
-        text: "a\"\n\u{1}ä😀", flag: true, small: -128, large: .max, fraction: 1.5, money: Decimal(string: "12.34")!, colour: .green,
+        text: "a\"\n\u{1}ä😀", flag: true, small: -128, large: .max, fraction: 1.5, money: Decimal(string: "12.34")!,
+        colour: .green,
         when: Date(timeIntervalSince1970: 1.5), blob: Data([1, 2, 3]), link: URL(string: "https://example.org/a?b=c")!,
         inner: .init(deep: [[], [1, nil, 3]]), map: ["x": 1, "y/~": 2], optional: nil)
 
-    @Test("a key that is longer than any name is an error of a dictionary, and nothing to a type that names its members")
+    @Test(
+        "a key that is longer than any name is an error of a dictionary, and nothing to a type that names its members")
     func longKeys() throws {
         struct Named: Decodable {
             let a: Int
@@ -86,8 +88,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("127", "read 127"), ("1.0", "read 1"), ("1e2", "read 100"), ("-0", "read 0"), ("128", "it is wrong: it must be from -128 to 127"),
-        ("1.5", "it must be a whole number"), ("1e999", "it is wrong: it must be from -128 to 127"), (#""1""#, "it must be a whole number"),
+        ("127", "read 127"), ("1.0", "read 1"), ("1e2", "read 100"), ("-0", "read 0"),
+        ("128", "it is wrong: it must be from -128 to 127"),
+        ("1.5", "it must be a whole number"), ("1e999", "it is wrong: it must be from -128 to 127"),
+        (#""1""#, "it must be a whole number"),
         ("true", "it must be a whole number"),
     ])
     func `whole numbers are exact`(text: String, result: String) throws {
@@ -115,7 +119,8 @@ import Testing
 
     @Test(arguments: [
         (#"{"a":"1","title":"x"}"#, "it.a must be a whole number"), (#"{"a":1}"#, "it.title is missing"),
-        (#"{"a":1,"title":null}"#, "it.title is null; it must be text"), (#"{"a":1,"title":"x","flag":0}"#, "it.flag must be true or false"),
+        (#"{"a":1,"title":null}"#, "it.title is null; it must be text"),
+        (#"{"a":1,"title":"x","flag":0}"#, "it.flag must be true or false"),
         (#"{"a":1,"title":"x","ratio":"1"}"#, "it.ratio must be a number"),
     ])
     func `an error of a plain member names it`(text: String, message: String) throws {

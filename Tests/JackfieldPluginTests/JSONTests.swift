@@ -7,7 +7,9 @@ import Testing
     @Test func `an error shows no more of a text than its beginning`() {
         let long = "a" + String(repeating: "\u{301}", count: 4000)
         #expect { try JSON(parsing: long) } throws: { "\($0)".utf8.count < 200 }
-        #expect { try JSON(parsing: "{\"\(long)\":\"\"}").decode([String: Int].self) } throws: { "\($0)".utf8.count < 200 }
+        #expect { try JSON(parsing: "{\"\(long)\":\"\"}").decode([String: Int].self) } throws: {
+            "\($0)".utf8.count < 200
+        }
     }
 
     private struct Nested: Codable, Equatable {
@@ -23,14 +25,17 @@ import Testing
         #expect(nested.raw.description == #"{"b" : 1.0, "a":"\u00e4,]}"}"#)
         #expect(nested.list.map(\.description) == ["1e3", #""\"""#, "[ ]"])
         #expect(nested.more == nil)
-        #expect(try JSON(encoding: nested).description == #"{"raw":{"b" : 1.0, "a":"\u00e4,]}"},"list":[1e3,"\"",[ ]]}"#)
+        #expect(
+            try JSON(encoding: nested).description == #"{"raw":{"b" : 1.0, "a":"\u00e4,]}"},"list":[1e3,"\"",[ ]]}"#)
     }
 
     @Test func `members keep their order`() throws {
         struct Row: Encodable {
             let zebra = 1, apple = "a\"\n\u{1}ä", middle: Int? = nil, list = [1.5, 2.0, 1e300], flag = true
         }
-        #expect(try JSON(encoding: Row()).description == #"{"zebra":1,"apple":"a\"\n\u0001ä","list":[1.5,2,1e+300],"flag":true}"#)
+        #expect(
+            try JSON(encoding: Row()).description
+                == #"{"zebra":1,"apple":"a\"\n\u0001ä","list":[1.5,2,1e+300],"flag":true}"#)
     }
 
     @Test func `dates are RFC 3339 and data is base64`() throws {
@@ -76,10 +81,12 @@ import Testing
         #expect(JSON.argument(1, of: Array("[ 7 ]".utf8)) == nil)
     }
 
-    @Test(arguments: [
-        (0, "1970-01-01T00:00:00.000Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"), (1_790_000_000_042, "2026-09-21T14:13:20.042Z"),
-        (-1, "1969-12-31T23:59:59.999Z"), (253_402_300_800_000, "9999-12-31T23:59:59.999Z"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_790_000_000_042, "2026-09-21T14:13:20.042Z"),
+            (-1, "1969-12-31T23:59:59.999Z"), (253_402_300_800_000, "9999-12-31T23:59:59.999Z"),
+        ] as [(Int64, String)])
     func `times are RFC 3339 in UTC`(milliseconds: Int64, text: String) {
         #expect(RFC3339.text(milliseconds: milliseconds) == text)
     }

@@ -23,8 +23,12 @@ import Testing
 
     @Test func `hooks of the handshake refuse before there is a session`() throws {
         #expect(try #require(host.handshake()) == (JF_OK, ""))
-        #expect(try #require(host.handshake(headers: [("x-app-version", "1")])) == (JF_E_DENIED, "version 1 is too old"))
-        #expect(try #require(host.handshake(headers: [("host", "a"), ("cookie", "b")], secure: true)) == (JF_E_DENIED, #"192.0.2.1 ["host", "cookie"]"#))
+        #expect(
+            try #require(host.handshake(headers: [("x-app-version", "1")])) == (JF_E_DENIED, "version 1 is too old"))
+        #expect(
+            try #require(host.handshake(headers: [("host", "a"), ("cookie", "b")], secure: true)) == (
+                JF_E_DENIED, #"192.0.2.1 ["host", "cookie"]"#
+            ))
         #expect(host.log.isEmpty)
         #expect(try #require(host.handshake("/broken")).code == JF_E_FAILED)
         #expect(host.log.count == 1)
@@ -80,7 +84,10 @@ import Testing
 
     @Test func `a full disk is 507 over HTTP, and in an ack what it means for the client`() {
         let token = host.emit("full"), request = host.request("GET", "/v1/full")
-        #expect(host.acts == [.ackFailed(token, code: "unavailable"), .problem(request, status: 507, code: "insufficient_storage")])
+        #expect(
+            host.acts == [
+                .ackFailed(token, code: "unavailable"), .problem(request, status: 507, code: "insufficient_storage"),
+            ])
         #expect(host.detail(of: token) == "no room")
     }
 
@@ -111,12 +118,16 @@ import Testing
         #expect(
             host.acts == [
                 .acked(
-                    token, #"[{"_placeholder":true,"num":0},{"in":{"_placeholder":true,"num":1}}]"#, attachments: [[1, 2, 3], [4]])
+                    token, #"[{"_placeholder":true,"num":0},{"in":{"_placeholder":true,"num":1}}]"#,
+                    attachments: [[1, 2, 3], [4]])
             ])
         host.forget()
         let upload = host.emit(
             "binary", #"[{"name":"x","data":{"_placeholder":true,"num":0}}]"#, attachments: [[9, 8]])
-        #expect(host.acts == [.acked(upload, #"[2,{"name":"x","data":{"_placeholder":true,"num":0}}]"#, attachments: [[9, 8]])])
+        #expect(
+            host.acts == [
+                .acked(upload, #"[2,{"name":"x","data":{"_placeholder":true,"num":0}}]"#, attachments: [[9, 8]])
+            ])
         let missing = host.emit("binary", #"[{"name":"x","data":{"_placeholder":true,"num":3}}]"#)
         #expect(host.acts.last == .ackFailed(missing, code: "invalid_arguments"))
     }
@@ -125,7 +136,8 @@ import Testing
         host.emit("shout", #"["hey"]"#, from: 3)
         #expect(
             host.acts == [
-                .broadcast(nsp: "/", rooms: ["a", "b"], except: ["c"], exceptSocket: 3, name: "shouted", args: #"["hey"]"#)
+                .broadcast(
+                    nsp: "/", rooms: ["a", "b"], except: ["c"], exceptSocket: 3, name: "shouted", args: #"["hey"]"#)
             ])
     }
 
@@ -199,7 +211,9 @@ import Testing
         #expect(admitted.code == JF_PENDING)
         #expect(await host.wait { $0 == .accepted(admitted.decision) } != nil)
         #expect(
-            await host.wait { $0 == .refused(refused.decision, message: "who are you?", data: #"{"code":"anonymous"}"#) } != nil)
+            await host.wait {
+                $0 == .refused(refused.decision, message: "who are you?", data: #"{"code":"anonymous"}"#)
+            } != nil)
     }
 
     @Test func `hooks see sockets come and go`() {
@@ -291,7 +305,9 @@ import Testing
         host.setClient(2, .init(id: "b", user: nil))
         try probe.io.to("r").fetchSockets(Probe.self) { probe, result in
             for found in (try? result.get()) ?? [] {
-                probe.seen.append("\(found.id) \(found.user ?? "-") \(found.rooms) \(found.data) \(found.socket.handle) \(found.transport == .webSocket)")
+                probe.seen.append(
+                    "\(found.id) \(found.user ?? "-") \(found.rooms) \(found.data) \(found.socket.handle) \(found.transport == .webSocket)"
+                )
             }
         }
         host.drain()

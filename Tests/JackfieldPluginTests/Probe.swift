@@ -112,7 +112,9 @@ final class Probe: Plugin {
 
         io.http.get("/v1/people/{id}", Probe.person)
         io.http.post("/v1/people", scope: "people:write", Probe.addPerson)
-        io.http.on("GET", "/v1/text", auth: .none) { request in .text(request.query("q") ?? "nothing").header("x-seen", "yes") }
+        io.http.on("GET", "/v1/text", auth: .none) { request in
+            .text(request.query("q") ?? "nothing").header("x-seen", "yes")
+        }
         io.http.get("/v1/later", Probe.laterRequest)
         io.http.on("GET", "/v1/throws") { request in
             let reply = try request.keep()
@@ -168,11 +170,15 @@ final class Probe: Plugin {
     }
 
     func person(_ request: borrowing Request) throws -> Response {
-        guard request.parameter("id") == "1" else { throw Problem.notFound("nobody has the number \(request.parameter("id"))") }
+        guard request.parameter("id") == "1" else {
+            throw Problem.notFound("nobody has the number \(request.parameter("id"))")
+        }
         return try .json(Person(name: "Ann", age: nil))
     }
 
-    func addPerson(_ request: borrowing Request) throws -> Response { try .json(request.decode(Person.self), status: 201) }
+    func addPerson(_ request: borrowing Request) throws -> Response {
+        try .json(request.decode(Person.self), status: 201)
+    }
 
     func laterRequest(_ request: borrowing Request) throws -> Response {
         let reply = try request.keep()
@@ -205,7 +211,8 @@ enum Probes {
     }
 }
 
-/// The result codes of the header as the type that its functions return: Swift imports constants of a C enumeration as `Int`.
+/// The result codes of the header as the type that its functions return: Swift imports constants of
+/// a C enumeration as `Int`.
 let JF_OK = Int32(CJackfield.JF_OK)
 let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)

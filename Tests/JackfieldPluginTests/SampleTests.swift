@@ -4,10 +4,14 @@ import Foundation
 import Testing
 
 @Suite struct SampleTests {
-    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    static let sources = ["samples/hello-c/hello.c", "samples/json-c/json.c", "samples/timer-c/timer.c", "samples/stream-c/stream.c",
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    static let sources = [
+        "samples/hello-c/hello.c", "samples/json-c/json.c", "samples/timer-c/timer.c", "samples/stream-c/stream.c",
         "samples/gate-c/gate.c",
-        "Tests/Fixtures/golden/golden.c", "Tests/Fixtures/protocol-suite/protocol_suite.c", "Tests/Fixtures/late-ack/late_ack.c"]
+        "Tests/Fixtures/golden/golden.c", "Tests/Fixtures/protocol-suite/protocol_suite.c",
+        "Tests/Fixtures/late-ack/late_ack.c",
+    ]
 
     @Test(arguments: sources) func `every plugin in C compiles as strict C99`(source: String) throws {
         _ = try Self.compile(source)
@@ -21,7 +25,8 @@ import Testing
     }
 
     @Test func `the Swift sample answers, and fits in twenty lines`() throws {
-        let source = try String(contentsOf: Self.root.appending(path: "samples/hello-swift/Sources/Greeter.swift"), encoding: .utf8)
+        let source = try String(
+            contentsOf: Self.root.appending(path: "samples/hello-swift/Sources/Greeter.swift"), encoding: .utf8)
         #expect(source.split(separator: "\n", omittingEmptySubsequences: false).count <= 21)
         let host = FakeHost()
         #expect(try host.load(Self.open(Self.built("libhello-swift.so"))) == nil)
@@ -39,7 +44,8 @@ import Testing
         tick.handler?(host.instance, tick.context)
         #expect(
             host.acts.filter { if case .responded = $0 { false } else { true } } == [
-                .streamed(reader, "id: 2\ndata: two\n\n"), .streamed(reader, "event: end\ndata:\n\n"), .streamEnded(reader),
+                .streamed(reader, "id: 2\ndata: two\n\n"), .streamed(reader, "event: end\ndata:\n\n"),
+                .streamEnded(reader),
             ])
         // One for each line, and one for the end.
         #expect(host.batches == 3)
@@ -78,27 +84,33 @@ import Testing
 
     /// Returns the path of the library, in a folder of the test's own.
     static func compile(_ source: String) throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "jackfield-samples-\(ProcessInfo.processInfo.globallyUniqueString)")
+        let folder = FileManager.default.temporaryDirectory.appending(
+            path: "jackfield-samples-\(ProcessInfo.processInfo.globallyUniqueString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let library = folder.appending(path: "plugin.so").path
         let compiler = Process()
         let output = Pipe()
         compiler.executableURL = URL(filePath: "/usr/bin/env")
-        compiler.arguments = ["cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-shared", "-fPIC", "-pthread", "-I",
-            root.appending(path: "include").path, "-o", library, root.appending(path: source).path]
+        compiler.arguments = [
+            "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-shared", "-fPIC", "-pthread", "-I",
+            root.appending(path: "include").path, "-o", library, root.appending(path: source).path,
+        ]
         compiler.standardError = output
         try compiler.run()
         let words = output.fileHandleForReading.readDataToEndOfFile()
         compiler.waitUntilExit()
-        guard compiler.terminationStatus == 0 else { throw CompilerFailed(output: String(decoding: words, as: UTF8.self)) }
+        guard compiler.terminationStatus == 0 else {
+            throw CompilerFailed(output: String(decoding: words, as: UTF8.self))
+        }
         return library
     }
 
     /// A library that the package built, which lies beside the test's own executable.
     static func built(_ name: String) -> String {
-        let candidates = [CommandLine.arguments[0], Bundle.main.executablePath ?? "", "/proc/self/exe"].map {
-            URL(filePath: $0).resolvingSymlinksInPath().deletingLastPathComponent().appending(path: name).path
-        } + [".build/debug/\(name)", ".build/release/\(name)"]
+        let candidates =
+            [CommandLine.arguments[0], Bundle.main.executablePath ?? "", "/proc/self/exe"].map {
+                URL(filePath: $0).resolvingSymlinksInPath().deletingLastPathComponent().appending(path: name).path
+            } + [".build/debug/\(name)", ".build/release/\(name)"]
         return candidates.first { FileManager.default.fileExists(atPath: $0) } ?? name
     }
 

@@ -17,14 +17,18 @@ import Testing
                     """)
         }
         try NotificationSchema.migrations.migrate(database)
-        let counts = try database.write { db in try ["alice", "bob", "mallory"].map { try NotificationService.unread(of: $0, db) } }
+        let counts = try database.write { db in
+            try ["alice", "bob", "mallory"].map { try NotificationService.unread(of: $0, db) }
+        }
         #expect(counts == [2, 0, 0])
     }
 
     @Test func `a count never falls below zero`() throws {
         let database = try DatabaseQueue()
         try NotificationSchema.migrations.migrate(database)
-        let counts = try database.write { db in try [-1, 2, -3].map { try NotificationService.changeUnread(of: "alice", by: $0, db) } }
+        let counts = try database.write { db in
+            try [-1, 2, -3].map { try NotificationService.changeUnread(of: "alice", by: $0, db) }
+        }
         #expect(counts == [0, 2, 0])
     }
 }

@@ -7,7 +7,9 @@ import Testing
 
 @Suite struct NotificationsTests {
     let host: FakeHost
-    let store = FileManager.default.temporaryDirectory.appending(path: "jackfield-notifications-\(UUID().uuidString)/rows.db").path
+    let store = FileManager.default.temporaryDirectory.appending(
+        path: "jackfield-notifications-\(UUID().uuidString)/rows.db"
+    ).path
 
     struct Row: Decodable, Equatable {
         let id: String
@@ -34,7 +36,9 @@ import Testing
 
     // MARK: Tools
 
-    private func post(_ body: String, key: String? = nil, user: String = "shop") async -> (status: Int, body: String, token: jf_token) {
+    private func post(_ body: String, key: String? = nil, user: String = "shop") async -> (
+        status: Int, body: String, token: jf_token
+    ) {
         let token = host.request(
             "POST", "/v1/notifications", headers: key.map { [("idempotency-key", $0)] } ?? [], body: body, user: user)
         switch await host.answer(to: token) {
@@ -56,7 +60,9 @@ import Testing
         return body
     }
 
-    private func decode<T: Decodable>(_ text: String) throws -> T { try JSONDecoder().decode(T.self, from: Data(text.utf8)) }
+    private func decode<T: Decodable>(_ text: String) throws -> T {
+        try JSONDecoder().decode(T.self, from: Data(text.utf8))
+    }
 
     private func ack(_ name: String, _ args: String, user: String? = "alice") async -> String {
         let token = host.emit(name, args, user: user)
@@ -69,18 +75,26 @@ import Testing
 
     // MARK: Sending
 
-    @Test func `an offline user's notification is stored, and emitted for a lost connection that the host may recover`() async throws {
+    @Test func `an offline user's notification is stored, and emitted for a lost connection that the host may recover`()
+        async throws
+    {
         let (status, body, _) = await post(
             #"{"user_id":"alice","type":"order.shipped","title":"Shipped","body":"Today","data":{"order":7}}"#)
         #expect(status == 201)
         let row: Row = try decode(body)
         #expect(row.delivered == false)
-        #expect(row.user_id == "alice" && row.type == "order.shipped" && row.title == "Shipped" && row.body == "Today" && row.data == ["order": 7])
+        #expect(
+            row.user_id == "alice" && row.type == "order.shipped" && row.title == "Shipped" && row.body == "Today"
+                && row.data == ["order": 7])
         #expect(row.created_at.hasSuffix("Z") && row.seen_at == nil && row.read_at == nil)
         let emits = host.acts.compactMap { act in
             if case .broadcast("/", ["user:alice"], [], 0, let name, let args) = act { [name, args] } else { nil }
         }
-        #expect(emits == [["notification:new", "[" + body.replacing(#","delivered":false"#, with: "") + "]"], ["notification:count", "[1]"]])
+        #expect(
+            emits == [
+                ["notification:new", "[" + body.replacing(#","delivered":false"#, with: "") + "]"],
+                ["notification:count", "[1]"],
+            ])
         let page: RowPage = try decode(await get("/v1/notifications", user: "alice"))
         #expect(page.items.map(\.id) == [row.id])
         #expect(page.next == nil)
@@ -99,7 +113,10 @@ import Testing
         }
         #expect(args == "[" + body.replacing(#","delivered":true"#, with: "") + "]")
         #expect(
-            emits[1] == .broadcast(nsp: "/", rooms: ["user:alice"], except: [], exceptSocket: 0, name: "notification:count", args: "[1]"))
+            emits[1]
+                == .broadcast(
+                    nsp: "/", rooms: ["user:alice"], except: [], exceptSocket: 0, name: "notification:count",
+                    args: "[1]"))
         #expect(host.acts.last == .responded(token, status: 201, body: body))
     }
 
@@ -145,7 +162,8 @@ import Testing
     }
 
     @Test func `data is passed on byte for byte`() async throws {
-        let (_, body, _) = await post(#"{"user_id":"alice","type":"a","title":"b","data":{"z" : 1.50, "a":["\u00e4"]}}"#)
+        let (_, body, _) = await post(
+            #"{"user_id":"alice","type":"a","title":"b","data":{"z" : 1.50, "a":["\u00e4"]}}"#)
         #expect(body.contains(#""data":{"z" : 1.50, "a":["\u00e4"]}"#))
         #expect(try await get("/v1/notifications", user: "alice").contains(#""data":{"z" : 1.50, "a":["\u00e4"]}"#))
     }
@@ -187,7 +205,10 @@ import Testing
         #expect(second.status == 201 && second.body != first.body)
     }
 
-    @Test(arguments: ["", "with blank", String(repeating: "k", count: 256), "\u{e4}", "\"\"", String(repeating: "\u{301}", count: 4000)])
+    @Test(arguments: [
+        "", "with blank", String(repeating: "k", count: 256), "\u{e4}", "\"\"",
+        String(repeating: "\u{301}", count: 4000),
+    ])
     func `a key that is none is refused`(key: String) async {
         #expect(await post(#"{"user_id":"a","type":"a","title":"b"}"#, key: key).status == 400)
     }
@@ -219,8 +240,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("status", "new"), ("status", ""), ("status", "UNREAD"), ("status", String(repeating: "\u{301}", count: 4000)), ("after", "x"),
-        ("after", String(repeating: "\u{301}", count: 4000)), ("limit", "0"), ("limit", "many"), ("limit", "201"), ("limit", "99999999999999999999"),
+        ("status", "new"), ("status", ""), ("status", "UNREAD"), ("status", String(repeating: "\u{301}", count: 4000)),
+        ("after", "x"),
+        ("after", String(repeating: "\u{301}", count: 4000)), ("limit", "0"), ("limit", "many"), ("limit", "201"),
+        ("limit", "99999999999999999999"),
     ])
     func `wrong queries are refused, and named`(name: String, value: String) async {
         let token = host.request("GET", "/v1/notifications", query: [(name, value)], user: "alice")
@@ -237,7 +260,9 @@ import Testing
         #expect(await ack("notification:read", #"[{"id":"\#(row.id)"}]"#) == #"[{"ok":true,"updated":1,"count":1}]"#)
         #expect(
             host.acts.first
-                == .broadcast(nsp: "/", rooms: ["user:alice"], except: [], exceptSocket: 0, name: "notification:count", args: "[1]"))
+                == .broadcast(
+                    nsp: "/", rooms: ["user:alice"], except: [], exceptSocket: 0, name: "notification:count",
+                    args: "[1]"))
         host.forget()
         #expect(await ack("notification:read", #"[{"id":"\#(row.id)"}]"#) == #"[{"ok":true,"updated":0,"count":1}]"#)
         #expect(host.acts.count == 1)
@@ -253,7 +278,9 @@ import Testing
             await ack("notification:read", #"[{"ids":["\#(ids[0])","\#(ids[1])","nothing"]}]"#)
                 == #"[{"ok":true,"updated":2,"count":1}]"#)
         #expect(await ack("notification:read", #"[{"all":true}]"#) == #"[{"ok":true,"updated":1,"count":0}]"#)
-        #expect(await ack("notification:read", #"[{"all":true}]"#, user: "nobody") == #"[{"ok":true,"updated":0,"count":0}]"#)
+        #expect(
+            await ack("notification:read", #"[{"all":true}]"#, user: "nobody")
+                == #"[{"ok":true,"updated":0,"count":0}]"#)
     }
 
     @Test func `nobody reads another's notifications`() async throws {
@@ -271,8 +298,12 @@ import Testing
         #expect(try (decode(await get("/v1/notifications", user: mallory)) as RowPage).items.isEmpty)
         #expect(try await get("/v1/notifications/count", user: mallory) == #"{"count":0}"#)
         #expect(await ack("notification:read", #"[{"id":"\#(row.id)"}]"#, user: mallory) == "not_found")
-        #expect(await ack("notification:read", #"[{"ids":["\#(row.id)"]}]"#, user: mallory) == #"[{"ok":true,"updated":0,"count":0}]"#)
-        #expect(await ack("notification:read", #"[{"all":true}]"#, user: mallory) == #"[{"ok":true,"updated":0,"count":0}]"#)
+        #expect(
+            await ack("notification:read", #"[{"ids":["\#(row.id)"]}]"#, user: mallory)
+                == #"[{"ok":true,"updated":0,"count":0}]"#)
+        #expect(
+            await ack("notification:read", #"[{"all":true}]"#, user: mallory) == #"[{"ok":true,"updated":0,"count":0}]"#
+        )
         let page: RowPage = try decode(await get("/v1/notifications", user: "alice"))
         #expect(page.items.map(\.seen_at) == [nil] && page.items.map(\.read_at) == [nil])
         #expect(try await get("/v1/notifications/count", user: "alice") == #"{"count":1}"#)
@@ -297,7 +328,10 @@ import Testing
         (#"{"id":"\#(String(repeating: "x", count: 65))"}"#, "id: an id has at most 64 bytes, this has 65"),
         (#"{"id":"a\u0000"}"#, "id: an id has no control characters"),
         (#"{"ids":["a","b\u007f"]}"#, "ids[1]: an id has no control characters"),
-        (#"{"ids":["\#(String(repeating: "\u{301}", count: 4000))"]}"#, "ids[0]: an id has at most 64 bytes, this has 8000"),
+        (
+            #"{"ids":["\#(String(repeating: "\u{301}", count: 4000))"]}"#,
+            "ids[0]: an id has at most 64 bytes, this has 8000"
+        ),
     ])
     func `what cannot be an id is refused before it is looked up`(argument: String, message: String) async {
         let token = host.emit("notification:read", "[\(argument)]", user: "alice")
@@ -322,7 +356,9 @@ import Testing
 
     @Test func `two hundred at once are all stored, in the order of their ids`() async throws {
         let tokens = (0..<200).map { index in
-            host.request("POST", "/v1/notifications", body: #"{"user_id":"alice","type":"note","title":"\#(index)"}"#, user: "shop")
+            host.request(
+                "POST", "/v1/notifications", body: #"{"user_id":"alice","type":"note","title":"\#(index)"}"#,
+                user: "shop")
         }
         for token in tokens {
             guard case .responded(_, 201, _) = await host.answer(to: token) else { throw CancellationError() }
@@ -342,9 +378,15 @@ import Testing
     }
 
     @Test func `a wrong store is one precise line`() {
-        #expect(FakeHost(config: #"{"store":"mysql:x"}"#).load(Notifications.main)?.hasPrefix("config.store 'mysql:x' is not a store") == true)
+        #expect(
+            FakeHost(config: #"{"store":"mysql:x"}"#).load(Notifications.main)?.hasPrefix(
+                "config.store 'mysql:x' is not a store") == true)
         #expect(FakeHost(config: #"{"store":7}"#).load(Notifications.main) == "config.store must be text")
-        #expect(FakeHost(config: #"{"stroe":"sqlite:x"}"#).load(Notifications.main) == "config: unknown key 'stroe', did you mean 'store'?")
-        #expect(FakeHost(config: #"{"store":"sqlite:/proc/nowhere/x.db"}"#).load(Notifications.main)?.contains("cannot make the folder '/proc/nowhere'") == true)
+        #expect(
+            FakeHost(config: #"{"stroe":"sqlite:x"}"#).load(Notifications.main)
+                == "config: unknown key 'stroe', did you mean 'store'?")
+        #expect(
+            FakeHost(config: #"{"store":"sqlite:/proc/nowhere/x.db"}"#).load(Notifications.main)?.contains(
+                "cannot make the folder '/proc/nowhere'") == true)
     }
 }

@@ -7,10 +7,13 @@ import Testing
 @Suite("Admission")
 struct AdmissionTests {
     /// With the plugins `one` and `two`.
-    private func loaded(_ run: String = "JF_RUN_STRAND", sockets: SocketOptions = SocketOptions()) async throws -> TestHost {
+    private func loaded(_ run: String = "JF_RUN_STRAND", sockets: SocketOptions = SocketOptions()) async throws
+        -> TestHost
+    {
         let test = try TestHost(sockets: sockets)
         for name in ["one", "two"] {
-            try await test.host.load(PluginSpec(path: try Fixture.library("admission", named: name, "NAME=\"\(name)\"", "RUN=\(run)")))
+            try await test.host.load(
+                PluginSpec(path: try Fixture.library("admission", named: name, "NAME=\"\(name)\"", "RUN=\(run)")))
         }
         return test
     }
@@ -20,25 +23,36 @@ struct AdmissionTests {
         return (client, client.hear().map { $0.hasPrefix("0/in,") ? "in" : $0 })
     }
 
-    @Test("accept names user, claims, data and end, inside the hook and later, and the token's are kept where it does not", arguments: [
-        ("accept", "JF_RUN_STRAND"), ("accept", "JF_RUN_INLINE"), ("accept", "JF_RUN_PARALLEL"), ("later", "JF_RUN_STRAND"), ("later", "JF_RUN_INLINE"),
-    ])
+    @Test(
+        "accept names user, claims, data and end, inside the hook and later, and the token's are kept where it does not",
+        arguments: [
+            ("accept", "JF_RUN_STRAND"), ("accept", "JF_RUN_INLINE"), ("accept", "JF_RUN_PARALLEL"),
+            ("later", "JF_RUN_STRAND"), ("later", "JF_RUN_INLINE"),
+        ])
     func accept(_ how: String, _ run: String) async throws {
         let test = try await loaded(run)
         let (client, answer) = join(
-            test, #"{"user":"token","one":{"do":"\#(how)","user":"carol","claims":{"role":"admin","sub":"carol"},"data":{"a":1},"expires":4102444800000,"tag":"t1"}}"#)
+            test,
+            #"{"user":"token","one":{"do":"\#(how)","user":"carol","claims":{"role":"admin","sub":"carol"},"data":{"a":1},"expires":4102444800000,"tag":"t1"}}"#
+        )
         #expect(answer == "in")
         let expected = #"{"user":"carol","claims":{"role":"admin","sub":"carol"},"data":{"a":1}},"carol","t1""#
         #expect(client.ask(#"2/in,0["who-one"]"#) == "3/in,0[\(expected)]")
         #expect(client.ask(#"2/in,0["who-inline-one"]"#) == "3/in,0[\(expected)]")
-        #expect(client.ask(#"2/in,0["who-two"]"#) == "3/in,0[\(expected.replacing("t1", with: "nothing"))]", "a pointer is its plugin's alone")
+        #expect(
+            client.ask(#"2/in,0["who-two"]"#) == "3/in,0[\(expected.replacing("t1", with: "nothing"))]",
+            "a pointer is its plugin's alone")
         #expect(test.observer.lines == ["carol until 4102444800000"], "presence and expiry follow the admitted user")
         let (plain, _) = join(test, #"{"user":"token","one":{"do":"\#(how)"}}"#)
-        #expect(plain.ask(#"2/in,0["who-one"]"#) == #"3/in,0[{"user":"token","claims":{"sub":"x"},"data":{}},"token","nothing"]"#)
+        #expect(
+            plain.ask(#"2/in,0["who-one"]"#)
+                == #"3/in,0[{"user":"token","claims":{"sub":"x"},"data":{}},"token","nothing"]"#)
         await test.stop()
     }
 
-    @Test("recovery asks about a user whom a hook has named, and gives the session back to nobody else", arguments: ["JF_RUN_STRAND", "JF_RUN_INLINE"])
+    @Test(
+        "recovery asks about a user whom a hook has named, and gives the session back to nobody else",
+        arguments: ["JF_RUN_STRAND", "JF_RUN_INLINE"])
     func recovery(_ run: String) async throws {
         var options = SocketOptions()
         options.recovery = RecoveryStore()
@@ -62,12 +76,15 @@ struct AdmissionTests {
     @Test("each hook sees the client as the one before has let it in, and the last one counts")
     func order() async throws {
         let test = try await loaded()
-        let auth = #"{"user":"token","one":{"do":"accept","user":"carol","claims":{"x":1},"data":1,"tag":"a"},"two":{"do":"later","claims":{"x":2,"y":{}},"data":[2],"tag":"b"}}"#
+        let auth =
+            #"{"user":"token","one":{"do":"accept","user":"carol","claims":{"x":1},"data":1,"tag":"a"},"two":{"do":"later","claims":{"x":2,"y":{}},"data":[2],"tag":"b"}}"#
         let (client, answer) = join(test, auth)
         #expect(answer == "in")
         #expect(test.log.line(with: #"one sees 'token' {"sub":"x"}"#) != nil)
         #expect(test.log.line(with: #"two sees 'carol' {"sub":"x","x":1}"#) != nil)
-        #expect(client.ask(#"2/in,0["who-one"]"#) == #"3/in,0[{"user":"carol","claims":{"sub":"x","x":2,"y":{}},"data":[2]},"carol","a"]"#)
+        #expect(
+            client.ask(#"2/in,0["who-one"]"#)
+                == #"3/in,0[{"user":"carol","claims":{"sub":"x","x":2,"y":{}},"data":[2]},"carol","a"]"#)
         #expect(client.ask(#"2/in,0["who-two"]"#)?.hasSuffix(#","carol","b"]"#) == true)
         await test.stop()
     }
@@ -79,14 +96,18 @@ struct AdmissionTests {
         client.vanish()
         #expect(await test.log.waitForLine(with: "one frees joined") != nil)
         #expect(await test.log.waitForLine(with: "two frees too") != nil)
-        let order = ["one has joined", "one loses joined", "one frees joined"].map { line in test.log.lines.firstIndex { $0.contains(line) } ?? -1 }
+        let order = ["one has joined", "one loses joined", "one frees joined"].map { line in
+            test.log.lines.firstIndex { $0.contains(line) } ?? -1
+        }
         #expect(order == order.sorted() && order[0] >= 0, "\(test.log.lines)")
         let (_, answer) = join(test, #"{"one":{"do":"accept","tag":"refused"},"two":{"do":"deny"}}"#)
         #expect(answer == #"4/in,{"message":"no"}"#)
         #expect(await test.log.waitForLine(with: "one frees refused") != nil)
         let (_, _) = join(test, #"{"one":{"do":"accept","tag":"unloaded"}}"#)
         try await test.host.unload("one")
-        let end = ["one frees unloaded", "one is destroyed"].map { line in test.log.lines.firstIndex { $0.contains(line) } ?? -1 }
+        let end = ["one frees unloaded", "one is destroyed"].map { line in
+            test.log.lines.firstIndex { $0.contains(line) } ?? -1
+        }
         #expect(end == end.sorted() && end[0] >= 0, "\(test.log.lines)")
         #expect(test.log.lines.filter { $0.contains(" frees ") }.count == 4)
         await test.stop()
@@ -102,17 +123,21 @@ struct AdmissionTests {
         await test.stop()
     }
 
-    @Test("what an admission says must be right, and the client is refused if it is not", arguments: [
-        (#""user":"a\u0000b""#, "accept: admission->user holds a control character"),
-        (#""user":"a\u007fb""#, "accept: admission->user holds a control character"),
-        (#""claims":[]"#, "accept: admission->claims is no JSON object"),
-        (#""claims":"{""#, "accept: admission->claims is no JSON"),
-        (#""data":"x""#, "accept: admission->data is no JSON"),
-        (#""expires":-1"#, "accept: admission->expires_at is -1, before 1970"),
-    ])
+    @Test(
+        "what an admission says must be right, and the client is refused if it is not",
+        arguments: [
+            (#""user":"a\u0000b""#, "accept: admission->user holds a control character"),
+            (#""user":"a\u007fb""#, "accept: admission->user holds a control character"),
+            (#""claims":[]"#, "accept: admission->claims is no JSON object"),
+            (#""claims":"{""#, "accept: admission->claims is no JSON"),
+            (#""data":"x""#, "accept: admission->data is no JSON"),
+            (#""expires":-1"#, "accept: admission->expires_at is -1, before 1970"),
+        ])
     func refused(_ member: String, _ line: String) async throws {
         let test = try await loaded()
-        #expect(join(test, #"{"one":{"do":"accept",\#(member),"tag":"mine"}}"#).answer == #"4/in,{"message":"internal error"}"#)
+        #expect(
+            join(test, #"{"one":{"do":"accept",\#(member),"tag":"mine"}}"#).answer
+                == #"4/in,{"message":"internal error"}"#)
         #expect(test.log.line(with: line) != nil)
         #expect(test.log.line(with: "frees") == nil, "on failure the pointer stays the plugin's")
         await test.stop()
@@ -123,7 +148,8 @@ struct AdmissionTests {
         let test = try await loaded()
         let id = String(repeating: "u", count: 256)
         #expect(join(test, #"{"one":{"do":"accept","user":"\#(id)"}}"#).answer == "in")
-        #expect(join(test, #"{"one":{"do":"accept","user":"\#(id)u"}}"#).answer == #"4/in,{"message":"internal error"}"#)
+        #expect(
+            join(test, #"{"one":{"do":"accept","user":"\#(id)u"}}"#).answer == #"4/in,{"message":"internal error"}"#)
         #expect(test.log.line(with: "accept: admission->user has 257 bytes, more than the 256 allowed") != nil)
         let data = String(repeating: "1", count: 65_537)
         #expect(join(test, #"{"one":{"do":"accept","data":\#(data)}}"#).answer == #"4/in,{"message":"internal error"}"#)

@@ -14,7 +14,8 @@ struct BroadcastTargetTests {
         try await test.host.load(PluginSpec(path: try Fixture.library("select")))
         let alice = #"{"user":"alice"}"#
         clients = [
-            test.client(loop: 0, auth: alice), test.client(loop: 1, auth: alice), test.client(loop: 1, auth: #"{"user":"bob"}"#), test.client(loop: 0),
+            test.client(loop: 0, auth: alice), test.client(loop: 1, auth: alice),
+            test.client(loop: 1, auth: #"{"user":"bob"}"#), test.client(loop: 0),
         ]
         #expect(clients[0].ask(#"20["join","r"]"#) == "30[0]")
         #expect(clients[2].ask(#"20["join","r"]"#) == "30[0]")
@@ -69,29 +70,35 @@ struct BroadcastTargetTests {
     @Test("the empty user of an anonymous sender never selects everybody")
     func anonymous() async {
         #expect(asker.ask(#"20["anonymous"]"#) == "30[-2]")
-        #expect(test.log.line(with: "broadcast: the target names nobody: set user, rooms or socket, or JF_TARGET_ALL for everybody") != nil)
+        #expect(
+            test.log.line(
+                with: "broadcast: the target names nobody: set user, rooms or socket, or JF_TARGET_ALL for everybody")
+                != nil)
         #expect(clients[0].hear(within: 50) == nil)
         #expect(clients[0].ask(#"20["anonymous"]"#) == #"2["private"]"#)
         await test.stop()
     }
 
-    @Test("every function that takes a target refuses one that says nothing, or contradicts itself", arguments: [
-        ("{}", "the target names nobody"),
-        (#"{"every":1}"#, "the target names nobody"),
-        (#"{"not_self":1,"except":["r"]}"#, "the target names nobody"),
-        (#"{"all":1,"user":"bob"}"#, "the target has JF_TARGET_ALL, and a user, rooms or a socket beside it"),
-        (#"{"all":1,"rooms":["r"]}"#, "the target has JF_TARGET_ALL, and"),
-        (#"{"all":1,"self":1}"#, "the target has JF_TARGET_ALL, and"),
-        (#"{"all":1,"every":1,"nsp":"/"}"#, "target->nsp is '/', and JF_TARGET_EVERY_NSP is set"),
-        (#"{"all":1,"nsp":"other"}"#, "target->nsp 'other' does not begin with '/'"),
-        (#"{"rooms":[""]}"#, "target->rooms[0] is empty"),
-        (#"{"rooms":1001}"#, "target->rooms: 1001 are more than 1000"),
-        (#"{"all":1,"except":1001}"#, "target->except_rooms: 1001 are more than 1000"),
-        (#"{"user":"a\u0001b"}"#, "target->user holds a control character"),
-    ])
+    @Test(
+        "every function that takes a target refuses one that says nothing, or contradicts itself",
+        arguments: [
+            ("{}", "the target names nobody"),
+            (#"{"every":1}"#, "the target names nobody"),
+            (#"{"not_self":1,"except":["r"]}"#, "the target names nobody"),
+            (#"{"all":1,"user":"bob"}"#, "the target has JF_TARGET_ALL, and a user, rooms or a socket beside it"),
+            (#"{"all":1,"rooms":["r"]}"#, "the target has JF_TARGET_ALL, and"),
+            (#"{"all":1,"self":1}"#, "the target has JF_TARGET_ALL, and"),
+            (#"{"all":1,"every":1,"nsp":"/"}"#, "target->nsp is '/', and JF_TARGET_EVERY_NSP is set"),
+            (#"{"all":1,"nsp":"other"}"#, "target->nsp 'other' does not begin with '/'"),
+            (#"{"rooms":[""]}"#, "target->rooms[0] is empty"),
+            (#"{"rooms":1001}"#, "target->rooms: 1001 are more than 1000"),
+            (#"{"all":1,"except":1001}"#, "target->except_rooms: 1001 are more than 1000"),
+            (#"{"user":"a\u0001b"}"#, "target->user holds a control character"),
+        ])
     func refused(_ selection: String, _ problem: String) async {
         for (event, function) in [
-            ("say", "broadcast"), ("join-all", "join_all"), ("leave-all", "leave_all"), ("close-all", "disconnect_all"), ("count", "fetch"),
+            ("say", "broadcast"), ("join-all", "join_all"), ("leave-all", "leave_all"), ("close-all", "disconnect_all"),
+            ("count", "fetch"),
         ] {
             #expect(asker.ask(#"21["\#(event)",\#(selection)]"#) == "31[-2]", "\(function)")
             #expect(test.log.line(with: "\(function): \(problem)") != nil, "\(function)")

@@ -19,7 +19,9 @@ struct ConnectionTests {
         await test.stop()
     }
 
-    @Test("of a session that comes back hooks are asked nothing, unless it is another user's or recovery asks them", arguments: [true, false])
+    @Test(
+        "of a session that comes back hooks are asked nothing, unless it is another user's or recovery asks them",
+        arguments: [true, false])
     func recovery(skips: Bool) async throws {
         var recovery = RecoveryOptions()
         recovery.skipMiddlewares = skips
@@ -48,15 +50,25 @@ struct ConnectionTests {
         let answer = TestClient(test.loops[0], joining: "/hooks", auth: #"{"do":"odd"}"#).hear()
         #expect(answer == #"4/hooks,{"message":"internal error"}"#)
         let verdict = test.loops[0].sync { [host = test.host] _ in
-            host.allowRequest(HandshakeRequest(remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: "X-Odd", value: "1")]))
+            host.allowRequest(
+                HandshakeRequest(
+                    remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: "X-Odd", value: "1")]))
         }
         guard case .refuse("Forbidden") = verdict else { throw Fixture.Failed(description: "\(verdict)") }
-        #expect(test.log.lines.filter { $0.contains("admit") } == ["warning: admit of '/hooks' returned 77, which is no result code of jackfield.h, so the client was refused"])
-        #expect(test.log.lines.filter { $0.contains("handshake") } == ["warning: handshake returned 77, which is no result code of jackfield.h, so the request was refused"])
+        #expect(
+            test.log.lines.filter { $0.contains("admit") } == [
+                "warning: admit of '/hooks' returned 77, which is no result code of jackfield.h, so the client was refused"
+            ])
+        #expect(
+            test.log.lines.filter { $0.contains("handshake") } == [
+                "warning: handshake returned 77, which is no result code of jackfield.h, so the request was refused"
+            ])
         await test.stop()
     }
 
-    @Test("a decision that never comes is a refusal after the deadline, wherever admit runs", arguments: ["/hooks", "/hooks-inline"])
+    @Test(
+        "a decision that never comes is a refusal after the deadline, wherever admit runs",
+        arguments: ["/hooks", "/hooks-inline"])
     func neverDecided(_ namespace: String) async throws {
         var options = HostOptions()
         options.decisionDeadline = 100
@@ -95,7 +107,9 @@ struct ConnectionTests {
         client.say(#"20["sleep",1000]"#)
         test.waitUntilQueueIsEmpty()
         for id in 1...2 { client.say("2\(id)[\"echo\"]") }
-        #expect(TestClient(test.loops[0], joining: "/hooks").hear() == #"4/hooks,{"message":"overloaded","data":{"code":"overloaded"}}"#)
+        #expect(
+            TestClient(test.loops[0], joining: "/hooks").hear()
+                == #"4/hooks,{"message":"overloaded","data":{"code":"overloaded"}}"#)
         await test.stop()
     }
 }

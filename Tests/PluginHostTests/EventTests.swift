@@ -43,7 +43,9 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("a kept token is answered later, from a thread of the plugin's, and only once", arguments: ["later", "later-inline"])
+    @Test(
+        "a kept token is answered later, from a thread of the plugin's, and only once",
+        arguments: ["later", "later-inline"])
     func later(_ event: String) async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -137,7 +139,8 @@ struct EventTests {
         client.say(#"20["sleep",1000]"#)
         test.waitUntilQueueIsEmpty()
         for id in 1...6 { client.say("2\(id)[\"echo\"]") }
-        let refusal = #"[{"error":{"code":"overloaded","message":"the service 'probe' has too much to do; try again later"}}]"#
+        let refusal =
+            #"[{"error":{"code":"overloaded","message":"the service 'probe' has too much to do; try again later"}}]"#
         #expect(client.hear() == "35\(refusal)")
         #expect(client.hear() == "36\(refusal)")
         #expect(client.hear() == #"30["slept"]"#)
@@ -201,7 +204,9 @@ struct EventTests {
             if let id = event.ackID { args.withUnsafeBytes { socket.ack(id, args: $0) } }
         }
         #expect(test.client().ask(#"20["small",7]"#) == "30[7]")
-        await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: try Fixture.library("small"))) }
+        await #expect(throws: PluginError.self) {
+            try await test.host.load(PluginSpec(path: try Fixture.library("small")))
+        }
         #expect(test.log.line(with: "event 1: 'small' of '/' belongs to the host itself") != nil)
         await test.stop()
     }

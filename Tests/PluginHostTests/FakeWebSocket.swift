@@ -3,7 +3,8 @@ import Support
 
 @testable import PluginHost
 
-/// A connection that remembers what was sent to it: text without the Engine.IO `4`, binary as `<n bytes>`. Any thread may look.
+/// A connection that remembers what was sent to it: text without the Engine.IO `4`, binary as
+/// `<n bytes>`. Any thread may look.
 ///
 /// `@unchecked Sendable`: everything is touched under `monitor`.
 final class FakeWebSocket: WebSocketOutput, @unchecked Sendable {

@@ -4,12 +4,14 @@ import Glibc
 /// Plugins in C, compiled once each into a folder of the test run's own.
 enum Fixture {
     private static let folder: String = {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("jackfield-plugins-\(ProcessInfo.processInfo.processIdentifier)")
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "jackfield-plugins-\(ProcessInfo.processInfo.processIdentifier)")
         try? FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         return url.path
     }()
 
-    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path
 
     private static let lock = NSLock()
     // Guarded by `lock`.
@@ -26,7 +28,12 @@ enum Fixture {
         let key = ([name] + flags).joined(separator: " ")
         let library = "\(folder)/\(name)-\(key.utf8.reduce(UInt32(7)) { $0 &* 31 &+ UInt32($1) }).so"
         if built.contains(key) { return library }
-        try run("cc", ["-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-shared", "-fPIC", "-I", "\(root)/include", "-o", library, source] + flags)
+        try run(
+            "cc",
+            [
+                "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-shared", "-fPIC", "-I", "\(root)/include", "-o",
+                library, source,
+            ] + flags)
         built.insert(key)
         return library
     }
@@ -50,7 +57,9 @@ enum Fixture {
     /// when it looks for open files, and AddressSanitizer ends the run for it.
     static func output(_ tool: String, _ arguments: [String]) throws -> String {
         let words = ([tool] + arguments).map { "'\($0.replacingOccurrences(of: "'", with: "'\\''"))'" }
-        guard let stream = popen(words.joined(separator: " ") + " 2>&1", "r") else { throw Failed(description: "\(tool) does not start") }
+        guard let stream = popen(words.joined(separator: " ") + " 2>&1", "r") else {
+            throw Failed(description: "\(tool) does not start")
+        }
         var text: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while case let count = fread(&buffer, 1, buffer.count, stream), count > 0 { text += buffer[..<count] }

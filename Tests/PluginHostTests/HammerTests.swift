@@ -23,14 +23,15 @@ struct HammerTests {
         var helpers = test.loops.map { loop in
             Self.thread { while !isOver() { Self.visit(loop, test.host) } }
         }
-        helpers.append(Self.thread {
-            var isOnline = true
-            while !isOver() {
-                test.host.presenceChanged([PresenceChange(user: "alice", isOnline: isOnline, at: 0)])
-                isOnline.toggle()
-                usleep(100)
-            }
-        })
+        helpers.append(
+            Self.thread {
+                var isOnline = true
+                while !isOver() {
+                    test.host.presenceChanged([PresenceChange(user: "alice", isOnline: isOnline, at: 0)])
+                    isOnline.toggle()
+                    usleep(100)
+                }
+            })
         for _ in 0..<20 {
             try await test.host.load(spec)
             usleep(20_000)
@@ -57,7 +58,10 @@ struct HammerTests {
 
     private static func visit(_ loop: TestLoop, _ host: PluginHost.Host) {
         loop.sync { _ in
-            _ = host.allowRequest(HandshakeRequest(remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: String, value: String)]()))
+            _ = host.allowRequest(
+                HandshakeRequest(
+                    remoteAddress: "::1", secure: false, uri: "/", issued: 0, headers: [(name: String, value: String)]()
+                ))
         }
         let client = TestClient(loop, joining: "/", auth: #"{"user":"alice"}"#)
         _ = client.hear(within: 100)

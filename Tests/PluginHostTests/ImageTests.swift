@@ -22,10 +22,14 @@ struct ImageTests {
 
     /// The lines of this process's `/proc/PID/maps` that hold a text. Foundation reads nothing from files of no size.
     private func maps(with text: String) throws -> [String] {
-        try Fixture.output("cat", ["/proc/\(getpid())/maps"]).split(separator: "\n").map(String.init).filter { $0.contains(text) }
+        try Fixture.output("cat", ["/proc/\(getpid())/maps"]).split(separator: "\n").map(String.init).filter {
+            $0.contains(text)
+        }
     }
 
-    @Test("a plugin is mapped from a file with its name and generation, readable by its owner only, and removed when the host stops")
+    @Test(
+        "a plugin is mapped from a file with its name and generation, readable by its owner only, and removed when the host stops"
+    )
     func namedFile() async throws {
         let parent = try folder("named")
         let test = try TestHost(options(parent))
@@ -65,7 +69,8 @@ struct ImageTests {
             try FileManager.default.createDirectory(atPath: "\(name)/inner", withIntermediateDirectories: true)
             try Data("x".utf8).write(to: URL(fileURLWithPath: "\(name)/inner/x.so"))
             let age = name.hasSuffix("young") ? 0.0 : 3600
-            try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: name)
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: name)
         }
         let lock = open(names[1], O_RDONLY | O_DIRECTORY)
         #expect(flock(lock, LOCK_EX | LOCK_NB) == 0)
@@ -95,14 +100,18 @@ struct ImageTests {
         let library = "\(home)/needy.so"
         try Fixture.run(
             "cc",
-            ["-shared", "-fPIC", "-I", "\(Fixture.root)/include", "-o", library, "\(Fixture.root)/Tests/Fixtures/host/small.c", "-Wl,--no-as-needed",
-             "-L", home, "-lcompanion", "-Wl,-rpath,$ORIGIN", "-DNAME=\"needy\"", "-DEVENT=\"needy\""])
+            [
+                "-shared", "-fPIC", "-I", "\(Fixture.root)/include", "-o", library,
+                "\(Fixture.root)/Tests/Fixtures/host/small.c", "-Wl,--no-as-needed",
+                "-L", home, "-lcompanion", "-Wl,-rpath,$ORIGIN", "-DNAME=\"needy\"", "-DEVENT=\"needy\"",
+            ])
         let before = try FileManager.default.contentsOfDirectory(atPath: home)
         let test = try TestHost(options(parent))
         try await test.host.load(PluginSpec(path: library))
         #expect(test.client().ask(#"20["needy"]"#) == #"30["needy"]"#)
         #expect(try maps(with: parent).contains { $0.hasSuffix("/needy-1/needy-1.so") })
-        #expect(try FileManager.default.contentsOfDirectory(atPath: home) == before, "nothing is written beside a plugin")
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: home) == before, "nothing is written beside a plugin")
         await test.stop()
         #expect(try FileManager.default.contentsOfDirectory(atPath: parent) == [])
     }

@@ -34,7 +34,9 @@ struct InlineMeterTests {
         #expect(counters.time.load(ordering: .relaxed) >= 3_000_000)
     }
 
-    @Test("one call a little over the budget is counted and not logged, four are, and then whenever their number has doubled")
+    @Test(
+        "one call a little over the budget is counted and not logged, four are, and then whenever their number has doubled"
+    )
     func folding() {
         var counters = InlineCounters()
         func lines(_ calls: Int, taking nanoseconds: Int64) -> [UInt64] {

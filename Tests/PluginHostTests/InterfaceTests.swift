@@ -165,7 +165,9 @@ struct JSONTests {
     func json() async throws {
         let test = try TestHost()
         try await test.host.load(PluginSpec(path: try Fixture.library("json")))
-        #expect(test.client().ask(#"20["check"]"#) == "30[0,0,0,0,0,0,0]", "the lines of json.c that are not as they should be")
+        #expect(
+            test.client().ask(#"20["check"]"#) == "30[0,0,0,0,0,0,0]",
+            "the lines of json.c that are not as they should be")
         await test.stop()
     }
 }

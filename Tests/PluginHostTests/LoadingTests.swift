@@ -11,7 +11,9 @@ struct LoadingTests {
         do throws(PluginError) {
             try await test.host.load(PluginSpec(path: path))
         } catch {
-            #expect(test.log.lines.filter { $0.hasPrefix("error") } == ["error: \(error)"], "errors are logged once, in one line")
+            #expect(
+                test.log.lines.filter { $0.hasPrefix("error") } == ["error: \(error)"],
+                "errors are logged once, in one line")
             #expect(test.host.status.isEmpty)
             await test.stop()
             return error
@@ -25,7 +27,10 @@ struct LoadingTests {
         options.pluginPath = ["/nowhere", "/nothing/"]
         let error = try await problem("rooms", options)
         #expect(error.kind == .missing)
-        #expect("\(error)" == "plugin 'rooms': there is no rooms.so or librooms.so; looked in /nowhere, /nothing/; to name a file, write a path with a slash")
+        #expect(
+            "\(error)"
+                == "plugin 'rooms': there is no rooms.so or librooms.so; looked in /nowhere, /nothing/; to name a file, write a path with a slash"
+        )
         #expect(try await problem("./none.so").kind == .missing)
     }
 
@@ -47,7 +52,9 @@ struct LoadingTests {
         #expect(text.problem == "is no ELF file; give the path of a shared library (cc -shared -fPIC)")
         var foreign = try [UInt8](Data(contentsOf: URL(fileURLWithPath: try Fixture.library("small"))))
         foreign[18] = 0xF3
-        #expect(try await problem(try Fixture.file("foreign.so", foreign)).problem.hasPrefix("is built for another machine"))
+        #expect(
+            try await problem(try Fixture.file("foreign.so", foreign)).problem.hasPrefix("is built for another machine")
+        )
         #expect(try await problem(try Fixture.file("cut.so", Array(foreign.prefix(40)))).kind == .notAPlugin)
     }
 
@@ -97,30 +104,57 @@ struct LoadingTests {
         #expect(try await text("reserved", "EVENT=\"connect\"") == "event 1: name 'connect' is reserved by Socket.IO")
         #expect(try await text("name", "NAME=\"Rooms!\"") == "name 'Rooms!' must be 1 to 64 of a-z, 0-9 and '-'")
         #expect(try await text("empty", "EMPTY") == "the descriptor is empty: call jf_describe first")
-        #expect(try await text("size", "DESCRIPTOR=plugin->struct_size=16").hasPrefix("struct_size is 16, less than the"))
-        #expect(try await text("huge", "DESCRIPTOR=plugin->struct_size=4097").hasPrefix("struct_size is 4097, more than the JF_PLUGIN_SIZE"))
-        #expect(try await text("stride", "DESCRIPTOR=plugin->events.stride=8").hasPrefix("events: stride is 8, less than the"))
-        #expect(try await text("garbage", "DESCRIPTOR=plugin->events.stride=0x40000000").hasPrefix("events: stride is 1073741824, more than any"))
-        #expect(try await text("uncounted", "DESCRIPTOR=plugin->events.count=0").hasPrefix("events: there is a list, but count is 0"))
-        #expect(try await text("unlisted", "DESCRIPTOR=plugin->events.items=NULL").hasPrefix("events: count is 1, but items is NULL"))
-        #expect(try await text("flags", "EVENT_FIELD=.flags=6") == "event 1: 'small': flags 0x6 are not all known to this host")
+        #expect(
+            try await text("size", "DESCRIPTOR=plugin->struct_size=16").hasPrefix("struct_size is 16, less than the"))
+        #expect(
+            try await text("huge", "DESCRIPTOR=plugin->struct_size=4097").hasPrefix(
+                "struct_size is 4097, more than the JF_PLUGIN_SIZE"))
+        #expect(
+            try await text("stride", "DESCRIPTOR=plugin->events.stride=8").hasPrefix(
+                "events: stride is 8, less than the"))
+        #expect(
+            try await text("garbage", "DESCRIPTOR=plugin->events.stride=0x40000000").hasPrefix(
+                "events: stride is 1073741824, more than any"))
+        #expect(
+            try await text("uncounted", "DESCRIPTOR=plugin->events.count=0").hasPrefix(
+                "events: there is a list, but count is 0"))
+        #expect(
+            try await text("unlisted", "DESCRIPTOR=plugin->events.items=NULL").hasPrefix(
+                "events: count is 1, but items is NULL"))
+        #expect(
+            try await text("flags", "EVENT_FIELD=.flags=6")
+                == "event 1: 'small': flags 0x6 are not all known to this host")
         #expect(try await text("run", "EVENT_FIELD=.run=9") == "event 1: 'small': run 9 is no JF_RUN_* of this host")
         #expect(try await text("reserved-field", "EVENT_FIELD=.reserved=1") == "event 1: 'small': reserved is 1, not 0")
-        #expect(try await text("nsp-reserved", "NSP_FIELD=.name=JF_LIT(\"/a\"),.reserved=1") == "nsp 1: '/a': reserved is 1, not 0")
-        #expect(try await text("nsps", "NSPS=JF_LIT(\"/a\"),JF_LIT(\"b\")") == "event 1: 'small': nsp 'b' must begin with '/', or be a pattern that begins with '^'")
-        #expect(try await text("no-nsps", "EVENT_FIELD=.nsp_count=2") == "event 1: nsps: the count is 2, but the list is NULL")
+        #expect(
+            try await text("nsp-reserved", "NSP_FIELD=.name=JF_LIT(\"/a\"),.reserved=1")
+                == "nsp 1: '/a': reserved is 1, not 0")
+        #expect(
+            try await text("nsps", "NSPS=JF_LIT(\"/a\"),JF_LIT(\"b\")")
+                == "event 1: 'small': nsp 'b' must begin with '/', or be a pattern that begins with '^'")
+        #expect(
+            try await text("no-nsps", "EVENT_FIELD=.nsp_count=2")
+                == "event 1: nsps: the count is 2, but the list is NULL")
         #expect(try await text("many-nsps", "EVENT_FIELD=.nsp_count=1001") == "event 1: nsps: 1001 are more than 1000")
-        #expect(try await text("socket-route", "ROUTE=\"/socket.io/x\"").contains("the path is below /socket.io/, where Socket.IO is served"))
+        #expect(
+            try await text("socket-route", "ROUTE=\"/socket.io/x\"").contains(
+                "the path is below /socket.io/, where Socket.IO is served"))
     }
 
     @Test("a field of a newer header that the descriptor fills is refused, and zeros there are not")
     func newerDescriptor() async throws {
-        let error = try await problem(try Fixture.library("small", named: "field", "DESCRIPTOR=((char*)plugin)[4000]=1"))
+        let error = try await problem(
+            try Fixture.library("small", named: "field", "DESCRIPTOR=((char*)plugin)[4000]=1"))
         #expect(error.kind == .incompatible)
-        #expect(error.problem == "byte 4000 of the descriptor is not 0: a field that this host does not know; load it into a newer host")
+        #expect(
+            error.problem
+                == "byte 4000 of the descriptor is not 0: a field that this host does not know; load it into a newer host"
+        )
         let test = try TestHost()
         for size in [0, 4096] {
-            try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "sized", "DESCRIPTOR=plugin->struct_size=\(size)")))
+            try await test.host.load(
+                PluginSpec(path: try Fixture.library("small", named: "sized", "DESCRIPTOR=plugin->struct_size=\(size)"))
+            )
             try await test.host.unload("small")
         }
         await test.stop()
@@ -135,19 +169,23 @@ struct LoadingTests {
         for namespace in ["/a", "/b"] {
             #expect(test.client(namespace).ask(#"2\#(namespace),0["small"]"#) == #"3\#(namespace),0["small"]"#)
         }
-        #expect(test.client().ask(#"20["small"]"#) == #"30[{"error":{"code":"unknown_event"}}]"#, "an empty nsp beside a list means none")
+        #expect(
+            test.client().ask(#"20["small"]"#) == #"30[{"error":{"code":"unknown_event"}}]"#,
+            "an empty nsp beside a list means none")
         await test.stop()
     }
 
     @Test("an entry of the configuration names a plugin, so that one file can be loaded twice")
     func names() async throws {
         let test = try TestHost()
-        let path = try Fixture.library("small", named: "named", "DESCRIPTOR=plugin->events.count=0,plugin->events.items=NULL")
+        let path = try Fixture.library(
+            "small", named: "named", "DESCRIPTOR=plugin->events.count=0,plugin->events.items=NULL")
         try await test.host.load(PluginSpec(path: path, name: "first"))
         try await test.host.load(PluginSpec(path: path, name: "second"))
         #expect(test.host.status.map(\.name) == ["first", "second"])
         await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: path, name: "First!")) }
-        #expect(test.log.line(with: "the name of this entry in the configuration, 'First!' must be 1 to 64 of a-z") != nil)
+        #expect(
+            test.log.line(with: "the name of this entry in the configuration, 'First!' must be 1 to 64 of a-z") != nil)
         await test.stop()
     }
 
@@ -158,8 +196,11 @@ struct LoadingTests {
         await #expect(throws: PluginError.self) {
             try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "two", "NAME=\"two\"")))
         }
-        #expect(test.log.line(with: "plugin 'two'")?.hasSuffix("event 1: 'small' of '/' belongs to plugin 'one'") == true)
-        await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "one", "NAME=\"one\""))) }
+        #expect(
+            test.log.line(with: "plugin 'two'")?.hasSuffix("event 1: 'small' of '/' belongs to plugin 'one'") == true)
+        await #expect(throws: PluginError.self) {
+            try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "one", "NAME=\"one\"")))
+        }
         #expect(test.log.line(with: "a plugin of this name is loaded") != nil)
         #expect(test.client().ask(#"20["small"]"#) == #"30["one"]"#)
         await test.stop()
@@ -181,7 +222,9 @@ struct LoadingTests {
         }
         client.say(#"2["small"]"#)
         #expect(test.host.statistics.unknownEvents == 5)
-        await #expect(throws: PluginError(.unavailable, plugin: "small", path: nil, "is not loaded")) { try await test.host.unload("small") }
+        await #expect(throws: PluginError(.unavailable, plugin: "small", path: nil, "is not loaded")) {
+            try await test.host.unload("small")
+        }
         await test.stop()
         await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: path)) }
     }

@@ -16,7 +16,10 @@ struct LoopMailboxTests {
     }
 
     private func everybody(_ plugin: LoadedPlugin, _ each: @escaping @Sendable (NamespaceSocket) -> Void) -> Int32 {
-        plugin.everywhere(bytes: 0) { loop in LoopWork(loop.sockets(LoadedPlugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false)), each: each) }
+        plugin.everywhere(bytes: 0) { loop in
+            LoopWork(
+                loop.sockets(LoadedPlugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false)), each: each)
+        }
     }
 
     @Test("work of seconds over many sockets leaves the loop free for others in between")
@@ -47,10 +50,11 @@ struct LoopMailboxTests {
         let test = try await TestHost.withProbe()
         let clients = (0..<200).map { _ in test.client() }
         let plugin = test.host.registry.withLock { $0.plugins[0] }
-        #expect(everybody(plugin) { socket in
-            usleep(100)
-            _ = try? socket.join("all")
-        } == JF_OK)
+        #expect(
+            everybody(plugin) { socket in
+                usleep(100)
+                _ = try? socket.join("all")
+            } == JF_OK)
         var target = BroadcastTarget()
         target.rooms = ["all"]
         let counted = BlockingFuture<Int>()
@@ -82,16 +86,19 @@ struct LoopMailboxTests {
         let plugin = test.host.registry.withLock { $0.plugins[0] }
         let isFirst = BlockingFuture<Bool>()
         let count = BlockingFuture<Int>()
-        #expect(plugin.everywhere(bytes: 0) { loop in
-            var seen = 0
-            return LoopWork(loop.sockets(LoadedPlugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false))) { _ in
-                seen += 1
-                usleep(1_000)
-                isFirst.fulfil(true)
-            } finish: {
-                count.fulfil(seen)
-            }
-        } == JF_OK)
+        #expect(
+            plugin.everywhere(bytes: 0) { loop in
+                var seen = 0
+                return LoopWork(
+                    loop.sockets(LoadedPlugin.ParsedTarget(target: BroadcastTarget(), everyNamespace: false))
+                ) { _ in
+                    seen += 1
+                    usleep(1_000)
+                    isFirst.fulfil(true)
+                } finish: {
+                    count.fulfil(seen)
+                }
+            } == JF_OK)
         #expect(isFirst.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) == true)
         clients[99].vanish()
         #expect(count.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) == 99)

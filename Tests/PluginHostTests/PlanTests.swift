@@ -32,7 +32,9 @@ struct PlanTests {
         #expect(test.host.notReady == ["the host is stopping"])
     }
 
-    @Test("one that blocks is overtaken, noted after a second and again when that time has doubled, and holds no stop beyond its deadline")
+    @Test(
+        "one that blocks is overtaken, noted after a second and again when that time has doubled, and holds no stop beyond its deadline"
+    )
     func overtaken() async throws {
         let test = try TestHost()
         test.host.plan([try blocking("slow", in: "CREATE_HANGS"), try plain("quick")])
@@ -44,14 +46,21 @@ struct PlanTests {
             answer = client.ask("2\(id)[\"quick\"]")
         }
         #expect(answer?.contains(#"["quick"]"#) == true)
-        #expect(test.host.notReady.count == 1 && test.host.notReady[0].contains("slow") && test.host.notReady[0].hasSuffix("is loading"))
-        for _ in 0..<200 where test.log.lines.count(where: { $0.contains("create has been running for") }) < 2 { try await Task.sleep(for: .milliseconds(50)) }
+        #expect(
+            test.host.notReady.count == 1 && test.host.notReady[0].contains("slow")
+                && test.host.notReady[0].hasSuffix("is loading"))
+        for _ in 0..<200 where test.log.lines.count(where: { $0.contains("create has been running for") }) < 2 {
+            try await Task.sleep(for: .milliseconds(50))
+        }
         #expect(test.log.lines.count { $0.contains("create has been running for") } >= 2)
         let start = Clock.monotonicNanoseconds
         await test.host.shutdown(deadline: 500)
         #expect(Clock.monotonicNanoseconds - start < 2_000_000_000)
         #expect(test.host.givenUp == ["slow"])
-        #expect(test.host.callbacks(runningFor: 1_000).contains { $0.hasPrefix("plugin 'slow': create has been running for ") })
+        #expect(
+            test.host.callbacks(runningFor: 1_000).contains {
+                $0.hasPrefix("plugin 'slow': create has been running for ")
+            })
         #expect(try await loading.value == false)
         for loop in test.loops { loop.stop() }
     }

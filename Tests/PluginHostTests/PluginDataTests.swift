@@ -10,13 +10,19 @@ struct PluginDataTests {
         return test
     }
 
-    private func freed(_ test: TestHost) -> [String] { test.log.lines.compactMap { $0.split(separator: "frees ").dropFirst().first.map(String.init) } }
+    private func freed(_ test: TestHost) -> [String] {
+        test.log.lines.compactMap { $0.split(separator: "frees ").dropFirst().first.map(String.init) }
+    }
 
-    @Test("it is set on any thread, received by every event that follows, and freed on the strand when another replaces it", arguments: ["", "-inline", "-lane"])
+    @Test(
+        "it is set on any thread, received by every event that follows, and freed on the strand when another replaces it",
+        arguments: ["", "-inline", "-lane"])
     func set(_ run: String) async throws {
         let test = try await loaded()
         let client = test.client("/data")
-        func ask(_ event: String, _ argument: Int = 0) -> String? { client.ask(#"2/data,0["\#(event)",\#(argument)]"#)?.dropFirst(8).description }
+        func ask(_ event: String, _ argument: Int = 0) -> String? {
+            client.ask(#"2/data,0["\#(event)",\#(argument)]"#)?.dropFirst(8).description
+        }
         #expect(ask("get") == "[0,0]")
         #expect(ask("set\(run)", 5) == "[0,0]")
         for reader in ["get", "get-inline", "get-lane"] { #expect(ask(reader) == "[0,5]") }
@@ -62,9 +68,11 @@ struct PluginDataTests {
         #expect(freed(test).sorted() == ["5", "6", "7"])
     }
 
-    @Test("the hook that hears of the end still has it, and then it is freed", arguments: [
-        "JF_RUN_STRAND", "JF_RUN_BY_USER", "JF_RUN_PARALLEL", "JF_RUN_INLINE",
-    ])
+    @Test(
+        "the hook that hears of the end still has it, and then it is freed",
+        arguments: [
+            "JF_RUN_STRAND", "JF_RUN_BY_USER", "JF_RUN_PARALLEL", "JF_RUN_INLINE",
+        ])
     func disconnected(_ run: String) async throws {
         let test = try await loaded(run)
         let client = test.client("/connected", loop: 1)
@@ -78,15 +86,20 @@ struct PluginDataTests {
         #expect(freed(test) == ["1"])
     }
 
-    @Test("those that sockets still have are freed when the plugin is unloaded, before it is destroyed, and the sockets stay")
+    @Test(
+        "those that sockets still have are freed when the plugin is unloaded, before it is destroyed, and the sockets stay"
+    )
     func unloaded() async throws {
         let test = try await loaded()
         let clients = (0..<4).map { test.client("/data", loop: $0 % 2) }
-        for (index, client) in clients.enumerated() { #expect(client.ask(#"2/data,0["set-inline",\#(index + 1)]"#) == "3/data,0[0,0]") }
+        for (index, client) in clients.enumerated() {
+            #expect(client.ask(#"2/data,0["set-inline",\#(index + 1)]"#) == "3/data,0[0,0]")
+        }
         try await test.host.unload("data")
         #expect(freed(test).sorted() == ["1", "2", "3", "4"])
         let lines = test.log.lines
-        let stop = try #require(lines.firstIndex { $0.contains("stops") }), destroy = try #require(lines.firstIndex { $0.contains("is destroyed") })
+        let stop = try #require(lines.firstIndex { $0.contains("stops") }),
+            destroy = try #require(lines.firstIndex { $0.contains("is destroyed") })
         #expect(lines.indices.filter { lines[$0].contains("frees") }.allSatisfy { (stop..<destroy).contains($0) })
         clients[0].vanish()
         await test.stop()

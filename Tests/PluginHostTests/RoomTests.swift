@@ -11,7 +11,9 @@ import Testing
 struct RoomTests {
     private let rooms = RoomsInterface.table
 
-    private func withSocket(rooms limit: Int, auth: String = "", _ body: (TestHost, LoadedPlugin, SocketHandle) -> Void) async throws {
+    private func withSocket(rooms limit: Int, auth: String = "", _ body: (TestHost, LoadedPlugin, SocketHandle) -> Void)
+        async throws
+    {
         var options = SocketOptions()
         options.maxRoomsPerSocket = limit
         let test = try await TestHost.withProbe(sockets: options)
@@ -27,7 +29,10 @@ struct RoomTests {
         await test.stop()
     }
 
-    private func ask(_ function: (@convention(c) (OpaquePointer?, jf_socket, jf_text) -> Int32)?, _ plugin: LoadedPlugin, _ socket: SocketHandle, _ room: String) -> Int32? {
+    private func ask(
+        _ function: (@convention(c) (OpaquePointer?, jf_socket, jf_text) -> Int32)?, _ plugin: LoadedPlugin,
+        _ socket: SocketHandle, _ room: String
+    ) -> Int32? {
         var room = room
         return room.withUTF8 { function?(plugin.handle, socket, jf_text(UnsafeRawBufferPointer($0))) }
     }
@@ -36,7 +41,8 @@ struct RoomTests {
         test.loops[0].sync { shard in Set(shard.socket(socket)?.rooms.dropFirst().map(\.text) ?? []) }
     }
 
-    @Test("a join tells at once that the socket is in as many rooms as it may be, and JF_OK that it will be in this one")
+    @Test(
+        "a join tells at once that the socket is in as many rooms as it may be, and JF_OK that it will be in this one")
     func limit() async throws {
         try await withSocket(rooms: 3) { test, plugin, socket in
             for room in ["a", "b", "c"] { #expect(ask(rooms.join, plugin, socket, room) == JF_OK) }
@@ -71,7 +77,10 @@ struct RoomTests {
         try await withSocket(rooms: 3, auth: #"{"user":"ann"}"#) { test, plugin, socket in
             #expect(ask(rooms.join, plugin, socket, "a") == JF_OK)
             let codes = test.loops[0].sync { _ in
-                [ask(rooms.join, plugin, socket, "b"), ask(rooms.join, plugin, socket, "c"), ask(rooms.join, plugin, socket, "b")]
+                [
+                    ask(rooms.join, plugin, socket, "b"), ask(rooms.join, plugin, socket, "c"),
+                    ask(rooms.join, plugin, socket, "b"),
+                ]
             }
             #expect(codes == [JF_OK, JF_E_LIMIT, JF_OK])
             #expect(ask(rooms.join, plugin, socket, "c") == JF_E_LIMIT)
@@ -107,7 +116,8 @@ struct RoomTests {
             let done = (0..<4).map { thread in
                 let outcome = BlockingFuture<Int>()
                 Threads.start(name: "joiner") {
-                    outcome.fulfil((0..<50).filter { self.ask(self.rooms.join, plugin, socket, "\(thread)-\($0)") == JF_OK }.count)
+                    outcome.fulfil(
+                        (0..<50).filter { self.ask(self.rooms.join, plugin, socket, "\(thread)-\($0)") == JF_OK }.count)
                 }
                 return outcome
             }

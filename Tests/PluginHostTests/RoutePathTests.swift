@@ -12,7 +12,9 @@ struct RoutePathTests {
             Array(text.utf8).withUnsafeBytes { bytes in
                 guard path.matches(bytes) else { return nil }
                 var found: [String] = []
-                path.forEachParameter(of: bytes) { found += [String(decoding: $0, as: UTF8.self), String(decoding: $1, as: UTF8.self)] }
+                path.forEachParameter(of: bytes) {
+                    found += [String(decoding: $0, as: UTF8.self), String(decoding: $1, as: UTF8.self)]
+                }
                 return found
             }
         }
@@ -25,9 +27,12 @@ struct RoutePathTests {
         #expect(values("/v1/rooms/%FF/members/x") == nil, "neither is what is no UTF-8")
     }
 
-    @Test("a path has at least one segment", arguments: [
-        ("", [""]), ("/", [""]), ("*", [""]), ("/a", ["a"]), ("/a/", ["a", ""]), ("//", ["", ""]), ("/a//b", ["a", "", "b"]),
-    ])
+    @Test(
+        "a path has at least one segment",
+        arguments: [
+            ("", [""]), ("/", [""]), ("*", [""]), ("/a", ["a"]), ("/a/", ["a", ""]), ("//", ["", ""]),
+            ("/a//b", ["a", "", "b"]),
+        ])
     func segments(_ path: String, _ segments: [String]) {
         Array(path.utf8).withUnsafeBytes { bytes in
             #expect(PathSegments(bytes).map { String(decoding: $0, as: UTF8.self) } == segments)
@@ -35,12 +40,17 @@ struct RoutePathTests {
         }
     }
 
-    @Test("what is no path is refused with the part at fault", arguments: [
-        ("v1", "must begin with '/'"), ("/a b", "without spaces"), ("/{}", "'{}' must be a whole segment"), ("/x{id}", "'x{id}' must be a whole segment"),
-        ("/{a}/{a}", "names {a} twice"), ("/{a-b}", "'{a-b}' must be"), ("/a?b", "'?'"),
-    ])
+    @Test(
+        "what is no path is refused with the part at fault",
+        arguments: [
+            ("v1", "must begin with '/'"), ("/a b", "without spaces"), ("/{}", "'{}' must be a whole segment"),
+            ("/x{id}", "'x{id}' must be a whole segment"),
+            ("/{a}/{a}", "names {a} twice"), ("/{a-b}", "'{a-b}' must be"), ("/a?b", "'?'"),
+        ])
     func malformed(_ text: String, _ problem: String) {
-        #expect { try RoutePath(text) } throws: { (error: any Error) in (error as? RoutePath.Malformed)?.problem.contains(problem) == true }
+        #expect { try RoutePath(text) } throws: { (error: any Error) in
+            (error as? RoutePath.Malformed)?.problem.contains(problem) == true
+        }
     }
 
     @Test("the names of parameters make no difference to what matches")
@@ -53,8 +63,12 @@ struct RoutePathTests {
     @Test("a literal goes before a parameter, whatever the order of registration; other methods are told")
     func table() throws {
         var table = RouteTable()
-        func route(_ method: ByteString, _ path: String) throws -> HTTPRoute { HTTPRoute(method, try RoutePath(path), .everybody) { _, _ in } }
-        table.add([try route("GET", "/a/{x}"), try route("GET", "/a/b"), try route("POST", "/a/{x}"), try route("GET", "/")])
+        func route(_ method: ByteString, _ path: String) throws -> HTTPRoute {
+            HTTPRoute(method, try RoutePath(path), .everybody) { _, _ in }
+        }
+        table.add([
+            try route("GET", "/a/{x}"), try route("GET", "/a/b"), try route("POST", "/a/{x}"), try route("GET", "/"),
+        ])
         func found(_ method: ByteString, _ path: String) -> String {
             Array(path.utf8).withUnsafeBytes { bytes in
                 switch table.match(method, bytes) {

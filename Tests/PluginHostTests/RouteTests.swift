@@ -11,11 +11,22 @@ struct RouteTests {
         let serving = try await Serving()
         #expect(try serving.ask("/healthz") == "ok 200")
         #expect(try serving.ask("/v1/things/a%20b?q=x+y&z=1") == #"{"id":"a b","q":"x y","user":""} 200"#)
-        #expect(try serving.ask("/v1/private/1") == #"{"type":"about:blank","title":"Unauthorized","status":401,"code":"token_missing","detail":"no token"} 401"#)
-        #expect(try serving.ask("/v1/private/1", "-H", "Authorization: Bearer alice") == #"{"id":"1","q":"","user":"alice"} 200"#)
-        #expect(try serving.ask("/v1/nothing").hasSuffix(#""code":"not_found","detail":"nothing is served at /v1/nothing"} 404"#))
-        #expect(try serving.ask("/v1/silent").hasSuffix(#""code":"method_not_allowed","detail":"/v1/silent takes POST"} 405"#))
-        #expect(try serving.ask("/v1/silent", "-d", "x").hasSuffix(#""code":"internal","detail":"the service 'probe' did not answer"} 500"#))
+        #expect(
+            try serving.ask("/v1/private/1")
+                == #"{"type":"about:blank","title":"Unauthorized","status":401,"code":"token_missing","detail":"no token"} 401"#
+        )
+        #expect(
+            try serving.ask("/v1/private/1", "-H", "Authorization: Bearer alice")
+                == #"{"id":"1","q":"","user":"alice"} 200"#)
+        #expect(
+            try serving.ask("/v1/nothing").hasSuffix(
+                #""code":"not_found","detail":"nothing is served at /v1/nothing"} 404"#))
+        #expect(
+            try serving.ask("/v1/silent").hasSuffix(
+                #""code":"method_not_allowed","detail":"/v1/silent takes POST"} 405"#))
+        #expect(
+            try serving.ask("/v1/silent", "-d", "x").hasSuffix(
+                #""code":"internal","detail":"the service 'probe' did not answer"} 500"#))
         #expect(try serving.ask("/v1/stream") == "onetwo 200")
         #expect(serving.host.status[0].streams == 0)
         try await serving.host.unload("probe")

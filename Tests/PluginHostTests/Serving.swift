@@ -17,7 +17,9 @@ final class Serving {
         let handler = log
         let logger = Logger(label: "test", factory: { _ in handler })
         let authenticator = TestHost.TestAuthenticator()
-        let host = try Host(loops: loops.all, authenticator: authenticator, httpAuthenticator: authenticator, presence: FixedPresence(), logger: logger)
+        let host = try Host(
+            loops: loops.all, authenticator: authenticator, httpAuthenticator: authenticator, presence: FixedPresence(),
+            logger: logger)
         self.host = host
         try await loops.start { host.makeShard(index: $0.index, timers: $0.timers) }
         try host.router.register("GET", "/healthz") { _, responder in
@@ -32,7 +34,8 @@ final class Serving {
 
     /// Asks with curl: status, then the body.
     func ask(_ path: String, _ arguments: String...) throws -> String {
-        try Fixture.output("curl", ["-s", "-m", "5", "-w", " %{http_code}"] + arguments + ["http://127.0.0.1:\(port)\(path)"])
+        try Fixture.output(
+            "curl", ["-s", "-m", "5", "-w", " %{http_code}"] + arguments + ["http://127.0.0.1:\(port)\(path)"])
     }
 
     func stop() async throws {

@@ -2,18 +2,22 @@ import Testing
 
 @testable import PluginHost
 
-/// When calls are served, where callbacks run, and what becomes of contexts. The fixture aborts if a callback marked [strand] runs on another thread than
-/// `jf_plugin_main` did, without the instance, or with a blocked signal.
+/// When calls are served, where callbacks run, and what becomes of contexts. The fixture aborts if a callback marked
+/// [strand] runs on another thread than `jf_plugin_main` did, without the instance, or with a blocked signal.
 @Suite("States and threads")
 struct StateTests {
-    private func lines(_ test: TestHost) -> [String] { test.log.lines.filter { $0.hasPrefix("info: ") }.map { String($0.dropFirst(6)) } }
+    private func lines(_ test: TestHost) -> [String] {
+        test.log.lines.filter { $0.hasPrefix("info: ") }.map { String($0.dropFirst(6)) }
+    }
 
     @Test("calls are served from create until stop has returned, and everything promised is done once, before destroy")
     func life() async throws {
         let test = try TestHost()
         let path = try Fixture.library("state")
         try await test.host.load(PluginSpec(path: path, name: "named"))
-        #expect(lines(test).first == "main 0 'named' \(path)", "a line of state.c instead of 0 is that of a call that was served too early")
+        #expect(
+            lines(test).first == "main 0 'named' \(path)",
+            "a line of state.c instead of 0 is that of a call that was served too early")
         #expect(await test.log.waitForLine(with: "timer of create") != nil)
         var seen = lines(test)
         #expect(seen.contains("frees timer that is cancelled"))
@@ -22,24 +26,37 @@ struct StateTests {
 
         try await test.host.unload("named")
         seen = lines(test)
-        let end = ["frees timer that waits", "stop begins", "stop ends", "posted in stop", "frees timer of stop", "fetched -3 of stop", "destroy 0", "unloaded"]
+        let end = [
+            "frees timer that waits", "stop begins", "stop ends", "posted in stop", "frees timer of stop",
+            "fetched -3 of stop", "destroy 0", "unloaded",
+        ]
         #expect(seen.suffix(end.count) == end, "\(seen)")
-        #expect(!seen.contains { $0.hasPrefix("frees posted") || $0.hasPrefix("frees timer of create") }, "what was called is not freed")
+        #expect(
+            !seen.contains { $0.hasPrefix("frees posted") || $0.hasPrefix("frees timer of create") },
+            "what was called is not freed")
         await test.stop()
     }
 
     @Test("if create fails only contexts are freed, without an instance")
     func createFails() async throws {
         let test = try TestHost()
-        await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: try Fixture.library("state", named: "fails", "CREATE_FAILS"))) }
-        #expect(lines(test).dropFirst(2).sorted() == ["frees posted in create", "frees timer of create", "frees timer that is cancelled", "frees timer that waits"])
+        await #expect(throws: PluginError.self) {
+            try await test.host.load(PluginSpec(path: try Fixture.library("state", named: "fails", "CREATE_FAILS")))
+        }
+        #expect(
+            lines(test).dropFirst(2).sorted() == [
+                "frees posted in create", "frees timer of create", "frees timer that is cancelled",
+                "frees timer that waits",
+            ])
         await test.stop()
     }
 
     @Test("if start fails the plugin is destroyed, and what it was promised is done before")
     func startFails() async throws {
         let test = try TestHost()
-        await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: try Fixture.library("state", named: "fails", "START_FAILS"))) }
+        await #expect(throws: PluginError.self) {
+            try await test.host.load(PluginSpec(path: try Fixture.library("state", named: "fails", "START_FAILS")))
+        }
         let seen = lines(test)
         #expect(seen.last == "destroy 0", "\(seen)")
         #expect(seen.filter { $0.hasPrefix("fetched") && $0.hasSuffix("of start") }.count == 1)

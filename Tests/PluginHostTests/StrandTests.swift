@@ -45,7 +45,9 @@ struct StrandTests {
         strand.close()
     }
 
-    @Test("what is run on a crowded strand and waited for runs after everything that came before it, and before what comes after")
+    @Test(
+        "what is run on a crowded strand and waited for runs after everything that came before it, and before what comes after"
+    )
     func barrier() {
         let (trace, strand) = (Trace(), Strand(name: "test", budget: budget))
         for number in 1...20 { _ = strand.enqueue(trace.task("m\(number)", taking: 20), of: mallory, bytes: 0) }

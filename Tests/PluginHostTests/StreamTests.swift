@@ -23,12 +23,15 @@ struct StreamTests {
         #expect(throws: Fixture.Failed.self) { try serving.ask("/v1/endless", "-o", "/dev/null", "-m", "1") }
         #expect(await serving.log.waitForLine(with: "closed after waiting -3 0") != nil)
         let port = serving.port
-        let held = Task.detached { try Fixture.output("curl", ["-s", "-m", "10", "-w", "%{http_code}", "http://127.0.0.1:\(port)/v1/held"]) }
+        let held = Task.detached {
+            try Fixture.output("curl", ["-s", "-m", "10", "-w", "%{http_code}", "http://127.0.0.1:\(port)/v1/held"])
+        }
         while serving.host.status[0].streams == 0 { try await Task.sleep(for: .milliseconds(10)) }
         try await serving.host.unload("streams")
         #expect(try await held.value == "200")
         let lines = serving.log.lines
-        let closed = try #require(lines.firstIndex { $0.contains("closed -3 0") }), destroyed = try #require(lines.firstIndex { $0.contains("destroyed") })
+        let closed = try #require(lines.firstIndex { $0.contains("closed -3 0") }),
+            destroyed = try #require(lines.firstIndex { $0.contains("destroyed") })
         #expect(closed < destroyed)
         try await serving.stop()
     }
@@ -44,12 +47,16 @@ struct StreamTests {
 
     // MARK: Handshakes
 
-    private static func verdict(_ todo: String, _ transport: TransportName = .polling, of host: PluginHost.Host) -> (refusal: String?, initial: String, always: String) {
+    private static func verdict(_ todo: String, _ transport: TransportName = .polling, of host: PluginHost.Host) -> (
+        refusal: String?, initial: String, always: String
+    ) {
         let handshakeRequest = HandshakeRequest(
-            remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, transport: transport, headers: [(name: "x-do", value: todo)])
+            remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, transport: transport,
+            headers: [(name: "x-do", value: todo)])
         switch host.allowRequest(handshakeRequest) {
         case .refuse(let message): return (message, "", "")
-        case .open(let initial, let always): return (nil, String(decoding: initial.lines, as: UTF8.self), String(decoding: always.lines, as: UTF8.self))
+        case .open(let initial, let always):
+            return (nil, String(decoding: initial.lines, as: UTF8.self), String(decoding: always.lines, as: UTF8.self))
         }
     }
 
@@ -74,8 +81,10 @@ struct StreamTests {
         try await test.host.load(PluginSpec(path: try Fixture.library("streams")))
         #expect(Self.verdict("wrong", of: test.host).initial == "x-good: 1\r\nx-cut: 2\r\n")
         for line in [
-            "'content-length: 1' was left out: this header is the host's", "'Connection: close' was left out: this header is the host's",
-            "'x y: z' was left out: its name or value holds", "'nothing' was left out: it has no colon", "' was left out: its name or value holds",
+            "'content-length: 1' was left out: this header is the host's",
+            "'Connection: close' was left out: this header is the host's",
+            "'x y: z' was left out: its name or value holds", "'nothing' was left out: it has no colon",
+            "' was left out: its name or value holds",
         ] {
             #expect(test.log.line(with: line) != nil, "\(line)")
         }

@@ -17,7 +17,11 @@ struct StructureTests {
         while answer == #"2["quiet"]"# { answer = client.hear() }
         #expect(answer == "30[0]", "the line of abi.c that is not as it should be")
         #expect(test.log.line(with: "emit: message->struct_size is 55, less than the 56 of the first release") != nil)
-        #expect(test.log.line(with: "emit: message has 64 bytes, and byte 56 is not 0: a field that this host does not know, which knows 56 bytes") != nil)
+        #expect(
+            test.log.line(
+                with:
+                    "emit: message has 64 bytes, and byte 56 is not 0: a field that this host does not know, which knows 56 bytes"
+            ) != nil)
         #expect(test.log.line(with: "emit: message->reserved is 1, not 0") != nil)
         #expect(test.log.line(with: "broadcast: target->flags is 0x9, of which this host does not know all") != nil)
         await test.stop()
@@ -54,8 +58,13 @@ struct StructureTests {
         #expect(client.hear()?.hasPrefix(#"0/sized,{"sid":"#) == true)
         test.host.presenceChanged([PresenceChange(user: "bob", isOnline: true, at: 1)])
         #expect(test.client().ask(#"20["life"]"#) == "30[0]", "the line of abi.c that is not as it should be")
-        await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: try Fixture.library("abi", named: "newer", "EXTRA=1"), name: "newer")) }
-        #expect(test.log.line(with: "plugin 'newer'")?.contains("nsp 1 has 88 bytes, and byte 80 is not 0: a field that this host does not know") == true)
+        await #expect(throws: PluginError.self) {
+            try await test.host.load(
+                PluginSpec(path: try Fixture.library("abi", named: "newer", "EXTRA=1"), name: "newer"))
+        }
+        #expect(
+            test.log.line(with: "plugin 'newer'")?.contains(
+                "nsp 1 has 88 bytes, and byte 80 is not 0: a field that this host does not know") == true)
         await test.stop()
     }
 
@@ -85,7 +94,9 @@ struct StructureTests {
 
         func fill(_ size: UInt32) throws -> Grown {
             var target = Grown(struct_size: size, first: 7, later: 7)
-            let space = withUnsafeMutablePointer(to: &target) { pointer in Result { () throws(HostCallError) in try PluginMemory.space(of: pointer, "target") } }
+            let space = withUnsafeMutablePointer(to: &target) { pointer in
+                Result { () throws(HostCallError) in try PluginMemory.space(of: pointer, "target") }
+            }
             let size = try space.get()
             withUnsafeMutablePointer(to: &target) { PluginMemory.write(value, to: $0, space: size) }
             return target
@@ -102,7 +113,9 @@ struct StructureTests {
 
     @Test("no structure is smaller than it was in the first release")
     func sizes() {
-        func check<Structure: HeaderStructure>(_ type: Structure.Type) { #expect(MemoryLayout<Structure>.size >= Structure.firstSize, "\(type)") }
+        func check<Structure: HeaderStructure>(_ type: Structure.Type) {
+            #expect(MemoryLayout<Structure>.size >= Structure.firstSize, "\(type)")
+        }
         check(jf_admission.self)
         check(jf_message.self)
         check(jf_plugin.self)
@@ -126,10 +139,14 @@ struct StructureTests {
 struct HeaderTests {
     /// A file that includes the header and nothing else.
     private func compile(_ tool: String, _ language: String, _ standard: String) throws {
-        let source = try Fixture.file("header.\(language)", Array("#include <jackfield/jackfield.h>\nint nothing;\n".utf8))
-        try Fixture.run(tool, [
-            "-std=\(standard)", "-Wall", "-Wextra", "-pedantic", "-Werror", "-I", "\(Fixture.root)/include", "-c", "-o", "/dev/null", source,
-        ])
+        let source = try Fixture.file(
+            "header.\(language)", Array("#include <jackfield/jackfield.h>\nint nothing;\n".utf8))
+        try Fixture.run(
+            tool,
+            [
+                "-std=\(standard)", "-Wall", "-Wextra", "-pedantic", "-Werror", "-I", "\(Fixture.root)/include", "-c",
+                "-o", "/dev/null", source,
+            ])
     }
 
     @Test("it compiles alone as C99 and C11, pedantically", arguments: ["c99", "c11"])

@@ -15,12 +15,13 @@ final class TestClient: @unchecked Sendable {
         self.loop = loop
         loop.sync { [self] shard in
             let handshakeRequest = HandshakeRequest(
-                remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4&transport=websocket&a=b%20c", issued: 0,
+                remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4&transport=websocket&a=b%20c",
+                issued: 0,
                 headers: [(name: "Host", value: "here"), (name: "X-One", value: "1")])
             session = loop.table.open(handshakeRequest, over: output)
             shard.open(session)
         }
-        _ = hear() // the Engine.IO handshake
+        _ = hear()  // the Engine.IO handshake
     }
 
     /// Joins a namespace; the first thing heard is the answer to it.

@@ -26,20 +26,25 @@ final class TestHost: Sendable {
         let records = Mutex<[RefusalRecord]>([])
     }
 
-    init(loops count: Int = 1, _ options: HostOptions = HostOptions(), sockets: SocketOptions = SocketOptions()) throws {
+    init(loops count: Int = 1, _ options: HostOptions = HostOptions(), sockets: SocketOptions = SocketOptions()) throws
+    {
         log = RecordingLog()
         let (handler, refused) = (log, refused)
         let loops = (0..<count).map { TestLoop(index: $0) }
         self.loops = loops
         host = try Host(
-            loops: loops, options: options, socketOptions: sockets, authenticator: TestAuthenticator(), httpAuthenticator: TestAuthenticator(), observer: observer, presence: presence,
-            logger: Logger(label: "test", factory: { _ in handler }), onRefusal: { record in refused.records.withLock { $0.append(record) } })
+            loops: loops, options: options, socketOptions: sockets, authenticator: TestAuthenticator(),
+            httpAuthenticator: TestAuthenticator(), observer: observer, presence: presence,
+            logger: Logger(label: "test", factory: { _ in handler }),
+            onRefusal: { record in refused.records.withLock { $0.append(record) } })
         for loop in loops { loop.start(host) }
         for loop in loops { loop.sync { _ in } }
     }
 
     /// With the probe loaded.
-    static func withProbe(loops: Int = 1, _ options: HostOptions = HostOptions(), sockets: SocketOptions = SocketOptions()) async throws -> TestHost {
+    static func withProbe(
+        loops: Int = 1, _ options: HostOptions = HostOptions(), sockets: SocketOptions = SocketOptions()
+    ) async throws -> TestHost {
         let test = try TestHost(loops: loops, options, sockets: sockets)
         try await test.host.load(PluginSpec(path: try Fixture.library("probe"), config: Array(#"{"a":1}"#.utf8)))
         return test
@@ -66,7 +71,9 @@ final class TestHost: Sendable {
     struct TestAuthenticator: ConnectAuthenticator, HTTPAuthenticator {
         func authenticate(_ attempt: ConnectAttempt) -> ConnectAuthResult {
             // A member of that name further in is for a hook.
-            guard let user = (try? JSONValue(parsing: attempt.auth))?["user"]?.string else { return .accept(ClientIdentity()) }
+            guard let user = (try? JSONValue(parsing: attempt.auth))?["user"]?.string else {
+                return .accept(ClientIdentity())
+            }
             return .accept(ClientIdentity(user: user, claims: Array(#"{"sub":"x"}"#.utf8)))
         }
 

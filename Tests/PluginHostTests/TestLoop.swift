@@ -6,7 +6,8 @@ import Support
 
 /// An event loop without I/O: a thread with a queue, a shard and a wheel.
 ///
-/// `@unchecked Sendable`: `jobs`, `given` and `isStopped` are touched under `monitor`, the rest on the loop's thread after `start`.
+/// `@unchecked Sendable`: `jobs`, `given` and `isStopped` are touched under `monitor`, the rest on the
+/// loop's thread after `start`.
 final class TestLoop: HostLoop, @unchecked Sendable {
     let index: Int
     private let monitor = Monitor()
@@ -54,7 +55,9 @@ final class TestLoop: HostLoop, @unchecked Sendable {
         let outcome = BlockingFuture<Value>()
         execute { outcome.fulfil(body($0)) }
         // Without a value there is nothing to return, and no test that waits for this loop would ever end.
-        guard let value = outcome.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) else { fatalError("the test loop is stuck: a bug of the test") }
+        guard let value = outcome.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) else {
+            fatalError("the test loop is stuck: a bug of the test")
+        }
         return value
     }
 

@@ -27,7 +27,10 @@ struct UnloadTests {
         #expect(client.hear() == #"20["question"]"#)
         try await test.host.unload("probe")
         #expect(client.hear() == #"2["answer",-3,[]]"#)
-        #expect(client.hear() == #"30[{"error":{"code":"unavailable","message":"the service 'probe' has stopped; try again later"}}]"#)
+        #expect(
+            client.hear()
+                == #"30[{"error":{"code":"unavailable","message":"the service 'probe' has stopped; try again later"}}]"#
+        )
         #expect(client.hear(within: 60) == nil)
         #expect(TestClient(test.loops[0], joining: "/hooks").hear() == #"4/hooks,{"message":"Invalid namespace"}"#)
         #expect(client.ask(#"29["echo"]"#) == #"39[{"error":{"code":"unknown_event"}}]"#)
@@ -39,7 +42,8 @@ struct UnloadTests {
         var options = HostOptions()
         options.stopDeadline = 100
         let test = try TestHost(options)
-        try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "stuck", "NAME=\"stuck\"", "HANGS")))
+        try await test.host.load(
+            PluginSpec(path: try Fixture.library("small", named: "stuck", "NAME=\"stuck\"", "HANGS")))
         let client = test.client()
         client.say(#"20["small"]"#)
         client.say(#"21["small"]"#)
@@ -52,7 +56,9 @@ struct UnloadTests {
         await test.stop()
     }
 
-    @Test("when the host stops, what it has accepted is answered, then plugins hear that the server is shutting down, and then they stop")
+    @Test(
+        "when the host stops, what it has accepted is answered, then plugins hear that the server is shutting down, and then they stop"
+    )
     func hostStops() async throws {
         let test = try await TestHost.withProbe(loops: 2)
         let client = test.client()

@@ -11,7 +11,9 @@ import Testing
 
     private var migrations: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { try $0.execute(sql: "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE)") }
+        migrator.registerMigration("1") {
+            try $0.execute(sql: "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
+        }
         return migrator
     }
 
@@ -19,15 +21,17 @@ import Testing
         maxQueue: Int = GroupCommitStore.maxQueue, batch: @escaping @Sendable (() -> Void) -> Void = { $0() }
     ) throws -> GroupCommitStore {
         try GroupCommitStore(
-            StoreLocation("sqlite:\(folder.path)/a/b/rows.db"), migrations: migrations, maxQueue: maxQueue, report: { _ in }, batch: batch)
+            StoreLocation("sqlite:\(folder.path)/a/b/rows.db"), migrations: migrations, maxQueue: maxQueue,
+            report: { _ in }, batch: batch)
     }
 
     private func write(_ store: GroupCommitStore, _ name: String) async throws -> Int64 {
         try await withCheckedThrowingContinuation { continuation in
-            store.write({ db in
-                try db.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: [name])
-                return db.lastInsertedRowID
-            }, then: { continuation.resume(with: $0) })
+            store.write(
+                { db in
+                    try db.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: [name])
+                    return db.lastInsertedRowID
+                }, then: { continuation.resume(with: $0) })
         }
     }
 
@@ -37,9 +41,13 @@ import Testing
         let other = try DatabaseQueue(path: "\(folder.path)/a/b/rows.db")
         #expect(try await other.read { try String.fetchAll($0, sql: "SELECT name FROM item") } == ["one"])
         let (journal, synchronous) = try await withCheckedThrowingContinuation { continuation in
-            store.write({ db in
-                (try String.fetchOne(db, sql: "PRAGMA journal_mode"), try Int.fetchOne(db, sql: "PRAGMA synchronous"))
-            }, then: { continuation.resume(with: $0) })
+            store.write(
+                { db in
+                    (
+                        try String.fetchOne(db, sql: "PRAGMA journal_mode"),
+                        try Int.fetchOne(db, sql: "PRAGMA synchronous")
+                    )
+                }, then: { continuation.resume(with: $0) })
         }
         #expect(journal == "wal")
         #expect(synchronous == 2)
@@ -81,16 +89,19 @@ import Testing
                 group.addTask {
                     for number in 0..<100 {
                         await withCheckedContinuation { continuation in
-                            store.write({ db in
-                                try db.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: ["\(writer) \(number)"])
-                                return db.lastInsertedRowID
-                            }, then: { result in
-                                recorder.state.withLock {
-                                    $0.ids.append((try? result.get()) ?? -1)
-                                    if !$0.isTogether { $0.isRight = false }
-                                }
-                                continuation.resume()
-                            })
+                            store.write(
+                                { db in
+                                    try db.execute(
+                                        sql: "INSERT INTO item (name) VALUES (?)", arguments: ["\(writer) \(number)"])
+                                    return db.lastInsertedRowID
+                                },
+                                then: { result in
+                                    recorder.state.withLock {
+                                        $0.ids.append((try? result.get()) ?? -1)
+                                        if !$0.isTogether { $0.isRight = false }
+                                    }
+                                    continuation.resume()
+                                })
                         }
                     }
                 }
@@ -106,9 +117,12 @@ import Testing
     @Test func `a completion reads what was committed`() async throws {
         let store = try open()
         let count = try await withCheckedThrowingContinuation { continuation in
-            store.write({ try $0.execute(sql: "INSERT INTO item (name) VALUES ('one')") }, then: { _ in
-                continuation.resume(with: Result { try store.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM item") } })
-            })
+            store.write(
+                { try $0.execute(sql: "INSERT INTO item (name) VALUES ('one')") },
+                then: { _ in
+                    continuation.resume(
+                        with: Result { try store.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM item") } })
+                })
         }
         #expect(count == 1)
         store.close()
@@ -139,46 +153,56 @@ import Testing
         }
         let store = try open(), commits = Commits()
         let gate = DispatchSemaphore(value: 0), entered = DispatchSemaphore(value: 0)
-        store.write({ db in
-            try db.execute(sql: "INSERT INTO item (name) VALUES ('taken')")
-            entered.signal()
-            gate.wait()
-        }, then: { _ in })
+        store.write(
+            { db in
+                try db.execute(sql: "INSERT INTO item (name) VALUES ('taken')")
+                entered.signal()
+                gate.wait()
+            }, then: { _ in })
         entered.wait()
         store.write({ $0.add(transactionObserver: commits, extent: .databaseLifetime) }, then: { _ in })
         let failed = Mutex<[Int]>([])
         for index in 0..<300 {
             // A failing write that has changed something before it fails.
             let names = index % 100 == 50 ? ["half \(index)", "taken"] : ["item \(index)"]
-            store.write({ db in
-                for name in names { try db.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: [name]) }
-            }, then: { result in
-                if case .failure(let error as DatabaseError) = result, error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
-                    failed.withLock { $0.append(index) }
-                }
-            })
+            store.write(
+                { db in
+                    for name in names { try db.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: [name]) }
+                },
+                then: { result in
+                    if case .failure(let error as DatabaseError) = result,
+                        error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE
+                    {
+                        failed.withLock { $0.append(index) }
+                    }
+                })
         }
         gate.signal()
         store.close()
         #expect(failed.withLock { $0 } == [50, 150, 250])
         #expect(commits.count.withLock { $0 } <= 2)
-        let names = try DatabaseQueue(path: "\(folder.path)/a/b/rows.db").read { try String.fetchAll($0, sql: "SELECT name FROM item WHERE name <> 'taken'") }
+        let names = try DatabaseQueue(path: "\(folder.path)/a/b/rows.db").read {
+            try String.fetchAll($0, sql: "SELECT name FROM item WHERE name <> 'taken'")
+        }
         #expect(Set(names) == Set((0..<300).filter { $0 % 100 != 50 }.map { "item \($0)" }))
     }
 
     @Test func `a full queue refuses at once`() throws {
         let store = try open(maxQueue: 2)
         let gate = DispatchSemaphore(value: 0), entered = DispatchSemaphore(value: 0)
-        store.write({ _ in
-            entered.signal()
-            gate.wait()
-        }, then: { _ in })
+        store.write(
+            { _ in
+                entered.signal()
+                gate.wait()
+            }, then: { _ in })
         entered.wait()
         let refused = Mutex<[String]>([])
         for _ in 0..<3 {
-            store.write({ _ in }, then: { result in
-                if case .failure(let problem as Problem) = result { refused.withLock { $0.append(problem.code) } }
-            })
+            store.write(
+                { _ in },
+                then: { result in
+                    if case .failure(let problem as Problem) = result { refused.withLock { $0.append(problem.code) } }
+                })
         }
         #expect(refused.withLock { $0 } == ["overloaded"])
         gate.signal()
@@ -189,9 +213,11 @@ import Testing
         let store = try open()
         let done = Mutex(0)
         for index in 0..<50 {
-            store.write({ try $0.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: ["\(index)"]) }, then: { _ in
-                done.withLock { $0 += 1 }
-            })
+            store.write(
+                { try $0.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: ["\(index)"]) },
+                then: { _ in
+                    done.withLock { $0 += 1 }
+                })
         }
         store.close()
         #expect(done.withLock { $0 } == 50)
@@ -199,18 +225,28 @@ import Testing
         store.close()
     }
 
-    @Test(arguments: ["postgres://x", "sqlite:", "rows.db", ""]) func `an unknown store is refused by name`(text: String) {
+    @Test(arguments: ["postgres://x", "sqlite:", "rows.db", ""]) func `an unknown store is refused by name`(
+        text: String
+    ) {
         #expect { try StoreLocation(text) } throws: { "\($0)".contains("config.store '\(text)'") }
     }
 
     @Test func `a path that cannot be used is one precise line`() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Data("not a folder".utf8).write(to: folder.appending(path: "file"))
-        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/file/rows.db"), migrations: migrations, report: { _ in }, batch: { $0() }) } throws: {
+        #expect {
+            try GroupCommitStore(
+                StoreLocation("sqlite:\(folder.path)/file/rows.db"), migrations: migrations, report: { _ in },
+                batch: { $0() })
+        } throws: {
             "\($0)".contains("cannot make the folder '\(folder.path)/file'")
         }
         try Data(repeating: 7, count: 5000).write(to: folder.appending(path: "garbage.db"))
-        #expect { try GroupCommitStore(StoreLocation("sqlite:\(folder.path)/garbage.db"), migrations: migrations, report: { _ in }, batch: { $0() }) } throws: {
+        #expect {
+            try GroupCommitStore(
+                StoreLocation("sqlite:\(folder.path)/garbage.db"), migrations: migrations, report: { _ in },
+                batch: { $0() })
+        } throws: {
             "\($0)".contains("cannot open '\(folder.path)/garbage.db'")
         }
     }

@@ -15,10 +15,13 @@ import Testing
             let insert = try db.cachedStatement(sql: "INSERT INTO item (id, name, data) VALUES (?, ?, ?)")
             try insert.run(.integer(.max), .text("ä\u{1F600}"), .json(Array(#"{"a":1}"#.utf8)))
             try insert.run(.integer(-1), .text(""), .null)
-            let rows = try Row.fetchAll(db, sql: "SELECT id, name, data, typeof(name), typeof(data) FROM item ORDER BY id")
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT id, name, data, typeof(name), typeof(data) FROM item ORDER BY id")
             #expect(rows.count == 2)
             #expect(rows[0][0] == Int64(-1) && rows[0][1] == "" && rows[0][3] == "text" && rows[0][4] == "null")
-            #expect(rows[1][0] == Int64.max && rows[1][1] == "ä\u{1F600}" && rows[1][2] == #"{"a":1}"# && rows[1][4] == "text")
+            #expect(
+                rows[1][0] == Int64.max && rows[1][1] == "ä\u{1F600}" && rows[1][2] == #"{"a":1}"#
+                    && rows[1][4] == "text")
         }
     }
 
@@ -72,7 +75,8 @@ import Testing
             try insert.run(.text("a"))
             #expect { try insert.run(.text("a")) } throws: { error in
                 let error = error as? DatabaseError
-                return error?.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE && error?.message == "UNIQUE constraint failed: item.name"
+                return error?.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE
+                    && error?.message == "UNIQUE constraint failed: item.name"
             }
             try insert.run(.text("b"))
             // More arguments than places.

@@ -20,20 +20,26 @@ import Testing
 
     private func open() throws -> GroupCommitStore {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { try $0.execute(sql: "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE)") }
-        return try GroupCommitStore(StoreLocation("sqlite:\(path)"), migrations: migrator, report: { [reports] in reports.add($0) }, batch: { $0() })
+        migrator.registerMigration("1") {
+            try $0.execute(sql: "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
+        }
+        return try GroupCommitStore(
+            StoreLocation("sqlite:\(path)"), migrations: migrator, report: { [reports] in reports.add($0) },
+            batch: { $0() })
     }
 
     /// nil if it was stored, else the problem.
     private func add(_ name: String, to store: GroupCommitStore) async -> Problem? {
         await withCheckedContinuation { continuation in
-            store.write({ try $0.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: [name]) }, then: { result in
-                switch result {
-                case .success: continuation.resume(returning: nil)
-                case .failure(let problem as Problem): continuation.resume(returning: problem)
-                case .failure(let error): continuation.resume(returning: Problem(500, "internal", "\(error)"))
-                }
-            })
+            store.write(
+                { try $0.execute(sql: "INSERT INTO item (name) VALUES (?)", arguments: [name]) },
+                then: { result in
+                    switch result {
+                    case .success: continuation.resume(returning: nil)
+                    case .failure(let problem as Problem): continuation.resume(returning: problem)
+                    case .failure(let error): continuation.resume(returning: Problem(500, "internal", "\(error)"))
+                    }
+                })
         }
     }
 
@@ -119,7 +125,9 @@ import Testing
         let store = try open()
         func limit(_ pages: Int) async {
             await withCheckedContinuation { continuation in
-                store.write({ _ = try Int.fetchOne($0, sql: "PRAGMA max_page_count = \(pages)") }, then: { _ in continuation.resume() })
+                store.write(
+                    { _ = try Int.fetchOne($0, sql: "PRAGMA max_page_count = \(pages)") },
+                    then: { _ in continuation.resume() })
             }
         }
         await limit(1)
@@ -166,10 +174,17 @@ import Testing
 
     @Test func `what it makes is its owner's alone`() throws {
         let store = try open()
-        func mode(_ path: String) throws -> Int? { try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int }
+        func mode(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        }
         #expect(try mode(folder.path) == 0o700)
-        for file in try FileManager.default.contentsOfDirectory(atPath: folder.path) { #expect(try mode("\(folder.path)/\(file)") == 0o600, "\(file)") }
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["rows.db", "rows.db-lock", "rows.db-shm", "rows.db-wal"])
+        for file in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
+            #expect(try mode("\(folder.path)/\(file)") == 0o600, "\(file)")
+        }
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
+                "rows.db", "rows.db-lock", "rows.db-shm", "rows.db-wal",
+            ])
         store.close()
     }
 

@@ -1,8 +1,7 @@
-import Synchronization
-import Support
-import Testing
-
 import Presence
+import Support
+import Synchronization
+import Testing
 
 @Suite("Presence service")
 struct PresenceServiceTests {
@@ -13,7 +12,9 @@ struct PresenceServiceTests {
         private let wasEnteredTwice = Atomic(false)
 
         func record(_ new: [PresenceChange]) {
-            if entered.add(1, ordering: .sequentiallyConsistent).newValue > 1 { wasEnteredTwice.store(true, ordering: .sequentiallyConsistent) }
+            if entered.add(1, ordering: .sequentiallyConsistent).newValue > 1 {
+                wasEnteredTwice.store(true, ordering: .sequentiallyConsistent)
+            }
             changes.withLock { $0 += new }
             entered.subtract(1, ordering: .sequentiallyConsistent)
         }

@@ -16,7 +16,8 @@ struct PresenceTableTests {
         #expect(table.connect("alice", connection: 2, now: 101) == nil)
         #expect(table.connections(of: "alice") == 2)
         #expect(table.onlineCount == 1)
-        #expect(table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: true, connections: 2, lastSeen: nil))
+        #expect(
+            table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: true, connections: 2, lastSeen: nil))
     }
 
     @Test("two tabs, one closed, still online, and no grace runs")
@@ -60,10 +61,12 @@ struct PresenceTableTests {
         #expect(table.disconnect("alice", connection: 1, now: 1000) == nil)
         #expect(table.nextDeadline(now: 1000) == 6000)
         #expect(table.due(now: 5999).isEmpty)
-        #expect(table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: true, connections: 0, lastSeen: 1000))
+        #expect(
+            table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: true, connections: 0, lastSeen: 1000))
         #expect(table.onlineCount == 1)
         #expect(table.due(now: 6000) == [change("alice", online: false, at: 1000)])
-        #expect(table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: false, connections: 0, lastSeen: 1000))
+        #expect(
+            table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: false, connections: 0, lastSeen: 1000))
         #expect(table.onlineCount == 0)
         #expect(table.nextDeadline(now: 6000) == nil)
         #expect(table.due(now: 100_000).isEmpty)
@@ -77,7 +80,8 @@ struct PresenceTableTests {
         #expect(table.connect("alice", connection: 2, now: 5999) == nil)
         #expect(table.nextDeadline(now: 5999) == nil)
         #expect(table.due(now: 1_000_000).isEmpty)
-        #expect(table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: true, connections: 1, lastSeen: nil))
+        #expect(
+            table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: true, connections: 1, lastSeen: nil))
         // The next leave starts a whole grace of its own.
         _ = table.disconnect("alice", connection: 2, now: 8000)
         #expect(table.nextDeadline(now: 8000) == 13000)
@@ -251,7 +255,7 @@ struct PresenceTableTests {
         mutating func due(_ now: Int64) -> [PresenceChange] {
             let gone = left.filter { now - $0.at >= gracePeriod }
             left.removeAll { now - $0.at >= gracePeriod }
-            gone.forEach { online.remove($0.user) }
+            for departure in gone { online.remove(departure.user) }
             return gone.map { PresenceChange(user: $0.user, isOnline: false, at: $0.at) }
         }
     }

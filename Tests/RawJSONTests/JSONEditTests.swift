@@ -35,10 +35,14 @@ struct JSONEditTests {
     @Test(
         "errors tell which part was wrong",
         arguments: [
-            ("{}", "a", "1", JSONEditError.malformedPointer), ("{}", "/a~", "1", .malformedPointer), ("{", "/a", "1", .malformedDocument),
-            ("{}x", "/a", "1", .malformedDocument), ("{}", "/a", "", .malformedValue), ("{}", "/a", "1 2", .malformedValue),
-            ("{}", "/a", "[", .malformedValue), ("{}", "/a/b", "1", .missingParent), (#"{"a":1}"#, "/a/b", "1", .missingParent),
-            ("[]", "/-/a", "1", .missingParent), ("[1]", "/5", "1", .badIndex), ("[1]", "/x", "1", .badIndex), ("[1]", "/01", "1", .badIndex),
+            ("{}", "a", "1", JSONEditError.malformedPointer), ("{}", "/a~", "1", .malformedPointer),
+            ("{", "/a", "1", .malformedDocument),
+            ("{}x", "/a", "1", .malformedDocument), ("{}", "/a", "", .malformedValue),
+            ("{}", "/a", "1 2", .malformedValue),
+            ("{}", "/a", "[", .malformedValue), ("{}", "/a/b", "1", .missingParent),
+            (#"{"a":1}"#, "/a/b", "1", .missingParent),
+            ("[]", "/-/a", "1", .missingParent), ("[1]", "/5", "1", .badIndex), ("[1]", "/x", "1", .badIndex),
+            ("[1]", "/01", "1", .badIndex),
         ])
     func errors(_ document: String, pointer: String, value: String, expected: JSONEditError) {
         #expect(throws: expected) { try set(value, at: pointer, in: document) }
@@ -53,7 +57,9 @@ struct JSONEditTests {
                 try Array("/b".utf8).withUnsafeBytes { pointer in
                     try Array(#"{"a":1}"#.utf8).withUnsafeBytes { document in
                         try buffer.withUnsafeMutableBytes { buffer in
-                            try JSONEdit.set(value, at: pointer, in: document, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<capacity]))
+                            try JSONEdit.set(
+                                value, at: pointer, in: document,
+                                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<capacity]))
                         }
                     }
                 }

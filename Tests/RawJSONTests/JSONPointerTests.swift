@@ -4,7 +4,8 @@ import Testing
 @Suite("JSON pointer")
 struct JSONPointerTests {
     /// The example document of RFC 6901, section 5.
-    static let document = Array(#"{"foo":["bar","baz"],"":0,"a/b":1,"c%d":2,"e^f":3,"g|h":4,"i\\j":5,"k\"l":6," ":7,"m~n":8}"#.utf8)
+    static let document = Array(
+        #"{"foo":["bar","baz"],"":0,"a/b":1,"c%d":2,"e^f":3,"g|h":4,"i\\j":5,"k\"l":6," ":7,"m~n":8}"#.utf8)
 
     private func value(_ pointer: String, in document: [UInt8]) throws(JSONPointerError) -> String? {
         try JSONPointer.find(pointer, in: document).map { String(decoding: document[$0.range], as: UTF8.self) }
@@ -13,7 +14,8 @@ struct JSONPointerTests {
     @Test(
         "the examples of RFC 6901",
         arguments: [
-            ("/foo", #"["bar","baz"]"#), ("/foo/0", #""bar""#), ("/", "0"), ("/a~1b", "1"), ("/c%d", "2"), ("/e^f", "3"), ("/g|h", "4"),
+            ("/foo", #"["bar","baz"]"#), ("/foo/0", #""bar""#), ("/", "0"), ("/a~1b", "1"), ("/c%d", "2"),
+            ("/e^f", "3"), ("/g|h", "4"),
             (#"/i\j"#, "5"), (#"/k"l"#, "6"), ("/ ", "7"), ("/m~0n", "8"),
         ])
     func rfcExamples(_ pointer: String, expected: String) throws {
@@ -26,12 +28,19 @@ struct JSONPointerTests {
         #expect(try JSONPointer.find("", in: Array(" [1] ".utf8)) == JSONToken(range: 1..<4, kind: .array))
     }
 
-    @Test("what is not there is nil", arguments: ["/x", "/foo/2", "/foo/-", "/foo/00", "/foo/01", "/foo/+1", "/foo/", "/foo/x", "/foo/0/x", "/foo/99999999999999999999", "/a~1b/0"])
+    @Test(
+        "what is not there is nil",
+        arguments: [
+            "/x", "/foo/2", "/foo/-", "/foo/00", "/foo/01", "/foo/+1", "/foo/", "/foo/x", "/foo/0/x",
+            "/foo/99999999999999999999", "/a~1b/0",
+        ])
     func missing(_ pointer: String) throws {
         #expect(try value(pointer, in: Self.document) == nil)
     }
 
-    @Test("a malformed pointer is an error, wherever its fault is", arguments: ["foo", "/~", "/~2", "/foo/~x", "/missing/~", "/foo/9/a~"])
+    @Test(
+        "a malformed pointer is an error, wherever its fault is",
+        arguments: ["foo", "/~", "/~2", "/foo/~x", "/missing/~", "/foo/9/a~"])
     func malformedPointer(_ pointer: String) {
         #expect(throws: JSONPointerError.malformedPointer) { try JSONPointer.find(pointer, in: Self.document) }
     }
@@ -53,7 +62,8 @@ struct JSONPointerTests {
 
     @Test("keys are compared by what they mean")
     func escapedKeys() throws {
-        let document = Array(#"{"\u0061":1,"\u00e9\ud83d\ude00":2,"x\ty":3,"\/\u007e":4,"plain":5,"pl\u0061in2":6}"#.utf8)
+        let document = Array(
+            #"{"\u0061":1,"\u00e9\ud83d\ude00":2,"x\ty":3,"\/\u007e":4,"plain":5,"pl\u0061in2":6}"#.utf8)
         #expect(try value("/a", in: document) == "1")
         #expect(try value("/é😀", in: document) == "2")
         #expect(try value("/x\ty", in: document) == "3")

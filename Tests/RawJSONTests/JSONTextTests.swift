@@ -16,7 +16,8 @@ struct JSONTextTests {
     @Test(
         "strings are quoted as JSON.stringify does",
         arguments: [
-            ("", #""""#), ("plain", #""plain""#), ("\"\\/", #""\"\\/""#), ("\u{8}\u{9}\u{A}\u{C}\u{D}", #""\b\t\n\f\r""#),
+            ("", #""""#), ("plain", #""plain""#), ("\"\\/", #""\"\\/""#),
+            ("\u{8}\u{9}\u{A}\u{C}\u{D}", #""\b\t\n\f\r""#),
             ("\u{0}\u{1}\u{B}\u{1F}", #""\u0000\u0001\u000b\u001f""#), ("\u{7F}é€😀\u{2028}", "\"\u{7F}é€😀\u{2028}\""),
         ])
     func quoting(_ text: String, expected: String) {
@@ -49,15 +50,19 @@ struct JSONTextTests {
     @Test(
         "a surrogate without its other half becomes U+FFFD",
         arguments: [
-            (#""\ud800""#, "\u{FFFD}"), (#""\udc00""#, "\u{FFFD}"), (#""\ud800x""#, "\u{FFFD}x"), (#""\ud800\n""#, "\u{FFFD}\n"),
-            (#""\ud800\ud83d\ude00""#, "\u{FFFD}😀"), (#""\ude00\ud83d""#, "\u{FFFD}\u{FFFD}"), (#""\ud800\u0041""#, "\u{FFFD}A"),
+            (#""\ud800""#, "\u{FFFD}"), (#""\udc00""#, "\u{FFFD}"), (#""\ud800x""#, "\u{FFFD}x"),
+            (#""\ud800\n""#, "\u{FFFD}\n"),
+            (#""\ud800\ud83d\ude00""#, "\u{FFFD}😀"), (#""\ude00\ud83d""#, "\u{FFFD}\u{FFFD}"),
+            (#""\ud800\u0041""#, "\u{FFFD}A"),
             (#""\uDBFF\uDFFF""#, "\u{10FFFF}"),
         ])
     func loneSurrogates(_ token: String, expected: String) {
         #expect(unquote(token) == expected)
     }
 
-    @Test("what is no string is not unquoted", arguments: ["", "\"", "a", "1", "null", "\"a", "a\"", "\"a\"b\"", "\"a\" ", "\"\\\"", "\"\n\""])
+    @Test(
+        "what is no string is not unquoted",
+        arguments: ["", "\"", "a", "1", "null", "\"a", "a\"", "\"a\"b\"", "\"a\" ", "\"\\\"", "\"\n\""])
     func notAString(_ token: String) {
         #expect(unquote(token) == nil)
     }
@@ -79,7 +84,9 @@ struct JSONTextTests {
         for capacity in 0...quoted.count + 1 {
             var buffer = [UInt8](repeating: 0xEE, count: quoted.count + 4)
             let length = buffer.withUnsafeMutableBytes { buffer in
-                text.withUnsafeBytes { JSONText.quote($0, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<capacity])) }
+                text.withUnsafeBytes {
+                    JSONText.quote($0, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<capacity]))
+                }
             }
             #expect(length == quoted.count)
             #expect(buffer[capacity...].allSatisfy { $0 == 0xEE })
@@ -88,20 +95,27 @@ struct JSONTextTests {
         for capacity in 0...text.count + 1 {
             var buffer = [UInt8](repeating: 0xEE, count: text.count + 4)
             let length = buffer.withUnsafeMutableBytes { buffer in
-                quoted.withUnsafeBytes { JSONText.unquote($0, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<capacity])) }
+                quoted.withUnsafeBytes {
+                    JSONText.unquote($0, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<capacity]))
+                }
             }
             #expect(length == text.count)
             #expect(buffer[capacity...].allSatisfy { $0 == 0xEE })
             if capacity >= text.count { #expect(Array(buffer[..<text.count]) == text) }
         }
-        #expect(JSONText.quote(UnsafeRawBufferPointer(start: nil, count: 0), into: UnsafeMutableRawBufferPointer(start: nil, count: 0)) == 2)
+        #expect(
+            JSONText.quote(
+                UnsafeRawBufferPointer(start: nil, count: 0), into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
+                == 2)
     }
 
     @Test(
         "a string token equals what it means and nothing else",
         arguments: [
-            (#""abc""#, "abc", true), (#""abc""#, "abd", false), (#""abc""#, "ab", false), (#""abc""#, "abcd", false), (#""""#, "", true),
-            (#""\u0061bc""#, "abc", true), (#""\u0061bc""#, "abcd", false), (#""a\nb""#, "a\nb", true), (#""a\nb""#, #"a\nb"#, false),
+            (#""abc""#, "abc", true), (#""abc""#, "abd", false), (#""abc""#, "ab", false), (#""abc""#, "abcd", false),
+            (#""""#, "", true),
+            (#""\u0061bc""#, "abc", true), (#""\u0061bc""#, "abcd", false), (#""a\nb""#, "a\nb", true),
+            (#""a\nb""#, #"a\nb"#, false),
             (#""\ud83d\ude00""#, "😀", true), (#""\u0000""#, "\u{0}", true), (#""\u0000""#, "", false),
         ])
     func equality(_ token: String, text: String, expected: Bool) {

@@ -7,9 +7,10 @@ struct JSONValueTests {
     @Test("a document parses into its tree, numbers as they were written")
     func parsing() throws {
         let value = try JSONValue(parsing: #" {"s":"a\n","n":1.50,"t":true,"z":null,"a":[1,[]],"o":{"k":{}}} "#)
-        #expect(value == [
-            "s": "a\n", "n": .number("1.50"), "t": true, "z": nil, "a": [1, []], "o": ["k": [:]],
-        ])
+        #expect(
+            value == [
+                "s": "a\n", "n": .number("1.50"), "t": true, "z": nil, "a": [1, []], "o": ["k": [:]],
+            ])
         #expect(value["s"]?.string == "a\n")
         #expect(value["n"]?.number == .double(1.5))
         #expect(value["t"]?.bool == true)
@@ -17,7 +18,9 @@ struct JSONValueTests {
         #expect(value["o"]?.object?.first?.key == "k")
         #expect(value["x"] == nil)
         #expect(value["s"]?["x"] == nil)
-        #expect(value["s"]?.number == nil && value["n"]?.string == nil && value["n"]?.bool == nil && value["n"]?.array == nil && value["n"]?.object == nil)
+        #expect(
+            value["s"]?.number == nil && value["n"]?.string == nil && value["n"]?.bool == nil
+                && value["n"]?.array == nil && value["n"]?.object == nil)
         #expect([value, "", 1, true, nil, []].map(\.kind) == [.object, .string, .number, .bool, .null, .array])
     }
 

@@ -25,7 +25,9 @@ struct JSONWalkerTests {
             while true {
                 switch walker.next() {
                 case .member(let key, let value):
-                    members.append(String(decoding: bytes[key], as: UTF8.self) + "=" + String(decoding: bytes[value], as: UTF8.self))
+                    members.append(
+                        String(decoding: bytes[key], as: UTF8.self) + "="
+                            + String(decoding: bytes[value], as: UTF8.self))
                 case .end(let end): return (members, end)
                 case .malformed: return (members, nil)
                 }
@@ -47,7 +49,9 @@ struct JSONWalkerTests {
         #expect(end == text.utf8.count)
     }
 
-    @Test("what is no array, or a broken one, is malformed", arguments: ["", "1", "{}", "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "[tru]", "[1}", "[\"a]"])
+    @Test(
+        "what is no array, or a broken one, is malformed",
+        arguments: ["", "1", "{}", "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "[tru]", "[1}", "[\"a]"])
     func malformedArray(_ text: String) {
         #expect(walk(array: text).end == nil)
     }
@@ -74,7 +78,10 @@ struct JSONWalkerTests {
 
     @Test(
         "what is no object, or a broken one, is malformed",
-        arguments: ["", "[]", "{", "{1:2}", #"{"a"}"#, #"{"a":}"#, #"{"a":1"#, #"{"a":1,}"#, #"{"a":1 "b":2}"#, #"{"a":1]"#, #"{"a\q":1}"#, "{[]:1}"])
+        arguments: [
+            "", "[]", "{", "{1:2}", #"{"a"}"#, #"{"a":}"#, #"{"a":1"#, #"{"a":1,}"#, #"{"a":1 "b":2}"#, #"{"a":1]"#,
+            #"{"a\q":1}"#, "{[]:1}",
+        ])
     func malformedObject(_ text: String) {
         #expect(walk(object: text).end == nil)
     }
@@ -82,7 +89,8 @@ struct JSONWalkerTests {
     @Test("a kind is told by the first byte")
     func kinds() {
         for (text, kind) in [
-            ("null", JSONKind.null), ("true", .bool), ("false", .bool), ("-1", .number), ("0", .number), ("9", .number), ("\"\"", .string),
+            ("null", JSONKind.null), ("true", .bool), ("false", .bool), ("-1", .number), ("0", .number), ("9", .number),
+            ("\"\"", .string),
             ("[]", .array), ("{}", .object),
         ] {
             #expect(text.utf8.first.flatMap(JSONKind.init(firstByte:)) == kind)

@@ -24,7 +24,9 @@ struct JSONWriterTests {
         json.endObject()
         json.integer(UInt64.max)
         json.endArray()
-        #expect(String(decoding: json.bytes, as: UTF8.self) == #"[{},{"a":[],"b":{"c":1},"d":[true,null]},18446744073709551615]"#)
+        #expect(
+            String(decoding: json.bytes, as: UTF8.self)
+                == #"[{},{"a":[],"b":{"c":1},"d":[true,null]},18446744073709551615]"#)
     }
 
     @Test("names and texts are escaped, what is raw is copied, and nothing at all is null")
@@ -39,6 +41,8 @@ struct JSONWriterTests {
         json.raw("[ 1 ]".utf8)
         json.raw([], key: "none")
         json.endObject()
-        #expect(String(decoding: json.bytes, as: UTF8.self) == #"{"t\t":"\u0001\"\\/é"# + "\u{7F}" + #"\n","s\"":"x","\u0061":[ 1 ],"none":null}"#)
+        #expect(
+            String(decoding: json.bytes, as: UTF8.self) == #"{"t\t":"\u0001\"\\/é"# + "\u{7F}"
+                + #"\n","s\"":"x","\u0061":[ 1 ],"none":null}"#)
     }
 }

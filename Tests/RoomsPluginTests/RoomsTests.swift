@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct RoomsTests {
     let host: FakeHost
-    let store = FileManager.default.temporaryDirectory.appending(path: "jackfield-rooms-\(UUID().uuidString)/rows.db").path
+    let store = FileManager.default.temporaryDirectory.appending(path: "jackfield-rooms-\(UUID().uuidString)/rows.db")
+        .path
 
     struct Room: Decodable, Equatable {
         let id: String
@@ -57,9 +58,13 @@ import Testing
         return rooms[0].id
     }
 
-    private func join(_ room: String, _ socket: jf_socket) async -> String { await ack("room:join", #"[{"room":"\#(room)"}]"#, from: socket) }
+    private func join(_ room: String, _ socket: jf_socket) async -> String {
+        await ack("room:join", #"[{"room":"\#(room)"}]"#, from: socket)
+    }
 
-    private func decode<T: Decodable>(_ text: String) throws -> T { try JSONDecoder().decode(T.self, from: Data(text.utf8)) }
+    private func decode<T: Decodable>(_ text: String) throws -> T {
+        try JSONDecoder().decode(T.self, from: Data(text.utf8))
+    }
 
     private func told(_ name: String) -> [(rooms: [String], args: String)] {
         host.acts.compactMap {
@@ -115,11 +120,14 @@ import Testing
         #expect(await ack("room:create", #"[{"name":"x"}]"#, from: 4) == "unauthenticated")
     }
 
-    @Test(arguments: ["", String(repeating: "x", count: 201), #"a\u0000b"#, #"two\nlines"#, #"\u007f"#]) func `a name has limits`(name: String) async {
+    @Test(arguments: ["", String(repeating: "x", count: 201), #"a\u0000b"#, #"two\nlines"#, #"\u007f"#])
+    func `a name has limits`(name: String) async {
         #expect(await ack("room:create", #"[{"name":"\#(name)"}]"#, from: 1) == "invalid_arguments")
     }
 
-    @Test(arguments: [String(repeating: "x", count: 65), String(repeating: "\u{301}", count: 4000), #"a\u0000"#, #"\n"#])
+    @Test(arguments: [
+        String(repeating: "x", count: 65), String(repeating: "\u{301}", count: 4000), #"a\u0000"#, #"\n"#,
+    ])
     func `what cannot be an id is refused before it is looked up`(id: String) async {
         for event in ["room:join", "room:leave", "room:members", "room:history", "room:message"] {
             let token = host.emit(event, #"[{"room":"\#(id)","body":"x"}]"#, from: 1, user: "alice")
@@ -178,7 +186,8 @@ import Testing
         let args = await ack("room:message", #"[{"room":"\#(id)","body":"good \"morning\""}]"#, from: 1)
         let message = try #require(try (decode(args) as [Message]).first)
         #expect(message.user == "alice" && message.body == #"good "morning""# && message.room == id)
-        #expect(await host.wait { if case .broadcast(_, _, _, _, "room:message", _) = $0 { true } else { false } } != nil)
+        #expect(
+            await host.wait { if case .broadcast(_, _, _, _, "room:message", _) = $0 { true } else { false } } != nil)
         #expect(told("room:message").map(\.args) == [args])
         #expect(told("room:message").map(\.rooms) == [["room:\(id)"]])
         #expect(await ack("room:message", #"[{"room":"\#(id)","body":""}]"#, from: 1) == "invalid_arguments")
@@ -190,7 +199,8 @@ import Testing
         _ = await join(id, 1)
         for index in 0..<5 { _ = await ack("room:message", #"[{"room":"\#(id)","body":"\#(index)"}]"#, from: 1) }
         let first = try #require(
-            try (decode(await ack("room:history", #"[{"room":"\#(id)","limit":3}]"#, from: 1)) as [Page<Message>]).first)
+            try (decode(await ack("room:history", #"[{"room":"\#(id)","limit":3}]"#, from: 1)) as [Page<Message>]).first
+        )
         #expect(first.items.map(\.body) == ["4", "3", "2"])
         let next = try #require(first.next)
         let second: Page<Message> = try decode(await get("/v1/rooms/\(id)/messages", [("after", next)], user: "alice"))
@@ -209,7 +219,9 @@ import Testing
     }
 
     @Test func `a misspelt key of the configuration is refused`() {
-        #expect(FakeHost(config: #"{"store":"sqlite:\#(store)","stores":1}"#).load(Rooms.main) == "config: unknown key 'stores', did you mean 'store'?")
+        #expect(
+            FakeHost(config: #"{"store":"sqlite:\#(store)","stores":1}"#).load(Rooms.main)
+                == "config: unknown key 'stores', did you mean 'store'?")
     }
 
     // MARK: REST

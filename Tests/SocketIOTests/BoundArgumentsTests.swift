@@ -12,38 +12,50 @@ import Testing
     }
 
     @Test("placeholders are numbered in the order of the text") func swapped() {
-        #expect(bind("[\(Self.second),\(Self.first)]", 2) == Bound(args: "[\(Self.first),\(Self.second)]", order: [1, 0]))
+        #expect(
+            bind("[\(Self.second),\(Self.first)]", 2) == Bound(args: "[\(Self.first),\(Self.second)]", order: [1, 0]))
     }
 
     @Test("an attachment named twice goes twice") func twice() {
-        #expect(bind("[\(Self.first),\(Self.first)]", 1) == Bound(args: "[\(Self.first),\(Self.second)]", order: [0, 0]))
+        #expect(
+            bind("[\(Self.first),\(Self.first)]", 1) == Bound(args: "[\(Self.first),\(Self.second)]", order: [0, 0]))
     }
 
     @Test("an attachment named nowhere does not go") func unused() {
         #expect(bind("[\(Self.second)]", 2) == Bound(args: "[\(Self.first)]", order: [1]))
     }
 
-    @Test("other spellings are written anew", arguments: [
-        #"{"num":0,"_placeholder":true}"#, #"{ "_placeholder" : true , "num" : 0 }"#, #"{"_placeholder":true,"num":0,"more":[{}]}"#,
-        #"{"_placeholder":false,"_placeholder":true,"num":3,"num":0}"#, #"{"_placeholder":true,"num":0.0}"#, #"{"_placeholder":true,"num":-0}"#,
-        #"{"\u005fplaceholder":true,"num":0}"#,
-    ])
+    @Test(
+        "other spellings are written anew",
+        arguments: [
+            #"{"num":0,"_placeholder":true}"#, #"{ "_placeholder" : true , "num" : 0 }"#,
+            #"{"_placeholder":true,"num":0,"more":[{}]}"#,
+            #"{"_placeholder":false,"_placeholder":true,"num":3,"num":0}"#, #"{"_placeholder":true,"num":0.0}"#,
+            #"{"_placeholder":true,"num":-0}"#,
+            #"{"\u005fplaceholder":true,"num":0}"#,
+        ])
     func spellings(placeholder: String) {
         #expect(bind("[\(placeholder)]", 1) == Bound(args: "[\(Self.first)]", order: [0]))
     }
 
-    @Test("what only looks like a placeholder is data", arguments: [
-        #"{"_placeholder":false,"num":0}"#, #"{"_placeholder":1,"num":0}"#, #"{"_placeholder":true,"_placeholder":null,"num":0}"#,
-        #""{\"_placeholder\":true,\"num\":0}""#, #"{"placeholder":true,"num":0}"#,
-    ])
+    @Test(
+        "what only looks like a placeholder is data",
+        arguments: [
+            #"{"_placeholder":false,"num":0}"#, #"{"_placeholder":1,"num":0}"#,
+            #"{"_placeholder":true,"_placeholder":null,"num":0}"#,
+            #""{\"_placeholder\":true,\"num\":0}""#, #"{"placeholder":true,"num":0}"#,
+        ])
     func data(argument: String) {
         #expect(bind("[\(argument)]", 1) == Bound(args: nil, order: []))
     }
 
-    @Test("a placeholder without its attachment goes out as null", arguments: [
-        #"{"_placeholder":true,"num":1}"#, #"{"_placeholder":true,"num":-1}"#, #"{"_placeholder":true}"#, #"{"_placeholder":true,"num":"0"}"#,
-        #"{"_placeholder":true,"num":0.5}"#,
-    ])
+    @Test(
+        "a placeholder without its attachment goes out as null",
+        arguments: [
+            #"{"_placeholder":true,"num":1}"#, #"{"_placeholder":true,"num":-1}"#, #"{"_placeholder":true}"#,
+            #"{"_placeholder":true,"num":"0"}"#,
+            #"{"_placeholder":true,"num":0.5}"#,
+        ])
     func missing(placeholder: String) {
         #expect(bind("[\(placeholder)]", 1) == Bound(args: "[null]", order: []))
     }

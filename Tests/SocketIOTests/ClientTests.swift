@@ -31,7 +31,9 @@ import Testing
         #expect(host.sockets[0].namespace.name == "/public")
     }
 
-    @Test("an unknown namespace is refused, and the connection stays", arguments: ["/nope", "/PUBLIC", "/public/", "/public?a=b", "/üñí"])
+    @Test(
+        "an unknown namespace is refused, and the connection stays",
+        arguments: ["/nope", "/PUBLIC", "/public/", "/public?a=b", "/üñí"])
     func unknownNamespace(name: String) throws {
         let host = try TestHost()
         let client = TestClient(host)
@@ -200,9 +202,12 @@ import Testing
         let client = host.joined()
         var ids: [UInt64?] = []
         host.onEvent = { _, _, _, _, id in ids.append(id) }
-        client.say(#"2["a"]"#, #"27["b",1,{"c":2}]"#, #"2[5,"x"]"#, #"2["d\u00e9\n\ud83d\ude00" , null]"#, #"2["e" ]"#, "2")
+        client.say(
+            #"2["a"]"#, #"27["b",1,{"c":2}]"#, #"2[5,"x"]"#, #"2["d\u00e9\n\ud83d\ude00" , null]"#, #"2["e" ]"#, "2")
         #expect(
-            host.log.dropFirst() == ["event a []", #"event b [1,{"c":2}]"#, #"event 5 ["x"]"#, "event dé\n😀 [ null]", "event e []"])
+            host.log.dropFirst() == [
+                "event a []", #"event b [1,{"c":2}]"#, #"event 5 ["x"]"#, "event dé\n😀 [ null]", "event e []",
+            ])
         #expect(ids == [nil, 7, nil, nil, nil])
     }
 
@@ -225,9 +230,11 @@ import Testing
         #expect(host.log.suffix(2) == [#"event a ["x"]"#, "event b []"])
     }
 
-    @Test("what is no packet closes the connection", arguments: [
-        "7", "2[", "2[]", #"2["connect"]"#, "1{}", #"511-["a"]"#, "", #"21 2["a"]"#,
-    ])
+    @Test(
+        "what is no packet closes the connection",
+        arguments: [
+            "7", "2[", "2[]", #"2["connect"]"#, "1{}", #"511-["a"]"#, "", #"21 2["a"]"#,
+        ])
     func badPacket(text: String) throws {
         let host = try TestHost()
         let client = host.joined()
@@ -236,7 +243,9 @@ import Testing
         #expect(host.shard.statistics.badPackets == 1)
     }
 
-    @Test("what is not for now closes the connection", arguments: [#"2["a"]"#, "30[]", "1", #"4{"message":"x"}"#, #"2/public,["a"]"#])
+    @Test(
+        "what is not for now closes the connection",
+        arguments: [#"2["a"]"#, "30[]", "1", #"4{"message":"x"}"#, #"2/public,["a"]"#])
     func violation(text: String) throws {
         let host = try TestHost()
         #expect(TestClient(host).say(text) == ["closed"])
@@ -254,7 +263,9 @@ import Testing
         #expect(client.say(binary: [1]) == ["closed"])
     }
 
-    @Test("a wrong placeholder closes the connection when the attachments are there", arguments: ["-1", "1", "\"0\"", "0.5", "null", "1e99"])
+    @Test(
+        "a wrong placeholder closes the connection when the attachments are there",
+        arguments: ["-1", "1", "\"0\"", "0.5", "null", "1e99"])
     func wrongPlaceholder(number: String) throws {
         let client = try TestHost().joined()
         #expect(client.say(#"51-["a",{"_placeholder":true,"num":\#(number)}]"#) == [])
@@ -290,7 +301,11 @@ import Testing
         client.say(#"2/public,["a"]"#)
         client.say("1/public,")
         client.say(#"2["b"]"#)
-        #expect(host.log.suffix(4) == ["event a []", "disconnecting client namespace disconnect 0", "disconnected client namespace disconnect", "event b []"])
+        #expect(
+            host.log.suffix(4) == [
+                "event a []", "disconnecting client namespace disconnect 0", "disconnected client namespace disconnect",
+                "event b []",
+            ])
         #expect(client.say(#"2/public,["a"]"#) == ["closed"])
     }
 
@@ -345,7 +360,9 @@ import Testing
         #expect(host.shard.statistics.clients == 0)
     }
 
-    @Test("the server can close a connection so that its client comes back: no DISCONNECT") func closeConnection() throws {
+    @Test("the server can close a connection so that its client comes back: no DISCONNECT") func closeConnection()
+        throws
+    {
         let host = try TestHost()
         let client = host.joined()
         client.say("0/public,")
@@ -354,7 +371,9 @@ import Testing
         #expect(host.log.suffix(4).filter { $0 == "disconnected forced close" }.count == 2)
     }
 
-    @Test("disconnecting is told while the rooms are still there, disconnected when they are left") func disconnecting() throws {
+    @Test("disconnecting is told while the rooms are still there, disconnected when they are left") func disconnecting()
+        throws
+    {
         let host = try TestHost()
         let client = host.joined()
         let socket = host.sockets[0]

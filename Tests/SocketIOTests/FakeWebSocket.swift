@@ -1,6 +1,7 @@
 import EngineIO
 
-/// A connection that remembers what was sent to it, as the client would see it: text without the Engine.IO `4`, binary as `<00ff>`.
+/// A connection that remembers what was sent to it, as the client would see it: text without the Engine.IO
+/// `4`, binary as `<00ff>`.
 final class FakeWebSocket: WebSocketOutput {
     private(set) var received: [String] = []
     /// How much of `received` is to be read apart from the rest.

@@ -5,7 +5,9 @@ import Support
 
 /// The application behind the recorded sessions of the reference server, in the house's terms.
 enum GoldenApplication {
-    static let namespaces: [NamespaceTable.Declaration] = [.name("/"), .name("/public"), .name("/chat"), .pattern("^/dyn-[0-9]+$")]
+    static let namespaces: [NamespaceTable.Declaration] = [
+        .name("/"), .name("/public"), .name("/chat"), .pattern("^/dyn-[0-9]+$"),
+    ]
 
     static func install(on host: TestHost) {
         host.onConnect = { attempt in
@@ -24,7 +26,11 @@ enum GoldenApplication {
             case "blob":
                 let blob = (0..<(Int(elements[0]) ?? 0)).map { UInt8($0 % 251) }
                 let placeholder = #"[{"_placeholder":true,"num":0}]"#
-                if let ackID { socket.ack(ackID, placeholder, [blob]) } else { socket.emit("blob", placeholder, [blob]) }
+                if let ackID {
+                    socket.ack(ackID, placeholder, [blob])
+                } else {
+                    socket.emit("blob", placeholder, [blob])
+                }
             case "big": socket.emit("big", "[\"" + String(repeating: "x", count: Int(elements[0]) ?? 0) + "\"]")
             case "burst": for index in 0..<(Int(elements[0]) ?? 0) { socket.emit("item", "[\(index)]") }
             case "join":
@@ -62,7 +68,9 @@ enum GoldenApplication {
         Array(args.utf8).withUnsafeBytes { bytes in
             var elements: [String] = []
             var walker = JSONArrayWalker(bytes)
-            while case .element(let range) = walker.next() { elements.append(String(decoding: bytes[range], as: UTF8.self)) }
+            while case .element(let range) = walker.next() {
+                elements.append(String(decoding: bytes[range], as: UTF8.self))
+            }
             return elements
         }
     }

@@ -4,17 +4,20 @@ import Testing
 
 @testable import SocketIO
 
-/// Replays the recorded sessions of the reference server within the process: those of the groups socketio and recovery that keep to
-/// WebSockets. The daemon's own replay runs all of them over the wire; this one says in milliseconds which rule broke.
+/// Replays the recorded sessions of the reference server within the process: those of the groups socketio and
+/// recovery that keep to WebSockets. The daemon's own replay runs all of them over the wire; this one says in
+/// milliseconds which rule broke.
 @Suite struct GoldenReplayTests {
-    static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Golden/sessions").standardized.path
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Golden/sessions")
+        .standardized.path
 
     static var sessions: [String] {
         guard let files = try? FileManager.default.contentsOfDirectory(atPath: folder) else { return [] }
         return files.filter { $0.hasPrefix("socketio-") || $0.hasPrefix("recovery-") }.sorted()
     }
 
-    /// Where the house is documented to be better (PROTOCOL row 25), and what the protocol rooms do not see: an answered close frame.
+    /// Where the house is documented to be better (PROTOCOL row 25), and what the protocol rooms do not see:
+    /// an answered close frame.
     static let different: Set = ["recovery-no-offset", "recovery-still-connected", "recovery-after-close-frame"]
 
     @Test("finds the recordings")
@@ -45,7 +48,8 @@ struct GoldenReplay {
         var socketOptions = SocketOptions()
         if let recovery = options["connectionStateRecovery"] as? [String: Any] {
             var options = RecoveryOptions()
-            options.maxDisconnectionDuration = (recovery["maxDisconnectionDuration"] as? NSNumber)?.int64Value ?? 120_000
+            options.maxDisconnectionDuration =
+                (recovery["maxDisconnectionDuration"] as? NSNumber)?.int64Value ?? 120_000
             options.skipMiddlewares = recovery["skipMiddlewares"] as? Bool ?? true
             socketOptions.recovery = RecoveryStore(options: options)
         }

@@ -6,7 +6,8 @@ extension NamespaceSocket {
         withBytes(name, args, attachments) { emit(name: $0, args: $1, attachments: $2, flags: flags) }
     }
 
-    func ask(_ name: String, _ args: String = "[]", timeout: Int64 = 1_000, _ answer: @escaping (String) -> Void) throws {
+    func ask(_ name: String, _ args: String = "[]", timeout: Int64 = 1_000, _ answer: @escaping (String) -> Void) throws
+    {
         var failure: LimitError?
         withBytes(name, args, []) { name, args, attachments in
             do throws(LimitError) {
@@ -24,23 +25,34 @@ extension NamespaceSocket {
 }
 
 extension Shard {
-    func ask(_ name: String, _ args: String, to target: BroadcastTarget, timeout: Int64, _ each: @escaping (NamespaceSocket, String) -> Void) -> Int {
-        guard let ackRequest = withBytes(name, args, [], { ackRequest(name: $0, args: $1, attachments: $2, in: target.namespace) }) else { return 0 }
+    func ask(
+        _ name: String, _ args: String, to target: BroadcastTarget, timeout: Int64,
+        _ each: @escaping (NamespaceSocket, String) -> Void
+    ) -> Int {
+        guard
+            let ackRequest = withBytes(
+                name, args, [], { ackRequest(name: $0, args: $1, attachments: $2, in: target.namespace) })
+        else { return 0 }
         var sockets: ContiguousArray<SocketHandle> = []
         collect(target, into: &sockets)
-        for socket in sockets.compactMap({ socket($0) }) { socket.emit(ackRequest, timeout: timeout) { [unowned socket] in each(socket, $0.text) } }
+        for socket in sockets.compactMap({ socket($0) }) {
+            socket.emit(ackRequest, timeout: timeout) { [unowned socket] in each(socket, $0.text) }
+        }
         return sockets.count
     }
 
     @discardableResult
-    func broadcast(_ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [], to target: BroadcastTarget) -> Int {
+    func broadcast(
+        _ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [], to target: BroadcastTarget
+    ) -> Int {
         deliver(Broadcast(name, args, attachments, flags: flags, to: target, recovery: options.recovery))
     }
 }
 
 extension Broadcast {
     init(
-        _ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [], to target: BroadcastTarget,
+        _ name: String, _ args: String, _ attachments: [[UInt8]] = [], flags: EmitFlags = [],
+        to target: BroadcastTarget,
         recovery: RecoveryStore? = nil
     ) {
         self = withBytes(name, args, attachments) {

@@ -16,8 +16,12 @@ import Testing
     @Test("attachments follow their packet") func emitBinary() throws {
         let host = try TestHost()
         let client = host.joined()
-        host.sockets[0].emit("a", #"[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#, [[0xAA], [0xBB, 0x0B]])
-        #expect(client.heard() == [#"52-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#, "<bb0b>", "<aa>"])
+        host.sockets[0].emit(
+            "a", #"[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#, [[0xAA], [0xBB, 0x0B]])
+        #expect(
+            client.heard() == [
+                #"52-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#, "<bb0b>", "<aa>",
+            ])
     }
 
     @Test("an event whose attachments are named nowhere is plain") func emitUnused() throws {
@@ -138,7 +142,9 @@ import Testing
         #expect(socket.rooms == [socket.id, "b"])
     }
 
-    @Test("rooms with equivalent names are different rooms", arguments: [("\u{212A}", "K"), ("caf\u{E9}", "cafe\u{301}"), ("\u{37E}", ";")] as [(ByteString, ByteString)])
+    @Test(
+        "rooms with equivalent names are different rooms",
+        arguments: [("\u{212A}", "K"), ("caf\u{E9}", "cafe\u{301}"), ("\u{37E}", ";")] as [(ByteString, ByteString)])
     func equivalentRooms(one: ByteString, other: ByteString) throws {
         let host = try TestHost()
         _ = host.joined()

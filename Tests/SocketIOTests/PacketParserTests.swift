@@ -5,9 +5,12 @@ import Testing
 @Suite struct PacketParserTests {
     // MARK: - Taken
 
-    @Test("a CONNECT may name its namespace in any of the ways clients do", arguments: [
-        ("0", ""), ("0/", ""), ("0/,", ""), ("0/chat", "/chat"), ("0/chat,", "/chat"), ("0/public/,", "/public/"), ("0/a?b=c,", "/a?b=c"),
-    ])
+    @Test(
+        "a CONNECT may name its namespace in any of the ways clients do",
+        arguments: [
+            ("0", ""), ("0/", ""), ("0/,", ""), ("0/chat", "/chat"), ("0/chat,", "/chat"), ("0/public/,", "/public/"),
+            ("0/a?b=c,", "/a?b=c"),
+        ])
     func connect(text: String, namespace: String) throws {
         let packet = try Parsed(text)
         #expect(packet.kind == .connect)
@@ -32,11 +35,15 @@ import Testing
         #expect(packet.namespace == namespace)
     }
 
-    @Test("an event has a name and arguments", arguments: [
-        (#"2["a"]"#, "a", nil), (#"2["a",1]"#, "a", ",1]"), (#"2["a",{"b":[2]},"c"]"#, "a", #",{"b":[2]},"c"]"#), (#"2[""]"#, "", nil),
-        (#"2[ "a" , 1 ]"#, "a", ", 1 ]"), (#"2["a" ]"#, "a", nil), (#"2[1,"x"]"#, "1", #","x"]"#), ("2[-1.5e3]", "-1.5e3", nil),
-        (#"2["connected"]"#, "connected", nil), (#"2["error"]"#, "error", nil),
-    ] as [(String, String, String?)])
+    @Test(
+        "an event has a name and arguments",
+        arguments: [
+            (#"2["a"]"#, "a", nil), (#"2["a",1]"#, "a", ",1]"), (#"2["a",{"b":[2]},"c"]"#, "a", #",{"b":[2]},"c"]"#),
+            (#"2[""]"#, "", nil),
+            (#"2[ "a" , 1 ]"#, "a", ", 1 ]"), (#"2["a" ]"#, "a", nil), (#"2[1,"x"]"#, "1", #","x"]"#),
+            ("2[-1.5e3]", "-1.5e3", nil),
+            (#"2["connected"]"#, "connected", nil), (#"2["error"]"#, "error", nil),
+        ] as [(String, String, String?)])
     func event(text: String, name: String, rest: String?) throws {
         let packet = try Parsed(text)
         #expect(packet.kind == .event)
@@ -58,10 +65,13 @@ import Testing
         #expect(packet.rest == #","b"]"#)
     }
 
-    @Test("an ack id is read as JavaScript reads it", arguments: [
-        ("0", 0), ("7", 7), ("007", 7), (" ", 0), (" 5", 5), ("5 ", 5), ("  ", 0), ("9007199254740991", 9_007_199_254_740_991),
-        ("9007199254740993", 9_007_199_254_740_992), ("12345678901234567890", 12_345_678_901_234_567_000),
-    ] as [(String, UInt64)])
+    @Test(
+        "an ack id is read as JavaScript reads it",
+        arguments: [
+            ("0", 0), ("7", 7), ("007", 7), (" ", 0), (" 5", 5), ("5 ", 5), ("  ", 0),
+            ("9007199254740991", 9_007_199_254_740_991),
+            ("9007199254740993", 9_007_199_254_740_992), ("12345678901234567890", 12_345_678_901_234_567_000),
+        ] as [(String, UInt64)])
     func ackID(digits: String, id: UInt64) throws {
         #expect(try Parsed("2\(digits)[\"a\"]").ackID == id)
     }
@@ -100,7 +110,9 @@ import Testing
         #expect(throws: PacketError.empty) { try Parsed("") }
     }
 
-    @Test("a count of attachments is digits and a dash", arguments: [#"51["a"]"#, #"5a-["a"]"#, #"51.5-["a"]"#, #"51"#, #"5"#, #"5 1-["a"]"#])
+    @Test(
+        "a count of attachments is digits and a dash",
+        arguments: [#"51["a"]"#, #"5a-["a"]"#, #"51.5-["a"]"#, #"51"#, #"5"#, #"5 1-["a"]"#])
     func attachmentCount(text: String) {
         #expect(throws: PacketError.malformedAttachmentCount) { try Parsed(text) }
     }
@@ -110,30 +122,41 @@ import Testing
         #expect(throws: PacketError.tooManyAttachments) { try Parsed(text) }
     }
 
-    @Test("an ack id has no blanks in it, and 64 bits", arguments: ["21 2[\"a\"]", "2 1 2[\"a\"]", "2123456789012345678901234567890[\"a\"]"])
+    @Test(
+        "an ack id has no blanks in it, and 64 bits",
+        arguments: ["21 2[\"a\"]", "2 1 2[\"a\"]", "2123456789012345678901234567890[\"a\"]"])
     func badAckID(text: String) {
         #expect(throws: PacketError.malformedAckID) { try Parsed(text) }
     }
 
-    @Test("a payload is JSON to the letter", arguments: [
-        #"2["a""#, #"2["a",]"#, #"2["a"]x"#, #"2["a"/**/]"#, #"2["a",NaN]"#, #"2["a",01]"#, "2['a']", "2[\"a\n\"]", #"0{"a":"#, #"2-1["a"]"#,
-        #"21.5["a"]"#, #"2["a" "b"]"#, "3[1,]", "2[\"\u{1}\"]",
-    ])
+    @Test(
+        "a payload is JSON to the letter",
+        arguments: [
+            #"2["a""#, #"2["a",]"#, #"2["a"]x"#, #"2["a"/**/]"#, #"2["a",NaN]"#, #"2["a",01]"#, "2['a']", "2[\"a\n\"]",
+            #"0{"a":"#, #"2-1["a"]"#,
+            #"21.5["a"]"#, #"2["a" "b"]"#, "3[1,]", "2[\"\u{1}\"]",
+        ])
     func malformed(text: String) {
         #expect(throws: PacketError.malformedPayload) { try Parsed(text) }
     }
 
-    @Test("a payload is of the kind its packet carries", arguments: [
-        "2null", #"2{"a":1}"#, #"2"a""#, "2[]", "2[null]", "2[true]", #"2[{"a":1}]"#, #"2[["a"]]"#, #"51-[{"_placeholder":true,"num":0}]"#,
-        "0[]", "0null", #"0"x""#, #"31{"a":1}"#, #"3"x""#, "1{}", "1[]", "1null",
-    ])
+    @Test(
+        "a payload is of the kind its packet carries",
+        arguments: [
+            "2null", #"2{"a":1}"#, #"2"a""#, "2[]", "2[null]", "2[true]", #"2[{"a":1}]"#, #"2[["a"]]"#,
+            #"51-[{"_placeholder":true,"num":0}]"#,
+            "0[]", "0null", #"0"x""#, #"31{"a":1}"#, #"3"x""#, "1{}", "1[]", "1null",
+        ])
     func unfit(text: String) {
         #expect(throws: PacketError.unfitPayload) { try Parsed(text) }
     }
 
-    @Test("no client sends the events of client libraries, however they are written", arguments: [
-        "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", #"c\u006fnnect"#, #"\u0063onnect"#,
-    ])
+    @Test(
+        "no client sends the events of client libraries, however they are written",
+        arguments: [
+            "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
+            #"c\u006fnnect"#, #"\u0063onnect"#,
+        ])
     func reserved(name: String) {
         #expect(throws: PacketError.reservedName) { try Parsed("2[\"\(name)\",1]") }
     }
@@ -144,7 +167,9 @@ import Testing
     }
 
     @Test("nesting is bounded") func deep() throws {
-        func nested(_ depth: Int) -> String { "2[\"a\"," + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "]" }
+        func nested(_ depth: Int) -> String {
+            "2[\"a\"," + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "]"
+        }
         #expect(throws: Never.self) { try Parsed(nested(127)) }
         #expect(throws: PacketError.malformedPayload) { try Parsed(nested(128)) }
     }

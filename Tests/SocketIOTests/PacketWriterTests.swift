@@ -3,11 +3,15 @@ import Testing
 @testable import SocketIO
 
 @Suite struct PacketWriterTests {
-    @Test("an event is written without blanks around what is ours", arguments: [
-        ("a", "[]", "", #"2["a"]"#), ("a", "[1,{\"b\": 2}]", "", #"2["a",1,{"b": 2}]"#), ("a", " [ 1 ] ", "", #"2["a",1 ]"#),
-        ("a", "[ ]", "", #"2["a"]"#), ("a", "[1]", "/chat,", #"2/chat,["a",1]"#), ("", "[]", "", #"2[""]"#),
-        ("a\"b\\c\n", "[]", "", #"2["a\"b\\c\n"]"#), ("grüß", "[\"ß\"]", "", "2[\"grüß\",\"ß\"]"), ("\u{1}", "[]", "", #"2["\u0001"]"#),
-    ])
+    @Test(
+        "an event is written without blanks around what is ours",
+        arguments: [
+            ("a", "[]", "", #"2["a"]"#), ("a", "[1,{\"b\": 2}]", "", #"2["a",1,{"b": 2}]"#),
+            ("a", " [ 1 ] ", "", #"2["a",1 ]"#),
+            ("a", "[ ]", "", #"2["a"]"#), ("a", "[1]", "/chat,", #"2/chat,["a",1]"#), ("", "[]", "", #"2[""]"#),
+            ("a\"b\\c\n", "[]", "", #"2["a\"b\\c\n"]"#), ("grüß", "[\"ß\"]", "", "2[\"grüß\",\"ß\"]"),
+            ("\u{1}", "[]", "", #"2["\u0001"]"#),
+        ])
     func event(name: String, args: String, prefix: String, expected: String) {
         #expect(write(name, args, prefix: prefix) == expected)
     }
@@ -19,7 +23,8 @@ import Testing
 
     @Test("an ack has its id and arguments") func ack() {
         #expect(write(nil, "[]", ackID: 7) == "37[]")
-        #expect(write(nil, "[true,null]", prefix: "/chat,", ackID: UInt64.max) == "3/chat,18446744073709551615[true,null]")
+        #expect(
+            write(nil, "[true,null]", prefix: "/chat,", ackID: UInt64.max) == "3/chat,18446744073709551615[true,null]")
     }
 
     @Test("attachments make the packet binary and are counted") func binary() {
@@ -34,12 +39,14 @@ import Testing
     }
 
     private func write(
-        _ name: String?, _ args: String, prefix: String = "", ackID: UInt64? = nil, attachments: Int = 0, offset: RecoveryOffset? = nil
+        _ name: String?, _ args: String, prefix: String = "", ackID: UInt64? = nil, attachments: Int = 0,
+        offset: RecoveryOffset? = nil
     ) -> String {
         Array(prefix.utf8).withUnsafeBytes { prefix in
             withBytes(name ?? "", args, []) { bytes, args, _ in
                 let writer = PacketWriter(
-                    name: name == nil ? nil : bytes, args: args, prefix: prefix, ackID: ackID, attachments: attachments, offset: offset)
+                    name: name == nil ? nil : bytes, args: args, prefix: prefix, ackID: ackID, attachments: attachments,
+                    offset: offset)
                 var output = [UInt8](repeating: 0xEE, count: writer.count)
                 output.withUnsafeMutableBytes { writer.write(to: $0) }
                 return String(decoding: output, as: UTF8.self)

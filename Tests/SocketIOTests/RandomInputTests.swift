@@ -6,13 +6,18 @@ import Testing
 /// A quick relative of the fuzzers: random changes to packets that mean something.
 @Suite struct RandomInputTests {
     private static let seeds = [
-        "0", #"0/chat,{"token":"x","pid":"abcdefghijklmnopqrst","offset":"1"}"#, #"0{"pid":"abcdefghijklmnopqrst"}"#, "1", "1/chat,",
-        #"2["echo",1,{"a":[true,null,-1.5e3,"\u00e9\ud83d\ude00"]}]"#, #"2/chat,12["ack" , "x"]"#, #"30["a"]"#, "3/chat,7[]",
-        #"52-["echo",{"_placeholder":true,"num":0},[{"num":1,"_placeholder":true}]]"#, #"61-3[{"_placeholder":true,"num":0}]"#, "4{}",
+        "0", #"0/chat,{"token":"x","pid":"abcdefghijklmnopqrst","offset":"1"}"#, #"0{"pid":"abcdefghijklmnopqrst"}"#,
+        "1", "1/chat,",
+        #"2["echo",1,{"a":[true,null,-1.5e3,"\u00e9\ud83d\ude00"]}]"#, #"2/chat,12["ack" , "x"]"#, #"30["a"]"#,
+        "3/chat,7[]",
+        #"52-["echo",{"_placeholder":true,"num":0},[{"num":1,"_placeholder":true}]]"#,
+        #"61-3[{"_placeholder":true,"num":0}]"#, "4{}",
         #"2["\u0063onnect"]"#,
     ]
 
-    @Test("whatever comes, a client is answered or closed, and its neighbour hears nothing of it", arguments: [1, 2, 3, 4])
+    @Test(
+        "whatever comes, a client is answered or closed, and its neighbour hears nothing of it",
+        arguments: [1, 2, 3, 4])
     func mutations(seed: UInt64) throws {
         var random = Xorshift(seed: seed)
         var options = SocketOptions()

@@ -37,10 +37,12 @@ import Testing
         host.sockets[0].emit("v", flags: .volatile)
         host.sockets[0].ack(3, "[]")
         try host.sockets[0].ask("q") { _ in }
-        #expect(client.heard() == [#"2["a",1,"1"]"#, #"2["b","2"]"#, #"2["c","3"]"#, #"2["v","4"]"#, "33[]", #"20["q"]"#])
+        #expect(
+            client.heard() == [#"2["a",1,"1"]"#, #"2["b","2"]"#, #"2["c","3"]"#, #"2["v","4"]"#, "33[]", #"20["q"]"#])
     }
 
-    @Test("missed events come before the answer, with the id, the rooms and the data of before, and the claims of now") func back() throws {
+    @Test("missed events come before the answer, with the id, the rooms and the data of before, and the claims of now")
+    func back() throws {
         let (host, store) = try host()
         host.onConnect = { $0.accept(user: "ann", claims: Array(#"{"a":1}"#.utf8), expiresAt: 9) }
         let client = TestClient(host)
@@ -62,13 +64,16 @@ import Testing
         host.shard.broadcast("nor me", "[]", to: BroadcastTarget(exceptSocket: socket.handle))
         host.shard.broadcast("elsewhere", "[]", to: BroadcastTarget(namespace: "/public"))
         host.onConnect = {
-            $0.resume(user: "ann", claims: Array(#"{"a":2}"#.utf8), expiresAt: 10) { Issue.record("a recovered socket is not asked again") }
+            $0.resume(user: "ann", claims: Array(#"{"a":2}"#.utf8), expiresAt: 10) {
+                Issue.record("a recovered socket is not asked again")
+            }
         }
 
         let again = TestClient(host)
         #expect(
             again.say(#"0{"pid":"\#(pid)","offset":"\#(seen)"}"#) == [
-                #"2["lost","2"]"#, #"2["room",1,"3"]"#, #"2["user","5"]"#, #"51-["id",{"_placeholder":true,"num":0},"6"]"#, "<07>",
+                #"2["lost","2"]"#, #"2["room",1,"3"]"#, #"2["user","5"]"#,
+                #"51-["id",{"_placeholder":true,"num":0},"6"]"#, "<07>",
                 #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#,
             ])
         let restored = host.sockets[0]
@@ -93,7 +98,8 @@ import Testing
         let (sid, pid) = try ids(client.say("0")[0])
         host.sockets[0].emit("a")
         client.vanish()
-        #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"2["a","2"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
+        #expect(
+            TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"2["a","2"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
     }
 
     @Test("the half-open socket of a private id is closed") func halfOpen() throws {
@@ -142,10 +148,14 @@ import Testing
         #expect(try ids(TestClient(second).say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
     }
 
-    @Test("who cannot be restored starts afresh", arguments: [
-        #"{"pid":"abcdefghijklmnopqrst","offset":"1"}"#, #"{"pid":"PID","offset":"zzz"}"#, #"{"pid":"PID","offset":5}"#, #"{"pid":"PID","offset":null}"#,
-        #"{"pid":"PID","offset":"01"}"#, #"{"pid":"PID","offset":"-1"}"#, #"{"pid":"PID","offset":""}"#, #"{"pid":7}"#, #"{"pid":"x"}"#, #"{"offset":"1"}"#,
-    ])
+    @Test(
+        "who cannot be restored starts afresh",
+        arguments: [
+            #"{"pid":"abcdefghijklmnopqrst","offset":"1"}"#, #"{"pid":"PID","offset":"zzz"}"#,
+            #"{"pid":"PID","offset":5}"#, #"{"pid":"PID","offset":null}"#,
+            #"{"pid":"PID","offset":"01"}"#, #"{"pid":"PID","offset":"-1"}"#, #"{"pid":"PID","offset":""}"#,
+            #"{"pid":7}"#, #"{"pid":"x"}"#, #"{"offset":"1"}"#,
+        ])
     func afresh(auth: String) throws {
         let (host, store) = try host()
         let client = TestClient(host)
@@ -177,7 +187,8 @@ import Testing
         case .clientNamespaceDisconnect: client.say("1")
         case .serverNamespaceDisconnect: host.sockets[0].disconnect(close: true)
         case .serverShuttingDown: client.session.close(.serverShuttingDown)
-        default: client.session.webSocketGone(client.output, reason: try #require(CloseReason(rawValue: reason.rawValue)))
+        default:
+            client.session.webSocketGone(client.output, reason: try #require(CloseReason(rawValue: reason.rawValue)))
         }
         let answer = try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0])
         #expect((answer.sid == sid) == reason.isRecoverable)
@@ -199,7 +210,8 @@ import Testing
         #expect(store.statistics.sessionBytes == 0)
     }
 
-    @Test("a session that came back and was lost again has its full time once more, and costs no other its own") func lostTwice() throws {
+    @Test("a session that came back and was lost again has its full time once more, and costs no other its own")
+    func lostTwice() throws {
         let (host, store) = try host { $0.maxDisconnectionDuration = 100 }
         let first = TestClient(host)
         let (sid, pid) = try ids(first.say("0")[0])
@@ -218,7 +230,8 @@ import Testing
         #expect(try ids(TestClient(host).say(#"0{"pid":"\#(otherPid)"}"#)[0]).sid == otherSid)
     }
 
-    @Test("with skipMiddlewares off the application is asked, and may refuse; the session stays for the next") func asked() throws {
+    @Test("with skipMiddlewares off the application is asked, and may refuse; the session stays for the next")
+    func asked() throws {
         let (host, _) = try host { $0.skipMiddlewares = false }
         let client = TestClient(host)
         let (sid, pid) = try ids(client.say("0")[0])
@@ -227,10 +240,13 @@ import Testing
         host.onConnect = { $0.refuse(message: "no") }
         #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"4{"message":"no"}"#])
         host.onConnect = { $0.accept() }
-        #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"2["a","1"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
+        #expect(
+            TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"2["a","1"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#])
     }
 
-    @Test("who was given more than a token says is asked for again, also while half open, and keeps the session", arguments: [true, false])
+    @Test(
+        "who was given more than a token says is asked for again, also while half open, and keeps the session",
+        arguments: [true, false])
     func askedAgain(isLost: Bool) throws {
         let (host, _) = try host()
         var asked = 0
@@ -248,12 +264,16 @@ import Testing
         #expect(asked == 2)
         #expect(host.sockets[0].claims == Array(#"{"n":2}"#.utf8) && host.sockets[0].expiresAt == 9_000)
         host.onConnect = { attempt in
-            attempt.resume(user: "ann", claims: ConnectAttempt.emptyObject, expiresAt: nil) { attempt.refuse(message: "no") }
+            attempt.resume(user: "ann", claims: ConnectAttempt.emptyObject, expiresAt: nil) {
+                attempt.refuse(message: "no")
+            }
         }
         #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#) == [#"4{"message":"no"}"#])
     }
 
-    @Test("nobody gets the session of another user, or of another spelling, and it stays for its own", arguments: [true, false])
+    @Test(
+        "nobody gets the session of another user, or of another spelling, and it stays for its own",
+        arguments: [true, false])
     func otherUser(skips: Bool) throws {
         let (host, store) = try host { $0.skipMiddlewares = skips }
         host.onConnect = { $0.accept(user: "ann\u{E9}") }
@@ -261,7 +281,9 @@ import Testing
         let (sid, pid) = try ids(client.say("0")[0])
         client.vanish()
         for user in ["bob", "anne\u{301}", nil] as [ByteString?] {
-            host.onConnect = { attempt in attempt.resume(user: user, claims: [], expiresAt: nil) { attempt.accept(user: user) } }
+            host.onConnect = { attempt in
+                attempt.resume(user: user, claims: [], expiresAt: nil) { attempt.accept(user: user) }
+            }
             #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid != sid)
             let socket = try #require(host.sockets.last)
             #expect(!socket.isRecovered && socket.user == user)
@@ -294,13 +316,22 @@ import Testing
         }
         #expect(comes { $0.refuse(message: "no") } == [#"4{"message":"no"}"#])
         #expect(!old.isClosed)
-        #expect(try ids(comes { attempt in attempt.resume(user: "bob", claims: [], expiresAt: nil) { attempt.accept(user: "bob") } }[0]).sid != sid)
+        #expect(
+            try ids(
+                comes { attempt in
+                    attempt.resume(user: "bob", claims: [], expiresAt: nil) { attempt.accept(user: "bob") }
+                }[0]
+            ).sid != sid)
         #expect(!old.isClosed)
-        #expect(try ids(comes { $0.resume(user: "ann", claims: [], expiresAt: nil) { Issue.record("ann is asked") } }[0]).sid == sid)
+        #expect(
+            try ids(comes { $0.resume(user: "ann", claims: [], expiresAt: nil) { Issue.record("ann is asked") } }[0])
+                .sid == sid)
         #expect(old.isClosed)
     }
 
-    @Test("what is decided while another shard is asked for the session changes nothing any more") func decidedTwice() throws {
+    @Test("what is decided while another shard is asked for the session changes nothing any more") func decidedTwice()
+        throws
+    {
         let shards = Shards()
         var options = SocketOptions()
         options.recovery = RecoveryStore(hop: { index, job in shards.post(index, job) })
@@ -347,17 +378,22 @@ import Testing
         #expect(store.statistics.packets == 0)
     }
 
-    @Test("an event is encoded while others take their places, and gets the place that is its own") func encodedUnlocked() throws {
+    @Test("an event is encoded while others take their places, and gets the place that is its own")
+    func encodedUnlocked() throws {
         let (host, store) = try host()
         func append(_ name: String, _ attachments: [[UInt8]] = [], meanwhile: () -> Void = {}) -> SharedMessage {
             store.append(to: .broadcast(BroadcastTarget()), isStored: true) { offset in
                 meanwhile()
                 return withBytes(name, attachments.isEmpty ? "[]" : #"[{"_placeholder":true,"num":0}]"#, attachments) {
-                    PacketEncoder.message(name: $0, args: $1, attachments: $2, flags: [], prefix: UnsafeRawBufferPointer(start: nil, count: 0), offset: offset)
+                    PacketEncoder.message(
+                        name: $0, args: $1, attachments: $2, flags: [],
+                        prefix: UnsafeRawBufferPointer(start: nil, count: 0), offset: offset)
                 }
             }.message
         }
-        func text(_ message: SharedMessage) -> String { message.withPart(message.parts[0]) { String(decoding: $0, as: UTF8.self) } }
+        func text(_ message: SharedMessage) -> String {
+            message.withPart(message.parts[0]) { String(decoding: $0, as: UTF8.self) }
+        }
         let client = TestClient(host)
         let (sid, pid) = try ids(client.say("0")[0])
         client.vanish()
@@ -365,11 +401,15 @@ import Testing
         #expect(text(append("a") { for _ in 0..<3 { _ = append("x") } }) == #"42["a","4"]"#)
         #expect(text(append("b", [[7]]) { _ = append("x") }) == #"451-["b",{"_placeholder":true,"num":0},"6"]"#)
         var isFirst = true
-        #expect(text(append("c") { if isFirst { isFirst = false; for _ in 0..<40 { _ = append("x") } } }) == #"42["c","1b"]"#)
+        #expect(
+            text(append("c") { if isFirst { isFirst = false; for _ in 0..<40 { _ = append("x") } } })
+                == #"42["c","1b"]"#)
         let missed = TestClient(host).say(#"0{"pid":"\#(pid)"}"#)
-        #expect(missed.filter { !$0.hasPrefix(#"2["x""#) } == [
-            #"2["a","4"]"#, #"51-["b",{"_placeholder":true,"num":0},"6"]"#, "<07>", #"2["c","1b"]"#, #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#,
-        ])
+        #expect(
+            missed.filter { !$0.hasPrefix(#"2["x""#) } == [
+                #"2["a","4"]"#, #"51-["b",{"_placeholder":true,"num":0},"6"]"#, "<07>", #"2["c","1b"]"#,
+                #"0{"sid":"\#(sid)","pid":"\#(pid)"}"#,
+            ])
         #expect(missed.count == 47 + 2)
     }
 
@@ -382,7 +422,8 @@ import Testing
         #expect(store.statistics.packets == 0)
     }
 
-    @Test("what a session missed is found among many events for others, and beyond many for everybody") func manyEvents() throws {
+    @Test("what a session missed is found among many events for others, and beyond many for everybody")
+    func manyEvents() throws {
         let (host, _) = try host()
         let client = TestClient(host)
         let (_, pid) = try ids(client.say("0")[0])
@@ -391,7 +432,8 @@ import Testing
         var expected: [String] = []
         for index in 0..<5_000 {
             let isMine = index % 700 == 3 || (3_000..<3_200).contains(index)
-            host.shard.broadcast("x", "[\(index)]", to: BroadcastTarget(rooms: [isMine ? "mine" : ByteString("other-\(index % 97)")]))
+            host.shard.broadcast(
+                "x", "[\(index)]", to: BroadcastTarget(rooms: [isMine ? "mine" : ByteString("other-\(index % 97)")]))
             if isMine { expected.append(#"2["x",\#(index),"\#(String(index + 1, radix: 36))"]"#) }
         }
         #expect(TestClient(host).say(#"0{"pid":"\#(pid)"}"#).dropLast() == expected[...])
@@ -409,7 +451,8 @@ import Testing
         #expect(store.statistics.packetsDropped == 19)
     }
 
-    @Test("an event that is larger than all that may be kept is not kept, and who missed it starts afresh") func tooLarge() throws {
+    @Test("an event that is larger than all that may be kept is not kept, and who missed it starts afresh")
+    func tooLarge() throws {
         let (host, store) = try host { $0.maxPacketBytes = 1_000 }
         let client = TestClient(host)
         let (sid, pid) = try ids(client.say("0")[0])
@@ -444,7 +487,9 @@ import Testing
         #expect(store.statistics.sessionsDropped == 1)
     }
 
-    @Test("events are bounded in number and bytes: who needs a dropped one starts afresh, others come back", arguments: [true, false])
+    @Test(
+        "events are bounded in number and bytes: who needs a dropped one starts afresh, others come back",
+        arguments: [true, false])
     func maxPackets(byCount: Bool) throws {
         let (host, store) = try host {
             if byCount { $0.maxPackets = 2 } else { $0.maxPacketBytes = 300 }
@@ -487,7 +532,10 @@ import Testing
     }
 
     @Test("the log forgets as much as it takes in, for ever") func ring() throws {
-        let store = RecoveryStore(options: { var options = RecoveryOptions(); options.maxPackets = 10; return options }())
+        let store = RecoveryStore(
+            options: {
+                var options = RecoveryOptions(); options.maxPackets = 10; return options
+            }())
         for _ in 0..<10_000 { _ = Broadcast("x", "[]", to: BroadcastTarget(), recovery: store) }
         #expect(store.statistics.packets == 10)
         #expect(store.statistics.packetsDropped == 9_990)
@@ -514,7 +562,8 @@ extension RecoveryTests {
         #expect(try missed.map { try offset($0) } == (1...1_000).map { String($0, radix: 36) })
     }
 
-    @Test("who comes back again and again while another thread broadcasts gets every event once and in order") func broadcastsMeanwhile() async throws {
+    @Test("who comes back again and again while another thread broadcasts gets every event once and in order")
+    func broadcastsMeanwhile() async throws {
         let store = RecoveryStore()
         var options = SocketOptions()
         options.recovery = store
@@ -523,7 +572,8 @@ extension RecoveryTests {
         let total = 20_000
         let thread = Task.detached {
             for index in 0..<total {
-                let broadcast = Broadcast("x", "[\(index)]", to: BroadcastTarget(rooms: index % 2 == 0 ? ["mine"] : []), recovery: store)
+                let broadcast = Broadcast(
+                    "x", "[\(index)]", to: BroadcastTarget(rooms: index % 2 == 0 ? ["mine"] : []), recovery: store)
                 waiting.withLock { $0.append(broadcast) }
             }
         }
@@ -542,7 +592,9 @@ extension RecoveryTests {
             }
         }
         while heard.last != total - 1 {
-            for broadcast in waiting.withLock({ list in defer { list = [] }; return list }) { host.shard.deliver(broadcast) }
+            for broadcast in waiting.withLock({ list in
+                defer { list = [] }; return list
+            }) { host.shard.deliver(broadcast) }
             if Bool.random() { try listen() }
             client.vanish()
             client = TestClient(host)

@@ -23,7 +23,8 @@ import Testing
         return heard.indices.filter { heard[$0] == [#"2["x"]"#] }
     }
 
-    @Test("a target is the reference's: namespace, union of rooms, exceptions, each socket once") func targets() throws {
+    @Test("a target is the reference's: namespace, union of rooms, exceptions, each socket once") func targets() throws
+    {
         let (host, clients) = try three()
         let id = host.sockets.map { $0.id }, handle = host.sockets.map { $0.handle }
         #expect(whoHears(host, clients, BroadcastTarget()) == [0, 1, 2])
@@ -46,7 +47,8 @@ import Testing
         #expect(host.shard.statistics.deliveries > 0)
     }
 
-    @Test("a target may name one socket, alone or beside rooms, and never means everybody then") func oneSocket() throws {
+    @Test("a target may name one socket, alone or beside rooms, and never means everybody then") func oneSocket() throws
+    {
         let (host, clients) = try three()
         let handle = host.sockets.map { $0.handle }
         #expect(whoHears(host, clients, BroadcastTarget(socket: handle[1])) == [1])
@@ -64,7 +66,9 @@ import Testing
         try host.sockets[2].join(host.sockets[0].id)
         #expect(whoHears(host, clients, BroadcastTarget(rooms: [host.sockets[0].id])) == [0, 2])
         #expect(whoHears(host, clients, BroadcastTarget(rooms: [host.sockets[0].id, "r"])) == [0, 1, 2])
-        #expect(whoHears(host, clients, BroadcastTarget(rooms: [host.sockets[0].id], exceptSocket: host.sockets[0].handle)) == [2])
+        #expect(
+            whoHears(host, clients, BroadcastTarget(rooms: [host.sockets[0].id], exceptSocket: host.sockets[0].handle))
+                == [2])
     }
 
     @Test("a broadcast with attachments is heard by all, numbered as the reference does") func binary() throws {
@@ -88,7 +92,9 @@ import Testing
         #expect(client.heard() == [#"2/public,["x",1]"#])
     }
 
-    @Test("what is collected is each socket of the target once, by its handle, which outlives it") func collecting() throws {
+    @Test("what is collected is each socket of the target once, by its handle, which outlives it") func collecting()
+        throws
+    {
         let (host, _) = try three()
         for socket in host.sockets { try socket.join("a") }
         try host.sockets[1].join("b")

@@ -10,7 +10,8 @@ final class TestClient {
     /// - Parameter issued: when the connection was opened, in ms since 1970.
     init(_ host: TestHost, issued: Int64 = 0) {
         let uri = "/socket.io/?EIO=4&transport=websocket"
-        let handshakeRequest = HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: uri, issued: issued, headers: [])
+        let handshakeRequest = HandshakeRequest(
+            remoteAddress: "127.0.0.1", secure: false, uri: uri, issued: issued, headers: [])
         session = host.table.open(handshakeRequest, over: output)
         host.shard.open(session)
         _ = output.drain()

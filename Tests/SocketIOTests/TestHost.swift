@@ -20,11 +20,13 @@ final class TestHost: Application {
     var onDisconnecting: (NamespaceSocket) -> Void = { _ in }
 
     init(
-        _ options: SocketOptions = SocketOptions(), namespaces: [NamespaceTable.Declaration] = [.name("/"), .name("/public")], index: Int = 0
+        _ options: SocketOptions = SocketOptions(),
+        namespaces: [NamespaceTable.Declaration] = [.name("/"), .name("/public")], index: Int = 0
     ) throws {
         table = SessionTable(options: EngineOptions(), timers: timers, loop: index)
         shard = Shard(
-            index: index, timers: timers, options: options, namespaceTable: try NamespaceTable(namespaces), application: self)
+            index: index, timers: timers, options: options, namespaceTable: try NamespaceTable(namespaces),
+            application: self)
     }
 
     /// A client that has joined the main namespace.

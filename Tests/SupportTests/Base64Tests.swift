@@ -31,14 +31,17 @@ struct Base64Tests {
     @Test("the digits are those of the standard alphabet")
     func digits() {
         let digits = (UInt8.min...UInt8.max).filter(Base64.isDigit)
-        #expect(String(decoding: digits, as: UTF8.self) == "+/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+        #expect(
+            String(decoding: digits, as: UTF8.self)
+                == "+/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
     }
 
     @Test("for URLs, what is encoded decodes to itself, and Foundation spells it the same")
     func roundTrip() {
         for length in 0..<70 {
             let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 151 &+ length &* 37) }
-            let theirs = Data(bytes).base64EncodedString().replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
+            let theirs = Data(bytes).base64EncodedString().replacingOccurrences(of: "+", with: "-")
+                .replacingOccurrences(of: "/", with: "_")
                 .replacingOccurrences(of: "=", with: "")
             #expect(encode(bytes) == theirs)
             #expect(decode(theirs) == bytes)
@@ -46,7 +49,9 @@ struct Base64Tests {
         #expect(encode([0xFB, 0xFF]) == "-_8")
     }
 
-    @Test("for URLs, padding, foreign characters, impossible lengths and second spellings are refused", arguments: ["A", "AAAAA", "AA==", "A+AA", "A/AA", "AA A", "AA\n", "AB", "AAB", "é"])
+    @Test(
+        "for URLs, padding, foreign characters, impossible lengths and second spellings are refused",
+        arguments: ["A", "AAAAA", "AA==", "A+AA", "A/AA", "AA A", "AA\n", "AB", "AAB", "é"])
     func refused(_ text: String) {
         #expect(decode(text) == nil)
     }

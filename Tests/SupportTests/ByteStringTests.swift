@@ -3,14 +3,18 @@ import Testing
 
 @Suite("Byte strings")
 struct ByteStringTests {
-    @Test("canonically equivalent texts are different byte strings", arguments: [("\u{212A}", "K"), ("\u{E9}", "e\u{301}"), ("\u{37E}", ";"), ("\u{212B}", "\u{C5}")])
+    @Test(
+        "canonically equivalent texts are different byte strings",
+        arguments: [("\u{212A}", "K"), ("\u{E9}", "e\u{301}"), ("\u{37E}", ";"), ("\u{212B}", "\u{C5}")])
     func equivalentTextsDiffer(a: String, b: String) {
         #expect(a == b)
         #expect(ByteString(a) != ByteString(b))
         #expect(Set([ByteString(a), ByteString(b)]).count == 2)
     }
 
-    @Test("equal bytes are equal and hash alike, short or long", arguments: ["", "a", "fifteen bytes..", "sixteen bytes...", String(repeating: "é", count: 300)])
+    @Test(
+        "equal bytes are equal and hash alike, short or long",
+        arguments: ["", "a", "fifteen bytes..", "sixteen bytes...", String(repeating: "é", count: 300)])
     func equalBytesAreEqual(text: String) {
         let copy = Array(text.utf8).withUnsafeBytes { ByteString(validating: $0, limit: 1_000) }
         #expect(copy == ByteString(text))
@@ -24,7 +28,9 @@ struct ByteStringTests {
         #expect(([0xC3, 0x28] as [UInt8]).withUnsafeBytes { ByteString(validating: $0, limit: 3) } == nil)
     }
 
-    @Test("control characters are found", arguments: [("alice", false), ("alice\0x", true), ("a\u{7F}", true), ("é", false), ("\n", true)])
+    @Test(
+        "control characters are found",
+        arguments: [("alice", false), ("alice\0x", true), ("a\u{7F}", true), ("é", false), ("\n", true)])
     func controlCharacters(text: String, expected: Bool) {
         #expect(ByteString(text).hasControlCharacter == expected)
     }
@@ -62,7 +68,8 @@ struct ByteStringTests {
 
     @Test("hostile combining marks cost linear time")
     func hostileMarks() {
-        // As `String`s these take about 0.2 s for each comparison: the marks are of two classes, which normalisation has to sort.
+        // As `String`s these take about 0.2 s for each comparison: the marks are of two classes, which
+        // normalisation has to sort.
         let hostile = String(repeating: "\u{301}", count: 100_000) + String(repeating: "\u{316}", count: 100_000)
         let other = ByteString(hostile + "x"), same = ByteString(hostile)
         for _ in 0..<100 { #expect(other != same && same == ByteString(hostile)) }

@@ -7,7 +7,9 @@ struct ClockTests {
     @Test("the monotonic clocks tell one time and never go back, the wall clock tells that of the system")
     func clocks() {
         let first = Clock.monotonicNanoseconds
-        let (milliseconds, coarse, second) = (Clock.monotonicMilliseconds, Clock.coarseNanoseconds, Clock.monotonicNanoseconds)
+        let (milliseconds, coarse, second) = (
+            Clock.monotonicMilliseconds, Clock.coarseNanoseconds, Clock.monotonicNanoseconds
+        )
         #expect(first <= second)
         #expect((first / 1_000_000...second / 1_000_000).contains(milliseconds))
         // A few milliseconds coarse, and a second for a machine that has much to do.

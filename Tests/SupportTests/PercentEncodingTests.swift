@@ -3,9 +3,12 @@ import Testing
 
 @Suite("Percent encoding")
 struct PercentEncodingTests {
-    @Test("escapes are decoded, and a plus is a blank in a query", arguments: [
-        ("a%20b", "a b", "a b"), ("a+b", "a+b", "a b"), ("%C3%A9", "é", "é"), ("%c3%a9+", "é+", "é "), ("plain", "plain", "plain"), ("", "", ""), ("%00", "\0", "\0"),
-    ])
+    @Test(
+        "escapes are decoded, and a plus is a blank in a query",
+        arguments: [
+            ("a%20b", "a b", "a b"), ("a+b", "a+b", "a b"), ("%C3%A9", "é", "é"), ("%c3%a9+", "é+", "é "),
+            ("plain", "plain", "plain"), ("", "", ""), ("%00", "\0", "\0"),
+        ])
     func texts(part: String, inPath: ByteString, inQuery: ByteString) {
         Array(part.utf8).withUnsafeBytes {
             #expect(PercentEncoding.text($0, .path) == inPath)
@@ -18,9 +21,12 @@ struct PercentEncodingTests {
         Array(part.utf8).withUnsafeBytes { #expect(PercentEncoding.text($0, .path) == nil) }
     }
 
-    @Test("as bytes a broken escape stands for itself, and no more is written than fits", arguments: [
-        ("%zz%41", 10, "%zzA", true), ("%", 10, "%", true), ("%41%42%43", 2, "AB", false), ("a+b", 10, "a b", false), ("%4", 10, "%4", true),
-    ])
+    @Test(
+        "as bytes a broken escape stands for itself, and no more is written than fits",
+        arguments: [
+            ("%zz%41", 10, "%zzA", true), ("%", 10, "%", true), ("%41%42%43", 2, "AB", false),
+            ("a+b", 10, "a b", false), ("%4", 10, "%4", true),
+        ])
     func bytes(part: String, size: Int, expected: String, isBroken: Bool) {
         withUnsafeTemporaryAllocation(byteCount: size, alignment: 1) { room in
             let found = Array(part.utf8).withUnsafeBytes { PercentEncoding.decode($0, .query, into: room) }

@@ -10,10 +10,14 @@ import Testing
 
     /// What all HTTP connections of the server hold of output; bytes.
     private static func waiting(_ test: TestServer) async throws -> Int {
-        try await test.loops.all[0].eventLoop.submit { test.loops.all[0].connections.values.reduce(0) { $0 + $1.waitingBytes } }.get()
+        try await test.loops.all[0].eventLoop.submit {
+            test.loops.all[0].connections.values.reduce(0) { $0 + $1.waitingBytes }
+        }.get()
     }
 
-    @Test func `no further request is looked at while an answer waits, and all are answered once the client reads`() async throws {
+    @Test func `no further request is looked at while an answer waits, and all are answered once the client reads`()
+        async throws
+    {
         try await TestServer.run { test in
             let client = test.client(receiveBuffer: 4096)
             let requests = 200
@@ -79,7 +83,9 @@ import Testing
     @Test func `the answers to a polling client's requests wait for it likewise`() async throws {
         try await TestServer.run { test in
             let client = test.client(receiveBuffer: 4096)
-            let requests = Array(String(repeating: "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n", count: 200_000).utf8)
+            let requests = Array(
+                String(repeating: "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n", count: 200_000)
+                    .utf8)
             // The server stops to read.
             let sent = client.sendSome(requests)
             #expect(sent < requests.count)
@@ -144,7 +150,9 @@ import Testing
         }
     }
 
-    @Test func `the reader of a stream that takes nothing is cut off in time, one that has nothing to read is not`() async throws {
+    @Test func `the reader of a stream that takes nothing is cut off in time, one that has nothing to read is not`()
+        async throws
+    {
         try await TestServer.run({
             $0.bodyTimeout = 300
             $0.maxStreamBuffer = 1 << 20

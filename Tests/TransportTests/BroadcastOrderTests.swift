@@ -30,13 +30,15 @@ struct BroadcastOrderTests {
                 // Some turns bring one message, some bring several.
                 if number % 3 == 0 { try await Task.sleep(for: .milliseconds(5)) }
             }
-            // Each client its next message in turn: one that is left alone for long is probed by the kernel ever more rarely.
+            // Each client its next message in turn: one that is left alone for long is probed by the
+            // kernel ever more rarely.
             for number in 0..<Self.messages {
                 let expected = "42[\"n\",\(number),\"\(Self.filling(number))\"]"
                 for (index, client) in clients.enumerated() {
                     let text = client.textFrame()
                     guard text == expected else {
-                        Issue.record("client \(index) read \(text?.prefix(20) ?? "nothing") where message \(number) is due")
+                        Issue.record(
+                            "client \(index) read \(text?.prefix(20) ?? "nothing") where message \(number) is due")
                         return
                     }
                 }

@@ -3,42 +3,59 @@ import Testing
 @testable import Transport
 
 @Suite struct CompressionTests {
-    @Test(arguments: [
-        ("gzip, deflate", "gzip"), ("deflate, gzip", "deflate"), ("br", nil), ("gzip, deflate, br, zstd", "gzip"), ("GZIP", "gzip"),
-        ("identity", nil), ("gzip;q=0", nil), ("*", "gzip"), ("gzip;q=0.5, deflate;q=0.9", "deflate"), ("gzip;q=0, *", "deflate"), ("", nil),
-        ("gzip;q=abc", nil), ("gzip;q=", nil), ("gzip;q=1.5, deflate;q=0.9999", "gzip"), ("gzip;q=2", nil), ("gzip;x=1;Q=0.001", "gzip"), ("deflate ; q=1 , gzip ; q=0.2", "deflate"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("gzip, deflate", "gzip"), ("deflate, gzip", "deflate"), ("br", nil), ("gzip, deflate, br, zstd", "gzip"),
+            ("GZIP", "gzip"),
+            ("identity", nil), ("gzip;q=0", nil), ("*", "gzip"), ("gzip;q=0.5, deflate;q=0.9", "deflate"),
+            ("gzip;q=0, *", "deflate"), ("", nil),
+            ("gzip;q=abc", nil), ("gzip;q=", nil), ("gzip;q=1.5, deflate;q=0.9999", "gzip"), ("gzip;q=2", nil),
+            ("gzip;x=1;Q=0.001", "gzip"), ("deflate ; q=1 , gzip ; q=0.2", "deflate"),
+        ] as [(String, String?)])
     func `the encoding that the client likes best is taken`(header: String, encoding: String?) {
         var negotiation = ContentEncoding.Negotiation()
         header.withBytes { negotiation.add($0) }
         #expect(negotiation.result?.rawValue == encoding)
     }
 
-    @Test(arguments: [
-        ("permessage-deflate", "permessage-deflate"),
-        ("permessage-deflate; client_max_window_bits", "permessage-deflate"),
-        ("x-webkit-deflate-frame, permessage-deflate, foo", "permessage-deflate"),
-        ("permessage-deflate; server_max_window_bits=10, permessage-deflate", "permessage-deflate; server_max_window_bits=10"),
-        ("permessage-deflate; client_max_window_bits=\"10\"", "permessage-deflate; client_max_window_bits=10"),
-        ("permessage-deflate; foo=1", nil), ("permessage-deflate; foo=1, permessage-deflate", "permessage-deflate"),
-        ("permessage-deflate;;", nil), ("permessage-deflate; server_max_window_bits=16", nil), ("permessage-deflate; server_max_window_bits", nil),
-        ("permessage-deflate; server_max_window_bits=8", nil), ("permessage-deflate; client_max_window_bits=10; client_max_window_bits=11", nil),
-        ("permessage-deflate; server_no_context_takeover=1", nil), ("", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("permessage-deflate", "permessage-deflate"),
+            ("permessage-deflate; client_max_window_bits", "permessage-deflate"),
+            ("x-webkit-deflate-frame, permessage-deflate, foo", "permessage-deflate"),
+            (
+                "permessage-deflate; server_max_window_bits=10, permessage-deflate",
+                "permessage-deflate; server_max_window_bits=10"
+            ),
+            ("permessage-deflate; client_max_window_bits=\"10\"", "permessage-deflate; client_max_window_bits=10"),
+            ("permessage-deflate; foo=1", nil), ("permessage-deflate; foo=1, permessage-deflate", "permessage-deflate"),
+            ("permessage-deflate;;", nil), ("permessage-deflate; server_max_window_bits=16", nil),
+            ("permessage-deflate; server_max_window_bits", nil),
+            ("permessage-deflate; server_max_window_bits=8", nil),
+            ("permessage-deflate; client_max_window_bits=10; client_max_window_bits=11", nil),
+            ("permessage-deflate; server_no_context_takeover=1", nil), ("", nil),
+        ] as [(String, String?)])
     func `the first acceptable offer of permessage-deflate is taken`(header: String, answer: String?) {
         #expect(header.withBytes { PermessageDeflate.Agreement.negotiated($0)?.header } == answer)
     }
 
-    @Test(arguments: [
-        ("permessage-deflate; client_max_window_bits",
-            "permessage-deflate; client_max_window_bits=12; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11"),
-        ("permessage-deflate; server_no_context_takeover; server_max_window_bits=15; client_max_window_bits=10; client_no_context_takeover",
-            "permessage-deflate; server_no_context_takeover; server_max_window_bits=11; client_max_window_bits=10; client_no_context_takeover"),
-        ("permessage-deflate; server_max_window_bits=9; client_max_window_bits=15",
-            "permessage-deflate; server_max_window_bits=9; client_max_window_bits=12; server_no_context_takeover; client_no_context_takeover"),
-        // Who does not offer client_max_window_bits cannot be asked for it.
-        ("permessage-deflate", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            (
+                "permessage-deflate; client_max_window_bits",
+                "permessage-deflate; client_max_window_bits=12; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11"
+            ),
+            (
+                "permessage-deflate; server_no_context_takeover; server_max_window_bits=15; client_max_window_bits=10; client_no_context_takeover",
+                "permessage-deflate; server_no_context_takeover; server_max_window_bits=11; client_max_window_bits=10; client_no_context_takeover"
+            ),
+            (
+                "permessage-deflate; server_max_window_bits=9; client_max_window_bits=15",
+                "permessage-deflate; server_max_window_bits=9; client_max_window_bits=12; server_no_context_takeover; client_no_context_takeover"
+            ),
+            // Who does not offer client_max_window_bits cannot be asked for it.
+            ("permessage-deflate", nil),
+        ] as [(String, String?)])
     func `what the options want is part of the agreement`(header: String, answer: String?) {
         var options = DeflateOptions()
         options.serverNoContextTakeover = true
@@ -52,7 +69,8 @@ import Testing
 
     @Test(arguments: [
         "permessage-deflate", "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
-        "permessage-deflate; server_max_window_bits=9; client_max_window_bits=9", "permessage-deflate; client_max_window_bits=8",
+        "permessage-deflate; server_max_window_bits=9; client_max_window_bits=9",
+        "permessage-deflate; client_max_window_bits=8",
     ])
     func `what one side compresses the other inflates, message after message`(offer: String) {
         let sender = PermessageDeflate(agreement(offer), options: DeflateOptions())
@@ -94,9 +112,11 @@ import Testing
             return
         }
         // One is allowed: that is how a sender without context takeover may end its message.
-        guard case .inflated([]) = [UInt8]([0x03, 0x00]).withUnsafeBytes({
-            PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions()).inflate($0, limit: 100)
-        }) else {
+        guard
+            case .inflated([]) = [UInt8]([0x03, 0x00]).withUnsafeBytes({
+                PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions()).inflate($0, limit: 100)
+            })
+        else {
             Issue.record("one stream end was refused")
             return
         }
@@ -110,7 +130,8 @@ import Testing
             _ = garbage.withUnsafeBytes { receiver.inflate($0, limit: 10_000) }
         }
         let receiver = PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions())
-        guard case .corrupt = [UInt8](repeating: 0xFF, count: 6).withUnsafeBytes({ receiver.inflate($0, limit: 100) }) else {
+        guard case .corrupt = [UInt8](repeating: 0xFF, count: 6).withUnsafeBytes({ receiver.inflate($0, limit: 100) })
+        else {
             Issue.record("six bytes FF are no deflate stream")
             return
         }
@@ -127,7 +148,8 @@ import Testing
         let options = CORSOptions(origin: allowed)
         guard let origin else { return options.admits(origin: nil, host: nil) }
         return origin.withBytes { origin in
-            host.map { $0.withBytes { options.admits(origin: origin, host: $0) } } ?? options.admits(origin: origin, host: nil)
+            host.map { $0.withBytes { options.admits(origin: origin, host: $0) } }
+                ?? options.admits(origin: origin, host: nil)
         }
     }
 
@@ -145,19 +167,28 @@ import Testing
     }
 
     @Test(arguments: [
-        ("https://example.com", "example.com:443", true), ("https://example.com:443", "example.com", true), ("http://example.com", "EXAMPLE.com:80", true),
-        ("HTTP://example.com:80", "example.com", true), ("https://[::1]", "[::1]:443", true), ("https://example.com", "example.com:80", false),
-        ("http://example.com", "example.com:443", false), ("http://example.com", "example.com:8080", false), ("https://", ":443", false),
-        ("https://example.com.evil", "example.com", false), ("ftp://example.com", "example.com", false), ("https://k", "\u{212A}", false),
+        ("https://example.com", "example.com:443", true), ("https://example.com:443", "example.com", true),
+        ("http://example.com", "EXAMPLE.com:80", true),
+        ("HTTP://example.com:80", "example.com", true), ("https://[::1]", "[::1]:443", true),
+        ("https://example.com", "example.com:80", false),
+        ("http://example.com", "example.com:443", false), ("http://example.com", "example.com:8080", false),
+        ("https://", ":443", false),
+        ("https://example.com.evil", "example.com", false), ("ftp://example.com", "example.com", false),
+        ("https://k", "\u{212A}", false),
         ("https://e\u{301}", "\u{E9}", false),
     ])
-    func `the default port of a scheme may be written or left out, in the Origin and in Host`(origin: String, host: String, isOwn: Bool) {
+    func `the default port of a scheme may be written or left out, in the Origin and in Host`(
+        origin: String, host: String, isOwn: Bool
+    ) {
         #expect(admits(.list([]), origin, host: host) == isOwn)
     }
 
     @Test func `an origin of the list is compared byte by byte`() {
         #expect(admits(.list(["http://\u{E9}.example"]), "http://\u{E9}.example", host: nil))
         #expect(!admits(.list(["http://\u{E9}.example"]), "http://e\u{301}.example", host: nil))
-        #expect("http://e\u{301}.example".withBytes { CORSOptions(origin: .list(["http://\u{E9}.example"])).fields(for: $0).lines } == Array("Vary: Origin\r\n".utf8))
+        #expect(
+            "http://e\u{301}.example".withBytes {
+                CORSOptions(origin: .list(["http://\u{E9}.example"])).fields(for: $0).lines
+            } == Array("Vary: Origin\r\n".utf8))
     }
 }

@@ -6,7 +6,8 @@ import Testing
 
 struct ConnectionOutputTests {
     @Test(
-        "a descriptor that was closed before its tick ended is not written to, whoever has its number then", .timeLimit(.minutes(1)),
+        "a descriptor that was closed before its tick ended is not written to, whoever has its number then",
+        .timeLimit(.minutes(1)),
         arguments: [true, false])
     func reusedNumber(ring: Bool) async throws {
         try await TestServer.run({ $0.usesIOURing = ring }) { test in
@@ -43,7 +44,9 @@ struct ConnectionOutputTests {
             let loop = test.loops.all[0]
             let slow = test.client(receiveBuffer: 2048)
             #expect(slow.upgrade("/ws-echo"))
-            let slowOutput = try await loop.eventLoop.submit { NIOLoopBound(Self.outputs(of: loop)[0], eventLoop: loop.eventLoop) }.get()
+            let slowOutput = try await loop.eventLoop.submit {
+                NIOLoopBound(Self.outputs(of: loop)[0], eventLoop: loop.eventLoop)
+            }.get()
             let others = (0..<20).map { _ in test.client() }
             for client in others { #expect(client.upgrade("/ws-echo")) }
             let size = 4 << 20

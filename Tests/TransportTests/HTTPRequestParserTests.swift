@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct HTTPRequestParserTests {
     /// What the parser makes of `text` when it comes in pieces of `size` bytes; the parts of a body as one.
-    private func read(_ text: [UInt8], size: Int = .max, limits: HTTPRequestHead.Limits = .init(bytes: 200, fields: 5)) -> [String] {
+    private func read(_ text: [UInt8], size: Int = .max, limits: HTTPRequestHead.Limits = .init(bytes: 200, fields: 5))
+        -> [String]
+    {
         var parser = HTTPRequestParser(limits: limits)
         var found: [String] = []
         var body: [UInt8] = []
@@ -21,7 +23,9 @@ import Testing
                         return
                     case .head(let head):
                         let fields = head.headers.map { "\($0.name)=\($0.value)" }.joined(separator: "|")
-                        found.append("\(head.string(0..<head.target.range.lowerBound)) \(head.string(head.target.range)) \(fields)\(head.isKeptAlive ? "" : " closes")\(head.asksForUpgrade ? " upgrades" : "")")
+                        found.append(
+                            "\(head.string(0..<head.target.range.lowerBound)) \(head.string(head.target.range)) \(fields)\(head.isKeptAlive ? "" : " closes")\(head.asksForUpgrade ? " upgrades" : "")"
+                        )
                     case .body(let part): body += Array(part)
                     case .end:
                         found.append("[\(String(decoding: body, as: UTF8.self))]")
@@ -45,7 +49,8 @@ import Testing
             DELETE * HTTP/1.0\r\n\r\n
             """.utf8)
         let expected = [
-            "GET /a?b=c host=x|x-empty=|x-blank=a b", "[]", "POST /d content-length=5", "[hello]", "PUT /e transfer-encoding=Chunked", "[abc0123456789]",
+            "GET /a?b=c host=x|x-empty=|x-blank=a b", "[]", "POST /d content-length=5", "[hello]",
+            "PUT /e transfer-encoding=Chunked", "[abc0123456789]",
             "DELETE *  closes", "[]",
         ]
         for size in 1...text.count { #expect(read(text, size: size) == expected, "in pieces of \(size)") }
@@ -53,12 +58,16 @@ import Testing
 
     @Test(arguments: [
         // Lengths said twice, in two ways, or in a way of their own.
-        "Content-Length: 1\r\nContent-Length: 1\r\n", "Content-Length: 1, 1\r\n", "Content-Length: +1\r\n", "Content-Length: -1\r\n", "Content-Length: 0x1\r\n",
-        "Content-Length: \r\n", "Content-Length: 1 1\r\n", "Content-Length: 9999999999999999999\r\n", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
-        "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 1\r\nContent-Length: 1\r\n", "Content-Length: 1, 1\r\n", "Content-Length: +1\r\n",
+        "Content-Length: -1\r\n", "Content-Length: 0x1\r\n",
+        "Content-Length: \r\n", "Content-Length: 1 1\r\n", "Content-Length: 9999999999999999999\r\n",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: identity\r\n",
         // Names and lines that others might read in another way.
-        "Content-Length : 1\r\n", " Folded: x\r\n", "A: b\r\n folded\r\n", "No colon\r\n", ": no name\r\n", "A\0: b\r\n", "A: b\0\r\n", "A: b\rc\r\n", "A: b\nC: d\r\n",
+        "Content-Length : 1\r\n", " Folded: x\r\n", "A: b\r\n folded\r\n", "No colon\r\n", ": no name\r\n",
+        "A\0: b\r\n", "A: b\0\r\n", "A: b\rc\r\n", "A: b\nC: d\r\n",
         "Ä: b\r\n", "A: \u{7F}\r\n",
     ])
     func `headers that two readers might read differently are refused`(fields: String) {
@@ -66,25 +75,33 @@ import Testing
     }
 
     @Test(arguments: [
-        "GET  / HTTP/1.1", "GET /  HTTP/1.1", " GET / HTTP/1.1", "GET / HTTP/1.2", "GET / HTTP/2.0", "GET / http/1.1", "GET /a b HTTP/1.1", "GET /", "GET",
-        "get / HTTP/1.1", "GET / HTTP/1.1 ", "GET /\t HTTP/1.1", "GET /\0 HTTP/1.1", "G@T / HTTP/1.1", "AVERYLONGMETHODINDEED / HTTP/1.1", "GET HTTP/1.1", "GET  HTTP/1.1",
+        "GET  / HTTP/1.1", "GET /  HTTP/1.1", " GET / HTTP/1.1", "GET / HTTP/1.2", "GET / HTTP/2.0", "GET / http/1.1",
+        "GET /a b HTTP/1.1", "GET /", "GET",
+        "get / HTTP/1.1", "GET / HTTP/1.1 ", "GET /\t HTTP/1.1", "GET /\0 HTTP/1.1", "G@T / HTTP/1.1",
+        "AVERYLONGMETHODINDEED / HTTP/1.1", "GET HTTP/1.1", "GET  HTTP/1.1",
     ])
     func `a request line that is none is refused`(line: String) {
         #expect(read("\(line)\r\n\r\n") == ["malformed"])
     }
 
-    @Test(arguments: ["\0\0", "hello", "GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nA: b\n", "{\"a\":1}", "\u{16}\u{3}\u{1}", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"])
+    @Test(arguments: [
+        "\0\0", "hello", "GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nA: b\n", "{\"a\":1}", "\u{16}\u{3}\u{1}",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    ])
     func `what can become no request is refused before it is complete`(beginning: String) {
         #expect(read(beginning) == ["malformed"])
     }
 
     @Test(arguments: [
-        "x\r\n", "\r\n", "-1\r\n", "0x1\r\n", " 1\r\nab\r\n", "1 \r\na\r\n", "1;\u{1}\r\na\r\n", "1\nab", "FFFFFFFFFFFFFFFF\r\n", "1\r\nabc", "1\r\na\n\n", "0\r\nno trailer\r\n\r\n",
+        "x\r\n", "\r\n", "-1\r\n", "0x1\r\n", " 1\r\nab\r\n", "1 \r\na\r\n", "1;\u{1}\r\na\r\n", "1\nab",
+        "FFFFFFFFFFFFFFFF\r\n", "1\r\nabc", "1\r\na\n\n", "0\r\nno trailer\r\n\r\n",
         "0\r\nA : b\r\n\r\n", "1;" + String(repeating: "x", count: 300),
     ])
     func `chunks that are none are refused, wherever they are cut`(chunks: String) {
         let text = Array("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)".utf8)
-        for size in [1, 2, 3, text.count] { #expect(read(text, size: size).last == "malformed", "in pieces of \(size)") }
+        for size in [1, 2, 3, text.count] {
+            #expect(read(text, size: size).last == "malformed", "in pieces of \(size)")
+        }
     }
 
     @Test func `trailers share one limit, and are refused beyond it`() {
@@ -92,7 +109,9 @@ import Testing
         for count in [20, 195, 196, 197, 198, 199, 200] {
             let trailer = "A: " + String(repeating: "x", count: count - 5) + "\r\n"
             #expect(read(head + trailer + "\r\n").last == "[]", "\(count) bytes")
-            #expect(read(head + trailer + trailer + String(repeating: trailer, count: 10) + "\r\n").last == "malformed", "\(count) bytes, many times")
+            #expect(
+                read(head + trailer + trailer + String(repeating: trailer, count: 10) + "\r\n").last == "malformed",
+                "\(count) bytes, many times")
         }
     }
 
@@ -111,12 +130,17 @@ import Testing
         #expect(verdict("GET / HTTP/1.1\r\nA: \(String(repeating: "x", count: 500))") == ["tooLarge"])
     }
 
-    @Test func `whether a connection stays, and whether it is to be upgraded, is read from any case and any place in a list`() {
+    @Test
+    func `whether a connection stays, and whether it is to be upgraded, is read from any case and any place in a list`()
+    {
         #expect(read("GET / HTTP/1.1\r\nCONNECTION: x , Close\r\n\r\n")[0].hasSuffix(" closes"))
         #expect(!read("GET / HTTP/1.1\r\nConnection: closed\r\n\r\n")[0].hasSuffix(" closes"))
         #expect(!read("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")[0].hasSuffix(" closes"))
-        #expect(read("GET / HTTP/1.1\r\nConnection: keep-alive, UPGRADE\r\nupgrade: websocket\r\n\r\n")[0].hasSuffix(" upgrades"))
-        #expect(!read("GET / HTTP/1.1\r\nConnection: keep-alive\r\nUpgrade: websocket\r\n\r\n")[0].hasSuffix(" upgrades"))
+        #expect(
+            read("GET / HTTP/1.1\r\nConnection: keep-alive, UPGRADE\r\nupgrade: websocket\r\n\r\n")[0].hasSuffix(
+                " upgrades"))
+        #expect(
+            !read("GET / HTTP/1.1\r\nConnection: keep-alive\r\nUpgrade: websocket\r\n\r\n")[0].hasSuffix(" upgrades"))
         #expect(!read("GET / HTTP/1.1\r\nConnection: Upgrade\r\n\r\n")[0].hasSuffix(" upgrades"))
     }
 
@@ -137,17 +161,22 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/a/b?c=d?e", "/a/b", "c=d?e"), ("/", "/", ""), ("/a?", "/a", ""), ("?a", "", "a"), ("*", "*", ""), ("http://x/a?b", "/a", "b"), ("http://x", "/", ""),
+        ("/a/b?c=d?e", "/a/b", "c=d?e"), ("/", "/", ""), ("/a?", "/a", ""), ("?a", "", "a"), ("*", "*", ""),
+        ("http://x/a?b", "/a", "b"), ("http://x", "/", ""),
         ("http://x?a", "/", ""), ("http:x/a", "http:x/a", ""), ("/http://x/a", "/http://x/a", ""), ("a:", "a:", ""),
     ])
-    func `path and query are those of the target, also of an absolute one`(target: String, path: String, query: String) throws {
+    func `path and query are those of the target, also of an absolute one`(target: String, path: String, query: String)
+        throws
+    {
         let head = try head(Array("GET \(target) HTTP/1.1\r\n\r\n".utf8))
         #expect(head.string(head.target.path) == path)
         #expect(head.string(head.target.query) == query)
     }
 
     @Test func `names come in lower case, and what is no UTF-8 is repaired`() throws {
-        let head = try head(Array("GET /ä".utf8) + [0xFF] + Array("?ö HTTP/1.1\r\nX-Name_1: Grüße ".utf8) + [0xC3] + Array("!\r\nB: c\r\n\r\n".utf8))
+        let head = try head(
+            Array("GET /ä".utf8) + [0xFF] + Array("?ö HTTP/1.1\r\nX-Name_1: Grüße ".utf8) + [0xC3]
+                + Array("!\r\nB: c\r\n\r\n".utf8))
         #expect(head.string(head.target.path) == "/ä\u{FFFD}")
         #expect(head.string(head.target.query) == "ö")
         #expect(head.headers.map(\.name) == ["x-name_1", "b"])
@@ -157,7 +186,8 @@ import Testing
     @Test func `what is damaged at random is read the same in one piece and in many, and never crashes`() {
         var random = Xorshift(state: 7)
         let sound = Array(
-            "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\nGET / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok".utf8)
+            "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\nGET / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok"
+                .utf8)
         let likely = Array("\r\n :;0aF\0,/x".utf8)
         for _ in 0..<4000 {
             var text = sound
@@ -169,7 +199,8 @@ import Testing
                 default: text.insert(likely.randomElement(using: &random)!, at: place)
                 }
             }
-            // The last piece decides whether a beginning that can become no request is refused yet; what was complete before is the same.
+            // The last piece decides whether a beginning that can become no request is refused yet; what was
+            // complete before is the same.
             let whole = read(text + Array("\r\n\r\n".utf8))
             let cut = read(text + Array("\r\n\r\n".utf8), size: Int.random(in: 1...9, using: &random))
             #expect(whole == cut, "\(String(decoding: text, as: UTF8.self).debugDescription)")

@@ -9,7 +9,10 @@ import Testing
             let client = test.client()
             for _ in 0..<3 {
                 client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
-                #expect(client.read(until: "hello") == "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 5\r\n\r\nhello")
+                #expect(
+                    client.read(until: "hello")
+                        == "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 5\r\n\r\nhello"
+                )
                 client.forget()
             }
         }
@@ -18,7 +21,9 @@ import Testing
     @Test func `requests sent ahead are answered in their order, even when the first takes longer`() async throws {
         try await TestServer.run { test in
             let client = test.client()
-            client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+            client.send(
+                "GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+            )
             let responder = try await test.application.waitingResponder()
             #expect(!client.read(timeout: 100))
             #expect(responder.respond(status: 200, headers: [], body: Array("first".utf8)))
@@ -60,7 +65,10 @@ import Testing
 
     @Test func `what is no HTTP is 400, and ends the connection`() async throws {
         try await TestServer.run { test in
-            for garbage in ["hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nA b: c\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", "\0\0\0\0"] {
+            for garbage in [
+                "hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nA b: c\r\n\r\n",
+                "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", "\0\0\0\0",
+            ] {
                 let client = test.client()
                 client.send(garbage)
                 #expect(client.readToEnd().hasPrefix("HTTP/1.1 400 "))
@@ -70,10 +78,14 @@ import Testing
     }
 
     @Test(arguments: [
-        "GET /hello HTTP/1.1\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "GET /hello HTTP/1.0\r\nHost: x\r\nhost: y\r\n\r\n",
-        "GET /hello HTTP/1.1\r\nHost: a b\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: a,b\r\nHost:\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: a/b\r\n\r\n",
-        "GET /hello HTTP/1.1\r\nHost: a@b\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: a:80x\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: [::1\r\n\r\n",
-        "GET /hello HTTP/1.1\r\nHost: ::1\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: [::1]x\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: \u{212A}\r\n\r\n",
+        "GET /hello HTTP/1.1\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
+        "GET /hello HTTP/1.0\r\nHost: x\r\nhost: y\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a b\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: a,b\r\nHost:\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a/b\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: a@b\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: a:80x\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: [::1\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: ::1\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: [::1]x\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: \u{212A}\r\n\r\n",
         "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\n\r\n",
         "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     ])
@@ -88,7 +100,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["Host:\r\n", "Host: a-b_c.example:8080\r\n", "Host: [2001:db8::1%25eth0]:80\r\n", "Host: 127.0.0.1:\r\n", "Host: x%20y!$&'()*+,;=\r\n"])
+    @Test(arguments: [
+        "Host:\r\n", "Host: a-b_c.example:8080\r\n", "Host: [2001:db8::1%25eth0]:80\r\n", "Host: 127.0.0.1:\r\n",
+        "Host: x%20y!$&'()*+,;=\r\n",
+    ])
     func `a sound Host may be a name, an address or nothing, with and without a port`(host: String) async throws {
         try await TestServer.run { test in
             let client = test.client()
@@ -99,7 +114,9 @@ import Testing
 
     @Test func `too many header bytes are 431`() async throws {
         try await TestServer.run { test in
-            for headers in ["X: " + String(repeating: "y", count: 20_000) + "\r\n", String(repeating: "X: y\r\n", count: 200)] {
+            for headers in [
+                "X: " + String(repeating: "y", count: 20_000) + "\r\n", String(repeating: "X: y\r\n", count: 200),
+            ] {
                 let client = test.client()
                 client.send("GET /hello HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n")
                 #expect(client.readToEnd().hasPrefix("HTTP/1.1 431 "))
@@ -114,7 +131,9 @@ import Testing
             #expect(client.read(until: "\r\n\r\n10").hasPrefix("HTTP/1.1 413 "))
             client.send(String(repeating: "x", count: 20))
             client.forget()
-            client.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nabcdefgh\r\n8\r\nabcdefgh\r\n0\r\n\r\n")
+            client.send(
+                "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nabcdefgh\r\n8\r\nabcdefgh\r\n0\r\n\r\n"
+            )
             #expect(client.read(until: "\r\n\r\n10").hasPrefix("HTTP/1.1 413 "))
             client.forget()
             client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789")
@@ -137,7 +156,9 @@ import Testing
 
     @Test func `Connection: close and HTTP/1.0 end the connection after the answer`() async throws {
         try await TestServer.run { test in
-            for request in ["GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "GET /hello HTTP/1.0\r\n\r\n"] {
+            for request in [
+                "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "GET /hello HTTP/1.0\r\n\r\n",
+            ] {
                 let client = test.client()
                 client.send(request)
                 let answer = client.readToEnd()
@@ -250,7 +271,10 @@ extension String {
         #expect(String(decoding: fields.lines, as: UTF8.self) == "A: b\r\nC-D: \r\nE: f\tg\r\n")
     }
 
-    @Test(arguments: [("", "x"), ("A B", "x"), ("A:", "x"), ("A\r\nB", "x"), ("Ä", "x"), ("A", "x\r\nB: c"), ("A", "x\n"), ("A", "\0"), ("A", "\u{7F}")])
+    @Test(arguments: [
+        ("", "x"), ("A B", "x"), ("A:", "x"), ("A\r\nB", "x"), ("Ä", "x"), ("A", "x\r\nB: c"), ("A", "x\n"),
+        ("A", "\0"), ("A", "\u{7F}"),
+    ])
     func `a field that could be read as something else is left out`(name: String, value: String) {
         var fields = HTTPFields()
         let isAdded = fields.add(name, value)

@@ -6,12 +6,18 @@ import Testing
 /// What is decided about a request that would open a session.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct HandshakeRequestTests {
     private static func adding(_ options: inout TransportOptions) {
-        options.allowRequest = { _ in .open(initial: HTTPFields([("X-First", "1")]), always: HTTPFields([("X-Always", "2")])) }
+        options.allowRequest = { _ in
+            .open(initial: HTTPFields([("X-First", "1")]), always: HTTPFields([("X-Always", "2")]))
+        }
     }
 
-    private static let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    private static let upgrade =
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
-    @Test func `fields of the first response are on no other, those of the session on each, the upgrade to a WebSocket included`() async throws {
+    @Test
+    func `fields of the first response are on no other, those of the session on each, also on the upgrade`()
+        async throws
+    {
         try await TestServer.run(Self.adding) { test in
             let client = test.client()
             client.send("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -20,13 +26,16 @@ import Testing
             #expect(first.contains("\r\nX-Always: 2\r\n"))
             let sid = try #require(first.split(separator: "\"").drop { $0 != "sid" }.dropFirst(2).first)
             client.forget()
-            client.send("POST /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n4x")
+            client.send(
+                "POST /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n4x"
+            )
             let posted = client.read(until: "\r\n\r\nok")
             client.forget()
             client.send("GET /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\n\r\n")
             let polled = client.read(until: "\r\n\r\n4x")
             client.forget()
-            client.send("GET /engine.io/?EIO=4&transport=websocket&sid=\(sid) HTTP/1.1\r\nHost: x\r\n\(Self.upgrade)\r\n")
+            client.send(
+                "GET /engine.io/?EIO=4&transport=websocket&sid=\(sid) HTTP/1.1\r\nHost: x\r\n\(Self.upgrade)\r\n")
             let upgraded = client.read(until: "\r\n\r\n")
             #expect(upgraded.hasPrefix("HTTP/1.1 101 "))
             for answer in [posted, polled, upgraded] {

@@ -43,7 +43,9 @@ import Testing
         return client.readToEnd()
     }
 
-    private static func onLoop<Result: Sendable>(_ test: TestServer, _ body: @escaping @Sendable (Loop) -> Result) async throws -> Result {
+    private static func onLoop<Result: Sendable>(_ test: TestServer, _ body: @escaping @Sendable (Loop) -> Result)
+        async throws -> Result
+    {
         let loop = test.loops.all[0]
         return try await loop.eventLoop.submit { body(loop) }.get()
     }
@@ -65,7 +67,8 @@ import Testing
             friend.send(ClientFrame.text("42[\"a\",\"\(String(repeating: "x", count: 900_000))\"]"))
             // In one read with what lets it in.
             let hasty = Self.webSocket(test)
-            hasty.send(ClientFrame.text("40") + ClientFrame.text("42[\"a\",\"\(String(repeating: "x", count: 100_000))\"]"))
+            hasty.send(
+                ClientFrame.text("40") + ClientFrame.text("42[\"a\",\"\(String(repeating: "x", count: 100_000))\"]"))
             for client in [friend, hasty] {
                 if client === hasty { #expect(client.textFrame()?.hasPrefix("40{") == true) }
                 client.send(ClientFrame.make(opcode: 9, [1]))
@@ -81,14 +84,24 @@ import Testing
             let session = Self.polling(opener)
             // On several loops one of them has to ask another.
             let clients = (0..<4).map { _ in test.client() }
-            for client in clients { #expect(Self.post(client, session, String(repeating: "4", count: 65_537)) == "HTTP/1.1 413") }
+            for client in clients {
+                #expect(Self.post(client, session, String(repeating: "4", count: 65_537)) == "HTTP/1.1 413")
+            }
             #expect(Self.post(clients[0], session, "40") == "HTTP/1.1 200")
-            for client in clients { #expect(Self.post(client, session, "42[\"a\",\"\(String(repeating: "x", count: 900_000))\"]") == "HTTP/1.1 200") }
+            for client in clients {
+                #expect(
+                    Self.post(client, session, "42[\"a\",\"\(String(repeating: "x", count: 900_000))\"]")
+                        == "HTTP/1.1 200")
+            }
             let counters = try await test.loops.counters()
             #expect(counters.refusedBodies == 4)
-            for client in clients { #expect(Self.post(client, session, String(repeating: "4", count: 1_000_001)) == "HTTP/1.1 413") }
+            for client in clients {
+                #expect(Self.post(client, session, String(repeating: "4", count: 1_000_001)) == "HTTP/1.1 413")
+            }
             let chunked = test.client()
-            chunked.send("POST \(session) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n42[\r\n4\r\n\"a\"]\r\n0\r\n\r\n")
+            chunked.send(
+                "POST \(session) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n42[\r\n4\r\n\"a\"]\r\n0\r\n\r\n"
+            )
             #expect(chunked.read(until: "ok").hasPrefix("HTTP/1.1 200"))
         }
     }
@@ -121,7 +134,9 @@ import Testing
 
     // MARK: - Sessions and connections
 
-    @Test func `more sessions than allowed are refused with 503, counted, and let in when others have gone`() async throws {
+    @Test func `more sessions than allowed are refused with 503, counted, and let in when others have gone`()
+        async throws
+    {
         try await TestServer.run({ $0.maxSessions = 3 }) { test in
             let first = Self.webSocket(test)
             let opener = test.client()
@@ -147,7 +162,9 @@ import Testing
         try await TestServer.run({ $0.maxSessionsPerAddress = 2 }) { test in
             let first = Self.webSocket(test)
             let second = Self.webSocket(test)
-            #expect(Self.get(test.client(), "/socket.io/?EIO=4&transport=polling").hasSuffix("{\"code\":6,\"message\":\"Too many sessions from this address\"}"))
+            #expect(
+                Self.get(test.client(), "/socket.io/?EIO=4&transport=polling").hasSuffix(
+                    "{\"code\":6,\"message\":\"Too many sessions from this address\"}"))
             let counters = try await test.loops.counters()
             #expect(counters.refusedSessionsOfAddress == 1)
             withExtendedLifetime((first, second)) {}
@@ -169,14 +186,18 @@ import Testing
     }
 
     @Test(arguments: [
-        ("127.0.0.1", "127.0.0.1", true), ("127.0.0.1", "127.0.0.2", false), ("2001:db8::1", "2001:db8::2", true), ("2001:db8::1", "2001:db8:0:1::1", false),
-        ("::ffff:10.0.0.1", "10.0.0.1", true), ("::ffff:10.0.0.1", "::ffff:10.0.0.2", false), ("::1", "127.0.0.1", false), ("", "?", true),
+        ("127.0.0.1", "127.0.0.1", true), ("127.0.0.1", "127.0.0.2", false), ("2001:db8::1", "2001:db8::2", true),
+        ("2001:db8::1", "2001:db8:0:1::1", false),
+        ("::ffff:10.0.0.1", "10.0.0.1", true), ("::ffff:10.0.0.1", "::ffff:10.0.0.2", false),
+        ("::1", "127.0.0.1", false), ("", "?", true),
     ])
     func `an address is one of IPv4, or a network of IPv6`(one: String, other: String, isSame: Bool) {
         #expect((NetworkAddress(one) == NetworkAddress(other)) == isSame)
     }
 
-    @Test func `sessions of one connection that join nothing give way to its own, and not to other people's`() async throws {
+    @Test func `sessions of one connection that join nothing give way to its own, and not to other people's`()
+        async throws
+    {
         try await TestServer.run { test in
             let honest = Self.polling(test.client())
             let flooder = test.client()
@@ -204,16 +225,22 @@ import Testing
                 friend.send(ClientFrame.make(opcode: 2, [UInt8](repeating: 0, count: 900_000), isFinal: false))
             }
             let known = test.client()
-            known.send("POST /known HTTP/1.1\r\nHost: x\r\nContent-Length: 500001\r\n\r\n" + String(repeating: "k", count: 500_000))
+            known.send(
+                "POST /known HTTP/1.1\r\nHost: x\r\nContent-Length: 500001\r\n\r\n"
+                    + String(repeating: "k", count: 500_000))
             let old = test.client()
-            old.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 50001\r\n\r\n" + String(repeating: "o", count: 50_000))
+            old.send(
+                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 50001\r\n\r\n"
+                    + String(repeating: "o", count: 50_000))
             var strangers: [RawClient] = []
             for number in 0..<60 {
                 let stranger = number % 2 == 0 ? Self.webSocket(test) : test.client()
                 if number % 2 == 0 {
                     stranger.send(ClientFrame.make(opcode: 1, [UInt8](repeating: 0x34, count: 60_000), isFinal: false))
                 } else {
-                    stranger.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60001\r\n\r\n" + String(repeating: "x", count: 60_000))
+                    stranger.send(
+                        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60001\r\n\r\n"
+                            + String(repeating: "x", count: 60_000))
                 }
                 strangers.append(stranger)
             }
@@ -243,7 +270,9 @@ import Testing
                 let socket = Self.webSocket(test)
                 socket.send(ClientFrame.make(opcode: 1, [UInt8](repeating: 0x34, count: 60_000), isFinal: false))
                 let request = test.client()
-                request.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60001\r\n\r\n" + String(repeating: "x", count: 60_000))
+                request.send(
+                    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60001\r\n\r\n"
+                        + String(repeating: "x", count: 60_000))
                 let head = test.client()
                 head.send("GET /hello HTTP/1.1\r\nX: " + String(repeating: "x", count: 10_000))
                 let reader = test.client(receiveBuffer: 4096)

@@ -8,7 +8,9 @@ import Testing
         sizes.map { state.shouldTrim(Self.sample($0, load: load)) }
     }
 
-    private static func sample(_ size: Int, load: Int = 0) -> MemoryTrimmer.Sample { .init(resident: size * mega, load: load * mega) }
+    private static func sample(_ size: Int, load: Int = 0) -> MemoryTrimmer.Sample {
+        .init(resident: size * mega, load: load * mega)
+    }
 
     private static let mega = 1 << 20
 

@@ -19,7 +19,9 @@ import Testing
     }
 
     @Test(arguments: ["PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "FOO"])
-    func `another method than GET and POST on an open session is a bad method, and the session stays`(method: String) async throws {
+    func `another method than GET and POST on an open session is a bad method, and the session stays`(method: String)
+        async throws
+    {
         try await TestServer.run { test in
             let session = Self.path + "&sid=" + Self.open(test)
             let answer = Self.ask(test, method, session)
@@ -35,8 +37,10 @@ import Testing
         try await TestServer.run { test in
             let session = Self.path + "&sid=" + Self.open(test)
             for answer in [
-                Self.ask(test, "GET", Self.path), Self.ask(test, "POST", session, body: "4a"), Self.ask(test, "GET", session),
-                Self.ask(test, "GET", "/engine.io/?EIO=3&transport=polling"), Self.ask(test, "GET", "/hello"), Self.ask(test, "GET", "/nothing"),
+                Self.ask(test, "GET", Self.path), Self.ask(test, "POST", session, body: "4a"),
+                Self.ask(test, "GET", session),
+                Self.ask(test, "GET", "/engine.io/?EIO=3&transport=polling"), Self.ask(test, "GET", "/hello"),
+                Self.ask(test, "GET", "/nothing"),
                 Self.ask(test, "HEAD", "/hello"),
             ] {
                 #expect(answer.count(of: "X-Content-Type-Options: nosniff\r\n") == 1, "\(answer)")

@@ -16,7 +16,9 @@ final class RawClient {
         address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         let code = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
         }
         precondition(code == 0, "no connection to port \(port): errno \(errno)")
     }
@@ -26,7 +28,9 @@ final class RawClient {
     func send(_ bytes: [UInt8]) {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, CInt(truncatingIfNeeded: MSG_NOSIGNAL)) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, CInt(truncatingIfNeeded: MSG_NOSIGNAL))
+            }
             guard count > 0 else { return }
             sent += count
         }
@@ -113,10 +117,13 @@ final class RawClient {
     /// Opens a WebSocket; the head of the answer is taken off.
     func upgrade(_ target: String, early: [UInt8] = []) -> Bool {
         send(
-            Array("GET \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".utf8)
+            Array(
+                "GET \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                    .utf8)
                 + early)
         read(until: "\r\n\r\n")
-        guard let end = received.indices.dropLast(3).first(where: { received[$0...].starts(with: [13, 10, 13, 10]) }) else { return false }
+        guard let end = received.indices.dropLast(3).first(where: { received[$0...].starts(with: [13, 10, 13, 10]) })
+        else { return false }
         defer { received.removeFirst(end + 4) }
         return string.hasPrefix("HTTP/1.1 101 ")
     }
@@ -125,7 +132,8 @@ final class RawClient {
 /// Frames as a client sends them, right and wrong.
 enum ClientFrame {
     static func make(
-        opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, rsv: UInt8 = 0, key: [UInt8]? = [0x37, 0xFA, 0x21, 0x3D], declare: Int? = nil
+        opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, rsv: UInt8 = 0,
+        key: [UInt8]? = [0x37, 0xFA, 0x21, 0x3D], declare: Int? = nil
     ) -> [UInt8] {
         var frame: [UInt8] = [(isFinal ? 0x80 : 0) | rsv << 4 | opcode]
         let count = declare ?? payload.count
@@ -142,7 +150,9 @@ enum ClientFrame {
         return frame + key + payload.enumerated().map { $0.element ^ key[$0.offset & 3] }
     }
 
-    static func text(_ text: String, isFinal: Bool = true) -> [UInt8] { make(opcode: 1, Array(text.utf8), isFinal: isFinal) }
+    static func text(_ text: String, isFinal: Bool = true) -> [UInt8] {
+        make(opcode: 1, Array(text.utf8), isFinal: isFinal)
+    }
     static func close(_ code: UInt16) -> [UInt8] { make(opcode: 8, [UInt8(code >> 8), UInt8(code & 0xFF)]) }
 }
 

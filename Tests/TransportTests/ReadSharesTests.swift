@@ -8,11 +8,14 @@ import Testing
     @Test func `a connection whose reads take a moment reads as much as there is`() {
         var shares = ReadShares()
         var limit: Int32 = 0
-        for _ in 0..<10 { #expect(!shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 100_000, limit: &limit)) }
+        for _ in 0..<10 {
+            #expect(!shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 100_000, limit: &limit))
+        }
         #expect(limit == 0 && shares.sizeForNewcomers == ReadShares.most)
     }
 
-    @Test func `a connection whose read took ten times its share reads a tenth of it, and more again when that takes a moment`() {
+    @Test
+    func `a connection whose read took ten times its share reads a tenth, and more when that takes a moment`() {
         var shares = ReadShares()
         var limit: Int32 = 0
         #expect(shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 10 * ReadShares.budget, limit: &limit))

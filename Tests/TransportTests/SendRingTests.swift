@@ -62,7 +62,8 @@ struct SendRingTests {
                     var (name, args) = ("n", "[\"\(word)\"]")
                     name.withUTF8 { name in
                         args.withUTF8 { args in
-                            let message = PacketEncoder.event(namespace: "/", name: UnsafeRawBufferPointer(name), args: UnsafeRawBufferPointer(args))
+                            let message = PacketEncoder.event(
+                                namespace: "/", name: UnsafeRawBufferPointer(name), args: UnsafeRawBufferPointer(args))
                             _ = shard.deliver(message, to: BroadcastTarget(namespace: "/"))
                         }
                     }

@@ -21,7 +21,8 @@ import Testing
             }
             for _ in 0..<2 {
                 for client in clients { #expect(client.textFrame() == "2") }
-                // All answer at once, while nobody reads, until their time is up. Nothing is awaited here: another suite may keep this one waiting.
+                // All answer at once, while nobody reads, until their time is up. Nothing is awaited here: another
+                // suite may keep this one waiting.
                 loop.eventLoop.execute { _ = usleep(2_500_000) }
                 usleep(20_000)
                 for client in clients { client.send(ClientFrame.text("3")) }

@@ -25,7 +25,8 @@ final class TestServer: Sendable {
 
     /// Runs `body` against a server with `options`.
     static func run(
-        loops: Int = 1, _ change: (inout TransportOptions) -> Void = { _ in }, _ body: @Sendable (TestServer) async throws -> Void
+        loops: Int = 1, _ change: (inout TransportOptions) -> Void = { _ in },
+        _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         var options = TransportOptions()
         var conformance = ConformanceOptions()
@@ -60,7 +61,8 @@ final class Nobody: Application {
     func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {}
 }
 
-/// Refuses `/refused` by its head, and answers by path: `/hello` at once, `/echo` the body, `/later` when the test says so, `/stream` piece by piece.
+/// Refuses `/refused` by its head, and answers by path: `/hello` at once, `/echo` the body, `/later` when the test says
+/// so, `/stream` piece by piece.
 final class TestApplication: HTTPApplication, HTTPRequestReceiver {
     let waiting = Mutex<[HTTPResponder]>([])
     let streams = Mutex<[HTTPStream]>([])
@@ -84,18 +86,22 @@ final class TestApplication: HTTPApplication, HTTPRequestReceiver {
 
     func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         switch request.path {
-        case "/hello": responder.respond(status: 200, headers: [("Content-Type", "text/plain")], body: Array("hello".utf8))
+        case "/hello":
+            responder.respond(status: 200, headers: [("Content-Type", "text/plain")], body: Array("hello".utf8))
         case "/echo", "/known": responder.respond(status: 200, headers: [], body: request.body)
         case "/large":
             answered.add(1, ordering: .relaxed)
             responder.respond(status: 200, headers: [], body: Self.large)
         case "/huge", "/known-huge": responder.respond(status: 200, headers: [], body: Self.huge)
-        case "/split": responder.respond(status: 200, headers: [("X-Good", "1"), ("X-Bad", "1\r\nX-Injected: 1")], body: [])
+        case "/split":
+            responder.respond(status: 200, headers: [("X-Good", "1"), ("X-Bad", "1\r\nX-Injected: 1")], body: [])
         case "/later":
             responder.onGone { [self] in gone.add(1, ordering: .relaxed) }
             waiting.withLock { $0.append(responder) }
         case "/stream":
-            if let stream = responder.stream(status: 200, fields: HTTPFields([("Content-Type", "text/event-stream")])) { streams.withLock { $0.append(stream) } }
+            if let stream = responder.stream(status: 200, fields: HTTPFields([("Content-Type", "text/event-stream")])) {
+                streams.withLock { $0.append(stream) }
+            }
         default: responder.respond(status: 404, headers: [], body: [])
         }
     }

@@ -59,7 +59,9 @@ import Testing
         try await TestServer.run { test in
             let client = test.client()
             #expect(client.upgrade("/ws-echo"))
-            client.send(ClientFrame.text("a", isFinal: false) + ClientFrame.make(opcode: 9, [1, 2]) + ClientFrame.make(opcode: 0, [0x62]))
+            client.send(
+                ClientFrame.text("a", isFinal: false) + ClientFrame.make(opcode: 9, [1, 2])
+                    + ClientFrame.make(opcode: 0, [0x62]))
             let pong = client.frame()
             #expect(pong?.first == 0x8A)
             #expect(pong?.payload == [1, 2])
@@ -70,7 +72,8 @@ import Testing
     @Test func `a refusal is 400 in HTML`() async throws {
         try await TestServer.run { test in
             for (target, message) in [
-                ("/engine.io/?EIO=4", "Transport unknown"), ("/engine.io/?EIO=4&transport=websocket&sid=none", "Session ID unknown"),
+                ("/engine.io/?EIO=4", "Transport unknown"),
+                ("/engine.io/?EIO=4&transport=websocket&sid=none", "Session ID unknown"),
                 ("/engine.io/?EIO=3&transport=websocket", "Unsupported protocol version"),
             ] {
                 let client = test.client()
@@ -81,7 +84,8 @@ import Testing
         }
     }
 
-    /// Tiny buffers and a reader that sleeps: the kernel takes part of a frame, NIO gets the rest, and the direct way is taken up again later.
+    /// Tiny buffers and a reader that sleeps: the kernel takes part of a frame, NIO gets the rest, and the direct way
+    /// is taken up again later.
     @Test func `order survives short writes, in the middle of frames too`() async throws {
         try await TestServer.run { test in
             let client = test.client(receiveBuffer: 2048)
@@ -100,7 +104,8 @@ import Testing
             }
             while expected < count {
                 guard let text = client.textFrame() else { break }
-                guard text.hasPrefix("\(expected) "), text.utf8.count == "\(expected) ".utf8.count + expected % 700 else {
+                guard text.hasPrefix("\(expected) "), text.utf8.count == "\(expected) ".utf8.count + expected % 700
+                else {
                     Issue.record("frame \(expected) is \(text.prefix(20))")
                     return
                 }
@@ -126,7 +131,8 @@ import Testing
             other.send(ClientFrame.text("hello"))
             #expect(other.textFrame() == "hello")
             for _ in 0..<200 where test.server.connectionCount > 1 {
-                // The ending is FIN; who never reads gets it when the kernel's buffers say so, or the linger timeout closes.
+                // The ending is FIN; who never reads gets it when the kernel's buffers say so, or
+                // the linger timeout closes.
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(test.server.connectionCount == 1)
@@ -143,12 +149,16 @@ import Testing
                 poller.forget()
                 // Each new connection goes to the next loop: both kinds of request meet other loops than the session's.
                 let poster = test.client()
-                poster.send("POST /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n4a\(round % 10)")
+                poster.send(
+                    "POST /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n4a\(round % 10)"
+                )
                 #expect(poster.read(until: "ok").hasSuffix("\r\n\r\nok"))
                 poller.send("GET /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\n\r\n")
                 #expect(poller.read(until: "4a\(round % 10)").hasSuffix("4a\(round % 10)"))
                 let socket = test.client()
-                #expect(socket.upgrade("/engine.io/?EIO=4&transport=websocket&sid=\(sid)", early: ClientFrame.text("2probe")))
+                #expect(
+                    socket.upgrade(
+                        "/engine.io/?EIO=4&transport=websocket&sid=\(sid)", early: ClientFrame.text("2probe")))
                 #expect(socket.textFrame() == "3probe")
                 socket.send(ClientFrame.text("5") + ClientFrame.text("4hello"))
                 #expect(socket.textFrame() == "4hello")
@@ -205,7 +215,9 @@ import Testing
             let size = 7_000_000
             try await test.loops.all[0].eventLoop.submit {
                 for session in test.loops.all[0].tables[1].all {
-                    session.send(textCount: size, compress: false) { $0.initializeMemory(as: UInt8.self, repeating: 0x78) }
+                    session.send(textCount: size, compress: false) {
+                        $0.initializeMemory(as: UInt8.self, repeating: 0x78)
+                    }
                     session.close(.forcedClose)
                 }
             }.get()

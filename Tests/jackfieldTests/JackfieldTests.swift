@@ -14,7 +14,9 @@ struct JackfieldTests {
         let errors: String
     }
 
-    private func run(_ arguments: String..., environment: [String: String] = [:], files: [String: String] = [:]) throws -> Outcome {
+    private func run(_ arguments: String..., environment: [String: String] = [:], files: [String: String] = [:]) throws
+        -> Outcome
+    {
         // The test runner and the executable are built into one folder.
         let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let process = Process()
@@ -60,7 +62,9 @@ struct JackfieldTests {
         #expect(try run("bogus").code == 2)
         #expect(try run("token").code == 2)
         let nobody = try run("token", "--user", "", environment: secret)
-        #expect(nobody.code == 2 && nobody.errors.contains("The name after --user is empty: give the id of a user, as in --user alice."))
+        #expect(
+            nobody.code == 2
+                && nobody.errors.contains("The name after --user is empty: give the id of a user, as in --user alice."))
         #expect(try run("token", "--user", "a\nb", environment: secret).code == 2)
         #expect(try run("token", "--user", "a", "--ttl", "soon").code == 2)
         #expect(try run("token", "--user", "a", "--claim", "x").code == 2)
@@ -136,7 +140,9 @@ struct JackfieldTests {
     func weakSecret() throws {
         let outcome = try run("token", "--user", "alice", environment: ["JWT_SECRET": "short"])
         #expect(outcome.code == 1 && outcome.output.isEmpty)
-        #expect(outcome.errors.contains("the secret has 5 bytes and can be guessed") && outcome.errors.contains("openssl rand -hex 32"))
+        #expect(
+            outcome.errors.contains("the secret has 5 bytes and can be guessed")
+                && outcome.errors.contains("openssl rand -hex 32"))
     }
 
     @Test("a token without any secret fails, and says what would help")
@@ -148,17 +154,26 @@ struct JackfieldTests {
 
 @Suite("Time to live")
 struct TimeToLiveTests {
-    @Test("spans are read as people write them", arguments: [("90", 90), ("90s", 90), ("15m", 900), ("1h30m", 5400), ("7d", 604_800)])
+    @Test(
+        "spans are read as people write them",
+        arguments: [("90", 90), ("90s", 90), ("15m", 900), ("1h30m", 5400), ("7d", 604_800)])
     func read(text: String, seconds: Int64) {
         #expect(TimeToLive(argument: text)?.seconds == seconds)
     }
 
-    @Test("the default reads as one would write it", arguments: [(3600, "1h"), (5400, "90m"), (61, "61s"), (172_800, "2d")])
+    @Test(
+        "the default reads as one would write it",
+        arguments: [(3600, "1h"), (5400, "90m"), (61, "61s"), (172_800, "2d")])
     func described(seconds: Int64, text: String) {
         #expect(TimeToLive(seconds: seconds).defaultValueDescription == text)
     }
 
-    @Test("anything else is refused", arguments: ["", "0", "0s", "-1", "h", "1x", "1h30", "1 h", "9999999999999999999s", "9223372036854775807d", "9223372036854775807", "99999d", "1\u{662}s"])
+    @Test(
+        "anything else is refused",
+        arguments: [
+            "", "0", "0s", "-1", "h", "1x", "1h30", "1 h", "9999999999999999999s", "9223372036854775807d",
+            "9223372036854775807", "99999d", "1\u{662}s",
+        ])
     func refused(text: String) {
         #expect(TimeToLive(argument: text) == nil)
     }

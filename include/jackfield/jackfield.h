@@ -44,22 +44,22 @@
  *
  *  - JF_ABI is the revision of the calling convention. A host refuses a plugin of another JF_ABI.
  *  - Interfaces have an id and a revision ("jf.events/1"). A released interface never changes: new functions are
- *    appended, a new meaning gets a new name. The plugin passes the size of its table. The host fills every slot that it
- *    knows and sets the others to a function that returns JF_E_UNSUPPORTED. No slot is ever NULL.
+ *    appended, a new meaning gets a new name. The plugin passes the size of its table. The host fills every slot that
+ *    it knows and sets the others to a function that returns JF_E_UNSUPPORTED. No slot is ever NULL.
  *  - Structures grow only at their end. `struct_size` is the size that the writer of the structure knows:
  *      host to plugin    The host sets it. Before you read a field that a later header added, check that struct_size
  *                        covers it.
- *      plugin to host    You set it to sizeof; 0 means the size in the first release. The host reads no further. If it is
- *                        larger than the host knows, the bytes beyond must be zero, else the call returns
+ *      plugin to host    You set it to sizeof; 0 means the size in the first release. The host reads no further. If it
+ *                        is larger than the host knows, the bytes beyond must be zero, else the call returns
  *                        JF_E_UNSUPPORTED: a field that the host would ignore is never ignored silently.
- *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer): you set it as above. The host writes no
- *                        further and sets it to the size that it filled.
+ *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer): you set it as above. The host
+ *                        writes no further and sets it to the size that it filled.
  *  - Lists carry the size of one item in `stride`, with the same three rules. Step through a list by its stride, not by
  *    sizeof. jf_text, jf_bytes and jf_pair never grow, so arrays of them have no stride.
  *  - Integers have a fixed width. There is no long, bool, bit-field or enum-typed field, and no field whose name is a
  *    keyword of C++, Rust, Go, Zig, Swift, Python or JavaScript.
- *  - Flags that the host does not know and `reserved` fields that are not 0 return JF_E_INVALID. In a structure that the
- *    host filled, ignore constants that you do not know.
+ *  - Flags that the host does not know and `reserved` fields that are not 0 return JF_E_INVALID. In a structure that
+ *    the host filled, ignore constants that you do not know.
  *
  * Nobody frees memory of the other side. What a callback receives is valid until it returns. What you pass to a call is
  * read before the call returns; the host copies what it keeps. What the descriptor points to (lists, names, functions)
@@ -70,8 +70,8 @@
  *
  * The tag before a callback says where the host calls it:
  *
- *  [strand]   On the plugin's strand: one OS thread that runs the plugin's callbacks one at a time. It is the same thread
- *             from jf_plugin_main to destroy, so thread-local state is safe.
+ *  [strand]   On the plugin's strand: one OS thread that runs the plugin's callbacks one at a time. It is the same
+ *             thread from jf_plugin_main to destroy, so thread-local state is safe.
  *  [run]      Where the declaration's `run` says (section 5): on the strand, unless you chose otherwise.
  *  [loop]     On an event loop, several loops at once. The callback must not block.
  *
@@ -89,25 +89,26 @@
  * A plugin whose callback does not return in time (30 s at the start, limits.shutdownDeadline at the end) is given up:
  * nothing of it is called any more.
  *
- * Order: calls that one thread makes for one socket take effect in the order made, whatever the function: a join followed
- * by a broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order in which things
- * happened to it; those for different sockets may overtake each other. What is asked for many sockets (join_all, leave_all,
- * disconnect_all, fetch, broadcast_ack) is done in pieces, between which the event loop serves others; a broadcast is not cut.
+ * Order: calls that one thread makes for one socket take effect in the order made, whatever the function: a join
+ * followed by a broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order in
+ * which things happened to it; those for different sockets may overtake each other. What is asked for many sockets
+ * (join_all, leave_all, disconnect_all, fetch, broadcast_ack) is done in pieces, between which the event loop serves
+ * others; a broadcast is not cut.
  *
  * A slow callback delays only its own plugin. A plugin's queue is bounded by limits.pluginQueueCallbacks and
- * limits.pluginQueueBytes of the configuration, with a share for each socket and each user. What does not fit is refused:
- * the client reads {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP, and it is counted. While more waits
- * than the plugin has time for (more than 5 ms), users take turns, and within a user sockets do.
+ * limits.pluginQueueBytes of the configuration, with a share for each socket and each user. What does not fit is
+ * refused: the client reads {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP, and it is counted. While
+ * more waits than the plugin has time for (more than 5 ms), users take turns, and within a user sockets do.
  *
- * Signals   Before it loads plugins the host ignores SIGPIPE and SIGHUP and handles SIGTERM and SIGINT. It checks these four
- *           after each load and once a second, restores what a plugin changed and logs the plugin's name. A handler for any
- *           other signal (a runtime's own for SIGSEGV, for instance) stays as the plugin set it, and is logged. No signal
- *           is blocked in threads that run plugin code.
+ * Signals   Before it loads plugins the host ignores SIGPIPE and SIGHUP and handles SIGTERM and SIGINT. It checks these
+ *           four after each load and once a second, restores what a plugin changed and logs the plugin's name. A
+ *           handler for any other signal (a runtime's own for SIGSEGV, for instance) stays as the plugin set it, and is
+ *           logged. No signal is blocked in threads that run plugin code.
  * Processes fork without exec is not supported: only the calling thread survives in the child, with locks that other
- *           threads held. posix_spawn, or fork and exec at once, is. The host's descriptors are close-on-exec. An ignored
- *           SIGPIPE is inherited: reset it in a child that needs it.
- * Shared    The plugin shares the process: do not call exit, setlocale, setenv, chdir, umask or close a descriptor that is
- *           not yours.
+ *           threads held. posix_spawn, or fork and exec at once, is. The host's descriptors are close-on-exec. An
+ *           ignored SIGPIPE is inherited: reset it in a child that needs it.
+ * Shared    The plugin shares the process: do not call exit, setlocale, setenv, chdir, umask or close a
+ *           descriptor that is not yours.
  * Crashes   A segmentation fault, abort, an exception or panic that leaves a callback, or Swift's fatalError ends the
  *           whole process and disconnects every client. Catch exceptions and panics in each callback.
  */
@@ -184,7 +185,8 @@ static inline jf_text jf_find(const jf_pair *pairs, uint32_t count, const char *
 
 /** Sets a list of the descriptor to an array: `JF_SET_LIST(plugin->events, events)`. */
 #define JF_SET_LIST(list, array) \
-    ((list).items = (array), (list).count = (uint32_t)(sizeof(array) / sizeof (array)[0]), (list).stride = (uint32_t)sizeof (array)[0])
+    ((list).items = (array), (list).count = (uint32_t)(sizeof(array) / sizeof (array)[0]), \
+     (list).stride = (uint32_t)sizeof (array)[0])
 
 /** The host, as this plugin knows it: the first argument of every call. Opaque; never freed. */
 typedef struct jf_host jf_host;
@@ -200,8 +202,8 @@ typedef uint64_t jf_stream; /**< an HTTP response that is still being written */
 /**
  * A token stands for an answer that somebody waits for: an ack, an HTTP response, a decision on a connection. It is
  * completed exactly once; a second attempt returns JF_E_GONE. A callback borrows its token: complete it inside the
- * callback and on its thread, or exchange it with jf_tokens_api.keep for one that any thread may complete later. When the
- * client or the plugin goes first, the host completes it. 0: nobody waits; completing it returns JF_E_GONE.
+ * callback and on its thread, or exchange it with jf_tokens_api.keep for one that any thread may complete later. When
+ * the client or the plugin goes first, the host completes it. 0: nobody waits; completing it returns JF_E_GONE.
  */
 typedef uint64_t jf_token;
 
@@ -219,7 +221,8 @@ enum {
     JF_E_NOT_FOUND   = -7,  /**< there is no such thing */
     JF_E_DENIED      = -8,  /**< refused on purpose */
     JF_E_TIMEOUT     = -9,  /**< no answer in time */
-    JF_E_STATE       = -10  /**< called in the wrong state or on the wrong thread; see the tag. Any function may return it */
+    JF_E_STATE       = -10  /**< called in the wrong state or on the wrong thread; see the tag. Any function may return
+                                 it */
 };
 
 /** A failure in words, filled with jf_fail. The host passes it zeroed. */
@@ -264,7 +267,8 @@ typedef struct jf_event {
     jf_token        ack;         /**< not 0: the client waits for an answer */
     jf_text         nsp;         /**< namespace, "/" or "/name" */
     jf_text         name;
-    jf_text         args;        /**< JSON array of all arguments, valid, as the client sent it; "[]" if there are none */
+    jf_text         args;        /**< JSON array of all arguments, valid, as the client sent it; "[]" if there are
+                                      none */
     const jf_bytes *attachments; /**< binary arguments; in args they are {"_placeholder":true,"num":i} */
     jf_text         user;        /**< empty: anonymous */
     jf_text         id;          /**< the Socket.IO id, what the client calls socket.id */
@@ -292,9 +296,9 @@ typedef struct jf_message {
 
 /**
  * Which sockets of the namespace: those of `user`, in any of `rooms`, and `socket`, each once; without those in any of
- * `except_rooms` and without `except_socket`. It must say which: JF_TARGET_ALL, or at least one of user, rooms and socket;
- * otherwise JF_E_INVALID, so that the empty user of an anonymous sender never selects everybody. A socket's id is a room
- * that the socket is always in.
+ * `except_rooms` and without `except_socket`. It must say which: JF_TARGET_ALL, or at least one of user, rooms and
+ * socket; otherwise JF_E_INVALID, so that the empty user of an anonymous sender never selects everybody. A socket's id
+ * is a room that the socket is always in.
  */
 typedef struct jf_target {
     uint32_t       struct_size;
@@ -312,7 +316,8 @@ typedef struct jf_target {
 /** What one client answered to an event that was emitted with an ack. */
 typedef struct jf_answer {
     uint32_t        struct_size;
-    jf_code         status;      /**< JF_OK, JF_E_TIMEOUT, JF_E_LIMIT (limits.pendingAcksPerSocket), JF_E_GONE: it left first */
+    jf_code         status;      /**< JF_OK, JF_E_TIMEOUT, JF_E_LIMIT (limits.pendingAcksPerSocket), JF_E_GONE: it left
+                                      first */
     jf_socket       socket;
     jf_text         args;        /**< JSON array; "[]" unless status is JF_OK */
     const jf_bytes *attachments;
@@ -326,8 +331,9 @@ typedef void (*jf_answer_fn)(void *instance, void *context, const jf_answer *ans
 /** What the clients of a target answered. */
 typedef struct jf_answers {
     uint32_t         struct_size;
-    jf_code          status;     /**< JF_OK: all answered. JF_E_TIMEOUT: only these. JF_E_LIMIT: more bytes were answered than the
-                                      host keeps (limits.pluginResultBytes). JF_E_GONE: the plugin is stopping */
+    jf_code          status;     /**< JF_OK: all answered. JF_E_TIMEOUT: only these. JF_E_LIMIT: more bytes were
+                                      answered than the host keeps (limits.pluginResultBytes). JF_E_GONE: the plugin is
+                                      stopping */
     uint32_t         expected;   /**< how many were asked */
     uint32_t         count;
     const jf_answer *items;      /**< one for each client that answered */
@@ -368,8 +374,8 @@ typedef struct jf_socket_info {
 /** The sockets of a target. */
 typedef struct jf_fetched {
     uint32_t              struct_size;
-    jf_code               status;   /**< JF_OK. JF_E_LIMIT: these are not all (more than 100,000, or than limits.pluginResultBytes).
-                                         JF_E_GONE: the plugin is stopping */
+    jf_code               status;   /**< JF_OK. JF_E_LIMIT: these are not all (more than 100,000, or than
+                                         limits.pluginResultBytes). JF_E_GONE: the plugin is stopping */
     const jf_socket_info *items;
     uint64_t              count;
     uint32_t              stride;   /**< bytes from one item to the next */
@@ -409,10 +415,14 @@ static inline jf_code jf_deny(jf_handshake_reply *reply, const char *message) {
     return JF_E_DENIED;
 }
 
-/** Adds a response header. `every` 0: to the first response; 1: to every one. JF_E_SPACE: no room; JF_E_INVALID: a line break. */
+/**
+ * Adds a response header. `every` 0: to the first response; 1: to every one. JF_E_SPACE: no room;
+ * JF_E_INVALID: a line break.
+ */
 static inline jf_code jf_add_header(jf_handshake_reply *reply, int32_t every, const char *name, const char *value) {
     char *lines = every ? reply->always : reply->initial;
-    size_t capacity = every ? sizeof reply->always : sizeof reply->initial, used = strlen(lines), n = strlen(name), m = strlen(value);
+    size_t capacity = every ? sizeof reply->always : sizeof reply->initial;
+    size_t used = strlen(lines), n = strlen(name), m = strlen(value);
     if (n == 0 || strpbrk(name, "\r\n: ") || strpbrk(value, "\r\n")) return JF_E_INVALID;
     if (n + m + 5 > capacity - used) return JF_E_SPACE;
     memcpy(lines + used, name, n);
@@ -440,7 +450,8 @@ typedef struct jf_attempt {
 typedef struct jf_admission {
     uint32_t   struct_size;
     uint32_t   reserved;
-    jf_text    user;        /**< 1 to 256 bytes without control characters: presence, the room "user:<user>" and JF_RUN_BY_USER follow it */
+    jf_text    user;        /**< 1 to 256 bytes without control characters: presence, the room "user:<user>" and
+                                 JF_RUN_BY_USER follow it */
     jf_text    claims;      /**< JSON object, at most 65,536 bytes; its members replace those of the same name */
     jf_text    data;        /**< JSON, at most 65,536 bytes: the socket's data */
     int64_t    expires_at;  /**< ms since 1970: the connection is closed then; 0: as the token says */
@@ -456,7 +467,10 @@ typedef struct jf_refusal {
     char     data[1024];   /**< JSON, terminated; empty: no data */
 } jf_refusal;
 
-/** Fills `refusal` and returns JF_E_DENIED. `data` is JSON or NULL. A message too long is cut, data too long is left out. */
+/**
+ * Fills `refusal` and returns JF_E_DENIED. `data` is JSON or NULL. A message too long is cut,
+ * data too long is left out.
+ */
 static inline jf_code jf_refuse(jf_refusal *refusal, const char *message, const char *data) {
     size_t n = strlen(message), m = data ? strlen(data) : 0;
     if (n >= sizeof refusal->message) n = sizeof refusal->message - 1;
@@ -531,7 +545,10 @@ typedef struct jf_stream_callbacks {
     void    *context;
     /** [strand] After a write returned JF_E_LIMIT: the reader can take more. */
     void (*writable)(void *instance, void *context, jf_stream stream);
-    /** [strand] The last call about the stream, exactly once. `why` is JF_OK after finish, JF_E_GONE when the reader left. */
+    /**
+     * [strand] The last call about the stream, exactly once. `why` is JF_OK after finish,
+     * JF_E_GONE when the reader left.
+     */
     void (*closed)(void *instance, void *context, jf_stream stream, jf_code why);
 } jf_stream_callbacks;
 
@@ -581,9 +598,10 @@ typedef struct jf_json_writer {
  * Every declaration has a `context` that comes back in each callback it causes, so that a binding for another language
  * needs one C function for all its handlers.
  *
- * The host reads the declarations after create succeeded and withdraws them when the plugin is unloaded. What two plugins
- * both claim (an event of one namespace, a route) belongs to the first; the second is not loaded, and the log says why.
- * In C name the fields (`.name = JF_LIT("x")`); the macros JF_EVENT, JF_ROUTE and JF_TIMER serve C++17 as well.
+ * The host reads the declarations after create succeeded and withdraws them when the plugin is unloaded. What
+ * two plugins both claim (an event of one namespace, a route) belongs to the first; the second is not loaded,
+ * and the log says why. In C name the fields (`.name = JF_LIT("x")`); the macros JF_EVENT, JF_ROUTE and
+ * JF_TIMER serve C++17 as well.
  */
 
 /* Where a callback runs. */
@@ -612,7 +630,8 @@ typedef struct jf_event_decl {
     uint32_t       flags;     /**< JF_EVENT_* */
     jf_text        run_key;   /**< for JF_RUN_BY_KEY */
     void          *context;
-    const jf_text *nsps;      /**< up to 1,000 further namespaces with the same handler; then an empty `nsp` means none */
+    const jf_text *nsps;      /**< up to 1,000 further namespaces with the same handler; then an empty `nsp` means
+                                   none */
     uint32_t       nsp_count;
     uint32_t       reserved;
 } jf_event_decl;
@@ -629,8 +648,9 @@ typedef struct jf_event_list {
 #define JF_NSP_PATTERN 1u /**< `name` is a POSIX extended regular expression without backreferences: "^/dyn-[0-9]+$" */
 
 /**
- * A namespace that the plugin serves or watches. Several plugins may declare one: all their hooks are asked, in the order
- * of loading. Patterns are tried in that order, after the names; the first that matches counts. "/" always exists.
+ * A namespace that the plugin serves or watches. Several plugins may declare one: all their hooks are
+ * asked, in the order of loading. Patterns are tried in that order, after the names; the first that matches
+ * counts. "/" always exists.
  */
 typedef struct jf_nsp_decl {
     jf_text        name;       /**< at most 256 bytes */
@@ -649,7 +669,8 @@ typedef struct jf_nsp_decl {
     void (*disconnecting)(void *instance, const jf_socket_event *event); /**< [run] leaving, with its rooms; or NULL */
     void (*disconnected)(void *instance, const jf_socket_event *event);  /**< [run] left; or NULL */
     void          *context;
-    const jf_text *names;      /**< up to 1,000 further namespaces with the same flags and hooks; then `name` may be empty */
+    const jf_text *names;      /**< up to 1,000 further namespaces with the same flags and hooks; then `name` may be
+                                    empty */
     uint32_t       name_count;
     uint32_t       reserved;
 } jf_nsp_decl;
@@ -705,13 +726,15 @@ typedef struct jf_timer_list {
 #define JF_TIMER(handler, interval) { (handler), NULL, (interval) }
 
 /**
- * The descriptor. The host passes it zeroed in a block of JF_PLUGIN_SIZE bytes, so that a newer plugin may fill more than
- * an older host reads; a field that the host does not know and that is not zero fails the load. Begin with jf_describe.
+ * The descriptor. The host passes it zeroed in a block of JF_PLUGIN_SIZE bytes, so that a newer plugin may
+ * fill more than an older host reads; a field that the host does not know and that is not zero fails the
+ * load. Begin with jf_describe.
  */
 typedef struct jf_plugin {
     uint32_t struct_size;
     uint32_t abi;
-    jf_text  name;    /**< 1 to 64 of a-z, 0-9 and '-': the name in logs and metrics, unless the configuration names it */
+    jf_text  name;    /**< 1 to 64 of a-z, 0-9 and '-': the name in logs and metrics, unless the configuration names
+                           it */
     jf_text  version; /**< semantic version, at most 64 bytes */
 
     /** [strand] Makes the instance that every other callback receives. May do I/O. On failure: jf_fail(error, ...). */
@@ -736,9 +759,9 @@ typedef struct jf_plugin {
     /** [strand] Can the plugin work now (is its store reachable)? Asked every 2 s for /readyz. NULL: always. */
     jf_code (*ready)(void *instance, jf_error *error);
     /**
-     * [loop] May this request open a session (`allowRequest` of the reference server)? JF_OK: yes. JF_E_DENIED: no, with
-     * reply->message (jf_deny). Anything else: no. It may add response headers (jf_add_header). NULL: yes. To decide by user
-     * use `admit`.
+     * [loop] May this request open a session (`allowRequest` of the reference server)? JF_OK: yes. JF_E_DENIED: no,
+     * with reply->message (jf_deny). Anything else: no. It may add response headers (jf_add_header). NULL: yes. To
+     * decide by user use `admit`.
      */
     jf_code (*handshake)(void *instance, const jf_handshake *request, jf_handshake_reply *reply);
 } jf_plugin;
@@ -757,11 +780,11 @@ static inline void jf_describe(jf_plugin *plugin, const char *name, const char *
 /* ------------------------------------------------------------------------------------------------------------
  * 6  WHAT A PLUGIN MAY CALL
  *
- * Fetch each table once with boot->query, in jf_plugin_main or create. Every function returns a jf_code and stores values
- * through pointers. On failure the values are zeroed; a function that this host lacks changes nothing. Every function may
- * return JF_E_INVALID, JF_E_STATE and JF_E_UNSUPPORTED; the comment names the others. What one call passes has at most
- * 64 MiB together (JF_E_LIMIT). Where a function writes into a buffer of yours (`out`, `capacity`) it stores the length
- * needed in *length in any case and writes nothing if it does not fit (JF_E_SPACE).
+ * Fetch each table once with boot->query, in jf_plugin_main or create. Every function returns a jf_code and stores
+ * values through pointers. On failure the values are zeroed; a function that this host lacks changes nothing. Every
+ * function may return JF_E_INVALID, JF_E_STATE and JF_E_UNSUPPORTED; the comment names the others. What one call passes
+ * has at most 64 MiB together (JF_E_LIMIT). Where a function writes into a buffer of yours (`out`, `capacity`) it
+ * stores the length needed in *length in any case and writes nothing if it does not fit (JF_E_SPACE).
  */
 
 /* ---- jf.core/1: log, configuration, clock, strand ---------------------------------------------------------- */
@@ -780,26 +803,30 @@ typedef struct jf_core_api {
      * are counted and not written; that is no failure.
      */
     jf_code (*log)(const jf_host *host, uint32_t level, jf_text line);
-    /** [any-thread, always] The plugin's `config` as a JSON object, "{}" if there is none. Valid for the life of the process. */
+    /**
+     * [any-thread, always] The plugin's `config` as a JSON object, "{}" if there is none. Valid for
+     * the life of the process.
+     */
     jf_code (*config)(const jf_host *host, jf_text *json);
     /** [any-thread, always] Milliseconds since 1970-01-01 UTC. May jump. */
     jf_code (*wall_ms)(const jf_host *host, int64_t *ms);
     /** [any-thread, always] Nanoseconds since an arbitrary moment. Never goes back. */
     jf_code (*mono_ns)(const jf_host *host, int64_t *ns);
     /**
-     * [any-thread] Runs `task` on the strand after what was posted before, soon if clients wait. If the plugin stops first,
-     * `free_context` is called instead: exactly one of the two, where given. JF_E_LIMIT: the queue is full, neither is called.
+     * [any-thread] Runs `task` on the strand after what was posted before, soon if clients wait. If the plugin
+     * stops first, `free_context` is called instead: exactly one of the two, where given. JF_E_LIMIT: the queue is
+     * full, neither is called.
      */
     jf_code (*post)(const jf_host *host, jf_task_fn task, void *context, jf_free_fn free_context);
     /** [any-thread, always] What a code means, as static text. JF_E_NOT_FOUND: there is no such code. */
     jf_code (*describe)(const jf_host *host, jf_code code, jf_text *words);
     /**
-     * [any-thread] Calls `task` here and now, once. What it emits, answers and changes from this thread is passed to the
-     * event loops when it returns, in order: each loop is woken once and each client gets its part in one piece. For what
-     * becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it short: the
-     * first emit waits for the last. An inner call is part of the outer one. On an event loop it only calls `task`, since
-     * a loop sends together what one tick produced. destroy does not wait for a task that runs on a thread of your own:
-     * end your threads in stop.
+     * [any-thread] Calls `task` here and now, once. What it emits, answers and changes from this thread is passed to
+     * the event loops when it returns, in order: each loop is woken once and each client gets its part in one piece.
+     * For what becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it
+     * short: the first emit waits for the last. An inner call is part of the outer one. On an event loop it only calls
+     * `task`, since a loop sends together what one tick produced. destroy does not wait for a task that runs on a
+     * thread of your own: end your threads in stop.
      */
     jf_code (*batch)(const jf_host *host, jf_task_fn task, void *context);
 } jf_core_api;
@@ -816,8 +843,8 @@ typedef struct jf_tokens_api {
      */
     jf_code (*keep)(const jf_host *host, jf_token token, jf_token *kept);
     /**
-     * [any-thread] Gives a kept token up: an ack is never sent, a request gets 500, a connection is refused. JF_E_GONE as
-     * above.
+     * [any-thread] Gives a kept token up: an ack is never sent, a request gets 500, a connection is
+     * refused. JF_E_GONE as above.
      */
     jf_code (*drop)(const jf_host *host, jf_token kept);
     /** [any-thread] *waiting is 1 while somebody waits for this kept token, else 0. Worth asking before long work. */
@@ -831,13 +858,13 @@ typedef struct jf_events_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread] To one socket. JF_OK: queued, in order. JF_E_GONE: there is no such socket. JF_E_LIMIT: 64 MiB of calls
-     * wait for the socket's event loop. A client that reads too slowly is closed (limits.outputBuffer).
+     * [any-thread] To one socket. JF_OK: queued, in order. JF_E_GONE: there is no such socket. JF_E_LIMIT: 64 MiB of
+     * calls wait for the socket's event loop. A client that reads too slowly is closed (limits.outputBuffer).
      */
     jf_code (*emit)(const jf_host *host, jf_socket to, const jf_message *message);
     /**
-     * [any-thread] To one socket, which is asked to answer within `timeout` ms (1 to 3,600,000). Codes as emit; JF_E_LIMIT
-     * also beyond 65,536 answers that this plugin waits for.
+     * [any-thread] To one socket, which is asked to answer within `timeout` ms (1 to 3,600,000). Codes as emit;
+     * JF_E_LIMIT also beyond 65,536 answers that this plugin waits for.
      */
     jf_code (*emit_ack)(const jf_host *host, jf_socket to, const jf_message *message, uint32_t timeout,
                         jf_answer_fn answered, void *context);
@@ -853,8 +880,9 @@ typedef struct jf_events_api {
     jf_code (*ack)(const jf_host *host, jf_token token, jf_text args, const jf_bytes *attachments,
                    uint32_t attachment_count);
     /**
-     * As ack, with {"error":{"code":...,"message":...}}; at most 65,536 bytes together. Codes of the host, to be used for
-     * the same meaning: invalid_arguments, not_found, overloaded, rate_limited, unavailable, unknown_event, internal.
+     * As ack, with {"error":{"code":...,"message":...}}; at most 65,536 bytes together. Codes of the host, to be
+     * used for the same meaning: invalid_arguments, not_found, overloaded, rate_limited, unavailable,
+     * unknown_event, internal.
      */
     jf_code (*ack_error)(const jf_host *host, jf_token token, jf_text code, jf_text message);
 } jf_events_api;
@@ -866,31 +894,39 @@ typedef struct jf_sockets_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread] Writes a JSON object with the parts asked for (JF_PART_*, not ROOMS and JSON) into your buffer: members
-     * id and nsp, user, claims, handshake, data, connection {number, transport}. JF_E_GONE, JF_E_SPACE.
+     * [any-thread] Writes a JSON object with the parts asked for (JF_PART_*, not ROOMS and JSON) into your buffer:
+     * members id and nsp, user, claims, handshake, data, connection {number, transport}. JF_E_GONE, JF_E_SPACE.
      */
     jf_code (*describe)(const jf_host *host, jf_socket socket, uint32_t parts, char *out, uint64_t capacity,
                         uint64_t *length);
-    /** [any-thread] Replaces the socket's data: any JSON up to 65,536 bytes (JF_E_LIMIT). All plugins see the same. JF_E_GONE. */
+    /**
+     * [any-thread] Replaces the socket's data: any JSON up to 65,536 bytes (JF_E_LIMIT). All plugins
+     * see the same. JF_E_GONE.
+     */
     jf_code (*set_data)(const jf_host *host, jf_socket socket, jf_text json);
     /**
-     * [any-thread] Gives the socket a pointer that only this plugin sees; it comes in jf_event and jf_socket_event. NULL
-     * takes it away. `free_data` (or NULL) is called on the strand when another pointer has replaced this one, the socket
-     * has left or the plugin stops, and every callback that received the pointer has returned. To set the same pointer
-     * again changes nothing. On failure nothing was taken: free it yourself. JF_E_GONE.
+     * [any-thread] Gives the socket a pointer that only this plugin sees; it comes in jf_event and jf_socket_event.
+     * NULL takes it away. `free_data` (or NULL) is called on the strand when another pointer has replaced this one, the
+     * socket has left or the plugin stops, and every callback that received the pointer has returned. To set the same
+     * pointer again changes nothing. On failure nothing was taken: free it yourself. JF_E_GONE.
      */
     jf_code (*set_plugin_data)(const jf_host *host, jf_socket socket, void *data, jf_free_fn free_data);
     /** [any-thread] The pointer, or NULL. Outside a callback of this socket it may be freed meanwhile. JF_E_GONE. */
     jf_code (*plugin_data)(const jf_host *host, jf_socket socket, void **data);
-    /** [any-thread] `close` 0: leaves its namespace with a DISCONNECT packet. 1: the whole connection is closed. JF_E_GONE, JF_E_LIMIT. */
+    /**
+     * [any-thread] `close` 0: leaves its namespace with a DISCONNECT packet. 1: the whole connection is
+     * closed. JF_E_GONE, JF_E_LIMIT.
+     */
     jf_code (*disconnect)(const jf_host *host, jf_socket socket, int32_t close);
     /** [any-thread] The same for the sockets of a target. JF_E_LIMIT. */
     jf_code (*disconnect_all)(const jf_host *host, const jf_target *which, int32_t close);
     /** [any-thread] Finds the sockets of a target. `parts` 0: handles only. JF_E_LIMIT as broadcast_ack. */
-    jf_code (*fetch)(const jf_host *host, const jf_target *which, uint32_t parts, jf_fetched_fn fetched, void *context);
+    jf_code (*fetch)(const jf_host *host, const jf_target *which, uint32_t parts, jf_fetched_fn fetched,
+                     void *context);
     /**
-     * [callback, or any-thread with a kept token] The decision on an attempt: yes, as `admission` says (NULL: as the token
-     * says). On failure nothing was taken: plugin_data stays yours. JF_E_GONE: decided before, or the client left.
+     * [callback, or any-thread with a kept token] The decision on an attempt: yes, as `admission` says
+     * (NULL: as the token says). On failure nothing was taken: plugin_data stays yours. JF_E_GONE: decided
+     * before, or the client left.
      */
     jf_code (*accept)(const jf_host *host, jf_token decision, const jf_admission *admission);
     /** The same: no. `data` is JSON, or empty text for none. At most 65,536 bytes together. */
@@ -904,17 +940,17 @@ typedef struct jf_rooms_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread] Joins a room of the socket's namespace; it exists from its first socket to its last. A name has 1 to 256
-     * bytes. Joining twice is joining once. JF_OK: the socket will be in it, unless it goes. JF_E_GONE. JF_E_LIMIT: it has
-     * limits.roomsPerSocket rooms, where joins and leaves under way count as rooms (so that from another thread than its
-     * loop's a room that it is in is refused, too); or as emit.
+     * [any-thread] Joins a room of the socket's namespace; it exists from its first socket to its last. A name has 1 to
+     * 256 bytes. Joining twice is joining once. JF_OK: the socket will be in it, unless it goes. JF_E_GONE. JF_E_LIMIT:
+     * it has limits.roomsPerSocket rooms, where joins and leaves under way count as rooms (so that from another thread
+     * than its loop's a room that it is in is refused, too); or as emit.
      */
     jf_code (*join)(const jf_host *host, jf_socket socket, jf_text room);
     /** [any-thread] Leaves a room; not to be in it is no failure. JF_E_GONE, JF_E_LIMIT as emit. */
     jf_code (*leave)(const jf_host *host, jf_socket socket, jf_text room);
     /**
-     * [any-thread] Every socket of the target joins the rooms (at most 1,000). A socket at limits.roomsPerSocket is left
-     * out and counted. JF_E_LIMIT as emit.
+     * [any-thread] Every socket of the target joins the rooms (at most 1,000). A socket at limits.roomsPerSocket is
+     * left out and counted. JF_E_LIMIT as emit.
      */
     jf_code (*join_all)(const jf_host *host, const jf_target *which, const jf_text *rooms, uint32_t count);
     /** [any-thread] Every socket of the target leaves the rooms (at most 1,000). JF_E_LIMIT as emit. */
@@ -929,15 +965,17 @@ typedef struct jf_rooms_api {
 typedef struct jf_presence_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [any-thread] *online is 1 if the user is online, else 0. It stays 1 for presence.grace after the last connection. */
+    /**
+     * [any-thread] *online is 1 if the user is online, else 0. It stays 1 for presence.grace after the last connection.
+     */
     jf_code (*is_online)(const jf_host *host, jf_text user, int32_t *online);
     /** [any-thread] How many connections the user has now. */
     jf_code (*connections)(const jf_host *host, jf_text user, uint64_t *count);
     /** [any-thread] How many users are online. */
     jf_code (*online_count)(const jf_host *host, uint64_t *count);
     /**
-     * [any-thread] The descriptor's `presence` is called for this user's changes; empty text: for everybody's. JF_E_LIMIT:
-     * 100,000 users or 16 MiB of ids are watched.
+     * [any-thread] The descriptor's `presence` is called for this user's changes; empty text: for everybody's.
+     * JF_E_LIMIT: 100,000 users or 16 MiB of ids are watched.
      */
     jf_code (*watch)(const jf_host *host, jf_text user);
     /** [any-thread] Ends a watch; not to be watching is no failure. */
@@ -952,8 +990,8 @@ typedef struct jf_timers_api {
     uint32_t revision;
     /**
      * [any-thread] Calls `task` on the strand once, not before `delay` ms (at most 30 days) have passed. If it is
-     * cancelled or the plugin stops first, `free_context` is called instead: exactly one of the two, where given. `timer`
-     * may be NULL. JF_E_LIMIT: 65,536 timers are pending; neither is called.
+     * cancelled or the plugin stops first, `free_context` is called instead: exactly one of the two, where given.
+     * `timer` may be NULL. JF_E_LIMIT: 65,536 timers are pending; neither is called.
      */
     jf_code (*after)(const jf_host *host, uint64_t delay, jf_task_fn task, void *context, jf_free_fn free_context,
                      jf_timer *timer);
@@ -967,7 +1005,9 @@ typedef struct jf_timers_api {
 typedef struct jf_http_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** [callback, or any-thread with a kept token] The whole response. JF_E_GONE: answered before, or the client left. */
+    /**
+     * [callback, or any-thread with a kept token] The whole response. JF_E_GONE: answered before, or the client left.
+     */
     jf_code (*respond)(const jf_host *host, jf_token reply, const jf_response *response);
     /**
      * As respond: application/problem+json {"type":"about:blank","title","status","code","detail"}. `status` is 400 to
@@ -975,14 +1015,14 @@ typedef struct jf_http_api {
      */
     jf_code (*problem)(const jf_host *host, jf_token reply, uint32_t status, jf_text code, jf_text detail);
     /**
-     * As respond: the head of a response whose body comes in pieces; response->body is the first, if any. `watch` may be
-     * NULL. JF_E_LIMIT: the plugin has 65,536 open streams.
+     * As respond: the head of a response whose body comes in pieces; response->body is the first, if any. `watch` may
+     * be NULL. JF_E_LIMIT: the plugin has 65,536 open streams.
      */
-    jf_code (*stream)(const jf_host *host, jf_token reply, const jf_response *response, const jf_stream_callbacks *watch,
-                      jf_stream *stream);
+    jf_code (*stream)(const jf_host *host, jf_token reply, const jf_response *response,
+                      const jf_stream_callbacks *watch, jf_stream *stream);
     /**
-     * [any-thread] A piece, at most 1 MiB. JF_E_LIMIT: the reader has not yet taken limits.outputBuffer bytes; nothing was
-     * written, try again when `writable` is called. JF_E_GONE: the reader left.
+     * [any-thread] A piece, at most 1 MiB. JF_E_LIMIT: the reader has not yet taken limits.outputBuffer bytes; nothing
+     * was written, try again when `writable` is called. JF_E_GONE: the reader left.
      */
     jf_code (*write)(const jf_host *host, jf_stream stream, jf_bytes piece);
     /** [any-thread] The body is complete. JF_E_GONE. */
@@ -1004,22 +1044,25 @@ typedef struct jf_json_api {
     jf_code (*quote)(const jf_host *host, jf_text text, char *out, uint64_t capacity, uint64_t *length);
     /**
      * The document with `value` (JSON) set at `pointer`, into your buffer: a member is replaced or added, an element
-     * replaced, "-" appends. `out` must not overlap the document. JF_E_NOT_FOUND: the parent does not exist. JF_E_SPACE.
+     * replaced, "-" appends. `out` must not overlap the document. JF_E_NOT_FOUND: the parent
+     * does not exist. JF_E_SPACE.
      */
     jf_code (*set)(const jf_host *host, jf_text document, jf_text pointer, jf_text value, char *out, uint64_t capacity,
                    uint64_t *length);
 
-    /** Sets `cursor` before the first element of an array or the first member of an object. JF_E_INVALID: it is neither. */
+    /**
+     * Sets `cursor` before the first element of an array or the first member of an object. JF_E_INVALID: it is neither.
+     */
     jf_code (*open)(const jf_host *host, jf_text container, jf_json_cursor *cursor);
     /**
-     * The next element or member. `name` is a member's name as a JSON string with its quotes, empty for an element; it may
-     * be NULL. JF_E_NOT_FOUND: there is no further one. All of a container take linear time.
+     * The next element or member. `name` is a member's name as a JSON string with its quotes, empty for an element; it
+     * may be NULL. JF_E_NOT_FOUND: there is no further one. All of a container take linear time.
      */
     jf_code (*next)(const jf_host *host, jf_json_cursor *cursor, jf_text *name, jf_json *value);
 
     /**
-     * Begins to write JSON into `out` (`capacity` bytes). Then add values with the functions below and check the result of
-     * `done` alone: a failure stays, and what follows is counted but not written.
+     * Begins to write JSON into `out` (`capacity` bytes). Then add values with the functions below and check the result
+     * of `done` alone: a failure stays, and what follows is counted but not written.
      */
     jf_code (*begin)(const jf_host *host, jf_json_writer *writer, char *out, uint64_t capacity);
     /** Opens an object or array: `kind` is JF_JSON_OBJECT or JF_JSON_ARRAY. At most 64 deep (JF_E_LIMIT). */
@@ -1089,8 +1132,8 @@ typedef struct jf_boot {
 typedef jf_code (*jf_plugin_main_fn)(const jf_boot *boot, jf_plugin *plugin);
 
 /**
- * [strand] Fills the descriptor, fetches interfaces, and does no I/O: tools call it, too. A result other than JF_OK fails
- * the load. Languages that declare the exported function themselves (cgo, for instance) define JF_NO_ENTRY.
+ * [strand] Fills the descriptor, fetches interfaces, and does no I/O: tools call it, too. A result other than JF_OK
+ * fails the load. Languages that declare the exported function themselves (cgo, for instance) define JF_NO_ENTRY.
  */
 #ifndef JF_NO_ENTRY
 JF_EXPORT jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin);

@@ -10,7 +10,9 @@ struct NotificationRoutes: Sendable {
     func create(_ request: borrowing Request) throws -> Response {
         let sender = try request.user
         let key: IdempotencyKey? =
-            if let header = request.header("idempotency-key") { try IdempotencyKey(sender: sender, header: header) } else { nil }
+            if let header = request.header("idempotency-key") {
+                try IdempotencyKey(sender: sender, header: header)
+            } else { nil }
         let draft = try request.decode(NotificationDraft.self)
         try draft.check()
         let reply = try request.keep()
@@ -37,7 +39,9 @@ struct NotificationRoutes: Sendable {
 
     /// `POST /v1/notifications/{id}/read` → the row.
     func read(_ request: borrowing Request) throws -> Response {
-        try markRead(.one(TimeOrderedID.lookup(request.parameter("id"), "id").text), request) { outcome in .json(outcome.row?.json ?? .null) }
+        try markRead(.one(TimeOrderedID.lookup(request.parameter("id"), "id").text), request) { outcome in
+            .json(outcome.row?.json ?? .null)
+        }
     }
 
     /// `POST /v1/notifications/read-all` → `{updated, count}`.
@@ -73,8 +77,9 @@ struct NotificationRoutes: Sendable {
 
 /// A sender's promise that two requests are one: the header `Idempotency-Key`, as Stripe and the IETF draft have it.
 ///
-/// Keys belong to their sender and live for 24 hours. The same key with the same request answers what was answered first, with
-/// the header `Idempotency-Replayed: true`, and neither stores nor emits again; with another request it is 422 `idempotency_mismatch`.
+/// Keys belong to their sender and live for 24 hours. The same key with the same request answers what was answered
+/// first, with the header `Idempotency-Replayed: true`, and neither stores nor emits again; with another request it is
+/// 422 `idempotency_mismatch`.
 struct IdempotencyKey: Sendable, Equatable {
     /// Milliseconds: what Stripe keeps.
     static let lifetime: Int64 = 24 * 3600 * 1000

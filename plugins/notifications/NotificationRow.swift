@@ -4,8 +4,8 @@ import Support
 
 /// A stored notification: `{id, user_id, type, title, body, data, created_at, seen_at, read_at}`.
 ///
-/// `id` is a UUID version 7 and sorts by time. Times are milliseconds here and RFC 3339 in JSON. `seen_at` is when the user was
-/// first given it in a list, `read_at` when he marked it read; what is read counts as seen.
+/// `id` is a UUID version 7 and sorts by time. Times are milliseconds here and RFC 3339 in JSON. `seen_at` is when the
+/// user was first given it in a list, `read_at` when he marked it read; what is read counts as seen.
 struct NotificationRow: Sendable, Equatable {
     let id: String
     let draft: NotificationDraft
@@ -27,7 +27,9 @@ struct NotificationRow: Sendable, Equatable {
     init(_ row: ResultRow) {
         self.init(
             id: row.text(0),
-            draft: NotificationDraft(userID: row.text(1), type: row.text(2), title: row.text(3), body: row.textIfPresent(4), data: row.json(5)),
+            draft: NotificationDraft(
+                userID: row.text(1), type: row.text(2), title: row.text(3), body: row.textIfPresent(4),
+                data: row.json(5)),
             createdAt: row.integer(6), seenAt: row.integerIfPresent(7), readAt: row.integerIfPresent(8))
     }
 
@@ -48,10 +50,11 @@ struct NotificationRow: Sendable, Equatable {
     }
 }
 
-/// A notification that somebody wants to send: `{user_id, type, title, body?, data?}`. Members it does not know are ignored.
+/// A notification that somebody wants to send: `{user_id, type, title, body?, data?}`. Members it
+/// does not know are ignored.
 ///
-/// Limits: user_id 1 to 256 bytes without control characters, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200 characters, body up to 10,000
-/// characters, data any JSON of up to 65,536 bytes.
+/// Limits: user_id 1 to 256 bytes without control characters, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200
+/// characters, body up to 10,000 characters, data any JSON of up to 65,536 bytes.
 struct NotificationDraft: Decodable, Sendable, Equatable {
     static let maxData = 65_536
 
@@ -68,7 +71,8 @@ struct NotificationDraft: Decodable, Sendable, Equatable {
 
     /// Byte by byte: what only looks the same is another notification.
     static func == (a: NotificationDraft, b: NotificationDraft) -> Bool {
-        ByteString(a.userID) == ByteString(b.userID) && ByteString(a.type) == ByteString(b.type) && ByteString(a.title) == ByteString(b.title)
+        ByteString(a.userID) == ByteString(b.userID) && ByteString(a.type) == ByteString(b.type)
+            && ByteString(a.title) == ByteString(b.title)
             && a.body.map { ByteString($0) } == b.body.map { ByteString($0) } && a.data == b.data
     }
 
@@ -88,7 +92,8 @@ struct NotificationDraft: Decodable, Sendable, Equatable {
 
     private static func isTypeCharacter(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"),
             UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: "-"):
             true
         default: false

@@ -28,21 +28,23 @@ final class NotificationService: Sendable {
         _ draft: NotificationDraft, key: IdempotencyKey? = nil, isOnline: @escaping @Sendable (String) -> Bool,
         then completion: @escaping @Sendable (Result<CreatedNotification, any Error>) -> Void
     ) {
-        store.write({ [ids, clock] db in
-            let now = clock()
-            if let key, let earlier = try Self.replay(key, draft, now: now, db) { return earlier }
-            // The id is drawn here, on the one thread that writes, so that the order of ids is the order of commits.
-            let row = NotificationRow(id: ids.next(now: now), draft: draft, createdAt: now)
-            try Self.insert(row, db)
-            let unread = try Self.changeUnread(of: draft.userID, by: 1, db)
-            let delivered = isOnline(draft.userID)
-            if let key { try Self.remember(key, row, delivered: delivered, db) }
-            return CreatedNotification(row: row, delivered: delivered, unread: unread)
-        }, then: completion)
+        store.write(
+            { [ids, clock] db in
+                let now = clock()
+                if let key, let earlier = try Self.replay(key, draft, now: now, db) { return earlier }
+                // The id is drawn here, on the one thread that writes, so that the order of ids
+                // is the order of commits.
+                let row = NotificationRow(id: ids.next(now: now), draft: draft, createdAt: now)
+                try Self.insert(row, db)
+                let unread = try Self.changeUnread(of: draft.userID, by: 1, db)
+                let delivered = isOnline(draft.userID)
+                if let key { try Self.remember(key, row, delivered: delivered, db) }
+                return CreatedNotification(row: row, delivered: delivered, unread: unread)
+            }, then: completion)
     }
 
-    /// A page, the newest first. The rows are as they were before this look at them, so that a client can tell what is new;
-    /// ``markSeen(_:of:)`` is the second step.
+    /// A page, the newest first. The rows are as they were before this look at them, so that a client can tell what is
+    /// new; ``markSeen(_:of:)`` is the second step.
     func list(of user: String, status: NotificationStatus, page: PageQuery) throws -> Page<NotificationRow> {
         let rows = try store.read { db in
             let sql = """
@@ -50,46 +52,54 @@ final class NotificationService: Sendable {
                 WHERE user_id = ? AND id < ? \(status.condition) ORDER BY id DESC LIMIT ?
                 """
             return try db.cachedStatement(sql: sql).fetch(
-                .text(user), .text(page.after ?? Self.afterAllIDs), .integer(Int64(page.limit + 1)), as: NotificationRow.init)
+                .text(user), .text(page.after ?? Self.afterAllIDs), .integer(Int64(page.limit + 1)),
+                as: NotificationRow.init)
         }
         return Page(rows, limit: page.limit, id: \.id)
     }
 
-    /// Notes that the user was given these rows. Nobody waits for it: if the store is overloaded, the next list does it.
+    /// Notes that the user was given these rows. Nobody waits for it: if the store is
+    /// overloaded, the next list does it.
     func markSeen(_ rows: [NotificationRow], of user: String) {
         let unseen = rows.filter { $0.seenAt == nil }.map(\.id)
         guard !unseen.isEmpty else { return }
-        store.write({ [clock] db in
-            let statement = try db.cachedStatement(
-                sql: "UPDATE notification SET seen_at = ? WHERE user_id = ? AND id = ? AND seen_at IS NULL")
-            for id in unseen { try statement.run(.integer(clock()), .text(user), .text(id)) }
-        }, then: { _ in })
+        store.write(
+            { [clock] db in
+                let statement = try db.cachedStatement(
+                    sql: "UPDATE notification SET seen_at = ? WHERE user_id = ? AND id = ? AND seen_at IS NULL")
+                for id in unseen { try statement.run(.integer(clock()), .text(user), .text(id)) }
+            }, then: { _ in })
     }
 
-    /// Marks the user's own notifications read. What is read already stays as it is. One unknown id is 404; among several,
-    /// unknown ones are passed over.
+    /// Marks the user's own notifications read. What is read already stays as it is. One unknown id is 404; among
+    /// several, unknown ones are passed over.
     func markRead(
-        _ target: ReadTarget, of user: String, then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
+        _ target: ReadTarget, of user: String,
+        then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
     ) {
-        store.write({ [clock] db in
-            let now = clock()
-            var updated = 0
-            switch target {
-            case .one(let id):
-                guard TimeOrderedID.isValid(id), try Self.row(id, of: user, db) != nil else {
-                    throw Problem.notFound("you have no notification '\(id)'")
+        store.write(
+            { [clock] db in
+                let now = clock()
+                var updated = 0
+                switch target {
+                case .one(let id):
+                    guard TimeOrderedID.isValid(id), try Self.row(id, of: user, db) != nil else {
+                        throw Problem.notFound("you have no notification '\(id)'")
+                    }
+                    updated = try Self.markRead(id, of: user, now: now, db)
+                case .some(let ids):
+                    for id in ids where TimeOrderedID.isValid(id) {
+                        updated += try Self.markRead(id, of: user, now: now, db)
+                    }
+                case .all:
+                    updated = try Self.markAllRead(of: user, now: now, db)
                 }
-                updated = try Self.markRead(id, of: user, now: now, db)
-            case .some(let ids):
-                for id in ids where TimeOrderedID.isValid(id) { updated += try Self.markRead(id, of: user, now: now, db) }
-            case .all:
-                updated = try Self.markAllRead(of: user, now: now, db)
-            }
-            let unread = updated == 0 ? try Self.unread(of: user, db) : try Self.changeUnread(of: user, by: -updated, db)
-            var row: NotificationRow?
-            if case .one(let id) = target { row = try Self.row(id, of: user, db) }
-            return ReadOutcome(updated: updated, unread: unread, row: row)
-        }, then: completion)
+                let unread =
+                    updated == 0 ? try Self.unread(of: user, db) : try Self.changeUnread(of: user, by: -updated, db)
+                var row: NotificationRow?
+                if case .one(let id) = target { row = try Self.row(id, of: user, db) }
+                return ReadOutcome(updated: updated, unread: unread, row: row)
+            }, then: completion)
     }
 
     /// How many are unread.
@@ -97,14 +107,15 @@ final class NotificationService: Sendable {
 
     /// Forgets idempotency keys that have outlived themselves, some thousand at a time.
     func forgetOldKeys() {
-        store.write({ [clock] db in
-            try db.cachedStatement(
-                sql: """
-                    DELETE FROM idempotency WHERE (sender, key) IN
-                        (SELECT sender, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT 5000)
-                    """
-            ).run(.integer(clock() - IdempotencyKey.lifetime))
-        }, then: { _ in })
+        store.write(
+            { [clock] db in
+                try db.cachedStatement(
+                    sql: """
+                        DELETE FROM idempotency WHERE (sender, key) IN
+                            (SELECT sender, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT 5000)
+                        """
+                ).run(.integer(clock() - IdempotencyKey.lifetime))
+            }, then: { _ in })
     }
 
     func check() throws { try store.check() }
@@ -119,9 +130,11 @@ final class NotificationService: Sendable {
 extension NotificationService {
     static func insert(_ row: NotificationRow, _ db: Database) throws {
         try db.cachedStatement(
-            sql: "INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            sql:
+                "INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
         ).run(
-            .text(row.id), .text(row.draft.userID), .text(row.draft.type), .text(row.draft.title), .optional(row.draft.body),
+            .text(row.id), .text(row.draft.userID), .text(row.draft.type), .text(row.draft.title),
+            .optional(row.draft.body),
             .optional(row.draft.data?.bytes), .integer(row.createdAt))
     }
 
@@ -144,7 +157,8 @@ extension NotificationService {
     /// How many there were.
     static func markAllRead(of user: String, now: Int64, _ db: Database) throws -> Int {
         try db.cachedStatement(
-            sql: "UPDATE notification SET read_at = ?1, seen_at = coalesce(seen_at, ?1) WHERE user_id = ?2 AND read_at IS NULL"
+            sql:
+                "UPDATE notification SET read_at = ?1, seen_at = coalesce(seen_at, ?1) WHERE user_id = ?2 AND read_at IS NULL"
         ).run(.integer(now), .text(user))
         return db.changesCount
     }
@@ -165,24 +179,35 @@ extension NotificationService {
     }
 
     /// The answer that this key got before; nil if it is new or has expired. Another request under the same key is 422.
-    static func replay(_ key: IdempotencyKey, _ draft: NotificationDraft, now: Int64, _ db: Database) throws -> CreatedNotification? {
-        let found = try db.cachedStatement(sql: "SELECT user_id, id, delivered FROM idempotency WHERE sender = ? AND key = ? AND created_at >= ?")
-            .fetch(.text(key.sender), .text(key.key), .integer(now - IdempotencyKey.lifetime)) { row in
-                (user: row.text(0), id: row.text(1), delivered: row.integer(2) != 0)
-            }.first
+    static func replay(_ key: IdempotencyKey, _ draft: NotificationDraft, now: Int64, _ db: Database) throws
+        -> CreatedNotification?
+    {
+        let found = try db.cachedStatement(
+            sql: "SELECT user_id, id, delivered FROM idempotency WHERE sender = ? AND key = ? AND created_at >= ?"
+        )
+        .fetch(.text(key.sender), .text(key.key), .integer(now - IdempotencyKey.lifetime)) { row in
+            (user: row.text(0), id: row.text(1), delivered: row.integer(2) != 0)
+        }.first
         guard let found, let row = try row(found.id, of: found.user, db) else { return nil }
         guard row.draft == draft else {
-            throw Problem(422, "idempotency_mismatch", "this Idempotency-Key was used for another notification; use a new key for each")
+            throw Problem(
+                422, "idempotency_mismatch",
+                "this Idempotency-Key was used for another notification; use a new key for each")
         }
         // As it was answered then: seen and read came later.
-        return CreatedNotification(row: NotificationRow(id: row.id, draft: row.draft, createdAt: row.createdAt), delivered: found.delivered, unread: nil)
+        return CreatedNotification(
+            row: NotificationRow(id: row.id, draft: row.draft, createdAt: row.createdAt), delivered: found.delivered,
+            unread: nil)
     }
 
     /// Replaces an expired key.
     static func remember(_ key: IdempotencyKey, _ row: NotificationRow, delivered: Bool, _ db: Database) throws {
         try db.cachedStatement(
-            sql: "INSERT OR REPLACE INTO idempotency (sender, key, user_id, id, delivered, created_at) VALUES (?, ?, ?, ?, ?, ?)"
-        ).run(.text(key.sender), .text(key.key), .text(row.draft.userID), .text(row.id), .integer(delivered ? 1 : 0), .integer(row.createdAt))
+            sql:
+                "INSERT OR REPLACE INTO idempotency (sender, key, user_id, id, delivered, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        ).run(
+            .text(key.sender), .text(key.key), .text(row.draft.userID), .text(row.id), .integer(delivered ? 1 : 0),
+            .integer(row.createdAt))
     }
 }
 
@@ -198,7 +223,8 @@ enum NotificationStatus: String, Sendable, CaseIterable {
         }
         let name = ByteString(text)
         guard let status = Self.allCases.first(where: { ByteString($0.rawValue) == name }) else {
-            throw .invalid("status '\(text.cut(to: 64))' is unknown; use \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw .invalid(
+                "status '\(text.cut(to: 64))' is unknown; use \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         self = status
     }
@@ -220,7 +246,8 @@ struct CreatedNotification: Sendable {
     /// The user had a connection at the time of the commit.
     let delivered: Bool
 
-    /// The user's unread notifications, this one included. nil: nothing was stored, the answer to an earlier request is repeated.
+    /// The user's unread notifications, this one included. nil: nothing was stored, the answer to an
+    /// earlier request is repeated.
     let unread: Int?
 
     var isReplay: Bool { unread == nil }

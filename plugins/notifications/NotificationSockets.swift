@@ -1,12 +1,12 @@
 import JackfieldPlugin
 import PluginStore
 
-/// The socket service: wraps the plain service and the host, replaces neither. Commit first, emit second; the row comes back
-/// either way.
+/// The socket service: wraps the plain service and the host, replaces neither. Commit first, emit second; the
+/// row comes back either way.
 ///
-/// To every socket of the user in `/`: `notification:new` (the row), and `notification:count` (a number: how many are unread) after each change,
-/// and when a socket connects, so that a badge is right at once. Both are emitted also while nobody is connected: the host keeps them for a lost
-/// connection that may be recovered.
+/// To every socket of the user in `/`: `notification:new` (the row), and `notification:count` (a number: how many are
+/// unread) after each change, and when a socket connects, so that a badge is right at once. Both are emitted also while
+/// nobody is connected: the host keeps them for a lost connection that may be recovered.
 final class NotificationSockets: Sendable {
     private let io: JackfieldHost
     private let service: NotificationService
@@ -18,7 +18,8 @@ final class NotificationSockets: Sendable {
 
     /// Stores, then emits, then completes.
     func push(
-        _ draft: NotificationDraft, key: IdempotencyKey?, then completion: @escaping @Sendable (Result<PushResult, any Error>) -> Void
+        _ draft: NotificationDraft, key: IdempotencyKey?,
+        then completion: @escaping @Sendable (Result<PushResult, any Error>) -> Void
     ) {
         // Connections, not "online": through the grace after the last tab has closed there is nobody to deliver to.
         service.create(draft, key: key, isOnline: { [io] in io.presence.connections($0) > 0 }) { [self] result in
@@ -36,10 +37,13 @@ final class NotificationSockets: Sendable {
 
     /// Marks read, then tells all tabs the new count.
     func markRead(
-        _ target: ReadTarget, of user: String, then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
+        _ target: ReadTarget, of user: String,
+        then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
     ) {
         service.markRead(target, of: user) { [self] result in
-            if case .success(let outcome) = result, outcome.updated > 0 { emit(("notification:count", JSON(outcome.unread)), to: user) }
+            if case .success(let outcome) = result, outcome.updated > 0 {
+                emit(("notification:count", JSON(outcome.unread)), to: user)
+            }
             completion(result)
         }
     }
@@ -129,7 +133,8 @@ enum ReadTarget: Sendable {
             for (index, id) in ids.enumerated() { _ = try TimeOrderedID.lookup(id, "ids[\(index)]") }
             self = .some(ids)
         case (nil, _?, nil):
-            throw Problem.invalid("ids may have at most \(Self.maxIDs) elements; mark them in several steps, or {all: true}")
+            throw Problem.invalid(
+                "ids may have at most \(Self.maxIDs) elements; mark them in several steps, or {all: true}")
         case (nil, nil, true?):
             self = .all
         default:

@@ -18,18 +18,21 @@ public final class Notifications: Plugin, Sendable {
 
     public init(host: JackfieldHost) throws {
         let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/notifications.db")
-        service = try NotificationService(location, clock: { host.now }, report: { host.log.warning($0) }, batch: host.batch)
+        service = try NotificationService(
+            location, clock: { host.now }, report: { host.log.warning($0) }, batch: host.batch)
         sockets = NotificationSockets(host, wrapping: service)
         routes = NotificationRoutes(service: service, sockets: sockets)
     }
 
-    /// Whatever waits for the store runs by user: two users' lists are read side by side, one user's events keep their order.
+    /// Whatever waits for the store runs by user: two users' lists are read side by side, one user's
+    /// events keep their order.
     public static func declare(_ io: Declarations<Notifications>) {
         io.on("notification:list", run: .byUser, Notifications.listEvent)
         io.on("notification:read", run: .byUser, Notifications.readEvent)
         io.root.connected(Notifications.connected)
 
-        // One sender's pushes are stored in the order in which they came, and a busy one wakes its thread once for many.
+        // One sender's pushes are stored in the order in which they came, and a busy one wakes
+        // its thread once for many.
         io.http.on("POST", "/v1/notifications", scope: "notifications:write", run: .inline, Notifications.create)
         io.http.on("GET", "/v1/notifications", run: .byUser, Notifications.list)
         io.http.on("POST", "/v1/notifications/{id}/read", run: .byUser, Notifications.read)

@@ -3,8 +3,8 @@ import Support
 
 /// Who is in which room, by socket: a user is in a room as long as one of his sockets is. A state machine without I/O.
 ///
-/// The host keeps the same by socket (its rooms), for broadcasts; this table answers at once whether somebody may speak, and
-/// tells the first socket of a user from the second.
+/// The host keeps the same by socket (its rooms), for broadcasts; this table answers at once whether somebody may
+/// speak, and tells the first socket of a user from the second.
 struct Membership {
     private struct Member {
         var sockets: Set<jf_socket>

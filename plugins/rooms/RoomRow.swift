@@ -19,7 +19,9 @@ struct RoomRow: Sendable, Equatable {
     }
 
     /// From the ``columns``, in their order.
-    init(_ row: ResultRow) { self.init(id: row.text(0), name: row.text(1), createdBy: row.text(2), createdAt: row.integer(3)) }
+    init(_ row: ResultRow) {
+        self.init(id: row.text(0), name: row.text(1), createdBy: row.text(2), createdAt: row.integer(3))
+    }
 
     var json: JSON {
         var object = JSONObject()
@@ -31,7 +33,8 @@ struct RoomRow: Sendable, Equatable {
     }
 }
 
-/// A stored message: `{id, room, user, body, at}`. `id` is a UUID version 7: within the plugin the order of ids is the order of commits.
+/// A stored message: `{id, room, user, body, at}`. `id` is a UUID version 7: within the plugin the order of ids
+/// is the order of commits.
 struct MessageRow: Sendable, Equatable {
     let id: String
     let room: String
@@ -51,7 +54,9 @@ struct MessageRow: Sendable, Equatable {
     }
 
     /// From the ``columns``, in their order.
-    init(_ row: ResultRow) { self.init(id: row.text(0), room: row.text(1), user: row.text(2), body: row.text(3), at: row.integer(4)) }
+    init(_ row: ResultRow) {
+        self.init(id: row.text(0), room: row.text(1), user: row.text(2), body: row.text(3), at: row.integer(4))
+    }
 
     var json: JSON {
         var object = JSONObject()

@@ -32,27 +32,32 @@ final class RoomService: Sendable {
         name: String, by user: String, then completion: @escaping @Sendable (Result<RoomRow, any Error>) -> Void
     ) throws(Problem) {
         try Self.nameRule.check(name, "name")
-        store.write({ [ids, clock] db in
-            let now = clock()
-            let room = RoomRow(id: ids.next(now: now), name: name, createdBy: user, createdAt: now)
-            try db.cachedStatement(sql: "INSERT INTO room (id, name, created_by, created_at) VALUES (?, ?, ?, ?)")
-                .run(.text(room.id), .text(room.name), .text(room.createdBy), .integer(room.createdAt))
-            return room
-        }, then: completion)
+        store.write(
+            { [ids, clock] db in
+                let now = clock()
+                let room = RoomRow(id: ids.next(now: now), name: name, createdBy: user, createdAt: now)
+                try db.cachedStatement(sql: "INSERT INTO room (id, name, created_by, created_at) VALUES (?, ?, ?, ?)")
+                    .run(.text(room.id), .text(room.name), .text(room.createdBy), .integer(room.createdAt))
+                return room
+            }, then: completion)
     }
 
     /// Stores a message; the room must exist.
     func add(
-        _ body: String, to room: String, by user: String, then completion: @escaping @Sendable (Result<MessageRow, any Error>) -> Void
+        _ body: String, to room: String, by user: String,
+        then completion: @escaping @Sendable (Result<MessageRow, any Error>) -> Void
     ) throws(Problem) {
         try Self.bodyRule.check(body, "body")
-        store.write({ [ids, clock] db in
-            let now = clock()
-            let message = MessageRow(id: ids.next(now: now), room: room, user: user, body: body, at: now)
-            try db.cachedStatement(sql: "INSERT INTO message (id, room, user, body, at) VALUES (?, ?, ?, ?, ?)")
-                .run(.text(message.id), .text(message.room), .text(message.user), .text(message.body), .integer(message.at))
-            return message
-        }, then: completion)
+        store.write(
+            { [ids, clock] db in
+                let now = clock()
+                let message = MessageRow(id: ids.next(now: now), room: room, user: user, body: body, at: now)
+                try db.cachedStatement(sql: "INSERT INTO message (id, room, user, body, at) VALUES (?, ?, ?, ?, ?)")
+                    .run(
+                        .text(message.id), .text(message.room), .text(message.user), .text(message.body),
+                        .integer(message.at))
+                return message
+            }, then: completion)
     }
 
     /// The id of a room as it came from outside. Throws 400 if it cannot be one.
@@ -63,7 +68,9 @@ final class RoomService: Sendable {
         let id = try Self.id(id).text
         guard TimeOrderedID.isValid(id) else { throw Self.unknown(id) }
         let found = try store.read { db in
-            try db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id = ?").fetch(.text(id), as: RoomRow.init).first
+            try db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id = ?").fetch(
+                .text(id), as: RoomRow.init
+            ).first
         }
         guard let found else { throw Self.unknown(id) }
         return found
@@ -83,8 +90,12 @@ final class RoomService: Sendable {
     /// The messages of a room that exists, a page, the newest first.
     func messages(in room: String, _ page: PageQuery) throws -> Page<MessageRow> {
         let rows = try store.read { db in
-            try db.cachedStatement(sql: "SELECT \(MessageRow.columns) FROM message WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?")
-                .fetch(.text(room), .text(page.after ?? Self.afterAllIDs), .integer(Int64(page.limit + 1)), as: MessageRow.init)
+            try db.cachedStatement(
+                sql: "SELECT \(MessageRow.columns) FROM message WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?"
+            )
+            .fetch(
+                .text(room), .text(page.after ?? Self.afterAllIDs), .integer(Int64(page.limit + 1)), as: MessageRow.init
+            )
         }
         return Page(rows, limit: page.limit, id: \.id)
     }

@@ -4,14 +4,16 @@ import Support
 
 /// The socket service: wraps the plain service and the host, replaces neither. Runs on the strand.
 ///
-/// Membership is a matter of connections: a *socket* joins and leaves; a *user* is a member as long as one of his sockets is, and the
-/// others are told of the user, not of his tabs. Rooms and messages are stored, memberships are not: who reconnects joins
-/// again, unless the host recovered his connection, rooms included.
+/// Membership is a matter of connections: a *socket* joins and leaves; a *user* is a member as long as one of his
+/// sockets is, and the others are told of the user, not of his tabs. Rooms and messages are stored, memberships are
+/// not: who reconnects joins again, unless the host recovered his connection, rooms included.
 ///
-/// Only members speak (`room:message`) and listen (events, messages, who is there). A socket may do what it has joined for; over HTTP a user may read what
-/// one of his sockets may read. That a room exists, and its name, is for all users: whoever may join a room must be able to find it.
+/// Only members speak (`room:message`) and listen (events, messages, who is there). A socket may do what it has joined
+/// for; over HTTP a user may read what one of his sockets may read. That a room exists, and its name, is for all users:
+/// whoever may join a room must be able to find it.
 ///
-/// To all members, the sender's own sockets among them: `room:joined` and `room:left` `{room, user, at}`, `room:message` (the message).
+/// To all members, the sender's own sockets among them: `room:joined` and `room:left` `{room, user, at}`,
+/// `room:message` (the message).
 final class RoomSockets {
     /// Rooms that one socket may be in: bounds what a client can make the plugin remember.
     static let maxRoomsPerSocket = 1000
@@ -44,12 +46,16 @@ final class RoomSockets {
     func join(_ socket: Socket, _ event: borrowing Event) throws {
         let user = try ByteString(event.user)
         let room = try service.room(event.decode(RoomInput.self).id.text), id = ByteString(room.id)
-        guard membership.rooms(of: socket.handle).count < Self.maxRoomsPerSocket || membership.contains(id, socket.handle) else {
+        guard
+            membership.rooms(of: socket.handle).count < Self.maxRoomsPerSocket || membership.contains(id, socket.handle)
+        else {
             throw Problem(429, "overloaded", "a socket may be in \(Self.maxRoomsPerSocket) rooms; leave one first")
         }
         guard try socket.join(Self.channel(id)) else { return }
         try event.ack(room.json)
-        if membership.enter(id, socket.handle, user: user, at: io.now) == .user { notifyMembers("room:joined", id, user) }
+        if membership.enter(id, socket.handle, user: user, at: io.now) == .user {
+            notifyMembers("room:joined", id, user)
+        }
     }
 
     /// `room:leave` `{room}` → ack: `{room, user, at}`. Leaving where one is not is no error.
@@ -150,7 +156,8 @@ final class RoomSockets {
             throw Problem(403, "not_a_member", "this socket is not in room '\(id)'; room:join first")
         case .user:
             _ = try service.room(id.text)
-            throw Problem(403, "not_a_member", "no socket of yours is in room '\(id)'; connect one, and room:join first")
+            throw Problem(
+                403, "not_a_member", "no socket of yours is in room '\(id)'; connect one, and room:join first")
         }
     }
 
@@ -159,7 +166,9 @@ final class RoomSockets {
     /// Throws 400 if `after` is no id of a user.
     func members(of room: ByteString, after: String?, limit: Int) throws(Problem) -> JSON {
         let after = after.map { ByteString($0) }
-        if let after, let problem = UserID.problem(after) { throw .invalid("after \(problem): it is the last user of the page before") }
+        if let after, let problem = UserID.problem(after) {
+            throw .invalid("after \(problem): it is the last user of the page before")
+        }
         let rest = membership.members(of: room).drop { member in after.map { member.user <= $0 } ?? false }
         return Page(Array(rest.prefix(limit + 1)), limit: limit, id: \.user.text).json { member in
             var object = JSONObject(reserving: 64)

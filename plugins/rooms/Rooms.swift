@@ -3,7 +3,8 @@ import PluginStore
 
 /// Rooms: create, join, leave, talk. Messages are on disk before anybody sees them.
 ///
-/// Configuration: `{ store: "sqlite:data/rooms.db" }`, the default. Everything runs on the strand: who may speak depends on who joined.
+/// Configuration: `{ store: "sqlite:data/rooms.db" }`, the default. Everything runs on the strand: who may
+/// speak depends on who joined.
 public final class Rooms: Plugin {
     public static let name = "rooms"
     public static let version = "1.0.0"

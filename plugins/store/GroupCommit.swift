@@ -4,7 +4,8 @@ import Synchronization
 
 /// The transaction of a group.
 enum GroupCommit {
-    /// Runs the writes of a group and commits them with one sync. If one of them fails by itself, all of them run again.
+    /// Runs the writes of a group and commits them with one sync. If one of them fails by
+    /// itself, all of them run again.
     ///
     /// - Returns: what became of each write: nil if it is on disk, or has its own answer.
     /// - Throws: if the store failed; nothing of the group is stored then.
@@ -21,9 +22,11 @@ enum GroupCommit {
         }
     }
 
-    /// The same, each write in a savepoint of its own: one that fails is undone alone. Costs two statements more for each write, which is why it is
-    /// the second attempt and not the first.
-    private static func commitApart(_ group: [any AnyPendingWrite], in db: Database) throws(StoreFailure) -> [(any Error)?] {
+    /// The same, each write in a savepoint of its own: one that fails is undone alone. Costs two statements more for
+    /// each write, which is why it is the second attempt and not the first.
+    private static func commitApart(_ group: [any AnyPendingWrite], in db: Database) throws(StoreFailure) -> [(
+        any Error
+    )?] {
         var failures = [(any Error)?](repeating: nil, count: group.count)
         do {
             try db.inTransaction(.immediate) {
@@ -33,7 +36,7 @@ enum GroupCommit {
                             try write.run(in: db)
                             return .commit
                         }
-                    } catch where db.isInsideTransaction && StoreFailure(error) == nil {
+                    } catch  where db.isInsideTransaction && StoreFailure(error) == nil {
                         failures[index] = error
                     }
                 }
@@ -49,8 +52,9 @@ enum GroupCommit {
 
 /// Gives the writes of committed groups their answers, one at a time and in the order of commits.
 ///
-/// Answers take time, and while they go out the next group can be on its way to the disk: they have a thread of their own, which is used when something
-/// waits. When nothing does, the writer answers by itself, sooner than another thread would be awake.
+/// Answers take time, and while they go out the next group can be on its way to the disk: they have a thread of
+/// their own, which is used when something waits. When nothing does, the writer answers by itself, sooner than
+/// another thread would be awake.
 final class CommitCompletions: Sendable {
     /// Groups whose answers are under way. Beyond it the writer waits for them: they hold memory.
     private static let maxGroups = 4

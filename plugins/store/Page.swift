@@ -25,7 +25,8 @@ public struct Page<Item: Sendable>: Sendable {
     }
 }
 
-/// Which page of a list is wanted. Lists run from the newest to the oldest; `after` is the last id (or the `next`) of the page before.
+/// Which page of a list is wanted. Lists run from the newest to the oldest; `after` is the last id (or the
+/// `next`) of the page before.
 public struct PageQuery: Sendable, Equatable {
     public static let limits = 1...200
     public static let defaultLimit = 50

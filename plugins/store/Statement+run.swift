@@ -2,10 +2,12 @@ import GRDB
 import GRDBSQLite
 import JackfieldPlugin
 
-/// GRDB prepares the statements and keeps them; what is bound to them and what they return goes through these functions, always.
+/// GRDB prepares the statements and keeps them; what is bound to them and what they return goes through
+/// these functions, always.
 ///
-/// GRDB's own arguments and rows take text for a C string, which ends at its first NUL: a user named "alice\0x" would read what is alice's. Here text has
-/// a length. They are faster, too: GRDB's lists of arguments and its cursors cost as much as SQLite's own work for the row of a push or a message.
+/// GRDB's own arguments and rows take text for a C string, which ends at its first NUL: a user named "alice\0x" would
+/// read what is alice's. Here text has a length. They are faster, too: GRDB's lists of arguments and its cursors cost
+/// as much as SQLite's own work for the row of a push or a message.
 extension Statement {
     /// What stands for a `?`.
     public enum Argument {
@@ -63,20 +65,23 @@ extension Statement {
     }
 
     private func bind(_ utf8: UnsafeRawBufferPointer, at index: CInt) -> CInt {
-        let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self) // SQLITE_TRANSIENT
+        let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)  // SQLITE_TRANSIENT
         // Without an address SQLite would bind NULL.
         guard let start = utf8.baseAddress else { return sqlite3_bind_text(sqliteStatement, index, "", 0, copied) }
-        return sqlite3_bind_text(sqliteStatement, index, start.assumingMemoryBound(to: CChar.self), CInt(utf8.count), copied)
+        return sqlite3_bind_text(
+            sqliteStatement, index, start.assumingMemoryBound(to: CChar.self), CInt(utf8.count), copied)
     }
 
     private var failure: DatabaseError {
         let connection = sqlite3_db_handle(sqliteStatement)
         return DatabaseError(
-            resultCode: ResultCode(rawValue: sqlite3_extended_errcode(connection)), message: String(cString: sqlite3_errmsg(connection)), sql: sql)
+            resultCode: ResultCode(rawValue: sqlite3_extended_errcode(connection)),
+            message: String(cString: sqlite3_errmsg(connection)), sql: sql)
     }
 }
 
-/// The row at which a statement stands, columns from 0. Valid until the statement moves on, so only for the call it is passed to.
+/// The row at which a statement stands, columns from 0. Valid until the statement moves on, so only for
+/// the call it is passed to.
 public struct ResultRow {
     let statement: SQLiteStatement
 
@@ -98,6 +103,8 @@ public struct ResultRow {
     private func withBytes<Value>(_ column: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
         // The length belongs to the text that this call has made ready, so in this order.
         let start = sqlite3_column_text(statement, CInt(column))
-        return body(UnsafeBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(statement, CInt(column)))))
+        return body(
+            UnsafeBufferPointer(
+                start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(statement, CInt(column)))))
     }
 }

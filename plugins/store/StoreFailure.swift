@@ -15,16 +15,22 @@ struct StoreFailure: Error, Equatable {
     /// Nothing that happens while the database is open ends it.
     let isFinal: Bool
 
-    private init(_ reason: String, _ problem: Problem = .unavailable("the store of this service does not work; try again later"), isFinal: Bool = false) {
+    private init(
+        _ reason: String, _ problem: Problem = .unavailable("the store of this service does not work; try again later"),
+        isFinal: Bool = false
+    ) {
         self.reason = reason
         self.problem = problem
         self.isFinal = isFinal
     }
 
     static let moved = StoreFailure(
-        "its files were deleted or replaced while they were open; put them back, or restart the daemon to open what is there now")
+        "its files were deleted or replaced while they were open; put them back, or restart the daemon to open what is there now"
+    )
 
-    static let full = StoreFailure("the disk is full; make room", .insufficientStorage("the disk is full, and nothing was stored; try again later"))
+    static let full = StoreFailure(
+        "the disk is full; make room", .insufficientStorage("the disk is full, and nothing was stored; try again later")
+    )
 
     static let readOnly = StoreFailure("the file system is mounted read-only")
 
@@ -32,13 +38,16 @@ struct StoreFailure: Error, Equatable {
         StoreFailure("it is malformed (\(words)); restore it from a backup, and restart the daemon", isFinal: true)
     }
 
-    static func taken(by holder: StoreLock.Holder) -> StoreFailure { StoreFailure("\(holder) uses it, too; stop one of the two") }
+    static func taken(by holder: StoreLock.Holder) -> StoreFailure {
+        StoreFailure("\(holder) uses it, too; stop one of the two")
+    }
 
     static func other(_ words: String) -> StoreFailure { StoreFailure("it cannot be used: \(words)") }
 
     /// nil for an error that is the operation's own, such as a broken constraint.
     ///
-    /// - Parameter database: that the error comes from, if the caller is on its thread: it knows why a system call failed.
+    /// - Parameter database: that the error comes from, if the caller is on its thread: it knows
+    ///   why a system call failed.
     init?(_ error: any Error, in database: Database? = nil) {
         guard let error = error as? DatabaseError else { return nil }
         let words = error.message ?? "\(error.resultCode)"
@@ -49,7 +58,8 @@ struct StoreFailure: Error, Equatable {
             self = .full
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             self = .malformed(words)
-        case .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_PROTOCOL, .SQLITE_NOLFS, .SQLITE_NOMEM:
+        case .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_BUSY, .SQLITE_LOCKED,
+            .SQLITE_PROTOCOL, .SQLITE_NOLFS, .SQLITE_NOMEM:
             self = .other(words)
         default:
             return nil

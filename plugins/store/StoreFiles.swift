@@ -1,6 +1,7 @@
 import Foundation
 
-/// The files of an open database, as they were found when it was opened: SQLite keeps writing into them when others have taken their place.
+/// The files of an open database, as they were found when it was opened: SQLite keeps writing into them when
+/// others have taken their place.
 final class StoreFiles: Sendable {
     /// Bytes: with less the disk counts as full. As much as the largest write needs.
     private static let leastFree: UInt64 = 65_536

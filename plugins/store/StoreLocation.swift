@@ -8,7 +8,9 @@ public struct StoreLocation: Sendable, Equatable {
     /// Throws a line for the operator if the text names no store.
     public init(_ text: String) throws {
         guard text.utf8.starts(with: "sqlite:".utf8), text.utf8.count > "sqlite:".utf8.count else {
-            throw Problem.invalid("config.store '\(text)' is not a store this plugin knows; use \"sqlite:PATH\", for example \"sqlite:data/rows.db\"")
+            throw Problem.invalid(
+                "config.store '\(text)' is not a store this plugin knows; use \"sqlite:PATH\", for example \"sqlite:data/rows.db\""
+            )
         }
         path = String(text.dropFirst("sqlite:".count))
     }
@@ -19,27 +21,34 @@ public struct StoreLocation: Sendable, Equatable {
         let lock: StoreLock
     }
 
-    /// Makes the folder and the file where there are none, for their owner alone, and takes the lock. Throws a line for the operator that names the path.
+    /// Makes the folder and the file where there are none, for their owner alone, and takes the lock. Throws a line for
+    /// the operator that names the path.
     func prepare() throws -> Prepared {
         let folder = (path as NSString).deletingLastPathComponent
         if !folder.isEmpty {
             do {
-                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+                try FileManager.default.createDirectory(
+                    atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             } catch {
-                throw failure("cannot make the folder '\(folder)': \(Self.reason(error)); make it, or choose another path")
+                throw failure(
+                    "cannot make the folder '\(folder)': \(Self.reason(error)); make it, or choose another path")
             }
         }
         try makeFile()
         guard let real = realpath(path, nil) else { throw failure("cannot open '\(path)': \(Self.systemError)") }
         defer { free(real) }
         let resolved = String(cString: real)
-        guard let lock = StoreLock(resolved + "-lock") else { throw failure("cannot open '\(path)-lock': \(Self.systemError)") }
-        if let holder = lock.claim() { throw failure("'\(path)' is in use by \(holder); stop it, or choose another path") }
+        guard let lock = StoreLock(resolved + "-lock") else {
+            throw failure("cannot open '\(path)-lock': \(Self.systemError)")
+        }
+        if let holder = lock.claim() {
+            throw failure("'\(path)' is in use by \(holder); stop it, or choose another path")
+        }
         return Prepared(path: resolved, lock: lock)
     }
 
-    /// SQLite would make it readable for everybody; its other files get the mode of this one. A file that is there keeps its mode, and is not opened: closing
-    /// it would release the locks that SQLite has on it in this process.
+    /// SQLite would make it readable for everybody; its other files get the mode of this one. A file that is there
+    /// keeps its mode, and is not opened: closing it would release the locks that SQLite has on it in this process.
     private func makeFile() throws {
         var found = stat()
         if stat(path, &found) == 0 { return }
@@ -63,8 +72,9 @@ public struct StoreLocation: Sendable, Equatable {
 
 /// Keeps other processes off a database, with a POSIX lock on a file beside it.
 ///
-/// The lock is the process's: two generations of a plugin, which may be there at a time while it is reloaded, hold it together. Closing any of the file's
-/// descriptors releases it for the whole process, so who still needs it claims it again and again.
+/// The lock is the process's: two generations of a plugin, which may be there at a time while it is reloaded, hold
+/// it together. Closing any of the file's descriptors releases it for the whole process, so who still needs it
+/// claims it again and again.
 final class StoreLock: Sendable {
     /// Another process that has the lock.
     struct Holder: CustomStringConvertible {
@@ -90,7 +100,7 @@ final class StoreLock: Sendable {
     func claim() -> Holder? {
         var lock = Self.wholeFile
         if fcntl(descriptor, F_SETLK, &lock) == 0 { return nil }
-        guard errno == EAGAIN || errno == EACCES else { return nil } // A file system that knows no locks.
+        guard errno == EAGAIN || errno == EACCES else { return nil }  // A file system that knows no locks.
         lock = Self.wholeFile
         guard fcntl(descriptor, F_GETLK, &lock) == 0, lock.l_type != Int16(F_UNLCK) else { return Holder(pid: 0) }
         return Holder(pid: lock.l_pid)

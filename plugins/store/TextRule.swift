@@ -25,7 +25,8 @@ public struct TextRule: Sendable {
             if byte == 0 { hasNUL = true }
         }
         guard lengths.contains(length) else {
-            throw .invalid("\(name) must have \(lengths.lowerBound) to \(lengths.upperBound) characters; it has \(length)")
+            throw .invalid(
+                "\(name) must have \(lengths.lowerBound) to \(lengths.upperBound) characters; it has \(length)")
         }
         if isLine, hasControl { throw .invalid("\(name) must not contain control characters") }
         // SQLite's text functions end at a NUL.

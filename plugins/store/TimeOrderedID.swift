@@ -5,8 +5,8 @@ import Synchronization
 
 /// Makes ids that sort by time as text: UUID version 7 (RFC 9562), lower case.
 ///
-/// Within a millisecond the 12 bits after the version count up, so that ids of one maker are strictly ascending, also when the
-/// clock is set back.
+/// Within a millisecond the 12 bits after the version count up, so that ids of one maker are strictly ascending, also
+/// when the clock is set back.
 public final class TimeOrderedID: Sendable {
     private struct State {
         var milliseconds: Int64 = 0
@@ -45,7 +45,9 @@ public final class TimeOrderedID: Sendable {
         return utf8.enumerated().allSatisfy { index, byte in
             switch index {
             case 8, 13, 18, 23: byte == UInt8(ascii: "-")
-            default: (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+            default:
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
             }
         }
     }
@@ -53,11 +55,14 @@ public final class TimeOrderedID: Sendable {
     /// Bytes of the longest id that is looked up; ids have 36.
     private static let longest = 64
 
-    /// An id as it came from outside, to be looked up: any short text, so that what has another form is not found rather than wrong.
+    /// An id as it came from outside, to be looked up: any short text, so that what has another form is not
+    /// found rather than wrong.
     ///
     /// Throws 400 with the member's name.
     public static func lookup(_ text: String, _ name: String) throws(Problem) -> ByteString {
-        guard text.utf8.count <= longest else { throw .invalid("\(name): an id has at most \(longest) bytes, this has \(text.utf8.count)") }
+        guard text.utf8.count <= longest else {
+            throw .invalid("\(name): an id has at most \(longest) bytes, this has \(text.utf8.count)")
+        }
         let id = ByteString(text)
         if id.hasControlCharacter { throw .invalid("\(name): an id has no control characters") }
         return id

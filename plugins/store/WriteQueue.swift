@@ -6,8 +6,8 @@ import JackfieldPlugin
 ///
 /// `@unchecked Sendable`: every access to its state holds the condition's lock.
 final class WriteQueue: @unchecked Sendable {
-    /// How often others are let go first. One time brings what a tick of a loop has; the number only bounds how long those who add without end can hold up
-    /// what waits already, and was not tuned.
+    /// How often others are let go first. One time brings what a tick of a loop has; the number only bounds how long
+    /// those who add without end can hold up what waits already, and was not tuned.
     private static let yields = 8
 
     private let condition = NSCondition()
@@ -59,8 +59,9 @@ final class WriteQueue: @unchecked Sendable {
         return Array(waiting.prefix(count))
     }
 
-    /// Lets those go first who are about to add more: where there is a core for them anyway, they lose and gain nothing; on a busy machine the writer would
-    /// otherwise take the first of many, and make all others wait for the disk. The lock is held on entry and on return.
+    /// Lets those go first who are about to add more: where there is a core for them anyway, they lose and gain
+    /// nothing; on a busy machine the writer would otherwise take the first of many, and make all others wait for the
+    /// disk. The lock is held on entry and on return.
     private func gather(atMost limit: Int) {
         for _ in 0..<Self.yields where waiting.count < limit {
             let before = waiting.count
@@ -91,8 +92,8 @@ protocol AnyPendingWrite: AnyObject, Sendable {
 
 /// A write that waits for its transaction, and then for its commit.
 ///
-/// `@unchecked Sendable`: `result` is touched by the writer's thread, and after the hand-over to the answers by these alone; the rest
-/// never changes.
+/// `@unchecked Sendable`: `result` is touched by the writer's thread, and after the hand-over to the answers by these
+/// alone; the rest never changes.
 final class PendingWrite<Value: Sendable>: AnyPendingWrite, @unchecked Sendable {
     private let operation: @Sendable (Database) throws -> Value
     private let completion: @Sendable (Result<Value, any Error>) -> Void
@@ -106,7 +107,8 @@ final class PendingWrite<Value: Sendable>: AnyPendingWrite, @unchecked Sendable 
         self.completion = completion
     }
 
-    /// A ``Problem`` is an answer like any other, and its operation has changed nothing; other errors undo the transaction.
+    /// A ``Problem`` is an answer like any other, and its operation has changed nothing; other
+    /// errors undo the transaction.
     func run(in db: Database) throws {
         do {
             result = .success(try operation(db))

@@ -8,6 +8,7 @@ let package = Package(
     // Outside this repository: .package(url: "…/jackfield", from: "…")
     dependencies: [.package(name: "jackfield", path: "../..")],
     targets: [
-        .target(name: "Greeter", dependencies: [.product(name: "JackfieldPlugin", package: "jackfield")], path: "Sources")
+        .target(
+            name: "Greeter", dependencies: [.product(name: "JackfieldPlugin", package: "jackfield")], path: "Sources")
     ]
 )

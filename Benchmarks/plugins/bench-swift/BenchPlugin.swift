@@ -1,7 +1,7 @@
 import JackfieldPlugin
 
-/// The application of the benchmarks as a Swift plugin: what `bench.c` does, written as anybody would write it with the SDK.
-/// On the strand, as plugins are by default.
+/// The application of the benchmarks as a Swift plugin: what `bench.c` does, written as anybody would write it with the
+/// SDK. On the strand, as plugins are by default.
 final class BenchPlugin: Plugin {
     static let name = "bench-swift", version = "1.0.0"
 

@@ -25,7 +25,8 @@ final class Peer: SessionReceiver {
 
     // MARK: - Server to client
 
-    /// Books a message, and returns what to send: `content` with a number of its own, so that no two messages are alike.
+    /// Books a message, and returns what to send: `content` with a number of its own, so that
+    /// no two messages are alike.
     func willSend(_ kind: MessageKind, _ content: [UInt8], mayBeMissing: Bool = false) -> [UInt8] {
         let content = content + "#\(sent.count)".utf8
         sent.append(Message(kind: kind, content: content, mayBeMissing: mayBeMissing))
@@ -77,7 +78,9 @@ final class Peer: SessionReceiver {
         require(!isClosed, "a receiver is told of the end once")
         isClosed = true
         // What receivers are likely to do on their way out; none of it may have an effect.
-        session?.send(textCount: 1, compress: false) { _ in require(false, "nothing is encoded for a session that is over") }
+        session?.send(textCount: 1, compress: false) { _ in
+            require(false, "nothing is encoded for a session that is over")
+        }
         session?.close(.forcedClose)
     }
 

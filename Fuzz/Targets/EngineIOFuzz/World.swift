@@ -55,7 +55,8 @@ final class World {
     }
 
     private let handshakeRequest = HandshakeRequest(
-        remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0, headers: [(name: "Host", value: "127.0.0.1")])
+        remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/?EIO=4", issued: 0,
+        headers: [(name: "Host", value: "127.0.0.1")])
 
     private func clientActs(_ act: Int, _ peer: Peer, _ script: inout ByteScript) {
         // As in Transport: who has no session any more is told by the table, and reaches none.
@@ -120,7 +121,9 @@ final class World {
             guard let output = peer.webSockets.last else { return }
             output.bufferedBytes = script.number(below: 3) * maxBuffered
         case 22: sendLarge(to: peer)
-        default: require(peer.session?.canTakeNow != true || peer.session?.isOpen == true, "only an open session takes anything")
+        default:
+            require(
+                peer.session?.canTakeNow != true || peer.session?.isOpen == true, "only an open session takes anything")
         }
     }
 
@@ -130,7 +133,9 @@ final class World {
         let volatile = script.bool()
         text = peer.willSend(.text, text, mayBeMissing: volatile)
         attachments = attachments.map { peer.willSend(.binary, $0, mayBeMissing: volatile) }
-        let message = SharedMessage(textCount: text.count, attachments: attachments, volatile: volatile) { [text] in $0.copyBytes(from: text) }
+        let message = SharedMessage(textCount: text.count, attachments: attachments, volatile: volatile) { [text] in
+            $0.copyBytes(from: text)
+        }
         peer.session?.send(message)
     }
 
@@ -149,16 +154,23 @@ final class World {
         for peer in peers {
             guard let session = peer.session else { continue }
             let isKnown = table[session.id] === session
-            require(isKnown == (session.phase != .closed), "the table knows the sessions that are not over, and no other")
+            require(
+                isKnown == (session.phase != .closed), "the table knows the sessions that are not over, and no other")
             require(session.isOpen == !peer.isClosed, "a receiver knows whether its session is open")
             let waiting = session.queue.byteCount + session.queue.packetCount * PacketQueue.costPerPacket
-            // One message is always taken whole, with its attachments if it is a shared one; then pings and the close packet.
+            // One message is always taken whole, with its attachments if it is a shared one; then
+            // pings and the close packet.
             require(waiting <= maxBuffered + 4_096, "output that waits is bounded: \(waiting) bytes")
-            require(session.phase == .open || session.webSocket == nil || session.webSocket.map { ($0 as? FakeWebSocket)?.isClosed ?? true } ?? true, "a session that is over has closed its connection")
+            require(
+                session.phase == .open || session.webSocket == nil
+                    || session.webSocket.map { ($0 as? FakeWebSocket)?.isClosed ?? true } ?? true,
+                "a session that is over has closed its connection")
             let candidate = session.upgrade.candidate as? FakeWebSocket
             require(candidate?.isClosed != true, "an upgrade waits for a connection that is open")
             if session.phase == .closed {
-                require(session.queue.isEmpty && session.polling.output == nil && session.upgrade.candidate == nil, "what is over holds nothing")
+                require(
+                    session.queue.isEmpty && session.polling.output == nil && session.upgrade.candidate == nil,
+                    "what is over holds nothing")
             }
         }
     }

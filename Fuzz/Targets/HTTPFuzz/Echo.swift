@@ -6,7 +6,8 @@ final class Echo: Application {
     func connect(_ attempt: ConnectAttempt) { attempt.accept() }
     func connected(_ socket: NamespaceSocket) {}
     func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
-        require(PacketEncoder.isValid(args: event.args, attachmentCount: event.attachments.count), "arguments are valid")
+        require(
+            PacketEncoder.isValid(args: event.args, attachmentCount: event.attachments.count), "arguments are valid")
         socket.emit(name: event.name, args: event.args, attachments: event.attachments, flags: [])
         if let id = event.ackID { socket.ack(id, args: event.args, attachments: event.attachments) }
     }

@@ -1,8 +1,9 @@
 import FuzzSupport
 
-/// What up to three connections send: bytes as they are, and five that mean something else. `FF n`: from here on connection n. `FE`: what was
-/// given so far is one read. `FD n`: time passes. `FC`: the connection is gone. `FB n`: the application answers what it put off.
-/// `{sid}` stands for the id of the session opened last, which nobody can guess.
+/// What up to three connections send: bytes as they are, and five that mean something else. `FF n`: from here
+/// on connection n. `FE`: what was given so far is one read. `FD n`: time passes. `FC`: the connection is
+/// gone. `FB n`: the application answers what it put off. `{sid}` stands for the id of the session opened
+/// last, which nobody can guess.
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     let input = Array(UnsafeRawBufferPointer(start: start, count: count))

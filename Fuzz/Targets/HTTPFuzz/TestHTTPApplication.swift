@@ -12,7 +12,9 @@ final class TestHTTPApplication: HTTPApplication, HTTPRequestReceiver {
 
     private let state = Mutex(State())
 
-    func decide(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision { .body(self, isKnown: head.path != "/stranger") }
+    func decide(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
+        .body(self, isKnown: head.path != "/stranger")
+    }
 
     func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         require(request.body.count <= 2_000, "a body is bounded")
@@ -20,7 +22,9 @@ final class TestHTTPApplication: HTTPApplication, HTTPRequestReceiver {
         case "/echo": _ = responder.respond(status: 200, headers: [("X-Query", request.query)], body: request.body)
         case "/later": state.withLock { $0.waiting.append(responder) }
         case "/stream":
-            if let stream = responder.stream(status: 200, fields: HTTPFields()) { state.withLock { $0.streams.append(stream) } }
+            if let stream = responder.stream(status: 200, fields: HTTPFields()) {
+                state.withLock { $0.streams.append(stream) }
+            }
         default: _ = responder.respond(status: 404, headers: [], body: [])
         }
     }
@@ -38,7 +42,9 @@ final class TestHTTPApplication: HTTPApplication, HTTPRequestReceiver {
         }
         for responder in waiting {
             let isFirst = responder.respond(status: number & 2 == 0 ? 200 : 204, headers: [], body: Array("late".utf8))
-            require(!responder.respond(status: 200, headers: [], body: []), "the second answer does not count, whatever \(isFirst) the first did")
+            require(
+                !responder.respond(status: 200, headers: [], body: []),
+                "the second answer does not count, whatever \(isFirst) the first did")
         }
         for stream in streams {
             _ = stream.write([number])

@@ -95,7 +95,9 @@ final class World {
             guard let channel else { continue }
             channel.embeddedEventLoop.run()
             while let bytes = try? channel.readOutbound(as: ByteBuffer.self) { heard[index] += bytes.readableBytesView }
-            require(heard[index].isEmpty || heard[index].starts(with: Array("HTTP/1.1 ".utf8)), "what is answered first is HTTP")
+            require(
+                heard[index].isEmpty || heard[index].starts(with: Array("HTTP/1.1 ".utf8)),
+                "what is answered first is HTTP")
             if !channel.isActive { close(index) }
         }
         for table in host.loop.tables {

@@ -1,7 +1,8 @@
 import FuzzSupport
 import Identity
 
-/// Key material comes from files and addresses of the operator's; whatever stands there, there is a verifier or an error that says why not.
+/// Key material comes from files and addresses of the operator's; whatever stands there, there is a verifier or an
+/// error that says why not.
 enum KeyRules {
     static func check(_ material: [UInt8]) {
         for usesKeySet in [false, true] {

@@ -4,7 +4,8 @@ import RawJSON
 
 /// Nobody gets in without the key.
 enum TokenRules {
-    private static let secret = Array("a secret that no corpus has, of eighty bytes, since HS512 takes none under sixty-four".utf8)
+    private static let secret = Array(
+        "a secret that no corpus has, of eighty bytes, since HS512 takes none under sixty-four".utf8)
     private static let now: Int64 = 1_700_000_000_000
 
     private static let verifier: TokenVerifier = {
@@ -37,7 +38,8 @@ enum TokenRules {
         let place = Int(script.byte()) << 8 | Int(script.byte())
         let replacement = script.byte()
         let algorithm: TokenAlgorithm = [.hs256, .hs384, .hs512][script.number(below: 3)]
-        guard let claims = try? JSONValue(parsing: script.remainder()), let signer = try? TokenSigner(secret: secret, algorithm: algorithm),
+        guard let claims = try? JSONValue(parsing: script.remainder()),
+            let signer = try? TokenSigner(secret: secret, algorithm: algorithm),
             let token = try? signer.sign(claims)
         else { return }
         let verified = verify(Array(token.utf8))

@@ -16,13 +16,21 @@ enum PointerRules {
         do throws(JSONPointerError) {
             found = try JSONPointer.find(pointer, in: document)
         } catch {
-            return require(steps(of: pointer) == nil || !JSONScanner.isValid(document), "a pointer and a document that are valid make no \(error)")
+            return require(
+                steps(of: pointer) == nil || !JSONScanner.isValid(document),
+                "a pointer and a document that are valid make no \(error)")
         }
-        if let found { require(!found.range.isEmpty && found.range.upperBound <= document.count, "what is found lies within the document") }
+        if let found {
+            require(
+                !found.range.isEmpty && found.range.upperBound <= document.count,
+                "what is found lies within the document")
+        }
         guard let tree = try? JSONValue(parsing: document) else { return }
         guard let steps = steps(of: pointer) else { return require(false, "a malformed pointer is an error") }
         let expected = steps.reduce(tree as JSONValue?) { value, step in value.flatMap { child(of: $0, step) } }
-        let value = found.map { token in try? JSONValue(parsing: UnsafeRawBufferPointer(rebasing: document[token.range])) }
+        let value = found.map { token in
+            try? JSONValue(parsing: UnsafeRawBufferPointer(rebasing: document[token.range]))
+        }
         require(value == expected.map { $0 as JSONValue? }, "a pointer finds what the tree has there")
         if let found { require(found.kind == expected?.kind, "what is found is of the kind that is told") }
     }
@@ -39,7 +47,9 @@ enum PointerRules {
             } else if steps.isEmpty {
                 return nil
             } else if byte == UInt8(ascii: "~") {
-                guard at < pointer.count, pointer[at] == UInt8(ascii: "0") || pointer[at] == UInt8(ascii: "1") else { return nil }
+                guard at < pointer.count, pointer[at] == UInt8(ascii: "0") || pointer[at] == UInt8(ascii: "1") else {
+                    return nil
+                }
                 steps[steps.count - 1].append(pointer[at] == UInt8(ascii: "0") ? byte : UInt8(ascii: "/"))
                 at += 1
             } else {

@@ -25,7 +25,9 @@ struct ReferenceGrammar {
 
     private mutating func matchAll(_ text: StaticString) -> Bool {
         let rest = bytes[at...]
-        guard rest.starts(with: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) else { return false }
+        guard rest.starts(with: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) else {
+            return false
+        }
         at += text.utf8CodeUnitCount
         return true
     }
@@ -73,7 +75,8 @@ struct ReferenceGrammar {
             guard let escape = next else { return false }
             at += 1
             if escape == UInt8(ascii: "u") {
-                guard at + 4 <= bytes.count, bytes[at..<at + 4].allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }) else { return false }
+                guard at + 4 <= bytes.count, bytes[at..<at + 4].allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit })
+                else { return false }
                 at += 4
             } else if !"\"\\/bfnrt".utf8.contains(escape) {
                 return false

@@ -18,7 +18,9 @@ enum TextRules {
         let again = quoted.withUnsafeBytes { JSONText.string($0) }
         require(again.map { $0.utf8.elementsEqual(text) } ?? false, "a text survives being quoted and unquoted")
         withExactCopy(of: quoted) { token in
-            require(text.withUnsafeBytes { JSONText.isEqual(UnsafeRawBufferPointer(token), to: $0) }, "a quoted text means the text")
+            require(
+                text.withUnsafeBytes { JSONText.isEqual(UnsafeRawBufferPointer(token), to: $0) },
+                "a quoted text means the text")
         }
     }
 
@@ -30,9 +32,12 @@ enum TextRules {
             let bytes = Array(text.utf8)
             checkBuffer(bytes, "unquote(into:)") { JSONText.unquote(token, into: $0) ?? -1 }
             require(bytes.withUnsafeBytes { JSONText.isEqual(token, to: $0) }, "a token means what it is unquoted to")
-            require(!(bytes + [0x78]).withUnsafeBytes { JSONText.isEqual(token, to: $0) }, "a token means nothing longer")
+            require(
+                !(bytes + [0x78]).withUnsafeBytes { JSONText.isEqual(token, to: $0) }, "a token means nothing longer")
             if !bytes.isEmpty {
-                require(!bytes.dropLast().withUnsafeBytes { JSONText.isEqual(token, to: $0) }, "a token means nothing shorter")
+                require(
+                    !bytes.dropLast().withUnsafeBytes { JSONText.isEqual(token, to: $0) },
+                    "a token means nothing shorter")
             }
         }
     }
@@ -47,8 +52,11 @@ enum TextRules {
         }
     }
 
-    /// As `snprintf`: whatever the buffer's size, the length returned is the whole text's, and nothing is written past the end.
-    private static func checkBuffer(_ expected: [UInt8], _ name: String, _ write: (UnsafeMutableRawBufferPointer) -> Int) {
+    /// As `snprintf`: whatever the buffer's size, the length returned is the whole text's, and nothing
+    /// is written past the end.
+    private static func checkBuffer(
+        _ expected: [UInt8], _ name: String, _ write: (UnsafeMutableRawBufferPointer) -> Int
+    ) {
         for size in [0, expected.count / 2, expected.count] {
             withExactCopy(of: [UInt8](repeating: 0xEE, count: size)) { buffer in
                 require(write(buffer) == expected.count, "\(name) returns the length of the whole text")

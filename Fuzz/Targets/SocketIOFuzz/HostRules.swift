@@ -14,7 +14,9 @@ enum HostRules {
             require(socket.namespace.socket(id: socket.socketID) === socket, "an id names its socket")
             check(socket)
         }
-        require(inSlots == connected.count && inSlots == Int(shard.statistics.sockets), "the sockets are those that are connected")
+        require(
+            inSlots == connected.count && inSlots == Int(shard.statistics.sockets),
+            "the sockets are those that are connected")
         var dynamic = 0
         for namespace in shard.namespaces.values {
             if namespace.isDynamic { dynamic += 1 }
@@ -30,19 +32,25 @@ enum HostRules {
     }
 
     private static func check(_ socket: NamespaceSocket) {
-        require(socket.memberships[0].room.takeUnretainedValue() === socket.namespace.everyone, "the namespace stands first")
+        require(
+            socket.memberships[0].room.takeUnretainedValue() === socket.namespace.everyone, "the namespace stands first"
+        )
         var seen: Set<ObjectIdentifier> = []
         for (place, membership) in socket.memberships.enumerated() {
             let room = membership.room.takeUnretainedValue()
             require(seen.insert(ObjectIdentifier(room)).inserted, "a socket is in a room once")
             require(membership.index < room.count, "a membership's index is one")
             let member = room.members[membership.index]
-            require(member.socket.takeUnretainedValue() === socket && Int(member.place) == place, "room and socket know each other's place")
+            require(
+                member.socket.takeUnretainedValue() === socket && Int(member.place) == place,
+                "room and socket know each other's place")
             if !socket.places.isEmpty {
-                require(socket.places[ObjectIdentifier(room)].map { Int($0) } == place, "a place is where it is looked for")
+                require(
+                    socket.places[ObjectIdentifier(room)].map { Int($0) } == place, "a place is where it is looked for")
             }
         }
-        require(socket.places.isEmpty || socket.places.count == socket.memberships.count, "places are all of them, or none")
+        require(
+            socket.places.isEmpty || socket.places.count == socket.memberships.count, "places are all of them, or none")
         require(socket.roomCount <= socket.shard.options.maxRoomsPerSocket + 1, "rooms are bounded")
         require(socket.pendingAcks.count <= socket.shard.options.maxPendingAcks, "acks are bounded")
     }
@@ -50,7 +58,8 @@ enum HostRules {
     private static func check(_ room: Room, in namespace: Namespace) {
         for (index, member) in room.members.enumerated() {
             let socket = member.socket.takeUnretainedValue()
-            require(socket.isConnected && socket.namespace === namespace, "members are connected sockets of the namespace")
+            require(
+                socket.isConnected && socket.namespace === namespace, "members are connected sockets of the namespace")
             require(member.session.takeUnretainedValue() === socket.session, "a member's session is its socket's")
             require(socket.memberships[Int(member.place)].index == index, "room and socket know each other's place")
         }

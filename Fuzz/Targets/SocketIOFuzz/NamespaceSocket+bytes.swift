@@ -13,7 +13,8 @@ extension NamespaceSocket {
     }
 
     func ask(
-        _ name: String, _ args: [UInt8], _ attachments: [[UInt8]], timeout: Int64, _ answer: @escaping (AckResult) -> Void
+        _ name: String, _ args: [UInt8], _ attachments: [[UInt8]], timeout: Int64,
+        _ answer: @escaping (AckResult) -> Void
     ) throws(LimitError) {
         let failure = withBytes(name, args, attachments) { name, args, attachments in
             do throws(LimitError) {
@@ -32,8 +33,14 @@ extension NamespaceSocket {
 }
 
 extension Shard {
-    func ask(_ name: String, _ args: [UInt8], to target: BroadcastTarget, timeout: Int64, _ each: @escaping (AckResult) -> Void) {
-        guard let ackRequest = withBytes(name, args, [], { ackRequest(name: $0, args: $1, attachments: $2, in: target.namespace) }) else { return }
+    func ask(
+        _ name: String, _ args: [UInt8], to target: BroadcastTarget, timeout: Int64,
+        _ each: @escaping (AckResult) -> Void
+    ) {
+        guard
+            let ackRequest = withBytes(
+                name, args, [], { ackRequest(name: $0, args: $1, attachments: $2, in: target.namespace) })
+        else { return }
         var handles: ContiguousArray<SocketHandle> = []
         collect(target, into: &handles)
         for handle in handles { socket(handle)?.emit(ackRequest, timeout: timeout, answer: each) }

@@ -18,16 +18,22 @@ enum ParserRules {
             }
             let whole = 0..<text.count
             require(whole.contains(0) && contains(whole, packet.namespace), "a namespace lies within its text")
-            require(contains(whole, packet.payload) && contains(whole, packet.name), "payload and name lie within their text")
+            require(
+                contains(whole, packet.payload) && contains(whole, packet.name),
+                "payload and name lie within their text")
             require((0...10).contains(packet.attachments), "attachments are bounded")
             if let comma = packet.comma {
-                require(contains(packet.payload, comma..<comma + 1) && text[comma] == UInt8(ascii: ","), "a comma is one")
+                require(
+                    contains(packet.payload, comma..<comma + 1) && text[comma] == UInt8(ascii: ","), "a comma is one")
             }
             if !packet.payload.isEmpty, packet.kind != .connectError {
-                require(JSONScanner.isValid(UnsafeRawBufferPointer(rebasing: text[packet.payload])), "a payload is JSON")
+                require(
+                    JSONScanner.isValid(UnsafeRawBufferPointer(rebasing: text[packet.payload])), "a payload is JSON")
             }
             if packet.kind == .event || packet.kind == .binaryEvent, !packet.payload.isEmpty {
-                require(contains(packet.payload, packet.name) && !packet.name.isEmpty || packet.name.lowerBound > packet.payload.lowerBound, "an event has a name")
+                require(
+                    contains(packet.payload, packet.name) && !packet.name.isEmpty
+                        || packet.name.lowerBound > packet.payload.lowerBound, "an event has a name")
             }
             return packet
         }
@@ -40,7 +46,8 @@ enum ParserRules {
     /// What is encoded is parsed as what it was made of.
     static func checkRoundTrip(name: [UInt8], args: [UInt8], namespace: String, ackID: UInt64?) {
         guard String(validating: name, as: UTF8.self) != nil, name.count <= 512,
-            args.withUnsafeBytes({ PacketEncoder.isValid(args: $0) }), !name.withUnsafeBytes({ PacketEncoder.isReserved(name: $0) })
+            args.withUnsafeBytes({ PacketEncoder.isValid(args: $0) }),
+            !name.withUnsafeBytes({ PacketEncoder.isReserved(name: $0) })
         else { return }
         let prefix = namespace == "/" ? "" : namespace + ","
         let text = name.withUnsafeBytes { name in
@@ -55,12 +62,16 @@ enum ParserRules {
             }
         }
         guard let packet = check(text) else {
-            // An escape is longer than what it means: a name may be short enough, and its quoted form too long for the parser.
+            // An escape is longer than what it means: a name may be short enough, and its quoted form
+            // too long for the parser.
             return require(text.count > 512, "what is encoded is a packet: \(String(decoding: text, as: UTF8.self))")
         }
         require(packet.kind == .event && packet.ackID == ackID, "kind and ack id survive")
-        require(text[packet.namespace].elementsEqual(namespace == "/" ? "".utf8 : namespace.utf8), "the namespace survives")
-        guard case .array(let elements)? = try? JSONValue(parsing: Array(text[packet.payload])), let given = (try? JSONValue(parsing: args))?.array else {
+        require(
+            text[packet.namespace].elementsEqual(namespace == "/" ? "".utf8 : namespace.utf8), "the namespace survives")
+        guard case .array(let elements)? = try? JSONValue(parsing: Array(text[packet.payload])),
+            let given = (try? JSONValue(parsing: args))?.array
+        else {
             return require(false, "a payload is an array")
         }
         require(elements.first?.string.map { $0.utf8.elementsEqual(name) } ?? false, "the name survives")

@@ -5,7 +5,8 @@ import Support
 
 @testable import SocketIO
 
-/// The application: what it does is up to the clients, as their events' names tell. It also keeps book of what it was told.
+/// The application: what it does is up to the clients, as their events' names tell. It also keeps
+/// book of what it was told.
 final class TestApplication: Application {
     unowned let world: World
     private(set) var connected: [SocketHandle: NamespaceSocket] = [:]
@@ -60,7 +61,9 @@ final class TestApplication: Application {
     func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         require(connected[socket.handle] === socket, "events come from connected sockets")
         let args = Array(event.args)
-        require(PacketEncoder.isValid(args: event.args, attachmentCount: event.attachments.count), "arguments are an array that names its attachments")
+        require(
+            PacketEncoder.isValid(args: event.args, attachmentCount: event.attachments.count),
+            "arguments are an array that names its attachments")
         guard let name = String(validating: event.name, as: UTF8.self) else { return require(false, "a name is UTF-8") }
         let attachments = event.attachments.map { Array($0) }
         let text: ByteString = args.withUnsafeBytes { bytes in firstText(bytes) } ?? "room"
@@ -76,8 +79,13 @@ final class TestApplication: Application {
                 answered += 1
             }
         case "bye": socket.disconnect(close: text == "all")
-        case "room": world.broadcast("room", args, attachments, to: BroadcastTarget(namespace: socket.namespace.name, rooms: [text]))
-        case "others": world.broadcast("others", args, attachments, to: BroadcastTarget(namespace: socket.namespace.name, exceptSocket: socket.handle))
+        case "room":
+            world.broadcast(
+                "room", args, attachments, to: BroadcastTarget(namespace: socket.namespace.name, rooms: [text]))
+        case "others":
+            world.broadcast(
+                "others", args, attachments,
+                to: BroadcastTarget(namespace: socket.namespace.name, exceptSocket: socket.handle))
         case "kick":
             var handles: ContiguousArray<SocketHandle> = []
             world.shard.collect(BroadcastTarget(namespace: socket.namespace.name), into: &handles)

@@ -36,7 +36,9 @@ final class World {
             recovery.maxMissedBytesPerSession = 500
             options.recovery = RecoveryStore(options: recovery)
         }
-        guard let names = try? NamespaceTable([.name("/"), .name("/chat"), .pattern("^/dyn-[0-9]+$")]) else { return nil }
+        guard let names = try? NamespaceTable([.name("/"), .name("/chat"), .pattern("^/dyn-[0-9]+$")]) else {
+            return nil
+        }
         application = TestApplication(self)
         shard = Shard(index: 7, timers: timers, options: options, namespaceTable: names, application: application)
     }
@@ -60,7 +62,8 @@ final class World {
         default:
             ParserRules.check(script.bytes())
             ParserRules.checkRoundTrip(
-                name: script.bytes(), args: script.bytes(), namespace: script.bool() ? "/chat" : "/", ackID: script.bool() ? UInt64(script.byte()) : nil)
+                name: script.bytes(), args: script.bytes(), namespace: script.bool() ? "/chat" : "/",
+                ackID: script.bool() ? UInt64(script.byte()) : nil)
         }
         remember()
     }
@@ -68,10 +71,13 @@ final class World {
     /// What a mutation would take long to spell.
     private static let phrases: [[UInt8]] = [
         "0", "0/chat,", "0/dyn-1,", "0/dyn-2,", "0/dyn-3,", "0{\"a\":1}", "0/chat,{}", "1", "1/chat,", "1/dyn-1,",
-        #"2["echo",1]"#, #"21["echo","x"]"#, #"2["join","a"]"#, #"2["join","b"]"#, #"2["leave","a"]"#, #"2["ask",1]"#, #"2["bye"]"#, #"2["bye","all"]"#,
-        #"2["room","a"]"#, #"2["others",1]"#, #"2["kick"]"#, #"2["kick","all"]"#, #"2["poll","a"]"#, #"2/chat,["echo"]"#, #"2/chat,["join","a"]"#,
+        #"2["echo",1]"#, #"21["echo","x"]"#, #"2["join","a"]"#, #"2["join","b"]"#, #"2["leave","a"]"#, #"2["ask",1]"#,
+        #"2["bye"]"#, #"2["bye","all"]"#,
+        #"2["room","a"]"#, #"2["others",1]"#, #"2["kick"]"#, #"2["kick","all"]"#, #"2["poll","a"]"#,
+        #"2/chat,["echo"]"#, #"2/chat,["join","a"]"#,
         #"2/chat,["kick","all"]"#, "30[]", "31[1]", "3/chat,0[]", #"51-["echo",{"_placeholder":true,"num":0}]"#,
-        #"52-/chat,3["echo",{"_placeholder":true,"num":1},{"num":0,"_placeholder":true}]"#, #"61-0[{"_placeholder":true,"num":0}]"#, #"2["ask"]"#,
+        #"52-/chat,3["echo",{"_placeholder":true,"num":1},{"num":0,"_placeholder":true}]"#,
+        #"61-0[{"_placeholder":true,"num":0}]"#, #"2["ask"]"#,
     ].map { Array($0.utf8) }
 
     private func open() {
@@ -98,7 +104,8 @@ final class World {
 
     private func vanish(_ script: inout ByteScript) {
         guard let client = pick(&script) else { return }
-        client.session?.webSocketGone(client.output, reason: [.transportError, .transportClose][script.number(below: 2)])
+        client.session?.webSocketGone(
+            client.output, reason: [.transportError, .transportClose][script.number(below: 2)])
         clients.removeAll { $0.output === client.output }
     }
 
@@ -118,13 +125,16 @@ final class World {
         let target = anyTarget(&script)
         withBytes("news", Array("[1,\"two\"]".utf8), []) { name, args, attachments in
             _ = shard.deliver(
-                Broadcast(name: name, args: args, attachments: attachments, flags: flags, to: target, recovery: options.recovery))
+                Broadcast(
+                    name: name, args: args, attachments: attachments, flags: flags, to: target,
+                    recovery: options.recovery))
         }
     }
 
     func broadcast(_ name: String, _ args: [UInt8], _ attachments: [[UInt8]], to target: BroadcastTarget) {
         withBytes(name, args, attachments) { name, args, attachments in
-            _ = shard.deliver(Broadcast(name: name, args: args, attachments: attachments, to: target, recovery: options.recovery))
+            _ = shard.deliver(
+                Broadcast(name: name, args: args, attachments: attachments, to: target, recovery: options.recovery))
         }
     }
 
@@ -172,7 +182,9 @@ final class World {
     }
 
     private func remember() {
-        for handle in application.connected.keys where !handles.contains(handle) && handles.count < 64 { handles.append(handle) }
+        for handle in application.connected.keys where !handles.contains(handle) && handles.count < 64 {
+            handles.append(handle)
+        }
         handles.sort()
         for client in clients {
             lastPrivateID = client.output.privateID ?? lastPrivateID
@@ -186,7 +198,8 @@ final class World {
     private func checkSelection(_ script: inout ByteScript) {
         let target = anyTarget(&script)
         let expected = application.connected.values.filter { socket in
-            guard socket.isConnected, socket.namespace.name == target.namespace, socket.handle != target.exceptSocket else { return false }
+            guard socket.isConnected, socket.namespace.name == target.namespace, socket.handle != target.exceptSocket
+            else { return false }
             if target.except.contains(where: { socket.isIn($0) }) { return false }
             return target.rooms.isEmpty || target.rooms.contains { socket.isIn($0) }
         }
@@ -198,7 +211,9 @@ final class World {
 
     func check() {
         HostRules.check(shard, connected: application.connected)
-        require(shard.statistics.clients >= 0 && application.answered <= application.asked, "every question is answered at most once")
+        require(
+            shard.statistics.clients >= 0 && application.answered <= application.asked,
+            "every question is answered at most once")
     }
 
     /// Everybody goes: nothing is left of them.
@@ -210,12 +225,15 @@ final class World {
         for _ in 0..<3 { advance(by: 100_000) }
         require(application.connected.isEmpty, "everybody is disconnected")
         require(application.asked == application.answered, "every question is answered")
-        require(self.shard.statistics.sockets == 0 && self.shard.statistics.clients == 0, "nobody is counted who is gone")
+        require(
+            self.shard.statistics.sockets == 0 && self.shard.statistics.clients == 0, "nobody is counted who is gone")
         require(self.shard.statistics.dynamicNamespaces == 0, "a namespace of a pattern goes with its last socket")
         require(table.count == 0 && timers.count == 0, "no session and no timer is left")
         require(handles.allSatisfy { self.shard.socket($0) == nil }, "no handle names anybody")
         application.forgetAttempts()
-        self.shard.forEachNamespace { namespace in require(namespace.roomCount == 0 && namespace.count == 0, "no room is left") }
+        self.shard.forEachNamespace { namespace in
+            require(namespace.roomCount == 0 && namespace.count == 0, "no room is left")
+        }
         self.shard = nil
         application = nil
         require(shard == nil, "the shard is let go")

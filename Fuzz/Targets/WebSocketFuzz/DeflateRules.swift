@@ -38,7 +38,9 @@ enum DeflateRules {
         let client = PermessageDeflate(theirs, options: DeflateOptions())
         while !script.isAtEnd {
             var message = script.bytes()
-            if let first = message.first, first & 1 == 1 { message += [UInt8](repeating: first, count: 3_000) + message }
+            if let first = message.first, first & 1 == 1 {
+                message += [UInt8](repeating: first, count: 3_000) + message
+            }
             let compressed = server.compress(count: message.count) { $0.copyBytes(from: message) }
             guard case .inflated(let again) = compressed.withUnsafeBytes({ client.inflate($0, limit: limit) }) else {
                 return require(false, "what the server compresses can be inflated")
@@ -51,8 +53,11 @@ enum DeflateRules {
     static func checkOffer(_ header: [UInt8]) {
         let agreement = header.withUnsafeBytes { PermessageDeflate.Agreement.negotiated($0) }
         if let agreement {
-            require((8...15).contains(agreement.serverBits) && (8...15).contains(agreement.clientBits), "windows are of 8 to 15 bits")
-            require(!agreement.header.utf8.contains(0x0A) && !agreement.header.utf8.contains(0x0D), "an answer is one line")
+            require(
+                (8...15).contains(agreement.serverBits) && (8...15).contains(agreement.clientBits),
+                "windows are of 8 to 15 bits")
+            require(
+                !agreement.header.utf8.contains(0x0A) && !agreement.header.utf8.contains(0x0D), "an answer is one line")
         }
     }
 }

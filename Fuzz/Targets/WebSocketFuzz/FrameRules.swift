@@ -67,7 +67,9 @@ enum FrameRules {
         }
     }
 
-    private static func next(_ parser: inout WebSocketFrameParser, _ input: inout UnsafeMutableRawBufferPointer) -> Event? {
+    private static func next(_ parser: inout WebSocketFrameParser, _ input: inout UnsafeMutableRawBufferPointer)
+        -> Event?
+    {
         switch parser.next(&input) {
         case .needsMore: nil
         case .message(let kind, let bytes, let isCompressed): .message(kind, Array(bytes), isCompressed: isCompressed)

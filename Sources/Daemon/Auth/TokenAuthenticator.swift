@@ -5,7 +5,8 @@ import SocketIO
 import Support
 import Transport
 
-/// Decides who a client is, from the token it brings: on the handshake of a socket and on every HTTP request, by the same rules.
+/// Decides who a client is, from the token it brings: on the handshake of a socket and on every HTTP
+/// request, by the same rules.
 ///
 /// Immutable but for what it remembers, and quick enough for an event loop: it computes and waits for nothing.
 struct TokenAuthenticator: Sendable {
@@ -52,11 +53,14 @@ struct TokenAuthenticator: Sendable {
 
     /// Who brings this token in place of an older one.
     func identify(token: String, now: Int64) throws(TokenRefusal) -> TokenSubject {
-        guard let verifier else { throw TokenRefusal(.missing, "this host looks at no tokens: there is nothing to refresh") }
+        guard let verifier else {
+            throw TokenRefusal(.missing, "this host looks at no tokens: there is nothing to refresh")
+        }
         return try verifier.verify(token, now: now)
     }
 
-    /// The text at `token` in a CONNECT payload; `nil` if there is none, or `null` or an empty text, which is what clients send that have none.
+    /// The text at `token` in a CONNECT payload; `nil` if there is none, or `null` or an empty text, which is what
+    /// clients send that have none.
     private static func token(in payload: [UInt8]) throws(TokenRefusal) -> String? {
         guard case .object? = (try? JSONPointer.find("", in: payload))?.kind,
             let found = try? JSONPointer.find("/token", in: payload)
@@ -74,10 +78,14 @@ struct TokenAuthenticator: Sendable {
 extension TokenAuthenticator: ConnectAuthenticator {
     func authenticate(_ attempt: ConnectAttempt) -> ConnectAuthResult {
         do throws(TokenRefusal) {
-            guard let identity = try identify(auth: attempt.auth, now: Clock.wallMilliseconds) else { return .accept(ClientIdentity()) }
+            guard let identity = try identify(auth: attempt.auth, now: Clock.wallMilliseconds) else {
+                return .accept(ClientIdentity())
+            }
             return .accept(ClientIdentity(identity))
         } catch {
-            return .refuse(message: error.message, data: JSONValue.object([.init("code", .string(error.code.rawValue))]).serialized)
+            return .refuse(
+                message: error.message, data: JSONValue.object([.init("code", .string(error.code.rawValue))]).serialized
+            )
         }
     }
 }
@@ -87,7 +95,8 @@ extension TokenAuthenticator: HTTPAuthenticator {
     func authenticate(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPAuthResult {
         request.withBytes { bytes in
             do throws(TokenRefusal) {
-                return admit(try identify(authorization: bytes.header("authorization"), now: Clock.wallMilliseconds), access)
+                return admit(
+                    try identify(authorization: bytes.header("authorization"), now: Clock.wallMilliseconds), access)
             } catch {
                 return .refuse(status: 401, code: error.code.rawValue, detail: error.message)
             }
@@ -99,7 +108,8 @@ extension TokenAuthenticator: HTTPAuthenticator {
             // Where the core looks at no token nobody can show one: the plugins decide.
             guard isEnabled, access.token == .required else { return .accept(ClientIdentity()) }
             return .refuse(
-                status: 401, code: TokenRefusal.Code.missing.rawValue, detail: "no token: send it as 'Authorization: Bearer <token>'")
+                status: 401, code: TokenRefusal.Code.missing.rawValue,
+                detail: "no token: send it as 'Authorization: Bearer <token>'")
         }
         if let scope = access.scope, !identity.hasScope(scope) {
             return .refuse(status: 403, code: "scope_missing", detail: "the token does not grant the scope '\(scope)'")

@@ -6,8 +6,8 @@ import Support
 
 /// Ends sockets whose token has ended, after having told them, and lets them bring a new one. One for each loop. [loop]
 ///
-/// A socket has at most one timer, while its token can expire. What is due is decided when it fires, from what the socket says then, so that a
-/// refreshed token moves it only if it ends earlier.
+/// A socket has at most one timer, while its token can expire. What is due is decided when it fires, from what the
+/// socket says then, so that a refreshed token moves it only if it ends earlier.
 final class TokenExpiry: TimerTarget {
     /// How long ahead a client is told. Enough for an app to fetch a token, short beside any token's life.
     static let notice: Int64 = 60_000
@@ -48,11 +48,16 @@ final class TokenExpiry: TimerTarget {
         if now < expiry - Self.notice {
             schedule(expiry - Self.notice, socket)
         } else if now < expiry + authenticator.leeway {
-            // Fires once for the notice, and again for the end; a clock set back makes it tell twice, which does no harm.
-            if now < expiry { socket.emit("auth:expiring", .object([.init("expires_at", .string(RFC3339.text(milliseconds: expiry)))])) }
+            // Fires once for the notice, and again for the end; a clock set back makes it tell
+            // twice, which does no harm.
+            if now < expiry {
+                socket.emit(
+                    "auth:expiring", .object([.init("expires_at", .string(RFC3339.text(milliseconds: expiry)))]))
+            }
             schedule(expiry + authenticator.leeway, socket)
         } else {
-            // Not DISCONNECT: a client that gets one stays away. It reconnects after a closed transport, and asks its app for a token.
+            // Not DISCONNECT: a client that gets one stays away. It reconnects after a closed transport, and
+            // asks its app for a token.
             socket.closeConnection()
         }
     }
@@ -60,7 +65,8 @@ final class TokenExpiry: TimerTarget {
     /// `auth:refresh`, with the new token as its argument, or as the member `token` of an object.
     func refresh(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         // What is longer than any token that is looked at need not be parsed.
-        let arguments = event.args.count <= Self.longestArgument ? (try? JSONValue(parsing: event.args))?.array ?? [] : []
+        let arguments =
+            event.args.count <= Self.longestArgument ? (try? JSONValue(parsing: event.args))?.array ?? [] : []
         let argument = arguments.first
         do {
             guard let token = argument?.string ?? argument?["token"]?.string else {
@@ -77,7 +83,10 @@ final class TokenExpiry: TimerTarget {
             let expiry: JSONValue = identity.expiresAt.map { .string(RFC3339.text(milliseconds: $0)) } ?? .null
             event.answer(.object([.init("ok", true), .init("expires_at", expiry)]), to: socket)
         } catch let refusal as TokenRefusal {
-            refusalLog.record(RefusalRecord(.event, reason: refusal.code.rawValue, detail: refusal.message, address: socket.handshakeRequest.remoteAddress))
+            refusalLog.record(
+                RefusalRecord(
+                    .event, reason: refusal.code.rawValue, detail: refusal.message,
+                    address: socket.handshakeRequest.remoteAddress))
             event.answer(.failure(code: refusal.code.rawValue, message: refusal.message), to: socket)
         } catch {
             event.answer(.failure(code: "internal", message: "\(error)"), to: socket)

@@ -140,7 +140,8 @@ extension Configuration {
         options.maxDisconnectionDuration = Int64(recovery.maxDisconnectionDuration.wholeMilliseconds)
         options.skipMiddlewares = recovery.skipMiddlewares
         // A dead connection is noticed within a heartbeat; what was sent to it meanwhile must still be there.
-        options.maxTimeInFlight = max(options.maxTimeInFlight, Int64((pingInterval + pingTimeout).wholeMilliseconds) + 15_000)
+        options.maxTimeInFlight = max(
+            options.maxTimeInFlight, Int64((pingInterval + pingTimeout).wholeMilliseconds) + 15_000)
         options.maxSessions = limits.recoverySessions
         options.maxSessionBytes = limits.recoverySessionBytes
         options.maxPackets = limits.recoveryEvents
@@ -159,14 +160,16 @@ extension Configuration {
 extension Configuration.Plugin {
     /// What the plugin host loads. `DATABASE_URL` is the `store` of a plugin whose own configuration names none.
     func spec(databaseURL: String?) -> PluginSpec {
-        PluginSpec(path: path, name: name ?? "", config: Self.config(config, databaseURL: databaseURL), required: required)
+        PluginSpec(
+            path: path, name: name ?? "", config: Self.config(config, databaseURL: databaseURL), required: required)
     }
 
     private static func config(_ config: [UInt8], databaseURL: String?) -> [UInt8] {
         guard let databaseURL, let value = try? JSONValue(parsing: config) else { return config }
         switch value {
         case .null: return JSONValue.object([.init("store", .string(databaseURL))]).serialized
-        case .object(let members) where value["store"] == nil: return JSONValue.object(members + [.init("store", .string(databaseURL))]).serialized
+        case .object(let members) where value["store"] == nil:
+            return JSONValue.object(members + [.init("store", .string(databaseURL))]).serialized
         default: return config
         }
     }

@@ -2,8 +2,8 @@ import Identity
 import Yams
 
 extension Configuration {
-    /// The variables that stand above the defaults and below the file. A variable that is set but empty counts as unset,
-    /// because that is how container tools pass on what is missing.
+    /// The variables that stand above the defaults and below the file. A variable that is set but empty counts as
+    /// unset, because that is how container tools pass on what is missing.
     mutating func apply(_ environment: [String: String], _ reader: ConfigurationReader) {
         let value = { (name: String) -> ConfigurationValue? in
             guard let text = environment[name], !text.isEmpty else { return nil }
@@ -13,7 +13,8 @@ extension Configuration {
             if let origin = WebOrigin(site.node.string ?? "") {
                 cors?.origin = .list([origin.serialized])
             } else {
-                site.refuse("\(site.described) is not a URL", "set it to the address of your site, as in http://localhost:3000")
+                site.refuse(
+                    "\(site.described) is not a URL", "set it to the address of your site, as in http://localhost:3000")
             }
         }
         if let secret = environment["JWT_SECRET"], !secret.isEmpty {
@@ -129,7 +130,8 @@ extension Configuration {
         }
         let paths = [path] + [conformance.engineEcho, conformance.webSocketEcho].compactMap { $0 }
         if Set(paths).count != paths.count {
-            reader.refuse("conformance", "two endpoints have one path", "give each a path of its own, other than \(path)")
+            reader.refuse(
+                "conformance", "two endpoints have one path", "give each a path of its own, other than \(path)")
         }
     }
 

@@ -18,9 +18,12 @@ extension Configuration {
         section.read("log", into: &log)
         section.read("conformance", feature: &conformance)
         section.read("demo", into: &demo, .boolean)
-        section.refuse("tls", "not available in this version", "remove it, and let a proxy in front of Jackfield speak TLS")
+        section.refuse(
+            "tls", "not available in this version", "remove it, and let a proxy in front of Jackfield speak TLS")
         section.refuse("cluster", "not available in this version", "remove it, and run one node")
-        for (name, remedy) in Self.foreignOptions { section.refuse(name, "Socket.IO's option, which Jackfield has not", remedy) }
+        for (name, remedy) in Self.foreignOptions {
+            section.refuse(name, "Socket.IO's option, which Jackfield has not", remedy)
+        }
     }
 
     /// Options of the reference server that somebody who moves from it will bring along.

@@ -29,7 +29,8 @@ extension Configuration.Cookie: ConfigurationSettings {
 
     mutating func read(_ section: ConfigurationSection) {
         section.read("name", into: &name, .token("a cookie name"))
-        section.read("path", into: &path, .attribute.and({ $0.hasPrefix("/") }, "this is not a path", "write one like /"))
+        section.read(
+            "path", into: &path, .attribute.and({ $0.hasPrefix("/") }, "this is not a path", "write one like /"))
         section.read("httpOnly", into: &httpOnly, .boolean)
         section.read("sameSite", into: &sameSite, .choice())
         section.read("secure", into: &secure, .boolean)
@@ -87,7 +88,8 @@ extension Configuration {
         public var clientNoContextTakeover = false
         /// The server's window as a power of two of bytes.
         public var serverMaxWindowBits = 15
-        /// The client's window as a power of two of bytes. Below 15, clients that do not let the server choose are not compressed.
+        /// The client's window as a power of two of bytes. Below 15, clients that do not let the server
+        /// choose are not compressed.
         public var clientMaxWindowBits = 15
 
         public init() {}
@@ -125,7 +127,8 @@ extension Configuration.ConnectionStateRecovery: ConfigurationSettings {
 }
 
 extension Configuration {
-    /// Raw endpoints over the same code as the real ones, for the official protocol suites. Accepted on loopback hosts only.
+    /// Raw endpoints over the same code as the real ones, for the official protocol suites.
+    /// Accepted on loopback hosts only.
     public struct Conformance: Sendable, Equatable {
         /// The path of an Engine.IO endpoint that sends every message back with its own type; `nil`: none.
         public var engineEcho: String?

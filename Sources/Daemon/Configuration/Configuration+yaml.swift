@@ -1,7 +1,8 @@
 import RawJSON
 
 extension Configuration {
-    /// The effective settings as a configuration file, except that keys and the plugins' own configurations are left out.
+    /// The effective settings as a configuration file, except that keys and the plugins' own
+    /// configurations are left out.
     ///
     /// Read back with the same ones, it gives the same settings.
     public var yaml: String {
@@ -132,7 +133,8 @@ extension Configuration.Plugin {
     /// Without `config`, which may hold passwords.
     fileprivate var json: JSONValue {
         let members: [JSONValue.Member] = [
-            .init("path", .string(path)), .init("isolation", .string(isolation.rawValue)), .init("required", .bool(required)),
+            .init("path", .string(path)), .init("isolation", .string(isolation.rawValue)),
+            .init("required", .bool(required)),
         ]
         return .object(name.map { [.init("name", .string($0))] + members } ?? members)
     }

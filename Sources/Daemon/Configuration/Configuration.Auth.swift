@@ -5,7 +5,8 @@ import Support
 extension Configuration {
     /// How the token of a socket or request is verified.
     public struct Auth: Sendable, Equatable {
-        /// Whether a socket needs a token. Without, one that has none is anonymous; a wrong token is refused all the same.
+        /// Whether a socket needs a token. Without, one that has none is anonymous; a wrong token
+        /// is refused all the same.
         public var required = true
         /// Exactly what is accepted, never empty.
         public var algorithms = [TokenAlgorithm.hs256]
@@ -56,7 +57,8 @@ extension Configuration.Auth {
         return verifier
     }
 
-    /// The way to the setting that a verifier finds fault with; of two that are possible, the one that `isNamed` in the file.
+    /// The way to the setting that a verifier finds fault with; of two that are possible, the one
+    /// that `isNamed` in the file.
     func key(of setting: TokenConfigurationError.Setting, isNamed: (String) -> Bool) -> String {
         switch setting {
         case .algorithms: "auth.algorithms"
@@ -66,7 +68,6 @@ extension Configuration.Auth {
         case .userClaim: "auth.userClaim"
         }
     }
-
 }
 
 extension Configuration.Auth: ConfigurationSettings {
@@ -100,7 +101,10 @@ extension ConfigurationRule where Value == [TokenAlgorithm] {
     /// One or more, each once.
     fileprivate static var algorithms: Self {
         let refusals = [
-            "none": (what: "a token without a signature is never accepted", remedy: "write the algorithm your tokens are signed with")
+            "none": (
+                what: "a token without a signature is never accepted",
+                remedy: "write the algorithm your tokens are signed with"
+            )
         ]
         return ConfigurationRule<TokenAlgorithm>.choice(refusing: refusals).list.distinct()
             .nonempty("name at least one, as in [HS256]: else no token could ever pass")
@@ -198,7 +202,8 @@ enum KeyFile {
         }
         defer { try? file.close() }
         guard let data = try? file.read(upToCount: maximumSize + 1) ?? Data(), data.count <= maximumSize else {
-            throw Failure(description: "the file '\(path)' is no key: it has more than \(maximumSize) bytes or fails to be read")
+            throw Failure(
+                description: "the file '\(path)' is no key: it has more than \(maximumSize) bytes or fails to be read")
         }
         return Array(data)
     }

@@ -27,7 +27,8 @@ extension Configuration.CORS: ConfigurationSettings {
         case any
         /// Every origin, answered with its own name; works with credentials.
         case reflect
-        /// This one, in the form browsers send: `https://example.com:8443`. Everybody is told so, whoever asks; browsers of other origins stop there.
+        /// This one, in the form browsers send: `https://example.com:8443`. Everybody is told so, whoever asks;
+        /// browsers of other origins stop there.
         case one(String)
         /// Whoever asks and is in the list.
         case list([String])
@@ -67,7 +68,8 @@ extension ConfigurationRule where Value == Configuration.CORS.Origin {
 }
 
 extension ConfigurationRule where Value == String {
-    /// An origin as browsers send it: scheme, host, and a port that is not the scheme's own; in lower case, nothing behind.
+    /// An origin as browsers send it: scheme, host, and a port that is not the scheme's own; in
+    /// lower case, nothing behind.
     static var webOrigin: Self {
         ConfigurationRule { value in
             guard let text = ConfigurationRule<String>.text.apply(value) else { return nil }

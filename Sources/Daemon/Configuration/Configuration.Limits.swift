@@ -47,7 +47,8 @@ extension Configuration {
         public var recoveryEventBytes = 64_000_000
         /// From the moment a plugin begins to load until it is given up.
         public var startDeadline = Duration.milliseconds(30_000)
-        /// From the signal to stop to the end of the process: what is queued is finished within it, what is not is dropped.
+        /// From the signal to stop to the end of the process: what is queued is finished within
+        /// it, what is not is dropped.
         public var shutdownDeadline = Duration.milliseconds(10_000)
 
         public init() {}
@@ -55,8 +56,8 @@ extension Configuration {
 }
 
 extension Configuration.Limits: ConfigurationSettings {
-    /// How many of the largest messages fit into a plugin's queue whose size was not set: raising `maxHttpBufferSize` alone
-    /// must not make an accepted message one that can never be handed over.
+    /// How many of the largest messages fit into a plugin's queue whose size was not set: raising `maxHttpBufferSize`
+    /// alone must not make an accepted message one that can never be handed over.
     private static let queuedMessages = 4
 
     /// A queue not below its default, and large enough for messages of `size` bytes.

@@ -3,7 +3,8 @@ extension Configuration {
     public struct Plugin: Sendable, Equatable {
         /// A name to look up in `pluginPath`, or a path when it contains a slash.
         public var path: String
-        /// What logs, metrics and commands call it; `nil`: what it calls itself. One file can be loaded under several names.
+        /// What logs, metrics and commands call it; `nil`: what it calls itself. One file can be
+        /// loaded under several names.
         public var name: String?
         public var isolation = Isolation.none
         /// Whether the daemon refuses to start without it.
@@ -66,7 +67,9 @@ extension ConfigurationRule where Value == [Configuration.Plugin] {
             for element in elements {
                 guard let plugin = ConfigurationRule<Configuration.Plugin>.plugin.apply(element) else { continue }
                 if plugins.contains(where: { $0.path == plugin.path && $0.name == plugin.name }) {
-                    element.refuse("plugin '\(plugin.path)' is listed twice", "remove one of the entries, or give each a name of its own with name:")
+                    element.refuse(
+                        "plugin '\(plugin.path)' is listed twice",
+                        "remove one of the entries, or give each a name of its own with name:")
                 } else if let name = plugin.name, plugins.contains(where: { $0.name == name }) {
                     element.refuse("two plugins have the name '\(name)'", "give each a name of its own")
                 } else {
@@ -82,7 +85,10 @@ extension ConfigurationRule where Value == String {
     /// As plugins may call themselves.
     fileprivate static var pluginName: Self {
         text.and(
-            { name in name.utf8.count <= 64 && name.utf8.allSatisfy { $0 &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") } },
+            { name in
+                name.utf8.count <= 64
+                    && name.utf8.allSatisfy { $0 &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") }
+            },
             "this is not the name of a plugin", "write 1 to 64 of a-z, 0-9 and '-'")
     }
 }

@@ -73,7 +73,8 @@ public struct Configuration: Sendable, Equatable {
 extension Configuration {
     /// How users go online and offline.
     public struct Presence: Sendable, Equatable {
-        /// How long a user stays online after the last connection is gone, so that a page reload goes unnoticed; zero: not at all.
+        /// How long a user stays online after the last connection is gone, so that a page reload goes
+        /// unnoticed; zero: not at all.
         public var gracePeriod = Duration.milliseconds(5_000)
 
         public init() {}
@@ -120,10 +121,11 @@ extension Configuration.Log: ConfigurationSettings {
 }
 
 extension Configuration {
-    /// Puts together the defaults, then `environment` (`SITE_URL`, `JWT_SECRET`, `PORT`, `DATABASE_URL`, `REDIS_URL`), then
-    /// the YAML of `file`, then `overrides`; the later wins.
+    /// Puts together the defaults, then `environment` (`SITE_URL`, `JWT_SECRET`, `PORT`, `DATABASE_URL`, `REDIS_URL`),
+    /// then the YAML of `file`, then `overrides`; the later wins.
     ///
-    /// Reads the file, and a `secretFile` if one is named; does no other I/O. Relative paths start at the working directory.
+    /// Reads the file, and a `secretFile` if one is named; does no other I/O. Relative paths start
+    /// at the working directory.
     /// - Parameter file: a path, or `nil` for no file.
     /// - Throws: everything that is wrong, at once.
     public static func load(
@@ -136,7 +138,8 @@ extension Configuration {
             do {
                 text = try String(contentsOfFile: file, encoding: .utf8)
             } catch {
-                let reason = FileManager.default.isReadableFile(atPath: file) ? "is no UTF-8 text file" : "cannot be read"
+                let reason =
+                    FileManager.default.isReadableFile(atPath: file) ? "is no UTF-8 text file" : "cannot be read"
                 throw ConfigurationProblems([
                     ConfigurationProblem(
                         source: file, key: "", what: reason, remedy: "name a readable YAML file after --config")
@@ -166,7 +169,9 @@ extension Configuration {
         }
         configuration.apply(overrides, commandLineReader)
         configuration.complete(reader, environment: environmentReader)
-        let problems = reader.problems.sorted { ($0.line ?? .max, $0.column ?? .max) < ($1.line ?? .max, $1.column ?? .max) }
+        let problems = reader.problems.sorted {
+            ($0.line ?? .max, $0.column ?? .max) < ($1.line ?? .max, $1.column ?? .max)
+        }
         let all = environmentReader.problems + problems + commandLineReader.problems
         guard all.isEmpty else { throw ConfigurationProblems(all) }
         return configuration
@@ -176,7 +181,8 @@ extension Configuration {
 extension Configuration {
     /// Beside the executable, then where a system keeps Jackfield's plugins.
     public static let standardPluginPath: [String] = {
-        let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        let executable =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         let folder = URL(fileURLWithPath: executable).deletingLastPathComponent().path
         return [folder, "/usr/local/lib/jackfield", "/usr/lib/jackfield"]
     }()
@@ -188,7 +194,8 @@ extension Configuration {
         var warnings: [String] = []
         if auth == nil, !isLoopback {
             warnings.append(
-                "auth is off, and \(host) can be reached from outside: whoever connects is let in unless a plugin refuses")
+                "auth is off, and \(host) can be reached from outside: whoever connects is let in unless a plugin refuses"
+            )
         }
         if redisURL != nil {
             warnings.append("REDIS_URL is set, but this version knows no cluster: this node runs alone")

@@ -1,6 +1,7 @@
 /// One thing wrong with the configuration: where it stands, what is wrong, and what to do about it.
 public struct ConfigurationProblem: Sendable, Equatable {
-    /// The file as the operator named it, `environment`, or `command line`. `nil` when the fault is that something is absent.
+    /// The file as the operator named it, `environment`, or `command line`. `nil` when the fault is
+    /// that something is absent.
     public var source: String?
     /// Line in `source`, counted from 1; `nil` outside a file.
     public var line: Int?
@@ -26,7 +27,8 @@ public struct ConfigurationProblem: Sendable, Equatable {
 }
 
 extension ConfigurationProblem: CustomStringConvertible {
-    /// `jackfield.yaml:3:7: port: 70000 is out of range: use 0 to 65535`, the form editors and terminals turn into a link.
+    /// `jackfield.yaml:3:7: port: 70000 is out of range: use 0 to 65535`, the form editors and
+    /// terminals turn into a link.
     public var description: String {
         var place = source.map { [$0] } ?? []
         if let line { place.append(String(line)) }

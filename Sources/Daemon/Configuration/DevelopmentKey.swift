@@ -21,13 +21,14 @@ public enum DevelopmentKey {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let draft = "\(path).\(ProcessInfo.processInfo.processIdentifier)"
         let attributes: [FileAttributeKey: Any] = [.posixPermissions: 0o600]
-        guard FileManager.default.createFile(atPath: draft, contents: Data(randomText.utf8), attributes: attributes) else {
+        guard FileManager.default.createFile(atPath: draft, contents: Data(randomText.utf8), attributes: attributes)
+        else {
             throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: path])
         }
         defer { try? FileManager.default.removeItem(atPath: draft) }
         do {
             try FileManager.default.linkItem(atPath: draft, toPath: path)
-        } catch where FileManager.default.fileExists(atPath: path) {
+        } catch  where FileManager.default.fileExists(atPath: path) {
             // Another process was first, and its key is as good.
         }
     }
@@ -51,7 +52,9 @@ extension Configuration {
         do {
             auth?.secret = try DevelopmentKey.loadOrCreate(at: file)
         } catch {
-            throw Self.problem("there is no key for tokens: \(Self.reason(error))", "make \(file) writable, or give a key in auth or JWT_SECRET")
+            throw Self.problem(
+                "there is no key for tokens: \(Self.reason(error))",
+                "make \(file) writable, or give a key in auth or JWT_SECRET")
         }
         try checkDevelopmentKey()
     }
@@ -68,7 +71,8 @@ extension Configuration {
             _ = try TokenVerifier(auth.verifierConfiguration)
         } catch {
             throw Self.problem(
-                "the key in \(auth.developmentKeyFile ?? DevelopmentKey.path): \(error)", "remove the file: the next start makes a new key, and tokens of the old one end")
+                "the key in \(auth.developmentKeyFile ?? DevelopmentKey.path): \(error)",
+                "remove the file: the next start makes a new key, and tokens of the old one end")
         }
     }
 

@@ -2,8 +2,9 @@ import Logging
 import Support
 import Synchronization
 
-/// Folds lines that repeat: of those that are alike (``LogLine/template``) the first is written at once, and then one in each interval, with how many came.
-/// So nobody who repeats a mistake can fill a disk, and nothing goes uncounted. Any thread.
+/// Folds lines that repeat: of those that are alike (``LogLine/template``) the first is written at once, and
+/// then one in each interval, with how many came. So nobody who repeats a mistake can fill a disk, and nothing
+/// goes uncounted. Any thread.
 final class LogDeduplicator: Sendable {
     private struct Entry {
         /// When the interval ends; ms of a clock that does not jump.
@@ -90,7 +91,10 @@ final class LogDeduplicator: Sendable {
                 }
             }
             if state.others > 0, state.entries.count < Self.templateLimit {
-                lines.append(LogLine(level: .warning, message: "\(state.others) lines of too many other kinds were left out", metadata: [:]))
+                lines.append(
+                    LogLine(
+                        level: .warning, message: "\(state.others) lines of too many other kinds were left out",
+                        metadata: [:]))
                 state.others = 0
             }
             state.isTimerSet = !state.entries.isEmpty
@@ -122,7 +126,9 @@ final class LogDeduplicator: Sendable {
 
     private func setTimer() {
         Task.detached { [self] in
-            repeat { try? await Task.sleep(for: .milliseconds(min(interval, 1_000))) } while tick(now: Clock.monotonicMilliseconds)
+            repeat {
+                try? await Task.sleep(for: .milliseconds(min(interval, 1_000)))
+            } while tick(now: Clock.monotonicMilliseconds)
         }
     }
 }
@@ -134,7 +140,8 @@ struct LogLine: Sendable {
     /// In the order of their keys.
     var pairs: [(key: String, value: String)]
 
-    /// Bytes of a message; what is longer is cut. More than a plugin's line may have, so that the mark of its cut stays.
+    /// Bytes of a message; what is longer is cut. More than a plugin's line may have, so that
+    /// the mark of its cut stays.
     static let messageLimit = 4_160
     /// Bytes of one value of the metadata.
     static let valueLimit = 512
@@ -148,8 +155,8 @@ struct LogLine: Sendable {
         pairs = metadata.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)".cut(to: Self.valueLimit)) }
     }
 
-    /// What it has in common with lines like it: level, plugin, reason, and the message but for its numbers. What differs from one to the next, such as an
-    /// address or a name that a client chose, belongs into other metadata.
+    /// What it has in common with lines like it: level, plugin, reason, and the message but for its numbers. What
+    /// differs from one to the next, such as an address or a name that a client chose, belongs into other metadata.
     var template: UInt64 {
         var hasher = Hasher()
         hasher.combine(level)

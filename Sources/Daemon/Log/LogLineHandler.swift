@@ -17,14 +17,16 @@ struct LogLineHandler: LogHandler {
 
     func log(event: LogEvent) {
         let merged = event.metadata.map { metadata.merging($0) { _, new in new } } ?? metadata
-        deduplicator.log(LogLine(level: event.level, message: "\(event.message)", metadata: merged), now: Clock.monotonicMilliseconds)
+        deduplicator.log(
+            LogLine(level: event.level, message: "\(event.message)", metadata: merged), now: Clock.monotonicMilliseconds
+        )
     }
 }
 
 /// Writes lines to standard error, for people or for machines.
 ///
-/// A line is one `write(2)`, so that lines of several threads never mix. It blocks while the reader of standard error is slow; the host therefore logs
-/// nothing for each message or connection above the level `debug`, but folded.
+/// A line is one `write(2)`, so that lines of several threads never mix. It blocks while the reader of standard error
+/// is slow; the host therefore logs nothing for each message or connection above the level `debug`, but folded.
 struct LogWriter: Sendable {
     let label: String
     let format: Configuration.Log.Format
@@ -43,7 +45,9 @@ struct LogWriter: Sendable {
         }
     }
 
-    private func text(_ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)]) -> [UInt8] {
+    private func text(_ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)])
+        -> [UInt8]
+    {
         let name = level.rawValue.uppercased()
         var line = Array("\(time) \(name.padding(toLength: 7, withPad: " ", startingAt: 0)) \(oneLine(message))".utf8)
         for (key, value) in pairs {
@@ -58,7 +62,9 @@ struct LogWriter: Sendable {
         return line
     }
 
-    private func json(_ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)]) -> [UInt8] {
+    private func json(_ time: String, _ level: Logger.Level, _ message: String, _ pairs: [(key: String, value: String)])
+        -> [UInt8]
+    {
         var line = JSONWriter()
         line.beginObject()
         line.text(time, key: "time")
@@ -79,7 +85,8 @@ struct LogWriter: Sendable {
             case "\n": text += "\\n"
             case "\r": text += "\\r"
             case "\t": text += "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F: text += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+                text += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
             default: text.unicodeScalars.append(scalar)
             }
         }
@@ -92,7 +99,10 @@ extension Configuration.Log {
     func logger(label: String) -> (Logger, LogDeduplicator) {
         let writer = LogWriter(label: label, format: format)
         let deduplicator = LogDeduplicator(interval: Int64(repeatInterval.wholeMilliseconds)) { writer.write($0) }
-        return (Logger(label: label) { _ in LogLineHandler(deduplicator: deduplicator, logLevel: level.swiftLog) }, deduplicator)
+        return (
+            Logger(label: label) { _ in LogLineHandler(deduplicator: deduplicator, logLevel: level.swiftLog) },
+            deduplicator
+        )
     }
 }
 

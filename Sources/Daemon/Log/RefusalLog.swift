@@ -30,14 +30,19 @@ final class RefusalLog: Sendable {
     }
 
     func record(_ record: RefusalRecord) {
-        let key = Key(place: record.place, reason: ByteString(record.reason.cut(to: Self.reasonLength)), plugin: record.plugin.map { ByteString($0) })
+        let key = Key(
+            place: record.place, reason: ByteString(record.reason.cut(to: Self.reasonLength)),
+            plugin: record.plugin.map { ByteString($0) })
         let counted = counts.withLock { counts in
-            let counted = counts[key] != nil || counts.count < Self.reasonLimit ? key : Key(place: record.place, reason: "other")
+            let counted =
+                counts[key] != nil || counts.count < Self.reasonLimit ? key : Key(place: record.place, reason: "other")
             counts[counted, default: 0] += 1
             return counted
         }
         guard isLogged else { return }
-        deduplicator.log(.info, template: UInt64(bitPattern: Int64(counted.hashValue)), now: Clock.monotonicMilliseconds) { Self.line(record) }
+        deduplicator.log(
+            .info, template: UInt64(bitPattern: Int64(counted.hashValue)), now: Clock.monotonicMilliseconds
+        ) { Self.line(record) }
     }
 
     /// How often, with the labels of each series, in no order.

@@ -1,11 +1,12 @@
-import WebAssets
 import PluginHost
 import Presence
 import RawJSON
 import Support
 import Transport
+import WebAssets
 
-/// What the host itself answers over HTTP: is it alive, is it ready, its numbers, who is online; and the page of a demo.
+/// What the host itself answers over HTTP: is it alive, is it ready, its numbers, who is
+/// online; and the page of a demo.
 struct CoreRoutes: Sendable {
     let host: Host
     let presence: PresenceService
@@ -24,11 +25,16 @@ struct CoreRoutes: Sendable {
         try router.register("GET", "/readyz") { _, responder in
             let reasons = host.notReady
             let status: JSONValue = reasons.isEmpty ? "ready" : "not ready"
-            let body = JSONValue.object([.init("status", status), .init("reasons", .array(reasons.map { .string($0) }))])
+            let body = JSONValue.object([
+                .init("status", status), .init("reasons", .array(reasons.map { .string($0) })),
+            ])
             responder.respond(body, status: reasons.isEmpty ? 200 : 503)
         }
         try router.register("GET", "/metrics") { _, responder in
-            Task { responder.respond(status: 200, headers: [("Content-Type", MetricsText.contentType)], body: await metrics.render()) }
+            Task {
+                responder.respond(
+                    status: 200, headers: [("Content-Type", MetricsText.contentType)], body: await metrics.render())
+            }
         }
         try router.register("GET", "/v1/presence", access: RouteAccess(.required)) { _, responder in
             responder.respond(.object([.init("online", .integer(presence.onlineCount))]))
@@ -36,7 +42,8 @@ struct CoreRoutes: Sendable {
         try router.register("GET", "/v1/presence/{user}", access: RouteAccess(.required)) { request, responder in
             let user = request["user"] ?? ""
             if let problem = UserID.problem(user) {
-                HTTPProblem.respond(400, code: "invalid_arguments", detail: "the user id in the path \(problem)", through: responder)
+                HTTPProblem.respond(
+                    400, code: "invalid_arguments", detail: "the user id in the path \(problem)", through: responder)
             } else {
                 responder.respond(presence.status(of: user).json)
             }
@@ -49,11 +56,17 @@ struct CoreRoutes: Sendable {
     }
 
     private func registerPage(in router: HTTPRouter, path: String) throws(RoutePath.Malformed) {
-        let page = Array(String(decoding: DemoPage.html, as: UTF8.self).replacing(Self.pathMark("/socket.io"), with: Self.pathMark(path)).utf8)
+        let page = Array(
+            String(decoding: DemoPage.html, as: UTF8.self).replacing(
+                Self.pathMark("/socket.io"), with: Self.pathMark(path)
+            ).utf8)
         try router.register("GET", "/") { _, responder in
             responder.respond(
                 status: 200,
-                headers: [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer")],
+                headers: [
+                    ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"),
+                    ("Referrer-Policy", "no-referrer"),
+                ],
                 body: page)
         }
     }
@@ -67,6 +80,8 @@ struct CoreRoutes: Sendable {
 extension HTTPResponder {
     /// Answers with JSON.
     fileprivate func respond(_ body: JSONValue, status: Int = 200) {
-        respond(status: status, headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body: body.serialized)
+        respond(
+            status: status, headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
+            body: body.serialized)
     }
 }

@@ -14,7 +14,9 @@ struct MetricsText {
     }
 
     /// One metric with a value for each set of labels.
-    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: [(String, String)], value: Double)]) {
+    mutating func add(
+        _ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: [(String, String)], value: Double)]
+    ) {
         guard !samples.isEmpty else { return }
         begin(name, kind, help)
         for sample in samples { line(name, sample.labels, sample.value) }
@@ -26,7 +28,8 @@ struct MetricsText {
     ///   - bounds: upper bounds of the buckets, rising, without the last one, which has none.
     ///   - counts: of each bucket alone, one more than there are bounds.
     mutating func addHistogram(
-        _ name: String, _ help: String, bounds: [Double], _ histograms: [(labels: [(String, String)], counts: [UInt64], sum: Double)]
+        _ name: String, _ help: String, bounds: [Double],
+        _ histograms: [(labels: [(String, String)], counts: [UInt64], sum: Double)]
     ) {
         guard !histograms.isEmpty else { return }
         begin(name, .histogram, help)
@@ -47,7 +50,9 @@ struct MetricsText {
 
     private mutating func line(_ name: String, _ labels: [(String, String)], _ value: Double) {
         bytes += name.utf8
-        if !labels.isEmpty { bytes += "{\(labels.map { "\($0.0)=\"\(Self.escaped($0.1))\"" }.joined(separator: ","))}".utf8 }
+        if !labels.isEmpty {
+            bytes += "{\(labels.map { "\($0.0)=\"\(Self.escaped($0.1))\"" }.joined(separator: ","))}".utf8
+        }
         bytes += " \(Self.text(of: value))\n".utf8
     }
 

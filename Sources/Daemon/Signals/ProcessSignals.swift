@@ -3,10 +3,12 @@ import Glibc
 import PluginHost
 import Synchronization
 
-/// The signals of this process: SIGTERM and SIGINT ask it to stop, SIGHUP is noted and has no effect, SIGPIPE is ignored.
+/// The signals of this process: SIGTERM and SIGINT ask it to stop, SIGHUP is noted and has no
+/// effect, SIGPIPE is ignored.
 ///
-/// A handler writes to a pipe that a thread of its own reads. No signal is blocked, unlike with Dispatch's signal sources, so that plugins' child processes
-/// inherit no blocked signals; and neither a busy event loop nor a busy pool of Swift's tasks delays the thread.
+/// A handler writes to a pipe that a thread of its own reads. No signal is blocked, unlike with Dispatch's signal
+/// sources, so that plugins' child processes inherit no blocked signals; and neither a busy event loop nor a busy pool
+/// of Swift's tasks delays the thread.
 final class ProcessSignals: SignalInspector {
     /// Where the numbers can be read that the handlers wrote, and 0 for each ``wake()``.
     let descriptor: Int32
@@ -23,7 +25,9 @@ final class ProcessSignals: SignalInspector {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw Failure(code: errno) }
         for end in ends {
-            guard fcntl(end, F_SETFD, FD_CLOEXEC) == 0, fcntl(end, F_SETFL, O_NONBLOCK) == 0 else { throw Failure(code: errno) }
+            guard fcntl(end, F_SETFD, FD_CLOEXEC) == 0, fcntl(end, F_SETFL, O_NONBLOCK) == 0 else {
+                throw Failure(code: errno)
+            }
         }
         (descriptor, input) = (ends[0], ends[1])
         let code = jf_signals_install(ends[1])
@@ -49,8 +53,10 @@ final class ProcessSignals: SignalInspector {
     }
 
     private static let names: [Int32: String] = [
-        SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE",
-        SIGUSR1: "SIGUSR1", SIGSEGV: "SIGSEGV", SIGUSR2: "SIGUSR2", SIGPIPE: "SIGPIPE", SIGALRM: "SIGALRM", SIGTERM: "SIGTERM", SIGCHLD: "SIGCHLD",
+        SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP",
+        SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE",
+        SIGUSR1: "SIGUSR1", SIGSEGV: "SIGSEGV", SIGUSR2: "SIGUSR2", SIGPIPE: "SIGPIPE", SIGALRM: "SIGALRM",
+        SIGTERM: "SIGTERM", SIGCHLD: "SIGCHLD",
         SIGURG: "SIGURG", SIGPROF: "SIGPROF", SIGWINCH: "SIGWINCH",
     ]
 

@@ -5,12 +5,14 @@ import ServiceLifecycle
 import Support
 import Synchronization
 
-/// Reads the process's signals on a thread of its own, and ends the process when a stop takes too long, whatever else its threads are doing.
+/// Reads the process's signals on a thread of its own, and ends the process when a stop takes too long, whatever
+/// else its threads are doing.
 final class ShutdownWatchdog: Service {
     private let signals: ProcessSignals
     /// From the first SIGTERM or SIGINT to the end of the process.
     private let deadline: Duration
-    /// Called when the process is about to end in the middle of a stop: closes what can be closed at once, and says what held the stop up.
+    /// Called when the process is about to end in the middle of a stop: closes what can be closed at once, and
+    /// says what held the stop up.
     private let giveUp: @Sendable () -> [String]
     private let logger: Logger
     /// When the process ends, in ms of ``Support/Clock/monotonicMilliseconds``; `nil`: nothing has asked it to stop.
@@ -61,7 +63,8 @@ final class ShutdownWatchdog: Service {
 
     private func received(_ number: Int32, _ request: AsyncStream<Void>.Continuation) {
         guard number != SIGHUP else {
-            return logger.notice("SIGHUP has no effect: this version does not reload its configuration; restart the daemon for that")
+            return logger.notice(
+                "SIGHUP has no effect: this version does not reload its configuration; restart the daemon for that")
         }
         stopping()
         request.yield()
@@ -69,11 +72,14 @@ final class ShutdownWatchdog: Service {
 
     private func exitNow() -> Never {
         for line in giveUp() { logger.error("\(line)") }
-        logger.error("the stop took longer than limits.shutdownDeadline, \(deadline.wholeMilliseconds) ms: the daemon ends now, with exit code 1")
+        logger.error(
+            "the stop took longer than limits.shutdownDeadline, \(deadline.wholeMilliseconds) ms: the daemon ends now, with exit code 1"
+        )
         Self.exit(1)
     }
 
-    /// Ends the process without calling what plugins have registered for its exit: threads that were given up may be using it.
+    /// Ends the process without calling what plugins have registered for its exit: threads that were
+    /// given up may be using it.
     static func exit(_ code: Int32) -> Never {
         fflush(nil)
         _exit(code)

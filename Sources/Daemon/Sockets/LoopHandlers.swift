@@ -6,7 +6,8 @@ import Support
 
 /// What the core itself does for the sockets of one loop: the ends of their tokens, and what they watch.
 ///
-/// `@unchecked Sendable`: everything but the lets is touched on the loop alone, where the shard lives; other threads only hand it on.
+/// `@unchecked Sendable`: everything but the lets is touched on the loop alone, where the shard lives; other
+/// threads only hand it on.
 final class LoopHandlers: @unchecked Sendable {
     private let authenticator: TokenAuthenticator
     private let presence: PresenceService
@@ -18,7 +19,10 @@ final class LoopHandlers: @unchecked Sendable {
     private var expiry: TokenExpiry?
     private var watchers: SocketPresenceWatches?
 
-    init(authenticator: TokenAuthenticator, presence: PresenceService, limits: Configuration.Limits, watchedUsers: WatchedUserIndex, refusalLog: RefusalLog) {
+    init(
+        authenticator: TokenAuthenticator, presence: PresenceService, limits: Configuration.Limits,
+        watchedUsers: WatchedUserIndex, refusalLog: RefusalLog
+    ) {
         self.authenticator = authenticator
         self.presence = presence
         self.limits = limits
@@ -30,7 +34,8 @@ final class LoopHandlers: @unchecked Sendable {
     func attach(_ shard: Shard) {
         expiry = TokenExpiry(authenticator: authenticator, shard: shard, refusalLog: refusalLog)
         watchers = SocketPresenceWatches(
-            limit: limits.presenceWatchesPerSocket, byteLimit: limits.presenceWatchBytesPerSocket, watchedUsers: watchedUsers, presence: presence,
+            limit: limits.presenceWatchesPerSocket, byteLimit: limits.presenceWatchBytesPerSocket,
+            watchedUsers: watchedUsers, presence: presence,
             shard: shard)
     }
 
@@ -78,7 +83,9 @@ struct SocketHandlers: SocketObserver {
 
     func socketDisconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
         loops[socket.shard.index].disconnected(socket)
-        if let user = socket.user { presence.disconnect(user, connection: socket.connection, now: Clock.wallMilliseconds) }
+        if let user = socket.user {
+            presence.disconnect(user, connection: socket.connection, now: Clock.wallMilliseconds)
+        }
     }
 
     /// Has the core's events handled in every namespace.
@@ -86,7 +93,9 @@ struct SocketHandlers: SocketObserver {
         let loops = loops
         host.registerBuiltin("auth:refresh") { event, socket in loops[socket.shard.index].refresh(event, from: socket) }
         host.registerBuiltin("presence:watch") { event, socket in loops[socket.shard.index].watch(event, from: socket) }
-        host.registerBuiltin("presence:unwatch") { event, socket in loops[socket.shard.index].unwatch(event, from: socket) }
+        host.registerBuiltin("presence:unwatch") { event, socket in
+            loops[socket.shard.index].unwatch(event, from: socket)
+        }
     }
 }
 

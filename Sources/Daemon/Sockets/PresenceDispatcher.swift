@@ -36,8 +36,8 @@ final class PresenceDispatcher: Sendable {
     }
 }
 
-/// Which event loops have a socket that watches a user. Any thread; the lock is taken when a loop's first socket watches a user or its last one does not
-/// any more, and for each change.
+/// Which event loops have a socket that watches a user. Any thread; the lock is taken when a loop's first socket
+/// watches a user or its last one does not any more, and for each change.
 final class WatchedUserIndex: Sendable {
     /// One bit for each loop, of which there are at most 64.
     private let loops = Mutex<[ByteString: UInt64]>([:])

@@ -5,7 +5,8 @@ import Support
 
 /// Which sockets of one loop want to hear of which users. [loop]
 ///
-/// A watch ends with its socket. Nobody but the core sees it: it is no room, so that a plugin's view of rooms stays the plugin's.
+/// A watch ends with its socket. Nobody but the core sees it: it is no room, so that a plugin's view of
+/// rooms stays the plugin's.
 final class SocketPresenceWatches {
     private let limit: Int
     private let byteLimit: Int
@@ -37,17 +38,24 @@ final class SocketPresenceWatches {
         self.shard = shard
     }
 
-    /// `presence:watch` with a list of user ids: acks how each of them stands, in that order, and tells of every change from then on.
+    /// `presence:watch` with a list of user ids: acks how each of them stands, in that order, and tells of
+    /// every change from then on.
     func watch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         let users: [ByteString]
         do throws(Unreadable) { users = try Self.users(in: event) } catch { return refuse(event, error, to: socket) }
         var wanted = watched[socket.handle] ?? Watched()
         for user in users where wanted.users.insert(user).inserted { wanted.bytes += user.count }
         guard wanted.users.count <= limit else {
-            return refuse(event, beyond: "a socket watches at most \(limit) users, and these would make it \(wanted.users.count)", to: socket)
+            return refuse(
+                event, beyond: "a socket watches at most \(limit) users, and these would make it \(wanted.users.count)",
+                to: socket)
         }
         guard wanted.bytes <= byteLimit else {
-            return refuse(event, beyond: "the ids of the users a socket watches have at most \(byteLimit) bytes, these would make it \(wanted.bytes)", to: socket)
+            return refuse(
+                event,
+                beyond:
+                    "the ids of the users a socket watches have at most \(byteLimit) bytes, these would make it \(wanted.bytes)",
+                to: socket)
         }
         // An empty list leaves nothing behind.
         watched[socket.handle] = wanted.users.isEmpty ? nil : wanted
@@ -109,7 +117,8 @@ final class SocketPresenceWatches {
     private static func users(in event: borrowing IncomingEvent) throws(Unreadable) -> [ByteString] {
         let args = event.args
         guard args.count <= longestArgument else {
-            throw Unreadable(message: "the list of user ids has \(args.count) bytes: send at most \(longestArgument) at a time")
+            throw Unreadable(
+                message: "the list of user ids has \(args.count) bytes: send at most \(longestArgument) at a time")
         }
         var arguments = JSONArrayWalker(args)
         guard case .element(let list) = arguments.next(), args[list.lowerBound] == UInt8(ascii: "[") else {
@@ -119,7 +128,9 @@ final class SocketPresenceWatches {
         var elements = JSONArrayWalker(args, from: list.lowerBound)
         while case .element(let element) = elements.next() {
             let token = UnsafeRawBufferPointer(rebasing: args[element])
-            guard let user = JSONText.byteString(token) else { throw Unreadable(message: "user id \(users.count + 1) is no text") }
+            guard let user = JSONText.byteString(token) else {
+                throw Unreadable(message: "user id \(users.count + 1) is no text")
+            }
             if let problem = UserID.problem(user) { throw Unreadable(message: "user id \(users.count + 1) \(problem)") }
             users.append(user)
         }

@@ -2,8 +2,8 @@ import Synchronization
 
 /// The C side of a plugin: its descriptor, and the functions the host calls.
 ///
-/// The descriptor has no place for a context of its own, and `create` is a C function without captures, so the plugin's type is
-/// found again by the host handle, which is different for each loaded plugin.
+/// The descriptor has no place for a context of its own, and `create` is a C function without captures, so the plugin's
+/// type is found again by the host handle, which is different for each loaded plugin.
 enum Boundary {
     struct Registration: Sendable {
         let type: any Plugin.Type
@@ -18,7 +18,8 @@ enum Boundary {
         registrations.withLock { $0[host.identity] = registration }
     }
 
-    /// Fills the descriptor. What it points at is never freed, as the header asks: it lives as long as the image, and images stay.
+    /// Fills the descriptor. What it points at is never freed, as the header asks: it lives as long as
+    /// the image, and images stay.
     static func describe(
         _ plugin: UnsafeMutablePointer<jf_plugin>, name: String, version: String, declarations: DeclaredParts
     ) {
@@ -52,24 +53,31 @@ enum Boundary {
         return (UnsafePointer(copy), UInt32(values.count), UInt32(MemoryLayout<T>.stride))
     }
 
-    private static let create: @convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?, UnsafeMutablePointer<jf_error>?) -> Int32 = { host, out, error in
-        guard let host, let out, let known = registrations.withLock({ $0[JackfieldHost.Identity(host)] }) else {
-            return jf_fail(error, JF_E_STATE, "create was called for a host that jf_plugin_main never saw")
+    private static let create:
+        @convention(c) (
+            OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?, UnsafeMutablePointer<jf_error>?
+        ) -> Int32 = { host, out, error in
+            guard let host, let out, let known = registrations.withLock({ $0[JackfieldHost.Identity(host)] }) else {
+                return jf_fail(error, JF_E_STATE, "create was called for a host that jf_plugin_main never saw")
+            }
+            do {
+                let plugin = try known.type.init(host: known.host)
+                out.pointee = Unmanaged.passRetained(
+                    Instance(plugin: plugin, host: known.host, handshakeHooks: known.handshakeHooks)
+                ).toOpaque()
+                return JF_OK
+            } catch let failure {
+                return jf_fail(error, JF_E_FAILED, Problem.words(for: failure))
+            }
         }
-        do {
-            let plugin = try known.type.init(host: known.host)
-            out.pointee = Unmanaged.passRetained(Instance(plugin: plugin, host: known.host, handshakeHooks: known.handshakeHooks)).toOpaque()
-            return JF_OK
-        } catch let failure {
-            return jf_fail(error, JF_E_FAILED, Problem.words(for: failure))
-        }
-    }
 
-    private static let start: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32 = { instance, error in
+    private static let start: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32 = {
+        instance, error in
         report(to: error) { try Instance.of(instance)?.plugin.start() }
     }
 
-    private static let ready: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32 = { instance, error in
+    private static let ready: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_error>?) -> Int32 = {
+        instance, error in
         report(to: error) { try Instance.of(instance)?.plugin.ready() }
     }
 
@@ -83,23 +91,27 @@ enum Boundary {
         owned.host.tasks.removeAll()
     }
 
-    private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_change>?) -> Void = { instance, change in
-        guard let change else { return }
-        Instance.of(instance)?.plugin.presence(PresenceEvent(change.pointee))
-    }
-
-    private static let handshake: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_handshake_reply>?) -> Int32 = { instance, request, reply in
-        guard let instance = Instance.of(instance), let request, let reply else { return JF_E_INVALID }
-        do {
-            for hook in instance.handshakeHooks { try hook(SessionRequest(raw: request, reply: reply)) }
-            return JF_OK
-        } catch let reason as Refusal {
-            return reason.write(to: reply)
-        } catch {
-            instance.host.log.error("allowRequest: \(error)")
-            return JF_E_FAILED
+    private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_change>?) -> Void =
+        { instance, change in
+            guard let change else { return }
+            Instance.of(instance)?.plugin.presence(PresenceEvent(change.pointee))
         }
-    }
+
+    private static let handshake:
+        @convention(c) (
+            UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_handshake_reply>?
+        ) -> Int32 = { instance, request, reply in
+            guard let instance = Instance.of(instance), let request, let reply else { return JF_E_INVALID }
+            do {
+                for hook in instance.handshakeHooks { try hook(SessionRequest(raw: request, reply: reply)) }
+                return JF_OK
+            } catch let reason as Refusal {
+                return reason.write(to: reply)
+            } catch {
+                instance.host.log.error("allowRequest: \(error)")
+                return JF_E_FAILED
+            }
+        }
 
     private static func report(to error: UnsafeMutablePointer<jf_error>?, _ body: () throws -> Void) -> Int32 {
         do {

@@ -59,12 +59,14 @@ final class TaskTable: Sendable {
 
     /// The `jf_task_fn` of all of them.
     static let run: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { instance, context in
-        guard let instance = Instance.of(instance), let work = instance.host.tasks.remove(UInt(bitPattern: context)) else { return }
+        guard let instance = Instance.of(instance), let work = instance.host.tasks.remove(UInt(bitPattern: context))
+        else { return }
         work(instance.plugin)
     }
 
     /// The `jf_free_fn` of all of them: called instead of ``run`` when a timer is cancelled or the plugin stops.
-    static let free: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { instance, context in
+    static let free: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = {
+        instance, context in
         Instance.of(instance)?.host.tasks.remove(UInt(bitPattern: context))
     }
 }

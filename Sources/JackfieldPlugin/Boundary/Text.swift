@@ -37,15 +37,21 @@ extension jf_bytes {
 }
 
 /// Lends a string to C for the time of `body`.
-func withText<Result, Failure: Error>(_ string: String, _ body: (jf_text) throws(Failure) -> Result) throws(Failure) -> Result {
+func withText<Result, Failure: Error>(_ string: String, _ body: (jf_text) throws(Failure) -> Result) throws(Failure)
+    -> Result
+{
     var string = string
     // `withUTF8` knows no typed errors; a result carries them through.
-    let result = string.withUTF8 { utf8 in Swift.Result { () throws(Failure) in try body(jf_text(UnsafeRawBufferPointer(utf8))) } }
+    let result = string.withUTF8 { utf8 in
+        Swift.Result { () throws(Failure) in try body(jf_text(UnsafeRawBufferPointer(utf8))) }
+    }
     return try result.get()
 }
 
 /// Lends UTF-8 to C for the time of `body`.
-func withText<Result, Failure: Error>(_ utf8: [UInt8], _ body: (jf_text) throws(Failure) -> Result) throws(Failure) -> Result {
+func withText<Result, Failure: Error>(_ utf8: [UInt8], _ body: (jf_text) throws(Failure) -> Result) throws(Failure)
+    -> Result
+{
     try utf8.withUnsafeBufferPointer { (buffer) throws(Failure) in try body(jf_text(UnsafeRawBufferPointer(buffer))) }
 }
 
@@ -61,7 +67,9 @@ func withTexts<Result, Failure: Error>(
     }
     return try withChunks(strings.map { Array($0.utf8) }) { (chunks) throws(Failure) in
         let texts = chunks.map { jf_text($0) }
-        return try texts.withUnsafeBufferPointer { (list) throws(Failure) in try body(list.baseAddress, UInt32(list.count)) }
+        return try texts.withUnsafeBufferPointer { (list) throws(Failure) in
+            try body(list.baseAddress, UInt32(list.count))
+        }
     }
 }
 
@@ -72,7 +80,9 @@ func withByteStrings<Result, Failure: Error>(
     if strings.isEmpty { return try body(nil, 0) }
     return try withChunks(strings) { (chunks) throws(Failure) in
         let list = chunks.map { jf_bytes($0) }
-        return try list.withUnsafeBufferPointer { (list) throws(Failure) in try body(list.baseAddress, UInt32(list.count)) }
+        return try list.withUnsafeBufferPointer { (list) throws(Failure) in
+            try body(list.baseAddress, UInt32(list.count))
+        }
     }
 }
 
@@ -85,10 +95,11 @@ private func withChunks<Result, Failure: Error>(
     return try all.withUnsafeBufferPointer { (octets) throws(Failure) in
         let buffer = UnsafeRawBufferPointer(octets)
         var start = 0
-        return try body(chunks.map { chunk in
-            defer { start += chunk.count }
-            return UnsafeRawBufferPointer(rebasing: buffer[start..<start + chunk.count])
-        })
+        return try body(
+            chunks.map { chunk in
+                defer { start += chunk.count }
+                return UnsafeRawBufferPointer(rebasing: buffer[start..<start + chunk.count])
+            })
     }
 }
 
@@ -96,18 +107,28 @@ private func withChunks<Result, Failure: Error>(
 struct Pairs {
     private let all: UnsafeBufferPointer<jf_pair>
 
-    init(_ first: UnsafePointer<jf_pair>?, _ count: UInt32) { all = UnsafeBufferPointer(start: first, count: Int(count)) }
+    init(_ first: UnsafePointer<jf_pair>?, _ count: UInt32) {
+        all = UnsafeBufferPointer(start: first, count: Int(count))
+    }
 
     /// The value beside the name, letter for letter; the first of that name.
-    func value(of name: String) -> String? { first { $0.len == name.utf8.count && UnsafeRawBufferPointer($0).elementsEqual(name.utf8) } }
+    func value(of name: String) -> String? {
+        first { $0.len == name.utf8.count && UnsafeRawBufferPointer($0).elementsEqual(name.utf8) }
+    }
 
     /// A header's value. Their names have no case, and the host gives them in lower case.
     func header(_ name: String) -> String? {
-        first { $0.len == name.utf8.count && UnsafeRawBufferPointer($0).elementsEqual(name.utf8.lazy.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }) }
+        first {
+            $0.len == name.utf8.count
+                && UnsafeRawBufferPointer($0).elementsEqual(
+                    name.utf8.lazy.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 })
+        }
     }
 
     /// Copies of them all, in the order sent.
     var copies: [(name: String, value: String)] { all.map { (String($0.name), String($0.value)) } }
 
-    private func first(where fits: (jf_text) -> Bool) -> String? { all.first { fits($0.name) }.map { String($0.value) } }
+    private func first(where fits: (jf_text) -> Bool) -> String? {
+        all.first { fits($0.name) }.map { String($0.value) }
+    }
 }

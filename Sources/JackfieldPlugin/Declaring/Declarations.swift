@@ -1,5 +1,5 @@
-/// What a plugin handles. A handler is a method of the plugin (`io.on("hello", Greeter.hello)`) or, when it needs no instance,
-/// a closure (`io.on("ping") { socket, event in … }`).
+/// What a plugin handles. A handler is a method of the plugin (`io.on("hello", Greeter.hello)`) or, when it needs no
+/// instance, a closure (`io.on("ping") { socket, event in … }`).
 public final class Declarations<P: Plugin> {
     let all = DeclaredParts()
 
@@ -48,12 +48,12 @@ public final class Declarations<P: Plugin> {
             })
     }
 
-    /// Asked before a request opens a session, on either transport, as the reference server's `allowRequest` is. Return: it may, as far
-    /// as you are concerned. Throw a ``Refusal``: the client reads `{"code":4,"message":…}`. Another error refuses with a general
-    /// message, and is logged. Several hooks run in order.
+    /// Asked before a request opens a session, on either transport, as the reference server's `allowRequest` is.
+    /// Return: it may, as far as you are concerned. Throw a ``Refusal``: the client reads `{"code":4,"message":…}`.
+    /// Another error refuses with a general message, and is logged. Several hooks run in order.
     ///
-    /// Runs on the event loops, on several at once: it must not block, not for a lock or a file, and has no instance. Who may *join* is
-    /// better asked in `use` of a ``NamespaceDeclaration``, which knows the user.
+    /// Runs on the event loops, on several at once: it must not block, not for a lock or a file, and has no instance.
+    /// Who may *join* is better asked in `use` of a ``NamespaceDeclaration``, which knows the user.
     ///
     /// ```swift
     /// io.allowRequest { request in
@@ -97,10 +97,12 @@ final class TimerDeclaration {
     }
 
     var declaration: jf_timer_decl {
-        jf_timer_decl(handler: Self.handler, context: Unmanaged.passRetained(self).toOpaque(), interval: interval.milliseconds)
+        jf_timer_decl(
+            handler: Self.handler, context: Unmanaged.passRetained(self).toOpaque(), interval: interval.milliseconds)
     }
 
-    private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { instance, context in
+    private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = {
+        instance, context in
         guard let context, let instance = Instance.of(instance) else { return }
         do {
             try Unmanaged<TimerDeclaration>.fromOpaque(context).takeUnretainedValue().body(instance.plugin)
@@ -114,12 +116,13 @@ final class TimerDeclaration {
 public enum Run: Sendable, Equatable {
     /// In order for each user (anonymous: each socket); several users at once.
     case byUser
-    /// In order for each value at a JSON pointer into the arguments, such as `/0/room`; for a route, at the named parameter.
+    /// In order for each value at a JSON pointer into the arguments, such as `/0/room`; for a
+    /// route, at the named parameter.
     case byKey(String)
     /// Any number at once, in no order.
     case parallel
-    /// On the event loop itself. The handler must not block, not for a lock or a file, and should return within 50 microseconds:
-    /// while it runs, every other socket of that loop waits.
+    /// On the event loop itself. The handler must not block, not for a lock or a file, and should return within 50
+    /// microseconds: while it runs, every other socket of that loop waits.
     case inline
 
     var code: UInt32 {

@@ -1,4 +1,5 @@
-/// One namespace, or all that match a pattern. It reads like the reference server's API: `use`, `connected`, `on`, `onAny`.
+/// One namespace, or all that match a pattern. It reads like the reference server's API: `use`,
+/// `connected`, `on`, `onAny`.
 ///
 /// Hooks run on the strand. Of several plugins that serve one namespace all are asked, in the order of loading.
 public struct NamespaceDeclaration<P: Plugin> {
@@ -41,7 +42,9 @@ public struct NamespaceDeclaration<P: Plugin> {
 
     /// Every event of the namespace that nobody declared by name.
     @discardableResult
-    public func onUnknown(_ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self { on("", handler) }
+    public func onUnknown(_ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self {
+        on("", handler)
+    }
 
     /// Every event of the namespace, beside its handler. There is nothing to answer: ``Event/wantsAck`` is false.
     @discardableResult
@@ -53,8 +56,9 @@ public struct NamespaceDeclaration<P: Plugin> {
 
     // MARK: Who may come, who came, who goes
 
-    /// Asked before a client joins. Return: he may, as far as you are concerned. Throw a ``Refusal``: he gets CONNECT_ERROR with
-    /// its message and data. Another error refuses with a general message, and is logged. Several hooks run in order.
+    /// Asked before a client joins. Return: he may, as far as you are concerned. Throw a ``Refusal``: he gets
+    /// CONNECT_ERROR with its message and data. Another error refuses with a general message, and is logged.
+    /// Several hooks run in order.
     @discardableResult
     public func use(_ hook: @escaping (P) -> (Attempt) throws -> Void) -> Self {
         hooks.admit.append { plugin, attempt in
@@ -74,8 +78,8 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// The same for a decision that takes time. Runs off the strand, after all others have let the client pass; at the host's
-    /// `connectTimeout` the client is closed.
+    /// The same for a decision that takes time. Runs off the strand, after all others have let the client pass; at the
+    /// host's `connectTimeout` the client is closed.
     @discardableResult
     public func use(later hook: @escaping @Sendable (Attempt) async throws -> Void) -> Self {
         hooks.admitLater.append { attempt in
@@ -85,8 +89,9 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// For a plugin with an authentication of its own: the hook says as whom the client joins. It runs as `use` does; a later hook's user replaces
-    /// an earlier one's. A host that verifies tokens itself has done so before; with `auth: false` this hook is the only check.
+    /// For a plugin with an authentication of its own: the hook says as whom the client joins. It runs as `use` does; a
+    /// later hook's user replaces an earlier one's. A host that verifies tokens itself has done so before; with
+    /// `auth: false` this hook is the only check.
     @discardableResult
     public func authenticate(_ hook: @escaping (P) -> (Attempt) throws -> Admission) -> Self {
         hooks.admit.append { plugin, attempt in
@@ -173,10 +178,12 @@ final class EventDeclaration {
         let nsps = Boundary.immortal(namespaces.map { jf_text.immortal($0) })
         return jf_event_decl(
             nsp: jf_text(), name: .immortal(name), handler: Self.handler, run: run?.code ?? JF_RUN_STRAND, flags: flags,
-            run_key: .immortal(run?.key ?? ""), context: Unmanaged.passRetained(self).toOpaque(), nsps: nsps.items, nsp_count: nsps.count, reserved: 0)
+            run_key: .immortal(run?.key ?? ""), context: Unmanaged.passRetained(self).toOpaque(), nsps: nsps.items,
+            nsp_count: nsps.count, reserved: 0)
     }
 
-    private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_event>?) -> Void = { instance, event in
+    private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_event>?) -> Void = {
+        instance, event in
         guard let event, let context = event.pointee.context, let instance = Instance.of(instance) else { return }
         Unmanaged<EventDeclaration>.fromOpaque(context).takeUnretainedValue().handle(event, instance)
     }

@@ -16,7 +16,9 @@ final class NamespaceHooks {
 
     /// "/" always exists; it is declared only to hang hooks on it.
     var isDeclared: Bool {
-        name != "/" || !(admit.isEmpty && admitLater.isEmpty && connected.isEmpty && disconnecting.isEmpty && disconnected.isEmpty)
+        name != "/"
+            || !(admit.isEmpty && admitLater.isEmpty && connected.isEmpty && disconnecting.isEmpty
+                && disconnected.isEmpty)
     }
 
     /// Without a hook the slot stays NULL, so that the host saves the call.
@@ -32,13 +34,18 @@ final class NamespaceHooks {
 
     // MARK: Admission
 
-    private static let admit: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_attempt>?, UnsafeMutablePointer<jf_refusal>?) -> Int32 = { instance, attempt, refusal in
-        guard let instance = Instance.of(instance), let attempt, let context = attempt.pointee.context else { return JF_E_INVALID }
-        let hooks = Unmanaged<NamespaceHooks>.fromOpaque(context).takeUnretainedValue()
-        return hooks.decide(attempt.pointee, instance, refusal)
-    }
+    private static let admit:
+        @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_attempt>?, UnsafeMutablePointer<jf_refusal>?) ->
+            Int32 = { instance, attempt, refusal in
+                guard let instance = Instance.of(instance), let attempt, let context = attempt.pointee.context else {
+                    return JF_E_INVALID
+                }
+                let hooks = Unmanaged<NamespaceHooks>.fromOpaque(context).takeUnretainedValue()
+                return hooks.decide(attempt.pointee, instance, refusal)
+            }
 
-    private func decide(_ raw: jf_attempt, _ instance: Instance, _ refusal: UnsafeMutablePointer<jf_refusal>?) -> Int32 {
+    private func decide(_ raw: jf_attempt, _ instance: Instance, _ refusal: UnsafeMutablePointer<jf_refusal>?) -> Int32
+    {
         let host = instance.host
         let attempt = Attempt(raw)
         do {
@@ -61,7 +68,8 @@ final class NamespaceHooks {
     }
 
     private static func decideLater(
-        _ hooks: [@Sendable (Attempt) async throws -> Admission?], _ attempt: Attempt, _ early: Admission?, _ decision: Decision
+        _ hooks: [@Sendable (Attempt) async throws -> Admission?], _ attempt: Attempt, _ early: Admission?,
+        _ decision: Decision
     ) {
         Task {
             do {
@@ -79,26 +87,29 @@ final class NamespaceHooks {
 
     // MARK: Coming and going
 
-    private static let connected: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void = { instance, event in
+    private static let connected: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void = {
+        instance, event in
         visit(instance, event) { hooks, plugin, socket, raw in
             let connection = Connection(raw)
             for hook in hooks.connected { try hook(plugin, socket, connection) }
         }
     }
 
-    private static let disconnecting: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void = { instance, event in
-        visit(instance, event) { hooks, plugin, socket, raw in
-            let disconnection = Disconnection(raw)
-            for hook in hooks.disconnecting { try hook(plugin, socket, disconnection) }
+    private static let disconnecting:
+        @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void = { instance, event in
+            visit(instance, event) { hooks, plugin, socket, raw in
+                let disconnection = Disconnection(raw)
+                for hook in hooks.disconnecting { try hook(plugin, socket, disconnection) }
+            }
         }
-    }
 
-    private static let disconnected: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void = { instance, event in
-        visit(instance, event) { hooks, plugin, socket, raw in
-            let disconnection = Disconnection(raw)
-            for hook in hooks.disconnected { try hook(plugin, socket, disconnection) }
+    private static let disconnected:
+        @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void = { instance, event in
+            visit(instance, event) { hooks, plugin, socket, raw in
+                let disconnection = Disconnection(raw)
+                for hook in hooks.disconnected { try hook(plugin, socket, disconnection) }
+            }
         }
-    }
 
     private static func visit(
         _ instance: UnsafeMutableRawPointer?, _ event: UnsafePointer<jf_socket_event>?,

@@ -13,19 +13,23 @@ public struct RouteDeclarations<P: Plugin> {
     }
 
     public func get(
-        _ path: String, auth: Auth = .required, scope: String = "", _ handler: @escaping (P) -> (borrowing Request) throws -> Response
+        _ path: String, auth: Auth = .required, scope: String = "",
+        _ handler: @escaping (P) -> (borrowing Request) throws -> Response
     ) { on("GET", path, auth: auth, scope: scope, handler) }
 
     public func post(
-        _ path: String, auth: Auth = .required, scope: String = "", _ handler: @escaping (P) -> (borrowing Request) throws -> Response
+        _ path: String, auth: Auth = .required, scope: String = "",
+        _ handler: @escaping (P) -> (borrowing Request) throws -> Response
     ) { on("POST", path, auth: auth, scope: scope, handler) }
 
     public func put(
-        _ path: String, auth: Auth = .required, scope: String = "", _ handler: @escaping (P) -> (borrowing Request) throws -> Response
+        _ path: String, auth: Auth = .required, scope: String = "",
+        _ handler: @escaping (P) -> (borrowing Request) throws -> Response
     ) { on("PUT", path, auth: auth, scope: scope, handler) }
 
     public func delete(
-        _ path: String, auth: Auth = .required, scope: String = "", _ handler: @escaping (P) -> (borrowing Request) throws -> Response
+        _ path: String, auth: Auth = .required, scope: String = "",
+        _ handler: @escaping (P) -> (borrowing Request) throws -> Response
     ) { on("DELETE", path, auth: auth, scope: scope, handler) }
 
     /// A route, handled on the strand. `scope`: what the token must grant, else 403.
@@ -57,7 +61,8 @@ public struct RouteDeclarations<P: Plugin> {
         _ handler: @escaping (P, borrowing Request) throws -> Response
     ) {
         all.routes.append(
-            RouteDeclaration(method: method, path: path, auth: auth.rawValue, scope: scope, run: run) { plugin, request in
+            RouteDeclaration(method: method, path: path, auth: auth.rawValue, scope: scope, run: run) {
+                plugin, request in
                 guard let plugin = plugin as? P else { throw Problem(500, "internal", "not this plugin's route") }
                 return try handler(plugin, request)
             })
@@ -86,11 +91,14 @@ final class RouteDeclaration {
 
     var declaration: jf_route_decl {
         jf_route_decl(
-            method: .immortal(method), path: .immortal(path), handler: Self.handler, run: run?.code ?? JF_RUN_STRAND, auth: auth,
-            scope: .immortal(scope), run_key: .immortal(run?.key ?? ""), context: Unmanaged.passRetained(self).toOpaque())
+            method: .immortal(method), path: .immortal(path), handler: Self.handler, run: run?.code ?? JF_RUN_STRAND,
+            auth: auth,
+            scope: .immortal(scope), run_key: .immortal(run?.key ?? ""),
+            context: Unmanaged.passRetained(self).toOpaque())
     }
 
-    private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_request>?) -> Void = { instance, request in
+    private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_request>?) -> Void = {
+        instance, request in
         guard let request, let context = request.pointee.context, let instance = Instance.of(instance) else { return }
         Unmanaged<RouteDeclaration>.fromOpaque(context).takeUnretainedValue().handle(request, instance)
     }

@@ -20,7 +20,9 @@ public struct Answer: Sendable {
         guard let slice = JSON.argument(index, of: arguments.bytes) else {
             throw Problem.invalid("the answer needs an argument at position \(index)")
         }
-        return try slice.withUnsafeBytes { try JSON.decode(type, from: $0, named: "answer \(index)", attachments: attachments) }
+        return try slice.withUnsafeBytes {
+            try JSON.decode(type, from: $0, named: "answer \(index)", attachments: attachments)
+        }
     }
 }
 
@@ -36,7 +38,10 @@ public struct Answers: Sendable {
     init(_ raw: jf_answers) {
         expected = Int(raw.expected)
         received = (0..<Int(raw.items == nil ? 0 : raw.count)).map { index in
-            Answer(UnsafeRawPointer(raw.items).advanced(by: index * Int(raw.stride)).assumingMemoryBound(to: jf_answer.self).pointee)
+            Answer(
+                UnsafeRawPointer(raw.items).advanced(by: index * Int(raw.stride)).assumingMemoryBound(
+                    to: jf_answer.self
+                ).pointee)
         }
         isComplete = raw.status == JF_OK
     }

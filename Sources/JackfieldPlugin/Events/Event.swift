@@ -4,7 +4,8 @@ public struct Event: ~Copyable {
     let raw: UnsafePointer<jf_event>
     let host: JackfieldHost
 
-    /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its error told all the same.
+    /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its
+    /// error told all the same.
     let kept: UnsafeMutablePointer<Reply?>
 
     public var name: String { String(raw.pointee.name) }
@@ -24,13 +25,17 @@ public struct Event: ~Copyable {
     public var connection: UInt64 { raw.pointee.connection }
 
     /// What this plugin stored with ``Socket/setPluginData(_:)`` for the sender.
-    public func pluginData<T: AnyObject & Sendable>(as type: T.Type) -> T? { Socket.object(raw.pointee.plugin_data) as? T }
+    public func pluginData<T: AnyObject & Sendable>(as type: T.Type) -> T? {
+        Socket.object(raw.pointee.plugin_data) as? T
+    }
 
     /// The user of the sender's token; throws 401 `unauthenticated` for an anonymous socket.
     public var user: String {
         get throws(Problem) {
             guard let user = String.unlessEmpty(raw.pointee.user) else {
-                throw Problem(401, "unauthenticated", "'\(name)' needs a user, and this socket is anonymous; connect with a token")
+                throw Problem(
+                    401, "unauthenticated", "'\(name)' needs a user, and this socket is anonymous; connect with a token"
+                )
             }
             return user
         }
@@ -83,7 +88,8 @@ public struct Event: ~Copyable {
     @discardableResult
     public func ackArguments() throws -> Bool {
         try host.reached(
-            host.events.ack?(host.pointer, raw.pointee.ack, raw.pointee.args, raw.pointee.attachments, raw.pointee.attachment_count),
+            host.events.ack?(
+                host.pointer, raw.pointee.ack, raw.pointee.args, raw.pointee.attachments, raw.pointee.attachment_count),
             "events.ack")
     }
 
@@ -101,8 +107,8 @@ public struct Event: ~Copyable {
     }
 }
 
-/// An ack that is answered later, once, from any thread. If it goes away unanswered, so does the ack: the client's own timeout
-/// tells him.
+/// An ack that is answered later, once, from any thread. If it goes away unanswered, so does the ack: the
+/// client's own timeout tells him.
 public final class Reply: Sendable {
     private let host: JackfieldHost
     private let token: jf_token
@@ -127,7 +133,8 @@ public final class Reply: Sendable {
         return try host.ack(token, EventArguments(arguments))
     }
 
-    /// Answers `{"error":{"code":…,"message":…}}`. What is no ``Problem`` is logged, and the client learns only that it failed.
+    /// Answers `{"error":{"code":…,"message":…}}`. What is no ``Problem`` is logged, and the client
+    /// learns only that it failed.
     public func fail(_ error: any Error) {
         let problem = Problem(telling: error)
         if problem.isInternal { host.log.error("\(error)") }

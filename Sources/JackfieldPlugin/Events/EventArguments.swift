@@ -5,7 +5,8 @@ public struct EventArguments: Sendable {
     let json: [UInt8]
     let attachments: [[UInt8]]
 
-    /// Encode once, emit often. Top-level or nested ``Binary`` values travel as attachments; ``JSON`` is copied as it is.
+    /// Encode once, emit often. Top-level or nested ``Binary`` values travel as attachments;
+    /// ``JSON`` is copied as it is.
     public init(_ arguments: [any Encodable]) throws {
         (json, attachments) = try JSONEncoding.write(array: arguments)
     }
@@ -30,7 +31,8 @@ public struct EventArguments: Sendable {
 extension JackfieldHost {
     /// Lends an event to C for the time of `body`.
     func withMessage<Result>(
-        _ name: String, _ arguments: EventArguments, flags: UInt32, _ body: (UnsafePointer<jf_message>) throws(HostError) -> Result
+        _ name: String, _ arguments: EventArguments, flags: UInt32,
+        _ body: (UnsafePointer<jf_message>) throws(HostError) -> Result
     ) throws(HostError) -> Result {
         try withText(name) { (name) throws(HostError) in
             try withText(arguments.json) { (json) throws(HostError) in

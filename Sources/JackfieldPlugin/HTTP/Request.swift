@@ -1,10 +1,11 @@
-/// An HTTP request to a declared route. It is the host's and borrowed for the call: the compiler does not let it out of the
-/// handler. To answer later, ``keep()`` it and return ``Response/later``.
+/// An HTTP request to a declared route. It is the host's and borrowed for the call: the compiler does not let it out of
+/// the handler. To answer later, ``keep()`` it and return ``Response/later``.
 public struct Request: ~Copyable {
     let raw: UnsafePointer<jf_request>
     let host: JackfieldHost
 
-    /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its error told all the same.
+    /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its
+    /// error told all the same.
     let kept: UnsafeMutablePointer<HTTPReply?>
 
     public var method: String { String(raw.pointee.method) }
@@ -16,7 +17,8 @@ public struct Request: ~Copyable {
     public var user: String {
         get throws(Problem) {
             guard let user = String.unlessEmpty(raw.pointee.user) else {
-                throw Problem(401, "unauthenticated", "\(method) \(path) needs a user; send a token: Authorization: Bearer …")
+                throw Problem(
+                    401, "unauthenticated", "\(method) \(path) needs a user; send a token: Authorization: Bearer …")
             }
             return user
         }
@@ -40,7 +42,8 @@ public struct Request: ~Copyable {
     public func query(_ name: String, in range: ClosedRange<Int>, default fallback: Int) throws(Problem) -> Int {
         guard let text = query(name) else { return fallback }
         guard let number = Int(text), range.contains(number) else {
-            throw .invalid("query parameter '\(name)' must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            throw .invalid(
+                "query parameter '\(name)' must be a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
     }
@@ -97,7 +100,8 @@ public final class HTTPReply: Sendable {
         }
     }
 
-    /// Responds with `application/problem+json`. What is no ``Problem`` is logged, and the client learns only that it failed.
+    /// Responds with `application/problem+json`. What is no ``Problem`` is logged, and the client
+    /// learns only that it failed.
     public func fail(_ error: any Error) {
         let problem = Problem(telling: error)
         if problem.isInternal { host.log.error("\(error)") }

@@ -59,23 +59,29 @@ extension JackfieldHost {
         if let problem = response.problem {
             _ = try withText(problem.code) { (code) throws(HostError) in
                 try withText(problem.message) { (message) throws(HostError) in
-                    try reached(http.problem?(pointer, token, UInt32(clamping: problem.status), code, message), "http.problem")
+                    try reached(
+                        http.problem?(pointer, token, UInt32(clamping: problem.status), code, message), "http.problem")
                 }
             }
             return
         }
-        _ = try withResponse(response) { (raw) throws(HostError) in try reached(http.respond?(pointer, token, raw), "http.respond") }
+        _ = try withResponse(response) { (raw) throws(HostError) in
+            try reached(http.respond?(pointer, token, raw), "http.respond")
+        }
     }
 
     func stream(_ head: Response, to token: jf_token) throws(HostError) -> ResponseStream {
         let state = ResponseStream.State()
         let context = Unmanaged.passRetained(state)
         var watch = jf_stream_callbacks(
-            struct_size: UInt32(MemoryLayout<jf_stream_callbacks>.size), reserved: 0, context: context.toOpaque(), writable: ResponseStream.State.writable,
+            struct_size: UInt32(MemoryLayout<jf_stream_callbacks>.size), reserved: 0, context: context.toOpaque(),
+            writable: ResponseStream.State.writable,
             closed: ResponseStream.State.closed)
         var stream: jf_stream = 0
         do {
-            try withResponse(head) { (raw) throws(HostError) in try check(http.stream?(pointer, token, raw, &watch, &stream), "http.stream") }
+            try withResponse(head) { (raw) throws(HostError) in
+                try check(http.stream?(pointer, token, raw, &watch, &stream), "http.stream")
+            }
         } catch {
             context.release()
             throw error
@@ -95,8 +101,10 @@ extension JackfieldHost {
                 try withText(response.contentType) { (contentType) throws(HostError) in
                     try response.body.withUnsafeBufferPointer { (bytes) throws(HostError) in
                         var raw = jf_response(
-                            struct_size: UInt32(MemoryLayout<jf_response>.size), status: UInt32(clamping: response.status),
-                            headers: pairs.baseAddress, header_count: UInt32(pairs.count), reserved: 0, content_type: contentType,
+                            struct_size: UInt32(MemoryLayout<jf_response>.size),
+                            status: UInt32(clamping: response.status),
+                            headers: pairs.baseAddress, header_count: UInt32(pairs.count), reserved: 0,
+                            content_type: contentType,
                             body: jf_bytes(UnsafeRawBufferPointer(bytes)))
                         return try body(&raw)
                     }

@@ -59,7 +59,8 @@ public final class ResponseStream: Sendable {
 }
 
 extension ResponseStream {
-    /// What the host reported about a stream: the context of its `jf_stream_callbacks`, which retains it until `closed`.
+    /// What the host reported about a stream: the context of its `jf_stream_callbacks`, which
+    /// retains it until `closed`.
     final class State: Sendable {
         private struct Inner {
             /// Counts reports, so that one that arrives between a write and the wait for it is not missed.
@@ -95,13 +96,16 @@ extension ResponseStream {
             for continuation in waiting { continuation.resume() }
         }
 
-        static let writable: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream) -> Void = { _, context, _ in
+        static let writable: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream) -> Void = {
+            _, context, _ in
             context.map { Unmanaged<State>.fromOpaque($0).takeUnretainedValue().report(closed: false) }
         }
 
-        static let closed: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream, Int32) -> Void = { _, context, _, _ in
-            context.map { Unmanaged<State>.fromOpaque($0).takeRetainedValue().report(closed: true) }
-        }
+        static let closed:
+            @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream, Int32) -> Void = {
+                _, context, _, _ in
+                context.map { Unmanaged<State>.fromOpaque($0).takeRetainedValue().report(closed: true) }
+            }
     }
 }
 
@@ -120,7 +124,8 @@ public struct ServerSentEvent: Sendable {
         self.data = data
     }
 
-    /// Line ends inside `id` and `name` would end the field, so they become blanks; those in `data` are kept, line by line.
+    /// Line ends inside `id` and `name` would end the field, so they become blanks; those in
+    /// `data` are kept, line by line.
     var bytes: [UInt8] {
         func oneLine(_ text: String) -> String {
             String(text.map { $0.isNewline || $0 == "\0" ? " " : $0 })
@@ -128,7 +133,9 @@ public struct ServerSentEvent: Sendable {
         var text = ""
         if let id { text += "id: \(oneLine(id))\n" }
         if let name { text += "event: \(oneLine(name))\n" }
-        for line in data.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) { text += "data: \(line)\n" }
+        for line in data.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
+            text += "data: \(line)\n"
+        }
         return Array((text + "\n").utf8)
     }
 }

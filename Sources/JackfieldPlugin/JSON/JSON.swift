@@ -3,7 +3,8 @@ import Support
 
 /// JSON as text, passed on as it is: what a client sent and nobody needs to read, or what was encoded once for many.
 ///
-/// As a member of a `Decodable` type it takes the text of that member, byte for byte; when encoded it is written out the same way.
+/// As a member of a `Decodable` type it takes the text of that member, byte for byte; when encoded it is
+/// written out the same way.
 public struct JSON: Sendable, Hashable, CustomStringConvertible {
     /// UTF-8, one JSON value.
     public let bytes: [UInt8]
@@ -48,9 +49,11 @@ extension JSON {
     ///
     /// - Parameter keys: refuses keys that the type does not know; nil: they are passed over.
     static func decode<T: Decodable>(
-        _ type: T.Type, from buffer: UnsafeRawBufferPointer, named name: String, attachments: [[UInt8]], refusing keys: UnknownKeys? = nil
+        _ type: T.Type, from buffer: UnsafeRawBufferPointer, named name: String, attachments: [[UInt8]],
+        refusing keys: UnknownKeys? = nil
     ) throws -> T {
-        guard let reader = JSONReader(JSONReader.Document(text: Array(buffer), attachments: attachments, keys: keys)) else {
+        guard let reader = JSONReader(JSONReader.Document(text: Array(buffer), attachments: attachments, keys: keys))
+        else {
             throw Problem.invalid("\(name) is not JSON")
         }
         do {
@@ -104,7 +107,9 @@ extension JSON: Codable {
     public init(from decoder: any Decoder) throws {
         guard let reader = decoder as? JSONReader else {
             throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "raw JSON is read with JSON.decode, not with another decoder"))
+                .init(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "raw JSON is read with JSON.decode, not with another decoder"))
         }
         self.init(reading: reader)
     }
@@ -112,12 +117,15 @@ extension JSON: Codable {
     public func encode(to encoder: any Encoder) throws {
         // JSONEncoding never comes here: it copies the text.
         throw EncodingError.invalidValue(
-            self, .init(codingPath: encoder.codingPath, debugDescription: "raw JSON is written by Jackfield's own encoder only"))
+            self,
+            .init(
+                codingPath: encoder.codingPath, debugDescription: "raw JSON is written by Jackfield's own encoder only")
+        )
     }
 }
 
-/// A binary argument: an `ArrayBuffer` or `Buffer` on the client's side. It may stand anywhere in the arguments of an event or
-/// an ack; its octets travel beside the JSON, at most 10 of them per message.
+/// A binary argument: an `ArrayBuffer` or `Buffer` on the client's side. It may stand anywhere in the arguments of an
+/// event or an ack; its octets travel beside the JSON, at most 10 of them per message.
 public struct Binary: Sendable, Hashable {
     public let bytes: [UInt8]
 
@@ -132,8 +140,10 @@ extension Binary: Codable {
 
     public init(from decoder: any Decoder) throws {
         let number = try decoder.container(keyedBy: CodingKeys.self).decode(Int.self, forKey: .number)
-        guard let attachments = (decoder as? JSONReader)?.document.attachments, attachments.indices.contains(number) else {
-            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "no such attachment"))
+        guard let attachments = (decoder as? JSONReader)?.document.attachments, attachments.indices.contains(number)
+        else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "no such attachment"))
         }
         bytes = attachments[number]
     }
@@ -141,6 +151,9 @@ extension Binary: Codable {
     public func encode(to encoder: any Encoder) throws {
         // JSONEncoding never comes here: it puts the octets aside and the placeholder in.
         throw EncodingError.invalidValue(
-            self, .init(codingPath: encoder.codingPath, debugDescription: "binary data is written by Jackfield's own encoder only"))
+            self,
+            .init(
+                codingPath: encoder.codingPath,
+                debugDescription: "binary data is written by Jackfield's own encoder only"))
     }
 }

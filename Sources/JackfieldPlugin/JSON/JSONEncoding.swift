@@ -2,8 +2,8 @@ import Foundation
 import RawJSON
 import Support
 
-/// Encodes to JSON. Unlike Foundation's encoder it keeps the order of members, copies ``JSON`` as it is, and puts ``Binary``
-/// aside. Dates become RFC 3339 in UTC with milliseconds, `Data` base64, `URL` text.
+/// Encodes to JSON. Unlike Foundation's encoder it keeps the order of members, copies ``JSON`` as it is, and puts
+/// ``Binary`` aside. Dates become RFC 3339 in UTC with milliseconds, `Data` base64, `URL` text.
 enum JSONEncoding {
     static func write(_ value: any Encodable) throws -> (bytes: [UInt8], attachments: [[UInt8]]) {
         if let finished = value as? JSON { return (finished.bytes, []) }
@@ -38,7 +38,8 @@ enum JSONEncoding {
         case let value as Binary:
             attachments.all.append(value.bytes)
             return .raw(Array(#"{"_placeholder":true,"num":\#(attachments.all.count - 1)}"#.utf8))
-        case let value as Date: return .text(RFC3339.text(milliseconds: Int64((value.timeIntervalSince1970 * 1000).rounded())))
+        case let value as Date:
+            return .text(RFC3339.text(milliseconds: Int64((value.timeIntervalSince1970 * 1000).rounded())))
         case let value as Data: return .text(value.base64EncodedString())
         case let value as URL: return .text(value.absoluteString)
         case let value as Decimal: return .raw(Array("\(value)".utf8))
@@ -63,7 +64,8 @@ final class JSONNodeEncoder: Encoder {
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-        KeyedEncodingContainer(JSONKeyedContainer<Key>(members: members(), codingPath: codingPath, attachments: attachments))
+        KeyedEncodingContainer(
+            JSONKeyedContainer<Key>(members: members(), codingPath: codingPath, attachments: attachments))
     }
 
     func unkeyedContainer() -> any UnkeyedEncodingContainer {
@@ -111,10 +113,13 @@ struct JSONKeyedContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
     func encode(_ value: Bool, forKey key: Key) { members.set(key.stringValue, .bool(value)) }
     func encode(_ value: Int, forKey key: Key) { members.set(key.stringValue, .integer(value)) }
     func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
-        members.set(key.stringValue, try JSONEncoding.node(for: value, path: codingPath + [key], attachments: attachments))
+        members.set(
+            key.stringValue, try JSONEncoding.node(for: value, path: codingPath + [key], attachments: attachments))
     }
 
-    func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type, forKey key: Key) -> KeyedEncodingContainer<Nested> {
+    func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type, forKey key: Key) -> KeyedEncodingContainer<
+        Nested
+    > {
         child(key).container(keyedBy: type)
     }
     func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer { child(key).unkeyedContainer() }

@@ -69,7 +69,9 @@ struct JSONMembers {
         switch index {
         case .table(let table): return Set(table.keys)
         case .list(let list):
-            return document.text.withUnsafeBytes { text in Set(list.compactMap { JSONText.byteString(UnsafeRawBufferPointer(rebasing: text[$0.key])) }) }
+            return document.text.withUnsafeBytes { text in
+                Set(list.compactMap { JSONText.byteString(UnsafeRawBufferPointer(rebasing: text[$0.key])) })
+            }
         }
     }
 }

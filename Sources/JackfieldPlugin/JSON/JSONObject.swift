@@ -1,6 +1,7 @@
 import RawJSON
 
-/// Puts a JSON object together, member by member, where an `Encodable` type would be too slow: for what is encoded once per message.
+/// Puts a JSON object together, member by member, where an `Encodable` type would be too slow: for what is
+/// encoded once per message.
 public struct JSONObject: Sendable {
     private var members: JSONWriter
 

@@ -28,7 +28,7 @@ extension JSONReadable where Self: FixedWidthInteger {
         if let value = number.int64.flatMap(Self.init(exactly:)) {
             self = value
         } else if let value = Self(reader.withBytes { String(decoding: $0, as: UTF8.self) }) {
-            self = value // beyond Int64
+            self = value  // beyond Int64
         } else if number.double.rounded() == number.double {
             throw reader.corrupted("it must be from \(Self.min) to \(Self.max)")
         } else {
@@ -61,7 +61,9 @@ extension Float: JSONReadable {}
 
 extension Decimal: JSONReadable {
     init(reading reader: JSONReader) throws {
-        guard reader.kind == .number, let value = Decimal(string: reader.withBytes { String(decoding: $0, as: UTF8.self) }) else {
+        guard reader.kind == .number,
+            let value = Decimal(string: reader.withBytes { String(decoding: $0, as: UTF8.self) })
+        else {
             throw reader.mismatch(Double.self)
         }
         self = value
@@ -81,7 +83,9 @@ extension Date: JSONReadable {
 
 extension Data: JSONReadable {
     init(reading reader: JSONReader) throws {
-        guard let data = Data(base64Encoded: try String(reading: reader)) else { throw reader.corrupted("it must be base64") }
+        guard let data = Data(base64Encoded: try String(reading: reader)) else {
+            throw reader.corrupted("it must be base64")
+        }
         self = data
     }
 }
@@ -97,7 +101,8 @@ extension JSON: JSONReadable {
     init(reading reader: JSONReader) { self.init(unchecked: reader.withBytes { Array($0) }) }
 }
 
-/// An object of any members. Its keys become Swift `String`s, which cost more than their length to compare, so they are bounded.
+/// An object of any members. Its keys become Swift `String`s, which cost more than their length to
+/// compare, so they are bounded.
 extension Dictionary: JSONReadable where Key == String, Value: Decodable {
     init(reading reader: JSONReader) throws {
         guard reader.kind == .object else { throw reader.mismatch(Self.self) }
@@ -108,7 +113,9 @@ extension Dictionary: JSONReadable where Key == String, Value: Decodable {
                 throw reader.corrupted("a key has \(name.count) bytes, more than \(JSONMembers.longestName)")
             }
             let member = JSONReader(reader.document, range, in: reader.codingPath, at: JSONKey(name.text))
-            if member.isNull, !(Value.self is any ExpressibleByNilLiteral.Type), Value.self != JSON.self { throw member.foundNull(Value.self) }
+            if member.isNull, !(Value.self is any ExpressibleByNilLiteral.Type), Value.self != JSON.self {
+                throw member.foundNull(Value.self)
+            }
             self[name.text] = try member.read(Value.self)
         }
     }

@@ -1,7 +1,8 @@
 import RawJSON
 
-/// The `Decoder` of the SDK, counterpart of ``JSONEncoding``: reads straight from the text, which is never parsed into a tree, so that
-/// ``JSON`` and ``Binary`` members cost a copy of their bytes. Dates are RFC 3339, `Data` base64, `URL` text.
+/// The `Decoder` of the SDK, counterpart of ``JSONEncoding``: reads straight from the text, which is never
+/// parsed into a tree, so that ``JSON`` and ``Binary`` members cost a copy of their bytes. Dates are RFC 3339,
+/// `Data` base64, `URL` text.
 ///
 /// The text must have passed `JSONScanner`.
 struct JSONReader: Decoder {
@@ -50,12 +51,15 @@ struct JSONReader: Decoder {
 
     func read<T: Decodable>(_ type: T.Type) throws -> T {
         if type == JSON.self, let raw = JSON(reading: self) as? T { return raw }
-        if let readable = type as? any JSONReadable.Type, let value = try readable.init(reading: self) as? T { return value }
+        if let readable = type as? any JSONReadable.Type, let value = try readable.init(reading: self) as? T {
+            return value
+        }
         return try type.init(from: self)
     }
 
     func mismatch(_ type: any Any.Type) -> DecodingError {
-        .typeMismatch(type, .init(codingPath: codingPath, debugDescription: "found \(kind.map { "\($0)" } ?? "nothing")"))
+        .typeMismatch(
+            type, .init(codingPath: codingPath, debugDescription: "found \(kind.map { "\($0)" } ?? "nothing")"))
     }
 
     /// Null where there has to be a value.
@@ -63,7 +67,9 @@ struct JSONReader: Decoder {
         .valueNotFound(type, .init(codingPath: codingPath, debugDescription: "found null"))
     }
 
-    func corrupted(_ words: String) -> DecodingError { .dataCorrupted(.init(codingPath: codingPath, debugDescription: words)) }
+    func corrupted(_ words: String) -> DecodingError {
+        .dataCorrupted(.init(codingPath: codingPath, debugDescription: words))
+    }
 
     // MARK: Decoder
 
@@ -91,9 +97,11 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         reader.document.keys?.open(reader.range.lowerBound, at: codingPath, members.names, as: Key.self)
     }
 
-    /// Without those that are longer than any name in source code: what the type makes of a key is a comparison of `String`s, whose cost is not
-    /// bounded by its length.
-    var allKeys: [Key] { members.names.compactMap { $0.count <= JSONMembers.longestName ? Key(stringValue: $0.text) : nil } }
+    /// Without those that are longer than any name in source code: what the type makes of a key is a comparison of
+    /// `String`s, whose cost is not bounded by its length.
+    var allKeys: [Key] {
+        members.names.compactMap { $0.count <= JSONMembers.longestName ? Key(stringValue: $0.text) : nil }
+    }
     func contains(_ key: Key) -> Bool { find(key) != nil }
 
     func decodeNil(forKey key: Key) throws -> Bool { try member(key).isNull }
@@ -122,18 +130,23 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return member.isNull ? nil : try member.read(type)
     }
 
-    func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type, forKey key: Key) throws -> KeyedDecodingContainer<Nested> {
+    func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type, forKey key: Key) throws
+        -> KeyedDecodingContainer<Nested>
+    {
         try member(key).container(keyedBy: type)
     }
 
-    func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer { try member(key).unkeyedContainer() }
+    func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
+        try member(key).unkeyedContainer()
+    }
 
     func superDecoder(forKey key: Key) throws -> any Decoder { try member(key) }
 
     /// Where the encoder puts it.
     func superDecoder() throws -> any Decoder {
         guard let range = members["super"] else {
-            throw DecodingError.valueNotFound(Any.self, .init(codingPath: codingPath, debugDescription: "the member 'super' is missing"))
+            throw DecodingError.valueNotFound(
+                Any.self, .init(codingPath: codingPath, debugDescription: "the member 'super' is missing"))
         }
         return JSONReader(reader.document, range, in: codingPath)
     }
@@ -162,7 +175,9 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return members[key.stringValue]
     }
 
-    private func reader(of range: Range<Int>, _ key: Key) -> JSONReader { JSONReader(reader.document, range, in: codingPath, at: key) }
+    private func reader(of range: Range<Int>, _ key: Key) -> JSONReader {
+        JSONReader(reader.document, range, in: codingPath, at: key)
+    }
 }
 
 /// Reads the elements of an array, one after the other.
@@ -207,7 +222,8 @@ struct JSONElementReader: UnkeyedDecodingContainer {
 
     private func current(_ type: any Any.Type) throws -> JSONReader {
         guard !isAtEnd else {
-            throw DecodingError.valueNotFound(type, .init(codingPath: codingPath + [JSONIndex(currentIndex)], debugDescription: "the list has ended"))
+            throw DecodingError.valueNotFound(
+                type, .init(codingPath: codingPath + [JSONIndex(currentIndex)], debugDescription: "the list has ended"))
         }
         return JSONReader(reader.document, elements[currentIndex], in: codingPath, at: JSONIndex(currentIndex))
     }

@@ -1,10 +1,10 @@
 import Support
 
-/// Finds the members of a document that the type it is decoded as does not know: a misspelt key of a configuration would have no effect, and nobody would
-/// notice.
+/// Finds the members of a document that the type it is decoded as does not know: a misspelt key of a configuration
+/// would have no effect, and nobody would notice.
 ///
-/// A key is known if a type that reads its object has a `CodingKey` of that name. Objects that are not read as objects (``JSON`` members, dictionaries) may
-/// have any.
+/// A key is known if a type that reads its object has a `CodingKey` of that name. Objects that are not read as objects
+/// (``JSON`` members, dictionaries) may have any.
 ///
 /// Not thread-safe: for the one decoding it is made for.
 final class UnknownKeys {
@@ -19,7 +19,9 @@ final class UnknownKeys {
     private var objects: [Int: Object] = [:]
 
     /// An object is going to be read by these keys.
-    func open<Key: CodingKey>(_ start: Int, at path: [any CodingKey], _ names: some Sequence<ByteString>, as _: Key.Type) {
+    func open<Key: CodingKey>(
+        _ start: Int, at path: [any CodingKey], _ names: some Sequence<ByteString>, as _: Key.Type
+    ) {
         let unknown = names.filter { $0.count > JSONMembers.longestName || Key(stringValue: $0.text) == nil }
         guard let known = objects[start] else {
             objects[start] = Object(path: path, unknown: unknown)
@@ -35,12 +37,14 @@ final class UnknownKeys {
     ///
     /// - Parameter isComplete: the decoding came to its end, so all keys were asked for.
     func problem(named name: String, isComplete: Bool) -> String? {
-        guard let object = objects.filter({ !$0.value.unknown.isEmpty }).min(by: { $0.key < $1.key })?.value, let key = object.unknown.min() else { return nil }
+        guard let object = objects.filter({ !$0.value.unknown.isEmpty }).min(by: { $0.key < $1.key })?.value,
+            let key = object.unknown.min()
+        else { return nil }
         let known = object.asked.sorted().map(\.text)
         let advice =
-            if let nearest = Spelling.nearest(to: key.text, among: known) { ", did you mean '\(nearest)'?" }
-            else if isComplete, !known.isEmpty { "; known: \(known.joined(separator: ", "))" }
-            else { "" }
+            if let nearest = Spelling.nearest(to: key.text, among: known) {
+                ", did you mean '\(nearest)'?"
+            } else if isComplete, !known.isEmpty { "; known: \(known.joined(separator: ", "))" } else { "" }
         return "\(JSON.place(object.path, in: name)): unknown key '\(key.text.cut(to: 64))'\(advice)"
     }
 }

@@ -28,7 +28,8 @@ extension JackfieldHost {
             try withText(admission.claims?.bytes ?? []) { (claims) throws(HostError) in
                 try withText(admission.data?.bytes ?? []) { (data) throws(HostError) in
                     var raw = jf_admission(
-                        struct_size: UInt32(MemoryLayout<jf_admission>.size), reserved: 0, user: user, claims: claims, data: data,
+                        struct_size: UInt32(MemoryLayout<jf_admission>.size), reserved: 0, user: user, claims: claims,
+                        data: data,
                         expires_at: admission.expiresAt ?? 0, plugin_data: nil, free_data: nil)
                     return try reached(socketTable.accept?(pointer, decision, &raw), "sockets.accept")
                 }
@@ -70,8 +71,8 @@ public struct Attempt: Sendable {
     }
 }
 
-/// Why a client may not join: thrown by a `use` hook, it becomes CONNECT_ERROR `{"message":…,"data":…}`. Or why a request may open
-/// no session: thrown by an `allowRequest` hook, it becomes `{"code":4,"message":…}`.
+/// Why a client may not join: thrown by a `use` hook, it becomes CONNECT_ERROR `{"message":…,"data":…}`. Or why a
+/// request may open no session: thrown by an `allowRequest` hook, it becomes `{"code":4,"message":…}`.
 public struct Refusal: Error, Sendable {
     /// At most 247 bytes of it arrive.
     public let message: String
@@ -118,7 +119,9 @@ struct Decision: Sendable {
 
     func refuse(_ reason: Refusal) {
         withText(reason.message) { message in
-            withText(reason.data?.bytes ?? []) { data in _ = host.socketTable.refuse?(host.pointer, token, message, data) }
+            withText(reason.data?.bytes ?? []) { data in
+                _ = host.socketTable.refuse?(host.pointer, token, message, data)
+            }
         }
     }
 

@@ -1,5 +1,5 @@
-/// Sockets of a namespace, and what to do with them. Built up like the reference server's broadcast operator; every step makes
-/// a new one: `io.to("a", "b").except("c").volatile.emit("news", item)`.
+/// Sockets of a namespace, and what to do with them. Built up like the reference server's broadcast operator; every
+/// step makes a new one: `io.to("a", "b").except("c").volatile.emit("news", item)`.
 public struct BroadcastOperator: Sendable {
     /// Milliseconds. The reference server has no default and then waits for ever.
     static let defaultAckTimeout: UInt32 = 10_000
@@ -21,7 +21,8 @@ public struct BroadcastOperator: Sendable {
 
     // MARK: Whom
 
-    /// In any of the rooms, each socket once. A socket's own id is a room. An empty list is an error when it is used: it never means everybody.
+    /// In any of the rooms, each socket once. A socket's own id is a room. An empty list is an error when it is used:
+    /// it never means everybody.
     public func to(_ rooms: String...) -> BroadcastOperator { to(rooms) }
     public func to(_ rooms: [String]) -> BroadcastOperator {
         with {
@@ -96,21 +97,26 @@ public struct BroadcastOperator: Sendable {
     /// Every one of them leaves the namespace; `close: true`: the whole connections are closed.
     public func disconnectSockets(close: Bool = false) throws(HostError) {
         try withTarget { (target) throws(HostError) in
-            try host.check(host.socketTable.disconnect_all?(host.pointer, target, close ? 1 : 0), "sockets.disconnect_all")
+            try host.check(
+                host.socketTable.disconnect_all?(host.pointer, target, close ? 1 : 0), "sockets.disconnect_all")
         }
     }
 
     // MARK: For C
 
-    func withTarget<Result>(_ body: (UnsafePointer<jf_target>) throws(HostError) -> Result) throws(HostError) -> Result {
+    func withTarget<Result>(_ body: (UnsafePointer<jf_target>) throws(HostError) -> Result) throws(HostError) -> Result
+    {
         try withText(namespace) { (name) throws(HostError) in
             try withTexts(rooms) { (rooms, roomCount) throws(HostError) in
                 try withTexts(excepted) { (except, exceptCount) throws(HostError) in
-                    // No room named: all sockets of the namespace. An empty list of rooms selects nobody and is refused by the host.
+                    // No room named: all sockets of the namespace. An empty list of rooms selects nobody
+                    // and is refused by the host.
                     let all = selectsRooms ? 0 : JF_TARGET_ALL
                     var target = jf_target(
-                        struct_size: UInt32(MemoryLayout<jf_target>.size), flags: targetFlags | all, nsp: name, user: jf_text(), rooms: rooms,
-                        except_rooms: except, room_count: roomCount, except_count: exceptCount, socket: 0, except_socket: exceptSocket)
+                        struct_size: UInt32(MemoryLayout<jf_target>.size), flags: targetFlags | all, nsp: name,
+                        user: jf_text(), rooms: rooms,
+                        except_rooms: except, room_count: roomCount, except_count: exceptCount, socket: 0,
+                        except_socket: exceptSocket)
                     return try body(&target)
                 }
             }
@@ -125,8 +131,8 @@ public struct BroadcastOperator: Sendable {
 }
 
 extension BroadcastOperator {
-    /// Sends an event to all of them and waits for their answers. When the time runs out, ``Answers/isComplete`` is false and
-    /// those that came are there. It resumes on no particular thread.
+    /// Sends an event to all of them and waits for their answers. When the time runs out, ``Answers/isComplete`` is
+    /// false and those that came are there. It resumes on no particular thread.
     public func emitWithAck(_ name: String, _ arguments: any Encodable...) async throws -> Answers {
         let encoded = try EventArguments(arguments)
         return try await withCheckedThrowingContinuation { continuation in
@@ -135,7 +141,8 @@ extension BroadcastOperator {
                 try withTarget { (target) throws(HostError) in
                     try host.withMessage(name, encoded, flags: flags) { (message) throws(HostError) in
                         try host.check(
-                            host.events.broadcast_ack?(host.pointer, target, message, ackTimeout, Self.answered, context),
+                            host.events.broadcast_ack?(
+                                host.pointer, target, message, ackTimeout, Self.answered, context),
                             "events.broadcast_ack")
                     }
                 }
@@ -147,7 +154,9 @@ extension BroadcastOperator {
     }
 
     private static let answered: jf_answers_fn = { instance, context, answers in
-        guard let box = CallbackBox<Answers>.reclaim(context), let instance = Instance.of(instance), let answers else { return }
+        guard let box = CallbackBox<Answers>.reclaim(context), let instance = Instance.of(instance), let answers else {
+            return
+        }
         box.body(instance.plugin, instance.host, Answers(answers.pointee))
     }
 }
@@ -179,7 +188,8 @@ extension BroadcastOperator {
         do {
             try withTarget { (target) throws(HostError) in
                 let parts = JF_PART_ID | JF_PART_USER | JF_PART_DATA | JF_PART_ROOMS | JF_PART_CONNECTION
-                try host.check(host.socketTable.fetch?(host.pointer, target, parts, Self.fetched, context), "sockets.fetch")
+                try host.check(
+                    host.socketTable.fetch?(host.pointer, target, parts, Self.fetched, context), "sockets.fetch")
             }
         } catch {
             CallbackBox<Result<[FetchedSocket], any Error>>.discard(context)
@@ -188,7 +198,8 @@ extension BroadcastOperator {
     }
 
     private static let fetched: jf_fetched_fn = { instance, context, fetched in
-        guard let box = CallbackBox<Result<[FetchedSocket], any Error>>.reclaim(context), let instance = Instance.of(instance), let fetched
+        guard let box = CallbackBox<Result<[FetchedSocket], any Error>>.reclaim(context),
+            let instance = Instance.of(instance), let fetched
         else { return }
         box.body(instance.plugin, instance.host, .success(FetchedSocket.all(in: fetched.pointee, host: instance.host)))
     }
@@ -219,11 +230,16 @@ public struct FetchedSocket: Sendable {
     static func all(in fetched: jf_fetched, host: JackfieldHost) -> [FetchedSocket] {
         guard let items = fetched.items else { return [] }
         return (0..<Int(clamping: fetched.count)).map { index in
-            let item = UnsafeRawPointer(items).advanced(by: index * Int(fetched.stride)).assumingMemoryBound(to: jf_socket_info.self).pointee
+            let item = UnsafeRawPointer(items).advanced(by: index * Int(fetched.stride)).assumingMemoryBound(
+                to: jf_socket_info.self
+            ).pointee
             return FetchedSocket(
-                socket: Socket(host: host, handle: item.socket, namespace: String(item.nsp), user: .unlessEmpty(item.user)), id: String(item.id),
+                socket: Socket(
+                    host: host, handle: item.socket, namespace: String(item.nsp), user: .unlessEmpty(item.user)),
+                id: String(item.id),
                 rooms: UnsafeBufferPointer(start: item.rooms, count: Int(item.room_count)).map { String($0) },
-                data: JSON(unchecked: Array(UnsafeRawBufferPointer(item.data))), transport: TransportKind(item.transport), connection: item.connection)
+                data: JSON(unchecked: Array(UnsafeRawBufferPointer(item.data))),
+                transport: TransportKind(item.transport), connection: item.connection)
         }
     }
 }

@@ -1,5 +1,5 @@
-/// A request that would open a session, on either transport: there is no session, no socket and no user yet. It is the host's
-/// and borrowed for the call.
+/// A request that would open a session, on either transport: there is no session, no socket and no user yet. It is the
+/// host's and borrowed for the call.
 public struct SessionRequest: ~Copyable {
     let raw: UnsafePointer<jf_handshake>
     let reply: UnsafeMutablePointer<jf_handshake_reply>
@@ -12,11 +12,16 @@ public struct SessionRequest: ~Copyable {
 
     public var transport: TransportKind? { TransportKind(raw.pointee.transport) }
 
-    /// Adds a header to the first response of the session, or to every one (`initial_headers` and `headers` of the reference server). The headers of all
-    /// hooks together have about 1,000 bytes of each kind; throws ``HostError`` beyond that, and for a line break in one.
+    /// Adds a header to the first response of the session, or to every one (`initial_headers` and `headers` of the
+    /// reference server). The headers of all hooks together have about 1,000 bytes of each kind; throws ``HostError``
+    /// beyond that, and for a line break in one.
     public func addHeader(_ name: String, _ value: String, toEveryResponse: Bool = false) throws(HostError) {
         let code = jf_add_header(reply, toEveryResponse ? 1 : 0, name, value)
-        if code != JF_OK { throw HostError(code: code, call: "add_header", words: code == JF_E_SPACE ? "the headers are too long" : "a line break or an empty name") }
+        if code != JF_OK {
+            throw HostError(
+                code: code, call: "add_header",
+                words: code == JF_E_SPACE ? "the headers are too long" : "a line break or an empty name")
+        }
     }
 
     /// Whether it came over TLS.

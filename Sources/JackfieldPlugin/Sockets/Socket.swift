@@ -1,5 +1,5 @@
-/// One client in one namespace. A value: keep it, copy it, send it to other threads. Once the client is gone, its calls say so
-/// and do nothing; a handle never comes to mean another client.
+/// One client in one namespace. A value: keep it, copy it, send it to other threads. Once the client is gone, its calls
+/// say so and do nothing; a handle never comes to mean another client.
 public struct Socket: Sendable {
     public let host: JackfieldHost
     public let handle: jf_socket
@@ -31,7 +31,8 @@ public struct Socket: Sendable {
     /// How long ``emitWithAck(_:_:)`` waits, in milliseconds (1 to 3,600,000).
     public func timeout(_ milliseconds: UInt32) -> Socket { with { $0.ackTimeout = milliseconds } }
 
-    /// Sends an event. Returns false if the socket is gone. Throws what cannot be encoded, and names or sizes the host refuses.
+    /// Sends an event. Returns false if the socket is gone. Throws what cannot be encoded, and names
+    /// or sizes the host refuses.
     @discardableResult
     public func emit(_ name: String, _ arguments: any Encodable...) throws -> Bool {
         try emit(name, arguments: EventArguments(arguments))
@@ -90,8 +91,9 @@ public struct Socket: Sendable {
         }
     }
 
-    /// Keeps an object with the socket that only this plugin sees: handlers read it with ``Event/pluginData(as:)``. The one before is released, and this
-    /// one when the socket has left or the plugin stops. nil removes it. Returns false if the socket is gone.
+    /// Keeps an object with the socket that only this plugin sees: handlers read it with ``Event/pluginData(as:)``.
+    /// The one before is released, and this one when the socket has left or the plugin stops. nil removes it. Returns
+    /// false if the socket is gone.
     @discardableResult
     public func setPluginData(_ object: (any AnyObject & Sendable)?) throws(HostError) -> Bool {
         let pointer = object.map { Unmanaged<AnyObject>.passRetained($0).toOpaque() }
@@ -120,7 +122,8 @@ public struct Socket: Sendable {
             var code: Int32?
             let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
                 buffer.withMemoryRebound(to: CChar.self) { out in
-                    code = host.socketTable.describe?(host.pointer, handle, parts, out.baseAddress, UInt64(out.count), &length)
+                    code = host.socketTable.describe?(
+                        host.pointer, handle, parts, out.baseAddress, UInt64(out.count), &length)
                 }
                 count = code == JF_OK ? min(Int(clamping: length), capacity) : 0
             }
@@ -151,8 +154,9 @@ extension Socket: Hashable {
 }
 
 extension Socket {
-    /// Sends an event and waits for the client's answer. Throws ``HostError``: `JF_E_TIMEOUT` if none came in time, `JF_E_GONE` if the
-    /// socket left first. It resumes on no particular thread; ``JackfieldHost/onStrand(_:_:)`` brings you back to your state.
+    /// Sends an event and waits for the client's answer. Throws ``HostError``: `JF_E_TIMEOUT` if none came in time,
+    /// `JF_E_GONE` if the socket left first. It resumes on no particular thread; ``JackfieldHost/onStrand(_:_:)``
+    /// brings you back to your state.
     public func emitWithAck(_ name: String, _ arguments: any Encodable...) async throws -> Answer {
         let encoded = try EventArguments(arguments)
         return try await withCheckedThrowingContinuation { continuation in
@@ -177,12 +181,14 @@ extension Socket {
             })
     }
 
-    private func send(_ name: String, _ arguments: EventArguments, _ box: CallbackBox<Result<Answer, HostError>>) throws {
+    private func send(_ name: String, _ arguments: EventArguments, _ box: CallbackBox<Result<Answer, HostError>>) throws
+    {
         let context = box.retained()
         do {
             try host.withMessage(name, arguments, flags: flags) { (message) throws(HostError) in
                 try host.check(
-                    host.events.emit_ack?(host.pointer, handle, message, ackTimeout, Self.answered, context), "events.emit_ack")
+                    host.events.emit_ack?(host.pointer, handle, message, ackTimeout, Self.answered, context),
+                    "events.emit_ack")
             }
         } catch {
             CallbackBox<Result<Answer, HostError>>.discard(context)
@@ -191,7 +197,9 @@ extension Socket {
     }
 
     private static let answered: jf_answer_fn = { instance, context, answer in
-        guard let box = CallbackBox<Result<Answer, HostError>>.reclaim(context), let instance = Instance.of(instance), let answer else { return }
+        guard let box = CallbackBox<Result<Answer, HostError>>.reclaim(context), let instance = Instance.of(instance),
+            let answer
+        else { return }
         let host = instance.host
         let status = answer.pointee.status
         let result: Result<Answer, HostError> =

@@ -28,24 +28,38 @@ struct DescriptorReader {
     ///   - socketPath: where Socket.IO is served.
     static func read(_ raw: UnsafePointer<jf_plugin>, socketPath: String) throws(Problem) -> PluginDescriptor {
         let block = UnsafeRawBufferPointer(start: raw, count: Int(JF_PLUGIN_SIZE))
-        guard block.contains(where: { $0 != 0 }) else { throw Problem(text: "the descriptor is empty: call jf_describe first") }
+        guard block.contains(where: { $0 != 0 }) else {
+            throw Problem(text: "the descriptor is empty: call jf_describe first")
+        }
         let plugin = raw.pointee
         // Before anything else: a plugin of another ABI may have put anything anywhere.
         guard plugin.abi == JF_ABI else {
-            throw Problem(kind: .incompatible, text: "built against JF_ABI \(plugin.abi), this host needs \(JF_ABI): rebuild it")
+            throw Problem(
+                kind: .incompatible, text: "built against JF_ABI \(plugin.abi), this host needs \(JF_ABI): rebuild it")
         }
         let size = Int(plugin.struct_size)
         guard size == 0 || size >= jf_plugin.firstSize else {
-            throw Problem(text: "struct_size is \(size), less than the \(jf_plugin.firstSize) of the first release; begin with jf_describe")
+            throw Problem(
+                text:
+                    "struct_size is \(size), less than the \(jf_plugin.firstSize) of the first release; begin with jf_describe"
+            )
         }
-        guard size <= JF_PLUGIN_SIZE else { throw Problem(text: "struct_size is \(size), more than the JF_PLUGIN_SIZE of \(JF_PLUGIN_SIZE)") }
+        guard size <= JF_PLUGIN_SIZE else {
+            throw Problem(text: "struct_size is \(size), more than the JF_PLUGIN_SIZE of \(JF_PLUGIN_SIZE)")
+        }
         if let offset = block.indices.dropFirst(MemoryLayout<jf_plugin>.size).first(where: { block[$0] != 0 }) {
-            throw Problem(kind: .incompatible, text: "byte \(offset) of the descriptor is not 0: a field that this host does not know; load it into a newer host")
+            throw Problem(
+                kind: .incompatible,
+                text:
+                    "byte \(offset) of the descriptor is not 0: a field that this host does not know; load it into a newer host"
+            )
         }
         let name = try text(plugin.name, "name")
         try checkName(name, "name")
         let version = try text(plugin.version, "version")
-        guard isSemantic(version.text) else { throw Problem(text: "version '\(shown(version))' is no semantic version such as 1.0.0, of at most 64 bytes") }
+        guard isSemantic(version.text) else {
+            throw Problem(text: "version '\(shown(version))' is no semantic version such as 1.0.0, of at most 64 bytes")
+        }
 
         var descriptor = PluginDescriptor(name: name.text, version: version.text)
         descriptor.create = plugin.create
@@ -55,19 +69,28 @@ struct DescriptorReader {
         descriptor.presence = plugin.presence
         descriptor.ready = plugin.ready
         descriptor.handshake = plugin.handshake
-        descriptor.namespaces = try each(plugin.nsps.items, plugin.nsps.count, plugin.nsps.stride, firstSize: 80, "nsp", namespaces).flatMap { $0 }
-        descriptor.events = try each(plugin.events.items, plugin.events.count, plugin.events.stride, firstSize: 88, "event", events).flatMap { $0 }
-        descriptor.routes = try each(plugin.routes.items, plugin.routes.count, plugin.routes.stride, firstSize: 88, "route") { (raw, _) throws(Problem) in
+        descriptor.namespaces = try each(
+            plugin.nsps.items, plugin.nsps.count, plugin.nsps.stride, firstSize: 80, "nsp", namespaces
+        ).flatMap { $0 }
+        descriptor.events = try each(
+            plugin.events.items, plugin.events.count, plugin.events.stride, firstSize: 88, "event", events
+        ).flatMap { $0 }
+        descriptor.routes = try each(
+            plugin.routes.items, plugin.routes.count, plugin.routes.stride, firstSize: 88, "route"
+        ) { (raw, _) throws(Problem) in
             try route(raw, socketPath)
         }
-        descriptor.timers = try each(plugin.timers.items, plugin.timers.count, plugin.timers.stride, firstSize: 24, "timer", timer)
+        descriptor.timers = try each(
+            plugin.timers.items, plugin.timers.count, plugin.timers.stride, firstSize: 24, "timer", timer)
         try refuseDuplicates(in: descriptor)
         return descriptor
     }
 
     /// What a plugin may be called.
     static func checkName(_ name: ByteString, _ what: StaticString) throws(Problem) {
-        guard (1...64).contains(name.utf8.count), name.utf8.allSatisfy({ $0 &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") }) else {
+        guard (1...64).contains(name.utf8.count),
+            name.utf8.allSatisfy({ $0 &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") })
+        else {
             throw Problem(text: "\(what) '\(shown(name))' must be 1 to 64 of a-z, 0-9 and '-'")
         }
     }
@@ -82,18 +105,24 @@ struct DescriptorReader {
         _ read: (Raw, _ number: Int) throws(Problem) -> Value
     ) throws(Problem) -> [Value] {
         guard count > 0 else {
-            guard items == nil else { throw Problem(text: "\(what)s: there is a list, but count is 0; use JF_SET_LIST, or leave items NULL") }
+            guard items == nil else {
+                throw Problem(text: "\(what)s: there is a list, but count is 0; use JF_SET_LIST, or leave items NULL")
+            }
             return []
         }
         guard let items else { throw Problem(text: "\(what)s: count is \(count), but items is NULL; use JF_SET_LIST") }
-        guard count <= longestList else { throw Problem(text: "\(what)s: \(count) are more than the \(longestList) that are possible; use JF_SET_LIST") }
+        guard count <= longestList else {
+            throw Problem(
+                text: "\(what)s: \(count) are more than the \(longestList) that are possible; use JF_SET_LIST")
+        }
         let step = stride == 0 ? firstSize : Int(stride)
         var values: [Value] = []
         for index in 0..<Int(count) {
             let raw: Raw
             do throws(HostCallError) {
                 raw = try PluginMemory.read(
-                    UnsafeRawPointer(items) + index * step, size: Int(stride), first: firstSize, as: Raw.self, "stride", of: "\(what) \(index + 1)")
+                    UnsafeRawPointer(items) + index * step, size: Int(stride), first: firstSize, as: Raw.self, "stride",
+                    of: "\(what) \(index + 1)")
             } catch {
                 guard error.code == JF_E_INVALID else { throw Problem(kind: .incompatible, text: error.problem) }
                 throw Problem(text: "\(what)s: \(error.problem), or use JF_SET_LIST")
@@ -108,7 +137,9 @@ struct DescriptorReader {
     }
 
     /// The namespaces of a declaration: its own, and those of the list beside it.
-    private static func names(_ own: ByteString?, _ list: UnsafePointer<jf_text>?, _ count: UInt32, _ field: StaticString) throws(Problem) -> [ByteString] {
+    private static func names(
+        _ own: ByteString?, _ list: UnsafePointer<jf_text>?, _ count: UInt32, _ field: StaticString
+    ) throws(Problem) -> [ByteString] {
         var names = own.map { [$0] } ?? []
         guard count <= mostNamespaces else { throw Problem(text: "\(field): \(count) are more than \(mostNamespaces)") }
         guard count > 0 else {
@@ -126,16 +157,22 @@ struct DescriptorReader {
 
     private static func refuseDuplicates(in descriptor: PluginDescriptor) throws(Problem) {
         for (index, event) in descriptor.events.enumerated() where !event.observes {
-            if descriptor.events[..<index].contains(where: { !$0.observes && $0.name == event.name && $0.namespace == event.namespace }) {
+            if descriptor.events[..<index].contains(where: {
+                !$0.observes && $0.name == event.name && $0.namespace == event.namespace
+            }) {
                 throw Problem(text: "event \(event.number): \(event.title) is declared twice")
             }
         }
         for (index, namespace) in descriptor.namespaces.enumerated()
-        where descriptor.namespaces[..<index].contains(where: { $0.name == namespace.name && $0.isPattern == namespace.isPattern }) {
+        where descriptor.namespaces[..<index].contains(where: {
+            $0.name == namespace.name && $0.isPattern == namespace.isPattern
+        }) {
             throw Problem(text: "nsp \(namespace.number): '\(shown(namespace.name))' is declared twice")
         }
         for (index, route) in descriptor.routes.enumerated()
-        where descriptor.routes[..<index].contains(where: { $0.method == route.method && $0.path.isSameShape(as: route.path) }) {
+        where descriptor.routes[..<index].contains(where: {
+            $0.method == route.method && $0.path.isSameShape(as: route.path)
+        }) {
             throw Problem(text: "route \(index + 1): \(route.method) \(route.path) is declared twice")
         }
     }
@@ -145,34 +182,44 @@ struct DescriptorReader {
     private static func events(_ raw: jf_event_decl, number: Int) throws(Problem) -> [EventDescriptor] {
         let name = try text(raw.name, "name")
         let title = name.isEmpty ? "" : "'\(shown(name))': "
-        guard name.utf8.count <= longestName else { throw Problem(text: "the name has \(name.utf8.count) bytes, more than \(longestName)") }
+        guard name.utf8.count <= longestName else {
+            throw Problem(text: "the name has \(name.utf8.count) bytes, more than \(longestName)")
+        }
         guard !PacketEncoder.isReserved(name: raw.name.bytes) else {
             throw Problem(text: "name '\(name)' is reserved by Socket.IO")
         }
         guard let handler = raw.handler else { throw Problem(text: "\(title)handler is NULL") }
-        guard raw.flags & ~JF_EVENT_OBSERVE == 0 else { throw Problem(text: "\(title)flags 0x\(String(raw.flags, radix: 16)) are not all known to this host") }
+        guard raw.flags & ~JF_EVENT_OBSERVE == 0 else {
+            throw Problem(text: "\(title)flags 0x\(String(raw.flags, radix: 16)) are not all known to this host")
+        }
         guard raw.reserved == 0 else { throw Problem(text: "\(title)reserved is \(raw.reserved), not 0") }
         let run: RunMode
         if raw.run == JF_RUN_BY_KEY {
             let key = try text(raw.run_key, "run_key")
             guard key.hasPrefix("/") else {
-                throw Problem(text: "\(title)run_key '\(shown(key))' must be a JSON pointer into the arguments, such as \"/0/room\"")
+                throw Problem(
+                    text:
+                        "\(title)run_key '\(shown(key))' must be a JSON pointer into the arguments, such as \"/0/room\""
+                )
             }
             run = .byKey(key)
         } else {
             run = try runMode(raw.run, title)
         }
         let own = try text(raw.nsp, "nsp")
-        let namespaces = try names(own.isEmpty ? (raw.nsp_count == 0 ? "/" : nil) : own, raw.nsps, raw.nsp_count, "nsps")
+        let namespaces = try names(
+            own.isEmpty ? (raw.nsp_count == 0 ? "/" : nil) : own, raw.nsps, raw.nsp_count, "nsps")
         var declarations: [EventDescriptor] = []
         for namespace in namespaces {
             // A pattern cannot be told from a misspelt name here: both are looked up among the namespaces that exist.
             guard namespace.hasPrefix("/") || namespace.hasPrefix("^") else {
-                throw Problem(text: "\(title)nsp '\(shown(namespace))' must begin with '/', or be a pattern that begins with '^'")
+                throw Problem(
+                    text: "\(title)nsp '\(shown(namespace))' must begin with '/', or be a pattern that begins with '^'")
             }
-            declarations.append(EventDescriptor(
-                number: number, namespace: namespace, name: name, handler: handler, context: raw.context, run: run,
-                observes: raw.flags & JF_EVENT_OBSERVE != 0))
+            declarations.append(
+                EventDescriptor(
+                    number: number, namespace: namespace, name: name, handler: handler, context: raw.context, run: run,
+                    observes: raw.flags & JF_EVENT_OBSERVE != 0))
         }
         return declarations
     }
@@ -180,7 +227,9 @@ struct DescriptorReader {
     private static func namespaces(_ raw: jf_nsp_decl, number: Int) throws(Problem) -> [NamespaceDescriptor] {
         let own = try text(raw.name, "name")
         let title = own.isEmpty ? "" : "'\(shown(own))': "
-        guard raw.flags & ~JF_NSP_PATTERN == 0 else { throw Problem(text: "\(title)flags 0x\(String(raw.flags, radix: 16)) are not all known to this host") }
+        guard raw.flags & ~JF_NSP_PATTERN == 0 else {
+            throw Problem(text: "\(title)flags 0x\(String(raw.flags, radix: 16)) are not all known to this host")
+        }
         guard raw.reserved == 0 else { throw Problem(text: "\(title)reserved is \(raw.reserved), not 0") }
         guard raw.run != JF_RUN_BY_KEY else { throw Problem(text: "\(title)JF_RUN_BY_KEY is for events and routes") }
         let run = try runMode(raw.run, title)
@@ -188,15 +237,19 @@ struct DescriptorReader {
         let names = try names(own.isEmpty && raw.name_count > 0 ? nil : own, raw.names, raw.name_count, "names")
         var declarations: [NamespaceDescriptor] = []
         for name in names {
-            guard (1...longestNamespace).contains(name.utf8.count) else { throw Problem(text: "the name must have 1 to \(longestNamespace) bytes") }
+            guard (1...longestNamespace).contains(name.utf8.count) else {
+                throw Problem(text: "the name must have 1 to \(longestNamespace) bytes")
+            }
             do throws(NamespaceTableError) {
                 _ = try NamespaceTable([isPattern ? .pattern(name) : .name(name)])
             } catch {
                 throw Problem(text: "\(error)" + (isPattern ? "" : "; a pattern needs JF_NSP_PATTERN"))
             }
-            declarations.append(NamespaceDescriptor(
-                number: number, name: name, isPattern: isPattern, run: run, admit: raw.admit, connected: raw.connected, disconnecting: raw.disconnecting,
-                disconnected: raw.disconnected, context: raw.context))
+            declarations.append(
+                NamespaceDescriptor(
+                    number: number, name: name, isPattern: isPattern, run: run, admit: raw.admit,
+                    connected: raw.connected, disconnecting: raw.disconnecting,
+                    disconnected: raw.disconnected, context: raw.context))
         }
         return declarations
     }
@@ -216,13 +269,16 @@ struct DescriptorReader {
         var reserved = socketPath
         while reserved.hasSuffix("/") { reserved.removeLast() }
         guard !path.description.utf8.starts(with: "\(reserved)/".utf8) else {
-            throw Problem(text: "\(title)the path is below \(reserved)/, where Socket.IO is served, and would never be reached")
+            throw Problem(
+                text: "\(title)the path is below \(reserved)/, where Socket.IO is served, and would never be reached")
         }
         guard let handler = raw.handler else { throw Problem(text: "\(title)handler is NULL") }
         let run: RunMode
         if raw.run == JF_RUN_BY_KEY {
             let key = try text(raw.run_key, "run_key")
-            guard path.segments.contains(.parameter(key)) else { throw Problem(text: "\(title)run_key '\(key)' is no {parameter} of the path") }
+            guard path.segments.contains(.parameter(key)) else {
+                throw Problem(text: "\(title)run_key '\(key)' is no {parameter} of the path")
+            }
             run = .byKey(key)
         } else {
             run = try runMode(raw.run, title)
@@ -237,7 +293,8 @@ struct DescriptorReader {
         }
         guard scope.isEmpty || token == .required else { throw Problem(text: "\(title)a scope needs JF_AUTH_REQUIRED") }
         return RouteDescriptor(
-            method: method, path: path, handler: handler, context: raw.context, run: run, access: RouteAccess(token, scope: scope.isEmpty ? nil : scope))
+            method: method, path: path, handler: handler, context: raw.context, run: run,
+            access: RouteAccess(token, scope: scope.isEmpty ? nil : scope))
     }
 
     private static func timer(_ raw: jf_timer_decl, number: Int) throws(Problem) -> TimerDescriptor {
@@ -266,9 +323,15 @@ struct DescriptorReader {
     private static func text(_ raw: jf_text, _ field: String) throws(Problem) -> ByteString {
         guard raw.len > 0 else { return "" }
         guard raw.ptr != nil else { throw Problem(text: "\(field) is NULL with a length of \(raw.len)") }
-        guard raw.len <= longestText else { throw Problem(text: "\(field) has \(raw.len) bytes, more than \(longestText)") }
-        guard let string = ByteString(validating: raw.bytes, limit: longestText) else { throw Problem(text: "\(field) is no UTF-8") }
-        guard !string.utf8.contains(0) else { throw Problem(text: "\(field) holds a zero byte; JF_LIT is for literals, use jf_text_of for pointers") }
+        guard raw.len <= longestText else {
+            throw Problem(text: "\(field) has \(raw.len) bytes, more than \(longestText)")
+        }
+        guard let string = ByteString(validating: raw.bytes, limit: longestText) else {
+            throw Problem(text: "\(field) is no UTF-8")
+        }
+        guard !string.utf8.contains(0) else {
+            throw Problem(text: "\(field) holds a zero byte; JF_LIT is for literals, use jf_text_of for pointers")
+        }
         return string
     }
 

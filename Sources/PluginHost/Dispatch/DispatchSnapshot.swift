@@ -2,7 +2,8 @@ import CJackfield
 import SocketIO
 import Support
 
-/// All declarations in force at one moment. Immutable; loading or unloading a plugin makes a new one, which each loop takes over between two events.
+/// All declarations in force at one moment. Immutable; loading or unloading a plugin makes a new one, which each loop
+/// takes over between two events.
 final class DispatchSnapshot: Sendable {
     /// Which namespaces exist.
     let table: NamespaceTable
@@ -50,16 +51,19 @@ final class DispatchSnapshot: Sendable {
         }
     }
 
-    /// Whether a declaration for `declared` concerns `namespace`: it names it, or it repeats the pattern by which it exists.
+    /// Whether a declaration for `declared` concerns `namespace`: it names it, or it repeats the
+    /// pattern by which it exists.
     private func isFor(_ namespace: ByteString, _ declared: ByteString) -> Bool {
         if declared == namespace { return true }
-        guard let index = table.declaration(for: namespace), case .pattern(let pattern) = declarations[index] else { return false }
+        guard let index = table.declaration(for: namespace), case .pattern(let pattern) = declarations[index] else {
+            return false
+        }
         return pattern == declared
     }
 }
 
-/// What happens to the events and connections of one namespace on one loop: hung on the namespace, so that finding a handler touches
-/// nothing that other loops touch. [loop]
+/// What happens to the events and connections of one namespace on one loop: hung on the namespace, so that finding a
+/// handler touches nothing that other loops touch. [loop]
 final class NamespaceDispatch {
     /// The declarations it was made from; another one in force makes it stale.
     let snapshot: DispatchSnapshot
@@ -108,7 +112,8 @@ final class NamespaceHook: @unchecked Sendable {
         self.plugin = plugin
         self.declaration = declaration
         func meter(_ name: String, _ isThere: Bool) -> InlineMeter? {
-            isThere && declaration.run == .inline ? InlineMeter(Callback("the inline \(name) of '\(declaration.name)'"), of: plugin) : nil
+            isThere && declaration.run == .inline
+                ? InlineMeter(Callback("the inline \(name) of '\(declaration.name)'"), of: plugin) : nil
         }
         admitMeter = meter("admit", declaration.admit != nil)
         connectedMeter = meter("connected", declaration.connected != nil)
@@ -116,5 +121,7 @@ final class NamespaceHook: @unchecked Sendable {
         disconnectedMeter = meter("disconnected", declaration.disconnected != nil)
     }
 
-    var meters: [InlineMeter] { [admitMeter, connectedMeter, disconnectingMeter, disconnectedMeter].compactMap(\.self) }
+    var meters: [InlineMeter] {
+        [admitMeter, connectedMeter, disconnectingMeter, disconnectedMeter].compactMap(\.self)
+    }
 }

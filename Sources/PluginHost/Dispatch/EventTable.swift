@@ -5,7 +5,8 @@ import Support
 
 /// From an event's name to its route: open addressing over the bytes of the name, at most half full. Immutable.
 ///
-/// Names come from plugins, so nobody on the wire can make them collide; what a client sends is only compared with them.
+/// Names come from plugins, so nobody on the wire can make them collide; what a client sends is
+/// only compared with them.
 final class EventTable {
     private struct Entry {
         var hash: UInt64
@@ -37,14 +38,17 @@ final class EventTable {
             bytes.copyBytes(from: name.utf8)
             let hash = Self.hash(UnsafeRawBufferPointer(bytes))
             var place = Int(truncatingIfNeeded: hash) & (capacity - 1)
-            while let taken = entries[place], !Self.isEqual(UnsafeRawBufferPointer(taken.name), UnsafeRawBufferPointer(bytes)) {
+            while let taken = entries[place],
+                !Self.isEqual(UnsafeRawBufferPointer(taken.name), UnsafeRawBufferPointer(bytes))
+            {
                 place = (place + 1) & (capacity - 1)
             }
             guard entries[place] == nil else {
                 bytes.deallocate()
                 continue
             }
-            entries[place] = Entry(hash: hash, name: bytes, found: Found(inline: route.inlineTarget, route: .passRetained(route)))
+            entries[place] = Entry(
+                hash: hash, name: bytes, found: Found(inline: route.inlineTarget, route: .passRetained(route)))
             count += 1
         }
         self.count = count
@@ -89,7 +93,8 @@ final class EventTable {
 
 /// Where an event goes: a handler of a plugin, or a function of the daemon's.
 ///
-/// `@unchecked Sendable`: immutable, but for the C function pointer and the plugin's context, which are addresses that the host only hands back.
+/// `@unchecked Sendable`: immutable, but for the C function pointer and the plugin's context, which are addresses that
+/// the host only hands back.
 final class EventRoute: @unchecked Sendable {
     enum Target {
         case plugin(LoadedPlugin, jf_event_fn)
@@ -125,7 +130,8 @@ final class EventRoute: @unchecked Sendable {
     var inlineTarget: InlineTarget? {
         guard case .plugin(let plugin, let handler) = target, let meter else { return nil }
         return InlineTarget(
-            handler: handler, context: context, instance: plugin.instance, plugin: UnsafeRawPointer(plugin.handle), meter: .passUnretained(meter),
+            handler: handler, context: context, instance: plugin.instance, plugin: UnsafeRawPointer(plugin.handle),
+            meter: .passUnretained(meter),
             counters: meter.line(0))
     }
 
@@ -142,7 +148,8 @@ final class EventRoute: @unchecked Sendable {
     }
 }
 
-/// What it takes to call an inline handler, as plain addresses: the path of an event must not touch a reference count that two loops share.
+/// What it takes to call an inline handler, as plain addresses: the path of an event must not touch a reference
+/// count that two loops share.
 ///
 /// Everything it points to lives as long as the plugin, which is for ever.
 struct InlineTarget {

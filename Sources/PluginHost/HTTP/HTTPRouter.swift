@@ -39,29 +39,35 @@ public final class HTTPRouter: HTTPApplication {
     }
 
     public func refuseBody(largerThan limit: Int, through responder: HTTPResponder) {
-        HTTPProblem.respond(413, code: "too_large", detail: "the body has more than the \(limit) bytes allowed", through: responder)
+        HTTPProblem.respond(
+            413, code: "too_large", detail: "the body has more than the \(limit) bytes allowed", through: responder)
     }
 
     public func decide(_ request: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
         switch match(request) {
         case .nothing where isIncomplete.load(ordering: .relaxed):
             HTTPProblem.respond(
-                503, code: "unavailable", detail: "plugins are loading; try again", headers: [("Retry-After", "1")], through: responder)
+                503, code: "unavailable", detail: "plugins are loading; try again", headers: [("Retry-After", "1")],
+                through: responder)
         case .nothing(let hint):
             let detail = "nothing is served at \(request.path)\(hint.map { ": \($0)" } ?? "")"
             HTTPProblem.respond(404, code: "not_found", detail: detail, through: responder)
         case .wrongMethod(let allowed):
             let list = allowed.map(\.text).joined(separator: ", ")
             HTTPProblem.respond(
-                405, code: "method_not_allowed", detail: "\(request.path) takes \(list)", headers: [("Allow", list)], through: responder)
+                405, code: "method_not_allowed", detail: "\(request.path) takes \(list)", headers: [("Allow", list)],
+                through: responder)
         case .route(let route):
-            switch route.access.token == .ignored ? .accept(ClientIdentity()) : authenticator.authenticate(request, route.access) {
+            switch route.access.token == .ignored
+                ? .accept(ClientIdentity()) : authenticator.authenticate(request, route.access)
+            {
             case .accept(let identity):
                 let routed = RoutedRequest(request: request, path: route.path, identity: identity)
                 let isKnown = identity.user != nil
                 switch route.target {
                 case .builtin(let handler): return .body(BuiltinRequest(routed, handler), isKnown: isKnown)
-                case .plugin(let plugin, let declaration): return .body(PluginRequest(routed, declaration, of: plugin, route: route), isKnown: isKnown)
+                case .plugin(let plugin, let declaration):
+                    return .body(PluginRequest(routed, declaration, of: plugin, route: route), isKnown: isKnown)
                 }
             case .refuse(let status, let code, let detail):
                 let headers = status == 401 ? [("WWW-Authenticate", "Bearer")] : []
@@ -168,7 +174,8 @@ public enum HTTPProblem {
         _ status: Int, code: String, detail: String, headers: [(String, String)] = [], through responder: HTTPResponder
     ) -> Bool {
         responder.refuse(
-            status: status, reason: code, detail: detail, headers: [("Content-Type", "application/problem+json")] + headers,
+            status: status, reason: code, detail: detail,
+            headers: [("Content-Type", "application/problem+json")] + headers,
             body: body(status, code: code, detail: detail))
     }
 }

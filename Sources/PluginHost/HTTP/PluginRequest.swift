@@ -4,8 +4,8 @@ import Transport
 
 /// A request on its way to a plugin's handler, from the moment its head has been judged.
 ///
-/// `@unchecked Sendable`: `routed` changes once, on the loop, when the body has come and before any other thread is given the request; everything else is
-/// immutable.
+/// `@unchecked Sendable`: `routed` changes once, on the loop, when the body has come and before any other thread is
+/// given the request; everything else is immutable.
 final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     private var routed: RoutedRequest
     private let declaration: RouteDescriptor
@@ -54,7 +54,8 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     /// Where the handler runs.
     private func call(_ reply: PluginReply) {
         guard let token = plugin.tokens.enter(.reply(reply), kept: false) else {
-            reply.problem(503, code: "overloaded", detail: "the service '\(plugin.name)' has too many requests under way")
+            reply.problem(
+                503, code: "overloaded", detail: "the service '\(plugin.name)' has too many requests under way")
             return
         }
         routed.request.withBytes { request in
@@ -73,17 +74,24 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
         }
         // Neither answered nor kept: nobody will.
         guard let entry = plugin.tokens.reclaim(token), !reply.isGone else { return }
-        plugin.log.warning("the handler of \(declaration.method) \(declaration.path) returned without answering or keeping its token; the client gets 500")
+        plugin.log.warning(
+            "the handler of \(declaration.method) \(declaration.path) returned without answering or keeping its token; the client gets 500"
+        )
         plugin.abandon(entry)
     }
 
     /// Points `raw` to the request's parameters, query and headers for the time of `body`.
-    private func withPairs(of request: HTTPRequestBytes, in raw: inout jf_request, _ body: (UnsafePointer<jf_request>) -> Void) {
+    private func withPairs(
+        of request: HTTPRequestBytes, in raw: inout jf_request, _ body: (UnsafePointer<jf_request>) -> Void
+    ) {
         let query = QueryParts(request.query)
         let count = routed.path.parameterCount + query.count + request.headerCount
-        let isEncoded = PercentEncoding.isEncoded(request.path, .path) || PercentEncoding.isEncoded(request.query, .query)
+        let isEncoded =
+            PercentEncoding.isEncoded(request.path, .path) || PercentEncoding.isEncoded(request.query, .query)
         withUnsafeTemporaryAllocation(of: jf_pair.self, capacity: count) { pairs in
-            withUnsafeTemporaryAllocation(byteCount: isEncoded ? request.path.count + request.query.count : 0, alignment: 1) { buffer in
+            withUnsafeTemporaryAllocation(
+                byteCount: isEncoded ? request.path.count + request.query.count : 0, alignment: 1
+            ) { buffer in
                 var writer = PairWriter(pairs, buffer: buffer)
                 routed.path.forEachParameter(of: request.path) { writer.add($0, writer.decoded($1, .path)) }
                 (raw.params, raw.param_count) = writer.list(from: 0)
@@ -125,7 +133,8 @@ struct PluginReply: Sendable {
     func onGone(_ handler: @escaping @Sendable () -> Void) { responder.onGone(handler) }
 }
 
-/// The pairs of one request, for as long as a call: each text stays where it is in the request, and only what has to be decoded is written anew.
+/// The pairs of one request, for as long as a call: each text stays where it is in the request, and only what has to be
+/// decoded is written anew.
 struct PairWriter {
     private let pairs: UnsafeMutableBufferPointer<jf_pair>
     private(set) var count = 0
@@ -171,7 +180,9 @@ struct QueryParts: Sequence, IteratorProtocol {
     /// The parameters, decoded; what cannot be stays as the client wrote it.
     var decoded: [(name: ByteString, value: ByteString)] {
         map { part in
-            func text(_ bytes: UnsafeRawBufferPointer) -> ByteString { PercentEncoding.text(bytes, .query) ?? ByteString(decoding: bytes) }
+            func text(_ bytes: UnsafeRawBufferPointer) -> ByteString {
+                PercentEncoding.text(bytes, .query) ?? ByteString(decoding: bytes)
+            }
             return (text(part.name), text(part.value))
         }
     }
@@ -184,6 +195,8 @@ struct QueryParts: Sequence, IteratorProtocol {
         let part = rest.prefix { $0 != UInt8(ascii: "&") }
         rest = rest[part.endIndex...]
         let name = part.prefix { $0 != UInt8(ascii: "=") }
-        return (UnsafeRawBufferPointer(rebasing: name), UnsafeRawBufferPointer(rebasing: part.dropFirst(name.count + 1)))
+        return (
+            UnsafeRawBufferPointer(rebasing: name), UnsafeRawBufferPointer(rebasing: part.dropFirst(name.count + 1))
+        )
     }
 }

@@ -22,7 +22,11 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     /// - Throws: ``Malformed``, which says what to mend.
     public init(_ text: String) throws(Malformed) {
         guard text.hasPrefix("/") else { throw Malformed(problem: "path '\(text)' must begin with '/'") }
-        guard !text.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") }) else {
+        guard
+            !text.utf8.contains(where: {
+                $0 <= 0x20 || $0 >= 0x7F || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#")
+            })
+        else {
             throw Malformed(problem: "path '\(text)' must be plain ASCII without spaces, '?' and '#'")
         }
         var segments: [Segment] = []
@@ -34,7 +38,10 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
             }
             let name = ByteString(String(part.dropFirst().dropLast()))
             guard part.hasPrefix("{"), part.hasSuffix("}"), !name.isEmpty, name.utf8.allSatisfy(Self.isNameByte) else {
-                throw Malformed(problem: "path '\(text)': '\(part)' must be a whole segment of the form {name}, of letters, digits and '_'")
+                throw Malformed(
+                    problem:
+                        "path '\(text)': '\(part)' must be a whole segment of the form {name}, of letters, digits and '_'"
+                )
             }
             guard names.insert(name).inserted else { throw Malformed(problem: "path '\(text)' names {\(name)} twice") }
             segments.append(.parameter(name))
@@ -66,7 +73,9 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
             var parts = PathSegments(path)
             for segment in PathSegments(text) {
                 guard let part = parts.next() else { return false }
-                let isMatch = Self.isParameter(segment) ? Self.isValue(part) : part.isEqual(to: segment) || Self.isEscaped(part, for: segment)
+                let isMatch =
+                    Self.isParameter(segment)
+                    ? Self.isValue(part) : part.isEqual(to: segment) || Self.isEscaped(part, for: segment)
                 guard isMatch else { return false }
             }
             return parts.next() == nil
@@ -74,7 +83,10 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Calls `body` with each parameter of a path that matches: its name, and its value as it stands in the URL.
-    func forEachParameter(of path: UnsafeRawBufferPointer, _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
+    func forEachParameter(
+        of path: UnsafeRawBufferPointer,
+        _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+    ) {
         guard parameterCount > 0 else { return }
         text.withUnsafeBytes { text in
             for (segment, part) in zip(PathSegments(text), PathSegments(path)) where Self.isParameter(segment) {
@@ -110,7 +122,8 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// The segments of a URL's path, as they stand there: what its slashes separate, the first of which opens it. There is always one, which may be empty.
+/// The segments of a URL's path, as they stand there: what its slashes separate, the first of which opens it. There is
+/// always one, which may be empty.
 struct PathSegments: Sequence, IteratorProtocol {
     private let path: UnsafeRawBufferPointer
     /// Where the next one begins; behind the end when there is none.

@@ -36,7 +36,9 @@ struct RouteTable: Sendable {
             if !allowed.contains(route.method) { allowed.append(route.method) }
         }
         if method == "HEAD", let bodiless { return .route(bodiless) }
-        guard !allowed.isEmpty else { return .nothing(hint: ByteString(validating: path, limit: Self.longestHint).flatMap { hints[$0] }) }
+        guard !allowed.isEmpty else {
+            return .nothing(hint: ByteString(validating: path, limit: Self.longestHint).flatMap { hints[$0] })
+        }
         if allowed.contains("GET"), !allowed.contains("HEAD") { allowed.append("HEAD") }
         return .wrongMethod(allowed: allowed.sorted())
     }
@@ -52,7 +54,8 @@ struct RouteTable: Sendable {
         for route in routes {
             let length = route.path.segments.count
             while byLength.count <= length { byLength.append([]) }
-            let place = byLength[length].firstIndex { route.path.isMoreSpecific(than: $0.path) } ?? byLength[length].endIndex
+            let place =
+                byLength[length].firstIndex { route.path.isMoreSpecific(than: $0.path) } ?? byLength[length].endIndex
             byLength[length].insert(route, at: place)
         }
     }
@@ -84,7 +87,8 @@ final class HTTPRoute: @unchecked Sendable {
         path = declaration.path
         access = declaration.access
         target = .plugin(plugin, declaration)
-        callback = Callback("the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.method) \(declaration.path)")
+        callback = Callback(
+            "the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.method) \(declaration.path)")
         meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
     }
 

@@ -32,7 +32,9 @@ final class OpenStream: @unchecked Sendable {
 
     /// The reader has caught up. [loop]
     func drained(_ plugin: LoadedPlugin) {
-        guard isAwaited.exchange(false, ordering: .sequentiallyConsistent), let writable = watch?.writable else { return }
+        guard isAwaited.exchange(false, ordering: .sequentiallyConsistent), let writable = watch?.writable else {
+            return
+        }
         let task = StrandTask(run: {
             // The last call about a stream that is closed was, or will be, another.
             guard plugin.isCreated, plugin.streams[self.handle] != nil else { return }

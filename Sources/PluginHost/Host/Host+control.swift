@@ -6,7 +6,9 @@ import Support
 extension Host {
     /// Runs `body` on the control thread, and waits for it. Not on that thread itself, nor on a loop's.
     func onControl<Value: Sendable>(_ body: @escaping @Sendable () -> Value) -> Value {
-        guard let value = control.run(until: .max, body) else { preconditionFailure("the host's control thread has ended, which nothing makes it do") }
+        guard let value = control.run(until: .max, body) else {
+            preconditionFailure("the host's control thread has ended, which nothing makes it do")
+        }
         return value
     }
 
@@ -19,13 +21,16 @@ extension Host {
     /// - Parameter isLast: whether the strand ends with it.
     /// - Returns: what it returned; `nil` if it did not by `deadline`, or before the host must have stopped.
     func call<Value: Sendable>(
-        _ plugin: LoadedPlugin, _ callback: Callback, until deadline: Int64, isLast: Bool = false, _ body: @escaping @Sendable () -> Value
+        _ plugin: LoadedPlugin, _ callback: Callback, until deadline: Int64, isLast: Bool = false,
+        _ body: @escaping @Sendable () -> Value
     ) -> Value? {
         let outcome = plugin.strand.begin(callback, isLast: isLast) {
             let value = body()
             let blocked = SignalMask.clear()
             if !blocked.isEmpty {
-                plugin.log.warning("\(callback.title) left signals \(blocked) blocked on the plugin's thread, where its child processes inherit that; none is blocked any more")
+                plugin.log.warning(
+                    "\(callback.title) left signals \(blocked) blocked on the plugin's thread, where its child processes inherit that; none is blocked any more"
+                )
             }
             return value
         }
@@ -44,9 +49,12 @@ extension Host {
             if let step {
                 text = "\(step.callback.title) changed \(what)"
             } else {
-                text = "one of the plugins \(registry.withLock { $0.alive }.map { "'\($0.outline.name)'" }.joined(separator: ", ")) changed \(what)"
+                text =
+                    "one of the plugins \(registry.withLock { $0.alive }.map { "'\($0.outline.name)'" }.joined(separator: ", ")) changed \(what)"
             }
-            let log = { (level: Logger.Level, line: String) in step.map { $0.plugin.log.write(level) { line } } ?? self.logger.log(level: level, "\(line)") }
+            let log = { (level: Logger.Level, line: String) in
+                step.map { $0.plugin.log.write(level) { line } } ?? self.logger.log(level: level, "\(line)")
+            }
             if change.isRestored {
                 log(.warning, "\(text), which is the host's; that is as it was again")
             } else {
@@ -55,7 +63,8 @@ extension Host {
         }
     }
 
-    /// Waits for a result, at most until `deadline`, and no longer than until the host must have stopped, which may be decided meanwhile.
+    /// Waits for a result, at most until `deadline`, and no longer than until the host must have stopped, which
+    /// may be decided meanwhile.
     func wait<Value>(for outcome: BlockingFuture<Value>, until deadline: Int64) -> Value? {
         while true {
             let now = Clock.monotonicNanoseconds
@@ -82,12 +91,14 @@ extension Host {
     @discardableResult
     func publish(until deadline: Int64? = nil) throws(NamespaceTableError) -> Bool {
         let (plugins, builtins, isClosed) = registry.withLock { ($0.plugins, $0.builtins, $0.isClosed) }
-        let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: builtins, plugins: plugins, handsOutEvents: !isClosed)
+        let snapshot = try DispatchSnapshot(
+            namespaces: namespaces, builtins: builtins, plugins: plugins, handsOutEvents: !isClosed)
         registry.withLock { $0.snapshot = snapshot }
         return onEveryLoop(until: deadline) { $0.adopt(snapshot) }
     }
 
-    /// Does something on each loop, and waits for them: at most five seconds, and not for a loop that is still busy with what was asked before.
+    /// Does something on each loop, and waits for them: at most five seconds, and not for a loop that is still busy
+    /// with what was asked before.
     ///
     /// - Returns: `false` if a loop did not come to it in time. It does it later.
     func onEveryLoop(until deadline: Int64? = nil, _ body: @escaping @Sendable (LoopContext) -> Void) -> Bool {
@@ -113,8 +124,8 @@ extension Host {
 
     /// Has a plugin that is out of force finish what is queued, then `stop`, then `destroy`.
     ///
-    /// Nothing of the host calls it any more when `destroy` begins: the loops have dropped its declarations, its lanes have ended, its timers are closed, and
-    /// `destroy` is the last thing that its strand takes.
+    /// Nothing of the host calls it any more when `destroy` begins: the loops have dropped its declarations, its lanes
+    /// have ended, its timers are closed, and `destroy` is the last thing that its strand takes.
     ///
     /// - Returns: `false` if a callback did not return by `deadline`.
     func end(_ plugin: LoadedPlugin, until deadline: Int64, afterStop: Bool) -> Bool {
@@ -126,7 +137,9 @@ extension Host {
         let aborts = plugin.pending.close()
         if afterStop, call(plugin, .stop, until: deadline, { plugin.stop(aborting: aborts) }) == nil { return false }
         plugin.completeTokens()
-        return call(plugin, .destroy, until: deadline, isLast: true) { plugin.destroy(aborting: afterStop ? [] : aborts) } != nil
+        return call(plugin, .destroy, until: deadline, isLast: true) {
+            plugin.destroy(aborting: afterStop ? [] : aborts)
+        } != nil
     }
 
     /// Gives back what is left of a plugin that is out of force.
@@ -150,7 +163,8 @@ public protocol SignalInspector: Sendable {
 public struct SignalChange: Sendable, Equatable {
     /// `SIGTERM`.
     public let signal: String
-    /// Whether it is one of the host's, and as it was again. The others belong to whoever handles them: Go's runtime, for one, needs its own SIGSEGV.
+    /// Whether it is one of the host's, and as it was again. The others belong to whoever handles them: Go's runtime,
+    /// for one, needs its own SIGSEGV.
     public let isRestored: Bool
 
     public init(signal: String, isRestored: Bool) {

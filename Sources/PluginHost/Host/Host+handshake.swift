@@ -4,19 +4,24 @@ import Support
 import Transport
 
 extension Host {
-    /// Whether a request may open a session, and what its responses bear: the first plugin that says no counts. For Transport, on its loops.
+    /// Whether a request may open a session, and what its responses bear: the first plugin that says no counts. For
+    /// Transport, on its loops.
     public func allowRequest(_ handshakeRequest: HandshakeRequest) -> HandshakeDecision {
         var initial = HTTPFields()
         var always = HTTPFields()
         let loop = ThreadState.current?.loop
         for plugin in (loop?.snapshot ?? registry.withLock { $0.snapshot }).plugins {
-            guard let handshake = plugin.descriptor.handshake, let meter = plugin.handshakeMeter, plugin.isInForce else { continue }
+            guard let handshake = plugin.descriptor.handshake, let meter = plugin.handshakeMeter, plugin.isInForce
+            else { continue }
             var reply = jf_handshake_reply.sized
             let call = { Self.callHandshake(plugin, handshake, handshakeRequest, &reply) }
             let code = loop.map { $0.measure(meter, call) } ?? call()
             guard code == JF_OK else {
                 let message = Self.message(of: &reply, code, plugin)
-                onRefusal(RefusalRecord(.http, reason: "denied", detail: message, address: handshakeRequest.remoteAddress, plugin: plugin.name))
+                onRefusal(
+                    RefusalRecord(
+                        .http, reason: "denied", detail: message, address: handshakeRequest.remoteAddress,
+                        plugin: plugin.name))
                 return .refuse(message)
             }
             withUnsafeBytes(of: &reply.initial) { plugin.addLines($0, to: &initial) }
@@ -25,7 +30,10 @@ extension Host {
         return .open(initial: initial, always: always)
     }
 
-    private static func callHandshake(_ plugin: LoadedPlugin, _ handshake: PluginDescriptor.Handshake, _ handshakeRequest: HandshakeRequest, _ reply: inout jf_handshake_reply) -> Int32 {
+    private static func callHandshake(
+        _ plugin: LoadedPlugin, _ handshake: PluginDescriptor.Handshake, _ handshakeRequest: HandshakeRequest,
+        _ reply: inout jf_handshake_reply
+    ) -> Int32 {
         var parts: [TextPack.Part] = [.text(handshakeRequest.uri), .text(handshakeRequest.remoteAddress)]
         for header in handshakeRequest.headers { parts += [.text(header.name.lowercased()), .text(header.value)] }
         let pack = TextPack(parts)
@@ -43,7 +51,9 @@ extension Host {
     }
 
     private static func message(of reply: inout jf_handshake_reply, _ code: Int32, _ plugin: LoadedPlugin) -> String {
-        if code != JF_E_DENIED { plugin.log.warning("handshake returned \(ResultCode.describe(code)), so the request was refused") }
+        if code != JF_E_DENIED {
+            plugin.log.warning("handshake returned \(ResultCode.describe(code)), so the request was refused")
+        }
         let message = withUnsafeBytes(of: &reply.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         return message.isEmpty ? "Forbidden" : message
     }
@@ -53,7 +63,8 @@ extension LoadedPlugin {
     /// Headers of a session's responses that are the transport's.
     private static let ownHandshakeHeaders: [StaticString] =
         HTTPInterface.ownHeaders + [
-            "content-type", "content-encoding", "trailer", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol",
+            "content-type", "content-encoding", "trailer", "sec-websocket-accept", "sec-websocket-extensions",
+            "sec-websocket-protocol",
         ]
 
     /// Adds the header fields that the plugin wrote, one a line; a line that is none is left out and logged.
@@ -63,7 +74,9 @@ extension LoadedPlugin {
             let line = rest.prefix { $0 != 0x0A }
             rest = rest[min(line.endIndex + 1, rest.endIndex)...]
             let field = UnsafeRawBufferPointer(rebasing: line.last == 0x0D ? line.dropLast() : line)
-            if let problem = Self.add(field, to: &fields) { log.warning("handshake: header line '\(jf_text.excerpt(of: field))' was left out: \(problem)") }
+            if let problem = Self.add(field, to: &fields) {
+                log.warning("handshake: header line '\(jf_text.excerpt(of: field))' was left out: \(problem)")
+            }
         }
     }
 
@@ -72,7 +85,9 @@ extension LoadedPlugin {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return "it has no colon" }
         let name = UnsafeRawBufferPointer(rebasing: line[..<colon])
         let value = UnsafeRawBufferPointer(rebasing: line[(colon + 1)...].drop { $0 == 0x20 })
-        guard !ownHandshakeHeaders.contains(where: name.isEqual(ignoringCase:)) else { return "this header is the host's" }
+        guard !ownHandshakeHeaders.contains(where: name.isEqual(ignoringCase:)) else {
+            return "this header is the host's"
+        }
         return fields.add(name, value) ? nil : "its name or value holds characters that a header may not"
     }
 }

@@ -4,8 +4,8 @@ import Support
 
 /// Plugins in.
 ///
-/// A load has a thread of its own, on which it waits for the plugin's strand; so a plugin that blocks holds up nobody. What changes the declarations in force
-/// takes its turn on the control thread.
+/// A load has a thread of its own, on which it waits for the plugin's strand; so a plugin that blocks holds up nobody.
+/// What changes the declarations in force takes its turn on the control thread.
 extension Host {
     /// How long a plugin is waited for before the next one is loaded beside it, in nanoseconds.
     private static let patience: Int64 = 1_000_000_000
@@ -19,7 +19,8 @@ extension Host {
         setLoading(!specs.isEmpty)
     }
 
-    /// Whether planned plugins are still to come, so that not all hooks that may refuse a connection are in force. [any-thread]
+    /// Whether planned plugins are still to come, so that not all hooks that may refuse a connection
+    /// are in force. [any-thread]
     public var isLoading: Bool { loading.load(ordering: .acquiring) }
 
     private func setLoading(_ isLoading: Bool) {
@@ -27,10 +28,12 @@ extension Host {
         router.isIncomplete.store(isLoading, ordering: .releasing)
     }
 
-    /// Loads the planned plugins one after the other, in their order. One that takes longer than a second is overtaken: those after it are loaded beside it. Its
-    /// hooks come at its place in the order all the same, but what both claim belongs to the one that was quicker.
+    /// Loads the planned plugins one after the other, in their order. One that takes longer than a second is overtaken:
+    /// those after it are loaded beside it. Its hooks come at its place in the order all the same, but what both claim
+    /// belongs to the one that was quicker.
     ///
-    /// Returns when each of them is in force or has failed, which takes no longer than ``HostOptions/startDeadline`` and a second for each.
+    /// Returns when each of them is in force or has failed, which takes no longer than
+    /// ``HostOptions/startDeadline`` and a second for each.
     ///
     /// - Returns: `false` if the host began to stop before.
     /// - Throws: why a plugin that is required has failed; the others may still be loading then.
@@ -62,7 +65,8 @@ extension Host {
 
     /// Loads a plugin: finds and checks it, has it `create`, puts its declarations in force and has it `start`.
     ///
-    /// A failure is logged, in one line, and changes nothing for anyone else. Call it any time after the loops have their shards, as often as you like.
+    /// A failure is logged, in one line, and changes nothing for anyone else. Call it any time after the loops have
+    /// their shards, as often as you like.
     public func load(_ spec: PluginSpec) async throws(PluginError) {
         let result: Result<Void, PluginError> = await withCheckedContinuation { continuation in
             begin(spec, place: nil) { continuation.resume(returning: $0) }
@@ -75,7 +79,9 @@ extension Host {
     /// - Parameters:
     ///   - place: its index among the planned plugins; `nil`: it is not planned, and comes after all others.
     ///   - completion: called when it is in force or has failed.
-    private func begin(_ spec: PluginSpec, place: Int?, completion: @escaping @Sendable (Result<Void, PluginError>) -> Void) {
+    private func begin(
+        _ spec: PluginSpec, place: Int?, completion: @escaping @Sendable (Result<Void, PluginError>) -> Void
+    ) {
         registry.withLock { $0.loads += 1 }
         Threads.start(name: "jf-load") {
             let result: Result<Void, PluginError>
@@ -109,12 +115,15 @@ extension Host {
 
     /// Finds the library of an entry, and gives it a number.
     func newPlugin(_ spec: PluginSpec, place: Int? = nil) throws(PluginError) -> LoadedPlugin {
-        guard !registry.withLock({ $0.isClosed }) else { throw PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping") }
+        guard !registry.withLock({ $0.isClosed }) else {
+            throw PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping")
+        }
         let path = try PluginFinder.find(spec.path, in: options.pluginPath)
         return registry.withLock { registry in
             registry.generation += 1
             if place == nil { registry.places += 1 }
-            let plugin = LoadedPlugin(spec, path: path, generation: registry.generation, place: place ?? registry.places, host: self)
+            let plugin = LoadedPlugin(
+                spec, path: path, generation: registry.generation, place: place ?? registry.places, host: self)
             registry.alive.append(plugin)
             return plugin
         }
@@ -140,7 +149,9 @@ extension Host {
         } catch {
             plugin.state = .stopping
             let isOut = onControl { self.withdraw(plugin) }
-            let isStuck = error.kind == .timedOut || !isOut || !end(plugin, until: self.deadline(in: options.stopDeadline), afterStop: false)
+            let isStuck =
+                error.kind == .timedOut || !isOut
+                || !end(plugin, until: self.deadline(in: options.stopDeadline), afterStop: false)
             abandon(plugin, isStuck: isStuck)
             throw error
         }
@@ -158,11 +169,14 @@ extension Host {
         _ plugin: LoadedPlugin, _ callback: Callback, until deadline: Int64, _ body: @escaping @Sendable () -> Value
     ) throws(PluginError) -> Value {
         if let value = call(plugin, callback, until: deadline, body) { return value }
-        let limit = isStopping.load(ordering: .relaxed) ? "before the host stopped" : "in time: a plugin has \(options.startDeadline) ms to load"
+        let limit =
+            isStopping.load(ordering: .relaxed)
+            ? "before the host stopped" : "in time: a plugin has \(options.startDeadline) ms to load"
         throw plugin.failure(.timedOut, "\(callback.title) did not return \(limit); its thread is given up")
     }
 
-    /// What two plugins both claim belongs to the first. A claim holds from here on, so that no `create` runs for a plugin that can not come into force.
+    /// What two plugins both claim belongs to the first. A claim holds from here on, so that no `create` runs for a
+    /// plugin that can not come into force.
     func claim(_ plugin: LoadedPlugin) throws(PluginError) {
         let snapshot = try registry.withLock { registry throws(PluginError) in
             try refuseConflicts(of: plugin, registry)
@@ -170,8 +184,11 @@ extension Host {
             return registry.snapshot
         }
         let own = plugin.descriptor.namespaces.map(\.name)
-        for event in plugin.descriptor.events where !own.contains(event.namespace) && !snapshot.declares(event.namespace) {
-            plugin.log.warning("event \(event.number): \(event.title): the namespace does not exist (yet); declare it among the plugin's nsps, or in the configuration")
+        for event in plugin.descriptor.events
+        where !own.contains(event.namespace) && !snapshot.declares(event.namespace) {
+            plugin.log.warning(
+                "event \(event.number): \(event.title): the namespace does not exist (yet); declare it among the plugin's nsps, or in the configuration"
+            )
         }
     }
 
@@ -182,15 +199,21 @@ extension Host {
         }
         for event in plugin.descriptor.events where !event.observes {
             let title = "event \(event.number): \(event.title)"
-            if builtins.contains(where: { $0.name == event.name && ($0.namespace.isEmpty || $0.namespace == event.namespace) }) {
+            if builtins.contains(where: {
+                $0.name == event.name && ($0.namespace.isEmpty || $0.namespace == event.namespace)
+            }) {
                 throw plugin.failure(.conflict, "\(title) belongs to the host itself")
             }
-            if let owner = claims.first(where: { $0.routes.contains { !$0.observes && $0.name == event.name && $0.namespace == event.namespace } }) {
+            if let owner = claims.first(where: {
+                $0.routes.contains { !$0.observes && $0.name == event.name && $0.namespace == event.namespace }
+            }) {
                 throw plugin.failure(.conflict, "\(title) belongs to plugin '\(owner.name)'")
             }
         }
         for (index, route) in plugin.descriptor.routes.enumerated() {
-            let claimant = claims.first { $0.descriptor.routes.contains { $0.method == route.method && $0.path.isSameShape(as: route.path) } }
+            let claimant = claims.first {
+                $0.descriptor.routes.contains { $0.method == route.method && $0.path.isSameShape(as: route.path) }
+            }
             if let owner = claimant.map({ "plugin '\($0.name)'" }) ?? router.owner(of: route.method, route.path) {
                 throw plugin.failure(.conflict, "route \(index + 1): \(route.method) \(route.path) belongs to \(owner)")
             }
@@ -218,7 +241,8 @@ extension Host {
 
 /// Finds out whether plugins can be loaded, for an operator who only asks.
 extension Host {
-    /// Finds each library, maps it, asks it what it declares and compares that with the others, as ``load(_:)`` would; creates and starts none.
+    /// Finds each library, maps it, asks it what it declares and compares that with the others, as ``load(_:)`` would;
+    /// creates and starts none.
     ///
     /// For a host that serves nobody: what is mapped stays mapped.
     ///
@@ -265,7 +289,8 @@ extension Host {
 }
 
 extension Host {
-    /// Where the private copies of plugins are; made at the first load. `nil`: nowhere, and they are loaded from memory.
+    /// Where the private copies of plugins are; made at the first load. `nil`: nowhere, and
+    /// they are loaded from memory.
     var imageFolder: ImageFolder? {
         images.withLock { images in
             if let images { return images.folder }
@@ -273,7 +298,9 @@ extension Host {
                 images = (folder: try ImageFolder(in: options.imageFolders ?? ImageFolder.candidates), isRemoved: false)
             } catch {
                 images = (folder: nil, isRemoved: false)
-                logger.warning("plugins are loaded from memory, where debuggers do not find them, since no folder can hold copies of them: \(error.problem)")
+                logger.warning(
+                    "plugins are loaded from memory, where debuggers do not find them, since no folder can hold copies of them: \(error.problem)"
+                )
             }
             return images?.folder
         }

@@ -9,16 +9,19 @@ import Transport
 
 /// Loads plugins, and puts what they declare in force on the event loops.
 ///
-/// Unloading, stopping and every change of the declarations in force take their turn on a thread of the host's own, the control thread. The loops see
-/// declarations as immutable snapshots that are swapped between two events.
+/// Unloading, stopping and every change of the declarations in force take their turn on a thread of the host's own, the
+/// control thread. The loops see declarations as immutable snapshots that are swapped between two events.
 ///
-/// A plugin runs in this process. One that is slow, or never comes back, costs its own clients their answers and nobody else anything, unless it blocks in an
-/// inline callback: then the sockets of that loop wait. One that crashes (a segmentation fault, `abort`, an exception or a panic that leaves a callback,
-/// Swift's `fatalError`) ends the process, and every client is disconnected; nothing here can prevent that.
+/// A plugin runs in this process. One that is slow, or never comes back, costs its own clients their answers and nobody
+/// else anything, unless it blocks in an inline callback: then the sockets of that loop wait. One that crashes (a
+/// segmentation fault, `abort`, an exception or a panic that leaves a callback, Swift's `fatalError`) ends the process,
+/// and every client is disconnected; nothing here can prevent that.
 ///
-/// `@unchecked Sendable`: `contexts` is written once, in `init`, before anyone else has the host; everything else is immutable or guards itself.
+/// `@unchecked Sendable`: `contexts` is written once, in `init`, before anyone else has the host; everything else is
+/// immutable or guards itself.
 public final class Host: @unchecked Sendable {
-    /// Handles an event of the core's own on its loop. The event's pointers are valid for the call; answer with ``SocketIO/NamespaceSocket/ack(_:args:attachments:)``.
+    /// Handles an event of the core's own on its loop. The event's pointers are valid for the call; answer with
+    /// ``SocketIO/NamespaceSocket/ack(_:args:attachments:)``.
     public typealias BuiltinHandler = @Sendable (_ event: borrowing IncomingEvent, _ socket: NamespaceSocket) -> Void
 
     public let options: HostOptions
@@ -40,7 +43,8 @@ public final class Host: @unchecked Sendable {
     let images = Mutex<(folder: ImageFolder?, isRemoved: Bool)?>(nil)
     /// Set when the plugins are about to go: what they would have handled is not unknown then, only too late.
     let isStopping = Atomic<Bool>(false)
-    /// When everything must have stopped, on ``Clock/monotonicNanoseconds``: whoever waits for a plugin waits no longer.
+    /// When everything must have stopped, on ``Clock/monotonicNanoseconds``: whoever waits for
+    /// a plugin waits no longer.
     let stopBy = Atomic<Int64>(.max)
     /// See ``isLoading``.
     let loading = Atomic<Bool>(false)
@@ -58,12 +62,16 @@ public final class Host: @unchecked Sendable {
     ///   - observer: hears of sockets before the plugins do.
     ///   - presence: what plugins are told about who is online.
     ///   - signals: asked after each step of a plugin's life what became of the process's signals.
-    ///   - onRefusal: hears of every client that is refused something, and of errors that handlers answer with; on any thread, must not block.
+    ///   - onRefusal: hears of every client that is refused something, and of errors that handlers answer with; on
+    ///     any thread, must not block.
     /// - Throws: `NamespaceTableError` if one of `namespaces` is malformed.
     public init(
-        loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(), namespaces: [ByteString] = ["/"],
-        authenticator: any ConnectAuthenticator, httpAuthenticator: any HTTPAuthenticator, observer: (any SocketObserver)? = nil, presence: any PresenceSource,
-        signals: (any SignalInspector)? = nil, logger: Logger, onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
+        loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(),
+        namespaces: [ByteString] = ["/"],
+        authenticator: any ConnectAuthenticator, httpAuthenticator: any HTTPAuthenticator,
+        observer: (any SocketObserver)? = nil, presence: any PresenceSource,
+        signals: (any SignalInspector)? = nil, logger: Logger,
+        onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
     ) throws(NamespaceTableError) {
         self.options = options
         self.socketOptions = socketOptions
@@ -90,7 +98,8 @@ public final class Host: @unchecked Sendable {
         }
     }
 
-    /// Makes the shard of the loop with this index, and the calling thread, which must be the loop's, its own. For `Loops.start`. [loop]
+    /// Makes the shard of the loop with this index, and the calling thread, which must be the loop's, its own.
+    /// For `Loops.start`. [loop]
     public func makeShard(index: Int, timers: TimerWheel) -> Shard {
         let context = contexts[index]
         let shard = Shard(index: index, timers: timers, options: socketOptions, application: context)
@@ -154,15 +163,17 @@ extension Host {
             guard let function = plugin.descriptor.presence else { continue }
             let call = PluginCall(function: function, context: nil)
             for change in changes where plugin.watches.contains(change.user) {
-                let task = StrandTask(.presence, run: {
-                    guard plugin.isCreated else { return }
-                    let pack = TextPack([.text(change.user.text)])
-                    var raw = jf_presence_change.sized
-                    raw.online = change.isOnline ? 1 : 0
-                    raw.user = pack[0]
-                    raw.at = change.at
-                    withExtendedLifetime(pack) { call.function(plugin.instance, &raw) }
-                })
+                let task = StrandTask(
+                    .presence,
+                    run: {
+                        guard plugin.isCreated else { return }
+                        let pack = TextPack([.text(change.user.text)])
+                        var raw = jf_presence_change.sized
+                        raw.online = change.isOnline ? 1 : 0
+                        raw.user = pack[0]
+                        raw.at = change.at
+                        withExtendedLifetime(pack) { call.function(plugin.instance, &raw) }
+                    })
                 // A full queue loses changes, as it loses events: both are counted.
                 if !plugin.strand.enqueue(task, bytes: change.user.count), plugin.isInForce {
                     plugin.log.warning("a presence change of user '\(change.user)' was lost: the queue is full")

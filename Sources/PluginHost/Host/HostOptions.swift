@@ -4,7 +4,8 @@ import Glibc
 public struct HostOptions: Sendable {
     /// Where a plugin named without a slash is looked for, in this order.
     public var pluginPath: [String] = []
-    /// Folders in which the host may make one for its private copies of plugins; `nil`: ``ImageFolder/candidates``, the temporary folders.
+    /// Folders in which the host may make one for its private copies of plugins; `nil`:
+    /// ``ImageFolder/candidates``, the temporary folders.
     public var imageFolders: [String]?
     /// Callbacks that wait for one plugin, over all of its strands.
     public var queueCallbacks = 10_000
@@ -14,10 +15,12 @@ public struct HostOptions: Sendable {
     public var queueSocketShare = 25
     /// The same for all sockets and requests of one user.
     public var queueUserShare = 50
-    /// Bytes of what one plugin's calls gather: answers of `broadcast_ack`, sockets of `fetch` and `members`. One call may have half of it.
+    /// Bytes of what one plugin's calls gather: answers of `broadcast_ack`, sockets of `fetch` and `members`. One
+    /// call may have half of it.
     public var resultBytes = 33_554_432
-    /// How many threads run the callbacks of one plugin that declared `JF_RUN_BY_USER`, `_BY_KEY` or `_PARALLEL`; callbacks with
-    /// `JF_RUN_STRAND` have a thread of their own beside them. 0: twice the cores, at least 4, at most 32.
+    /// How many threads run the callbacks of one plugin that declared `JF_RUN_BY_USER`, `_BY_KEY` or
+    /// `_PARALLEL`; callbacks with `JF_RUN_STRAND` have a thread of their own beside them. 0: twice the
+    /// cores, at least 4, at most 32.
     public var lanes = 0
     /// Tokens kept by one plugin at a time; the header promises this number.
     public var keptTokens = 65_536
@@ -37,7 +40,8 @@ public struct HostOptions: Sendable {
     public var startDeadline = 30_000
     /// How long an unloaded plugin has to finish what is queued and under way, and to `stop`, in milliseconds.
     public var stopDeadline = 10_000
-    /// How long a client whose connection a plugin has to decide on waits, in milliseconds; as Socket.IO's `connectTimeout`.
+    /// How long a client whose connection a plugin has to decide on waits, in milliseconds; as
+    /// Socket.IO's `connectTimeout`.
     public var decisionDeadline = 45_000
     /// What an inline callback should stay below, in microseconds; the header names this number.
     public var inlineBudget = 50
@@ -55,13 +59,16 @@ public struct HostOptions: Sendable {
 
 /// A plugin somebody wants to have loaded: one entry of the configuration's `plugins`.
 public struct PluginSpec: Sendable, Equatable {
-    /// A name to look up in ``HostOptions/pluginPath`` (`NAME.so`, then `libNAME.so`), or a path when it contains a slash.
+    /// A name to look up in ``HostOptions/pluginPath`` (`NAME.so`, then `libNAME.so`), or a path
+    /// when it contains a slash.
     public var path: String
-    /// What logs, metrics and operators call it: 1 to 64 of a-z, 0-9 and '-'. Empty: as its descriptor says. Two entries with the same file need two names.
+    /// What logs, metrics and operators call it: 1 to 64 of a-z, 0-9 and '-'. Empty: as its descriptor says. Two
+    /// entries with the same file need two names.
     public var name: String
     /// What the plugin reads through `jf_core_api.config`: JSON. `null`, or nothing at all, reads as `{}`.
     public var config: [UInt8]
-    /// Whether the host is of no use without it. The host only carries this; whoever calls ``Host/load(_:)`` decides what a failure means.
+    /// Whether the host is of no use without it. The host only carries this; whoever calls ``Host/load(_:)``
+    /// decides what a failure means.
     public var required: Bool
 
     public init(path: String, name: String = "", config: [UInt8] = [], required: Bool = false) {

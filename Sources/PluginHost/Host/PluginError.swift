@@ -1,10 +1,12 @@
-/// Why a plugin is not running, in one line for its operator: `plugin 'rooms' (./rooms.so): event 3: name 'connect' is reserved by Socket.IO`.
+/// Why a plugin is not running, in one line for its operator: `plugin 'rooms' (./rooms.so): event 3: name 'connect'
+/// is reserved by Socket.IO`.
 public struct PluginError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What a program can tell apart; an operator reads ``description``.
     public enum Kind: Sendable, Equatable {
         /// Nothing to load at that name or path.
         case missing
-        /// What is there cannot be loaded: no shared library, of another machine, without `jf_plugin_main`, unresolved symbols.
+        /// What is there cannot be loaded: no shared library, of another machine, without
+        /// `jf_plugin_main`, unresolved symbols.
         case notAPlugin
         /// Built against another `JF_ABI`, or needing an interface that this host does not have.
         case incompatible

@@ -77,10 +77,15 @@ extension Host {
     public var availability: [PluginAvailability] {
         let (planned, plugins) = registry.withLock { ($0.planned, $0.plugins) }
         let configured = planned.map { entry in
-            if let plugin = plugins.first(where: { $0.name == entry.name && !entry.isFailed }) { return Self.availability(of: plugin) }
+            if let plugin = plugins.first(where: { $0.name == entry.name && !entry.isFailed }) {
+                return Self.availability(of: plugin)
+            }
             return PluginAvailability(name: entry.name, reason: entry.reason)
         }
-        return configured + plugins.filter { plugin in !planned.contains { $0.name == plugin.name && !$0.isFailed } }.map { Self.availability(of: $0) }
+        return configured
+            + plugins.filter { plugin in !planned.contains { $0.name == plugin.name && !$0.isFailed } }.map {
+                Self.availability(of: $0)
+            }
     }
 
     private static func availability(of plugin: LoadedPlugin) -> PluginAvailability {

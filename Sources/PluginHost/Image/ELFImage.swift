@@ -1,7 +1,7 @@
 import Glibc
 
-/// What can be known of a shared library before any of its code runs: constructors run inside `dlopen`, so everything that can be
-/// refused is refused on the bytes.
+/// What can be known of a shared library before any of its code runs: constructors run inside `dlopen`, so everything
+/// that can be refused is refused on the bytes.
 struct ELFImage {
     /// Symbols it exports; `nil` if it carries no section headers to find them by (then `dlsym` has to tell).
     private(set) var exports: Set<String>?
@@ -24,7 +24,9 @@ struct ELFImage {
     }
 
     init(_ bytes: UnsafeRawBufferPointer) throws(Unsuitable) {
-        guard bytes.count >= MemoryLayout<Elf64_Ehdr>.size, bytes.starts(with: [0x7F, UInt8(ascii: "E"), UInt8(ascii: "L"), UInt8(ascii: "F")]) else {
+        guard bytes.count >= MemoryLayout<Elf64_Ehdr>.size,
+            bytes.starts(with: [0x7F, UInt8(ascii: "E"), UInt8(ascii: "L"), UInt8(ascii: "F")])
+        else {
             throw Unsuitable(problem: "is no ELF file; give the path of a shared library (cc -shared -fPIC)")
         }
         guard bytes[4] == 2, bytes[5] == 1 else {
@@ -32,7 +34,8 @@ struct ELFImage {
         }
         let header = bytes.loadUnaligned(as: Elf64_Ehdr.self)
         guard header.e_machine == Self.machine else {
-            throw Unsuitable(problem: "is built for another machine (ELF machine \(header.e_machine), this host is \(Self.machine))")
+            throw Unsuitable(
+                problem: "is built for another machine (ELF machine \(header.e_machine), this host is \(Self.machine))")
         }
         // A position-independent executable has this type too, but exports no jf_plugin_main.
         guard header.e_type == 3 else {
@@ -43,13 +46,17 @@ struct ELFImage {
 
     private mutating func readSections(_ bytes: UnsafeRawBufferPointer, _ header: Elf64_Ehdr) {
         let size = Int(header.e_shentsize)
-        guard header.e_shnum > 0, size >= MemoryLayout<Elf64_Shdr>.size, let start = Int(exactly: header.e_shoff) else { return }
+        guard header.e_shnum > 0, size >= MemoryLayout<Elf64_Shdr>.size, let start = Int(exactly: header.e_shoff) else {
+            return
+        }
         var sections: [Section] = []
         for index in 0..<Int(header.e_shnum) {
             guard let raw: Elf64_Shdr = Self.load(bytes, start, index, size) else { return }
-            sections.append(Section(
-                type: raw.sh_type, offset: Int(clamping: raw.sh_offset), size: Int(clamping: raw.sh_size), link: Int(raw.sh_link),
-                entrySize: Int(clamping: raw.sh_entsize)))
+            sections.append(
+                Section(
+                    type: raw.sh_type, offset: Int(clamping: raw.sh_offset), size: Int(clamping: raw.sh_size),
+                    link: Int(raw.sh_link),
+                    entrySize: Int(clamping: raw.sh_entsize)))
         }
         for section in sections {
             guard section.link < sections.count else { continue }
@@ -76,7 +83,9 @@ struct ELFImage {
 
     private mutating func readDynamic(_ bytes: UnsafeRawBufferPointer, _ section: Section, _ strings: Section) {
         for index in 0..<section.size / MemoryLayout<Elf64_Dyn>.stride {
-            guard let entry: Elf64_Dyn = Self.load(bytes, section.offset, index, MemoryLayout<Elf64_Dyn>.stride) else { return }
+            guard let entry: Elf64_Dyn = Self.load(bytes, section.offset, index, MemoryLayout<Elf64_Dyn>.stride) else {
+                return
+            }
             guard let text = Self.string(bytes, strings, Int(clamping: entry.d_un.d_val)) else { continue }
             switch entry.d_tag {
             case 0: return

@@ -1,9 +1,11 @@
 import Glibc
 
-/// The folder that holds the private copies of this process's plugins, so that debuggers, profilers and crash lines find a file where a plugin is mapped.
+/// The folder that holds the private copies of this process's plugins, so that debuggers, profilers and crash lines
+/// find a file where a plugin is mapped.
 ///
-/// It is made at the first load, readable by its owner only, and removed when the host stops. A process that crashed leaves its folder, which keeps the files
-/// for whoever reads the core dump until the next host starts. The lock that a living process holds on its folder tells it from one that was left.
+/// It is made at the first load, readable by its owner only, and removed when the host stops. A process that crashed
+/// leaves its folder, which keeps the files for whoever reads the core dump until the next host starts. The lock that a
+/// living process holds on its folder tells it from one that was left.
 final class ImageFolder: Sendable {
     let path: String
     /// Holds the lock; closed by the kernel when the process ends, however it ends.
@@ -26,7 +28,8 @@ final class ImageFolder: Sendable {
         }
     }
 
-    /// Removes what dead processes left in `candidates`, and makes a folder in the first of them that is on a disk, else in the first that is in memory.
+    /// Removes what dead processes left in `candidates`, and makes a folder in the first of them that is on a disk,
+    /// else in the first that is in memory.
     init(in candidates: [String]) throws(Unavailable) {
         var problems: [String] = []
         for candidate in candidates { Self.removeLeftovers(in: candidate) }
@@ -79,7 +82,8 @@ final class ImageFolder: Sendable {
         }
         let size = Int(sysconf(Int32(_SC_PAGESIZE)))
         guard ftruncate(descriptor, size) == 0 else { return String(cString: strerror(errno)) }
-        guard let mapped = mmap(nil, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
+        guard let mapped = mmap(nil, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED
+        else {
             return "code cannot be mapped from files there (\(String(cString: strerror(errno)))); is it mounted noexec?"
         }
         munmap(mapped, size)
@@ -87,11 +91,14 @@ final class ImageFolder: Sendable {
     }
 
     private static func isInMemory(_ folder: String) -> Bool {
-        // Found by name: Swift's Glibc module has no `statfs`. Its structure has 120 bytes and begins with the type as a word.
+        // Found by name: Swift's Glibc module has no `statfs`. Its structure has 120 bytes and begins
+        // with the type as a word.
         typealias Statfs = @convention(c) (UnsafePointer<CChar>, UnsafeMutableRawPointer) -> Int32
         guard let symbol = dlsym(nil, "statfs") else { return false }
         return withUnsafeTemporaryAllocation(byteCount: 512, alignment: 16) { status in
-            guard let base = status.baseAddress, unsafeBitCast(symbol, to: Statfs.self)(folder, base) == 0 else { return false }
+            guard let base = status.baseAddress, unsafeBitCast(symbol, to: Statfs.self)(folder, base) == 0 else {
+                return false
+            }
             let (tmpfs, ramfs) = (0x0102_1994, 0x8584_58F6)
             return [tmpfs, ramfs].contains(base.load(as: Int.self))
         }
@@ -106,7 +113,8 @@ final class ImageFolder: Sendable {
             guard descriptor >= 0 else { continue }
             defer { close(descriptor) }
             var status = stat()
-            guard fstat(descriptor, &status) == 0, status.st_uid == geteuid(), time(nil) - status.st_mtim.tv_sec > youth,
+            guard fstat(descriptor, &status) == 0, status.st_uid == geteuid(),
+                time(nil) - status.st_mtim.tv_sec > youth,
                 flock(descriptor, LOCK_EX | LOCK_NB) == 0
             else { continue }
             removeTree(path)
@@ -128,7 +136,9 @@ final class ImageFolder: Sendable {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != ".", name != ".." { names.append(name) }
         }
         return names

@@ -3,8 +3,8 @@ import Glibc
 
 /// One generation of a plugin's code, mapped for as long as the process lives.
 ///
-/// Images are never unmapped: Swift's runtime keeps pointers into every image that it has seen, and so do other runtimes' exit handlers
-/// and thread-locals. A generation costs its pages and its private copy.
+/// Images are never unmapped: Swift's runtime keeps pointers into every image that it has seen, and so do other
+/// runtimes' exit handlers and thread-locals. A generation costs its pages and its private copy.
 struct PluginImage: Sendable {
     typealias Main = @convention(c) (UnsafePointer<jf_boot>?, UnsafeMutablePointer<jf_plugin>?) -> Int32
 
@@ -23,7 +23,9 @@ struct PluginImage: Sendable {
     /// - Parameters:
     ///   - folder: where the copy goes; `nil`: into memory.
     ///   - warn: hears why a copy could not go into the folder and went into memory.
-    static func open(_ path: String, generation: Int, in folder: String?, warn: (String) -> Void) throws(PluginError) -> PluginImage {
+    static func open(_ path: String, generation: Int, in folder: String?, warn: (String) -> Void) throws(PluginError)
+        -> PluginImage
+    {
         let name = PluginFinder.name(of: path)
         func failure(_ kind: PluginError.Kind, _ problem: String) -> PluginError {
             PluginError(kind, plugin: name, path: path, problem)
@@ -33,7 +35,9 @@ struct PluginImage: Sendable {
         guard source >= 0 else { throw failure(.missing, "cannot be opened: \(String(cString: strerror(errno)))") }
         defer { close(source) }
         var status = stat()
-        guard fstat(source, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw failure(.missing, "is no regular file") }
+        guard fstat(source, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw failure(.missing, "is no regular file")
+        }
         guard status.st_size <= largestFile else { throw failure(.missing, "is larger than \(largestFile) bytes") }
 
         var copy: PrivateCopy
@@ -50,7 +54,9 @@ struct PluginImage: Sendable {
         }
     }
 
-    private static func makeCopy(of source: Int32, named name: String, in folder: String?, _ warn: (String) -> Void) throws(PrivateCopy.Failure) -> PrivateCopy {
+    private static func makeCopy(of source: Int32, named name: String, in folder: String?, _ warn: (String) -> Void)
+        throws(PrivateCopy.Failure) -> PrivateCopy
+    {
         guard let folder else { return try PrivateCopy(of: source, named: name, in: nil) }
         do throws(PrivateCopy.Failure) {
             return try PrivateCopy(of: source, named: name, in: folder)
@@ -61,15 +67,21 @@ struct PluginImage: Sendable {
         }
     }
 
-    private static func map(_ copy: inout PrivateCopy, of path: String, _ failure: (PluginError.Kind, String) -> PluginError) throws(PluginError) -> PluginImage {
+    private static func map(
+        _ copy: inout PrivateCopy, of path: String, _ failure: (PluginError.Kind, String) -> PluginError
+    ) throws(PluginError) -> PluginImage {
         let image: ELFImage
         do {
-            image = try copy.withBytes { bytes in Result { () throws(ELFImage.Unsuitable) in try ELFImage(bytes) } }.get()
+            image = try copy.withBytes { bytes in Result { () throws(ELFImage.Unsuitable) in try ELFImage(bytes) } }
+                .get()
             if image.usesOrigin, hasCompanion(image, of: path) { try copy.move(besideThoseOf: path) }
         } catch {
-            throw failure(.notAPlugin, (error as? ELFImage.Unsuitable)?.problem ?? (error as? PrivateCopy.Failure)?.problem ?? "\(error)")
+            throw failure(
+                .notAPlugin,
+                (error as? ELFImage.Unsuitable)?.problem ?? (error as? PrivateCopy.Failure)?.problem ?? "\(error)")
         }
-        let missingMain = "exports no function jf_plugin_main; declare it extern \"C\" with default visibility (see section 7 of jackfield.h)"
+        let missingMain =
+            "exports no function jf_plugin_main; declare it extern \"C\" with default visibility (see section 7 of jackfield.h)"
         if let exports = image.exports, !exports.contains("jf_plugin_main") { throw failure(.notAPlugin, missingMain) }
 
         dlerror()
@@ -103,7 +115,9 @@ enum PluginFinder {
     static func find(_ path: String, in folders: [String]) throws(PluginError) -> String {
         if path.contains("/") {
             guard isFile(path) else {
-                throw PluginError(.missing, plugin: name(of: path), path: path, "there is no such file; give the path of a shared library, or a name to look up in pluginPath")
+                throw PluginError(
+                    .missing, plugin: name(of: path), path: path,
+                    "there is no such file; give the path of a shared library, or a name to look up in pluginPath")
             }
             return path
         }
@@ -115,7 +129,9 @@ enum PluginFinder {
             }
         }
         let places = folders.isEmpty ? "pluginPath is empty" : "looked in \(folders.joined(separator: ", "))"
-        throw PluginError(.missing, plugin: path, path: nil, "there is no \(names.joined(separator: " or ")); \(places); to name a file, write a path with a slash")
+        throw PluginError(
+            .missing, plugin: path, path: nil,
+            "there is no \(names.joined(separator: " or ")); \(places); to name a file, write a path with a slash")
     }
 
     /// What a plugin is called before it has said its name: the file's name without `lib` and `.so`.

@@ -1,9 +1,10 @@
 import Glibc
 
-/// A copy of a library that nobody else can change or replace, so that the bytes checked are the bytes loaded, and so that the dynamic
-/// linker, which knows libraries by device and inode, takes each generation for a new one.
+/// A copy of a library that nobody else can change or replace, so that the bytes checked are the bytes loaded, and so
+/// that the dynamic linker, which knows libraries by device and inode, takes each generation for a new one.
 ///
-/// A file in ``ImageFolder``, named after the plugin and its generation. Without such a folder it is a file in memory, which debuggers do not find.
+/// A file in ``ImageFolder``, named after the plugin and its generation. Without such a folder it is a file in memory,
+/// which debuggers do not find.
 struct PrivateCopy {
     /// What to give to `dlopen`.
     private(set) var path: String
@@ -52,13 +53,15 @@ struct PrivateCopy {
         guard fstat(descriptor, &status) == 0 else { throw Failure("fstat") }
         let size = Int(status.st_size)
         guard size > 0 else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        guard let mapped = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else { throw Failure("mmap") }
+        guard let mapped = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
+            throw Failure("mmap")
+        }
         defer { munmap(mapped, size) }
         return body(UnsafeRawBufferPointer(start: mapped, count: size))
     }
 
-    /// Moves the copy into a folder of its own, with links to the libraries in `original`'s folder: for one that looks for others beside itself (`$ORIGIN`), which
-    /// the linker resolves from the path it is given.
+    /// Moves the copy into a folder of its own, with links to the libraries in `original`'s folder: for one that looks
+    /// for others beside itself (`$ORIGIN`), which the linker resolves from the path it is given.
     mutating func move(besideThoseOf original: String) throws(Failure) {
         guard isFile else { return }
         let folder = String(path.dropLast(3)), name = path.split(separator: "/").last.map(String.init) ?? ""
@@ -66,18 +69,22 @@ struct PrivateCopy {
         let moved = "\(folder)/\(name)"
         guard rename(path, moved) == 0 else { throw Failure("cannot move the copy to \(moved)") }
         path = moved
-        guard let source = realpath(Self.folder(of: original), nil) else { throw Failure("cannot find the folder of \(original)") }
+        guard let source = realpath(Self.folder(of: original), nil) else {
+            throw Failure("cannot find the folder of \(original)")
+        }
         defer { free(source) }
         let beside = String(cString: source)
         for entry in ImageFolder.entries(of: beside) where entry.contains(".so") && entry != name {
-            guard symlink("\(beside)/\(entry)", "\(folder)/\(entry)") == 0 else { throw Failure("cannot link to \(entry)") }
+            guard symlink("\(beside)/\(entry)", "\(folder)/\(entry)") == 0 else {
+                throw Failure("cannot link to \(entry)")
+            }
         }
     }
 
     /// The linker has taken it.
     ///
-    /// The descriptor of a file in memory stays open: it is part of the name, and the linker takes a name that it has seen before for the library that it has
-    /// loaded before.
+    /// The descriptor of a file in memory stays open: it is part of the name, and the linker takes a name that it has
+    /// seen before for the library that it has loaded before.
     mutating func keep() {
         isLoaded = true
         if isFile { close(descriptor) }
@@ -106,7 +113,9 @@ struct PrivateCopy {
             } while copied > 0 || (copied < 0 && errno == EINTR)
             if copied == 0, count > 0 { return }
             // Not between these file systems: nothing was copied, or it is copied once more.
-            guard lseek(source, 0, SEEK_SET) == 0, lseek(target, 0, SEEK_SET) == 0, ftruncate(target, 0) == 0 else { throw Failure("lseek") }
+            guard lseek(source, 0, SEEK_SET) == 0, lseek(target, 0, SEEK_SET) == 0, ftruncate(target, 0) == 0 else {
+                throw Failure("lseek")
+            }
         }
         try withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { room throws(Failure) in
             while true {
@@ -135,9 +144,12 @@ struct PrivateCopy {
 
     // Found by name: Swift's Glibc module leaves out what only `_GNU_SOURCE` declares.
 
-    private typealias CopyRange = @convention(c) (Int32, UnsafeMutablePointer<off_t>?, Int32, UnsafeMutablePointer<off_t>?, Int, UInt32) -> Int
+    private typealias CopyRange =
+        @convention(c) (Int32, UnsafeMutablePointer<off_t>?, Int32, UnsafeMutablePointer<off_t>?, Int, UInt32) -> Int
 
-    private static let copyRange: CopyRange? = dlsym(nil, "copy_file_range").map { unsafeBitCast($0, to: CopyRange.self) }
+    private static let copyRange: CopyRange? = dlsym(nil, "copy_file_range").map {
+        unsafeBitCast($0, to: CopyRange.self)
+    }
 
     private static func memoryFile(_ name: String) -> Int32 {
         typealias Create = @convention(c) (UnsafePointer<CChar>, UInt32) -> Int32

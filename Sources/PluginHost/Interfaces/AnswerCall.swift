@@ -117,13 +117,18 @@ final class AnswersCall: Sendable {
         plugin.results.release(result.bytes)
         let status = result.isCut ? JF_E_LIMIT : result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
         plugin.complete(promise) { [call, plugin] in
-            let task = StrandTask(.answer, run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) })
+            let task = StrandTask(
+                .answer, run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) }
+            )
             _ = plugin.strand.enqueue(task, bytes: result.bytes, promised: true)
         }
     }
 
     /// On the strand.
-    private static func make(_ call: PluginCall<jf_answers_fn>, of plugin: LoadedPlugin, status: Int32, expected: Int, _ answers: [AnswerCopy]) {
+    private static func make(
+        _ call: PluginCall<jf_answers_fn>, of plugin: LoadedPlugin, status: Int32, expected: Int,
+        _ answers: [AnswerCopy]
+    ) {
         guard plugin.isCreated else { return }
         AnswerCopy.withRaw(answers) { items in
             var raw = jf_answers.sized
@@ -180,8 +185,10 @@ struct AnswerCopy: Sendable {
                 let count = answer.pack.indices.count - 1
                 defer { next += count }
                 return jf_answer(
-                    struct_size: UInt32(MemoryLayout<jf_answer>.size), status: answer.status, socket: answer.socket, args: answer.pack[0],
-                    attachments: count == 0 ? nil : attachments.baseAddress.map { $0 + next }, attachment_count: UInt32(count), reserved: 0)
+                    struct_size: UInt32(MemoryLayout<jf_answer>.size), status: answer.status, socket: answer.socket,
+                    args: answer.pack[0],
+                    attachments: count == 0 ? nil : attachments.baseAddress.map { $0 + next },
+                    attachment_count: UInt32(count), reserved: 0)
             }
             withExtendedLifetime(answers) { raw.withUnsafeBufferPointer(body) }
         }

@@ -12,7 +12,8 @@ enum CoreInterface {
                 switch level {
                 case JF_LOG_DEBUG: plugin.log.write(.debug) { String(cutting: line.bytes, to: PluginLog.longestLine) }
                 case JF_LOG_INFO: plugin.log.write(.info) { String(cutting: line.bytes, to: PluginLog.longestLine) }
-                case JF_LOG_WARNING: plugin.log.write(.warning) { String(cutting: line.bytes, to: PluginLog.longestLine) }
+                case JF_LOG_WARNING:
+                    plugin.log.write(.warning) { String(cutting: line.bytes, to: PluginLog.longestLine) }
                 case JF_LOG_ERROR: plugin.log.write(.error) { String(cutting: line.bytes, to: PluginLog.longestLine) }
                 default: return plugin.invalid("log", "level is \(level), which is no JF_LOG_* of this host")
                 }
@@ -38,11 +39,14 @@ enum CoreInterface {
                 LoadedPlugin.serve(host, "post") { (plugin) throws(HostCallError) in
                     guard let task else { throw .invalid("task is NULL") }
                     let call = TaskCall(task: task, context: context, free: free)
-                    return plugin.strand.enqueue(StrandTask(.posted, run: { plugin.run(call) })) ? JF_OK : plugin.refusal
+                    return plugin.strand.enqueue(StrandTask(.posted, run: { plugin.run(call) }))
+                        ? JF_OK : plugin.refusal
                 }
             },
             describe: { host, code, words in
-                guard let words else { return LoadedPlugin.from(host)?.invalid("describe", "words is NULL") ?? JF_E_INVALID }
+                guard let words else {
+                    return LoadedPlugin.from(host)?.invalid("describe", "words is NULL") ?? JF_E_INVALID
+                }
                 guard let text = ResultCode.words(code) else {
                     words.pointee = .none
                     return JF_E_NOT_FOUND

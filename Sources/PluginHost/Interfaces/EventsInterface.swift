@@ -18,7 +18,9 @@ enum EventsInterface {
                 }
             },
             broadcast: { host, target, message in
-                LoadedPlugin.serve(host, "broadcast") { (plugin) throws(HostCallError) in try plugin.broadcast(target, message) }
+                LoadedPlugin.serve(host, "broadcast") { (plugin) throws(HostCallError) in
+                    try plugin.broadcast(target, message)
+                }
             },
             broadcast_ack: { host, target, message, timeout, answered, context in
                 LoadedPlugin.serve(host, "broadcast_ack") { (plugin) throws(HostCallError) in
@@ -34,7 +36,9 @@ enum EventsInterface {
                 }
             },
             ack_error: { host, token, code, message in
-                LoadedPlugin.serve(host, "ack_error") { (plugin) throws(HostCallError) in try plugin.ack(ReplyToken(token), error: code, message) }
+                LoadedPlugin.serve(host, "ack_error") { (plugin) throws(HostCallError) in
+                    try plugin.ack(ReplyToken(token), error: code, message)
+                }
             })
     }
 
@@ -65,7 +69,9 @@ extension LoadedPlugin {
             guard let context = host.context(of: handle) else { return JF_E_GONE }
             guard context.directory.contains(handle) else { return JF_E_GONE }
             let mailbox = mailboxes[context.index]
-            guard let mustNotify = mailbox.append(.emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
+            guard
+                let mustNotify = mailbox.append(
+                    .emit, socket: handle, flags: flags, name: name, args: args, attachments: attachments)
             else { return JF_E_LIMIT }
             if mustNotify { context.notify(of: mailbox) }
             return JF_OK
@@ -74,7 +80,9 @@ extension LoadedPlugin {
 
     /// Acks: straight into the sender's socket from an inline handler, by way of its loop from everywhere else.
     @inline(__always)
-    fileprivate func ack(_ token: ReplyToken, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int32 {
+    fileprivate func ack(
+        _ token: ReplyToken, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
+    ) -> Int32 {
         guard token.raw != 0 else { return JF_E_GONE }
         let socket: SocketHandle
         let id: UInt64
@@ -110,7 +118,10 @@ extension LoadedPlugin {
         // Bounded by the tokens and the queue, so never refused for the mailbox: the token is used up.
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
         let mailbox = mailboxes[context.index]
-        if mailbox.append(.ack, socket: socket, number: id, name: nothing, args: args, attachments: attachments, promised: true) == true {
+        if mailbox.append(
+            .ack, socket: socket, number: id, name: nothing, args: args, attachments: attachments, promised: true)
+            == true
+        {
             context.notify(of: mailbox)
         }
         return JF_OK
@@ -142,7 +153,9 @@ extension LoadedPlugin {
                 }
                 copy.withParts { name, args, attachments in
                     do throws(LimitError) {
-                        try socket.emit(name: name, args: args, attachments: attachments, flags: flags, timeout: Int64(timeout)) { call.finish($0) }
+                        try socket.emit(
+                            name: name, args: args, attachments: attachments, flags: flags, timeout: Int64(timeout)
+                        ) { call.finish($0) }
                     } catch {
                         self.log.warning("emit_ack: \(error)")
                         call.finish(JF_E_LIMIT)
@@ -160,17 +173,23 @@ extension LoadedPlugin {
         }
     }
 
-    fileprivate func broadcast(_ target: UnsafePointer<jf_target>?, _ message: UnsafePointer<jf_message>?) throws(HostCallError) -> Int32 {
+    fileprivate func broadcast(_ target: UnsafePointer<jf_target>?, _ message: UnsafePointer<jf_message>?)
+        throws(HostCallError) -> Int32
+    {
         try withMessage(message) { (name, args, attachments, flags) throws(HostCallError) in
             let parsed = try parseTarget(target)
-            guard !parsed.everyNamespace else { return broadcastEverywhere(MessageCopy(name, args, attachments, flags), to: parsed.target) }
+            guard !parsed.everyNamespace else {
+                return broadcastEverywhere(MessageCopy(name, args, attachments, flags), to: parsed.target)
+            }
             return broadcast(
                 Broadcast(
-                    name: name, args: args, attachments: attachments, flags: flags, to: parsed.target, recovery: host.socketOptions.recovery))
+                    name: name, args: args, attachments: attachments, flags: flags, to: parsed.target,
+                    recovery: host.socketOptions.recovery))
         }
     }
 
-    /// In one tick, however many there are: so all sockets of a loop see broadcasts in one order, and one socket costs far less than a microsecond.
+    /// In one tick, however many there are: so all sockets of a loop see broadcasts in one order, and one socket costs
+    /// far less than a microsecond.
     private func broadcast(_ broadcast: Broadcast) -> Int32 {
         everywhere(bytes: broadcast.message.frames.count) { loop in
             loop.shard.deliver(broadcast)
@@ -185,7 +204,9 @@ extension LoadedPlugin {
                 namespaceTarget.namespace = namespace.name
                 message.withParts { name, args, attachments in
                     _ = loop.shard.deliver(
-                        PacketEncoder.event(namespace: namespace.name, name: name, args: args, attachments: attachments, flags: message.flags), to: namespaceTarget)
+                        PacketEncoder.event(
+                            namespace: namespace.name, name: name, args: args, attachments: attachments,
+                            flags: message.flags), to: namespaceTarget)
                 }
             }
             return nil
@@ -193,7 +214,8 @@ extension LoadedPlugin {
     }
 
     fileprivate func broadcast(
-        _ target: UnsafePointer<jf_target>?, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32, _ call: PluginCall<jf_answers_fn>
+        _ target: UnsafePointer<jf_target>?, _ message: UnsafePointer<jf_message>?, _ timeout: UInt32,
+        _ call: PluginCall<jf_answers_fn>
     ) throws(HostCallError) -> Int32 {
         let parsed = try parseTarget(target)
         return try withMessage(message) { (name, args, attachments, flags) throws(HostCallError) in

@@ -84,7 +84,9 @@ final class FetchCall: Sendable {
     }
 
     /// On the strand, which also writes the texts: the loops have better things to do.
-    private static func make(_ call: PluginCall<jf_fetched_fn>, of plugin: LoadedPlugin, status: Int32, _ found: [Found], parts: UInt32) {
+    private static func make(
+        _ call: PluginCall<jf_fetched_fn>, of plugin: LoadedPlugin, status: Int32, _ found: [Found], parts: UInt32
+    ) {
         guard plugin.isCreated else { return }
         var json: [UInt8] = []
         if parts & JF_PART_JSON != 0 {
@@ -115,7 +117,8 @@ struct FetchedTexts {
     /// Of all items, one after the other.
     private var rooms: [jf_text] = []
 
-    /// Until the block stands still, the texts hold offsets into it: an offset is one more than where the text begins, so that NULL stays NULL.
+    /// Until the block stands still, the texts hold offsets into it: an offset is one more than where the text begins,
+    /// so that NULL stays NULL.
     init(_ found: [FetchCall.Found], parts: UInt32) {
         items.reserveCapacity(found.count)
         for socket in found {

@@ -9,7 +9,9 @@ enum HTTPInterface {
             respond: { host, token, response in
                 LoadedPlugin.serve(host, "respond") { (plugin) throws(HostCallError) in
                     let head = try plugin.head(response)
-                    return plugin.withReply(token) { $0.respond(head.status, head.fields, head.body) ? JF_OK : JF_E_GONE }
+                    return plugin.withReply(token) {
+                        $0.respond(head.status, head.fields, head.body) ? JF_OK : JF_E_GONE
+                    }
                 }
             },
             problem: { host, token, status, code, detail in
@@ -34,7 +36,9 @@ enum HTTPInterface {
             },
             write: { host, stream, piece in
                 LoadedPlugin.serve(host, "write") { (plugin) throws(HostCallError) in
-                    guard piece.ptr != nil || piece.len == 0 else { throw .invalid("piece is NULL with a length of \(piece.len)") }
+                    guard piece.ptr != nil || piece.len == 0 else {
+                        throw .invalid("piece is NULL with a length of \(piece.len)")
+                    }
                     guard piece.len <= HTTPInterface.largestPiece else {
                         throw .invalid("piece has \(piece.len) bytes, more than \(HTTPInterface.largestPiece)")
                     }
@@ -69,7 +73,9 @@ enum HTTPInterface {
     /// Bytes of a piece of a stream; the header promises this number.
     static let largestPiece = 1 << 20
     /// These are the transport's.
-    static let ownHeaders: [StaticString] = ["content-length", "connection", "transfer-encoding", "keep-alive", "upgrade", "date"]
+    static let ownHeaders: [StaticString] = [
+        "content-length", "connection", "transfer-encoding", "keep-alive", "upgrade", "date",
+    ]
     /// What most responses say.
     static let json = HTTPFields([("Content-Type", "application/json")])
 }
@@ -93,7 +99,8 @@ extension LoadedPlugin {
     }
 
     fileprivate func open(
-        _ reply: PluginReply, _ head: ResponseHead, _ watch: jf_stream_callbacks?, _ handle: UnsafeMutablePointer<jf_stream>
+        _ reply: PluginReply, _ head: ResponseHead, _ watch: jf_stream_callbacks?,
+        _ handle: UnsafeMutablePointer<jf_stream>
     ) -> Int32 {
         guard let stream = reply.stream(head.status, head.fields) else { return JF_E_GONE }
         let open = streams.add(stream, watch)
@@ -109,20 +116,28 @@ extension LoadedPlugin {
     fileprivate func head(_ response: UnsafePointer<jf_response>?) throws(HostCallError) -> ResponseHead {
         let raw = try PluginMemory.read(response, "response")
         guard raw.reserved == 0 else { throw .invalid("response->reserved is \(raw.reserved), not 0") }
-        guard (200...599).contains(raw.status) else { throw .invalid("response->status is \(raw.status), not 200 to 599") }
+        guard (200...599).contains(raw.status) else {
+            throw .invalid("response->status is \(raw.status), not 200 to 599")
+        }
         guard raw.header_count <= HTTPInterface.mostHeaders else {
             throw .invalid("response->header_count is \(raw.header_count), more than \(HTTPInterface.mostHeaders)")
         }
-        guard raw.body.ptr != nil || raw.body.len == 0 else { throw .invalid("response->body is NULL with a length of \(raw.body.len)") }
+        guard raw.body.ptr != nil || raw.body.len == 0 else {
+            throw .invalid("response->body is NULL with a length of \(raw.body.len)")
+        }
         let body = raw.body.bytes
         guard body.count <= Self.largestCall else {
-            throw HostCallError(code: JF_E_LIMIT, problem: "response->body has \(body.count) bytes, more than the \(Self.largestCall) of one call")
+            throw HostCallError(
+                code: JF_E_LIMIT,
+                problem: "response->body has \(body.count) bytes, more than the \(Self.largestCall) of one call")
         }
         var type = try Self.bytes(raw.content_type, "response->content_type", limit: Self.longestHeader)
         guard HTTPSyntax.isFieldValue(type) else { throw .invalid("response->content_type holds control characters") }
         var others = HTTPFields()
         if raw.header_count > 0 {
-            guard let headers = raw.headers else { throw .invalid("response->headers is NULL, and header_count \(raw.header_count)") }
+            guard let headers = raw.headers else {
+                throw .invalid("response->headers is NULL, and header_count \(raw.header_count)")
+            }
             for index in 0..<Int(raw.header_count) {
                 let (name, value) = try Self.header(headers[index], index)
                 if name.isEqual(ignoringCase: "content-type") { type = value } else { others.add(name, value) }
@@ -136,12 +151,17 @@ extension LoadedPlugin {
     /// Bytes of a header's name or value. Clients read no more of a whole head.
     private static let longestHeader = 65_536
 
-    private static func header(_ header: jf_pair, _ index: Int) throws(HostCallError) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    private static func header(_ header: jf_pair, _ index: Int) throws(HostCallError) -> (
+        name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
+    ) {
         let name = try bytes(header.name, "response->headers[\(index)].name", limit: longestHeader)
         let value = try bytes(header.value, "response->headers[\(index)].value", limit: longestHeader)
-        guard HTTPSyntax.isToken(name) else { throw .invalid("response->headers[\(index)]: '\(header.name.excerpt)' is no header name") }
+        guard HTTPSyntax.isToken(name) else {
+            throw .invalid("response->headers[\(index)]: '\(header.name.excerpt)' is no header name")
+        }
         guard HTTPSyntax.isFieldValue(value) else {
-            throw .invalid("response->headers[\(index)]: the value of '\(header.name.excerpt)' holds control characters")
+            throw .invalid(
+                "response->headers[\(index)]: the value of '\(header.name.excerpt)' holds control characters")
         }
         guard !HTTPInterface.ownHeaders.contains(where: name.isEqual(ignoringCase:)) else {
             throw .invalid("response->headers[\(index)]: '\(header.name.excerpt)' is the host's; leave it out")

@@ -33,7 +33,8 @@ extension jf_request: SizedStructure {}
 extension jf_socket_event: SizedStructure {}
 extension jf_socket_info: SizedStructure {}
 
-/// A structure in a plugin's memory, of which both sides may know different sizes: section 1 of the header has the rules.
+/// A structure in a plugin's memory, of which both sides may know different sizes: section 1 of
+/// the header has the rules.
 protocol HeaderStructure: SizedStructure {
     /// Its size in the first release of the header, which never changes: what a `struct_size` of 0 means.
     static var firstSize: Int { get }
@@ -61,14 +62,19 @@ enum PluginMemory {
     ///
     /// - Parameter name: of the argument, for the log.
     @inline(__always)
-    static func read<Structure: HeaderStructure>(_ pointer: UnsafePointer<Structure>?, _ name: StaticString) throws(HostCallError) -> Structure {
+    static func read<Structure: HeaderStructure>(_ pointer: UnsafePointer<Structure>?, _ name: StaticString)
+        throws(HostCallError) -> Structure
+    {
         guard let pointer else { throw .invalid("\(name) is NULL") }
         let size = Int(pointer.pointee.struct_size)
-        if size == MemoryLayout<Structure>.size || size == 0 && Structure.firstSize == MemoryLayout<Structure>.size { return pointer.pointee }
+        if size == MemoryLayout<Structure>.size || size == 0 && Structure.firstSize == MemoryLayout<Structure>.size {
+            return pointer.pointee
+        }
         return try read(UnsafeRawPointer(pointer), size: size, "\(name)->struct_size", of: name)
     }
 
-    /// Reads what both sides know of a structure or of an item of a list: of plain data, as everything in the header is.
+    /// Reads what both sides know of a structure or of an item of a list: of plain data, as
+    /// everything in the header is.
     ///
     /// - Parameters:
     ///   - size: what the plugin says: its `struct_size`, or the list's `stride`; 0 means that of the first release.
@@ -79,13 +85,19 @@ enum PluginMemory {
     ) throws(HostCallError) -> Structure {
         let known = MemoryLayout<Structure>.size
         let given = size == 0 ? first : size
-        guard given >= first else { throw .invalid("\(field()) is \(size), less than the \(first) of the first release; set it to sizeof") }
-        guard given <= largestStructure else { throw .invalid("\(field()) is \(size), more than any structure has; set it to sizeof") }
+        guard given >= first else {
+            throw .invalid("\(field()) is \(size), less than the \(first) of the first release; set it to sizeof")
+        }
+        guard given <= largestStructure else {
+            throw .invalid("\(field()) is \(size), more than any structure has; set it to sizeof")
+        }
         if given > known {
             for offset in known..<given where pointer.load(fromByteOffset: offset, as: UInt8.self) != 0 {
                 throw HostCallError(
                     code: JF_E_UNSUPPORTED,
-                    problem: "\(name()) has \(given) bytes, and byte \(offset) is not 0: a field that this host does not know, which knows \(known) bytes")
+                    problem:
+                        "\(name()) has \(given) bytes, and byte \(offset) is not 0: a field that this host does not know, which knows \(known) bytes"
+                )
             }
         }
         return withUnsafeTemporaryAllocation(byteCount: known, alignment: 16) { copy in
@@ -104,25 +116,33 @@ enum PluginMemory {
 
     /// The size to fill of a structure in the plugin's memory: what both know.
     @inline(__always)
-    static func space<Structure: HeaderStructure>(of pointer: UnsafeMutablePointer<Structure>, _ name: StaticString) throws(HostCallError) -> Int {
+    static func space<Structure: HeaderStructure>(of pointer: UnsafeMutablePointer<Structure>, _ name: StaticString)
+        throws(HostCallError) -> Int
+    {
         let size = Int(pointer.pointee.struct_size)
         if size == MemoryLayout<Structure>.size { return size }
         if size == 0 { return Structure.firstSize }
         guard size >= Structure.firstSize else {
-            throw .invalid("\(name)->struct_size is \(size), less than the \(Structure.firstSize) of the first release; set it to sizeof before the call")
+            throw .invalid(
+                "\(name)->struct_size is \(size), less than the \(Structure.firstSize) of the first release; set it to sizeof before the call"
+            )
         }
         return min(size, MemoryLayout<Structure>.size)
     }
 
     /// Fills `space` bytes of a structure in the plugin's memory, and no more.
     @inline(__always)
-    static func write<Structure: HeaderStructure>(_ value: Structure, to pointer: UnsafeMutablePointer<Structure>, space: Int) {
+    static func write<Structure: HeaderStructure>(
+        _ value: Structure, to pointer: UnsafeMutablePointer<Structure>, space: Int
+    ) {
         var value = value
         value.struct_size = UInt32(truncatingIfNeeded: space)
         if space == MemoryLayout<Structure>.size {
             pointer.pointee = value
         } else {
-            withUnsafeBytes(of: &value) { UnsafeMutableRawPointer(pointer).copyMemory(from: $0.baseAddress!, byteCount: space) }
+            withUnsafeBytes(of: &value) {
+                UnsafeMutableRawPointer(pointer).copyMemory(from: $0.baseAddress!, byteCount: space)
+            }
         }
     }
 }

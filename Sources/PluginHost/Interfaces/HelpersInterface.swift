@@ -25,7 +25,8 @@ enum HelpersInterface {
                 withUnsafeMutableBytes(of: &refusal.pointee.message) { HelpersInterface.copy(message.bytes, to: $0) }
                 withUnsafeMutableBytes(of: &refusal.pointee.data) { buffer in
                     // Cut it would be no JSON.
-                    let data = data.bytes.count < buffer.count ? data.bytes : UnsafeRawBufferPointer(start: nil, count: 0)
+                    let data =
+                        data.bytes.count < buffer.count ? data.bytes : UnsafeRawBufferPointer(start: nil, count: 0)
                     HelpersInterface.copy(data, to: buffer)
                 }
                 return JF_E_DENIED
@@ -35,7 +36,8 @@ enum HelpersInterface {
                 value.pointee = .none
                 guard pairs != nil || count == 0 else { return HelpersInterface.isNull("find", "pairs", host) }
                 let name = name.bytes
-                for pair in UnsafeBufferPointer(start: pairs, count: Int(count)) where pair.name.bytes.elementsEqual(name) {
+                for pair in UnsafeBufferPointer(start: pairs, count: Int(count))
+                where pair.name.bytes.elementsEqual(name) {
                     value.pointee = pair.value
                     return JF_OK
                 }
@@ -49,8 +51,12 @@ enum HelpersInterface {
             add_header: { host, reply, every, name, value in
                 guard let reply else { return HelpersInterface.isNull("add_header", "reply", host) }
                 return every == 0
-                    ? withUnsafeMutableBytes(of: &reply.pointee.initial) { HelpersInterface.add(name.bytes, value.bytes, to: $0) }
-                    : withUnsafeMutableBytes(of: &reply.pointee.always) { HelpersInterface.add(name.bytes, value.bytes, to: $0) }
+                    ? withUnsafeMutableBytes(of: &reply.pointee.initial) {
+                        HelpersInterface.add(name.bytes, value.bytes, to: $0)
+                    }
+                    : withUnsafeMutableBytes(of: &reply.pointee.always) {
+                        HelpersInterface.add(name.bytes, value.bytes, to: $0)
+                    }
             })
     }
 
@@ -66,13 +72,17 @@ enum HelpersInterface {
     }
 
     /// Appends `name: value` and a line break to terminated text.
-    private static func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to buffer: UnsafeMutableRawBufferPointer) -> Int32 {
+    private static func add(
+        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to buffer: UnsafeMutableRawBufferPointer
+    ) -> Int32 {
         let forbidden: Set<UInt8> = [0, 0x0A, 0x0D]
         guard !name.isEmpty, !name.contains(where: { forbidden.contains($0) || $0 == UInt8(ascii: ":") || $0 == 0x20 }),
             !value.contains(where: { forbidden.contains($0) })
         else { return JF_E_INVALID }
         let used = buffer.firstIndex(of: 0) ?? buffer.count
-        guard name.count <= buffer.count, value.count <= buffer.count, name.count + value.count + 5 <= buffer.count - used else { return JF_E_SPACE }
+        guard name.count <= buffer.count, value.count <= buffer.count,
+            name.count + value.count + 5 <= buffer.count - used
+        else { return JF_E_SPACE }
         var end = used
         func append(_ bytes: some Collection<UInt8>) {
             for byte in bytes {

@@ -4,7 +4,9 @@ import Glibc
 /// Fills a plugin's tables: every slot it has room for, with a function or with a stub, and none with NULL.
 enum InterfaceTable {
     /// What this host has.
-    static let ids = [JF_CORE, JF_TOKENS, JF_EVENTS, JF_SOCKETS, JF_ROOMS, JF_PRESENCE, JF_TIMERS, JF_HTTP, JF_JSON, JF_HELPERS]
+    static let ids = [
+        JF_CORE, JF_TOKENS, JF_EVENTS, JF_SOCKETS, JF_ROOMS, JF_PRESENCE, JF_TIMERS, JF_HTTP, JF_JSON, JF_HELPERS,
+    ]
 
     /// `struct_size` and `revision`, which every table begins with.
     private static let headSize = 8
@@ -12,14 +14,20 @@ enum InterfaceTable {
     /// A longer id is garbage.
     private static let longestID = 64
 
-    static func query(_ host: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ table: UnsafeMutableRawPointer?, _ size: UInt64) -> Int32 {
+    static func query(
+        _ host: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ table: UnsafeMutableRawPointer?, _ size: UInt64
+    ) -> Int32 {
         guard let plugin = LoadedPlugin.from(host) else { return JF_E_INVALID }
         guard let id else { return plugin.invalid("query", "id is NULL") }
         guard let table else { return plugin.invalid("query", "table is NULL") }
         guard size >= headSize, size <= PluginMemory.largestStructure else {
-            return plugin.invalid("query", "size is \(size), not \(headSize) to \(PluginMemory.largestStructure): pass sizeof of the table")
+            return plugin.invalid(
+                "query",
+                "size is \(size), not \(headSize) to \(PluginMemory.largestStructure): pass sizeof of the table")
         }
-        guard strnlen(id, longestID) < longestID else { return plugin.invalid("query", "id has \(longestID) bytes or more, or is not terminated") }
+        guard strnlen(id, longestID) < longestID else {
+            return plugin.invalid("query", "id has \(longestID) bytes or more, or is not terminated")
+        }
         let name = String(cString: id)
         let size = Int(size)
         switch name {
@@ -42,7 +50,9 @@ enum InterfaceTable {
     }
 
     /// Copies as much of a table as the plugin has room for; slots that only the plugin knows become stubs.
-    private static func fill<Table: BitwiseCopyable>(_ table: UnsafeMutableRawPointer, _ size: Int, with known: Table) -> Int32 {
+    private static func fill<Table: BitwiseCopyable>(_ table: UnsafeMutableRawPointer, _ size: Int, with known: Table)
+        -> Int32
+    {
         let common = min(size, MemoryLayout<Table>.size)
         withUnsafeBytes(of: known) { table.copyMemory(from: $0.baseAddress!, byteCount: common) }
         if size > common { stub(table, size, from: common) }
@@ -50,15 +60,18 @@ enum InterfaceTable {
         return JF_OK
     }
 
-    /// Fills slots with a function that returns `JF_E_UNSUPPORTED`, and the head with zeros if there is nothing before them.
+    /// Fills slots with a function that returns `JF_E_UNSUPPORTED`, and the head with zeros if
+    /// there is nothing before them.
     private static func stub(_ table: UnsafeMutableRawPointer, _ size: Int, from start: Int) {
         if start == headSize { table.initializeMemory(as: UInt8.self, repeating: 0, count: headSize) }
-        // Called with any arguments: in the C calling conventions of the machines we run on the caller cleans up, so a function may take fewer than it
-        // is passed.
+        // Called with any arguments: in the C calling conventions of the machines we run on the caller cleans up, so a
+        // function may take fewer than it is passed.
         let unsupported: @convention(c) () -> Int32 = { JF_E_UNSUPPORTED }
         var offset = start
         while offset + MemoryLayout<UnsafeRawPointer>.size <= size {
-            table.storeBytes(of: unsafeBitCast(unsupported, to: UnsafeRawPointer.self), toByteOffset: offset, as: UnsafeRawPointer.self)
+            table.storeBytes(
+                of: unsafeBitCast(unsupported, to: UnsafeRawPointer.self), toByteOffset: offset,
+                as: UnsafeRawPointer.self)
             offset += MemoryLayout<UnsafeRawPointer>.size
         }
     }
@@ -66,12 +79,16 @@ enum InterfaceTable {
 
 /// What a plugin gets at the start.
 enum Boot {
-    /// A boot structure for `plugin`. It lives as long as the process, as the header promises, and so do the texts that it points to.
+    /// A boot structure for `plugin`. It lives as long as the process, as the header promises, and so do the
+    /// texts that it points to.
     static func make(for plugin: LoadedPlugin) -> UnsafePointer<jf_boot> {
         let boot = UnsafeMutablePointer<jf_boot>.allocate(capacity: 1)
-        boot.initialize(to: jf_boot(
-            struct_size: UInt32(MemoryLayout<jf_boot>.size), abi: UInt32(JF_ABI), host: plugin.handle, host_version: lasting(plugin.host.options.version),
-            query: { host, id, table, size in InterfaceTable.query(host, id, table, size) }, name: lasting(plugin.spec.name), path: lasting(plugin.path)))
+        boot.initialize(
+            to: jf_boot(
+                struct_size: UInt32(MemoryLayout<jf_boot>.size), abi: UInt32(JF_ABI), host: plugin.handle,
+                host_version: lasting(plugin.host.options.version),
+                query: { host, id, table, size in InterfaceTable.query(host, id, table, size) },
+                name: lasting(plugin.spec.name), path: lasting(plugin.path)))
         return UnsafePointer(boot)
     }
 

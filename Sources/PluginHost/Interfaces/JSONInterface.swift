@@ -1,7 +1,8 @@
 import CJackfield
 import RawJSON
 
-/// `jf.json/1`. Pure functions: they need no plugin but for the log, which hears of wrong pointers and sizes, not of what a document holds.
+/// `jf.json/1`. Pure functions: they need no plugin but for the log, which hears of wrong pointers and sizes, not
+/// of what a document holds.
 enum JSONInterface {
     static var table: jf_json_api {
         jf_json_api(
@@ -9,15 +10,21 @@ enum JSONInterface {
             read: { host, document, pointer, value in
                 JSONInterface.serve(host, "read") { () throws(HostCallError) in
                     guard let value else { throw .invalid("value is NULL") }
-                    return JSONInterface.read(document.bytes, pointer.bytes, value, space: try PluginMemory.space(of: value, "value"))
+                    return JSONInterface.read(
+                        document.bytes, pointer.bytes, value, space: try PluginMemory.space(of: value, "value"))
                 }
             },
             text: { _, string, out, capacity, length in
-                guard let count = JSONText.unquote(string.bytes, into: UnsafeMutableRawBufferPointer(start: nil, count: 0)) else {
+                guard
+                    let count = JSONText.unquote(
+                        string.bytes, into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
+                else {
                     length?.pointee = 0
                     return JF_E_INVALID
                 }
-                return JSONInterface.finish(count, JSONInterface.buffer(out, capacity), length) { _ = JSONText.unquote(string.bytes, into: $0) }
+                return JSONInterface.finish(count, JSONInterface.buffer(out, capacity), length) {
+                    _ = JSONText.unquote(string.bytes, into: $0)
+                }
             },
             quote: { _, text, out, capacity, length in
                 guard String(validating: text.bytes, as: UTF8.self) != nil else {
@@ -25,15 +32,19 @@ enum JSONInterface {
                     return JF_E_INVALID
                 }
                 let count = JSONText.quote(text.bytes, into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
-                return JSONInterface.finish(count, JSONInterface.buffer(out, capacity), length) { _ = JSONText.quote(text.bytes, into: $0) }
+                return JSONInterface.finish(count, JSONInterface.buffer(out, capacity), length) {
+                    _ = JSONText.quote(text.bytes, into: $0)
+                }
             },
             set: { _, document, pointer, value, out, capacity, length in
-                JSONInterface.set(document.bytes, pointer.bytes, value.bytes, JSONInterface.buffer(out, capacity), length)
+                JSONInterface.set(
+                    document.bytes, pointer.bytes, value.bytes, JSONInterface.buffer(out, capacity), length)
             },
             open: { host, container, cursor in
                 JSONInterface.serve(host, "open") { () throws(HostCallError) in
                     guard let cursor else { throw .invalid("cursor is NULL") }
-                    return JSONInterface.open(container.bytes, cursor, space: try PluginMemory.space(of: cursor, "cursor"))
+                    return JSONInterface.open(
+                        container.bytes, cursor, space: try PluginMemory.space(of: cursor, "cursor"))
                 }
             },
             next: { host, cursor, name, value in
@@ -41,24 +52,34 @@ enum JSONInterface {
                     guard let cursor else { throw .invalid("cursor is NULL") }
                     guard let value else { throw .invalid("value is NULL") }
                     _ = try PluginMemory.space(of: cursor, "cursor")
-                    return JSONInterface.next(&cursor.pointee, name, value, space: try PluginMemory.space(of: value, "value"))
+                    return JSONInterface.next(
+                        &cursor.pointee, name, value, space: try PluginMemory.space(of: value, "value"))
                 }
             },
             begin: { host, writer, out, capacity in
                 JSONInterface.serve(host, "begin") { () throws(HostCallError) in
                     guard let writer else { throw .invalid("writer is NULL") }
-                    guard out != nil || capacity == 0 else { throw .invalid("out is NULL with a capacity of \(capacity)") }
+                    guard out != nil || capacity == 0 else {
+                        throw .invalid("out is NULL with a capacity of \(capacity)")
+                    }
                     JSONOutput.begin(writer, out, capacity, space: try PluginMemory.space(of: writer, "writer"))
                     return JF_OK
                 }
             },
-            begin_container: { host, writer, kind in JSONInterface.write(host, "begin_container", writer) { $0.beginContainer(kind) } },
-            close_container: { host, writer in JSONInterface.write(host, "close_container", writer) { $0.closeContainer() } },
+            begin_container: { host, writer, kind in
+                JSONInterface.write(host, "begin_container", writer) { $0.beginContainer(kind) }
+            },
+            close_container: { host, writer in
+                JSONInterface.write(host, "close_container", writer) { $0.closeContainer() }
+            },
             add_name: { host, writer, name in JSONInterface.write(host, "add_name", writer) { $0.name(name.bytes) } },
             add_text: { host, writer, value in JSONInterface.write(host, "add_text", writer) { $0.text(value.bytes) } },
-            add_integer: { host, writer, value in JSONInterface.write(host, "add_integer", writer) { $0.integer(value) } },
+            add_integer: { host, writer, value in JSONInterface.write(host, "add_integer", writer) { $0.integer(value) }
+            },
             add_number: { host, writer, value in JSONInterface.write(host, "add_number", writer) { $0.number(value) } },
-            add_bool: { host, writer, value in JSONInterface.write(host, "add_bool", writer) { $0.literal(value == 0 ? "false" : "true") } },
+            add_bool: { host, writer, value in
+                JSONInterface.write(host, "add_bool", writer) { $0.literal(value == 0 ? "false" : "true") }
+            },
             add_null: { host, writer in JSONInterface.write(host, "add_null", writer) { $0.literal("null") } },
             add_json: { host, writer, value in JSONInterface.write(host, "add_json", writer) { $0.json(value.bytes) } },
             done: { host, writer, document in
@@ -73,7 +94,9 @@ enum JSONInterface {
 
     /// Runs a function; a refusal is logged with its name.
     @inline(__always)
-    private static func serve(_ host: OpaquePointer?, _ function: StaticString, _ body: () throws(HostCallError) -> Int32) -> Int32 {
+    private static func serve(
+        _ host: OpaquePointer?, _ function: StaticString, _ body: () throws(HostCallError) -> Int32
+    ) -> Int32 {
         do throws(HostCallError) {
             return try body()
         } catch {
@@ -82,11 +105,14 @@ enum JSONInterface {
     }
 
     private static func write(
-        _ host: OpaquePointer?, _ function: StaticString, _ writer: UnsafeMutablePointer<jf_json_writer>?, _ body: (inout JSONOutput) -> Int32
+        _ host: OpaquePointer?, _ function: StaticString, _ writer: UnsafeMutablePointer<jf_json_writer>?,
+        _ body: (inout JSONOutput) -> Int32
     ) -> Int32 {
         serve(host, function) { () throws(HostCallError) in
             guard let writer else { throw .invalid("writer is NULL") }
-            guard var output = JSONOutput(writer) else { throw .invalid("writer was not begun, or its memory was changed") }
+            guard var output = JSONOutput(writer) else {
+                throw .invalid("writer was not begun, or its memory was changed")
+            }
             return body(&output)
         }
     }
@@ -95,11 +121,14 @@ enum JSONInterface {
 
     @inline(__always)
     private static func read(
-        _ document: UnsafeRawBufferPointer, _ pointer: UnsafeRawBufferPointer, _ value: UnsafeMutablePointer<jf_json>, space: Int
+        _ document: UnsafeRawBufferPointer, _ pointer: UnsafeRawBufferPointer, _ value: UnsafeMutablePointer<jf_json>,
+        space: Int
     ) -> Int32 {
         let token: JSONToken
         do throws(JSONPointerError) {
-            guard let found = try JSONPointer.find(pointer, in: document) else { return fail(JF_E_NOT_FOUND, value, space) }
+            guard let found = try JSONPointer.find(pointer, in: document) else {
+                return fail(JF_E_NOT_FOUND, value, space)
+            }
             token = found
         } catch {
             return fail(JF_E_INVALID, value, space)
@@ -113,7 +142,9 @@ enum JSONInterface {
     }
 
     /// Describes a valid value.
-    private static func store(_ raw: UnsafeRawBufferPointer, _ kind: JSONKind, in value: UnsafeMutablePointer<jf_json>, space: Int) -> Int32 {
+    private static func store(
+        _ raw: UnsafeRawBufferPointer, _ kind: JSONKind, in value: UnsafeMutablePointer<jf_json>, space: Int
+    ) -> Int32 {
         var result = jf_json()
         result.raw = jf_text(raw)
         switch kind {
@@ -146,7 +177,9 @@ enum JSONInterface {
     /// What a cursor's `kind` is after a fault: it finds nothing any more.
     private static let broken: UInt32 = .max
 
-    private static func open(_ container: UnsafeRawBufferPointer, _ cursor: UnsafeMutablePointer<jf_json_cursor>, space: Int) -> Int32 {
+    private static func open(
+        _ container: UnsafeRawBufferPointer, _ cursor: UnsafeMutablePointer<jf_json_cursor>, space: Int
+    ) -> Int32 {
         let start = JSONScanner.skipWhitespace(in: container, from: 0)
         var state = jf_json_cursor()
         var code = JF_OK
@@ -163,10 +196,13 @@ enum JSONInterface {
     }
 
     private static func next(
-        _ cursor: inout jf_json_cursor, _ name: UnsafeMutablePointer<jf_text>?, _ value: UnsafeMutablePointer<jf_json>, space: Int
+        _ cursor: inout jf_json_cursor, _ name: UnsafeMutablePointer<jf_text>?, _ value: UnsafeMutablePointer<jf_json>,
+        space: Int
     ) -> Int32 {
         name?.pointee = .none
-        guard cursor.kind == JF_JSON_ARRAY || cursor.kind == JF_JSON_OBJECT else { return fail(JF_E_INVALID, value, space) }
+        guard cursor.kind == JF_JSON_ARRAY || cursor.kind == JF_JSON_OBJECT else {
+            return fail(JF_E_INVALID, value, space)
+        }
         let rest = cursor.rest.bytes
         var at = JSONScanner.skipWhitespace(in: rest, from: 0)
         func match(_ byte: UInt8) -> Bool {
@@ -178,7 +214,9 @@ enum JSONInterface {
         func end(depth: Int) -> Int? { JSONScanner.endOfValue(in: rest, from: at, depthLimit: depth) }
 
         // The cursor stays before the closing bracket.
-        if at < rest.count, rest[at] == UInt8(ascii: cursor.kind == JF_JSON_ARRAY ? "]" : "}") { return fail(JF_E_NOT_FOUND, value, space) }
+        if at < rest.count, rest[at] == UInt8(ascii: cursor.kind == JF_JSON_ARRAY ? "]" : "}") {
+            return fail(JF_E_NOT_FOUND, value, space)
+        }
         var isSound = cursor.index == 0 || match(UInt8(ascii: ","))
         var key = jf_text.none
         if isSound, cursor.kind == JF_JSON_OBJECT {
@@ -191,7 +229,9 @@ enum JSONInterface {
                 isSound = false
             }
         }
-        guard isSound, at < rest.count, let kind = JSONKind(firstByte: rest[at]), let end = end(depth: JSONScanner.maximumDepth - 1) else {
+        guard isSound, at < rest.count, let kind = JSONKind(firstByte: rest[at]),
+            let end = end(depth: JSONScanner.maximumDepth - 1)
+        else {
             cursor.kind = broken
             return fail(JF_E_INVALID, value, space)
         }
@@ -204,7 +244,8 @@ enum JSONInterface {
     // MARK: Changing
 
     private static func set(
-        _ document: UnsafeRawBufferPointer, _ pointer: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ buffer: UnsafeMutableRawBufferPointer,
+        _ document: UnsafeRawBufferPointer, _ pointer: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer,
+        _ buffer: UnsafeMutableRawBufferPointer,
         _ length: UnsafeMutablePointer<UInt64>?
     ) -> Int32 {
         length?.pointee = 0
@@ -220,13 +261,15 @@ enum JSONInterface {
         }
     }
 
-    private static func buffer(_ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64) -> UnsafeMutableRawBufferPointer {
+    private static func buffer(_ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64) -> UnsafeMutableRawBufferPointer
+    {
         UnsafeMutableRawBufferPointer(start: out, count: out == nil ? 0 : Int(clamping: capacity))
     }
 
     /// Writes only what fits whole: the length was found before, by writing into nothing.
     private static func finish(
-        _ count: Int, _ buffer: UnsafeMutableRawBufferPointer, _ length: UnsafeMutablePointer<UInt64>?, _ write: (UnsafeMutableRawBufferPointer) -> Void
+        _ count: Int, _ buffer: UnsafeMutableRawBufferPointer, _ length: UnsafeMutablePointer<UInt64>?,
+        _ write: (UnsafeMutableRawBufferPointer) -> Void
     ) -> Int32 {
         length?.pointee = UInt64(count)
         guard count <= buffer.count else { return JF_E_SPACE }

@@ -3,11 +3,13 @@ import RawJSON
 
 /// Writes JSON into a plugin's buffer. The state is the plugin's `jf_json_writer`.
 ///
-/// The first failure stays. What finds no room is counted and not written, so that the length needed is known at the end.
+/// The first failure stays. What finds no room is counted and not written, so that the length
+/// needed is known at the end.
 ///
-/// It is not built on ``JSONWriter``, though it escapes texts and writes numbers as that does. A `JSONWriter` owns a growing array, and trusts its
-/// caller. Here the bytes go into memory of the plugin that may be too small, and each call must find out from that memory alone what may
-/// come next and refuse the rest; whether a comma is due is part of that answer.
+/// It is not built on ``JSONWriter``, though it escapes texts and writes numbers as that does. A `JSONWriter`
+/// owns a growing array, and trusts its caller. Here the bytes go into memory of the plugin that may be too
+/// small, and each call must find out from that memory alone what may come next and refuse the rest; whether a
+/// comma is due is part of that answer.
 struct JSONOutput {
     /// What may come next. The numbers are kept in `jf_json_writer.expects`.
     private enum Expectation: UInt32 {
@@ -25,7 +27,10 @@ struct JSONOutput {
     /// Arrays and objects that may be open at once: the bits of `nesting`, 1 for an object.
     private static let deepest: UInt32 = 64
 
-    static func begin(_ writer: UnsafeMutablePointer<jf_json_writer>, _ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64, space: Int) {
+    static func begin(
+        _ writer: UnsafeMutablePointer<jf_json_writer>, _ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64,
+        space: Int
+    ) {
         var state = jf_json_writer()
         state.out = out
         state.capacity = capacity
@@ -72,7 +77,9 @@ struct JSONOutput {
 
     mutating func name(_ name: UnsafeRawBufferPointer) -> Int32 {
         guard isOpen else { return writer.pointee.status }
-        guard expects == .firstName || expects == .nextName, String(validating: name, as: UTF8.self) != nil else { return fail(JF_E_INVALID) }
+        guard expects == .firstName || expects == .nextName, String(validating: name, as: UTF8.self) != nil else {
+            return fail(JF_E_INVALID)
+        }
         if expects == .nextName { put(",") }
         put(quoted: name)
         put(":")
@@ -110,7 +117,9 @@ struct JSONOutput {
     }
 
     mutating func end() -> Int32 {
-        guard writer.pointee.status == JF_OK || writer.pointee.status == JF_E_SPACE else { return writer.pointee.status }
+        guard writer.pointee.status == JF_OK || writer.pointee.status == JF_E_SPACE else {
+            return writer.pointee.status
+        }
         return expects == .nothing ? writer.pointee.status : fail(JF_E_INVALID)
     }
 
@@ -163,8 +172,11 @@ struct JSONOutput {
     /// What is left of the buffer; nothing once something did not fit.
     private var space: UnsafeMutableRawBufferPointer {
         let state = writer.pointee
-        guard state.status == JF_OK, let out = state.out, state.length <= state.capacity else { return UnsafeMutableRawBufferPointer(start: nil, count: 0) }
-        return UnsafeMutableRawBufferPointer(start: out + Int(clamping: state.length), count: Int(clamping: state.capacity - state.length))
+        guard state.status == JF_OK, let out = state.out, state.length <= state.capacity else {
+            return UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        }
+        return UnsafeMutableRawBufferPointer(
+            start: out + Int(clamping: state.length), count: Int(clamping: state.capacity - state.length))
     }
 
     private func count(_ bytes: Int, of space: Int) {
@@ -178,7 +190,9 @@ struct JSONOutput {
         count(bytes.count, of: space.count)
     }
 
-    private func put(_ text: StaticString) { put(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) }
+    private func put(_ text: StaticString) {
+        put(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
 
     private func put(quoted text: UnsafeRawBufferPointer) {
         let space = space

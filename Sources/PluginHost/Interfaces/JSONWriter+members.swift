@@ -18,7 +18,8 @@ extension JSONWriter {
         return json.bytes
     }
 
-    /// The members of a handshake: headers, query, url, address, secure, time, issued; the same as the reference server's `socket.handshake`.
+    /// The members of a handshake: headers, query, url, address, secure, time, issued; the same as the reference
+    /// server's `socket.handshake`.
     mutating func handshake(_ handshakeRequest: HandshakeRequest) {
         beginObject("headers")
         // Node joins what is sent twice with a comma, and cookies with a semicolon.

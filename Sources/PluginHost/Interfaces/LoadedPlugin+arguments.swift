@@ -21,17 +21,23 @@ extension LoadedPlugin {
     @inline(__always)
     func withMessage(
         _ message: UnsafePointer<jf_message>?,
-        _ body: (_ name: UnsafeRawBufferPointer, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ flags: EmitFlags)
+        _ body: (
+            _ name: UnsafeRawBufferPointer, _ args: UnsafeRawBufferPointer,
+            _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ flags: EmitFlags
+        )
             throws(HostCallError) -> Int32
     ) throws(HostCallError) -> Int32 {
         let raw = try PluginMemory.read(message, "message")
         let name = raw.name.bytes
         guard isEventName(name) else { throw .invalid("message->name \(nameProblem(raw.name))") }
-        guard raw.flags & ~(JF_MESSAGE_VOLATILE | JF_MESSAGE_UNCOMPRESSED) == 0, raw.reserved == 0 else { throw Self.unknown(raw) }
+        guard raw.flags & ~(JF_MESSAGE_VOLATILE | JF_MESSAGE_UNCOMPRESSED) == 0, raw.reserved == 0 else {
+            throw Self.unknown(raw)
+        }
         var flags: EmitFlags = []
         if raw.flags & JF_MESSAGE_VOLATILE != 0 { flags.insert(.volatile) }
         if raw.flags & JF_MESSAGE_UNCOMPRESSED != 0 { flags.insert(.noCompress) }
-        return try withArguments(raw.args, raw.attachments, raw.attachment_count) { args, attachments throws(HostCallError) in
+        return try withArguments(raw.args, raw.attachments, raw.attachment_count) {
+            args, attachments throws(HostCallError) in
             try body(name, args, attachments, flags)
         }
     }
@@ -45,12 +51,15 @@ extension LoadedPlugin {
     @inline(__always)
     func withArguments(
         _ args: jf_text, _ attachments: UnsafePointer<jf_bytes>?, _ count: UInt32,
-        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(HostCallError) -> Int32
+        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>)
+            throws(HostCallError) -> Int32
     ) throws(HostCallError) -> Int32 {
         let bytes = args.len == 0 ? Self.emptyArray : args.bytes
         guard bytes.count <= Self.largestCall else { throw Self.tooLarge("args", bytes.count) }
         if count == 0 {
-            guard isKnownValid(bytes) || PacketEncoder.isValid(args: bytes) else { throw .invalid(Self.problem(ofArguments: bytes)) }
+            guard isKnownValid(bytes) || PacketEncoder.isValid(args: bytes) else {
+                throw .invalid(Self.problem(ofArguments: bytes))
+            }
             return try body(bytes, UnsafeBufferPointer(start: nil, count: 0))
         }
         return try withAttachments(bytes, attachments, count, body)
@@ -58,16 +67,20 @@ extension LoadedPlugin {
 
     private func withAttachments(
         _ args: UnsafeRawBufferPointer, _ attachments: UnsafePointer<jf_bytes>?, _ count: UInt32,
-        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(HostCallError) -> Int32
+        _ body: (_ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>)
+            throws(HostCallError) -> Int32
     ) throws(HostCallError) -> Int32 {
         guard count <= host.socketOptions.maxAttachments else {
-            throw .invalid("attachment_count is \(count), more than the \(host.socketOptions.maxAttachments) of a message")
+            throw .invalid(
+                "attachment_count is \(count), more than the \(host.socketOptions.maxAttachments) of a message")
         }
         guard let attachments else { throw .invalid("attachments is NULL, and attachment_count \(count)") }
         var total = args.count
         for index in 0..<Int(count) {
             let attachment = attachments[index]
-            guard attachment.ptr != nil || attachment.len == 0 else { throw .invalid("attachments[\(index)] is NULL with a length of \(attachment.len)") }
+            guard attachment.ptr != nil || attachment.len == 0 else {
+                throw .invalid("attachments[\(index)] is NULL with a length of \(attachment.len)")
+            }
             total += min(attachment.bytes.count, Self.largestCall + 1)
         }
         guard total <= Self.largestCall else { throw Self.tooLarge("args and attachments", total) }
@@ -83,7 +96,8 @@ extension LoadedPlugin {
     }
 
     private static func tooLarge(_ what: String, _ count: Int) -> HostCallError {
-        HostCallError(code: JF_E_LIMIT, problem: "\(what) have \(count) bytes, more than the \(largestCall) of one call")
+        HostCallError(
+            code: JF_E_LIMIT, problem: "\(what) have \(count) bytes, more than the \(largestCall) of one call")
     }
 
     /// Whether these are the arguments that the callback under way was handed: they were validated on their way in.
@@ -114,7 +128,9 @@ extension LoadedPlugin {
         guard !args.isEmpty else { return "args is NULL with a length" }
         do throws(JSONSyntaxError) {
             let token = try JSONScanner.document(args)
-            guard token.kind == .array else { return "args must be a JSON array of all arguments, not a value alone; write [value]" }
+            guard token.kind == .array else {
+                return "args must be a JSON array of all arguments, not a value alone; write [value]"
+            }
             return "args has a placeholder whose num is none of the \(attachments) attachments"
         } catch {
             return "args: \(error): \(Self.excerpt(args, at: error.offset))"
@@ -131,15 +147,20 @@ extension LoadedPlugin {
     // MARK: Texts
 
     /// A text of at most `limit` bytes as it is.
-    static func bytes(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(HostCallError) -> UnsafeRawBufferPointer {
+    static func bytes(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(HostCallError)
+        -> UnsafeRawBufferPointer
+    {
         guard text.ptr != nil || text.len == 0 else { throw .invalid("\(name()) is NULL with a length of \(text.len)") }
         guard text.len <= limit else { throw .invalid("\(name()) has \(text.len) bytes, more than \(limit)") }
         return text.bytes
     }
 
     /// A copy of such a text, which must be UTF-8.
-    static func text(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(HostCallError) -> ByteString {
-        guard let copy = ByteString(validating: try bytes(text, name(), limit: limit), limit: limit) else { throw .invalid("\(name()) is no UTF-8") }
+    static func text(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(HostCallError) -> ByteString
+    {
+        guard let copy = ByteString(validating: try bytes(text, name(), limit: limit), limit: limit) else {
+            throw .invalid("\(name()) is no UTF-8")
+        }
         return copy
     }
 
@@ -154,18 +175,26 @@ extension LoadedPlugin {
     func namespace(_ text: jf_text, _ name: @autoclosure () -> String) throws(HostCallError) -> ByteString {
         guard text.len > 0 else { return "/" }
         let namespace = try Self.text(text, name(), limit: host.socketOptions.maxNamespaceLength)
-        guard namespace.utf8.first == UInt8(ascii: "/") else { throw .invalid("\(name()) '\(namespace)' does not begin with '/'") }
+        guard namespace.utf8.first == UInt8(ascii: "/") else {
+            throw .invalid("\(name()) '\(namespace)' does not begin with '/'")
+        }
         return namespace
     }
 
     /// The name of a room, still the plugin's.
     ///
-    /// - Parameter isChosen: whether it is only looked for: the room of a user is named by the host, and may be longer than others.
-    func room(_ text: jf_text, _ name: @autoclosure () -> String, isTarget: Bool = false) throws(HostCallError) -> UnsafeRawBufferPointer {
+    /// - Parameter isChosen: whether it is only looked for: the room of a user is named by the host, and
+    ///   may be longer than others.
+    func room(_ text: jf_text, _ name: @autoclosure () -> String, isTarget: Bool = false) throws(HostCallError)
+        -> UnsafeRawBufferPointer
+    {
         let limit = host.socketOptions.maxRoomNameLength
-        let bytes = try Self.bytes(text, name(), limit: isTarget ? max(limit, "user:".utf8.count + UserID.longest) : limit)
+        let bytes = try Self.bytes(
+            text, name(), limit: isTarget ? max(limit, "user:".utf8.count + UserID.longest) : limit)
         guard !bytes.isEmpty else { throw .invalid("\(name()) is empty") }
-        guard bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil else { throw .invalid("\(name()) is no UTF-8") }
+        guard bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil else {
+            throw .invalid("\(name()) is no UTF-8")
+        }
         return bytes
     }
 
@@ -208,13 +237,20 @@ extension LoadedPlugin {
         let namesSomebody = raw.user.len > 0 || raw.room_count > 0 || raw.socket != 0
         let isAll = raw.flags & JF_TARGET_ALL != 0
         guard isAll || namesSomebody else {
-            throw .invalid("the target names nobody: set user, rooms or socket, or JF_TARGET_ALL for everybody; the user of an anonymous sender is empty")
+            throw .invalid(
+                "the target names nobody: set user, rooms or socket, or JF_TARGET_ALL for everybody; the user of an anonymous sender is empty"
+            )
         }
-        guard !isAll || !namesSomebody else { throw .invalid("the target has JF_TARGET_ALL, and a user, rooms or a socket beside it: leave one of them out") }
+        guard !isAll || !namesSomebody else {
+            throw .invalid(
+                "the target has JF_TARGET_ALL, and a user, rooms or a socket beside it: leave one of them out")
+        }
         var target = BroadcastTarget(exceptSocket: raw.except_socket, socket: raw.socket)
         if raw.nsp.len > 0 { target.namespace = try namespace(raw.nsp, "target->nsp") }
         if raw.room_count > 0 { target.rooms = try rooms(raw.rooms, raw.room_count, "target->rooms", isTarget: true) }
-        if raw.except_count > 0 { target.except = try rooms(raw.except_rooms, raw.except_count, "target->except_rooms", isTarget: true) }
+        if raw.except_count > 0 {
+            target.except = try rooms(raw.except_rooms, raw.except_count, "target->except_rooms", isTarget: true)
+        }
         if raw.user.len > 0 { target.rooms.append("user:\(try Self.user(raw.user, "target->user").text)") }
         return ParsedTarget(target: target, everyNamespace: everyNamespace)
     }
@@ -222,7 +258,10 @@ extension LoadedPlugin {
     // MARK: Buffers
 
     /// Stores a result in the plugin's buffer, or only its length if it does not fit.
-    static func write(_ bytes: UnsafeRawBufferPointer, _ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64, _ length: UnsafeMutablePointer<UInt64>?) -> Int32 {
+    static func write(
+        _ bytes: UnsafeRawBufferPointer, _ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64,
+        _ length: UnsafeMutablePointer<UInt64>?
+    ) -> Int32 {
         length?.pointee = UInt64(bytes.count)
         guard UInt64(bytes.count) <= capacity, let out else { return bytes.isEmpty ? JF_OK : JF_E_SPACE }
         if let base = bytes.baseAddress { UnsafeMutableRawPointer(out).copyMemory(from: base, byteCount: bytes.count) }
@@ -239,9 +278,12 @@ struct HostCallError: Error {
 }
 
 extension LoadedPlugin {
-    /// Serves a call that a plugin may make from the begin of `create` until `stop` has returned. A refusal is logged with the function's name.
+    /// Serves a call that a plugin may make from the begin of `create` until `stop` has returned. A refusal is logged
+    /// with the function's name.
     @inline(__always)
-    static func serve(_ host: OpaquePointer?, _ function: StaticString, _ body: (LoadedPlugin) throws(HostCallError) -> Int32) -> Int32 {
+    static func serve(
+        _ host: OpaquePointer?, _ function: StaticString, _ body: (LoadedPlugin) throws(HostCallError) -> Int32
+    ) -> Int32 {
         with(host) { plugin in
             guard plugin.isServed else { return JF_E_STATE }
             do throws(HostCallError) {

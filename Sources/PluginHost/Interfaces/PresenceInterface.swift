@@ -20,7 +20,8 @@ enum PresenceInterface {
                 count?.pointee = 0
                 return LoadedPlugin.serve(host, "connections") { (plugin) throws(HostCallError) in
                     guard let count else { throw .invalid("count is NULL") }
-                    count.pointee = UInt64(clamping: plugin.host.presence.connections(of: try PresenceInterface.user(user)))
+                    count.pointee = UInt64(
+                        clamping: plugin.host.presence.connections(of: try PresenceInterface.user(user)))
                     return JF_OK
                 }
             },
@@ -34,7 +35,9 @@ enum PresenceInterface {
             },
             watch: { host, user in
                 LoadedPlugin.serve(host, "watch") { (plugin) throws(HostCallError) in
-                    guard plugin.descriptor.presence != nil else { throw .invalid("the descriptor has no function for it: set plugin->presence") }
+                    guard plugin.descriptor.presence != nil else {
+                        throw .invalid("the descriptor has no function for it: set plugin->presence")
+                    }
                     let user = user.len == 0 ? "" : try LoadedPlugin.user(user, "user")
                     return plugin.watches.watch(user) ? JF_OK : JF_E_LIMIT
                 }
@@ -51,7 +54,9 @@ enum PresenceInterface {
     @inline(__always)
     private static func user(_ text: jf_text) throws(HostCallError) -> ByteString {
         let bytes = text.bytes
-        guard bytes.count > 0, bytes.count <= UserID.longest else { throw .invalid("user \(UserID.problem(bytes) ?? "is none")") }
+        guard bytes.count > 0, bytes.count <= UserID.longest else {
+            throw .invalid("user \(UserID.problem(bytes) ?? "is none")")
+        }
         return ByteString(decoding: bytes)
     }
 }

@@ -1,6 +1,7 @@
 import CJackfield
 
-// The header's result codes are constants of an unnamed enum, which Swift imports as Int. Here they are of the header's own type, jf_code.
+// The header's result codes are constants of an unnamed enum, which Swift imports as Int. Here they are of the
+// header's own type, jf_code.
 let JF_OK = Int32(CJackfield.JF_OK)
 let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)
@@ -36,7 +37,9 @@ enum ResultCode {
 
     /// For a log: `-8 (JF_E_NOT_FOUND: there is no such thing)`.
     static func describe(_ code: Int32) -> String {
-        guard let entry = words.first(where: { $0.code == code }) else { return "\(code), which is no result code of jackfield.h" }
+        guard let entry = words.first(where: { $0.code == code }) else {
+            return "\(code), which is no result code of jackfield.h"
+        }
         return "\(code) (\(entry.name): \(entry.text))"
     }
 }

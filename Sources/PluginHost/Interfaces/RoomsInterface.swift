@@ -9,16 +9,24 @@ enum RoomsInterface {
         jf_rooms_api(
             struct_size: UInt32(MemoryLayout<jf_rooms_api>.size), revision: 1,
             join: { host, socket, room in
-                LoadedPlugin.serve(host, "join") { (plugin) throws(HostCallError) in plugin.join(socket, try plugin.room(room, "room")) }
+                LoadedPlugin.serve(host, "join") { (plugin) throws(HostCallError) in
+                    plugin.join(socket, try plugin.room(room, "room"))
+                }
             },
             leave: { host, socket, room in
-                LoadedPlugin.serve(host, "leave") { (plugin) throws(HostCallError) in plugin.leave(socket, try plugin.room(room, "room")) }
+                LoadedPlugin.serve(host, "leave") { (plugin) throws(HostCallError) in
+                    plugin.leave(socket, try plugin.room(room, "room"))
+                }
             },
             join_all: { host, which, rooms, count in
-                LoadedPlugin.serve(host, "join_all") { (plugin) throws(HostCallError) in try plugin.joinAll(which, try plugin.rooms(rooms, count, "rooms")) }
+                LoadedPlugin.serve(host, "join_all") { (plugin) throws(HostCallError) in
+                    try plugin.joinAll(which, try plugin.rooms(rooms, count, "rooms"))
+                }
             },
             leave_all: { host, which, rooms, count in
-                LoadedPlugin.serve(host, "leave_all") { (plugin) throws(HostCallError) in try plugin.leaveAll(which, try plugin.rooms(rooms, count, "rooms")) }
+                LoadedPlugin.serve(host, "leave_all") { (plugin) throws(HostCallError) in
+                    try plugin.leaveAll(which, try plugin.rooms(rooms, count, "rooms"))
+                }
             },
             members: { host, namespace, room, fetched, context in
                 LoadedPlugin.serve(host, "members") { (plugin) throws(HostCallError) in
@@ -33,8 +41,8 @@ enum RoomsInterface {
 
 /// Rooms, within the number that each socket may be in.
 ///
-/// A join takes its place when it is asked for, on whatever thread, so that JF_OK means that the socket will be in the room. A leave gives the place back
-/// when the loop has carried it out: until then it counts.
+/// A join takes its place when it is asked for, on whatever thread, so that JF_OK means that the socket will be in the
+/// room. A leave gives the place back when the loop has carried it out: until then it counts.
 extension LoadedPlugin {
     /// [any-thread]
     func join(_ handle: SocketHandle, _ room: UnsafeRawBufferPointer) -> Int32 {
@@ -70,12 +78,14 @@ extension LoadedPlugin {
         return JF_OK
     }
 
-    /// What is in its rooms already stays there; what a socket has no place for is logged, since whoever asked is not here any more. [any-thread]
+    /// What is in its rooms already stays there; what a socket has no place for is logged, since whoever asked is not
+    /// here any more. [any-thread]
     func joinAll(_ which: UnsafePointer<jf_target>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
         try forEach(which, bytes: Self.bytes(of: rooms)) { loop, socket in
             for room in rooms where !loop.join(socket, room) {
                 _ = self.refuseRoom()
-                self.log.warning("join_all: \(LimitError.tooManyRooms(limit: loop.host.socketOptions.maxRoomsPerSocket))")
+                self.log.warning(
+                    "join_all: \(LimitError.tooManyRooms(limit: loop.host.socketOptions.maxRoomsPerSocket))")
             }
         }
     }
@@ -102,12 +112,15 @@ extension LoopContext {
     /// - Returns: `false` if the socket is in as many rooms as it may be.
     func join(_ socket: NamespaceSocket, _ room: ByteString, isReserved: Bool = false) -> Bool {
         guard let info = SocketInfo.of(socket) else { return true }
-        guard isReserved || info.reserveRoom(limit: host.socketOptions.maxRoomsPerSocket) else { return socket.isIn(room) }
+        guard isReserved || info.reserveRoom(limit: host.socketOptions.maxRoomsPerSocket) else {
+            return socket.isIn(room)
+        }
         do throws(LimitError) {
             // In it already: one place is enough.
             if try !socket.join(room) { info.releaseRoom() }
         } catch {
-            // Places are never fewer than rooms, so there is room for it; and its name was checked when it was asked for.
+            // Places are never fewer than rooms, so there is room for it; and its name was
+            // checked when it was asked for.
             info.releaseRoom()
             return false
         }

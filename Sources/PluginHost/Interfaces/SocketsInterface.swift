@@ -12,7 +12,9 @@ enum SocketsInterface {
                 length?.pointee = 0
                 return LoadedPlugin.serve(host, "describe") { (plugin) throws(HostCallError) in
                     guard parts & ~SocketsInterface.parts == 0 else { throw SocketsInterface.unknown(parts) }
-                    guard parts & (JF_PART_ROOMS | JF_PART_JSON) == 0 else { throw .invalid("JF_PART_ROOMS and JF_PART_JSON are for fetch only") }
+                    guard parts & (JF_PART_ROOMS | JF_PART_JSON) == 0 else {
+                        throw .invalid("JF_PART_ROOMS and JF_PART_JSON are for fetch only")
+                    }
                     guard let info = plugin.host.info(socket) else { return JF_E_GONE }
                     var json = JSONWriter()
                     json.socket(info, parts: parts, rooms: nil)
@@ -20,10 +22,14 @@ enum SocketsInterface {
                 }
             },
             set_data: { host, socket, json in
-                LoadedPlugin.serve(host, "set_data") { (plugin) throws(HostCallError) in try plugin.setData(of: socket, json) }
+                LoadedPlugin.serve(host, "set_data") { (plugin) throws(HostCallError) in
+                    try plugin.setData(of: socket, json)
+                }
             },
             set_plugin_data: { host, socket, data, free in
-                LoadedPlugin.serve(host, "set_plugin_data") { (plugin) throws(HostCallError) in plugin.setPluginData(of: socket, data, free) }
+                LoadedPlugin.serve(host, "set_plugin_data") { (plugin) throws(HostCallError) in
+                    plugin.setPluginData(of: socket, data, free)
+                }
             },
             plugin_data: { host, socket, data in
                 data?.pointee = nil
@@ -52,16 +58,21 @@ enum SocketsInterface {
                 }
             },
             accept: { host, decision, admission in
-                LoadedPlugin.serve(host, "accept") { (plugin) throws(HostCallError) in try plugin.accept(ReplyToken(decision), admission) }
+                LoadedPlugin.serve(host, "accept") { (plugin) throws(HostCallError) in
+                    try plugin.accept(ReplyToken(decision), admission)
+                }
             },
             refuse: { host, decision, message, data in
-                LoadedPlugin.serve(host, "refuse") { (plugin) throws(HostCallError) in try plugin.refuse(ReplyToken(decision), message, data) }
+                LoadedPlugin.serve(host, "refuse") { (plugin) throws(HostCallError) in
+                    try plugin.refuse(ReplyToken(decision), message, data)
+                }
             })
     }
 
     /// Those of this host.
     private static let parts =
-        JF_PART_ID | JF_PART_USER | JF_PART_CLAIMS | JF_PART_HANDSHAKE | JF_PART_DATA | JF_PART_ROOMS | JF_PART_CONNECTION | JF_PART_JSON
+        JF_PART_ID | JF_PART_USER | JF_PART_CLAIMS | JF_PART_HANDSHAKE | JF_PART_DATA | JF_PART_ROOMS
+        | JF_PART_CONNECTION | JF_PART_JSON
 
     fileprivate static func unknown(_ parts: UInt32) -> HostCallError {
         .invalid("parts is 0x\(String(parts, radix: 16)), of which this host does not know all")
@@ -85,7 +96,8 @@ enum SocketsInterface {
 extension LoadedPlugin {
     fileprivate func setData(of handle: SocketHandle, _ json: jf_text) throws(HostCallError) -> Int32 {
         guard json.len <= SocketsInterface.largestData else {
-            throw HostCallError(code: JF_E_LIMIT, problem: "json has \(json.len) bytes, more than \(SocketsInterface.largestData)")
+            throw HostCallError(
+                code: JF_E_LIMIT, problem: "json has \(json.len) bytes, more than \(SocketsInterface.largestData)")
         }
         let bytes = json.bytes
         guard JSONScanner.isValid(bytes) else { throw .invalid("json is no JSON") }
@@ -98,7 +110,9 @@ extension LoadedPlugin {
 
     // MARK: Decisions
 
-    fileprivate func accept(_ token: ReplyToken, _ admission: UnsafePointer<jf_admission>?) throws(HostCallError) -> Int32 {
+    fileprivate func accept(_ token: ReplyToken, _ admission: UnsafePointer<jf_admission>?) throws(HostCallError)
+        -> Int32
+    {
         guard let admission else { return decide(token) { .accept(nil) } }
         let raw = try PluginMemory.read(admission, "admission")
         guard raw.reserved == 0 else { throw .invalid("admission->reserved is \(raw.reserved), not 0") }
@@ -107,7 +121,9 @@ extension LoadedPlugin {
         if raw.user.len > 0 { terms.user = try Self.user(raw.user, "admission->user") }
         if raw.claims.len > 0 {
             terms.claims = try json(raw.claims, "admission->claims")
-            guard JSONKind(firstByte: terms.claims?.first { $0 > 0x20 } ?? 0) == .object else { throw .invalid("admission->claims is no JSON object") }
+            guard JSONKind(firstByte: terms.claims?.first { $0 > 0x20 } ?? 0) == .object else {
+                throw .invalid("admission->claims is no JSON object")
+            }
         }
         if raw.data.len > 0 { terms.data = try json(raw.data, "admission->data") }
         if raw.expires_at > 0 { terms.expiresAt = raw.expires_at }
@@ -144,10 +160,13 @@ extension LoadedPlugin {
     }
 
     /// Gathers the sockets of a target from all loops and calls back with them.
-    func fetch(_ parsed: ParsedTarget, parts: UInt32, _ fetched: jf_fetched_fn?, _ context: UnsafeMutableRawPointer?) throws(HostCallError) -> Int32 {
+    func fetch(_ parsed: ParsedTarget, parts: UInt32, _ fetched: jf_fetched_fn?, _ context: UnsafeMutableRawPointer?)
+        throws(HostCallError) -> Int32
+    {
         try SocketsInterface.check(parts)
         guard let fetched else { throw .invalid("fetched is NULL") }
-        let call = FetchCall(PluginCall(function: fetched, context: context), of: self, parts: parts, loops: host.contexts.count)
+        let call = FetchCall(
+            PluginCall(function: fetched, context: context), of: self, parts: parts, loops: host.contexts.count)
         guard call.isPromised else { return call.code }
         let code = everywhere(bytes: 0) { loop in
             var found: [FetchCall.Found] = []

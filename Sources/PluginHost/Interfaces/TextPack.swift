@@ -14,17 +14,20 @@ final class TextPack: @unchecked Sendable {
     }
 
     convenience init(_ parts: [Part]) {
-        self.init(parts, count: { part in
-            switch part {
-            case .text(let text): text.utf8.count
-            case .bytes(let bytes): bytes.count
-            }
-        }, copy: { part, room in
-            switch part {
-            case .text(let text): room.copyBytes(from: text.utf8)
-            case .bytes(let bytes): room.copyBytes(from: bytes)
-            }
-        })
+        self.init(
+            parts,
+            count: { part in
+                switch part {
+                case .text(let text): text.utf8.count
+                case .bytes(let bytes): bytes.count
+                }
+            },
+            copy: { part, room in
+                switch part {
+                case .text(let text): room.copyBytes(from: text.utf8)
+                case .bytes(let bytes): room.copyBytes(from: bytes)
+                }
+            })
     }
 
     /// Copies borrowed bytes.
@@ -32,7 +35,9 @@ final class TextPack: @unchecked Sendable {
         self.init(parts, count: \.count, copy: { $1.copyMemory(from: $0) })
     }
 
-    private init<Element>(_ parts: [Element], count: (Element) -> Int, copy: (Element, UnsafeMutableRawBufferPointer) -> Void) {
+    private init<Element>(
+        _ parts: [Element], count: (Element) -> Int, copy: (Element, UnsafeMutableRawBufferPointer) -> Void
+    ) {
         var end = 0
         ends = parts.map { part in
             end += count(part)
@@ -74,7 +79,8 @@ final class MessageCopy: Sendable {
     let flags: EmitFlags
 
     init(
-        _ name: UnsafeRawBufferPointer, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ flags: EmitFlags
+        _ name: UnsafeRawBufferPointer, _ args: UnsafeRawBufferPointer,
+        _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ flags: EmitFlags
     ) {
         pack = TextPack(copying: [name, args] + attachments)
         self.flags = flags
@@ -84,9 +90,13 @@ final class MessageCopy: Sendable {
     var bytes: Int { pack.count }
 
     /// Its parts, valid for the call.
-    func withParts(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Void) {
+    func withParts(
+        _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Void
+    ) {
         withExtendedLifetime(pack) {
-            pack.indices.dropFirst(2).map { pack.bytes($0) }.withUnsafeBufferPointer { body(pack.bytes(0), pack.bytes(1), $0) }
+            pack.indices.dropFirst(2).map { pack.bytes($0) }.withUnsafeBufferPointer {
+                body(pack.bytes(0), pack.bytes(1), $0)
+            }
         }
     }
 }

@@ -10,9 +10,11 @@ enum TimersInterface {
                 return LoadedPlugin.serve(host, "after") { (plugin) throws(HostCallError) in
                     guard let task else { throw .invalid("task is NULL") }
                     guard delay <= DescriptorReader.longestTimer else {
-                        throw .invalid("delay is \(delay) ms, more than the \(DescriptorReader.longestTimer) of 30 days")
+                        throw .invalid(
+                            "delay is \(delay) ms, more than the \(DescriptorReader.longestTimer) of 30 days")
                     }
-                    guard let handle = plugin.set(after: delay, TaskCall(task: task, context: context, free: free)) else { return plugin.refusal }
+                    guard let handle = plugin.set(after: delay, TaskCall(task: task, context: context, free: free))
+                    else { return plugin.refusal }
                     timer?.pointee = handle
                     return JF_OK
                 }

@@ -62,7 +62,8 @@ extension LoadedPlugin {
         case .failure(let error): return error.code
         case .success(let frame):
             guard host.isWaiting(.ack(socket: frame.pointee.socket, id: frame.pointee.ackID)) else { return JF_E_GONE }
-            guard let token = tokens.enter(.ack(socket: frame.pointee.socket, id: frame.pointee.ackID), kept: true) else { return JF_E_LIMIT }
+            guard let token = tokens.enter(.ack(socket: frame.pointee.socket, id: frame.pointee.ackID), kept: true)
+            else { return JF_E_LIMIT }
             frame.pointee.ack = ReplyToken(0)
             kept.pointee = token.raw
             return JF_OK
@@ -77,7 +78,8 @@ extension LoadedPlugin {
     @inline(__always)
     func borrowedFrame(_ token: ReplyToken) -> Result<UnsafeMutablePointer<CallbackFrame>, TokenError> {
         guard let state = ThreadState.current else { return .failure(TokenError(code: JF_E_STATE)) }
-        guard let frame = state.frame, frame.pointee.ack == token, frame.pointee.plugin == UnsafeRawPointer(handle) else {
+        guard let frame = state.frame, frame.pointee.ack == token, frame.pointee.plugin == UnsafeRawPointer(handle)
+        else {
             // Of this thread: answered, kept, or its callback is over. Of another: it should have been kept.
             return .failure(TokenError(code: state.made(token) ? JF_E_GONE : JF_E_STATE))
         }
@@ -89,7 +91,8 @@ extension LoadedPlugin {
         switch entry {
         case .ack: break
         case .reply(let reply): reply.problem(500, code: "internal", detail: "the service '\(name)' did not answer")
-        case .decision(let admission, let stage): _ = admission.decide(.refuse(message: "internal error", data: nil), at: stage)
+        case .decision(let admission, let stage):
+            _ = admission.decide(.refuse(message: "internal error", data: nil), at: stage)
         }
     }
 
@@ -99,7 +102,8 @@ extension LoadedPlugin {
             switch entry {
             case .ack(let socket, let id): host.answer(socket, id, with: goneAnswer)
             case .reply(let reply): reply.problem(503, code: "unavailable", detail: "the service '\(name)' has stopped")
-            case .decision(let admission, let stage): _ = admission.decide(.refuse(message: "unavailable", data: nil), at: stage)
+            case .decision(let admission, let stage):
+                _ = admission.decide(.refuse(message: "unavailable", data: nil), at: stage)
             }
         }
         for stream in streams.removeAll() {

@@ -125,7 +125,8 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         case JF_E_DENIED:
             let message = withUnsafeBytes(of: &refusal.message) { Self.terminated($0) }
             let data = withUnsafeBytes(of: &refusal.data) { Self.terminated($0) }
-            _ = decide(plugin.refusal(message: message, data: data, by: "admit of '\(hook.declaration.name)'"), at: stage)
+            _ = decide(
+                plugin.refusal(message: message, data: data, by: "admit of '\(hook.declaration.name)'"), at: stage)
         default:
             fail("returned \(ResultCode.describe(code)), so the client was refused")
         }
@@ -133,7 +134,9 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
 
     /// The decision of the hook `stage`; `false` if it was made before, or nobody waits. [any-thread]
     func decide(_ verdict: AdmitDecision, at stage: Int) -> Bool {
-        guard self.stage.compareExchange(expected: stage, desired: stage + 1, ordering: .acquiringAndReleasing).exchanged else { return false }
+        guard
+            self.stage.compareExchange(expected: stage, desired: stage + 1, ordering: .acquiringAndReleasing).exchanged
+        else { return false }
         let plugin = hooks[stage].plugin
         // In order with what else the plugin asks: a broadcast after the decision reaches whoever was let in.
         plugin.runOrEnqueue(on: loop) {
@@ -144,7 +147,8 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
                 self.runNextHook()
             case .refuse(let message, let data):
                 let reason = LoopContext.code(in: data) ?? (message == Self.failure ? "internal" : "denied")
-                self.loop.refuse(self.attempt, reason: reason, message: message, data: data, plugin: self.hooks[stage].plugin.name)
+                self.loop.refuse(
+                    self.attempt, reason: reason, message: message, data: data, plugin: self.hooks[stage].plugin.name)
             }
         }
         return true
@@ -153,7 +157,9 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
     /// Changes as whom the client comes. [loop]
     private func adopt(_ terms: AdmitChanges, from plugin: LoadedPlugin) {
         // What recovery brings back by itself is the data. Whoever is more than the token says is asked for again.
-        if terms.user != nil || terms.claims != nil || terms.expiresAt != nil || terms.pluginData != nil { attempt.alwaysRunsMiddlewares = true }
+        if terms.user != nil || terms.claims != nil || terms.expiresAt != nil || terms.pluginData != nil {
+            attempt.alwaysRunsMiddlewares = true
+        }
         if let user = terms.user { identity.user = user }
         if let claims = terms.claims { identity.claims = JSONMerge.members(of: claims, into: identity.claims) }
         if let expiresAt = terms.expiresAt { identity.expiresAt = expiresAt }
@@ -219,7 +225,8 @@ final class AdmittedSocket {
 
 /// Two JSON objects made one.
 enum JSONMerge {
-    /// `object` with the members of `changes`, which replace those of the same name. Both are valid objects. Linear in their sizes.
+    /// `object` with the members of `changes`, which replace those of the same name. Both are valid
+    /// objects. Linear in their sizes.
     static func members(of changes: [UInt8], into object: [UInt8]) -> [UInt8] {
         changes.withUnsafeBytes { changes in
             object.withUnsafeBytes { object in
@@ -230,7 +237,9 @@ enum JSONMerge {
                     merged.raw(bytes[member.value])
                 }
                 merged.beginObject()
-                for member in members(object) where !names.contains(name(member.key, in: object)) { append(member, of: object) }
+                for member in members(object) where !names.contains(name(member.key, in: object)) {
+                    append(member, of: object)
+                }
                 for member in members(changes) { append(member, of: changes) }
                 merged.endObject()
                 return merged.bytes

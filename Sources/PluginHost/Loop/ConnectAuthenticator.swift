@@ -48,7 +48,9 @@ public struct ClientIdentity: Sendable {
 
     /// Lends user, empty if anonymous, and claims as they lie in memory, for the call.
     @inline(__always)
-    func withBytes<Result>(_ body: (_ user: UnsafeRawBufferPointer, _ claims: UnsafeRawBufferPointer) -> Result) -> Result {
+    func withBytes<Result>(_ body: (_ user: UnsafeRawBufferPointer, _ claims: UnsafeRawBufferPointer) -> Result)
+        -> Result
+    {
         (user ?? "").withBytes { user in
             claims.withUnsafeBytes { body(user, $0) }
         }

@@ -1,20 +1,28 @@
 import CJackfield
 import SocketIO
 
-/// What a plugin asks of event loops. Each plugin has a mailbox of its own for each loop, so that what one of them asks for holds up no other's. [any-thread]
+/// What a plugin asks of event loops. Each plugin has a mailbox of its own for each loop, so that what one of them asks
+/// for holds up no other's. [any-thread]
 extension LoadedPlugin {
     /// Runs `body` on the loop: here and now if this is its thread, else after what this plugin asked of it before.
-    func runOrEnqueue(on loop: LoopContext, _ body: @escaping @Sendable () -> Void) { loop.runOrEnqueue(in: mailboxes[loop.index], body) }
+    func runOrEnqueue(on loop: LoopContext, _ body: @escaping @Sendable () -> Void) {
+        loop.runOrEnqueue(in: mailboxes[loop.index], body)
+    }
 
     /// Hands work over to the loop.
     ///
     /// - Returns: `false` if the mailbox is full.
-    func post(_ task: LoopTask, on loop: LoopContext, bytes: Int) -> Bool { loop.post(task, in: mailboxes[loop.index], bytes: bytes) }
+    func post(_ task: LoopTask, on loop: LoopContext, bytes: Int) -> Bool {
+        loop.post(task, in: mailboxes[loop.index], bytes: bytes)
+    }
 
-    /// Does something on every loop: on this one at once, on the others after what this thread asked of them before. All or none.
+    /// Does something on every loop: on this one at once, on the others after what this thread asked of
+    /// them before. All or none.
     func everywhere(bytes: Int, _ body: @escaping @Sendable (LoopContext) -> LoopWork?) -> Int32 {
         let current = ThreadState.current?.loop
-        for context in host.contexts where context !== current && !mailboxes[context.index].hasCapacity(bytes) { return JF_E_LIMIT }
+        for context in host.contexts where context !== current && !mailboxes[context.index].hasCapacity(bytes) {
+            return JF_E_LIMIT
+        }
         var task: LoopTask?
         for context in host.contexts {
             if context === current {
@@ -30,7 +38,8 @@ extension LoadedPlugin {
 
     /// Does something with each socket of a target, on every loop, in pieces where there are many.
     func forEach(
-        _ which: UnsafePointer<jf_target>?, bytes: Int = 0, _ body: @escaping @Sendable (LoopContext, NamespaceSocket) -> Void
+        _ which: UnsafePointer<jf_target>?, bytes: Int = 0,
+        _ body: @escaping @Sendable (LoopContext, NamespaceSocket) -> Void
     ) throws(HostCallError) -> Int32 {
         let parsed = try parseTarget(which)
         return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(parsed)) { body(loop, $0) } }

@@ -10,17 +10,23 @@ extension LoopContext {
         case .refuse(let message, let data):
             refuse(attempt, reason: Self.code(in: data) ?? "refused", message: message, data: data)
         case .accept(let identity):
-            let dispatch = shard.namespace(attempt.namespace).map { self.dispatch(of: $0) } ?? NamespaceDispatch(attempt.namespace, snapshot: snapshot)
-            // A plugin that is told of comings is told of the going, too, whatever its queue: so nobody comes who cannot be told of.
-            if let full = dispatch.hooks.first(where: { $0.declaration.run != .inline && !$0.plugin.budget.hasCapacity }) {
+            let dispatch =
+                shard.namespace(attempt.namespace).map { self.dispatch(of: $0) }
+                ?? NamespaceDispatch(attempt.namespace, snapshot: snapshot)
+            // A plugin that is told of comings is told of the going, too, whatever its queue: so nobody
+            // comes who cannot be told of.
+            if let full = dispatch.hooks.first(where: { $0.declaration.run != .inline && !$0.plugin.budget.hasCapacity }
+            ) {
                 full.plugin.budget.countRefusal()
                 return refuse(
-                    attempt, reason: "overloaded", message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8), plugin: full.plugin.name)
+                    attempt, reason: "overloaded", message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8),
+                    plugin: full.plugin.name)
             }
             guard !dispatch.admitting.isEmpty else {
                 return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
             }
-            // The authenticator has verified who comes; where recovery skips middlewares, plugins are not asked about a session of theirs that comes back.
+            // The authenticator has verified who comes; where recovery skips middlewares, plugins are not asked about a
+            // session of theirs that comes back.
             attempt.resume(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) { [self] in
                 AdmitHookChain(attempt, identity: identity, hooks: dispatch.admitting, loop: self).runNextHook()
             }
@@ -29,7 +35,10 @@ extension LoopContext {
 
     /// Refuses a client, and says so to whoever counts and logs.
     func refuse(_ attempt: ConnectAttempt, reason: String, message: String, data: [UInt8]?, plugin: String? = nil) {
-        host.onRefusal(RefusalRecord(.connect, reason: reason, detail: message, address: attempt.handshakeRequest.remoteAddress, plugin: plugin))
+        host.onRefusal(
+            RefusalRecord(
+                .connect, reason: reason, detail: message, address: attempt.handshakeRequest.remoteAddress,
+                plugin: plugin))
         attempt.refuse(message: message, data: data)
     }
 
@@ -63,7 +72,9 @@ extension LoopContext {
         forgetPluginData(of: socket)
     }
 
-    private func notify(_ socket: NamespaceSocket, _ moment: SocketLifecycleEvent.Moment, reason: DisconnectReason? = nil) {
+    private func notify(
+        _ socket: NamespaceSocket, _ moment: SocketLifecycleEvent.Moment, reason: DisconnectReason? = nil
+    ) {
         let hooks = dispatch(of: socket.namespace).hooks
         guard !hooks.isEmpty, let info = SocketInfo.of(socket) else { return }
         let lifecycleEvent = SocketLifecycleEvent(info, moment, reason: reason)
@@ -74,7 +85,9 @@ extension LoopContext {
             }
             let task = StrandTask(.socketHook, run: { lifecycleEvent.call(hook) })
             _ = hook.plugin.strand(for: hook.declaration.run, user: socket.user, else: socket.connection)
-                .enqueue(task, of: Sender(user: socket.user, socket: socket.handle), bytes: lifecycleEvent.bytes, promised: true)
+                .enqueue(
+                    task, of: Sender(user: socket.user, socket: socket.handle), bytes: lifecycleEvent.bytes,
+                    promised: true)
         }
     }
 
@@ -88,7 +101,8 @@ extension LoopContext {
                 $0.plugin === plugin && $0.declaration.disconnected != nil && $0.declaration.run.usesLanes
             }
             guard !isTakenBack else { continue }
-            _ = plugin.strand.enqueue(StrandTask(run: { plugin.data.remove(handle) }), of: sender, bytes: 0, promised: true)
+            _ = plugin.strand.enqueue(
+                StrandTask(run: { plugin.data.remove(handle) }), of: sender, bytes: 0, promised: true)
         }
     }
 }
@@ -116,7 +130,10 @@ final class SocketLifecycleEvent: Sendable {
     init(_ info: SocketInfo, _ moment: Moment, reason: DisconnectReason? = nil) {
         self.info = info
         self.moment = moment
-        var parts: [TextPack.Part] = [.text(info.namespace.text), .text(info.id.text), .text(info.user?.text ?? ""), .text(reason?.rawValue ?? "")]
+        var parts: [TextPack.Part] = [
+            .text(info.namespace.text), .text(info.id.text), .text(info.user?.text ?? ""),
+            .text(reason?.rawValue ?? ""),
+        ]
         if case .connected = moment { parts.append(.bytes(info.auth)) } else { parts.append(.text("")) }
         if case .disconnecting(let rooms) = moment { parts += rooms.map { .text($0.text) } }
         pack = TextPack(parts)
@@ -168,7 +185,9 @@ final class SocketLifecycleEvent: Sendable {
             withExtendedLifetime(data) { function(hook.plugin.instance, &event) }
         }
         // See ``LoopContext/disconnected(_:reason:)``.
-        if case .disconnected = moment, data != nil, hook.declaration.run.usesLanes { hook.plugin.data.remove(info.handle) }
+        if case .disconnected = moment, data != nil, hook.declaration.run.usesLanes {
+            hook.plugin.data.remove(info.handle)
+        }
     }
 
     /// Whether the hook listens at this moment.

@@ -10,7 +10,9 @@ extension LoopContext {
         if !dispatch.observers.isEmpty { observe(event, from: socket, dispatch) }
         guard let found = dispatch.table.find(event.name) ?? dispatch.catchAll else {
             unknownEvents.wrappingAdd(1, ordering: .relaxed)
-            if let id = event.ackID { socket.ack(id, args: host.isStopping.load(ordering: .relaxed) ? Self.stopping : Self.unknownEvent) }
+            if let id = event.ackID {
+                socket.ack(id, args: host.isStopping.load(ordering: .relaxed) ? Self.stopping : Self.unknownEvent)
+            }
             return
         }
         if let target = found.inline {
@@ -20,7 +22,8 @@ extension LoopContext {
         }
     }
 
-    private func observe(_ event: borrowing IncomingEvent, from socket: NamespaceSocket, _ dispatch: NamespaceDispatch) {
+    private func observe(_ event: borrowing IncomingEvent, from socket: NamespaceSocket, _ dispatch: NamespaceDispatch)
+    {
         for observer in dispatch.observers where observer.name.isEmpty || observer.name.utf8.elementsEqual(event.name) {
             if let target = observer.inlineTarget {
                 call(target, with: event, from: socket, dispatch, wantsAck: false)
@@ -32,7 +35,8 @@ extension LoopContext {
 
     // Unsafe in name only: constants of the binary that are never written and never freed.
     nonisolated(unsafe) private static let unknownEvent = bytes(#"[{"error":{"code":"unknown_event"}}]"#)
-    nonisolated(unsafe) private static let stopping = bytes(#"[{"error":{"code":"unavailable","message":"the host is stopping"}}]"#)
+    nonisolated(unsafe) private static let stopping = bytes(
+        #"[{"error":{"code":"unavailable","message":"the host is stopping"}}]"#)
 
     private static func bytes(_ text: StaticString) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
@@ -40,7 +44,8 @@ extension LoopContext {
 
     /// To a strand, or to the daemon's own function.
     private func deliver(
-        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute, _ dispatch: NamespaceDispatch, wantsAck: Bool
+        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute,
+        _ dispatch: NamespaceDispatch, wantsAck: Bool
     ) {
         switch route.target {
         case .builtin(let handler):
@@ -52,10 +57,12 @@ extension LoopContext {
         }
     }
 
-    /// Calls the handler here and now. Nothing is allocated, locked or copied, and no reference counted that another loop might count.
+    /// Calls the handler here and now. Nothing is allocated, locked or copied, and no reference counted that
+    /// another loop might count.
     @inline(__always)
     private func call(
-        _ target: InlineTarget, with event: borrowing IncomingEvent, from socket: NamespaceSocket, _ dispatch: NamespaceDispatch, wantsAck: Bool
+        _ target: InlineTarget, with event: borrowing IncomingEvent, from socket: NamespaceSocket,
+        _ dispatch: NamespaceDispatch, wantsAck: Bool
     ) {
         var raw = jf_event.sized
         raw.socket = socket.handle
@@ -67,7 +74,8 @@ extension LoopContext {
         let token = wantsAck ? thread.makeToken() : ReplyToken(0)
         raw.ack = token.raw
         var frame = CallbackFrame(
-            plugin: target.plugin, ack: token, ackID: event.ackID ?? 0, socket: socket.handle, sender: .passUnretained(socket), args: event.args)
+            plugin: target.plugin, ack: token, ackID: event.ackID ?? 0, socket: socket.handle,
+            sender: .passUnretained(socket), args: event.args)
 
         let isTimed = (target.counters + index).pointee.begin()
         let start = isTimed ? Clock.monotonicNanoseconds : 0
@@ -75,7 +83,9 @@ extension LoopContext {
         let outerCallback = enter(target.meter)
         let attachments = event.attachments
         // Held for the call, where the plugin has given the socket anything.
-        let data = Unmanaged<LoadedPlugin>.fromOpaque(target.plugin)._withUnsafeGuaranteedRef { $0.data(of: socket.handle) }
+        let data = Unmanaged<LoadedPlugin>.fromOpaque(target.plugin)._withUnsafeGuaranteedRef {
+            $0.data(of: socket.handle)
+        }
         defer { withExtendedLifetime(data) {} }
         raw.plugin_data = data?.pointer
         Self.withUserAndID(of: socket) { user, id in
@@ -104,7 +114,8 @@ extension LoopContext {
 
     /// Copies the event behind what waits on the plugin's strand.
     private func enqueue(
-        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute, of plugin: LoadedPlugin, _ dispatch: NamespaceDispatch, _ wantsAck: Bool
+        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute, of plugin: LoadedPlugin,
+        _ dispatch: NamespaceDispatch, _ wantsAck: Bool
     ) {
         let strand = plugin.strand(for: route, event, from: socket)
         var mustWake: Bool?
@@ -116,11 +127,14 @@ extension LoopContext {
             switch plugin.budget.reserve(rounded, for: Sender(user: user, socket: socket.handle)) {
             case .reserved: break
             case .charged: flags.insert(.isCharged)
-            case .refused(let reason): return refusal = reason
+            case .refused(let reason):
+                refusal = reason
+                return
             }
             mustWake = strand.append(size: size) { record in
                 EventRecord.write(
-                    event, to: record, route: UnsafeRawPointer(Unmanaged.passUnretained(route).toOpaque()), socket: socket.handle,
+                    event, to: record, route: UnsafeRawPointer(Unmanaged.passUnretained(route).toOpaque()),
+                    socket: socket.handle,
                     connection: socket.connection, flags: flags, namespace: dispatch.name, user: user, id: id)
             }
             guard mustWake == nil else { return }
@@ -140,7 +154,9 @@ extension LoopContext {
 
     /// User and id of a socket as bytes, for a call.
     @inline(__always)
-    private static func withUserAndID(of socket: NamespaceSocket, _ body: (_ user: UnsafeRawBufferPointer, _ id: UnsafeRawBufferPointer) -> Void) {
+    private static func withUserAndID(
+        of socket: NamespaceSocket, _ body: (_ user: UnsafeRawBufferPointer, _ id: UnsafeRawBufferPointer) -> Void
+    ) {
         withUnsafeTemporaryAllocation(byteCount: NamespaceSocket.idLength, alignment: 1) { buffer in
             // Of a fixed size that is not 0.
             socket.writeID(to: buffer.baseAddress.unsafelyUnwrapped)

@@ -5,8 +5,8 @@ import Transport
 
 /// The plugin host on one event loop: what its shard asks and tells, and what plugins' threads ask of it.
 ///
-/// `@unchecked Sendable`: `directory`, `mailbox`, `loop` and the atomics are for any thread, `lastAsked` is the control thread's; everything else is touched on the
-/// loop only.
+/// `@unchecked Sendable`: `directory`, `mailbox`, `loop` and the atomics are for any thread, `lastAsked` is the control
+/// thread's; everything else is touched on the loop only.
 final class LoopContext: @unchecked Sendable, Application {
     /// Both live as long as the process: late callers may hold either.
     let host: Host
@@ -68,7 +68,8 @@ final class LoopContext: @unchecked Sendable, Application {
         isAttached.store(true, ordering: .releasing)
     }
 
-    /// [loop] From now on these declarations are in force. What namespaces have of the old ones is renewed when they are next used.
+    /// [loop] From now on these declarations are in force. What namespaces have of the old ones is renewed
+    /// when they are next used.
     func adopt(_ snapshot: DispatchSnapshot) {
         self.snapshot = snapshot
         shard?.namespaceTable = snapshot.table
@@ -76,11 +77,14 @@ final class LoopContext: @unchecked Sendable, Application {
 
     /// Whether a handle that a plugin of this host uses is one of this loop's sockets.
     @inline(__always)
-    func owns(_ socket: SocketHandle, for plugin: LoadedPlugin) -> Bool { socket.shardIndex == index && plugin.hostID == hostID }
+    func owns(_ socket: SocketHandle, for plugin: LoadedPlugin) -> Bool {
+        socket.shardIndex == index && plugin.hostID == hostID
+    }
 
     // MARK: From other threads
 
-    /// Runs `body` on the loop: here and now if this is its thread, else after what was asked before in the same way. [any-thread]
+    /// Runs `body` on the loop: here and now if this is its thread, else after what was asked before in
+    /// the same way. [any-thread]
     ///
     /// - Parameter mailbox: of the plugin that asks; else the host's own.
     func runOrEnqueue(in mailbox: LoopMailbox? = nil, _ body: @escaping @Sendable () -> Void) {
@@ -106,7 +110,9 @@ final class LoopContext: @unchecked Sendable, Application {
     ///
     /// Another loop says so when its tick is over: what it broadcasts in one tick goes out in one of this loop's, too.
     func notify(of mailbox: LoopMailbox) {
-        if let currentLoop = ThreadState.current?.loop, currentLoop !== self { return currentLoop.notifyLater(self, of: mailbox) }
+        if let currentLoop = ThreadState.current?.loop, currentLoop !== self {
+            return currentLoop.notifyLater(self, of: mailbox)
+        }
         if let batch = JobBatch.current { return batch.notifyAtEnd(mailbox) { [self] in notifyNow(of: mailbox) } }
         notifyNow(of: mailbox)
     }
@@ -172,7 +178,8 @@ final class LoopContext: @unchecked Sendable, Application {
         let head = record.pointee
         if head.kind == .task {
             // The one reference that `post` gave away.
-            let task = Unmanaged<LoopTask>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(head.number))!).takeRetainedValue()
+            let task = Unmanaged<LoopTask>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(head.number))!)
+                .takeRetainedValue()
             return task.run(self)
         }
         guard let socket = shard.socket(head.socket) else { return nil }
@@ -187,12 +194,16 @@ final class LoopContext: @unchecked Sendable, Application {
         let args = readBytes(head.argsCount)
         switch head.kind {
         case .emit, .ack:
-            withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Int(head.attachmentCount)) { attachments in
+            withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Int(head.attachmentCount)) {
+                attachments in
                 for index in attachments.indices {
-                    attachments.initializeElement(at: index, to: readBytes(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
+                    attachments.initializeElement(
+                        at: index, to: readBytes(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
                 }
                 if head.kind == .emit {
-                    socket.emit(name: name, args: args, attachments: UnsafeBufferPointer(attachments), flags: EmitFlags(rawValue: head.flags))
+                    socket.emit(
+                        name: name, args: args, attachments: UnsafeBufferPointer(attachments),
+                        flags: EmitFlags(rawValue: head.flags))
                 } else {
                     socket.ack(head.number, args: args, attachments: UnsafeBufferPointer(attachments))
                 }
@@ -273,7 +284,8 @@ public protocol HostLoop: Sendable {
     var index: Int { get }
     /// [any-thread] Runs `job` on the loop, after what was given to it before by the same thread.
     func execute(_ job: @escaping @Sendable (Shard) -> Void)
-    /// [loop] Runs `job` in a later tick: after what this tick wrote is on its way, and the loop has looked at its connections.
+    /// [loop] Runs `job` in a later tick: after what this tick wrote is on its way, and the loop has
+    /// looked at its connections.
     func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void)
 }
 

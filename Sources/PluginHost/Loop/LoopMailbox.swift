@@ -3,16 +3,19 @@ import Support
 import Synchronization
 import Transport
 
-/// What the threads of one plugin ask of one loop, in the order in which each thread asked it. The loop is told once for everything that waits.
+/// What the threads of one plugin ask of one loop, in the order in which each thread asked it. The loop is told once
+/// for everything that waits.
 ///
-/// `@unchecked Sendable`: `incoming`, `held`, `unfinished` and `isNotified` are touched under `lock` only, everything else by the loop only.
+/// `@unchecked Sendable`: `incoming`, `held`, `unfinished` and `isNotified` are touched under `lock` only,
+/// everything else by the loop only.
 final class LoopMailbox: @unchecked Sendable {
     enum Kind: UInt8, BitwiseCopyable {
         case emit, ack, join, leave
         case task
     }
 
-    /// Head of a record; then, for all but tasks, the lengths of the attachments as `UInt32` each and the bytes of name, text and attachments.
+    /// Head of a record; then, for all but tasks, the lengths of the attachments as `UInt32` each and the bytes of
+    /// name, text and attachments.
     struct Record: BitwiseCopyable {
         /// Of the whole record; see ``RecordBuffer``.
         var size: UInt32
@@ -64,7 +67,8 @@ final class LoopMailbox: @unchecked Sendable {
 
     /// Appends an operation on one socket.
     ///
-    /// - Parameter promised: whether it must be taken even if the mailbox is full, because it completes what is counted elsewhere.
+    /// - Parameter promised: whether it must be taken even if the mailbox is full, because it completes
+    ///   what is counted elsewhere.
     /// - Returns: whether the loop has to be told; `nil` if there is no room.
     func append(
         _ kind: Kind, socket: SocketHandle, number: UInt64 = 0, flags: EmitFlags = [], name: UnsafeRawBufferPointer,
@@ -75,8 +79,10 @@ final class LoopMailbox: @unchecked Sendable {
         for attachment in attachments { size += 4 + attachment.count }
         return append(size, promised) { record in
             let head = Record(
-                size: record.load(as: UInt32.self), kind: kind, flags: flags.rawValue, attachmentCount: UInt16(truncatingIfNeeded: attachments.count),
-                socket: socket, number: number, nameCount: UInt32(truncatingIfNeeded: name.count), argsCount: UInt32(truncatingIfNeeded: args.count))
+                size: record.load(as: UInt32.self), kind: kind, flags: flags.rawValue,
+                attachmentCount: UInt16(truncatingIfNeeded: attachments.count),
+                socket: socket, number: number, nameCount: UInt32(truncatingIfNeeded: name.count),
+                argsCount: UInt32(truncatingIfNeeded: args.count))
             record.storeBytes(of: head, as: Record.self)
             var cursor = record + MemoryLayout<Record>.size
             for attachment in attachments {
@@ -116,7 +122,9 @@ final class LoopMailbox: @unchecked Sendable {
         return waiting == 0 || waiting + bytes <= byteLimit
     }
 
-    private func append(_ size: Int, holding bytes: Int = 0, _ promised: Bool, _ write: (UnsafeMutableRawPointer) -> Void) -> Bool? {
+    private func append(
+        _ size: Int, holding bytes: Int = 0, _ promised: Bool, _ write: (UnsafeMutableRawPointer) -> Void
+    ) -> Bool? {
         let isBatched = JobBatch.current != nil
         lock.lock()
         guard promised || isWithin(size + bytes) else {
@@ -133,11 +141,12 @@ final class LoopMailbox: @unchecked Sendable {
         return mustNotify
     }
 
-    /// [loop] Runs what waits, oldest first, until `timeSlice` is used up. Records are valid for the call of `body`, which returns what it began and could not
-    /// end.
+    /// [loop] Runs what waits, oldest first, until `timeSlice` is used up. Records are valid for the call of `body`,
+    /// which returns what it began and could not end.
     ///
     /// - Returns: whether something is left for the loop's next share.
-    func drain(on shard: Shard, _ timeSlice: inout LoopTimeSlice, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool {
+    func drain(on shard: Shard, _ timeSlice: inout LoopTimeSlice, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool
+    {
         if !isCut { dequeueIncoming() }
         guard finishWorking(on: shard, &timeSlice, body) else {
             isCut = true
@@ -169,7 +178,9 @@ final class LoopMailbox: @unchecked Sendable {
     }
 
     /// - Returns: whether it came to the end.
-    private func finishWorking(on shard: Shard, _ timeSlice: inout LoopTimeSlice, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool {
+    private func finishWorking(
+        on shard: Shard, _ timeSlice: inout LoopTimeSlice, _ body: (UnsafePointer<Record>) -> LoopWork?
+    ) -> Bool {
         while true {
             if let work {
                 guard work.advance(on: shard, &timeSlice) else { return false }
@@ -215,7 +226,10 @@ final class LoopWork {
     /// - Parameters:
     ///   - each: called for one socket after the other.
     ///   - finish: called at the end.
-    init(_ sockets: ContiguousArray<SocketHandle>, each: @escaping (NamespaceSocket) -> Void, finish: @escaping () -> Void = {}) {
+    init(
+        _ sockets: ContiguousArray<SocketHandle>, each: @escaping (NamespaceSocket) -> Void,
+        finish: @escaping () -> Void = {}
+    ) {
         self.sockets = sockets
         self.each = each
         self.finish = finish
@@ -247,11 +261,14 @@ final class LoopWork {
     }
 }
 
-/// What mailboxes may take of a loop's time before it writes what they made, looks at its connections, and goes on with them.
+/// What mailboxes may take of a loop's time before it writes what they made, looks at its
+/// connections, and goes on with them.
 struct LoopTimeSlice {
-    /// Nanoseconds. Long enough that a broadcast to thousands, which is not cut, is the rule rather than the exception; far below what a client notices.
+    /// Nanoseconds. Long enough that a broadcast to thousands, which is not cut, is the rule rather than the exception;
+    /// far below what a client notices.
     private static let full: Int64 = 2_000_000
-    /// What one record for one socket costs, about, in nanoseconds: too little to be measured each time. Its bytes are copied at some 8 a nanosecond.
+    /// What one record for one socket costs, about, in nanoseconds: too little to be measured each time. Its bytes are
+    /// copied at some 8 a nanosecond.
     private static let recordCost: Int64 = 700
 
     private var left = Self.full

@@ -104,8 +104,8 @@ final class SocketInfo: Sendable {
     }
 }
 
-/// The sockets of one loop, for questions from other threads. The lock is taken when a socket comes or goes and for each question, never on an
-/// event's way in.
+/// The sockets of one loop, for questions from other threads. The lock is taken when a socket comes or goes and for
+/// each question, never on an event's way in.
 final class SocketDirectory: Sendable {
     /// By the slot in the handle, which is dense.
     private let entries = Mutex<ContiguousArray<SocketInfo?>>([])

@@ -1,10 +1,11 @@
 import Support
 import Synchronization
 
-/// Looks four times a second at what plugins' strands and the loops are running, and so knows since when a callback has been at it, which costs the callbacks nothing.
+/// Looks four times a second at what plugins' strands and the loops are running, and so knows since when a callback has
+/// been at it, which costs the callbacks nothing.
 ///
-/// It writes a line when a step of a plugin's life, or an inline callback, has been running for a second, and again whenever that time has doubled. Other
-/// callbacks may take as long as they like: they hold up nobody but their plugin.
+/// It writes a line when a step of a plugin's life, or an inline callback, has been running for a second, and again
+/// whenever that time has doubled. Other callbacks may take as long as they like: they hold up nobody but their plugin.
 final class CallbackWatchdog: Sendable {
     /// A callback that was running when somebody looked.
     struct Running {
@@ -49,7 +50,9 @@ final class CallbackWatchdog: Sendable {
             var seen: [Place: Sample] = [:]
             func add(_ place: Place, _ number: UInt64, _ plugin: LoadedPlugin, _ callback: Callback, loop: Int?) {
                 let mark = Mark(callback: ObjectIdentifier(callback), number: number)
-                var sample = samples[place].flatMap { $0.mark == mark ? $0 : nil } ?? Sample(mark: mark, since: now, nextWarning: Self.patience)
+                var sample =
+                    samples[place].flatMap { $0.mark == mark ? $0 : nil }
+                    ?? Sample(mark: mark, since: now, nextWarning: Self.patience)
                 let running = Running(plugin: plugin, callback: callback, loop: loop, since: sample.since)
                 found.append(running)
                 if callback.isStep || loop != nil, now - sample.since >= sample.nextWarning {
@@ -86,8 +89,8 @@ extension CallbackWatchdog.Running {
 
 /// A callback of a plugin by name: what another thread reads to learn what a strand or a loop is running.
 ///
-/// Objects of this class are never freed, so an address found in ``Strand`` or ``LoopContext`` can be read at any time: they belong to declarations of
-/// plugins, which live as long as the process, or they are static.
+/// Objects of this class are never freed, so an address found in ``Strand`` or ``LoopContext`` can be read at any time:
+/// they belong to declarations of plugins, which live as long as the process, or they are static.
 final class Callback: Sendable {
     /// As a log line names it: `the handler of 'chat'`, `create`.
     let title: String

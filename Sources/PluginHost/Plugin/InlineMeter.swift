@@ -4,7 +4,8 @@ import Synchronization
 ///
 /// Never freed, like the plugin that it belongs to.
 ///
-/// `@unchecked Sendable`: `lines` is written by `init` only; each line is written by its loop, and what other threads read of it is atomic.
+/// `@unchecked Sendable`: `lines` is written by `init` only; each line is written by its loop, and what other
+/// threads read of it is atomic.
 final class InlineMeter: @unchecked Sendable {
     let callback: Callback
     unowned(unsafe) let plugin: LoadedPlugin
@@ -19,8 +20,10 @@ final class InlineMeter: @unchecked Sendable {
         self.isChoice = isChoice
         count = plugin.host.contexts.count
         // `UnsafeMutablePointer.allocate` aligns to 16 bytes at most. The stride of the counters is the line.
-        lines = UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<InlineCounters>.stride, alignment: InlineCounters.lineSize)
-            .bindMemory(to: InlineCounters.self, capacity: count)
+        lines = UnsafeMutableRawPointer.allocate(
+            byteCount: count * MemoryLayout<InlineCounters>.stride, alignment: InlineCounters.lineSize
+        )
+        .bindMemory(to: InlineCounters.self, capacity: count)
         for index in 0..<count { (lines + index).initialize(to: InlineCounters()) }
     }
 
@@ -31,10 +34,13 @@ final class InlineMeter: @unchecked Sendable {
     /// Counts a call that was timed, and warns if it was slow. [loop]
     func timed(_ time: Int64, loop index: Int) {
         let line = lines + index
-        guard let slow = line.pointee.timed(time, budget: Int64(plugin.host.options.inlineBudget) * 1_000) else { return }
+        guard let slow = line.pointee.timed(time, budget: Int64(plugin.host.options.inlineBudget) * 1_000) else {
+            return
+        }
         let remedy = isChoice ? "it must not block, or must be declared JF_RUN_STRAND" : "it must not block"
         plugin.log.warning(
-            "\(callback.title) took \(time / 1_000) µs on loop \(index) (\(slow) such calls seen); every other socket of the loop waited: \(remedy)")
+            "\(callback.title) took \(time / 1_000) µs on loop \(index) (\(slow) such calls seen); every other socket of the loop waited: \(remedy)"
+        )
     }
 
     /// Calls on all loops.
@@ -49,9 +55,11 @@ final class InlineMeter: @unchecked Sendable {
     }
 }
 
-/// What one loop counts of one inline callback. ``InlineMeter`` puts each on a cache line of its own, so that counting costs a few plain instructions.
+/// What one loop counts of one inline callback. ``InlineMeter`` puts each on a cache line of its own, so that counting
+/// costs a few plain instructions.
 ///
-/// Written by one loop. What other threads read is atomic, loaded and stored without ordering: the numbers may be a moment old.
+/// Written by one loop. What other threads read is atomic, loaded and stored without ordering: the
+/// numbers may be a moment old.
 struct InlineCounters: ~Copyable, Sendable {
     let calls = Atomic<UInt64>(0)
     /// Nanoseconds: each timed call stands for all calls since the one before.
@@ -71,10 +79,12 @@ struct InlineCounters: ~Copyable, Sendable {
 
     /// Bytes of a cache line.
     static let lineSize = 64
-    /// Calls in a row within the budget that prove a callback; from then on one in 16 is timed, until one of those is slow.
+    /// Calls in a row within the budget that prove a callback; from then on one in 16 is timed,
+    /// until one of those is slow.
     static let proof: UInt32 = 1_000
     private static let samplingMask: UInt64 = 15
-    /// A slow call below this, in nanoseconds, may be the fault of a busy machine: a line is written when there have been ``doubtful``.
+    /// A slow call below this, in nanoseconds, may be the fault of a busy machine: a line is written when
+    /// there have been ``doubtful``.
     private static let certain: Int64 = 5_000_000
     private static let doubtful: UInt64 = 4
 
@@ -90,7 +100,8 @@ struct InlineCounters: ~Copyable, Sendable {
 
     /// Counts the time of a call, in nanoseconds.
     ///
-    /// - Returns: how many calls were slow so far, if that is worth a line in the log: the first, and then whenever their number has doubled.
+    /// - Returns: how many calls were slow so far, if that is worth a line in the log: the first, and then whenever
+    ///   their number has doubled.
     mutating func timed(_ nanoseconds: Int64, budget: Int64) -> UInt64? {
         time.store(time.load(ordering: .relaxed) &+ UInt64(max(0, nanoseconds)) &* (mask &+ 1), ordering: .relaxed)
         guard nanoseconds > budget else {

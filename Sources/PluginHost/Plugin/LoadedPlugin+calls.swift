@@ -25,10 +25,13 @@ extension LoadedPlugin {
         defer { withExtendedLifetime(data) {} }
         withUnsafeTemporaryAllocation(of: jf_bytes.self, capacity: Int(head.attachmentCount)) { attachments in
             for index in attachments.indices {
-                attachments[index] = jf_bytes(readBytes(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
+                attachments[index] = jf_bytes(
+                    readBytes(lengths.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
             }
             var frame = CallbackFrame(
-                plugin: UnsafeRawPointer(handle), ack: head.flags.contains(.wantsAck) ? state.makeToken() : ReplyToken(0), ackID: head.ackID, socket: head.socket,
+                plugin: UnsafeRawPointer(handle),
+                ack: head.flags.contains(.wantsAck) ? state.makeToken() : ReplyToken(0), ackID: head.ackID,
+                socket: head.socket,
                 sender: nil, args: args)
             var event = jf_event.sized
             event.attachment_count = UInt32(attachments.count)
@@ -114,7 +117,10 @@ extension LoadedPlugin {
 extension LoadedPlugin {
     /// An event found no room in the queue.
     func eventRefused(_ refusal: QueueBudget.Refusal, from address: String) {
-        host.onRefusal(RefusalRecord(.event, reason: refusal == .full ? "queue_full" : "queue_share", detail: overload(refusal), address: address, plugin: name))
+        host.onRefusal(
+            RefusalRecord(
+                .event, reason: refusal == .full ? "queue_full" : "queue_share", detail: overload(refusal),
+                address: address, plugin: name))
     }
 
     /// A handler has answered, or would have if the client waited, with an error.

@@ -3,11 +3,14 @@ import Support
 
 /// The callbacks of a plugin's life, each on its strand and within a deadline.
 extension LoadedPlugin {
-    /// Maps the image, calls `jf_plugin_main` and reads what it declared. On the strand: constructors and `jf_plugin_main` are the plugin's own code.
+    /// Maps the image, calls `jf_plugin_main` and reads what it declared. On the strand: constructors and
+    /// `jf_plugin_main` are the plugin's own code.
     func open() -> Result<PluginDescriptor, PluginError> {
         let image: PluginImage
         do throws(PluginError) {
-            image = try PluginImage.open(path, generation: generation, in: host.imageFolder?.path) { log.warning("\($0)") }
+            image = try PluginImage.open(path, generation: generation, in: host.imageFolder?.path) {
+                log.warning("\($0)")
+            }
         } catch {
             return .failure(error)
         }
@@ -22,7 +25,9 @@ extension LoadedPlugin {
             return .failure(failure(.failed, "jf_plugin_main returned \(ResultCode.describe(code))"))
         }
         do throws(DescriptorReader.Problem) {
-            if !spec.name.isEmpty { try DescriptorReader.checkName(ByteString(spec.name), "the name of this entry in the configuration,") }
+            if !spec.name.isEmpty {
+                try DescriptorReader.checkName(ByteString(spec.name), "the name of this entry in the configuration,")
+            }
             return .success(try DescriptorReader.read(raw, socketPath: host.options.socketPath))
         } catch {
             return .failure(failure(error.kind, error.text))
@@ -43,7 +48,9 @@ extension LoadedPlugin {
             isServed = false
             freeEverything()
             let reason = Self.words(&error, code)
-            return failure(lackingInterfaces == nil ? .failed : .incompatible, "create failed: \(reason)\(lackingInterfaces.map { "; it \($0)" } ?? "")")
+            return failure(
+                lackingInterfaces == nil ? .failed : .incompatible,
+                "create failed: \(reason)\(lackingInterfaces.map { "; it \($0)" } ?? "")")
         }
         self.instance = instance
         isCreated = true
@@ -60,7 +67,8 @@ extension LoadedPlugin {
         isServed = false
     }
 
-    /// Has it free its instance. The last thing on the strand, which takes nothing any more: no callback begins after it.
+    /// Has it free its instance. The last thing on the strand, which takes nothing any more: no
+    /// callback begins after it.
     ///
     /// - Parameter aborts: as in ``stop(aborting:)``, where `start` has failed.
     func destroy(aborting aborts: [@Sendable () -> Void] = []) {

@@ -5,10 +5,12 @@ import Synchronization
 
 /// One generation of a plugin, and the `jf_host` it knows.
 ///
-/// It is never freed: a plugin's threads may call with it long after it was unloaded, and then read `JF_E_STATE`. What it owns is given back.
+/// It is never freed: a plugin's threads may call with it long after it was unloaded, and then read `JF_E_STATE`.
+/// What it owns is given back.
 ///
-/// `@unchecked Sendable`: `descriptor`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes` and the meters are written while it is loaded, by one thread at
-/// a time, before the snapshot that publishes them to the loops is made; everything else is immutable or guards itself.
+/// `@unchecked Sendable`: `descriptor`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes` and the meters are written
+/// while it is loaded, by one thread at a time, before the snapshot that publishes them to the loops is made;
+/// everything else is immutable or guards itself.
 final class LoadedPlugin: @unchecked Sendable {
     let host: Host
     let spec: PluginSpec
@@ -41,7 +43,8 @@ final class LoadedPlugin: @unchecked Sendable {
     private(set) var descriptor: PluginDescriptor
     /// What `create` made.
     var instance: UnsafeMutableRawPointer?
-    /// Whether `create` has succeeded: callbacks of a plugin without an instance are not made. Touched on the strand only.
+    /// Whether `create` has succeeded: callbacks of a plugin without an instance are not made.
+    /// Touched on the strand only.
     var isCreated = false
     private(set) var routes: [EventRoute] = []
     private(set) var hooks: [NamespaceHook] = []
@@ -69,7 +72,8 @@ final class LoadedPlugin: @unchecked Sendable {
         log = PluginLog(host.logger, plugin: name)
         let options = host.options
         budget = QueueBudget(
-            callbacks: options.queueCallbacks, bytes: options.queueBytes, socketShare: options.queueSocketShare, userShare: options.queueUserShare)
+            callbacks: options.queueCallbacks, bytes: options.queueBytes, socketShare: options.queueSocketShare,
+            userShare: options.queueUserShare)
         tokens = ReplyTokenTable(limit: options.keptTokens) { [unowned host] in host.isWaiting($0) }
         timers = PluginTimers(limit: options.timers)
         streams = StreamTable(limit: options.streams)
@@ -102,7 +106,8 @@ final class LoadedPlugin: @unchecked Sendable {
         return Unmanaged<LoadedPlugin>.fromOpaque(UnsafeRawPointer(host)).takeUnretainedValue()
     }
 
-    /// The same for the calls that every message makes: without counting references, which two loops would do to the same one.
+    /// The same for the calls that every message makes: without counting references, which two loops
+    /// would do to the same one.
     @inline(__always)
     static func with(_ host: OpaquePointer?, _ body: (LoadedPlugin) -> Int32) -> Int32 {
         guard let host else { return JF_E_INVALID }
@@ -141,7 +146,8 @@ final class LoadedPlugin: @unchecked Sendable {
 
     var missingInterfaces: [String] { missing.withLock { $0 } }
 
-    /// Takes over what `jf_plugin_main` declared, under the name that the configuration gives. Once, before it is published.
+    /// Takes over what `jf_plugin_main` declared, under the name that the configuration gives.
+    /// Once, before it is published.
     func adopt(_ descriptor: PluginDescriptor) {
         self.descriptor = descriptor
         if !spec.name.isEmpty { self.descriptor.name = spec.name }
@@ -149,8 +155,12 @@ final class LoadedPlugin: @unchecked Sendable {
         routes = descriptor.events.map { EventRoute($0, of: self) }
         hooks = descriptor.namespaces.filter(\.hasHooks).map { NamespaceHook($0, of: self) }
         httpRoutes = descriptor.routes.map { HTTPRoute($0, of: self) }
-        if descriptor.handshake != nil { handshakeMeter = InlineMeter(Callback("handshake"), of: self, isChoice: false) }
-        meters = routes.compactMap(\.meter) + hooks.flatMap(\.meters) + httpRoutes.compactMap(\.meter) + [handshakeMeter].compactMap(\.self)
+        if descriptor.handshake != nil {
+            handshakeMeter = InlineMeter(Callback("handshake"), of: self, isChoice: false)
+        }
+        meters =
+            routes.compactMap(\.meter) + hooks.flatMap(\.meters) + httpRoutes.compactMap(\.meter)
+            + [handshakeMeter].compactMap(\.self)
         if descriptor.usesLanes {
             lanes = (1...host.options.laneCount).map { makeStrand("-\($0)") }
         }
@@ -222,10 +232,15 @@ final class LoadedPlugin: @unchecked Sendable {
             time += meter.nanoseconds
         }
         return PluginStatus(
-            name: name, version: descriptor.version, path: path, generation: generation, state: state, queued: budget.callbacks,
-            queuedBytes: budget.bytes, refused: budget.refusedFull, refusedForSocket: budget.refusedForSocket, refusedForUser: budget.refusedForUser,
-            refusedOperations: mailboxes.reduce(0) { $0 + $1.refused }, refusedJoins: refusedJoins.load(ordering: .relaxed),
-            leftOutLogLines: log.leftOut, leftOutResults: results.leftOut, refusedWatches: watches.refused, handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
-            keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count, notReady: notReady)
+            name: name, version: descriptor.version, path: path, generation: generation, state: state,
+            queued: budget.callbacks,
+            queuedBytes: budget.bytes, refused: budget.refusedFull, refusedForSocket: budget.refusedForSocket,
+            refusedForUser: budget.refusedForUser,
+            refusedOperations: mailboxes.reduce(0) { $0 + $1.refused },
+            refusedJoins: refusedJoins.load(ordering: .relaxed),
+            leftOutLogLines: log.leftOut, leftOutResults: results.leftOut, refusedWatches: watches.refused,
+            handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
+            keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count,
+            notReady: notReady)
     }
 }

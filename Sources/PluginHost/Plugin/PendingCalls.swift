@@ -1,7 +1,8 @@
 import CJackfield
 import Synchronization
 
-/// Callbacks that a plugin was promised exactly once: answers to what it asked. Whoever takes one out makes the call. Any thread.
+/// Callbacks that a plugin was promised exactly once: answers to what it asked. Whoever takes one out
+/// makes the call. Any thread.
 final class PendingCalls: Sendable {
     private struct State {
         var aborts: [UInt64: @Sendable () -> Void] = [:]
@@ -43,7 +44,8 @@ final class PendingCalls: Sendable {
     /// Whether the call is still to be made: the one who hears `true` makes it.
     func claim(_ call: UInt64) -> Bool { state.withLock { $0.aborts.removeValue(forKey: call) != nil } }
 
-    /// Has `enqueue` queue the call, if it is still to be made. Under the lock: so no call is lost between here and a strand that ends after ``close()``.
+    /// Has `enqueue` queue the call, if it is still to be made. Under the lock: so no call is lost between here and a
+    /// strand that ends after ``close()``.
     func complete(_ call: UInt64, _ enqueue: () -> Void) {
         state.withLock { if $0.aborts.removeValue(forKey: call) != nil { enqueue() } }
     }
@@ -90,13 +92,15 @@ extension LoadedPlugin {
 
 /// A function of a plugin with the context it wants back.
 ///
-/// `@unchecked Sendable`: both are addresses that the host only hands back; what is behind the context is the plugin's affair.
+/// `@unchecked Sendable`: both are addresses that the host only hands back; what is behind the
+/// context is the plugin's affair.
 struct PluginCall<Function>: @unchecked Sendable {
     let function: Function
     let context: UnsafeMutableRawPointer?
 }
 
-/// A function that a plugin wants to have called, with the context it gave along. Exactly one of `task` and `free` is called.
+/// A function that a plugin wants to have called, with the context it gave along. Exactly one of
+/// `task` and `free` is called.
 ///
 /// `@unchecked Sendable`: addresses that the host only hands back; what is behind the context is the plugin's affair.
 struct TaskCall: @unchecked Sendable {
@@ -118,7 +122,8 @@ extension LoadedPlugin {
     }
 }
 
-/// Bytes that one plugin's calls have gathered and it has not been called back with: answers of clients, and what is found of sockets. Any thread.
+/// Bytes that one plugin's calls have gathered and it has not been called back with: answers of clients, and what is
+/// found of sockets. Any thread.
 final class ResultBudget: Sendable {
     /// For all calls of the plugin.
     let limit: Int
@@ -134,8 +139,8 @@ final class ResultBudget: Sendable {
     /// Answers and sockets that were left out of a result, ever.
     var leftOut: UInt64 { cuts.load(ordering: .relaxed) }
 
-    /// Takes room for a part of a result that holds so much already; counts the part as left out if there is none. A call may have half of the whole,
-    /// so that another finds room beside it.
+    /// Takes room for a part of a result that holds so much already; counts the part as left out if there is none. A
+    /// call may have half of the whole, so that another finds room beside it.
     func reserve(_ bytes: Int, besides already: Int) -> Bool {
         if already + bytes <= limit / 2 {
             if held.wrappingAdd(bytes, ordering: .relaxed).newValue <= limit { return true }

@@ -1,8 +1,8 @@
 import CJackfield
 import Synchronization
 
-/// A pointer that a plugin has given to one socket. Whoever uses it holds this: the plugin's function frees the pointer, on the strand, when nobody
-/// does any more.
+/// A pointer that a plugin has given to one socket. Whoever uses it holds this: the plugin's function frees the
+/// pointer, on the strand, when nobody does any more.
 ///
 /// `@unchecked Sendable`: immutable; the pointer is only handed back.
 final class PluginData: @unchecked Sendable {
@@ -71,7 +71,8 @@ extension LoadedPlugin {
 
 /// The pointers that one plugin has given to sockets. Any thread.
 ///
-/// One table for each loop, so that loops do not meet in a lock; and nothing at all is looked up for a plugin that never gave one.
+/// One table for each loop, so that loops do not meet in a lock; and nothing at all is looked up for a
+/// plugin that never gave one.
 final class PluginDataTable: Sendable {
     private final class LoopTable: Sendable {
         let pointers = Mutex<[UInt64: PluginData]>([:])
@@ -129,7 +130,9 @@ final class PluginDataTable: Sendable {
         }
     }
 
-    func removeRelease(_ release: UInt64) -> PluginCall<jf_free_fn>? { releases.withLock { $0.pending.removeValue(forKey: release) } }
+    func removeRelease(_ release: UInt64) -> PluginCall<jf_free_fn>? {
+        releases.withLock { $0.pending.removeValue(forKey: release) }
+    }
 
     /// Takes all out, oldest first.
     func close() -> [PluginCall<jf_free_fn>] {

@@ -2,7 +2,8 @@ import Logging
 import Support
 import Synchronization
 
-/// Log lines of and about one plugin. Beyond a limit each second they are counted, and the number is written when the second is over.
+/// Log lines of and about one plugin. Beyond a limit each second they are counted, and the number is written
+/// when the second is over.
 final class PluginLog: Sendable {
     private struct State {
         var logger: Logger

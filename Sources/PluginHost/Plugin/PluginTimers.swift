@@ -2,7 +2,8 @@ import CJackfield
 import Support
 import Synchronization
 
-/// The timers of one plugin that have been set and have not fired: who takes a call out makes it, or frees its context. Any thread.
+/// The timers of one plugin that have been set and have not fired: who takes a call out makes it, or frees
+/// its context. Any thread.
 final class PluginTimers: Sendable {
     private struct State {
         var pending: [UInt64: TaskCall] = [:]
@@ -37,8 +38,8 @@ final class PluginTimers: Sendable {
         }
     }
 
-    /// Takes a timer out and has `enqueue` queue its call, or the freeing of its context. Under the lock: so neither is lost between here and a strand that
-    /// ends after ``close()``.
+    /// Takes a timer out and has `enqueue` queue its call, or the freeing of its context. Under the lock: so neither is
+    /// lost between here and a strand that ends after ``close()``.
     ///
     /// - Returns: `false` if it has fired or was cancelled.
     func remove(_ timer: UInt64, _ enqueue: (TaskCall) -> Void) -> Bool {
@@ -62,7 +63,8 @@ final class PluginTimers: Sendable {
 }
 
 extension LoadedPlugin {
-    /// Sets a declared timer going: it fires as long as the plugin runs, at multiples of its interval from now; what it missed it missed.
+    /// Sets a declared timer going: it fires as long as the plugin runs, at multiples of its interval from now;
+    /// what it missed it missed.
     func arm(_ timer: TimerDescriptor) {
         let interval = timer.interval * 1_000_000
         scheduleNext(timer, after: Clock.monotonicNanoseconds, interval)
@@ -73,11 +75,13 @@ extension LoadedPlugin {
         let missed = max(0, (now - last) / interval)
         let deadline = last + (missed + 1) * interval
         host.timers.schedule(at: deadline, isWanted: { self.state == .running }) {
-            let task = StrandTask(.timer, run: {
-                timer.handler(self.instance, timer.context)
-                // Only now: a handler slower than its interval never queues up behind itself.
-                self.scheduleNext(timer, after: deadline, interval)
-            })
+            let task = StrandTask(
+                .timer,
+                run: {
+                    timer.handler(self.instance, timer.context)
+                    // Only now: a handler slower than its interval never queues up behind itself.
+                    self.scheduleNext(timer, after: deadline, interval)
+                })
             _ = self.strand.enqueue(task, promised: true)
         }
     }
@@ -89,8 +93,12 @@ extension LoadedPlugin {
         case .closed(let handle):
             return releaseLater(call) ? handle : nil
         case .handle(let handle):
-            host.timers.schedule(at: Clock.monotonicNanoseconds + Int64(delay) * 1_000_000, isWanted: { self.timers.contains(handle) }) {
-                _ = self.timers.remove(handle) { call in _ = self.strand.enqueue(StrandTask(.timer, run: { self.run(call) }), promised: true) }
+            host.timers.schedule(
+                at: Clock.monotonicNanoseconds + Int64(delay) * 1_000_000, isWanted: { self.timers.contains(handle) }
+            ) {
+                _ = self.timers.remove(handle) { call in
+                    _ = self.strand.enqueue(StrandTask(.timer, run: { self.run(call) }), promised: true)
+                }
             }
             return handle
         }
@@ -107,17 +115,25 @@ extension LoadedPlugin {
 
     private func startReadinessCheck() {
         let outcome = BlockingFuture<Bool>()
-        _ = strand.enqueue(StrandTask(.ready, run: {
-            self.checkReady()
-            outcome.fulfil(true)
-        }), promised: true)
+        _ = strand.enqueue(
+            StrandTask(
+                .ready,
+                run: {
+                    self.checkReady()
+                    outcome.fulfil(true)
+                }), promised: true)
         scheduleReadinessCheck(outcome, isFirst: true)
     }
 
     private func scheduleReadinessCheck(_ outcome: BlockingFuture<Bool>, isFirst: Bool) {
-        host.timers.schedule(at: Clock.monotonicNanoseconds + Self.readinessInterval, isWanted: { self.state == .running }) {
+        host.timers.schedule(
+            at: Clock.monotonicNanoseconds + Self.readinessInterval, isWanted: { self.state == .running }
+        ) {
             if outcome.wait(until: 0) != nil { return self.startReadinessCheck() }
-            if isFirst { self.notReady = "does not answer: a callback has been running for more than \(Self.readinessInterval / 1_000_000) ms" }
+            if isFirst {
+                self.notReady =
+                    "does not answer: a callback has been running for more than \(Self.readinessInterval / 1_000_000) ms"
+            }
             self.scheduleReadinessCheck(outcome, isFirst: false)
         }
     }

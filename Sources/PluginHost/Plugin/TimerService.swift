@@ -1,6 +1,7 @@
 import Support
 
-/// The timers of all plugins, on a thread of its own: a heap of deadlines. Fires never early; late by what the machine's scheduler takes.
+/// The timers of all plugins, on a thread of its own: a heap of deadlines. Fires never early; late by what the
+/// machine's scheduler takes.
 ///
 /// Timers of plugins are few and their callbacks go to strands, so they stay off the event loops and their wheels.
 ///
@@ -26,7 +27,9 @@ final class TimerService: @unchecked Sendable {
     /// Calls `fire` on the timers' thread at `deadline` (``Clock/monotonicNanoseconds``); it must be quick.
     ///
     /// - Parameter isWanted: asked before, and after ``timerCancelled()``; must be quick and must not come back.
-    func schedule(at deadline: Int64, isWanted: @escaping @Sendable () -> Bool = { true }, _ fire: @escaping @Sendable () -> Void) {
+    func schedule(
+        at deadline: Int64, isWanted: @escaping @Sendable () -> Bool = { true }, _ fire: @escaping @Sendable () -> Void
+    ) {
         monitor.withLock {
             guard !isStopped else { return }
             sequence += 1
@@ -94,7 +97,8 @@ final class TimerService: @unchecked Sendable {
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && isBefore(heap[child], heap[least]) { least = child }
+            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && isBefore(heap[child], heap[least])
+            { least = child }
             guard least != parent else { return }
             heap.swapAt(parent, least)
             parent = least

@@ -1,7 +1,7 @@
 import SocketIO
 
-/// An event on its way to a strand: this head, the lengths of the attachments as `UInt32` each, then the bytes of namespace, name, arguments,
-/// user, socket id and attachments. `jf_event` points straight into it.
+/// An event on its way to a strand: this head, the lengths of the attachments as `UInt32` each, then the bytes of
+/// namespace, name, arguments, user, socket id and attachments. `jf_event` points straight into it.
 struct EventRecord: BitwiseCopyable {
     /// Of the whole record; see ``RecordBuffer``.
     var size: UInt32
@@ -32,7 +32,9 @@ struct EventRecord: BitwiseCopyable {
     static func size(
         _ event: borrowing IncomingEvent, namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer
     ) -> Int {
-        var size = MemoryLayout<EventRecord>.size &+ namespace.count &+ event.name.count &+ event.args.count &+ user.count &+ NamespaceSocket.idLength
+        var size =
+            MemoryLayout<EventRecord>.size &+ namespace.count &+ event.name.count &+ event.args.count &+ user.count
+            &+ NamespaceSocket.idLength
         for attachment in event.attachments { size &+= 4 &+ attachment.count }
         return size
     }
@@ -40,14 +42,17 @@ struct EventRecord: BitwiseCopyable {
     /// Writes the record into room of ``size(_:namespace:user:)`` bytes, whose first four are left alone.
     @inline(__always)
     static func write(
-        _ event: borrowing IncomingEvent, to record: UnsafeMutableRawPointer, route: UnsafeRawPointer, socket: SocketHandle, connection: UInt64,
+        _ event: borrowing IncomingEvent, to record: UnsafeMutableRawPointer, route: UnsafeRawPointer,
+        socket: SocketHandle, connection: UInt64,
         flags: Flags, namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer, id: UnsafeRawBufferPointer
     ) {
         let head = EventRecord(
             size: record.load(as: UInt32.self), kind: .event, flags: flags,
-            attachmentCount: UInt16(truncatingIfNeeded: event.attachments.count), route: route, socket: socket, connection: connection,
+            attachmentCount: UInt16(truncatingIfNeeded: event.attachments.count), route: route, socket: socket,
+            connection: connection,
             ackID: event.ackID ?? 0,
-            namespaceCount: UInt32(truncatingIfNeeded: namespace.count), nameCount: UInt32(truncatingIfNeeded: event.name.count),
+            namespaceCount: UInt32(truncatingIfNeeded: namespace.count),
+            nameCount: UInt32(truncatingIfNeeded: event.name.count),
             argsCount: UInt32(truncatingIfNeeded: event.args.count), userCount: UInt32(truncatingIfNeeded: user.count))
         record.storeBytes(of: head, as: EventRecord.self)
         var cursor = record + MemoryLayout<EventRecord>.size
@@ -115,7 +120,8 @@ final class StrandTask: Sendable {
     /// When the plugin goes first; on the strand, or on whichever thread ends it.
     let drop: @Sendable () -> Void
 
-    init(_ callback: Callback = .other, run: @escaping @Sendable () -> Void, drop: @escaping @Sendable () -> Void = {}) {
+    init(_ callback: Callback = .other, run: @escaping @Sendable () -> Void, drop: @escaping @Sendable () -> Void = {})
+    {
         self.callback = callback
         self.run = run
         self.drop = drop

@@ -1,8 +1,9 @@
-/// Records that wait on a strand with more to do than it has time for, in an order that gives each sender its turn: the users take turns, and within
-/// a user its sockets do. Records of one socket stay in order.
+/// Records that wait on a strand with more to do than it has time for, in an order that gives each sender its turn: the
+/// users take turns, and within a user its sockets do. Records of one socket stay in order.
 ///
-/// The plugin's own records (posts, timers, answers without a socket) have a line of their own. It gets every second turn while clients wait, and an
-/// own record also goes before any client's that came after it: so it never waits longer than in the order of arrival.
+/// The plugin's own records (posts, timers, answers without a socket) have a line of their own. It gets every second
+/// turn while clients wait, and an own record also goes before any client's that came after it: so it never waits
+/// longer than in the order of arrival.
 ///
 /// Not thread-safe, and without an owner of its own for the records: whoever pops one frees it with ``free(_:)``.
 final class FairQueue {
@@ -116,7 +117,9 @@ final class FairQueue {
     private static let headSize = 16
 
     private func nextNode() -> UnsafeMutablePointer<Node>? {
-        guard let user = rotation.first, let line = user.rotation.first, let candidate = line.first else { return own.popFirst() }
+        guard let user = rotation.first, let line = user.rotation.first, let candidate = line.first else {
+            return own.popFirst()
+        }
         if let mine = own.first, isOwnNext || mine.pointee.number < candidate.pointee.number {
             isOwnNext = false
             return own.popFirst()

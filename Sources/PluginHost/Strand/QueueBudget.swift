@@ -2,10 +2,11 @@ import SocketIO
 import Support
 import Synchronization
 
-/// What may wait for one plugin, over all its strands: callbacks and bytes. Relaxed counters, so that loops do not meet in a lock.
+/// What may wait for one plugin, over all its strands: callbacks and bytes. Relaxed counters, so that
+/// loops do not meet in a lock.
 ///
-/// The first sixteenth of the queue is for whoever comes first. Beyond it the queue is crowded: what a client adds then counts against its
-/// ``QueueShares``, and is refused when the client has its share waiting.
+/// The first sixteenth of the queue is for whoever comes first. Beyond it the queue is crowded: what a client adds then
+/// counts against its ``QueueShares``, and is refused when the client has its share waiting.
 final class QueueBudget: Sendable {
     let callbackLimit: Int
     let byteLimit: Int
@@ -58,7 +59,8 @@ final class QueueBudget: Sendable {
 
     /// Takes room for one callback of the plugin's own; counts the refusal if there is none.
     ///
-    /// One callback larger than all bytes may wait alone: a message the transport let in is never impossible to hand over.
+    /// One callback larger than all bytes may wait alone: a message the transport let in is never
+    /// impossible to hand over.
     @inline(__always)
     func reserve(_ bytes: Int) -> Bool {
         let count = waiting.wrappingAdd(1, ordering: .relaxed).newValue
@@ -103,8 +105,8 @@ final class QueueBudget: Sendable {
         count <= callbackLimit && (total <= byteLimit || count == 1)
     }
 
-    /// Takes room for what was promised before and cannot be refused any more: what follows a disconnect, an answer, a timer. Each has a bound
-    /// of its own (sockets, pending acks, timers).
+    /// Takes room for what was promised before and cannot be refused any more: what follows a disconnect, an answer, a
+    /// timer. Each has a bound of its own (sockets, pending acks, timers).
     func reserveUnconditionally(_ bytes: Int) {
         waiting.wrappingAdd(1, ordering: .relaxed)
         waitingBytes.wrappingAdd(bytes, ordering: .relaxed)
@@ -164,13 +166,16 @@ final class QueueShares: Sendable {
 
     /// Takes room for one callback of `sender`.
     ///
-    /// Beside their percentages no sender has more waiting than the queue has free: of several that flood, each comes to have as much as the others,
-    /// and as much stays free for the next one. A sender with nothing waiting may always enqueue one, as large as it is.
+    /// Beside their percentages no sender has more waiting than the queue has free: of several that flood, each comes
+    /// to have as much as the others, and as much stays free for the next one. A sender with nothing waiting may always
+    /// enqueue one, as large as it is.
     ///
     /// - Parameters:
     ///   - queue: what the whole queue may hold.
     ///   - free: what it has free.
-    func reserve(_ bytes: Int, for sender: Sender, of queue: (callbacks: Int, bytes: Int), free: (callbacks: Int, bytes: Int)) -> Verdict {
+    func reserve(
+        _ bytes: Int, for sender: Sender, of queue: (callbacks: Int, bytes: Int), free: (callbacks: Int, bytes: Int)
+    ) -> Verdict {
         func fits(_ held: Usage, _ percent: Int) -> Bool {
             guard held.callbacks > 0, percent < 100 else { return true }
             return held.callbacks < min(max(1, queue.callbacks * percent / 100), free.callbacks)
@@ -207,7 +212,8 @@ final class QueueShares: Sendable {
 
 /// Whose callback it is, for fair shares and turns: a user, and one of the user's sockets.
 ///
-/// Both are hashes with a seed of the process, so that nobody on the wire can choose a name that shares somebody else's.
+/// Both are hashes with a seed of the process, so that nobody on the wire can choose a name
+/// that shares somebody else's.
 struct Sender: Hashable {
     /// Of the user; of the socket where it has none.
     let user: UInt64

@@ -1,7 +1,8 @@
-/// Variable-length records one after the other in one block of memory that is reused: how work crosses from loop to strand and back
-/// without an allocation of its own.
+/// Variable-length records one after the other in one block of memory that is reused: how work crosses from loop to
+/// strand and back without an allocation of its own.
 ///
-/// Each record begins with its length, a multiple of eight, as `UInt32`. A plain value without an owner: whoever has it must ``release()`` it.
+/// Each record begins with its length, a multiple of eight, as `UInt32`. A plain value without an owner: whoever has
+/// it must ``release()`` it.
 struct RecordBuffer {
     private(set) var base: UnsafeMutableRawPointer?
     private(set) var count = 0

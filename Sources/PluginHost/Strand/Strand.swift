@@ -4,15 +4,18 @@ import Synchronization
 
 /// Runs the callbacks of one plugin, one at a time and in order, on a thread of its own.
 ///
-/// A thread for each strand rather than a shared pool: a plugin that sleeps in a callback costs nobody else anything, whatever the others do, and
-/// the operator finds its name in `top -H`. What comes is copied behind what waits, under one short lock; the thread takes everything that
-/// waits at once, so a busy strand is neither woken nor locked for each callback.
+/// A thread for each strand rather than a shared pool: a plugin that sleeps in a callback costs nobody else
+/// anything, whatever the others do, and the operator finds its name in `top -H`. What comes is copied behind what
+/// waits, under one short lock; the thread takes everything that waits at once, so a busy strand is neither woken
+/// nor locked for each callback.
 ///
-/// A batch that takes longer than ``batchTime`` shows that more comes than the plugin has time for. The strand is crowded then: until nothing waits,
-/// what does is a ``FairQueue``, from which one callback is taken at a time. So a client that floods the plugin waits for itself, and others do not.
+/// A batch that takes longer than ``batchTime`` shows that more comes than the plugin has time for. The strand is
+/// crowded then: until nothing waits, what does is a ``FairQueue``, from which one callback is taken at a time. So a
+/// client that floods the plugin waits for itself, and others do not.
 ///
-/// `@unchecked Sendable`: `incoming`, `crowd`, `isIdle`, `isFinishing` and `isClosed` are touched under `monitor` only. `working` is the thread's, but for the
-/// records that ``close()`` has claimed through `position`; a thread that finds its batch claimed does not touch it again.
+/// `@unchecked Sendable`: `incoming`, `crowd`, `isIdle`, `isFinishing` and `isClosed` are touched under `monitor` only.
+/// `working` is the thread's, but for the records that ``close()`` has claimed through `position`; a thread that finds
+/// its batch claimed does not touch it again.
 final class Strand: @unchecked Sendable {
     enum RecordKind: UInt8, BitwiseCopyable {
         case event
@@ -51,7 +54,8 @@ final class Strand: @unchecked Sendable {
     private let begun = Atomic<UInt64>(0)
 
     init(
-        name: String, budget: QueueBudget, callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)? = nil,
+        name: String, budget: QueueBudget,
+        callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)? = nil,
         dropEvent: (@Sendable (UnsafePointer<EventRecord>) -> Void)? = nil
     ) {
         self.name = name
@@ -88,7 +92,8 @@ final class Strand: @unchecked Sendable {
     /// Appends one record that `write` fills, its length already in it.
     ///
     /// - Parameter isLast: whether nothing is taken after it.
-    /// - Returns: whether the thread sleeps and has to be told (``wake()``); `nil` if the strand has ended and nothing was taken.
+    /// - Returns: whether the thread sleeps and has to be told (``wake()``); `nil` if the strand has
+    ///   ended and nothing was taken.
     @inline(__always)
     func append(size: Int, isLast: Bool = false, _ write: (UnsafeMutableRawPointer) -> Void) -> Bool? {
         monitor.lock()
@@ -126,7 +131,8 @@ final class Strand: @unchecked Sendable {
 
     /// Queues a task that a client causes: it keeps its place among the events of the sender's socket.
     ///
-    /// - Parameter promised: whether it must be taken even if the queue is full, and whatever share of it the sender has.
+    /// - Parameter promised: whether it must be taken even if the queue is full, and whatever
+    ///   share of it the sender has.
     /// - Returns: why it was not taken; `nil` if it was, or if the strand is closed: then the task is dropped.
     func enqueue(_ task: StrandTask, of sender: Sender, bytes: Int, promised: Bool = false) -> QueueBudget.Refusal? {
         var isCharged = false
@@ -144,12 +150,14 @@ final class Strand: @unchecked Sendable {
     }
 
     private func append(
-        _ task: StrandTask, _ bytes: Int, order: TaskRecord.Order, of sender: Sender? = nil, isCharged: Bool = false, isLast: Bool = false
+        _ task: StrandTask, _ bytes: Int, order: TaskRecord.Order, of sender: Sender? = nil, isCharged: Bool = false,
+        isLast: Bool = false
     ) -> Bool {
         let reference = Unmanaged.passRetained(task)
         let mustWake = append(size: MemoryLayout<TaskRecord>.size, isLast: isLast) { record in
             let head = TaskRecord(
-                size: record.load(as: UInt32.self), kind: .task, order: order, isCharged: isCharged, bytes: UInt64(bytes),
+                size: record.load(as: UInt32.self), kind: .task, order: order, isCharged: isCharged,
+                bytes: UInt64(bytes),
                 task: UnsafeRawPointer(reference.toOpaque()), user: sender?.user ?? 0, socket: sender?.socket ?? 0)
             record.storeBytes(of: head, as: TaskRecord.self)
         }
@@ -162,12 +170,17 @@ final class Strand: @unchecked Sendable {
         return true
     }
 
-    /// Runs `body` on the strand, after everything that waits, and waits for it, at most until `deadline` (``Clock/monotonicNanoseconds``).
+    /// Runs `body` on the strand, after everything that waits, and waits for it, at most until `deadline`
+    /// (``Clock/monotonicNanoseconds``).
     ///
-    /// - Parameter isLast: whether the strand ends with it. From this call on nothing is taken any more; what waits is run before.
-    /// - Returns: what it returned; `nil` if it has not returned by then, or the strand has ended. It may still run later.
+    /// - Parameter isLast: whether the strand ends with it. From this call on nothing is taken any more;
+    ///   what waits is run before.
+    /// - Returns: what it returned; `nil` if it has not returned by then, or the strand has
+    ///   ended. It may still run later.
     @discardableResult
-    func run<Result: Sendable>(until deadline: Int64, isLast: Bool = false, _ body: @escaping @Sendable () -> Result) -> Result? {
+    func run<Result: Sendable>(until deadline: Int64, isLast: Bool = false, _ body: @escaping @Sendable () -> Result)
+        -> Result?
+    {
         begin(isLast: isLast, body).wait(until: deadline)
     }
 
@@ -184,8 +197,8 @@ final class Strand: @unchecked Sendable {
         return outcome
     }
 
-    /// From now on nothing is taken, and what waits is dropped rather than run, here and now: even if the thread never comes back from the callback
-    /// under way. It ends when it does.
+    /// From now on nothing is taken, and what waits is dropped rather than run, here and now: even if the thread never
+    /// comes back from the callback under way. It ends when it does.
     func close() {
         var rest = RecordBuffer()
         var crowded: [UnsafeMutableRawPointer] = []
@@ -333,7 +346,11 @@ final class Strand: @unchecked Sendable {
     /// The task of a record, out of the queue.
     private func dequeueTask(_ record: UnsafeRawPointer) -> StrandTask {
         let head = record.load(as: TaskRecord.self)
-        if head.isCharged { budget.release(Int(head.bytes), of: head.sender) } else { budget.release(1, Int(head.bytes)) }
+        if head.isCharged {
+            budget.release(Int(head.bytes), of: head.sender)
+        } else {
+            budget.release(1, Int(head.bytes))
+        }
         return Unmanaged<StrandTask>.fromOpaque(head.task).takeRetainedValue()
     }
 
@@ -392,7 +409,9 @@ final class Strand: @unchecked Sendable {
             let size = RecordBuffer.size(of: record)
             switch record.load(fromByteOffset: 4, as: RecordKind.self) {
             case .event:
-                crowd.append(record, size: size, of: EventRecord.sender(of: UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))))
+                crowd.append(
+                    record, size: size,
+                    of: EventRecord.sender(of: UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))))
             case .task:
                 let head = record.load(as: TaskRecord.self)
                 if head.order == .barrier { return offset }

@@ -22,7 +22,8 @@ enum Threads {
         return nil
     }
 
-    /// Names the calling thread, through `/proc`: Swift's Glibc module has no `pthread_setname_np`. Without `/proc` it goes unnamed.
+    /// Names the calling thread, through `/proc`: Swift's Glibc module has no `pthread_setname_np`. Without
+    /// `/proc` it goes unnamed.
     private static func setName(_ name: String) {
         let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
@@ -43,13 +44,15 @@ enum Threads {
         let argument = Unmanaged.passRetained(Body(name: name, run: body)).toOpaque()
         var thread = pthread_t()
         let code = pthread_create(&thread, &attributes, main, argument)
-        // A process that may have no more threads cannot keep any promise of the header; it ends with the reason rather than hang without one.
+        // A process that may have no more threads cannot keep any promise of the header; it ends with the reason
+        // rather than hang without one.
         precondition(code == 0, "cannot start thread '\(name)': \(String(cString: strerror(code)))")
     }
 }
 
-/// Which signals are blocked on the calling thread. A thread inherits the mask of the one that made it, and a child process that of the thread that forked, so
-/// threads that run plugin code block none: Dispatch's, which make some of them, block nearly all.
+/// Which signals are blocked on the calling thread. A thread inherits the mask of the one that made it, and a child
+/// process that of the thread that forked, so threads that run plugin code block none: Dispatch's, which make some
+/// of them, block nearly all.
 enum SignalMask {
     /// Lets every signal through.
     ///

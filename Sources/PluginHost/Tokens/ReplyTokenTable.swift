@@ -1,10 +1,11 @@
 import SocketIO
 import Synchronization
 
-/// The tokens of one plugin that outlive a callback. Every operation is safe on any thread; whoever takes an entry out is the only one who completes it.
+/// The tokens of one plugin that outlive a callback. Every operation is safe on any thread; whoever takes an entry out
+/// is the only one who completes it.
 ///
-/// A lock rather than a compare-and-swap on each slot: it is held for a handful of instructions, never met by two loops on a message's way (an ack
-/// given within its callback has no entry here), and makes "exactly once" plain to see.
+/// A lock rather than a compare-and-swap on each slot: it is held for a handful of instructions, never met by two loops
+/// on a message's way (an ack given within its callback has no entry here), and makes "exactly once" plain to see.
 final class ReplyTokenTable: Sendable {
     private struct Slot {
         var generation: UInt64 = 1
@@ -38,10 +39,11 @@ final class ReplyTokenTable: Sendable {
     /// Whether a client that is still there waits for an ack that the plugin has kept.
     var owesAcks: Bool {
         state.withLock { state in
-            state.kept > 0 && state.slots.contains { slot in
-                guard slot.isKept, let entry = slot.entry, case .ack = entry else { return false }
-                return isWaiting(entry)
-            }
+            state.kept > 0
+                && state.slots.contains { slot in
+                    guard slot.isKept, let entry = slot.entry, case .ack = entry else { return false }
+                    return isWaiting(entry)
+                }
         }
     }
 
@@ -110,7 +112,9 @@ final class ReplyTokenTable: Sendable {
     func complete(_ token: ReplyToken, where wanted: (ReplyTokenEntry) -> Bool) -> Completion {
         let thread = ThreadState.currentNumber
         return state.withLock { state in
-            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry, wanted(entry) else { return .gone }
+            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry, wanted(entry) else {
+                return .gone
+            }
             guard state.slots[slot].isKept || state.slots[slot].thread == thread else { return .elsewhere }
             remove(slot, &state)
             return .entry(entry)
@@ -165,7 +169,9 @@ final class ReplyTokenTable: Sendable {
 
     private func slot(of token: ReplyToken, in state: borrowing State) -> Int? {
         let slot = token.slot
-        guard !token.isBorrowed, slot < state.slots.count, state.slots[slot].generation == token.generation else { return nil }
+        guard !token.isBorrowed, slot < state.slots.count, state.slots[slot].generation == token.generation else {
+            return nil
+        }
         return slot
     }
 
@@ -178,10 +184,12 @@ final class ReplyTokenTable: Sendable {
     }
 
     private func advance(_ slot: inout Slot) {
-        slot.generation = slot.generation & ReplyToken.generationMask == ReplyToken.generationMask ? 1 : slot.generation + 1
+        slot.generation =
+            slot.generation & ReplyToken.generationMask == ReplyToken.generationMask ? 1 : slot.generation + 1
     }
 
-    /// Frees the slots of those who no longer wait, which a plugin that forgets its tokens leaves behind. Only when the table is full.
+    /// Frees the slots of those who no longer wait, which a plugin that forgets its tokens leaves behind.
+    /// Only when the table is full.
     private func sweep(_ state: inout State) {
         for slot in state.slots.indices {
             if let entry = state.slots[slot].entry, state.slots[slot].isKept, !isWaiting(entry) { remove(slot, &state) }
@@ -191,8 +199,8 @@ final class ReplyTokenTable: Sendable {
 
 /// A `jf_token` taken apart. 0 means that nobody waits.
 ///
-/// Borrowed: 1 (1 bit) | thread (15) | sequence (48): the ack of the event whose handler is running; costs nothing to make.
-/// In a table: 0 (1 bit) | generation (39) | slot (24): whatever outlives its callback.
+/// Borrowed: 1 (1 bit) | thread (15) | sequence (48): the ack of the event whose handler is running; costs nothing to
+/// make. In a table: 0 (1 bit) | generation (39) | slot (24): whatever outlives its callback.
 struct ReplyToken: Equatable, Sendable {
     let raw: UInt64
 

@@ -2,7 +2,8 @@ import Glibc
 import SocketIO
 import Synchronization
 
-/// What the host knows of the thread it is on: whether it is a loop's, and which callback it is in. Threads of plugins have none.
+/// What the host knows of the thread it is on: whether it is a loop's, and which callback it is in.
+/// Threads of plugins have none.
 ///
 /// Not Sendable: it belongs to its thread, which alone reaches it.
 final class ThreadState {

@@ -2,7 +2,8 @@ import EngineIO
 import RawJSON
 
 extension Client {
-    /// `0{"sid":"…"}`, with `"pid"` where recovery is on. What a recovered session missed goes first, as in the reference.
+    /// `0{"sid":"…"}`, with `"pid"` where recovery is on. What a recovered session missed goes
+    /// first, as in the reference.
     func sendConnect(_ socket: NamespaceSocket, missed: [SharedMessage]) {
         for message in missed { session.send(message) }
         let prefix = socket.namespace.prefix

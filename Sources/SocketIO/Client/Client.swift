@@ -3,8 +3,8 @@ import RawJSON
 
 /// One connection: the packets that come over its session, and its sockets in the namespaces it joined. [loop]
 ///
-/// What the reference spreads over its client and decoder. A packet that breaks the protocol closes the connection at once and costs
-/// nobody else anything.
+/// What the reference spreads over its client and decoder. A packet that breaks the protocol closes the connection at
+/// once and costs nobody else anything.
 final class Client: SessionReceiver, TimerTarget {
     let session: Session
     let shard: Shard
@@ -72,7 +72,9 @@ final class Client: SessionReceiver, TimerTarget {
         guard isOpen else { return }
         do throws(PacketError) {
             guard let assembly else { throw .unexpectedAttachment }
-            guard assembly.attachmentBytes + binary.count <= shard.options.maxAttachmentBytes else { throw .attachmentsTooLarge }
+            guard assembly.attachmentBytes + binary.count <= shard.options.maxAttachmentBytes else {
+                throw .attachmentsTooLarge
+            }
             assembly.append(UnsafeRawBufferPointer(binary))
             guard assembly.isComplete else { return }
             self.assembly = nil
@@ -85,7 +87,8 @@ final class Client: SessionReceiver, TimerTarget {
 
     /// Routes a complete packet: to its socket, to an attempt that waits, or to a new one.
     private func handle(
-        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
+        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
     ) {
         let name = UnsafeRawBufferPointer(rebasing: text[packet.namespace])
         if let socket = socket(named: name) {
@@ -151,14 +154,18 @@ final class Client: SessionReceiver, TimerTarget {
     // MARK: - Joining
 
     private func connect(to name: UnsafeRawBufferPointer, _ packet: SocketPacket, text: UnsafeRawBufferPointer) {
-        guard socketCount + attempts.count < shard.options.maxNamespacesPerClient, let scope = shard.namespaceToJoin(name) else {
+        guard socketCount + attempts.count < shard.options.maxNamespacesPerClient,
+            let scope = shard.namespaceToJoin(name)
+        else {
             shard.statistics.unknownNamespaces += 1
             return sendConnectError(message: "Invalid namespace", data: nil, name: name)
         }
         let auth = packet.payload.isEmpty ? nil : Array(text[packet.payload])
         let attempt = ConnectAttempt(client: self, scope: scope, auth: auth)
         attempts.append(attempt)
-        if shard.options.recovery != nil, let auth { attempt.request = auth.withUnsafeBytes { RecoveryRequest(auth: $0) } }
+        if shard.options.recovery != nil, let auth {
+            attempt.request = auth.withUnsafeBytes { RecoveryRequest(auth: $0) }
+        }
         shard.application.connect(attempt)
     }
 
@@ -180,8 +187,9 @@ final class Client: SessionReceiver, TimerTarget {
         connectTimer = .none
         shard.statistics.connectsAccepted += 1
         sendConnect(socket, missed: attempt.session?.missed ?? [])
-        // What `connected` emits must not come in one read with the answer: Node's ws hands out all frames of a read in one tick, and who begins to
-        // listen for the next only when he has the answer, as the official test suite does, misses it. The reference is slow enough to be safe.
+        // What `connected` emits must not come in one read with the answer: Node's ws hands out all frames of a read in
+        // one tick, and who begins to listen for the next only when he has the answer, as the official test suite does,
+        // misses it. The reference is slow enough to be safe.
         session.separate()
         shard.application.connected(socket)
         release(attempt.held)
@@ -198,10 +206,12 @@ final class Client: SessionReceiver, TimerTarget {
     }
 
     private func hold(
-        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
+        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
         for attempt: ConnectAttempt
     ) {
-        // The reference makes two sockets of two CONNECTs that overlap, and forgets one; as after the answer, it is an error here.
+        // The reference makes two sockets of two CONNECTs that overlap, and forgets one; as after the
+        // answer, it is an error here.
         guard packet.kind != .connect else { return violation() }
         let held = BufferedPacket(packet, text: text, attachments: attachments)
         let bytes = attempt.held.reduce(held.byteCount) { $0 + $1.byteCount }

@@ -3,8 +3,8 @@ import Support
 
 /// A client's CONNECT that waits for the application's decision. [loop]
 ///
-/// Decide once, on the loop, when you like: what comes after the first decision, or after the client has gone, does nothing.
-/// Packets that the client sends to the namespace meanwhile wait, within ``SocketOptions/maxHeldPackets``.
+/// Decide once, on the loop, when you like: what comes after the first decision, or after the client has gone, does
+/// nothing. Packets that the client sends to the namespace meanwhile wait, within ``SocketOptions/maxHeldPackets``.
 public final class ConnectAttempt {
     public let namespace: ByteString
 
@@ -24,8 +24,8 @@ public final class ConnectAttempt {
     /// The application's own, handed on to ``NamespaceSocket/userInfo`` when the attempt is accepted.
     public var userInfo: AnyObject?
 
-    /// Whether the application is asked about the client also when it comes back to its session: it has given the socket more than a token says,
-    /// which ``resume(user:claims:expiresAt:else:)`` could not give again.
+    /// Whether the application is asked about the client also when it comes back to its session: it has given the
+    /// socket more than a token says, which ``resume(user:claims:expiresAt:else:)`` could not give again.
     public var alwaysRunsMiddlewares = false
 
     /// The session that the client asks to have back, until somebody has looked for it. `nil` where recovery is off.
@@ -42,7 +42,8 @@ public final class ConnectAttempt {
     /// `nil` once the attempt is over or its client gone.
     private(set) var client: Client?
 
-    /// The application has decided. The attempt is over when the session that the client asks for is found, or found missing.
+    /// The application has decided. The attempt is over when the session that the client asks for is
+    /// found, or found missing.
     private var isDecided = false
 
     /// What came for the namespace since.
@@ -77,13 +78,14 @@ public final class ConnectAttempt {
         shard.recover(self, request, as: user) { [self] in enter(as: credentials) }
     }
 
-    /// Lets the client in at once if it asks for a session that is kept for this very user, recovery skips middlewares, and the session was not
-    /// ``alwaysRunsMiddlewares``; else calls `runMiddlewares`.
+    /// Lets the client in at once if it asks for a session that is kept for this very user, recovery skips middlewares,
+    /// and the session was not ``alwaysRunsMiddlewares``; else calls `runMiddlewares`.
     ///
     /// - Parameters:
     ///   - user, claims, expiresAt: as the client's token says, which must have been verified.
     ///   - runMiddlewares: what decides otherwise. Called on this loop, perhaps after other events.
-    public func resume(user: ByteString?, claims: [UInt8], expiresAt: Int64?, else runMiddlewares: @escaping () -> Void) {
+    public func resume(user: ByteString?, claims: [UInt8], expiresAt: Int64?, else runMiddlewares: @escaping () -> Void)
+    {
         guard isPending, let request, let recovery = shard.options.recovery, recovery.options.skipMiddlewares,
             recovery.resumes(request, namespace: namespace, user: user)
         else { return runMiddlewares() }

@@ -5,7 +5,8 @@ import Support
 public final class Namespace {
     public let name: ByteString
 
-    /// The application's own: what it wants to find at once for every event of the namespace. Kept until the namespace goes.
+    /// The application's own: what it wants to find at once for every event of the namespace. Kept
+    /// until the namespace goes.
     public var userInfo: AnyObject?
 
     /// Made for a name that matched a pattern: goes with its last socket.

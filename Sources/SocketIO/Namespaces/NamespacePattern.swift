@@ -1,14 +1,16 @@
 import Support
 
-/// A namespace pattern: a POSIX extended regular expression, matched in a time that is bounded by its size and that of the name.
+/// A namespace pattern: a POSIX extended regular expression, matched in a time that is bounded by its
+/// size and that of the name.
 ///
-/// The matcher is ours because the C library's is not bounded: it follows references back to groups by trial (`^/(a*)(a*)(a*)\1\2\3b$` took
-/// more than 300 s for one name of 256 bytes), and keeps every state that any name ever led to (87 MB, and pauses of 58 ms, for
-/// `^/.*a.{14}$`). Names come from anybody who can connect. Here a name costs at most ``PatternProgram/longest`` steps for each of its
-/// characters and no memory, whatever the pattern.
+/// The matcher is ours because the C library's is not bounded: it follows references back to groups by trial
+/// (`^/(a*)(a*)(a*)\1\2\3b$` took more than 300 s for one name of 256 bytes), and keeps every state that any name ever
+/// led to (87 MB, and pauses of 58 ms, for `^/.*a.{14}$`). Names come from anybody who can connect. Here a name costs
+/// at most ``PatternProgram/longest`` steps for each of its characters and no memory, whatever the pattern.
 ///
-/// What is matched are Unicode scalars, not bytes, so `.` stands for one character of any script. Classes such as `[:alpha:]` hold ASCII, as in
-/// the C locale. References back, collating elements and the escapes that only GNU knows (`\w`, `\<`) are refused.
+/// What is matched are Unicode scalars, not bytes, so `.` stands for one character of any script. Classes such as
+/// `[:alpha:]` hold ASCII, as in the C locale. References back, collating elements and the escapes that only GNU knows
+/// (`\w`, `\<`) are refused.
 struct NamespacePattern: Sendable {
     private let program: PatternProgram
 
@@ -33,8 +35,8 @@ struct PatternError: Error {
     let reason: String
 }
 
-/// A regular expression as a machine that is in many states at once (Thompson 1968): a text is read once, and every state is entered at most
-/// once for each of its characters.
+/// A regular expression as a machine that is in many states at once (Thompson 1968): a text is read once, and every
+/// state is entered at most once for each of its characters.
 struct PatternProgram: Sendable {
     /// Instructions of the longest program. With names of 256 characters: some 250,000 steps, less than a millisecond.
     static let longest = 1000
@@ -127,7 +129,9 @@ struct PatternProgram: Sendable {
         let count = instructions.count
         return withUnsafeTemporaryAllocation(of: Int32.self, capacity: 4 * count) { room in
             room.initialize(repeating: 0)
-            func part(_ index: Int) -> UnsafeMutableBufferPointer<Int32> { UnsafeMutableBufferPointer(rebasing: room[index * count..<(index + 1) * count]) }
+            func part(_ index: Int) -> UnsafeMutableBufferPointer<Int32> {
+                UnsafeMutableBufferPointer(rebasing: room[index * count..<(index + 1) * count])
+            }
             return matches(text, States(reading: part(0), led: part(1), pending: part(2), entered: part(3)))
         }
     }

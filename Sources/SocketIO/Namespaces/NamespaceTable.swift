@@ -1,7 +1,7 @@
 import Support
 
-/// The namespaces that exist: names, and patterns that names may match. An immutable snapshot; the host makes a new one, and hands it to
-/// ``Shard/namespaceTable``, when plugins come and go.
+/// The namespaces that exist: names, and patterns that names may match. An immutable snapshot; the host makes a new
+/// one, and hands it to ``Shard/namespaceTable``, when plugins come and go.
 public struct NamespaceTable: Sendable {
     public enum Declaration: Sendable, Hashable {
         /// Exactly this name; begins with a slash.
@@ -51,7 +51,8 @@ public struct NamespaceTable: Sendable {
         names[name] != nil
     }
 
-    /// No control characters, which C's strings and everyone's logs would stumble over, and no comma, which ends a name on the wire.
+    /// No control characters, which C's strings and everyone's logs would stumble over, and no comma, which
+    /// ends a name on the wire.
     private static func isSpeakable(_ name: ByteString) -> Bool {
         name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: ",") }
     }

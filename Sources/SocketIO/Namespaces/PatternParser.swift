@@ -45,7 +45,9 @@ struct PatternParser {
         let start = at
         var node = try atom()
         while let repetition = try repetition() {
-            guard scalars[start] != Self.scalar("^"), scalars[start] != Self.scalar("$") else { throw wrong(start, "an anchor cannot be repeated") }
+            guard scalars[start] != Self.scalar("^"), scalars[start] != Self.scalar("$") else {
+                throw wrong(start, "an anchor cannot be repeated")
+            }
             node = .repetition(node, least: repetition.least, most: repetition.most)
         }
         return node
@@ -79,10 +81,15 @@ struct PatternParser {
         at += 1
         switch scalar {
         case Self.scalar("1")...Self.scalar("9"):
-            throw wrong(start, "'\\\(Self.text(scalar))' refers back to a group, which cannot be matched in bounded time")
-        case Self.scalar("0"), Self.scalar("a")...Self.scalar("z"), Self.scalar("A")...Self.scalar("Z"), Self.scalar("<"), Self.scalar(">"), Self.scalar("`"),
+            throw wrong(
+                start, "'\\\(Self.text(scalar))' refers back to a group, which cannot be matched in bounded time")
+        case Self.scalar("0"), Self.scalar("a")...Self.scalar("z"), Self.scalar("A")...Self.scalar("Z"),
+            Self.scalar("<"), Self.scalar(">"), Self.scalar("`"),
             Self.scalar("'"):
-            throw wrong(start, "'\\\(Self.text(scalar))' means nothing in a POSIX expression; for classes write [[:alnum:]], [[:digit:]], [[:space:]]")
+            throw wrong(
+                start,
+                "'\\\(Self.text(scalar))' means nothing in a POSIX expression; for classes write [[:alnum:]], [[:digit:]], [[:space:]]"
+            )
         default: return scalar
         }
     }
@@ -96,8 +103,11 @@ struct PatternParser {
         guard match("{") else { return nil }
         let least = try number(start)
         var most = least
-        if match(",") { most = try number(start) }
-        else if least == nil { throw wrong(start, "'{' needs a number; write '\\{' for the character") }
+        if match(",") {
+            most = try number(start)
+        } else if least == nil {
+            throw wrong(start, "'{' needs a number; write '\\{' for the character")
+        }
         guard match("}") else { throw wrong(start, "this '{' is not closed by '}'; write '\\{' for the character") }
         if let least, let most, least > most { throw wrong(start, "{\(least),\(most)} has its larger number first") }
         return (least ?? 0, most)
@@ -107,7 +117,9 @@ struct PatternParser {
         var number: Int?
         while let scalar = peek, (Self.scalar("0")...Self.scalar("9")).contains(scalar) {
             number = (number ?? 0) * 10 + Int(scalar - Self.scalar("0"))
-            guard number! <= Self.mostRepetitions else { throw wrong(start, "a number of repetitions is at most \(Self.mostRepetitions)") }
+            guard number! <= Self.mostRepetitions else {
+                throw wrong(start, "a number of repetitions is at most \(Self.mostRepetitions)")
+            }
             at += 1
         }
         return number
@@ -140,10 +152,14 @@ struct PatternParser {
                 set.ranges.append(scalar...scalar)
                 continue
             }
-            guard !(last == Self.scalar("[") && [Self.scalar(":"), Self.scalar("."), Self.scalar("=")].contains(peek(2))) else {
+            guard
+                !(last == Self.scalar("[") && [Self.scalar(":"), Self.scalar("."), Self.scalar("=")].contains(peek(2)))
+            else {
                 throw wrong(at - 1, "a range ends with a character")
             }
-            guard scalar <= last else { throw wrong(at - 1, "the range \(Self.text(scalar))-\(Self.text(last)) runs backwards") }
+            guard scalar <= last else {
+                throw wrong(at - 1, "the range \(Self.text(scalar))-\(Self.text(last)) runs backwards")
+            }
             set.ranges.append(scalar...last)
             at += 2
         }
@@ -156,16 +172,23 @@ struct PatternParser {
             name += Self.text(scalar)
             at += 1
         }
-        guard match(":"), match("]"), let ranges = Self.classes.first(where: { ByteString($0.name) == ByteString(name) })?.ranges else {
-            throw wrong(start, "there is no such class; there are \(Self.classes.map { "[:\($0.name):]" }.joined(separator: " "))")
+        guard match(":"), match("]"),
+            let ranges = Self.classes.first(where: { ByteString($0.name) == ByteString(name) })?.ranges
+        else {
+            throw wrong(
+                start,
+                "there is no such class; there are \(Self.classes.map { "[:\($0.name):]" }.joined(separator: " "))")
         }
         return ranges
     }
 
     private static let classes: [(name: String, ranges: [ClosedRange<UInt32>])] = [
-        ("alnum", [0x30...0x39, 0x41...0x5A, 0x61...0x7A]), ("alpha", [0x41...0x5A, 0x61...0x7A]), ("blank", [0x09...0x09, 0x20...0x20]),
-        ("cntrl", [0x00...0x1F, 0x7F...0x7F]), ("digit", [0x30...0x39]), ("graph", [0x21...0x7E]), ("lower", [0x61...0x7A]), ("print", [0x20...0x7E]),
-        ("punct", [0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E]), ("space", [0x09...0x0D, 0x20...0x20]), ("upper", [0x41...0x5A]),
+        ("alnum", [0x30...0x39, 0x41...0x5A, 0x61...0x7A]), ("alpha", [0x41...0x5A, 0x61...0x7A]),
+        ("blank", [0x09...0x09, 0x20...0x20]),
+        ("cntrl", [0x00...0x1F, 0x7F...0x7F]), ("digit", [0x30...0x39]), ("graph", [0x21...0x7E]),
+        ("lower", [0x61...0x7A]), ("print", [0x20...0x7E]),
+        ("punct", [0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E]), ("space", [0x09...0x0D, 0x20...0x20]),
+        ("upper", [0x41...0x5A]),
         ("xdigit", [0x30...0x39, 0x41...0x46, 0x61...0x66]),
     ]
 

@@ -1,10 +1,11 @@
 import EngineIO
 import Support
 
-/// The sockets of one shard that are in one room, as a dense array: a broadcast reads memory in order, joining and leaving are O(1). [loop]
+/// The sockets of one shard that are in one room, as a dense array: a broadcast reads memory in order, joining and
+/// leaving are O(1). [loop]
 ///
-/// A member and its socket's ``RoomMembership`` know each other's place. Removing moves the last member into the gap and tells its
-/// socket, so nothing is ever searched.
+/// A member and its socket's ``RoomMembership`` know each other's place. Removing moves the last member into the gap
+/// and tells its socket, so nothing is ever searched.
 final class Room {
     /// Nothing here is retained: a socket leaves its rooms before it goes, and holds its session until then.
     struct Member {

@@ -20,8 +20,8 @@ public enum PacketEncoder {
         }
     }
 
-    /// Whether `args` are a JSON array in which every placeholder names one of `attachmentCount` attachments: what the functions that
-    /// emit take on trust.
+    /// Whether `args` are a JSON array in which every placeholder names one of `attachmentCount` attachments: what the
+    /// functions that emit take on trust.
     public static func isValid(args: UnsafeRawBufferPointer, attachmentCount: Int = 0) -> Bool {
         let start = JSONScanner.skipWhitespace(in: args, from: 0)
         guard JSONScanner.isValid(args), args[start] == UInt8(ascii: "[") else { return false }
@@ -35,21 +35,24 @@ public enum PacketEncoder {
 
     /// - Parameter prefix: ``Namespace/prefix``.
     static func message(
-        name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
+        name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
         flags: EmitFlags, prefix: UnsafeRawBufferPointer, ackID: UInt64? = nil, offset: RecoveryOffset? = nil
     ) -> SharedMessage {
         BoundArguments.withBound(args, attachments) { args, attachments in
             let writer = PacketWriter(
                 name: name, args: args, prefix: prefix, ackID: ackID, attachments: attachments.count, offset: offset)
             return SharedMessage(
-                textCount: writer.count, attachments: attachments.map { Array($0) }, volatile: flags.contains(.volatile),
+                textCount: writer.count, attachments: attachments.map { Array($0) },
+                volatile: flags.contains(.volatile),
                 compress: !flags.contains(.noCompress)
             ) { writer.write(to: $0) }
         }
     }
 }
 
-/// The text of a packet in parts, so that its exact length is known before a byte is written: it goes straight into a session's output.
+/// The text of a packet in parts, so that its exact length is known before a byte is written: it goes straight
+/// into a session's output.
 ///
 /// Valid as long as the pointers it was made from.
 struct PacketWriter {
@@ -74,7 +77,8 @@ struct PacketWriter {
     ///   - prefix: ``Namespace/prefix``.
     ///   - args: a valid JSON array.
     init(
-        name: UnsafeRawBufferPointer?, args: UnsafeRawBufferPointer, prefix: UnsafeRawBufferPointer, ackID: UInt64? = nil,
+        name: UnsafeRawBufferPointer?, args: UnsafeRawBufferPointer, prefix: UnsafeRawBufferPointer,
+        ackID: UInt64? = nil,
         attachments: Int = 0, offset: RecoveryOffset? = nil
     ) {
         self.kind = name == nil ? (attachments == 0 ? .ack : .binaryAck) : (attachments == 0 ? .event : .binaryEvent)

@@ -6,9 +6,10 @@ import RawJSON
 /// <type>[<attachments>-][<namespace>,][<ack id>][<JSON payload>]
 /// ```
 ///
-/// The payload is validated in one pass, in which an event's name and the place of its first argument are found. Nothing is allocated.
-/// Stricter than the reference: the count of attachments is digits only (`1e0-` is refused), the type is no blank, an ack id fits 64 bits,
-/// a name is at most ``maxEventNameLength`` bytes, and nesting is bounded by `JSONScanner.maximumDepth`.
+/// The payload is validated in one pass, in which an event's name and the place of its first argument are found.
+/// Nothing is allocated. Stricter than the reference: the count of attachments is digits only (`1e0-` is refused), the
+/// type is no blank, an ack id fits 64 bits, a name is at most ``maxEventNameLength`` bytes, and nesting is bounded by
+/// `JSONScanner.maximumDepth`.
 struct PacketParser {
     var maxAttachments = 10
     var maxEventNameLength = 512
@@ -68,8 +69,8 @@ struct PacketParser {
             at += 1
         }
         if at < text.count, isBlank(text[at]) {
-            // The reference takes blanks for digits, and then reads the whole as JavaScript reads a number: blanks only are 0,
-            // blanks around digits do not matter, blanks between digits make it none.
+            // The reference takes blanks for digits, and then reads the whole as JavaScript reads a number: blanks only
+            // are 0, blanks around digits do not matter, blanks between digits make it none.
             let leading = id == 0
             while at < text.count, isBlank(text[at]) { at += 1 }
             if at < text.count, isDigit(text[at]) {
@@ -111,7 +112,9 @@ struct PacketParser {
             guard packet.name.count <= maxEventNameLength else { throw .nameTooLong }
             guard !ReservedName.isReserved(text, start..<end) else { throw .reservedName }
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            guard let number = JSONScanner.endOfValue(in: text, from: start, depthLimit: 0) else { throw .malformedPayload }
+            guard let number = JSONScanner.endOfValue(in: text, from: start, depthLimit: 0) else {
+                throw .malformedPayload
+            }
             end = number
             packet.name = start..<end
         default:
@@ -137,7 +140,9 @@ struct PacketParser {
 
     /// Checks that `range` is empty, or one JSON value that begins with `opening`.
     @inline(__always)
-    private static func require(_ opening: Unicode.Scalar, in text: UnsafeRawBufferPointer, _ range: Range<Int>) throws(PacketError) {
+    private static func require(_ opening: Unicode.Scalar, in text: UnsafeRawBufferPointer, _ range: Range<Int>)
+        throws(PacketError)
+    {
         guard !range.isEmpty else { return }
         let start = JSONScanner.skipWhitespace(in: text, from: range.lowerBound)
         guard let end = JSONScanner.endOfValue(in: text, from: start),
@@ -191,7 +196,9 @@ enum PacketError: Error, Equatable {
 
 /// Event names that mean something to every client's library, so that no client may send them.
 enum ReservedName {
-    private static let all: [StaticString] = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
+    private static let all: [StaticString] = [
+        "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
+    ]
 
     /// Whether the string at `token` (quotes included) means one of them, however it is escaped.
     @inline(__always)
@@ -211,7 +218,8 @@ enum ReservedName {
     static func isReserved(_ name: UnsafeRawBufferPointer) -> Bool {
         all.contains { reserved in
             name.count == reserved.utf8CodeUnitCount
-                && name.elementsEqual(UnsafeRawBufferPointer(start: reserved.utf8Start, count: reserved.utf8CodeUnitCount))
+                && name.elementsEqual(
+                    UnsafeRawBufferPointer(start: reserved.utf8Start, count: reserved.utf8CodeUnitCount))
         }
     }
 }

@@ -14,7 +14,8 @@ struct Placeholders {
 
     private let bytes: UnsafeRawBufferPointer
 
-    /// - Parameter bytes: a valid document, nested no deeper than `JSONScanner.maximumDepth`, on which the scan may hence recurse.
+    /// - Parameter bytes: a valid document, nested no deeper than `JSONScanner.maximumDepth`, on which
+    ///   the scan may hence recurse.
     init(in bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
         guard !bytes.isEmpty else { return }
@@ -70,7 +71,8 @@ struct Placeholders {
         JSONScanner.endOfValue(in: bytes, from: start, depthLimit: 0) ?? start + 1
     }
 
-    /// The value as an index of an array, as JavaScript would take it: `0`, `-0`, `1.0` and `1e0` are, `"0"` and `0.5` are none.
+    /// The value as an index of an array, as JavaScript would take it: `0`, `-0`, `1.0` and `1e0` are,
+    /// `"0"` and `0.5` are none.
     private func index(_ value: Range<Int>) -> Int? {
         switch JSONNumber(UnsafeRawBufferPointer(rebasing: bytes[value])) {
         case .integer(let integer): integer >= 0 ? Int(integer) : nil
@@ -80,8 +82,8 @@ struct Placeholders {
     }
 }
 
-/// Arguments whose attachments go out as the reference sends them: `{"_placeholder":true,"num":n}` counting from 0 in the order of the
-/// text, the attachments in that order; one named twice goes twice, one named nowhere not at all.
+/// Arguments whose attachments go out as the reference sends them: `{"_placeholder":true,"num":n}` counting from 0 in
+/// the order of the text, the attachments in that order; one named twice goes twice, one named nowhere not at all.
 struct BoundArguments {
     /// `nil`: the arguments are that already.
     private(set) var rewritten: [UInt8]?
@@ -90,7 +92,8 @@ struct BoundArguments {
     private(set) var order: [Int]
 
     init(_ args: UnsafeRawBufferPointer, attachmentCount: Int) {
-        // What closes last but opens first can only be a placeholder within a placeholder, which nobody writes; the inner one is dropped.
+        // What closes last but opens first can only be a placeholder within a placeholder, which nobody writes;
+        // the inner one is dropped.
         var placeholders = Placeholders(in: args).all.sorted { $0.range.lowerBound < $1.range.lowerBound }
         var end = 0
         placeholders.removeAll { placeholder in
@@ -128,7 +131,9 @@ struct BoundArguments {
         guard !attachments.isEmpty else { return body(args, attachments) }
         let bound = BoundArguments(args, attachmentCount: attachments.count)
         return withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: bound.order.count) { ordered in
-            for (place, index) in bound.order.enumerated() { ordered.initializeElement(at: place, to: attachments[index]) }
+            for (place, index) in bound.order.enumerated() {
+                ordered.initializeElement(at: place, to: attachments[index])
+            }
             let ordered = UnsafeBufferPointer(ordered)
             guard let rewritten = bound.rewritten else { return body(args, ordered) }
             return rewritten.withUnsafeBytes { body($0, ordered) }

@@ -1,4 +1,5 @@
-/// What a Socket.IO packet's text says, as ranges of it. Nothing is copied; the text must still be there to make sense of them.
+/// What a Socket.IO packet's text says, as ranges of it. Nothing is copied; the text must still be
+/// there to make sense of them.
 struct SocketPacket: Equatable {
     /// The digit a packet begins with.
     enum Kind: UInt8 {
@@ -30,12 +31,14 @@ struct SocketPacket: Equatable {
     /// Whether the name has escapes.
     var nameIsEscaped = false
 
-    /// Of the comma before an event's first argument; `nil` when there is none. Writing `[` there makes the rest of the payload an array.
+    /// Of the comma before an event's first argument; `nil` when there is none. Writing `[` there makes the rest
+    /// of the payload an array.
     var comma: Int?
 }
 
-/// A packet that outlives the receive buffer it came in: because its attachments are still to come, or because its namespace's CONNECT
-/// is not decided yet. Text and attachments are copied into one buffer. A class, for a client has room for one and hardly ever needs it.
+/// A packet that outlives the receive buffer it came in: because its attachments are still to come, or because its
+/// namespace's CONNECT is not decided yet. Text and attachments are copied into one buffer. A class, for a client has
+/// room for one and hardly ever needs it.
 final class BufferedPacket {
     let packet: SocketPacket
     private let textCount: Int

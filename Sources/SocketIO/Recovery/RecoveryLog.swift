@@ -1,8 +1,8 @@
 import EngineIO
 import Support
 
-/// The latest events, oldest first. What ``RecoveryStore`` guards by one lock, on the way of every broadcast: each operation takes constant
-/// time, and what is dropped is returned, to be freed when the lock is free again.
+/// The latest events, oldest first. What ``RecoveryStore`` guards by one lock, on the way of every broadcast: each
+/// operation takes constant time, and what is dropped is returned, to be freed when the lock is free again.
 struct RecoveryLog {
     struct Event: Sendable {
         let sequence: UInt64
@@ -37,7 +37,9 @@ struct RecoveryLog {
     }
 
     /// Gives the next place away. `target` is `nil` for an event that is not kept.
-    mutating func append(_ message: SharedMessage, to target: RecoveryTarget?, _ filter: RecoveryFilter?, byteCount: Int) {
+    mutating func append(
+        _ message: SharedMessage, to target: RecoveryTarget?, _ filter: RecoveryFilter?, byteCount: Int
+    ) {
         lastSequence += 1
         guard let target, let filter else { return }
         if chunks.last?.count ?? Self.chunkSize == Self.chunkSize {
@@ -45,14 +47,18 @@ struct RecoveryLog {
             chunks[chunks.count - 1].reserveCapacity(Self.chunkSize)
         }
         chunks[chunks.count - 1].append(
-            Event(sequence: lastSequence, target: target, filter: filter, message: message, byteCount: byteCount, appended: now))
+            Event(
+                sequence: lastSequence, target: target, filter: filter, message: message, byteCount: byteCount,
+                appended: now))
         count += 1
         self.byteCount += byteCount
     }
 
     /// Drops the oldest event if there are too many, or too large ones. To be repeated until it returns `nil`.
     mutating func trim() -> Event? {
-        guard count > options.maxPackets || byteCount > options.maxPacketBytes, let event = removeFirst() else { return nil }
+        guard count > options.maxPackets || byteCount > options.maxPacketBytes, let event = removeFirst() else {
+            return nil
+        }
         dropped = (event.sequence, event.appended)
         droppedCount += 1
         return event
@@ -69,7 +75,8 @@ struct RecoveryLog {
     ///
     /// - Parameter batch: takes them; at most its capacity.
     /// - Returns: up to where it has looked; `nil` if events past `sequence` were dropped that the session may need.
-    func copy(after sequence: UInt64, meeting filter: RecoveryFilter, now: Int64, into batch: inout [Event]) -> UInt64? {
+    func copy(after sequence: UInt64, meeting filter: RecoveryFilter, now: Int64, into batch: inout [Event]) -> UInt64?
+    {
         guard sequence <= lastSequence else { return nil }
         if let dropped, sequence < dropped.sequence, dropped.appended >= horizon(max(now, self.now)) { return nil }
         var index = firstIndex(after: sequence)
@@ -89,8 +96,8 @@ struct RecoveryLog {
 
     // MARK: - Inside
 
-    /// Events appended before were received by every session that can still return: one whose connection had lost them was closed more
-    /// than ``RecoveryOptions/maxDisconnectionDuration`` ago.
+    /// Events appended before were received by every session that can still return: one whose connection had lost them
+    /// was closed more than ``RecoveryOptions/maxDisconnectionDuration`` ago.
     private func horizon(_ now: Int64) -> Int64 {
         now - options.maxDisconnectionDuration - options.maxTimeInFlight
     }
@@ -159,7 +166,8 @@ extension RecoverySession {
     }
 }
 
-/// Tells most events that are not for a session in one instruction: a bit for each of its rooms (Bloom's filter with one hash).
+/// Tells most events that are not for a session in one instruction: a bit for each of its rooms
+/// (Bloom's filter with one hash).
 struct RecoveryFilter: Sendable {
     private var bits: UInt64 = 0
 

@@ -17,9 +17,12 @@ struct RecoveryRequest: Sendable, Equatable {
         while case .member(let key, let value) = walker.next() {
             let name = UnsafeRawBufferPointer(rebasing: auth[key])
             if JSONText.isEqual(name, to: "pid") {
-                privateID = JSONText.byteString(UnsafeRawBufferPointer(rebasing: auth[value]), limit: SocketID.length).flatMap { SocketID($0) }
+                privateID = JSONText.byteString(UnsafeRawBufferPointer(rebasing: auth[value]), limit: SocketID.length)
+                    .flatMap { SocketID($0) }
             } else if JSONText.isEqual(name, to: "offset") {
-                offset = JSONText.byteString(UnsafeRawBufferPointer(rebasing: auth[value]), limit: RecoveryOffset.longest).flatMap { RecoveryOffset($0) }
+                offset = JSONText.byteString(
+                    UnsafeRawBufferPointer(rebasing: auth[value]), limit: RecoveryOffset.longest
+                ).flatMap { RecoveryOffset($0) }
                 isOffsetMalformed = offset == nil
             }
         }
@@ -29,7 +32,8 @@ struct RecoveryRequest: Sendable, Equatable {
     }
 }
 
-/// How far a client has read: the place of an event in its namespace's log, as the text that the client gets as an event's last argument.
+/// How far a client has read: the place of an event in its namespace's log, as the text that the client gets as
+/// an event's last argument.
 struct RecoveryOffset: Equatable {
     let sequence: UInt64
 

@@ -1,7 +1,7 @@
 import Support
 
-/// The sessions of lost connections, and the sockets that may become one. What ``RecoveryStore`` guards by a lock of its own, which no
-/// broadcast takes; what is dropped is returned, to be freed when the lock is free again.
+/// The sessions of lost connections, and the sockets that may become one. What ``RecoveryStore`` guards by a lock of
+/// its own, which no broadcast takes; what is dropped is returned, to be freed when the lock is free again.
 struct RecoverySessions {
     /// What came of the wish to take a session out.
     enum ClaimResult {
@@ -44,8 +44,12 @@ struct RecoverySessions {
 
     // MARK: - Live sockets
 
-    mutating func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?, alwaysRunsMiddlewares: Bool) {
-        live[privateID] = Live(handle: handle, namespace: namespace, user: user, alwaysRunsMiddlewares: alwaysRunsMiddlewares)
+    mutating func begin(
+        _ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?,
+        alwaysRunsMiddlewares: Bool
+    ) {
+        live[privateID] = Live(
+            handle: handle, namespace: namespace, user: user, alwaysRunsMiddlewares: alwaysRunsMiddlewares)
     }
 
     mutating func end(_ privateID: SocketID, handle: SocketHandle) {
@@ -80,13 +84,18 @@ struct RecoverySessions {
     }
 
     func resumes(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?) -> Bool {
-        if let live = live[request.privateID] { return live.namespace == namespace && live.user == user && !live.alwaysRunsMiddlewares }
+        if let live = live[request.privateID] {
+            return live.namespace == namespace && live.user == user && !live.alwaysRunsMiddlewares
+        }
         guard let session = kept[request.privateID]?.session else { return false }
         return session.namespace == namespace && session.user == user && !session.alwaysRunsMiddlewares
     }
 
-    mutating func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> ClaimResult {
-        if let live = live[request.privateID], live.namespace == namespace, live.user == user { return .live(live.handle) }
+    mutating func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> ClaimResult
+    {
+        if let live = live[request.privateID], live.namespace == namespace, live.user == user {
+            return .live(live.handle)
+        }
         guard let session = kept[request.privateID]?.session, session.namespace == namespace, session.user == user,
             !isExpired(session, now: now)
         else {
@@ -131,7 +140,8 @@ struct RecoverySession: Sendable {
     /// ``ConnectAttempt/alwaysRunsMiddlewares``.
     let alwaysRunsMiddlewares: Bool
     let data: [UInt8]
-    /// The place in the log from which the session has heard everything: what a client without an offset missed begins there.
+    /// The place in the log from which the session has heard everything: what a client without an
+    /// offset missed begins there.
     let start: UInt64
     /// What its sockets were called, the latest last: broadcasts that spared one of them are not for this session.
     let handles: [SocketHandle]
@@ -142,7 +152,8 @@ struct RecoverySession: Sendable {
     let byteCount: Int
 
     init(
-        privateID: SocketID, socketID: SocketID, namespace: ByteString, rooms: [ByteString], user: ByteString?, alwaysRunsMiddlewares: Bool,
+        privateID: SocketID, socketID: SocketID, namespace: ByteString, rooms: [ByteString], user: ByteString?,
+        alwaysRunsMiddlewares: Bool,
         data: [UInt8], start: UInt64, handles: [SocketHandle], disconnectedAt: Int64
     ) {
         self.privateID = privateID
@@ -166,7 +177,8 @@ final class SocketRecovery {
 
     let isRecovered: Bool
 
-    /// Events up to this place were sent when the session was restored; a broadcast of before, still on its way, must not come twice.
+    /// Events up to this place were sent when the session was restored; a broadcast of before, still on its
+    /// way, must not come twice.
     let restoredThrough: UInt64
 
     /// The place in the log from which the session has heard everything.

@@ -2,24 +2,27 @@ import EngineIO
 import Support
 import Synchronization
 
-/// The sessions of lost connections, and the log of events that they may have missed; shared by all shards. [any-thread]
+/// The sessions of lost connections, and the log of events that they may have missed; shared by
+/// all shards. [any-thread]
 ///
-/// Every event is given a place in the log, which goes to the client as the last argument and comes back as its `offset`. A client that
-/// returns to any shard within ``RecoveryOptions/maxDisconnectionDuration`` gets its session, and what the log holds for it past its
-/// offset. What the limits drop is never half restored: a session whose events are gone starts afresh, and is counted.
+/// Every event is given a place in the log, which goes to the client as the last argument and comes back as its
+/// `offset`. A client that returns to any shard within ``RecoveryOptions/maxDisconnectionDuration`` gets its session,
+/// and what the log holds for it past its offset. What the limits drop is never half restored: a session whose events
+/// are gone starts afresh, and is counted.
 ///
-/// Two improvements on the reference, invisible to clients: an event that a session read long ago need not be in the log for the session to
-/// return, and a `pid` without an offset returns, too.
+/// Two improvements on the reference, invisible to clients: an event that a session read long ago need not be in the
+/// log for the session to return, and a `pid` without an offset returns, too.
 ///
-/// A broadcast takes one lock for constant time: it is encoded before, and only the digits of its place are written while the lock is held.
-/// A session that returns looks through the log in short steps, between which broadcasts go on.
+/// A broadcast takes one lock for constant time: it is encoded before, and only the digits of its place are written
+/// while the lock is held. A session that returns looks through the log in short steps, between which broadcasts go on.
 public final class RecoveryStore: Sendable {
     /// Runs a job on another shard's loop.
     public typealias Hop = @Sendable (_ shard: Int, _ job: @escaping @Sendable (Shard) -> Void) -> Void
 
     public let options: RecoveryOptions
 
-    /// How to reach the shard that still holds a session which its client asks for elsewhere. `nil`: then the client starts afresh.
+    /// How to reach the shard that still holds a session which its client asks for elsewhere. `nil`: then
+    /// the client starts afresh.
     let hop: Hop?
 
     private let log: Mutex<RecoveryLog>
@@ -65,8 +68,8 @@ public final class RecoveryStore: Sendable {
 
     /// Gives an event its place in the log.
     ///
-    /// - Parameter encode: makes the message, with the place as the last argument of its text. Called again if the place has more digits than
-    ///   was guessed; a place of as many digits is written over the guess.
+    /// - Parameter encode: makes the message, with the place as the last argument of its text. Called again if the
+    ///   place has more digits than was guessed; a place of as many digits is written over the guess.
     func append(
         to target: RecoveryTarget, isStored: Bool, _ encode: (RecoveryOffset) -> SharedMessage
     ) -> (message: SharedMessage, sequence: UInt64) {
@@ -79,7 +82,9 @@ public final class RecoveryStore: Sendable {
                 let offset = RecoveryOffset(log.lastSequence + 1)
                 guard offset.count == guess.count else { return (offset, nil) }
                 if offset != guess {
-                    message.rewriteText(before: RecoveryOffset.distanceFromEnd, count: offset.count) { offset.write(to: $0) }
+                    message.rewriteText(before: RecoveryOffset.distanceFromEnd, count: offset.count) {
+                        offset.write(to: $0)
+                    }
                 }
                 log.append(message, to: isStored ? target : nil, filter, byteCount: byteCount)
                 lastSequence.store(offset.sequence, ordering: .relaxed)
@@ -97,8 +102,15 @@ public final class RecoveryStore: Sendable {
     // MARK: - Sessions
 
     /// A socket joined; returns the place in the log from which it hears.
-    func begin(_ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?, alwaysRunsMiddlewares: Bool) -> UInt64 {
-        sessions.withLock { $0.begin(privateID, handle: handle, namespace: namespace, user: user, alwaysRunsMiddlewares: alwaysRunsMiddlewares) }
+    func begin(
+        _ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?,
+        alwaysRunsMiddlewares: Bool
+    ) -> UInt64 {
+        sessions.withLock {
+            $0.begin(
+                privateID, handle: handle, namespace: namespace, user: user,
+                alwaysRunsMiddlewares: alwaysRunsMiddlewares)
+        }
         return lastSequence.load(ordering: .relaxed)
     }
 
@@ -116,7 +128,8 @@ public final class RecoveryStore: Sendable {
         sessions.withLock { $0.resumes(request, namespace: namespace, user: user) }
     }
 
-    /// Takes a session of `user` out, with what it missed. Whoever takes it and does not use it hands it back with ``unclaim(_:)``.
+    /// Takes a session of `user` out, with what it missed. Whoever takes it and does not use it hands it
+    /// back with ``unclaim(_:)``.
     func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> RecoveryResult {
         switch sessions.withLock({ $0.claim(request, namespace: namespace, user: user, now: now) }) {
         case .live(let handle):
@@ -124,7 +137,9 @@ public final class RecoveryStore: Sendable {
         case .unknown:
             return .unknown
         case .session(let session):
-            if let recovered = missed(by: session, since: request.offset?.sequence ?? session.start, now: now) { return .restored(recovered) }
+            if let recovered = missed(by: session, since: request.offset?.sequence ?? session.start, now: now) {
+                return .restored(recovered)
+            }
             sessions.withLock { $0.unclaim(session) }
             trimSessions()
             return .unknown
@@ -175,12 +190,12 @@ public struct RecoveryOptions: Sendable, Hashable {
     /// How long a session is kept, in ms. The reference's default.
     public var maxDisconnectionDuration: Int64 = 120_000
 
-    /// ``ConnectAttempt/resume(user:claims:expiresAt:else:)`` may let a recovered socket in without further questions. Its user is verified
-    /// all the same. The reference's default.
+    /// ``ConnectAttempt/resume(user:claims:expiresAt:else:)`` may let a recovered socket in without further questions.
+    /// Its user is verified all the same. The reference's default.
     public var skipMiddlewares = true
 
-    /// How long an event can be on its way, in ms, before a dead connection is noticed: more than `pingInterval` + `pingTimeout`,
-    /// which are 45,000 together by default. Events are kept that much longer than sessions.
+    /// How long an event can be on its way, in ms, before a dead connection is noticed: more than `pingInterval` +
+    /// `pingTimeout`, which are 45,000 together by default. Events are kept that much longer than sessions.
     public var maxTimeInFlight: Int64 = 60_000
 
     /// Sessions of lost connections kept at once; the oldest goes first.

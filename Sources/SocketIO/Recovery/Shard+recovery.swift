@@ -1,8 +1,11 @@
 import Support
 
 extension Shard {
-    /// Takes the session out that a client wants back as `user`, if it is kept for that user, then calls `proceed`, on this loop.
-    func recover(_ attempt: ConnectAttempt, _ request: RecoveryRequest, as user: ByteString?, then proceed: @escaping () -> Void) {
+    /// Takes the session out that a client wants back as `user`, if it is kept for that user, then calls
+    /// `proceed`, on this loop.
+    func recover(
+        _ attempt: ConnectAttempt, _ request: RecoveryRequest, as user: ByteString?, then proceed: @escaping () -> Void
+    ) {
         attempt.request = nil
         guard let recovery = options.recovery else { return proceed() }
         switch recovery.claim(request, namespace: attempt.namespace, user: user, now: timers.now) {
@@ -24,7 +27,9 @@ extension Shard {
             hop(handle.shardIndex) { other in
                 other.endHalfOpen(handle)
                 hop(here) { shard in
-                    guard let (attempt, proceed) = shard.suspended.removeValue(forKey: suspension), attempt.client != nil else { return }
+                    guard let (attempt, proceed) = shard.suspended.removeValue(forKey: suspension),
+                        attempt.client != nil
+                    else { return }
                     shard.claimAgain(attempt, request, as: user, from: recovery)
                     proceed()
                 }
@@ -33,8 +38,12 @@ extension Shard {
     }
 
     /// The half-open connection is closed now, so the session is there, or was lost in between.
-    private func claimAgain(_ attempt: ConnectAttempt, _ request: RecoveryRequest, as user: ByteString?, from recovery: RecoveryStore) {
-        if case .restored(let session) = recovery.claim(request, namespace: attempt.namespace, user: user, now: timers.now) {
+    private func claimAgain(
+        _ attempt: ConnectAttempt, _ request: RecoveryRequest, as user: ByteString?, from recovery: RecoveryStore
+    ) {
+        if case .restored(let session) = recovery.claim(
+            request, namespace: attempt.namespace, user: user, now: timers.now)
+        {
             attempt.session = session
         }
     }
@@ -61,10 +70,12 @@ extension Shard {
     func beginRecovery(of socket: NamespaceSocket, _ recovered: RecoveredSession?, from recovery: RecoveryStore) {
         let privateID = recovered?.session.privateID ?? .random(using: &randomBits)
         let place = recovery.begin(
-            privateID, handle: socket.handle, namespace: socket.namespace.name, user: socket.user, alwaysRunsMiddlewares: socket.alwaysRunsMiddlewares)
+            privateID, handle: socket.handle, namespace: socket.namespace.name, user: socket.user,
+            alwaysRunsMiddlewares: socket.alwaysRunsMiddlewares)
         socket.socketRecovery = SocketRecovery(
             privateID: privateID, isRecovered: recovered != nil, restoredThrough: recovered?.through ?? 0,
-            start: recovered?.session.start ?? place, handles: (recovered?.session.handles.suffix(15) ?? []) + [socket.handle])
+            start: recovered?.session.start ?? place,
+            handles: (recovered?.session.handles.suffix(15) ?? []) + [socket.handle])
         guard let recovered else { return }
         restoredThrough = max(restoredThrough, recovered.through)
         statistics.recovered += 1
@@ -73,8 +84,10 @@ extension Shard {
     /// What is kept of a socket that is about to go.
     func recoverySession(of socket: NamespaceSocket, _ socketRecovery: SocketRecovery) -> RecoverySession {
         RecoverySession(
-            privateID: socketRecovery.privateID, socketID: socket.socketID, namespace: socket.namespace.name, rooms: socket.rooms,
-            user: socket.user, alwaysRunsMiddlewares: socket.alwaysRunsMiddlewares, data: socket.data, start: socketRecovery.start,
+            privateID: socketRecovery.privateID, socketID: socket.socketID, namespace: socket.namespace.name,
+            rooms: socket.rooms,
+            user: socket.user, alwaysRunsMiddlewares: socket.alwaysRunsMiddlewares, data: socket.data,
+            start: socketRecovery.start,
             handles: socketRecovery.handles, disconnectedAt: timers.now)
     }
 }

@@ -17,8 +17,8 @@ public struct Broadcast: Sendable {
     ///   - name: UTF-8 text; quoted here.
     ///   - args: a valid JSON array, each placeholder naming one of `attachments`.
     ///   - recovery: ``SocketOptions/recovery``.
-    ///   - isKept: `false` gives the event its place in the log and does not keep it, as a volatile one: for what each shard encodes
-    ///     for itself, and recovery must not send once for each of them.
+    ///   - isKept: `false` gives the event its place in the log and does not keep it, as a volatile one: for what each
+    ///     shard encodes for itself, and recovery must not send once for each of them.
     public init(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
@@ -30,11 +30,13 @@ public struct Broadcast: Sendable {
             let prefix = UnsafeRawBufferPointer(prefix)
             guard let recovery else {
                 return (
-                    PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix), 0
+                    PacketEncoder.message(
+                        name: name, args: args, attachments: attachments, flags: flags, prefix: prefix), 0
                 )
             }
             return recovery.append(to: .broadcast(target), isStored: isKept && !flags.contains(.volatile)) { offset in
-                PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
+                PacketEncoder.message(
+                    name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
             }
         }
     }
@@ -45,8 +47,8 @@ public struct BroadcastTarget: Sendable, Hashable {
     /// Sockets are of one namespace.
     public var namespace: ByteString
 
-    /// Sockets that are in any of these rooms, each once. Empty: the whole namespace, unless ``socket`` names one. The id of a socket is a room with
-    /// that socket in it.
+    /// Sockets that are in any of these rooms, each once. Empty: the whole namespace, unless ``socket`` names one. The
+    /// id of a socket is a room with that socket in it.
     public var rooms: [ByteString]
 
     /// Not the sockets that are in any of these rooms.
@@ -59,7 +61,8 @@ public struct BroadcastTarget: Sendable, Hashable {
     public var socket: SocketHandle
 
     public init(
-        namespace: ByteString = "/", rooms: [ByteString] = [], except: [ByteString] = [], exceptSocket: SocketHandle = 0, socket: SocketHandle = 0
+        namespace: ByteString = "/", rooms: [ByteString] = [], except: [ByteString] = [],
+        exceptSocket: SocketHandle = 0, socket: SocketHandle = 0
     ) {
         self.namespace = namespace
         self.rooms = rooms
@@ -80,8 +83,8 @@ extension NamespaceSocket {
     ///
     /// - Parameters:
     ///   - timeout: in ms.
-    ///   - answer: called once, on the loop, perhaps before this returns. A socket that owes ``SocketOptions/maxPendingAcks`` already is not asked, and
-    ///     counts as timed out.
+    ///   - answer: called once, on the loop, perhaps before this returns. A socket that owes
+    ///     ``SocketOptions/maxPendingAcks`` already is not asked, and counts as timed out.
     public func emit(_ ackRequest: AckRequest, timeout: Int64, answer: @escaping (AckResult) -> Void) {
         do throws(LimitError) {
             try expectAck(ackRequest.id, timeout: timeout, answer: answer)
@@ -94,7 +97,8 @@ extension NamespaceSocket {
 }
 
 extension Shard {
-    /// Queues a message for the target's sockets of this shard. Nothing is encoded or copied here: see ``PacketEncoder``.
+    /// Queues a message for the target's sockets of this shard. Nothing is encoded or copied
+    /// here: see ``PacketEncoder``.
     ///
     /// - Returns: how many sockets it was handed to, those included that drop it as volatile.
     @discardableResult
@@ -128,7 +132,8 @@ extension Shard {
         return count
     }
 
-    /// Appends the target's sockets of this shard, each once: for work that is done in pieces, while sockets come and go.
+    /// Appends the target's sockets of this shard, each once: for work that is done in pieces,
+    /// while sockets come and go.
     public func collect(_ target: BroadcastTarget, into sockets: inout ContiguousArray<SocketHandle>) {
         var members: ContiguousArray<Unmanaged<NamespaceSocket>> = []
         forEachMember(of: target) { members.append($0.socket) }
@@ -146,15 +151,19 @@ extension Shard {
         return count
     }
 
-    /// An event for many sockets of a namespace that wants an ack of each; `nil` if the namespace is not alive here. See ``NamespaceSocket/emit(_:timeout:answer:)``.
+    /// An event for many sockets of a namespace that wants an ack of each; `nil` if the namespace is not alive here.
+    /// See ``NamespaceSocket/emit(_:timeout:answer:)``.
     public func ackRequest(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
-        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [], in namespace: ByteString
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
+        in namespace: ByteString
     ) -> AckRequest? {
         guard let namespace = namespaces[namespace] else { return nil }
         let id = namespace.nextAckID()
         return AckRequest(
-            id: id, message: PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: namespace.prefix, ackID: id))
+            id: id,
+            message: PacketEncoder.message(
+                name: name, args: args, attachments: attachments, flags: flags, prefix: namespace.prefix, ackID: id))
     }
 
     // MARK: - Targets
@@ -172,7 +181,9 @@ extension Shard {
 
     /// The whole namespace or one room: read from end to end, and nothing else.
     @inline(__always)
-    private func forEachMember(of room: ByteString?, in namespace: Namespace, except exceptHandle: SocketHandle, _ body: (Room.Member) -> Void) {
+    private func forEachMember(
+        of room: ByteString?, in namespace: Namespace, except exceptHandle: SocketHandle, _ body: (Room.Member) -> Void
+    ) {
         let except = exceptHandle == 0 ? nil : socket(exceptHandle)
         let exceptPointer = except.map { Unmanaged.passUnretained($0).toOpaque() }
         guard let room else { return Self.walk(namespace.everyone.members, except: exceptPointer, body) }
@@ -186,7 +197,9 @@ extension Shard {
     }
 
     @inline(__always)
-    private static func walk(_ members: ContiguousArray<Room.Member>, except: UnsafeMutableRawPointer?, _ body: (Room.Member) -> Void) {
+    private static func walk(
+        _ members: ContiguousArray<Room.Member>, except: UnsafeMutableRawPointer?, _ body: (Room.Member) -> Void
+    ) {
         members.withUnsafeBufferPointer { members in
             for index in members.indices {
                 if index &+ lookahead < members.count { jf_prefetch(members[index &+ lookahead].session.toOpaque()) }
@@ -196,8 +209,8 @@ extension Shard {
         }
     }
 
-    /// Sessions lie all over the memory, and writing to a thousand sockets leaves none of them in the caches: while one is sent to, the one so many places
-    /// behind it is fetched.
+    /// Sessions lie all over the memory, and writing to a thousand sockets leaves none of them in the caches: while one
+    /// is sent to, the one so many places behind it is fetched.
     private static let lookahead = 8
 
     /// Unions and exceptions: a socket that is left out, or has been visited, bears the mark of this target.

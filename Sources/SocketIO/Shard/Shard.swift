@@ -55,14 +55,16 @@ public final class Shard {
     }
 
     public init(
-        index: Int, timers: TimerWheel, options: SocketOptions = SocketOptions(), namespaceTable: NamespaceTable = .main,
+        index: Int, timers: TimerWheel, options: SocketOptions = SocketOptions(),
+        namespaceTable: NamespaceTable = .main,
         application: any Application
     ) {
         precondition((0...255).contains(index), "a shard's index has one byte in its sockets' handles")
         self.index = index
         self.timers = timers
         self.options = options
-        self.parser = PacketParser(maxAttachments: options.maxAttachments, maxEventNameLength: options.maxEventNameLength)
+        self.parser = PacketParser(
+            maxAttachments: options.maxAttachments, maxEventNameLength: options.maxEventNameLength)
         self.namespaceTable = namespaceTable
         self.application = application
     }
@@ -91,7 +93,9 @@ public final class Shard {
     /// The socket of `handle`; `nil` once it is gone, or if it is another shard's.
     public func socket(_ handle: SocketHandle) -> NamespaceSocket? {
         let slot = handle.slot
-        guard slot < slots.count, handle.shardIndex == index, slots[slot].generation == handle.generation else { return nil }
+        guard slot < slots.count, handle.shardIndex == index, slots[slot].generation == handle.generation else {
+            return nil
+        }
         return slots[slot].socket
     }
 
@@ -115,8 +119,8 @@ public final class Shard {
 extension Shard {
     // MARK: - Namespaces
 
-    /// The namespace a client may join by this name, as it stood in the packet (empty for the main one); made if it exists only by its
-    /// declaration yet.
+    /// The namespace a client may join by this name, as it stood in the packet (empty for the main one); made if it
+    /// exists only by its declaration yet.
     func namespaceToJoin(_ packetName: UnsafeRawBufferPointer) -> Namespace? {
         if packetName.isEmpty, let main { return main.isOpen ? main : nil }
         guard packetName.count <= options.maxNamespaceLength else { return nil }
@@ -159,7 +163,8 @@ extension Shard {
         let namespace = attempt.scope
         let session = attempt.session?.session
         let socket = NamespaceSocket(
-            handle: handle, id: session?.socketID ?? .random(using: &randomBits), namespace: namespace, client: client, credentials: credentials, attempt: attempt)
+            handle: handle, id: session?.socketID ?? .random(using: &randomBits), namespace: namespace, client: client,
+            credentials: credentials, attempt: attempt)
         slots[slot].socket = socket
         namespace.sockets[socket.socketID] = Unmanaged.passUnretained(socket)
         statistics.sockets += 1

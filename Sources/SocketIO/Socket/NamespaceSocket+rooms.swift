@@ -65,7 +65,10 @@ extension NamespaceSocket {
     func add(to room: Room) {
         let place = memberships.count
         memberships.append(RoomMembership(room: Unmanaged.passUnretained(room), index: room.count))
-        room.append(Room.Member(session: .passUnretained(session), socket: .passUnretained(self), place: Int32(truncatingIfNeeded: place)))
+        room.append(
+            Room.Member(
+                session: .passUnretained(session), socket: .passUnretained(self),
+                place: Int32(truncatingIfNeeded: place)))
         if !places.isEmpty {
             places[ObjectIdentifier(room)] = Int32(truncatingIfNeeded: place)
         } else if memberships.count > Self.searchable {
@@ -98,7 +101,9 @@ extension NamespaceSocket {
         if place < memberships.count {
             memberships[place] = last
             last.room._withUnsafeGuaranteedRef { $0.membershipMoved(of: last.index, to: place) }
-            if !places.isEmpty { places[ObjectIdentifier(last.room.takeUnretainedValue())] = Int32(truncatingIfNeeded: place) }
+            if !places.isEmpty {
+                places[ObjectIdentifier(last.room.takeUnretainedValue())] = Int32(truncatingIfNeeded: place)
+            }
         }
         if !places.isEmpty { places[ObjectIdentifier(membership.room.takeUnretainedValue())] = nil }
         membership.room._withUnsafeGuaranteedRef { $0.remove(at: membership.index) }

@@ -4,8 +4,8 @@ import Support
 
 /// One client in one namespace. [loop]
 ///
-/// Holds no lock and no buffer; what it emits is encoded straight into its session's output. After ``Application/disconnected(_:reason:)``
-/// everything on it is harmless and does nothing.
+/// Holds no lock and no buffer; what it emits is encoded straight into its session's output. After
+/// ``Application/disconnected(_:reason:)`` everything on it is harmless and does nothing.
 public final class NamespaceSocket {
     /// How other threads name it.
     public let handle: SocketHandle
@@ -58,7 +58,10 @@ public final class NamespaceSocket {
 
     var pendingAcks: [UInt64: PendingAck] = [:]
 
-    init(handle: SocketHandle, id: SocketID, namespace: Namespace, client: Client, credentials: SocketCredentials, attempt: ConnectAttempt) {
+    init(
+        handle: SocketHandle, id: SocketID, namespace: Namespace, client: Client, credentials: SocketCredentials,
+        attempt: ConnectAttempt
+    ) {
         self.handle = handle
         self.socketID = id
         self.namespace = namespace
@@ -95,8 +98,8 @@ public final class NamespaceSocket {
 
     /// Leaves the namespace.
     ///
-    /// - Parameter close: `false` sends DISCONNECT, and the client's other namespaces go on; it does not come back by itself.
-    ///   `true` leaves all namespaces of the client and closes its connection.
+    /// - Parameter close: `false` sends DISCONNECT, and the client's other namespaces go on; it does not come back by
+    ///   itself. `true` leaves all namespaces of the client and closes its connection.
     public func disconnect(close: Bool = false) {
         guard isConnected else { return }
         if close {
@@ -106,8 +109,8 @@ public final class NamespaceSocket {
         }
     }
 
-    /// Closes the whole connection without a DISCONNECT packet, so that the client reconnects and asks its application for a token again:
-    /// what the end of a token, or of a host, calls for. The session can be recovered.
+    /// Closes the whole connection without a DISCONNECT packet, so that the client reconnects and asks its application
+    /// for a token again: what the end of a token, or of a host, calls for. The session can be recovered.
     public func closeConnection(_ reason: CloseReason = .forcedClose) {
         guard isConnected else { return }
         client.shut(DisconnectReason(reason), closing: reason)
@@ -115,9 +118,11 @@ public final class NamespaceSocket {
 }
 
 extension NamespaceSocket {
-    /// Hands an event to the application. `text` is written to: the name is decoded in place, and the arguments become an array.
+    /// Hands an event to the application. `text` is written to: the name is decoded in place, and the
+    /// arguments become an array.
     func receivedEvent(
-        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
+        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
     ) {
         // An event without a payload has no name and nobody who could be told of it; the reference drops it, too.
         guard let base = text.baseAddress, !packet.payload.isEmpty else { return }
@@ -138,7 +143,8 @@ extension NamespaceSocket {
 
     /// Ends the waiting for an ack. Late and made-up ones are ignored, as in the reference.
     func receivedAck(
-        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
+        _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
     ) {
         let shard = client.shard
         guard let id = packet.ackID, let pending = pendingAcks.removeValue(forKey: id) else {
@@ -182,8 +188,11 @@ extension NamespaceSocket {
         guard isConnected else { return }
         if socketRecovery != nil, let recovery = client.shard.options.recovery {
             let prefix = namespace.prefix
-            let (message, _) = recovery.append(to: .socket(socketID, namespace: namespace.name), isStored: !flags.contains(.volatile)) { offset in
-                PacketEncoder.message(name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
+            let (message, _) = recovery.append(
+                to: .socket(socketID, namespace: namespace.name), isStored: !flags.contains(.volatile)
+            ) { offset in
+                PacketEncoder.message(
+                    name: name, args: args, attachments: attachments, flags: flags, prefix: prefix, offset: offset)
             }
             return session.send(message)
         }
@@ -212,7 +221,8 @@ extension NamespaceSocket {
 
     /// Answers an event that carried ``IncomingEvent/ackID``.
     public func ack(
-        _ id: UInt64, args: UnsafeRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0)
+        _ id: UInt64, args: UnsafeRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0)
     ) {
         guard isConnected else { return }
         send(name: nil, args: args, attachments: attachments, flags: [], ackID: id)
@@ -221,7 +231,8 @@ extension NamespaceSocket {
     /// Puts the packet straight into the session's output.
     @inline(__always)
     private func send(
-        name: UnsafeRawBufferPointer?, args: UnsafeRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
+        name: UnsafeRawBufferPointer?, args: UnsafeRawBufferPointer,
+        attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
         flags: EmitFlags, ackID: UInt64?
     ) {
         let compress = !flags.contains(.noCompress)
@@ -230,7 +241,8 @@ extension NamespaceSocket {
             session.send(textCount: writer.count, compress: compress) { writer.write(to: $0) }
         } else {
             BoundArguments.withBound(args, attachments) { args, attachments in
-                let writer = PacketWriter(name: name, args: args, prefix: namespace.prefix, ackID: ackID, attachments: attachments.count)
+                let writer = PacketWriter(
+                    name: name, args: args, prefix: namespace.prefix, ackID: ackID, attachments: attachments.count)
                 session.send(textCount: writer.count, compress: compress) { writer.write(to: $0) }
                 for attachment in attachments { session.send(binary: attachment, compress: compress) }
             }

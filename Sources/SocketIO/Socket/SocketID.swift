@@ -2,7 +2,8 @@ import Support
 
 /// The 20 characters that name a socket to its client and to others: 120 random bits in the URL-safe base64 alphabet.
 ///
-/// Kept as its bytes within the socket, for a `String` of that length would be an allocation of its own for each socket.
+/// Kept as its bytes within the socket, for a `String` of that length would be an allocation of
+/// its own for each socket.
 struct SocketID: Hashable, Sendable {
     static let length = 20
 
@@ -55,8 +56,8 @@ struct SocketID: Hashable, Sendable {
     private static let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 }
 
-/// Names a socket from any thread, for as long as anyone likes: loop index (8 bits) | slot (24) | generation (32, never 0);
-/// 0 is "no socket".
+/// Names a socket from any thread, for as long as anyone likes: loop index (8 bits) | slot (24) | generation (32,
+/// never 0); 0 is "no socket".
 ///
 /// A handle outlives its socket harmlessly: the slot's generation has moved on, and ``Shard/socket(_:)`` finds nothing.
 public typealias SocketHandle = UInt64

@@ -30,7 +30,8 @@ enum ContentEncoding: String {
 }
 
 extension ContentEncoding {
-    /// Reads `Accept-Encoding`, which may come in several fields: the encoding that the client likes best of those we have, of equals the first it names.
+    /// Reads `Accept-Encoding`, which may come in several fields: the encoding that the client likes best of those we
+    /// have, of equals the first it names.
     struct Negotiation {
         private var best: (encoding: ContentEncoding, weight: Int)?
         /// The weight of `*`.
@@ -70,7 +71,8 @@ extension ContentEncoding {
 
         /// In thousandths; 1,000 when there is none, 0 for what is no number.
         private static func weight(of parameters: HTTPListParts) -> Int {
-            for parameter in parameters where parameter.count >= 2 && parameter.part(0..<2).isEqual(ignoringCase: "q=") {
+            for parameter in parameters where parameter.count >= 2 && parameter.part(0..<2).isEqual(ignoringCase: "q=")
+            {
                 return thousandths(parameter.part(2..<parameter.count))
             }
             return 1_000

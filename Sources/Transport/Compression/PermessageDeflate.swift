@@ -2,8 +2,9 @@ import CZlib
 
 /// permessage-deflate on one connection (RFC 7692). [loop]
 ///
-/// Memory: with context takeover a compressor stays, 2^(windowBits+2) + 2^(memoryLevel+9) bytes (256 KB by default), and a decompressor, 2^windowBits + 7 KB
-/// (39 KB); each is made when the first message needs it. Without takeover nothing stays between messages.
+/// Memory: with context takeover a compressor stays, 2^(windowBits+2) + 2^(memoryLevel+9) bytes (256 KB by default),
+/// and a decompressor, 2^windowBits + 7 KB (39 KB); each is made when the first message needs it. Without takeover
+/// nothing stays between messages.
 final class PermessageDeflate {
     /// What inflating a message came to.
     enum Inflated {
@@ -27,12 +28,15 @@ final class PermessageDeflate {
 
     /// What stays between messages; bytes.
     var heldBytes: Int {
-        (deflater == nil ? 0 : 1 << (agreement.serverBits + 2) + 1 << (options.memoryLevel + 9)) + (inflater == nil ? 0 : 1 << agreement.clientBits + 7_168)
+        (deflater == nil ? 0 : 1 << (agreement.serverBits + 2) + 1 << (options.memoryLevel + 9))
+            + (inflater == nil ? 0 : 1 << agreement.clientBits + 7_168)
     }
 
-    /// Compresses a message of `count` bytes, which `fill` writes. The four bytes that end every block are left out (section 7.2.1).
+    /// Compresses a message of `count` bytes, which `fill` writes. The four bytes that end every block are
+    /// left out (section 7.2.1).
     func compress(count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) -> [UInt8] {
-        // zlib flushes nothing twice: an empty message behind another would come out as nothing at all, which no peer can inflate (section 7.2.3.6).
+        // zlib flushes nothing twice: an empty message behind another would come out as nothing at all, which no peer
+        // can inflate (section 7.2.3.6).
         guard count > 0 else { return [0x00] }
         let stream = deflater ?? ZStream.deflater(windowBits: agreement.serverBits, options: options)
         let plain = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
@@ -79,8 +83,11 @@ extension PermessageDeflate {
         /// The answer's value, which names what was asked for.
         var header = "permessage-deflate"
 
-        /// Takes the first acceptable offer of a header. One that breaks the rules is declined, as section 7 asks, and with it nothing but compression.
-        static func negotiated(_ header: UnsafeRawBufferPointer, options: DeflateOptions = DeflateOptions()) -> Agreement? {
+        /// Takes the first acceptable offer of a header. One that breaks the rules is declined, as section 7 asks, and
+        /// with it nothing but compression.
+        static func negotiated(_ header: UnsafeRawBufferPointer, options: DeflateOptions = DeflateOptions())
+            -> Agreement?
+        {
             for offer in HTTPListParts(header, separatedBy: UInt8(ascii: ",")) {
                 if let agreement = accept(offer, options) { return agreement }
             }
@@ -120,7 +127,9 @@ extension PermessageDeflate {
             var seen: Seen = []
             for part in parts {
                 let equals = part.firstIndex(of: UInt8(ascii: "="))
-                guard let parameter = Seen(part.part(0..<(equals ?? part.count)).trimmed), seen.insert(parameter).inserted else { return nil }
+                guard let parameter = Seen(part.part(0..<(equals ?? part.count)).trimmed),
+                    seen.insert(parameter).inserted
+                else { return nil }
                 let value = equals.map { unquoted(part.part($0 + 1..<part.count).trimmed) }
                 switch (parameter, value) {
                 case (.serverNoTakeover, nil):
@@ -150,7 +159,8 @@ extension PermessageDeflate {
             return agreement.add(options)
         }
 
-        /// What the server wants of its own accord, named behind what the client asked for. nil: this offer does not allow it.
+        /// What the server wants of its own accord, named behind what the client asked for. nil: this
+        /// offer does not allow it.
         private consuming func add(_ options: DeflateOptions) -> Agreement? {
             guard clientBits <= options.clientMaxWindowBits else { return nil }
             if options.serverNoContextTakeover, !serverNoTakeover {
@@ -178,7 +188,8 @@ extension PermessageDeflate {
         }
 
         private static func unquoted(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-            text.count >= 2 && text[0] == UInt8(ascii: "\"") && text[text.count - 1] == UInt8(ascii: "\"") ? text.part(1..<text.count - 1) : text
+            text.count >= 2 && text[0] == UInt8(ascii: "\"") && text[text.count - 1] == UInt8(ascii: "\"")
+                ? text.part(1..<text.count - 1) : text
         }
     }
 }
@@ -187,14 +198,17 @@ extension PermessageDeflate {
 public struct DeflateOptions: Sendable, Equatable {
     /// Messages below this go out as they are; bytes. Unlike in the reference, also when the context is kept.
     public var threshold = 1024
-    /// Whether each message is compressed on its own: less memory, weaker compression. A client that asks for it gets it in any case.
+    /// Whether each message is compressed on its own: less memory, weaker compression. A client that asks
+    /// for it gets it in any case.
     public var serverNoContextTakeover = false
     /// Whether clients are told to compress each message on its own.
     public var clientNoContextTakeover = false
-    /// The largest window of a compressor, as a power of two of bytes; 9 to 15. A client that asks for a smaller one gets that.
+    /// The largest window of a compressor, as a power of two of bytes; 9 to 15. A client that asks for
+    /// a smaller one gets that.
     public var serverMaxWindowBits = 15
-    /// The largest window of a decompressor, likewise. Below 15, a client that does not offer to keep to it (`client_max_window_bits`) is served without
-    /// compression, as by the reference: RFC 7692 lets no server ask for it unoffered.
+    /// The largest window of a decompressor, likewise. Below 15, a client that does not offer to keep to it
+    /// (`client_max_window_bits`) is served without compression, as by the reference: RFC 7692 lets no
+    /// server ask for it unoffered.
     public var clientMaxWindowBits = 15
     /// zlib's level: 1 is the fastest, 9 the smallest.
     public var level: Int32 = 6

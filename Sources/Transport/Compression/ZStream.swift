@@ -25,7 +25,8 @@ final class ZStream {
         isReady = start(stream) == Z_OK
     }
 
-    /// zlib's raw deflate has no window of 8 bits; 9 is what it makes of it, and what every receiver of 8 bits must be told.
+    /// zlib's raw deflate has no window of 8 bits; 9 is what it makes of it, and what every
+    /// receiver of 8 bits must be told.
     static func deflater(windowBits: Int, options: DeflateOptions) -> ZStream {
         ZStream(.deflate) { jf_deflate_init($0, options.level, -Int32(max(windowBits, 9)), options.memoryLevel) }
     }
@@ -64,8 +65,8 @@ final class ZStream {
         return compressed
     }
 
-    /// How often a sender may end its stream within one message. Once is allowed and rare; a message of nothing but ends would cost its sender
-    /// two bytes each, and the loop a reset of the inflater.
+    /// How often a sender may end its stream within one message. Once is allowed and rare; a message of nothing but
+    /// ends would cost its sender two bytes each, and the loop a reset of the inflater.
     private static let maxStreamEnds = 16
 
     /// Inflates `payload` to the end of `message`, which never grows beyond `limit`.
@@ -91,7 +92,8 @@ final class ZStream {
             case Z_OK, Z_BUF_ERROR:
                 if stream.pointee.avail_out > 0 { return stream.pointee.avail_in == 0 ? .done : .corrupt }
             case Z_STREAM_END:
-                // The sender ended the stream for good: allowed (section 7.2.3.5), and the next message begins a new one.
+                // The sender ended the stream for good: allowed (section 7.2.3.5), and the next
+                // message begins a new one.
                 streamEnds += 1
                 guard streamEnds <= Self.maxStreamEnds else { return .corrupt }
                 inflateReset(stream)

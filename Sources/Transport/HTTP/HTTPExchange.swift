@@ -1,7 +1,7 @@
 /// One request and its answer. [loop]
 ///
-/// It is over when the request has come to its end and the answer has been written; either may happen first, since a request that is too
-/// large, or known to be wrong, is answered before its body has come.
+/// It is over when the request has come to its end and the answer has been written; either may happen first, since a
+/// request that is too large, or known to be wrong, is answered before its body has come.
 final class HTTPExchange {
     /// Who answers.
     enum Route {
@@ -24,7 +24,8 @@ final class HTTPExchange {
     var keepsAlive: Bool
     private(set) var isAnswered = false
     var isComplete = false
-    /// What the request is, and how large its body may be, is being found out on another loop: none of the body is looked at until then.
+    /// What the request is, and how large its body may be, is being found out on another loop: none of the body
+    /// is looked at until then.
     var isUndecided = false
     /// The body is too large: what is still to come of it is dropped. The answer may have to wait for another loop.
     var dropsBody = false
@@ -39,7 +40,8 @@ final class HTTPExchange {
         self.head = head
         self.bodyLimit = bodyLimit
         self.handler = handler
-        // After a request that asks for another protocol, whatever the answer, nobody can tell which of the two the client goes on with.
+        // After a request that asks for another protocol, whatever the answer, nobody can tell which of the two
+        // the client goes on with.
         keepsAlive = head.isKeptAlive && !head.asksForUpgrade
     }
 
@@ -66,11 +68,14 @@ final class HTTPExchange {
     func respond(_ responseHead: HTTPResponseHead, count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         guard !isAnswered, let handler else { return }
         isAnswered = true
-        if handler.server.logsRequests { handler.server.log(head, status: responseHead.status, from: handler.remoteAddress) }
+        if handler.server.logsRequests {
+            handler.server.log(head, status: responseHead.status, from: handler.remoteAddress)
+        }
         let isBodyless = responseHead.status == 204 || responseHead.status == 304
         let space = isBodyless || head.method == .head ? 0 : count
         let body = responseHead.write(
-            to: handler.output, common: commonFields, framing: isBodyless ? .none : .length(count), connection: connectionHeader, space: space)
+            to: handler.output, common: commonFields, framing: isBodyless ? .none : .length(count),
+            connection: connectionHeader, space: space)
         if space > 0 { fill(UnsafeMutableRawBufferPointer(start: body, count: space)) }
         handler.answered(self)
     }
@@ -78,15 +83,20 @@ final class HTTPExchange {
     /// Says that the answer is a refusal, and why.
     func refused(_ reason: String, _ detail: String) {
         guard let handler else { return }
-        handler.server.refused(reason, "\(head.methodText) \(head.string(head.target.path)): \(detail)", from: handler.remoteAddress)
+        handler.server.refused(
+            reason, "\(head.methodText) \(head.string(head.target.path)): \(detail)", from: handler.remoteAddress)
     }
 
     func beginStream(_ responseHead: HTTPResponseHead, _ stream: HTTPStream) {
         guard !isAnswered, let handler else { return stream.clientGone() }
-        if handler.server.logsRequests { handler.server.log(head, status: responseHead.status, from: handler.remoteAddress) }
+        if handler.server.logsRequests {
+            handler.server.log(head, status: responseHead.status, from: handler.remoteAddress)
+        }
         isChunked = !head.isOld
         if !isChunked { keepsAlive = false }
-        responseHead.write(to: handler.output, common: commonFields, framing: isChunked ? .chunked : .none, connection: connectionHeader)
+        responseHead.write(
+            to: handler.output, common: commonFields, framing: isChunked ? .chunked : .none,
+            connection: connectionHeader)
         self.stream = stream
         handler.output.onDrained = { [weak self] in self?.streamDrained() }
         handler.watchPeer()

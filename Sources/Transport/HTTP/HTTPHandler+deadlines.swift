@@ -5,7 +5,8 @@ extension HTTPHandler: TimerTarget {
     func setDeadline(in ms: Int64) {
         let moment = loop.wheel.now + ms
         deadline = moment
-        // A later deadline waits for the timer there is; only a sooner one needs a new timer. So requests move no timers.
+        // A later deadline waits for the timer there is; only a sooner one needs a new timer. So
+        // requests move no timers.
         guard moment < timerMoment else { return }
         loop.wheel.cancel(timer)
         startTimer(at: moment)
@@ -16,7 +17,8 @@ extension HTTPHandler: TimerTarget {
         timerMoment = moment
     }
 
-    /// An answer waits for its reader, who has ``TransportOptions/bodyTimeout`` to take some of it, and again after that.
+    /// An answer waits for its reader, who has ``TransportOptions/bodyTimeout`` to take some of
+    /// it, and again after that.
     func watchPeer() {
         progress = output.progress
         setDeadline(in: server.options.bodyTimeout)
@@ -48,7 +50,8 @@ extension HTTPHandler: TimerTarget {
         context?.close(promise: nil)
     }
 
-    /// A moment has passed since the last answer was written. A reader who is not through with it yet has as long as any other.
+    /// A moment has passed since the last answer was written. A reader who is not through with it yet
+    /// has as long as any other.
     private func linger(since moment: Int64) {
         guard output.bufferedBytes > 0 else {
             context?.close(promise: nil)
@@ -59,7 +62,8 @@ extension HTTPHandler: TimerTarget {
             stalledSince = nil
         } else {
             let since = stalledSince ?? moment
-            let patience = server.isStopping.load(ordering: .relaxed) ? server.options.lingerTimeout : server.options.bodyTimeout
+            let patience =
+                server.isStopping.load(ordering: .relaxed) ? server.options.lingerTimeout : server.options.bodyTimeout
             guard loop.wheel.now - since < patience else { return cutOff() }
             stalledSince = since
         }

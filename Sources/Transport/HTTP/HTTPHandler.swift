@@ -2,10 +2,12 @@ import EngineIO
 import NIOCore
 import Support
 
-/// One HTTP/1.1 connection: requests in, one at a time, answers out in their order. The only handler of its channel. [loop]
+/// One HTTP/1.1 connection: requests in, one at a time, answers out in their order. The only
+/// handler of its channel. [loop]
 ///
-/// A request is looked at when the answers before it have been taken by the peer, or are few: a client that sends requests and reads no answers has one
-/// answer and ``TransportOptions/maxPipelinedBytes`` of requests waiting, and no more.
+/// A request is looked at when the answers before it have been taken by the peer, or are few: a client that
+/// sends requests and reads no answers has one answer and ``TransportOptions/maxPipelinedBytes`` of
+/// requests waiting, and no more.
 final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
@@ -61,7 +63,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.output = output
         self.remoteAddress = remoteAddress
         serial = loop.nextSerial()
-        parser = HTTPRequestParser(limits: .init(bytes: server.options.maxHeaderBytes, fields: server.options.maxHeaderCount))
+        parser = HTTPRequestParser(
+            limits: .init(bytes: server.options.maxHeaderBytes, fields: server.options.maxHeaderCount))
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -97,7 +100,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Reads once more, ahead of NIO, which would ask the selector first. An end or an error is left for NIO to find.
     private func readOn(_ count: inout Int, _ isFull: inout Bool) {
-        var buffer = loop.receiveBuffers.acquire(context?.channel.allocator ?? ByteBufferAllocator(), capacity: loop.readShares.sizeForNewcomers)
+        var buffer = loop.receiveBuffers.acquire(
+            context?.channel.allocator ?? ByteBufferAllocator(), capacity: loop.readShares.sizeForNewcomers)
         output.receive(into: &buffer)
         count += buffer.readableBytes
         isFull = buffer.writableBytes == 0
@@ -125,7 +129,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         loop.counters.badRequests += 1
         server.refused(
             violation == .tooLarge ? "headers_too_large" : "bad_request",
-            violation == .tooLarge ? "the headers have more than the \(server.options.maxHeaderBytes) bytes or \(server.options.maxHeaderCount) fields allowed"
+            violation == .tooLarge
+                ? "the headers have more than the \(server.options.maxHeaderBytes) bytes or \(server.options.maxHeaderCount) fields allowed"
                 : "no HTTP/1.1 by RFC 9112", from: remoteAddress)
         refuse(status: violation == .tooLarge ? 431 : 400)
     }
@@ -252,7 +257,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         if case .application(let responder, _) = exchange.route {
             return server.http.refuseBody(largerThan: exchange.bodyLimit, through: responder)
         }
-        server.refused("too_large", "the body has more than the \(exchange.bodyLimit) bytes allowed", from: remoteAddress)
+        server.refused(
+            "too_large", "the body has more than the \(exchange.bodyLimit) bytes allowed", from: remoteAddress)
         if case .polling(let request) = exchange.route { return request.bodyRefused() }
         exchange.respond(HTTPResponseHead(status: 413), body: [])
     }
@@ -269,7 +275,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             if !exchange.dropsBody { request.bodyComplete() }
         case .webSocket(let endpoint): upgrade(exchange, to: endpoint, ahead: bytes)
         case .application(let responder, let receiver?):
-            let request = HTTPRequest(head: exchange.head, body: exchange.body, remoteAddress: remoteAddress, secure: false, loop: loop)
+            let request = HTTPRequest(
+                head: exchange.head, body: exchange.body, remoteAddress: remoteAddress, secure: false, loop: loop)
             exchange.body = []
             receiver.respond(to: request, through: responder)
         }
@@ -290,8 +297,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         parseAhead()
     }
 
-    /// A polling handshake was answered here. Sessions that join no namespace give way to later ones of the same connection before they take the room of
-    /// other people's.
+    /// A polling handshake was answered here. Sessions that join no namespace give way to later ones of the same
+    /// connection before they take the room of other people's.
     func opened(_ session: SessionID, in table: SessionTable) {
         var sessions = opened ?? OpenedSessions()
         opened = nil
@@ -304,12 +311,18 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func storeAhead(_ bytes: UnsafeRawBufferPointer) {
         ahead.append(bytes)
         // Whoever takes too long has no more waiting here than it would read in a tick.
-        guard ahead.count >= (readLimit == 0 ? server.options.maxPipelinedBytes : min(Int(readLimit), server.options.maxPipelinedBytes)), !isPaused else { return }
+        guard
+            ahead.count
+                >= (readLimit == 0
+                    ? server.options.maxPipelinedBytes : min(Int(readLimit), server.options.maxPipelinedBytes)),
+            !isPaused
+        else { return }
         isPaused = true
         try? context?.channel.syncOptions?.setOption(.autoRead, value: false)
     }
 
-    /// Goes on with what came ahead. Answers may be written while requests are parsed, and end up here again: the outermost call does the work.
+    /// Goes on with what came ahead. Answers may be written while requests are parsed, and end up here again: the
+    /// outermost call does the work.
     private func parseAhead() {
         guard !isParsing else { return }
         while ahead.count > 0, mayParse {

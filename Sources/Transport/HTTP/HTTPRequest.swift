@@ -34,7 +34,9 @@ public struct HTTPRequest: Sendable {
         return head.text.withUnsafeBytes { text in
             self.body.withUnsafeBytes { content in
                 address.withUTF8 { address in
-                    body(HTTPRequestBytes(text: text, head: head, body: content, address: UnsafeRawBufferPointer(address)))
+                    body(
+                        HTTPRequestBytes(
+                            text: text, head: head, body: content, address: UnsafeRawBufferPointer(address)))
                 }
             }
         }

@@ -1,7 +1,8 @@
 import Glibc
 
-/// RFC 9112, and no more than that: what it lets a server be lenient about (bare line feeds, folded headers, blanks before the colon, lengths said
-/// twice or in two ways) is refused, because a proxy in front may read it in the other way, which is how requests are smuggled.
+/// RFC 9112, and no more than that: what it lets a server be lenient about (bare line feeds, folded headers, blanks
+/// before the colon, lengths said twice or in two ways) is refused, because a proxy in front may read it in the other
+/// way, which is how requests are smuggled.
 extension HTTPRequestHead {
     /// What a head may be.
     struct Limits {
@@ -25,11 +26,14 @@ extension HTTPRequestHead {
         }.get()
     }
 
-    private static func parseText(_ bytes: UnsafeRawBufferPointer, _ limits: Limits) throws(HTTPViolation) -> HTTPRequestHead {
+    private static func parseText(_ bytes: UnsafeRawBufferPointer, _ limits: Limits) throws(HTTPViolation)
+        -> HTTPRequestHead
+    {
         let lineEnd = try endOfLine(bytes, from: 0)
         let line = bytes.part(0..<lineEnd)
         // method SP target SP HTTP/1.x
-        guard let space = line.firstIndex(of: 0x20), isMethod(line.part(0..<space)), line.count >= space + 1 + 1 + 9 else { throw .malformed }
+        guard let space = line.firstIndex(of: 0x20), isMethod(line.part(0..<space)), line.count >= space + 1 + 1 + 9
+        else { throw .malformed }
         let version = line.part(line.count - 9..<line.count)
         let target = line.part(space + 1..<line.count - 9)
         let minor = version[8]
@@ -55,7 +59,8 @@ extension HTTPRequestHead {
         guard let place, failure == nil else { throw failure ?? .malformed }
         return HTTPRequestHead(
             method: HTTPMethod(line.part(0..<space)), isOld: reader.isOld, isKeptAlive: reader.isKeptAlive,
-            asksForUpgrade: reader.hasUpgrade && reader.connectionUpgrades, hasSoundHost: reader.hasSoundHost, expectsContinue: reader.expectsContinue,
+            asksForUpgrade: reader.hasUpgrade && reader.connectionUpgrades, hasSoundHost: reader.hasSoundHost,
+            expectsContinue: reader.expectsContinue,
             framing: try reader.framing(), text: text, target: place, fields: reader.fields)
     }
 
@@ -66,7 +71,9 @@ extension HTTPRequestHead {
 
     /// Where the line ends that begins at `start`: at its CR.
     fileprivate static func endOfLine(_ bytes: UnsafeRawBufferPointer, from start: Int) throws(HTTPViolation) -> Int {
-        guard let base = bytes.baseAddress, start < bytes.count, let found = memchr(base + start, 0x0A, bytes.count - start) else { throw .malformed }
+        guard let base = bytes.baseAddress, start < bytes.count,
+            let found = memchr(base + start, 0x0A, bytes.count - start)
+        else { throw .malformed }
         let end = UnsafeRawPointer(found) - base - 1
         guard end >= start, bytes[end] == 0x0D else { throw .malformed }
         return end
@@ -110,7 +117,8 @@ private struct FieldReader {
     }
 
     /// - Parameter bytes: the lines behind the request line, the empty one included.
-    mutating func read(_ bytes: UnsafeRawBufferPointer, into text: UnsafeMutableRawBufferPointer) throws(HTTPViolation) {
+    mutating func read(_ bytes: UnsafeRawBufferPointer, into text: UnsafeMutableRawBufferPointer) throws(HTTPViolation)
+    {
         var start = 0
         while true {
             let end = try HTTPRequestHead.endOfLine(bytes, from: start)
@@ -138,7 +146,9 @@ private struct FieldReader {
     }
 
     /// - Returns: what was appended.
-    private mutating func appendLowered(_ name: UnsafeRawBufferPointer, to text: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+    private mutating func appendLowered(_ name: UnsafeRawBufferPointer, to text: UnsafeMutableRawBufferPointer)
+        -> UnsafeRawBufferPointer
+    {
         let lowered = UnsafeMutableRawBufferPointer(rebasing: text[count..<count + name.count])
         for index in name.indices { lowered[index] = name[index] | (name[index] &- 0x41 < 26 ? 0x20 : 0) }
         count += name.count
@@ -146,7 +156,8 @@ private struct FieldReader {
     }
 
     /// Looks at the fields that concern the connection or the body.
-    private mutating func record(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(HTTPViolation) {
+    private mutating func record(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(HTTPViolation)
+    {
         switch name.count {
         case 4 where name.isEqual(to: "host"):
             hosts += 1
@@ -163,7 +174,9 @@ private struct FieldReader {
             }
         case 14 where name.isEqual(to: "content-length"):
             // More digits than any body has would overflow.
-            guard length == nil, (1...18).contains(value.count), value.allSatisfy({ (0x30...0x39).contains($0) }) else { throw .malformed }
+            guard length == nil, (1...18).contains(value.count), value.allSatisfy({ (0x30...0x39).contains($0) }) else {
+                throw .malformed
+            }
             length = value.reduce(0) { $0 * 10 + Int($1 - 0x30) }
         case 17 where name.isEqual(to: "transfer-encoding"):
             guard !isChunked, !isOld, value.isEqual(ignoringCase: "chunked") else { throw .malformed }

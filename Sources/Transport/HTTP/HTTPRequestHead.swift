@@ -1,8 +1,8 @@
 import EngineIO
 import Support
 
-/// The head of a request, checked and taken apart once: one block of bytes, and where its parts lie in it. What is asked for becomes a `String` only then.
-/// Immutable.
+/// The head of a request, checked and taken apart once: one block of bytes, and where its parts lie in it. What is
+/// asked for becomes a `String` only then. Immutable.
 final class HTTPRequestHead: Sendable {
     /// Where a header stands in ``text``: its name in lower case, a colon, a space, its value, CR and LF.
     struct Field {
@@ -26,8 +26,8 @@ final class HTTPRequestHead: Sendable {
     let isKeptAlive: Bool
     /// `Upgrade` is there and `Connection` names it: Node's rule. What for is judged later.
     let asksForUpgrade: Bool
-    /// There is one Host, and it can be one; HTTP/1.0 may do without. Anything else is refused (RFC 9112 section 3.2): a proxy in front may have read
-    /// another one.
+    /// There is one Host, and it can be one; HTTP/1.0 may do without. Anything else is refused (RFC 9112 section 3.2):
+    /// a proxy in front may have read another one.
     let hasSoundHost: Bool
     /// The body comes when it is told to.
     let expectsContinue: Bool
@@ -38,7 +38,8 @@ final class HTTPRequestHead: Sendable {
     let fields: ContiguousArray<Field>
 
     init(
-        method: HTTPMethod, isOld: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, hasSoundHost: Bool, expectsContinue: Bool, framing: Framing, text: [UInt8],
+        method: HTTPMethod, isOld: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, hasSoundHost: Bool,
+        expectsContinue: Bool, framing: Framing, text: [UInt8],
         target: HTTPTarget, fields: ContiguousArray<Field>
     ) {
         self.method = method
@@ -71,14 +72,16 @@ final class HTTPRequestHead: Sendable {
         first(name).map { string($0.value) }
     }
 
-    /// Calls `body` with the value of each header of this name, which is given in lower case. The bytes are valid for the call.
+    /// Calls `body` with the value of each header of this name, which is given in lower case. The
+    /// bytes are valid for the call.
     func forEach(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
         text.withUnsafeBytes { text in
             for field in fields where isNamed(field, name) { body(text.part(field.value)) }
         }
     }
 
-    /// Calls `body` with the value of the first header of this name, which is given in lower case; nil: there is none. The bytes are valid for the call.
+    /// Calls `body` with the value of the first header of this name, which is given in lower case; nil: there is none.
+    /// The bytes are valid for the call.
     func withValue<Result>(_ name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
         guard let field = first(name) else { return body(nil) }
         return text.withUnsafeBytes { body($0.part(field.value)) }
@@ -123,7 +126,8 @@ struct HTTPTarget {
 
     /// nil if there is no path behind the authority.
     private static func startOfPath(_ range: Range<Int>, in text: UnsafeRawBufferPointer) -> Int? {
-        guard text[range.lowerBound] != 0x2F, let colon = text[range].firstIndex(of: 0x3A), colon + 3 <= range.upperBound,
+        guard text[range.lowerBound] != 0x2F, let colon = text[range].firstIndex(of: 0x3A),
+            colon + 3 <= range.upperBound,
             text[colon + 1] == 0x2F, text[colon + 2] == 0x2F
         else { return range.lowerBound }
         return text[(colon + 3)..<range.upperBound].firstIndex(of: 0x2F)
@@ -160,7 +164,8 @@ extension HTTPRequestHead {
     /// What is kept of the request that opens a session.
     func handshakeRequest(from remoteAddress: String, over transport: TransportName) -> HandshakeRequest {
         HandshakeRequest(
-            remoteAddress: remoteAddress, secure: false, issued: Clock.wallMilliseconds, transport: transport, text: text[target.range.lowerBound...],
+            remoteAddress: remoteAddress, secure: false, issued: Clock.wallMilliseconds, transport: transport,
+            text: text[target.range.lowerBound...],
             uriCount: target.range.count)
     }
 

@@ -2,8 +2,8 @@ import Glibc
 
 /// Reads the requests of one connection, HTTP/1.1 and 1.0, from bytes in any portions. Sans-I/O.
 ///
-/// NIO's decoder is general: it calls back for every part of a head, makes two strings of each header and sits in the pipeline as a handler of its own. That
-/// took a seventh of what a polling message costs, and as much of a connection.
+/// NIO's decoder is general: it calls back for every part of a head, makes two strings of each header and sits in the
+/// pipeline as a handler of its own. That took a seventh of what a polling message costs, and as much of a connection.
 struct HTTPRequestParser: ~Copyable {
     enum Event {
         /// Everything given has been read.
@@ -75,7 +75,9 @@ struct HTTPRequestParser: ~Copyable {
                 state = .body(left - part.count)
                 return .body(part)
             case .chunkSize:
-                guard let size = try readLine(&input, limit: Self.longestChunkLine, Self.chunkSize) else { return .needsMore }
+                guard let size = try readLine(&input, limit: Self.longestChunkLine, Self.chunkSize) else {
+                    return .needsMore
+                }
                 state = size == 0 ? .trailers : .chunk(size)
                 trailerBytes = 0
             case .chunk(0):
@@ -89,7 +91,9 @@ struct HTTPRequestParser: ~Copyable {
                 guard isEmpty else { throw .malformed }
                 state = .chunkSize
             case .trailers:
-                guard let count = try readLine(&input, limit: max(0, limits.bytes - trailerBytes), Self.trailer) else { return .needsMore }
+                guard let count = try readLine(&input, limit: max(0, limits.bytes - trailerBytes), Self.trailer) else {
+                    return .needsMore
+                }
                 trailerBytes += count
                 guard count == 0 else { continue }
                 state = .head
@@ -101,7 +105,8 @@ struct HTTPRequestParser: ~Copyable {
         }
     }
 
-    private static func removePrefix(_ count: Int, from input: inout UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    private static func removePrefix(_ count: Int, from input: inout UnsafeRawBufferPointer) -> UnsafeRawBufferPointer?
+    {
         guard !input.isEmpty else { return nil }
         let part = UnsafeRawBufferPointer(rebasing: input.prefix(count))
         input = UnsafeRawBufferPointer(rebasing: input.dropFirst(count))
@@ -118,7 +123,9 @@ struct HTTPRequestParser: ~Copyable {
             stash.removeAll()
         }
         if stash.count == 0 {
-            while input.count >= 2, input[0] == 0x0D, input[1] == 0x0A { input = UnsafeRawBufferPointer(rebasing: input[2...]) }
+            while input.count >= 2, input[0] == 0x0D, input[1] == 0x0A {
+                input = UnsafeRawBufferPointer(rebasing: input[2...])
+            }
             if let end = try Self.endOfHead(input, from: 0) {
                 defer { input = UnsafeRawBufferPointer(rebasing: input[end...]) }
                 return try HTTPRequestHead.parse(UnsafeRawBufferPointer(rebasing: input[..<end]), limits)
@@ -155,14 +162,16 @@ struct HTTPRequestParser: ~Copyable {
         guard stash.count <= limits.bytes * 2 else { throw .tooLarge }
         let bytes = stash.bytes
         let isEmptyLine = bytes.count == 1 && bytes[0] == 0x0D
-        guard isEmptyLine || HTTPRequestHead.isMethod(UnsafeRawBufferPointer(rebasing: bytes.prefix { $0 != 0x20 })) else { throw .malformed }
+        guard isEmptyLine || HTTPRequestHead.isMethod(UnsafeRawBufferPointer(rebasing: bytes.prefix { $0 != 0x20 }))
+        else { throw .malformed }
     }
 
     // MARK: - Lines
 
     /// Reads a line and gives it, without its CR LF, to `body`; nil when it has not come to its end.
     private mutating func readLine<Result>(
-        _ input: inout UnsafeRawBufferPointer, limit: Int, _ body: (UnsafeRawBufferPointer) throws(HTTPViolation) -> Result
+        _ input: inout UnsafeRawBufferPointer, limit: Int,
+        _ body: (UnsafeRawBufferPointer) throws(HTTPViolation) -> Result
     ) throws(HTTPViolation) -> Result? {
         guard let base = input.baseAddress, let found = memchr(base, 0x0A, input.count) else {
             guard stash.count + input.count <= limit + 1 else { throw .malformed }
@@ -192,7 +201,9 @@ struct HTTPRequestParser: ~Copyable {
             case 0x61...0x66: digit = byte - 0x61 + 10
             default:
                 let extended = line[digits...]
-                guard digits > 0, byte == 0x3B, extended.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else { throw .malformed }
+                guard digits > 0, byte == 0x3B, extended.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
+                    throw .malformed
+                }
                 return size
             }
             digits += 1

@@ -39,7 +39,8 @@ public final class HTTPResponder: @unchecked Sendable {
 
     /// Answers with an error, which is counted and logged under `reason`.
     /// - Returns: false when there was an answer already, or nobody is there to read it.
-    public func refuse(status: Int, reason: String, detail: String, headers: [(String, String)], body: [UInt8]) -> Bool {
+    public func refuse(status: Int, reason: String, detail: String, headers: [(String, String)], body: [UInt8]) -> Bool
+    {
         guard claim() else { return false }
         loop.runOrEnqueue { [self] in
             exchange?.refused(reason, detail)
@@ -48,7 +49,8 @@ public final class HTTPResponder: @unchecked Sendable {
         return true
     }
 
-    /// Answers with a body whose length is not known yet; nil when there was an answer already, or nobody is there to read it.
+    /// Answers with a body whose length is not known yet; nil when there was an answer already, or
+    /// nobody is there to read it.
     public func stream(status: Int, fields: HTTPFields) -> HTTPStream? {
         guard claim() else { return nil }
         let stream = HTTPStream(loop: loop, limit: streamLimit)
@@ -62,7 +64,8 @@ public final class HTTPResponder: @unchecked Sendable {
     /// Whether the client has gone away: an answer is of no use any more.
     public var isGone: Bool { goneFlag.load(ordering: .acquiring) }
 
-    /// Has `handler` called when the client goes away before the answer is complete, at once if it has. On the loop, or on this thread.
+    /// Has `handler` called when the client goes away before the answer is complete, at once if it has. On the
+    /// loop, or on this thread.
     public func onGone(_ handler: @escaping @Sendable () -> Void) {
         let isTooLate = goneHandlers.withLock { handlers in
             if goneFlag.load(ordering: .acquiring) { return true }

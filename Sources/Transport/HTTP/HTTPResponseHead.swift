@@ -28,11 +28,13 @@ struct HTTPResponseHead: Sendable {
     /// - Returns: where the room is; valid as ``ConnectionOutput/append(_:)-(Int)`` has it.
     @discardableResult
     func write(
-        to output: ConnectionOutput, common: HTTPFields = HTTPFields(), framing: Framing, connection: StaticString?, space: Int = 0
+        to output: ConnectionOutput, common: HTTPFields = HTTPFields(), framing: Framing, connection: StaticString?,
+        space: Int = 0
     ) -> UnsafeMutableRawPointer {
         let reason = HTTPReason.phrase(status)
         let nosniff: StaticString = status == 101 ? "" : Self.nosniff
-        var size = 9 + 3 + 1 + reason.utf8.count + 2 + fields.lines.count + common.lines.count + nosniff.utf8CodeUnitCount + 2
+        var size =
+            9 + 3 + 1 + reason.utf8.count + 2 + fields.lines.count + common.lines.count + nosniff.utf8CodeUnitCount + 2
         var length = ""
         switch framing {
         case .length(let count):
@@ -69,7 +71,8 @@ struct HTTPResponseHead: Sendable {
         return writer.position
     }
 
-    /// Every answer is what it says it is: no browser takes one for a script or a page because of what a client made it say.
+    /// Every answer is what it says it is: no browser takes one for a script or a page because of
+    /// what a client made it say.
     private static let nosniff: StaticString = "X-Content-Type-Options: nosniff\r\n"
 
     private struct Writer {
@@ -129,8 +132,8 @@ public struct HTTPFields: Sendable {
     }
 
     /// Adds a field.
-    /// - Returns: false, and it is left out, if the name is no token or the value has control characters: a field that could end its line early would let
-    ///   whoever wrote it write the rest of the answer.
+    /// - Returns: false, and it is left out, if the name is no token or the value has control characters: a field that
+    ///   could end its line early would let whoever wrote it write the rest of the answer.
     @discardableResult
     public mutating func add(_ name: String, _ value: String) -> Bool {
         var (name, value) = (name, value)

@@ -2,12 +2,14 @@ import Synchronization
 
 /// An answer that is written piece by piece. Any thread; pieces of one thread stay in order.
 ///
-/// `@unchecked Sendable`: `exchange` and `written` are touched on `loop` alone; everything else is immutable, atomic or behind its own lock.
+/// `@unchecked Sendable`: `exchange` and `written` are touched on `loop` alone; everything else is immutable,
+/// atomic or behind its own lock.
 public final class HTTPStream: @unchecked Sendable {
     public enum WriteResult: Sendable {
         /// It will be sent.
         case accepted
-        /// The reader is behind by ``TransportOptions/maxStreamBuffer``; nothing was taken. Try again when ``onDrain(_:)`` calls, or later.
+        /// The reader is behind by ``TransportOptions/maxStreamBuffer``; nothing was taken. Try again when
+        /// ``onDrain(_:)`` calls, or later.
         case full
         /// Nobody is there to read it.
         case gone
@@ -54,11 +56,13 @@ public final class HTTPStream: @unchecked Sendable {
         return .accepted
     }
 
-    /// Takes room for a piece. One piece is always taken when nothing waits, so that a piece larger than the limit is no dead end.
+    /// Takes room for a piece. One piece is always taken when nothing waits, so that a piece larger than
+    /// the limit is no dead end.
     private func reserve(_ count: Int) -> Bool {
         var before = pending.load(ordering: .sequentiallyConsistent)
         while before == 0 || before + count <= limit {
-            let (exchanged, original) = pending.compareExchange(expected: before, desired: before + count, ordering: .sequentiallyConsistent)
+            let (exchanged, original) = pending.compareExchange(
+                expected: before, desired: before + count, ordering: .sequentiallyConsistent)
             if exchanged { return true }
             before = original
         }
@@ -75,13 +79,15 @@ public final class HTTPStream: @unchecked Sendable {
         }
     }
 
-    /// Has `handler` called on the loop each time the reader has taken everything, after a piece was refused as ``WriteResult/full``. It may be called once
-    /// without need: a writer that finds no room writes again later. It must not block. The last handler counts.
+    /// Has `handler` called on the loop each time the reader has taken everything, after a piece was refused as
+    /// ``WriteResult/full``. It may be called once without need: a writer that finds no room writes again later. It
+    /// must not block. The last handler counts.
     public func onDrain(_ handler: @escaping @Sendable () -> Void) {
         handlers.withLock { if !$0.isGone { $0.drain = handler } }
     }
 
-    /// Has `handler` called when the reader goes away before ``end()``, at once if it has: on the loop, or on this thread. It must not block.
+    /// Has `handler` called when the reader goes away before ``end()``, at once if it has: on the loop, or on this
+    /// thread. It must not block.
     public func onGone(_ handler: @escaping @Sendable () -> Void) {
         let isTooLate = handlers.withLock { handlers in
             if !handlers.isGone { handlers.gone.append(handler) }

@@ -1,7 +1,7 @@
 import Glibc
 
-/// What the parts of a head may consist of, sent or received. Most loops here look at every byte, without a way out, so that the compiler can look at
-/// sixteen at a time.
+/// What the parts of a head may consist of, sent or received. Most loops here look at every byte, without a way out, so
+/// that the compiler can look at sixteen at a time.
 public enum HTTPSyntax {
     /// RFC 9110, section 5.6.2: what the name of a field is.
     public static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -63,8 +63,8 @@ public enum HTTPSyntax {
     }
 }
 
-/// What the separators of a field's value separate, such as the commas of a list or the semicolons of parameters, without the blanks around it. An empty
-/// value has one part, which is empty.
+/// What the separators of a field's value separate, such as the commas of a list or the semicolons of parameters,
+/// without the blanks around it. An empty value has one part, which is empty.
 struct HTTPListParts: Sequence, IteratorProtocol {
     private let bytes: UnsafeRawBufferPointer
     private let separator: UInt8
@@ -99,7 +99,8 @@ extension UnsafeRawBufferPointer {
 extension UnsafeRawBufferPointer {
     @inline(__always)
     func isEqual(to literal: StaticString) -> Bool {
-        count == literal.utf8CodeUnitCount && begins(with: UnsafeRawBufferPointer(start: literal.utf8Start, count: count))
+        count == literal.utf8CodeUnitCount
+            && begins(with: UnsafeRawBufferPointer(start: literal.utf8Start, count: count))
     }
 
     @inline(__always)
@@ -110,7 +111,9 @@ extension UnsafeRawBufferPointer {
     /// Whether these are `literal`, given in lower case, in any case.
     package func isEqual(ignoringCase literal: StaticString) -> Bool {
         guard count == literal.utf8CodeUnitCount else { return false }
-        for index in indices where self[index] | (self[index] &- 0x41 < 26 ? 0x20 : 0) != literal.utf8Start[index] { return false }
+        for index in indices where self[index] | (self[index] &- 0x41 < 26 ? 0x20 : 0) != literal.utf8Start[index] {
+            return false
+        }
         return true
     }
 
@@ -133,14 +136,18 @@ extension UnsafeRawBufferPointer {
 
     @inline(__always)
     func begins(with other: UnsafeRawBufferPointer) -> Bool {
-        guard count >= other.count, let start = baseAddress, let otherStart = other.baseAddress else { return other.isEmpty }
+        guard count >= other.count, let start = baseAddress, let otherStart = other.baseAddress else {
+            return other.isEmpty
+        }
         return memcmp(start, otherStart, other.count) == 0
     }
 
     func contains(_ literal: StaticString) -> Bool {
         let literal = UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
         var position = 0
-        while position < count, let start = baseAddress, let found = memchr(start + position, CInt(literal[0]), count - position) {
+        while position < count, let start = baseAddress,
+            let found = memchr(start + position, CInt(literal[0]), count - position)
+        {
             let place = UnsafeRawPointer(found) - start
             if part(place..<count).begins(with: literal) { return true }
             position = place + 1

@@ -1,7 +1,8 @@
 import EngineIO
 
-/// One polling request: the link between its HTTP exchange, on the loop of the connection (`home`), and its session, on the loop that the session's
-/// id names (`owner`). Mostly they are one loop, and everything is a plain call; else requests and answers are handed over.
+/// One polling request: the link between its HTTP exchange, on the loop of the connection (`home`), and its session, on
+/// the loop that the session's id names (`owner`). Mostly they are one loop, and everything is a plain call; else
+/// requests and answers are handed over.
 ///
 /// `@unchecked Sendable`: `exchange` is touched on `home` alone, `session`, `isKnown`, `cookie`,
 /// `initialFields` and `sessionFields` on `owner` alone; the rest is immutable.
@@ -36,7 +37,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         head = exchange.head
         parameters = exchange.head.parameters
         owner = server.loops.owner(of: parameters.sessionID) ?? handler.loop
-        // Two loops may handle two connections in another order than their requests came in; on one loop there is no such doubt.
+        // Two loops may handle two connections in another order than their requests came in; on one
+        // loop there is no such doubt.
         wasAbandoned = owner !== home && head.method == .get && handler.output.peerHasHungUp
     }
 
@@ -61,7 +63,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         }
     }
 
-    /// The body is too large: answers 413. The session is told first, so that a client that has read the answer may send the next POST on any connection.
+    /// The body is too large: answers 413. The session is told first, so that a client that has read the answer may
+    /// send the next POST on any connection.
     func bodyRefused() {
         owner.runOrEnqueue { [self] in
             session?.postRefused(self)
@@ -83,7 +86,9 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private func dispatch() {
         let table = owner.tables[endpoint.index]
-        let verdict = Handshake.verify(parameters, isGet: head.method == .get, isUpgrade: false, options: endpoint.options) {
+        let verdict = Handshake.verify(
+            parameters, isGet: head.method == .get, isUpgrade: false, options: endpoint.options
+        ) {
             table[$0]?.transport
         }
         switch verdict {
@@ -99,7 +104,9 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
             case .refuse(let message): return refuse(.forbidden, message: message)
             case .open(let initial, let always): (initialFields, sessionFields) = (initial, always)
             }
-            if let refusal = server.limits.addSession(from: remoteAddress, on: owner) { return refuse(.overloaded, message: refusal.message) }
+            if let refusal = server.limits.addSession(from: remoteAddress, on: owner) {
+                return refuse(.overloaded, message: refusal.message)
+            }
             // The answer ends the exchange. A request without a session's id is judged where its connection lives.
             let handler = exchange?.handler
             let session = table.open(handshakeRequest, answering: self)
@@ -160,7 +167,9 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private static let ok = Array("ok".utf8)
     private static let html = HTTPFields([("Content-Type", "text/html"), ("Cache-Control", "no-store")])
-    private static let packets = HTTPFields([("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-store")])
+    private static let packets = HTTPFields([
+        ("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-store"),
+    ])
 
     func opened(_ session: Session) {
         cookie = server.options.cookie?.header(sessionID: session.id.description)

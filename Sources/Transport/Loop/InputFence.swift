@@ -4,8 +4,8 @@ import NIOPosix
 
 /// Calls back when the loop has read all input that had come before the call. [loop]
 ///
-/// A pipe: epoll reports what is readable in the order in which it became so, however many it reports at a time, so a pipe that is written to now is
-/// reported after every connection that has something to read by now.
+/// A pipe: epoll reports what is readable in the order in which it became so, however many it reports at a time, so a
+/// pipe that is written to now is reported after every connection that has something to read by now.
 final class InputFence: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

@@ -1,14 +1,15 @@
 import Glibc
 
-/// The jobs that one thread enqueues on loops within one call, batched so that each loop is woken once, and what it writes goes out together.
+/// The jobs that one thread enqueues on loops within one call, batched so that each loop is woken once, and what it
+/// writes goes out together.
 ///
 /// Not Sendable: it belongs to its thread, which alone reaches it.
 public final class JobBatch {
     private var parts: [(loop: Loop, jobs: ContiguousArray<@Sendable () -> Void>)] = []
     private var notifications: [(owner: ObjectIdentifier, notify: () -> Void)] = []
 
-    /// Runs `body` here and now. What it hands over to loops from this thread starts when it has returned, in the order in which it was handed over. Inside
-    /// another such call it is part of that one.
+    /// Runs `body` here and now. What it hands over to loops from this thread starts when it has returned, in the order
+    /// in which it was handed over. Inside another such call it is part of that one.
     public static func run(_ body: () -> Void) {
         guard current == nil else { return body() }
         let batch = JobBatch()

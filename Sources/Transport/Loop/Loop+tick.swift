@@ -2,7 +2,8 @@ import NIOCore
 import SocketIO
 import Support
 
-/// What is written in one tick of the loop goes out together when the tick ends: one `send` per connection, however many messages.
+/// What is written in one tick of the loop goes out together when the tick ends: one `send` per
+/// connection, however many messages.
 extension Loop {
     /// [loop] `output` has something to write.
     func markDirty(_ output: ConnectionOutput) {
@@ -17,21 +18,23 @@ extension Loop {
         eventLoop.assumeIsolated().execute { [unowned self] in endTick() }
     }
 
-    /// [loop] Runs `job` in a later tick: after what this tick wrote is on its way, and the loop has read what had come.
+    /// [loop] Runs `job` in a later tick: after what this tick wrote is on its way, and the
+    /// loop has read what had come.
     public func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) {
         let later = { [unowned self] in
             refreshClock()
             job(shard)
         }
         if let inputFence { return inputFence.enqueue(later) }
-        // NIO looks at the connections only when no task is due: so the job becomes due a moment after the tick's end, which is a task before this one.
+        // NIO looks at the connections only when no task is due: so the job becomes due a moment after the tick's end,
+        // which is a task before this one.
         eventLoop.assumeIsolated().execute { [unowned self] in
             _ = eventLoop.assumeIsolated().scheduleTask(in: .microseconds(50), later)
         }
     }
 
-    /// [loop] Handles what one read brought. What it makes this connection say goes out at once, or, on a busy loop, with what the others say when the
-    /// tick ends; see ``FlushHeuristic``.
+    /// [loop] Handles what one read brought. What it makes this connection say goes out at once, or, on a busy loop,
+    /// with what the others say when the tick ends; see ``FlushHeuristic``.
     @inline(__always)
     func read(from output: ConnectionOutput, _ body: () -> Void) {
         refreshClock()
@@ -47,7 +50,8 @@ extension Loop {
         bytes >= ReadShares.timed || limit != 0 ? Clock.monotonicNanoseconds : 0
     }
 
-    /// [loop] The read that began then has been handled: the channel reads as much from now on as its share of a tick allows.
+    /// [loop] The read that began then has been handled: the channel reads as much from now on as
+    /// its share of a tick allows.
     @inline(__always)
     func endReading(_ bytes: Int, isFull: Bool, since began: Int64, limit: inout Int32, of channel: any Channel) {
         if began != 0 { share(bytes, isFull: isFull, since: began, limit: &limit, of: channel) }
@@ -55,8 +59,11 @@ extension Loop {
 
     private func share(_ bytes: Int, isFull: Bool, since began: Int64, limit: inout Int32, of channel: any Channel) {
         let before = limit
-        let isFirst = readShares.record(bytes: bytes, isFull: isFull, nanoseconds: Clock.monotonicNanoseconds - began, limit: &limit)
-        if limit != before { try? channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: self, limit: limit)) }
+        let isFirst = readShares.record(
+            bytes: bytes, isFull: isFull, nanoseconds: Clock.monotonicNanoseconds - began, limit: &limit)
+        if limit != before {
+            try? channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: self, limit: limit))
+        }
         // NIO runs tasks when it has looked at every connection that had something.
         if isFirst { eventLoop.assumeIsolated().execute { [unowned self] in readShares.tickEnded() } }
     }
@@ -96,11 +103,11 @@ extension Loop {
     private static let keptOutputs = 32_768
 }
 
-/// Predicts whether the next connection to be read will share its tick with so many others with something to write that all of them are better
-/// written to together, with one system call, than each by itself.
+/// Predicts whether the next connection to be read will share its tick with so many others with something to write that
+/// all of them are better written to together, with one system call, than each by itself.
 ///
-/// NIO does not tell how many connections a tick will bring, so the last tick that was looked at has to do. A loop with few outputs answers at once, which
-/// makes no task and leaves no answer waiting, and looks again now and then.
+/// NIO does not tell how many connections a tick will bring, so the last tick that was looked at has to do. A loop with
+/// few outputs answers at once, which makes no task and leaves no answer waiting, and looks again now and then.
 struct FlushHeuristic {
     /// Answers sent at once before the next look. A look costs a task.
     private static let checkInterval = 64

@@ -7,8 +7,8 @@ import Synchronization
 
 /// One event loop with everything that lives on it: its shard of sockets, its timers, its connections' output.
 ///
-/// A connection lives and dies on one loop, so nothing here takes a lock. What is marked [loop] may be touched on the loop's
-/// thread only, which debug builds check.
+/// A connection lives and dies on one loop, so nothing here takes a lock. What is marked [loop] may be touched on the
+/// loop's thread only, which debug builds check.
 ///
 /// `@unchecked Sendable`: the lets are immutable and Sendable; every var is touched on `eventLoop` alone ([loop]).
 public final class Loop: @unchecked Sendable {
@@ -132,7 +132,8 @@ extension Loop {
 }
 
 extension Loop {
-    /// [loop] Makes what `server` has here: the account of what is held for its clients, and the tables of its endpoints.
+    /// [loop] Makes what `server` has here: the account of what is held for its clients, and the
+    /// tables of its endpoints.
     func prepare(for server: ServerContext) {
         account = MemoryAccount(of: server.limits.budget)
         account.onExceeded = { [unowned self] in
@@ -142,21 +143,25 @@ extension Loop {
         tables = server.endpoints.map { endpoint in
             let table = SessionTable(options: endpoint.options, timers: wheel, loop: index, account: account)
             table.onDirty = { [unowned self] in scheduleTickEnd() }
-            table.onRemoved = { [limits = server.limits] handshakeRequest in limits.sessionEnded(from: handshakeRequest.remoteAddress) }
+            table.onRemoved = { [limits = server.limits] handshakeRequest in
+                limits.sessionEnded(from: handshakeRequest.remoteAddress)
+            }
             return table
         }
     }
 }
 
 extension Loop {
-    /// Wake-ups are at least this far apart, so that ten thousand sessions' timers cost a handful of wake-ups; ms. No timer is later by more.
+    /// Wake-ups are at least this far apart, so that ten thousand sessions' timers cost a handful of wake-ups; ms.
+    /// No timer is later by more.
     private static let grain: Int64 = 4
 
-    /// A loop that is later than this with its timers was stopped or busy, and what came meanwhile has not been read; ms.
+    /// A loop that is later than this with its timers was stopped or busy, and what came
+    /// meanwhile has not been read; ms.
     static let lateness: Int64 = 100
 
-    /// [loop] Moves the wheel to the present, and fires what is due. Called before anything that comes from outside is handled, so that a
-    /// session whose time is up is over before its next request is looked at.
+    /// [loop] Moves the wheel to the present, and fires what is due. Called before anything that comes from outside is
+    /// handled, so that a session whose time is up is over before its next request is looked at.
     ///
     /// On a loop that is late nothing fires yet: what has come is read before anybody is given up.
     @inline(__always)
@@ -172,7 +177,9 @@ extension Loop {
         guard wakeUp < wheel.wakeUp else { return }
         wakeUpTask?.cancel()
         wheel.wakeUp = wakeUp
-        wakeUpTask = eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(wakeUp, 0)) * 1_000_000)) { [unowned self] in
+        wakeUpTask = eventLoop.assumeIsolated().scheduleTask(
+            deadline: .uptimeNanoseconds(UInt64(max(wakeUp, 0)) * 1_000_000)
+        ) { [unowned self] in
             let now = Clock.monotonicMilliseconds
             if now - wheel.wakeUp < Self.lateness { fireTimers(at: now) } else { catchUp(at: now) }
         }
@@ -187,14 +194,15 @@ extension Loop {
 
     // MARK: - Catching up
 
-    /// [loop] The loop is late: time moves on, and timers wait until everything that had come has been read. ``TimerWheel/wakeUp`` stays in the past
-    /// meanwhile, so that every look at the clock ends up here.
+    /// [loop] The loop is late: time moves on, and timers wait until everything that had come has been read.
+    /// ``TimerWheel/wakeUp`` stays in the past meanwhile, so that every look at the clock ends up here.
     private func catchUp(at now: Int64) {
         wheel.moveClock(to: now)
         guard !isCatchingUp else { return }
         isCatchingUp = true
         guard let inputFence else { return caughtUp() }
-        // The second time for connections that were accepted, or that had more to say than one read takes, in the first.
+        // The second time for connections that were accepted, or that had more to say than one
+        // read takes, in the first.
         inputFence.enqueue { [unowned self] in
             inputFence.enqueue { [unowned self] in caughtUp() }
         }
@@ -214,14 +222,15 @@ extension Loop {
     /// Readers that nobody is slower than are closed only if so much waits for them; bytes.
     private static let slowReader = 65_536
 
-    /// [loop] Closes unauthenticated clients, the youngest first, until an eighth of the budget is free, so that it is not done again for each of the next bytes. Whoever
-    /// was let in stays.
+    /// [loop] Closes unauthenticated clients, the youngest first, until an eighth of the budget is free, so that it is
+    /// not done again for each of the next bytes. Whoever was let in stays.
     func closeUnauthenticated() {
         needsRelief = false
         let budget = account.budget
         guard budget.isExceeded else { return }
         let goal = budget.limit / 8 * 7
-        let unauthenticated = connections.values.filter { $0.isUnauthenticated && $0.heldBytes >= Self.worthwhile }.sorted { $0.serial > $1.serial }
+        let unauthenticated = connections.values.filter { $0.isUnauthenticated && $0.heldBytes >= Self.worthwhile }
+            .sorted { $0.serial > $1.serial }
         for connection in unauthenticated where budget.used > goal {
             counters.closedUnauthenticated += 1
             connection.abort()
@@ -232,19 +241,23 @@ extension Loop {
         }
     }
 
-    /// [loop] The unauthenticated clients are closed, those of the other loops too, and it was not enough: whoever is slowest to read what waits for him goes, and comes
-    /// back.
+    /// [loop] The unauthenticated clients are closed, those of the other loops too, and it was not enough: whoever is
+    /// slowest to read what waits for him goes, and comes back.
     func closeSlowReaders() {
         let budget = account.budget
         guard budget.isExceeded else { return }
-        for reader in connections.values.filter({ $0.waitingBytes >= Self.slowReader }).sorted(by: { $0.waitingBytes > $1.waitingBytes })
+        for reader in connections.values.filter({ $0.waitingBytes >= Self.slowReader }).sorted(by: {
+            $0.waitingBytes > $1.waitingBytes
+        })
         where budget.isExceeded {
             counters.closedSlowReaders += 1
             reader.abort()
             account.publish()
         }
         for table in tables where budget.isExceeded {
-            for session in table.all.filter({ $0.waitingBytes >= Self.slowReader }).sorted(by: { $0.waitingBytes > $1.waitingBytes }) where budget.isExceeded {
+            for session in table.all.filter({ $0.waitingBytes >= Self.slowReader }).sorted(by: {
+                $0.waitingBytes > $1.waitingBytes
+            }) where budget.isExceeded {
                 counters.closedSlowReaders += 1
                 session.abort(.transportError)
                 account.publish()

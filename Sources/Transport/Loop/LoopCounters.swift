@@ -15,7 +15,8 @@ public struct LoopCounters: Sendable, Equatable {
     public var refusedSessionsForMemory: UInt64 = 0
     /// Connections of clients that nobody had let in, closed because ``TransportOptions/memory`` was used up.
     public var closedUnauthenticated: UInt64 = 0
-    /// Connections closed because ``TransportOptions/memory`` was used up and nobody was slower to read what waited for him.
+    /// Connections closed because ``TransportOptions/memory`` was used up and nobody was slower to
+    /// read what waited for him.
     public var closedSlowReaders: UInt64 = 0
     /// Connections closed because their peer took nothing of an answer for ``TransportOptions/bodyTimeout``.
     public var slowReaders: UInt64 = 0
@@ -49,7 +50,8 @@ public struct LoopCounters: Sendable, Equatable {
     public var webSocketViolations: UInt64 = 0
     /// WebSocket handshakes refused because of their Origin.
     public var foreignOrigins: UInt64 = 0
-    /// WebSocket connections closed because their client did not answer the close frame in ``TransportOptions/closeFrameTimeout``.
+    /// WebSocket connections closed because their client did not answer the close frame in
+    /// ``TransportOptions/closeFrameTimeout``.
     public var unansweredCloses: UInt64 = 0
     /// Writes that the kernel did not take whole.
     public var shortWrites: UInt64 = 0
@@ -73,13 +75,17 @@ public struct LoopCounters: Sendable, Equatable {
 
     /// All plain numbers. Unsafe in name only: key paths are immutable, but not declared `Sendable`.
     private nonisolated(unsafe) static let fields: [WritableKeyPath<LoopCounters, UInt64>] = [
-        \.connections, \.refusedConnections, \.refusedConnectionsOfAddress, \.refusedForMemory, \.refusedSessionsForMemory, \.closedUnauthenticated, \.closedSlowReaders,
-        \.slowReaders, \.refusedSessions, \.refusedSessionsOfAddress, \.openSessions, \.heldBytes, \.sessions, \.overflowedSessions, \.displacedSessions,
-        \.refusedBodies, \.requests, \.badRequests, \.slowRequests, \.webSockets, \.webSocketViolations, \.foreignOrigins, \.unansweredCloses, \.shortWrites,
+        \.connections, \.refusedConnections, \.refusedConnectionsOfAddress, \.refusedForMemory,
+        \.refusedSessionsForMemory, \.closedUnauthenticated, \.closedSlowReaders,
+        \.slowReaders, \.refusedSessions, \.refusedSessionsOfAddress, \.openSessions, \.heldBytes, \.sessions,
+        \.overflowedSessions, \.displacedSessions,
+        \.refusedBodies, \.requests, \.badRequests, \.slowRequests, \.webSockets, \.webSocketViolations,
+        \.foreignOrigins, \.unansweredCloses, \.shortWrites,
     ]
 }
 
-/// How late a loop comes to what is due: housekeeping every ``interval``, measured against the clock. What holds a loop up shows here, whatever it is.
+/// How late a loop comes to what is due: housekeeping every ``interval``, measured against the clock. What holds a loop
+/// up shows here, whatever it is.
 public struct LoopLag: Sendable, Equatable {
     /// Upper bounds in nanoseconds; the last bucket has none.
     public static let bounds: [Int64] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000].map { $0 * 1_000_000 }
@@ -94,7 +100,8 @@ public struct LoopLag: Sendable, Equatable {
 
     public init() {}
 
-    /// The housekeeping that was due at `moment` runs. A loop that was held up for several intervals has missed runs, each late by its own time.
+    /// The housekeeping that was due at `moment` runs. A loop that was held up for several intervals has missed runs,
+    /// each late by its own time.
     ///
     /// - Returns: when the next one is due.
     mutating func recordRun(due moment: Int64, now: Int64) -> Int64 {
@@ -117,7 +124,8 @@ extension Loop {
 
     private func housekeep(at moment: NIODeadline) {
         _ = eventLoop.assumeIsolated().scheduleTask(deadline: moment) { [unowned self] in
-            let next = lag.recordRun(due: Int64(moment.uptimeNanoseconds), now: Int64(NIODeadline.now().uptimeNanoseconds))
+            let next = lag.recordRun(
+                due: Int64(moment.uptimeNanoseconds), now: Int64(NIODeadline.now().uptimeNanoseconds))
             watchMemory()
             housekeepingRuns += 1
             if housekeepingRuns % Self.runsBetweenShrinks == 0 { wheel.shrink() }

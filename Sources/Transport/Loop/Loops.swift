@@ -74,7 +74,8 @@ public final class Loops: Sendable {
     }
 }
 
-/// Descriptors that a program which is started by a plugin must not inherit: NIO leaves its event polls and its sockets open for it.
+/// Descriptors that a program which is started by a plugin must not inherit: NIO leaves its event polls and
+/// its sockets open for it.
 enum CloseOnExec {
     static func mark(_ descriptor: CInt) {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -90,7 +91,9 @@ enum CloseOnExec {
         guard let folder = opendir("/proc/self/fd") else { return }
         defer { closedir(folder) }
         while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             guard let descriptor = CInt(name) else { continue }
             let target = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
                 let count = readlink("/proc/self/fd/\(name)", buffer.baseAddress.unsafelyUnwrapped, buffer.count)

@@ -1,9 +1,10 @@
-/// How many bytes the connections of one loop read at a time, so that those that send more work than there is time for share the time of each tick, and
-/// nobody else waits for long. What a connection does not read stays in the kernel, which slows its sender down.
+/// How many bytes the connections of one loop read at a time, so that those that send more work than there is time for
+/// share the time of each tick, and nobody else waits for long. What a connection does not read stays in the kernel,
+/// which slows its sender down.
 ///
-/// A read that takes longer than a share is followed by smaller ones of that connection; the share is the time of a tick divided by the number of
-/// connections that needed much of it in the tick before, or by all that were timed if they took too long together. Reads of a few bytes are not timed:
-/// nobody floods with them.
+/// A read that takes longer than a share is followed by smaller ones of that connection; the share is the time of a
+/// tick divided by the number of connections that needed much of it in the tick before, or by all that were timed if
+/// they took too long together. Reads of a few bytes are not timed: nobody floods with them.
 struct ReadShares {
     /// Nanoseconds that such connections may take of one tick together.
     static let budget: Int64 = 4_000_000
@@ -13,7 +14,8 @@ struct ReadShares {
     static let least = 128
     /// Reads of fewer bytes are not timed, unless the connection is limited.
     static let timed = 1_024
-    /// Nanoseconds for a byte, as dear as short requests are: what is expected of a connection that nothing is known of.
+    /// Nanoseconds for a byte, as dear as short requests are: what is expected of a connection
+    /// that nothing is known of.
     private static let expectedCost: Int64 = 60
     /// How much larger than the last read the next one may be.
     private static let growth = 4
@@ -32,7 +34,8 @@ struct ReadShares {
     /// A read was handled.
     ///
     /// - Parameters:
-    ///   - limit: the bytes that this connection reads at most, 0 if nothing was known of it; becomes what it is to read from now on.
+    ///   - limit: the bytes that this connection reads at most, 0 if nothing was known of it; becomes what
+    ///     it is to read from now on.
     ///   - isFull: more may have come than was read.
     /// - Returns: whether ``tickEnded()`` is to be called when the tick ends. Not while all that is read takes little.
     mutating func record(bytes: Int, isFull: Bool, nanoseconds: Int64, limit: inout Int32) -> Bool {

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// The buffers that the connections of one loop read into. A loop reads one connection at a time, so one buffer is enough for all of them, as long as
-/// whoever reads it gives it back. [loop]
+/// The buffers that the connections of one loop read into. A loop reads one connection at a time, so one buffer is
+/// enough for all of them, as long as whoever reads it gives it back. [loop]
 package final class ReceiveBuffers {
     /// What one read takes at most.
     package static let capacity = ReadShares.most
@@ -29,10 +29,12 @@ package final class ReceiveBuffers {
 
 /// Has a channel read into the buffers of its loop, so that an idle connection has none.
 ///
-/// NIO keeps the very first buffer as long as the channel, so that one is tiny; it never looks at it again, because this allocator offers no sizes and
-/// always says that the next buffer may be larger. With `maxMessagesPerRead` 1, which this relies on, NIO keeps no others.
+/// NIO keeps the very first buffer as long as the channel, so that one is tiny; it never looks at it again, because
+/// this allocator offers no sizes and always says that the next buffer may be larger. With `maxMessagesPerRead` 1,
+/// which this relies on, NIO keeps no others.
 struct ReceiveAllocator: RecvByteBufferAllocator {
-    /// As small as malloc's blocks are, since every idle connection pays for it. ``HTTPHandler`` reads on at once when it is full.
+    /// As small as malloc's blocks are, since every idle connection pays for it. ``HTTPHandler`` reads on
+    /// at once when it is full.
     private static let firstCapacity = 16
 
     private let loop: Loop
@@ -55,7 +57,8 @@ struct ReceiveAllocator: RecvByteBufferAllocator {
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         if isFirst { return allocator.buffer(capacity: Self.firstCapacity) }
-        return loop.receiveBuffers.acquire(allocator, capacity: limit == 0 ? loop.readShares.sizeForNewcomers : Int(limit))
+        return loop.receiveBuffers.acquire(
+            allocator, capacity: limit == 0 ? loop.readShares.sizeForNewcomers : Int(limit))
     }
 
     func nextBufferSize() -> Int? { nil }

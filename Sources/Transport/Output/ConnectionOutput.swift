@@ -5,11 +5,13 @@ import NIOPosix
 
 /// The way out of one TCP connection. [loop]
 ///
-/// What is appended in a tick goes out with one `send` when the tick ends: straight to the descriptor as long as nothing waits in NIO's
-/// channel, through the channel from the first byte that the kernel did not take until the last such byte is gone. So there are never two ways at once,
-/// and order is kept. A broadcast frame that is alone in its turn is sent from the shared bytes, without a copy.
+/// What is appended in a tick goes out with one `send` when the tick ends: straight to the descriptor as long as
+/// nothing waits in NIO's channel, through the channel from the first byte that the kernel did not take until the last
+/// such byte is gone. So there are never two ways at once, and order is kept. A broadcast frame that is alone in its
+/// turn is sent from the shared bytes, without a copy.
 final class ConnectionOutput {
-    // What a broadcast reads and writes comes first and together: with thousands of connections, each of these lines of memory comes from far away.
+    // What a broadcast reads and writes comes first and together: with thousands of connections, each of these lines of
+    // memory comes from far away.
     private var shared: SharedMessage?
     private var buffer: OutputBuffer?
     /// The socket, or -1 when writing past the channel is impossible (encrypted, or closed).
@@ -18,12 +20,14 @@ final class ConnectionOutput {
     private var ending = Ending.none
     /// From ``beginSending()`` on: some of what is pending may be the kernel's already, so nobody else sends it.
     private var isUnderWay = false
-    /// A handler in the channel's pipeline calls ``channelClosed()``, which NIO has it do in the same call that closes the descriptor, before anybody can
-    /// write: the descriptor is this connection's as long as it is there. To ask the channel instead costs two cache misses.
+    /// A handler in the channel's pipeline calls ``channelClosed()``, which NIO has it do in the same call that closes
+    /// the descriptor, before anybody can write: the descriptor is this connection's as long as it is there. To ask the
+    /// channel instead costs two cache misses.
     var isWatched = false
     /// Bytes in NIO's hands.
     private var inChannel = 0
-    /// What the loop's account was charged with: what the kernel did not take, and what was appended behind that. What waits for the end of its tick is not.
+    /// What the loop's account was charged with: what the kernel did not take, and what was appended behind that. What
+    /// waits for the end of its tick is not.
     private var charged = 0
     /// How often bytes were given to NIO.
     private var channelWrites: UInt32 = 0
@@ -91,13 +95,17 @@ final class ConnectionOutput {
     var peerHasHungUp: Bool {
         guard descriptor >= 0, channel.isActive else { return true }
         var byte: UInt8 = 0
-        return recv(descriptor, &byte, 1, CInt(truncatingIfNeeded: MSG_PEEK) | CInt(truncatingIfNeeded: MSG_DONTWAIT)) == 0
+        return recv(descriptor, &byte, 1, CInt(truncatingIfNeeded: MSG_PEEK) | CInt(truncatingIfNeeded: MSG_DONTWAIT))
+            == 0
     }
 
-    /// Reads what has come already, past the channel. Nothing is read when there is nothing, when the peer has ended its side, and after an error.
+    /// Reads what has come already, past the channel. Nothing is read when there is nothing, when the peer has ended
+    /// its side, and after an error.
     func receive(into buffer: inout ByteBuffer) {
         guard descriptor >= 0, channel.isActive else { return }
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 1) { max(0, recv(descriptor, $0.baseAddress, $0.count, CInt(truncatingIfNeeded: MSG_DONTWAIT))) }
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 1) {
+            max(0, recv(descriptor, $0.baseAddress, $0.count, CInt(truncatingIfNeeded: MSG_DONTWAIT)))
+        }
     }
 
     // MARK: - Appending
@@ -194,7 +202,8 @@ final class ConnectionOutput {
         if took(result, of: bytes.count) { finish(result, of: bytes.count) }
     }
 
-    /// What was appended and nobody has got yet. It stays where it is until something else is appended, or ``took(_:of:)``.
+    /// What was appended and nobody has got yet. It stays where it is until something else is
+    /// appended, or ``took(_:of:)``.
     @inline(__always)
     private var pending: UnsafeRawBufferPointer? { shared?.frames ?? buffer?.bytes }
 
@@ -208,12 +217,14 @@ final class ConnectionOutput {
         return result < 0 ? -Int(errno) : result
     }
 
-    /// Where nobody watches: isActive is false from the moment NIO closes the descriptor, and this is the channel's own thread.
+    /// Where nobody watches: isActive is false from the moment NIO closes the descriptor, and this is
+    /// the channel's own thread.
     @inline(__always)
     private var isDescriptorOurs: Bool { descriptor >= 0 && (isWatched || channel.isActive) }
 
-    /// What is to be sent straight to the descriptor, for somebody who sends for many outputs at once: he calls ``took(_:of:)`` for all of them before
-    /// anything else happens on the loop, and then ``finish(_:of:)`` for those that want it. nil if this output has to be flushed by itself.
+    /// What is to be sent straight to the descriptor, for somebody who sends for many outputs at once: he calls
+    /// ``took(_:of:)`` for all of them before anything else happens on the loop, and then ``finish(_:of:)`` for those
+    /// that want it. nil if this output has to be flushed by itself.
     @inline(__always)
     func beginSending() -> (descriptor: CInt, bytes: UnsafeRawBufferPointer)? {
         guard restsUntil == 0, inChannel == 0, !isUnderWay, isDescriptorOurs, let bytes = pending else { return nil }
@@ -235,7 +246,8 @@ final class ConnectionOutput {
         return ending != .none || onDrained != nil
     }
 
-    /// What is left goes through the channel; if nothing is, whoever waits for that is told. May end the connection, and call anybody.
+    /// What is left goes through the channel; if nothing is, whoever waits for that is told. May end the
+    /// connection, and call anybody.
     func finish(_ result: Int, of count: Int) {
         if result != count { settle(result) }
         if inChannel == 0 { drained() }
@@ -258,8 +270,8 @@ final class ConnectionOutput {
         writeThroughChannel(rest)
     }
 
-    /// Sends what there is ahead of the tick's end, as far as the kernel takes it at once, and what follows no sooner than ``rest`` later. What is left, and
-    /// any error, is for ``flush()``.
+    /// Sends what there is ahead of the tick's end, as far as the kernel takes it at once, and what follows no sooner
+    /// than ``rest`` later. What is left, and any error, is for ``flush()``.
     func separate() {
         guard inChannel == 0, !isUnderWay, descriptor >= 0, channel.isActive else { return }
         unshare()
@@ -275,7 +287,8 @@ final class ConnectionOutput {
     /// Long enough for a client to be woken and to read, on a machine that has other things to do as well; ms.
     private static let rest: Int64 = 5
 
-    /// Whether there is something to write, but not yet: a timer marks this output again. A timer is made for that alone.
+    /// Whether there is something to write, but not yet: a timer marks this output again. A
+    /// timer is made for that alone.
     private func mustRest() -> Bool {
         guard loop.wheel.now < restsUntil else {
             restsUntil = 0

@@ -1,10 +1,11 @@
 import CSendRing
 import Glibc
 
-/// Sends for many connections with one system call, through io_uring: what is left of a broadcast's cost is the kernel's TCP. [loop]
+/// Sends for many connections with one system call, through io_uring: what is left of a broadcast's cost is
+/// the kernel's TCP. [loop]
 ///
-/// No send waits, so that all have their answers when the call returns: nothing is ever under way between two ticks, buffers need no longer life than the
-/// call, and order is what it is with `send`.
+/// No send waits, so that all have their answers when the call returns: nothing is ever under way between two ticks,
+/// buffers need no longer life than the call, and order is what it is with `send`.
 final class SendRing {
     /// With fewer outputs than this in a tick, the ring costs more than the calls it saves.
     static let worthwhile = 8
@@ -16,7 +17,8 @@ final class SendRing {
     /// The batch as C sees it.
     private let sends: UnsafeMutablePointer<jf_send>
     private var count = 0
-    /// Called once, at the end of a flush, when the kernel has stopped answering. What waits has gone, or goes, the ordinary way; use the ring no more.
+    /// Called once, at the end of a flush, when the kernel has stopped answering. What waits has gone, or goes, the
+    /// ordinary way; use the ring no more.
     var onBroken: (Unavailable) -> Void = { _ in }
     private var failure: Unavailable?
 
@@ -58,7 +60,9 @@ final class SendRing {
                     continue
                 }
                 outputs[count] = output
-                sends[count] = jf_send(bytes: sending.bytes.baseAddress, count: sending.bytes.count, descriptor: sending.descriptor, result: 0)
+                sends[count] = jf_send(
+                    bytes: sending.bytes.baseAddress, count: sending.bytes.count, descriptor: sending.descriptor,
+                    result: 0)
                 count += 1
                 if count == capacity { send() }
             }
@@ -79,7 +83,9 @@ final class SendRing {
             if outputs[index]._withUnsafeGuaranteedRef({ $0.took(result, of: size) }) { unfinished.append(index) }
         }
         // What comes of these may write to any of the others, but that is the next tick's.
-        for index in unfinished { outputs[index].takeUnretainedValue().finish(Int(sends[index].result), of: sends[index].count) }
+        for index in unfinished {
+            outputs[index].takeUnretainedValue().finish(Int(sends[index].result), of: sends[index].count)
+        }
         count = 0
     }
 }

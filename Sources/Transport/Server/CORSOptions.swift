@@ -26,8 +26,9 @@ public struct CORSOptions: Sendable, Equatable {
         self.origin = origin
     }
 
-    /// Whether a WebSocket from `origin` is let in. Browsers apply no CORS to WebSockets, so the server has to ask itself: the same list counts, and the
-    /// server's own origin (`host`: the request's Host header) always. Clients that are no browsers send none.
+    /// Whether a WebSocket from `origin` is let in. Browsers apply no CORS to WebSockets, so the server has to ask
+    /// itself: the same list counts, and the server's own origin (`host`: the request's Host header) always. Clients
+    /// that are no browsers send none.
     func admits(origin: UnsafeRawBufferPointer?, host: UnsafeRawBufferPointer?) -> Bool {
         guard let origin else { return true }
         if let host, Self.isOwn(origin, host: host) { return true }
@@ -38,13 +39,17 @@ public struct CORSOptions: Sendable, Equatable {
         }
     }
 
-    /// Whether `origin` is that of the server which the client calls `host`, over HTTP or HTTPS: which of the two, a proxy in front may know alone. The
-    /// default port of the origin's scheme may be written or left out, on either side.
+    /// Whether `origin` is that of the server which the client calls `host`, over HTTP or HTTPS: which of
+    /// the two, a proxy in front may know alone. The default port of the origin's scheme may be written or
+    /// left out, on either side.
     private static func isOwn(_ origin: UnsafeRawBufferPointer, host: UnsafeRawBufferPointer) -> Bool {
-        isOrigin(origin, scheme: "http://", port: ":80", host: host) || isOrigin(origin, scheme: "https://", port: ":443", host: host)
+        isOrigin(origin, scheme: "http://", port: ":80", host: host)
+            || isOrigin(origin, scheme: "https://", port: ":443", host: host)
     }
 
-    private static func isOrigin(_ origin: UnsafeRawBufferPointer, scheme: StaticString, port: StaticString, host: UnsafeRawBufferPointer) -> Bool {
+    private static func isOrigin(
+        _ origin: UnsafeRawBufferPointer, scheme: StaticString, port: StaticString, host: UnsafeRawBufferPointer
+    ) -> Bool {
         let start = scheme.utf8CodeUnitCount
         guard origin.count > start, origin.part(0..<start).isEqual(ignoringCase: scheme) else { return false }
         let (one, other) = (origin.part(start..<origin.count).without(suffix: port), host.without(suffix: port))
@@ -80,11 +85,15 @@ public struct CORSOptions: Sendable, Equatable {
             if let origin { fields.add("Access-Control-Allow-Origin", origin) }
             fields.add("Vary", vary)
         case .list(let allowed):
-            if let origin, allowed.contains(where: { Self.isSame(origin, $0) }) { fields.add("Access-Control-Allow-Origin", origin) }
+            if let origin, allowed.contains(where: { Self.isSame(origin, $0) }) {
+                fields.add("Access-Control-Allow-Origin", origin)
+            }
             fields.add("Vary", vary)
         }
         if credentials { fields.add("Access-Control-Allow-Credentials", "true") }
-        if !exposedHeaders.isEmpty { fields.add("Access-Control-Expose-Headers", exposedHeaders.joined(separator: ",")) }
+        if !exposedHeaders.isEmpty {
+            fields.add("Access-Control-Expose-Headers", exposedHeaders.joined(separator: ","))
+        }
         return fields
     }
 

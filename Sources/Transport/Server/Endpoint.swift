@@ -1,7 +1,8 @@
 import EngineIO
 import SocketIO
 
-/// Something a server serves besides plain HTTP. One object for all its connections, which is what a connection can afford to hold.
+/// Something a server serves besides plain HTTP. One object for all its connections, which is what a
+/// connection can afford to hold.
 final class Endpoint: Sendable {
     enum Kind: Sendable {
         /// Engine.IO, with Socket.IO on top.
@@ -25,7 +26,10 @@ final class Endpoint: Sendable {
     /// The largest message of a session that has joined no namespace; bytes.
     let maxBeforeJoining: Int
 
-    init(kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64, closeFrameTimeout: Int64, maxBeforeJoining: Int) {
+    init(
+        kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64, closeFrameTimeout: Int64,
+        maxBeforeJoining: Int
+    ) {
         self.kind = kind
         self.index = index
         self.prefix = Array(prefix.utf8)

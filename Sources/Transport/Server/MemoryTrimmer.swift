@@ -2,10 +2,12 @@ import CMalloc
 import Glibc
 import NIOPosix
 
-/// Gives memory back to the system after a peak: the C library keeps what was freed, all of it, if anything small lies above it.
+/// Gives memory back to the system after a peak: the C library keeps what was freed, all of it, if
+/// anything small lies above it.
 ///
-/// Looks once a second, and has the C library give back its free pages when the process is larger than it has been, no longer grows, and either has grown
-/// or has lost clients since the last time. That takes a lock of each of the library's arenas in turn, so it is done seldom, and on a thread of its own.
+/// Looks once a second, and has the C library give back its free pages when the process is larger than it has been, no
+/// longer grows, and either has grown or has lost clients since the last time. That takes a lock of each of the
+/// library's arenas in turn, so it is done seldom, and on a thread of its own.
 struct MemoryTrimmer: Sendable {
     /// What a look finds.
     struct Sample: Sendable {
@@ -37,7 +39,9 @@ struct MemoryTrimmer: Sendable {
         var state = MemoryTrimmer(Sample(resident: residentBytes, load: limits.load))
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(1))
-            guard !Task.isCancelled, state.shouldTrim(Sample(resident: residentBytes, load: limits.load)) else { continue }
+            guard !Task.isCancelled, state.shouldTrim(Sample(resident: residentBytes, load: limits.load)) else {
+                continue
+            }
             try? await NIOThreadPool.singleton.runIfActive { jf_trim_heap() }
             state.trimmed(Sample(resident: residentBytes, load: limits.load))
         }

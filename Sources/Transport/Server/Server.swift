@@ -19,9 +19,11 @@ public final class Server: Sendable {
         context = ServerContext(options: options, loops: loops, http: http, logger: logger)
     }
 
-    /// Listens on `host` and `port`, 0 for any. SIGPIPE must be ignored: a peer that went away is an error of one write, not the end of the process.
+    /// Listens on `host` and `port`, 0 for any. SIGPIPE must be ignored: a peer that went away is an error of one
+    /// write, not the end of the process.
     /// - Returns: the port.
-    /// - Throws: ``ListenError``, most often that the address is in use, or why the name of the host cannot be resolved.
+    /// - Throws: ``ListenError``, most often that the address is in use, or why the name of the
+    ///   host cannot be resolved.
     public func start(host: String, port: Int) async throws -> Int {
         let server = context
         for loop in server.loops.all {
@@ -60,7 +62,9 @@ public final class Server: Sendable {
 
     /// Gives each loop its ring, if it is wanted and the system allows it, and says which it is.
     private func prepareSendRings() async throws {
-        guard context.options.usesIOURing else { return context.logger.info("broadcasts are sent one by one: io_uring is switched off") }
+        guard context.options.usesIOURing else {
+            return context.logger.info("broadcasts are sent one by one: io_uring is switched off")
+        }
         var refusal: SendRing.Unavailable?
         for loop in context.loops.all {
             refusal = try await loop.eventLoop.submit { [logger = context.logger] in
@@ -68,7 +72,9 @@ public final class Server: Sendable {
                     let ring = try SendRing()
                     ring.onBroken = { [unowned loop] failure in
                         loop.sendRing = nil
-                        logger.warning("io_uring works no more on loop \(loop.index): \(failure); its broadcasts are sent one by one from now on")
+                        logger.warning(
+                            "io_uring works no more on loop \(loop.index): \(failure); its broadcasts are sent one by one from now on"
+                        )
                     }
                     loop.sendRing = ring
                     return nil
@@ -104,7 +110,8 @@ public final class Server: Sendable {
     /// [loop] Serves a connection that somebody else accepted. Its answers go to `descriptor`, past the channel.
     package func serve(_ channel: any Channel, descriptor: CInt, on loop: Loop) throws {
         let output = ConnectionOutput(loop: loop, channel: channel, descriptor: descriptor)
-        try channel.pipeline.syncOperations.addHandler(HTTPHandler(server: context, loop: loop, output: output, remoteAddress: "127.0.0.1"))
+        try channel.pipeline.syncOperations.addHandler(
+            HTTPHandler(server: context, loop: loop, output: output, remoteAddress: "127.0.0.1"))
     }
 
     // MARK: - Stopping
@@ -119,8 +126,8 @@ public final class Server: Sendable {
         try? await channel?.close().get()
     }
 
-    /// Closes every session with ``CloseReason/serverShuttingDown``, lets what was queued go out and requests finish, and returns when
-    /// everything has ended, or after `deadline`.
+    /// Closes every session with ``CloseReason/serverShuttingDown``, lets what was queued go out and requests finish,
+    /// and returns when everything has ended, or after `deadline`.
     public func drain(deadline: Duration) async {
         closeSessions()
         let clock = ContinuousClock()
@@ -130,7 +137,8 @@ public final class Server: Sendable {
         }
     }
 
-    /// Has every loop close its sessions with ``CloseReason/serverShuttingDown`` and take no further request. Does not wait for them. Any thread.
+    /// Has every loop close its sessions with ``CloseReason/serverShuttingDown`` and take no further request. Does not
+    /// wait for them. Any thread.
     public func closeSessions() {
         for loop in context.loops.all {
             loop.runOrEnqueue {
@@ -169,8 +177,8 @@ public struct ListenError: Error, CustomStringConvertible {
 
 /// Pauses accepting when it fails (no file descriptors left, mostly), and says so once, and once that it works again.
 ///
-/// NIO's own `AcceptBackoffHandler` delays the next *read*; but a read that failed is still pending for NIO, so the listening socket stays registered and
-/// the loop spins on it. Turning autoRead off takes it out of the selector.
+/// NIO's own `AcceptBackoffHandler` delays the next *read*; but a read that failed is still pending for NIO, so the
+/// listening socket stays registered and the loop spins on it. Turning autoRead off takes it out of the selector.
 final class AcceptWatcher: ChannelInboundHandler {
     typealias InboundIn = any Channel
 
@@ -196,7 +204,8 @@ final class AcceptWatcher: ChannelInboundHandler {
         if !isFailing {
             isFailing = true
             logger.error(
-                "connections cannot be accepted: \(error); accepting pauses, and goes on by itself. Raise the limit of open files (ulimit -n) or lower maxConnections")
+                "connections cannot be accepted: \(error); accepting pauses, and goes on by itself. Raise the limit of open files (ulimit -n) or lower maxConnections"
+            )
         }
         try? context.channel.syncOptions?.setOption(.autoRead, value: false)
         let channel = context.channel

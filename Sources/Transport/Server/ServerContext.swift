@@ -30,7 +30,8 @@ final class ServerContext: Sendable {
         func serve(_ kind: Endpoint.Kind, at path: String, _ engine: EngineOptions) {
             endpoints.append(
                 Endpoint(
-                    kind: kind, index: endpoints.count, prefix: TransportOptions.prefix(of: path), options: engine, lingerTimeout: options.lingerTimeout,
+                    kind: kind, index: endpoints.count, prefix: TransportOptions.prefix(of: path), options: engine,
+                    lingerTimeout: options.lingerTimeout,
                     closeFrameTimeout: options.closeFrameTimeout, maxBeforeJoining: options.maxBeforeJoining))
         }
         var engine = options.engine
@@ -58,7 +59,10 @@ final class ServerContext: Sendable {
     func log(_ head: HTTPRequestHead, status: Int, from address: String) {
         logger.debug(
             "request",
-            metadata: ["method": "\(head.methodText)", "path": "\(head.string(head.target.path))", "status": "\(status)", "address": "\(address)"])
+            metadata: [
+                "method": "\(head.methodText)", "path": "\(head.string(head.target.path))", "status": "\(status)",
+                "address": "\(address)",
+            ])
     }
 
     /// Why this endpoint opens no session just now; `nil`: it does. [loop]

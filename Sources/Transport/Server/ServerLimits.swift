@@ -67,7 +67,8 @@ final class ServerLimits: Sendable {
         return true
     }
 
-    /// A connection that was admitted moves to another channel: its address is counted for both, until the first is closed.
+    /// A connection that was admitted moves to another channel: its address is counted for both,
+    /// until the first is closed.
     func connectionMoves(from address: String) {
         connectionsByAddress?.add(NetworkAddress(address))
     }
@@ -152,8 +153,8 @@ final class AddressCount: Sendable {
     }
 }
 
-/// Where a client comes from, as far as limits for each address go: an IPv4 address, or the first 64 bits of an IPv6 address, which is what one customer
-/// of a provider has at the least.
+/// Where a client comes from, as far as limits for each address go: an IPv4 address, or the first 64 bits of an IPv6
+/// address, which is what one customer of a provider has at the least.
 struct NetworkAddress: Hashable, Sendable {
     private let bits: UInt64
     private let isV4: Bool
@@ -173,7 +174,8 @@ struct NetworkAddress: Hashable, Sendable {
         (bits, isV4) = withUnsafeBytes(of: six) { bytes in
             let first = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
             // ::ffff:a.b.c.d: an IPv4 client of a socket that listens for both.
-            let isMapped = first == 0 && bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self) == UInt32(0xFFFF).bigEndian
+            let isMapped =
+                first == 0 && bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self) == UInt32(0xFFFF).bigEndian
             return isMapped ? (UInt64(bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self)), true) : (first, false)
         }
     }

@@ -5,7 +5,8 @@ import Support
 public struct TransportOptions: Sendable {
     /// Engine.IO's own options.
     public var engine = EngineOptions()
-    /// Where Engine.IO is served: everything below it, so that a request's path has the final slash. One written here makes no difference.
+    /// Where Engine.IO is served: everything below it, so that a request's path has the final slash. One written
+    /// here makes no difference.
     public var path = "/socket.io"
     /// nil: no CORS headers, and no WebSocket's Origin is looked at.
     public var cors: CORSOptions?
@@ -15,11 +16,11 @@ public struct TransportOptions: Sendable {
     public var httpCompressionThreshold: Int? = 1024
     /// nil: permessage-deflate is not agreed to.
     public var deflate: DeflateOptions?
-    /// Asked about every request that would open a session (`allowRequest`, `initial_headers` and `headers` of the reference). Called on the loop; must
-    /// not block. nil: every one may.
+    /// Asked about every request that would open a session (`allowRequest`, `initial_headers` and `headers` of the
+    /// reference). Called on the loop; must not block. nil: every one may.
     public var allowRequest: (@Sendable (HandshakeRequest) -> HandshakeDecision)?
-    /// Asked before that; a text says why no session can be opened yet, and the request is answered 503 with it and `Retry-After`. Called on the loop; must
-    /// not block.
+    /// Asked before that; a text says why no session can be opened yet, and the request is answered 503 with it and
+    /// `Retry-After`. Called on the loop; must not block.
     public var unavailable: (@Sendable () -> String?)?
     /// Hears of requests that are refused, and why. Called on the loops; must not block.
     public var onRefusal: (@Sendable (RefusalRecord) -> Void)?
@@ -36,13 +37,15 @@ public struct TransportOptions: Sendable {
     public var maxPipelinedBytes = 16_384
     /// From the connection to its first complete request head.
     public var headerTimeout: Int64 = 30_000
-    /// From a request's head to the end of its body; and how long a peer may take nothing of an answer that waits for it.
+    /// From a request's head to the end of its body; and how long a peer may take nothing of an
+    /// answer that waits for it.
     public var bodyTimeout: Int64 = 60_000
     /// From an answer to the next complete request head.
     public var keepAliveTimeout: Int64 = 65_000
     /// How long an ended connection may take to hear that it has ended.
     public var lingerTimeout: Int64 = 2_000
-    /// How long a WebSocket's client may take to answer the close frame, from when it takes nothing more of what was sent before.
+    /// How long a WebSocket's client may take to answer the close frame, from when it takes nothing more
+    /// of what was sent before.
     public var closeFrameTimeout: Int64 = 1_000
     /// What a streamed answer may have waiting for its reader.
     public var maxStreamBuffer = 1 << 20
@@ -50,16 +53,18 @@ public struct TransportOptions: Sendable {
     public var maxConnections = 100_000
     /// Open connections of one address (of an IPv6 network of 64 bits), likewise; 0: no limit.
     public var maxConnectionsPerAddress = 0
-    /// Sessions on all loops; more are refused with 503, and counted. A polling session lives on between two requests, without any connection.
+    /// Sessions on all loops; more are refused with 503, and counted. A polling session lives on between two
+    /// requests, without any connection.
     public var maxSessions = 250_000
     /// Sessions of one address, likewise; 0: no limit.
     public var maxSessionsPerAddress = 0
-    /// Sessions on all loops that may wait to join a namespace; the one that has been waiting longest gives way to the next.
+    /// Sessions on all loops that may wait to join a namespace; the one that has been waiting
+    /// longest gives way to the next.
     public var maxUnconnectedSessions = 50_000
     /// The largest message, and the largest body of a POST, of a session that has joined no namespace.
     public var maxBeforeJoining = 65_536
-    /// What may be held for all clients together: input that is not complete, output that waits, the requests that opened sessions. Above it whoever was
-    /// not let in is closed, the youngest first.
+    /// What may be held for all clients together: input that is not complete, output that waits, the requests that
+    /// opened sessions. Above it whoever was not let in is closed, the youngest first.
     public var memory = 512 << 20
     /// Whether broadcasts go out through io_uring where the system allows it; else with one call per connection.
     public var usesIOURing = true

@@ -14,7 +14,9 @@ enum WebSocketAcceptor {
     ) {
         switch WebSocketHandshake(request: request, server: server, loop: loop).verify() {
         case .refused(let status, let message, let headers):
-            refuse(HTTPResponseHead(status: status, headers: [("Content-Type", "text/html")] + headers), message, request, server, output)
+            refuse(
+                HTTPResponseHead(status: status, headers: [("Content-Type", "text/html")] + headers), message, request,
+                server, output)
             refused()
         case .unavailable(let message):
             refuse(ServerContext.unavailable, message, request, server, output)
@@ -31,7 +33,8 @@ enum WebSocketAcceptor {
     }
 
     private static func refuse(
-        _ head: HTTPResponseHead, _ message: String, _ request: WebSocketRequest, _ server: ServerContext, _ output: ConnectionOutput
+        _ head: HTTPResponseHead, _ message: String, _ request: WebSocketRequest, _ server: ServerContext,
+        _ output: ConnectionOutput
     ) {
         if server.logsRequests { server.log(request.head, status: head.status, from: request.remoteAddress) }
         head.write(to: output, framing: .length(message.utf8.count), connection: "close")
@@ -68,8 +71,9 @@ struct WebSocketRequest: Sendable {
 }
 
 extension HTTPHandler {
-    /// A complete request for a WebSocket: it is judged on the loop of the session it names. The kernel may have given the connection to another loop;
-    /// then the *connection* moves, because a WebSocket stays and every message would have to be handed over otherwise.
+    /// A complete request for a WebSocket: it is judged on the loop of the session it names. The kernel may have given
+    /// the connection to another loop; then the *connection* moves, because a WebSocket stays and every message would
+    /// have to be handed over otherwise.
     ///
     /// - Parameter bytes: what came behind the request.
     func upgrade(_ exchange: HTTPExchange, to endpoint: Endpoint, ahead bytes: UnsafeRawBufferPointer) {
@@ -87,7 +91,9 @@ extension HTTPHandler {
                 replaceHTTP(context: context, with: handler)
             },
             refused: { end() })
-        if let successor, !bytes.isEmpty { successor.pipeline.syncOperations.fireChannelRead(NIOAny(ByteBuffer(bytes: bytes))) }
+        if let successor, !bytes.isEmpty {
+            successor.pipeline.syncOperations.fireChannelRead(NIOAny(ByteBuffer(bytes: bytes)))
+        }
     }
 
     /// Puts `handler` where this one is.
@@ -111,14 +117,21 @@ extension HTTPHandler {
         let rest = bytes.isEmpty ? nil : ByteBuffer(bytes: bytes)
         let channel = context.channel
         // A second descriptor of the same socket: closing the first does not end the connection.
-        let copy = (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { fcntl($0, F_DUPFD_CLOEXEC, 0) }) ?? -1
+        let copy =
+            (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+                fcntl($0, F_DUPFD_CLOEXEC, 0)
+            }) ?? -1
         channel.close(promise: nil)
-        guard copy >= 0 else { return server.logger.warning("a connection could not be moved to another event loop: errno \(errno)") }
+        guard copy >= 0 else {
+            return server.logger.warning("a connection could not be moved to another event loop: errno \(errno)")
+        }
         owner.runOrEnqueue { Self.adopt(copy, rest, request, server, owner) }
     }
 
     /// [owner] Makes a channel of the socket and goes on with the request.
-    private static func adopt(_ descriptor: CInt, _ bytes: ByteBuffer?, _ request: WebSocketRequest, _ server: ServerContext, _ owner: Loop) {
+    private static func adopt(
+        _ descriptor: CInt, _ bytes: ByteBuffer?, _ request: WebSocketRequest, _ server: ServerContext, _ owner: Loop
+    ) {
         ClientBootstrap(group: owner.eventLoop)
             .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)

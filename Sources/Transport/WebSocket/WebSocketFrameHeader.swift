@@ -61,7 +61,8 @@ struct WebSocketFrameHeader: Equatable {
         }
         guard bytes.count >= size + 4 else { return .incomplete }
         let key = bytes.loadUnaligned(fromByteOffset: size, as: UInt32.self)
-        let header = WebSocketFrameHeader(isFinal: isFinal, isCompressed: isCompressed, opcode: opcode, length: length, key: key)
+        let header = WebSocketFrameHeader(
+            isFinal: isFinal, isCompressed: isCompressed, opcode: opcode, length: length, key: key)
         return .header(header, size: size + 4)
     }
 }
@@ -73,7 +74,9 @@ enum WebSocketMask {
         guard let start = bytes.baseAddress else { return }
         // The key is in memory order; turned so that its first byte meets the first of `bytes`.
         let rotation = UInt32(offset & 3) * 8
-        let rotated = rotation == 0 ? key : (UInt32(littleEndian: key) >> rotation | UInt32(littleEndian: key) << (32 - rotation)).littleEndian
+        let rotated =
+            rotation == 0
+            ? key : (UInt32(littleEndian: key) >> rotation | UInt32(littleEndian: key) << (32 - rotation)).littleEndian
         let wide = UInt64(rotated) << 32 | UInt64(rotated)
         var index = 0
         let count = bytes.count

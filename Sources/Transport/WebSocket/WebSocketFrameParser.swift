@@ -2,8 +2,9 @@ import EngineIO
 
 /// Reads the frames of a client, RFC 6455, from bytes in any portions. Sans-I/O.
 ///
-/// A message that is there in one piece is unmasked where it lies and handed out without a copy. What is cut, by the network or into
-/// fragments, is collected; then text is validated piece by piece, so that a bad byte is noticed before its frame has ended.
+/// A message that is there in one piece is unmasked where it lies and handed out without a copy. What is cut, by the
+/// network or into fragments, is collected; then text is validated piece by piece, so that a bad byte is noticed
+/// before its frame has ended.
 package struct WebSocketFrameParser: ~Copyable {
     private enum State {
         /// The next bytes are a frame's header; some of it may be in `stash`.
@@ -50,7 +51,8 @@ package struct WebSocketFrameParser: ~Copyable {
     /// Bytes of a message or a header that is not complete.
     package var heldBytes: Int { assembly.count + stash.count }
 
-    /// The next event in `input`, which is shortened by what was read. Called until it says ``WebSocketEvent/needsMore``.
+    /// The next event in `input`, which is shortened by what was read. Called until it says
+    /// ``WebSocketEvent/needsMore``.
     package mutating func next(_ input: inout UnsafeMutableRawBufferPointer) -> WebSocketEvent {
         switch handedOut {
         case .nothing: break
@@ -68,7 +70,9 @@ package struct WebSocketFrameParser: ~Copyable {
                 case .violation(let violation): return fail(violation)
                 case .header(let header, _):
                     if let violation = check(header) { return fail(violation) }
-                    if input.count >= header.length, header.opcode.isControl || (header.isFinal && header.opcode != .continuation) {
+                    if input.count >= header.length,
+                        header.opcode.isControl || (header.isFinal && header.opcode != .continuation)
+                    {
                         let payload = removePrefix(header.length, from: &input)
                         WebSocketMask.apply(header.key, to: payload)
                         return whole(header, payload)
@@ -128,17 +132,23 @@ package struct WebSocketFrameParser: ~Copyable {
 
     // MARK: - Payloads
 
-    private func removePrefix(_ count: Int, from input: inout UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+    private func removePrefix(_ count: Int, from input: inout UnsafeMutableRawBufferPointer)
+        -> UnsafeMutableRawBufferPointer
+    {
         let taken = UnsafeMutableRawBufferPointer(rebasing: input[..<count])
         input = UnsafeMutableRawBufferPointer(rebasing: input[count...])
         return taken
     }
 
     /// A frame that came in one piece and belongs to no message in progress.
-    private mutating func whole(_ header: WebSocketFrameHeader, _ payload: UnsafeMutableRawBufferPointer) -> WebSocketEvent {
+    private mutating func whole(_ header: WebSocketFrameHeader, _ payload: UnsafeMutableRawBufferPointer)
+        -> WebSocketEvent
+    {
         switch header.opcode {
         case .text:
-            guard header.isCompressed || UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) else { return fail(.invalidUTF8) }
+            guard header.isCompressed || UTF8Validator.isValid(UnsafeRawBufferPointer(payload)) else {
+                return fail(.invalidUTF8)
+            }
             return .message(.text, payload, isCompressed: header.isCompressed)
         case .binary:
             return .message(.binary, payload, isCompressed: header.isCompressed)
@@ -178,13 +188,19 @@ package struct WebSocketFrameParser: ~Copyable {
         return .message(message.kind, assembly.mutableBytes, isCompressed: message.isCompressed)
     }
 
-    private mutating func control(_ opcode: WebSocketFrameHeader.Opcode, _ payload: UnsafeRawBufferPointer) -> WebSocketEvent {
+    private mutating func control(_ opcode: WebSocketFrameHeader.Opcode, _ payload: UnsafeRawBufferPointer)
+        -> WebSocketEvent
+    {
         switch opcode {
         case .ping: return .ping(payload)
         case .close:
             if payload.count >= 2 {
-                guard Self.isValidCloseCode(UInt16(payload[0]) << 8 | UInt16(payload[1])) else { return fail(.badCloseCode) }
-                guard UTF8Validator.isValid(UnsafeRawBufferPointer(rebasing: payload[2...])) else { return fail(.invalidUTF8) }
+                guard Self.isValidCloseCode(UInt16(payload[0]) << 8 | UInt16(payload[1])) else {
+                    return fail(.badCloseCode)
+                }
+                guard UTF8Validator.isValid(UnsafeRawBufferPointer(rebasing: payload[2...])) else {
+                    return fail(.invalidUTF8)
+                }
             }
             return .close(payload: payload)
         case .pong, .continuation, .text, .binary: return .pong

@@ -94,8 +94,9 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         let began = loop.beginReading(count, limit: readLimit)
         loop.read(from: output) {
             buffer.withUnsafeReadableBytes { bytes in
-                // The buffer was filled for this handler, the only one of its channel, and is dropped or overwritten once this returns: what is changed
-                // here nobody sees. `withUnsafeMutableReadableBytes` would copy it all, because NIO holds a reference until this returns.
+                // The buffer was filled for this handler, the only one of its channel, and is dropped or overwritten
+                // once this returns: what is changed here nobody sees. `withUnsafeMutableReadableBytes` would copy it
+                // all, because NIO holds a reference until this returns.
                 process(UnsafeMutableRawBufferPointer(mutating: bytes))
             }
         }
@@ -104,7 +105,8 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         loop.endReading(count, isFull: isFull, since: began, limit: &readLimit, of: output.channel)
     }
 
-    /// Charges the loop's account with what is held of messages that are not complete. What came and was handled within one read is never charged.
+    /// Charges the loop's account with what is held of messages that are not complete. What came and was handled within
+    /// one read is never charged.
     private func charge() {
         let held = phase == .over ? 0 : parser.heldBytes + (deflate?.heldBytes ?? 0)
         guard held != charged else { return }
@@ -174,7 +176,9 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .corrupt: fail(.badCompression)
         case .inflated(var message):
             message.withUnsafeMutableBytes { bytes in
-                guard kind == .binary || UTF8Validator.isValid(UnsafeRawBufferPointer(bytes)) else { return fail(.invalidUTF8) }
+                guard kind == .binary || UTF8Validator.isValid(UnsafeRawBufferPointer(bytes)) else {
+                    return fail(.invalidUTF8)
+                }
                 received(kind, bytes)
             }
         }
@@ -246,7 +250,8 @@ extension WebSocketHandler: WebSocketOutput {
 
     func send(_ message: SharedMessage) {
         guard phase == .open else { return }
-        guard let deflate, message.compress, message.parts.contains(where: { $0.range.count >= deflate.threshold }) else {
+        guard let deflate, message.compress, message.parts.contains(where: { $0.range.count >= deflate.threshold })
+        else {
             return output.append(message)
         }
         // The context of a compressed connection is its own: what others get is of no use here.

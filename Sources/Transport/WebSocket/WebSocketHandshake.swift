@@ -2,7 +2,8 @@ import COpenSSL
 import EngineIO
 import Support
 
-/// Judges a WebSocket request on the loop of its session. First Engine.IO asks, then RFC 6455, each in the reference's order. [loop]
+/// Judges a WebSocket request on the loop of its session. First Engine.IO asks, then RFC 6455, each in the
+/// reference's order. [loop]
 struct WebSocketHandshake {
     /// What a WebSocket is opened for.
     enum Purpose {
@@ -57,11 +58,15 @@ struct WebSocketHandshake {
     /// - Parameters:
     ///   - extraFields: of the answer, if the request is accepted.
     ///   - field: the value of the first header of a name.
-    private func verify(_ purpose: Purpose, _ extraFields: HTTPFields, _ field: (StaticString) -> UnsafeRawBufferPointer?) -> Verdict {
+    private func verify(
+        _ purpose: Purpose, _ extraFields: HTTPFields, _ field: (StaticString) -> UnsafeRawBufferPointer?
+    ) -> Verdict {
         if let cors = server.options.cors, !cors.admits(origin: field("origin"), host: field("host")) {
             loop.counters.foreignOrigins += 1
             server.refused(
-                "origin", "the origin \(String(cutting: field("origin") ?? Self.nothing, to: 256)) is not among cors.origin", from: request.remoteAddress)
+                "origin",
+                "the origin \(String(cutting: field("origin") ?? Self.nothing, to: 256)) is not among cors.origin",
+                from: request.remoteAddress)
             loop.counters.refusedHandshakes[HandshakeError.forbidden.rawValue] += 1
             return .refused(message: Self.foreignOrigin)
         }
@@ -72,12 +77,14 @@ struct WebSocketHandshake {
             return malformed("Missing or invalid Sec-WebSocket-Key header")
         }
         guard let version = field("sec-websocket-version"), version.isEqual(to: "13") || version.isEqual(to: "8") else {
-            return malformed("Missing or invalid Sec-WebSocket-Version header", headers: [("Sec-WebSocket-Version", "13, 8")])
+            return malformed(
+                "Missing or invalid Sec-WebSocket-Version header", headers: [("Sec-WebSocket-Version", "13, 8")])
         }
         var answer = HTTPResponseHead(
             status: 101,
             headers: [
-                ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", WebSocketAcceptKey.value(for: key)),
+                ("Upgrade", "websocket"), ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Accept", WebSocketAcceptKey.value(for: key)),
             ])
         if let offered = field("sec-websocket-protocol") {
             guard let first = Self.firstSubprotocol(offered) else {
@@ -101,7 +108,8 @@ struct WebSocketHandshake {
         return .accepted(answer, purpose, agreement)
     }
 
-    /// What the developer of a foreign page reads, in the browser's network tools. It does not repeat the origin: the body is HTML.
+    /// What the developer of a foreign page reads, in the browser's network tools. It does not repeat the
+    /// origin: the body is HTML.
     private static let foreignOrigin =
         "Forbidden: the origin of this page is not allowed. Add it to cors.origin in the server's configuration, or serve the page from the server's own origin."
 
@@ -139,11 +147,14 @@ struct WebSocketHandshake {
     /// A client that offers more subprotocols than this is refused: each is compared with all others.
     static let maxSubprotocols = 32
 
-    /// The first of a list of subprotocols: nobody here speaks one, and a client that offers some wants one named. nil: not a list of different tokens.
+    /// The first of a list of subprotocols: nobody here speaks one, and a client that offers some wants one named. nil:
+    /// not a list of different tokens.
     private static func firstSubprotocol(_ header: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         var names: [UnsafeRawBufferPointer] = []
         for name in HTTPListParts(header, separatedBy: UInt8(ascii: ",")) {
-            guard names.count < maxSubprotocols, HTTPSyntax.isToken(name), !names.contains(where: { name.isEqual(to: $0) }) else { return nil }
+            guard names.count < maxSubprotocols, HTTPSyntax.isToken(name),
+                !names.contains(where: { name.isEqual(to: $0) })
+            else { return nil }
             names.append(name)
         }
         return names.first
@@ -156,10 +167,12 @@ enum WebSocketAcceptKey {
     private static let keyLength = 24
     private static let digestLength = 20
 
-    /// Fetched once: `EVP_sha1()` has OpenSSL look for an implementation by name each time it is used, which takes longer than the hashing.
-    /// Immutable, and counted atomically.
+    /// Fetched once: `EVP_sha1()` has OpenSSL look for an implementation by name each time it is used, which takes
+    /// longer than the hashing. Immutable, and counted atomically.
     nonisolated(unsafe) private static let sha1: OpaquePointer = {
-        guard let sha1 = EVP_MD_fetch(nil, "SHA1", nil) else { preconditionFailure("OpenSSL has no SHA-1, without which there are no WebSockets") }
+        guard let sha1 = EVP_MD_fetch(nil, "SHA1", nil) else {
+            preconditionFailure("OpenSSL has no SHA-1, without which there are no WebSockets")
+        }
         return sha1
     }()
 
@@ -179,7 +192,9 @@ enum WebSocketAcceptKey {
         return String(unsafeUninitializedCapacity: Base64.encodedCount(digestLength)) { encoded in
             let span = digest.span
             span.withUnsafeBytes { digest in
-                Base64.encode(UnsafeRawBufferPointer(rebasing: digest[..<digestLength]), to: UnsafeMutableRawPointer(encoded.baseAddress!))
+                Base64.encode(
+                    UnsafeRawBufferPointer(rebasing: digest[..<digestLength]),
+                    to: UnsafeMutableRawPointer(encoded.baseAddress!))
             }
             return Base64.encodedCount(digestLength)
         }
@@ -187,6 +202,7 @@ enum WebSocketAcceptKey {
 
     /// 16 bytes in base64: 22 digits and two `=`.
     static func isKey(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        bytes.count == keyLength && bytes.suffix(2).allSatisfy { $0 == 0x3D } && bytes.dropLast(2).allSatisfy(Base64.isDigit)
+        bytes.count == keyLength && bytes.suffix(2).allSatisfy { $0 == 0x3D }
+            && bytes.dropLast(2).allSatisfy(Base64.isDigit)
     }
 }

@@ -7,7 +7,8 @@ import Testing
 
 @testable import Daemon
 
-/// By the system's clock: what a timer does when it fires depends on the time of day, so tokens end in the past or far ahead.
+/// By the system's clock: what a timer does when it fires depends on the time of day, so tokens end
+/// in the past or far ahead.
 @Suite struct TokenExpiryTests {
     private static let secret = Array("a secret of the tests, long enough for HS256".utf8)
 
@@ -78,7 +79,9 @@ private final class LoopWithExpiry: Application {
         self.authenticator = authenticator
         table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
         shard = Shard(index: 0, timers: timers, application: self)
-        expiry = TokenExpiry(authenticator: authenticator, shard: shard, refusalLog: RefusalLog(deduplicator: LogDeduplicator(interval: 10_000) { _ in }, level: .info))
+        expiry = TokenExpiry(
+            authenticator: authenticator, shard: shard,
+            refusalLog: RefusalLog(deduplicator: LogDeduplicator(interval: 10_000) { _ in }, level: .info))
     }
 
     func connect(_ auth: String) -> Client {
@@ -90,7 +93,9 @@ private final class LoopWithExpiry: Application {
     func pass(_ milliseconds: Int64) { timers.advance(to: timers.now + milliseconds) }
 
     func connect(_ attempt: ConnectAttempt) {
-        guard case .accept(let identity) = authenticator.authenticate(attempt) else { return attempt.refuse(message: "no") }
+        guard case .accept(let identity) = authenticator.authenticate(attempt) else {
+            return attempt.refuse(message: "no")
+        }
         attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
     }
 
@@ -113,7 +118,8 @@ private final class LoopWithExpiry: Application {
         var bufferedBytes: Int { 0 }
 
         init(_ table: SessionTable, _ shard: Shard) {
-            let handshakeRequest = HandshakeRequest(remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/", issued: 0, headers: [])
+            let handshakeRequest = HandshakeRequest(
+                remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/", issued: 0, headers: [])
             session = table.open(handshakeRequest, over: self)
             shard.open(session)
         }
@@ -132,7 +138,9 @@ private final class LoopWithExpiry: Application {
         }
 
         func send(_ message: SharedMessage) {
-            for part in message.parts { message.withPart(part) { heard.append(String(decoding: $0.dropFirst(), as: UTF8.self)) } }
+            for part in message.parts {
+                message.withPart(part) { heard.append(String(decoding: $0.dropFirst(), as: UTF8.self)) }
+            }
         }
 
         func close() { isClosed = true }

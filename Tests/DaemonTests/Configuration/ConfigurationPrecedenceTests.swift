@@ -32,7 +32,9 @@ struct ConfigurationPrecedenceTests {
     func site() throws {
         let environment = environmentWithKey.merging(["SITE_URL": "https://Example.com/app/"]) { $1 }
         #expect(try load("", environment: environment).cors?.origin == .list(["https://example.com"]))
-        #expect(try load("cors: { credentials: false }", environment: environment).cors?.origin == .list(["https://example.com"]))
+        #expect(
+            try load("cors: { credentials: false }", environment: environment).cors?.origin
+                == .list(["https://example.com"]))
         #expect(try load("cors: { origin: 'http://a' }", environment: environment).cors?.origin == .one("http://a"))
     }
 
@@ -63,7 +65,10 @@ struct ConfigurationPrecedenceTests {
         for yaml in ["", "auth: { secret: null, required: false }"] {
             let lines = problems(yaml, environment: ["JWT_SECRET": "short"])
             #expect(lines.count == 1)
-            #expect(lines.first?.hasPrefix("environment: JWT_SECRET: the secret has 5 bytes and can be guessed: HS256 needs 32 or more") == true)
+            #expect(
+                lines.first?.hasPrefix(
+                    "environment: JWT_SECRET: the secret has 5 bytes and can be guessed: HS256 needs 32 or more")
+                    == true)
         }
     }
 
@@ -72,7 +77,10 @@ struct ConfigurationPrecedenceTests {
         var overrides = Configuration.Overrides()
         overrides.demo = true
         overrides.host = "0.0.0.0"
-        for lines in [problems("", overrides), problems("host: 10.0.0.1\ndemo: true"), problems("host: '::'\ndemo: true", environment: [:])] {
+        for lines in [
+            problems("", overrides), problems("host: 10.0.0.1\ndemo: true"),
+            problems("host: '::'\ndemo: true", environment: [:]),
+        ] {
             #expect(lines.count == 1)
             #expect(lines.first?.contains("demo: it prints tokens that may do everything") == true)
             #expect(lines.first?.contains("listen on 127.0.0.1") == true)
@@ -96,7 +104,9 @@ struct ConfigurationPrecedenceTests {
     func plugins() throws {
         var overrides = Configuration.Overrides()
         overrides.plugins = [.init(path: "rooms", config: "{store: x}"), .init(path: "hello"), .init(path: "notes")]
-        let plugins = try load("plugins: [{ path: rooms, required: true, config: 1 }, { path: notes, config: 2 }]", overrides).plugins
+        let plugins = try load(
+            "plugins: [{ path: rooms, required: true, config: 1 }, { path: notes, config: 2 }]", overrides
+        ).plugins
         #expect(plugins.map(\.path) == ["rooms", "notes", "hello"])
         #expect(plugins.map { String(decoding: $0.config, as: UTF8.self) } == [#"{"store":"x"}"#, "2", "null"])
         #expect(plugins[0].required)
@@ -104,7 +114,8 @@ struct ConfigurationPrecedenceTests {
 
     @Test("a plugin that the file has twice is configured by its name; on the command line a path stands once")
     func pluginsByName() throws {
-        let yaml = "plugins: [{ path: relay, name: east, config: 1 }, { path: relay, name: west, config: 2 }, { path: relay, config: 3 }]"
+        let yaml =
+            "plugins: [{ path: relay, name: east, config: 1 }, { path: relay, name: west, config: 2 }, { path: relay, config: 3 }]"
         func overrides(_ arguments: Configuration.PluginArgument...) -> Configuration.Overrides {
             var overrides = Configuration.Overrides()
             overrides.plugins = arguments
@@ -116,10 +127,17 @@ struct ConfigurationPrecedenceTests {
         #expect(plugins[1].spec(databaseURL: nil).name == "west")
 
         let unclear = problems(yaml, overrides(.init(path: "relay", config: "5")))
-        #expect(unclear == ["command line: --plugin relay: the configuration file has it 3 times: east, west, (without a name): name one of these, as in --plugin east=CONFIG"])
-        let twice = problems("", overrides(.init(path: "relay", config: "1"), .init(path: "rooms"), .init(path: "relay", config: "2")))
+        #expect(
+            unclear == [
+                "command line: --plugin relay: the configuration file has it 3 times: east, west, (without a name): name one of these, as in --plugin east=CONFIG"
+            ])
+        let twice = problems(
+            "", overrides(.init(path: "relay", config: "1"), .init(path: "rooms"), .init(path: "relay", config: "2")))
         #expect(twice.count == 1)
-        #expect(twice.first?.hasPrefix("command line: --plugin relay: it stands twice, and a plugin has one configuration: remove one") == true)
+        #expect(
+            twice.first?.hasPrefix(
+                "command line: --plugin relay: it stands twice, and a plugin has one configuration: remove one") == true
+        )
     }
 
     @Test("a plugin argument splits at its first equals sign")

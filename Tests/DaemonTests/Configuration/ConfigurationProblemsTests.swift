@@ -20,7 +20,8 @@ struct ConfigurationProblemsTests {
     @Test(
         "a wrong value is refused at its line and column, with what to write",
         arguments: [
-            Case("port: 70000", "1:7: port: 70000 is out of range: write a port (0 takes any free one) from 0 to 65535"),
+            Case(
+                "port: 70000", "1:7: port: 70000 is out of range: write a port (0 takes any free one) from 0 to 65535"),
             Case("port: -1", "1:7: port: -1 is out of range"),
             Case("port: 80.5", "1:7: port: 80.5 is not a whole number"),
             Case("port: '80'", "1:7: port: '80' is not a whole number"),
@@ -39,67 +40,111 @@ struct ConfigurationProblemsTests {
             Case("allowUpgrades: yes", "1:16: allowUpgrades: 'yes' is neither true nor false: write true or false"),
             Case("transports: []", "1:13: transports: the list is empty: name polling, websocket or both"),
             Case("transports: [polling, polling]", "1:13: transports: the list names something twice"),
-            Case("transports: [websockets]", "1:14: transports[0]: 'websockets' is not known: did you mean 'websocket'?"),
+            Case(
+                "transports: [websockets]", "1:14: transports[0]: 'websockets' is not known: did you mean 'websocket'?"),
             Case("transports: [sse]", "1:14: transports[0]: 'sse' is not known: write polling or websocket"),
             Case("transports: [webtransport]", "1:14: transports[0]: webtransport is not available"),
-            Case("httpCompression: 1024", "1:18: httpCompression: 1024 stands here: expected false, true, or a section"),
-            Case("perMessageDeflate: { serverMaxWindowBits: 8 }", "1:43: perMessageDeflate.serverMaxWindowBits: 8 is out of range"),
+            Case(
+                "httpCompression: 1024", "1:18: httpCompression: 1024 stands here: expected false, true, or a section"),
+            Case(
+                "perMessageDeflate: { serverMaxWindowBits: 8 }",
+                "1:43: perMessageDeflate.serverMaxWindowBits: 8 is out of range"),
             Case("cookie: { sameSite: Lax }", "1:21: cookie.sameSite: 'Lax' is not known: did you mean 'lax'?"),
             Case("cookie: { sameSite: none }", "1:11: cookie.sameSite: browsers refuse a cookie with SameSite=None"),
             Case("cookie: { name: 'a b' }", "1:17: cookie.name: this is not a cookie name"),
             Case("cookie: { domain: 'a; secure' }", "1:19: cookie.domain: this cannot stand in a cookie"),
-            Case("cors: { origin: localhost }", "1:17: cors.origin: 'localhost' is not an origin: write scheme://host[:port]"),
+            Case(
+                "cors: { origin: localhost }",
+                "1:17: cors.origin: 'localhost' is not an origin: write scheme://host[:port]"),
             Case("cors: { origin: 'http://a:99999' }", "1:17: cors.origin: 'http://a:99999' is not an origin"),
-            Case("cors: { origin: 'http://a/' }", "1:17: cors.origin: an origin ends with its host or port: write http://a"),
+            Case(
+                "cors: { origin: 'http://a/' }",
+                "1:17: cors.origin: an origin ends with its host or port: write http://a"),
             Case("cors: { origin: ['*'] }", "1:18: cors.origin[0]: \"*\" stands in a list"),
             Case("cors: { origin: false }", "1:17: cors.origin: false allows nobody: write cors: false"),
             Case("cors: { origin: '*', credentials: true }", "1:22: cors.credentials: browsers refuse credentials"),
             Case("cors: { methods: ['GE T'] }", "1:19: cors.methods[0]: this is not a method"),
-            Case("auth: { algorithms: [none] }", "1:22: auth.algorithms[0]: a token without a signature is never accepted"),
-            Case("auth: { algorithms: [HS265] }", "1:22: auth.algorithms[0]: 'HS265' is not known: did you mean 'HS256'?"),
+            Case(
+                "auth: { algorithms: [none] }",
+                "1:22: auth.algorithms[0]: a token without a signature is never accepted"),
+            Case(
+                "auth: { algorithms: [HS265] }", "1:22: auth.algorithms[0]: 'HS265' is not known: did you mean 'HS256'?"
+            ),
             Case("auth: { algorithms: [] }", "1:21: auth.algorithms: the list is empty"),
-            Case("auth: { algorithms: [RS256] }", "1:9: auth.algorithms: RS256 needs a public key that fits it, and there is none: give one as publicKey"),
-            Case("auth: { secret: short }", "1:9: auth.secret: the secret has 5 bytes and can be guessed: HS256 needs 32"),
+            Case(
+                "auth: { algorithms: [RS256] }",
+                "1:9: auth.algorithms: RS256 needs a public key that fits it, and there is none: give one as publicKey"),
+            Case(
+                "auth: { secret: short }", "1:9: auth.secret: the secret has 5 bytes and can be guessed: HS256 needs 32"
+            ),
             Case("auth: { maxAge: 0 }", "1:17: auth.maxAge: 0 is out of range"),
-            Case("auth: { requireExpiry: sometimes }", "1:24: auth.requireExpiry: 'sometimes' is neither true nor false"),
-            Case("host: 0.0.0.0\ndemo: true", "2:1: demo: it prints tokens that may do everything, and 0.0.0.0 can be reached from outside: listen on"),
+            Case(
+                "auth: { requireExpiry: sometimes }", "1:24: auth.requireExpiry: 'sometimes' is neither true nor false"),
+            Case(
+                "host: 0.0.0.0\ndemo: true",
+                "2:1: demo: it prints tokens that may do everything, and 0.0.0.0 can be reached from outside: listen on"
+            ),
             Case("auth: { secretFile: /nowhere }", "1:21: auth.secretFile: there is no file '/nowhere': name a file"),
             Case("auth: { publicKey: / }", "1:20: auth.publicKey: there is no file '/'"),
-            Case("auth: { jwks: 'https://a/jwks' }", "1:15: auth.jwks: a key set behind a URL is not available in this version"),
-            Case("auth: { secret: a, secretFile: /etc/hostname }", "1:20: auth.secretFile: secret and secretFile exclude each other"),
+            Case(
+                "auth: { jwks: 'https://a/jwks' }",
+                "1:15: auth.jwks: a key set behind a URL is not available in this version"),
+            Case(
+                "auth: { secret: a, secretFile: /etc/hostname }",
+                "1:20: auth.secretFile: secret and secretFile exclude each other"),
             Case("auth: { leeway: -1 }", "1:17: auth.leeway: -1 is out of range"),
             Case("namespaces: [chat]", "1:14: namespaces[0]: this is not a namespace: write one like /chat"),
             Case("namespaces: ['/a,b']", "1:14: namespaces[0]: this is not a namespace"),
             Case("plugins: rooms", "1:10: plugins: 'rooms' stands here: expected a list"),
             Case("plugins: [rooms, rooms]", "1:18: plugins[1]: plugin 'rooms' is listed twice"),
-            Case("plugins: [{ path: a, name: n }, { path: b, name: n }]", "1:33: plugins[1]: two plugins have the name 'n': give each a name of its own"),
-            Case("plugins: [{ path: a, name: n }, { path: a, name: n }]", "1:33: plugins[1]: plugin 'a' is listed twice"),
-            Case("plugins: [{ path: a, name: 'A b' }]", "1:28: plugins[0].name: this is not the name of a plugin: write 1 to 64"),
+            Case(
+                "plugins: [{ path: a, name: n }, { path: b, name: n }]",
+                "1:33: plugins[1]: two plugins have the name 'n': give each a name of its own"),
+            Case(
+                "plugins: [{ path: a, name: n }, { path: a, name: n }]", "1:33: plugins[1]: plugin 'a' is listed twice"),
+            Case(
+                "plugins: [{ path: a, name: 'A b' }]",
+                "1:28: plugins[0].name: this is not the name of a plugin: write 1 to 64"),
             Case("plugins: [{ required: true }]", "1:11: plugins[0]: the entry names no plugin"),
             Case("plugins: [[rooms]]", "1:11: plugins[0]: a list stands here"),
-            Case("plugins: [{ path: a, isolation: process }]", "1:33: plugins[0].isolation: isolation 'process' is not available in this version"),
-            Case("plugins: [{ path: a, isolation: thread }]", "1:33: plugins[0].isolation: 'thread' is not known: write none"),
-            Case("plugins: [{ path: a, config: { x: .nan } }]", "1:35: plugins[0].config.x: JSON, in which plugins are configured"),
+            Case(
+                "plugins: [{ path: a, isolation: process }]",
+                "1:33: plugins[0].isolation: isolation 'process' is not available in this version"),
+            Case(
+                "plugins: [{ path: a, isolation: thread }]",
+                "1:33: plugins[0].isolation: 'thread' is not known: write none"),
+            Case(
+                "plugins: [{ path: a, config: { x: .nan } }]",
+                "1:35: plugins[0].config.x: JSON, in which plugins are configured"),
             Case("limits: { connections: -1 }", "1:24: limits.connections: -1 is out of range"),
             Case("limits: { outputBuffer: 0 }", "1:25: limits.outputBuffer: 0 is out of range"),
             Case("limits: { pluginQueueBytes: 10 }", "1:11: limits.pluginQueueBytes: 10 bytes cannot hold one message"),
             Case("log: { level: warn }", "1:15: log.level: 'warn' is not known: did you mean 'warning'?"),
             Case("tls: { certificate: a, key: b }", "1:1: tls: not available in this version"),
             Case("cluster: { redis: 'redis://x' }", "1:1: cluster: not available in this version"),
-            Case("host: 0.0.0.0\nconformance: { engineEcho: /e }", "2:1: conformance: these endpoints are for tests, and 0.0.0.0"),
-            Case("conformance: { engineEcho: /e, webSocketEcho: /e/ }", "1:1: conformance: two endpoints have one path"),
-            Case("allowEIO3: true", "1:1: allowEIO3: Socket.IO's option, which Jackfield has not: remove it: clients need"),
+            Case(
+                "host: 0.0.0.0\nconformance: { engineEcho: /e }",
+                "2:1: conformance: these endpoints are for tests, and 0.0.0.0"),
+            Case(
+                "conformance: { engineEcho: /e, webSocketEcho: /e/ }", "1:1: conformance: two endpoints have one path"),
+            Case(
+                "allowEIO3: true",
+                "1:1: allowEIO3: Socket.IO's option, which Jackfield has not: remove it: clients need"),
             Case("hots: a", "1:1: hots: unknown key: did you mean 'host'?"),
             Case("auth:\n  secrt: a", "2:3: auth.secrt: unknown key: did you mean 'secret'?"),
             Case("log: { colour: true }", "1:8: log.colour: unknown key: known here: format, level"),
-            Case("plugins: [{ path: a, isolated: none }]", "1:22: plugins[0].isolated: unknown key: did you mean 'isolation'?"),
+            Case(
+                "plugins: [{ path: a, isolated: none }]",
+                "1:22: plugins[0].isolated: unknown key: did you mean 'isolation'?"),
             Case("auth: 5", "1:7: auth: 5 stands here: expected false, true, or a section"),
             Case("presence: false", "1:11: presence: false stands here: expected a section"),
             Case("[a]: 1", "1:1: a list or section stands where a key belongs"),
             Case("- host", "1:1: a list stands here: expected settings"),
             Case("just text", "1:1: 'just text' stands here: expected settings"),
             Case("port: 1\nport: 2", "1:1: the key 'port' stands twice in one section: keep one of them"),
-            Case("host: a\n\tport: 1", "2:1: YAML syntax: found a tab character that violates indentation: indent with spaces"),
+            Case(
+                "host: a\n\tport: 1",
+                "2:1: YAML syntax: found a tab character that violates indentation: indent with spaces"),
             Case("auth: { secret: ${JWT_SECRET} }", "1:18: YAML syntax"),
             Case("host: 'a", "1:9: YAML syntax"),
             Case("host: *a", "1:7: YAML syntax: found undefined alias"),
@@ -120,7 +165,10 @@ struct ConfigurationProblemsTests {
             hots: a
             cors: { origin: [a, b] }
             """)
-        #expect(lines.map { $0.split(separator: " ").first } == ["test.yaml:1:11:", "test.yaml:2:7:", "test.yaml:3:1:", "test.yaml:4:18:", "test.yaml:4:21:"])
+        #expect(
+            lines.map { $0.split(separator: " ").first } == [
+                "test.yaml:1:11:", "test.yaml:2:7:", "test.yaml:3:1:", "test.yaml:4:18:", "test.yaml:4:21:",
+            ])
     }
 
     @Test("a fault of a key file is placed at the setting that names the file")
@@ -134,13 +182,21 @@ struct ConfigurationProblemsTests {
             return lines.first
         }
         let short = try refusal(of: "secretFile", String(repeating: "x", count: 32), "HS512")
-        #expect(short?.hasPrefix("test.yaml:3:3: auth.secretFile: the secret has 32 bytes and can be guessed: HS512 needs 64") == true)
-        #expect(try refusal(of: "publicKey", "x", "RS256")?.hasPrefix("test.yaml:3:3: auth.publicKey: the public key file holds neither") == true)
+        #expect(
+            short?.hasPrefix(
+                "test.yaml:3:3: auth.secretFile: the secret has 32 bytes and can be guessed: HS512 needs 64") == true)
+        #expect(
+            try refusal(of: "publicKey", "x", "RS256")?.hasPrefix(
+                "test.yaml:3:3: auth.publicKey: the public key file holds neither") == true)
         let weak = #"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQ"}]}"#
-        #expect(try refusal(of: "jwks", weak, "RS256")?.hasPrefix("test.yaml:3:3: auth.jwks: key number 0 of the key set is an RSA key of 17 bits") == true)
+        #expect(
+            try refusal(of: "jwks", weak, "RS256")?.hasPrefix(
+                "test.yaml:3:3: auth.jwks: key number 0 of the key set is an RSA key of 17 bits") == true)
     }
 
-    @Test("a missing key for tokens is one problem that says how to mend it, unless something about auth was refused already")
+    @Test(
+        "a missing key for tokens is one problem that says how to mend it, unless something about auth was refused already"
+    )
     func noKey() throws {
         let lines = problems("port: 1", environment: [:])
         #expect(lines.count == 1)
@@ -168,7 +224,8 @@ struct ConfigurationProblemsTests {
 
     @Test("the whole is a line for each problem, then their count")
     func description() {
-        let problem = ConfigurationProblem(source: "a.yaml", line: 3, column: 7, key: "port", what: "wrong", remedy: "mend")
+        let problem = ConfigurationProblem(
+            source: "a.yaml", line: 3, column: 7, key: "port", what: "wrong", remedy: "mend")
         #expect(
             ConfigurationProblems([problem, problem]).description == """
                 a.yaml:3:7: port: wrong: mend

@@ -47,7 +47,9 @@ struct ConfigurationReferenceTests {
             let name = key.split(separator: ".").last.map(String.init) ?? key
             let pattern = try Regex(#"(?m)(^\s*|[{#,]\s*|^#   )\#(name)(:|   )"#)
             #expect(Self.text.contains(pattern), "\(key) is not explained")
-            if !key.contains(".") { #expect(Self.text.contains("\n\(key):"), "\(key) does not stand there with its default") }
+            if !key.contains(".") {
+                #expect(Self.text.contains("\n\(key):"), "\(key) does not stand there with its default")
+            }
         }
         #expect(top.has("host"))
     }
@@ -60,12 +62,17 @@ struct ConfigurationReferenceTests {
     @Test("it shows alternatives to every feature")
     func alternativesAreFound() {
         let keys = Set(Self.alternatives.map { $0.prefix { $0 != ":" } })
-        for key in ["httpCompression", "perMessageDeflate", "connectionStateRecovery", "cookie", "cors", "auth", "plugins", "conformance"] {
+        for key in [
+            "httpCompression", "perMessageDeflate", "connectionStateRecovery", "cookie", "cors", "auth", "plugins",
+            "conformance",
+        ] {
             #expect(keys.contains(Substring(key)), "\(key)")
         }
     }
 
-    @Test("the settings in effect, printed, are a file that gives the same settings", arguments: ["", text] + alternatives)
+    @Test(
+        "the settings in effect, printed, are a file that gives the same settings",
+        arguments: ["", text] + alternatives)
     func printed(yaml: String) throws {
         var expected = try load(yaml)
         for index in expected.plugins.indices { expected.plugins[index].config = Array("null".utf8) }

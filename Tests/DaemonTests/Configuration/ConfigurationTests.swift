@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Configuration")
 struct ConfigurationTests {
-    @Test("an empty file, one of comments alone, and one of null mean the defaults", arguments: ["", "# nothing\n", "null", "---\n"])
+    @Test(
+        "an empty file, one of comments alone, and one of null mean the defaults",
+        arguments: ["", "# nothing\n", "null", "---\n"])
     func emptyFile(yaml: String) throws {
         var expected = Configuration()
         expected.auth?.secret = Configuration.Secret(bytes: Array(environmentWithKey["JWT_SECRET"]!.utf8))
@@ -105,7 +107,8 @@ struct ConfigurationTests {
         #expect(String(decoding: plugins[0].config, as: UTF8.self) == "null")
         #expect(
             String(decoding: plugins[1].config, as: UTF8.self)
-                == #"{"store":"sqlite:data/x.db","limits":[1,2.5,16,1000],"country":"no","on":true,"nothing":null,"version":"1.0"}"#)
+                == #"{"store":"sqlite:data/x.db","limits":[1,2.5,16,1000],"country":"no","on":true,"nothing":null,"version":"1.0"}"#
+        )
     }
 
     @Test("a plugin's queue grows with the largest message unless its size is set")
@@ -154,8 +157,11 @@ struct ConfigurationTests {
         #expect(limits.connectionsPerAddress == 11 && limits.sessions == 12 && limits.sessionsPerAddress == 13)
         #expect(limits.sessionsBeforeConnect == 14 && limits.messageBeforeConnect == 15 && limits.memory == 1_600_000)
         let transport = configuration.transportOptions(openFiles: 1_000)
-        #expect(transport.maxConnectionsPerAddress == 11 && transport.maxSessions == 12 && transport.maxSessionsPerAddress == 13)
-        #expect(transport.maxUnconnectedSessions == 14 && transport.maxBeforeJoining == 15 && transport.memory == 1_600_000)
+        #expect(
+            transport.maxConnectionsPerAddress == 11 && transport.maxSessions == 12
+                && transport.maxSessionsPerAddress == 13)
+        #expect(
+            transport.maxUnconnectedSessions == 14 && transport.maxBeforeJoining == 15 && transport.memory == 1_600_000)
         #expect(transport.maxStreamBuffer == 2)
         #expect(limits.shutdownDeadline == .milliseconds(10) && configuration.presence.gracePeriod == .zero)
         #expect(configuration.eventLoops == 2 && configuration.log.level == .debug && configuration.log.format == .json)
@@ -173,7 +179,9 @@ struct ConfigurationTests {
     @Test("only hosts that nobody else can reach are loopback")
     func loopback() {
         let loopback = ["127.0.0.1", "127.1.2.3", "localhost", "::1"]
-        let reachable = ["0.0.0.0", "::", "127.0.0", "127.example.com", "127.0.0.1.example.com", "10.0.0.1", "127.0.0.256"]
+        let reachable = [
+            "0.0.0.0", "::", "127.0.0", "127.example.com", "127.0.0.1.example.com", "10.0.0.1", "127.0.0.256",
+        ]
         var configuration = Configuration()
         for host in loopback + reachable {
             configuration.host = host
@@ -186,7 +194,9 @@ struct ConfigurationTests {
         #expect(try load("").warnings.isEmpty)
         #expect(try load("auth: false").warnings.isEmpty)
         #expect(try load("auth: false\nhost: 0.0.0.0").warnings.count == 1)
-        #expect(try load("", environment: environmentWithKey.merging(["REDIS_URL": "redis://x"]) { $1 }).warnings.count == 1)
+        #expect(
+            try load("", environment: environmentWithKey.merging(["REDIS_URL": "redis://x"]) { $1 }).warnings.count == 1
+        )
     }
 
     @Test("a file that is not there, a folder, and bytes that are no text are each refused in one line")
@@ -209,10 +219,13 @@ struct ConfigurationScalarTests {
     @Test(
         "plain scalars are typed by YAML 1.2",
         arguments: [
-            ("", ConfigurationScalar.null), ("~", .null), ("null", .null), ("true", .boolean(true)), ("FALSE", .boolean(false)),
+            ("", ConfigurationScalar.null), ("~", .null), ("null", .null), ("true", .boolean(true)),
+            ("FALSE", .boolean(false)),
             ("yes", .text("yes")), ("no", .text("no")), ("on", .text("on")), ("12", .integer(12)), ("-3", .integer(-3)),
-            ("+4", .integer(4)), ("0x1F", .integer(31)), ("0o17", .integer(15)), ("010", .integer(10)), ("1.5", .number(1.5)),
-            ("1e6", .number(1_000_000)), (".inf", .number(.infinity)), ("-.inf", .number(-.infinity)), ("nan", .text("nan")),
+            ("+4", .integer(4)), ("0x1F", .integer(31)), ("0o17", .integer(15)), ("010", .integer(10)),
+            ("1.5", .number(1.5)),
+            ("1e6", .number(1_000_000)), (".inf", .number(.infinity)), ("-.inf", .number(-.infinity)),
+            ("nan", .text("nan")),
             ("infinity", .text("infinity")), ("1_000", .text("1_000")), ("12:30", .text("12:30")), ("e", .text("e")),
             ("99999999999999999999", .number(1e20)), ("2020-01-01", .text("2020-01-01")), ("0x1p3", .text("0x1p3")),
         ])

@@ -18,7 +18,10 @@ struct DevelopmentKeyTests {
             #expect(key.bytes.count == 64)
             #expect(try DevelopmentKey.loadOrCreate(at: path) == key)
             #expect(try Configuration.Secret(file: path) == key)
-            #expect(try FileManager.default.contentsOfDirectory(atPath: (path as NSString).deletingLastPathComponent) == ["jwt.key"])
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: (path as NSString).deletingLastPathComponent) == [
+                    "jwt.key"
+                ])
         }
     }
 

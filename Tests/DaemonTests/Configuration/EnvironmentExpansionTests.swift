@@ -36,7 +36,9 @@ struct EnvironmentExpansionTests {
     func typed() throws {
         #expect(try load("port: ${NUMBER}", environment: environment).port == 12)
         #expect(problems("port: '${NUMBER}'", environment: environment).count == 1)
-        let plugin = try load("plugins:\n  - path: a\n    config: [\"${NUMBER}\", '${EMPTY}']", environment: environment).plugins[0]
+        let plugin = try load(
+            "plugins:\n  - path: a\n    config: [\"${NUMBER}\", '${EMPTY}']", environment: environment
+        ).plugins[0]
         #expect(String(decoding: plugin.config, as: UTF8.self) == #"["12",""]"#)
     }
 
@@ -47,8 +49,13 @@ struct EnvironmentExpansionTests {
 
     @Test("an undefined variable is reported once, where it stands, in keys of plugins too")
     func undefined() {
-        #expect(problems("\nport: ${NO}") == ["test.yaml:2:7: port: the environment has no variable NO: export it before the start, or remove the key to get its default"])
-        #expect(problems("plugins: [{ path: a, config: { x: ['${NO}'] } }]").first?.hasPrefix("test.yaml:1:36: plugins[0].config.x[0]: ") == true)
+        #expect(
+            problems("\nport: ${NO}") == [
+                "test.yaml:2:7: port: the environment has no variable NO: export it before the start, or remove the key to get its default"
+            ])
+        #expect(
+            problems("plugins: [{ path: a, config: { x: ['${NO}'] } }]").first?.hasPrefix(
+                "test.yaml:1:36: plugins[0].config.x[0]: ") == true)
     }
 
     @Test("what is no name of a variable is refused", arguments: ["${}", "${1A}", "${A-B}", "${A", "${A:-b}"])

@@ -19,7 +19,10 @@ struct WebOriginTests {
 
     @Test(
         "what has no scheme, host or possible port is no origin",
-        arguments: ["", "localhost", "localhost:3000", "//a", "://a", "http://", "http://:80", "http://a:0", "http://a:x", "http://a b", "http://u@a", "1http://a", "http://a,http://b"])
+        arguments: [
+            "", "localhost", "localhost:3000", "//a", "://a", "http://", "http://:80", "http://a:0", "http://a:x",
+            "http://a b", "http://u@a", "1http://a", "http://a,http://b",
+        ])
     func refused(text: String) {
         #expect(WebOrigin(text) == nil)
     }

@@ -15,7 +15,9 @@ struct LogDeduplicatorTests {
 
     private let written = Written()
 
-    private func deduplicator(interval: Int64 = 10_000) -> LogDeduplicator { LogDeduplicator(interval: interval) { [written] in written.add($0) } }
+    private func deduplicator(interval: Int64 = 10_000) -> LogDeduplicator {
+        LogDeduplicator(interval: interval) { [written] in written.add($0) }
+    }
 
     private func line(_ message: String, _ level: Logger.Level = .info, _ metadata: Logger.Metadata = [:]) -> LogLine {
         LogLine(level: level, message: message, metadata: metadata)
@@ -66,11 +68,15 @@ struct LogDeduplicatorTests {
     @Test("kinds of lines are bounded, and what is beyond is counted")
     func bounded() {
         let deduplicator = deduplicator()
-        func name(_ number: Int) -> String { String(number).map { String(UnicodeScalar(UInt8(ascii: "a") + UInt8($0.wholeNumberValue!))) }.joined() }
+        func name(_ number: Int) -> String {
+            String(number).map { String(UnicodeScalar(UInt8(ascii: "a") + UInt8($0.wholeNumberValue!))) }.joined()
+        }
         for number in 0..<2_000 { deduplicator.log(line("kind \(name(number))"), now: 0) }
         #expect(written.all.count == LogDeduplicator.templateLimit)
         deduplicator.tick(now: 10_000)
-        #expect(written.all.last == "warning \(2_000 - LogDeduplicator.templateLimit) lines of too many other kinds were left out")
+        #expect(
+            written.all.last
+                == "warning \(2_000 - LogDeduplicator.templateLimit) lines of too many other kinds were left out")
         deduplicator.log(line("kind \(name(1_999))"), now: 10_001)
         #expect(written.all.last == "info kind \(name(1_999))")
     }
@@ -93,7 +99,9 @@ struct LogDeduplicatorTests {
 
     @Test("messages and values are cut")
     func cut() {
-        let long = LogLine(level: .info, message: String(repeating: "x", count: 1 << 20), metadata: ["key": "\(String(repeating: "y", count: 1 << 20))"])
+        let long = LogLine(
+            level: .info, message: String(repeating: "x", count: 1 << 20),
+            metadata: ["key": "\(String(repeating: "y", count: 1 << 20))"])
         #expect(long.message.utf8.count < LogLine.messageLimit + 40)
         #expect(long.message.hasSuffix("… (cut; 1048576 bytes)"))
         #expect(long.pairs[0].value.utf8.count < LogLine.valueLimit + 40)

@@ -20,20 +20,29 @@ struct RefusalLogTests {
         refusalLog.record(RefusalRecord(.http, reason: "token_expired"))
         refusalLog.record(RefusalRecord(.handler, reason: "not_found", plugin: "rooms"))
         refusalLog.record(RefusalRecord(.handler, reason: "not_found", plugin: "notifications"))
-        let counts = Dictionary(uniqueKeysWithValues: refusalLog.all.map { ($0.labels.map { "\($0.0)=\($0.1)" }.joined(separator: ","), $0.count) })
-        #expect(counts == [
-            "at=connect,reason=token_expired": 3, "at=http,reason=token_expired": 1, "at=handler,reason=not_found,plugin=rooms": 1,
-            "at=handler,reason=not_found,plugin=notifications": 1,
-        ])
+        let counts = Dictionary(
+            uniqueKeysWithValues: refusalLog.all.map {
+                ($0.labels.map { "\($0.0)=\($0.1)" }.joined(separator: ","), $0.count)
+            })
+        #expect(
+            counts == [
+                "at=connect,reason=token_expired": 3, "at=http,reason=token_expired": 1,
+                "at=handler,reason=not_found,plugin=rooms": 1,
+                "at=handler,reason=not_found,plugin=notifications": 1,
+            ])
         #expect(written.all.count == 4)
     }
 
     @Test("reasons without end become one, so that no plugin makes endless series")
     func bounded() {
         let refusalLog = refusalLog()
-        for number in 0..<2_000 { refusalLog.record(RefusalRecord(.handler, reason: "reason-\(number)", plugin: "odd")) }
+        for number in 0..<2_000 {
+            refusalLog.record(RefusalRecord(.handler, reason: "reason-\(number)", plugin: "odd"))
+        }
         #expect(refusalLog.all.count == RefusalLog.reasonLimit + 1)
-        #expect(refusalLog.all.first { $0.labels.contains { $0 == ("reason", "other") } }?.count == UInt64(2_000 - RefusalLog.reasonLimit))
+        #expect(
+            refusalLog.all.first { $0.labels.contains { $0 == ("reason", "other") } }?.count
+                == UInt64(2_000 - RefusalLog.reasonLimit))
         let long = self.refusalLog()
         long.record(RefusalRecord(.handler, reason: String(repeating: "x", count: 1_000), plugin: "odd"))
         #expect(long.all[0].labels[1].1.utf8.count < 100)

@@ -17,4 +17,6 @@ final class Greeter: Plugin {
 }
 
 @c @implementation
-public func jf_plugin_main(_ boot: UnsafePointer<jf_boot>?, _ plugin: UnsafeMutablePointer<jf_plugin>?) -> Int32 { Greeter.main(boot, plugin) }
+public func jf_plugin_main(_ boot: UnsafePointer<jf_boot>?, _ plugin: UnsafeMutablePointer<jf_plugin>?) -> Int32 {
+    Greeter.main(boot, plugin)
+}

@@ -21,7 +21,8 @@ final class ConfigurationReader {
                 source: source, line: mark?.line, column: mark?.column, key: key, what: what, remedy: remedy))
     }
 
-    /// A fault found after reading, by comparing settings: placed at its key when this source has it, else without a place.
+    /// A fault found after reading, by comparing settings: placed at its key when this source has
+    /// it, else without a place.
     func refuse(_ key: String, _ what: String, _ remedy: String) {
         if let mark = marks[key] {
             refuse(key, at: mark, what, remedy)
@@ -60,7 +61,8 @@ extension ConfigurationReader {
     /// The tree of a YAML text; a syntax error becomes a problem of `key`.
     func compose(_ yaml: String, key: String = "") -> Node? {
         do {
-            // The basic resolver leaves scalars as written: they are typed by YAML 1.2's rules, in `ConfigurationScalar`.
+            // The basic resolver leaves scalars as written: they are typed by YAML 1.2's rules,
+            // in `ConfigurationScalar`.
             return try Parser(yaml: yaml, resolver: .basic, encoding: .utf8).singleRoot()
         } catch let error as YamlError {
             report(error, in: yaml, key: key)

@@ -72,8 +72,8 @@ extension ConfigurationRule where Value == Int {
 }
 
 extension ConfigurationRule where Value == Duration {
-    /// Milliseconds from `least`, up to what a JavaScript client's timer can hold (2³¹ − 1, 24.8 days): beyond, `setTimeout`
-    /// fires at once. What no client's timer runs for may be longer.
+    /// Milliseconds from `least`, up to what a JavaScript client's timer can hold (2³¹ − 1, 24.8 days): beyond,
+    /// `setTimeout` fires at once. What no client's timer runs for may be longer.
     static func milliseconds(from least: Int = 1, upTo most: Int = Int(Int32.max)) -> Self {
         ConfigurationRule<Int>.integer(least...most, "milliseconds").map { .milliseconds($0) }
     }
@@ -97,8 +97,11 @@ extension ConfigurationRule where Value == String {
 
     /// An absolute path of a URL, without query or fragment; a final slash is dropped, since both forms are served.
     static var route: Self {
-        let characters = { (path: String) in path.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"?#\"<>\\^`{|}".utf8.contains($0) } }
-        return text
+        let characters = { (path: String) in
+            path.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"?#\"<>\\^`{|}".utf8.contains($0) }
+        }
+        return
+            text
             .and({ $0.hasPrefix("/") && characters($0) }, "this is not the path of a URL", "write one like /socket.io")
             .map { $0.count > 1 && $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
             .and({ $0 != "/" }, "the root belongs to the HTTP routes", "write a path like /socket.io")

@@ -3,7 +3,8 @@ import Yams
 
 /// A mapping of the file. It learns its vocabulary from the keys it is asked for; what is left over was misspelt.
 ///
-/// A key without a value, or with `null`, is as good as absent: a section whose lines are all commented out means its defaults.
+/// A key without a value, or with `null`, is as good as absent: a section whose lines are all
+/// commented out means its defaults.
 final class ConfigurationSection {
     private struct Entry {
         let name: String
@@ -68,7 +69,8 @@ final class ConfigurationSection {
         section.finish()
     }
 
-    /// Reads a feature: `false` switches it off, `true` on with `initial`; a section switches it on, and is read over `initial`.
+    /// Reads a feature: `false` switches it off, `true` on with `initial`; a section switches it on,
+    /// and is read over `initial`.
     func read<Settings: ConfigurationSettings>(
         _ name: String, feature target: inout Settings?, initial: Settings = Settings()
     ) {
@@ -83,7 +85,8 @@ final class ConfigurationSection {
         }
     }
 
-    /// A key that has its meaning, or had it elsewhere, but not here: refused in those words, and never offered as a correction.
+    /// A key that has its meaning, or had it elsewhere, but not here: refused in those words, and never
+    /// offered as a correction.
     func refuse(_ name: String, _ what: String, _ remedy: String) {
         accounted.insert(name)
         guard let entry = entries.first(where: { $0.name == name }), entry.value.scalar != .null else { return }

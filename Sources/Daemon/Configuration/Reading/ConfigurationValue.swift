@@ -64,7 +64,8 @@ enum ConfigurationScalar: Equatable {
 extension ConfigurationScalar {
     init(_ scalar: Node.Scalar) {
         let quoted = scalar.style != .plain && scalar.style != .any
-        self = quoted || scalar.tag.rawValue == Tag.Name.str.rawValue ? .text(scalar.string) : Self(plain: scalar.string)
+        self =
+            quoted || scalar.tag.rawValue == Tag.Name.str.rawValue ? .text(scalar.string) : Self(plain: scalar.string)
     }
 
     init(plain text: String) {

@@ -2,8 +2,9 @@ import Yams
 
 /// Replaces `${NAME}` in the scalars of a YAML tree; `$${` is a literal `${`.
 ///
-/// It works on the parsed tree, so that a value from the environment can never become structure: a password with a colon
-/// in it stays a password. A plain scalar is typed by what it expands to (`port: ${PORT}` is a number); quote it to keep text.
+/// It works on the parsed tree, so that a value from the environment can never become structure: a password
+/// with a colon in it stays a password. A plain scalar is typed by what it expands to (`port: ${PORT}` is a
+/// number); quote it to keep text.
 struct EnvironmentExpansion {
     let environment: [String: String]
     let reader: ConfigurationReader
@@ -64,7 +65,9 @@ struct EnvironmentExpansion {
     }
 
     private static func isName(_ name: Substring) -> Bool {
-        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else { return false }
+        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            return false
+        }
         return name.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
