@@ -2,8 +2,8 @@ import EngineIO
 import RawJSON
 
 extension Client {
-    /// `0{"sid":"…"}`, with `"pid"` where recovery is on. What a recovered session missed goes
-    /// first, as in the reference.
+    /// Sends `0{"sid":"…"}`, with `"pid"` if recovery is on. The events that a recovered session missed are sent first,
+    /// as in the reference.
     func sendConnect(_ socket: NamespaceSocket, missed: [SharedMessage]) {
         for message in missed { session.send(message) }
         let prefix = socket.namespace.prefix
@@ -24,9 +24,9 @@ extension Client {
         }
     }
 
-    /// `4/name,{"message":…,"data":…}`.
+    /// Sends `4/name,{"message":…,"data":…}`.
     ///
-    /// - Parameter name: as it stood in the CONNECT; empty for the main namespace.
+    /// - Parameter name: the namespace as in the CONNECT packet; empty for the main namespace.
     func sendConnectError(message: String, data: [UInt8]?, name: UnsafeRawBufferPointer) {
         var json = JSONWriter()
         json.beginObject()
@@ -46,7 +46,7 @@ extension Client {
         }
     }
 
-    /// `1/name,`.
+    /// Sends `1/name,`.
     func sendDisconnect(_ socket: NamespaceSocket) {
         let prefix = socket.namespace.prefix
         session.send(textCount: 1 + prefix.count, compress: true) { buffer in

@@ -1,33 +1,33 @@
 import EngineIO
 import RawJSON
 
-/// One connection: the packets that come over its session, and its sockets in the namespaces it joined. [loop]
+/// One connection: parses the packets of its session and owns its sockets in the namespaces that it joined. [loop]
 ///
-/// What the reference spreads over its client and decoder. A packet that breaks the protocol closes the connection at
-/// once and costs nobody else anything.
+/// Corresponds to the reference's `Client` and `Decoder`. A packet that breaks the protocol closes this connection at
+/// once and affects no other.
 final class Client: SessionReceiver, TimerTarget {
     let session: Session
     let shard: Shard
     let connection: UInt64
 
-    /// The socket that joined first: nearly every client has this one only, and so no array.
+    /// The socket that joined first, stored without an array because nearly every client has only this one.
     private var primary: NamespaceSocket?
 
-    /// Those that joined later, in that order.
+    /// The sockets that joined later, in that order.
     private var others: ContiguousArray<NamespaceSocket> = []
 
-    /// CONNECTs that wait for the application.
+    /// CONNECTs about which the application has not decided yet.
     private var attempts: [ConnectAttempt] = []
 
-    /// A packet whose attachments are still coming.
+    /// A packet whose attachments are not all received yet.
     private var assembly: BufferedPacket?
 
     private var connectTimer = TimerID.none
 
-    /// Where in ``Shard/clients`` it stands.
+    /// The client's index in ``Shard/clients``.
     var place: Int32 = 0
 
-    /// Packets are taken until the first bad one.
+    /// Cleared when the connection closes, for instance after the first invalid packet; later packets are ignored.
     private var isOpen = true
 
     init(session: Session, shard: Shard, connection: UInt64) {
@@ -36,7 +36,7 @@ final class Client: SessionReceiver, TimerTarget {
         self.connection = connection
     }
 
-    /// Gives the client its time to join a first namespace.
+    /// Registers the client with the shard and starts the timeout for joining a first namespace.
     func awaitConnect() {
         place = Int32(truncatingIfNeeded: shard.clients.count)
         shard.clients.append(self)
@@ -85,7 +85,7 @@ final class Client: SessionReceiver, TimerTarget {
         }
     }
 
-    /// Routes a complete packet: to its socket, to an attempt that waits, or to a new one.
+    /// Passes a complete packet to its socket or to the pending attempt of its namespace, or begins a new attempt.
     private func handle(
         _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
@@ -113,13 +113,14 @@ final class Client: SessionReceiver, TimerTarget {
         return others.first { $0.namespace.isNamed(name) }
     }
 
-    /// What is no packet: the reference's decoder throws, and the connection is closed.
+    /// Closes the connection because of something that is not a packet, as the reference does when its decoder throws.
     private func refuse(_ error: PacketError) {
         shard.statistics.badPackets += 1
         shut(.forcedClose)
     }
 
-    /// A packet, but not one for now: to a namespace that the client is not in, or a second CONNECT.
+    /// Closes the connection because of a valid packet that is not allowed now: one to a namespace that the client has
+    /// not joined, or a second CONNECT.
     private func violation() {
         shard.statistics.badPackets += 1
         shut(.forcedServerClose)
@@ -127,7 +128,7 @@ final class Client: SessionReceiver, TimerTarget {
 
     // MARK: - Sockets
 
-    /// All of them, in the order they joined.
+    /// All sockets, in the order in which they joined.
     private var sockets: ContiguousArray<NamespaceSocket> {
         guard let primary else { return [] }
         return [primary] + others
@@ -169,7 +170,7 @@ final class Client: SessionReceiver, TimerTarget {
         shard.application.connect(attempt)
     }
 
-    /// The attempt is decided: it no longer waits.
+    /// Removes an attempt that is decided.
     func forget(_ attempt: ConnectAttempt) {
         attempts.removeAll { $0 === attempt }
         if attempts.isEmpty { attempts = [] }
@@ -187,9 +188,9 @@ final class Client: SessionReceiver, TimerTarget {
         connectTimer = .none
         shard.statistics.connectsAccepted += 1
         sendConnect(socket, missed: attempt.session?.missed ?? [])
-        // What `connected` emits must not come in one read with the answer: Node's ws hands out all frames of a read in
-        // one tick, and who begins to listen for the next only when he has the answer, as the official test suite does,
-        // misses it. The reference is slow enough to be safe.
+        // The CONNECT answer and the events that `connected` emits must not arrive in one read: Node's ws emits all
+        // frames of one read in the same tick, so a client that adds its event listener after it has the answer, as the
+        // official test suite does, would miss those events. The reference sends slowly enough to avoid this.
         session.separate()
         shard.application.connected(socket)
         release(attempt.held)
@@ -201,7 +202,7 @@ final class Client: SessionReceiver, TimerTarget {
         guard isOpen else { return }
         sendConnectError(
             message: message, data: data, name: UnsafeRawBufferPointer(rebasing: attempt.scope.prefix.dropLast()))
-        // Spoken to a namespace that the client is not in.
+        // The client sent packets to a namespace that it has not joined.
         if !attempt.held.isEmpty { violation() }
     }
 
@@ -210,8 +211,8 @@ final class Client: SessionReceiver, TimerTarget {
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
         for attempt: ConnectAttempt
     ) {
-        // The reference makes two sockets of two CONNECTs that overlap, and forgets one; as after the
-        // answer, it is an error here.
+        // With two overlapping CONNECTs the reference creates two sockets and forgets one. Here a second CONNECT is a
+        // violation, before the answer as after it.
         guard packet.kind != .connect else { return violation() }
         let held = BufferedPacket(packet, text: text, attachments: attachments)
         let bytes = attempt.held.reduce(held.byteCount) { $0 + $1.byteCount }
@@ -230,27 +231,27 @@ final class Client: SessionReceiver, TimerTarget {
 
     // MARK: - Leaving
 
-    /// Takes a socket out of its namespace; the connection stays.
+    /// Removes a socket from its namespace; the connection stays open.
     func leave(_ socket: NamespaceSocket, reason: DisconnectReason, tellingClient: Bool) {
         guard socket.isConnected, !socket.isLeaving else { return }
         if tellingClient { sendDisconnect(socket) }
         retire(socket, reason: reason)
     }
 
-    /// Leaves all namespaces and closes the connection, by the application's wish.
+    /// Leaves all namespaces and closes the connection, on request of the application.
     func disconnectAll() {
         for socket in sockets { leave(socket, reason: .serverNamespaceDisconnect, tellingClient: true) }
         shut(.forcedServerClose)
     }
 
-    /// Closes the connection over something the client did or left undone.
+    /// Closes the connection because the client broke a rule or missed a timeout.
     func shut(_ reason: DisconnectReason) {
         shut(reason, closing: .forcedClose)
     }
 
-    /// Closes the connection, with no DISCONNECT: its client will come back.
+    /// Closes the connection without a DISCONNECT packet, so that the client reconnects.
     ///
-    /// - Parameter closing: what the session ends for, where that is not what its sockets are told.
+    /// - Parameter closing: the reason that the session gets; `reason` is the one that the sockets get.
     func shut(_ reason: DisconnectReason, closing: CloseReason) {
         guard isOpen else { return }
         isOpen = false
@@ -259,13 +260,13 @@ final class Client: SessionReceiver, TimerTarget {
     }
 
     func closed(_ reason: CloseReason) {
-        // `shut` has its own reason, and comes back here from within `close`.
+        // `shut` has set its own reason already when `Session.close` calls this.
         guard isOpen else { return }
         isOpen = false
         finish(DisconnectReason(reason))
     }
 
-    /// Nothing comes or goes any more.
+    /// Releases the client's timer, attempts and sockets.
     private func finish(_ reason: DisconnectReason) {
         shard.timers.cancel(connectTimer)
         connectTimer = .none
@@ -275,7 +276,7 @@ final class Client: SessionReceiver, TimerTarget {
             _ = attempt.conclude()
             shard.abandon(attempt)
         }
-        // Application code runs in between, and may disconnect any of the others.
+        // The application's code runs in between, and may disconnect any of the other sockets.
         for socket in sockets where socket.isConnected { retire(socket, reason: reason) }
     }
 

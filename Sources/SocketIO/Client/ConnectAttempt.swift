@@ -3,12 +3,13 @@ import Support
 
 /// A client's CONNECT that waits for the application's decision. [loop]
 ///
-/// Decide once, on the loop, when you like: what comes after the first decision, or after the client has gone, does
-/// nothing. Packets that the client sends to the namespace meanwhile wait, within ``SocketOptions/maxHeldPackets``.
+/// The application decides once, at any time, on the loop. A decision after the first one, or after the client has
+/// disconnected, does nothing. Packets that the client sends to the namespace in the meantime are held, up to
+/// ``SocketOptions/maxHeldPackets``.
 public final class ConnectAttempt {
     public let namespace: ByteString
 
-    /// The CONNECT payload, a raw JSON object; `{}` when there was none.
+    /// The CONNECT payload, a raw JSON object; `{}` if there was none.
     public let auth: [UInt8]
 
     /// Whether the packet had a payload.
@@ -18,35 +19,34 @@ public final class ConnectAttempt {
 
     public unowned let shard: Shard
 
-    /// Unique among all connections of the process: the same for all namespaces of one client.
+    /// Unique among all connections of the process, and the same for all namespaces of one client.
     public let connection: UInt64
 
-    /// The application's own, handed on to ``NamespaceSocket/userInfo`` when the attempt is accepted.
+    /// Owned by the application, copied to ``NamespaceSocket/userInfo`` when the attempt is accepted.
     public var userInfo: AnyObject?
 
-    /// Whether the application is asked about the client also when it comes back to its session: it has given the
-    /// socket more than a token says, which ``resume(user:claims:expiresAt:else:)`` could not give again.
+    /// Whether recovering the session also runs the middlewares. The application sets it if it gave the socket more
+    /// than its token contains, which ``resume(user:claims:expiresAt:else:)`` could not restore.
     public var alwaysRunsMiddlewares = false
 
-    /// The session that the client asks to have back, until somebody has looked for it. `nil` where recovery is off.
+    /// The session that the client asks to recover; cleared when the search for it begins. `nil` if recovery is off.
     var request: RecoveryRequest?
 
-    /// That session, taken out for the client.
+    /// The session found for ``request``, no longer in the store.
     var session: RecoveredSession?
 
     let scope: Namespace
 
-    /// `{}`: one array for all sockets that have nothing to say.
+    /// `{}`: one array, shared by all sockets without claims, data or a payload.
     public static let emptyObject = Array("{}".utf8)
 
-    /// `nil` once the attempt is over or its client gone.
+    /// `nil` once the attempt has ended or its client has disconnected.
     private(set) var client: Client?
 
-    /// The application has decided. The attempt is over when the session that the client asks for is
-    /// found, or found missing.
+    /// The application has decided. The attempt only ends after the search for the requested session.
     private var isDecided = false
 
-    /// What came for the namespace since.
+    /// Packets that the client sent to the namespace since its CONNECT.
     var held: [BufferedPacket] = []
 
     init(client: Client, scope: Namespace, auth: [UInt8]?) {
@@ -61,15 +61,15 @@ public final class ConnectAttempt {
         scope.pendingAttempts += 1
     }
 
-    /// Whether there is still something to decide.
+    /// Whether the attempt still needs a decision.
     public var isPending: Bool { client != nil && !isDecided }
 
-    /// Lets the client in, into the session that it asks for if that is kept for this user.
+    /// Accepts the client, with the session that it asks for if that session exists and belongs to `user`.
     ///
     /// - Parameters:
-    ///   - user: whose socket it is; joins it to the room `user:<id>`. `nil` is anonymous.
+    ///   - user: the user that the socket belongs to; the socket joins the room `user:<id>`. `nil` is anonymous.
     ///   - claims: a raw JSON object for the application, kept with the socket.
-    ///   - expiresAt: when the claims end, in ms since 1970. Kept with the socket; nothing here acts on it.
+    ///   - expiresAt: when the claims expire, in ms since 1970. Stored with the socket; this module does not act on it.
     public func accept(user: ByteString? = nil, claims: [UInt8] = ConnectAttempt.emptyObject, expiresAt: Int64? = nil) {
         guard isPending else { return }
         isDecided = true
@@ -78,12 +78,12 @@ public final class ConnectAttempt {
         shard.recover(self, request, as: user) { [self] in enter(as: credentials) }
     }
 
-    /// Lets the client in at once if it asks for a session that is kept for this very user, recovery skips middlewares,
-    /// and the session was not ``alwaysRunsMiddlewares``; else calls `runMiddlewares`.
+    /// Accepts the client without middlewares if it asks for a session that exists and belongs to `user`, recovery
+    /// skips middlewares, and ``alwaysRunsMiddlewares`` was not set for the session; otherwise calls `runMiddlewares`.
     ///
     /// - Parameters:
-    ///   - user, claims, expiresAt: as the client's token says, which must have been verified.
-    ///   - runMiddlewares: what decides otherwise. Called on this loop, perhaps after other events.
+    ///   - user, claims, expiresAt: from the client's token, which the caller has verified.
+    ///   - runMiddlewares: makes the decision. Called on this loop, at once or after other events.
     public func resume(user: ByteString?, claims: [UInt8], expiresAt: Int64?, else runMiddlewares: @escaping () -> Void)
     {
         guard isPending, let request, let recovery = shard.options.recovery, recovery.options.skipMiddlewares,
@@ -100,7 +100,7 @@ public final class ConnectAttempt {
         client.admit(self, credentials: credentials)
     }
 
-    /// Sends CONNECT_ERROR. The client keeps its connection and may ask again.
+    /// Refuses the client with CONNECT_ERROR. The client keeps its connection and may ask again.
     ///
     /// - Parameter data: raw JSON of any kind, for the client's `error.data`.
     public func refuse(message: String, data: [UInt8]? = nil) {
@@ -108,7 +108,7 @@ public final class ConnectAttempt {
         client.sendConnectError(self, message: message, data: data)
     }
 
-    /// Ends the waiting; `nil` if it had ended before.
+    /// Ends the attempt; returns `nil` if it had ended before.
     func conclude() -> Client? {
         guard let client else { return nil }
         self.client = nil
@@ -118,7 +118,7 @@ public final class ConnectAttempt {
     }
 }
 
-/// Who a socket is, as the application said when it let the socket in.
+/// The identity of a socket, as the application gave it on acceptance.
 struct SocketCredentials {
     var user: ByteString?
     var claims: [UInt8]

@@ -5,26 +5,25 @@ import Support
 public final class Namespace {
     public let name: ByteString
 
-    /// The application's own: what it wants to find at once for every event of the namespace. Kept
-    /// until the namespace goes.
+    /// Owned by the application: what it needs quickly for each event of the namespace. Released with the namespace.
     public var userInfo: AnyObject?
 
-    /// Made for a name that matched a pattern: goes with its last socket.
+    /// Created for a name that matched a pattern: removed when its last socket leaves.
     let isDynamic: Bool
 
-    /// What stands between type and payload of a packet: `/name,`, or nothing for the main namespace.
+    /// The bytes between type and payload of a packet: `/name,`, or none for the main namespace.
     let prefix: UnsafeRawBufferPointer
 
-    /// All sockets: a room that every socket is in first.
+    /// All sockets of the namespace, as a room. It is the first membership of each socket.
     let everyone: Room
 
     var rooms: [ByteString: Room] = [:]
     var sockets: [SocketID: Unmanaged<NamespaceSocket>] = [:]
 
-    /// CONNECTs that wait for the application.
+    /// CONNECTs about which the application has not decided yet.
     var pendingAttempts = 0
 
-    /// Cleared when a new ``NamespaceTable`` no longer knows the name: who is in stays, nobody joins.
+    /// Cleared when a new ``NamespaceTable`` lacks the name: its sockets stay, but no client can join.
     var isOpen = true
 
     private var lastAckID: UInt64 = 0
@@ -43,16 +42,17 @@ public final class Namespace {
         prefix.deallocate()
     }
 
-    /// How many sockets are in it, on this shard.
+    /// How many of this shard's sockets are in the namespace.
     public var count: Int { everyone.count }
 
-    /// How many rooms have members, on this shard; the rooms of sockets' own ids not counted.
+    /// How many rooms have members on this shard, without the rooms of socket ids.
     public var roomCount: Int { rooms.count }
 
-    /// Whether nothing holds it any more but its name.
+    /// Whether the namespace can be removed.
     var isIdle: Bool { isDynamic && pendingAttempts == 0 && everyone.count == 0 }
 
-    /// The id of the next event that wants an ack. Starts at 0 and is shared by all sockets, as in the reference.
+    /// The ack id for the next event that requests an ack. Starts at 0 and is shared by all sockets, as in the
+    /// reference.
     func nextAckID() -> UInt64 {
         defer { lastAckID += 1 }
         return lastAckID
@@ -62,7 +62,7 @@ public final class Namespace {
         sockets[id]?.takeUnretainedValue()
     }
 
-    /// Whether `packetName`, the name as it stands in a packet (empty for the main namespace), is this one's.
+    /// Whether `packetName`, the name as in a packet (empty for the main namespace), is the name of this namespace.
     @inline(__always)
     func isNamed(_ packetName: UnsafeRawBufferPointer) -> Bool {
         guard packetName.count == max(0, prefix.count - 1) else { return false }

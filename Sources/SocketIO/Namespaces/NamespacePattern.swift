@@ -1,20 +1,19 @@
 import Support
 
-/// A namespace pattern: a POSIX extended regular expression, matched in a time that is bounded by its
-/// size and that of the name.
+/// A namespace pattern: a POSIX extended regular expression. Matching time is bounded by the sizes of pattern and name.
 ///
-/// The matcher is ours because the C library's is not bounded: it follows references back to groups by trial
-/// (`^/(a*)(a*)(a*)\1\2\3b$` took more than 300 s for one name of 256 bytes), and keeps every state that any name ever
-/// led to (87 MB, and pauses of 58 ms, for `^/.*a.{14}$`). Names come from anybody who can connect. Here a name costs
-/// at most ``PatternProgram/longest`` steps for each of its characters and no memory, whatever the pattern.
+/// The C library's matcher is not used because its time and memory are unbounded: it resolves back-references by
+/// backtracking (`^/(a*)(a*)(a*)\1\2\3b$` took more than 300 s for one name of 256 bytes), and caches every state that
+/// any name has led to (87 MB, and pauses of 58 ms, for `^/.*a.{14}$`). Any client can send names. Here a name costs at
+/// most ``PatternProgram/longest`` steps for each of its characters and no lasting memory, whatever the pattern.
 ///
-/// What is matched are Unicode scalars, not bytes, so `.` stands for one character of any script. Classes such as
-/// `[:alpha:]` hold ASCII, as in the C locale. References back, collating elements and the escapes that only GNU knows
-/// (`\w`, `\<`) are refused.
+/// Patterns match Unicode scalars, not bytes, so `.` matches one character of any script. Classes such as `[:alpha:]`
+/// contain only ASCII, as in the C locale. Back-references, collating elements and GNU escapes (`\w`, `\<`) are
+/// refused.
 struct NamespacePattern: Sendable {
     private let program: PatternProgram
 
-    /// - Throws: ``NamespaceTableError/malformedPattern(_:reason:)``, which says where and why.
+    /// - Throws: ``NamespaceTableError/malformedPattern(_:reason:)`` with the position and the reason.
     init(_ expression: ByteString) throws(NamespaceTableError) {
         do throws(PatternError) {
             var parser = PatternParser(expression)
@@ -24,34 +23,35 @@ struct NamespacePattern: Sendable {
         }
     }
 
-    /// Whether the pattern matches `name` anywhere; `^` and `$` are its ends.
+    /// Whether the pattern matches anywhere in `name`; `^` and `$` match its beginning and end.
     func matches(_ name: ByteString) -> Bool {
         program.matches(name.text.unicodeScalars)
     }
 }
 
-/// What is wrong with a pattern, in words for whoever wrote it.
+/// What is wrong with a pattern, as text for its author.
 struct PatternError: Error {
     let reason: String
 }
 
-/// A regular expression as a machine that is in many states at once (Thompson 1968): a text is read once, and every
-/// state is entered at most once for each of its characters.
+/// A regular expression compiled to a nondeterministic automaton, run on all its states at once (Thompson 1968): the
+/// text is read once, and each state is entered at most once per character.
 struct PatternProgram: Sendable {
-    /// Instructions of the longest program. With names of 256 characters: some 250,000 steps, less than a millisecond.
+    /// The most instructions of a program. A name of 256 characters then takes at most about 250,000 steps, less than 1
+    /// ms.
     static let longest = 1000
 
     private enum Instruction {
-        /// Go on with the next instruction if the scalar is this one.
+        /// Continue with the next instruction if the scalar is this one.
         case scalar(UInt32)
         case any
         /// Index into ``sets``.
         case set(Int)
-        /// Go on with the next instruction without reading, if this is the beginning, or the end.
+        /// Continue with the next instruction, reading nothing, if this is the beginning of the text.
         case start
         case end
         case jump(Int)
-        /// Both are tried.
+        /// Continue with both instructions.
         case split(Int, Int)
         case match
     }
@@ -124,34 +124,35 @@ struct PatternProgram: Sendable {
 
     // MARK: Running it
 
-    /// Whether the expression matches somewhere in `text`. Keeps no memory.
+    /// Whether the expression matches somewhere in `text`. Keeps no memory after the call.
     func matches(_ text: String.UnicodeScalarView) -> Bool {
         let count = instructions.count
-        return withUnsafeTemporaryAllocation(of: Int32.self, capacity: 4 * count) { room in
-            room.initialize(repeating: 0)
+        return withUnsafeTemporaryAllocation(of: Int32.self, capacity: 4 * count) { memory in
+            memory.initialize(repeating: 0)
             func part(_ index: Int) -> UnsafeMutableBufferPointer<Int32> {
-                UnsafeMutableBufferPointer(rebasing: room[index * count..<(index + 1) * count])
+                UnsafeMutableBufferPointer(rebasing: memory[index * count..<(index + 1) * count])
             }
-            return matches(text, States(reading: part(0), led: part(1), pending: part(2), entered: part(3)))
+            return matches(text, States(reading: part(0), next: part(1), pending: part(2), entered: part(3)))
         }
     }
 
-    /// Lists of instructions, as long as the program each, and when each instruction was entered.
+    /// Lists of instruction indices, each with the capacity of the program, and the step at which each was last
+    /// entered.
     private struct States {
-        /// Those that read the scalar at hand.
+        /// The instructions that read the current scalar.
         let reading: UnsafeMutableBufferPointer<Int32>
-        /// Where the scalar before led.
-        let led: UnsafeMutableBufferPointer<Int32>
-        /// Entered in this step, and not looked at yet.
+        /// The instructions to enter at the next scalar.
+        let next: UnsafeMutableBufferPointer<Int32>
+        /// Entered in this step, but not executed yet.
         let pending: UnsafeMutableBufferPointer<Int32>
-        /// The step, counted from 1, in which an instruction was last entered.
+        /// For each instruction, the step (counted from 1) in which it was last entered.
         let entered: UnsafeMutableBufferPointer<Int32>
     }
 
     private func matches(_ text: String.UnicodeScalarView, _ states: States) -> Bool {
         var position = text.startIndex
         var step: Int32 = 0
-        var ledCount = 0
+        var nextCount = 0
         while true {
             let isStart = step == 0, isEnd = position == text.endIndex
             step += 1
@@ -162,7 +163,7 @@ struct PatternProgram: Sendable {
                 states.pending[pendingCount] = Int32(truncatingIfNeeded: index)
                 pendingCount += 1
             }
-            for index in 0..<ledCount { enter(Int(states.led[index])) }
+            for index in 0..<nextCount { enter(Int(states.next[index])) }
             // A match may begin here.
             enter(0)
             while pendingCount > 0 {
@@ -184,7 +185,7 @@ struct PatternProgram: Sendable {
             guard !isEnd else { return false }
             let scalar = text[position].value
             text.formIndex(after: &position)
-            ledCount = 0
+            nextCount = 0
             for place in 0..<readingCount {
                 let index = Int(states.reading[place])
                 let isRead =
@@ -195,8 +196,8 @@ struct PatternProgram: Sendable {
                     default: false
                     }
                 guard isRead else { continue }
-                states.led[ledCount] = Int32(truncatingIfNeeded: index + 1)
-                ledCount += 1
+                states.next[nextCount] = Int32(truncatingIfNeeded: index + 1)
+                nextCount += 1
             }
         }
     }

@@ -1,19 +1,19 @@
 import Support
 
-/// The namespaces that exist: names, and patterns that names may match. An immutable snapshot; the host makes a new
-/// one, and hands it to ``Shard/namespaceTable``, when plugins come and go.
+/// The namespaces that exist: names, and patterns that names may match. An immutable snapshot; when plugins are loaded
+/// or unloaded, the host creates a new table and assigns it to ``Shard/namespaceTable``.
 public struct NamespaceTable: Sendable {
     public enum Declaration: Sendable, Hashable {
-        /// Exactly this name; begins with a slash.
+        /// Exactly this name, which begins with a slash.
         case name(ByteString)
-        /// Every name that this POSIX extended regular expression finds a match in; anchor it with `^` and `$`.
+        /// All names in which this POSIX extended regular expression finds a match; anchor it with `^` and `$`.
         case pattern(ByteString)
     }
 
     private let names: [ByteString: Int]
     private let patterns: [(pattern: NamespacePattern, index: Int)]
 
-    /// Every client can join the main namespace, and no other.
+    /// Contains the main namespace only.
     public static let main: NamespaceTable = NamespaceTable(names: ["/": 0], patterns: [])
 
     private init(names: [ByteString: Int], patterns: [(pattern: NamespacePattern, index: Int)]) {
@@ -21,14 +21,15 @@ public struct NamespaceTable: Sendable {
         self.patterns = patterns
     }
 
-    /// - Throws: ``NamespaceTableError``, naming the declaration at fault. A name declared twice keeps its first place.
+    /// - Throws: ``NamespaceTableError`` for the first invalid declaration. A name that is declared twice keeps its
+    ///   first index.
     public init(_ declarations: [Declaration]) throws(NamespaceTableError) {
         var names: [ByteString: Int] = [:]
         var patterns: [(pattern: NamespacePattern, index: Int)] = []
         for (index, declaration) in declarations.enumerated() {
             switch declaration {
             case .name(let name):
-                guard name.utf8.first == UInt8(ascii: "/"), Self.isSpeakable(name) else { throw .malformedName(name) }
+                guard name.utf8.first == UInt8(ascii: "/"), Self.isWellFormed(name) else { throw .malformedName(name) }
                 if names[name] == nil { names[name] = index }
             case .pattern(let expression):
                 patterns.append((try NamespacePattern(expression), index))
@@ -37,32 +38,32 @@ public struct NamespaceTable: Sendable {
         self.init(names: names, patterns: patterns)
     }
 
-    /// Which declaration `name` exists by: its exact name's if there is one, else that of the first pattern it matches.
+    /// Finds the declaration of `name`: the exact name if declared, otherwise the first pattern that matches.
     ///
     /// - Returns: the index of the declaration, in the order given at `init`; `nil` if there is no such namespace.
     public func declaration(for name: ByteString) -> Int? {
         if let index = names[name] { return index }
-        guard !patterns.isEmpty, Self.isSpeakable(name) else { return nil }
+        guard !patterns.isEmpty, Self.isWellFormed(name) else { return nil }
         return patterns.first { $0.pattern.matches(name) }?.index
     }
 
-    /// Whether `name` is one of those declared as names.
+    /// Whether `name` is declared as a name.
     func isStatic(_ name: ByteString) -> Bool {
         names[name] != nil
     }
 
-    /// No control characters, which C's strings and everyone's logs would stumble over, and no comma, which
-    /// ends a name on the wire.
-    private static func isSpeakable(_ name: ByteString) -> Bool {
+    /// Excludes control characters, which would damage C strings and logs, and the comma, which ends a name in a
+    /// packet.
+    private static func isWellFormed(_ name: ByteString) -> Bool {
         name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: ",") }
     }
 }
 
-/// Why a declaration of namespaces is refused.
+/// Why a namespace declaration is refused.
 public enum NamespaceTableError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// A name without its slash, or with a comma or a control character in it.
+    /// A name without its leading slash, or with a comma or a control character.
     case malformedName(ByteString)
-    /// Where the expression is wrong, and why.
+    /// `reason` says where the expression is wrong, and why.
     case malformedPattern(ByteString, reason: String)
 
     public var description: String {

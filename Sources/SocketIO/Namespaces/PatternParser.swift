@@ -1,10 +1,10 @@
 import Support
 
-/// Reads a POSIX extended regular expression. Where the standard leaves the meaning open, the expression is refused.
+/// Parses a POSIX extended regular expression. Expressions whose meaning the standard leaves undefined are refused.
 struct PatternParser {
-    /// Bytes of the longest expression.
+    /// The most bytes of an expression.
     static let longest = 1024
-    /// Groups within groups; the parser calls itself for each.
+    /// The most nested groups; the parser recurses once for each.
     private static let deepest = 32
     /// The largest number of a repetition, as in the C library.
     private static let mostRepetitions = 255
@@ -22,7 +22,7 @@ struct PatternParser {
     mutating func parse() throws(PatternError) -> PatternNode {
         guard !isTooLong else { throw PatternError(reason: "it has more than \(Self.longest) bytes") }
         let node = try alternatives()
-        // Only a closing parenthesis ends the outermost alternatives early.
+        // Only a closing parenthesis ends the outermost alternatives before the end of the expression.
         guard at == scalars.count else { throw wrong(at, "this ')' closes no group; write '\\)' for the character") }
         return node
     }
@@ -94,7 +94,7 @@ struct PatternParser {
         }
     }
 
-    /// The repetition that stands here, if one does.
+    /// Reads a repetition if one begins here.
     private mutating func repetition() throws(PatternError) -> (least: Int, most: Int?)? {
         if match("*") { return (0, nil) }
         if match("+") { return (1, nil) }
@@ -133,7 +133,7 @@ struct PatternParser {
         let first = at
         while true {
             guard let scalar = peek else { throw wrong(start, "this '[' is not closed") }
-            // The first one is a member.
+            // A `]` directly after the opening bracket is a member.
             if scalar == Self.scalar("]"), at > first {
                 at += 1
                 return set
@@ -213,7 +213,7 @@ struct PatternParser {
     }
 }
 
-/// A regular expression taken apart.
+/// The syntax tree of a regular expression.
 indirect enum PatternNode {
     case empty
     case scalar(UInt32)
@@ -222,17 +222,17 @@ indirect enum PatternNode {
     case set(PatternSet)
     /// `^`: the beginning of the name.
     case start
-    /// `$`: its end.
+    /// `$`: the end of the name.
     case end
-    /// One after the other.
+    /// All of these, in order.
     case sequence([PatternNode])
     /// One of these.
     case alternatives([PatternNode])
-    /// `most` of `nil` is any number.
+    /// `most` of `nil` is unbounded.
     case repetition(PatternNode, least: Int, most: Int?)
 }
 
-/// What a bracket expression such as `[^a-z_]` stands for.
+/// The characters that a bracket expression such as `[^a-z_]` matches.
 struct PatternSet: Sendable {
     var ranges: [ClosedRange<UInt32>] = []
     var isNegated = false

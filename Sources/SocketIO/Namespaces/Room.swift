@@ -1,18 +1,18 @@
 import EngineIO
 import Support
 
-/// The sockets of one shard that are in one room, as a dense array: a broadcast reads memory in order, joining and
+/// The sockets of one shard that are in one room, as a dense array: a broadcast reads it in order, and joining and
 /// leaving are O(1). [loop]
 ///
-/// A member and its socket's ``RoomMembership`` know each other's place. Removing moves the last member into the gap
-/// and tells its socket, so nothing is ever searched.
+/// A member and its socket's ``RoomMembership`` store each other's index. Removing a member moves the last one into the
+/// gap and updates that member's socket, so that no search is needed.
 final class Room {
-    /// Nothing here is retained: a socket leaves its rooms before it goes, and holds its session until then.
+    /// Nothing here is retained: a socket leaves its rooms before it is released, and retains its session until then.
     struct Member {
-        /// The socket's session, so that a broadcast to one room does not touch the socket at all.
+        /// The socket's session, so that a broadcast to one room need not read the socket.
         let session: Unmanaged<Session>
         let socket: Unmanaged<NamespaceSocket>
-        /// Where in ``NamespaceSocket/memberships`` this room stands.
+        /// The index of this room in ``NamespaceSocket/memberships``.
         var place: Int32
     }
 
@@ -30,7 +30,7 @@ final class Room {
         members.append(member)
     }
 
-    /// Removes the member at `index`, and tells the one that takes its place.
+    /// Removes the member at `index`, and updates the index of the member that replaces it.
     func remove(at index: Int) {
         let last = members.removeLast()
         guard index < members.count else { return }
@@ -38,15 +38,15 @@ final class Room {
         last.socket._withUnsafeGuaranteedRef { $0.memberMoved(at: Int(last.place), to: index) }
     }
 
-    /// The member's membership has moved within its socket.
+    /// The socket has moved the membership of its member `index` to another index of its array.
     func membershipMoved(of index: Int, to place: Int) {
         members[index].place = Int32(truncatingIfNeeded: place)
     }
 }
 
-/// That a socket is in a room, and at which index of its ``Room/members``.
+/// The membership of a socket in a room, with the socket's index in ``Room/members``.
 struct RoomMembership {
-    /// Not retained: the namespace holds a room as long as it has members.
+    /// Not retained: the namespace retains a room while it has members.
     let room: Unmanaged<Room>
     var index: Int
 }

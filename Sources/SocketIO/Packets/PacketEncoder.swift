@@ -4,12 +4,13 @@ import Support
 
 /// Encodes an event once for many receivers. [any-thread]
 public enum PacketEncoder {
-    /// An event of `namespace` as complete messages.
+    /// Encodes an event of `namespace` as complete messages.
     ///
     /// - Parameters:
-    ///   - name: UTF-8 text; quoted here.
+    ///   - name: UTF-8 text, unquoted.
     ///   - args: a valid JSON array.
-    ///   - attachments: what the placeholders of `args` stand for; without attachments, placeholders are plain data.
+    ///   - attachments: the data that the placeholders of `args` refer to. Without attachments, placeholders are plain
+    ///     data.
     public static func event(
         namespace: ByteString, name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = []
@@ -20,15 +21,16 @@ public enum PacketEncoder {
         }
     }
 
-    /// Whether `args` are a JSON array in which every placeholder names one of `attachmentCount` attachments: what the
-    /// functions that emit take on trust.
+    /// Whether `args` are a JSON array in which each placeholder names one of `attachmentCount` attachments. The
+    /// emitting functions require this but do not check it.
     public static func isValid(args: UnsafeRawBufferPointer, attachmentCount: Int = 0) -> Bool {
         let start = JSONScanner.skipWhitespace(in: args, from: 0)
         guard JSONScanner.isValid(args), args[start] == UInt8(ascii: "[") else { return false }
         return attachmentCount == 0 || Placeholders(in: args).areInRange(attachmentCount)
     }
 
-    /// Whether a client would take an event of this name: the six that client libraries emit themselves are reserved.
+    /// Whether an event name is one of the six that client libraries emit themselves. Clients do not accept such
+    /// events.
     public static func isReserved(name: UnsafeRawBufferPointer) -> Bool {
         ReservedName.isReserved(name)
     }
@@ -51,22 +53,22 @@ public enum PacketEncoder {
     }
 }
 
-/// The text of a packet in parts, so that its exact length is known before a byte is written: it goes straight
-/// into a session's output.
+/// Writes the text of a packet. The exact length is known before the first byte is written, so that the text can be
+/// written directly into a session's output.
 ///
-/// Valid as long as the pointers it was made from.
+/// Valid as long as the pointers that it was created from.
 struct PacketWriter {
-    /// The packet's type, a digit.
+    /// The packet type, the first digit.
     private let kind: SocketPacket.Kind
     private let attachments: Int
     private let prefix: UnsafeRawBufferPointer
     private let ackID: UInt64?
-    /// Event name, to be quoted; `nil` for an ack.
+    /// The event name, unquoted; `nil` for an ack.
     private let name: UnsafeRawBufferPointer?
     private let quotedNameCount: Int
-    /// What stands between the brackets of the arguments.
+    /// The arguments without the brackets.
     private let args: UnsafeRawBufferPointer
-    /// An offset of recovery, appended as the last argument.
+    /// The recovery offset, appended as the last argument.
     private let offset: RecoveryOffset?
 
     let count: Int
@@ -143,12 +145,12 @@ struct PacketWriter {
         output.write(UInt8(ascii: "]"))
     }
 
-    /// What stands between the brackets of an array, without white space at either end.
+    /// The bytes between the brackets of an array, without white space at either end.
     @inline(__always)
     private static func elements(of array: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var start = 0
         var end = array.count
-        // `<= " "` is all white space there can be in valid JSON. Brackets come off one each.
+        // In valid JSON every byte `<= " "` here is white space. One bracket is removed at each end.
         while start < end, array[start] <= 0x20 { start += 1 }
         while end > start, array[end - 1] <= 0x20 { end -= 1 }
         guard end - start > 2 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
@@ -158,7 +160,7 @@ struct PacketWriter {
         return UnsafeRawBufferPointer(rebasing: array[start..<end])
     }
 
-    /// Names are short and hardly ever need an escape.
+    /// The length of the quoted name. The fast path is for names that need no escape, which are most.
     @inline(__always)
     private static func quotedCount(_ name: UnsafeRawBufferPointer) -> Int {
         for byte in name where byte < 0x20 || byte >= 0x80 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
@@ -168,7 +170,7 @@ struct PacketWriter {
     }
 }
 
-/// Writes one thing after the other into a buffer whose size was computed before.
+/// Writes consecutive values into a buffer whose size was computed before.
 struct ByteCursor {
     private let buffer: UnsafeMutableRawBufferPointer
     private(set) var count = 0
@@ -194,7 +196,7 @@ struct ByteCursor {
         write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    /// Lets `fill` write the next `length` bytes.
+    /// Calls `fill` to write the next `length` bytes.
     @inline(__always)
     mutating func write(_ length: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
         fill(UnsafeMutableRawBufferPointer(rebasing: buffer[count..<count &+ length]))
@@ -215,7 +217,7 @@ struct ByteCursor {
     }
 }
 
-/// Numbers as the digits people write.
+/// Decimal digits of numbers.
 enum Decimal {
     /// How many digits `number` has.
     @inline(__always)

@@ -1,15 +1,15 @@
 import RawJSON
 
-/// Reads the text of a packet as socket.io-parser 4.2 does: the same texts are taken, the same refused.
+/// Parses the text of a packet. Accepts the texts that socket.io-parser 4.2 accepts, and refuses the others.
 ///
 /// ```text
 /// <type>[<attachments>-][<namespace>,][<ack id>][<JSON payload>]
 /// ```
 ///
-/// The payload is validated in one pass, in which an event's name and the place of its first argument are found.
-/// Nothing is allocated. Stricter than the reference: the count of attachments is digits only (`1e0-` is refused), the
-/// type is no blank, an ack id fits 64 bits, a name is at most ``maxEventNameLength`` bytes, and nesting is bounded by
-/// `JSONScanner.maximumDepth`.
+/// The payload is validated in one pass, which also finds an event's name and the position of its first argument.
+/// Nothing is allocated. Stricter than the reference: the attachment count consists of digits only (`1e0-` is refused),
+/// a blank is not a type, an ack id fits in 64 bits, a name has at most ``maxEventNameLength`` bytes, and nesting is
+/// limited by `JSONScanner.maximumDepth`.
 struct PacketParser {
     var maxAttachments = 10
     var maxEventNameLength = 512
@@ -25,7 +25,7 @@ struct PacketParser {
         if at < text.count, text[at] == UInt8(ascii: "/") {
             let start = at
             at = Self.find(UInt8(ascii: ","), in: text, from: at)
-            // `/` alone is how a client may write the main namespace.
+            // A client may write the main namespace as `/`.
             packet.namespace = at == start + 1 ? 0..<0 : start..<at
             if at < text.count { at += 1 }
         }
@@ -37,7 +37,7 @@ struct PacketParser {
         case .event, .binaryEvent: try readEvent(text, into: &packet)
         case .ack, .binaryAck: try Self.require("[", in: text, packet.payload)
         case .connect: try Self.require("{", in: text, packet.payload)
-        // Closes the connection whatever it carries: clients have no business sending one.
+        // The caller closes the connection whatever the payload: clients must not send CONNECT_ERROR.
         case .connectError: break
         case .disconnect: guard packet.payload.isEmpty else { throw .unfitPayload }
         }
@@ -53,7 +53,7 @@ struct PacketParser {
             guard count <= maxAttachments else { throw .tooManyAttachments }
             at += 1
         }
-        // No digits at all are 0 in the reference, too.
+        // A missing number is 0 in the reference as well.
         guard at < text.count, text[at] == UInt8(ascii: "-") else { throw .malformedAttachmentCount }
         at += 1
         return count
@@ -69,8 +69,8 @@ struct PacketParser {
             at += 1
         }
         if at < text.count, isBlank(text[at]) {
-            // The reference takes blanks for digits, and then reads the whole as JavaScript reads a number: blanks only
-            // are 0, blanks around digits do not matter, blanks between digits make it none.
+            // The reference accepts blanks as digits and then converts the text as JavaScript does: only blanks are 0,
+            // blanks around the digits are ignored, blanks between digits are an error.
             let leading = id == 0
             while at < text.count, isBlank(text[at]) { at += 1 }
             if at < text.count, isDigit(text[at]) {
@@ -81,9 +81,9 @@ struct PacketParser {
         return id <= 1 << 53 ? id : try rounded(id)
     }
 
-    /// Beyond 2⁵³ a client that counts in doubles gets back the digits that JavaScript would print.
+    /// Above 2⁵³ the client's own id is a double: returns the digits that JavaScript would print for it.
     private static func rounded(_ id: UInt64) throws(PacketError) -> UInt64 {
-        // The shortest digits that mean the double, and the exponent: "1.2345678901234567e+19".
+        // The shortest digits that identify the double, and the exponent: "1.2345678901234567e+19".
         let parts = Double(id).description.split(separator: "e")
         let digits = parts[0].filter { $0 != "." }
         guard parts.count == 2, let exponent = Int(parts[1]) else {
@@ -98,10 +98,10 @@ struct PacketParser {
 
     private func readEvent(_ text: UnsafeRawBufferPointer, into packet: inout SocketPacket) throws(PacketError) {
         let payload = packet.payload
-        // The reference drops an event without a payload; the caller sees an empty range.
+        // The reference drops an event without a payload; here the caller gets an empty range.
         guard !payload.isEmpty else { return }
         try Self.require("[", in: text, payload)
-        // All of it is valid now, so that what follows cannot run past its end.
+        // The payload is valid from here on, so the code below cannot read past its end.
         let open = JSONScanner.skipWhitespace(in: text, from: payload.lowerBound)
         let start = JSONScanner.skipWhitespace(in: text, from: open + 1)
         let end: Int
@@ -124,7 +124,7 @@ struct PacketParser {
         if text[after] == UInt8(ascii: ",") { packet.comma = after }
     }
 
-    /// Where the valid string that begins at `start` ends.
+    /// The offset after the valid string that begins at `start`.
     @inline(__always)
     private static func endOfString(in text: UnsafeRawBufferPointer, from start: Int, isEscaped: inout Bool) -> Int {
         var at = start + 1
@@ -138,7 +138,7 @@ struct PacketParser {
         return at + 1
     }
 
-    /// Checks that `range` is empty, or one JSON value that begins with `opening`.
+    /// Checks that `range` is empty or one JSON value that begins with `opening`.
     @inline(__always)
     private static func require(_ opening: Unicode.Scalar, in text: UnsafeRawBufferPointer, _ range: Range<Int>)
         throws(PacketError)
@@ -163,7 +163,7 @@ struct PacketParser {
         byte == 0x20 || byte &- 0x09 < 5
     }
 
-    /// The first offset of `byte` at or after `start`, or the end.
+    /// The first offset of `byte` at or after `start`; the end of `text` if there is none.
     @inline(__always)
     private static func find(_ byte: UInt8, in text: UnsafeRawBufferPointer, from start: Int) -> Int {
         var at = start
@@ -172,7 +172,7 @@ struct PacketParser {
     }
 }
 
-/// Why a text is no packet that the reference would take. All of them close the connection.
+/// Why a text is not a packet that the reference would accept. Each error closes the connection.
 enum PacketError: Error, Equatable {
     case empty
     case unknownKind
@@ -181,29 +181,29 @@ enum PacketError: Error, Equatable {
     /// Blanks between digits, or more than 64 bits.
     case malformedAckID
     case malformedPayload
-    /// JSON, but not what this kind of packet carries.
+    /// Valid JSON, but of the wrong type for this kind of packet.
     case unfitPayload
     case reservedName
     case nameTooLong
-    /// An attachment's place in the payload that names none of the attachments.
+    /// A placeholder that names none of the attachments.
     case malformedPlaceholder
-    /// Text while attachments are due.
+    /// A text packet while attachments are still expected.
     case attachmentMissing
-    /// An attachment that no packet announced.
+    /// An attachment that no packet has announced.
     case unexpectedAttachment
     case attachmentsTooLarge
 }
 
-/// Event names that mean something to every client's library, so that no client may send them.
+/// Event names that all client libraries emit themselves, so that no client may send them.
 enum ReservedName {
     private static let all: [StaticString] = [
         "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
     ]
 
-    /// Whether the string at `token` (quotes included) means one of them, however it is escaped.
+    /// Whether the string at `token` (quotes included) is one of these names, after decoding its escapes.
     @inline(__always)
     static func isReserved(_ text: UnsafeRawBufferPointer, _ token: Range<Int>) -> Bool {
-        // All begin with one of four letters; an escape may hide any of them.
+        // All names begin with one of four letters, which may also be escaped.
         switch text[token.lowerBound + 1] {
         case UInt8(ascii: "c"), UInt8(ascii: "d"), UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "\\"):
             let name = UnsafeRawBufferPointer(rebasing: text[token])
@@ -214,7 +214,7 @@ enum ReservedName {
         }
     }
 
-    /// Whether `name` (UTF-8, escapes decoded) is one of them: a server must not emit those either.
+    /// Whether `name` (UTF-8, escapes decoded) is one of these names, which a server must not emit either.
     static func isReserved(_ name: UnsafeRawBufferPointer) -> Bool {
         all.contains { reserved in
             name.count == reserved.utf8CodeUnitCount

@@ -1,33 +1,32 @@
 import RawJSON
 
-/// Where attachments belong in a JSON document: its objects with `"_placeholder":true`.
+/// The positions of attachments in a JSON document: its objects with `"_placeholder":true`.
 struct Placeholders {
     struct Placeholder: Equatable {
-        /// The whole object.
+        /// The range of the whole object.
         var range: Range<Int>
-        /// Its member `num`, if that is one of the numbers 0, 1, 2, …
+        /// Its member `num` if that is a non-negative integer.
         var number: Int?
     }
 
-    /// In the order in which the document closes them.
+    /// In the order in which the objects end.
     private(set) var all: [Placeholder] = []
 
     private let bytes: UnsafeRawBufferPointer
 
-    /// - Parameter bytes: a valid document, nested no deeper than `JSONScanner.maximumDepth`, on which
-    ///   the scan may hence recurse.
+    /// - Parameter bytes: a valid document, nested at most `JSONScanner.maximumDepth` deep because the scan recurses.
     init(in bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
         guard !bytes.isEmpty else { return }
         _ = scanValue(from: 0)
     }
 
-    /// Whether each names one of `count` attachments: else the reference closes the connection.
+    /// Whether each placeholder names one of `count` attachments; otherwise the reference closes the connection.
     func areInRange(_ count: Int) -> Bool {
         all.allSatisfy { $0.number.map { $0 < count } ?? false }
     }
 
-    /// Looks at each byte once, and returns the offset past the value.
+    /// Scans one value, each byte once, and returns the offset after it.
     private mutating func scanValue(from offset: Int) -> Int {
         let start = JSONScanner.skipWhitespace(in: bytes, from: offset)
         switch bytes[start] {
@@ -53,7 +52,7 @@ struct Placeholders {
             let colon = JSONScanner.skipWhitespace(in: bytes, from: keyEnd)
             let value = JSONScanner.skipWhitespace(in: bytes, from: colon + 1)
             let end = scanValue(from: value)
-            // Of equal keys the last one counts.
+            // Of equal keys, the last one counts.
             if JSONText.isEqual(key, to: "_placeholder") {
                 isPlaceholder = bytes[value] == UInt8(ascii: "t")
             } else if JSONText.isEqual(key, to: "num") {
@@ -67,12 +66,12 @@ struct Placeholders {
     }
 
     private func endOfScalar(from start: Int) -> Int {
-        // A valid document has a scalar here; whatever it had otherwise, the scan goes on and ends.
+        // A valid document has a scalar here. With any other document the scan still continues and ends.
         JSONScanner.endOfValue(in: bytes, from: start, depthLimit: 0) ?? start + 1
     }
 
-    /// The value as an index of an array, as JavaScript would take it: `0`, `-0`, `1.0` and `1e0` are,
-    /// `"0"` and `0.5` are none.
+    /// The value as an array index by JavaScript's rules: `0`, `-0`, `1.0` and `1e0` are indices, `"0"` and `0.5` are
+    /// not.
     private func index(_ value: Range<Int>) -> Int? {
         switch JSONNumber(UnsafeRawBufferPointer(rebasing: bytes[value])) {
         case .integer(let integer): integer >= 0 ? Int(integer) : nil
@@ -82,18 +81,19 @@ struct Placeholders {
     }
 }
 
-/// Arguments whose attachments go out as the reference sends them: `{"_placeholder":true,"num":n}` counting from 0 in
-/// the order of the text, the attachments in that order; one named twice goes twice, one named nowhere not at all.
+/// Rewrites arguments so that their attachments are sent as the reference sends them: the placeholders
+/// `{"_placeholder":true,"num":n}` count from 0 in the order of the text, and the attachments follow in that order. An
+/// attachment that two placeholders name is sent twice, one that none names is not sent.
 struct BoundArguments {
-    /// `nil`: the arguments are that already.
+    /// The rewritten arguments; `nil` if the original ones need no change.
     private(set) var rewritten: [UInt8]?
 
-    /// Which attachment goes when.
+    /// The index of the attachment to send at each position.
     private(set) var order: [Int]
 
     init(_ args: UnsafeRawBufferPointer, attachmentCount: Int) {
-        // What closes last but opens first can only be a placeholder within a placeholder, which nobody writes;
-        // the inner one is dropped.
+        // A placeholder that begins before another one and ends after it contains it, which no real client writes; the
+        // inner placeholder is dropped.
         var placeholders = Placeholders(in: args).all.sorted { $0.range.lowerBound < $1.range.lowerBound }
         var end = 0
         placeholders.removeAll { placeholder in
@@ -113,7 +113,7 @@ struct BoundArguments {
                 output.append(contentsOf: #"{"_placeholder":true,"num":\#(order.count)}"#.utf8)
                 order.append(number)
             } else {
-                // No attachment to send: a client would close the connection over it.
+                // There is no such attachment, and a client would close the connection because of the placeholder.
                 output.append(contentsOf: "null".utf8)
             }
             isCanonical = isCanonical && output[start...].elementsEqual(args[placeholder.range])
@@ -123,7 +123,7 @@ struct BoundArguments {
         rewritten = output
     }
 
-    /// Calls `body` with the arguments and attachments as they go out.
+    /// Calls `body` with the arguments and attachments in the form in which they are sent.
     static func withBound<Result>(
         _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>,
         _ body: (UnsafeRawBufferPointer, UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Result

@@ -1,7 +1,6 @@
-/// What a Socket.IO packet's text says, as ranges of it. Nothing is copied; the text must still be
-/// there to make sense of them.
+/// The parts of a Socket.IO packet, as byte ranges of its text. Nothing is copied, so the text must be kept with it.
 struct SocketPacket: Equatable {
-    /// The digit a packet begins with.
+    /// The digit that a packet begins with.
     enum Kind: UInt8 {
         case connect = 0
         case disconnect = 1
@@ -14,36 +13,36 @@ struct SocketPacket: Equatable {
 
     var kind: Kind
 
-    /// Binary messages that follow.
+    /// Number of binary messages that follow.
     var attachments = 0
 
-    /// With its slash; empty for the main namespace.
+    /// Including the slash; empty for the main namespace.
     var namespace = 0..<0
 
     var ackID: UInt64?
 
-    /// A validated JSON value, white space around it included; empty without one.
+    /// A validated JSON value with the white space around it; empty without a payload.
     var payload = 0..<0
 
-    /// An event's name: what stands between its quotes, or the digits of a number.
+    /// An event's name: the text between its quotes, or the digits of a number.
     var name = 0..<0
 
-    /// Whether the name has escapes.
+    /// Whether the name contains escapes.
     var nameIsEscaped = false
 
-    /// Of the comma before an event's first argument; `nil` when there is none. Writing `[` there makes the rest
-    /// of the payload an array.
+    /// The offset of the comma before an event's first argument; `nil` without arguments. Writing `[` there turns the
+    /// rest of the payload into an array of the arguments.
     var comma: Int?
 }
 
-/// A packet that outlives the receive buffer it came in: because its attachments are still to come, or because its
-/// namespace's CONNECT is not decided yet. Text and attachments are copied into one buffer. A class, for a client has
-/// room for one and hardly ever needs it.
+/// A packet that is kept longer than its receive buffer: because attachments are still to come, or because its
+/// namespace's CONNECT is not decided yet. Text and attachments are copied into one buffer. A class, because a client
+/// stores an optional one and rarely needs it.
 final class BufferedPacket {
     let packet: SocketPacket
     private let textCount: Int
     private var storage: [UInt8]
-    /// Where in the storage each attachment ends.
+    /// The end of each attachment in the storage.
     private var ends: [Int] = []
 
     init(
@@ -60,10 +59,10 @@ final class BufferedPacket {
 
     var attachmentBytes: Int { storage.count - textCount }
 
-    /// Whether all attachments are there.
+    /// Whether all attachments were received.
     var isComplete: Bool { ends.count == packet.attachments }
 
-    /// Whether every placeholder names one of the attachments.
+    /// Whether each placeholder names one of the attachments.
     var isSound: Bool {
         storage.withUnsafeBytes {
             Placeholders(in: UnsafeRawBufferPointer(rebasing: $0[packet.payload])).areInRange(packet.attachments)
@@ -75,7 +74,7 @@ final class BufferedPacket {
         ends.append(storage.count)
     }
 
-    /// Calls `body` with text and attachments as they would have been when just received.
+    /// Calls `body` with text and attachments as when they were received.
     func withPointers(_ body: (UnsafeMutableRawBufferPointer, UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Void) {
         let ends = ends
         let textCount = textCount

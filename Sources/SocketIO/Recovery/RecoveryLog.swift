@@ -1,8 +1,8 @@
 import EngineIO
 import Support
 
-/// The latest events, oldest first. What ``RecoveryStore`` guards by one lock, on the way of every broadcast: each
-/// operation takes constant time, and what is dropped is returned, to be freed when the lock is free again.
+/// The latest events, oldest first. ``RecoveryStore`` guards it by one lock that every broadcast takes. Therefore each
+/// operation takes constant time, and dropped events are returned so that the caller frees them outside the lock.
 struct RecoveryLog {
     struct Event: Sendable {
         let sequence: UInt64
@@ -10,22 +10,22 @@ struct RecoveryLog {
         let filter: RecoveryFilter
         let message: SharedMessage
         let byteCount: Int
-        /// Monotonic ms, as of the last ``RecoveryStore/expire(now:)``.
+        /// Monotonic ms, as given to the last ``RecoveryStore/expire(now:)``.
         let appended: Int64
     }
 
     private let options: RecoveryOptions
 
-    /// Chunks of ``chunkSize`` events; of the first one those before `head` are gone.
+    /// Chunks of ``chunkSize`` events; the events before `head` in the first chunk are removed.
     private var chunks: [[Event?]] = []
     private var head = 0
     private static let chunkSize = 512
 
     private(set) var count = 0
     private(set) var byteCount = 0
-    /// Events dropped for want of room.
+    /// Events dropped because of a limit.
     private(set) var droppedCount: UInt64 = 0
-    /// The newest of them, and when it was appended.
+    /// The newest dropped event.
     private var dropped: (sequence: UInt64, appended: Int64)?
 
     private(set) var lastSequence: UInt64 = 0
@@ -36,7 +36,7 @@ struct RecoveryLog {
         self.now = now
     }
 
-    /// Gives the next place away. `target` is `nil` for an event that is not kept.
+    /// Assigns the next sequence number. `target` is `nil` for an event that is not stored.
     mutating func append(
         _ message: SharedMessage, to target: RecoveryTarget?, _ filter: RecoveryFilter?, byteCount: Int
     ) {
@@ -54,7 +54,7 @@ struct RecoveryLog {
         self.byteCount += byteCount
     }
 
-    /// Drops the oldest event if there are too many, or too large ones. To be repeated until it returns `nil`.
+    /// Drops the oldest event if a limit is exceeded. The caller repeats it until it returns `nil`.
     mutating func trim() -> Event? {
         guard count > options.maxPackets || byteCount > options.maxPacketBytes, let event = removeFirst() else {
             return nil
@@ -64,17 +64,19 @@ struct RecoveryLog {
         return event
     }
 
-    /// Drops the oldest event if it is too old. To be repeated until it returns `nil`.
+    /// Drops the oldest event if it has expired. The caller repeats it until it returns `nil`.
     mutating func expire(now: Int64) -> Event? {
         self.now = max(self.now, now)
         guard let first, first.appended < horizon(self.now) else { return nil }
         return removeFirst()
     }
 
-    /// Copies events past `sequence` that may be for a session, oldest first: those that one look finds.
+    /// Copies events after `sequence` that may be for a session, oldest first. One call reads at most one chunk's
+    /// number of events.
     ///
-    /// - Parameter batch: takes them; at most its capacity.
-    /// - Returns: up to where it has looked; `nil` if events past `sequence` were dropped that the session may need.
+    /// - Parameter batch: receives the events, at most up to its capacity.
+    /// - Returns: the sequence number through which the log was read; `nil` if events after `sequence` were dropped
+    ///   that the session may need.
     func copy(after sequence: UInt64, meeting filter: RecoveryFilter, now: Int64, into batch: inout [Event]) -> UInt64?
     {
         guard sequence <= lastSequence else { return nil }
@@ -96,8 +98,8 @@ struct RecoveryLog {
 
     // MARK: - Inside
 
-    /// Events appended before were received by every session that can still return: one whose connection had lost them
-    /// was closed more than ``RecoveryOptions/maxDisconnectionDuration`` ago.
+    /// Every session that can still be restored has received the events appended before this time: a connection that
+    /// lost one of them was closed more than ``RecoveryOptions/maxDisconnectionDuration`` ago.
     private func horizon(_ now: Int64) -> Int64 {
         now - options.maxDisconnectionDuration - options.maxTimeInFlight
     }
@@ -124,7 +126,7 @@ struct RecoveryLog {
         return event
     }
 
-    /// The first event past `sequence`, by bisection.
+    /// The index of the first event after `sequence`, found by bisection.
     private func firstIndex(after sequence: UInt64) -> Int {
         var low = 0
         var high = count
@@ -136,12 +138,12 @@ struct RecoveryLog {
     }
 }
 
-/// Whom an event in the log was for.
+/// The receivers of an event in the log.
 enum RecoveryTarget: Sendable {
     case broadcast(BroadcastTarget)
     case socket(SocketID, namespace: ByteString)
 
-    /// What it counts for against the limits besides the message: its texts, and a guess at what holds them.
+    /// Bytes that count against the limits in addition to the message: the names, and an estimate of the overhead.
     var byteCount: Int {
         guard case .broadcast(let target) = self else { return 128 }
         return (target.rooms + target.except).reduce(128) { $0 + $1.count + 16 }
@@ -149,9 +151,9 @@ enum RecoveryTarget: Sendable {
 }
 
 extension RecoverySession {
-    /// Whether an event for `target` was for this session: as a broadcast would have chosen it.
+    /// Whether an event for `target` was for this session, by the same rules as ``Shard/deliver(_:)``.
     ///
-    /// - Parameter rooms: the session's, as a set.
+    /// - Parameter rooms: the session's rooms, as a set.
     func receives(_ target: RecoveryTarget, rooms: Set<ByteString>) -> Bool {
         switch target {
         case .socket(let id, let namespace):
@@ -166,8 +168,8 @@ extension RecoverySession {
     }
 }
 
-/// Tells most events that are not for a session in one instruction: a bit for each of its rooms
-/// (Bloom's filter with one hash).
+/// A Bloom filter with one hash function: one bit for each of a session's rooms. One instruction excludes most events
+/// that are not for the session.
 struct RecoveryFilter: Sendable {
     private var bits: UInt64 = 0
 
@@ -191,6 +193,6 @@ struct RecoveryFilter: Sendable {
         bits |= 1 << UInt64(truncatingIfNeeded: key.hashValue & 63)
     }
 
-    /// False: nothing in common.
+    /// False if the two have nothing in common.
     func mayMeet(_ other: RecoveryFilter) -> Bool { bits & other.bits != 0 }
 }

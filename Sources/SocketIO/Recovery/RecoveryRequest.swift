@@ -1,14 +1,15 @@
 import RawJSON
 import Support
 
-/// `{"pid":…,"offset":…}` of a CONNECT payload: the client had a session and wants it back.
+/// `{"pid":…,"offset":…}` of a CONNECT payload: a reconnecting client asks for its earlier session.
 struct RecoveryRequest: Sendable, Equatable {
     let privateID: SocketID
 
-    /// The last event the client has seen; `nil`: none yet.
+    /// The last event that the client has received; `nil` if it has received none.
     let offset: RecoveryOffset?
 
-    /// - Parameter auth: a valid JSON object. Keys written with escapes are read, too; of equal ones the last counts.
+    /// - Parameter auth: a valid JSON object. Keys with escapes are recognised as well; of equal keys the last one
+    ///   counts.
     init?(auth: UnsafeRawBufferPointer) {
         var privateID: SocketID?
         var offset: RecoveryOffset?
@@ -32,12 +33,12 @@ struct RecoveryRequest: Sendable, Equatable {
     }
 }
 
-/// How far a client has read: the place of an event in its namespace's log, as the text that the client gets as
-/// an event's last argument.
+/// The sequence number of an event in the recovery log, as the text that the client receives as an event's last
+/// argument.
 struct RecoveryOffset: Equatable {
     let sequence: UInt64
 
-    /// Of digits in base 36: two characters carry a thousand events.
+    /// Number of digits in base 36; two digits suffice for 1,296 events.
     let count: Int
 
     init(_ sequence: UInt64) {
@@ -51,10 +52,10 @@ struct RecoveryOffset: Equatable {
         self.count = count
     }
 
-    /// Bytes behind it in an event's text: the quotation mark and the bracket that closes the arguments.
+    /// Bytes that follow the offset in an event's text: the quotation mark and the closing bracket of the arguments.
     static let distanceFromEnd = 2
 
-    /// Reads what ``write(to:)`` wrote, and nothing else.
+    /// Parses the exact format of ``write(to:)``; `nil` for anything else.
     init?(_ text: ByteString) {
         guard text.count <= Self.longest, !text.isEmpty, text.utf8.allSatisfy({ Self.digits.contains($0) }),
             let sequence = UInt64(text.text, radix: 36), text == "0" || text.utf8.first != UInt8(ascii: "0")
@@ -71,7 +72,7 @@ struct RecoveryOffset: Equatable {
         }
     }
 
-    /// Characters of the longest offset that is read; 2^64 takes 13, which no log reaches.
+    /// Characters of the longest offset that is accepted. 2^64 would need 13, but no log reaches that.
     static let longest = 12
 
     private static let digits = Set("0123456789abcdefghijklmnopqrstuvwxyz".utf8)

@@ -1,9 +1,9 @@
 import Support
 
-/// The sessions of lost connections, and the sockets that may become one. What ``RecoveryStore`` guards by a lock of
-/// its own, which no broadcast takes; what is dropped is returned, to be freed when the lock is free again.
+/// The sessions of lost connections, and the live sockets whose sessions may be kept later. ``RecoveryStore`` guards it
+/// by a lock that no broadcast takes. Dropped sessions are returned so that the caller frees them outside the lock.
 struct RecoverySessions {
-    /// What came of the wish to take a session out.
+    /// The result of ``claim(_:namespace:user:now:)``.
     enum ClaimResult {
         case session(RecoverySession)
         case live(SocketHandle)
@@ -17,7 +17,7 @@ struct RecoverySessions {
         let alwaysRunsMiddlewares: Bool
     }
 
-    /// A session and its neighbours in the order of keeping.
+    /// A session, linked to the sessions that were stored before and after it.
     private struct Kept {
         let session: RecoverySession
         var previous: SocketID?
@@ -33,7 +33,7 @@ struct RecoverySessions {
     private(set) var byteCount = 0
     private(set) var restored: UInt64 = 0
     private(set) var notRestored: UInt64 = 0
-    /// Sessions dropped for want of room.
+    /// Sessions dropped because of a limit.
     private(set) var droppedCount: UInt64 = 0
 
     var count: Int { kept.count }
@@ -70,14 +70,14 @@ struct RecoverySessions {
         byteCount += session.byteCount
     }
 
-    /// Drops the oldest session if there are too many, or too large ones. To be repeated until it returns `nil`.
+    /// Drops the oldest session if a limit is exceeded. The caller repeats it until it returns `nil`.
     mutating func trim() -> RecoverySession? {
         guard kept.count > options.maxSessions || byteCount > options.maxSessionBytes, let oldest else { return nil }
         droppedCount += 1
         return remove(oldest)
     }
 
-    /// Drops the oldest session if it is too old. To be repeated until it returns `nil`.
+    /// Drops the oldest session if it has expired. The caller repeats it until it returns `nil`.
     mutating func expire(now: Int64) -> RecoverySession? {
         guard let oldest, let session = kept[oldest]?.session, isExpired(session, now: now) else { return nil }
         return remove(oldest)
@@ -107,7 +107,7 @@ struct RecoverySessions {
         return .session(session)
     }
 
-    /// A session that was taken out and is not restored.
+    /// Returns a session that was claimed but cannot be restored.
     mutating func unclaim(_ session: RecoverySession) {
         restored -= 1
         notRestored += 1
@@ -130,25 +130,24 @@ struct RecoverySessions {
     }
 }
 
-/// What is kept of a socket whose connection was lost. Immutable: it goes from shard to shard.
+/// The session of a socket whose connection was lost. Immutable: it moves between shards.
 struct RecoverySession: Sendable {
     let privateID: SocketID
     let socketID: SocketID
     let namespace: ByteString
     let rooms: [ByteString]
     let user: ByteString?
-    /// ``ConnectAttempt/alwaysRunsMiddlewares``.
+    /// Copied from ``ConnectAttempt/alwaysRunsMiddlewares``.
     let alwaysRunsMiddlewares: Bool
     let data: [UInt8]
-    /// The place in the log from which the session has heard everything: what a client without an
-    /// offset missed begins there.
+    /// The last sequence number before the session began. A client without an offset has missed all events after it.
     let start: UInt64
-    /// What its sockets were called, the latest last: broadcasts that spared one of them are not for this session.
+    /// The handles of its sockets, the latest last: broadcasts that excluded one of them are not for this session.
     let handles: [SocketHandle]
     /// Monotonic ms.
     let disconnectedAt: Int64
 
-    /// What it counts for against the limits: its texts, and a guess at what holds them.
+    /// Bytes that count against the limits: the names, and an estimate of the overhead.
     let byteCount: Int
 
     init(
@@ -170,21 +169,21 @@ struct RecoverySession: Sendable {
     }
 }
 
-/// A socket's part in connection state recovery.
+/// The recovery state of a connected socket.
 final class SocketRecovery {
-    /// The private id: who has it may have the session. Told to the client in the CONNECT answer.
+    /// The private id, sent to the client in the CONNECT answer. It allows its holder to restore the session.
     let privateID: SocketID
 
     let isRecovered: Bool
 
-    /// Events up to this place were sent when the session was restored; a broadcast of before, still on its
-    /// way, must not come twice.
+    /// Events up to this sequence number were sent when the session was restored. A broadcast of one of them that
+    /// arrives later must not be sent again.
     let restoredThrough: UInt64
 
-    /// The place in the log from which the session has heard everything.
+    /// The last sequence number before the session began.
     let start: UInt64
 
-    /// The handles of its sockets, this one's last.
+    /// The handles of the session's sockets, this socket's last.
     let handles: [SocketHandle]
 
     init(privateID: SocketID, isRecovered: Bool, restoredThrough: UInt64, start: UInt64, handles: [SocketHandle]) {

@@ -2,33 +2,34 @@ import EngineIO
 import Support
 import Synchronization
 
-/// The sessions of lost connections, and the log of events that they may have missed; shared by
-/// all shards. [any-thread]
+/// The sessions of lost connections, and the log of events that they may have missed. Shared by all shards.
+/// [any-thread]
 ///
-/// Every event is given a place in the log, which goes to the client as the last argument and comes back as its
-/// `offset`. A client that returns to any shard within ``RecoveryOptions/maxDisconnectionDuration`` gets its session,
-/// and what the log holds for it past its offset. What the limits drop is never half restored: a session whose events
-/// are gone starts afresh, and is counted.
+/// Each event gets a sequence number in the log. The client receives it as the event's last argument and sends it back
+/// as `offset` when it reconnects. A client that reconnects to any shard within
+/// ``RecoveryOptions/maxDisconnectionDuration`` gets its session, and the log's events for it after its offset. A
+/// session is never restored in part: if a limit dropped events that it needs, the client gets a new session, which
+/// ``RecoveryStatistics/notRestored`` counts.
 ///
-/// Two improvements on the reference, invisible to clients: an event that a session read long ago need not be in the
-/// log for the session to return, and a `pid` without an offset returns, too.
+/// Two differences from the reference, which clients need not know: the event at the client's offset need not be in the
+/// log any more, and a `pid` without an offset is accepted.
 ///
-/// A broadcast takes one lock for constant time: it is encoded before, and only the digits of its place are written
-/// while the lock is held. A session that returns looks through the log in short steps, between which broadcasts go on.
+/// A broadcast takes one lock for constant time: it is encoded before, and only the digits of its offset are written
+/// under the lock. Restoring a session reads the log in short steps and releases the lock in between.
 public final class RecoveryStore: Sendable {
     /// Runs a job on another shard's loop.
     public typealias Hop = @Sendable (_ shard: Int, _ job: @escaping @Sendable (Shard) -> Void) -> Void
 
     public let options: RecoveryOptions
 
-    /// How to reach the shard that still holds a session which its client asks for elsewhere. `nil`: then
-    /// the client starts afresh.
+    /// Reaches the shard that still has the socket of a session whose client reconnects to another shard. Without it,
+    /// such a client gets a new session.
     let hop: Hop?
 
     private let log: Mutex<RecoveryLog>
     private let sessions: Mutex<RecoverySessions>
 
-    /// The log's last place, for a guess at the next one without its lock.
+    /// The last sequence number of the log, readable without the log's lock to estimate the next one.
     private let lastSequence = Atomic<UInt64>(0)
 
     /// - Parameter now: the shards' monotonic time in ms.
@@ -56,7 +57,7 @@ public final class RecoveryStore: Sendable {
         return statistics
     }
 
-    /// Drops what is too old. To be called now and then; every second is plenty.
+    /// Removes expired sessions and events. The caller calls it regularly; once per second is enough.
     ///
     /// - Parameter now: the shards' monotonic time in ms.
     public func expire(now: Int64) {
@@ -66,10 +67,10 @@ public final class RecoveryStore: Sendable {
 
     // MARK: - Log
 
-    /// Gives an event its place in the log.
+    /// Assigns a sequence number to an event, and stores the event if `isStored`.
     ///
-    /// - Parameter encode: makes the message, with the place as the last argument of its text. Called again if the
-    ///   place has more digits than was guessed; a place of as many digits is written over the guess.
+    /// - Parameter encode: encodes the message with the offset as the last argument. Called again if the actual offset
+    ///   has more digits than the estimated one; an offset of the same length is written over the estimate.
     func append(
         to target: RecoveryTarget, isStored: Bool, _ encode: (RecoveryOffset) -> SharedMessage
     ) -> (message: SharedMessage, sequence: UInt64) {
@@ -101,7 +102,7 @@ public final class RecoveryStore: Sendable {
 
     // MARK: - Sessions
 
-    /// A socket joined; returns the place in the log from which it hears.
+    /// Registers a socket that has joined; returns the sequence number of the last event before it.
     func begin(
         _ privateID: SocketID, handle: SocketHandle, namespace: ByteString, user: ByteString?,
         alwaysRunsMiddlewares: Bool
@@ -114,7 +115,7 @@ public final class RecoveryStore: Sendable {
         return lastSequence.load(ordering: .relaxed)
     }
 
-    /// The socket is gone; its session is kept if there is one to keep.
+    /// Removes a socket that has disconnected, and stores its session if it has one.
     func end(_ privateID: SocketID, handle: SocketHandle, keeping session: RecoverySession?) {
         sessions.withLock { sessions in
             sessions.end(privateID, handle: handle)
@@ -123,13 +124,13 @@ public final class RecoveryStore: Sendable {
         trimSessions()
     }
 
-    /// Whether there is such a session of `user`, and it may come back without a question to the application.
+    /// Whether the session exists, belongs to `user`, and may be restored without running middlewares.
     func resumes(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?) -> Bool {
         sessions.withLock { $0.resumes(request, namespace: namespace, user: user) }
     }
 
-    /// Takes a session of `user` out, with what it missed. Whoever takes it and does not use it hands it
-    /// back with ``unclaim(_:)``.
+    /// Removes a session of `user` from the store and collects its missed events. A caller that does not use the
+    /// session must return it with ``unclaim(_:)``.
     func claim(_ request: RecoveryRequest, namespace: ByteString, user: ByteString?, now: Int64) -> RecoveryResult {
         switch sessions.withLock({ $0.claim(request, namespace: namespace, user: user, now: now) }) {
         case .live(let handle):
@@ -155,10 +156,10 @@ public final class RecoveryStore: Sendable {
         while sessions.withLock({ $0.trim() }) != nil {}
     }
 
-    /// Events that one step copies out of the log.
+    /// The most events that one step copies from the log.
     private static let stepSize = 64
 
-    /// What the log holds for the session past `offset`; `nil` if it cannot be complete.
+    /// The events in the log for the session after `offset`; `nil` if some are missing or they exceed the limit.
     private func missed(by session: RecoverySession, since offset: UInt64, now: Int64) -> RecoveredSession? {
         let filter = RecoveryFilter(session)
         let rooms = Set(session.rooms)
@@ -168,7 +169,8 @@ public final class RecoveryStore: Sendable {
         var batch: [RecoveryLog.Event] = []
         batch.reserveCapacity(Self.stepSize)
         while true {
-            // Emptied before the lock is taken: it may hold the last reference to an event that was dropped since.
+            // Emptied before the lock is taken: `batch` may hold the last reference to an event that the log has
+            // dropped meanwhile.
             batch.removeAll(keepingCapacity: true)
             let step = log.withLock { log -> (looked: UInt64, last: UInt64)? in
                 log.copy(after: place, meeting: filter, now: now, into: &batch).map { ($0, log.lastSequence) }
@@ -185,69 +187,70 @@ public final class RecoveryStore: Sendable {
     }
 }
 
-/// Connection state recovery: how long, and how much, is kept for clients that lost their connection.
+/// Connection state recovery: how much is kept, and for how long, for clients that lost their connection.
 public struct RecoveryOptions: Sendable, Hashable {
     /// How long a session is kept, in ms. The reference's default.
     public var maxDisconnectionDuration: Int64 = 120_000
 
-    /// ``ConnectAttempt/resume(user:claims:expiresAt:else:)`` may let a recovered socket in without further questions.
-    /// Its user is verified all the same. The reference's default.
+    /// Whether ``ConnectAttempt/resume(user:claims:expiresAt:else:)`` may accept a recovered client without
+    /// middlewares. Its user is verified in any case. The reference's default.
     public var skipMiddlewares = true
 
-    /// How long an event can be on its way, in ms, before a dead connection is noticed: more than `pingInterval` +
-    /// `pingTimeout`, which are 45,000 together by default. Events are kept that much longer than sessions.
+    /// The longest time in ms between sending an event and noticing a dead connection: more than `pingInterval` +
+    /// `pingTimeout`, which together are 45,000 by default. Events are kept longer than sessions by this time.
     public var maxTimeInFlight: Int64 = 60_000
 
-    /// Sessions of lost connections kept at once; the oldest goes first.
+    /// Sessions of lost connections that are kept at once; the oldest is dropped first.
     public var maxSessions = 10_000
 
-    /// Bytes of these sessions: rooms and data.
+    /// Total bytes of these sessions: rooms and data.
     public var maxSessionBytes = 16_000_000
 
-    /// Bytes of one session; a larger one is not kept.
+    /// Bytes of one session; a larger session is not kept.
     public var maxBytesPerSession = 65_536
 
-    /// Events kept for all sessions together; the oldest goes first, and with it the sessions that had not read it.
+    /// Events that are kept for all sessions together; the oldest is dropped first, and sessions that missed it cannot
+    /// be restored.
     public var maxPackets = 100_000
 
-    /// Bytes of these events, attachments included.
+    /// Total bytes of these events, including attachments.
     public var maxPacketBytes = 64_000_000
 
-    /// Bytes of missed events sent to one session; what missed more starts afresh.
+    /// Bytes of missed events that one session may receive; a session that missed more is not restored.
     public var maxMissedBytesPerSession = 4_000_000
 
     public init() {}
 }
 
-/// What became of the wish to have a session back.
+/// The result of a request to restore a session.
 enum RecoveryResult {
     case restored(RecoveredSession)
-    /// The session's socket is still there: half open, as its client is here.
+    /// The session's socket still exists on the client's old, half-open connection.
     case live(SocketHandle)
-    /// Unknown, expired, another user's, or no longer complete: the client starts afresh.
+    /// Unknown, expired, another user's, or incomplete: the client gets a new session.
     case unknown
 }
 
-/// A session that comes back, with what its client missed.
+/// A session to restore, with the events that its client missed.
 struct RecoveredSession: Sendable {
     let session: RecoverySession
     let missed: [SharedMessage]
-    /// The place in the log up to which `missed` reaches.
+    /// The sequence number through which `missed` is complete.
     let through: UInt64
 }
 
-/// What connection state recovery keeps, and what its limits made it drop.
+/// What connection state recovery stores, and what its limits have dropped.
 public struct RecoveryStatistics: Sendable, Hashable {
-    /// Kept now.
+    /// Gauges: what is stored now.
     public var sessions = 0
     public var sessionBytes = 0
     public var packets = 0
     public var packetBytes = 0
 
     public var restored: UInt64 = 0
-    /// Asked for in vain: expired, unknown, or with events lost.
+    /// Requests that failed: the session was expired or unknown, or events were dropped.
     public var notRestored: UInt64 = 0
-    /// Dropped before their time, for want of room.
+    /// Dropped before they expired because of a limit.
     public var sessionsDropped: UInt64 = 0
     public var packetsDropped: UInt64 = 0
 

@@ -1,8 +1,8 @@
 import Support
 
 extension Shard {
-    /// Takes the session out that a client wants back as `user`, if it is kept for that user, then calls
-    /// `proceed`, on this loop.
+    /// Claims the session that a client asks for as `user`, if it exists and belongs to that user, then calls `proceed`
+    /// on this loop. If another shard has the session's half-open connection, that shard closes it first.
     func recover(
         _ attempt: ConnectAttempt, _ request: RecoveryRequest, as user: ByteString?, then proceed: @escaping () -> Void
     ) {
@@ -37,7 +37,7 @@ extension Shard {
         }
     }
 
-    /// The half-open connection is closed now, so the session is there, or was lost in between.
+    /// Claims again after the half-open connection was closed. The session may have been dropped in between.
     private func claimAgain(
         _ attempt: ConnectAttempt, _ request: RecoveryRequest, as user: ByteString?, from recovery: RecoveryStore
     ) {
@@ -48,25 +48,25 @@ extension Shard {
         }
     }
 
-    /// The client is on a new connection: nothing that the old one's sockets were sent from now on would arrive.
+    /// Closes the client's old connection. The client has a new one, so nothing sent to the old one would arrive.
     private func endHalfOpen(_ handle: SocketHandle) {
         socket(handle)?.client.shut(.transportClose)
     }
 
-    /// The attempt came to nothing: lets go of what it held.
+    /// Releases what an attempt held that did not lead to a socket.
     func abandon(_ attempt: ConnectAttempt) {
         unclaim(attempt)
         cleanUp(attempt.scope)
     }
 
-    /// Returns what an attempt claimed and does not use.
+    /// Returns the session of an attempt that does not use it.
     func unclaim(_ attempt: ConnectAttempt) {
         guard let session = attempt.session else { return }
         options.recovery?.unclaim(session.session)
         attempt.session = nil
     }
 
-    /// The socket's part in recovery begins.
+    /// Registers a new socket with recovery and creates its recovery state.
     func beginRecovery(of socket: NamespaceSocket, _ recovered: RecoveredSession?, from recovery: RecoveryStore) {
         let privateID = recovered?.session.privateID ?? .random(using: &randomBits)
         let place = recovery.begin(
@@ -81,7 +81,7 @@ extension Shard {
         statistics.recovered += 1
     }
 
-    /// What is kept of a socket that is about to go.
+    /// The session to keep of a socket that is about to disconnect.
     func recoverySession(of socket: NamespaceSocket, _ socketRecovery: SocketRecovery) -> RecoverySession {
         RecoverySession(
             privateID: socketRecovery.privateID, socketID: socket.socketID, namespace: socket.namespace.name,

@@ -2,23 +2,24 @@ import CPrefetch
 import EngineIO
 import Support
 
-/// An event encoded once, on its way to the sockets of a target on every shard. [any-thread]
+/// An event that is encoded once and sent to the sockets of a target on every shard. [any-thread]
 ///
-/// Where recovery is on, making one also enters it into the log, so make one for each broadcast, not for each shard.
+/// If recovery is on, creating a broadcast also appends the event to the recovery log: create one per broadcast, not
+/// one per shard.
 public struct Broadcast: Sendable {
     public let message: SharedMessage
 
     public let target: BroadcastTarget
 
-    /// Its place in the log of recovery; 0 without one.
+    /// The event's sequence number in the recovery log; 0 without recovery.
     let sequence: UInt64
 
     /// - Parameters:
-    ///   - name: UTF-8 text; quoted here.
+    ///   - name: UTF-8 text, unquoted.
     ///   - args: a valid JSON array, each placeholder naming one of `attachments`.
     ///   - recovery: ``SocketOptions/recovery``.
-    ///   - isKept: `false` gives the event its place in the log and does not keep it, as a volatile one: for what each
-    ///     shard encodes for itself, and recovery must not send once for each of them.
+    ///   - isKept: `false` assigns a sequence number but does not store the event, as for volatile events. Used for an
+    ///     event that each shard encodes itself, which recovery must not send once per shard.
     public init(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
@@ -44,20 +45,20 @@ public struct Broadcast: Sendable {
 
 /// Which sockets a broadcast is for.
 public struct BroadcastTarget: Sendable, Hashable {
-    /// Sockets are of one namespace.
+    /// The namespace of the target's sockets.
     public var namespace: ByteString
 
-    /// Sockets that are in any of these rooms, each once. Empty: the whole namespace, unless ``socket`` names one. The
-    /// id of a socket is a room with that socket in it.
+    /// Sockets that are in any of these rooms, each once. A socket's id is the name of a room that contains it. If
+    /// empty: the whole namespace, or only ``socket`` if that is not 0.
     public var rooms: [ByteString]
 
-    /// Not the sockets that are in any of these rooms.
+    /// Excludes the sockets that are in any of these rooms.
     public var except: [ByteString]
 
-    /// Not this socket; 0 excludes none.
+    /// Excludes this socket; 0 excludes none.
     public var exceptSocket: SocketHandle
 
-    /// This socket, too, if it is of the namespace; 0: none.
+    /// Adds this socket if it is in the namespace; 0 adds none.
     public var socket: SocketHandle
 
     public init(
@@ -72,7 +73,7 @@ public struct BroadcastTarget: Sendable, Hashable {
     }
 }
 
-/// An event that wants acks, encoded once for many sockets of one namespace of one shard.
+/// An event that requests acks, encoded once for many sockets of one namespace of one shard.
 public struct AckRequest {
     let id: UInt64
     let message: SharedMessage
@@ -83,8 +84,8 @@ extension NamespaceSocket {
     ///
     /// - Parameters:
     ///   - timeout: in ms.
-    ///   - answer: called once, on the loop, perhaps before this returns. A socket that owes
-    ///     ``SocketOptions/maxPendingAcks`` already is not asked, and counts as timed out.
+    ///   - answer: called once, on the loop, perhaps before this returns. If the socket already has
+    ///     ``SocketOptions/maxPendingAcks`` outstanding acks, nothing is sent and the result is ``AckResult/timedOut``.
     public func emit(_ ackRequest: AckRequest, timeout: Int64, answer: @escaping (AckResult) -> Void) {
         do throws(LimitError) {
             try expectAck(ackRequest.id, timeout: timeout, answer: answer)
@@ -97,14 +98,13 @@ extension NamespaceSocket {
 }
 
 extension Shard {
-    /// Queues a message for the target's sockets of this shard. Nothing is encoded or copied
-    /// here: see ``PacketEncoder``.
+    /// Queues a message for the target's sockets of this shard, without encoding or copying it: see ``PacketEncoder``.
     ///
-    /// - Returns: how many sockets it was handed to, those included that drop it as volatile.
+    /// - Returns: how many sockets it was queued for, including those that drop it as volatile.
     @discardableResult
     public func deliver(_ message: SharedMessage, to target: BroadcastTarget) -> Int {
         var count = 0
-        // What is iterated cannot change underneath: sending never ends a session on the spot.
+        // The member arrays do not change during the iteration: sending never closes a session synchronously.
         forEachMember(of: target) { member in
             member.session._withUnsafeGuaranteedRef { $0.send(message) }
             count &+= 1
@@ -113,7 +113,7 @@ extension Shard {
         return count
     }
 
-    /// The same for a broadcast, which recovered sockets may have had already.
+    /// Queues a broadcast, except for sockets that received the event when recovery restored their session.
     @discardableResult
     public func deliver(_ broadcast: Broadcast) -> Int {
         guard broadcast.sequence != 0, broadcast.sequence <= restoredThrough else {
@@ -132,8 +132,8 @@ extension Shard {
         return count
     }
 
-    /// Appends the target's sockets of this shard, each once: for work that is done in pieces,
-    /// while sockets come and go.
+    /// Appends the handles of the target's sockets of this shard, each once, for work that is done in steps while
+    /// sockets join and leave.
     public func collect(_ target: BroadcastTarget, into sockets: inout ContiguousArray<SocketHandle>) {
         var members: ContiguousArray<Unmanaged<NamespaceSocket>> = []
         forEachMember(of: target) { members.append($0.socket) }
@@ -144,15 +144,15 @@ extension Shard {
         }
     }
 
-    /// How many sockets of this shard the target has.
+    /// How many sockets of this shard belong to the target.
     public func count(_ target: BroadcastTarget) -> Int {
         var count = 0
         forEachMember(of: target) { _ in count &+= 1 }
         return count
     }
 
-    /// An event for many sockets of a namespace that wants an ack of each; `nil` if the namespace is not alive here.
-    /// See ``NamespaceSocket/emit(_:timeout:answer:)``.
+    /// Encodes an event that requests an ack from many sockets of one namespace; `nil` if this shard has no such
+    /// namespace. Send it with ``NamespaceSocket/emit(_:timeout:answer:)``.
     public func ackRequest(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = [],
@@ -168,7 +168,7 @@ extension Shard {
 
     // MARK: - Targets
 
-    /// Calls `body` with each member that the target has on this shard, once.
+    /// Calls `body` once for each socket of the target on this shard.
     @inline(__always)
     private func forEachMember(of target: BroadcastTarget, _ body: (Room.Member) -> Void) {
         guard let namespace = target.namespace == "/" ? main : namespaces[target.namespace] else { return }
@@ -179,7 +179,7 @@ extension Shard {
         }
     }
 
-    /// The whole namespace or one room: read from end to end, and nothing else.
+    /// The fast path for a whole namespace or one room: iterates over one array.
     @inline(__always)
     private func forEachMember(
         of room: ByteString?, in namespace: Namespace, except exceptHandle: SocketHandle, _ body: (Room.Member) -> Void
@@ -192,7 +192,7 @@ extension Shard {
         if let own, ownPointer != exceptPointer { body(own.everyoneMember) }
         guard let room = namespace.rooms[room] else { return }
         guard own != nil else { return Self.walk(room.members, except: exceptPointer, body) }
-        // Others have joined the room of somebody's id; he is in both.
+        // Other sockets have joined a room with the name of this socket's id, and this socket is in it as well.
         Self.walk(room.members, except: exceptPointer) { if $0.socket.toOpaque() != ownPointer { body($0) } }
     }
 
@@ -209,11 +209,11 @@ extension Shard {
         }
     }
 
-    /// Sessions lie all over the memory, and writing to a thousand sockets leaves none of them in the caches: while one
-    /// is sent to, the one so many places behind it is fetched.
+    /// How many members ahead to prefetch a session. Sessions are scattered in memory, and writing to a thousand
+    /// sockets evicts them from the caches.
     private static let lookahead = 8
 
-    /// Unions and exceptions: a socket that is left out, or has been visited, bears the mark of this target.
+    /// Unions and exclusions: each socket that was excluded or visited gets the mark of this call.
     private func forEachMarked(of target: BroadcastTarget, in namespace: Namespace, _ body: (Room.Member) -> Void) {
         lastMark += 1
         let mark = lastMark
@@ -243,7 +243,7 @@ extension Shard {
 }
 
 extension NamespaceSocket {
-    /// The socket as a member of its namespace, which it always is while connected.
+    /// The socket's entry in its namespace's room, which exists while the socket is connected.
     fileprivate var everyoneMember: Room.Member {
         namespace.everyone.members[memberships[0].index]
     }

@@ -3,43 +3,43 @@ import Support
 
 /// The sockets and rooms of one event loop. [loop]
 public final class Shard {
-    /// The loop's index, 0...255: the highest byte of its sockets' handles.
+    /// The loop's index, 0...255: the highest byte of the handles of its sockets.
     public let index: Int
 
     public let timers: TimerWheel
 
     public let options: SocketOptions
 
-    /// Who decides and listens. Held strongly.
+    /// Decides about CONNECTs and receives the events. Held strongly.
     public let application: any Application
 
-    /// Which namespaces exist. Sockets of a namespace that a new table lacks stay; nobody joins it any more.
+    /// The namespaces that exist. If a new table lacks a namespace, its sockets stay, but no client can join it.
     public var namespaceTable: NamespaceTable {
         didSet { namespaceTableChanged() }
     }
 
-    /// Plain counters, read by the host.
+    /// Counters without synchronisation; the host reads them on the loop.
     public internal(set) var statistics = ShardStatistics()
 
     var namespaces: [ByteString: Namespace] = [:]
-    /// The main namespace, which most packets are for.
+    /// The main namespace, cached because most packets are for it.
     var main: Namespace?
 
-    /// Every connection, in no order.
+    /// All connections, unordered.
     var clients: ContiguousArray<Client> = []
 
     var slots: ContiguousArray<Slot> = []
     var freeSlot = Slot.none
 
-    /// Where the ids of its sockets come from.
+    /// The random numbers for socket ids.
     var randomBits = RandomBits()
 
     var lastConnection: UInt64 = 0
     var lastMark: UInt64 = 0
 
-    /// The latest place in recovery's log that a socket of this shard was restored through.
+    /// The highest recovery sequence number through which a socket of this shard was restored.
     var restoredThrough: UInt64 = 0
-    /// Attempts that wait for another shard to close what their client left there, and how they go on.
+    /// Attempts that wait until another shard has closed their client's old connection, with the continuation of each.
     var suspended: [UInt64: (attempt: ConnectAttempt, proceed: () -> Void)] = [:]
     var lastSuspension: UInt64 = 0
 
@@ -50,7 +50,7 @@ public final class Shard {
 
         var socket: NamespaceSocket?
         var generation: UInt32
-        /// The next free slot, while this one is.
+        /// The next free slot, if this slot is free.
         var next: Int32
     }
 
@@ -69,7 +69,7 @@ public final class Shard {
         self.application = application
     }
 
-    /// Takes a new session in; becomes its receiver.
+    /// Creates the client of a new session and becomes the session's receiver.
     public func open(_ session: Session) {
         lastConnection += 1
         let client = Client(session: session, shard: self, connection: UInt64(index) << 56 | lastConnection)
@@ -77,7 +77,7 @@ public final class Shard {
         client.awaitConnect()
     }
 
-    /// Closes every connection, those included that joined no namespace: the shard's part of a graceful stop.
+    /// Closes all connections, including those that joined no namespace, for a graceful stop.
     public func closeAll(reason: CloseReason = .serverShuttingDown) {
         for client in clients { client.shut(DisconnectReason(reason), closing: reason) }
     }
@@ -90,7 +90,7 @@ public final class Shard {
         last.place = client.place
     }
 
-    /// The socket of `handle`; `nil` once it is gone, or if it is another shard's.
+    /// The socket of `handle`; `nil` if it was disconnected or belongs to another shard.
     public func socket(_ handle: SocketHandle) -> NamespaceSocket? {
         let slot = handle.slot
         guard slot < slots.count, handle.shardIndex == index, slots[slot].generation == handle.generation else {
@@ -99,18 +99,18 @@ public final class Shard {
         return slots[slot].socket
     }
 
-    /// The socket with this id in `namespace`, if it is one of this shard.
+    /// The socket with this id in `namespace`, if it is on this shard.
     public func socket(id: ByteString, in namespace: ByteString) -> NamespaceSocket? {
         guard let id = SocketID(id), let namespace = namespaces[namespace] else { return nil }
         return namespace.socket(id: id)
     }
 
-    /// The live namespaces of this shard, to find or reset what the application hung on them.
+    /// Calls `body` for each namespace of this shard, for instance to reset ``Namespace/userInfo``.
     public func forEachNamespace(_ body: (Namespace) -> Void) {
         for namespace in Array(namespaces.values) { body(namespace) }
     }
 
-    /// The live namespace called `name`.
+    /// The namespace `name`, if this shard has created it.
     public func namespace(_ name: ByteString) -> Namespace? {
         namespaces[name]
     }
@@ -119,8 +119,9 @@ public final class Shard {
 extension Shard {
     // MARK: - Namespaces
 
-    /// The namespace a client may join by this name, as it stood in the packet (empty for the main one); made if it
-    /// exists only by its declaration yet.
+    /// The namespace that a client may join; created if it is declared but does not exist yet.
+    ///
+    /// - Parameter packetName: the name as in the packet; empty for the main namespace.
     func namespaceToJoin(_ packetName: UnsafeRawBufferPointer) -> Namespace? {
         if packetName.isEmpty, let main { return main.isOpen ? main : nil }
         guard packetName.count <= options.maxNamespaceLength else { return nil }
@@ -141,7 +142,7 @@ extension Shard {
         return namespace
     }
 
-    /// Lets a namespace go that was made from a pattern and that nobody is in any more.
+    /// Removes a namespace that was created from a pattern and has neither sockets nor pending attempts.
     func cleanUp(_ namespace: Namespace) {
         guard namespace.isIdle, namespaces[namespace.name] === namespace else { return }
         namespaces[namespace.name] = nil
@@ -156,7 +157,8 @@ extension Shard {
 
     // MARK: - Sockets
 
-    /// The socket that an accepted attempt becomes, in its namespace and rooms; `nil` if the shard has no slot left.
+    /// Creates the socket of an accepted attempt and adds it to its namespace and rooms; `nil` if the shard has no free
+    /// slot.
     func makeSocket(for attempt: ConnectAttempt, client: Client, credentials: SocketCredentials) -> NamespaceSocket? {
         guard let slot = allocateSlot() else { return nil }
         let handle = SocketHandle(shard: index, slot: slot, generation: slots[slot].generation)
@@ -178,7 +180,7 @@ extension Shard {
         return socket
     }
 
-    /// Takes a socket out of everything it is in.
+    /// Removes a socket from its namespace and rooms, and keeps its session if recovery is on.
     func remove(_ socket: NamespaceSocket, reason: DisconnectReason) {
         if let socketRecovery = socket.socketRecovery, let recovery = options.recovery {
             let session = reason.isRecoverable ? recoverySession(of: socket, socketRecovery) : nil
@@ -206,40 +208,40 @@ extension Shard {
 
     private func releaseSlot(_ slot: Int) {
         slots[slot].socket = nil
-        // Never 0, so that no handle is ever 0.
+        // Never 0, so that no handle is 0.
         slots[slot].generation = slots[slot].generation == .max ? 1 : slots[slot].generation + 1
         slots[slot].next = freeSlot
         freeSlot = Int32(truncatingIfNeeded: slot)
     }
 }
 
-/// What happened on one shard. Gauges say how many there are; everything else only grows.
+/// What happened on one shard. Gauges hold a current number; all other counters only increase.
 public struct ShardStatistics: Sendable, Hashable {
-    /// Connections now, whether or not they joined a namespace.
+    /// Gauge: connections, including those that joined no namespace.
     public var clients = 0
-    /// Sockets now: a client in three namespaces counts three times.
+    /// Gauge: sockets; a client in three namespaces counts as three.
     public var sockets = 0
-    /// Namespaces alive now that were made from a pattern.
+    /// Gauge: namespaces created from a pattern.
     public var dynamicNamespaces = 0
 
     public var connectsAccepted: UInt64 = 0
     public var connectsRefused: UInt64 = 0
-    /// CONNECTs to namespaces that do not exist, or that a limit forbade.
+    /// CONNECTs to namespaces that do not exist or that a limit forbids.
     public var unknownNamespaces: UInt64 = 0
     public var eventsReceived: UInt64 = 0
     public var acksReceived: UInt64 = 0
-    /// Acks nobody waited for: late, repeated, or made up.
+    /// Acks with an id that is not pending: late, repeated or invented.
     public var acksIgnored: UInt64 = 0
     public var acksTimedOut: UInt64 = 0
-    /// Messages queued by broadcasts: one for each socket.
+    /// Messages queued by broadcasts, one per socket.
     public var deliveries: UInt64 = 0
-    /// Connections closed for what they sent.
+    /// Connections closed because of an invalid packet.
     public var badPackets: UInt64 = 0
-    /// Connections closed for joining no namespace in time.
+    /// Connections closed because they joined no namespace in time.
     public var connectTimeouts: UInt64 = 0
-    /// Sockets that came back with their session.
+    /// Sockets whose session recovery restored.
     public var recovered: UInt64 = 0
-    /// What a limit of ``SocketOptions`` refused.
+    /// Requests that a limit of ``SocketOptions`` refused.
     public var limited: UInt64 = 0
 
     public init() {}

@@ -1,16 +1,16 @@
 import Support
 
 extension NamespaceSocket {
-    /// Up to so many rooms a search through ``memberships`` is as fast as a dictionary, and costs no memory.
+    /// Up to this many rooms, a linear search of ``memberships`` is as fast as a dictionary and needs no extra memory.
     private static var searchable: Int { 16 }
 
-    /// The rooms it is in, its own id first.
+    /// The rooms that the socket is in, the room of its own id first.
     public var rooms: [ByteString] {
         guard isConnected else { return [] }
         return [id] + memberships.dropFirst().map { $0.room.takeUnretainedValue().name }
     }
 
-    /// How many rooms it is in, its own id not counted.
+    /// How many rooms the socket is in, without the room of its own id.
     public var roomCount: Int { max(0, memberships.count - 1) }
 
     public func isIn(_ room: ByteString) -> Bool {
@@ -19,9 +19,10 @@ extension NamespaceSocket {
         return namespace.rooms[room].flatMap { place(of: $0) } != nil
     }
 
-    /// Joins a room of the namespace, which exists from its first member to its last. Joining twice is joining once.
+    /// Joins a room of the namespace, and creates the room if it has no members. Does nothing if the socket is already
+    /// in it.
     ///
-    /// - Returns: whether it was not in it before.
+    /// - Returns: whether the socket was not in the room before.
     @discardableResult
     public func join(_ room: ByteString) throws(LimitError) -> Bool {
         guard isConnected, SocketID(room) != socketID else { return false }
@@ -43,9 +44,9 @@ extension NamespaceSocket {
         return true
     }
 
-    /// Leaves a room. Nobody leaves the room of their own id.
+    /// Leaves a room. A socket cannot leave the room of its own id.
     ///
-    /// - Returns: whether it was in it.
+    /// - Returns: whether the socket was in the room.
     @discardableResult
     public func leave(_ room: ByteString) -> Bool {
         guard isConnected, let room = namespace.rooms[room], let place = place(of: room) else { return false }
@@ -54,7 +55,7 @@ extension NamespaceSocket {
         return true
     }
 
-    /// Joins without a look at the limits: the namespace, the user's room, and what recovery brings back.
+    /// Joins a room without checking limits: the room of the user, and the rooms that recovery restores.
     func joinUnchecked(_ room: ByteString) {
         let target = namespace.rooms[room] ?? Room(name: room)
         guard place(of: target) == nil else { return }
@@ -78,7 +79,7 @@ extension NamespaceSocket {
         }
     }
 
-    /// Leaves everything, the namespace last. O(rooms of the socket).
+    /// Leaves all rooms, the namespace last. O(rooms of the socket).
     func leaveAll() {
         while let last = memberships.popLast() {
             last.room._withUnsafeGuaranteedRef { room in
@@ -90,7 +91,7 @@ extension NamespaceSocket {
         places = [:]
     }
 
-    /// The room's array has moved this socket.
+    /// The room has moved this socket to another index of its array.
     func memberMoved(at place: Int, to index: Int) {
         memberships[place].index = index
     }

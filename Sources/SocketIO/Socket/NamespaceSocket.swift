@@ -4,55 +4,57 @@ import Support
 
 /// One client in one namespace. [loop]
 ///
-/// Holds no lock and no buffer; what it emits is encoded straight into its session's output. After
-/// ``Application/disconnected(_:reason:)`` everything on it is harmless and does nothing.
+/// Has no lock and no buffer; emitted events are encoded directly into the session's output. After
+/// ``Application/disconnected(_:reason:)``, calling any of its functions is safe and does nothing.
 public final class NamespaceSocket {
-    /// How other threads name it.
+    /// Identifies the socket on other threads.
     public let handle: SocketHandle
 
     public let namespace: Namespace
 
-    /// Whose socket it is; `nil` is anonymous.
+    /// The user that the socket belongs to; `nil` is anonymous.
     public let user: ByteString?
 
-    /// A raw JSON object, the application's.
+    /// A raw JSON object, owned by the application.
     public var claims: [UInt8]
 
-    /// When the claims end, in ms since 1970.
+    /// When the claims expire, in ms since 1970.
     public var expiresAt: Int64?
 
-    /// The application's own, for ``expiresAt``.
+    /// Owned by the application, for ``expiresAt``.
     public var expiryTimer = TimerID.none
 
-    /// Raw JSON, the application's; comes back with a recovered socket.
+    /// Raw JSON, owned by the application; recovery restores it.
     public var data: [UInt8]
 
     /// The CONNECT payload, a raw JSON object.
     public let auth: [UInt8]
 
-    /// The application's own.
+    /// Owned by the application.
     public var userInfo: AnyObject?
 
-    /// Whether it is in its namespace: until just before ``Application/disconnected(_:reason:)``.
+    /// Whether the socket is in its namespace; false from just before ``Application/disconnected(_:reason:)``.
     public internal(set) var isConnected = true
 
-    /// Its ``Application/disconnecting(_:reason:)`` has begun.
+    /// Set when the call of ``Application/disconnecting(_:reason:)`` begins.
     var isLeaving = false
 
     let socketID: SocketID
     let client: Client
     let session: Session
 
-    /// ``ConnectAttempt/alwaysRunsMiddlewares``.
+    /// Copied from ``ConnectAttempt/alwaysRunsMiddlewares``.
     let alwaysRunsMiddlewares: Bool
 
-    /// Recovery: the private id, and whether the socket had been here before. `nil` where recovery is off.
+    /// Recovery: the private id, and whether the socket was restored. `nil` if recovery is off.
     var socketRecovery: SocketRecovery?
 
-    /// The broadcast that has last seen the socket, or left it out: delivers once to a union of rooms without a set.
+    /// The last broadcast that visited or excluded the socket. It lets a broadcast to several rooms visit each socket
+    /// once without a set.
     var mark: UInt64 = 0
 
-    /// The rooms, the namespace's own first. Those past ``searchable`` are found through ``places``.
+    /// The socket's rooms, the namespace's own first. With more than ``searchable`` rooms, ``places`` has the index of
+    /// each.
     var memberships: ContiguousArray<RoomMembership> = []
     var places: [ObjectIdentifier: Int32] = [:]
 
@@ -76,10 +78,10 @@ public final class NamespaceSocket {
         self.userInfo = attempt.userInfo
     }
 
-    /// What the client calls `socket.id`; also the name of a room with just this socket in it.
+    /// The value that the client has as `socket.id`; also the name of a room that contains this socket.
     public var id: ByteString { ByteString(socketID.text) }
 
-    /// How many bytes ``id`` has.
+    /// Bytes of ``id``.
     public static let idLength = SocketID.length
 
     /// Writes the ``idLength`` bytes of ``id`` to `target`.
@@ -88,18 +90,18 @@ public final class NamespaceSocket {
 
     public var handshakeRequest: HandshakeRequest { session.handshakeRequest }
 
-    /// Unique among all connections of the process: the same for all namespaces of one client.
+    /// Unique among all connections of the process, and the same for all namespaces of one client.
     public var connection: UInt64 { client.connection }
 
     public var shard: Shard { client.shard }
 
-    /// Whether recovery brought it back, with its id, rooms, data, and missed events.
+    /// Whether recovery restored the socket, with its id, rooms, data and missed events.
     public var isRecovered: Bool { socketRecovery?.isRecovered ?? false }
 
     /// Leaves the namespace.
     ///
-    /// - Parameter close: `false` sends DISCONNECT, and the client's other namespaces go on; it does not come back by
-    ///   itself. `true` leaves all namespaces of the client and closes its connection.
+    /// - Parameter close: `false` sends DISCONNECT and leaves the client's other namespaces connected; the client does
+    ///   not reconnect by itself. `true` leaves all namespaces of the client and closes its connection.
     public func disconnect(close: Bool = false) {
         guard isConnected else { return }
         if close {
@@ -109,8 +111,8 @@ public final class NamespaceSocket {
         }
     }
 
-    /// Closes the whole connection without a DISCONNECT packet, so that the client reconnects and asks its application
-    /// for a token again: what the end of a token, or of a host, calls for. The session can be recovered.
+    /// Closes the whole connection without a DISCONNECT packet, so that the client reconnects and fetches a new token.
+    /// Used when a token expires or the host stops. The session can be recovered.
     public func closeConnection(_ reason: CloseReason = .forcedClose) {
         guard isConnected else { return }
         client.shut(DisconnectReason(reason), closing: reason)
@@ -118,13 +120,13 @@ public final class NamespaceSocket {
 }
 
 extension NamespaceSocket {
-    /// Hands an event to the application. `text` is written to: the name is decoded in place, and the
-    /// arguments become an array.
+    /// Passes an event to the application. Writes to `text`: the name is decoded in place, and the arguments become an
+    /// array.
     func receivedEvent(
         _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
     ) {
-        // An event without a payload has no name and nobody who could be told of it; the reference drops it, too.
+        // An event without a payload has no name, so no handler can receive it; the reference drops it as well.
         guard let base = text.baseAddress, !packet.payload.isEmpty else { return }
         let shard = client.shard
         shard.statistics.eventsReceived &+= 1
@@ -141,7 +143,7 @@ extension NamespaceSocket {
         shard.application.event(event, from: self)
     }
 
-    /// Ends the waiting for an ack. Late and made-up ones are ignored, as in the reference.
+    /// Passes the client's ack to the waiting callback. Unknown and late ids are ignored, as in the reference.
     func receivedAck(
         _ packet: SocketPacket, text: UnsafeMutableRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
@@ -162,7 +164,7 @@ extension NamespaceSocket {
         return UnsafeRawBufferPointer(start: text.utf8Start, count: 2)
     }
 
-    /// Decodes a name's escapes over itself: what they mean is never longer than they are.
+    /// Decodes a name's escapes in place: the decoded text is never longer than the escaped one.
     private static func decode(_ name: Range<Int>, in text: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
         let token = UnsafeRawBufferPointer(rebasing: text[name.lowerBound - 1..<name.upperBound + 1])
         return withUnsafeTemporaryAllocation(byteCount: name.count, alignment: 1) { decoded in
@@ -178,9 +180,10 @@ extension NamespaceSocket {
     /// Sends an event.
     ///
     /// - Parameters:
-    ///   - name: UTF-8 text; quoted here.
+    ///   - name: UTF-8 text, unquoted.
     ///   - args: a valid JSON array.
-    ///   - attachments: what the placeholders of `args` stand for. Without attachments, placeholders are plain data.
+    ///   - attachments: the data that the placeholders of `args` refer to. Without attachments, placeholders are plain
+    ///     data.
     public func emit(
         name: UnsafeRawBufferPointer, args: UnsafeRawBufferPointer,
         attachments: UnsafeBufferPointer<UnsafeRawBufferPointer> = .init(start: nil, count: 0), flags: EmitFlags = []
@@ -214,7 +217,7 @@ extension NamespaceSocket {
         guard isConnected else { return answer(.disconnected) }
         let id = namespace.nextAckID()
         try expectAck(id, timeout: timeout, answer: answer)
-        // A volatile event that is dropped has an ack that times out, as in the reference.
+        // The ack of a dropped volatile event times out, as in the reference.
         if flags.contains(.volatile), !session.canTakeNow { return }
         send(name: name, args: args, attachments: attachments, flags: flags, ackID: id)
     }
@@ -228,7 +231,7 @@ extension NamespaceSocket {
         send(name: nil, args: args, attachments: attachments, flags: [], ackID: id)
     }
 
-    /// Puts the packet straight into the session's output.
+    /// Writes the packet directly into the session's output.
     @inline(__always)
     private func send(
         name: UnsafeRawBufferPointer?, args: UnsafeRawBufferPointer,
@@ -258,16 +261,16 @@ public struct EmitFlags: OptionSet, Sendable, Hashable {
         self.rawValue = rawValue
     }
 
-    /// Dropped for each receiver whose transport cannot take it now, and never kept for recovery.
+    /// Dropped for each receiver whose transport cannot send it now, and never stored for recovery.
     public static let volatile = EmitFlags(rawValue: 1 << 0)
-    /// Not compressed, whatever was negotiated.
+    /// Sent uncompressed, even if compression was negotiated.
     public static let noCompress = EmitFlags(rawValue: 1 << 1)
-    /// To this node's sockets only; who broadcasts heeds it, nothing here does.
+    /// Delivered to this node's sockets only. The code that broadcasts checks it; this module does not.
     public static let local = EmitFlags(rawValue: 1 << 2)
 }
 
 extension NamespaceSocket: TimerTarget {
-    /// Waits for the client's ack `id`.
+    /// Registers a callback for the client's ack `id`.
     func expectAck(_ id: UInt64, timeout: Int64, answer: @escaping (AckResult) -> Void) throws(LimitError) {
         let shard = client.shard
         guard pendingAcks.count < shard.options.maxPendingAcks else {
@@ -284,7 +287,7 @@ extension NamespaceSocket: TimerTarget {
         pending.answer(.timedOut)
     }
 
-    /// Nobody will answer any more.
+    /// Answers all outstanding acks with ``AckResult/disconnected``, in the order of their ids.
     func abandonAcks() {
         let abandoned = pendingAcks
         pendingAcks = [:]
@@ -295,17 +298,18 @@ extension NamespaceSocket: TimerTarget {
     }
 }
 
-/// A client's answer that is waited for.
+/// An ack that the client has not sent yet.
 struct PendingAck {
     let timer: TimerID
     let answer: (AckResult) -> Void
 }
 
-/// How waiting for a client's ack ended.
+/// The outcome of waiting for a client's ack.
 public enum AckResult {
-    /// The client's arguments, a JSON array with placeholders for the attachments; pointers valid during the call only.
+    /// The client's arguments, a JSON array with placeholders for the attachments. The pointers are valid during the
+    /// call.
     case answered(args: UnsafeRawBufferPointer, attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>)
     case timedOut
-    /// The socket is gone; no answer will come.
+    /// The socket was disconnected; no answer will come.
     case disconnected
 }

@@ -1,9 +1,8 @@
 import Support
 
-/// The 20 characters that name a socket to its client and to others: 120 random bits in the URL-safe base64 alphabet.
+/// A socket's public id, 20 characters: 120 random bits in the URL-safe base64 alphabet.
 ///
-/// Kept as its bytes within the socket, for a `String` of that length would be an allocation of
-/// its own for each socket.
+/// Stored inline, because a `String` of this length would need an allocation for each socket.
 struct SocketID: Hashable, Sendable {
     static let length = 20
 
@@ -11,7 +10,7 @@ struct SocketID: Hashable, Sendable {
     private let second: UInt64
     private let third: UInt32
 
-    /// A fresh id; unguessable, as those of recovery must be.
+    /// A new id, unguessable: a private id for recovery must be.
     static func random(using generator: inout some RandomNumberGenerator) -> SocketID {
         var bits = [generator.next(), generator.next()] as InlineArray<2, UInt64>
         return withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { buffer in
@@ -31,7 +30,7 @@ struct SocketID: Hashable, Sendable {
         third = bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self)
     }
 
-    /// The id that `text` is; `nil` if its length shows that it is none.
+    /// `nil` if `text` does not have ``length`` bytes; the characters are not checked.
     @inline(__always)
     init?(_ text: ByteString) {
         guard text.count == Self.length else { return nil }
@@ -56,21 +55,21 @@ struct SocketID: Hashable, Sendable {
     private static let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 }
 
-/// Names a socket from any thread, for as long as anyone likes: loop index (8 bits) | slot (24) | generation (32,
-/// never 0); 0 is "no socket".
+/// Identifies a socket on any thread: loop index (8 bits) | slot (24) | generation (32, never 0); 0 is "no socket".
 ///
-/// A handle outlives its socket harmlessly: the slot's generation has moved on, and ``Shard/socket(_:)`` finds nothing.
+/// A stale handle is safe to use: the slot's generation has changed, so ``Shard/socket(_:)`` returns `nil`.
 public typealias SocketHandle = UInt64
 
 extension SocketHandle {
-    /// More sockets than one loop has memory for; the next one is refused.
+    /// The slots of one shard; without a free slot, a CONNECT is refused. One loop's memory does not suffice for so
+    /// many sockets.
     static let maximumSlots = 1 << 24
 
     init(shard: Int, slot: Int, generation: UInt32) {
         self = UInt64(shard) << 56 | UInt64(slot) << 32 | UInt64(generation)
     }
 
-    /// Which ``Shard`` owns the socket: its ``Shard/index``.
+    /// The ``Shard/index`` of the shard that owns the socket.
     public var shardIndex: Int { Int(self >> 56) }
 
     var slot: Int { Int(truncatingIfNeeded: (self >> 32) & 0xFF_FFFF) }
