@@ -1,39 +1,38 @@
-/// What an Engine.IO endpoint allows. Names, units and defaults are those of the reference server; the last
-/// group is Jackfield's own.
+/// Limits and times of an Engine.IO endpoint. Names, units and defaults are those of the reference server, except for
+/// the last two groups, which are specific to Jackfield.
 public struct EngineOptions: Sendable {
-    /// From the handshake, or the last pong, to the next ping; ms.
+    /// Time from the handshake or the last pong to the next ping; ms.
     public var pingInterval: Int64 = 25_000
-    /// From a ping to the end of a session that did not answer it; ms.
+    /// Time in which a client must answer a ping before its session ends; ms.
     public var pingTimeout: Int64 = 20_000
-    /// How long a WebSocket may take from its handshake to the upgrade packet; ms.
+    /// Time in which a WebSocket must complete an upgrade, from its handshake to the upgrade packet; ms.
     public var upgradeTimeout: Int64 = 10_000
-    /// The largest message, and the largest body of a POST, that is read; bytes (`maxHttpBufferSize`).
+    /// The largest message and the largest body of a POST that is accepted; bytes (`maxHttpBufferSize`).
     public var maxPayload: Int = 1_000_000
-    /// The transports that may be used at all.
+    /// The transports that clients may use.
     public var transports: Set<TransportName> = [.polling, .websocket]
-    /// Whether the open packet offers the upgrade. As in the reference, it steers the offer only.
+    /// Whether the open packet offers the upgrade. As in the reference, an upgrade without the offer is still accepted.
     public var allowUpgrades = true
 
-    /// Unsent output above which a session that still produces more is ended and counted; bytes. One message is always
-    /// taken whole, so that the bound limits how far a reader may lag, not how large a message may be.
+    /// Bytes of unsent output. A session that sends more while it exceeds this is ended and counted. The check happens
+    /// before a message is added, so it limits how far a reader may lag, not the size of a message.
     public var maxBufferedOutput: Int = 8 << 20
-    /// Packets in one polling answer: python-engineio's clients drop a payload of more than 16.
+    /// The most packets in one polling answer: python-engineio's clients drop a payload of more than 16.
     public var maxPacketsPerPoll: Int = 16
-    /// How long a session closed by the server waits for the poll, or the close frame, that ends it; ms.
+    /// How long a session that the server has closed waits for the client's last poll or close frame; ms.
     public var closeTimeout: Int64 = 30_000
-    /// How long the answer to a polling client's goodbye waits for the GET that it may have overtaken
-    /// on another connection; ms.
+    /// How long the answer to a POST with a close packet waits for a GET that the client sent before it on another
+    /// connection; ms.
     public var closeGracePeriod: Int64 = 50
 
-    /// Sessions of one table that may wait to join a namespace; the one that has been waiting
-    /// longest gives way to the next.
+    /// Sessions of one table that have joined no namespace. If one more is opened, the oldest is ended.
     public var maxUnconnectedSessions = 50_000
-    /// Bytes that the requests of these sessions may take, likewise.
+    /// Total bytes of these sessions' requests; the oldest sessions are ended as well.
     public var maxUnconnectedBytes = 64 << 20
 
     public init() {}
 
-    /// The transports the open packet of a session on `transport` offers to upgrade to.
+    /// The transports that the open packet offers as upgrades to a session on `transport`.
     func upgrades(from transport: TransportName) -> [TransportName] {
         transport == .polling && allowUpgrades && transports.contains(.websocket) ? [.websocket] : []
     }

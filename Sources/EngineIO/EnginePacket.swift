@@ -1,15 +1,15 @@
 import Support
 
-/// One packet as it came, its content still in the receive buffer.
+/// One received packet; its content stays in the receive buffer.
 enum EnginePacket {
-    /// Any type but a binary message; `data` is what follows the type.
+    /// Any packet except a binary message; `data` is the content after the type.
     case text(PacketType, data: UnsafeMutableRawBufferPointer)
     /// A binary message.
     case binary(UnsafeMutableRawBufferPointer)
-    /// Empty, or of a type that does not exist.
+    /// Empty, or of an unknown type.
     case malformed
 
-    /// Reads one packet of text; `b` is a binary message in base64, decoded in place.
+    /// Parses one text packet; `b` marks a binary message in base64, which is decoded in place.
     init(decoding bytes: UnsafeMutableRawBufferPointer) {
         guard let first = bytes.first else {
             self = .malformed
@@ -25,37 +25,37 @@ enum EnginePacket {
         }
     }
 
-    /// `b`, in front of a binary message where only text can go.
+    /// `b`, the prefix of a binary message that is sent as text.
     static let base64Mark: UInt8 = 0x62
-    /// U+001E, between the packets of a payload.
+    /// U+001E, the separator between the packets of a payload.
     static let separator: UInt8 = 0x1E
 }
 
-/// The packet types of Engine.IO v4; the raw value is the character on the wire.
+/// The packet types of Engine.IO v4; the raw value is the first character of a packet.
 public enum PacketType: UInt8, Sendable, CaseIterable {
-    /// Server to client: the handshake's data.
+    /// Server to client: the data of the handshake.
     case open = 0x30
-    /// Either way: the session is over.
+    /// Both directions: closes the session.
     case close = 0x31
-    /// Server to client (v4): are you there? Client to server only as `2probe`.
+    /// Server to client: the heartbeat's ping (v4). Client to server only as `2probe`.
     case ping = 0x32
-    /// Client to server: yes. Server to client only as `3probe`.
+    /// Client to server: the answer to a ping. Server to client only as `3probe`.
     case pong = 0x33
-    /// Either way: a message of the layer above.
+    /// Both directions: a message of the layer above.
     case message = 0x34
-    /// Client to server: from here on everything goes over this WebSocket.
+    /// Client to server: completes the upgrade to this WebSocket.
     case upgrade = 0x35
-    /// Server to client: ends a waiting poll without news.
+    /// Server to client: answers a waiting poll without data.
     case noop = 0x36
 }
 
-/// Text (UTF-8) or binary: the only thing Engine.IO knows of a message's content.
+/// Whether a message is text (UTF-8) or binary.
 public enum MessageKind: UInt8, Sendable {
     case text
     case binary
 }
 
-/// The packets of a polling payload, one after the other: `packet (U+001E packet)*`.
+/// Iterates over the packets of a polling payload: `packet (U+001E packet)*`.
 struct Payload: Sequence, IteratorProtocol {
     private var rest: UnsafeMutableRawBufferPointer?
 
@@ -63,7 +63,7 @@ struct Payload: Sequence, IteratorProtocol {
         rest = bytes
     }
 
-    /// The next packet. An empty payload is one malformed packet, and so is what two separators enclose.
+    /// The next packet. An empty payload contains one malformed packet, as does the gap between two separators.
     mutating func next() -> EnginePacket? {
         guard let bytes = rest else { return nil }
         guard let separator = bytes.firstIndex(of: EnginePacket.separator) else {

@@ -1,21 +1,21 @@
 import RawJSON
 
-/// Judges a request to an Engine.IO endpoint. The order of the questions is the reference's, since several may fail at
-/// once: transport, session, method, hook, version.
+/// The verdict on a request to an Engine.IO endpoint. Several checks may fail at once, so their order is the
+/// reference's: transport, session, method, hook, version.
 public enum Handshake: Equatable, Sendable {
-    /// It opens a session on this transport.
+    /// The request opens a session on this transport.
     case open(TransportName)
-    /// It belongs to a session that exists.
+    /// The request belongs to an existing session.
     case session(SessionID)
-    /// It is refused.
+    /// The request is refused.
     case refused(HandshakeError)
 
-    /// What a session that exists speaks over; nil: there is none of this id.
+    /// Returns the transport in use by a session; nil if no session has this id.
     public typealias Lookup = (_ id: SessionID) -> TransportName?
 
     /// - Parameters:
     ///   - isGet: the method is GET.
-    ///   - isUpgrade: the request asks for a WebSocket.
+    ///   - isUpgrade: the request asks for an upgrade to WebSocket.
     public static func verify(
         _ parameters: RequestParameters, isGet: Bool, isUpgrade: Bool, options: EngineOptions, lookup: Lookup
     ) -> Handshake {
@@ -37,7 +37,7 @@ public enum Handshake: Equatable, Sendable {
     }
 }
 
-/// The errors of Engine.IO's handshake; the raw value is the code on the wire.
+/// The errors of Engine.IO's handshake; the raw value is the `code` of the response.
 public enum HandshakeError: Int, Error, Sendable, CaseIterable {
     case unknownTransport = 0
     case unknownSession = 1
@@ -45,10 +45,10 @@ public enum HandshakeError: Int, Error, Sendable, CaseIterable {
     case badRequest = 3
     case forbidden = 4
     case unsupportedVersion = 5
-    /// There is no room for one more session. Jackfield's own: the reference has no such limit.
+    /// A limit allows no further session. Specific to Jackfield: the reference has no such limit.
     case overloaded = 6
 
-    /// The reference's text.
+    /// The reference's text, except for ``overloaded``.
     public var message: String {
         switch self {
         case .unknownTransport: "Transport unknown"
@@ -61,7 +61,7 @@ public enum HandshakeError: Int, Error, Sendable, CaseIterable {
         }
     }
 
-    /// The HTTP status over polling. A WebSocket is refused with 400 instead of 403.
+    /// The HTTP status over polling. A WebSocket handshake gets 400 instead of 403.
     public var status: Int {
         switch self {
         case .forbidden: 403
@@ -70,7 +70,7 @@ public enum HandshakeError: Int, Error, Sendable, CaseIterable {
         }
     }
 
-    /// The body over polling, `{"code":n,"message":"…"}`; with a hook's own message in place of the usual one.
+    /// The body over polling, `{"code":n,"message":"…"}`. A hook's message replaces the default one.
     public func json(message: String? = nil) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()

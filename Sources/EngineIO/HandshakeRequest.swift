@@ -1,28 +1,28 @@
 import Synchronization
 
-/// The request that opened a session, kept for hooks and plugins, and what the session speaks over since.
-/// Immutable but for the latter.
+/// The request that opened a session, kept for hooks and plugins, and the session's current transport. Immutable except
+/// for ``transport``.
 ///
-/// URI and headers stay one block of text, because ten thousand sessions keep one each and hardly anybody asks.
+/// URI and headers are stored as one block of text: ten thousand sessions store one each, and they are rarely read.
 ///
-/// `@unchecked Sendable`: `block` points to memory that is written by `init` and freed by `deinit` only;
-/// `isOverWebSocket` is atomic.
+/// `@unchecked Sendable`: only `init` writes and only `deinit` frees the memory of `block`; `isOverWebSocket` is
+/// atomic.
 public final class HandshakeRequest: @unchecked Sendable {
-    /// The peer's address without its port, `127.0.0.1` or `::1`.
+    /// The peer's address without the port, `127.0.0.1` or `::1`.
     public let remoteAddress: String
     /// Whether the connection was encrypted.
     public let secure: Bool
-    /// When the request came; ms since 1970.
+    /// The time of the request; ms since 1970.
     public let issued: Int64
-    /// How much of `block` is the URI.
+    /// Bytes of the URI in `block`.
     private let uriCount: Int
     /// The URI, then `name: value\r\n` per header, in the order sent.
     private let block: UnsafeRawBufferPointer
     private let isOverWebSocket: Atomic<Bool>
 
     /// - Parameters:
-    ///   - transport: what the session begins with.
-    ///   - text: the URI, of which there are `uriCount` bytes, then `name: value\r\n` per header, in the order sent.
+    ///   - transport: the session's first transport.
+    ///   - text: the URI, whose length is `uriCount` bytes, then `name: value\r\n` per header, in the order sent.
     public init(
         remoteAddress: String, secure: Bool, issued: Int64, transport: TransportName = .websocket,
         text: ArraySlice<UInt8>, uriCount: Int
@@ -32,7 +32,8 @@ public final class HandshakeRequest: @unchecked Sendable {
         self.secure = secure
         self.issued = issued
         self.uriCount = uriCount
-        // Allocated to the byte, and no array: ten thousand sessions would pay for its head and its growth.
+        // Exact allocation instead of an array: ten thousand sessions would also need memory for its header and its
+        // spare capacity.
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.count, alignment: 1)
         copy.copyBytes(from: text)
         block = UnsafeRawBufferPointer(copy)
@@ -48,17 +49,17 @@ public final class HandshakeRequest: @unchecked Sendable {
             uriCount: uri.utf8.count)
     }
 
-    /// What it takes in memory, more or less; bytes.
+    /// The approximate memory in bytes.
     public var size: Int { block.count + Self.overhead }
 
-    /// The object itself and what the allocator adds.
+    /// The object itself and the allocator's overhead.
     private static let overhead = 128
 
     deinit {
         block.deallocate()
     }
 
-    /// What the session speaks over now. Written on its loop, read on any thread.
+    /// The session's current transport. Written on its loop, read on any thread.
     public internal(set) var transport: TransportName {
         get { isOverWebSocket.load(ordering: .relaxed) ? .websocket : .polling }
         set { isOverWebSocket.store(newValue == .websocket, ordering: .relaxed) }

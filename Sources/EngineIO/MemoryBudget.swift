@@ -1,9 +1,9 @@
 import Synchronization
 
-/// The bytes that a process may hold for its clients at a time: input that is not complete, output that waits, and the
-/// requests that opened sessions. One for all loops. Any thread.
+/// The limit of the bytes that a process holds for its clients: incomplete input, buffered output, and the requests
+/// that opened sessions. Shared by all loops. [any-thread]
 ///
-/// It only counts; whoever is called back (``MemoryAccount/onExceeded``) decides who is closed.
+/// It only counts; the callback ``MemoryAccount/onExceeded`` decides which connections to close.
 public final class MemoryBudget: Sendable {
     /// Bytes.
     public let limit: Int
@@ -13,28 +13,28 @@ public final class MemoryBudget: Sendable {
         self.limit = limit
     }
 
-    /// What all loops hold; behind the truth by ``MemoryAccount/grain`` for each loop at most.
+    /// Bytes held by all loops; wrong by less than ``MemoryAccount/grain`` for each loop.
     public var used: Int { total.load(ordering: .relaxed) }
 
     public var isExceeded: Bool { used > limit }
 
-    /// - Returns: what is used afterwards.
+    /// - Returns: the total afterwards.
     func add(_ bytes: Int) -> Int {
         total.wrappingAdd(bytes, ordering: .relaxed).newValue
     }
 }
 
-/// One loop's part of a ``MemoryBudget``: a plain number, which the budget learns of when it has
-/// changed by ``grain``. [loop]
+/// One loop's share of a ``MemoryBudget``: a plain counter, which is added to the budget when it has changed by
+/// ``grain`` bytes. [loop]
 public final class MemoryAccount {
     public let budget: MemoryBudget
-    /// What this loop holds; bytes.
+    /// Bytes held by this loop.
     public private(set) var held = 0
     private var published = 0
-    /// So many bytes the budget may not know of.
+    /// Changes of fewer bytes than this are not added to the budget.
     public let grain: Int
-    /// Called when the budget is exceeded, from within ``charge(_:)``: nobody may be closed here,
-    /// a list may be under way.
+    /// Called when the budget is exceeded, from within ``charge(_:)``. It must not close a connection synchronously,
+    /// because the caller may be iterating over a list.
     public var onExceeded: () -> Void = {}
 
     public init(of budget: MemoryBudget) {
@@ -47,14 +47,14 @@ public final class MemoryAccount {
         self.init(of: MemoryBudget(limit: .max))
     }
 
-    /// So many bytes more are held; fewer, if negative.
+    /// Adds `bytes` to the held bytes; subtracts them if negative.
     @inline(__always)
     public func charge(_ bytes: Int) {
         held += bytes
         if abs(held - published) >= grain { publish() }
     }
 
-    /// The budget learns what is held.
+    /// Adds the changes since the last call to the budget.
     public func publish() {
         let total = budget.add(held - published)
         published = held

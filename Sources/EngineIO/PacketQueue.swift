@@ -1,7 +1,7 @@
 import Support
 
-/// Packets that wait for the next poll, or for the end of an upgrade: one block of bytes and a list of lengths. A
-/// class, for most sessions begin on a WebSocket and never need one.
+/// Packets that wait for the next poll or for the end of an upgrade, stored as one block of bytes and a list of
+/// lengths. A class, because most sessions begin on a WebSocket and never need a queue.
 final class PacketQueue {
     private struct Entry {
         var count: Int
@@ -12,17 +12,17 @@ final class PacketQueue {
     private let account: MemoryAccount
     private var bytes: [UInt8] = []
     private var entries: [Entry] = []
-    /// What has been taken from the front of both.
+    /// The removed part at the front of both arrays.
     private var dequeuedEntries = 0
     private var dequeuedBytes = 0
 
-    /// What a waiting packet costs besides its bytes, so that many tiny ones are bounded too.
+    /// The overhead in bytes of a waiting packet, counted so that many tiny packets are limited as well.
     static let costPerPacket = MemoryLayout<Entry>.stride
 
-    /// Storage above this is given back when the queue runs empty.
+    /// An empty queue releases its storage if it is larger than this.
     private static let keptCapacity = 1024
 
-    /// - Parameter account: charged with what waits.
+    /// - Parameter account: charged with the memory of the waiting packets.
     init(account: MemoryAccount) {
         self.account = account
     }
@@ -31,16 +31,16 @@ final class PacketQueue {
         account.charge(-cost)
     }
 
-    /// What it holds; bytes.
+    /// Bytes of the waiting packets, with overhead.
     private var cost: Int { byteCount + packetCount * Self.costPerPacket }
 
     var isEmpty: Bool { dequeuedEntries == entries.count }
     var packetCount: Int { entries.count - dequeuedEntries }
-    /// Bytes waiting.
+    /// Bytes of the waiting packets, without overhead.
     var byteCount: Int { bytes.count - dequeuedBytes }
 
-    /// Appends a packet of exactly `count` bytes, which `fill` writes: of a text packet its type too, of a binary
-    /// message the content alone.
+    /// Appends a packet of exactly `count` bytes, which `fill` writes: type and content of a text packet, only the
+    /// content of a binary message.
     func append(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         let start = bytes.count
         bytes.append(contentsOf: repeatElement(0, count: count))
@@ -55,7 +55,7 @@ final class PacketQueue {
         account.charge(1 + Self.costPerPacket)
     }
 
-    /// The size of a payload of the first packets, at most `limit` of them, and whether one of them may be compressed.
+    /// The number, total size and compression of the packets of the next payload, which has at most `limit` packets.
     func payload(limit: Int) -> (packets: Int, count: Int, compress: Bool) {
         let packets = min(limit, packetCount)
         var count = max(packets - 1, 0)
@@ -67,7 +67,7 @@ final class PacketQueue {
         return (packets, count, compress)
     }
 
-    /// Writes the first `packets` as a payload and takes them off.
+    /// Writes the first `packets` packets as a payload and removes them.
     func dequeue(packets: Int, into payload: UnsafeMutableRawBufferPointer) {
         var offset = 0
         for index in 0..<packets {
@@ -92,7 +92,7 @@ final class PacketQueue {
         releaseStorageIfEmpty()
     }
 
-    /// Takes everything off, packet by packet.
+    /// Removes all packets and passes each to `body`.
     func dequeueAll(_ body: (_ kind: MessageKind, _ compress: Bool, _ content: UnsafeRawBufferPointer) -> Void) {
         while !isEmpty { dequeueFirst(body) }
         releaseStorageIfEmpty()
@@ -120,7 +120,7 @@ final class PacketQueue {
 
     private func releaseStorageIfEmpty() {
         guard isEmpty else {
-            // A queue that never runs empty must not grow with what it has already handed out.
+            // A queue that is never empty must not keep the storage of packets that it has already written.
             if dequeuedBytes > 65_536, dequeuedBytes > bytes.count / 2 {
                 bytes.removeFirst(dequeuedBytes)
                 entries.removeFirst(dequeuedEntries)

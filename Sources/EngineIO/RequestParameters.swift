@@ -1,28 +1,28 @@
 import Support
 
-/// The query parameters Engine.IO looks at, decoded as the reference does: of a repeated one the last counts, a plus is
-/// a blank, a broken percent sign stands for itself.
+/// The query parameters that Engine.IO uses, decoded as the reference does: of repeated parameters the last counts, a
+/// plus is a space, and a malformed percent escape is kept as it is.
 ///
-/// Only what they are compared with is kept: no text of the client's is longer than what it may be.
+/// Stores only parsed values, never text of the client.
 public struct RequestParameters: Sendable, Equatable {
-    /// What `sid` names.
+    /// The value of `sid`.
     public enum SessionReference: Sendable, Equatable {
-        /// It is absent, or empty: a handshake.
+        /// Absent or empty: the request is a handshake.
         case none
-        /// No session has such an id.
+        /// The text cannot be a session id.
         case impossible
         case id(SessionID)
     }
 
-    /// nil: absent, or no transport's name.
+    /// nil if absent or not the name of a transport.
     public private(set) var transport: TransportName?
-    /// `EIO` is `4`.
+    /// Whether `EIO` is `4`.
     public private(set) var isVersion4 = false
     public private(set) var session = SessionReference.none
-    /// `b64` is there.
+    /// Whether `b64` has a value.
     public private(set) var wantsBase64 = false
 
-    /// Reads a query without its question mark.
+    /// Parses a query without its question mark.
     public init(query: UnsafeRawBufferPointer) {
         var position = 0
         while position < query.count {
@@ -39,7 +39,7 @@ public struct RequestParameters: Sendable, Equatable {
         }
     }
 
-    /// The id that `sid` names.
+    /// The session id in `sid`.
     public var sessionID: SessionID? {
         if case .id(let id) = session { id } else { nil }
     }
@@ -63,11 +63,11 @@ public struct RequestParameters: Sendable, Equatable {
 
     /// `name=value`, or a name alone.
     private struct Pair {
-        /// Where it ends in the query.
+        /// The offset of its end in the query.
         let end: Int
         private let name: UnsafeRawBufferPointer
         private let value: UnsafeRawBufferPointer
-        /// Whether anything in it stands for something else.
+        /// Whether it contains a plus or a percent sign.
         private let isEncoded: Bool
 
         init(in query: UnsafeRawBufferPointer, at start: Int) {
@@ -88,13 +88,13 @@ public struct RequestParameters: Sendable, Equatable {
             value = UnsafeRawBufferPointer(rebasing: query[(equals.map { $0 + 1 } ?? end)..<end])
         }
 
-        /// There is no value.
+        /// Whether it has no value.
         var isEmpty: Bool { value.isEmpty }
 
         func withName<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result { decoded(name, body) }
         func withValue<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result { decoded(value, body) }
 
-        /// What `bytes` stand for; of more than any known name or value has, only the beginning.
+        /// The decoded bytes. Text that is longer than all known names and values is truncated.
         private func decoded<Result>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result)
             -> Result
         {
@@ -125,7 +125,8 @@ extension UnsafeRawBufferPointer {
     }
 }
 
-/// A transport of Engine.IO, by the name it bears in the `transport` parameter and in the open packet's `upgrades`.
+/// A transport of Engine.IO. The raw value is its name in the `transport` parameter and in the open packet's
+/// `upgrades`.
 public enum TransportName: String, Sendable, Hashable, CaseIterable {
     case polling
     case websocket

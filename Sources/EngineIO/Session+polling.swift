@@ -1,12 +1,12 @@
-/// What Transport reports of polling requests, after ``Handshake`` has judged them.
+/// Transport calls these functions for polling requests that ``Handshake`` has accepted.
 extension Session {
-    /// A GET came. It is answered now or later, through `output`.
+    /// Handles a GET. It is answered now or later, through `output`.
     public func poll(_ output: any PollOutput) {
         guard phase != .closed else { return output.refuse(.unknown) }
         guard webSocket == nil else { return output.refuse(.upgraded) }
         guard pollState.park(output, late: upgrade.isProbing) else {
             output.refuse(.violation)
-            // Its end is what ended the session, and the GET that waits came after that.
+            // The client has closed this GET's connection, which ended the session; it sent the waiting GET after that.
             if output.wasAbandoned { return end(.transportError) }
             return abort(.transportError)
         }
@@ -17,18 +17,19 @@ extension Session {
         answerPoll()
     }
 
-    /// The connection of a GET that waits is gone: the session is over.
+    /// The connection of a waiting GET has closed: ends the session.
     public func pollGone(_ output: any PollOutput) {
         guard pollState.output === output else { return }
         _ = pollState.unpark()
         end(.transportError)
     }
 
-    /// The head of a POST came; `request` stands for it until it ends. A refusal has ended the session.
+    /// The head of a POST was received; `request` identifies the POST until it ends. If this returns
+    /// ``PollError/violation``, the session has ended.
     public func postBegan(_ request: AnyObject, isBinary: Bool) -> PollError? {
         guard phase != .closed, phase != .leaving else { return .unknown }
         guard webSocket == nil else { return .upgraded }
-        // application/octet-stream is what EIO=3 clients sent; v4 has no such payloads.
+        // EIO=3 clients sent application/octet-stream; v4 has no such payloads.
         guard !isBinary, postState.begin(request) else {
             abort(.transportError)
             return .violation
@@ -36,7 +37,7 @@ extension Session {
         return nil
     }
 
-    /// The whole body of a POST came. Its packets are handled before this returns.
+    /// The complete body of a POST was received. Its packets are handled before this returns.
     public func posted(_ request: AnyObject, body: UnsafeMutableRawBufferPointer) -> PostResult {
         guard phase != .closed else { return .refused(.unknown) }
         guard postState.end(request), webSocket == nil else { return .refused(.upgraded) }
@@ -51,17 +52,17 @@ extension Session {
         return phase == .leaving ? .held : .ok
     }
 
-    /// `answer` is called when the session is over; for a POST that was ``PostResult/held``.
+    /// Sets the answer of a POST that was ``PostResult/held``; it is called when the session ends.
     public func onceOver(_ answer: @escaping () -> Void) {
         postState = .held(answer: answer)
     }
 
-    /// The body of a POST was too large, and was answered 413. The session lives on.
+    /// The body of a POST was too large and was answered with 413. The session continues.
     public func postRefused(_ request: AnyObject) {
         _ = postState.end(request)
     }
 
-    /// The connection of a POST was gone before its body was complete: the session is over.
+    /// The connection of a POST closed before its body was complete: ends the session.
     public func postGone(_ request: AnyObject) {
         guard postState.end(request), webSocket == nil else { return }
         abort(.transportError)
@@ -69,7 +70,7 @@ extension Session {
 
     // MARK: - Answers
 
-    /// Answers the waiting GET if there is something to say.
+    /// Answers the waiting GET if packets are queued, or if the session is closing.
     func answerPoll() {
         if let waiting, !waiting.isEmpty {
             guard let poll = pollState.unpark() else { return }
@@ -90,7 +91,7 @@ extension Session {
         poll.answer(count: count, compress: compress) { queue.dequeue(packets: packets, into: $0) }
     }
 
-    /// Answers the waiting GET, without news if need be.
+    /// Answers the waiting GET, with a noop if no packet is queued.
     func releasePoll() {
         guard let poll = pollState.unpark() else { return }
         if queue.isEmpty { queue.append(.noop) }
@@ -99,7 +100,7 @@ extension Session {
 
     // MARK: - Packets
 
-    /// A packet over the transport in use.
+    /// Handles a packet that came over the transport in use.
     func received(_ packet: EnginePacket) {
         switch packet {
         case .text(.message, let text):
@@ -109,7 +110,7 @@ extension Session {
         case .text(.pong, _):
             pong()
         case .text(.close, _):
-            // The client says goodbye: a GET that still waits gets what there is, or a noop, but no close packet back.
+            // A GET that waits is answered with the queued packets or a noop, but never with a close packet.
             guard webSocket != nil || pollState.output != nil else { return leave() }
             releasePoll()
             end(.transportClose)
@@ -123,57 +124,56 @@ extension Session {
     }
 }
 
-/// The two requests a polling session may have under way: one GET that waits for news, one POST
-/// whose body is being read.
+/// The GET of a polling session that waits for packets, if there is one.
 enum PollState {
-    /// Neither.
+    /// No GET is waiting.
     case idle
-    /// A GET waits. `late`: it came after the probe of an upgrade, so the noop timer answers it, not the probe.
+    /// A GET is waiting. `late`: it came after the upgrade's probe, so the noop timer answers it, not the probe.
     case waiting(any PollOutput, late: Bool)
 
-    /// The GET, if one waits.
+    /// The waiting GET.
     var output: (any PollOutput)? {
         if case .waiting(let output, _) = self { output } else { nil }
     }
 
-    /// A GET came. false: one waits already, which ends the session.
+    /// Stores a GET. false: another one is waiting already, which is an error of the client.
     mutating func park(_ output: any PollOutput, late: Bool) -> Bool {
         guard case .idle = self else { return false }
         self = .waiting(output, late: late)
         return true
     }
 
-    /// Takes the waiting GET, to answer it.
+    /// Removes the waiting GET and returns it, to be answered.
     mutating func unpark() -> (any PollOutput)? {
         defer { self = .idle }
         return output
     }
 }
 
-/// The POST a polling session may have under way.
+/// The POST of a polling session whose answer is still due, if there is one.
 enum PostState {
-    /// None.
+    /// No POST is under way.
     case idle
     /// The body of this request is being read.
     case reading(ObjectIdentifier)
-    /// It said goodbye, and is answered when the session is over.
+    /// It contained a close packet, and is answered when the session ends.
     case held(answer: () -> Void)
 
-    /// A POST began. false: another one is under way, which ends the session.
+    /// Begins a POST. false: another one is under way, which is an error of the client.
     mutating func begin(_ request: AnyObject) -> Bool {
         guard case .idle = self else { return false }
         self = .reading(ObjectIdentifier(request))
         return true
     }
 
-    /// Whether `request` is the one under way; it no longer is afterwards.
+    /// Ends the POST `request`; false if it is not the one under way.
     mutating func end(_ request: AnyObject) -> Bool {
         guard case .reading(let current) = self, current == ObjectIdentifier(request) else { return false }
         self = .idle
         return true
     }
 
-    /// The session is over: the POST that is held is answered.
+    /// Answers the held POST when the session ends.
     mutating func release() {
         guard case .held(let answer) = self else { return }
         self = .idle
@@ -181,16 +181,17 @@ enum PostState {
     }
 }
 
-/// A waiting GET as a session sees it; Transport's half. [loop]
+/// A waiting GET, implemented by Transport. [loop]
 public protocol PollOutput: AnyObject {
-    /// Its client had hung up when it came: it is the older of two GETs, which another connection's has overtaken.
+    /// Whether the client had closed the connection before this GET was handled. Then it is the older of two GETs: the
+    /// newer one came over another connection and was handled first.
     var wasAbandoned: Bool { get }
-    /// This GET opened `session`; its answer follows.
+    /// This GET has opened `session`; its answer follows.
     func opened(_ session: Session)
-    /// Answers 200 with a payload of exactly `count` bytes, which `fill` writes. `compress`: if it is large
-    /// enough and the client allows.
+    /// Answers 200 with a payload of exactly `count` bytes, which `fill` writes. `compress`: the payload is compressed
+    /// if it is large enough and the client accepts that.
     func answer(count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void)
-    /// Answers 400: this poll came too late, or one too many.
+    /// Answers 400: the session is unknown or upgraded, or another GET is waiting.
     func refuse(_ refusal: PollError)
 }
 
@@ -198,22 +199,21 @@ extension PollOutput {
     public var wasAbandoned: Bool { false }
 }
 
-/// Why a polling request of a known session is answered 400.
+/// Why a polling request for a known session is answered with 400.
 public enum PollError: Sendable, Equatable {
-    /// Another one of its kind is under way, or its content cannot be text: 400 without a body,
-    /// and the session is gone.
+    /// Another request of its kind is under way, or its content is not text: 400 without a body; the session has ended.
     case violation
-    /// The session speaks over a WebSocket by now: code 3.
+    /// The session uses a WebSocket now: code 3.
     case upgraded
-    /// The session ended meanwhile: code 1.
+    /// The session has ended meanwhile: code 1.
     case unknown
 }
 
-/// How a POST of a known session is answered.
+/// The answer to a POST for a known session.
 public enum PostResult: Sendable, Equatable {
-    /// 200, `ok`. The reference answers so even when a packet in it ended the session.
+    /// 200, `ok`. The reference answers this even if a packet of the POST ended the session.
     case ok
-    /// As ``ok``, but not yet: ``Session/onceOver(_:)`` tells when.
+    /// As ``ok``, but later: when the closure of ``Session/onceOver(_:)`` is called.
     case held
     /// 400.
     case refused(PollError)

@@ -1,5 +1,5 @@
 extension Session: TimerTarget {
-    /// What a timer of a session is for.
+    /// The purpose of a session's timer.
     enum TimerTag: UInt64 {
         case heartbeat
         case upgrade
@@ -12,7 +12,7 @@ extension Session: TimerTarget {
         case .heartbeat: heartbeatDue()
         case .upgrade: upgradeTimedOut()
         case .noop: sendUpgradeNoop()
-        // Nobody came for the close packet, or no GET after a goodbye.
+        // No poll fetched the close packet in time, or no GET followed a close packet from the client.
         case .closing: end(.forcedClose)
         case nil: break
         }
@@ -47,31 +47,31 @@ extension Session: TimerTarget {
     }
 }
 
-/// The server's pings and the client's pongs (v4): a ping every interval *from the last pong*, and the
-/// end if none comes in time.
+/// The heartbeat of v4: the server sends a ping one interval after the last pong, and the session ends if no pong comes
+/// in time.
 ///
-/// Deadlines are computed from the moment something was due, not from when a timer got round to it, so lateness
-/// never adds up. A ping that went out much too late, because the process was stopped or busy, leaves its client
-/// the whole time to answer.
+/// Deadlines are computed from the time at which an event was due, not from when its timer fired, so delays do not
+/// accumulate. If a ping is sent much too late because the process was stopped or busy, the client still gets the whole
+/// `pingTimeout` to answer.
 enum Heartbeat: Equatable {
-    /// The next ping is due at this time.
+    /// The next ping is due at `until`.
     case resting(until: Int64)
-    /// A ping was sent; the pong is due at this time.
+    /// A ping was sent; the pong is due at `until`.
     case awaitingPong(until: Int64)
-    /// The session is over.
+    /// The session has ended.
     case stopped
 
-    /// What is to be done when its time has come.
+    /// What to do when a deadline has passed.
     enum Action: Equatable {
         case sendPing
         case expire
         case nothing
     }
 
-    /// A ping that goes out later than this after it was due counts from when it went; ms.
+    /// If a ping is sent later than this after it was due, the pong's deadline counts from the sending; ms.
     static let lateness: Int64 = 100
 
-    /// When something happens next.
+    /// The time of the next action.
     var deadline: Int64? {
         switch self {
         case .resting(let time), .awaitingPong(let time): time
@@ -83,7 +83,7 @@ enum Heartbeat: Equatable {
         .resting(until: now + options.pingInterval)
     }
 
-    /// Time has moved on.
+    /// Returns the action that is due at `now`.
     mutating func advance(to now: Int64, options: EngineOptions) -> Action {
         switch self {
         case .resting(let due) where now >= due:
@@ -97,7 +97,7 @@ enum Heartbeat: Equatable {
         }
     }
 
-    /// A pong came; one that nobody asked for moves the next ping as well, as in the reference.
+    /// Records a pong. An unexpected one postpones the next ping as well, as in the reference.
     mutating func pong(at now: Int64, options: EngineOptions) {
         switch self {
         case .resting, .awaitingPong: self = .resting(until: now + options.pingInterval)

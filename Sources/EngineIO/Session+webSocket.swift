@@ -1,13 +1,13 @@
-/// What Transport reports of WebSocket connections that bear this session's id.
+/// Transport calls these functions for WebSocket connections that name this session's id.
 extension Session {
-    /// A WebSocket with this session's id opened. Unless it is the one that may upgrade the session, it is closed.
+    /// A WebSocket with this session's id was opened. It is closed unless it can be the candidate for an upgrade.
     public func webSocketOpened(_ output: any WebSocketOutput) {
         guard phase == .open, upgrade.open(output) else { return output.close() }
         stageTimer = table.timers.schedule(
             at: table.timers.now + table.options.upgradeTimeout, for: self, tag: TimerTag.upgrade.rawValue)
     }
 
-    /// A text message came over `output`; valid UTF-8.
+    /// A text message was received over `output`; valid UTF-8.
     public func webSocketReceived(text: UnsafeMutableRawBufferPointer, over output: any WebSocketOutput) {
         guard output === webSocket else { return candidateReceived(EnginePacket(decoding: text), over: output) }
         guard phase == .open else { return }
@@ -18,14 +18,14 @@ extension Session {
         }
     }
 
-    /// A binary message came over `output`.
+    /// A binary message was received over `output`.
     public func webSocketReceived(binary: UnsafeMutableRawBufferPointer, over output: any WebSocketOutput) {
         guard output === webSocket else { return candidateReceived(.binary(binary), over: output) }
         guard phase == .open else { return }
         receiver?.received(binary: binary)
     }
 
-    /// `output` closed or broke. If the session speaks over it, the session is over.
+    /// `output` has closed or broken. If it is the transport in use, the session ends.
     public func webSocketGone(_ output: any WebSocketOutput, reason: CloseReason) {
         if output === webSocket {
             webSocket = nil
@@ -61,8 +61,8 @@ extension Session {
     private func switchOver(to output: any WebSocketOutput) {
         if case .waiting(let poll, let late) = pollState {
             pollState = .idle
-            // A GET that overtook the upgrade packet on another connection belongs behind it, and is answered
-            // as if it had come there.
+            // A GET that was sent after the upgrade packet but overtook it on another connection is answered as if it
+            // had arrived after it.
             if late {
                 poll.refuse(.upgraded)
             } else {
@@ -77,7 +77,7 @@ extension Session {
         dropQueue()
     }
 
-    /// While closing there are none: the stage's timer is the close timeout's.
+    /// Does nothing while closing: `stageTimer` then holds the close timeout.
     private func stopUpgradeTimers() {
         guard phase == .open else { return }
         table.timers.cancel(stageTimer)
@@ -89,46 +89,46 @@ extension Session {
             at: table.timers.now + Session.noopInterval, for: self, tag: TimerTag.noop.rawValue)
     }
 
-    /// How often a GET that comes during a probe is sent away, so that the client gets round to upgrading;
-    /// ms. The reference's number.
+    /// The interval at which waiting GETs are answered during a probe, so that the client can complete its upgrade; ms.
+    /// The reference's number.
     private static let noopInterval: Int64 = 100
 
-    /// A GET that waits is ended, so that the client can go on with its upgrade.
+    /// Answers a waiting GET so that the client can continue its upgrade.
     func sendUpgradeNoop() {
         guard phase == .open, upgrade.isProbing else { return }
         releasePoll()
         scheduleUpgradeNoop()
     }
 
-    /// The upgrade took too long: the WebSocket is closed, polling goes on.
+    /// The upgrade took too long: closes the WebSocket; polling continues.
     func upgradeTimedOut() {
         stopUpgradeTimers()
         closeCandidate()
     }
 }
 
-/// The way of a session from polling to WebSocket.
+/// The state of a session's upgrade from polling to WebSocket.
 enum Upgrade {
-    /// Nobody has asked.
+    /// No upgrade has begun.
     case none
-    /// A WebSocket with this session's id is open and has not said `2probe` yet.
+    /// A WebSocket with this session's id is open, but has not sent `2probe` yet.
     case opened(any WebSocketOutput)
-    /// `2probe` was answered; polls get a noop until `5` comes.
+    /// `2probe` was answered; GETs are answered with a noop until the client sends `5`.
     case probed(any WebSocketOutput)
-    /// The session speaks over a WebSocket, or always did.
+    /// The session uses a WebSocket, or was opened on one.
     case done
 
-    /// What a packet on the new WebSocket asks for.
+    /// What to do after a packet on the new WebSocket.
     enum Action: Equatable {
-        /// Answer `3probe`, and end a waiting poll with a noop.
+        /// Answer `3probe`, and answer a waiting GET with a noop.
         case answerProbe
-        /// Everything goes over the new transport from here on.
+        /// Use the new transport from now on.
         case switchOver
-        /// No part of an upgrade: the new transport is closed, the session goes on as before.
+        /// The packet is not part of an upgrade: close the new transport; the session continues as before.
         case reject
     }
 
-    /// The WebSocket on its way in.
+    /// The WebSocket that the session may upgrade to.
     var candidate: (any WebSocketOutput)? {
         switch self {
         case .opened(let output), .probed(let output): output
@@ -136,19 +136,19 @@ enum Upgrade {
         }
     }
 
-    /// Whether polls are answered with a noop by a timer.
+    /// Whether a timer answers GETs with a noop.
     var isProbing: Bool {
         if case .probed = self { true } else { false }
     }
 
-    /// A WebSocket with this session's id opened. false: there is one already, so this one is closed.
+    /// A WebSocket with this session's id was opened. false: there is one already, and the caller closes this one.
     mutating func open(_ output: any WebSocketOutput) -> Bool {
         guard case .none = self else { return false }
         self = .opened(output)
         return true
     }
 
-    /// A packet came on the candidate.
+    /// Handles a packet of the candidate.
     mutating func received(_ packet: EnginePacket) -> Action {
         guard let output = candidate else { return .reject }
         switch packet {
@@ -164,33 +164,33 @@ enum Upgrade {
         }
     }
 
-    /// The candidate went away, or took too long.
+    /// The candidate has closed, or its upgrade timed out.
     mutating func abandon() {
         guard candidate != nil else { return }
         self = .none
     }
 }
 
-/// A WebSocket connection as a session sees it; Transport's half. [loop]
+/// A WebSocket connection, implemented by Transport. [loop]
 ///
-/// Nothing here calls back into the session before it returns: a connection that breaks is reported later, by
-/// ``Session/webSocketGone(_:)``.
+/// No function calls the session before it returns: a connection that breaks is reported later, by
+/// ``Session/webSocketGone(_:reason:)``.
 public protocol WebSocketOutput: AnyObject {
-    /// Whether what is sent now goes to the network now: nothing waits for a slow reader.
+    /// Whether output sent now is passed to the network now: none is buffered for a slow reader.
     var canTakeNow: Bool { get }
-    /// Bytes sent and not yet taken by the kernel.
+    /// Bytes of output that the kernel has not accepted yet.
     var bufferedBytes: Int { get }
-    /// Appends one message of exactly `count` bytes, which `fill` writes in place. Goes out at
-    /// the end of the loop's tick.
+    /// Appends one message of exactly `count` bytes, which `fill` writes in place. It is sent at the end of the loop's
+    /// tick.
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void)
     /// Appends all frames of `message`.
     func send(_ message: SharedMessage)
-    /// What was sent goes out now, and what follows some milliseconds later: the peer finds the
-    /// two in reads of their own.
+    /// Sends the buffered output now, and later output some milliseconds later, so that the peer receives the two in
+    /// separate reads.
     func separate()
-    /// A close frame after everything sent, and the end of the connection when the peer has answered it.
+    /// Sends a close frame after all buffered output, and closes the connection when the peer has answered it.
     func close()
-    /// Drops the connection, with what it has not been sent yet: its reader is too slow to be told anything.
+    /// Closes the connection and discards its buffered output, because its reader is too slow.
     func abort()
 }
 

@@ -1,45 +1,44 @@
 import Support
 
-/// One session, over polling, over a WebSocket, or on its way from one to the other.
+/// One Engine.IO session, over polling, over a WebSocket, or during the upgrade from one to the other.
 ///
-/// It owns the rules of the protocol and no socket: Transport tells it what came (`Session+polling`,
-/// `Session+webSocket`), and it answers through ``PollOutput`` and ``WebSocketOutput``. [loop] Everything, always on
-/// the loop that opened it.
+/// It implements the protocol's rules and has no I/O: Transport reports what it received (`Session+polling`,
+/// `Session+webSocket`), and the session sends through ``PollOutput`` and ``WebSocketOutput``. [loop] All calls are
+/// made on the loop that opened the session.
 public final class Session {
-    /// The session's secret.
+    /// The session's id, which is also its only secret.
     public let id: SessionID
-    // These four lie in the gap behind the id: the order of what follows is the size of a session.
-    /// `b64=1`: the client wants binary messages as base64 text, on a WebSocket too.
+    // These four one-byte fields fill the padding after the id; the order of the fields determines a session's size.
+    /// `b64=1`: the client wants binary messages as base64 text, over a WebSocket as well.
     let usesBase64: Bool
     var phase = SessionPhase.open
-    /// In the table's list of sessions to look at when the loop's tick ends.
+    /// Whether the session is in the table's list of sessions to process at the end of the loop's tick.
     var isDirty = false
-    /// Produced more than the client takes; ended when the loop's tick does.
+    /// Set if more output is buffered than `maxBufferedOutput`; the session ends at the end of the tick.
     var hasOverflowed = false
-    /// What the session speaks over; nil: polling. Here, so that a broadcast touches as little memory of
-    /// each session as possible.
+    /// The WebSocket in use; nil while polling. Stored here so that a broadcast reads few cache lines per session.
     var webSocket: (any WebSocketOutput)?
-    /// Unsafe in name only: a table lives as long as its loop's tables, which hold every session that is still to be
-    /// called; counting a reference on each message would be its dearest instruction.
+    /// Safe although `unowned(unsafe)`: a table lives as long as its loop's tables, which hold every session that may
+    /// still be called. Reference counting would be the most expensive instruction of sending a message.
     unowned(unsafe) let table: SessionTable
-    /// The request that opened it.
+    /// The request that opened the session.
     public let handshakeRequest: HandshakeRequest
-    /// Who gets its messages; set by whoever opened it, and let go when the session is over.
+    /// Receives the session's messages. Set by the code that opened the session, cleared when the session ends.
     public var receiver: (any SessionReceiver)?
     var heartbeat: Heartbeat
-    /// Whether it is, or was, in a namespace: whoever was let in is kept when there is no room for all.
+    /// Whether the session has joined a namespace at any time. Such a session is never closed to make room for others.
     public private(set) var hasJoined = false
     var upgrade: Upgrade
     var pollState = PollState.idle
     var postState = PostState.idle
-    /// Packets for the next poll; made when there is a first one.
+    /// Packets for the next poll; created with the first packet.
     private(set) var waiting: PacketQueue?
     var heartbeatTimer = TimerID.none
-    /// The upgrade's timeout, then its noops; or, once closing, the end of the wait for the last poll.
+    /// The upgrade's timeout; while closing, the timeout for the last poll.
     var stageTimer = TimerID.none
     var noopTimer = TimerID.none
-    /// What every HTTP response of the session bears beside its own fields, as `name: value\r\n` lines;
-    /// mostly nothing. Transport's.
+    /// Additional header lines of all HTTP responses of the session, as `name: value\r\n`; usually empty. Set by
+    /// Transport.
     public var headerLines: [UInt8] = []
 
     init(
@@ -56,21 +55,21 @@ public final class Session {
         scheduleHeartbeat()
     }
 
-    /// Whether messages still go both ways.
+    /// Whether messages are sent and received.
     public var isOpen: Bool { phase == .open }
 
-    /// What it speaks over now.
+    /// The transport in use.
     public var transport: TransportName { webSocket == nil ? .polling : .websocket }
 
-    /// Whether a message sent now goes out now; volatile messages are dropped otherwise. Polling: a GET waits.
-    /// WebSocket: nothing waits for a slow reader.
+    /// Whether a message sent now is passed to the network now; otherwise volatile messages are dropped. Polling: a GET
+    /// is waiting. WebSocket: no output is buffered for a slow reader.
     public var canTakeNow: Bool {
         guard phase == .open, !hasOverflowed else { return false }
         if let webSocket { return webSocket.canTakeNow }
         return pollState.output != nil
     }
 
-    /// The layer above has let it in.
+    /// Called by the layer above when the client has joined a namespace.
     public func joined() {
         guard !hasJoined else { return }
         hasJoined = true
@@ -79,7 +78,7 @@ public final class Session {
 
     // MARK: - Waiting packets
 
-    /// Packets for the next poll; bytes.
+    /// Bytes of the packets that wait for the next poll.
     public var waitingBytes: Int { waiting?.byteCount ?? 0 }
 
     var queue: PacketQueue {
@@ -95,8 +94,8 @@ public final class Session {
 
     // MARK: - Sending
 
-    /// Sends a text message of exactly `textCount` bytes of UTF-8, which `fill` writes in place. Silently dropped
-    /// when the session is over.
+    /// Sends a text message of exactly `textCount` bytes of UTF-8, which `fill` writes in place. Does nothing if the
+    /// session has ended.
     public func send(textCount: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         guard phase == .open, !hasOverflowed else { return }
         if let webSocket {
@@ -123,7 +122,7 @@ public final class Session {
         send(.binary, binary, compress: compress, over: webSocket)
     }
 
-    /// Sends a message that many receivers share.
+    /// Sends a message that is shared with other receivers.
     public func send(_ message: SharedMessage) {
         guard phase == .open, !hasOverflowed else { return }
         if message.volatile, !canTakeNow { return }
@@ -144,13 +143,13 @@ public final class Session {
         }
     }
 
-    /// What was sent over a WebSocket goes out now, and what follows some milliseconds later: the client finds the two
-    /// in reads of their own. Polling: nothing happens, the client takes what there is.
+    /// Sends the WebSocket's buffered output now, and later output some milliseconds later, so that the client receives
+    /// the two in separate reads. Does nothing over polling.
     public func separate() {
         webSocket?.separate()
     }
 
-    /// One message over a WebSocket, as it is or as base64.
+    /// Sends one message over a WebSocket; a binary one as base64 text if the client asked for that.
     func send(
         _ kind: MessageKind, _ content: UnsafeRawBufferPointer, compress: Bool, over webSocket: any WebSocketOutput
     ) {
@@ -175,15 +174,15 @@ public final class Session {
         if pollState.output != nil { table.markDirty(self) }
     }
 
-    /// Ends the session at the end of the tick and not here: whoever sends may be walking a list
-    /// that the end would change.
+    /// Marks the session to be ended at the end of the tick. It must not end here, because the caller may be iterating
+    /// over a list that the end would change.
     private func overflow() {
         hasOverflowed = true
         table.counters.overflowed += 1
         table.markDirty(self)
     }
 
-    /// The loop's tick is over: what was sent in it goes out together.
+    /// Called at the end of the loop's tick: sends the packets queued during it in one poll answer.
     func tickEnded() {
         isDirty = false
         if hasOverflowed {
@@ -197,15 +196,15 @@ public final class Session {
 }
 
 extension Session {
-    /// Closes the session: what was sent goes out, then the close packet (polling, within
-    /// ``EngineOptions/closeTimeout``) or the close frame. The receiver is told on the spot. Does nothing
-    /// when it is over already.
+    /// Closes the session: sends buffered output, then the close packet (polling, within
+    /// ``EngineOptions/closeTimeout``) or the close frame. The receiver is notified before this returns. Does nothing
+    /// if the session has ended.
     ///
-    /// Over polling the close packet never shares an answer with messages: the JavaScript client acts on it at once and
-    /// on messages a tick later, so it would lose the messages and report `transport close` where they end in a
-    /// DISCONNECT. They go out on one GET, the close packet on the next. An upgrade under way goes on: a client whose
-    /// probe was answered has stopped polling, and would wait for its own ping timeout if the WebSocket were closed. It
-    /// switches over, and the WebSocket is closed behind what was sent.
+    /// Over polling, the close packet is never in the same answer as messages: the JavaScript client acts on it at once
+    /// and on messages a tick later, so it would lose the messages, and report `transport close` where they end with a
+    /// DISCONNECT. The messages answer one GET, the close packet the next. A running upgrade continues: a client whose
+    /// probe was answered has stopped polling, and would wait for its own ping timeout if its WebSocket were closed. It
+    /// switches over, and the WebSocket is closed after the buffered output.
     public func close(_ reason: CloseReason) {
         guard phase == .open else { return }
         if webSocket != nil { return end(reason) }
@@ -217,12 +216,12 @@ extension Session {
         answerPoll()
     }
 
-    /// Ends the session at once, for an error of the client; the id is unknown from here on. A waiting GET gets what
-    /// was queued, else the close packet.
+    /// Ends the session at once because of a client's error; its id is unknown from now on. A waiting GET is answered
+    /// with the queued packets, or with the close packet if there are none.
     public func abort(_ reason: CloseReason) {
         guard phase != .closed else { return }
         if let poll = pollState.unpark() {
-            // A queue that has overflowed is not written out any more.
+            // The queue of a session that has overflowed is discarded.
             if let waiting, !waiting.isEmpty, !hasOverflowed {
                 answer(poll)
             } else {
@@ -232,7 +231,7 @@ extension Session {
         end(reason)
     }
 
-    /// The client closed the session in a POST; the GET that goes with it may still be on its way.
+    /// The client closed the session in a POST; the GET that it sent together with it may not have arrived yet.
     func leave() {
         phase = .leaving
         stopTimers()
@@ -242,7 +241,7 @@ extension Session {
         notifyReceiver(.transportClose)
     }
 
-    /// Nothing more comes from the client, and nothing more can be told to it.
+    /// Ends the session: nothing is received or sent from now on.
     func end(_ reason: CloseReason) {
         guard phase != .closed else { return }
         let wasOpen = phase == .open
@@ -276,46 +275,46 @@ extension Session {
     }
 }
 
-/// The life of a session.
+/// The life cycle of a session.
 enum SessionPhase: Equatable {
-    /// Messages go both ways.
+    /// Messages are sent and received.
     case open
-    /// The server closed it, the receiver knows; what was queued waits for the client's next poll, the close
-    /// packet for the one after.
+    /// The server has closed the session and notified the receiver. Queued packets wait for the client's next poll, the
+    /// close packet for the one after.
     case closing
-    /// The client closed it in a POST while no GET waited, and the receiver knows. The two may have been sent together
-    /// and be on different connections, so that either may arrive first: the POST's answer is held for
-    /// ``EngineOptions/closeGracePeriod``, and a GET that comes before it is still served.
+    /// The client closed the session in a POST while no GET was waiting; the receiver is notified. The client may have
+    /// sent a GET together with the POST on another connection, and either can arrive first. Therefore the answer to
+    /// the POST is held for ``EngineOptions/closeGracePeriod``, and a GET that arrives before then is still answered.
     case leaving
-    /// Nothing is left to do; the id is unknown.
+    /// The session has ended and its id is unknown.
     case closed
 }
 
-/// Why a session ended: the raw value is the reference's text, as event handlers and metrics see it.
+/// Why a session ended. The raw value is the reference's text, which event handlers and metrics receive.
 public enum CloseReason: String, Sendable, Equatable, CaseIterable {
-    /// The connection broke, a rule of the transport was broken, or the reader was too slow.
+    /// The connection broke, the client broke a rule of the transport, or it read too slowly.
     case transportError = "transport error"
-    /// The client closed its side.
+    /// The client closed the session or its connection.
     case transportClose = "transport close"
     /// The server closed the session.
     case forcedClose = "forced close"
     /// No pong within `pingTimeout`.
     case pingTimeout = "ping timeout"
-    /// A packet could not be read.
+    /// A packet was malformed.
     case parseError = "parse error"
     /// The host is stopping.
     case serverShuttingDown = "server shutting down"
 }
 
-/// Who gets a session's messages: the Socket.IO client, or an echo. Everything is called on the session's event loop.
+/// Receives a session's messages: the Socket.IO client, or an echo. All functions are called on the session's loop.
 public protocol SessionReceiver: AnyObject {
-    /// A text message, its leading `4` taken off. Valid UTF-8. Valid for the call, and writable: it is
-    /// the receive buffer itself.
+    /// A text message without its leading `4`; valid UTF-8. The memory is the receive buffer: writable, and valid
+    /// during the call.
     func received(text: UnsafeMutableRawBufferPointer)
-    /// A binary message. Valid for the call, and writable.
+    /// A binary message. The memory is writable, and valid during the call.
     func received(binary: UnsafeMutableRawBufferPointer)
-    /// The session is over. Exactly once, last, and on the spot: also from within
-    /// ``Session/close(_:)`` and ``Session/abort(_:)``, so a receiver may find itself closed when such
-    /// a call returns. Never from within a `send`.
+    /// The session has ended. Called exactly once, as the last call, and synchronously: also from within
+    /// ``Session/close(_:)`` and ``Session/abort(_:)``, so the receiver may be closed when such a call returns. Never
+    /// called from within a `send`.
     func closed(_ reason: CloseReason)
 }

@@ -1,12 +1,12 @@
-/// A session's id: 20 characters of `[A-Za-z0-9_-]`, kept as bytes, where a `String` of that length would be an
+/// A session's id: 20 characters of `[A-Za-z0-9_-]`. Stored inline, because a `String` of this length would need an
 /// allocation for each session.
 ///
-/// The first character tells the event loop the session lives on, so that a connection the kernel gave to another
-/// loop finds its owner without a directory that all loops would share. The other 19 are 114 random bits: the id is
+/// The first character encodes the session's event loop. A connection that the kernel assigned to another loop thus
+/// finds the session without a directory shared by all loops. The other 19 characters are 114 random bits: the id is
 /// the session's only secret.
 public struct SessionID: Hashable, Sendable {
     public static let length = 20
-    /// More loops than characters cannot be told apart.
+    /// One character can encode this many loop indices.
     public static let maxLoops = 64
 
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-".utf8)
@@ -15,7 +15,7 @@ public struct SessionID: Hashable, Sendable {
     private let second: UInt64
     private let third: UInt32
 
-    /// A new id for a session on the loop of this index, 0 ..< 64.
+    /// Creates an id for a session on the loop with this index, 0 ..< 64.
     public static func make(loop: Int, using generator: inout some RandomNumberGenerator) -> SessionID {
         precondition(loop >= 0 && loop < maxLoops, "a session id can name \(maxLoops) loops, not loop \(loop)")
         return withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { bytes in
@@ -35,7 +35,7 @@ public struct SessionID: Hashable, Sendable {
         }
     }
 
-    /// nil for what cannot be an id, whose length is another.
+    /// nil if `bytes` has another length than an id.
     public init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.length else { return nil }
         self.init(reading: bytes)
@@ -47,14 +47,14 @@ public struct SessionID: Hashable, Sendable {
         third = bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self)
     }
 
-    /// The index of the loop a session of this id lives on; nil for what ``make(loop:using:)`` never made.
+    /// The index of the session's loop; nil if ``make(loop:using:)`` cannot have created the id.
     public var loop: Int? {
         withUnsafeBytes(of: first) { Self.alphabet.firstIndex(of: $0[0]) }
     }
 }
 
 extension SessionID: CustomStringConvertible {
-    /// The id as text. Made on each call.
+    /// The id as text, created on each call.
     public var description: String {
         String(unsafeUninitializedCapacity: Self.length) { text in
             let bytes = UnsafeMutableRawBufferPointer(text)

@@ -1,18 +1,18 @@
 import Support
 
-/// The sessions of one endpoint that live on one event loop. [loop]
+/// The sessions of one endpoint on one event loop. [loop]
 public final class SessionTable {
     public let options: EngineOptions
     public let timers: TimerWheel
-    /// Index of the loop, which the sessions' ids tell.
+    /// The loop's index, which is encoded in the ids of its sessions.
     public let loop: Int
     public internal(set) var counters = SessionCounters()
-    /// Called when a session has something to do at the end of the loop's tick: ``tickEnded()`` must follow.
+    /// Called when the first session needs work at the end of the tick: ``tickEnded()`` must then be called.
     public var onDirty: (() -> Void)?
 
-    /// Charged with what sessions hold.
+    /// Charged with the memory that the sessions use.
     let account: MemoryAccount
-    /// Called when a session is over, with the request that opened it.
+    /// Called when a session has ended, with the request that opened it.
     public var onRemoved: ((HandshakeRequest) -> Void)?
     var unconnected = UnconnectedSessions()
 
@@ -27,16 +27,16 @@ public final class SessionTable {
         self.account = account
     }
 
-    /// How many there are, those that wait for their last poll included.
+    /// Number of sessions, including those that wait for their last poll.
     public var count: Int { sessions.count }
 
     /// The session of this id.
     public subscript(id: SessionID) -> Session? { sessions[id] }
 
-    /// All of them, in no order.
+    /// All sessions, unordered.
     public var all: [Session] { Array(sessions.values) }
 
-    /// Opens a session by a polling handshake, and answers it with the open packet. The caller sets its receiver.
+    /// Opens a session for a polling handshake and answers it with the open packet. The caller sets the receiver.
     public func open(_ handshakeRequest: HandshakeRequest, answering poll: any PollOutput) -> Session {
         let session = insert(handshakeRequest, webSocket: nil, usesBase64: false)
         poll.opened(session)
@@ -45,7 +45,7 @@ public final class SessionTable {
         return session
     }
 
-    /// Opens a session on a WebSocket and sends the open packet. The caller sets its receiver.
+    /// Opens a session on a WebSocket and sends the open packet. The caller sets the receiver.
     public func open(
         _ handshakeRequest: HandshakeRequest, over webSocket: any WebSocketOutput, usesBase64: Bool = false
     ) -> Session {
@@ -55,9 +55,9 @@ public final class SessionTable {
         return session
     }
 
-    /// The loop's tick is over: what was sent in it goes out.
+    /// Must be called at the end of the loop's tick: answers polls and ends sessions that have overflowed.
     public func tickEnded() {
-        // Ending one session may make others dirty; they are in the same tick.
+        // Ending one session may mark others dirty; they belong to the same tick.
         while !dirty.isEmpty {
             let sessions = dirty
             dirty.removeAll(keepingCapacity: true)
@@ -74,7 +74,7 @@ public final class SessionTable {
 
     func remove(_ session: Session) {
         sessions[session.id] = nil
-        // A dictionary never shrinks by itself.
+        // A dictionary does not shrink by itself.
         if sessions.capacity > Self.keptCapacity, sessions.count < sessions.capacity / 8 {
             sessions = sessions.filter { _ in true }
         }
@@ -83,22 +83,22 @@ public final class SessionTable {
         onRemoved?(session.handshakeRequest)
     }
 
-    /// A table for so many sessions stays when they have gone.
+    /// A dictionary with at most this capacity is not shrunk.
     private static let keptCapacity = 4_096
 
     // MARK: - Unconnected sessions
 
-    /// Sessions that have joined no namespace.
+    /// Number of sessions that have joined no namespace.
     public var unconnectedCount: Int { unconnected.count }
 
-    /// Ends a session that has joined no namespace; one that has, or is over, stays.
+    /// Ends a session that has joined no namespace. Does nothing if it has joined one or has ended.
     public func displace(_ id: SessionID) {
         guard let session = unconnectedSession(id) else { return }
         displace(session)
     }
 
-    /// Ends the session that came last of those that have joined no namespace.
-    /// - Returns: what its request took, in bytes; nil: there is none.
+    /// Ends the newest session that has joined no namespace.
+    /// - Returns: the size of its request in bytes; nil if there is no such session.
     public func displaceNewest() -> Int? {
         guard let session = unconnected.popNewest(unconnectedSession) else { return nil }
         displace(session)
@@ -115,7 +115,7 @@ public final class SessionTable {
         session.abort(.forcedClose)
     }
 
-    /// Makes room among the unconnected sessions for one more.
+    /// Ends the oldest unconnected sessions until one more is within the limits.
     private func displaceOldest(for size: Int) {
         unconnected.compact(unconnectedSession)
         while unconnected.count >= options.maxUnconnectedSessions
@@ -140,7 +140,7 @@ public final class SessionTable {
         return session
     }
 
-    /// `0{…}`: exactly these keys, in the reference's order.
+    /// The open packet `0{…}`: exactly the reference's keys, in its order.
     private func openPacket(of session: Session) -> [UInt8] {
         let upgrades = options.upgrades(from: session.transport).map { "\"\($0.rawValue)\"" }.joined(separator: ",")
         return Array(
@@ -151,20 +151,19 @@ public final class SessionTable {
     }
 }
 
-/// The sessions of one table that have joined no namespace, in the order they came. [loop]
+/// The sessions of one table that have joined no namespace, oldest first. [loop]
 ///
-/// Sessions that joined or ended stay in the list until they are met; then, or when they are most
-/// of it, they are dropped.
+/// Sessions that joined or ended stay in the list until a search reaches them, or until they are more than half of it.
 struct UnconnectedSessions {
     private var ids: ContiguousArray<SessionID> = []
-    /// Where the list begins.
+    /// The index of the first id in use.
     private var head = 0
-    /// Sessions.
+    /// Number of sessions.
     private(set) var count = 0
-    /// What their requests take.
+    /// Total size of their requests.
     private(set) var bytes = 0
 
-    /// How many the list holds, those that left included.
+    /// Number of ids in the list, including sessions that have left.
     var listed: Int { ids.count }
 
     mutating func add(_ id: SessionID, bytes size: Int) {
@@ -173,7 +172,7 @@ struct UnconnectedSessions {
         bytes += size
     }
 
-    /// A session has joined, or is over.
+    /// Called when a session has joined a namespace or ended.
     mutating func left(bytes size: Int) {
         count -= 1
         bytes -= size
@@ -183,7 +182,7 @@ struct UnconnectedSessions {
         }
     }
 
-    /// The one that has been waiting longest, off the list; nil: there is none.
+    /// Removes the oldest session; nil if there is none.
     /// - Parameter find: the session of an id, if it is still unconnected.
     mutating func popOldest(_ find: (SessionID) -> Session?) -> Session? {
         while head < ids.count {
@@ -193,7 +192,7 @@ struct UnconnectedSessions {
         return nil
     }
 
-    /// The one that came last, off the list.
+    /// Removes the newest session; nil if there is none.
     mutating func popNewest(_ find: (SessionID) -> Session?) -> Session? {
         while head < ids.count {
             if let session = find(ids.removeLast()) { return session }
@@ -201,7 +200,7 @@ struct UnconnectedSessions {
         return nil
     }
 
-    /// Drops those that left, when most did.
+    /// Removes the ids of sessions that have left, if they are more than half of the list.
     mutating func compact(_ find: (SessionID) -> Session?) {
         guard ids.count > 64, ids.count > 2 * count else { return }
         ids = ContiguousArray(ids[head...].filter { find($0) != nil })
@@ -209,15 +208,15 @@ struct UnconnectedSessions {
     }
 }
 
-/// What one endpoint counted on one loop.
+/// Counters of one endpoint on one loop.
 public struct SessionCounters: Sendable, Equatable {
-    /// Sessions opened so far.
+    /// Sessions opened.
     public var opened: UInt64 = 0
     /// Sessions ended because their reader was too slow (``EngineOptions/maxBufferedOutput``).
     public var overflowed: UInt64 = 0
 
-    /// Sessions ended because too many waited to join a namespace (``EngineOptions/maxUnconnectedSessions``,
-    /// ``EngineOptions/maxUnconnectedBytes``).
+    /// Sessions ended because too many had joined no namespace (``EngineOptions/maxUnconnectedSessions``,
+    /// ``EngineOptions/maxUnconnectedBytes``), or because the memory budget was exceeded.
     public var displaced: UInt64 = 0
 
     public init() {}

@@ -1,10 +1,10 @@
-/// One message encoded once for many receivers.
+/// One message that is encoded once for many receivers. Immutable.
 ///
-/// `frames` are complete, unmasked WebSocket frames, so that a broadcast writes the same bytes to each socket; `parts`
-/// name the payloads in them, for those who need something else (a polling client, a compressed connection). Immutable.
+/// `frames` are complete, unmasked WebSocket frames, so that a broadcast writes the same bytes to each socket. `parts`
+/// are the payloads within them, for receivers that need another format (a polling client, a compressed connection).
 ///
-/// `@unchecked Sendable`: `frames` points to memory that is written by `init`, and by ``rewriteText(before:count:_:)``
-/// before other threads have the message, and freed by `deinit` only.
+/// `@unchecked Sendable`: the memory of `frames` is written by `init`, and by ``rewriteText(before:count:_:)`` before
+/// other threads have the message, and only `deinit` frees it.
 public final class SharedMessage: @unchecked Sendable {
     /// A payload within ``frames``.
     public struct Part: Sendable {
@@ -13,13 +13,13 @@ public final class SharedMessage: @unchecked Sendable {
         public let range: Range<Int>
     }
 
-    /// The text message, then its attachments. At an address that stays as long as the message, for
-    /// the kernel to read from.
+    /// The text message, then its attachments. The address does not change while the message exists, because the kernel
+    /// reads from it.
     public let frames: UnsafeRawBufferPointer
     public let parts: [Part]
-    /// Dropped for whoever cannot take it now.
+    /// Dropped for each receiver that cannot send it at once.
     public let volatile: Bool
-    /// May be compressed where the transport does that.
+    /// Whether transports that support compression may compress it.
     public let compress: Bool
 
     /// Encodes a text of exactly `textCount` bytes, which `fill` writes (without the Engine.IO `4`), followed by
@@ -57,8 +57,8 @@ public final class SharedMessage: @unchecked Sendable {
         frames.deallocate()
     }
 
-    /// Writes over `count` bytes of the text, those before its last `suffix` bytes. Only as long as no
-    /// other thread has the message.
+    /// Overwrites the `count` bytes of the text that precede its last `suffix` bytes. Allowed only while no other
+    /// thread has the message.
     public func rewriteText(before suffix: Int, count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
         let end = parts[0].range.upperBound - suffix
         precondition(
@@ -67,7 +67,7 @@ public final class SharedMessage: @unchecked Sendable {
         fill(UnsafeMutableRawBufferPointer(mutating: UnsafeRawBufferPointer(rebasing: frames[(end - count)..<end])))
     }
 
-    /// The payload of one part; valid for the call.
+    /// Calls `body` with the payload of one part, which is valid during the call.
     public func withPart<Result>(_ part: Part, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         body(UnsafeRawBufferPointer(rebasing: frames[part.range]))
     }
@@ -75,16 +75,16 @@ public final class SharedMessage: @unchecked Sendable {
 
 /// The header of an unmasked, unfragmented WebSocket frame, as a server sends it (RFC 6455 section 5.2).
 ///
-/// It lives here because a ``SharedMessage`` is a complete frame, encoded before anybody knows who gets it.
+/// Defined in this module because a ``SharedMessage`` contains complete frames.
 public enum WebSocketHeader {
     public static let text: UInt8 = 0x81
     public static let binary: UInt8 = 0x82
     /// RSV1: the payload is compressed (RFC 7692).
     public static let compressed: UInt8 = 0x40
-    /// No header is longer.
+    /// The longest header.
     public static let maxSize = 10
 
-    /// Bytes in front of a payload of `count` bytes: 2, 4 or 10.
+    /// Size of the header of a payload of `count` bytes: 2, 4 or 10.
     @inlinable
     public static func size(for count: Int) -> Int {
         count < 126 ? 2 : count < 65_536 ? 4 : 10

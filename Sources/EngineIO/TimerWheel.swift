@@ -1,11 +1,11 @@
-/// The timers of one event loop: a hierarchical wheel over one slab.
+/// The timers of one event loop: a hierarchical timing wheel whose entries are in one array. [loop]
 ///
-/// Ticks are milliseconds. A timer never fires early; how late depends only on how often ``advance(to:)`` is called.
-/// Scheduling and cancelling are O(1) and allocate nothing once the slab has grown to the number of timers in use.
-/// Level n has 64 slots of 64ⁿ ms; five levels reach 12 days, and what lies beyond waits in the last
-/// slot and is looked at again.
+/// Ticks are milliseconds. A timer never fires early; how late it fires depends only on how often ``advance(to:)`` is
+/// called. Scheduling and cancelling are O(1), and allocate nothing once the array has an entry for each timer in use.
+/// Level n has 64 slots of 64ⁿ ms. Five levels reach 12 days; later timers wait in the last slot and are then linked
+/// again.
 ///
-/// [loop] Not thread-safe; it holds its targets until they fire or are cancelled.
+/// Not thread-safe. Targets are retained until their timers fire or are cancelled.
 public final class TimerWheel {
     private static let levels = 5
     private static let slotBits = 6
@@ -19,30 +19,31 @@ public final class TimerWheel {
         var next: UInt32
         var previous: UInt32
         var generation: UInt32
-        /// `level * 64 + slot`; meaningless while the entry is free.
+        /// `level * 64 + slot`; unused while the entry is free.
         var bucket: UInt32
     }
 
     private var entries: [Entry] = []
     private var freeHead = TimerWheel.none
     private var heads = [UInt32](repeating: TimerWheel.none, count: levels * slots)
-    /// One bit per slot that is not empty, one word per level.
+    /// One bit per non-empty slot, one word per level.
     private var occupied = [UInt64](repeating: 0, count: levels)
     private var isAdvancing = false
-    /// What a new entry begins with: more than any entry had that was dropped, so that no stale id names it.
+    /// The generation of new entries, greater than that of all entries removed by ``shrink()``, so that no stale id
+    /// matches.
     private var firstGeneration: UInt32 = 0
 
-    /// The moment by which whoever drives the wheel has promised to call ``advance(to:)``.
+    /// The time at which the wheel's driver will call ``advance(to:)``.
     public var wakeUp = Int64.max
-    /// Called when a timer is scheduled for an earlier moment than ``wakeUp``, with that moment.
+    /// Called with the deadline when a timer is scheduled before ``wakeUp``.
     public var onEarlier: ((Int64) -> Void)?
 
-    /// Monotonic time in ms, moved by ``advance(to:)`` and ``moveClock(to:)``. While timers fire that nobody was late
-    /// for, the moment each was due at.
+    /// Monotonic time in ms, set by ``advance(to:)`` and ``moveClock(to:)``. While a timer fires on time, this is its
+    /// deadline.
     public private(set) var now: Int64
-    /// Everything due up to this moment has fired. Behind ``now`` after ``moveClock(to:)`` only.
+    /// All timers due up to this time have fired. Less than ``now`` only after ``moveClock(to:)``.
     private var position: Int64
-    /// Timers scheduled and neither fired nor cancelled.
+    /// Timers that are scheduled, not yet fired and not cancelled.
     public private(set) var count = 0
 
     public init(now: Int64 = 0) {
@@ -50,7 +51,7 @@ public final class TimerWheel {
         position = now
     }
 
-    /// Schedules `target` for `deadline`; one that has passed fires at the next ``advance(to:)``.
+    /// Schedules a timer for `deadline`, in ms; if that has passed, the timer fires at the next ``advance(to:)``.
     public func schedule(at deadline: Int64, for target: any TimerTarget, tag: UInt64 = 0) -> TimerID {
         let index: UInt32
         if freeHead != Self.none {
@@ -72,7 +73,7 @@ public final class TimerWheel {
         return TimerID(index: index, generation: entries[Int(index)].generation)
     }
 
-    /// Takes the timer off the wheel. Ids that fired, were cancelled or never existed are ignored.
+    /// Cancels a timer. Ids that have fired, were cancelled or never existed are ignored.
     public func cancel(_ id: TimerID) {
         guard Int(id.index) < entries.count, entries[Int(id.index)].generation == id.generation,
             entries[Int(id.index)].target != nil
@@ -81,14 +82,14 @@ public final class TimerWheel {
         release(id.index)
     }
 
-    /// A moment by which ``advance(to:)`` should be called: exact when the next timer is less than 64 ms ahead, else
-    /// the earlier moment at which it moves to a finer level. nil when nothing is scheduled.
+    /// The time at which ``advance(to:)`` should be called: exact if the next timer is less than 64 ms ahead, otherwise
+    /// the earlier time at which it moves to a finer level. nil if no timer is scheduled.
     public var nextDeadline: Int64? {
         var earliest: Int64?
         for level in 0..<Self.levels where occupied[level] != 0 {
             let shift = level * Self.slotBits
             let slot = Int((position >> Int64(shift)) & 63)
-            // Rotated so that bit 0 is the slot after the current one: at every level that is the next to come.
+            // Rotated so that bit 0 is the slot after the current one: at each level, that slot is the next.
             let rotated = rotateRight(occupied[level], by: (slot + 1) & 63)
             let distance = Int64(rotated.trailingZeroBitCount + 1)
             let moment = ((position >> Int64(shift)) + distance) << Int64(shift)
@@ -97,7 +98,7 @@ public final class TimerWheel {
         return earliest
     }
 
-    /// Moves time on and fires everything due, in order of time. Targets may schedule and cancel while they are called.
+    /// Sets the time and fires all timers that are due, ordered by deadline. Targets may schedule and cancel timers.
     public func advance(to newNow: Int64) {
         guard newNow > position, !isAdvancing else { return }
         isAdvancing = true
@@ -105,7 +106,7 @@ public final class TimerWheel {
         while let next = nextDeadline, next <= newNow {
             position = next
             moveClock(to: next)
-            // Coarse levels first: what they hold for this moment falls to level 0, or fires.
+            // Coarse levels first: their entries for this time move to level 0 or fire.
             for level in (1..<Self.levels).reversed() where position & ((1 << Int64(level * Self.slotBits)) - 1) == 0 {
                 drain(level: level)
             }
@@ -115,20 +116,20 @@ public final class TimerWheel {
         moveClock(to: newNow)
     }
 
-    /// Moves time on and fires nothing: what is due waits for the next ``advance(to:)``, and finds ``now`` as late as
-    /// it is. Never moves back.
+    /// Sets the time but fires nothing: due timers fire at the next ``advance(to:)``, and ``now`` is then as late as it
+    /// really is. Time never decreases.
     public func moveClock(to newNow: Int64) {
         now = max(now, newNow)
     }
 
-    /// Timers that it has room for.
+    /// Number of entries, in use or free.
     var capacity: Int { entries.count }
 
-    /// Entries that are kept when their timers have gone.
+    /// ``shrink()`` keeps at least this many entries.
     private static let keptEntries = 4_096
 
-    /// Gives back the memory of timers that were there at a peak, as far as none in use lies behind them. Takes time
-    /// that grows with the size of the peak.
+    /// Frees the memory of free entries at the end of the array, if a peak has left many. Takes time linear in the
+    /// number of entries.
     public func shrink() {
         guard !isAdvancing, entries.count > Self.keptEntries, count < entries.count / 8 else { return }
         let end = max(Self.keptEntries, (entries.lastIndex { $0.target != nil } ?? -1) + 1)
@@ -166,11 +167,11 @@ public final class TimerWheel {
         target?.timerFired(id, tag: tag)
     }
 
-    /// Puts an entry where its deadline belongs, at the earliest in the slot after the current one.
+    /// Inserts an entry into the slot of its deadline, at the earliest into the slot after the current one.
     private func link(_ index: UInt32) {
         let deadline = max(entries[Int(index)].deadline, position + 1)
         var level = 0
-        // A level holds what lies within its next 63 slots, so that a slot never means two turns of the wheel.
+        // A level holds only the next 63 slots, so that a slot never means two revolutions of the wheel.
         while level < Self.levels - 1,
             (deadline >> Int64(level * Self.slotBits)) - (position >> Int64(level * Self.slotBits)) > 63
         {
@@ -214,13 +215,13 @@ public final class TimerWheel {
     }
 }
 
-/// What a ``TimerWheel`` calls when a timer is due.
+/// The receiver of a timer's callback.
 public protocol TimerTarget: AnyObject {
-    /// The timer `id` is due, and gone from the wheel. `tag` is what it was scheduled with.
+    /// The timer `id` is due and removed from the wheel. `tag` is the value given to `schedule`.
     func timerFired(_ id: TimerID, tag: UInt64)
 }
 
-/// Names a scheduled timer. Stale ids are harmless: a slot that is used anew has another generation.
+/// Identifies a scheduled timer. Stale ids are safe to use, because a reused entry has another generation.
 public struct TimerID: Sendable, Hashable {
     var index: UInt32
     var generation: UInt32

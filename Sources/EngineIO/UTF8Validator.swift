@@ -1,24 +1,24 @@
-/// Validates UTF-8 that comes in pieces, and fails at the first byte that cannot be part of it (RFC 3629: no overlong
-/// forms, no surrogates, nothing above U+10FFFF).
+/// Validates UTF-8 that arrives in pieces, and fails at the first invalid byte (RFC 3629: no overlong forms, no
+/// surrogates, nothing above U+10FFFF).
 public struct UTF8Validator: Sendable {
     public init() {}
 
-    /// Continuation bytes still due.
+    /// Continuation bytes still expected.
     private var due: UInt8 = 0
-    /// What the next continuation byte must lie between: narrower than 80...BF after some first bytes.
+    /// The range of the next continuation byte: after some first bytes narrower than 80...BF.
     private var low: UInt8 = 0x80
     private var high: UInt8 = 0xBF
 
-    /// Nothing is cut in the middle of a character.
+    /// Whether the input does not end within a character.
     public var isComplete: Bool { due == 0 }
 
-    /// Takes the next piece. false: not UTF-8.
+    /// Validates the next piece. Returns false if the input is not UTF-8.
     public mutating func validate(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var index = 0
         let count = bytes.count
         while index < count {
             if due == 0 {
-                // Most text is ASCII: eight bytes at a time.
+                // Most text is ASCII: checks eight bytes at a time.
                 while index + 8 <= count,
                     bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
                 {
@@ -55,7 +55,7 @@ public struct UTF8Validator: Sendable {
         return true
     }
 
-    /// Whether `bytes` are UTF-8 from beginning to end.
+    /// Whether `bytes` are complete, valid UTF-8.
     public static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var validator = UTF8Validator()
         return validator.validate(bytes) && validator.isComplete
