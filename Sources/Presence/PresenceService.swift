@@ -1,23 +1,24 @@
 import Support
 import Synchronization
 
-/// The one ``PresenceTable`` of a node, shared by all its event loops.
+/// The ``PresenceTable`` of a node, shared by all its event loops. [any-thread]
 ///
-/// Every function is safe on any thread. The lock is held for one constant-time operation of the table, on connect,
-/// disconnect and questions, never on a message's way.
+/// The lock is held for one constant-time operation of the table, on connect, disconnect and queries, never while a
+/// message is delivered.
 ///
-/// Changes go to one handler, *in the order they happened and one call at a time*: an online change can never be
-/// overtaken by the offline change that followed it on another thread. The handler runs on whichever thread is first to
-/// have something to deliver, never under the lock, so it may ask the service or even change it; it should not wait,
-/// since callers are event loops.
+/// One handler receives all changes, *in the order in which they happened, one call at a time*: an online change cannot
+/// be overtaken by the offline change that follows it on another thread. The handler runs on the first thread that has
+/// a change to deliver, outside the lock. It may call the service, but must not block, since the callers are event
+/// loops.
 ///
-/// Offline changes need someone to call ``expire(now:)`` at about ``nextDeadline(now:)``; a repeating timer does.
+/// Offline changes are only delivered by ``expire(now:)``: the owner calls it at about ``nextDeadline(now:)``, for
+/// instance from a repeating timer.
 public final class PresenceService: Sendable {
     private struct State {
         var table: PresenceTable
-        /// Changes in order, not delivered yet.
+        /// Changes that are not delivered yet, in order.
         var outbox: [PresenceChange] = []
-        /// Whether some thread is in the handler. It will come back for what others leave in the outbox.
+        /// Whether a thread is calling the handler. That thread also delivers the changes that others add meanwhile.
         var isDelivering = false
     }
 
@@ -26,7 +27,7 @@ public final class PresenceService: Sendable {
 
     /// - Parameters:
     ///   - gracePeriod, offlineLimit: see ``PresenceTable/init(gracePeriod:offlineLimit:)``.
-    ///   - onChanges: receives every change once; the array is never empty.
+    ///   - onChanges: receives each change once; the array is never empty.
     public init(
         gracePeriod: Int64 = PresenceTable.defaultGracePeriod, offlineLimit: Int = PresenceTable.defaultOfflineLimit,
         onChanges: @escaping @Sendable ([PresenceChange]) -> Void
@@ -35,14 +36,14 @@ public final class PresenceService: Sendable {
         self.onChanges = onChanges
     }
 
-    /// A socket of `user` has come up on `connection`. Each call needs its ``disconnect(_:connection:now:)``.
+    /// Records a socket of `user` on `connection`. Each call needs a matching ``disconnect(_:connection:now:)``.
     public func connect(_ user: ByteString, connection: UInt64, now: Int64) {
         change { state in
             if let change = state.table.connect(user, connection: connection, now: now) { state.outbox.append(change) }
         }
     }
 
-    /// A socket of `user` on `connection` is gone. Ignored if none had come up.
+    /// Removes a socket of `user` on `connection`. Ignored if ``connect(_:connection:now:)`` did not record it.
     public func disconnect(_ user: ByteString, connection: UInt64, now: Int64) {
         change { state in
             if let change = state.table.disconnect(user, connection: connection, now: now) {
@@ -56,7 +57,8 @@ public final class PresenceService: Sendable {
         change { $0.outbox += $0.table.due(now: now) }
     }
 
-    /// When ``expire(now:)`` will have something to deliver, in milliseconds since 1970; `nil` if nobody is leaving.
+    /// When ``expire(now:)`` will have a change to deliver, in milliseconds since 1970; `nil` if no user is in the
+    /// grace period.
     public func nextDeadline(now: Int64) -> Int64? {
         state.withLock { $0.table.nextDeadline(now: now) }
     }
@@ -73,18 +75,18 @@ public final class PresenceService: Sendable {
         state.withLock { $0.table.status(of: user) }
     }
 
-    /// One status for each of `users`, in their order, all of the same moment. The lock is held for all of
-    /// them: bound their number.
+    /// The status of each of `users`, in their order, all at the same moment. The lock is held for all of them, so the
+    /// caller must limit their number.
     public func snapshot(_ users: [ByteString]) -> [PresenceStatus] {
         state.withLock { $0.table.snapshot(users) }
     }
 
-    /// Users who are online now, those in their grace period included.
+    /// Number of users who are online, including those in their grace period.
     public var onlineCount: Int {
         state.withLock { $0.table.onlineCount }
     }
 
-    /// Offline users who were forgotten to keep within the limit, since the beginning.
+    /// Number of offline users that were forgotten because of the limit.
     public var forgottenCount: UInt64 {
         state.withLock { $0.table.forgottenCount }
     }
@@ -103,7 +105,7 @@ public final class PresenceService: Sendable {
         }
     }
 
-    /// The changes that the calling thread must deliver: none if another is at it.
+    /// The changes that the calling thread must deliver; empty if another thread is delivering.
     private static func drainOutbox(_ state: inout State) -> [PresenceChange] {
         guard !state.isDelivering, !state.outbox.isEmpty else { return [] }
         state.isDelivering = true

@@ -1,25 +1,25 @@
 import Support
 
-/// Who is online, and how many times.
+/// Counts the connections of each user, and derives who is online.
 ///
-/// Presence is a *count of connections per user*: two tabs, one closed, still online. A connection counts once for a
-/// user however many sockets (one for each namespace) it carries for that user; it may carry sockets of several users
-/// and counts once for each.
+/// Presence is a *count of connections per user*: with two tabs of which one is closed, the user is still online. A
+/// connection counts once for a user, however many sockets (one per namespace) it has for that user. It may have
+/// sockets of several users and then counts once for each.
 ///
-/// A user whose last connection ends stays online for the *grace period*, which swallows a page reload: back within it,
-/// and there was no change at all. A grace period of 0 reports the change at once.
+/// A user whose last connection ends stays online for the *grace period*, so that a page reload causes no change. A
+/// grace period of 0 reports the change at once.
 ///
-/// Every operation takes constant time but those that return several users, which take theirs. Time is passed in, in
-/// milliseconds since 1970; a clock that is set back ends a running grace period early, and does nothing worse.
+/// Each operation takes constant time, or time linear in the number of users that it returns. Times are parameters, in
+/// milliseconds since 1970. If the clock is set back, a running grace period ends early; nothing else changes.
 public struct PresenceTable: Sendable {
-    /// Milliseconds a user stays online without a connection.
+    /// Milliseconds for which a user stays online without a connection.
     public static let defaultGracePeriod: Int64 = 5000
 
-    /// How many offline users' ``PresenceStatus/lastSeen`` is remembered: at some 100 bytes each, 10 MB.
+    /// Offline users whose ``PresenceStatus/lastSeen`` is kept: at about 100 bytes each, 10 MB.
     public static let defaultOfflineLimit = 100_000
 
-    /// One side of a connection's reference count. The user is an index, so that this is small: there is
-    /// one for every connection.
+    /// A key for the number of sockets of one user on one connection. The user is an index to keep it small: there is
+    /// one key per connection.
     private struct Attachment: Hashable {
         let connection: UInt64
         let entry: Int
@@ -28,26 +28,26 @@ public struct PresenceTable: Sendable {
     public let gracePeriod: Int64
     public let offlineLimit: Int
 
-    /// Users who are online now, those in their grace period included.
+    /// Number of users who are online, including those in their grace period.
     public private(set) var onlineCount = 0
 
-    /// Offline users whose ``PresenceStatus/lastSeen`` was dropped to keep within the limit, since the beginning.
+    /// Number of offline users whose ``PresenceStatus/lastSeen`` was dropped because of the limit.
     public private(set) var forgottenCount: UInt64 = 0
 
     private var entries: [PresenceEntry] = []
     private var freeEntries: [Int] = []
     private var entryOfUser: [ByteString: Int] = [:]
-    /// Sockets for each connection and user.
+    /// Number of sockets for each connection and user.
     private var sockets: [Attachment: Int] = [:]
-    /// In their grace period. It is the same for all, so the order of leaving is the order of deadlines.
+    /// Users in their grace period. It has the same length for all, so the order of leaving is the order of deadlines.
     private var leaving = PresenceEntryList()
-    /// Offline and remembered, the longest gone first.
+    /// Offline users whose `lastSeen` is kept, the one offline for longest first.
     private var offline = PresenceEntryList()
 
     /// - Parameters:
-    ///   - gracePeriod: milliseconds between the end of a user's last connection and the offline change; 0:
-    ///     none. Negative counts as 0.
-    ///   - offlineLimit: how many offline users are remembered; 0: none.
+    ///   - gracePeriod: milliseconds between the end of a user's last connection and the offline change; 0: none. A
+    ///     negative value counts as 0.
+    ///   - offlineLimit: number of offline users that are remembered; 0: none.
     public init(gracePeriod: Int64 = defaultGracePeriod, offlineLimit: Int = defaultOfflineLimit) {
         self.gracePeriod = max(0, gracePeriod)
         self.offlineLimit = max(0, offlineLimit)
@@ -55,7 +55,7 @@ public struct PresenceTable: Sendable {
 
     // MARK: Changes
 
-    /// A socket of `user` has come up on `connection`. Each call needs its ``disconnect(_:connection:now:)``.
+    /// Records a socket of `user` on `connection`. Each call needs a matching ``disconnect(_:connection:now:)``.
     ///
     /// - Returns: the change, if the user was offline.
     public mutating func connect(_ user: ByteString, connection: UInt64, now: Int64) -> PresenceChange? {
@@ -78,7 +78,7 @@ public struct PresenceTable: Sendable {
         return PresenceChange(user: user, isOnline: true, at: now)
     }
 
-    /// A socket of `user` on `connection` is gone. Ignored if none had come up.
+    /// Removes a socket of `user` on `connection`. Ignored if ``connect(_:connection:now:)`` did not record it.
     ///
     /// - Returns: the change, if this was the user's last connection and there is no grace period.
     public mutating func disconnect(_ user: ByteString, connection: UInt64, now: Int64) -> PresenceChange? {
@@ -100,7 +100,7 @@ public struct PresenceTable: Sendable {
         return markOffline(index)
     }
 
-    /// The changes of users whose grace period has ended by `now`, in the order they left.
+    /// The offline changes of users whose grace period has ended by `now`, in the order in which they left.
     public mutating func due(now: Int64) -> [PresenceChange] {
         var changes: [PresenceChange] = []
         while let index = leaving.first, hasEnded(since: entries[index].lastSeen, now: now) {
@@ -110,7 +110,7 @@ public struct PresenceTable: Sendable {
         return changes
     }
 
-    /// When ``due(now:)`` will have something to tell, in milliseconds since 1970; `nil` if nobody is leaving.
+    /// When ``due(now:)`` will return a change, in milliseconds since 1970; `nil` if no user is in the grace period.
     public func nextDeadline(now: Int64) -> Int64? {
         leaving.first.map { min(entries[$0].lastSeen, now) + gracePeriod }
     }
@@ -135,7 +135,7 @@ public struct PresenceTable: Sendable {
             lastSeen: entry.connections == 0 ? entry.lastSeen : nil)
     }
 
-    /// One status for each of `users`, in their order.
+    /// The status of each of `users`, in their order.
     public func snapshot(_ users: some Collection<ByteString>) -> [PresenceStatus] {
         users.map { status(of: $0) }
     }
@@ -175,17 +175,17 @@ public struct PresenceTable: Sendable {
     }
 }
 
-/// How one user stands at one moment.
+/// The presence of one user at one moment.
 public struct PresenceStatus: Sendable, Hashable {
     public let user: ByteString
 
-    /// Whether others see the user as online. During the grace period this is still so, though ``connections`` is 0.
+    /// Whether the user counts as online. Still true during the grace period, while ``connections`` is 0.
     public let isOnline: Bool
 
     public let connections: Int
 
-    /// When the last connection ended, in milliseconds since 1970; `nil` while there is one, and for users never
-    /// seen or forgotten since.
+    /// When the last connection ended, in milliseconds since 1970; `nil` while there is a connection, and for users
+    /// that were never seen or are forgotten.
     public let lastSeen: Int64?
 
     public init(user: ByteString, isOnline: Bool, connections: Int, lastSeen: Int64?) {
@@ -196,15 +196,15 @@ public struct PresenceStatus: Sendable, Hashable {
     }
 }
 
-/// A user has come or gone.
+/// A user has come online or gone offline.
 public struct PresenceChange: Sendable, Hashable {
     public let user: ByteString
 
-    /// `true` on the change from no connection to one, `false` on that from one to none.
+    /// `true` if the user came online, `false` if the user went offline.
     public let isOnline: Bool
 
-    /// When it happened, in milliseconds since 1970. For those who left this is when their last connection ended, not
-    /// when the grace period did, so it equals ``PresenceStatus/lastSeen``.
+    /// When it happened, in milliseconds since 1970. An offline change has the time at which the last connection ended,
+    /// not the end of the grace period; it equals ``PresenceStatus/lastSeen``.
     public let at: Int64
 
     public init(user: ByteString, isOnline: Bool, at: Int64) {
@@ -214,16 +214,16 @@ public struct PresenceChange: Sendable, Hashable {
     }
 }
 
-/// What the table keeps of a user who is connected, leaving, or remembered.
+/// The data about a user who is connected, in the grace period, or offline and remembered.
 struct PresenceEntry: Sendable {
     var user: ByteString
     var connections = 0
     var isOnline = false
 
-    /// When the last connection ended, in milliseconds since 1970; meaningless while there is one.
+    /// When the last connection ended, in milliseconds since 1970; unused while there is a connection.
     var lastSeen: Int64 = 0
 
-    /// Neighbours in the one list an entry can be in: the leaving, or the offline. -1: none.
+    /// Neighbours in the list that contains the entry, if any: `leaving` or `offline`. -1: none.
     var previous = -1
     var next = -1
     var isLinked = false
@@ -233,14 +233,13 @@ struct PresenceEntry: Sendable {
     }
 }
 
-/// A doubly linked list through an array of entries, so that leaving it from the middle takes
-/// constant time and no memory.
+/// A doubly linked list through an array of entries, so that removing an entry takes constant time and no memory.
 struct PresenceEntryList: Sendable {
     private(set) var count = 0
     private var head = -1
     private var tail = -1
 
-    /// Index of the entry that has been in the list for longest.
+    /// Index of the oldest entry of the list.
     var first: Int? { head < 0 ? nil : head }
 
     mutating func append(_ index: Int, in entries: inout [PresenceEntry]) {
