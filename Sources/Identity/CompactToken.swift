@@ -7,7 +7,7 @@ struct CompactToken {
     let payload: UnsafeRawBufferPointer
     let signature: UnsafeRawBufferPointer
 
-    /// What the signature is of: header, dot and payload as they were sent.
+    /// The signed bytes: header, dot and payload as they were sent.
     let signed: UnsafeRawBufferPointer
 
     init(_ token: UnsafeRawBufferPointer) throws(TokenRefusal) {
@@ -26,22 +26,21 @@ struct CompactToken {
     }
 }
 
-/// What a token says of how it was signed. Nothing of it is believed; it only chooses among what
-/// the configuration accepts.
+/// The header of a token. Its values are not trusted; they only select among what the configuration accepts.
 struct TokenHeader {
-    /// The algorithm as written, shortened for messages.
+    /// The algorithm's name as in the header, truncated for messages.
     let algorithmName: String
 
-    /// The algorithm, if it is one that exists here.
+    /// The algorithm, if it is supported.
     let algorithm: TokenAlgorithm?
 
-    /// Which key of a key set signed it.
+    /// The `kid`: selects a key of a key set.
     let keyID: ByteString?
 
-    /// Bytes of an algorithm's name that a message shows: twice the longest that is registered.
+    /// Bytes of an algorithm's name in a message: twice the longest registered name.
     private static let shownAlgorithm = 32
 
-    /// Longest name of a key that is looked up, in bytes. The longest in use are digests and URLs.
+    /// The longest `kid` that is accepted, in bytes. The longest in use are digests and URLs.
     static let longestKeyID = 256
 
     /// - Parameter encoded: the token's first part.
@@ -65,7 +64,7 @@ struct TokenHeader {
         }
         guard isObject else { throw TokenRefusal(.malformed, "the token's header is not a JSON object") }
         guard let algorithmName else { throw TokenRefusal(.malformed, "the token's header names no algorithm ('alg')") }
-        // RFC 7515, 4.1.11: who does not understand every extension named here must refuse; none is understood here.
+        // RFC 7515, 4.1.11: a recipient must refuse extensions that it does not support; none is supported here.
         guard !isCritical else {
             throw TokenRefusal(.malformed, "the token's header asks for extensions ('crit') that are not supported")
         }
@@ -87,9 +86,9 @@ struct TokenHeader {
 }
 
 extension JSONObjectWalker {
-    /// Calls `body` with the raw key and value of each member of the one object that `document` must be.
+    /// Calls `body` with the raw key and value of each member, if `document` is one object.
     ///
-    /// - Returns: whether it is. If not, `body` may have seen some members all the same.
+    /// - Returns: whether `document` is one object. If not, `body` may have been called for some members.
     static func forEachMember(
         of document: UnsafeRawBufferPointer,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void

@@ -2,18 +2,17 @@ import COpenSSL
 import RawJSON
 import Support
 
-/// A shared secret, prepared for one digest: the secret's two hash blocks are computed once, and each MAC
-/// starts from a copy of them.
+/// A shared secret, prepared for one digest: the two hash blocks of the secret are computed once, and each MAC starts
+/// with a copy of them.
 ///
-/// `@unchecked` because of the context. It is written only in `init`, before anyone else can see it; afterwards it is
-/// only the source of `EVP_MAC_CTX_dup`, which reads it and counts references atomically, so any number of threads
-/// may use one key at once.
+/// `@unchecked Sendable`: only `init` writes the context. Afterwards it is only the source of `EVP_MAC_CTX_dup`, which
+/// reads it and counts references atomically, so many threads may use one key at the same time.
 final class HMACKey: @unchecked Sendable {
     private let context: OpaquePointer
     private let length: Int
 
     /// - Parameter algorithm: one of HS256, HS384 and HS512.
-    /// - Throws: ``TokenConfigurationError`` if the secret is shorter than the digest, or is a key that others know.
+    /// - Throws: ``TokenConfigurationError`` if the secret is shorter than the digest or is published key material.
     init(secret: [UInt8], algorithm: TokenAlgorithm) throws(TokenConfigurationError) {
         guard algorithm.isSymmetric, let digest = algorithm.digest else {
             throw TokenConfigurationError(
@@ -58,17 +57,17 @@ final class HMACKey: @unchecked Sendable {
     }
 
     deinit {
-        // OpenSSL wipes the key as it frees the context.
+        // OpenSSL erases the key when it frees the context.
         EVP_MAC_CTX_free(context)
     }
 
-    /// Whether `signature` is the MAC of `message`. Takes the same time for every signature of the right length.
+    /// Whether `signature` is the MAC of `message`. Takes the same time for all signatures of the right length.
     func isSignature(_ signature: [UInt8], of message: UnsafeRawBufferPointer) -> Bool {
         guard signature.count == length, let expected = authenticate(message) else { return false }
         return CRYPTO_memcmp(expected, signature, length) == 0
     }
 
-    /// The MAC of `message`; `nil` only if OpenSSL has no memory left.
+    /// The MAC of `message`; `nil` only if OpenSSL cannot allocate memory.
     func authenticate(_ message: UnsafeRawBufferPointer) -> [UInt8]? {
         guard let copy = EVP_MAC_CTX_dup(context) else { return nil }
         defer { EVP_MAC_CTX_free(copy) }
@@ -83,10 +82,10 @@ final class HMACKey: @unchecked Sendable {
     }
 }
 
-/// Recognizes key material of public-key cryptography, which is written into files and handed out. As a shared secret
-/// it lets everybody who has it sign tokens.
+/// Recognises public-key material and other key files, which are often distributed. Used as a shared secret, it would
+/// let everyone who has it sign tokens.
 enum PublishedKey {
-    /// What `bytes` are, to follow "is": "a PEM file"; `nil` if they are nothing of the kind.
+    /// What `bytes` are, as words that follow "is": "a public key in PEM"; `nil` if they are none of these.
     static func kind(of bytes: [UInt8]) -> String? {
         let text = String(decoding: bytes, as: UTF8.self)
         if text.utf8.starts(with: "ssh-".utf8) || text.utf8.starts(with: "ecdsa-sha2-".utf8) {
@@ -102,7 +101,7 @@ enum PublishedKey {
             return "a JSON Web Key"
         }
         if let kind = kind(ofDER: bytes) { return "\(kind) in DER" }
-        // The lines of a PEM file without its first and its last, as some identity providers show their key.
+        // The body of a PEM file without its first and last line, as some identity providers display their key.
         let alphabet = bytes.filter { !" \t\r\n=".utf8.contains($0) }.map { byte in
             byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte
         }
@@ -113,7 +112,7 @@ enum PublishedKey {
     }
 
     private static func kind(ofDER bytes: [UInt8]) -> String? {
-        // A sequence, as all of these are: what is random is seldom tried.
+        // All of these formats begin with a DER sequence; random bytes rarely do.
         guard bytes.first == 0x30 else { return nil }
         defer { OpenSSLErrors.clear() }
         return bytes.withUnsafeBufferPointer { bytes in

@@ -4,14 +4,14 @@ import Support
 
 /// JSON Web Key Sets (RFC 7517): `{"keys": [{"kty": "EC", "crv": "P-256", "x": "…", "y": "…", "kid": "…"}, …]}`.
 enum JSONWebKeySet {
-    /// Keys of the largest set that is accepted. A token without a `kid` is tried with each that fits.
+    /// The most keys in a set. A token without a `kid` is tried with each key that fits.
     private static let mostKeys = 100
 
-    /// The keys that can verify a signature. Others are passed over, as RFC 7517 (section 5) asks: a set may
-    /// hold keys for other uses.
+    /// The keys of a set that can verify a signature. Others are ignored, as RFC 7517 (section 5) requires: a set may
+    /// contain keys for other uses.
     ///
-    /// - Throws: ``TokenConfigurationError`` if `document` is no key set, holds no usable key, one that says it is
-    ///   usable and is not, or the private half of any key.
+    /// - Throws: ``TokenConfigurationError`` if `document` is not a key set, contains no usable key, an invalid key, or
+    ///   a private or symmetric key.
     static func publicKeys(in document: [UInt8]) throws(TokenConfigurationError) -> [PublicKey] {
         let keySet: JSONValue
         do throws(JSONSyntaxError) {
@@ -51,9 +51,9 @@ enum JSONWebKeySet {
         return publicKeys
     }
 
-    /// Why a key of a set verifies nothing, in words that follow its name.
+    /// Why a key of a set cannot be used, as words that follow its name.
     private enum Unusable: Error {
-        /// Nothing is wrong with it.
+        /// The key is valid, but not for verifying tokens; it is ignored.
         case keptForAnotherUse(String)
         case wrong(String)
     }
@@ -61,7 +61,7 @@ enum JSONWebKeySet {
     /// The members of private and of symmetric keys (RFC 7518, sections 6.2.2, 6.3.2 and 6.4, and RFC 8037, section 2).
     private static let privateMembers: [ByteString] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 
-    /// Key sets are handed out; and what the daemon has it could sign with.
+    /// Refuses keys with private parts: key sets are published, and the daemon must not have a key that can sign.
     private static func refusePrivateParts(of key: JSONValue, named name: String) throws(TokenConfigurationError) {
         guard let member = privateMembers.first(where: { key[$0] != nil }) else { return }
         let what = member == "k" ? "is a symmetric key ('k')" : "holds its private half ('\(member)')"
@@ -99,15 +99,15 @@ enum JSONWebKeySet {
         TokenConfigurationError(.keySet, what, remedy: remedy)
     }
 
-    /// What OpenSSL makes a public key of.
+    /// The parameters from which OpenSSL creates a public key.
     private enum Parameters {
         case rsa(modulus: [UInt8], exponent: [UInt8])
         /// The point is uncompressed: 4, x, y.
         case curve(name: String, point: [UInt8])
         case ed25519([UInt8])
 
-        /// A new key that the caller owns; `nil` if OpenSSL finds it invalid, a point that is not
-        /// on its curve for instance.
+        /// Creates a key that the caller owns; `nil` if OpenSSL finds it invalid, for instance a point that is not on
+        /// its curve.
         func publicKey() -> OpaquePointer? {
             if case .ed25519(let bytes) = self {
                 return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count)
@@ -157,7 +157,7 @@ enum JSONWebKeySet {
         }
     }
 
-    /// - Throws: ``Unusable`` for a key of a type or curve that is not supported, or that lacks a part.
+    /// - Throws: ``Unusable`` for an unsupported type or curve, or a missing parameter.
     private static func parameters(of key: JSONValue) throws(Unusable) -> Parameters {
         func bytes(_ name: ByteString) throws(Unusable) -> [UInt8] {
             guard let text = key[name]?.string, let bytes = text.withBytes({ Base64.decodeURL($0) }) else {

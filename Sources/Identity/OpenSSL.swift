@@ -2,9 +2,9 @@ import COpenSSL
 
 /// The name of an OpenSSL parameter.
 ///
-/// OpenSSL keeps the pointer it is given and no copy, so it must outlive the call: a literal's does, that of a
-/// `String` does not. This is why the names are spelled out here and not taken from the `OSSL_…_PARAM_…` macros, which
-/// Swift imports as strings.
+/// OpenSSL stores the pointer and does not copy the name, so the memory must outlive the call: that of a literal does,
+/// that of a `String` does not. Therefore the names are written as literals here; Swift imports the `OSSL_…_PARAM_…`
+/// macros as `String`s.
 struct OpenSSLName: ExpressibleByStringLiteral {
     private let name: StaticString
 
@@ -16,15 +16,15 @@ struct OpenSSLName: ExpressibleByStringLiteral {
         self.name = name
     }
 
-    /// Null-terminated and valid for as long as the process.
+    /// Null-terminated and valid until the process ends.
     var pointer: UnsafePointer<CChar> {
         UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
     }
 }
 
-/// OpenSSL's error queue, which belongs to the thread and not to the call.
+/// OpenSSL's error queue, which is shared by all calls of a thread.
 enum OpenSSLErrors {
-    /// The oldest error's text. The queue is empty afterwards: what stays there would be taken for the failure of the
+    /// Returns the oldest error's text and empties the queue: a remaining error would be reported as a failure of the
     /// next TLS call on this thread.
     static func drain() -> String {
         let code = ERR_get_error()

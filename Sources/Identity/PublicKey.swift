@@ -3,20 +3,20 @@ import Support
 
 /// A public key that verifies signatures.
 ///
-/// `@unchecked` because of the pointer. An `EVP_PKEY` is not changed after `init`, and OpenSSL 3 lets any number of
-/// threads verify with one.
+/// `@unchecked Sendable`: the `EVP_PKEY` is not changed after `init`, and OpenSSL 3 lets many threads verify with one
+/// key.
 final class PublicKey: @unchecked Sendable {
     private let key: OpaquePointer
 
-    /// The key's name in its key set; `nil` if it has none.
+    /// The key's `kid` in its key set; `nil` if it has none.
     let id: ByteString?
 
-    /// The one algorithm its key set allows it for; `nil`: all that fit.
+    /// The only algorithm that its key set allows for it; `nil`: all that fit.
     private let onlyAlgorithm: ByteString?
 
-    /// Takes ownership of `key`, in any case.
+    /// Takes ownership of `key`, also if it throws.
     ///
-    /// - Throws: ``Weakness`` if a signature of this key proves nothing.
+    /// - Throws: ``Weakness`` if signatures by this key prove nothing.
     init(owning key: OpaquePointer, id: ByteString? = nil, onlyAlgorithm: ByteString? = nil) throws(Weakness) {
         self.key = key
         self.id = id
@@ -24,14 +24,14 @@ final class PublicKey: @unchecked Sendable {
         if let weakness { throw weakness }
     }
 
-    /// Reads a public key or a certificate.
+    /// Parses a PEM document with a public key or a certificate.
     convenience init(pem: [UInt8]) throws(TokenConfigurationError) {
         func read(_ body: (OpaquePointer) -> OpaquePointer?) -> OpaquePointer? {
             guard let bio = BIO_new_mem_buf(pem, Int32(clamping: pem.count)) else { return nil }
             defer { BIO_free(bio) }
             return body(bio)
         }
-        // Even beside a public key: where the daemon can read it, it is in one place too many.
+        // Refused even beside a public key: the daemon needs no private key, so it must not be able to read one.
         guard pem.firstRange(of: Array("PRIVATE KEY-----".utf8)) == nil else {
             throw TokenConfigurationError(
                 .publicKey, "the public key file holds a private key",
@@ -64,7 +64,7 @@ final class PublicKey: @unchecked Sendable {
         EVP_PKEY_free(key)
     }
 
-    /// What this key is, in words, for messages.
+    /// A description of the key for messages.
     var summary: String {
         switch EVP_PKEY_get_base_id(key) {
         case EVP_PKEY_RSA: "an RSA key of \(EVP_PKEY_get_bits(key)) bits"
@@ -88,7 +88,7 @@ final class PublicKey: @unchecked Sendable {
         }
     }
 
-    /// Whether `signature` is that of `message` by this key's private half.
+    /// Whether `signature` is a signature of `message` by this key.
     func isSignature(_ signature: [UInt8], of message: UnsafeRawBufferPointer, algorithm: TokenAlgorithm) -> Bool {
         guard fits(algorithm) else { return false }
         defer { OpenSSLErrors.clear() }
@@ -120,7 +120,7 @@ final class PublicKey: @unchecked Sendable {
         return String(decoding: name.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// A token carries an ECDSA signature as its two numbers side by side; OpenSSL wants them in DER.
+    /// Converts an ECDSA signature from the token's format, two numbers side by side, to OpenSSL's, DER.
     private static func encode(ecdsa signature: [UInt8], coordinateLength: Int) -> [UInt8]? {
         guard signature.count == 2 * coordinateLength, let pair = ECDSA_SIG_new() else { return nil }
         defer { ECDSA_SIG_free(pair) }
@@ -130,7 +130,7 @@ final class PublicKey: @unchecked Sendable {
                 BN_bin2bn(bytes.baseAddress.map { $0 + coordinateLength }, Int32(coordinateLength), nil)
             )
         }
-        // From here on the pair owns its halves.
+        // If this succeeds, the pair owns both numbers.
         guard ECDSA_SIG_set0(pair, halves.0, halves.1) == 1 else {
             BN_free(halves.0)
             BN_free(halves.1)
@@ -146,7 +146,7 @@ final class PublicKey: @unchecked Sendable {
 }
 
 extension PublicKey {
-    /// Why signatures of a key prove nothing, in words that follow "the key is".
+    /// Why signatures by a key prove nothing, as words that follow "the key is".
     struct Weakness: Error {
         let words: String
     }
@@ -158,13 +158,13 @@ extension PublicKey {
             isOfSmallOrder
                 ? Weakness(words: "a point of small order: signatures of it can be made without a private key") : nil
         case EVP_PKEY_EC: isInvalid ? Weakness(words: "not a point of its curve: \(OpenSSLErrors.drain())") : nil
-        // It fits no algorithm.
+        // Other types fit no algorithm.
         default: nil
         }
     }
 
-    /// 2048 bits is the least of RFC 7518, section 3.3. OpenSSL verifies with nothing larger than 16384, and for each
-    /// signature it takes a time that grows with the square of that.
+    /// RFC 7518, section 3.3, requires at least 2048 bits. OpenSSL verifies with at most 16384, and the time for one
+    /// signature is proportional to the square of the length.
     private static let modulusBits: ClosedRange<Int32> = 2048...16384
 
     private var rsaWeakness: Weakness? {
@@ -189,7 +189,7 @@ extension PublicKey {
             return Weakness(
                 words: "an RSA key with \(words), with which signatures can be forged: the usual one is 65537")
         }
-        // Among others: an even modulus, one with a small factor, one that is a prime.
+        // For instance an even modulus, one with a small factor, or a prime.
         return isInvalid ? Weakness(words: "not a valid RSA key: \(OpenSSLErrors.drain())") : nil
     }
 
@@ -199,19 +199,19 @@ extension PublicKey {
         return EVP_PKEY_public_check(context) != 1
     }
 
-    /// Whether some small multiple of the point is the neutral element: for such a key one signature fits every
-    /// eighth message, or every one.
+    /// Whether a small multiple of the point is the neutral element. One signature by such a key is valid for one in
+    /// eight messages, or for all.
     private var isOfSmallOrder: Bool {
         var bytes = [UInt8](repeating: 0, count: 32)
         var length = bytes.count
         guard EVP_PKEY_get_raw_public_key(key, &bytes, &length) == 1, length == 32 else { return true }
-        // The sign of x, which makes two points of one y.
+        // Clears the sign of x, which distinguishes the two points with the same y.
         bytes[31] &= 0x7F
         return Self.ordinatesOfSmallOrder.contains(bytes)
     }
 
-    /// The y of the eight points whose order divides 8, in little endian, and the two other spellings that
-    /// exceed the field's prime.
+    /// The y of the eight points whose order divides 8, in little endian, and the two encodings of such a y that are
+    /// not less than the field's prime.
     private static let ordinatesOfSmallOrder: [[UInt8]] = {
         let middle = [UInt8](repeating: 0xFF, count: 30)
         return [

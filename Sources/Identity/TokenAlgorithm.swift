@@ -1,6 +1,6 @@
 import Support
 
-/// A JSON Web Signature algorithm (RFC 7518, RFC 8037). There is no case for `none`, so nothing can accept it.
+/// A JSON Web Signature algorithm (RFC 7518, RFC 8037). There is no case for `none`, so it can never be accepted.
 public enum TokenAlgorithm: String, Sendable, Hashable, CaseIterable {
     case hs256 = "HS256"
     case hs384 = "HS384"
@@ -16,25 +16,25 @@ public enum TokenAlgorithm: String, Sendable, Hashable, CaseIterable {
     case es512 = "ES512"
     case edDSA = "EdDSA"
 
-    /// The algorithm of this name, compared byte for byte; `nil` if there is none.
+    /// The algorithm with this name, compared byte for byte; `nil` if there is none.
     init?(named name: ByteString) {
         guard let (_, algorithm) = Self.names.first(where: { $0.name == name }) else { return nil }
         self = algorithm
     }
 
-    /// So few that comparing them takes less than hashing one.
+    /// An array, because comparing these few names takes less time than hashing one.
     private static let names = allCases.map { (name: ByteString($0.rawValue), algorithm: $0) }
 
-    /// What kind of key an algorithm needs. A key serves its own family only: a public key can never
-    /// pass for an HMAC secret.
+    /// The kind of key that an algorithm needs. A key is used for its own family only, so that a public key is never
+    /// used as an HMAC secret.
     enum Family: Sendable, Hashable {
         /// HMAC with a shared secret.
         case hmac
         /// RSASSA-PKCS1-v1_5.
         case rsa
-        /// RSASSA-PSS, with a salt as long as the digest.
+        /// RSASSA-PSS with a salt of the digest's length.
         case rsaPSS
-        /// ECDSA; the curve as OpenSSL calls it, and the length of each half of a signature in bytes.
+        /// ECDSA; OpenSSL's name of the curve, and the length of each half of a signature in bytes.
         case ecdsa(curve: String, coordinateLength: Int)
         /// Ed25519.
         case ed25519
@@ -52,10 +52,10 @@ public enum TokenAlgorithm: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// Whether tokens of this algorithm are both signed and verified with one shared secret.
+    /// Whether one shared secret both signs and verifies tokens of this algorithm.
     public var isSymmetric: Bool { family == .hmac }
 
-    /// The digest as OpenSSL calls it; `nil` for Ed25519, which brings its own.
+    /// OpenSSL's name of the digest; `nil` for Ed25519, which includes its own.
     var digest: String? {
         switch self {
         case .hs256, .rs256, .ps256, .es256: "SHA256"
@@ -65,7 +65,7 @@ public enum TokenAlgorithm: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// Length of the digest in bytes, which is the least that RFC 7518 (section 3.2) allows an HMAC secret to have.
+    /// Length of the digest in bytes. It is the minimum length of an HMAC secret by RFC 7518, section 3.2.
     var digestLength: Int {
         switch digest {
         case "SHA256": 32

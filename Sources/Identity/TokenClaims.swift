@@ -1,10 +1,10 @@
 import RawJSON
 import Support
 
-/// The registered claims that are looked at, read in one pass over the payload. Of duplicate claims the last
-/// counts, as in `JSON.parse`.
+/// The registered claims that are checked, parsed in one pass over the payload. Of duplicate claims the last counts, as
+/// in `JSON.parse`.
 struct TokenClaims: Sendable {
-    /// A claim that may be there, and may be of a wrong type.
+    /// A claim that may be absent or of a wrong type.
     enum Claim<Value: Sendable>: Sendable {
         case absent
         case wrongType
@@ -31,7 +31,7 @@ struct TokenClaims: Sendable {
         let isObject = payload.withUnsafeBytes { payload in
             userClaim.withUnsafeBytes { userClaim in
                 JSONObjectWalker.forEachMember(of: payload) { key, value in
-                    // Not an `else` of the others: the user claim may well be one of them, `iss` for instance.
+                    // Not part of the `else if` chain: the user claim may be one of the others, for instance `iss`.
                     if JSONText.isEqual(key, to: userClaim) { user = Claim(Self.user(value)) }
                     if JSONText.isEqual(key, to: "exp") {
                         expiry = Claim(Self.milliseconds(value))
@@ -44,7 +44,7 @@ struct TokenClaims: Sendable {
                     } else if JSONText.isEqual(key, to: "aud") {
                         audiences = Claim(JSONText.byteString(value).map { [$0] } ?? Self.strings(value))
                     } else if JSONText.isEqual(key, to: "scope") {
-                        // A scope grants; one that cannot be read grants nothing.
+                        // Scopes grant rights, so a malformed claim grants none.
                         scopes = JSONText.byteString(value)?.words ?? Self.strings(value) ?? []
                     }
                 }
@@ -57,7 +57,7 @@ struct TokenClaims: Sendable {
         JSONText.byteString(value) ?? JSONNumber(value)?.int64.map { ByteString(String($0)) }
     }
 
-    /// A NumericDate (RFC 7519, section 2): seconds, of which a fraction is allowed.
+    /// A NumericDate (RFC 7519, section 2): seconds, fractions allowed.
     private static func milliseconds(_ value: UnsafeRawBufferPointer) -> Int64? {
         switch JSONNumber(value) {
         case .integer(let seconds):
@@ -70,7 +70,7 @@ struct TokenClaims: Sendable {
         }
     }
 
-    /// The elements of an array of strings; `nil` if it is anything else.
+    /// The elements of an array of strings; `nil` for any other value.
     private static func strings(_ value: UnsafeRawBufferPointer) -> [ByteString]? {
         var strings: [ByteString] = []
         var walker = JSONArrayWalker(value)
@@ -89,14 +89,14 @@ struct TokenClaims: Sendable {
 }
 
 extension ByteString {
-    /// What stands between its spaces.
+    /// The parts between spaces.
     fileprivate var words: [ByteString] {
         withBytes { bytes in bytes.split(separator: UInt8(ascii: " ")).map { ByteString(decoding: $0) } }
     }
 }
 
-/// The payload of a token whose signature is valid, and what it claims. Whether that is acceptable, and still is, has
-/// to be judged with each use.
+/// The payload and claims of a token whose signature is valid. Whether the claims are acceptable at a given time must
+/// be checked on each use.
 struct SignedClaims: Sendable {
     let payload: [UInt8]
     let claims: TokenClaims

@@ -1,14 +1,14 @@
 import RawJSON
 import Support
 
-/// Signs tokens with a shared secret: what `jackfield token` prints, and what a verifier with the same secret accepts.
-/// A signer is immutable and can be used from any thread.
+/// Signs tokens with a shared secret, for `jackfield token`; a verifier with the same secret accepts them. A signer is
+/// immutable and can be used from any thread.
 public struct TokenSigner: Sendable {
     private let key: HMACKey
     private let header: [UInt8]
 
-    /// - Throws: ``TokenConfigurationError`` if a verifier would refuse the secret, or the algorithm is none
-    ///   of HS256, HS384 and HS512.
+    /// - Throws: ``TokenConfigurationError`` if a verifier would refuse the secret, or if the algorithm is not HS256,
+    ///   HS384 or HS512.
     public init(secret: [UInt8], algorithm: TokenAlgorithm = .hs256) throws(TokenConfigurationError) {
         key = try HMACKey(secret: secret, algorithm: algorithm)
         var header: [UInt8] = []
@@ -16,9 +16,9 @@ public struct TokenSigner: Sendable {
         self.header = header
     }
 
-    /// A compact token with these claims, which should be an object, in their order.
+    /// Returns a compact token with these claims, an object, in their order.
     ///
-    /// - Throws: ``TokenConfigurationError`` only if OpenSSL has no memory left.
+    /// - Throws: ``TokenConfigurationError`` only if OpenSSL cannot allocate memory.
     public func sign(_ claims: JSONValue) throws(TokenConfigurationError) -> String {
         var token = header
         token.append(UInt8(ascii: "."))

@@ -3,10 +3,10 @@ import Support
 
 /// Verifies JSON Web Tokens in compact form (RFC 7519, RFC 7515).
 ///
-/// What is accepted, algorithm included, is fixed by the configuration; a token can only fail to match it. The
-/// signature is checked before the payload is looked at. A verifier is immutable and can be used from any
-/// thread; it does no I/O and waits for nothing, so an event loop may call it: a few microseconds for HS256, up
-/// to some tens for public keys.
+/// The configuration determines what is accepted, including the algorithm; a token can only match it or not. The
+/// signature is checked before the payload is parsed. A verifier is immutable and can be used from any thread. It does
+/// no I/O and does not block, so event loops may call it: a few microseconds for HS256, up to some tens for public
+/// keys.
 public struct TokenVerifier: Sendable {
     public let configuration: TokenVerifierConfiguration
 
@@ -70,7 +70,7 @@ public struct TokenVerifier: Sendable {
         try subject(signedClaims(of: token), now: now)
     }
 
-    /// What `token` claims, if it is signed.
+    /// The claims of `token` if its signature is valid.
     func signedClaims(of token: UnsafeRawBufferPointer) throws(TokenRefusal) -> SignedClaims {
         let token = Self.withoutScheme(token)
         guard !token.isEmpty else {
@@ -89,8 +89,7 @@ public struct TokenVerifier: Sendable {
             throw TokenRefusal(
                 .algorithm, "the token is signed with '\(header.algorithmName)', accepted is \(accepted)")
         }
-        // One that cannot even be decoded is no better and no worse than a wrong one: most often it is a
-        // token changed at its end.
+        // A signature that cannot be decoded is reported like a wrong one: most often the end of the token was changed.
         guard let signature = Base64.decodeURL(parts.signature),
             isSignature(signature, of: parts.signed, algorithm: algorithm, keyID: header.keyID)
         else {
@@ -118,7 +117,7 @@ public struct TokenVerifier: Sendable {
         }
     }
 
-    /// What follows `Bearer`, and never the spaces around it.
+    /// The token after an optional `Bearer`, without surrounding spaces.
     private static func withoutScheme(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         func trimmed(_ text: Slice<UnsafeRawBufferPointer>) -> Slice<UnsafeRawBufferPointer> {
             var text = text.drop { $0 == 0x20 }
@@ -131,7 +130,7 @@ public struct TokenVerifier: Sendable {
         let isScheme = zip(rest, UnsafeBufferPointer(start: scheme.utf8Start, count: length)).allSatisfy {
             $0 | 0x20 == $1
         }
-        // The bare word is a scheme without a token. A token that begins with these letters goes on with others.
+        // The word alone is a scheme without a token. A token that begins with these letters has further characters.
         if isScheme, rest.count == length || (rest.count > length && rest[rest.startIndex + length] == 0x20) {
             rest = trimmed(rest.dropFirst(length))
         }
@@ -140,7 +139,7 @@ public struct TokenVerifier: Sendable {
 }
 
 extension TokenVerifier {
-    /// Judges the claims of a token whose signature is valid.
+    /// Checks the claims of a token whose signature is valid.
     func subject(_ signed: SignedClaims, now: Int64) throws(TokenRefusal) -> TokenSubject {
         let claims = signed.claims
         var expiresAt = try checkExpiry(claims.expiry, now: now)
@@ -154,7 +153,7 @@ extension TokenVerifier {
             user: try user(claims.user), claims: signed.payload, expiresAt: expiresAt, scopes: claims.scopes)
     }
 
-    /// Returns when the token expires.
+    /// Returns the time at which the token expires.
     private func checkExpiry(_ expiry: TokenClaims.Claim<Int64>, now: Int64) throws(TokenRefusal) -> Int64? {
         switch expiry {
         case .value(let expiry):
@@ -171,13 +170,13 @@ extension TokenVerifier {
         }
     }
 
-    /// Returns when the token is too old.
+    /// Returns the time at which the token is too old.
     private func checkAge(_ issuedAt: TokenClaims.Claim<Int64>, _ maximumAge: Int64, now: Int64) throws(TokenRefusal)
         -> Int64?
     {
         switch issuedAt {
         case .value(let issuedAt):
-            // From the future it would be young for longer than the age that is allowed.
+            // A token from the future would be accepted for longer than `maximumAge`.
             guard isReached(issuedAt, now) else {
                 throw TokenRefusal(
                     .claims, "the token was issued in the future: its 'iat' is \(RFC3339.text(milliseconds: issuedAt))")
@@ -212,13 +211,13 @@ extension TokenVerifier {
         }
     }
 
-    /// Whether `now` lies before `end` plus the leeway. Saturating: an end at the end of time stays there.
+    /// Whether `now` is before `end` plus the leeway. True if the sum overflows.
     private func isBefore(_ now: Int64, _ end: Int64) -> Bool {
         let (last, overflow) = end.addingReportingOverflow(configuration.leeway)
         return overflow || now < last
     }
 
-    /// Whether `now` has come to `start` less the leeway.
+    /// Whether `now` is at or after `start` minus the leeway. True if the difference overflows.
     private func isReached(_ start: Int64, _ now: Int64) -> Bool {
         let (earliest, overflow) = start.subtractingReportingOverflow(configuration.leeway)
         return overflow || now >= earliest
@@ -259,20 +258,20 @@ extension TokenVerifier {
     }
 }
 
-/// Who a verified token speaks for.
+/// The result of verifying a token.
 public struct TokenSubject: Sendable, Hashable {
-    /// The user claim; an integer is written in decimal. Keeps the rules of ``Support/UserID``.
+    /// The user claim; an integer is written in decimal. Satisfies the rules of ``Support/UserID``.
     public let user: ByteString
 
-    /// The token's payload, byte for byte as it was signed: one valid JSON object.
+    /// The token's payload, byte for byte as signed: one valid JSON object.
     public let claims: [UInt8]
 
-    /// When the token ends, in milliseconds since 1970, leeway not added: its `exp`, or earlier where a longest age is
-    /// configured; `nil`: never.
+    /// When the token expires, in milliseconds since 1970, without leeway: its `exp`, or earlier if
+    /// ``TokenVerifierConfiguration/maximumAge`` is set; `nil`: never.
     public let expiresAt: Int64?
 
-    /// What the `scope` claim names, in its order: a string separated by spaces (RFC 8693), or an array of
-    /// strings. Empty without one.
+    /// The scopes in the `scope` claim, in its order: from a string separated by spaces (RFC 8693) or an array of
+    /// strings. Empty without the claim.
     public let scopes: [ByteString]
 
     public init(user: ByteString, claims: [UInt8], expiresAt: Int64?, scopes: [ByteString]) {
@@ -287,22 +286,22 @@ public struct TokenSubject: Sendable, Hashable {
     }
 }
 
-/// Why a token was not accepted. The code is for programs, the message for the person who must mend
-/// it; neither holds a secret.
+/// Why a token was not accepted. The code is for programs, the message for the person who must correct the error;
+/// neither contains a secret.
 public struct TokenRefusal: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What clients see as `data.code` of a CONNECT_ERROR. The raw values never change.
+    /// Clients receive it as `data.code` of a CONNECT_ERROR. The raw values never change.
     public enum Code: String, Sendable, Hashable, CaseIterable {
-        /// There is no token, or an empty one.
+        /// There is no token, or it is empty.
         case missing = "token_missing"
-        /// It is no compact JWS of bounded size with a JSON header and payload.
+        /// It is not a compact JWS of limited size with a JSON header and payload.
         case malformed = "token_malformed"
-        /// Past its `exp` plus the leeway.
+        /// The time is past its `exp` plus the leeway, or past the maximum age.
         case expired = "token_expired"
-        /// The signature is not that of the configured key.
+        /// No configured key verifies the signature.
         case signature = "token_signature"
-        /// A claim is missing, of a wrong type, or not what the configuration asks for.
+        /// A claim is missing, has a wrong type, or does not match the configuration.
         case claims = "token_claims"
-        /// Its algorithm is not one that the configuration accepts.
+        /// The configuration does not accept its algorithm.
         case algorithm = "token_algorithm"
     }
 

@@ -1,50 +1,51 @@
 import Support
 
-/// What a ``TokenVerifier`` accepts. Keys come as bytes; reading them from files or the environment is the caller's.
+/// What a ``TokenVerifier`` accepts. Keys are passed as bytes; the caller reads them from files or the environment.
 public struct TokenVerifierConfiguration: Sendable {
-    /// Exactly what is accepted. What the token says of itself only chooses among these.
+    /// The accepted algorithms. The token's header can only select one of these.
     public var algorithms: [TokenAlgorithm] = [.hs256]
 
     /// The shared secret of HS256, HS384 and HS512.
     public var secret: [UInt8]?
 
-    /// A PEM file with a public key (`BEGIN PUBLIC KEY`) or a certificate, for the other algorithms.
+    /// A PEM document with a public key (`BEGIN PUBLIC KEY`) or a certificate, for the other algorithms.
     public var publicKey: [UInt8]?
 
-    /// A JSON Web Key Set (RFC 7517). Its keys are chosen by the token's `kid`; a token without one tries all that fit
-    /// its algorithm. Keys for encryption, symmetric ones and those of types not supported here are passed over.
+    /// A JSON Web Key Set (RFC 7517). The token's `kid` selects a key; for a token without `kid`, all keys that fit its
+    /// algorithm are tried. Keys for encryption and keys of unsupported types are ignored; a symmetric key is an error.
     public var keySet: [UInt8]?
 
-    /// Values of `iss` of which a token must have one; empty: not looked at.
+    /// Accepted values of `iss`; empty: `iss` is not checked.
     public var issuers: [ByteString] = []
 
-    /// Values of which a token's `aud` must be or contain one; empty: not looked at.
+    /// Accepted values of `aud`, of which a token must have at least one; empty: `aud` is not checked.
     public var audiences: [ByteString] = []
 
-    /// How far clocks may differ, in milliseconds: added to `exp` and to `iat` with ``maximumAge``, taken off `nbf`.
+    /// Tolerated clock difference in milliseconds: added to `exp` and to the end of ``maximumAge``, subtracted from
+    /// `nbf` and `iat`.
     public var leeway: Int64 = 5000
 
-    /// The claim that names the user; a string or an integer.
+    /// The name of the claim that identifies the user; its value is a string or an integer.
     public var userClaim = "sub"
 
-    /// Whether a token without `exp` is refused. Where it is not, such a token is good for ever, and
-    /// whoever has found one keeps it.
+    /// Whether a token without `exp` is refused. If not, such a token is valid for ever, also for a person who stole
+    /// it.
     public var requiresExpiry = true
 
-    /// How long after its `iat` a token is still accepted, in milliseconds; a token without `iat` is then refused.
-    /// `nil`: its `exp` alone counts.
+    /// How long after its `iat` a token is accepted, in milliseconds; a token without `iat` is then refused. `nil`:
+    /// only `exp` limits it.
     public var maximumAge: Int64?
 
-    /// Longest token looked at, in bytes. 8192 is what HTTP servers commonly take in one header field,
-    /// where the same tokens travel.
+    /// The longest token that is accepted, in bytes. HTTP servers commonly accept 8192 bytes in one header field, which
+    /// carries the same tokens.
     public var maximumTokenLength = 8192
 
     public init() {}
 }
 
-/// Why no verifier or signer can be made of a configuration.
+/// Why a configuration does not give a verifier or signer.
 public struct TokenConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The setting that is at fault.
+    /// The setting with the error.
     public enum Setting: Sendable, Hashable {
         case algorithms, secret, publicKey, keySet, userClaim
     }

@@ -1,22 +1,23 @@
 import Glibc
 import Synchronization
 
-/// Tokens verified a moment ago, so that whoever sends many requests with one token has its signature checked once.
+/// A cache of verified tokens, so that for many requests with the same token the signature is checked once.
+/// [any-thread]
 ///
-/// What is remembered can never change: that exactly this text was signed, and what it says. Its times, issuer
-/// and audience are judged anew each time. Refusals are not remembered. Bounded: two generations of
-/// ``capacity`` tokens of at most ``longestToken`` bytes each; when the younger is full the older is forgotten,
-/// unless it was asked for meanwhile.
+/// It stores only what cannot change: that this text was signed, and its claims. Times, issuer and audience are checked
+/// on each call. Refusals are not stored. Limit: two generations of ``capacity`` tokens with at most ``longestToken``
+/// bytes each. When the young generation is full, it replaces the old one; a token found in the old generation is added
+/// to the young one again.
 public final class VerifiedTokens: Sendable {
     static let capacity = 256
-    /// Longer tokens are verified each time.
+    /// Longer tokens are not cached.
     static let longestToken = 2048
-    /// Bytes at the end of a token that are hashed: most of the signature of HS256 (43 bytes of base64url), the
-    /// shortest there is. Only tokens whose signature was right are remembered, so a sender cannot add tokens of one
-    /// hash; the whole text is compared in any case.
+    /// Bytes at the end of a token that are hashed: most of an HS256 signature (43 bytes of base64url), which is the
+    /// shortest. Only tokens with a valid signature are stored, so a client cannot insert tokens with equal hashes. The
+    /// whole text is compared in any case.
     static let hashedBytes = 32
 
-    /// By the hash of the end of its text. Of two tokens with one hash only the younger is remembered.
+    /// The key is the hash of the token's end. Of two tokens with the same hash, only the newer is stored.
     private struct Generations {
         var young: [Int: Known] = [:]
         var old: [Int: Known] = [:]
@@ -48,7 +49,7 @@ public final class VerifiedTokens: Sendable {
         self.verifier = verifier
     }
 
-    /// What ``TokenVerifier/verify(_:now:)`` says of `token`.
+    /// The same result as ``TokenVerifier/verify(_:now:)``.
     ///
     /// - Parameter now: milliseconds since 1970.
     public func verify(_ token: UnsafeRawBufferPointer, now: Int64) throws(TokenRefusal) -> TokenSubject {
@@ -84,7 +85,7 @@ public final class VerifiedTokens: Sendable {
         known.young[hash] = token
     }
 
-    /// How many are remembered; those in both generations are counted twice.
+    /// Number of stored tokens; a token in both generations counts twice.
     var count: Int { known.withLock { $0.young.count + $0.old.count } }
 
     func remembers(_ token: UnsafeRawBufferPointer) -> Bool { find(token, Self.hash(token)) != nil }
