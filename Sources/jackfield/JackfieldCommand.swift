@@ -2,7 +2,7 @@ import ArgumentParser
 import Daemon
 import Foundation
 
-/// The command line, and the meaning of its exit codes.
+/// The root command, and the exit codes of all commands.
 @main
 struct JackfieldCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,7 +36,7 @@ struct JackfieldCommand: AsyncParsableCommand {
         }
     }
 
-    /// Help and version go to standard output, errors to standard error.
+    /// Prints help and version to standard output, errors to standard error.
     private static func report(_ error: any Error) {
         let message = error is ConfigurationProblems ? "\(error)" : fullMessage(for: error)
         guard !message.isEmpty else { return }
@@ -47,19 +47,19 @@ struct JackfieldCommand: AsyncParsableCommand {
     private static func code(for error: any Error) -> ExitCode {
         if error is ConfigurationProblems { return .badConfiguration }
         let code = exitCode(for: error)
-        // ArgumentParser follows sysexits (64) here; Unix tools, and so this one, say 2.
+        // ArgumentParser returns the code of sysexits (64); Unix tools commonly return 2.
         return code == .validationFailure ? .wrongUse : code
     }
 }
 
 extension ExitCode {
-    /// The command line itself was wrong.
+    /// The command line was wrong.
     static let wrongUse = ExitCode(2)
-    /// `EX_CONFIG` of sysexits: what it pointed to was wrong.
+    /// `EX_CONFIG` of sysexits: the configuration was wrong.
     static let badConfiguration = ExitCode(78)
 }
 
-/// Why a command that was used rightly could not do its work: printed after `Error:`, exit code 1.
+/// Why a command with a correct command line failed: printed after `Error:`, exit code 1.
 struct CommandError: Error, CustomStringConvertible {
     let description: String
 

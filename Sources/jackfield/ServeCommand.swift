@@ -1,7 +1,7 @@
 import ArgumentParser
 import Daemon
 
-/// Runs the daemon, or only checks what it would run with.
+/// Runs the daemon, or with `--check` only validates its configuration and plugins.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",

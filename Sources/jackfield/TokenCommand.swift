@@ -74,7 +74,7 @@ struct TokenCommand: ParsableCommand {
         }
     }
 
-    /// What the daemon will ask of the token, and the secret to meet it.
+    /// The daemon's requirements for tokens, and the secret to sign with.
     private func settings() throws -> Configuration.Auth {
         if let config { return try settings(ofFile: config) }
         var auth = Configuration.Auth()
@@ -90,13 +90,13 @@ struct TokenCommand: ParsableCommand {
 
     private func settings(ofFile config: String) throws -> Configuration.Auth {
         guard var auth = try Configuration.load(file: config).auth else {
-            throw CommandError("\(config) says auth: false: its daemon looks at no token.")
+            throw CommandError("\(config) has auth: false: its daemon does not check tokens.")
         }
         if let file = auth.developmentKeyFile { auth.secret = try? Configuration.Secret(file: file) }
         return auth
     }
 
-    /// The claims the daemon looks at, then those of the command line, of which a later one wins.
+    /// The claims that the daemon checks, then those of the command line. Of equal names the last counts.
     private func payload(_ auth: Configuration.Auth, now: Date) -> JSONValue {
         let issued = Int64(now.timeIntervalSince1970)
         var members: [JSONValue.Member] = [
@@ -121,9 +121,9 @@ struct TokenCommand: ParsableCommand {
     }
 }
 
-/// A span of time as people write it: `90s`, `15m`, `1h30m`, `7d`; a number alone is seconds.
+/// A duration in the form `90s`, `15m`, `1h30m` or `7d`; a number alone is in seconds.
 struct TimeToLive: ExpressibleByArgument {
-    /// Positive, and at most a hundred years, so that no sum with a time of day overflows.
+    /// Positive, and at most a hundred years, so that adding it to the current time does not overflow.
     let seconds: Int64
 
     init(seconds: Int64) {
@@ -137,7 +137,7 @@ struct TimeToLive: ExpressibleByArgument {
         self.seconds = seconds
     }
 
-    /// `1h30m` as 5400; `nil` when it is no series of counts and units, or too long to count.
+    /// `1h30m` is 5400; `nil` if the text is not a series of numbers with units, or exceeds the maximum.
     private static func sum(of text: String) -> Int64? {
         var total: Int64 = 0
         var digits = ""
