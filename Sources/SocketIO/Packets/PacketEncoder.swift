@@ -145,7 +145,7 @@ struct PacketWriter {
         output.write(UInt8(ascii: "]"))
     }
 
-    /// The bytes between the brackets of an array, without white space at either end.
+    /// The bytes between the brackets of an array, without leading white space.
     @inline(__always)
     private static func elements(of array: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var start = 0
