@@ -6,7 +6,7 @@ import Testing
     private static let first = #"{"_placeholder":true,"num":0}"#
     private static let second = #"{"_placeholder":true,"num":1}"#
 
-    @Test("arguments as the reference writes them go out as they are") func canonical() {
+    @Test("arguments in the reference's form are sent unchanged") func canonical() {
         #expect(bind("[\(Self.first),\"x\",[\(Self.second)]]", 2) == Bound(args: nil, order: [0, 1]))
         #expect(bind("[1,2]", 1) == Bound(args: nil, order: []))
     }
@@ -16,17 +16,17 @@ import Testing
             bind("[\(Self.second),\(Self.first)]", 2) == Bound(args: "[\(Self.first),\(Self.second)]", order: [1, 0]))
     }
 
-    @Test("an attachment named twice goes twice") func twice() {
+    @Test("an attachment that two placeholders name is sent twice") func twice() {
         #expect(
             bind("[\(Self.first),\(Self.first)]", 1) == Bound(args: "[\(Self.first),\(Self.second)]", order: [0, 0]))
     }
 
-    @Test("an attachment named nowhere does not go") func unused() {
+    @Test("an attachment that no placeholder names is not sent") func unused() {
         #expect(bind("[\(Self.second)]", 2) == Bound(args: "[\(Self.first)]", order: [1]))
     }
 
     @Test(
-        "other spellings are written anew",
+        "placeholders in another form are rewritten",
         arguments: [
             #"{"num":0,"_placeholder":true}"#, #"{ "_placeholder" : true , "num" : 0 }"#,
             #"{"_placeholder":true,"num":0,"more":[{}]}"#,
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test(
-        "what only looks like a placeholder is data",
+        "an object that only resembles a placeholder is data",
         arguments: [
             #"{"_placeholder":false,"num":0}"#, #"{"_placeholder":1,"num":0}"#,
             #"{"_placeholder":true,"_placeholder":null,"num":0}"#,
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(
-        "a placeholder without its attachment goes out as null",
+        "a placeholder without an attachment is sent as null",
         arguments: [
             #"{"_placeholder":true,"num":1}"#, #"{"_placeholder":true,"num":-1}"#, #"{"_placeholder":true}"#,
             #"{"_placeholder":true,"num":"0"}"#,

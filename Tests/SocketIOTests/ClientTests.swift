@@ -3,7 +3,7 @@ import Testing
 
 @testable import SocketIO
 
-/// What a connection may say when, and what becomes of it.
+/// The packets of a connection: which are allowed in which state, and what they do.
 @Suite struct ClientTests {
     // MARK: - CONNECT
 
@@ -16,7 +16,7 @@ import Testing
         #expect(host.sockets[0].id.text != client.session.id.description)
     }
 
-    @Test("the answer to CONNECT goes out apart from what is emitted on connect") func connectAlone() throws {
+    @Test("the answer to CONNECT is sent separately from events emitted on connect") func connectAlone() throws {
         let host = try TestHost()
         let client = TestClient(host)
         host.onConnected = { socket in socket.emit("auth", "[{}]") }
@@ -24,7 +24,7 @@ import Testing
         #expect(client.output.separated == 1)
     }
 
-    @Test("a namespace's name stands in its answer, with a comma") func connectNamespace() throws {
+    @Test("the answer contains the namespace's name and a comma") func connectNamespace() throws {
         let host = try TestHost()
         let client = TestClient(host)
         #expect(client.say("0/public") == [#"0/public,{"sid":"\#(host.sockets[0].id)"}"#])
@@ -43,12 +43,12 @@ import Testing
         #expect(host.shard.statistics.unknownNamespaces == 1)
     }
 
-    @Test("the main namespace can be missing") func noMain() throws {
+    @Test("the main namespace need not be declared") func noMain() throws {
         let host = try TestHost(namespaces: [.name("/only")])
         #expect(TestClient(host).say("0") == [#"4{"message":"Invalid namespace"}"#])
     }
 
-    @Test("the auth payload reaches the application as it came") func auth() throws {
+    @Test("the auth payload reaches the application unchanged") func auth() throws {
         let host = try TestHost()
         var seen: [String] = []
         host.onConnect = { attempt in
@@ -61,7 +61,7 @@ import Testing
         #expect(String(decoding: host.sockets[0].auth, as: UTF8.self) == #"{"token":"a b","x":[1]}"#)
     }
 
-    @Test("a refusal carries message and data, and may be tried again") func refusal() throws {
+    @Test("a refusal carries message and data, and the client may try again") func refusal() throws {
         let host = try TestHost()
         host.onConnect = { $0.refuse(message: "no \"entry\"", data: Array(#"{"code":7}"#.utf8)) }
         let client = TestClient(host)
@@ -80,7 +80,7 @@ import Testing
         #expect(host.log.last == "disconnected forced server close")
     }
 
-    @Test("identity is the application's: user, claims, expiry, and the user's room") func identity() throws {
+    @Test("the application sets user, claims and expiry, and the socket joins the user's room") func identity() throws {
         let host = try TestHost()
         host.onConnect = { $0.accept(user: "ann", claims: Array(#"{"sub":"ann"}"#.utf8), expiresAt: 5) }
         _ = host.joined()
@@ -91,7 +91,7 @@ import Testing
         #expect(socket.rooms == [socket.id, "user:ann"])
     }
 
-    @Test("who joins no namespace in time is closed") func connectTimeout() throws {
+    @Test("a client that joins no namespace in time is closed") func connectTimeout() throws {
         var options = SocketOptions()
         options.connectTimeout = 1_000
         let host = try TestHost(options)
@@ -105,7 +105,7 @@ import Testing
         #expect(host.shard.statistics.clients == 1)
     }
 
-    @Test("who has left all namespaces may stay") func connectTimeoutOnce() throws {
+    @Test("a client that has left all namespaces keeps its connection") func connectTimeoutOnce() throws {
         let host = try TestHost()
         let client = host.joined()
         client.say("1")
@@ -113,7 +113,7 @@ import Testing
         #expect(host.shard.statistics.connectTimeouts == 0)
     }
 
-    @Test("a client joins a bounded number of namespaces") func manyNamespaces() throws {
+    @Test("the number of namespaces of a client is limited") func manyNamespaces() throws {
         var options = SocketOptions()
         options.maxNamespacesPerClient = 2
         let host = try TestHost(options, namespaces: [.pattern("^/n[0-9]$")])
@@ -124,9 +124,9 @@ import Testing
         #expect(client.say("0/n3,").first?.hasPrefix("0/n3,") == true)
     }
 
-    // MARK: - A CONNECT that waits
+    // MARK: - A pending CONNECT
 
-    @Test("what a client says while its CONNECT waits is heard after the answer, in order") func held() throws {
+    @Test("packets sent while a CONNECT is pending are handled after the answer, in order") func held() throws {
         let host = try TestHost()
         var waiting: ConnectAttempt?
         host.onConnect = { waiting = $0 }
@@ -140,7 +140,7 @@ import Testing
         #expect(host.log == ["connected /", "event a [1]", #"event b [{"_placeholder":true,"num":0}]"#, "event c []"])
     }
 
-    @Test("what was said to a namespace that then refuses closes the connection") func heldRefused() throws {
+    @Test("packets sent to a namespace that then refuses the CONNECT close the connection") func heldRefused() throws {
         let host = try TestHost()
         var waiting: ConnectAttempt?
         host.onConnect = { waiting = $0 }
@@ -150,7 +150,8 @@ import Testing
         #expect(client.heard() == [#"4{"message":"no"}"#, "closed"])
     }
 
-    @Test("only so much waits", arguments: [(3, 1_000_000), (1_000, 30)])
+    @Test(
+        "packets held for a pending CONNECT are limited in number and bytes", arguments: [(3, 1_000_000), (1_000, 30)])
     func heldLimit(packets: Int, bytes: Int) throws {
         var options = SocketOptions()
         options.maxHeldPackets = packets
@@ -164,7 +165,7 @@ import Testing
         #expect(client.isClosed)
     }
 
-    @Test("a CONNECT is decided once") func decidedOnce() throws {
+    @Test("only the first decision about a CONNECT counts") func decidedOnce() throws {
         let host = try TestHost()
         host.onConnect = { attempt in
             attempt.accept()
@@ -175,7 +176,7 @@ import Testing
         #expect(host.sockets.count == 1)
     }
 
-    @Test("a decision comes too late for a client that has gone") func decidedLate() throws {
+    @Test("a decision about a client that has disconnected does nothing") func decidedLate() throws {
         let host = try TestHost(namespaces: [.pattern("^/room")])
         var waiting: ConnectAttempt?
         host.onConnect = { waiting = $0 }
@@ -223,7 +224,7 @@ import Testing
         #expect(got == [[1], []])
     }
 
-    @Test("a binary event without attachments is an event, and what follows is heard") func noAttachments() throws {
+    @Test("a binary event without attachments is handled, and so is the packet after it") func noAttachments() throws {
         let host = try TestHost()
         let client = host.joined()
         client.say(#"50-["a","x"]"#, #"2["b"]"#)
@@ -231,7 +232,7 @@ import Testing
     }
 
     @Test(
-        "what is no packet closes the connection",
+        "a malformed packet closes the connection",
         arguments: [
             "7", "2[", "2[]", #"2["connect"]"#, "1{}", #"511-["a"]"#, "", #"21 2["a"]"#,
         ])
@@ -244,27 +245,27 @@ import Testing
     }
 
     @Test(
-        "what is not for now closes the connection",
+        "a packet that is not allowed now closes the connection",
         arguments: [#"2["a"]"#, "30[]", "1", #"4{"message":"x"}"#, #"2/public,["a"]"#])
     func violation(text: String) throws {
         let host = try TestHost()
         #expect(TestClient(host).say(text) == ["closed"])
     }
 
-    @Test("text where an attachment is due closes the connection") func textForAttachment() throws {
+    @Test("text instead of an expected attachment closes the connection") func textForAttachment() throws {
         let client = try TestHost().joined()
         client.say(#"52-["a",{"_placeholder":true,"num":0}]"#)
         client.say(binary: [1])
         #expect(client.say(#"2["b"]"#) == ["closed"])
     }
 
-    @Test("an attachment nobody announced closes the connection") func strayAttachment() throws {
+    @Test("an unannounced attachment closes the connection") func strayAttachment() throws {
         let client = try TestHost().joined()
         #expect(client.say(binary: [1]) == ["closed"])
     }
 
     @Test(
-        "a wrong placeholder closes the connection when the attachments are there",
+        "a wrong placeholder closes the connection once all attachments have arrived",
         arguments: ["-1", "1", "\"0\"", "0.5", "null", "1e99"])
     func wrongPlaceholder(number: String) throws {
         let client = try TestHost().joined()
@@ -272,7 +273,7 @@ import Testing
         #expect(client.say(binary: [1]) == ["closed"])
     }
 
-    @Test("attachments are bounded in bytes together") func attachmentBytes() throws {
+    @Test("the total bytes of a packet's attachments are limited") func attachmentBytes() throws {
         var options = SocketOptions()
         options.maxAttachmentBytes = 4
         let host = try TestHost(options)
@@ -282,7 +283,7 @@ import Testing
         #expect(client.say(binary: [4, 5]) == ["closed"])
     }
 
-    @Test("nothing is heard after a bad packet") func afterTheEnd() throws {
+    @Test("packets after a malformed one are ignored") func afterTheEnd() throws {
         let host = try TestHost()
         let client = host.joined()
         client.say("7")
@@ -309,7 +310,7 @@ import Testing
         #expect(client.say(#"2/public,["a"]"#) == ["closed"])
     }
 
-    @Test("DISCONNECT leaves the namespace, and CONNECT comes back as somebody new") func leaveAndReturn() throws {
+    @Test("DISCONNECT leaves the namespace, and a new CONNECT creates a new socket") func leaveAndReturn() throws {
         let host = try TestHost()
         let client = host.joined()
         let id = host.sockets[0].id
@@ -319,9 +320,9 @@ import Testing
         #expect(host.sockets[0].id != id)
     }
 
-    // MARK: - The end
+    // MARK: - Disconnecting
 
-    @Test("each way to end has its reason", arguments: DisconnectReason.allCases)
+    @Test("each way to disconnect has its reason", arguments: DisconnectReason.allCases)
     func reasons(reason: DisconnectReason) throws {
         let host = try TestHost()
         let client = host.joined()
@@ -360,7 +361,7 @@ import Testing
         #expect(host.shard.statistics.clients == 0)
     }
 
-    @Test("the server can close a connection so that its client comes back: no DISCONNECT") func closeConnection()
+    @Test("the server can close a connection without DISCONNECT, so that its client reconnects") func closeConnection()
         throws
     {
         let host = try TestHost()
@@ -371,7 +372,7 @@ import Testing
         #expect(host.log.suffix(4).filter { $0 == "disconnected forced close" }.count == 2)
     }
 
-    @Test("disconnecting is told while the rooms are still there, disconnected when they are left") func disconnecting()
+    @Test("disconnecting is called before the rooms are left, disconnected after") func disconnecting()
         throws
     {
         let host = try TestHost()
@@ -399,7 +400,7 @@ import Testing
         #expect(host.log.filter { $0.hasPrefix("disconnected") }.count == 1)
     }
 
-    @Test("a socket that is gone takes every call and does nothing") func gone() throws {
+    @Test("every call on a disconnected socket is safe and does nothing") func gone() throws {
         let host = try TestHost()
         let client = host.joined()
         let socket = host.sockets[0]

@@ -1,10 +1,9 @@
 import EngineIO
 
-/// A connection that remembers what was sent to it, as the client would see it: text without the Engine.IO
-/// `4`, binary as `<00ff>`.
+/// A connection that records what was sent to it: text without the Engine.IO `4`, binary as `<00ff>`.
 final class FakeWebSocket: WebSocketOutput {
     private(set) var received: [String] = []
-    /// How much of `received` is to be read apart from the rest.
+    /// Number of messages in `received` when `separate()` was called.
     private(set) var separated = 0
     private(set) var isClosed = false
     var canTakeNow = true
@@ -29,7 +28,7 @@ final class FakeWebSocket: WebSocketOutput {
         received.append("closed")
     }
 
-    /// What came since it was asked last.
+    /// The messages since the last call.
     func drain() -> [String] {
         defer { received = [] }
         return received

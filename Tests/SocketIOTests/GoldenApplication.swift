@@ -3,7 +3,7 @@ import Support
 
 @testable import SocketIO
 
-/// The application behind the recorded sessions of the reference server, in the house's terms.
+/// The application of the reference server's recorded sessions, implemented for this module.
 enum GoldenApplication {
     static let namespaces: [NamespaceTable.Declaration] = [
         .name("/"), .name("/public"), .name("/chat"), .pattern("^/dyn-[0-9]+$"),

@@ -4,9 +4,9 @@ import Testing
 
 @testable import SocketIO
 
-/// Replays the recorded sessions of the reference server within the process: those of the groups socketio and
-/// recovery that keep to WebSockets. The daemon's own replay runs all of them over the wire; this one says in
-/// milliseconds which rule broke.
+/// Replays recorded sessions of the reference server within the process: those of the groups socketio and recovery that
+/// use WebSockets only. The replay against the daemon runs all sessions over the network; this one fails within
+/// milliseconds.
 @Suite struct GoldenReplayTests {
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Golden/sessions")
         .standardized.path
@@ -16,8 +16,8 @@ import Testing
         return files.filter { $0.hasPrefix("socketio-") || $0.hasPrefix("recovery-") }.sorted()
     }
 
-    /// Where the house is documented to be better (PROTOCOL row 25), and what the protocol rooms do not see:
-    /// an answered close frame.
+    /// Sessions with a documented difference (PROTOCOL row 25), and one that depends on the answer to a close frame,
+    /// which the protocol modules do not see.
     static let different: Set = ["recovery-no-offset", "recovery-still-connected", "recovery-after-close-frame"]
 
     @Test("finds the recordings")
@@ -57,7 +57,7 @@ struct GoldenReplay {
         GoldenApplication.install(on: host)
     }
 
-    /// - Returns: whether the session goes on.
+    /// - Returns: whether the session continues.
     mutating func run(_ step: [String: Any], isOptional: Bool) throws -> Bool {
         let name = step["conn"] as? String ?? ""
         switch step["do"] as? String {
@@ -95,7 +95,7 @@ struct GoldenReplay {
         var expected: [String] = []
         for frame in frames {
             if let text = frame["text"] as? String {
-                // The open packet was eaten when the connection was made.
+                // The open packet was removed when the connection was made.
                 if !text.hasPrefix("0") { expected.append(String(text.dropFirst())) }
             } else if let binary = frame["binary"] {
                 expected.append("<" + bytes(binary).map { String(format: "%02x", $0) }.joined() + ">")
@@ -110,7 +110,7 @@ struct GoldenReplay {
     private mutating func same(_ heard: String, _ expected: String) -> Bool {
         let expected = expanded(expected)
         if heard == expected { return true }
-        // Masked ids take what stands there; known ones are expanded already.
+        // A masked id matches any text; known ids are expanded already.
         var pattern = NSRegularExpression.escapedPattern(for: expected)
         let mask = /\\\$\\\{((?:sio|pid|off|ack)[0-9]+)\\\}/
         var names: [String] = []
@@ -135,7 +135,7 @@ struct GoldenReplay {
         return one == other
     }
 
-    /// Numbers as doubles: the reference reads and writes them anew, the house passes on the sender's digits.
+    /// Numbers as doubles: the reference parses and formats them, this module keeps the sender's digits.
     private func json(_ text: Substring) -> NSObject? {
         (try? JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)).map(doubled)
     }

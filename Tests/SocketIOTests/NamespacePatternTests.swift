@@ -7,7 +7,7 @@ import Testing
 @Suite("Namespace patterns")
 struct NamespacePatternTests {
     @Test(
-        "references back to groups are refused, since they cannot be matched in bounded time",
+        "back-references are refused, since they cannot be matched in bounded time",
         arguments: [#"^/(a*)(a*)\1\2b$"#, #"^/(ab)\9$"#])
     func referencesBack(pattern: ByteString) {
         #expect { try NamespacePattern(pattern) } throws: {
@@ -16,7 +16,7 @@ struct NamespacePatternTests {
     }
 
     @Test(
-        "what is no expression is refused with its place",
+        "a malformed expression is refused with its position",
         arguments: [
             ("^/(a", "character 3: this '(' is not closed"),
             ("a)", "character 2: this ')' closes no group; write '\\)' for the character"),
@@ -41,7 +41,7 @@ struct NamespacePatternTests {
     }
 
     @Test(
-        "a character is one of any script, in brackets, in ranges and for a dot",
+        "brackets, ranges and the dot match a character of any script",
         arguments: [
             ("^/.$", "/é", true), ("^/.{2}$", "/é", false), ("^/[äöü]+$", "/üä", true), ("^/[äöü]+$", "/ë", false),
             ("^/[α-ω]$", "/λ", true), ("^/[^/]{2}$", "/😀é", true),
@@ -52,7 +52,7 @@ struct NamespacePatternTests {
     }
 
     @Test(
-        "special characters are themselves behind a backslash and in brackets",
+        "special characters are literal after a backslash and in brackets",
         arguments: [
             (#"^/a\.b\*\(\)\[\{\|\\$"#, #"/a.b*()[{|\"#, true), (#"^/a\.b$"#, "/axb", false),
             ("^/[].*+?^$-]+$", "/].*+?^$-", true), ("^/[^]]$", "/]", false), ("^/[a-]$", "/-", true),
@@ -63,7 +63,7 @@ struct NamespacePatternTests {
     }
 
     @Test(
-        "nested repetitions cost no more than steps times characters",
+        "nested repetitions cost at most steps times characters",
         arguments: [
             "^/(a*)*b$", "^/((a*)*)*b$", "^/(a|aa)+$", "^/(a?){200}a{200}$", "^/.*a.{14}$", "^/(.*a.{12}|.*b.{11})$",
             "^/(x+x+)+y$", "(a*)*(a*)*(a*)*c",
@@ -75,12 +75,12 @@ struct NamespacePatternTests {
         for _ in 0..<100 {
             _ = pattern.matches(ByteString("/" + String((0..<255).map { _ in random.next() & 1 == 0 ? "a" : "b" })))
         }
-        // Some 6 ms each at most, in a build without optimisation.
+        // Each takes at most about 6 ms in a build without optimisation.
         #expect(ContinuousClock.now - began < .seconds(20))
     }
 
     @Test(
-        "an anchor counts wherever it stands",
+        "an anchor is effective at any position",
         arguments: [
             ("(a$){2}", "aa", false), ("(^a|b)+$", "ab", true), ("(^|x)a", "ba", false), ("(^|x)a", "xa", true),
             ("a($|b)", "ac", false), ("()", "", true), ("(|a)b", "b", true),
@@ -106,7 +106,7 @@ struct NamespacePatternTests {
         }
         var matches = 0
         for _ in 0..<2_000 {
-            // Anchors at the ends only: glibc loses those in repeated groups, and says that '(a$){2}' is in 'aa'.
+            // Anchors at the ends only: glibc ignores anchors in repeated groups, so that '(a$){2}' matches 'aa'.
             let text = ["", "^"][below(2)] + "(" + expression(0) + ")" + ["", "$"][below(2)]
             let pattern = try NamespacePattern(ByteString(text))
             var compiled = regex_t()

@@ -1,6 +1,6 @@
 @testable import SocketIO
 
-/// The byte interfaces, for strings: a test reads like the packet it expects.
+/// The functions that take bytes, for strings.
 extension NamespaceSocket {
     func emit(_ name: String, _ args: String = "[]", _ attachments: [[UInt8]] = [], flags: EmitFlags = []) {
         withBytes(name, args, attachments) { emit(name: $0, args: $1, attachments: $2, flags: flags) }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct SocketTests {
     // MARK: - Emitting
 
-    @Test("an event goes out as one packet") func emit() throws {
+    @Test("an event is sent as one packet") func emit() throws {
         let host = try TestHost()
         let client = host.joined()
         host.sockets[0].emit("a", #"[1,"x"]"#)
@@ -24,7 +24,7 @@ import Testing
             ])
     }
 
-    @Test("an event whose attachments are named nowhere is plain") func emitUnused() throws {
+    @Test("an event whose attachments no placeholder names is sent as a plain event") func emitUnused() throws {
         let host = try TestHost()
         let client = host.joined()
         host.sockets[0].emit("a", "[1]", [[0xAA]])
@@ -42,7 +42,7 @@ import Testing
         #expect(client.heard() == [#"2["b"]"#, #"2["c"]"#])
     }
 
-    @Test("an ack goes out with the id it answers, binary or not") func ack() throws {
+    @Test("an ack is sent with the id of its event, binary or not") func ack() throws {
         let host = try TestHost()
         let client = host.joined()
         host.sockets[0].ack(7, "[true]")
@@ -52,7 +52,7 @@ import Testing
 
     // MARK: - Acks of the client
 
-    @Test("a client's answer ends the waiting, once") func answered() throws {
+    @Test("a client's ack is delivered once") func answered() throws {
         let host = try TestHost()
         let client = host.joined()
         var answers: [String] = []
@@ -67,7 +67,7 @@ import Testing
         #expect(host.shard.statistics.acksIgnored == 3)
     }
 
-    @Test("an answer may have attachments") func answeredBinary() throws {
+    @Test("an ack may have attachments") func answeredBinary() throws {
         let host = try TestHost()
         let client = host.joined()
         var answers: [String] = []
@@ -77,7 +77,7 @@ import Testing
         #expect(answers == [#"[{"_placeholder":true,"num":0}] [9]"#])
     }
 
-    @Test("an answer in another namespace is none") func answeredElsewhere() throws {
+    @Test("an ack in another namespace is ignored") func answeredElsewhere() throws {
         let host = try TestHost()
         let client = host.joined()
         client.say("0/public,")
@@ -89,7 +89,7 @@ import Testing
         #expect(answers == ["[2]"])
     }
 
-    @Test("an answer that does not come times out, and comes too late after that") func timedOut() throws {
+    @Test("a missing ack times out, and is ignored if it comes later") func timedOut() throws {
         let host = try TestHost()
         let client = host.joined()
         var answers: [String] = []
@@ -102,7 +102,7 @@ import Testing
         #expect(host.shard.statistics.acksTimedOut == 1)
     }
 
-    @Test("a socket that goes answers nothing more") func abandoned() throws {
+    @Test("a pending ack of a disconnected socket ends as disconnected") func abandoned() throws {
         let host = try TestHost()
         let client = host.joined()
         var answers: [String] = []
@@ -113,7 +113,7 @@ import Testing
         #expect(answers.count == 3)
     }
 
-    @Test("only so many acks are waited for") func pendingAcks() throws {
+    @Test("the number of pending acks is limited") func pendingAcks() throws {
         var options = SocketOptions()
         options.maxPendingAcks = 1
         let host = try TestHost(options)
@@ -126,7 +126,7 @@ import Testing
 
     // MARK: - Rooms
 
-    @Test("rooms are joined once and left") func rooms() throws {
+    @Test("a room is joined once and can be left") func rooms() throws {
         let host = try TestHost()
         _ = host.joined()
         let socket = host.sockets[0]
@@ -157,7 +157,7 @@ import Testing
         #expect(socket.rooms == [socket.id, other])
     }
 
-    @Test("a room lasts from its first member to its last") func emptyRooms() throws {
+    @Test("a room exists from its first member to its last") func emptyRooms() throws {
         let host = try TestHost()
         let client = host.joined()
         _ = host.joined()
@@ -169,7 +169,7 @@ import Testing
         #expect(host.shard.main?.roomCount == 0)
     }
 
-    @Test("rooms are bounded in number and length") func roomLimits() throws {
+    @Test("rooms are limited in number, and their names in length") func roomLimits() throws {
         var options = SocketOptions()
         options.maxRoomsPerSocket = 2
         options.maxRoomNameLength = 4
@@ -184,7 +184,8 @@ import Testing
         #expect(host.shard.main?.roomCount == 2)
     }
 
-    @Test("many sockets in many rooms leave in any order and nobody is forgotten or left behind", arguments: [1, 2, 3])
+    @Test(
+        "sockets that join and leave many rooms in any order are always in exactly their rooms", arguments: [1, 2, 3])
     func shuffled(seed: UInt64) throws {
         let host = try TestHost()
         var random = Xorshift(seed: seed)
@@ -213,7 +214,7 @@ import Testing
 
     // MARK: - Handles
 
-    @Test("a handle outlives its socket harmlessly") func handles() throws {
+    @Test("a stale handle finds no socket") func handles() throws {
         let host = try TestHost(index: 3)
         let client = host.joined()
         let old = host.sockets[0].handle
@@ -230,7 +231,7 @@ import Testing
     }
 }
 
-/// Random numbers that a failing test can be run with again.
+/// Reproducible random numbers.
 struct Xorshift: RandomNumberGenerator {
     private var state: UInt64
 

@@ -19,7 +19,7 @@ import Testing
         #expect(table.declaration(for: "/x") == 2)
     }
 
-    @Test("extended expressions mean what they mean in C") func extended() throws {
+    @Test("extended expressions have the same meaning as in C") func extended() throws {
         let table = try NamespaceTable([.pattern("^/(en|de)/[[:alpha:]]{2,3}$")])
         #expect(table.declaration(for: "/de/abc") == 0)
         #expect(table.declaration(for: "/de/abcd") == nil)
@@ -31,12 +31,13 @@ import Testing
         #expect(try NamespaceTable([.pattern(".*")]).declaration(for: name) == nil)
     }
 
-    @Test("a name begins with a slash and is fit for the wire", arguments: ["", "chat", "/a,b", "/a\n"])
+    @Test(
+        "a name begins with a slash and has no comma and no control character", arguments: ["", "chat", "/a,b", "/a\n"])
     func badName(name: ByteString) {
         #expect(throws: NamespaceTableError.malformedName(name)) { try NamespaceTable([.name(name)]) }
     }
 
-    @Test("a broken expression is refused with its place") func badPattern() {
+    @Test("a table with a malformed expression is refused with the position") func badPattern() {
         #expect {
             try NamespaceTable([.name("/"), .pattern("^/(a")])
         } throws: { error in

@@ -3,7 +3,7 @@ import Testing
 @testable import SocketIO
 
 @Suite struct PacketParserTests {
-    // MARK: - Taken
+    // MARK: - Accepted
 
     @Test(
         "a CONNECT may name its namespace in any of the ways clients do",
@@ -18,13 +18,13 @@ import Testing
         #expect(packet.payload == "")
     }
 
-    @Test("a CONNECT carries an object") func connectPayload() throws {
+    @Test("a CONNECT's payload is an object") func connectPayload() throws {
         #expect(try Parsed(#"0{"token":"x"}"#).payload == #"{"token":"x"}"#)
         #expect(try Parsed(#"0/chat,{"a":1}"#).payload == #"{"a":1}"#)
         #expect(try Parsed("0{}").payload == "{}")
     }
 
-    @Test("a number behind CONNECT is taken for an ack id") func connectAckID() throws {
+    @Test("a number after CONNECT is parsed as an ack id") func connectAckID() throws {
         #expect(try Parsed("012").ackID == 12)
     }
 
@@ -57,7 +57,7 @@ import Testing
         #expect(try Parsed("2/chat,").namespace == "/chat")
     }
 
-    @Test("namespace and ack id stand before the payload") func head() throws {
+    @Test("namespace and ack id precede the payload") func head() throws {
         let packet = try Parsed(#"2/chat,12["a","b"]"#)
         #expect(packet.namespace == "/chat")
         #expect(packet.ackID == 12)
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(
-        "an ack id is read as JavaScript reads it",
+        "an ack id is parsed as JavaScript parses it",
         arguments: [
             ("0", 0), ("7", 7), ("007", 7), (" ", 0), (" 5", 5), ("5 ", 5), ("  ", 0),
             ("9007199254740991", 9_007_199_254_740_991),
@@ -76,7 +76,7 @@ import Testing
         #expect(try Parsed("2\(digits)[\"a\"]").ackID == id)
     }
 
-    @Test("an ack carries an array, or nothing") func ack() throws {
+    @Test("an ack's payload is an array or absent") func ack() throws {
         #expect(try Parsed("31[1,2]").payload == "[1,2]")
         #expect(try Parsed("31").payload == "")
         #expect(try Parsed("3[]").ackID == nil)
@@ -94,24 +94,26 @@ import Testing
         #expect(try Parsed("61-3[]").kind == .binaryAck)
     }
 
-    @Test("an escaped name is found out") func escapedName() throws {
+    @Test("an escaped name is recognised") func escapedName() throws {
         #expect(try Parsed(#"2["\u0061"]"#).nameIsEscaped)
         #expect(try !Parsed(#"2["a","\n"]"#).nameIsEscaped)
     }
 
     // MARK: - Refused
 
-    @Test("no packet begins otherwise", arguments: ["7[\"a\"]", "8", "9", "x", "-", " [\"a\"]", "{}"])
+    @Test(
+        "a text that begins with no packet type is refused",
+        arguments: ["7[\"a\"]", "8", "9", "x", "-", " [\"a\"]", "{}"])
     func unknownKind(text: String) {
         #expect(throws: PacketError.unknownKind) { try Parsed(text) }
     }
 
-    @Test("an empty text is no packet") func empty() {
+    @Test("an empty text is refused") func empty() {
         #expect(throws: PacketError.empty) { try Parsed("") }
     }
 
     @Test(
-        "a count of attachments is digits and a dash",
+        "an attachment count is digits and a dash",
         arguments: [#"51["a"]"#, #"5a-["a"]"#, #"51.5-["a"]"#, #"51"#, #"5"#, #"5 1-["a"]"#])
     func attachmentCount(text: String) {
         #expect(throws: PacketError.malformedAttachmentCount) { try Parsed(text) }
@@ -123,14 +125,14 @@ import Testing
     }
 
     @Test(
-        "an ack id has no blanks in it, and 64 bits",
+        "an ack id has no blanks between digits and fits in 64 bits",
         arguments: ["21 2[\"a\"]", "2 1 2[\"a\"]", "2123456789012345678901234567890[\"a\"]"])
     func badAckID(text: String) {
         #expect(throws: PacketError.malformedAckID) { try Parsed(text) }
     }
 
     @Test(
-        "a payload is JSON to the letter",
+        "a payload is strict JSON",
         arguments: [
             #"2["a""#, #"2["a",]"#, #"2["a"]x"#, #"2["a"/**/]"#, #"2["a",NaN]"#, #"2["a",01]"#, "2['a']", "2[\"a\n\"]",
             #"0{"a":"#, #"2-1["a"]"#,
@@ -141,7 +143,7 @@ import Testing
     }
 
     @Test(
-        "a payload is of the kind its packet carries",
+        "a payload has the JSON type of its packet type",
         arguments: [
             "2null", #"2{"a":1}"#, #"2"a""#, "2[]", "2[null]", "2[true]", #"2[{"a":1}]"#, #"2[["a"]]"#,
             #"51-[{"_placeholder":true,"num":0}]"#,
@@ -152,7 +154,7 @@ import Testing
     }
 
     @Test(
-        "no client sends the events of client libraries, however they are written",
+        "reserved event names are refused in every escaped form",
         arguments: [
             "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
             #"c\u006fnnect"#, #"\u0063onnect"#,
@@ -161,12 +163,12 @@ import Testing
         #expect(throws: PacketError.reservedName) { try Parsed("2[\"\(name)\",1]") }
     }
 
-    @Test("an event's name is bounded") func longName() throws {
+    @Test("an event's name is limited in length") func longName() throws {
         #expect(try Parsed("2[\"\(String(repeating: "x", count: 512))\"]").name.count == 512)
         #expect(throws: PacketError.nameTooLong) { try Parsed("2[\"\(String(repeating: "x", count: 513))\"]") }
     }
 
-    @Test("nesting is bounded") func deep() throws {
+    @Test("nesting is limited") func deep() throws {
         func nested(_ depth: Int) -> String {
             "2[\"a\"," + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "]"
         }
@@ -174,16 +176,16 @@ import Testing
         #expect(throws: PacketError.malformedPayload) { try Parsed(nested(128)) }
     }
 
-    @Test("whatever is cut off is read without reading past it") func truncated() {
+    @Test("a truncated packet is not read past its end") func truncated() {
         let whole = Array(#"52-/chat,12["a\u0041",{"_placeholder":true,"num":0},-1.5e3]"#.utf8)
         for count in 0...whole.count {
-            // An allocation of its own for each length, so that a sanitizer sees a read past the end.
+            // A separate allocation for each length, so that a sanitizer detects a read past the end.
             Array(whole.prefix(count)).withUnsafeBytes { _ = try? PacketParser().parse($0) }
         }
     }
 }
 
-/// A packet with its ranges taken out of its text.
+/// A packet with the texts of its ranges.
 private struct Parsed {
     let kind: SocketPacket.Kind
     let attachments: Int

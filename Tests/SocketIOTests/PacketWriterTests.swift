@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct PacketWriterTests {
     @Test(
-        "an event is written without blanks around what is ours",
+        "an event is written without white space before its arguments",
         arguments: [
             ("a", "[]", "", #"2["a"]"#), ("a", "[1,{\"b\": 2}]", "", #"2["a",1,{"b": 2}]"#),
             ("a", " [ 1 ] ", "", #"2["a",1 ]"#),
@@ -16,7 +16,7 @@ import Testing
         #expect(write(name, args, prefix: prefix) == expected)
     }
 
-    @Test("an event may want an ack") func eventWithAck() {
+    @Test("an event may request an ack") func eventWithAck() {
         #expect(write("a", "[1]", ackID: 0) == #"20["a",1]"#)
         #expect(write("a", "[]", prefix: "/chat,", ackID: 120) == #"2/chat,120["a"]"#)
     }
@@ -56,7 +56,8 @@ import Testing
 }
 
 @Suite struct DecimalTests {
-    @Test("counts the digits of a number", arguments: [(0, 1), (9, 1), (10, 2), (99, 2), (100, 3), (UInt64.max, 20)])
+    @Test(
+        "the digits of a number are counted", arguments: [(0, 1), (9, 1), (10, 2), (99, 2), (100, 3), (UInt64.max, 20)])
     func counts(number: UInt64, digits: Int) {
         #expect(Decimal.count(number) == digits)
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SocketIO
 
-/// A quick relative of the fuzzers: random changes to packets that mean something.
+/// A short fuzz test: random changes to valid packets.
 @Suite struct RandomInputTests {
     private static let seeds = [
         "0", #"0/chat,{"token":"x","pid":"abcdefghijklmnopqrst","offset":"1"}"#, #"0{"pid":"abcdefghijklmnopqrst"}"#,
@@ -16,7 +16,7 @@ import Testing
     ]
 
     @Test(
-        "whatever comes, a client is answered or closed, and its neighbour hears nothing of it",
+        "random packets are answered or close their client, and do not affect another one",
         arguments: [1, 2, 3, 4])
     func mutations(seed: UInt64) throws {
         var random = Xorshift(seed: seed)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import SocketIO
 
-/// Rows 24 and 25 of the protocol.
+/// Connection state recovery (PROTOCOL rows 24 and 25).
 @Suite struct RecoveryTests {
     private func host(_ change: (inout RecoveryOptions) -> Void = { _ in }) throws -> (TestHost, RecoveryStore) {
         var recovery = RecoveryOptions()
@@ -16,7 +16,7 @@ import Testing
         return (try TestHost(options), store)
     }
 
-    /// What a CONNECT answer says.
+    /// The ids in the answer to a CONNECT.
     private func ids(_ answer: String) throws -> (sid: ByteString, pid: ByteString) {
         let match = try #require(answer.wholeMatch(of: /0(?:\/[^,]*,)?\{"sid":"([^"]{20})","pid":"([^"]{20})"\}/))
         return (ByteString(String(match.1)), ByteString(String(match.2)))
@@ -41,7 +41,7 @@ import Testing
             client.heard() == [#"2["a",1,"1"]"#, #"2["b","2"]"#, #"2["c","3"]"#, #"2["v","4"]"#, "33[]", #"20["q"]"#])
     }
 
-    @Test("missed events come before the answer, with the id, the rooms and the data of before, and the claims of now")
+    @Test("a recovered socket gets missed events before the answer, its earlier id, rooms and data, and new claims")
     func back() throws {
         let (host, store) = try host()
         host.onConnect = { $0.accept(user: "ann", claims: Array(#"{"a":1}"#.utf8), expiresAt: 9) }
@@ -91,7 +91,7 @@ import Testing
         #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)","offset":"a"}"#)[0]).sid == sid)
     }
 
-    @Test("a private id alone brings back everything since the beginning") func withoutOffset() throws {
+    @Test("a private id without an offset restores all events of the session") func withoutOffset() throws {
         let (host, _) = try host()
         host.shard.broadcast("before", "[]", to: BroadcastTarget())
         let client = TestClient(host)
@@ -115,7 +115,8 @@ import Testing
         #expect(host.sockets.count == 1)
     }
 
-    @Test("a session comes back on another shard, and is closed on the one it was on") func otherShard() throws {
+    @Test("a session is restored on another shard, and its socket on the old shard is closed") func otherShard() throws
+    {
         let shards = Shards()
         var options = SocketOptions()
         options.recovery = RecoveryStore(hop: { index, job in shards.post(index, job) })
@@ -132,7 +133,8 @@ import Testing
         #expect(second.sockets[0].handle.shardIndex == 1)
     }
 
-    @Test("who has gone while another shard was asked leaves the session for the next") func otherShardGone() throws {
+    @Test("a client that disconnects while another shard is asked leaves the session in the store")
+    func otherShardGone() throws {
         let shards = Shards()
         var options = SocketOptions()
         options.recovery = RecoveryStore(hop: { index, job in shards.post(index, job) })
@@ -149,7 +151,7 @@ import Testing
     }
 
     @Test(
-        "who cannot be restored starts afresh",
+        "a session that cannot be restored is replaced by a new one",
         arguments: [
             #"{"pid":"abcdefghijklmnopqrst","offset":"1"}"#, #"{"pid":"PID","offset":"zzz"}"#,
             #"{"pid":"PID","offset":5}"#, #"{"pid":"PID","offset":null}"#,
@@ -168,7 +170,7 @@ import Testing
         #expect(store.statistics.sessions == 1)
     }
 
-    @Test("a private id belongs to its namespace") func otherNamespace() throws {
+    @Test("a private id is valid in its namespace only") func otherNamespace() throws {
         let (host, _) = try host()
         let client = TestClient(host)
         let (sid, pid) = try ids(client.say("0")[0])
@@ -176,7 +178,7 @@ import Testing
         #expect(try ids(TestClient(host).say(#"0/public,{"pid":"\#(pid)"}"#)[0]).sid != sid)
     }
 
-    @Test("only who lost the connection comes back", arguments: DisconnectReason.allCases)
+    @Test("only a session whose connection was lost is restored", arguments: DisconnectReason.allCases)
     func reasons(reason: DisconnectReason) throws {
         let (host, _) = try host()
         let client = TestClient(host)
@@ -210,7 +212,7 @@ import Testing
         #expect(store.statistics.sessionBytes == 0)
     }
 
-    @Test("a session that came back and was lost again has its full time once more, and costs no other its own")
+    @Test("a session that is lost again gets its full time again, and does not shorten another one's")
     func lostTwice() throws {
         let (host, store) = try host { $0.maxDisconnectionDuration = 100 }
         let first = TestClient(host)
@@ -230,7 +232,7 @@ import Testing
         #expect(try ids(TestClient(host).say(#"0{"pid":"\#(otherPid)"}"#)[0]).sid == otherSid)
     }
 
-    @Test("with skipMiddlewares off the application is asked, and may refuse; the session stays for the next")
+    @Test("without skipMiddlewares the application may refuse, and the session stays in the store")
     func asked() throws {
         let (host, _) = try host { $0.skipMiddlewares = false }
         let client = TestClient(host)
@@ -245,7 +247,7 @@ import Testing
     }
 
     @Test(
-        "who was given more than a token says is asked for again, also while half open, and keeps the session",
+        "a session with alwaysRunsMiddlewares runs the middlewares, also while half open, and is restored",
         arguments: [true, false])
     func askedAgain(isLost: Bool) throws {
         let (host, _) = try host()
@@ -272,7 +274,7 @@ import Testing
     }
 
     @Test(
-        "nobody gets the session of another user, or of another spelling, and it stays for its own",
+        "a session is not restored for another user or spelling, and stays for its own user",
         arguments: [true, false])
     func otherUser(skips: Bool) throws {
         let (host, store) = try host { $0.skipMiddlewares = skips }
@@ -295,7 +297,9 @@ import Testing
         #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid == sid)
     }
 
-    @Test("a half-open connection is closed for its own user alone, once that user is accepted", arguments: [0, 1])
+    @Test(
+        "a half-open connection is closed only for its own user, and only after the user is accepted",
+        arguments: [0, 1])
     func halfOpenOfAnother(shard: Int) throws {
         let shards = Shards()
         var options = SocketOptions()
@@ -329,7 +333,7 @@ import Testing
         #expect(old.isClosed)
     }
 
-    @Test("what is decided while another shard is asked for the session changes nothing any more") func decidedTwice()
+    @Test("a second decision while another shard is asked does nothing") func decidedTwice()
         throws
     {
         let shards = Shards()
@@ -351,7 +355,7 @@ import Testing
         #expect(second.sockets.map(\.user) == [nil])
     }
 
-    @Test("a broadcast still on its way when its session is restored does not come twice") func inFlight() throws {
+    @Test("a broadcast that a restored session has received already is not delivered again") func inFlight() throws {
         let (host, store) = try host()
         let client = TestClient(host)
         let (_, pid) = try ids(client.say("0")[0])
@@ -367,7 +371,7 @@ import Testing
         #expect(again.heard() == [#"2["y","2"]"#])
     }
 
-    @Test("an event that is not kept has an offset all the same") func notKept() throws {
+    @Test("an event that is not stored still has an offset") func notKept() throws {
         let (host, store) = try host()
         let client = host.joined()
         let broadcast = withBytes("x", "[]", []) { name, args, _ in
@@ -378,7 +382,7 @@ import Testing
         #expect(store.statistics.packets == 0)
     }
 
-    @Test("an event is encoded while others take their places, and gets the place that is its own")
+    @Test("an event that is encoded while others are appended gets its actual offset")
     func encodedUnlocked() throws {
         let (host, store) = try host()
         func append(_ name: String, _ attachments: [[UInt8]] = [], meanwhile: () -> Void = {}) -> SharedMessage {
@@ -397,7 +401,7 @@ import Testing
         let client = TestClient(host)
         let (sid, pid) = try ids(client.say("0")[0])
         client.vanish()
-        // As many digits as were guessed, then more.
+        // First as many digits as estimated, then more.
         #expect(text(append("a") { for _ in 0..<3 { _ = append("x") } }) == #"42["a","4"]"#)
         #expect(text(append("b", [[7]]) { _ = append("x") }) == #"451-["b",{"_placeholder":true,"num":0},"6"]"#)
         var isFirst = true
@@ -413,7 +417,7 @@ import Testing
         #expect(missed.count == 47 + 2)
     }
 
-    @Test("an event of the first moments is kept as long as any other") func firstMoments() throws {
+    @Test("an event of the first moments is stored as long as others") func firstMoments() throws {
         let store = RecoveryStore(now: 5_000_000)
         _ = Broadcast("x", "[]", to: BroadcastTarget(), recovery: store)
         store.expire(now: 5_000_250)
@@ -422,7 +426,7 @@ import Testing
         #expect(store.statistics.packets == 0)
     }
 
-    @Test("what a session missed is found among many events for others, and beyond many for everybody")
+    @Test("missed events are found among many for other sessions, and after many for all")
     func manyEvents() throws {
         let (host, _) = try host()
         let client = TestClient(host)
@@ -441,7 +445,7 @@ import Testing
 
     // MARK: - Limits
 
-    @Test("the rooms that an event is for count for its size, too") func targetBytes() throws {
+    @Test("the target rooms of an event count towards its size") func targetBytes() throws {
         let (host, store) = try host { $0.maxPacketBytes = 100_000 }
         let rooms = (0..<1_000).map { ByteString("a room with a name of some length \($0)") }
         for _ in 0..<10 { host.shard.broadcast("x", "[]", to: BroadcastTarget(rooms: rooms)) }
@@ -451,7 +455,7 @@ import Testing
         #expect(store.statistics.packetsDropped == 19)
     }
 
-    @Test("an event that is larger than all that may be kept is not kept, and who missed it starts afresh")
+    @Test("an event larger than the limit is not stored, and a session that missed it is not restored")
     func tooLarge() throws {
         let (host, store) = try host { $0.maxPacketBytes = 1_000 }
         let client = TestClient(host)
@@ -462,7 +466,7 @@ import Testing
         #expect(try ids(TestClient(host).say(#"0{"pid":"\#(pid)"}"#)[0]).sid != sid)
     }
 
-    @Test("sessions are bounded in number: the oldest goes") func maxSessions() throws {
+    @Test("sessions are limited in number, and the oldest is dropped") func maxSessions() throws {
         let (host, store) = try host { $0.maxSessions = 2 }
         var pids: [ByteString] = []
         for _ in 0..<3 {
@@ -477,7 +481,7 @@ import Testing
         #expect(host.shard.statistics.recovered == 2)
     }
 
-    @Test("a session is bounded in bytes") func maxBytesPerSession() throws {
+    @Test("a session is limited in bytes") func maxBytesPerSession() throws {
         let (host, store) = try host { $0.maxBytesPerSession = 1_000 }
         let client = TestClient(host)
         client.say("0")
@@ -488,7 +492,7 @@ import Testing
     }
 
     @Test(
-        "events are bounded in number and bytes: who needs a dropped one starts afresh, others come back",
+        "events are limited in number and bytes; only sessions that need a dropped one are not restored",
         arguments: [true, false])
     func maxPackets(byCount: Bool) throws {
         let (host, store) = try host {
@@ -508,7 +512,7 @@ import Testing
         #expect(store.statistics.notRestored == 1)
     }
 
-    @Test("a session that missed too much starts afresh") func maxMissed() throws {
+    @Test("a session that missed too many bytes is not restored") func maxMissed() throws {
         let (host, _) = try host { $0.maxMissedBytesPerSession = 100 }
         let client = TestClient(host)
         let pid = try ids(client.say("0")[0]).pid
@@ -518,7 +522,7 @@ import Testing
         #expect(host.shard.statistics.recovered == 0)
     }
 
-    @Test("an event read long ago need not be in the log for its reader to come back") func longIdle() throws {
+    @Test("a session is restored although the event at its offset is no longer in the log") func longIdle() throws {
         let (host, store) = try host()
         let client = TestClient(host)
         let pid = try ids(client.say("0")[0]).pid
@@ -531,7 +535,7 @@ import Testing
         #expect(host.shard.statistics.recovered == 1)
     }
 
-    @Test("the log forgets as much as it takes in, for ever") func ring() throws {
+    @Test("the log drops as many events as are appended") func ring() throws {
         let store = RecoveryStore(
             options: {
                 var options = RecoveryOptions(); options.maxPackets = 10; return options
@@ -543,7 +547,7 @@ import Testing
 }
 
 extension RecoveryTests {
-    @Test("broadcasts from many threads have places of their own, and lose nothing") func threads() async throws {
+    @Test("broadcasts from many threads have distinct offsets, and none is lost") func threads() async throws {
         let store = RecoveryStore()
         var options = SocketOptions()
         options.recovery = store
@@ -562,7 +566,7 @@ extension RecoveryTests {
         #expect(try missed.map { try offset($0) } == (1...1_000).map { String($0, radix: 36) })
     }
 
-    @Test("who comes back again and again while another thread broadcasts gets every event once and in order")
+    @Test("a client that reconnects repeatedly while another thread broadcasts gets every event once and in order")
     func broadcastsMeanwhile() async throws {
         let store = RecoveryStore()
         var options = SocketOptions()
@@ -584,7 +588,7 @@ extension RecoveryTests {
         try host.sockets[0].join("mine")
         func listen() throws {
             let packets = client.heard()
-            // What was sent when the connection was lost is lost in half of the cases.
+            // In half of the cases the packets are lost that were sent when the connection broke.
             for packet in packets where packet.hasPrefix("2") {
                 let match = try #require(packet.wholeMatch(of: /2\["x",([0-9]+),"([0-9a-z]+)"\]/))
                 heard.append(try #require(Int(match.1)))
@@ -607,9 +611,9 @@ extension RecoveryTests {
     }
 }
 
-/// The loops of several hosts, run by hand.
+/// The loops of several hosts; `run()` runs their jobs.
 private final class Shards: @unchecked Sendable {
-    // One test, one thread: `Sendable` only because a hop is.
+    // Used on one thread only; `Sendable` because a `Hop` requires it.
     var hosts: [TestHost] = []
     private var jobs: [(Int, (Shard) -> Void)] = []
 

@@ -23,7 +23,8 @@ import Testing
         return heard.indices.filter { heard[$0] == [#"2["x"]"#] }
     }
 
-    @Test("a target is the reference's: namespace, union of rooms, exceptions, each socket once") func targets() throws
+    @Test("a target follows the reference: namespace, union of rooms, exceptions, each socket once") func targets()
+        throws
     {
         let (host, clients) = try three()
         let id = host.sockets.map { $0.id }, handle = host.sockets.map { $0.handle }
@@ -47,7 +48,8 @@ import Testing
         #expect(host.shard.statistics.deliveries > 0)
     }
 
-    @Test("a target may name one socket, alone or beside rooms, and never means everybody then") func oneSocket() throws
+    @Test("a target may name one socket, alone or with rooms, and is then never the whole namespace") func oneSocket()
+        throws
     {
         let (host, clients) = try three()
         let handle = host.sockets.map { $0.handle }
@@ -61,7 +63,7 @@ import Testing
         #expect(whoHears(host, clients, BroadcastTarget(socket: handle[1])) == [])
     }
 
-    @Test("the room of an id can have other members, too") func joinedID() throws {
+    @Test("other sockets can join the room of a socket id") func joinedID() throws {
         let (host, clients) = try three()
         try host.sockets[2].join(host.sockets[0].id)
         #expect(whoHears(host, clients, BroadcastTarget(rooms: [host.sockets[0].id])) == [0, 2])
@@ -71,20 +73,20 @@ import Testing
                 == [2])
     }
 
-    @Test("a broadcast with attachments is heard by all, numbered as the reference does") func binary() throws {
+    @Test("a broadcast with attachments reaches all, numbered as in the reference") func binary() throws {
         let (host, clients) = try three()
         host.shard.broadcast("x", #"[{"_placeholder":true,"num":0}]"#, [[0xBE, 0xEF]], to: BroadcastTarget())
         for client in clients { #expect(client.heard() == [#"51-["x",{"_placeholder":true,"num":0}]"#, "<beef>"]) }
     }
 
-    @Test("a volatile broadcast is dropped by whoever cannot take it") func volatile() throws {
+    @Test("a volatile broadcast is dropped for sockets that cannot send it at once") func volatile() throws {
         let (host, clients) = try three()
         clients[1].output.canTakeNow = false
         host.shard.broadcast("x", "[]", flags: .volatile, to: BroadcastTarget())
         #expect(clients.map { $0.heard().count } == [1, 0, 1])
     }
 
-    @Test("a namespace's broadcast bears its name") func namespaced() throws {
+    @Test("a broadcast in a namespace contains the namespace's name") func namespaced() throws {
         let host = try TestHost()
         let client = TestClient(host)
         client.say("0/public,")
@@ -92,7 +94,7 @@ import Testing
         #expect(client.heard() == [#"2/public,["x",1]"#])
     }
 
-    @Test("what is collected is each socket of the target once, by its handle, which outlives it") func collecting()
+    @Test("collecting a target gives each socket's handle once") func collecting()
         throws
     {
         let (host, _) = try three()
@@ -106,9 +108,9 @@ import Testing
         #expect(handles.filter { host.shard.socket($0) != nil }.count == 2)
     }
 
-    // MARK: - The end
+    // MARK: - Closing
 
-    @Test("a stop closes every connection, those too that joined nothing") func closeAll() throws {
+    @Test("closeAll closes every connection, including those that joined no namespace") func closeAll() throws {
         let (host, clients) = try three()
         let idle = TestClient(host)
         clients[1].vanish()
@@ -120,7 +122,7 @@ import Testing
         #expect(host.shard.clients.isEmpty)
     }
 
-    @Test("connections come and go in any order, and all of those left are closed") func comeAndGo() throws {
+    @Test("connections close in any order, and closeAll closes all that remain") func comeAndGo() throws {
         let host = try TestHost()
         let clients = (0..<7).map { _ in host.joined() }
         for index in [6, 0, 3] { clients[index].vanish() }
@@ -131,7 +133,7 @@ import Testing
 
     // MARK: - Broadcasts with acks
 
-    @Test("each socket asked answers once, times out, or goes") func acks() throws {
+    @Test("an ack request ends once per socket: answered, timed out or disconnected") func acks() throws {
         let (host, clients) = try three()
         let sockets = host.sockets
         var answers: [String] = []
@@ -147,7 +149,7 @@ import Testing
         #expect(answers == ["1 [2]", "2 disconnected", "0 timed out"])
     }
 
-    @Test("a socket that owes too much is not asked, and times out at once") func acksLimited() throws {
+    @Test("a socket with too many pending acks gets no request and times out at once") func acksLimited() throws {
         var options = SocketOptions()
         options.maxPendingAcks = 1
         let (host, clients) = try three(options)
@@ -160,7 +162,7 @@ import Testing
 
     // MARK: - Namespaces
 
-    @Test("a dynamic namespace lasts from its first socket to its last") func dynamic() throws {
+    @Test("a dynamic namespace exists from its first socket to its last") func dynamic() throws {
         let host = try TestHost(namespaces: [.name("/"), .pattern("^/dyn-[0-9]+$")])
         let client = TestClient(host)
         client.say("0/dyn-1,", "0/dyn-2,")
@@ -175,14 +177,14 @@ import Testing
         #expect(host.shard.statistics.dynamicNamespaces == 0)
     }
 
-    @Test("a refused dynamic namespace leaves nothing behind") func dynamicRefused() throws {
+    @Test("a refused CONNECT to a dynamic namespace removes the namespace") func dynamicRefused() throws {
         let host = try TestHost(namespaces: [.pattern("^/dyn-[0-9]+$")])
         host.onConnect = { $0.refuse(message: "no") }
         TestClient(host).say("0/dyn-1,")
         #expect(host.shard.namespace("/dyn-1") == nil)
     }
 
-    @Test("dynamic namespaces are bounded in number") func dynamicLimit() throws {
+    @Test("dynamic namespaces are limited in number") func dynamicLimit() throws {
         var options = SocketOptions()
         options.maxDynamicNamespaces = 1
         let host = try TestHost(options, namespaces: [.pattern("^/dyn-[0-9]+$")])
@@ -192,7 +194,7 @@ import Testing
         #expect(host.shard.statistics.limited == 1)
     }
 
-    @Test("a new table closes a namespace to newcomers only") func newTable() throws {
+    @Test("after a new table lacks a namespace, its sockets stay and no client can join") func newTable() throws {
         let host = try TestHost()
         let client = TestClient(host)
         client.say("0/public,")
@@ -203,20 +205,20 @@ import Testing
         #expect(host.log.last == "event a []")
     }
 
-    @Test("the application's hangings stay with a namespace") func userInfo() throws {
+    @Test("a namespace keeps the application's userInfo") func userInfo() throws {
         let host = try TestHost()
         let client = host.joined()
-        let hanging = TestClient(host)
-        host.sockets[0].namespace.userInfo = hanging
+        let object = TestClient(host)
+        host.sockets[0].namespace.userInfo = object
         client.vanish()
         _ = host.joined()
-        #expect(host.sockets[0].namespace.userInfo === hanging)
+        #expect(host.sockets[0].namespace.userInfo === object)
         var names: [ByteString] = []
         host.shard.forEachNamespace { names.append($0.name) }
         #expect(names == ["/"])
     }
 
-    @Test("slots are used again, with another generation") func slots() throws {
+    @Test("slots are reused with another generation") func slots() throws {
         let host = try TestHost()
         for _ in 0..<100 { host.joined().vanish() }
         #expect(host.shard.slots.count == 1)

@@ -2,7 +2,7 @@ import EngineIO
 
 @testable import SocketIO
 
-/// A client on a WebSocket of its own: says packets, hears packets.
+/// A client with its own WebSocket, which sends and receives packets.
 final class TestClient {
     let output = FakeWebSocket()
     let session: Session
@@ -17,7 +17,7 @@ final class TestClient {
         _ = output.drain()
     }
 
-    /// Sends packets and returns all that was heard since the last call.
+    /// Sends packets and returns all packets received since the last call.
     @discardableResult
     func say(_ packets: String...) -> [String] {
         for packet in packets { send(packet) }
@@ -40,7 +40,7 @@ final class TestClient {
         output.drain()
     }
 
-    /// Drops the connection without a word.
+    /// Breaks the connection without a close frame.
     func vanish() {
         session.webSocketGone(output, reason: .transportError)
     }

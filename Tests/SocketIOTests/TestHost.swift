@@ -2,13 +2,13 @@ import EngineIO
 
 @testable import SocketIO
 
-/// One shard with an application that remembers what it was told, and does what a test says.
+/// One shard with an application that logs its calls, and whose behaviour a test sets.
 final class TestHost: Application {
     let timers = TimerWheel(now: 1_000)
     let table: SessionTable
     private(set) var shard: Shard!
 
-    /// What happened, one line each.
+    /// The calls of the application, one line each.
     var log: [String] = []
     /// The sockets that are connected.
     var sockets: [NamespaceSocket] = []
