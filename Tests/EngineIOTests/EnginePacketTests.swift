@@ -27,7 +27,7 @@ import Testing
             ])
     }
 
-    @Test func `an empty packet is malformed wherever it stands`() {
+    @Test func `an empty packet is malformed at any position`() {
         #expect(packets("") == ["malformed"])
         #expect(packets("\u{1E}4a") == ["malformed", "message a"])
         #expect(packets("4a\u{1E}") == ["message a", "malformed"])
@@ -44,11 +44,11 @@ import Testing
         ("bA*Q%I!D", "binary [1, 2, 3]"),
         ("b-_-_", "binary [251, 255, 191]"), ("b+/+/", "binary [251, 255, 191]"), ("bAA==garbage", "binary [0]"),
     ])
-    func `base64 is read as the reference reads it`(packet: String, content: String) {
+    func `base64 is decoded as the reference decodes it`(packet: String, content: String) {
         #expect(packets(packet) == [content])
     }
 
-    @Test func `a payload holds no more packets than it may, and keeps their order and kinds`() {
+    @Test func `a payload has at most the allowed number of packets, and keeps their order and kinds`() {
         let queue = PacketQueue(account: MemoryAccount())
         for index in 0..<20 {
             let text = "4\(index)"
@@ -69,7 +69,7 @@ import Testing
         #expect(queue.byteCount == 0)
     }
 
-    @Test func `session ids tell their loop, are well formed and differ`() {
+    @Test func `session ids encode their loop, are well formed and differ`() {
         var generator = SystemRandomNumberGenerator()
         var seen: Set<String> = []
         for loop in 0..<64 {

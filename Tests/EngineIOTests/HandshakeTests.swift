@@ -25,7 +25,7 @@ import Testing
         "", "EIO=4", "EIO=4&transport=", "EIO=4&transport=Polling", "EIO=3&transport=flashsocket",
         "transport=%zz&sid=none",
     ])
-    func `the transport is judged before everything else`(query: String) {
+    func `the transport is checked before everything else`(query: String) {
         #expect(verify(query, method: "PUT") == .refused(.unknownTransport))
     }
 
@@ -35,18 +35,18 @@ import Testing
         #expect(verify("EIO=4&transport=polling", options: options) == .refused(.unknownTransport))
     }
 
-    @Test func `a session is judged before the method and the version`() {
+    @Test func `the session is checked before the method and the version`() {
         #expect(verify("EIO=3&transport=polling&sid=none", method: "POST") == .refused(.unknownSession))
         #expect(verify("transport=polling&sid=AAAAAAAAAAAAAAAApoll", method: "POST") == .session(Self.polling))
     }
 
-    @Test func `another transport than the session's is a bad request unless it upgrades`() {
+    @Test func `a transport other than the session's is a bad request unless it upgrades`() {
         #expect(verify("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAsock") == .refused(.badRequest))
         #expect(verify("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAApoll") == .refused(.badRequest))
         #expect(verify("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAApoll", isUpgrade: true) == .session(Self.polling))
     }
 
-    @Test func `the method is judged before the missing upgrade, and that before the version`() {
+    @Test func `the method is checked before the missing upgrade, and that before the version`() {
         #expect(verify("EIO=3&transport=websocket", method: "POST") == .refused(.badMethod))
         #expect(verify("EIO=3&transport=websocket") == .refused(.badRequest))
         #expect(verify("EIO=3&transport=polling") == .refused(.unsupportedVersion))
@@ -54,7 +54,7 @@ import Testing
         #expect(verify("EIO=04&transport=polling") == .refused(.unsupportedVersion))
     }
 
-    @Test func `of a repeated parameter the last counts, and all are decoded`() {
+    @Test func `of repeated parameters the last counts, and all are decoded`() {
         #expect(verify("EIO=3&transport=polling&EIO=4") == .open(.polling))
         #expect(verify("EIO=%34&transport=poll%69ng") == .open(.polling))
         #expect(verify("EIO=4&transport=poll+ing") == .refused(.unknownTransport))
@@ -68,7 +68,7 @@ import Testing
         "sid=AAAAAAAAAAAAAAAApolly", "sid=AAAAAAAAAAAAAAAApol", "sid=%00AAAAAAAAAAAAAAAApoll",
         "sid=AAAAAAAAAAAAAAAApoll%6c", "sid=%", "sid=\u{301}\u{316}",
     ])
-    func `what has another length than an id, decoded or not, names no session`(sid: String) {
+    func `a sid of another length than an id, decoded or not, is an unknown session`(sid: String) {
         #expect(verify("EIO=4&transport=polling&" + sid) == .refused(.unknownSession))
     }
 
@@ -76,7 +76,7 @@ import Testing
         "transport=pollin\u{261}", "transport=polling\u{301}", "transport=polling%CC%81",
         "transport=pollingpollingpollingpollingpolling%20",
     ])
-    func `a transport is named by its bytes`(query: String) {
+    func `a transport name is compared as bytes`(query: String) {
         #expect(verify("EIO=4&" + query) == .refused(.unknownTransport))
     }
 

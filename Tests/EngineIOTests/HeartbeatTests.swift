@@ -12,7 +12,7 @@ import Testing
         #expect(heartbeat == .awaitingPong(until: 1500))
     }
 
-    @Test func `without a pong it is over, counted from when the ping was due and not from when it went`() {
+    @Test func `without a pong the heartbeat expires, counted from when the ping was due, not when it was sent`() {
         var heartbeat = Heartbeat.started(at: 0, options: options)
         #expect(heartbeat.advance(to: 309, options: options) == .sendPing)
         #expect(heartbeat.deadline == 500)
@@ -22,13 +22,13 @@ import Testing
         #expect(heartbeat.advance(to: 9999, options: options) == .nothing)
     }
 
-    @Test func `a ping that went out much too late leaves its client the whole time to answer`() {
+    @Test func `after a ping that was sent much too late, the client has the whole timeout to answer`() {
         var heartbeat = Heartbeat.started(at: 0, options: options)
         #expect(heartbeat.advance(to: 3000, options: options) == .sendPing)
         #expect(heartbeat.deadline == 3200)
     }
 
-    @Test func `the next ping is counted from the last pong, an early and a second one too`() {
+    @Test func `the next ping is due an interval after the last pong, also after an early or second one`() {
         var heartbeat = Heartbeat.started(at: 0, options: options)
         _ = heartbeat.advance(to: 300, options: options)
         heartbeat.pong(at: 350, options: options)
@@ -40,7 +40,7 @@ import Testing
         #expect(stopped == .stopped)
     }
 
-    @Test func `a silent session on a WebSocket gets one ping and then the end`() {
+    @Test func `a silent session on a WebSocket gets one ping and is then closed`() {
         let engine = TestEngine()
         let (session, output) = engine.webSocket()
         engine.pass(300)
@@ -54,7 +54,7 @@ import Testing
         #expect(engine.timers.count == 0)
     }
 
-    @Test func `pongs keep a session, other traffic does not`() {
+    @Test func `only pongs keep a session open, other packets do not`() {
         let engine = TestEngine()
         let (session, output) = engine.webSocket()
         engine.pass(300)
@@ -66,7 +66,8 @@ import Testing
         #expect(engine.recorder.log == ["hello", "closed: ping timeout"])
     }
 
-    @Test func `on polling the ping is an answer of its own, and the end closes the waiting GET`() {
+    @Test func `over polling, the ping answers a GET, and the ping timeout answers the next one with the close packet`()
+    {
         let engine = TestEngine()
         let session = engine.polling()
         let first = engine.get(session)
@@ -78,7 +79,7 @@ import Testing
         #expect(engine.get(session).refusal == .unknown)
     }
 
-    @Test func `a session that nobody polls is over in time as well`() {
+    @Test func `a session without polls times out as well`() {
         let engine = TestEngine()
         let session = engine.polling()
         engine.pass(500)

@@ -6,7 +6,7 @@ import Testing
     private let engine = TestEngine()
 
     @Test
-    func `closing over polling sends what was queued on the next GET and the close packet alone on the one after`() {
+    func `closing over polling answers the next GET with the queued packets and the one after with the close packet`() {
         let session = engine.polling()
         session.send("last")
         session.close(.forcedClose)
@@ -32,7 +32,8 @@ import Testing
     }
 
     @Test
-    func `closing over polling answers a waiting GET with what was queued, and the next one with the close packet`() {
+    func `closing over polling answers a waiting GET with the queued packets, and the next one with the close packet`()
+    {
         let session = engine.polling()
         let poll = engine.get(session)
         session.send("last")
@@ -44,7 +45,7 @@ import Testing
         #expect(engine.table.count == 0 && engine.timers.count == 0)
     }
 
-    @Test func `the close packet waits for its GET no longer than the close timeout, from the close`() {
+    @Test func `the close packet waits for a GET for the close timeout, counted from the close`() {
         let session = engine.polling()
         session.send("last")
         session.close(.forcedClose)
@@ -55,7 +56,7 @@ import Testing
         #expect(engine.table.count == 0 && engine.timers.count == 0)
     }
 
-    @Test func `more packets than one answer holds are fetched before the close packet`() {
+    @Test func `more packets than fit into one answer are all sent before the close packet`() {
         let session = engine.polling()
         for index in 0..<17 { session.send("\(index)") }
         session.close(.forcedClose)
@@ -65,7 +66,7 @@ import Testing
         #expect(engine.table.count == 0)
     }
 
-    @Test func `nobody who fetches the close packet is waited for longer than the close timeout`() {
+    @Test func `a session whose close packet is not fetched ends after the close timeout`() {
         let session = engine.polling()
         session.close(.forcedClose)
         engine.pass(29_999)
@@ -75,7 +76,7 @@ import Testing
         #expect(engine.recorder.log == ["closed: forced close"])
     }
 
-    @Test func `a GET that was overtaken by the goodbye it was sent with is still served`() {
+    @Test func `a GET that was sent before a close packet but arrives after it is still answered`() {
         let session = engine.polling()
         var isAnswered = false
         #expect(engine.post(session, "4last\u{1E}1") == .held)
@@ -89,7 +90,7 @@ import Testing
         #expect(engine.recorder.log == ["last", "closed: transport close"])
     }
 
-    @Test func `a goodbye is answered after its grace when no GET comes, and none comes later`() {
+    @Test func `a close packet is answered after the grace period if no GET comes`() {
         let session = engine.polling()
         var answers = 0
         #expect(engine.post(session, "1") == .held)
@@ -102,7 +103,7 @@ import Testing
         #expect(engine.get(session).refusal == .unknown)
     }
 
-    @Test func `closing a WebSocket closes it behind what was sent`() {
+    @Test func `closing a session closes its WebSocket after the buffered output`() {
         let (session, output) = engine.webSocket()
         session.send("last")
         session.close(.forcedClose)
@@ -113,7 +114,7 @@ import Testing
         #expect(engine.recorder.log == ["closed: forced close"])
     }
 
-    @Test func `a WebSocket that goes away ends its session with the reason given`() {
+    @Test func `a WebSocket that closes ends its session with the reason given`() {
         let (session, output) = engine.webSocket()
         session.webSocketGone(output, reason: .transportClose)
         #expect(engine.recorder.log == ["closed: transport close"])
@@ -121,7 +122,7 @@ import Testing
         #expect(engine.timers.count == 0)
     }
 
-    @Test func `a receiver may close from within a message, and gets no more`() {
+    @Test func `a receiver may close the session while it handles a message, and gets no further one`() {
         let session = engine.polling()
         engine.recorder.onText = { _ in session.close(.forcedClose) }
         #expect(engine.post(session, "4a\u{1E}4b") == .ok)
@@ -140,14 +141,14 @@ import Testing
     }
 
     @Test(arguments: ["0", "5", "6"])
-    func `a packet that means nothing is ignored on a WebSocket too`(packet: String) {
+    func `a packet without a meaning for the server is ignored on a WebSocket too`(packet: String) {
         let (session, output) = engine.webSocket()
         engine.say(session, packet, over: output)
         engine.say(session, "4alive", over: output)
         #expect(engine.recorder.log == ["alive"])
     }
 
-    @Test func `binary goes as base64 to those who asked for it`() {
+    @Test func `binary messages are sent as base64 to clients that asked for it`() {
         let (session, output) = engine.webSocket(usesBase64: true)
         [UInt8](arrayLiteral: 1, 2, 3).withUnsafeBytes { session.send(binary: $0, compress: true) }
         session.send(SharedMessage(textCount: 1, attachments: [[4]]) { $0[0] = 0x78 })
@@ -156,7 +157,7 @@ import Testing
         #expect(engine.recorder.log == ["binary [1, 2, 3]"])
     }
 
-    @Test func `a slow WebSocket is ended at the end of the tick`() {
+    @Test func `a session with a slow WebSocket ends at the end of the tick`() {
         let (session, output) = engine.webSocket()
         output.bufferedBytes = engine.table.options.maxBufferedOutput + 1
         session.send("x")
@@ -167,7 +168,7 @@ import Testing
         #expect(engine.recorder.log == ["closed: transport error"])
     }
 
-    @Test func `a shared message is the same bytes for everyone, frames and parts`() {
+    @Test func `a shared message has the same frames and parts for all receivers`() {
         let message = SharedMessage(textCount: 200, attachments: [[1, 2], [UInt8](repeating: 7, count: 70_000)]) {
             bytes in
             for index in 0..<200 { bytes[index] = 0x61 }

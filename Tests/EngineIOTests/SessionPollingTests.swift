@@ -19,7 +19,7 @@ import Testing
         #expect(session.handshakeRequest.headers.map { "\($0.name)=\($0.value)" } == ["X-A=1", "x-b=2: 3"])
     }
 
-    @Test func `a GET without news waits, and what is sent in one tick comes together`() {
+    @Test func `a GET waits for packets, and those of one tick come in one answer`() {
         let session = engine.polling()
         let poll = engine.get(session)
         #expect(session.canTakeNow)
@@ -31,7 +31,7 @@ import Testing
         #expect(!session.canTakeNow)
     }
 
-    @Test func `what is sent between two GETs waits for the next, sixteen packets at a time`() {
+    @Test func `packets sent between two GETs answer the next one, sixteen at a time`() {
         let session = engine.polling()
         for index in 0..<20 { session.send("\(index)") }
         #expect(engine.get(session).packets?.count == 16)
@@ -57,14 +57,14 @@ import Testing
     }
 
     @Test(arguments: ["0", "3", "3probe", "5", "6"])
-    func `a packet that means nothing over polling is ignored`(packet: String) {
+    func `a packet without a meaning for the server is ignored over polling`(packet: String) {
         let session = engine.polling()
         #expect(engine.post(session, packet) == .ok)
         #expect(engine.post(session, "4x") == .ok)
         #expect(engine.recorder.log == ["x"])
     }
 
-    @Test func `a second GET is refused, the first gets the close packet, and the session is gone`() {
+    @Test func `a second GET is refused, the first gets the close packet, and the session ends`() {
         let session = engine.polling()
         let first = engine.get(session)
         let second = engine.get(session)
@@ -74,7 +74,7 @@ import Testing
         #expect(engine.table[session.id] == nil)
     }
 
-    @Test func `a GET that was given up, and overtaken by the next one, ends the session for that`() {
+    @Test func `an abandoned GET that arrives after a newer one ends the session`() {
         let session = engine.polling()
         let next = engine.get(session)
         let givenUp = FakePoll()
@@ -101,7 +101,7 @@ import Testing
         #expect(engine.recorder.log == ["closed: transport error"])
     }
 
-    @Test func `a body that is too large ends nothing`() {
+    @Test func `a body that is too large does not end the session`() {
         let session = engine.polling()
         let request = Recorder()
         #expect(session.postBegan(request, isBinary: false) == nil)
@@ -110,7 +110,7 @@ import Testing
         #expect(session.isOpen)
     }
 
-    @Test func `a GET or POST whose client goes away ends the session`() {
+    @Test func `a GET or POST whose connection closes ends the session`() {
         let polled = engine.polling()
         let poll = engine.get(polled)
         polled.pollGone(poll)
@@ -123,7 +123,7 @@ import Testing
         #expect(engine.recorder.log == ["closed: transport error", "closed: transport error"])
     }
 
-    @Test func `a GET that was answered may go away`() {
+    @Test func `closing the connection of an answered GET does not end the session`() {
         let session = engine.polling()
         let poll = engine.get(session)
         session.send("x")
@@ -132,7 +132,7 @@ import Testing
         #expect(session.isOpen)
     }
 
-    @Test func `a close packet ends a waiting GET with a noop and nothing else`() {
+    @Test func `a close packet answers a waiting GET with a noop only`() {
         let session = engine.polling()
         let poll = engine.get(session)
         #expect(engine.post(session, "1") == .ok)
@@ -152,7 +152,7 @@ import Testing
     }
 
     @Test(arguments: [("9", "parse error"), ("", "parse error"), ("2", "transport error")])
-    func `a bad packet ends the session, and a waiting GET gets what was queued without the close packet`(
+    func `a bad packet ends the session, and a waiting GET gets the queued packets without the close packet`(
         packet: String, reason: String
     ) {
         let session = engine.polling()
@@ -164,13 +164,13 @@ import Testing
         #expect(engine.recorder.log == ["a", "closed: \(reason)"])
     }
 
-    @Test func `a body that is no UTF-8 is refused and ends the session`() {
+    @Test func `a body that is not UTF-8 is refused and ends the session`() {
         let session = engine.polling()
         #expect(engine.post(session, [0x34, 0xFF]) == .refused(.violation))
         #expect(engine.recorder.log == ["closed: parse error"])
     }
 
-    @Test func `a reader that lags too far is ended at the end of the tick, and counted`() {
+    @Test func `a session whose reader lags too far ends at the end of the tick, and is counted`() {
         let engine = TestEngine { $0.maxBufferedOutput = 1000 }
         let session = engine.polling()
         for _ in 0..<100 { session.send("0123456789") }
@@ -182,7 +182,7 @@ import Testing
         #expect(engine.table.count == 0)
     }
 
-    @Test func `one message larger than the bound is taken`() {
+    @Test func `one message larger than the output limit is accepted`() {
         let engine = TestEngine { $0.maxBufferedOutput = 1000 }
         let session = engine.polling()
         session.send(String(repeating: "x", count: 5000))

@@ -16,7 +16,7 @@ import Testing
         return output
     }
 
-    @Test func `the probe is answered, and a waiting GET ended, at once`() {
+    @Test func `the probe and a waiting GET are answered at once`() {
         let session = engine.polling()
         let poll = engine.get(session)
         let output = probing(session)
@@ -30,7 +30,7 @@ import Testing
         #expect(engine.recorder.log == ["hello"])
     }
 
-    @Test func `a GET that comes during the probe is ended by the noop timer`() {
+    @Test func `a GET that comes during the probe is answered by the noop timer`() {
         let session = engine.polling()
         _ = probing(session)
         let poll = engine.get(session)
@@ -43,7 +43,7 @@ import Testing
         #expect(next.payload == "6")
     }
 
-    @Test func `a GET that overtook the upgrade packet is refused like one behind it`() {
+    @Test func `a GET that overtook the upgrade packet is refused like one after it`() {
         let session = engine.polling()
         let output = probing(session)
         let early = engine.get(session)
@@ -54,7 +54,7 @@ import Testing
         #expect(session.isOpen)
     }
 
-    @Test func `what was queued goes over the WebSocket in order, once, before what is new`() {
+    @Test func `queued packets are sent over the WebSocket in order, once, before new ones`() {
         let session = engine.polling()
         let output = probing(session)
         session.send("1")
@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test(arguments: ["2", "2prob", "4x", "6", "zzz", "", "1", "3", "0"])
-    func `any other packet closes the new transport only`(packet: String) {
+    func `another packet closes the new transport only`(packet: String) {
         let session = engine.polling()
         let output = FakeWebSocket()
         session.webSocketOpened(output)
@@ -108,7 +108,7 @@ import Testing
         #expect(session.isOpen)
     }
 
-    @Test func `a second WebSocket is closed, during the probe and after the upgrade, and the first goes on`() {
+    @Test func `a second WebSocket is closed during the probe and after the upgrade, and the first stays open`() {
         let session = engine.polling()
         let first = probing(session)
         let second = FakeWebSocket()
@@ -125,7 +125,7 @@ import Testing
         #expect(engine.recorder.log == ["still"])
     }
 
-    @Test func `a probe that goes no further is closed after the upgrade timeout, and another may follow`() {
+    @Test func `a probe without an upgrade is closed after the upgrade timeout, and another may follow`() {
         let session = engine.polling()
         let output = probing(session)
         engine.pass(10_000)
@@ -135,7 +135,7 @@ import Testing
         _ = probing(session)
     }
 
-    @Test func `a probe whose connection breaks harms nothing`() {
+    @Test func `a probe whose connection breaks does not affect the session`() {
         let session = engine.polling()
         let output = probing(session)
         session.webSocketGone(output, reason: .transportError)
@@ -145,7 +145,7 @@ import Testing
         _ = probing(session)
     }
 
-    @Test func `a session that ends takes its probe with it`() {
+    @Test func `a session that ends closes its probing WebSocket`() {
         let session = engine.polling()
         let output = probing(session)
         engine.post(session, "1")
@@ -161,9 +161,9 @@ import Testing
         #expect(engine.timers.count == 0)
     }
 
-    // A client that was answered `3probe` polls no more: closing the new transport would leave it without any.
+    // After `3probe` a client does not poll again, so closing the new transport would leave it without a transport.
     @Test
-    func `a session closed during the probe still switches over, and closes the WebSocket behind what was queued`() {
+    func `a session closed during the probe still switches over, and closes the WebSocket after the queued packets`() {
         let session = engine.polling()
         let output = probing(session)
         session.send("last")
@@ -178,7 +178,7 @@ import Testing
     }
 
     @Test
-    func `a session closed before the probe answers it, and a wrong packet behind it closes the new transport only`() {
+    func `a session closed before the probe answers it, and a wrong packet after it closes the new transport only`() {
         let session = engine.polling()
         let output = FakeWebSocket()
         session.webSocketOpened(output)
@@ -195,7 +195,8 @@ import Testing
         #expect(engine.table.count == 0 && engine.timers.count == 0)
     }
 
-    @Test func `a probe that breaks while its session is closing leaves the close packet to the next GET`() {
+    @Test
+    func `if a probe breaks while its session is closing, the next GETs get the queued packets and the close packet`() {
         let session = engine.polling()
         let output = probing(session)
         session.send("last")
@@ -207,7 +208,7 @@ import Testing
         #expect(engine.timers.count == 0)
     }
 
-    @Test func `a session that is closing is not upgraded any more`() {
+    @Test func `a closing session does not begin an upgrade`() {
         let session = engine.polling()
         session.close(.forcedClose)
         let output = FakeWebSocket()
@@ -215,7 +216,7 @@ import Testing
         #expect(output.isClosed)
     }
 
-    @Test func `a POST whose body was on its way during the upgrade is refused, and the session lives on`() {
+    @Test func `a POST whose body arrives after the upgrade is refused, and the session stays open`() {
         let session = engine.polling()
         let request = Recorder()
         #expect(session.postBegan(request, isBinary: false) == nil)
@@ -227,7 +228,7 @@ import Testing
         #expect(engine.recorder.log.isEmpty)
     }
 
-    @Test func `the heartbeat goes on over the WebSocket`() {
+    @Test func `the heartbeat continues over the WebSocket`() {
         let engine = TestEngine()
         let session = engine.polling()
         let output = FakeWebSocket()
@@ -237,7 +238,7 @@ import Testing
         #expect(output.drain() == ["2"])
     }
 
-    @Test func `the end of the WebSocket ends an upgraded session`() {
+    @Test func `closing the WebSocket ends an upgraded session`() {
         let session = engine.polling()
         let output = probing(session)
         engine.say(session, "5", over: output)

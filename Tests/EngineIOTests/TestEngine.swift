@@ -1,6 +1,6 @@
 @testable import EngineIO
 
-/// An endpoint without sockets: a table, a clock, and what a client would do.
+/// An endpoint without sockets: a session table, a clock, and functions that act as a client.
 final class TestEngine {
     let timers = TimerWheel(now: 1000)
     let table: SessionTable
@@ -19,14 +19,14 @@ final class TestEngine {
             remoteAddress: "127.0.0.1", secure: false, uri: "/socket.io/", issued: 0, transport: transport, headers: [])
     }
 
-    /// A session by a polling handshake.
+    /// Opens a session by a polling handshake.
     func polling() -> Session {
         let session = table.open(Self.handshakeRequest(.polling), answering: FakePoll())
         session.receiver = recorder
         return session
     }
 
-    /// A session on a WebSocket.
+    /// Opens a session on a WebSocket.
     func webSocket(usesBase64: Bool = false) -> (Session, FakeWebSocket) {
         let output = FakeWebSocket()
         let session = table.open(Self.handshakeRequest(.websocket), over: output, usesBase64: usesBase64)
@@ -35,7 +35,7 @@ final class TestEngine {
         return (session, output)
     }
 
-    /// A GET.
+    /// Sends a GET.
     @discardableResult
     func get(_ session: Session) -> FakePoll {
         let poll = FakePoll()
@@ -43,7 +43,7 @@ final class TestEngine {
         return poll
     }
 
-    /// A POST, as one piece.
+    /// Sends a POST with its whole body.
     @discardableResult
     func post(_ session: Session, _ payload: String) -> PostResult {
         post(session, Array(payload.utf8))
@@ -61,7 +61,7 @@ final class TestEngine {
         bytes.withUnsafeMutableBytes { session.webSocketReceived(text: $0, over: output) }
     }
 
-    /// The id that is written so.
+    /// Parses a session id.
     static func id(_ text: String) -> SessionID? {
         Array(text.utf8).withUnsafeBytes { SessionID($0) }
     }
@@ -75,7 +75,7 @@ extension Session {
     }
 }
 
-/// A waiting GET that remembers its answer.
+/// A GET that records its answer.
 final class FakePoll: PollOutput {
     private(set) var payload: String?
     private(set) var refusal: PollError?
@@ -100,7 +100,7 @@ final class FakePoll: PollOutput {
     var packets: [String]? { payload?.split(separator: "\u{1E}", omittingEmptySubsequences: false).map(String.init) }
 }
 
-/// A WebSocket that remembers what was sent.
+/// A WebSocket that records what was sent.
 final class FakeWebSocket: WebSocketOutput {
     private(set) var sent: [String] = []
     private(set) var isClosed = false
@@ -123,14 +123,14 @@ final class FakeWebSocket: WebSocketOutput {
 
     func close() { isClosed = true }
 
-    /// What was sent since the last call.
+    /// The messages since the last call.
     func drain() -> [String] {
         defer { sent = [] }
         return sent
     }
 }
 
-/// A receiver that writes down what it gets, and may do something about it.
+/// A receiver that logs its calls, and may react to them.
 final class Recorder: SessionReceiver {
     private(set) var log: [String] = []
     var onText: (String) -> Void = { _ in }
@@ -145,14 +145,14 @@ final class Recorder: SessionReceiver {
 
     func closed(_ reason: CloseReason) { log.append("closed: \(reason.rawValue)") }
 
-    /// What happened since the last call.
+    /// The calls since the last call of this function.
     func drain() -> [String] {
         defer { log = [] }
         return log
     }
 }
 
-/// Random numbers that are the same in every run.
+/// Reproducible random numbers.
 struct Xorshift: RandomNumberGenerator {
     var state: UInt64
 

@@ -26,7 +26,7 @@ import Testing
         #expect(wheel.count == 0)
     }
 
-    @Test func `timers of every distance fire in order and on time, whatever the steps`() {
+    @Test func `timers of all distances fire in order and on time, whatever the steps`() {
         for step: Int64 in [1, 7, 63, 64, 65, 4096, 1_000_003] {
             let wheel = TimerWheel(now: 12_345)
             let target = Target(wheel)
@@ -62,7 +62,7 @@ import Testing
         #expect(wheel.count == 0)
     }
 
-    @Test func `a target may schedule and cancel while it is called`() {
+    @Test func `a target may schedule and cancel timers while it is called`() {
         let wheel = TimerWheel()
         let target = Target(wheel)
         var other = TimerID.none
@@ -80,7 +80,7 @@ import Testing
         #expect(target.fired.map(\.at) == [10, 11, 15])
     }
 
-    @Test func `what is due when only the clock was moved fires later, in order, and finds the time as it is`() {
+    @Test func `timers due when only the clock is moved fire at the next advance, in order, and see the actual time`() {
         let wheel = TimerWheel(now: 1000)
         let target = Target(wheel)
         for deadline: Int64 in [1500, 1001, 70_000, 1300] {
@@ -90,7 +90,7 @@ import Testing
         wheel.moveClock(to: 1999)
         #expect(wheel.now == 2000)
         #expect(target.fired.isEmpty)
-        // Meanwhile: what is due already, and what will be.
+        // Scheduled before the advance: one timer that is due already, and one that is not.
         _ = wheel.schedule(at: wheel.now, for: target, tag: 1)
         _ = wheel.schedule(at: wheel.now + 10, for: target, tag: 2)
         wheel.advance(to: 2000)
@@ -101,7 +101,7 @@ import Testing
         #expect(target.fired.dropFirst(4).map(\.at) == [2010, 70_000])
     }
 
-    @Test func `a timer beyond the wheel's reach waits all the same`() {
+    @Test func `a timer beyond the wheel's range fires on time`() {
         let wheel = TimerWheel()
         let target = Target(wheel)
         let far: Int64 = 3 << 30
@@ -112,7 +112,7 @@ import Testing
         #expect(target.fired.count == 1)
     }
 
-    @Test func `whoever drives the wheel hears of earlier timers only`() {
+    @Test func `onEarlier is called for earlier timers only`() {
         let wheel = TimerWheel()
         let target = Target(wheel)
         var heard: [Int64] = []
@@ -124,7 +124,7 @@ import Testing
         #expect(heard == [100, 50])
     }
 
-    @Test func `memory of a peak is given back, and no stale id names a later timer`() {
+    @Test func `shrink frees the memory of a peak, and no stale id matches a later timer`() {
         let wheel = TimerWheel()
         let target = Target(wheel)
         let kept = (0..<10).map { wheel.schedule(at: 1_000_000 + $0, for: target, tag: UInt64($0)) }
@@ -148,7 +148,7 @@ import Testing
         #expect(wheel.count == 0)
     }
 
-    @Test func `nothing is allocated per timer once the slab has grown`() {
+    @Test func `scheduling allocates nothing once the wheel has enough entries`() {
         let wheel = TimerWheel()
         let target = Target(wheel)
         for round: Int64 in 0..<1000 {

@@ -14,11 +14,11 @@ import Testing
         return session
     }
 
-    @Test func `of the sessions that joined nothing the one that has waited longest gives way`() {
+    @Test func `above the limit, the oldest session that joined no namespace is ended`() {
         let engine = TestEngine { $0.maxUnconnectedSessions = 3 }
         let sessions = (0..<5).map { number in
             let session = open(engine)
-            // Who was let in does not count, and stays.
+            // A session that has joined a namespace does not count and stays open.
             if number == 1 { session.joined() }
             return session
         }
@@ -35,18 +35,18 @@ import Testing
         #expect(engine.table.unconnectedCount == 2)
     }
 
-    @Test func `the requests of sessions that joined nothing are bounded in bytes as well`() {
+    @Test func `the requests of sessions that joined no namespace are limited in bytes as well`() {
         let size = handshakeRequest(bytes: 1_000).size
         let engine = TestEngine { $0.maxUnconnectedBytes = 3 * size }
         let sessions = (0..<5).map { _ in open(engine, bytes: 1_000) }
         #expect(sessions.map(\.isOpen) == [false, false, true, true, true])
-        // One that is larger than all there may be is taken nevertheless: whoever reads requests bounds them.
+        // A request larger than the limit is accepted nevertheless: Transport limits the size of a request.
         let large = open(engine, bytes: 10_000)
         #expect(large.isOpen)
         #expect(sessions.allSatisfy { !$0.isOpen })
     }
 
-    @Test func `the youngest goes first where room is asked for, and nobody who joined`() {
+    @Test func `displaceNewest ends the newest session that joined no namespace`() {
         let engine = TestEngine()
         let sessions = (0..<4).map { _ in open(engine) }
         sessions[3].joined()
@@ -58,7 +58,7 @@ import Testing
         #expect(sessions[3].isOpen)
     }
 
-    @Test func `the list forgets those who joined or left`() {
+    @Test func `the list removes sessions that joined or ended`() {
         let engine = TestEngine { $0.maxUnconnectedSessions = 10 }
         var unconnected: [Session] = []
         for round in 0..<5_000 {
@@ -74,7 +74,7 @@ import Testing
         #expect(unconnected.dropLast(10).allSatisfy { !$0.isOpen })
     }
 
-    @Test func `what sessions hold is charged, and given back in the end`() {
+    @Test func `the memory of sessions is charged, and credited when they end`() {
         let engine = TestEngine()
         let account = engine.table.account
         let session = open(engine, bytes: 500)
@@ -88,7 +88,7 @@ import Testing
         session.send("more")
         session.abort(.forcedClose)
         #expect(account.held == 0)
-        // A queue that moves to a WebSocket is given back as well.
+        // The memory of a queue that is sent over a WebSocket is credited as well.
         let other = open(engine)
         let output = FakeWebSocket()
         other.webSocketOpened(output)
@@ -101,7 +101,7 @@ import Testing
         #expect(account.held == 0)
     }
 
-    @Test func `a budget learns of a loop's part when it has changed enough, and says when it is exceeded`() {
+    @Test func `a loop's account is published when it has changed enough, and reports when the budget is exceeded`() {
         let budget = MemoryBudget(limit: 256_000)
         let (one, other) = (MemoryAccount(of: budget), MemoryAccount(of: budget))
         var exceeded = 0
