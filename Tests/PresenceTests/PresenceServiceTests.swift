@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Presence service")
 struct PresenceServiceTests {
-    /// Collects edges, and notes whether the handler was ever entered twice at once.
+    /// Collects changes, and records whether two calls of the handler ever overlapped.
     private final class Recorder: Sendable {
         private let changes = Mutex<[PresenceChange]>([])
         private let entered = Atomic(0)
@@ -23,7 +23,7 @@ struct PresenceServiceTests {
         var isSerial: Bool { !wasEnteredTwice.load(ordering: .sequentiallyConsistent) }
     }
 
-    @Test("edges are delivered on connect, and on expiry after the grace")
+    @Test("changes are delivered on connect, and on expiry after the grace period")
     func delivery() {
         let recorder = Recorder()
         let service = PresenceService(gracePeriod: 100, onChanges: recorder.record)
@@ -45,7 +45,7 @@ struct PresenceServiceTests {
         #expect(service.forgottenCount == 0)
     }
 
-    @Test("the handler may ask the service and change it; what follows comes after, in order")
+    @Test("the handler may query and change the service, and further changes follow in order")
     func reentrancy() {
         let recorder = Recorder()
         let service = Mutex<PresenceService?>(nil)
@@ -55,7 +55,7 @@ struct PresenceServiceTests {
                 let inner = service.withLock { $0 }
                 if changes.contains(where: { $0.user == "alice" && $0.isOnline }) {
                     inner?.connect("bot", connection: 99, now: 1)
-                    // Not delivered in the middle of this call.
+                    // The change is not delivered during this call.
                     #expect(recorder.all.count == 1)
                     #expect(inner?.isOnline("bot") == true)
                 }
@@ -64,11 +64,11 @@ struct PresenceServiceTests {
         let outer = service.withLock { $0 }
         outer?.connect("alice", connection: 1, now: 0)
         #expect(recorder.all.map(\.user) == ["alice", "bot"])
-        // The handler holds the service that holds the handler.
+        // Breaks the cycle: the handler holds the service, which holds the handler.
         service.withLock { $0 = nil }
     }
 
-    @Test("from many threads, each user's edges alternate and the handler is never entered twice at once")
+    @Test("with many threads, each user's changes alternate and the handler is called once at a time")
     func manyThreads() async {
         let recorder = Recorder()
         let service = PresenceService(gracePeriod: 0, onChanges: recorder.record)

@@ -9,7 +9,7 @@ struct PresenceTableTests {
         PresenceChange(user: user, isOnline: online, at: at)
     }
 
-    @Test("the first connection is an edge, the second is not")
+    @Test("the first connection is a change, the second is not")
     func firstConnection() {
         var table = PresenceTable()
         #expect(table.connect("alice", connection: 1, now: 100) == change("alice", online: true, at: 100))
@@ -20,7 +20,7 @@ struct PresenceTableTests {
             table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: true, connections: 2, lastSeen: nil))
     }
 
-    @Test("two tabs, one closed, still online, and no grace runs")
+    @Test("with two tabs, closing one leaves the user online without a grace period")
     func twoTabs() {
         var table = PresenceTable()
         _ = table.connect("alice", connection: 1, now: 0)
@@ -54,7 +54,7 @@ struct PresenceTableTests {
         #expect(table.isOnline("bob"))
     }
 
-    @Test("the offline edge waits for the grace and bears the time of leaving")
+    @Test("the offline change comes after the grace period and has the time of leaving")
     func gracePeriod() {
         var table = PresenceTable(gracePeriod: 5000)
         _ = table.connect("alice", connection: 1, now: 0)
@@ -72,7 +72,7 @@ struct PresenceTableTests {
         #expect(table.due(now: 100_000).isEmpty)
     }
 
-    @Test("back within the grace there is no edge at all")
+    @Test("a user who returns within the grace period causes no change")
     func reload() {
         var table = PresenceTable(gracePeriod: 5000)
         _ = table.connect("alice", connection: 1, now: 0)
@@ -82,12 +82,12 @@ struct PresenceTableTests {
         #expect(table.due(now: 1_000_000).isEmpty)
         #expect(
             table.status(of: "alice") == PresenceStatus(user: "alice", isOnline: true, connections: 1, lastSeen: nil))
-        // The next leave starts a whole grace of its own.
+        // The next disconnect begins a whole new grace period.
         _ = table.disconnect("alice", connection: 2, now: 8000)
         #expect(table.nextDeadline(now: 8000) == 13000)
     }
 
-    @Test("back after the grace but before the edge was told: no edge either, for nobody saw the user go")
+    @Test("a user who returns after the grace period but before the change is delivered causes no change")
     func backBeforeTold() {
         var table = PresenceTable(gracePeriod: 10)
         _ = table.connect("alice", connection: 1, now: 0)
@@ -96,7 +96,7 @@ struct PresenceTableTests {
         #expect(table.due(now: 1000).isEmpty)
     }
 
-    @Test("back after the edge is an edge again")
+    @Test("a user who returns after the offline change causes an online change")
     func backAfterEdge() {
         var table = PresenceTable(gracePeriod: 10)
         _ = table.connect("alice", connection: 1, now: 0)
@@ -106,7 +106,7 @@ struct PresenceTableTests {
         #expect(table.status(of: "alice").lastSeen == nil)
     }
 
-    @Test("a grace of zero, or less, tells at once")
+    @Test("a grace period of zero or less reports the change at once")
     func noGrace() {
         for gracePeriod: Int64 in [0, -1] {
             var table = PresenceTable(gracePeriod: gracePeriod)
@@ -116,7 +116,7 @@ struct PresenceTableTests {
         }
     }
 
-    @Test("edges come in the order of leaving, and only those that are due")
+    @Test("changes come in the order of leaving, and only those that are due")
     func order() {
         var table = PresenceTable(gracePeriod: 100)
         for (connection, user) in (["a", "b", "c", "d"] as [ByteString]).enumerated() {
@@ -126,7 +126,7 @@ struct PresenceTableTests {
         _ = table.disconnect("a", connection: 0, now: 2)
         _ = table.disconnect("b", connection: 1, now: 3)
         _ = table.disconnect("d", connection: 3, now: 4)
-        // Taken out of the middle of the queue.
+        // Removes a user from the middle of the queue.
         _ = table.connect("a", connection: 9, now: 5)
         #expect(table.due(now: 103).map(\.user) == ["c", "b"])
         #expect(table.nextDeadline(now: 103) == 104)
@@ -154,14 +154,14 @@ struct PresenceTableTests {
         #expect(table.snapshot(["x"]) == [PresenceStatus(user: "x", isOnline: false, connections: 0, lastSeen: nil)])
     }
 
-    @Test("a snapshot keeps the order asked, repeats included")
+    @Test("a snapshot keeps the order of its users, including repeated ones")
     func snapshot() {
         var table = PresenceTable()
         _ = table.connect("alice", connection: 1, now: 0)
         #expect(table.snapshot(["bob", "alice", "bob"]).map(\.isOnline) == [false, true, false])
     }
 
-    @Test("past the limit the longest gone is forgotten and counted")
+    @Test("above the limit, the user offline for longest is forgotten and counted")
     func offlineLimit() {
         var table = PresenceTable(gracePeriod: 0, offlineLimit: 2)
         for (index, user) in (["a", "b", "c"] as [ByteString]).enumerated() {
@@ -170,7 +170,7 @@ struct PresenceTableTests {
         }
         #expect(table.forgottenCount == 1)
         #expect(table.snapshot(["a", "b", "c"]).map(\.lastSeen) == [nil, 11, 12])
-        // Coming back takes a user out of the line: b is the newest now.
+        // A user who returns is removed from the list: b is the newest now.
         _ = table.connect("b", connection: 1, now: 20)
         _ = table.disconnect("b", connection: 1, now: 21)
         _ = table.connect("d", connection: 1, now: 30)
@@ -179,7 +179,7 @@ struct PresenceTableTests {
         #expect(table.forgottenCount == 2)
     }
 
-    @Test("with a limit of zero nobody offline is remembered")
+    @Test("with a limit of zero, no offline user is remembered")
     func noMemory() {
         var table = PresenceTable(gracePeriod: 0, offlineLimit: 0)
         _ = table.connect("a", connection: 1, now: 0)
@@ -188,7 +188,7 @@ struct PresenceTableTests {
         #expect(table.connect("a", connection: 1, now: 2) == change("a", online: true, at: 2))
     }
 
-    @Test("a clock set back ends the grace, and never holds it for longer than itself")
+    @Test("a clock that is set back ends the grace period and never prolongs it")
     func clockSetBack() {
         var table = PresenceTable(gracePeriod: 1000)
         _ = table.connect("alice", connection: 1, now: 1_000_000)
@@ -197,7 +197,7 @@ struct PresenceTableTests {
         #expect(table.due(now: 500) == [change("alice", online: false, at: 1_000_000)])
     }
 
-    @Test("against a simple model, over random histories")
+    @Test("random histories give the same result as a simple model")
     func randomHistories() {
         for seed in 0..<20 {
             var random = SplitMix(state: UInt64(seed))
