@@ -1,5 +1,5 @@
-// Made once with PyJWT and cryptography, so that another implementation signs what this one verifies.
-// The private keys were thrown away. All tokens say {"sub":"alice","exp":4102444800,"scope":"notifications:write"}.
+// Created with PyJWT and cryptography, so that another implementation signs what this one verifies.
+// The private keys were deleted. All tokens say {"sub":"alice","exp":4102444800,"scope":"notifications:write"}.
 
 enum Fixtures {
     static let otherSecret = "another secret of the tests, sixty-four bytes and a little longer!"
@@ -40,7 +40,7 @@ enum Fixtures {
         -----END PUBLIC KEY-----
         """
 
-    /// A prime as the modulus: whoever can divide knows the private key.
+    /// A prime as the modulus, from which the private key can be computed.
     static let primeModulus =
         "7hwYWpIHfRidurAJCPkh2yT_Q2FcAox3MuXmQd31mZv3aooq9YQGl0DApEz7OtiVzEtsT8JNB54c_1zj0vr3JRUUcm2b2gbz39u3qVQH6WpgjXPXa7o7aXUHqy_VrougismB59w1IXyOlv_3q1o14fZYyOriO5JNcXK8EB267W5NisPDDsZ7NYlPjXzZm3QGLpKLXei-LL7WP1X7qEc4P8EFzaTMKG4im9wog7MzkLsMNuAg6XaNYQ0LRvIur-DcS0AzVxmIxEaNfOfJEdzbjTMuqzKYuflTXMQoechutHIsGWWtt5jv6JkWfTmYhLcpMELyQeTqCbVR2GspxHO97Q"
 
@@ -74,7 +74,7 @@ enum Fixtures {
         -----END PUBLIC KEY-----
         """
 
-    /// Holds the key of ``p256Key``.
+    /// Contains the key of ``p256Key``.
     static let p256Certificate = """
         -----BEGIN CERTIFICATE-----
         MIIBGzCBwaADAgECAgEBMAoGCCqGSM49BAMCMBYxFDASBgNVBAMMC2lzc3Vlci50
@@ -86,7 +86,7 @@ enum Fixtures {
         -----END CERTIFICATE-----
         """
 
-    /// All the keys above but the small one, and one for encryption.
+    /// All keys above except the small one, and one for encryption.
     static let keySet = #"""
         {"keys":[
         {"kty":"RSA","kid":"rsa","use":"sig","n":"rQdf_vxKLA75Ez96rvhWTbng1-NQQwSff_WU-vnMhOrr42BTTXVY5AiFawZdtxv_pHHh16X85eYdZsn-khoXCKL_snMl9UNMT2Iwf3G-AKf_FaPL8vxeXRaGSBOvcfH0PDs8RtHo1QdEjU1_IKZCg3y7wAMwecBZXtYc4KC7ZrE8HNh0ITG9S23IJ0u8epmwUbMMsiY-DXm5puJcORScY5LzRFkTIG42EojzUaRe2mMh-NPjV1QeIBY9BKuI4cwdA5rZDoSAKxUlSh9z2LJ4PXR7xvCOzoowI3-SkJW92fFpeu3-wMy8-t5_fEdzTcA3Ttkb52eki4SUmmBeg8vquQ","e":"AQAB"},
@@ -154,13 +154,13 @@ enum Fixtures {
         ),
     ]
 
-    /// ES256 with a `kid`, and the same key under a name that the set does not have.
+    /// ES256 with a `kid`; then the same with a `kid` that the set does not contain.
     static let tokenWithKeyID =
         "eyJhbGciOiJFUzI1NiIsImtpZCI6InAyNTYiLCJ0eXAiOiJKV1QifQ.eyJzdWIiOiJhbGljZSIsImV4cCI6NDEwMjQ0NDgwMCwic2NvcGUiOiJub3RpZmljYXRpb25zOndyaXRlIn0.dOx7TNxiBce9kcp7qA812r_LvrdLo5dw1VmVPKhCkYQLLbEVZkJ24cqsY0zqR7e4TTmYHTqDlaX8a25ZxSNatg"
     static let tokenWithUnknownKeyID =
         "eyJhbGciOiJFUzI1NiIsImtpZCI6InJldGlyZWQiLCJ0eXAiOiJKV1QifQ.eyJzdWIiOiJhbGljZSIsImV4cCI6NDEwMjQ0NDgwMCwic2NvcGUiOiJub3RpZmljYXRpb25zOndyaXRlIn0.70b8yOOVxrbSIQ9RbtkThBkE8H3BRDnkdkwcZ99LNKOOTZ2QY0okdt5DfJidJkAfBmICE2vP3ZPfysHBk-XQkQ"
 
-    /// RS256 by the key of 1024 bits.
+    /// RS256, signed with the key of 1024 bits.
     static let tokenOfSmallRSA =
         "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSIsImV4cCI6NDEwMjQ0NDgwMCwic2NvcGUiOiJub3RpZmljYXRpb25zOndyaXRlIn0.Ade7eEzH2oHpygov5iPu4bSYDf9wgr8KMcrdYgIeK8FiMqwnwFSuWc_sUmpEx4uTB4jzbj7o5Fp6rc84N1F25eUh62UiZgRuVRCiEHHJdQXOi7kKlBy-eDd7du3fjzXi5I6XgnwC5DFuf4Tjnlu41sxCtJC0eYWlrMDSdfoTDSg"
 }

@@ -4,9 +4,9 @@ import Testing
 
 @testable import Identity
 
-/// Text that Swift's `String` compares in quadratic time: combining marks of two classes, in the wrong order.
+/// Text that Swift's `String` compares in quadratic time: combining marks of two classes in the wrong order.
 @Suite struct HostileTextTests {
-    /// As many as a token of the longest kind can carry in its header or its payload.
+    /// About as many as fit into the header or payload of the longest accepted token.
     static let marks = String(repeating: "\u{301}", count: 1_400) + String(repeating: "\u{316}", count: 1_400)
 
     static let now: Int64 = 1_700_000_000_000
@@ -24,7 +24,7 @@ import Testing
         return String(decoding: token, as: UTF8.self) + ".e30.AAAA"
     }
 
-    /// A hundred refusals took 5 seconds and more where text was compared as `String`.
+    /// A hundred refusals took more than 5 seconds when text was compared as `String`.
     private func expectCheap(
         _ verifier: TokenVerifier, _ token: String, _ code: TokenRefusal.Code?,
         _ place: SourceLocation = #_sourceLocation
@@ -45,12 +45,12 @@ import Testing
         #expect(time < .seconds(2), sourceLocation: place)
     }
 
-    @Test func `combining marks as the algorithm cost nothing`() throws {
+    @Test func `combining marks as the algorithm are refused quickly`() throws {
         expectCheap(try verifier(), unsigned(header: #"{"alg":"H\#(Self.marks)"}"#), .algorithm)
         expectCheap(try verifier(), unsigned(header: #"{"alg":"\#(Self.marks)"}"#), .algorithm)
     }
 
-    @Test func `combining marks as the name of a key cost nothing`() throws {
+    @Test func `combining marks as the name of a key are handled quickly`() throws {
         let keySet = Fixtures.keySet.replacing(#""kid":"p256""#, with: "\"kid\":\"p256\(Self.marks)\u{301}\"")
         let verifier = try verifier {
             $0.algorithms = [.es256]; $0.keySet = Array(keySet.utf8)
@@ -58,7 +58,7 @@ import Testing
         expectCheap(verifier, unsigned(header: #"{"alg":"ES256","kid":"p256\#(Self.marks)"}"#), .malformed)
     }
 
-    @Test func `combining marks as names and values of claims cost nothing`() throws {
+    @Test func `combining marks as names and values of claims are handled quickly`() throws {
         let signer = try TokenSigner(secret: Array(Fixtures.secret.utf8))
         let verifier = try verifier {
             $0.issuers = ["https://a"] + (0..<10).map { "a\u{301}\u{316}\($0)" }
@@ -83,7 +83,7 @@ import Testing
         #expect(granted.hasScope("c"))
     }
 
-    @Test func `what is only canonically equivalent is not the same`() throws {
+    @Test func `canonically equivalent texts are not equal`() throws {
         let signer = try TokenSigner(secret: Array(Fixtures.secret.utf8))
         let verifier = try verifier {
             $0.issuers = ["https://K"]
@@ -101,7 +101,7 @@ import Testing
             }
         }
         #expect(try refusal("https://K", "caf\u{E9}") == nil)
-        // The Kelvin sign, and a letter with its accent beside it.
+        // The Kelvin sign, and a letter with a combining accent.
         #expect(try refusal("https://\u{212A}", "caf\u{E9}") == .claims)
         #expect(try refusal("https://K", "cafe\u{301}") == .claims)
         let token = try signer.sign([

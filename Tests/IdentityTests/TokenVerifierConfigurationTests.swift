@@ -90,14 +90,14 @@ struct TokenVerifierConfigurationTests {
             refusal {
                 $0.algorithms = [algorithm]; $0.secret = [UInt8](repeating: 1, count: least)
             } == nil)
-        // Of several algorithms each has its own least.
+        // Each of several algorithms has its own minimum.
         #expect(
             refusal {
                 $0.algorithms = [.hs256, .hs512]; $0.secret = [UInt8](repeating: 1, count: 32)
             }?.description.contains("HS512 needs 64") == true)
     }
 
-    @Test("key material that is handed out is no secret, in whatever form it comes")
+    @Test("published key material is refused as a secret in every format")
     func publishedSecret() throws {
         func body(_ pem: String) -> String {
             pem.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()
@@ -130,7 +130,7 @@ struct TokenVerifierConfigurationTests {
 
     // MARK: Public keys
 
-    @Test("a file that holds no public key is told from one that holds a private key")
+    @Test("a file without a public key and a file with a private key have different errors")
     func pem() {
         #expect(
             error {
@@ -224,7 +224,7 @@ struct TokenVerifierConfigurationTests {
         }
     }
 
-    /// The key of ES256 with more members.
+    /// The ES256 key with additional members.
     private func key(_ members: String) -> String {
         #"{"kty":"EC","crv":"P-256","x":"ZhFeY9M_iggtzUPKGQ2xz0HPctVYjJlAvnhW9AA1iUw","y":"7XfM6TOIXQJ9_X6cRCWuh-lqRwxQuIN_0GyPTe83lzU"\#(members)}"#
     }
@@ -259,7 +259,7 @@ struct TokenVerifierConfigurationTests {
         #expect(set((0..<100).map { _ in key("") }.joined(separator: ",")) == nil)
     }
 
-    @Test("a key that is not kept for verifying is not used, and where no other is there the daemon does not start")
+    @Test("a key for another purpose is ignored, and a set without a usable key is an error")
     func otherUses() throws {
         #expect(
             set(key(#","use":"enc""#))?.description.hasSuffix(
@@ -276,7 +276,7 @@ struct TokenVerifierConfigurationTests {
         var configuration = TokenVerifierConfiguration()
         configuration.algorithms = [.es256]
         for members in [#","kid":"p256","use":"enc""#, #","kid":"p256","key_ops":["encrypt"]"#] {
-            // Another key, so that there is one.
+            // A second key, so that the set has a usable one.
             let other = Fixtures.keySet.split(separator: "\n").first { $0.contains(#""kid":"ed25519""#) } ?? ""
             configuration.algorithms = [.edDSA]
             configuration.keySet = Array(#"{"keys":[\#(key(members)),\#(other.dropLast())]}"#.utf8)
@@ -286,7 +286,7 @@ struct TokenVerifierConfigurationTests {
         }
     }
 
-    @Test("a member of a wrong type is not taken for one that is absent")
+    @Test("a member of a wrong type is an error, not an absent member")
     func wrongTypes() {
         for members in [
             #","use":["enc"]"#, #","use":null"#, #","alg":5"#, #","kid":7"#, #","key_ops":"verify""#,
@@ -296,7 +296,7 @@ struct TokenVerifierConfigurationTests {
         }
     }
 
-    @Test("a private or a symmetric key in the set is refused, whatever it is kept for")
+    @Test("a private or symmetric key in the set is refused, whatever its purpose")
     func privateKeys() {
         for member in ["d", "p", "q", "dp", "dq", "qi", "oth"] {
             let refusal = set(key("") + "," + key(#","kid":"mine","use":"enc","\#(member)":"AAAA""#))
@@ -307,7 +307,7 @@ struct TokenVerifierConfigurationTests {
                 == "key 'shared' of the key set is a symmetric key ('k')")
     }
 
-    @Test("a key that its set keeps for one algorithm serves no other")
+    @Test("a key with an 'alg' is used for that algorithm only")
     func keyForOneAlgorithm() {
         #expect(set(key(#","alg":"ES256""#)) == nil)
         #expect(set(key(#","alg":"ES384""#))?.description.hasPrefix("ES256 needs a public key that fits it") == true)
@@ -316,7 +316,7 @@ struct TokenVerifierConfigurationTests {
 
 @Suite("Token signer")
 struct TokenSignerTests {
-    @Test("signs byte for byte what PyJWT signs")
+    @Test("signatures equal those of PyJWT byte for byte")
     func knownToken() throws {
         let token = try TokenSigner(secret: Array(Fixtures.secret.utf8)).sign([
             "sub": "1234567890", "name": "John Doe", "iat": 1_516_239_022,
@@ -327,7 +327,7 @@ struct TokenSignerTests {
         )
     }
 
-    @Test("a secret that a verifier refuses, or an algorithm of public keys, signs nothing")
+    @Test("a signer refuses a secret that a verifier refuses, and algorithms of public keys")
     func refused() {
         #expect(throws: TokenConfigurationError.self) { try TokenSigner(secret: []) }
         #expect(throws: TokenConfigurationError.self) { try TokenSigner(secret: [UInt8](repeating: 1, count: 31)) }

@@ -11,7 +11,7 @@ struct TokenVerifierTests {
     private func verifier(_ change: (inout TokenVerifierConfiguration) -> Void = { _ in }) throws -> TokenVerifier {
         var configuration = TokenVerifierConfiguration()
         configuration.secret = Array(Fixtures.secret.utf8)
-        // Most tests are about something else.
+        // Most tests do not test expiry.
         configuration.requiresExpiry = false
         change(&configuration)
         return try TokenVerifier(configuration)
@@ -23,7 +23,7 @@ struct TokenVerifierTests {
         try TokenSigner(secret: Array(secret.utf8), algorithm: algorithm).sign(claims)
     }
 
-    /// A token with any header at all, signed properly with HS256.
+    /// A token with an arbitrary header and a valid HS256 signature.
     private func token(header: String, payload: String) throws -> String {
         var text: [UInt8] = []
         Base64.appendURL(header.utf8, to: &text)
@@ -62,7 +62,7 @@ struct TokenVerifierTests {
         #expect(refusal(verifier, token)?.code == .expired)
     }
 
-    @Test("claims are handed on byte for byte, with user, expiry and scopes read from them")
+    @Test("the claims are returned byte for byte, with user, expiry and scopes parsed")
     func identity() throws {
         let claims: JSONValue = ["sub": "alice", "exp": 1_700_000_100, "scope": "a:read  b:write", "x": ["é"]]
         let identity = try verifier().verify(try token(claims), now: Self.now)
@@ -76,7 +76,7 @@ struct TokenVerifierTests {
     }
 
     @Test(
-        "HS256, HS384 and HS512 are verified, each when it is accepted",
+        "HS256, HS384 and HS512 are each verified if accepted",
         arguments: [TokenAlgorithm.hs256, .hs384, .hs512])
     func symmetricAlgorithms(_ algorithm: TokenAlgorithm) throws {
         let token = try token(["sub": "alice"], algorithm: algorithm)
@@ -113,7 +113,7 @@ struct TokenVerifierTests {
             let identity = try verifier.verify(token, now: Self.now)
             #expect(identity.user == "alice")
             #expect(identity.hasScope("notifications:write"))
-            // The last character but one carries whole bits in every length; a changed signature is no signature.
+            // Not the last character, because its lower bits may be padding.
             var changed = Array(token.utf8)
             changed[changed.count - 2] =
                 changed[changed.count - 2] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
@@ -122,7 +122,7 @@ struct TokenVerifierTests {
         }
     }
 
-    @Test("a certificate serves as a public key")
+    @Test("a certificate is accepted as a public key")
     func certificate() throws {
         let verifier = try verifier {
             $0.algorithms = [.es256]; $0.publicKey = Array(Fixtures.p256Certificate.utf8)
@@ -159,7 +159,7 @@ struct TokenVerifierTests {
         #expect(try verifier().verify(token(["sub": "no", "sub": "last"]), now: Self.now).user == "last")
     }
 
-    @Test("scopes are a string or an array; what is neither grants nothing")
+    @Test("scopes are a string or an array; other types grant nothing")
     func scopes() throws {
         let cases: [(JSONValue, [ByteString])] = [
             ("a b", ["a", "b"]), ("", []), (["a b", "c"], ["a b", "c"]), ([], []), (["a", 1], []), (7, []), (nil, []),
@@ -173,7 +173,7 @@ struct TokenVerifierTests {
 
     // MARK: Time
 
-    @Test("a token is good until its expiry plus the leeway, to the millisecond")
+    @Test("a token is accepted until its expiry plus the leeway, to the millisecond")
     func expiry() throws {
         let verifier = try verifier()
         let token = try token(["sub": "alice", "exp": 1_700_000_000])
@@ -182,7 +182,7 @@ struct TokenVerifierTests {
         #expect(refusal == TokenRefusal(.expired, "the token expired at 2023-11-14T22:13:20.000Z"))
     }
 
-    @Test("exp may have a fraction and may lie beyond all time")
+    @Test("exp may have a fraction and may exceed the range of times")
     func unusualExpiry() throws {
         let verifier = try verifier { $0.leeway = 0 }
         #expect(
@@ -200,7 +200,7 @@ struct TokenVerifierTests {
         }
     }
 
-    @Test("a token without exp is refused, or never expires where none is required")
+    @Test("a token without exp is refused, or never expires if exp is not required")
     func noExpiry() throws {
         let token = try token(["sub": "alice"])
         #expect(try verifier().verify(token, now: Self.now).expiresAt == nil)
@@ -209,7 +209,7 @@ struct TokenVerifierTests {
         #expect(refusal(strict, token)?.message.contains("'exp'") == true)
     }
 
-    @Test("an expired token is told when it expired, in words a person can read")
+    @Test("the error for an expired token has a readable time of expiry")
     func expiredWhen() throws {
         #expect(
             refusal(try verifier(), try token(["sub": "a", "exp": 5]))?.message
@@ -219,7 +219,7 @@ struct TokenVerifierTests {
                 == "the token expired at 0000-01-01T00:00:00.000Z")
     }
 
-    @Test("where tokens have a longest age, it counts from iat, and ends an identity earlier than exp")
+    @Test("the maximum age counts from iat, and may end before exp")
     func age() throws {
         let verifier = try verifier {
             $0.maximumAge = 60_000; $0.leeway = 1000
@@ -240,7 +240,7 @@ struct TokenVerifierTests {
     }
 
     @Test(
-        "where tokens have a longest age, one without iat, or from the future, is refused",
+        "with a maximum age, a token without iat or from the future is refused",
         arguments: [.null, "x", 1_700_000_002, .number("1e30")] as [JSONValue])
     func noAge(_ issuedAt: JSONValue) throws {
         let verifier = try verifier {
@@ -254,7 +254,7 @@ struct TokenVerifierTests {
         #expect(try self.verifier().verify(token(.object(claims)), now: Self.now).user == "ada")
     }
 
-    @Test("a token is not good before nbf less the leeway")
+    @Test("a token is not accepted before nbf minus the leeway")
     func notBefore() throws {
         let verifier = try verifier()
         let token = try token(["sub": "alice", "nbf": 1_700_000_005])
@@ -266,13 +266,13 @@ struct TokenVerifierTests {
 
     // MARK: Refused
 
-    @Test("no token at all is token_missing", arguments: ["", " ", "Bearer", "Bearer ", "bearer    "])
+    @Test("an absent token is token_missing", arguments: ["", " ", "Bearer", "Bearer ", "bearer    "])
     func missing(_ text: String) throws {
         #expect(refusal(try verifier(), text)?.code == .missing)
     }
 
     @Test(
-        "what is no compact JWS is token_malformed",
+        "a text that is not a compact JWS is token_malformed",
         arguments: [
             "x", "a.b", "a.b.c.d", "a.b.c.d.e", "..", ".e30.", "!.e30.x", "e30.e30.x", "bnVsbA.e30.x", "W10.e30.x",
             "Basic abc", "Bearers x.y.z",
@@ -283,14 +283,14 @@ struct TokenVerifierTests {
     }
 
     @Test(
-        "a signed payload that is no JSON object is token_malformed",
+        "a signed payload that is not a JSON object is token_malformed",
         arguments: ["", "x", "[]", "null", "\"alice\"", "{", "{}{}", #"{"sub":"a",}"#])
     func malformedPayload(_ payload: String) throws {
         let token = try token(header: #"{"alg":"HS256"}"#, payload: payload)
         #expect(refusal(try verifier(), token) == TokenRefusal(.malformed, "the token's payload is not a JSON object"))
     }
 
-    @Test("a token changed at its end is token_signature, decodable or not", arguments: ["", "A", "a+/=", "é", "AAAA"])
+    @Test("a token with a changed end is token_signature, decodable or not", arguments: ["", "A", "a+/=", "é", "AAAA"])
     func unreadableSignature(_ signature: String) throws {
         let token = try token(["sub": "alice"])
         let unsigned = String(token[...(token.lastIndex(of: ".") ?? token.startIndex)])
@@ -309,14 +309,14 @@ struct TokenVerifierTests {
         #expect(refusal?.message.contains("\(token.utf8.count) bytes") == true)
     }
 
-    @Test("critical extensions are refused, for none is understood")
+    @Test("critical extensions are refused, since none is supported")
     func critical() throws {
         let token = try token(header: #"{"alg":"HS256","crit":["exp"]}"#, payload: #"{"sub":"a"}"#)
         #expect(refusal(try verifier(), token)?.code == .malformed)
     }
 
     @Test(
-        "an algorithm that is not accepted is token_algorithm, 'none' above all",
+        "an algorithm that is not accepted, such as 'none', is token_algorithm",
         arguments: ["none", "None", "NONE", "", "hs256", "HS1", "RS256", "ES256", "A128GCM"])
     func algorithm(_ name: String) throws {
         let refusal = refusal(try verifier(), try token(header: #"{"alg":"\#(name)"}"#, payload: #"{"sub":"a"}"#))
@@ -338,12 +338,12 @@ struct TokenVerifierTests {
         #expect((refusal?.message.count ?? 500) < 120)
     }
 
-    @Test("the public key as an HMAC secret, the classic confusion, opens nothing")
+    @Test("a token signed with the public key as HMAC secret is refused")
     func algorithmConfusion() throws {
         let verifier = try verifier {
             $0.algorithms = [.rs256]; $0.secret = nil; $0.publicKey = Array(Fixtures.rsaKey.utf8)
         }
-        // Made by hand: the signer would refuse such a secret.
+        // Not made with `TokenSigner`, which would refuse such a secret.
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.rDqIscl4aGvADbYcQTfeRYrcz2jydIeoCex9L7O7lOM"
         #expect(refusal(verifier, token)?.code == .algorithm)
     }
@@ -356,7 +356,7 @@ struct TokenVerifierTests {
         #expect(refusal(verifier, other.joined(separator: "."))?.code == .signature)
         #expect(refusal(verifier, [parts[0], other[1], parts[2]].joined(separator: "."))?.code == .signature)
         #expect(refusal(verifier, [parts[0], parts[1], other[2]].joined(separator: "."))?.code == .signature)
-        // The same header with white space: what is signed are bytes, not meaning.
+        // The same header with white space: the signature covers the bytes.
         #expect(
             refusal(verifier, ["eyAiYWxnIjoiSFMyNTYiIH0", parts[1], parts[2]].joined(separator: "."))?.code
                 == .signature)
@@ -427,12 +427,12 @@ struct TokenVerifierTests {
         #expect(try self.verifier().verify(token(["sub": "x", "aud": "anyone"]), now: Self.now).user == "x")
     }
 
-    @Test("a bad signature hides what the payload says: an expired forgery is a forgery")
+    @Test("a bad signature is reported before anything in the payload, such as expiry")
     func signatureFirst() throws {
         #expect(refusal(try verifier(), try token(["exp": 1], secret: Fixtures.otherSecret))?.code == .signature)
     }
 
-    @Test("codes are those of the contract")
+    @Test("the codes have their documented values")
     func codes() {
         #expect(
             TokenRefusal.Code.allCases.map(\.rawValue) == [

@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test func `a token that is remembered says what it said, with its scheme or without`() throws {
+    @Test func `a cached token gives the same result, with its scheme or without`() throws {
         let tokens = try tokens()
         let text = try token(["sub": "ada", "scope": "a b", "exp": 1_700_000_100])
         for presented in [text, "Bearer " + text] {
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func `a token that is remembered still expires, and is not good before its time`() throws {
+    @Test func `a cached token still expires, and is not accepted before its nbf`() throws {
         let tokens = try tokens(leeway: 5000)
         let text = try token(["sub": "ada", "nbf": 1_699_999_000, "exp": 1_700_000_010])
         #expect(refusal(tokens, text) == nil)
@@ -59,7 +59,7 @@ import Testing
         #expect(refusal(tokens, text) == nil)
     }
 
-    @Test func `no other text is taken for one that is remembered`() throws {
+    @Test func `no other text matches a cached token`() throws {
         let tokens = try tokens()
         var number = 0
         var text = ""
@@ -73,13 +73,13 @@ import Testing
             changed.replaceSubrange(index...index, with: text[index] == "A" ? "B" : "A")
             #expect(refusal(tokens, changed) != nil)
         }
-        // Swift's strings have these two equal.
+        // These two are equal as Swift strings.
         let kelvin = String(text.map { $0 == "K" ? "\u{212A}" : $0 })
         #expect(kelvin == text)
         #expect(refusal(tokens, kelvin) != nil)
     }
 
-    @Test func `refusals are not remembered`() throws {
+    @Test func `refusals are not cached`() throws {
         let tokens = try tokens()
         let early = try token(["sub": "ada", "nbf": 1_700_000_010])
         #expect(refusal(tokens, early) == .claims)
@@ -90,7 +90,7 @@ import Testing
         #expect(refusal(tokens, early, now: Self.now + 10_000) == nil)
     }
 
-    @Test func `what is remembered is bounded, and what is in use stays`() throws {
+    @Test func `the cache is limited, and tokens in use stay in it`() throws {
         let tokens = try tokens()
         let used = try token(["sub": "used"])
         for user in 0..<VerifiedTokens.capacity * 5 {
