@@ -5,7 +5,7 @@ import Testing
 
 @testable import jackfield
 
-/// Runs the executable itself: exit codes and streams are what scripts rely on.
+/// Runs the executable, and checks the exit codes and output streams that scripts rely on.
 @Suite("jackfield")
 struct JackfieldTests {
     struct Outcome {
@@ -17,7 +17,7 @@ struct JackfieldTests {
     private func run(_ arguments: String..., environment: [String: String] = [:], files: [String: String] = [:]) throws
         -> Outcome
     {
-        // The test runner and the executable are built into one folder.
+        // The test runner and the executable are in the same directory.
         let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let process = Process()
         var candidates = [runner] + CommandLine.arguments.filter { $0.hasSuffix(".xctest") }
@@ -26,7 +26,7 @@ struct JackfieldTests {
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
         process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { own, _ in own }
-        // A folder of its own: no key of somebody's demo lies about there.
+        // A new directory, so that it has no development key.
         let folder = FileManager.default.temporaryDirectory.appending(path: "jackfield-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -36,7 +36,7 @@ struct JackfieldTests {
         process.standardOutput = output
         process.standardError = errors
         try process.run()
-        // What these commands print fits into a pipe's buffer, so reading one after the other cannot lock up.
+        // The output of these commands fits into a pipe's buffer, so reading the pipes in sequence cannot deadlock.
         let outputData = output.fileHandleForReading.readDataToEndOfFile()
         let errorData = errors.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
@@ -47,7 +47,7 @@ struct JackfieldTests {
 
     private let secret = ["JWT_SECRET": "0123456789abcdef0123456789abcdef"]
 
-    @Test("help and version are no errors, and every command has examples")
+    @Test("help and version succeed, and every command has examples")
     func help() throws {
         for arguments in [["--help"], ["serve", "--help"], ["token", "--help"]] {
             let outcome = arguments.count == 1 ? try run(arguments[0]) : try run(arguments[0], arguments[1])
@@ -56,7 +56,7 @@ struct JackfieldTests {
         #expect(try run("--version").output == "\(JackfieldDaemon.version)\n")
     }
 
-    @Test("wrong use is 2")
+    @Test("wrong use exits with 2")
     func wrongUse() throws {
         #expect(try run("serve", "--bogus").code == 2)
         #expect(try run("bogus").code == 2)
@@ -72,7 +72,7 @@ struct JackfieldTests {
         #expect(try run("serve", "--log-level", "loud").code == 2)
     }
 
-    @Test("a bad configuration is 78, with its problems on standard error")
+    @Test("a bad configuration exits with 78 and its problems on standard error")
     func badConfiguration() throws {
         let outcome = try run("serve", "--check")
         #expect(outcome.code == 78 && outcome.output.isEmpty && outcome.errors.contains("no key to verify tokens"))
@@ -88,14 +88,14 @@ struct JackfieldTests {
         #expect(!outcome.output.contains(secret["JWT_SECRET"]!))
     }
 
-    /// The verifier's judgement of what `jackfield token` printed, `seconds` from now.
+    /// Verifies the token that `jackfield token` printed, `seconds` from now.
     private func verify(_ outcome: Outcome, _ configuration: TokenVerifierConfiguration, in seconds: Int64 = 0) throws {
         let token = outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)
         let now = Int64(Date().timeIntervalSince1970) + seconds
         _ = try TokenVerifier(configuration).verify(token, now: now * 1000)
     }
 
-    @Test("a token passes the verifier of the same secret until its time is over")
+    @Test("a token is accepted by a verifier with the same secret until it expires")
     func token() throws {
         let outcome = try run(
             "token", "--user", "alice", "--ttl", "1h", "--claim", "scope=notifications:write", "--claim", "n=[1]",
@@ -109,7 +109,7 @@ struct JackfieldTests {
         #expect(throws: TokenRefusal.self) { try verify(outcome, configuration) }
     }
 
-    @Test("a token made with the daemon's configuration is what that configuration asks for")
+    @Test("a token made with the daemon's configuration satisfies that configuration")
     func tokenOfConfiguration() throws {
         let key = String(repeating: "k", count: 64)
         let yaml = "auth: { secretFile: my.key, algorithms: [HS512], issuer: me, audience: [a, b], userClaim: uid }"
@@ -127,7 +127,7 @@ struct JackfieldTests {
         try verify(outcome, configuration)
     }
 
-    @Test("what there is nothing to sign with fails, and says why")
+    @Test("a configuration without a signing secret fails, and the error says why")
     func unsignable() throws {
         let outcome = try run("token", "--user", "a", "--config", "c.yaml", files: ["c.yaml": "auth: false"])
         #expect(outcome.code == 1 && outcome.errors.contains("auth: false"))
@@ -136,7 +136,7 @@ struct JackfieldTests {
         #expect(missing.code == 1 && missing.errors.contains("there is no file 'no.key'"))
     }
 
-    @Test("a secret that the daemon would refuse signs nothing, and the reason is the same")
+    @Test("a secret that the daemon would refuse is refused with the same reason")
     func weakSecret() throws {
         let outcome = try run("token", "--user", "alice", environment: ["JWT_SECRET": "short"])
         #expect(outcome.code == 1 && outcome.output.isEmpty)
@@ -145,7 +145,7 @@ struct JackfieldTests {
                 && outcome.errors.contains("openssl rand -hex 32"))
     }
 
-    @Test("a token without any secret fails, and says what would help")
+    @Test("signing without any secret fails, and the error says what to do")
     func noSecret() throws {
         let outcome = try run("token", "--user", "alice")
         #expect(outcome.code == 1 && outcome.output.isEmpty && outcome.errors.contains("--secret-file"))
@@ -155,14 +155,14 @@ struct JackfieldTests {
 @Suite("Time to live")
 struct TimeToLiveTests {
     @Test(
-        "spans are read as people write them",
+        "spans are parsed in the usual notation",
         arguments: [("90", 90), ("90s", 90), ("15m", 900), ("1h30m", 5400), ("7d", 604_800)])
     func read(text: String, seconds: Int64) {
         #expect(TimeToLive(argument: text)?.seconds == seconds)
     }
 
     @Test(
-        "the default reads as one would write it",
+        "the default is shown in the usual notation",
         arguments: [(3600, "1h"), (5400, "90m"), (61, "61s"), (172_800, "2d")])
     func described(seconds: Int64, text: String) {
         #expect(TimeToLive(seconds: seconds).defaultValueDescription == text)
