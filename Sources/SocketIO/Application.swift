@@ -29,7 +29,7 @@ public struct IncomingEvent: ~Copyable {
     /// UTF-8 text, escapes decoded. If the client sent a number as the name, its digits.
     public let name: UnsafeRawBufferPointer
 
-    /// The arguments as one JSON array, validated, otherwise the bytes that the client sent; `[]` without arguments.
+    /// The arguments as one JSON array, validated and otherwise unchanged; `[]` without arguments.
     /// Attachments are `{"_placeholder":true,"num":n}`, each `n` an index into ``attachments``.
     public let args: UnsafeRawBufferPointer
 
@@ -47,7 +47,8 @@ public enum DisconnectReason: String, Sendable, Hashable, CaseIterable {
     case transportError = "transport error"
     /// The client closed the connection, or it was lost.
     case transportClose = "transport close"
-    /// The client sent something that is not a Socket.IO packet.
+    /// The client sent something that is not a Socket.IO packet, or the server closed the connection: see
+    /// ``NamespaceSocket/closeConnection(_:)``.
     case forcedClose = "forced close"
     /// The client did not answer a ping in time.
     case pingTimeout = "ping timeout"

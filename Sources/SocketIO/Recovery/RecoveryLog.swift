@@ -71,8 +71,8 @@ struct RecoveryLog {
         return removeFirst()
     }
 
-    /// Copies events after `sequence` that may be for a session, oldest first. One call reads at most one chunk's
-    /// number of events.
+    /// Copies events after `sequence` that may be for a session, oldest first. One call reads at most
+    /// ``chunkSize`` events.
     ///
     /// - Parameter batch: receives the events, at most up to its capacity.
     /// - Returns: the sequence number through which the log was read; `nil` if events after `sequence` were dropped
