@@ -18,8 +18,8 @@ public final class Session {
     var hasOverflowed = false
     /// The WebSocket in use; nil while polling. Stored here so that a broadcast reads few cache lines per session.
     var webSocket: (any WebSocketOutput)?
-    /// Safe although `unowned(unsafe)`: a table lives as long as its loop's tables, which hold every session that may
-    /// still be called. Reference counting would be the most expensive instruction of sending a message.
+    /// Safe although `unowned(unsafe)`: the loop retains its tables until it ends, and a table contains every session
+    /// that may still be called. Reference counting would be the most expensive instruction of sending a message.
     unowned(unsafe) let table: SessionTable
     /// The request that opened the session.
     public let handshakeRequest: HandshakeRequest
@@ -216,8 +216,8 @@ extension Session {
         answerPoll()
     }
 
-    /// Ends the session at once because of a client's error; its id is unknown from now on. A waiting GET is answered
-    /// with the queued packets, or with the close packet if there are none.
+    /// Ends the session at once, for instance because of a client's error; its id is unknown from now on. A waiting GET
+    /// is answered with the queued packets, or with the close packet if there are none.
     public func abort(_ reason: CloseReason) {
         guard phase != .closed else { return }
         if let poll = pollState.unpark() {

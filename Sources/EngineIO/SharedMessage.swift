@@ -63,7 +63,7 @@ public final class SharedMessage: @unchecked Sendable {
         let end = parts[0].range.upperBound - suffix
         precondition(
             count >= 0 && suffix >= 0 && end - count >= parts[0].range.lowerBound,
-            "the text message is shorter than that")
+            "the range to rewrite exceeds the text message")
         fill(UnsafeMutableRawBufferPointer(mutating: UnsafeRawBufferPointer(rebasing: frames[(end - count)..<end])))
     }
 

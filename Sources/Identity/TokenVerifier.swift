@@ -79,7 +79,7 @@ public struct TokenVerifier: Sendable {
         guard token.count <= configuration.maximumTokenLength else {
             throw TokenRefusal(
                 .malformed,
-                "the token has \(token.count) bytes, more than the \(configuration.maximumTokenLength) that are looked at"
+                "the token has \(token.count) bytes, more than the \(configuration.maximumTokenLength) that are accepted"
             )
         }
         let parts = try CompactToken(token)
