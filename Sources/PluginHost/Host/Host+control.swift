@@ -2,9 +2,10 @@ import Logging
 import SocketIO
 import Support
 
-/// What loading, unloading and stopping have in common.
+/// Helpers that loading, unloading and stopping share.
 extension Host {
-    /// Runs `body` on the control thread, and waits for it. Not on that thread itself, nor on a loop's.
+    /// Runs `body` on the control thread and waits for its result. Must not be called on the control thread or on a
+    /// loop.
     func onControl<Value: Sendable>(_ body: @escaping @Sendable () -> Value) -> Value {
         guard let value = control.run(until: .max, body) else {
             preconditionFailure("the host's control thread has ended, which nothing makes it do")
@@ -16,10 +17,10 @@ extension Host {
 
     // MARK: Waiting for plugins
 
-    /// Runs one callback of a plugin's life on its strand, then looks what it did to signals.
+    /// Runs one life cycle callback of a plugin on its strand, then checks what it did to signals.
     ///
     /// - Parameter isLast: whether the strand ends with it.
-    /// - Returns: what it returned; `nil` if it did not by `deadline`, or before the host must have stopped.
+    /// - Returns: the callback's result; `nil` if it did not return by `deadline` or ``stopBy``.
     func call<Value: Sendable>(
         _ plugin: LoadedPlugin, _ callback: Callback, until deadline: Int64, isLast: Bool = false,
         _ body: @escaping @Sendable () -> Value
@@ -39,9 +40,9 @@ extension Host {
         return value
     }
 
-    /// Looks whether the process's signals are as they were.
+    /// Checks whether a signal's action has changed, and logs each change.
     ///
-    /// - Parameter step: what has just run; `nil`: it may have been any callback of any plugin, or a thread of its own.
+    /// - Parameter step: the callback that has just run; `nil`: any callback or thread of any plugin may be the cause.
     func inspectSignals(after step: (plugin: LoadedPlugin, callback: Callback)?) {
         for change in signals?.inspect() ?? [] {
             let what = "what the process does on \(change.signal)"
@@ -63,8 +64,8 @@ extension Host {
         }
     }
 
-    /// Waits for a result, at most until `deadline`, and no longer than until the host must have stopped, which
-    /// may be decided meanwhile.
+    /// Waits for a result until `deadline` or ``stopBy``, whichever is earlier. Polls, because `shutdown` may set
+    /// ``stopBy`` during the wait.
     func wait<Value>(for outcome: BlockingFuture<Value>, until deadline: Int64) -> Value? {
         while true {
             let now = Clock.monotonicNanoseconds
@@ -76,18 +77,19 @@ extension Host {
 
     // MARK: Declarations in force [control]
 
-    /// - Returns: whether no loop is in an inline callback of the plugin any more.
+    /// - Returns: whether every loop has dropped the plugin's declarations, so that none is in an inline callback of
+    ///   it.
     @discardableResult
     func withdraw(_ plugin: LoadedPlugin) -> Bool {
         router.remove(plugin)
         registry.withLock { $0.plugins.removeAll { $0 === plugin } }
-        // A table of fewer declarations, each of which was good before, is good.
+        // Cannot throw: removing declarations from a valid table leaves it valid.
         return (try? publish()) ?? true
     }
 
-    /// Makes the declarations of all plugins a snapshot and has every loop adopt it.
+    /// Builds a snapshot from the declarations of all plugins and has every loop adopt it.
     ///
-    /// - Returns: whether they have; `false` if one did not in time, because something has been holding it up.
+    /// - Returns: whether all loops have adopted it; `false` if one was held up and did not in time.
     @discardableResult
     func publish(until deadline: Int64? = nil) throws(NamespaceTableError) -> Bool {
         let (plugins, builtins, isClosed) = registry.withLock { ($0.plugins, $0.builtins, $0.isClosed) }
@@ -97,10 +99,10 @@ extension Host {
         return onEveryLoop(until: deadline) { $0.adopt(snapshot) }
     }
 
-    /// Does something on each loop, and waits for them: at most five seconds, and not for a loop that is still busy
-    /// with what was asked before.
+    /// Runs `body` on each loop and waits, at most five seconds. Does not wait for a loop that is still busy with an
+    /// earlier call.
     ///
-    /// - Returns: `false` if a loop did not come to it in time. It does it later.
+    /// - Returns: `false` if a loop did not run it in time. It runs it later.
     func onEveryLoop(until deadline: Int64? = nil, _ body: @escaping @Sendable (LoopContext) -> Void) -> Bool {
         let deadline = min(deadline ?? .max, Clock.monotonicNanoseconds + 5_000_000_000)
         let running = contexts.filter { $0.isAttached.load(ordering: .acquiring) }
@@ -120,16 +122,16 @@ extension Host {
         }
     }
 
-    // MARK: The way out
+    // MARK: Ending a plugin
 
-    /// Has a plugin that is out of force finish what is queued, then `stop`, then `destroy`.
+    /// Lets a plugin whose declarations are withdrawn finish its queue, then calls `stop`, then `destroy`.
     ///
-    /// Nothing of the host calls it any more when `destroy` begins: the loops have dropped its declarations, its lanes
-    /// have ended, its timers are closed, and `destroy` is the last thing that its strand takes.
+    /// When `destroy` begins, the host makes no other call into the plugin: the loops have dropped its declarations,
+    /// its lanes have ended, its timers are closed, and `destroy` is the last task of its strand.
     ///
     /// - Returns: `false` if a callback did not return by `deadline`.
     func end(_ plugin: LoadedPlugin, until deadline: Int64, afterStop: Bool) -> Bool {
-        // What was queued before, each strand on its own.
+        // Waits for what is queued, on all strands at the same time.
         let queued = plugin.allStrands.map { $0.begin { true } }
         guard queued.allSatisfy({ wait(for: $0, until: deadline) != nil }) else { return false }
         let lanes = plugin.lanes.map { $0.begin(isLast: true) { true } }
@@ -142,7 +144,7 @@ extension Host {
         } != nil
     }
 
-    /// Gives back what is left of a plugin that is out of force.
+    /// Releases everything that a plugin whose declarations are withdrawn still owns.
     func abandon(_ plugin: LoadedPlugin, isStuck: Bool) {
         plugin.state = isStuck ? .stuck : .stopped
         _ = plugin.timers.close()
@@ -153,18 +155,18 @@ extension Host {
     }
 }
 
-/// Keeps what the process does with signals, which plugins share with the host.
+/// Watches the process's signal actions, which plugins share with the host.
 public protocol SignalInspector: Sendable {
-    /// Looks for changes since the last call, and puts the host's own signals back. Any thread.
+    /// Returns the changes since the last call, and restores the host's own signal actions. Any thread.
     func inspect() -> [SignalChange]
 }
 
-/// A signal whose action somebody has changed.
+/// A signal whose action has changed.
 public struct SignalChange: Sendable, Equatable {
-    /// `SIGTERM`.
+    /// The signal's name, such as `SIGTERM`.
     public let signal: String
-    /// Whether it is one of the host's, and as it was again. The others belong to whoever handles them: Go's runtime,
-    /// for one, needs its own SIGSEGV.
+    /// Whether the signal is the host's and its action was restored. Others are left as they are: Go's runtime, for
+    /// one, needs its own SIGSEGV action.
     public let isRestored: Bool
 
     public init(signal: String, isRestored: Bool) {

@@ -4,8 +4,8 @@ import Support
 import Transport
 
 extension Host {
-    /// Whether a request may open a session, and what its responses bear: the first plugin that says no counts. For
-    /// Transport, on its loops.
+    /// Asks the plugins' `handshake` hooks, in order, whether a request may open a session; the first refusal ends it.
+    /// Collects the headers that the session's responses carry. For Transport, on its loops.
     public func allowRequest(_ handshakeRequest: HandshakeRequest) -> HandshakeDecision {
         var initial = HTTPFields()
         var always = HTTPFields()
@@ -60,14 +60,14 @@ extension Host {
 }
 
 extension LoadedPlugin {
-    /// Headers of a session's responses that are the transport's.
+    /// Response headers that only the transport may set.
     private static let ownHandshakeHeaders: [StaticString] =
         HTTPInterface.ownHeaders + [
             "content-type", "content-encoding", "trailer", "sec-websocket-accept", "sec-websocket-extensions",
             "sec-websocket-protocol",
         ]
 
-    /// Adds the header fields that the plugin wrote, one a line; a line that is none is left out and logged.
+    /// Adds the header fields that the plugin wrote, one per line; an invalid line is left out and logged.
     fileprivate func addLines(_ lines: UnsafeRawBufferPointer, to fields: inout HTTPFields) {
         var rest = lines.prefix { $0 != 0 }
         while !rest.isEmpty {
@@ -80,7 +80,7 @@ extension LoadedPlugin {
         }
     }
 
-    /// - Returns: why it was not added.
+    /// - Returns: why the line was not added; `nil` if it was.
     private static func add(_ line: UnsafeRawBufferPointer, to fields: inout HTTPFields) -> StaticString? {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return "it has no colon" }
         let name = UnsafeRawBufferPointer(rebasing: line[..<colon])

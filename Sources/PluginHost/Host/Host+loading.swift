@@ -2,15 +2,15 @@ import Glibc
 import SocketIO
 import Support
 
-/// Plugins in.
+/// Loads plugins.
 ///
-/// A load has a thread of its own, on which it waits for the plugin's strand; so a plugin that blocks holds up nobody.
-/// What changes the declarations in force takes its turn on the control thread.
+/// Each load runs on a thread of its own, which waits for the plugin's strand, so a plugin that blocks delays no other
+/// load for long. Changes of the declarations in force run on the control thread.
 extension Host {
-    /// How long a plugin is waited for before the next one is loaded beside it, in nanoseconds.
+    /// How long one load runs alone before the next one is started beside it, in nanoseconds.
     private static let patience: Int64 = 1_000_000_000
 
-    /// Says which plugins ``loadPlanned()`` will load. From now on ``isLoading`` and ``availability`` speak of them.
+    /// Sets the plugins that ``loadPlanned()`` will load. From now on ``isLoading`` and ``availability`` include them.
     public func plan(_ specs: [PluginSpec]) {
         registry.withLock { registry in
             registry.planned = specs.map { PlannedPlugin($0) }
@@ -19,8 +19,8 @@ extension Host {
         setLoading(!specs.isEmpty)
     }
 
-    /// Whether planned plugins are still to come, so that not all hooks that may refuse a connection
-    /// are in force. [any-thread]
+    /// Whether planned plugins are not loaded yet, so that not all hooks that may refuse a connection are in force.
+    /// [any-thread]
     public var isLoading: Bool { loading.load(ordering: .acquiring) }
 
     private func setLoading(_ isLoading: Bool) {
@@ -28,15 +28,15 @@ extension Host {
         router.isIncomplete.store(isLoading, ordering: .releasing)
     }
 
-    /// Loads the planned plugins one after the other, in their order. One that takes longer than a second is overtaken:
-    /// those after it are loaded beside it. Its hooks come at its place in the order all the same, but what both claim
-    /// belongs to the one that was quicker.
+    /// Loads the planned plugins one after the other, in their order. If one takes longer than a second, the next ones
+    /// are loaded beside it. Its hooks still get its place in the order, but what two plugins claim belongs to the one
+    /// that claimed it first.
     ///
-    /// Returns when each of them is in force or has failed, which takes no longer than
-    /// ``HostOptions/startDeadline`` and a second for each.
+    /// Returns when each plugin is in force or has failed: after at most ``HostOptions/startDeadline`` plus one second
+    /// for each plugin.
     ///
     /// - Returns: `false` if the host began to stop before.
-    /// - Throws: why a plugin that is required has failed; the others may still be loading then.
+    /// - Throws: the error of a required plugin that failed; other loads may still be running then.
     public func loadPlanned() async throws(PluginError) -> Bool {
         let failure: PluginError? = await withCheckedContinuation { continuation in
             let end = FirstResult { continuation.resume(returning: $0) }
@@ -63,10 +63,10 @@ extension Host {
         end.complete(nil)
     }
 
-    /// Loads a plugin: finds and checks it, has it `create`, puts its declarations in force and has it `start`.
+    /// Loads a plugin: finds and checks it, calls `create`, puts its declarations in force and calls `start`.
     ///
-    /// A failure is logged, in one line, and changes nothing for anyone else. Call it any time after the loops have
-    /// their shards, as often as you like.
+    /// A failure is logged in one line and affects no other plugin. May be called at any time after the loops have
+    /// their shards, as often as needed.
     public func load(_ spec: PluginSpec) async throws(PluginError) {
         let result: Result<Void, PluginError> = await withCheckedContinuation { continuation in
             begin(spec, place: nil) { continuation.resume(returning: $0) }
@@ -74,10 +74,10 @@ extension Host {
         try result.get()
     }
 
-    // MARK: On a thread of the load's own
+    // MARK: On the thread of the load
 
     /// - Parameters:
-    ///   - place: its index among the planned plugins; `nil`: it is not planned, and comes after all others.
+    ///   - place: index among the planned plugins; `nil`: not planned, its place is after all others.
     ///   - completion: called when it is in force or has failed.
     private func begin(
         _ spec: PluginSpec, place: Int?, completion: @escaping @Sendable (Result<Void, PluginError>) -> Void
@@ -105,7 +105,7 @@ extension Host {
         registry.withLock { $0.planned[place].phase = phase }
     }
 
-    /// A plugin that was not planned came into force: perhaps one that was, and had failed.
+    /// Updates the planned entry that had failed, if this unplanned load is of the same path.
     private func noteLoaded(_ spec: PluginSpec) {
         registry.withLock { registry in
             guard let place = registry.planned.firstIndex(where: { $0.spec.path == spec.path }) else { return }
@@ -113,7 +113,7 @@ extension Host {
         }
     }
 
-    /// Finds the library of an entry, and gives it a number.
+    /// Finds the library of an entry, and assigns a generation and a place.
     func newPlugin(_ spec: PluginSpec, place: Int? = nil) throws(PluginError) -> LoadedPlugin {
         guard !registry.withLock({ $0.isClosed }) else {
             throw PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping")
@@ -138,7 +138,7 @@ extension Host {
             try claim(plugin)
             if let error = try step(plugin, .create, until: deadline, { plugin.create() }) { throw error }
         } catch {
-            // What a failed `create` has posted is freed on the strand.
+            // Lets the strand free what a failed `create` has posted.
             if error.kind != .timedOut { _ = wait(for: plugin.strand.begin(isLast: true) { true }, until: deadline) }
             abandon(plugin, isStuck: error.kind == .timedOut)
             throw error
@@ -164,7 +164,7 @@ extension Host {
         )
     }
 
-    /// Runs one callback of the plugin's life on its strand.
+    /// Runs one life cycle callback of the plugin on its strand; throws if it does not return in time.
     func step<Value: Sendable>(
         _ plugin: LoadedPlugin, _ callback: Callback, until deadline: Int64, _ body: @escaping @Sendable () -> Value
     ) throws(PluginError) -> Value {
@@ -175,8 +175,9 @@ extension Host {
         throw plugin.failure(.timedOut, "\(callback.title) did not return \(limit); its thread is given up")
     }
 
-    /// What two plugins both claim belongs to the first. A claim holds from here on, so that no `create` runs for a
-    /// plugin that can not come into force.
+    /// Claims the plugin's name, events and routes. Fails if another plugin or the host has claimed one of them. The
+    /// claims hold from here on, before `create`, so that `create` does not run for a plugin that cannot come into
+    /// force.
     func claim(_ plugin: LoadedPlugin) throws(PluginError) {
         let snapshot = try registry.withLock { registry throws(PluginError) in
             try refuseConflicts(of: plugin, registry)
@@ -239,14 +240,14 @@ extension Host {
     }
 }
 
-/// Finds out whether plugins can be loaded, for an operator who only asks.
+/// Checks plugins without running them, for operators.
 extension Host {
-    /// Finds each library, maps it, asks it what it declares and compares that with the others, as ``load(_:)`` would;
-    /// creates and starts none.
+    /// Finds and maps each library, reads its descriptor and checks it for conflicts with the others, as ``load(_:)``
+    /// does; calls neither `create` nor `start`.
     ///
-    /// For a host that serves nobody: what is mapped stays mapped.
+    /// For a process that serves no clients: the libraries stay mapped.
     ///
-    /// - Returns: what is wrong, each beside the index of its entry.
+    /// - Returns: the errors, each with the index of its entry.
     public func check(_ specs: [PluginSpec]) async -> [(index: Int, error: PluginError)] {
         await withCheckedContinuation { continuation in
             Threads.start(name: "jf-check") { continuation.resume(returning: self.checkNow(specs)) }
@@ -268,7 +269,7 @@ extension Host {
         return problems
     }
 
-    /// Leaves the plugin among those in force, so that the next is compared with it.
+    /// Leaves the plugin in force, so that the next ones are checked for conflicts with it.
     private func checkNow(_ spec: PluginSpec) throws(PluginError) -> LoadedPlugin {
         let plugin = try newPlugin(spec)
         do throws(PluginError) {
@@ -289,8 +290,8 @@ extension Host {
 }
 
 extension Host {
-    /// Where the private copies of plugins are; made at the first load. `nil`: nowhere, and
-    /// they are loaded from memory.
+    /// The folder with the private copies of plugins, made at the first load. `nil` if none could be made: plugins are
+    /// then loaded from memory.
     var imageFolder: ImageFolder? {
         images.withLock { images in
             if let images { return images.folder }
@@ -306,7 +307,7 @@ extension Host {
         }
     }
 
-    /// Removes the copies. What is mapped stays mapped.
+    /// Removes the copies. Mapped images stay mapped.
     public func removeImages() {
         images.withLock { images in
             guard let found = images, !found.isRemoved else { return }

@@ -2,14 +2,14 @@ import Glibc
 import SocketIO
 import Support
 
-/// Plugins out. Everything private here runs on the control thread, one thing after the other.
+/// Unloads plugins and stops the host. All private functions run on the control thread, one after the other.
 extension Host {
-    /// Takes a plugin out: its declarations first, then what is queued is finished, then it may `stop`,
-    /// and all it had is undone.
+    /// Unloads a plugin: withdraws its declarations, finishes its queue, calls `stop` and `destroy`, and releases
+    /// everything it owned.
     ///
-    /// - Throws: ``PluginError``, of kind `unavailable` if no such plugin is loaded, of kind `timedOut` if it
-    ///   did not come back within ``HostOptions/stopDeadline``; then its thread is given up, and everything
-    ///   else is undone all the same.
+    /// - Throws: ``PluginError``, of kind `unavailable` if no such plugin is loaded, of kind `timedOut` if it did not
+    ///   end within ``HostOptions/stopDeadline``; then its thread is abandoned, and everything else is released all the
+    ///   same.
     public func unload(_ name: String) async throws(PluginError) {
         let result: Result<Void, PluginError> = await controlled {
             guard let plugin = self.registry.withLock({ $0.plugins.first { $0.name == name } }) else {
@@ -23,14 +23,14 @@ extension Host {
         try result.get()
     }
 
-    /// Ends what runs, and loads nothing any more: what plugins have accepted is finished and answered; then every
-    /// client is closed, and the plugins hear that the server is shutting down; then they are unloaded, the last one
-    /// first. Plugins that are still loading have the same time.
+    /// Stops the host; nothing is loaded any more. Finishes and answers what plugins have accepted, then closes every
+    /// client, which notifies the plugins with the reason "server shutting down", then unloads the plugins in reverse
+    /// order. Plugins that are still loading have the same deadline.
     ///
-    /// Returns in time, whatever plugins do: what does not come back is given up, and ``givenUp`` names it.
+    /// Returns in time, whatever plugins do: a plugin that does not end is abandoned, and ``givenUp`` names it.
     ///
-    /// - Parameter deadline: milliseconds. Work that is under way gets three quarters of them; what is left is
-    ///   divided among the plugins.
+    /// - Parameter deadline: milliseconds. Running work gets three quarters of them; the rest is divided among the
+    ///   plugins.
     public func shutdown(deadline: Int) async {
         let start = Clock.monotonicNanoseconds
         let end = start + Int64(deadline) * 1_000_000
@@ -50,7 +50,7 @@ extension Host {
             }
         } orElse: {
         }
-        // Loads under way end by then, too.
+        // Loads that are running end by ``stopBy``, too.
         while registry.withLock({ $0.loads > 0 }), Clock.monotonicNanoseconds < end + 100_000_000 {
             try? await Task.sleep(for: .milliseconds(10))
         }
@@ -58,14 +58,14 @@ extension Host {
         removeImages()
     }
 
-    /// The plugins that did not come back from a callback in time. Their threads, and what they hold, are as they were;
-    /// a process with such a plugin does best to end without calling what runs at its exit.
+    /// The plugins with a callback that did not return in time. Their threads still run and their memory is kept; a
+    /// process with such a plugin should end without running its exit handlers.
     public var givenUp: [String] {
         registry.withLock { $0.alive }.filter { $0.state == .stuck }.map(\.outline.name)
     }
 
-    /// The callbacks that have been running for so long, in words:
-    /// `plugin 'rooms': destroy has been running for 3.2 s`. Any thread.
+    /// The callbacks that have been running for at least this long, as text: `plugin 'rooms': destroy has been running
+    /// for 3.2 s`. Any thread.
     public func callbacks(runningFor milliseconds: Int) -> [String] {
         let now = Clock.monotonicNanoseconds
         return inspectCallbacks().filter { now - $0.since >= Int64(milliseconds) * 1_000_000 }.map {
@@ -89,22 +89,23 @@ extension Host {
         }
     }
 
-    /// Gives plugins no more work, and waits until what they have is done and what they owe their clients is answered.
+    /// Stops events and requests to the plugins, then waits until their queues are empty and the acks they kept are
+    /// sent.
     private func finish(_ plugins: [LoadedPlugin], from start: Int64, until deadline: Int64) {
         for plugin in plugins { router.remove(plugin) }
-        // A loop that is held up is not waited for again.
+        // If one loop is held up, this does not wait for it again.
         _ = try? publish(until: start + (deadline - start) / 3)
         let queued = plugins.flatMap(\.allStrands).map { $0.begin { true } }
         for outcome in queued { _ = wait(for: outcome, until: deadline) }
-        // What a plugin answers from a thread of its own mostly comes at once; who has forgotten an ack must not
-        // hold up the end for long.
+        // Answers from a plugin's own threads usually come at once. An ack that the plugin never sends must not delay
+        // shutdown for long.
         let patience = min(deadline, Clock.monotonicNanoseconds + (deadline - start) / 3)
         while plugins.contains(where: { $0.tokens.owesAcks }), Clock.monotonicNanoseconds < patience { usleep(5_000) }
-        // Whoever took the last one is about to send it.
+        // Leaves time for the last ack: its token is completed just before the ack is sent.
         usleep(5_000)
     }
 
-    /// Waits until the loops have done what these plugins have asked of them. A loop that is held up is not waited for.
+    /// Waits until the loops have run what is in these plugins' mailboxes. Does not wait for a loop that is held up.
     private func settle(_ plugins: [LoadedPlugin], until deadline: Int64) {
         let done = plugins.flatMap { plugin in
             contexts.filter { $0.isAttached.load(ordering: .acquiring) && !$0.isBusy }.map { context in
@@ -116,12 +117,12 @@ extension Host {
         for outcome in done { _ = wait(for: outcome, until: deadline) }
     }
 
-    /// Closes all clients, as the end of the server: their sockets' hooks are still in force.
+    /// Closes all clients with the reason "server shutting down"; the plugins' socket hooks are still in force.
     private func closeClients(until deadline: Int64) {
         _ = onEveryLoop(until: deadline) { $0.shard.closeAll(reason: .serverShuttingDown) }
     }
 
-    /// The whole way out of a running plugin.
+    /// Unloads a running plugin; see ``unload(_:)``.
     private func retire(_ plugin: LoadedPlugin, until deadline: Int64) -> PluginError? {
         let start = Clock.monotonicNanoseconds
         plugin.state = .stopping

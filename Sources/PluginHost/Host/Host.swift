@@ -7,21 +7,21 @@ import Support
 import Synchronization
 import Transport
 
-/// Loads plugins, and puts what they declare in force on the event loops.
+/// Loads plugins and publishes their declarations to the event loops.
 ///
-/// Unloading, stopping and every change of the declarations in force take their turn on a thread of the host's own, the
-/// control thread. The loops see declarations as immutable snapshots that are swapped between two events.
+/// Unloading, stopping and every change of the declarations run one after another on the host's control thread. The
+/// loops see the declarations as immutable snapshots, which are swapped between two events.
 ///
-/// A plugin runs in this process. One that is slow, or never comes back, costs its own clients their answers and nobody
-/// else anything, unless it blocks in an inline callback: then the sockets of that loop wait. One that crashes (a
-/// segmentation fault, `abort`, an exception or a panic that leaves a callback, Swift's `fatalError`) ends the process,
-/// and every client is disconnected; nothing here can prevent that.
+/// Plugins run in this process. A plugin that is slow or hangs delays only the answers to its own clients, unless it
+/// blocks in an inline callback: then all sockets of that loop wait. A plugin that crashes (a segmentation fault,
+/// `abort`, an exception or a panic that leaves a callback, Swift's `fatalError`) ends the process and disconnects
+/// every client; the host cannot prevent that.
 ///
-/// `@unchecked Sendable`: `contexts` is written once, in `init`, before anyone else has the host; everything else is
-/// immutable or guards itself.
+/// `@unchecked Sendable`: `contexts` is written once, in `init`, before another thread can reach the host; everything
+/// else is immutable or thread-safe.
 public final class Host: @unchecked Sendable {
-    /// Handles an event of the core's own on its loop. The event's pointers are valid for the call; answer with
-    /// ``SocketIO/NamespaceSocket/ack(_:args:attachments:)``.
+    /// Handles an event that the daemon itself serves, on its loop. The event's pointers are valid for the call; answer
+    /// with ``SocketIO/NamespaceSocket/ack(_:args:attachments:)``.
     public typealias BuiltinHandler = @Sendable (_ event: borrowing IncomingEvent, _ socket: NamespaceSocket) -> Void
 
     public let options: HostOptions
@@ -30,40 +30,39 @@ public final class Host: @unchecked Sendable {
     let observer: (any SocketObserver)?
     let presence: any PresenceSource
     let logger: Logger
-    /// Hears what is refused. Any thread.
+    /// Called for each refusal, on any thread.
     let onRefusal: @Sendable (RefusalRecord) -> Void
     /// Namespaces that exist without any plugin.
     let namespaces: [ByteString]
     private(set) var contexts: [LoopContext] = []
     let timers = TimerService()
-    /// Where loading and unloading take their turn.
+    /// The control thread: changes of the declarations, unloading and stopping run here.
     let control: Strand
     let registry: Mutex<Registry>
-    /// The private copies of plugins; see ``imageFolder``.
+    /// The folder with the private copies of plugins, once made; see ``imageFolder``.
     let images = Mutex<(folder: ImageFolder?, isRemoved: Bool)?>(nil)
-    /// Set when the plugins are about to go: what they would have handled is not unknown then, only too late.
+    /// Set when `shutdown` begins. Events without a handler are then answered `unavailable`, not `unknown_event`.
     let isStopping = Atomic<Bool>(false)
-    /// When everything must have stopped, on ``Clock/monotonicNanoseconds``: whoever waits for
-    /// a plugin waits no longer.
+    /// The deadline of `shutdown`, on ``Clock/monotonicNanoseconds``. No wait for a plugin lasts longer.
     let stopBy = Atomic<Int64>(.max)
     /// See ``isLoading``.
     let loading = Atomic<Bool>(false)
     let watchdog = CallbackWatchdog()
     let signals: (any SignalInspector)?
-    /// Serves the declared routes, and the daemon's own: hand it to Transport's server.
+    /// Serves the routes that plugins declared, and the daemon's own: pass it to Transport's server.
     public let router: HTTPRouter
 
     /// - Parameters:
     ///   - loops: the event loops, in the order of their indices, which count from 0.
     ///   - socketOptions: the shards' options.
-    ///   - namespaces: those that exist without any plugin; `/` always does.
-    ///   - authenticator: the say on connections that comes first.
-    ///   - httpAuthenticator: the say on requests to routes that are not for everybody.
-    ///   - observer: hears of sockets before the plugins do.
-    ///   - presence: what plugins are told about who is online.
-    ///   - signals: asked after each step of a plugin's life what became of the process's signals.
-    ///   - onRefusal: hears of every client that is refused something, and of errors that handlers answer with; on
-    ///     any thread, must not block.
+    ///   - namespaces: the namespaces that exist without any plugin; `/` always does.
+    ///   - authenticator: decides about each connection before the plugins do.
+    ///   - httpAuthenticator: decides about requests to routes that check the Authorization header.
+    ///   - observer: notified of sockets before the plugins are.
+    ///   - presence: answers the plugins' questions about who is online.
+    ///   - signals: checked after each step of a plugin's life cycle, and once a second, for changed signal handlers.
+    ///   - onRefusal: called for every refusal that a client gets, and for errors that handlers answer with; on any
+    ///     thread, must not block.
     /// - Throws: `NamespaceTableError` if one of `namespaces` is malformed.
     public init(
         loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(),
@@ -98,40 +97,41 @@ public final class Host: @unchecked Sendable {
         }
     }
 
-    /// Makes the shard of the loop with this index, and the calling thread, which must be the loop's, its own.
-    /// For `Loops.start`. [loop]
+    /// Makes the shard of the loop with this index and binds the calling thread, which must be the loop's, to it. For
+    /// `Loops.start`. [loop]
     public func makeShard(index: Int, timers: TimerWheel) -> Shard {
         let context = contexts[index]
         let shard = Shard(index: index, timers: timers, options: socketOptions, application: context)
         context.attach(shard)
-        // After the attachment, so that no snapshot slips in between.
+        // After `attach`: from then on `publish` reaches this loop, so no snapshot is missed.
         context.adopt(registry.withLock { $0.snapshot })
         return shard
     }
 
-    /// Has an event handled by the daemon itself, on the loop. No plugin may claim its name there.
+    /// Registers a handler of the daemon's own for an event; it runs on the loop. Plugins cannot claim the event's name
+    /// in that namespace.
     ///
-    /// - Parameter namespace: `nil` for all of them.
+    /// - Parameter namespace: `nil` for all namespaces.
     public func registerBuiltin(_ event: ByteString, namespace: ByteString? = nil, handler: @escaping BuiltinHandler) {
         let route = EventRoute(builtin: event, namespace: namespace ?? "", handler: handler)
         registry.withLock { $0.builtins.append(route) }
-        // Nothing is malformed by a builtin: its namespace is only compared.
+        // Cannot throw: a builtin declares no namespace, its namespace is only compared.
         _ = try? publish()
     }
 
     // MARK: What everything else here asks
 
-    /// The loop that owns a socket; `nil` for a handle that was made up.
+    /// The loop that owns a socket; `nil` if the handle names no loop.
     @inline(__always)
     func context(of socket: SocketHandle) -> LoopContext? {
         let index = socket.shardIndex
         return index < contexts.count ? contexts[index] : nil
     }
 
-    /// What other threads may know of a socket; `nil` when it is gone.
+    /// The socket's properties that any thread may read; `nil` when it is gone.
     func info(_ socket: SocketHandle) -> SocketInfo? { context(of: socket)?.directory[socket] }
 
-    /// Whether anybody still waits for what a token completes.
+    /// Whether the client that a token would answer still waits. [any-thread]
     func isWaiting(_ entry: ReplyTokenEntry) -> Bool {
         switch entry {
         case .ack(let socket, _): context(of: socket)?.directory.contains(socket) ?? false
@@ -140,23 +140,23 @@ public final class Host: @unchecked Sendable {
         }
     }
 
-    /// Acks from wherever this is. [any-thread]
+    /// Sends an ack; on another thread than the socket's loop it enqueues it there. [any-thread]
     func answer(_ socket: SocketHandle, _ id: UInt64, with args: [UInt8]) {
         guard let context = context(of: socket) else { return }
         context.runOrEnqueue { args.withUnsafeBytes { context.shard.socket(socket)?.ack(id, args: $0) } }
     }
 }
 
-/// Numbers of the plugin host that belong to no plugin. They only grow.
+/// Counters of the plugin host that belong to no plugin. They only grow.
 public struct HostStatistics: Sendable, Equatable {
-    /// Events that nobody registered.
+    /// Events without a handler.
     public var unknownEvents: UInt64 = 0
 
     public init() {}
 }
 
 extension Host {
-    /// Tells the plugins that watch these users. Any thread; changes of one caller arrive in order.
+    /// Notifies the plugins that watch these users. Any thread; changes from one thread arrive in order.
     public func presenceChanged(_ changes: [PresenceChange]) {
         let plugins = registry.withLock { $0.snapshot.plugins }
         for plugin in plugins {
@@ -174,7 +174,7 @@ extension Host {
                         raw.at = change.at
                         withExtendedLifetime(pack) { call.function(plugin.instance, &raw) }
                     })
-                // A full queue loses changes, as it loses events: both are counted.
+                // A full queue drops presence changes, as it drops events; the budget counts both.
                 if !plugin.strand.enqueue(task, bytes: change.user.count), plugin.isInForce {
                     plugin.log.warning("a presence change of user '\(change.user)' was lost: the queue is full")
                 }

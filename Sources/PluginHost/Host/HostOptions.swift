@@ -1,53 +1,52 @@
 import Glibc
 
-/// The limits of the plugin host. Every one of them has a counter or an error for what it refuses.
+/// The limits of the plugin host. Each limit has a counter or an error for what it refuses.
 public struct HostOptions: Sendable {
-    /// Where a plugin named without a slash is looked for, in this order.
+    /// Folders that are searched, in this order, for a plugin named without a slash.
     public var pluginPath: [String] = []
-    /// Folders in which the host may make one for its private copies of plugins; `nil`:
+    /// Folders in which the host may make the folder for its private copies of plugins; `nil`:
     /// ``ImageFolder/candidates``, the temporary folders.
     public var imageFolders: [String]?
-    /// Callbacks that wait for one plugin, over all of its strands.
+    /// Most callbacks that may wait for one plugin, over all of its strands.
     public var queueCallbacks = 10_000
-    /// Bytes of the events and requests that wait for one plugin.
+    /// Most bytes of events and requests that may wait for one plugin.
     public var queueBytes = 16_777_216
-    /// Percent of the queue that one socket may have waiting, once a sixteenth of it is taken. 100: all of it.
+    /// Percent of the queue that one socket may have waiting, once a sixteenth of the queue is in use. 100: no limit.
     public var queueSocketShare = 25
-    /// The same for all sockets and requests of one user.
+    /// The same percentage for all sockets and requests of one user.
     public var queueUserShare = 50
-    /// Bytes of what one plugin's calls gather: answers of `broadcast_ack`, sockets of `fetch` and `members`. One
-    /// call may have half of it.
+    /// Most bytes that the unfinished results of one plugin's calls hold: answers of `broadcast_ack`, sockets of
+    /// `fetch` and `members`. One call may hold half of it.
     public var resultBytes = 33_554_432
-    /// How many threads run the callbacks of one plugin that declared `JF_RUN_BY_USER`, `_BY_KEY` or
-    /// `_PARALLEL`; callbacks with `JF_RUN_STRAND` have a thread of their own beside them. 0: twice the
-    /// cores, at least 4, at most 32.
+    /// How many threads run the callbacks that a plugin declared `JF_RUN_BY_USER`, `_BY_KEY` or `_PARALLEL`;
+    /// `JF_RUN_STRAND` callbacks run on one more thread. 0: twice the cores, at least 4, at most 32.
     public var lanes = 0
-    /// Tokens kept by one plugin at a time; the header promises this number.
+    /// Tokens that one plugin may keep at a time; the header promises this number.
     public var keptTokens = 65_536
-    /// Answers one plugin waits for: of `emit_ack`, `broadcast_ack`, `fetch` and `members`.
+    /// Pending calls of one plugin: `emit_ack`, `broadcast_ack`, `fetch` and `members`.
     public var pendingCalls = 65_536
     /// Timers of one plugin that have not fired.
     public var timers = 65_536
-    /// Users one plugin may watch the presence of; the header promises this number.
+    /// Users whose presence one plugin may watch; the header promises this number.
     public var presenceWatches = 100_000
-    /// Bytes of their ids together; the header promises this number.
+    /// Bytes of the watched users' ids together; the header promises this number.
     public var presenceWatchBytes = 16 << 20
     /// HTTP responses of one plugin that are still being written.
     public var streams = 65_536
-    /// Bytes of what plugins' threads have asked of one event loop and it has not done yet.
+    /// Most bytes of work that one plugin may have waiting in its mailbox for one event loop.
     public var mailboxBytes = 67_108_864
     /// How long a plugin may take to load, from `dlopen` to the end of `start`, in milliseconds.
     public var startDeadline = 30_000
-    /// How long an unloaded plugin has to finish what is queued and under way, and to `stop`, in milliseconds.
+    /// How long an unloaded plugin may take to finish its queued and running callbacks and to `stop`, in milliseconds.
     public var stopDeadline = 10_000
-    /// How long a client whose connection a plugin has to decide on waits, in milliseconds; as
+    /// How long a client waits for a plugin's decision about its connection, in milliseconds; the default is
     /// Socket.IO's `connectTimeout`.
     public var decisionDeadline = 45_000
-    /// What an inline callback should stay below, in microseconds; the header names this number.
+    /// The time an inline callback should stay below, in microseconds; the header names this number.
     public var inlineBudget = 50
-    /// Where Socket.IO is served; no route below it is ever reached.
+    /// The path where Socket.IO is served; a route below it is never reached.
     public var socketPath = "/socket.io"
-    /// What plugins read as `jf_boot.host_version`.
+    /// The value of `jf_boot.host_version`.
     public var version = "1.0.0"
 
     public init() {}
@@ -57,17 +56,17 @@ public struct HostOptions: Sendable {
     }
 }
 
-/// A plugin somebody wants to have loaded: one entry of the configuration's `plugins`.
+/// A plugin that is to be loaded: one entry of the configuration's `plugins`.
 public struct PluginSpec: Sendable, Equatable {
-    /// A name to look up in ``HostOptions/pluginPath`` (`NAME.so`, then `libNAME.so`), or a path
-    /// when it contains a slash.
+    /// A name to look up in ``HostOptions/pluginPath`` (`NAME.so`, then `libNAME.so`), or a path if it contains a
+    /// slash.
     public var path: String
-    /// What logs, metrics and operators call it: 1 to 64 of a-z, 0-9 and '-'. Empty: as its descriptor says. Two
+    /// The name in logs, metrics and for operators: 1 to 64 of a-z, 0-9 and '-'. Empty: the descriptor's name. Two
     /// entries with the same file need two names.
     public var name: String
-    /// What the plugin reads through `jf_core_api.config`: JSON. `null`, or nothing at all, reads as `{}`.
+    /// What `jf_core_api.config` returns: JSON. `null` and empty read as `{}`.
     public var config: [UInt8]
-    /// Whether the host is of no use without it. The host only carries this; whoever calls ``Host/load(_:)``
+    /// Whether the process must not run without this plugin. The host only stores this; the caller of ``Host/load(_:)``
     /// decides what a failure means.
     public var required: Bool
 
@@ -79,7 +78,7 @@ public struct PluginSpec: Sendable, Equatable {
     }
 }
 
-/// The processors this process may use.
+/// The processors that are online.
 enum Processors {
     static let count = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
 }

@@ -1,20 +1,20 @@
 /// Why a plugin is not running, in one line for its operator: `plugin 'rooms' (./rooms.so): event 3: name 'connect'
 /// is reserved by Socket.IO`.
 public struct PluginError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What a program can tell apart; an operator reads ``description``.
+    /// The kind of failure, for programs; operators read ``description``.
     public enum Kind: Sendable, Equatable {
-        /// Nothing to load at that name or path.
+        /// No file was found at that name or path.
         case missing
-        /// What is there cannot be loaded: no shared library, of another machine, without
-        /// `jf_plugin_main`, unresolved symbols.
+        /// The file cannot be loaded: not a shared library, built for another machine, without `jf_plugin_main`,
+        /// unresolved symbols.
         case notAPlugin
-        /// Built against another `JF_ABI`, or needing an interface that this host does not have.
+        /// It is built for another `JF_ABI`, or needs an interface that this host does not have.
         case incompatible
         /// Its descriptor breaks a rule of the header.
         case badDescriptor
-        /// It claims what belongs to the host or to a plugin loaded before it.
+        /// It claims something that belongs to the host or to a plugin loaded before it.
         case conflict
-        /// Its own `jf_plugin_main`, `create` or `start` said no.
+        /// Its `jf_plugin_main`, `create` or `start` returned an error.
         case failed
         /// It did not return within its deadline.
         case timedOut
@@ -23,9 +23,9 @@ public struct PluginError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     public let kind: Kind
-    /// The name the plugin gave itself; before that is known, the one it was asked for by.
+    /// The plugin's own name; before that is known, the name or path it was requested by.
     public let plugin: String
-    /// Where it was loaded from; `nil` if nothing was found.
+    /// The file it was loaded from; `nil` if none was found.
     public let path: String?
     /// What is wrong and what to do, without the plugin's name.
     public let problem: String

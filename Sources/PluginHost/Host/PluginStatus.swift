@@ -1,79 +1,79 @@
-/// What an operator, `/readyz` and `/metrics` see of one plugin. Counters only grow while it is loaded.
+/// What operators, `/readyz` and `/metrics` see of one plugin. Counters only grow while it is loaded.
 public struct PluginStatus: Sendable {
     public var name: String
     public var version: String
     public var path: String
-    /// Which load of the process this is, from 1: tells two generations of one plugin apart.
+    /// Number of this load within the process, from 1; it distinguishes two loads of the same plugin.
     public var generation: Int
     public var state: PluginState
-    /// Callbacks that wait, and their bytes.
+    /// Callbacks that wait in the queue, and their bytes.
     public var queued: Int
     public var queuedBytes: Int
-    /// Callbacks that found the queue full.
+    /// Callbacks refused because the queue was full.
     public var refused: UInt64
-    /// Callbacks refused because their socket had its share of the queue waiting.
+    /// Callbacks refused because their socket already had its share of the queue waiting.
     public var refusedForSocket: UInt64
-    /// Callbacks refused because their user had its share of the queue waiting.
+    /// Callbacks refused because their user already had its share of the queue waiting.
     public var refusedForUser: UInt64
-    /// Calls that found the mailbox of a loop full.
+    /// Calls refused because the mailbox of a loop was full.
     public var refusedOperations: UInt64
-    /// Joins that found their socket in as many rooms as it may be.
+    /// Joins refused because the socket already was in the most rooms allowed.
     public var refusedJoins: UInt64
-    /// Lines of the log beyond 100 a second.
+    /// Log lines suppressed because the plugin wrote more than 100 a second.
     public var leftOutLogLines: UInt64
-    /// Answers and sockets that found no room in a result.
+    /// Answers and sockets left out of a result because of its byte limit.
     public var leftOutResults: UInt64
-    /// Users whose presence could not be watched for a limit.
+    /// Presence watches refused because of a limit.
     public var refusedWatches: UInt64
-    /// Callbacks done.
+    /// Callbacks that have run.
     public var handled: UInt64
-    /// Time spent in callbacks, in nanoseconds; of inline handlers, an estimate from samples.
+    /// Time spent in callbacks, in nanoseconds; for inline handlers an estimate from samples.
     public var handlerNanoseconds: Int64
     /// Timed inline callbacks that took longer than ``HostOptions/inlineBudget``.
     public var slowInlineCalls: UInt64
-    /// Tokens kept and not completed.
+    /// Tokens kept and not yet completed.
     public var keptTokens: Int
     /// Timers that have not fired, declared ones included.
     public var timers: Int
-    /// HTTP responses being written.
+    /// HTTP responses that are still being written.
     public var streams: Int
-    /// Why it is not able to work, in its own words; `nil`: it is.
+    /// Why the plugin says it cannot work; `nil` if it can.
     public var notReady: String?
 }
 
-/// Where a plugin is in its life.
+/// The state of a plugin's life cycle.
 public enum PluginState: UInt8, Sendable {
     /// `jf_plugin_main`, `create` and `start` are under way.
     case starting
     /// Its declarations are in force.
     case running
-    /// Its declarations are out; what was queued is being finished.
+    /// Its declarations are withdrawn; its queued callbacks are being finished.
     case stopping
-    /// It is gone, all of it undone.
+    /// It has ended, and everything it owned is released.
     case stopped
-    /// It did not come back from a callback within its deadline; its thread and its memory are given up.
+    /// A callback did not return within its deadline; its thread and memory are abandoned.
     case stuck
 }
 
-/// Whether a plugin that is configured, or loaded, can work.
+/// Whether a plugin that is configured or loaded can work.
 public struct PluginAvailability: Sendable, Equatable {
-    /// The name it gave itself; before that is known, the one of its file.
+    /// The plugin's own name; before that is known, the name of its file.
     public let name: String
-    /// Why it cannot, in a sentence that names it; `nil`: it can.
+    /// Why it cannot work, in a sentence that names the plugin; `nil` if it can.
     public let reason: String?
 }
 
-/// What operators and `/readyz` are told.
+/// The state that operators and `/readyz` see.
 extension Host {
-    /// What runs, and what is stuck or on its way.
+    /// The status of each plugin whose declarations are in force, one whose `start` runs included.
     public var status: [PluginStatus] { registry.withLock { $0.plugins }.map(\.status) }
 
-    /// Why `/readyz` should say no, one line for each reason; empty: it can say yes.
+    /// Why `/readyz` reports failure, one line for each reason; empty if the host is ready.
     public var notReady: [String] {
         isStopping.load(ordering: .relaxed) ? ["the host is stopping"] : availability.compactMap(\.reason)
     }
 
-    /// Each plugin that is configured, in that order, then each that was loaded beside them.
+    /// Each configured plugin, in that order, then each plugin that was loaded in addition.
     public var availability: [PluginAvailability] {
         let (planned, plugins) = registry.withLock { ($0.planned, $0.plugins) }
         let configured = planned.map { entry in
@@ -99,7 +99,7 @@ extension Host {
         return PluginAvailability(name: plugin.name, reason: reason)
     }
 
-    /// Numbers that belong to no plugin.
+    /// Counters that belong to no plugin.
     public var statistics: HostStatistics {
         contexts.reduce(into: HostStatistics()) { sum, context in
             sum.unknownEvents += context.unknownEvents.load(ordering: .relaxed)
@@ -110,7 +110,7 @@ extension Host {
 extension PlannedPlugin {
     fileprivate var isFailed: Bool { if case .failed = phase { true } else { false } }
 
-    /// Why it cannot work, where it is not in force.
+    /// Why a planned plugin that is not in force cannot work.
     fileprivate var reason: String {
         switch phase {
         case .waiting, .loading: "plugin '\(name)' is loading"

@@ -1,24 +1,25 @@
-/// What is loaded. Guarded by the host's lock.
+/// The plugins of a host, and their declarations. Guarded by the host's lock.
 struct Registry {
-    /// The declarations in force. Changed by the control thread.
+    /// The declarations in force. Changed on the control thread.
     var snapshot: DispatchSnapshot
-    /// Events that the daemon handles itself.
+    /// Events that the daemon itself handles.
     var builtins: [EventRoute] = []
-    /// Those in force or on their way out, by place. Changed by the control thread.
+    /// The plugins whose declarations are in force, ordered by place. Changed on the control thread.
     var plugins: [LoadedPlugin] = []
-    /// Those, and the ones whose claims hold while their `create` runs, in the order in which they claimed.
+    /// ``plugins``, those whose `create` runs, and those that are stopping: their claims hold. Ordered by time of
+    /// claim.
     var claims: [LoadedPlugin] = []
-    /// Those, and the ones that are being loaded, and those that were given up: every plugin whose code may be running.
+    /// Every plugin whose code may be running: ``claims``, those being loaded, and those abandoned as stuck.
     var alive: [LoadedPlugin] = []
-    /// What the configuration names, in its order.
+    /// The configured plugins, in the configuration's order.
     var planned: [PlannedPlugin] = []
     /// Whether some of ``planned`` are still to be loaded.
     var isLoading = false
-    /// Loads so far.
+    /// Number of loads so far.
     var generation = 0
-    /// Places given out so far; see ``LoadedPlugin/place``.
+    /// Number of places assigned so far; see ``LoadedPlugin/place``.
     var places = 0
-    /// Loads under way.
+    /// Loads that are running.
     var loads = 0
     /// Whether the host is stopping: nothing is loaded any more.
     var isClosed = false
@@ -27,28 +28,28 @@ struct Registry {
         self.snapshot = snapshot
     }
 
-    /// Inserts a plugin that comes into force at its place.
+    /// Inserts a plugin at its place.
     mutating func insert(_ plugin: LoadedPlugin) {
         let index = plugins.firstIndex { $0.place > plugin.place } ?? plugins.endIndex
         plugins.insert(plugin, at: index)
     }
 
-    /// Withdraws everything of a plugin that has ended.
+    /// Removes a plugin that has ended; a stuck one stays in ``alive``.
     mutating func forget(_ plugin: LoadedPlugin, isStuck: Bool) {
         claims.removeAll { $0 === plugin }
         if !isStuck { alive.removeAll { $0 === plugin } }
     }
 }
 
-/// A plugin that the configuration names, and what became of it. Guarded by the registry's lock.
+/// A plugin that the configuration names, and the state of its load. Guarded by the registry's lock.
 struct PlannedPlugin {
     enum Phase {
-        /// The ones before it come first.
+        /// Its load has not begun.
         case waiting
-        /// On its way from `dlopen` to the end of `start`.
+        /// Its load is between `dlopen` and the end of `start`.
         case loading
         case failed(PluginError)
-        /// It came into force once; whether it still is, the registry's plugins tell.
+        /// It was put in force once. ``Registry/plugins`` tells whether it still is.
         case loaded
     }
 
