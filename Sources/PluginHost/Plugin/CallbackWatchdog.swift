@@ -1,17 +1,17 @@
 import Support
 import Synchronization
 
-/// Looks four times a second at what plugins' strands and the loops are running, and so knows since when a callback has
-/// been at it, which costs the callbacks nothing.
+/// Samples four times a second which callback each strand and each loop is running, and so learns how long a callback
+/// has been running without any cost to the callbacks.
 ///
-/// It writes a line when a step of a plugin's life, or an inline callback, has been running for a second, and again
-/// whenever that time has doubled. Other callbacks may take as long as they like: they hold up nobody but their plugin.
+/// Logs a line when a life cycle callback or an inline callback has been running for a second, and again whenever that
+/// time has doubled. Other callbacks may take any time: they delay only their own plugin.
 final class CallbackWatchdog: Sendable {
-    /// A callback that was running when somebody looked.
+    /// A callback that was running at the last sample.
     struct Running {
         let plugin: LoadedPlugin
         let callback: Callback
-        /// The loop whose sockets wait for it; `nil`: it is on a strand.
+        /// The loop that the callback blocks; `nil` if it runs on a strand.
         let loop: Int?
         /// When it was first seen, on ``Clock/monotonicNanoseconds``.
         let since: Int64
@@ -22,7 +22,7 @@ final class CallbackWatchdog: Sendable {
         case loop(Int)
     }
 
-    /// What tells one call from the next.
+    /// Identifies one call: the callback, and its number on this strand or loop.
     private struct Mark: Equatable {
         let callback: ObjectIdentifier
         let number: UInt64
@@ -34,14 +34,14 @@ final class CallbackWatchdog: Sendable {
         var nextWarning: Int64
     }
 
-    /// Nanoseconds between two looks.
+    /// Nanoseconds between two samples.
     static let interval: Int64 = 250_000_000
-    /// Nanoseconds until the first line about a callback.
+    /// Nanoseconds that a callback runs before the first line is logged.
     static let patience: Int64 = 1_000_000_000
 
     private let samples = Mutex<[Place: Sample]>([:])
 
-    /// Looks, and writes the lines that are due. Any thread.
+    /// Takes a sample and logs the lines that are due. Any thread.
     func inspect(_ plugins: [LoadedPlugin], _ loops: [LoopContext]) -> [Running] {
         let now = Clock.monotonicNanoseconds
         var found: [Running] = []
@@ -79,7 +79,7 @@ final class CallbackWatchdog: Sendable {
 }
 
 extension CallbackWatchdog.Running {
-    /// `create has been running for 1.2 s`.
+    /// The line's text: `create has been running for 1.2 s`.
     func text(at now: Int64) -> String {
         let tenths = max(0, now - since) / 100_000_000
         let place = loop.map { " on loop \($0), whose other sockets wait" } ?? ""
@@ -87,14 +87,14 @@ extension CallbackWatchdog.Running {
     }
 }
 
-/// A callback of a plugin by name: what another thread reads to learn what a strand or a loop is running.
+/// The name of a plugin's callback, which other threads read to learn what a strand or a loop is running.
 ///
-/// Objects of this class are never freed, so an address found in ``Strand`` or ``LoopContext`` can be read at any time:
-/// they belong to declarations of plugins, which live as long as the process, or they are static.
+/// Instances are never freed, so an address found in ``Strand`` or ``LoopContext`` can be read at any time: they are
+/// static, or belong to declarations of plugins, which live as long as the process.
 final class Callback: Sendable {
-    /// As a log line names it: `the handler of 'chat'`, `create`.
+    /// The name in log lines: `the handler of 'chat'`, `create`.
     let title: String
-    /// Whether it is a step of the plugin's life, for which somebody waits.
+    /// Whether it is a life cycle callback, which a thread of the host waits for.
     let isStep: Bool
 
     init(_ title: String, isStep: Bool = false) {

@@ -1,15 +1,15 @@
 import Synchronization
 
-/// What is measured of one inline callback: one line of counters for each loop.
+/// The counters of one inline callback: one cache line for each loop.
 ///
-/// Never freed, like the plugin that it belongs to.
+/// Never freed, like its plugin.
 ///
-/// `@unchecked Sendable`: `lines` is written by `init` only; each line is written by its loop, and what other
-/// threads read of it is atomic.
+/// `@unchecked Sendable`: `lines` is written by `init` only; each line is written by its loop, and the fields that
+/// other threads read are atomic.
 final class InlineMeter: @unchecked Sendable {
     let callback: Callback
     unowned(unsafe) let plugin: LoadedPlugin
-    /// Whether the plugin may declare another `run` for it.
+    /// Whether the plugin could declare another run mode for this callback.
     private let isChoice: Bool
     private let lines: UnsafeMutablePointer<InlineCounters>
     private let count: Int
@@ -19,7 +19,8 @@ final class InlineMeter: @unchecked Sendable {
         self.plugin = plugin
         self.isChoice = isChoice
         count = plugin.host.contexts.count
-        // `UnsafeMutablePointer.allocate` aligns to 16 bytes at most. The stride of the counters is the line.
+        // Allocated with an explicit alignment, because `UnsafeMutablePointer.allocate` aligns to 16 bytes at most. The
+        // stride of `InlineCounters` is the line size.
         lines = UnsafeMutableRawPointer.allocate(
             byteCount: count * MemoryLayout<InlineCounters>.stride, alignment: InlineCounters.lineSize
         )
@@ -43,11 +44,11 @@ final class InlineMeter: @unchecked Sendable {
         )
     }
 
-    /// Calls on all loops.
+    /// Calls, summed over all loops.
     var calls: UInt64 { sum { $0.calls.load(ordering: .relaxed) } }
     /// Calls that took longer than the budget.
     var slow: UInt64 { sum { $0.slow.load(ordering: .relaxed) } }
-    /// Nanoseconds in all calls; an estimate while only some are timed.
+    /// Nanoseconds spent in all calls; an estimate while only some calls are timed.
     var nanoseconds: Int64 { Int64(clamping: sum { $0.time.load(ordering: .relaxed) }) }
 
     private func sum(_ value: (borrowing InlineCounters) -> UInt64) -> UInt64 {
@@ -55,42 +56,41 @@ final class InlineMeter: @unchecked Sendable {
     }
 }
 
-/// What one loop counts of one inline callback. ``InlineMeter`` puts each on a cache line of its own, so that counting
-/// costs a few plain instructions.
+/// The counters that one loop keeps of one inline callback. ``InlineMeter`` puts each on its own cache line, so that
+/// counting costs a few plain instructions.
 ///
-/// Written by one loop. What other threads read is atomic, loaded and stored without ordering: the
-/// numbers may be a moment old.
+/// Only the loop writes them. The fields that other threads read are atomic with relaxed ordering, so the values may be
+/// slightly old.
 struct InlineCounters: ~Copyable, Sendable {
     let calls = Atomic<UInt64>(0)
-    /// Nanoseconds: each timed call stands for all calls since the one before.
+    /// Nanoseconds; each timed call is counted for all calls since the previous timed one.
     let time = Atomic<UInt64>(0)
     /// Timed calls above the budget.
     let slow = Atomic<UInt64>(0)
-    /// A call is timed if `calls & mask` is 0: each call, or one in 16.
+    /// A call is timed if `calls & mask` is 0: every call, or one in 16.
     private var mask: UInt64 = 0
-    /// Timed calls in a row that stayed within the budget.
+    /// Timed calls in a row within the budget.
     private var streak: UInt32 = 0
-    /// The number of slow calls that is worth the next line in the log.
+    /// The next line is logged at this number of slow calls.
     private var nextWarning: UInt64 = 1
-    /// Up to ``lineSize``.
+    /// Fills the structure up to ``lineSize``.
     private let padding: (UInt64, UInt64) = (0, 0)
 
     init() {}
 
     /// Bytes of a cache line.
     static let lineSize = 64
-    /// Calls in a row within the budget that prove a callback; from then on one in 16 is timed,
-    /// until one of those is slow.
+    /// After so many timed calls in a row within the budget, only one call in 16 is timed, until one of those is slow.
     static let proof: UInt32 = 1_000
     private static let samplingMask: UInt64 = 15
-    /// A slow call below this, in nanoseconds, may be the fault of a busy machine: a line is written when
-    /// there have been ``doubtful``.
+    /// Nanoseconds. A shorter slow call may be caused by a busy machine, so it is logged only from the ``doubtful``th
+    /// slow call on.
     private static let certain: Int64 = 5_000_000
     private static let doubtful: UInt64 = 4
 
     /// Counts a call.
     ///
-    /// - Returns: whether it is to be timed.
+    /// - Returns: whether the caller must time it.
     @inline(__always)
     mutating func begin() -> Bool {
         let count = calls.load(ordering: .relaxed) &+ 1
@@ -100,8 +100,8 @@ struct InlineCounters: ~Copyable, Sendable {
 
     /// Counts the time of a call, in nanoseconds.
     ///
-    /// - Returns: how many calls were slow so far, if that is worth a line in the log: the first, and then whenever
-    ///   their number has doubled.
+    /// - Returns: the number of slow calls so far, if a line must be logged: for the first one, and then whenever the
+    ///   number has doubled.
     mutating func timed(_ nanoseconds: Int64, budget: Int64) -> UInt64? {
         time.store(time.load(ordering: .relaxed) &+ UInt64(max(0, nanoseconds)) &* (mask &+ 1), ordering: .relaxed)
         guard nanoseconds > budget else {

@@ -3,9 +3,9 @@ import RawJSON
 import SocketIO
 import Support
 
-/// From the host into the plugin: events.
+/// Calls from the host into the plugin: events.
 extension LoadedPlugin {
-    /// Calls the handler of an event in a strand's queue. On that strand.
+    /// Calls the handler of an event from a strand's queue. On that strand.
     func call(_ record: UnsafePointer<EventRecord>, _ state: ThreadState) {
         let head = record.pointee
         let route = Unmanaged<EventRoute>.fromOpaque(head.route)
@@ -57,24 +57,24 @@ extension LoadedPlugin {
         }
     }
 
-    /// Answers an event whose handler will not be called any more.
+    /// Acks an event with an error, because its handler will not be called any more.
     func drop(_ record: UnsafePointer<EventRecord>) {
         let head = record.pointee
         guard head.flags.contains(.wantsAck) else { return }
         host.answer(head.socket, head.ackID, with: goneAnswer)
     }
 
-    /// What clients read whose answer went with the plugin.
+    /// The ack's arguments when the plugin ended before it answered.
     var goneAnswer: [UInt8] {
         JSONWriter.errorArguments(code: "unavailable", message: "the service '\(name)' has stopped; try again later")
     }
 
-    /// What clients read whose event found no room in the queue.
+    /// The ack's arguments when the queue refused the event.
     func overloadedAnswer(_ refusal: QueueBudget.Refusal) -> [UInt8] {
         JSONWriter.errorArguments(code: "overloaded", message: overload(refusal))
     }
 
-    /// The same in words.
+    /// The message of ``overloadedAnswer(_:)``.
     func overload(_ refusal: QueueBudget.Refusal) -> String {
         switch refusal {
         case .full: "the service '\(name)' has too much to do; try again later"
@@ -82,7 +82,7 @@ extension LoadedPlugin {
         }
     }
 
-    /// The strand of an event, by the route's declaration.
+    /// The strand on which the event's handler runs, by the route's run mode.
     @inline(__always)
     func strand(for route: EventRoute, _ event: borrowing IncomingEvent, from socket: NamespaceSocket) -> Strand {
         switch route.run {
@@ -98,7 +98,7 @@ extension LoadedPlugin {
         }
     }
 
-    /// What `jf_refuse` filled, as the client reads it.
+    /// The refusal that `jf_refuse` wrote, in the form the client gets.
     func refusal(message: [UInt8], data: [UInt8], by whom: String) -> AdmitDecision {
         var json: [UInt8]?
         if !data.isEmpty {
@@ -113,9 +113,9 @@ extension LoadedPlugin {
     }
 }
 
-/// What a plugin's clients are refused, for whoever counts and logs it. [any-thread]
+/// Reports refusals that a plugin's clients get. [any-thread]
 extension LoadedPlugin {
-    /// An event found no room in the queue.
+    /// The queue refused an event.
     func eventRefused(_ refusal: QueueBudget.Refusal, from address: String) {
         host.onRefusal(
             RefusalRecord(
@@ -123,7 +123,7 @@ extension LoadedPlugin {
                 address: address, plugin: name))
     }
 
-    /// A handler has answered, or would have if the client waited, with an error.
+    /// A handler answered with an error, or would have if the client had asked for an ack.
     func handlerFailed(code: String, message: String) {
         host.onRefusal(RefusalRecord(.handler, reason: code, detail: message, plugin: name))
     }

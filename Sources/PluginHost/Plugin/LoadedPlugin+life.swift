@@ -1,10 +1,10 @@
 import CJackfield
 import Support
 
-/// The callbacks of a plugin's life, each on its strand and within a deadline.
+/// The callbacks of a plugin's life cycle, each on its strand and within a deadline.
 extension LoadedPlugin {
-    /// Maps the image, calls `jf_plugin_main` and reads what it declared. On the strand: constructors and
-    /// `jf_plugin_main` are the plugin's own code.
+    /// Maps the image, calls `jf_plugin_main` and reads the descriptor. On the strand, because constructors and
+    /// `jf_plugin_main` are the plugin's code.
     func open() -> Result<PluginDescriptor, PluginError> {
         let image: PluginImage
         do throws(PluginError) {
@@ -34,7 +34,7 @@ extension LoadedPlugin {
         }
     }
 
-    /// Makes the instance. On the strand.
+    /// Calls `create`, which makes the instance. On the strand.
     func create() -> PluginError? {
         isServed = true
         guard let create = descriptor.create else {
@@ -57,9 +57,9 @@ extension LoadedPlugin {
         return nil
     }
 
-    /// Lets it finish what is under way. On the strand.
+    /// Calls `stop`, in which the plugin finishes its running work. On the strand.
     ///
-    /// - Parameter aborts: the callbacks that it was promised and that nobody will make any more.
+    /// - Parameter aborts: make the promised callbacks that the host cannot make in any other way any more.
     func stop(aborting aborts: [@Sendable () -> Void]) {
         for abort in aborts { abort() }
         for call in timers.close() { release(call) }
@@ -67,10 +67,9 @@ extension LoadedPlugin {
         isServed = false
     }
 
-    /// Has it free its instance. The last thing on the strand, which takes nothing any more: no
-    /// callback begins after it.
+    /// Calls `destroy`, which frees the instance. The last task of the strand: no callback begins after it.
     ///
-    /// - Parameter aborts: as in ``stop(aborting:)``, where `start` has failed.
+    /// - Parameter aborts: as in ``stop(aborting:)``; for a plugin whose `start` has failed.
     func destroy(aborting aborts: [@Sendable () -> Void] = []) {
         for abort in aborts { abort() }
         isServed = false
@@ -78,7 +77,7 @@ extension LoadedPlugin {
         descriptor.destroy?(instance)
     }
 
-    /// On the strand.
+    /// Calls `start`. On the strand.
     func start() -> PluginError? {
         guard let start = descriptor.start else { return nil }
         var error = jf_error.sized
@@ -86,7 +85,7 @@ extension LoadedPlugin {
         return code == JF_OK ? nil : failure(.failed, "start failed: \(Self.words(&error, code))")
     }
 
-    /// Asks whether it is able to work. On the strand.
+    /// Calls `ready` and stores its answer. On the strand.
     func checkReady() {
         guard let ready = descriptor.ready else { return }
         var error = jf_error.sized
@@ -98,7 +97,7 @@ extension LoadedPlugin {
         PluginError(kind, plugin: name, path: path, problem)
     }
 
-    /// Which interfaces it asked for that are not here, in a sentence for its operator.
+    /// Names the interfaces that the plugin requested and the host does not have; `nil` if there are none.
     private var lackingInterfaces: String? {
         let missing = missingInterfaces
         guard !missing.isEmpty else { return nil }

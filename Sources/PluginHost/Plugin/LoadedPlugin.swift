@@ -3,20 +3,20 @@ import Logging
 import Support
 import Synchronization
 
-/// One generation of a plugin, and the `jf_host` it knows.
+/// One load of a plugin; `jf_host` points to it.
 ///
-/// It is never freed: a plugin's threads may call with it long after it was unloaded, and then read `JF_E_STATE`.
-/// What it owns is given back.
+/// It is never freed: a plugin's threads may call with it long after it was unloaded, and then get `JF_E_STATE`. What
+/// it owns is released.
 ///
 /// `@unchecked Sendable`: `descriptor`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes` and the meters are written
-/// while it is loaded, by one thread at a time, before the snapshot that publishes them to the loops is made;
-/// everything else is immutable or guards itself.
+/// while the plugin is loaded, by one thread at a time, before the snapshot that publishes them to the loops is made;
+/// everything else is immutable or thread-safe.
 final class LoadedPlugin: @unchecked Sendable {
     let host: Host
     let spec: PluginSpec
     let path: String
     let generation: Int
-    /// Where it stands among the plugins: hooks are asked in this order.
+    /// Its position among the plugins: hooks are called in this order.
     let place: Int
     let log: PluginLog
     let budget: QueueBudget
@@ -26,39 +26,39 @@ final class LoadedPlugin: @unchecked Sendable {
     let pending: PendingCalls
     let results: ResultBudget
     let watches: PluginPresenceWatches
-    /// What its threads ask of the loops, by the loop's index.
+    /// Work that the plugin has enqueued for the loops, by the loop's index.
     let mailboxes: [LoopMailbox]
     let data: PluginDataTable
-    /// Joins that found their socket in as many rooms as it may be.
+    /// Joins refused because the socket already was in the most rooms allowed.
     let refusedJoins = Atomic<UInt64>(0)
-    /// Which host this is, for comparison.
+    /// The address of ``host``, for comparison without reference counting.
     let hostID: UnsafeRawPointer
-    /// Of ``SocketIO/SocketOptions``.
+    /// The longest event name, of ``SocketIO/SocketOptions``.
     let nameLimit: Int
-    /// The configuration, JSON, at an address that stays.
+    /// The configuration as JSON; its address does not change.
     let config: UnsafeRawBufferPointer
 
     private(set) var strand: Strand! = nil
     private(set) var lanes: [Strand] = []
     private(set) var descriptor: PluginDescriptor
-    /// What `create` made.
+    /// The instance pointer that `create` returned.
     var instance: UnsafeMutableRawPointer?
-    /// Whether `create` has succeeded: callbacks of a plugin without an instance are not made.
-    /// Touched on the strand only.
+    /// Whether `create` has succeeded. Without it no callback is called, because there is no instance. Used on the
+    /// strand only.
     var isCreated = false
     private(set) var routes: [EventRoute] = []
     private(set) var hooks: [NamespaceHook] = []
     private(set) var httpRoutes: [HTTPRoute] = []
-    /// Of the `handshake` hook, if there is one.
+    /// The meter of the `handshake` hook, if there is one.
     private(set) var handshakeMeter: InlineMeter?
-    /// Of all inline callbacks.
+    /// The meters of all inline callbacks.
     private var meters: [InlineMeter] = []
 
     private let publicOutline = Mutex<(name: String, strands: [Strand])>(("", []))
     private let currentState = Atomic<UInt8>(PluginState.starting.rawValue)
     private let served = Atomic<Bool>(false)
     private let readiness = Mutex<String?>(nil)
-    /// Interfaces it asked for in vain.
+    /// Interfaces that it requested and the host does not have.
     private let missing = Mutex<[String]>([])
 
     init(_ spec: PluginSpec, path: String, generation: Int, place: Int, host: Host) {
@@ -88,7 +88,7 @@ final class LoadedPlugin: @unchecked Sendable {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.count, alignment: 1)
         copy.copyBytes(from: text)
         config = UnsafeRawBufferPointer(copy)
-        // From here on the address is given to C: it must hold for ever.
+        // Never released: from here on C code holds the address.
         _ = Unmanaged.passRetained(self)
         strand = makeStrand("")
         publicOutline.withLock { $0 = (name, [strand]) }
@@ -96,18 +96,18 @@ final class LoadedPlugin: @unchecked Sendable {
 
     var name: String { descriptor.name }
 
-    /// The first argument of every call of the header.
+    /// The `jf_host` that the plugin passes to every function of the header.
     var handle: OpaquePointer { OpaquePointer(Unmanaged.passUnretained(self).toOpaque()) }
 
-    /// The plugin that a call comes from; not retained, since plugins live for ever.
+    /// The plugin that a call comes from. Plugins are never freed.
     @inline(__always)
     static func from(_ host: OpaquePointer?) -> LoadedPlugin? {
         guard let host else { return nil }
         return Unmanaged<LoadedPlugin>.fromOpaque(UnsafeRawPointer(host)).takeUnretainedValue()
     }
 
-    /// The same for the calls that every message makes: without counting references, which two loops
-    /// would do to the same one.
+    /// The same for the functions that are called for every message: without reference counting, because two loops
+    /// would contend for the same counter.
     @inline(__always)
     static func with(_ host: OpaquePointer?, _ body: (LoadedPlugin) -> Int32) -> Int32 {
         guard let host else { return JF_E_INVALID }
@@ -124,17 +124,17 @@ final class LoadedPlugin: @unchecked Sendable {
         }
     }
 
-    /// Whether its calls are served: from the begin of `create` until `stop` has returned.
+    /// Whether the header's functions work for it: from the start of `create` until `stop` has returned.
     @inline(__always)
     var isServed: Bool {
         get { served.load(ordering: .relaxed) }
         set { served.store(newValue, ordering: .releasing) }
     }
 
-    /// Whether its declarations count.
+    /// Whether its declarations may be used: false once it is stopping.
     var isInForce: Bool { state == .running || state == .starting }
 
-    /// Why it cannot work, in its words.
+    /// Why the plugin says it cannot work; `nil` if it can.
     var notReady: String? {
         get { readiness.withLock { $0 } }
         set { readiness.withLock { $0 = newValue } }
@@ -146,8 +146,8 @@ final class LoadedPlugin: @unchecked Sendable {
 
     var missingInterfaces: [String] { missing.withLock { $0 } }
 
-    /// Takes over what `jf_plugin_main` declared, under the name that the configuration gives.
-    /// Once, before it is published.
+    /// Stores the descriptor that `jf_plugin_main` filled, under the configured name if there is one. Called once,
+    /// before the plugin is published.
     func adopt(_ descriptor: PluginDescriptor) {
         self.descriptor = descriptor
         if !spec.name.isEmpty { self.descriptor.name = spec.name }
@@ -167,7 +167,7 @@ final class LoadedPlugin: @unchecked Sendable {
         publicOutline.withLock { $0 = (descriptor.name, allStrands) }
     }
 
-    /// Its name and its strands, also while it is being loaded. [any-thread]
+    /// Name and strands; also valid while the plugin is loading. [any-thread]
     var outline: (name: String, strands: [Strand]) { publicOutline.withLock { $0 } }
 
     // MARK: Strands
@@ -179,9 +179,9 @@ final class LoadedPlugin: @unchecked Sendable {
             dropEvent: { [unowned(unsafe) self] record in self.drop(record) })
     }
 
-    /// The strand for a callback that is ordered by user.
+    /// The strand for a callback with this run mode.
     ///
-    /// - Parameter other: what orders the callbacks of the anonymous.
+    /// - Parameter other: the key that orders the callbacks of anonymous clients.
     func strand(for run: RunMode, user: ByteString?, else other: UInt64) -> Strand {
         switch run {
         case .parallel: leastLoaded
@@ -190,15 +190,15 @@ final class LoadedPlugin: @unchecked Sendable {
         }
     }
 
-    /// The lane of everything with this hash.
+    /// The lane for this hash.
     @inline(__always)
     func lane(_ hash: UInt64) -> Strand {
         guard !lanes.isEmpty else { return strand }
-        // Fibonacci hashing: handles and short names differ in their low bits only.
+        // Fibonacci hashing: handles and short names differ only in their low bits.
         return lanes[Int((hash &* 0x9E37_79B9_7F4A_7C15) &>> 33) % lanes.count]
     }
 
-    /// The lane with the least to do.
+    /// The lane with the fewest unfinished callbacks.
     var leastLoaded: Strand {
         var best: Strand = lanes.first ?? strand
         var least = best.load

@@ -1,8 +1,8 @@
 import CJackfield
 import Synchronization
 
-/// Callbacks that a plugin was promised exactly once: answers to what it asked. Whoever takes one out
-/// makes the call. Any thread.
+/// Callbacks that the host has promised a plugin to make exactly once: results of calls such as `emit_ack`. Whoever
+/// removes an entry makes the call. Any thread.
 final class PendingCalls: Sendable {
     private struct State {
         var aborts: [UInt64: @Sendable () -> Void] = [:]
@@ -20,17 +20,17 @@ final class PendingCalls: Sendable {
     var count: Int { state.withLock { $0.aborts.count } }
 
     enum Promise {
-        /// Whoever takes out the call of this number makes it.
+        /// The entry's number. Whoever removes it makes the call.
         case number(UInt64)
-        /// Too many are due.
+        /// The limit of pending calls is reached.
         case full
-        /// The plugin is going: what it asks for now is answered at once.
+        /// The plugin is stopping: the abort must be run at once.
         case closed
     }
 
     /// Promises a call.
     ///
-    /// - Parameter abort: makes the call on the strand when the plugin goes first.
+    /// - Parameter abort: makes the call, on the strand, if the plugin stops first.
     func add(_ abort: @escaping @Sendable () -> Void) -> Promise {
         state.withLock { state in
             guard !state.isClosed else { return .closed }
@@ -41,16 +41,16 @@ final class PendingCalls: Sendable {
         }
     }
 
-    /// Whether the call is still to be made: the one who hears `true` makes it.
+    /// Removes the entry. `true`: the caller must make the call; `false`: it has been made.
     func claim(_ call: UInt64) -> Bool { state.withLock { $0.aborts.removeValue(forKey: call) != nil } }
 
-    /// Has `enqueue` queue the call, if it is still to be made. Under the lock: so no call is lost between here and a
-    /// strand that ends after ``close()``.
+    /// Lets `enqueue` queue the call, if it has not been made. Runs it under the lock, so that no call is lost between
+    /// here and a strand that ends after ``close()``.
     func complete(_ call: UInt64, _ enqueue: () -> Void) {
         state.withLock { if $0.aborts.removeValue(forKey: call) != nil { enqueue() } }
     }
 
-    /// Takes all out, oldest first; nothing is promised from now on.
+    /// Removes and returns all aborts, oldest first; nothing is promised from now on.
     func close() -> [@Sendable () -> Void] {
         state.withLock { state in
             state.isClosed = true
@@ -60,17 +60,17 @@ final class PendingCalls: Sendable {
     }
 }
 
-/// A callback that a plugin was promised exactly once, and what the call that asks for it returns.
+/// A promised callback, and the code that the function which promised it returns.
 struct PromisedCall: Sendable {
-    /// In ``PendingCalls``; `nil`: nobody is to be asked for anything.
+    /// Number in ``PendingCalls``; `nil`: nothing was promised here, the function has nothing more to do.
     let number: UInt64?
     let code: Int32
 }
 
 extension LoadedPlugin {
-    /// Promises a callback, if fewer are due than may be.
+    /// Promises a callback, if the limit is not reached.
     ///
-    /// - Parameter abort: makes the callback on the strand when the plugin goes first.
+    /// - Parameter abort: makes the callback, on the strand, if the plugin stops first.
     func promise(_ abort: @escaping @Sendable () -> Void) -> PromisedCall {
         switch pending.add(abort) {
         case .number(let number): return PromisedCall(number: number, code: JF_OK)
@@ -81,28 +81,28 @@ extension LoadedPlugin {
         }
     }
 
-    /// Has `enqueue` queue the callback, if it is still to be made; see ``PendingCalls/complete(_:_:)``.
+    /// Lets `enqueue` queue the callback, if it has not been made; see ``PendingCalls/complete(_:_:)``.
     func complete(_ promise: PromisedCall, _ enqueue: () -> Void) {
         if let number = promise.number { pending.complete(number, enqueue) }
     }
 
-    /// Whether the callback is still to be made: the one who hears `true` makes it.
+    /// Removes the entry. `true`: the caller must make the callback; `false`: it has been made.
     func claim(_ promise: PromisedCall) -> Bool { promise.number.map { pending.claim($0) } ?? false }
 }
 
-/// A function of a plugin with the context it wants back.
+/// A function of a plugin, with the context to pass to it.
 ///
-/// `@unchecked Sendable`: both are addresses that the host only hands back; what is behind the
-/// context is the plugin's affair.
+/// `@unchecked Sendable`: two addresses that the host only passes back; the plugin is responsible for what the context
+/// points to.
 struct PluginCall<Function>: @unchecked Sendable {
     let function: Function
     let context: UnsafeMutableRawPointer?
 }
 
-/// A function that a plugin wants to have called, with the context it gave along. Exactly one of
-/// `task` and `free` is called.
+/// A function that a plugin asks the host to call, with its context. Exactly one of `task` and `free` is called.
 ///
-/// `@unchecked Sendable`: addresses that the host only hands back; what is behind the context is the plugin's affair.
+/// `@unchecked Sendable`: addresses that the host only passes back; the plugin is responsible for what the context
+/// points to.
 struct TaskCall: @unchecked Sendable {
     let task: jf_task_fn
     let context: UnsafeMutableRawPointer?
@@ -122,8 +122,8 @@ extension LoadedPlugin {
     }
 }
 
-/// Bytes that one plugin's calls have gathered and it has not been called back with: answers of clients, and what is
-/// found of sockets. Any thread.
+/// Limits the bytes that the unfinished results of one plugin's calls hold: answers of clients, and descriptions of
+/// sockets. Any thread.
 final class ResultBudget: Sendable {
     /// For all calls of the plugin.
     let limit: Int
@@ -139,8 +139,8 @@ final class ResultBudget: Sendable {
     /// Answers and sockets that were left out of a result, ever.
     var leftOut: UInt64 { cuts.load(ordering: .relaxed) }
 
-    /// Takes room for a part of a result that holds so much already; counts the part as left out if there is none. A
-    /// call may have half of the whole, so that another finds room beside it.
+    /// Reserves bytes for a part of a result that holds `already` bytes; counts the part as left out if the limit is
+    /// reached. One result may use half of the limit, so that a second one fits beside it.
     func reserve(_ bytes: Int, besides already: Int) -> Bool {
         if already + bytes <= limit / 2 {
             if held.wrappingAdd(bytes, ordering: .relaxed).newValue <= limit { return true }
@@ -150,7 +150,7 @@ final class ResultBudget: Sendable {
         return false
     }
 
-    /// Counts what is left out for want of room.
+    /// Counts a part that is left out because of the limit.
     func countDropped() { cuts.wrappingAdd(1, ordering: .relaxed) }
 
     func release(_ bytes: Int) { held.wrappingSubtract(bytes, ordering: .relaxed) }

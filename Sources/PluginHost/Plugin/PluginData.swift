@@ -1,15 +1,15 @@
 import CJackfield
 import Synchronization
 
-/// A pointer that a plugin has given to one socket. Whoever uses it holds this: the plugin's function frees the
-/// pointer, on the strand, when nobody does any more.
+/// A pointer that a plugin has attached to one socket. Users of the pointer hold a reference to this object; when the
+/// last one is released, the plugin's function frees the pointer, on the strand.
 ///
-/// `@unchecked Sendable`: immutable; the pointer is only handed back.
+/// `@unchecked Sendable`: immutable; the host only passes the pointer back.
 final class PluginData: @unchecked Sendable {
     let pointer: UnsafeMutableRawPointer
-    /// Plugins live for ever.
+    /// Never dangling: plugins are never freed.
     private unowned(unsafe) let plugin: LoadedPlugin
-    /// In ``PluginDataTable``; `nil`: nothing is to be called.
+    /// Number in ``PluginDataTable``; `nil` if the plugin gave no function to free the pointer.
     private let release: UInt64?
 
     init(_ pointer: UnsafeMutableRawPointer, freeing free: jf_free_fn?, of plugin: LoadedPlugin) {
@@ -24,7 +24,7 @@ final class PluginData: @unchecked Sendable {
 }
 
 extension LoadedPlugin {
-    /// The plugin's pointer for a socket. Any thread.
+    /// The pointer that the plugin has attached to a socket. Any thread.
     @inline(__always)
     func data(of handle: UInt64) -> PluginData? {
         guard data.isUsed else { return nil }
@@ -39,14 +39,14 @@ extension LoadedPlugin {
         }
         guard data(of: handle)?.pointer != pointer else { return JF_OK }
         data.set(PluginData(pointer, freeing: free, of: self), for: handle)
-        // A socket that left meanwhile was forgotten before, or will not be.
+        // If the socket disconnected after the first check, nothing else would remove the pointer.
         if !context.directory.contains(handle) { data.remove(handle) }
         return JF_OK
     }
 
-    /// Has a pointer freed on the strand, unless that was done when the plugin stopped.
+    /// Frees a pointer on the strand, unless it was freed when the plugin ended.
     fileprivate func freeLater(_ release: UInt64) {
-        // Taken out on the strand: if that has ended, the pointer is freed with everything else.
+        // The release is removed on the strand: if the strand has ended, ``freeEverything()`` frees the pointer.
         let task = StrandTask(run: {
             guard let call = self.data.removeRelease(release) else { return }
             call.function(self.instance, call.context)
@@ -54,25 +54,26 @@ extension LoadedPlugin {
         _ = strand.enqueue(task, promised: true)
     }
 
-    /// Frees what the plugin has given to sockets and timers. On the strand, when no other callback runs any more.
+    /// Frees the pointers and contexts of the plugin's sockets and timers. On the strand, when no other callback runs
+    /// any more.
     func freeEverything() {
         for call in timers.close() { release(call) }
         for call in data.close() { call.function(instance, call.context) }
     }
 
-    /// Frees the context of a task that will not be called.
+    /// Frees, on the strand, the context of a task that will not be called.
     ///
-    /// - Returns: `false` if the plugin has ended, and the context stays its own.
+    /// - Returns: `false` if the plugin has ended; it then still owns the context.
     @discardableResult
     func releaseLater(_ call: TaskCall) -> Bool {
         call.free == nil || strand.enqueue(StrandTask(run: { self.release(call) }), promised: true)
     }
 }
 
-/// The pointers that one plugin has given to sockets. Any thread.
+/// The pointers that one plugin has attached to sockets. Any thread.
 ///
-/// One table for each loop, so that loops do not meet in a lock; and nothing at all is looked up for a
-/// plugin that never gave one.
+/// One table for each loop, so that loops do not contend for a lock. No table is searched for a plugin that never
+/// attached a pointer.
 final class PluginDataTable: Sendable {
     private final class LoopTable: Sendable {
         let pointers = Mutex<[UInt64: PluginData]>([:])
@@ -84,27 +85,27 @@ final class PluginDataTable: Sendable {
     }
 
     private let tables: [LoopTable]
-    /// Functions that are still to be called, each once: whoever takes one out calls it.
+    /// Free functions that have not been called: whoever removes one calls it, so each is called once.
     private let releases = Mutex(Releases())
     private let isUsedFlag = Atomic<Bool>(false)
 
-    /// - Parameter loops: how many there are.
+    /// - Parameter loops: the number of loops.
     init(loops: Int) {
         tables = (0..<loops).map { _ in LoopTable() }
     }
 
-    /// Whether there was ever a pointer.
+    /// Whether a pointer was ever set.
     @inline(__always)
     var isUsed: Bool { isUsedFlag.load(ordering: .relaxed) }
 
-    /// - Parameter handle: of a socket of one of the loops.
+    /// - Parameter handle: a socket of one of the loops.
     subscript(handle: UInt64) -> PluginData? {
         table(handle)?.pointers.withLock { $0[handle] }
     }
 
     func set(_ data: PluginData, for handle: UInt64) {
         isUsedFlag.store(true, ordering: .sequentiallyConsistent)
-        // What was there is released outside the lock: it may be the last to hold it.
+        // The old value is released outside the lock: this may be its last reference, whose `deinit` enqueues a task.
         let before = table(handle)?.pointers.withLock { $0.updateValue(data, forKey: handle) }
         _ = before
     }
@@ -121,7 +122,7 @@ final class PluginDataTable: Sendable {
 
     // MARK: Freeing
 
-    /// Promises that a pointer will be freed.
+    /// Registers a free function, to be called when its pointer is released or the plugin ends.
     func promise(_ call: PluginCall<jf_free_fn>) -> UInt64 {
         releases.withLock { releases in
             releases.last += 1
@@ -134,7 +135,7 @@ final class PluginDataTable: Sendable {
         releases.withLock { $0.pending.removeValue(forKey: release) }
     }
 
-    /// Takes all out, oldest first.
+    /// Removes and returns all free functions, oldest first.
     func close() -> [PluginCall<jf_free_fn>] {
         releases.withLock { releases in
             defer { releases.pending = [:] }

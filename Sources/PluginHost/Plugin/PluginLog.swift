@@ -2,8 +2,8 @@ import Logging
 import Support
 import Synchronization
 
-/// Log lines of and about one plugin. Beyond a limit each second they are counted, and the number is written
-/// when the second is over.
+/// Writes the log lines of and about one plugin. Lines beyond a limit each second are suppressed; their number is
+/// logged with the first line of a later second.
 final class PluginLog: Sendable {
     private struct State {
         var logger: Logger
@@ -14,13 +14,13 @@ final class PluginLog: Sendable {
 
     /// Lines a second; the header promises this number.
     static let limit = 100
-    /// Bytes of a line, but for the mark of a cut; the header promises this number.
+    /// Bytes of a line, without the mark for a cut; the header promises this number.
     static let longestLine = 4_096
 
     private let state: Mutex<State>
     private let leftOutCount = Atomic<UInt64>(0)
 
-    /// Lines beyond the limit, ever.
+    /// Lines suppressed, ever.
     var leftOut: UInt64 { leftOutCount.load(ordering: .relaxed) }
 
     init(_ logger: Logger, plugin: String) {
@@ -29,7 +29,7 @@ final class PluginLog: Sendable {
         state = Mutex(State(logger: logger))
     }
 
-    /// Once the plugin has said what it is called.
+    /// Changes the metadata once the plugin's own name is known.
     func rename(_ plugin: String, version: String) {
         state.withLock {
             $0.logger[metadataKey: "plugin"] = "\(plugin)"
@@ -42,10 +42,10 @@ final class PluginLog: Sendable {
     func warning(_ line: @autoclosure () -> String) { write(.warning) { line().cut(to: Self.longestLine) } }
     func error(_ line: @autoclosure () -> String) { write(.error) { line().cut(to: Self.longestLine) } }
 
-    /// - Parameter line: at most ``longestLine`` bytes, and a mark if it was cut.
+    /// - Parameter line: at most ``longestLine`` bytes, plus a mark if it was cut.
     func write(_ level: Logger.Level, _ line: () -> String) {
         let second = Clock.coarseNanoseconds / 1_000_000_000
-        // The backend is called outside the lock: it may be slow, or come back.
+        // The log handler is called outside the lock: it may be slow, or log through this object.
         let (logger, missed, isWritten) = state.withLock { state -> (Logger, Int, Bool) in
             guard level >= state.logger.logLevel else { return (state.logger, 0, false) }
             var missed = 0

@@ -2,8 +2,8 @@ import CJackfield
 import Support
 import Synchronization
 
-/// The timers of one plugin that have been set and have not fired: who takes a call out makes it, or frees
-/// its context. Any thread.
+/// The timers that one plugin has set and that have not fired. Whoever removes an entry calls its task or frees its
+/// context. Any thread.
 final class PluginTimers: Sendable {
     private struct State {
         var pending: [UInt64: TaskCall] = [:]
@@ -23,11 +23,11 @@ final class PluginTimers: Sendable {
     enum Addition {
         case handle(UInt64)
         case full
-        /// The plugin is going: the handle is that of a timer which is gone already.
+        /// The plugin is stopping; the handle names no timer.
         case closed(UInt64)
     }
 
-    /// A new handle. Handles are numbers counted up: a stale one never names another timer.
+    /// Adds a timer. Handles count up, so a stale handle never names another timer.
     func add(_ call: TaskCall) -> Addition {
         state.withLock { state in
             guard state.pending.count < limit else { return .full }
@@ -38,10 +38,10 @@ final class PluginTimers: Sendable {
         }
     }
 
-    /// Takes a timer out and has `enqueue` queue its call, or the freeing of its context. Under the lock: so neither is
-    /// lost between here and a strand that ends after ``close()``.
+    /// Removes a timer and lets `enqueue` queue its task, or the freeing of its context. Runs `enqueue` under the lock,
+    /// so that neither is lost between here and a strand that ends after ``close()``.
     ///
-    /// - Returns: `false` if it has fired or was cancelled.
+    /// - Returns: `false` if the timer has fired or was cancelled.
     func remove(_ timer: UInt64, _ enqueue: (TaskCall) -> Void) -> Bool {
         state.withLock { state in
             guard let call = state.pending.removeValue(forKey: timer) else { return false }
@@ -52,7 +52,7 @@ final class PluginTimers: Sendable {
 
     func contains(_ timer: UInt64) -> Bool { state.withLock { $0.pending[timer] != nil } }
 
-    /// Takes all out, oldest first; none fires from now on.
+    /// Removes and returns all timers, oldest first; none fires from now on.
     func close() -> [TaskCall] {
         state.withLock { state in
             state.isClosed = true
@@ -63,8 +63,8 @@ final class PluginTimers: Sendable {
 }
 
 extension LoadedPlugin {
-    /// Sets a declared timer going: it fires as long as the plugin runs, at multiples of its interval from now;
-    /// what it missed it missed.
+    /// Starts a declared timer: it fires while the plugin runs, at multiples of its interval from now. Missed multiples
+    /// are skipped.
     func arm(_ timer: TimerDescriptor) {
         let interval = timer.interval * 1_000_000
         scheduleNext(timer, after: Clock.monotonicNanoseconds, interval)
@@ -79,14 +79,15 @@ extension LoadedPlugin {
                 .timer,
                 run: {
                     timer.handler(self.instance, timer.context)
-                    // Only now: a handler slower than its interval never queues up behind itself.
+                    // Scheduled after the handler returns: a handler slower than its interval never queues up behind
+                    // itself.
                     self.scheduleNext(timer, after: deadline, interval)
                 })
             _ = self.strand.enqueue(task, promised: true)
         }
     }
 
-    /// Sets a timer that the plugin made; `nil` if there are too many, or if the plugin has ended.
+    /// Sets a timer that the plugin requested; `nil` if the limit is reached or the plugin has ended.
     func set(after delay: UInt64, _ call: TaskCall) -> UInt64? {
         switch timers.add(call) {
         case .full: return nil
@@ -104,13 +105,13 @@ extension LoadedPlugin {
         }
     }
 
-    /// Asks from time to time whether the plugin is able to work. A plugin that does not come to answer is not.
+    /// Starts the periodic `ready` check. A plugin that does not answer in time counts as not ready.
     func watchReadiness() {
         guard descriptor.ready != nil else { return }
         startReadinessCheck()
     }
 
-    /// How often, and how long an answer may take; nanoseconds.
+    /// Time between two checks and limit for an answer; nanoseconds.
     private static let readinessInterval: Int64 = 2_000_000_000
 
     private func startReadinessCheck() {

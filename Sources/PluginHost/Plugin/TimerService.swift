@@ -1,9 +1,9 @@
 import Support
 
-/// The timers of all plugins, on a thread of its own: a heap of deadlines. Fires never early; late by what the
-/// machine's scheduler takes.
+/// The timers of all plugins: a heap of deadlines, on a thread of its own. A timer never fires early; it fires late by
+/// the delay of the machine's scheduler.
 ///
-/// Timers of plugins are few and their callbacks go to strands, so they stay off the event loops and their wheels.
+/// Plugins have few timers and their callbacks run on strands, so they stay off the event loops' timer wheels.
 ///
 /// `@unchecked Sendable`: all state is touched under `monitor` only.
 final class TimerService: @unchecked Sendable {
@@ -24,9 +24,10 @@ final class TimerService: @unchecked Sendable {
         Threads.start(name: "jf-timers") { [self] in run() }
     }
 
-    /// Calls `fire` on the timers' thread at `deadline` (``Clock/monotonicNanoseconds``); it must be quick.
+    /// Calls `fire` on the timers' thread at `deadline` (``Clock/monotonicNanoseconds``); `fire` must be quick.
     ///
-    /// - Parameter isWanted: asked before, and after ``timerCancelled()``; must be quick and must not come back.
+    /// - Parameter isWanted: called before `fire`, and by ``timerCancelled()`` under the lock; must be quick and must
+    ///   not call this object.
     func schedule(
         at deadline: Int64, isWanted: @escaping @Sendable () -> Bool = { true }, _ fire: @escaping @Sendable () -> Void
     ) {
@@ -38,13 +39,14 @@ final class TimerService: @unchecked Sendable {
         }
     }
 
-    /// Some timer is not wanted any more. It stays where it is until half of the heap is such.
+    /// Notes that some timer is not wanted any more. Cancelled timers are removed together, once half of the heap are
+    /// such.
     func timerCancelled() {
         monitor.withLock {
             cancelled += 1
             guard cancelled > 64, cancelled > heap.count / 2 else { return }
             cancelled = 0
-            // Sorted, an array is a heap.
+            // A sorted array is a valid heap.
             heap = heap.filter { $0.isWanted() }.sorted(by: isBefore)
         }
     }
