@@ -5,24 +5,26 @@ import SocketIO
 import Support
 import Synchronization
 
-/// A client on its way through the `admit` hooks of a namespace, one after the other, in the order of loading.
+/// Runs the `admit` hooks of a namespace for one client, one after the other, in the order of loading.
 ///
-/// `@unchecked Sendable`: everything but `stage`, `pack` and the immutable rest is touched on the loop only.
+/// `@unchecked Sendable`: `stage` is atomic, `pack` and the other constants are immutable; everything else is used on
+/// the loop only.
 final class AdmitHookChain: @unchecked Sendable, TimerTarget {
     private let loop: LoopContext
     private let attempt: ConnectAttempt
     private let hooks: [NamespaceHook]
     /// nsp, auth, handshake.
     private let pack: TextPack
-    /// The hook that is being asked; past the last one when it is over. Whoever moves it on has the decision.
+    /// Index of the hook that has the decision; `hooks.count` or more when the chain is finished. The thread that
+    /// increments it makes the decision.
     private let stage = Atomic<Int>(0)
     private var deadline: Int64 = 0
 
-    /// As whom the client comes: as the authenticator says, then as each hook has changed it.
+    /// The client's identity: from the authenticator, then as each hook has changed it.
     private var identity: ClientIdentity
     private let admitted = AdmittedSocket()
 
-    /// How often a decision that takes its time looks whether the client is still there; ms.
+    /// Milliseconds between two checks whether a client with a pending decision is still connected.
     private static let patience: Int64 = 1_000
 
     init(_ attempt: ConnectAttempt, identity: ClientIdentity, hooks: [NamespaceHook], loop: LoopContext) {
@@ -37,10 +39,10 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         pack = TextPack([.text(attempt.namespace.text), .bytes(attempt.auth), .bytes(handshake.bytes)])
     }
 
-    /// Whether the hook `stage` still has the decision. [any-thread]
+    /// Whether the hook at `stage` has not decided yet. [any-thread]
     func isWaiting(at stage: Int) -> Bool { self.stage.load(ordering: .acquiring) == stage }
 
-    /// Asks the hook whose turn it is. [loop]
+    /// Calls the next hook, or accepts the client after the last one. [loop]
     func runNextHook() {
         let stage = skipThoseGone()
         guard stage < hooks.count else { return accept() }
@@ -62,32 +64,32 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         }
     }
 
-    /// Nobody is left to be asked. [loop]
+    /// Accepts the client: all hooks have accepted it. [loop]
     private func accept() {
         if !admitted.isEmpty { attempt.userInfo = admitted }
         attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
     }
 
-    /// From now on the decision of the hook `stage` has until the deadline. [loop]
+    /// Starts the deadline for the decision of the hook at `stage`. [loop]
     private func limitWaiting(at stage: Int) {
         let timers = attempt.shard.timers
         deadline = timers.now + Int64(loop.host.options.decisionDeadline)
         _ = timers.schedule(at: timers.now + Self.patience, for: self, tag: UInt64(stage))
     }
 
-    /// The hook whose turn it is: of those whose plugin was unloaded meanwhile nobody is asked.
+    /// Skips hooks whose plugin was unloaded meanwhile. Returns the index of the next hook.
     private func skipThoseGone() -> Int {
         var stage = stage.load(ordering: .acquiring)
         while stage < hooks.count, !hooks[stage].plugin.isInForce { stage += 1 }
-        // While nobody is asked, nobody else moves it.
+        // No other thread changes `stage` here: no hook has been called for it.
         self.stage.store(stage, ordering: .releasing)
         return stage
     }
 
-    /// What a client reads when a hook fails; the operator reads why in the log.
+    /// The message that a client gets when a hook fails; the log tells the operator why.
     private static let failure = "internal error"
 
-    /// Where the hook runs.
+    /// Calls the hook. On the loop for an inline hook, else on the plugin's strand.
     private func call(_ hook: NamespaceHook, _ stage: Int, as identity: ClientIdentity) {
         guard let admit = hook.declaration.admit, isWaiting(at: stage) else { return }
         let plugin = hook.plugin
@@ -109,9 +111,9 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
             raw.context = hook.declaration.context
             return admit(plugin.instance, &raw, &refusal)
         }
-        /// Whether it was given back, neither completed nor kept.
+        /// Whether the hook has neither completed nor kept the token.
         let isBorrowed = plugin.tokens.reclaim(token) != nil
-        /// Refuses, and says why, unless the client has gone: then the plugin may have failed for that.
+        /// Refuses the client. Logs the reason only if the client is still there: a call may fail because it has gone.
         func fail(_ problem: @autoclosure () -> String) {
             if isWaiting(at: stage) { plugin.log.warning("admit of '\(hook.declaration.name)' \(problem())") }
             _ = decide(.refuse(message: Self.failure, data: nil), at: stage)
@@ -132,13 +134,14 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         }
     }
 
-    /// The decision of the hook `stage`; `false` if it was made before, or nobody waits. [any-thread]
+    /// Makes the decision of the hook at `stage`; `false` if it was made before, or nobody waits. [any-thread]
     func decide(_ verdict: AdmitDecision, at stage: Int) -> Bool {
         guard
             self.stage.compareExchange(expected: stage, desired: stage + 1, ordering: .acquiringAndReleasing).exchanged
         else { return false }
         let plugin = hooks[stage].plugin
-        // In order with what else the plugin asks: a broadcast after the decision reaches whoever was let in.
+        // Through the plugin's mailbox, so in order with its other calls: a broadcast after the decision reaches the
+        // client that was let in.
         plugin.runOrEnqueue(on: loop) {
             guard self.attempt.isPending else { return }
             switch verdict {
@@ -154,9 +157,10 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         return true
     }
 
-    /// Changes as whom the client comes. [loop]
+    /// Applies the changes that a hook made to the identity and the socket. [loop]
     private func adopt(_ terms: AdmitChanges, from plugin: LoadedPlugin) {
-        // What recovery brings back by itself is the data. Whoever is more than the token says is asked for again.
+        // Recovery restores only the socket's data. If a hook changed anything else, the hooks must run again for a
+        // recovered session.
         if terms.user != nil || terms.claims != nil || terms.expiresAt != nil || terms.pluginData != nil {
             attempt.alwaysRunsMiddlewares = true
         }
@@ -167,7 +171,7 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         if let data = terms.pluginData { admitted.pluginData.append((plugin, data)) }
     }
 
-    /// Looks whether the client is still there, and ends the waiting after the deadline.
+    /// Ends the chain if the client has disconnected, and refuses it after the deadline.
     func timerFired(_ id: TimerID, tag: UInt64) {
         let stage = Int(tag)
         guard isWaiting(at: stage) else { return }
@@ -181,7 +185,7 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         }
     }
 
-    /// The bytes before the first zero.
+    /// The bytes before the first zero byte.
     private static func terminated(_ bytes: UnsafeRawBufferPointer) -> [UInt8] { Array(bytes.prefix { $0 != 0 }) }
 }
 
@@ -195,27 +199,27 @@ extension TransportName {
     }
 }
 
-/// What a plugin decides about a client that asks to join a namespace.
+/// A plugin's decision about a client that asks to join a namespace.
 enum AdmitDecision: Sendable {
-    /// `nil`: as the client is.
+    /// `nil`: without changes.
     case accept(AdmitChanges?)
     /// CONNECT_ERROR; `data` is JSON.
     case refuse(message: String, data: [UInt8]?)
 }
 
-/// As whom a client is let in: what is `nil` stays as it is.
+/// Changes that a hook makes to a client it accepts; `nil` leaves the value as it is.
 struct AdmitChanges: Sendable {
     var user: ByteString?
     /// A JSON object whose members replace those of the same name.
     var claims: [UInt8]?
-    /// JSON: the socket's data.
+    /// JSON: the new data of the socket.
     var data: [UInt8]?
     /// Milliseconds since 1970.
     var expiresAt: Int64?
     var pluginData: PluginData?
 }
 
-/// What the hooks leave for a socket that is about to be made, by way of ``SocketIO/ConnectAttempt/userInfo``.
+/// What the hooks have set for a socket that is about to be made; stored in ``SocketIO/ConnectAttempt/userInfo``.
 final class AdmittedSocket {
     var data: [UInt8]?
     var pluginData: [(plugin: LoadedPlugin, data: PluginData)] = []
@@ -223,7 +227,7 @@ final class AdmittedSocket {
     var isEmpty: Bool { data == nil && pluginData.isEmpty }
 }
 
-/// Two JSON objects made one.
+/// Merges two JSON objects.
 enum JSONMerge {
     /// `object` with the members of `changes`, which replace those of the same name. Both are valid
     /// objects. Linear in their sizes.
@@ -254,7 +258,7 @@ enum JSONMerge {
         return members
     }
 
-    /// What a key means, escapes decoded.
+    /// The name that a quoted key stands for, with escapes decoded.
     private static func name(_ key: Range<Int>, in bytes: UnsafeRawBufferPointer) -> ByteString {
         ByteString(JSONText.string(UnsafeRawBufferPointer(rebasing: bytes[key])) ?? "")
     }

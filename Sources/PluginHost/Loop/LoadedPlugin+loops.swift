@@ -1,23 +1,24 @@
 import CJackfield
 import SocketIO
 
-/// What a plugin asks of event loops. Each plugin has a mailbox of its own for each loop, so that what one of them asks
-/// for holds up no other's. [any-thread]
+/// How a plugin's calls reach the event loops. Each plugin has its own mailbox for each loop, so that the work of one
+/// plugin does not delay another's. [any-thread]
 extension LoadedPlugin {
-    /// Runs `body` on the loop: here and now if this is its thread, else after what this plugin asked of it before.
+    /// Runs `body` on the loop: at once if this is its thread, else after the work that this plugin enqueued there
+    /// before.
     func runOrEnqueue(on loop: LoopContext, _ body: @escaping @Sendable () -> Void) {
         loop.runOrEnqueue(in: mailboxes[loop.index], body)
     }
 
-    /// Hands work over to the loop.
+    /// Enqueues work for the loop.
     ///
     /// - Returns: `false` if the mailbox is full.
     func post(_ task: LoopTask, on loop: LoopContext, bytes: Int) -> Bool {
         loop.post(task, in: mailboxes[loop.index], bytes: bytes)
     }
 
-    /// Does something on every loop: on this one at once, on the others after what this thread asked of
-    /// them before. All or none.
+    /// Runs `body` on every loop: at once on the calling thread's loop, on the others after the work that this thread
+    /// enqueued there before. Runs on all loops, or, if a mailbox is full, on none.
     func everywhere(bytes: Int, _ body: @escaping @Sendable (LoopContext) -> LoopWork?) -> Int32 {
         let current = ThreadState.current?.loop
         for context in host.contexts where context !== current && !mailboxes[context.index].hasCapacity(bytes) {
@@ -36,7 +37,7 @@ extension LoadedPlugin {
         return JF_OK
     }
 
-    /// Does something with each socket of a target, on every loop, in pieces where there are many.
+    /// Calls `body` for each socket of a target, on every loop; in slices where there are many sockets.
     func forEach(
         _ which: UnsafePointer<jf_target>?, bytes: Int = 0,
         _ body: @escaping @Sendable (LoopContext, NamespaceSocket) -> Void
@@ -45,7 +46,7 @@ extension LoadedPlugin {
         return everywhere(bytes: bytes) { loop in LoopWork(loop.sockets(parsed)) { body(loop, $0) } }
     }
 
-    /// Does something with one socket on its loop: at once if this is it.
+    /// Calls `body` for one socket on its loop: at once on the loop's own thread, else through the mailbox.
     func onSocket(_ handle: SocketHandle, _ body: @escaping @Sendable (NamespaceSocket) -> Void) -> Int32 {
         guard let context = host.context(of: handle) else { return JF_E_GONE }
         if ThreadState.current?.loop === context {
@@ -63,7 +64,7 @@ extension LoadedPlugin {
 }
 
 extension LoopContext {
-    /// The target on this loop, once for each namespace it covers. [loop]
+    /// The target on this loop, once for each namespace that it covers. [loop]
     func targets(_ parsed: LoadedPlugin.ParsedTarget) -> [BroadcastTarget] {
         guard parsed.everyNamespace else { return [parsed.target] }
         var targets: [BroadcastTarget] = []
@@ -75,7 +76,7 @@ extension LoopContext {
         return targets
     }
 
-    /// The sockets that the target has on this loop now. [loop]
+    /// The sockets of the target that are on this loop now. [loop]
     func sockets(_ parsed: LoadedPlugin.ParsedTarget) -> ContiguousArray<SocketHandle> {
         var sockets: ContiguousArray<SocketHandle> = []
         for target in targets(parsed) { shard.collect(target, into: &sockets) }

@@ -3,7 +3,7 @@ import RawJSON
 import SocketIO
 import Support
 
-/// Sockets that come and go. [loop]
+/// Connecting and disconnecting sockets. [loop]
 extension LoopContext {
     func connect(_ attempt: ConnectAttempt) {
         switch host.authenticator.authenticate(attempt) {
@@ -13,8 +13,8 @@ extension LoopContext {
             let dispatch =
                 shard.namespace(attempt.namespace).map { self.dispatch(of: $0) }
                 ?? NamespaceDispatch(attempt.namespace, snapshot: snapshot)
-            // A plugin that is told of comings is told of the going, too, whatever its queue: so nobody
-            // comes who cannot be told of.
+            // A `disconnected` hook is queued even if the queue is full, because each `connected` needs one. So no new
+            // client is accepted while the queue of a plugin with hooks is full.
             if let full = dispatch.hooks.first(where: { $0.declaration.run != .inline && !$0.plugin.budget.hasCapacity }
             ) {
                 full.plugin.budget.countRefusal()
@@ -25,15 +25,15 @@ extension LoopContext {
             guard !dispatch.admitting.isEmpty else {
                 return attempt.accept(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
             }
-            // The authenticator has verified who comes; where recovery skips middlewares, plugins are not asked about a
-            // session of theirs that comes back.
+            // The authenticator has verified the client. If recovery skips middlewares, the admit hooks do not run
+            // again for a recovered session.
             attempt.resume(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt) { [self] in
                 AdmitHookChain(attempt, identity: identity, hooks: dispatch.admitting, loop: self).runNextHook()
             }
         }
     }
 
-    /// Refuses a client, and says so to whoever counts and logs.
+    /// Refuses a client, and reports the refusal.
     func refuse(_ attempt: ConnectAttempt, reason: String, message: String, data: [UInt8]?, plugin: String? = nil) {
         host.onRefusal(
             RefusalRecord(
@@ -42,7 +42,7 @@ extension LoopContext {
         attempt.refuse(message: message, data: data)
     }
 
-    /// The text at `code`, which most refusals have.
+    /// The string at `/code`, which most refusals have.
     static func code(in data: [UInt8]?) -> String? {
         guard let data, let found = try? JSONPointer.find("/code", in: data), found.kind == .string else { return nil }
         return String(decoding: data[found.range].dropFirst().dropLast(), as: UTF8.self)
@@ -91,12 +91,13 @@ extension LoopContext {
         }
     }
 
-    /// Takes the pointers back that plugins have given to a socket, behind the callbacks about it that are queued.
+    /// Removes the pointers that plugins have attached to a socket, after the queued callbacks about it.
     private func forgetPluginData(of socket: NamespaceSocket) {
         let handle = socket.handle
         let sender = Sender(user: socket.user, socket: handle)
         for plugin in snapshot.plugins where plugin.data(of: handle) != nil {
-            // A `disconnected` hook on a lane has it taken back by itself, since nothing else comes surely behind it.
+            // For a `disconnected` hook that runs on a lane, the hook's call removes it: a task on another strand could
+            // run first.
             let isTakenBack = dispatch(of: socket.namespace).hooks.contains {
                 $0.plugin === plugin && $0.declaration.disconnected != nil && $0.declaration.run.usesLanes
             }
@@ -107,13 +108,13 @@ extension LoopContext {
     }
 }
 
-/// The daemon's view of sockets that come and go: presence, expiry. Called before the plugins' hooks. [loop]
+/// The daemon's view of sockets that connect and disconnect: presence, expiry. Called before the plugins' hooks. [loop]
 public protocol SocketObserver: Sendable {
     func socketConnected(_ socket: NamespaceSocket)
     func socketDisconnected(_ socket: NamespaceSocket, reason: DisconnectReason)
 }
 
-/// What a plugin is told when a socket comes or goes.
+/// The event that a plugin's socket hooks get when a socket connects or disconnects.
 final class SocketLifecycleEvent: Sendable {
     enum Moment: Sendable {
         case connected(isRecovered: Bool)
@@ -141,7 +142,7 @@ final class SocketLifecycleEvent: Sendable {
 
     var bytes: Int { pack.count }
 
-    /// What measures the hook for this moment, if it runs inline.
+    /// The meter of the hook for this event, if the hook runs inline.
     func meter(of hook: NamespaceHook) -> InlineMeter? {
         switch moment {
         case .connected: hook.connectedMeter
@@ -150,7 +151,7 @@ final class SocketLifecycleEvent: Sendable {
         }
     }
 
-    /// Calls the hook that is for this moment, if the plugin has it.
+    /// Calls the plugin's hook for this event, if there is one.
     func call(_ hook: NamespaceHook) {
         let function: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void)?
         var rooms: [jf_text] = []
@@ -184,13 +185,13 @@ final class SocketLifecycleEvent: Sendable {
             event.context = hook.declaration.context
             withExtendedLifetime(data) { function(hook.plugin.instance, &event) }
         }
-        // See ``LoopContext/disconnected(_:reason:)``.
+        // See ``LoopContext/forgetPluginData(of:)``.
         if case .disconnected = moment, data != nil, hook.declaration.run.usesLanes {
             hook.plugin.data.remove(info.handle)
         }
     }
 
-    /// Whether the hook listens at this moment.
+    /// Whether the plugin has a hook for this event.
     func isWanted(by hook: NamespaceHook) -> Bool {
         switch moment {
         case .connected: hook.declaration.connected != nil

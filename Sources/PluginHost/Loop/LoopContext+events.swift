@@ -2,10 +2,10 @@ import CJackfield
 import SocketIO
 import Support
 
-/// Events of clients: from the shard to a handler. [loop]
+/// Delivers clients' events from the shard to a handler. [loop]
 extension LoopContext {
     func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
-        // Held for the call: the namespace's own may be renewed while a handler runs.
+        // Keeps the dispatch alive for the call: a handler may cause the namespace to get a new one.
         let dispatch = dispatch(of: socket.namespace)
         if !dispatch.observers.isEmpty { observe(event, from: socket, dispatch) }
         guard let found = dispatch.table.find(event.name) ?? dispatch.catchAll else {
@@ -33,7 +33,7 @@ extension LoopContext {
         }
     }
 
-    // Unsafe in name only: constants of the binary that are never written and never freed.
+    // `nonisolated(unsafe)` is safe: string constants of the binary, never written and never freed.
     nonisolated(unsafe) private static let unknownEvent = bytes(#"[{"error":{"code":"unknown_event"}}]"#)
     nonisolated(unsafe) private static let stopping = bytes(
         #"[{"error":{"code":"unavailable","message":"the host is stopping"}}]"#)
@@ -42,7 +42,7 @@ extension LoopContext {
         UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }
 
-    /// To a strand, or to the daemon's own function.
+    /// Delivers to a strand, or to the daemon's own handler.
     private func deliver(
         _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute,
         _ dispatch: NamespaceDispatch, wantsAck: Bool
@@ -50,15 +50,15 @@ extension LoopContext {
         switch route.target {
         case .builtin(let handler):
             handler(event, socket)
-            // A refreshed token changes the claims, which other threads read here.
+            // A builtin such as a token refresh may change the claims, which other threads read in `SocketInfo`.
             SocketInfo.of(socket)?.follow(socket)
         case .plugin(let plugin, _):
             enqueue(event, from: socket, to: route, of: plugin, dispatch, wantsAck)
         }
     }
 
-    /// Calls the handler here and now. Nothing is allocated, locked or copied, and no reference counted that
-    /// another loop might count.
+    /// Calls the handler on this thread. Allocates, locks and copies nothing, and counts no reference that another loop
+    /// might count at the same time.
     @inline(__always)
     private func call(
         _ target: InlineTarget, with event: borrowing IncomingEvent, from socket: NamespaceSocket,
@@ -82,7 +82,7 @@ extension LoopContext {
 
         let outerCallback = enter(target.meter)
         let attachments = event.attachments
-        // Held for the call, where the plugin has given the socket anything.
+        // Keeps the pointer that the plugin attached to the socket alive for the call.
         let data = Unmanaged<LoadedPlugin>.fromOpaque(target.plugin)._withUnsafeGuaranteedRef {
             $0.data(of: socket.handle)
         }
@@ -92,7 +92,8 @@ extension LoopContext {
             raw.user = jf_text(user)
             raw.id = jf_text(id)
             withUnsafeMutablePointer(to: &frame) { frame in
-                // Handlers nest: one that disconnects its sender runs the hooks of that.
+                // Handlers nest: one that disconnects its sender runs the sender's disconnect hooks inside its own
+                // call.
                 let outer = thread.frame
                 thread.frame = frame
                 defer { thread.frame = outer }
@@ -112,7 +113,7 @@ extension LoopContext {
         }
     }
 
-    /// Copies the event behind what waits on the plugin's strand.
+    /// Copies the event to the end of the strand's queue.
     private func enqueue(
         _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute, of plugin: LoadedPlugin,
         _ dispatch: NamespaceDispatch, _ wantsAck: Bool
@@ -152,13 +153,13 @@ extension LoopContext {
         }
     }
 
-    /// User and id of a socket as bytes, for a call.
+    /// Passes the user and the id of a socket as bytes, valid for the call.
     @inline(__always)
     private static func withUserAndID(
         of socket: NamespaceSocket, _ body: (_ user: UnsafeRawBufferPointer, _ id: UnsafeRawBufferPointer) -> Void
     ) {
         withUnsafeTemporaryAllocation(byteCount: NamespaceSocket.idLength, alignment: 1) { buffer in
-            // Of a fixed size that is not 0.
+            // The buffer has a fixed size that is not 0, so it has a base address.
             socket.writeID(to: buffer.baseAddress.unsafelyUnwrapped)
             let id = UnsafeRawBufferPointer(buffer)
             guard let user = socket.user else { return body(UnsafeRawBufferPointer(start: nil, count: 0), id) }

@@ -3,18 +3,19 @@ import Support
 import Synchronization
 import Transport
 
-/// The plugin host on one event loop: what its shard asks and tells, and what plugins' threads ask of it.
+/// The plugin host on one event loop: answers the shard's callbacks, and runs what plugins' threads enqueue for the
+/// loop.
 ///
-/// `@unchecked Sendable`: `directory`, `mailbox`, `loop` and the atomics are for any thread, `lastAsked` is the control
-/// thread's; everything else is touched on the loop only.
+/// `@unchecked Sendable`: `directory`, `mailbox`, `loop` and the atomics are thread-safe, `lastAsked` is used by the
+/// control thread only; everything else is used on the loop only.
 final class LoopContext: @unchecked Sendable, Application {
-    /// Both live as long as the process: late callers may hold either.
+    /// Host and context live as long as the process: late callers may hold either.
     let host: Host
-    /// Which host it is, for comparison.
+    /// The address of ``host``, for comparison without reference counting.
     private let hostID: UnsafeRawPointer
     let index: Int
     let directory = SocketDirectory()
-    /// The host's own; each plugin has one of its own for each loop.
+    /// The host's own mailbox; each plugin has another one for each loop.
     let mailbox: LoopMailbox
     private let loop: any HostLoop
 
@@ -22,25 +23,25 @@ final class LoopContext: @unchecked Sendable, Application {
     private(set) var snapshot: DispatchSnapshot
     /// [loop]
     private(set) var shard: Shard!
-    /// [loop] The thread's own.
+    /// [loop] The state of the loop's thread.
     var thread: ThreadState!
-    /// [loop] ``HTTPRouter``'s routes as this loop last copied them, and their version; -1: never.
+    /// [loop] A copy of ``HTTPRouter``'s routes and its version; -1: not copied yet.
     var routes = RouteTable()
     var routesVersion = -1
-    /// [loop] Strands that were given work in this tick and sleep.
+    /// [loop] Sleeping strands that were given work in this tick.
     private var sleepers: [Strand] = []
-    /// [loop] Other loops that were given work in this tick, and where it is.
+    /// [loop] Other loops' mailboxes that were given work in this tick.
     private var others: [(loop: LoopContext, mailbox: LoopMailbox)] = []
-    /// [loop] Mailboxes that hold something.
+    /// [loop] Mailboxes with work left, in the order of their turns.
     private var busy: [LoopMailbox] = []
-    /// [loop] What is left of their time.
+    /// [loop] What is left of the mailboxes' share of the loop's time.
     private var timeSlice = LoopTimeSlice()
-    /// [loop] The share is used up, and the loop has not looked at its connections yet.
+    /// [loop] Whether the time slice is used up, and the loop has not polled its connections since.
     private var isPausing = false
 
     /// The ``InlineMeter`` of the inline callback that runs, as an address; 0: none.
     private let current = Atomic<UInt>(0)
-    /// Events that nobody registered.
+    /// Events without a handler.
     let unknownEvents = Atomic<UInt64>(0)
 
     init(_ loop: any HostLoop, host: Host, snapshot: DispatchSnapshot) {
@@ -52,15 +53,15 @@ final class LoopContext: @unchecked Sendable, Application {
         mailbox = LoopMailbox(byteLimit: host.options.mailboxBytes)
     }
 
-    /// [control] What the control thread asked last.
+    /// [control] The last work that the control thread enqueued here.
     var lastAsked: BlockingFuture<Bool>?
-    /// [control] Whether the loop has not come to it yet.
+    /// [control] Whether the loop has not run it yet.
     var isBusy: Bool { lastAsked?.isSettled == false }
 
-    /// Whether the loop runs, and may be given work.
+    /// Whether the loop runs and may be given work.
     let isAttached = Atomic<Bool>(false)
 
-    /// [loop] Makes the calling thread this loop's, for this host.
+    /// [loop] Binds the calling thread to this loop.
     func attach(_ shard: Shard) {
         self.shard = shard
         thread = ThreadState.install(loop: self)
@@ -68,14 +69,13 @@ final class LoopContext: @unchecked Sendable, Application {
         isAttached.store(true, ordering: .releasing)
     }
 
-    /// [loop] From now on these declarations are in force. What namespaces have of the old ones is renewed
-    /// when they are next used.
+    /// [loop] Puts these declarations in force. A namespace's ``NamespaceDispatch`` is renewed at its next use.
     func adopt(_ snapshot: DispatchSnapshot) {
         self.snapshot = snapshot
         shard?.namespaceTable = snapshot.table
     }
 
-    /// Whether a handle that a plugin of this host uses is one of this loop's sockets.
+    /// Whether a handle that a plugin uses names a socket of this loop and of the plugin's host.
     @inline(__always)
     func owns(_ socket: SocketHandle, for plugin: LoadedPlugin) -> Bool {
         socket.shardIndex == index && plugin.hostID == hostID
@@ -83,10 +83,10 @@ final class LoopContext: @unchecked Sendable, Application {
 
     // MARK: From other threads
 
-    /// Runs `body` on the loop: here and now if this is its thread, else after what was asked before in
-    /// the same way. [any-thread]
+    /// Runs `body` on the loop: at once if this is its thread, else after the work that was put into the same mailbox
+    /// before. [any-thread]
     ///
-    /// - Parameter mailbox: of the plugin that asks; else the host's own.
+    /// - Parameter mailbox: the calling plugin's; `nil`: the host's own.
     func runOrEnqueue(in mailbox: LoopMailbox? = nil, _ body: @escaping @Sendable () -> Void) {
         if ThreadState.current?.loop === self { return body() }
         let task = LoopTask { _ in
@@ -96,7 +96,7 @@ final class LoopContext: @unchecked Sendable, Application {
         post(task, in: mailbox ?? self.mailbox, bytes: 0, promised: true)
     }
 
-    /// Hands work over to the loop. [any-thread]
+    /// Puts work into a mailbox of this loop, and notifies the loop if necessary. [any-thread]
     ///
     /// - Returns: `false` if the mailbox is full.
     @discardableResult
@@ -106,9 +106,10 @@ final class LoopContext: @unchecked Sendable, Application {
         return true
     }
 
-    /// A mailbox for this loop holds something. [any-thread]
+    /// Notifies this loop that a mailbox holds work. [any-thread]
     ///
-    /// Another loop says so when its tick is over: what it broadcasts in one tick goes out in one of this loop's, too.
+    /// If another loop calls, it notifies at the end of its tick, so that everything it broadcasts in one tick is sent
+    /// in one tick of this loop.
     func notify(of mailbox: LoopMailbox) {
         if let currentLoop = ThreadState.current?.loop, currentLoop !== self {
             return currentLoop.notifyLater(self, of: mailbox)
@@ -137,17 +138,17 @@ final class LoopContext: @unchecked Sendable, Application {
 
     // MARK: What mailboxes hold [loop]
 
-    /// A mailbox holds something.
+    /// Runs the work of a mailbox that the loop was notified of, or lists it for later.
     private func startDraining(_ mailbox: LoopMailbox) {
         guard !mailbox.isListed else { return }
-        // While it does not pause, no other mailbox holds anything.
+        // Outside a pause, no other mailbox holds work.
         if !isPausing, !drain(mailbox) { return pauseIfNeeded() }
         mailbox.isListed = true
         busy.append(mailbox)
         if !isPausing { drainAll() }
     }
 
-    /// Does what the mailboxes hold, each in its turn, until their share of the loop's time is used up.
+    /// Runs the work of the listed mailboxes in turn until the time slice is used up.
     private func drainAll() {
         while !timeSlice.isUsedUp, !busy.isEmpty {
             let mailbox = busy.removeFirst()
@@ -156,13 +157,13 @@ final class LoopContext: @unchecked Sendable, Application {
         pauseIfNeeded()
     }
 
-    /// - Returns: whether it holds more.
+    /// - Returns: whether the mailbox holds more work.
     @inline(__always)
     private func drain(_ mailbox: LoopMailbox) -> Bool {
         mailbox.drain(on: shard, &timeSlice) { record in execute(record) }
     }
 
-    /// With the share used up, the loop writes what was made, looks at its connections, and then goes on.
+    /// If the time slice is used up, lets the loop write its output and poll its connections before it continues.
     @inline(__always)
     private func pauseIfNeeded() {
         guard timeSlice.isUsedUp else { return }
@@ -177,7 +178,7 @@ final class LoopContext: @unchecked Sendable, Application {
     private func execute(_ record: UnsafePointer<LoopMailbox.Record>) -> LoopWork? {
         let head = record.pointee
         if head.kind == .task {
-            // The one reference that `post` gave away.
+            // Balances the `passRetained` of ``LoopMailbox/append(_:bytes:promised:)``.
             let task = Unmanaged<LoopTask>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(head.number))!)
                 .takeRetainedValue()
             return task.run(self)
@@ -228,9 +229,9 @@ final class LoopContext: @unchecked Sendable, Application {
         return result
     }
 
-    /// [loop] An inline callback begins.
+    /// [loop] Marks an inline callback as running.
     ///
-    /// - Returns: the one that it interrupts, for ``leave(to:)``.
+    /// - Returns: the callback that it interrupts, for ``leave(to:)``.
     @inline(__always)
     func enter(_ meter: Unmanaged<InlineMeter>) -> UInt {
         let outer = current.load(ordering: .relaxed)
@@ -238,11 +239,11 @@ final class LoopContext: @unchecked Sendable, Application {
         return outer
     }
 
-    /// [loop] It has returned.
+    /// [loop] Marks the inline callback as returned.
     @inline(__always)
     func leave(to outer: UInt) { current.store(outer, ordering: .relaxed) }
 
-    /// The inline callback that runs just now, and how many calls of it there have been on this loop. [any-thread]
+    /// The inline callback that is running, and how many calls of it there have been on this loop. [any-thread]
     var running: (meter: InlineMeter, calls: UInt64)? {
         guard let address = UnsafeRawPointer(bitPattern: current.load(ordering: .acquiring)) else { return nil }
         // Meters are never freed.
@@ -250,9 +251,9 @@ final class LoopContext: @unchecked Sendable, Application {
         return (meter, meter.line(index).pointee.calls.load(ordering: .relaxed))
     }
 
-    // MARK: To strands
+    // MARK: Strands
 
-    /// [loop] Wakes a strand when this tick is over: what the rest of the tick has for it comes along.
+    /// [loop] Wakes a strand at the end of this tick, so that it gets all work of the tick at once.
     @inline(__always)
     func wakeLater(_ strand: Strand) {
         if sleepers.isEmpty { loop.execute { [self] _ in wakeSleepers() } }
@@ -264,10 +265,10 @@ final class LoopContext: @unchecked Sendable, Application {
         sleepers.removeAll(keepingCapacity: true)
     }
 
-    /// [loop] What is in force for a namespace.
+    /// [loop] The handlers and hooks in force for a namespace.
     @inline(__always)
     func dispatch(of namespace: Namespace) -> NamespaceDispatch {
-        // Nobody but this class hangs anything there.
+        // Only this class sets the `userInfo` of namespaces.
         if let info = namespace.userInfo {
             let dispatch = unsafeDowncast(info, to: NamespaceDispatch.self)
             if dispatch.snapshot === snapshot { return dispatch }
@@ -278,14 +279,14 @@ final class LoopContext: @unchecked Sendable, Application {
     }
 }
 
-/// An event loop as the plugin host needs it.
+/// The part of an event loop that the plugin host uses.
 public protocol HostLoop: Sendable {
-    /// 0…255; the loop index in its sockets' handles.
+    /// 0…255; part of the handles of the loop's sockets.
     var index: Int { get }
-    /// [any-thread] Runs `job` on the loop, after what was given to it before by the same thread.
+    /// [any-thread] Runs `job` on the loop, after the jobs that the same thread passed before.
     func execute(_ job: @escaping @Sendable (Shard) -> Void)
-    /// [loop] Runs `job` in a later tick: after what this tick wrote is on its way, and the loop has
-    /// looked at its connections.
+    /// [loop] Runs `job` in a later tick, after the output of this tick was written and the loop has polled its
+    /// connections.
     func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void)
 }
 

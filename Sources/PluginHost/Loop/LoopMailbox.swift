@@ -3,19 +3,19 @@ import Support
 import Synchronization
 import Transport
 
-/// What the threads of one plugin ask of one loop, in the order in which each thread asked it. The loop is told once
-/// for everything that waits.
+/// The work that the threads of one plugin enqueue for one loop; each thread's work stays in order. The loop is
+/// notified once for everything that waits.
 ///
-/// `@unchecked Sendable`: `incoming`, `held`, `unfinished` and `isNotified` are touched under `lock` only,
-/// everything else by the loop only.
+/// `@unchecked Sendable`: `incoming`, `held`, `unfinished` and `isNotified` are used under `lock` only, everything else
+/// by the loop only.
 final class LoopMailbox: @unchecked Sendable {
     enum Kind: UInt8, BitwiseCopyable {
         case emit, ack, join, leave
         case task
     }
 
-    /// Head of a record; then, for all but tasks, the lengths of the attachments as `UInt32` each and the bytes of
-    /// name, text and attachments.
+    /// Head of a record. After it, for all kinds but tasks: the lengths of the attachments as `UInt32` each, then the
+    /// bytes of name, arguments and attachments.
     struct Record: BitwiseCopyable {
         /// Of the whole record; see ``RecordBuffer``.
         var size: UInt32
@@ -24,31 +24,31 @@ final class LoopMailbox: @unchecked Sendable {
         var flags: UInt8
         var attachmentCount: UInt16
         var socket: SocketHandle
-        /// The ack's id; for a task the ``LoopTask``, retained.
+        /// The ack's id; for a task the retained ``LoopTask``.
         var number: UInt64
-        /// Of the event's name, or the room's.
+        /// Length of the event's or the room's name.
         var nameCount: UInt32
-        /// Of the arguments.
+        /// Length of the arguments.
         var argsCount: UInt32
     }
 
     private let lock = Monitor()
     private var incoming = RecordBuffer()
-    /// Bytes that the tasks among ``incoming`` hold beside their records.
+    /// Bytes that the tasks in ``incoming`` hold in addition to their records.
     private var held = 0
-    /// Bytes of what the loop has begun with and has not come to the end of in its first tick.
+    /// Bytes of a batch that the loop has begun and whose time slice ended before it was done.
     private var unfinished = 0
     private var isNotified = false
     private var working = RecordBuffer()
-    /// [loop] Offset of the next record of ``working``.
+    /// [loop] Offset of the next record in ``working``.
     private var offset = 0
-    /// [loop] Bytes that the tasks among ``working`` hold.
+    /// [loop] Bytes that the tasks in ``working`` hold.
     private var workingHeld = 0
-    /// [loop] The record before ``offset`` began it, and what follows waits for its end.
+    /// [loop] The unfinished work of the record before ``offset``; the next record waits for its end.
     private var work: LoopWork?
-    /// [loop] Whether the loop's share ended before ``working`` did.
+    /// [loop] Whether the time slice ended before ``working`` was done.
     private var isCut = false
-    /// [loop] Whether it is among those the loop goes on with.
+    /// [loop] Whether the loop's list of mailboxes with work contains this one.
     var isListed = false
     private let byteLimit: Int
     private let refusals = Atomic<UInt64>(0)
@@ -62,14 +62,13 @@ final class LoopMailbox: @unchecked Sendable {
         working.release()
     }
 
-    /// What found no room, ever.
+    /// Operations refused because the mailbox was full, ever.
     var refused: UInt64 { refusals.load(ordering: .relaxed) }
 
     /// Appends an operation on one socket.
     ///
-    /// - Parameter promised: whether it must be taken even if the mailbox is full, because it completes
-    ///   what is counted elsewhere.
-    /// - Returns: whether the loop has to be told; `nil` if there is no room.
+    /// - Parameter promised: whether it is accepted even if the mailbox is full, because another limit bounds it.
+    /// - Returns: whether the loop must be notified; `nil` if the mailbox is full.
     func append(
         _ kind: Kind, socket: SocketHandle, number: UInt64 = 0, flags: EmitFlags = [], name: UnsafeRawBufferPointer,
         args: UnsafeRawBufferPointer = .init(start: nil, count: 0),
@@ -95,10 +94,10 @@ final class LoopMailbox: @unchecked Sendable {
         }
     }
 
-    /// Bytes of a task and what it always holds, about.
+    /// Approximate bytes of a task and its closure.
     private static let taskCost = 256
 
-    /// Appends work of any other kind. `bytes` is what it holds beside itself.
+    /// Appends a task. `bytes` is the memory that it holds in addition to itself.
     func append(_ task: LoopTask, bytes: Int, promised: Bool = false) -> Bool? {
         let reference = Unmanaged.passRetained(task)
         let mustNotify = append(MemoryLayout<Record>.size, holding: bytes + Self.taskCost, promised) { record in
@@ -111,12 +110,12 @@ final class LoopMailbox: @unchecked Sendable {
         return mustNotify
     }
 
-    /// Whether work that holds so much would be taken now.
+    /// Whether a task that holds this many bytes would be accepted now.
     func hasCapacity(_ bytes: Int) -> Bool {
         lock.withLock { isWithin(bytes) }
     }
 
-    /// Whether `bytes` more are within the limit; one alone always is. Under the lock.
+    /// Whether `bytes` more are within the limit; an empty mailbox accepts any size. Under the lock.
     private func isWithin(_ bytes: Int) -> Bool {
         let waiting = incoming.count + held + unfinished
         return waiting == 0 || waiting + bytes <= byteLimit
@@ -135,16 +134,16 @@ final class LoopMailbox: @unchecked Sendable {
         write(incoming.append(size: size))
         held += bytes
         let mustNotify = !isNotified
-        // Who tells it later, with what else it has, keeps nobody else from telling it at once.
+        // A deferred notification (`JobBatch`) must not suppress another thread's immediate one.
         if !isBatched { isNotified = true }
         lock.unlock()
         return mustNotify
     }
 
-    /// [loop] Runs what waits, oldest first, until `timeSlice` is used up. Records are valid for the call of `body`,
-    /// which returns what it began and could not end.
+    /// [loop] Runs the records, oldest first, until `timeSlice` is used up. A record is valid for the call of `body`,
+    /// which returns the work that it could not finish.
     ///
-    /// - Returns: whether something is left for the loop's next share.
+    /// - Returns: whether records are left for the next time slice.
     func drain(on shard: Shard, _ timeSlice: inout LoopTimeSlice, _ body: (UnsafePointer<Record>) -> LoopWork?) -> Bool
     {
         if !isCut { dequeueIncoming() }
@@ -152,7 +151,7 @@ final class LoopMailbox: @unchecked Sendable {
             isCut = true
             lock.withLock {
                 unfinished = working.count - offset + workingHeld
-                // There will be another drain without anybody's telling.
+                // The loop drains again without a notification.
                 isNotified = true
             }
             return true
@@ -177,7 +176,7 @@ final class LoopMailbox: @unchecked Sendable {
         }
     }
 
-    /// - Returns: whether it came to the end.
+    /// - Returns: whether all records of ``working`` are done.
     private func finishWorking(
         on shard: Shard, _ timeSlice: inout LoopTimeSlice, _ body: (UnsafePointer<Record>) -> LoopWork?
     ) -> Bool {
@@ -201,9 +200,9 @@ final class LoopMailbox: @unchecked Sendable {
     }
 }
 
-/// Work on a loop that is more than one packet for one socket.
+/// Work for a loop that is more than one packet for one socket.
 final class LoopTask: Sendable {
-    /// Does it, and returns what remains to be done in pieces.
+    /// Runs the task, and returns the rest that is to be done in slices.
     let run: @Sendable (LoopContext) -> LoopWork?
 
     init(_ run: @escaping @Sendable (LoopContext) -> LoopWork?) {
@@ -211,16 +210,17 @@ final class LoopTask: Sendable {
     }
 }
 
-/// Work that goes over the sockets of a target in pieces, because all of them at once would hold the loop up. [loop]
+/// Work for each socket of a target, done in slices, because all sockets at once would block the loop too long. [loop]
 ///
-/// The sockets are those that the target has when the work begins. One that goes before its turn is left out.
+/// The sockets are those that the target has when the work begins. A socket that disconnects before its turn is
+/// skipped.
 final class LoopWork {
     private let sockets: ContiguousArray<SocketHandle>
     private var next = 0
     private let each: (NamespaceSocket) -> Void
     private let finish: () -> Void
 
-    /// The clock is read after so many sockets.
+    /// Number of sockets between two readings of the clock.
     private static let piece = 32
 
     /// - Parameters:
@@ -235,9 +235,9 @@ final class LoopWork {
         self.finish = finish
     }
 
-    /// Goes on until the share is used up.
+    /// Continues until the time slice is used up.
     ///
-    /// - Returns: whether it is done.
+    /// - Returns: whether the work is done.
     func advance(on shard: Shard, _ timeSlice: inout LoopTimeSlice) -> Bool {
         while next < sockets.count {
             guard !timeSlice.isUsedUp else { return false }
@@ -247,7 +247,7 @@ final class LoopWork {
         return true
     }
 
-    /// All of it here and now, for a caller on the loop who goes on as if it were done.
+    /// Does all of the work at once, for a caller on the loop that relies on its being done.
     func run(on shard: Shard) {
         run(on: shard, through: sockets.count)
         finish()
@@ -261,14 +261,13 @@ final class LoopWork {
     }
 }
 
-/// What mailboxes may take of a loop's time before it writes what they made, looks at its
-/// connections, and goes on with them.
+/// The time that mailboxes may use on a loop before it writes its output and polls its connections.
 struct LoopTimeSlice {
-    /// Nanoseconds. Long enough that a broadcast to thousands, which is not cut, is the rule rather than the exception;
-    /// far below what a client notices.
+    /// Nanoseconds. Long enough for one broadcast to thousands of sockets, which is not split; far below what a client
+    /// notices.
     private static let full: Int64 = 2_000_000
-    /// What one record for one socket costs, about, in nanoseconds: too little to be measured each time. Its bytes are
-    /// copied at some 8 a nanosecond.
+    /// Approximate cost of one record for one socket, in nanoseconds: too short to be measured each time. Copying its
+    /// bytes is charged at 8 bytes a nanosecond.
     private static let recordCost: Int64 = 700
 
     private var left = Self.full

@@ -5,7 +5,7 @@ import SocketIO
 import Support
 import Synchronization
 
-/// What other threads may know of a socket: what does not change, and its data.
+/// The properties of a socket that other threads may read: the constant ones, and its claims and data.
 final class SocketInfo: Sendable {
     let handle: SocketHandle
     /// The same for all sockets of a client's connection.
@@ -15,9 +15,9 @@ final class SocketInfo: Sendable {
     let user: ByteString?
     let auth: [UInt8]
     let handshakeRequest: HandshakeRequest
-    /// What changes, rarely: the claims when a token is refreshed, the data when a plugin sets them.
+    /// What changes, rarely: the claims when a token is refreshed, the data when a plugin sets it.
     private let state: Mutex<State>
-    /// Rooms it is in, and those it will be in when its loop has done what was asked.
+    /// Rooms the socket is in, plus those that enqueued joins have reserved.
     private let rooms: Atomic<Int>
 
     private struct State {
@@ -40,12 +40,12 @@ final class SocketInfo: Sendable {
     /// `JF_TRANSPORT_*`, now.
     var transport: UInt32 { handshakeRequest.transport.raw }
 
-    /// What ``LoopContext/connected(_:)`` hung on a socket; `nil` before. [loop]
+    /// The info that ``LoopContext/connected(_:)`` stored in the socket; `nil` before. [loop]
     static func of(_ socket: NamespaceSocket) -> SocketInfo? { socket.userInfo as? SocketInfo }
 
-    /// Takes a place for one more room.
+    /// Reserves one more room.
     ///
-    /// - Returns: `false` if there are `limit` already.
+    /// - Returns: `false` if the socket has `limit` rooms already.
     func reserveRoom(limit: Int) -> Bool {
         var count = rooms.load(ordering: .relaxed)
         while count < limit {
@@ -61,7 +61,7 @@ final class SocketInfo: Sendable {
     /// JSON.
     var claims: [UInt8] { state.withLock { $0.claims } }
 
-    /// Takes over what the daemon may have changed. [loop]
+    /// Copies the claims, which the daemon may have changed. [loop]
     func follow(_ socket: NamespaceSocket) {
         state.withLock { $0.claims = socket.claims }
     }
@@ -72,7 +72,7 @@ final class SocketInfo: Sendable {
         set { state.withLock { $0.data = newValue } }
     }
 
-    /// Bytes that its description takes, about.
+    /// Approximate bytes of the socket's description in a result.
     ///
     /// - Parameter parts: `JF_PART_*`.
     func size(_ parts: UInt32, rooms: [ByteString]?) -> Int {
@@ -85,15 +85,15 @@ final class SocketInfo: Sendable {
                 if parts & JF_PART_DATA != 0 { size += state.data.count }
             }
         }
-        // The query stands in it twice, and each header has quotes.
+        // The query occurs twice in the handshake, and each header has quotes.
         if parts & JF_PART_HANDSHAKE != 0 { size += 2 * handshakeRequest.size + auth.count + 256 }
         if let rooms { size += rooms.reduce(0) { $0 + $1.count + MemoryLayout<jf_text>.size } }
-        // As texts, and once more as JSON with the names of its members.
+        // Once as texts, and once as JSON with the names of its members.
         if parts & JF_PART_JSON != 0 { size = 2 * size + 128 }
         return size + MemoryLayout<jf_socket_info>.size
     }
 
-    /// JSON: headers, query, url, address, secure, time, issued and auth. Made on each call.
+    /// JSON: headers, query, url, address, secure, time, issued and auth. Built on each call.
     var handshake: [UInt8] {
         var json = JSONWriter()
         json.beginObject()
@@ -104,10 +104,10 @@ final class SocketInfo: Sendable {
     }
 }
 
-/// The sockets of one loop, for questions from other threads. The lock is taken when a socket comes or goes and for
-/// each question, never on an event's way in.
+/// The sockets of one loop, for look-ups from other threads. The lock is held when a socket connects or disconnects and
+/// for each look-up, but not for incoming events.
 final class SocketDirectory: Sendable {
-    /// By the slot in the handle, which is dense.
+    /// Indexed by the slot in the handle; slots are dense.
     private let entries = Mutex<ContiguousArray<SocketInfo?>>([])
 
     func add(_ info: SocketInfo) {
@@ -143,6 +143,6 @@ final class SocketDirectory: Sendable {
 }
 
 extension SocketHandle {
-    /// Where ``SocketDirectory`` keeps it: the handle's slot.
+    /// The index in ``SocketDirectory``: the handle's slot.
     fileprivate var directorySlot: Int { Int(truncatingIfNeeded: (self >> 32) & 0xFF_FFFF) }
 }
