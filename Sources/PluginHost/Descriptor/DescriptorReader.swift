@@ -2,9 +2,9 @@ import CJackfield
 import SocketIO
 import Support
 
-/// Reads a filled `jf_plugin` and refuses what breaks a rule of the header, each with one precise sentence.
+/// Reads a filled `jf_plugin`, and refuses a descriptor that breaks a rule of the header with one precise sentence.
 struct DescriptorReader {
-    /// The sentence, without the plugin's name: `event 3: name 'connect' is reserved by Socket.IO`.
+    /// The sentence, without the plugin's name, such as: `event 3: name 'connect' is reserved by Socket.IO`.
     struct Problem: Error {
         var kind = PluginError.Kind.badDescriptor
         let text: String
@@ -14,25 +14,25 @@ struct DescriptorReader {
     static let longestName = 512
     /// Longest name of a namespace, in bytes; the header promises this number.
     static let longestNamespace = 256
-    /// Most further namespaces of one declaration; the header promises this number.
+    /// Most entries in the list of further namespaces of one declaration; the header promises this number.
     static let mostNamespaces: UInt32 = 1_000
     /// Longest text of any kind, in bytes.
     static let longestText = 65_536
-    /// Longest list of declarations; nobody writes that many by hand, but a garbage count is caught by it.
+    /// Longest list of declarations. No plugin has so many; the limit catches a garbage count.
     static let longestList: UInt32 = 65_536
     /// Thirty days in milliseconds, the longest timer.
     static let longestTimer: UInt64 = 30 * 86_400_000
 
     /// - Parameters:
-    ///   - raw: in a block of `JF_PLUGIN_SIZE` bytes.
-    ///   - socketPath: where Socket.IO is served.
+    ///   - raw: points into a block of `JF_PLUGIN_SIZE` bytes.
+    ///   - socketPath: the path where Socket.IO is served.
     static func read(_ raw: UnsafePointer<jf_plugin>, socketPath: String) throws(Problem) -> PluginDescriptor {
         let block = UnsafeRawBufferPointer(start: raw, count: Int(JF_PLUGIN_SIZE))
         guard block.contains(where: { $0 != 0 }) else {
             throw Problem(text: "the descriptor is empty: call jf_describe first")
         }
         let plugin = raw.pointee
-        // Before anything else: a plugin of another ABI may have put anything anywhere.
+        // Checked first, because the layout of another ABI is unknown.
         guard plugin.abi == JF_ABI else {
             throw Problem(
                 kind: .incompatible, text: "built against JF_ABI \(plugin.abi), this host needs \(JF_ABI): rebuild it")
@@ -86,7 +86,7 @@ struct DescriptorReader {
         return descriptor
     }
 
-    /// What a plugin may be called.
+    /// Checks that a plugin's name is valid.
     static func checkName(_ name: ByteString, _ what: StaticString) throws(Problem) {
         guard (1...64).contains(name.utf8.count),
             name.utf8.allSatisfy({ $0 &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") })
@@ -97,9 +97,9 @@ struct DescriptorReader {
 
     // MARK: Lists
 
-    /// Reads a list item by item; an item may be smaller or larger than the one this host knows.
+    /// Reads a list of items; the plugin's items may be smaller or larger than the ones that this host knows.
     ///
-    /// - Parameter firstSize: of an item in the first release of the header.
+    /// - Parameter firstSize: size of an item in the first release of the header.
     private static func each<Raw: BitwiseCopyable, Value>(
         _ items: UnsafePointer<Raw>?, _ count: UInt32, _ stride: UInt32, firstSize: Int, _ what: String,
         _ read: (Raw, _ number: Int) throws(Problem) -> Value
@@ -136,7 +136,7 @@ struct DescriptorReader {
         return values
     }
 
-    /// The namespaces of a declaration: its own, and those of the list beside it.
+    /// The namespaces of a declaration: the one in `own`, and those of the list.
     private static func names(
         _ own: ByteString?, _ list: UnsafePointer<jf_text>?, _ count: UInt32, _ field: StaticString
     ) throws(Problem) -> [ByteString] {
@@ -211,7 +211,8 @@ struct DescriptorReader {
             own.isEmpty ? (raw.nsp_count == 0 ? "/" : nil) : own, raw.nsps, raw.nsp_count, "nsps")
         var declarations: [EventDescriptor] = []
         for namespace in namespaces {
-            // A pattern cannot be told from a misspelt name here: both are looked up among the namespaces that exist.
+            // Patterns and misspelt names cannot be distinguished here, because both are looked up later, among the
+            // existing namespaces.
             guard namespace.hasPrefix("/") || namespace.hasPrefix("^") else {
                 throw Problem(
                     text: "\(title)nsp '\(shown(namespace))' must begin with '/', or be a pattern that begins with '^'")
@@ -343,7 +344,7 @@ struct DescriptorReader {
         }
     }
 
-    /// `MAJOR.MINOR.PATCH`, and whatever of `-…` and `+…` follows.
+    /// `MAJOR.MINOR.PATCH`, optionally followed by `-…` and `+…`.
     private static func isSemantic(_ version: String) -> Bool {
         guard version.utf8.count <= 64 else { return false }
         let core = version.prefix { $0 != "-" && $0 != "+" }.split(separator: ".", omittingEmptySubsequences: false)
@@ -352,6 +353,6 @@ struct DescriptorReader {
 }
 
 extension EventDescriptor {
-    /// How a message speaks of it: `'hello' of '/'`.
+    /// The name in messages: `'hello' of '/'`.
     var title: String { name.isEmpty ? "the catch-all of '\(namespace)'" : "'\(name)' of '\(namespace)'" }
 }

@@ -1,10 +1,10 @@
 import CJackfield
 import Support
 
-/// What a plugin declared, read once, checked, and from then on the host's own.
+/// The declarations of a plugin, read once, checked and copied.
 ///
-/// `@unchecked Sendable`: everything in it is immutable, and the C function pointers among it are addresses of
-/// code that is never unmapped.
+/// `@unchecked Sendable`: everything in it is immutable, and its C function pointers are addresses of code that is
+/// never unmapped.
 struct PluginDescriptor: @unchecked Sendable {
     var name: String
     var version: String
@@ -29,13 +29,13 @@ struct PluginDescriptor: @unchecked Sendable {
     var routes: [RouteDescriptor] = []
     var timers: [TimerDescriptor] = []
 
-    /// Whether any callback runs elsewhere than on the strand or inline.
+    /// Whether any callback runs on a lane.
     var usesLanes: Bool {
         events.contains { $0.run.usesLanes } || namespaces.contains { $0.run.usesLanes }
             || routes.contains { $0.run.usesLanes }
     }
 
-    /// What it declares, counted: "3 events, 1 namespace, 2 routes, no timers".
+    /// The numbers of declarations: "3 events, 1 namespace, 2 routes, no timers".
     var summary: String {
         func count(_ number: Int, _ one: String) -> String {
             number == 0 ? "no \(one)s" : "\(number) \(one)\(number == 1 ? "" : "s")"
@@ -50,9 +50,9 @@ struct PluginDescriptor: @unchecked Sendable {
 
 /// One `jf_nsp_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
 ///
-/// A declaration for several namespaces is several of these.
+/// A declaration for several namespaces becomes several descriptors.
 struct NamespaceDescriptor: @unchecked Sendable {
-    /// Which of the list it is, from 1.
+    /// Position in the plugin's list, from 1.
     var number: Int
     /// The name, or a POSIX extended regular expression.
     var name: ByteString
@@ -66,7 +66,7 @@ struct NamespaceDescriptor: @unchecked Sendable {
     var connected: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void)?
     var disconnecting: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void)?
     var disconnected: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void)?
-    /// The plugin's own, handed back to each hook.
+    /// The plugin's context, passed to each hook.
     var context: UnsafeMutableRawPointer?
 
     var hasHooks: Bool { admit != nil || connected != nil || disconnecting != nil || disconnected != nil }
@@ -74,19 +74,19 @@ struct NamespaceDescriptor: @unchecked Sendable {
 
 /// One `jf_event_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
 ///
-/// A declaration for several namespaces is several of these.
+/// A declaration for several namespaces becomes several descriptors.
 struct EventDescriptor: @unchecked Sendable {
-    /// Which of the list it is, from 1.
+    /// Position in the plugin's list, from 1.
     var number: Int
     /// A namespace's name, or the text of the pattern under which it was declared.
     var namespace: ByteString
-    /// Empty: every event that nobody declared by name.
+    /// Empty: every event without a handler of its own.
     var name: ByteString
     var handler: jf_event_fn
-    /// The plugin's own, handed back with each event.
+    /// The plugin's context, passed with each event.
     var context: UnsafeMutableRawPointer?
     var run: RunMode
-    /// Whether it only looks on.
+    /// Whether the handler only observes the event (`JF_EVENT_OBSERVE`).
     var observes: Bool
 }
 
@@ -95,14 +95,13 @@ struct RouteDescriptor: @unchecked Sendable {
     var method: ByteString
     var path: RoutePath
     var handler: jf_request_fn
-    /// The plugin's own, handed back with each request.
+    /// The plugin's context, passed with each request.
     var context: UnsafeMutableRawPointer?
     var run: RunMode
     var access: RouteAccess
 }
 
-/// One `jf_timer_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``; the context is passed back to the
-/// plugin and never looked at.
+/// One `jf_timer_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``; the host only passes the context back.
 struct TimerDescriptor: @unchecked Sendable {
     var handler: jf_task_fn
     var context: UnsafeMutableRawPointer?
@@ -110,20 +109,21 @@ struct TimerDescriptor: @unchecked Sendable {
     var interval: Int64
 }
 
-/// Where a callback runs: `JF_RUN_*`.
+/// The thread and the order in which callbacks run: `JF_RUN_*`.
 enum RunMode: Sendable, Equatable {
-    /// One at a time, in order.
+    /// On the plugin's strand, one at a time, in order.
     case strand
-    /// In order for each user.
+    /// On the lanes, in order for each user.
     case byUser
-    /// In order for each value that the key names: a JSON pointer into an event's arguments, or a parameter of a route.
+    /// On the lanes, in order for each value of the key: a JSON pointer into an event's arguments, or a parameter of a
+    /// route.
     case byKey(ByteString)
-    /// Any number at once, as far as there are lanes.
+    /// On the lanes, in no order; as many at once as there are lanes.
     case parallel
     /// On the event loop, at once.
     case inline
 
-    /// Whether lanes beside the strand are needed.
+    /// Whether the callback runs on a lane instead of the strand.
     var usesLanes: Bool {
         switch self {
         case .strand, .inline: false

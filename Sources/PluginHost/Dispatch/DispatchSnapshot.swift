@@ -2,18 +2,18 @@ import CJackfield
 import SocketIO
 import Support
 
-/// All declarations in force at one moment. Immutable; loading or unloading a plugin makes a new one, which each loop
-/// takes over between two events.
+/// All declarations in force at one moment. Immutable; loading or unloading a plugin makes a new snapshot, which each
+/// loop adopts between two events.
 final class DispatchSnapshot: Sendable {
-    /// Which namespaces exist.
+    /// The namespaces that exist.
     let table: NamespaceTable
-    /// What ``table`` was made of; its indices lead here.
+    /// The declarations in ``table``; its indices point into this array.
     private let declarations: [NamespaceTable.Declaration]
-    /// Routes of the builtin events; those with an empty namespace are in force in all.
+    /// Routes of the builtin events; those with an empty namespace are in force in all namespaces.
     private let builtins: [EventRoute]
     /// In the order of loading.
     let plugins: [LoadedPlugin]
-    /// Whether plugins get events. Not while the host is stopping, when they only hear who goes.
+    /// Whether plugins get events. False while the host is stopping; then only their socket hooks are called.
     private let handsOutEvents: Bool
 
     /// - Throws: ``NamespaceTableError`` if a declaration is malformed.
@@ -32,7 +32,7 @@ final class DispatchSnapshot: Sendable {
         self.handsOutEvents = handsOutEvents
     }
 
-    /// Whether something declares exactly this, as a name or as a pattern.
+    /// Whether a declaration, as a name or as a pattern, has exactly this text.
     func declares(_ namespace: ByteString) -> Bool {
         declarations.contains { $0 == .name(namespace) || $0 == .pattern(namespace) }
     }
@@ -51,8 +51,8 @@ final class DispatchSnapshot: Sendable {
         }
     }
 
-    /// Whether a declaration for `declared` concerns `namespace`: it names it, or it repeats the
-    /// pattern by which it exists.
+    /// Whether a declaration for `declared` applies to `namespace`: `declared` is its name, or the pattern that
+    /// declares it.
     private func isFor(_ namespace: ByteString, _ declared: ByteString) -> Bool {
         if declared == namespace { return true }
         guard let index = table.declaration(for: namespace), case .pattern(let pattern) = declarations[index] else {
@@ -62,20 +62,20 @@ final class DispatchSnapshot: Sendable {
     }
 }
 
-/// What happens to the events and connections of one namespace on one loop: hung on the namespace, so that finding a
-/// handler touches nothing that other loops touch. [loop]
+/// The handlers and hooks of one namespace on one loop. It is stored in the namespace, so that finding a handler uses
+/// nothing that other loops use. [loop]
 final class NamespaceDispatch {
-    /// The declarations it was made from; another one in force makes it stale.
+    /// The snapshot it was made from; it is stale when another one is in force.
     let snapshot: DispatchSnapshot
-    /// The namespace's name, kept as bytes for `jf_event.nsp`.
+    /// The namespace's name as bytes, for `jf_event.nsp`.
     let name: UnsafeRawBufferPointer
     let table: EventTable
     let catchAll: EventTable.Found?
     private let catchAllRoute: EventRoute?
-    /// Those that only look on, by name or without one.
+    /// Routes with `JF_EVENT_OBSERVE`, with or without an event name.
     let observers: [EventRoute]
     let hooks: [NamespaceHook]
-    /// Those of ``hooks`` that want to be asked.
+    /// The ``hooks`` that have an `admit` function.
     let admitting: [NamespaceHook]
 
     init(_ namespace: ByteString, snapshot: DispatchSnapshot) {
@@ -98,11 +98,11 @@ final class NamespaceDispatch {
     }
 }
 
-/// One plugin's interest in the connections of a namespace. `@unchecked Sendable` as ``EventRoute``.
+/// One plugin's hooks for the connections of a namespace. `@unchecked Sendable` as ``EventRoute``.
 final class NamespaceHook: @unchecked Sendable {
     let plugin: LoadedPlugin
     let declaration: NamespaceDescriptor
-    /// Of hooks that run inline.
+    /// The meters are set for hooks that run inline.
     let admitMeter: InlineMeter?
     let connectedMeter: InlineMeter?
     let disconnectingMeter: InlineMeter?

@@ -3,9 +3,9 @@ import Glibc
 import SocketIO
 import Support
 
-/// From an event's name to its route: open addressing over the bytes of the name, at most half full. Immutable.
+/// Maps an event's name to its route: open addressing over the bytes of the name, at most half full. Immutable.
 ///
-/// Names come from plugins, so nobody on the wire can make them collide; what a client sends is
+/// All names come from plugins, so clients cannot cause collisions; names that a client sends are only compared.
 /// only compared with them.
 final class EventTable {
     private struct Entry {
@@ -14,9 +14,10 @@ final class EventTable {
         var found: Found
     }
 
-    /// Where an event goes. Plain: copying it counts no reference; it is good as long as the table.
+    /// The route of an event, with all that an inline call needs. Copying it counts no reference; it is valid as long
+    /// as the table.
     struct Found {
-        /// Set for an inline handler, which is all that is needed then.
+        /// Set for an inline handler; ``route`` is not needed then.
         var inline: InlineTarget?
         var route: Unmanaged<EventRoute>
     }
@@ -25,7 +26,7 @@ final class EventTable {
     private let capacity: Int
     let count: Int
 
-    /// Of two routes with one name, the first counts.
+    /// If two routes have the same name, the first is used.
     init(_ routes: [(name: ByteString, route: EventRoute)]) {
         var capacity = 8
         while capacity < routes.count * 2 { capacity *= 2 }
@@ -91,10 +92,10 @@ final class EventTable {
     }
 }
 
-/// Where an event goes: a handler of a plugin, or a function of the daemon's.
+/// The route of an event: a handler of a plugin, or a function of the daemon.
 ///
-/// `@unchecked Sendable`: immutable, but for the C function pointer and the plugin's context, which are addresses that
-/// the host only hands back.
+/// `@unchecked Sendable`: immutable; the C function pointer and the plugin's context are addresses that the host only
+/// passes back.
 final class EventRoute: @unchecked Sendable {
     enum Target {
         case plugin(LoadedPlugin, jf_event_fn)
@@ -104,14 +105,14 @@ final class EventRoute: @unchecked Sendable {
     let target: Target
     let context: UnsafeMutableRawPointer?
     let run: RunMode
-    /// UTF-8 of the JSON pointer of `JF_RUN_BY_KEY`.
+    /// UTF-8 of the JSON pointer for `JF_RUN_BY_KEY`; else empty.
     let key: [UInt8]
-    /// The declaration's words, to find who claims what.
+    /// Namespace (name or pattern) and event name as declared, to find conflicting claims.
     let namespace: ByteString
     let name: ByteString
     let observes: Bool
     let callback: Callback
-    /// Of a handler that runs inline.
+    /// Set if the handler runs inline.
     let meter: InlineMeter?
 
     init(_ declaration: EventDescriptor, of plugin: LoadedPlugin) {
@@ -126,7 +127,7 @@ final class EventRoute: @unchecked Sendable {
         meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
     }
 
-    /// How to call it on the loop; `nil` if it does not run there.
+    /// The values for a call on the loop; `nil` if the handler does not run inline.
     var inlineTarget: InlineTarget? {
         guard case .plugin(let plugin, let handler) = target, let meter else { return nil }
         return InlineTarget(
@@ -148,18 +149,18 @@ final class EventRoute: @unchecked Sendable {
     }
 }
 
-/// What it takes to call an inline handler, as plain addresses: the path of an event must not touch a reference
-/// count that two loops share.
+/// The values that a call of an inline handler needs, as plain addresses: delivering an event must not change a
+/// reference count that two loops share.
 ///
-/// Everything it points to lives as long as the plugin, which is for ever.
+/// Everything it points to lives as long as the plugin, which is never freed.
 struct InlineTarget {
     let handler: jf_event_fn
     let context: UnsafeMutableRawPointer?
     let instance: UnsafeMutableRawPointer?
-    /// ``LoadedPlugin``.
+    /// A ``LoadedPlugin``.
     let plugin: UnsafeRawPointer
     /// ``InlineMeter``.
     let meter: Unmanaged<InlineMeter>
-    /// Of loop 0; those of the other loops follow.
+    /// The counters of loop 0; those of the other loops follow.
     let counters: UnsafeMutablePointer<InlineCounters>
 }

@@ -4,25 +4,25 @@ import Support
 import Synchronization
 import Transport
 
-/// From a request to whoever declared its route: a plugin, or the daemon itself.
+/// Routes HTTP requests to the plugin or to the daemon's handler that declared the route.
 public final class HTTPRouter: HTTPApplication {
-    /// Answers a request of the daemon's own, on the loop; must not block.
+    /// Answers a request to one of the daemon's routes, on the loop; must not block.
     public typealias BuiltinHandler = @Sendable (RoutedRequest, HTTPResponder) -> Void
 
     private let authenticator: any HTTPAuthenticator
-    /// The routes in force. Locked to change them; each loop reads a copy of its own.
+    /// The routes in force. Changed under the lock; each loop reads its own copy.
     let table = Mutex(RouteTable())
-    /// Counts the changes of ``table``, under its lock: a loop whose copy has another number copies it again.
+    /// Number of changes of ``table``, incremented under its lock. A loop whose copy has another number copies again.
     private let version = Atomic<Int>(0)
 
-    /// Whether routes are still to come, because plugins are loading: what nobody serves may be theirs.
+    /// Whether plugins are still loading. A request without a route may then belong to one of them, and gets 503.
     let isIncomplete = Atomic<Bool>(false)
 
     init(authenticator: any HTTPAuthenticator) {
         self.authenticator = authenticator
     }
 
-    /// Has requests answered by the daemon itself. Register before plugins are loaded: who comes first owns the route.
+    /// Registers a route of the daemon. Call it before plugins are loaded: the first one to register owns the route.
     ///
     /// - Parameter path: such as `/v1/presence/{user}`.
     /// - Throws: ``RoutePath/Malformed``.
@@ -33,7 +33,7 @@ public final class HTTPRouter: HTTPApplication {
         change { $0.add([route]) }
     }
 
-    /// Tells who asks for `path`, and finds nothing there, where to go instead.
+    /// Adds a hint to the 404 response for `path`.
     public func addHint(_ hint: String, at path: ByteString) {
         change { $0.hints[path] = hint }
     }
@@ -77,11 +77,11 @@ public final class HTTPRouter: HTTPApplication {
         return .answered
     }
 
-    /// Finds the route. On an event loop without a lock, unless the routes have changed since its last request.
+    /// Finds the route. On an event loop without a lock, unless the routes have changed since the loop's last request.
     private func match(_ request: HTTPRequest) -> RouteTable.Match {
         guard let loop = ThreadState.current?.loop else { return table.withLock { $0 }.match(request) }
         let current = version.load(ordering: .acquiring)
-        // What the copy holds may be newer than `current`; then the next request copies once more.
+        // The copy may be newer than `current`; the next request then copies again.
         if loop.routesVersion != current {
             loop.routes = table.withLock { $0 }
             loop.routesVersion = current
@@ -96,9 +96,9 @@ public final class HTTPRouter: HTTPApplication {
         }
     }
 
-    // MARK: Plugins come and go
+    // MARK: Routes of plugins
 
-    /// Whether somebody answers exactly this, a path such as `/v1/rooms/{id}`.
+    /// Whether a route has exactly this method and path, such as `/v1/rooms/{id}`.
     public func serves(_ method: ByteString, _ path: String) -> Bool {
         (try? RoutePath(path)).map { owner(of: method, $0) != nil } ?? false
     }
@@ -108,14 +108,14 @@ public final class HTTPRouter: HTTPApplication {
     func remove(_ plugin: LoadedPlugin) { change { $0.remove(plugin) } }
 }
 
-/// A request with what its route and its token say.
+/// A request with its route and the identity from its token.
 public struct RoutedRequest: Sendable {
     public internal(set) var request: HTTPRequest
-    /// The path of the route, which matches the request's.
+    /// The path of the route that matched.
     let path: RoutePath
     public let identity: ClientIdentity
 
-    /// The parameters of the path, percent-decoded, in order. Made on each call.
+    /// The parameters of the path, percent-decoded, in order. Computed on each call.
     public var parameters: [(name: ByteString, value: ByteString)] {
         request.withBytes { bytes in
             var parameters: [(name: ByteString, value: ByteString)] = []
@@ -126,16 +126,16 @@ public struct RoutedRequest: Sendable {
         }
     }
 
-    /// The parameter of this name.
+    /// The path parameter with this name.
     public subscript(name: ByteString) -> ByteString? { parameters.first { $0.name == name }?.value }
 
-    /// The query's parameters, decoded, in order. Made on each call.
+    /// The query's parameters, decoded, in order. Computed on each call.
     public var query: [(name: ByteString, value: ByteString)] {
         request.withBytes { QueryParts($0.query).decoded }
     }
 }
 
-/// A request on its way to the daemon itself.
+/// Receives a request for the daemon's own handler.
 final class BuiltinRequest: HTTPRequestReceiver {
     private var routed: RoutedRequest
     private let handler: HTTPRouter.BuiltinHandler
@@ -151,7 +151,7 @@ final class BuiltinRequest: HTTPRequestReceiver {
     }
 }
 
-/// The host's errors over HTTP: `application/problem+json`, RFC 9457.
+/// The host's error responses over HTTP: `application/problem+json`, RFC 9457.
 public enum HTTPProblem {
     /// `{"type":"about:blank","title":…,"status":…,"code":…,"detail":…}`.
     public static func body(_ status: Int, code: String, detail: String) -> [UInt8] {
@@ -168,7 +168,7 @@ public enum HTTPProblem {
 
     /// Answers with a problem.
     ///
-    /// - Returns: `false` if there was an answer before, or the client has gone.
+    /// - Returns: `false` if the request was answered before, or the client has gone.
     @discardableResult
     public static func respond(
         _ status: Int, code: String, detail: String, headers: [(String, String)] = [], through responder: HTTPResponder

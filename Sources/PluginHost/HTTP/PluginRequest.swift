@@ -2,10 +2,10 @@ import CJackfield
 import Support
 import Transport
 
-/// A request on its way to a plugin's handler, from the moment its head has been judged.
+/// Receives a request for a plugin's handler. Made when the head of the request was accepted.
 ///
-/// `@unchecked Sendable`: `routed` changes once, on the loop, when the body has come and before any other thread is
-/// given the request; everything else is immutable.
+/// `@unchecked Sendable`: `routed` changes once, on the loop, when the body is complete and before any other thread
+/// gets the request; everything else is immutable.
 final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     private var routed: RoutedRequest
     private let declaration: RouteDescriptor
@@ -19,11 +19,11 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
         self.route = route
     }
 
-    /// Gives the request to the handler, where the declaration says. [loop]
+    /// Calls the handler as its run mode says. [loop]
     func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         routed.request = request
         let reply = PluginReply(responder: responder)
-        // Whoever keeps a request between its route and this call may come after the plugin has gone.
+        // The plugin may have been unloaded between the head and the end of the body.
         guard plugin.isInForce else {
             reply.problem(503, code: "unavailable", detail: "the service '\(plugin.name)' has stopped")
             return
@@ -45,13 +45,13 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
         switch declaration.run {
         case .strand, .inline: return plugin.strand
         case .parallel: return plugin.leastLoaded
-        // A connection has one request under way at a time, which is all the order that nobody in particular needs.
+        // An anonymous client needs no more order than its connection gives, which has one running request at a time.
         case .byUser: return routed.identity.user.map { plugin.lane(LoadedPlugin.hash(of: $0)) } ?? plugin.leastLoaded
         case .byKey(let name): return plugin.lane(routed[name].map { LoadedPlugin.hash(of: $0) } ?? 0)
         }
     }
 
-    /// Where the handler runs.
+    /// Calls the handler. On the loop for an inline handler, else on the strand.
     private func call(_ reply: PluginReply) {
         guard let token = plugin.tokens.enter(.reply(reply), kept: false) else {
             reply.problem(
@@ -72,7 +72,7 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
                 withPairs(of: request, in: &raw) { declaration.handler(plugin.instance, $0) }
             }
         }
-        // Neither answered nor kept: nobody will.
+        // If the token was neither completed nor kept, the handler cannot answer any more.
         guard let entry = plugin.tokens.reclaim(token), !reply.isGone else { return }
         plugin.log.warning(
             "the handler of \(declaration.method) \(declaration.path) returned without answering or keeping its token; the client gets 500"
@@ -80,7 +80,7 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
         plugin.abandon(entry)
     }
 
-    /// Points `raw` to the request's parameters, query and headers for the time of `body`.
+    /// Sets the parameters, query and headers of `raw`; valid for the call of `body`.
     private func withPairs(
         of request: HTTPRequestBytes, in raw: inout jf_request, _ body: (UnsafePointer<jf_request>) -> Void
     ) {
@@ -110,13 +110,13 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     }
 }
 
-/// Somebody who waits for an HTTP response.
+/// An HTTP request that waits for its response.
 struct PluginReply: Sendable {
     let responder: HTTPResponder
 
     var isGone: Bool { responder.isGone }
 
-    /// - Returns: `false` if nobody waits any more.
+    /// - Returns: `false` if the request was answered before, or the client has gone.
     func respond(_ status: Int, _ fields: HTTPFields, _ body: UnsafeRawBufferPointer) -> Bool {
         responder.respond(status: status, fields: fields, body: body)
     }
@@ -133,17 +133,17 @@ struct PluginReply: Sendable {
     func onGone(_ handler: @escaping @Sendable () -> Void) { responder.onGone(handler) }
 }
 
-/// The pairs of one request, for as long as a call: each text stays where it is in the request, and only what has to be
-/// decoded is written anew.
+/// Writes the name-value pairs of one request, valid for one call. Each text stays where it is in the request; only
+/// values that must be decoded are copied.
 struct PairWriter {
     private let pairs: UnsafeMutableBufferPointer<jf_pair>
     private(set) var count = 0
-    /// For what is decoded, which is never longer than what it is made of.
+    /// Space for decoded texts; decoded text is never longer than its source.
     private var buffer: Slice<UnsafeMutableRawBufferPointer>
 
     /// - Parameters:
-    ///   - pairs: one for each that is going to be added.
-    ///   - buffer: as large as all values that are going to be decoded, and those names.
+    ///   - pairs: one element for each pair that will be added.
+    ///   - buffer: as large as all names and values that will be decoded.
     init(_ pairs: UnsafeMutableBufferPointer<jf_pair>, buffer: UnsafeMutableRawBufferPointer) {
         self.pairs = pairs
         self.buffer = buffer[...]
@@ -154,7 +154,7 @@ struct PairWriter {
         count += 1
     }
 
-    /// What `part` stands for; what cannot be decoded stays as the client wrote it.
+    /// The decoded text of `part`; `part` itself if it cannot be decoded.
     mutating func decoded(_ part: UnsafeRawBufferPointer, _ form: PercentEncoding.Form) -> UnsafeRawBufferPointer {
         guard PercentEncoding.isEncoded(part, form),
             let decoded = PercentEncoding.text(part, form, in: UnsafeMutableRawBufferPointer(rebasing: buffer))
@@ -163,13 +163,13 @@ struct PairWriter {
         return decoded
     }
 
-    /// Those from `start` to here.
+    /// The pairs from `start` to the last one.
     func list(from start: Int) -> (pairs: UnsafePointer<jf_pair>?, count: UInt32) {
         (count == start ? nil : pairs.baseAddress.map { UnsafePointer($0 + start) }, UInt32(count - start))
     }
 }
 
-/// The parameters of a query, as they stand there. Empty ones are passed over.
+/// The parameters of a query, still encoded. Skips empty ones.
 struct QueryParts: Sequence, IteratorProtocol {
     private var rest: Slice<UnsafeRawBufferPointer>
 
@@ -177,7 +177,7 @@ struct QueryParts: Sequence, IteratorProtocol {
         rest = query[...]
     }
 
-    /// The parameters, decoded; what cannot be stays as the client wrote it.
+    /// The parameters, decoded; a text that cannot be decoded stays as the client wrote it.
     var decoded: [(name: ByteString, value: ByteString)] {
         map { part in
             func text(_ bytes: UnsafeRawBufferPointer) -> ByteString {

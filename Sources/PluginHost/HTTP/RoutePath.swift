@@ -11,15 +11,15 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     public let segments: [Segment]
     public let description: String
     let parameterCount: Int
-    /// The same as ``description``, to be compared with what comes.
+    /// The bytes of ``description``, to be compared with a request's path.
     private let text: [UInt8]
 
-    /// Why a text is no path for a route.
+    /// Why a text is not a valid path for a route.
     public struct Malformed: Error, Equatable {
         public let problem: String
     }
 
-    /// - Throws: ``Malformed``, which says what to mend.
+    /// - Throws: ``Malformed``, which says how to correct the text.
     public init(_ text: String) throws(Malformed) {
         guard text.hasPrefix("/") else { throw Malformed(problem: "path '\(text)' must begin with '/'") }
         guard
@@ -64,9 +64,9 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
             }
     }
 
-    /// Whether a request's path is one of these, and its parameters can be decoded.
+    /// Whether a request's path matches and its parameters can be decoded.
     ///
-    /// - Parameter path: as it stands in the URL.
+    /// - Parameter path: the path in the URL, still encoded.
     func matches(_ path: UnsafeRawBufferPointer) -> Bool {
         text.withUnsafeBytes { text in
             if parameterCount == 0, text.isEqual(to: path) { return true }
@@ -82,7 +82,7 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Calls `body` with each parameter of a path that matches: its name, and its value as it stands in the URL.
+    /// Calls `body` with the name and the still encoded value of each parameter. The path must match.
     func forEachParameter(
         of path: UnsafeRawBufferPointer,
         _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
@@ -105,7 +105,8 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
         PercentEncoding.isEncoded(part, .path) && PercentEncoding.text(part, .path)?.isEqual(to: literal) == true
     }
 
-    /// Literals go before parameters, from the left: of `/a/{x}` and `/a/b`, the second answers `/a/b`.
+    /// Whether this path is tried before `other`. Literals precede parameters, from the left: for `/a/b`, the route
+    /// `/a/b` is used rather than `/a/{x}`.
     func isMoreSpecific(than other: RoutePath) -> Bool {
         for (mine, theirs) in zip(segments, other.segments) {
             switch (mine, theirs) {
@@ -122,11 +123,11 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// The segments of a URL's path, as they stand there: what its slashes separate, the first of which opens it. There is
-/// always one, which may be empty.
+/// The segments of a URL's path, still encoded: the texts after each slash. There is always at least one, which may be
+/// empty.
 struct PathSegments: Sequence, IteratorProtocol {
     private let path: UnsafeRawBufferPointer
-    /// Where the next one begins; behind the end when there is none.
+    /// Start of the next segment; beyond the end if there is none.
     private var position = 1
 
     init(_ path: UnsafeRawBufferPointer) {

@@ -2,22 +2,23 @@ import CJackfield
 import Support
 import Transport
 
-/// The routes in force at one moment. Immutable.
+/// The routes in force at one moment. Each loop has its own copy.
 struct RouteTable: Sendable {
-    /// By the number of segments; within one number the most specific path first, then in the order of registration.
+    /// Indexed by the number of segments; for each number the most specific path first, then in the order of
+    /// registration.
     private var byLength: [[HTTPRoute]] = []
 
-    /// What to tell who asks for a path where nothing is served, but something might be expected.
+    /// Hints for the 404 response, by path.
     var hints: [ByteString: String] = [:]
 
-    /// Bytes of the longest path with a hint that is looked up.
+    /// Bytes; no hint is looked up for a longer path.
     private static let longestHint = 256
 
     enum Match {
         case route(HTTPRoute)
-        /// The path exists, the method does not: those that do.
+        /// The path exists, but not for this method; `allowed` lists the methods.
         case wrongMethod(allowed: [ByteString])
-        /// With the hint of the path.
+        /// No route matches; `hint` is the path's hint, if there is one.
         case nothing(hint: String?)
     }
 
@@ -25,13 +26,13 @@ struct RouteTable: Sendable {
         request.withBytes { match(ByteString(request.method), $0.path) }
     }
 
-    /// - Parameter path: as it stands in the URL.
+    /// - Parameter path: the path in the URL, still encoded.
     func match(_ method: ByteString, _ path: UnsafeRawBufferPointer) -> Match {
         var allowed: [ByteString] = []
         var bodiless: HTTPRoute?
         for route in routes(PathSegments(path).count) where route.path.matches(path) {
             if route.method == method { return .route(route) }
-            // Whoever answers GET answers HEAD; the transport leaves the body out.
+            // A GET route also answers HEAD; the transport omits the body.
             if route.method == "GET", bodiless == nil { bodiless = route }
             if !allowed.contains(route.method) { allowed.append(route.method) }
         }
@@ -43,7 +44,7 @@ struct RouteTable: Sendable {
         return .wrongMethod(allowed: allowed.sorted())
     }
 
-    /// Who answers exactly this.
+    /// The owner of the route with exactly this method and path shape.
     func owner(of method: ByteString, _ path: RoutePath) -> String? {
         routes(path.segments.count).first { $0.method == method && $0.path.isSameShape(as: path) }?.owner
     }
@@ -79,7 +80,7 @@ final class HTTPRoute: @unchecked Sendable {
     let access: RouteAccess
     let target: Target
     let callback: Callback
-    /// Of a handler that runs inline.
+    /// Set if the handler runs inline.
     let meter: InlineMeter?
 
     init(_ declaration: RouteDescriptor, of plugin: LoadedPlugin) {
@@ -101,7 +102,7 @@ final class HTTPRoute: @unchecked Sendable {
         meter = nil
     }
 
-    /// Whose it is, for a message.
+    /// The owner's name in messages.
     var owner: String {
         switch target {
         case .plugin(let plugin, _): "plugin '\(plugin.name)'"
@@ -110,15 +111,15 @@ final class HTTPRoute: @unchecked Sendable {
     }
 }
 
-/// Who may call a route.
+/// The condition for calling a route.
 public struct RouteAccess: Sendable, Equatable {
     /// `JF_AUTH_*`.
     public enum TokenRequirement: Sendable, Equatable {
-        /// A valid token, else 401.
+        /// A valid token is required, else 401.
         case required
-        /// None, or a valid one.
+        /// No token, or a valid one.
         case optional
-        /// The Authorization header is not looked at.
+        /// The Authorization header is ignored.
         case ignored
     }
 

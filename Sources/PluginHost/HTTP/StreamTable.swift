@@ -2,14 +2,14 @@ import CJackfield
 import Synchronization
 import Transport
 
-/// A response that a plugin is still writing, and what the plugin wants to hear of it.
+/// A response that a plugin is still writing, with the plugin's callbacks about it.
 ///
-/// `@unchecked Sendable`: the watch is immutable, and its addresses are only handed back.
+/// `@unchecked Sendable`: `watch` is immutable, and the host only passes its addresses back.
 final class OpenStream: @unchecked Sendable {
     let handle: UInt64
     let stream: HTTPStream
     private let watch: jf_stream_callbacks?
-    /// Whether a write was refused, and the plugin waits to hear that there is room.
+    /// Whether a write was refused and the plugin waits for `writable`.
     private let isAwaited = Atomic<Bool>(false)
 
     init(handle: UInt64, stream: HTTPStream, watch: jf_stream_callbacks?) {
@@ -18,32 +18,32 @@ final class OpenStream: @unchecked Sendable {
         self.watch = watch
     }
 
-    /// Whether the plugin wants to hear when there is room again.
+    /// Whether the plugin has a `writable` callback.
     var wantsRoom: Bool { watch?.writable != nil }
 
     /// Writes a piece. Any thread.
     func write(_ piece: [UInt8]) -> HTTPStream.WriteResult {
         let result = stream.write(piece)
         guard case .full = result, wantsRoom else { return result }
-        // Once more: the reader may have caught up before anybody knew that it is awaited.
+        // Tries again: if the reader drained before `isAwaited` was set, no call of ``drained(_:)`` follows.
         isAwaited.store(true, ordering: .sequentiallyConsistent)
         return stream.write(piece)
     }
 
-    /// The reader has caught up. [loop]
+    /// Calls `writable` if a write was refused before. Called when the reader has caught up. [loop]
     func drained(_ plugin: LoadedPlugin) {
         guard isAwaited.exchange(false, ordering: .sequentiallyConsistent), let writable = watch?.writable else {
             return
         }
         let task = StrandTask(run: {
-            // The last call about a stream that is closed was, or will be, another.
+            // Not for a closed stream: `closed` must be the last call about it.
             guard plugin.isCreated, plugin.streams[self.handle] != nil else { return }
             writable(plugin.instance, self.watch?.context, self.handle)
         })
         _ = plugin.strand.enqueue(task, promised: true)
     }
 
-    /// Calls the plugin for the last time about this stream. For whoever took it out of the table.
+    /// Calls `closed`, the last call about this stream. Only the caller that removed it from the table may call this.
     func notifyClosed(_ why: Int32, _ plugin: LoadedPlugin) {
         guard let closed = watch?.closed else { return }
         let task = StrandTask(run: {
@@ -71,7 +71,7 @@ final class StreamTable: Sendable {
     var count: Int { state.withLock { $0.streams.count } }
     var hasCapacity: Bool { count < limit }
 
-    /// Handles are numbers counted up: a stale one never names another stream.
+    /// Adds a stream. Handles count up, so a stale handle never names another stream.
     func add(_ stream: HTTPStream, _ watch: jf_stream_callbacks?) -> OpenStream {
         let handle = state.withLock { state in
             state.last += 1
@@ -84,7 +84,7 @@ final class StreamTable: Sendable {
 
     subscript(handle: UInt64) -> OpenStream? { state.withLock { $0.streams[handle] } }
 
-    /// Takes a stream out: whoever gets it tells the plugin that it is closed.
+    /// Removes a stream. The caller that gets it must call ``OpenStream/notifyClosed(_:_:)``.
     func remove(_ handle: UInt64) -> OpenStream? { state.withLock { $0.streams.removeValue(forKey: handle) } }
 
     func removeAll() -> [OpenStream] {

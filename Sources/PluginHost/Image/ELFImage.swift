@@ -1,16 +1,16 @@
 import Glibc
 
-/// What can be known of a shared library before any of its code runs: constructors run inside `dlopen`, so everything
-/// that can be refused is refused on the bytes.
+/// The properties of a shared library that are read before any of its code runs. `dlopen` runs constructors, so
+/// everything that can be checked is checked on the bytes.
 struct ELFImage {
-    /// Symbols it exports; `nil` if it carries no section headers to find them by (then `dlsym` has to tell).
+    /// The exported symbols; `nil` if the library has no section headers (then only `dlsym` can tell).
     private(set) var exports: Set<String>?
-    /// Libraries it asks the dynamic linker for.
+    /// The libraries that it needs (`DT_NEEDED`).
     private(set) var needed: [String] = []
-    /// Whether it looks for them relative to its own place.
+    /// Whether its search path for them uses `$ORIGIN`.
     private(set) var usesOrigin = false
 
-    /// Why bytes are no library for this process.
+    /// Why the bytes are not a library for this process.
     struct Unsuitable: Error {
         let problem: String
     }
@@ -74,7 +74,7 @@ struct ELFImage {
         var found: Set<String> = []
         for index in 0..<section.size / section.entrySize {
             guard let symbol: Elf64_Sym = Self.load(bytes, section.offset, index, section.entrySize) else { break }
-            // Section 0 means that the symbol is wanted, not given.
+            // Section 0 marks an undefined symbol.
             guard symbol.st_shndx != 0, let name = Self.string(bytes, strings, Int(symbol.st_name)) else { continue }
             found.insert(name)
         }

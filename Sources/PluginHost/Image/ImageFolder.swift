@@ -1,26 +1,26 @@
 import Glibc
 
-/// The folder that holds the private copies of this process's plugins, so that debuggers, profilers and crash lines
-/// find a file where a plugin is mapped.
+/// The folder that holds the private copies of this process's plugins, so that debuggers, profilers and crash reports
+/// find the file that a plugin is mapped from.
 ///
-/// It is made at the first load, readable by its owner only, and removed when the host stops. A process that crashed
-/// leaves its folder, which keeps the files for whoever reads the core dump until the next host starts. The lock that a
-/// living process holds on its folder tells it from one that was left.
+/// It is made at the first load, readable by its owner only, and removed when the host stops. A crashed process leaves
+/// its folder, so that its core dump can be read; the next host that starts removes it. A running process holds a lock
+/// on its folder; a folder without a lock is a leftover.
 final class ImageFolder: Sendable {
     let path: String
-    /// Holds the lock; closed by the kernel when the process ends, however it ends.
+    /// Holds the lock; the kernel closes it when the process ends in any way.
     private let descriptor: Int32
 
-    /// Why there is no folder: each candidate and what was wrong with it.
+    /// Why no folder could be made: the error of each candidate.
     struct Unavailable: Error {
         let problem: String
     }
 
     private static let prefix = "jackfield-images-"
-    /// A folder younger than this, in seconds, may belong to a process that has not locked it yet.
+    /// Seconds. A younger folder is not removed: its process may not have locked it yet.
     private static let youth = 60
 
-    /// Where copies may go, best first. Temporary folders come before `XDG_RUNTIME_DIR`, which is always in memory.
+    /// Parent folders, best first. Temporary folders come before `XDG_RUNTIME_DIR`, which is always in memory.
     static var candidates: [String] {
         ["TMPDIR", nil, nil, "XDG_RUNTIME_DIR"].enumerated().compactMap { index, variable in
             guard let variable else { return index == 1 ? "/tmp" : "/var/tmp" }
@@ -28,8 +28,8 @@ final class ImageFolder: Sendable {
         }
     }
 
-    /// Removes what dead processes left in `candidates`, and makes a folder in the first of them that is on a disk,
-    /// else in the first that is in memory.
+    /// Removes the leftovers of dead processes in `candidates`, and makes a folder in the first candidate that is on a
+    /// disk, else in the first one that is in memory.
     init(in candidates: [String]) throws(Unavailable) {
         var problems: [String] = []
         for candidate in candidates { Self.removeLeftovers(in: candidate) }
@@ -44,7 +44,7 @@ final class ImageFolder: Sendable {
         throw Unavailable(problem: problems.isEmpty ? "there is no candidate" : problems.joined(separator: "; "))
     }
 
-    /// Removes the folder. What is mapped stays mapped.
+    /// Removes the folder and its files. Mapped images stay mapped.
     func remove() {
         Self.removeTree(path)
         close(descriptor)
@@ -54,7 +54,7 @@ final class ImageFolder: Sendable {
 
     private static func make(in parent: String) -> Result<(path: String, descriptor: Int32), Unavailable> {
         var template = Array("\(parent)/\(prefix)\(getpid())-XXXXXX".utf8CString)
-        // Mode 0700.
+        // `mkdtemp` makes it with mode 0700.
         guard mkdtemp(&template) != nil else { return .failure(Unavailable(problem: String(cString: strerror(errno)))) }
         let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         if let problem = problemOfMapping(in: path) {
@@ -71,7 +71,7 @@ final class ImageFolder: Sendable {
         return .success((path, descriptor))
     }
 
-    /// Why code cannot be mapped from files in `folder`, most often because it is mounted `noexec`; `nil`: it can.
+    /// Why code cannot be mapped from files in `folder`, usually because it is mounted `noexec`; `nil` if it can.
     private static func problemOfMapping(in folder: String) -> String? {
         let name = folder + "/probe"
         let descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -91,8 +91,8 @@ final class ImageFolder: Sendable {
     }
 
     private static func isInMemory(_ folder: String) -> Bool {
-        // Found by name: Swift's Glibc module has no `statfs`. Its structure has 120 bytes and begins
-        // with the type as a word.
+        // Looked up with `dlsym`, because Swift's Glibc module has no `statfs`. The structure has 120 bytes and begins
+        // with the file system's type as a word.
         typealias Statfs = @convention(c) (UnsafePointer<CChar>, UnsafeMutableRawPointer) -> Int32
         guard let symbol = dlsym(nil, "statfs") else { return false }
         return withUnsafeTemporaryAllocation(byteCount: 512, alignment: 16) { status in
@@ -121,7 +121,7 @@ final class ImageFolder: Sendable {
         }
     }
 
-    /// Removes a folder of files, links, and folders of these.
+    /// Removes a folder, its files and links, and subfolders down to `depth`.
     private static func removeTree(_ path: String, depth: Int = 2) {
         for name in entries(of: path) {
             let entry = "\(path)/\(name)"
@@ -130,7 +130,7 @@ final class ImageFolder: Sendable {
         rmdir(path)
     }
 
-    /// Names in a folder; none if it cannot be read.
+    /// The names in a folder; empty if it cannot be read.
     static func entries(of folder: String) -> [String] {
         guard let stream = opendir(folder) else { return [] }
         defer { closedir(stream) }

@@ -1,28 +1,28 @@
 import CJackfield
 import Glibc
 
-/// One generation of a plugin's code, mapped for as long as the process lives.
+/// The code of one load of a plugin, mapped for as long as the process lives.
 ///
-/// Images are never unmapped: Swift's runtime keeps pointers into every image that it has seen, and so do other
-/// runtimes' exit handlers and thread-locals. A generation costs its pages and its private copy.
+/// Images are never unmapped: Swift's runtime keeps pointers into every image, and so do other runtimes' exit handlers
+/// and thread-locals. Each load costs its pages and its private copy.
 struct PluginImage: Sendable {
     typealias Main = @convention(c) (UnsafePointer<jf_boot>?, UnsafeMutablePointer<jf_plugin>?) -> Int32
 
-    /// Where it was found.
+    /// The original file.
     let path: String
-    /// Where it is mapped from: what debuggers and crash lines name.
+    /// The private copy that is mapped; debuggers and crash reports show this path.
     let copy: String
     /// `jf_plugin_main`.
     let main: Main
 
-    /// Larger files are refused: nobody's plugin is that large, but a path may name anything.
+    /// Larger files are refused: no plugin is that large, but a path may name any file.
     static let largestFile = 1 << 30
 
-    /// Copies, checks and maps a library. Runs its constructors, so call it where plugin code may run.
+    /// Copies, checks and maps a library. Runs its constructors, so call it on a thread where plugin code may run.
     ///
     /// - Parameters:
-    ///   - folder: where the copy goes; `nil`: into memory.
-    ///   - warn: hears why a copy could not go into the folder and went into memory.
+    ///   - folder: the folder for the copy; `nil`: the copy is in memory.
+    ///   - warn: called with the reason if the copy could not be made in the folder and is in memory instead.
     static func open(_ path: String, generation: Int, in folder: String?, warn: (String) -> Void) throws(PluginError)
         -> PluginImage
     {
@@ -86,7 +86,7 @@ struct PluginImage: Sendable {
 
         dlerror()
         guard let handle = dlopen(copy.path, RTLD_NOW | RTLD_LOCAL | Int32(RTLD_NODELETE)) else {
-            // The linker speaks of the copy's name, the operator knows the original's.
+            // The linker's message names the copy; the operator knows the original.
             let reason = dlerror().map { replacing(copy.path, by: path, in: String(cString: $0)) } ?? "unknown error"
             throw failure(.notAPlugin, "the dynamic linker refused it: \(reason)")
         }
@@ -95,7 +95,7 @@ struct PluginImage: Sendable {
         return PluginImage(path: path, copy: copy.path, main: unsafeBitCast(symbol, to: Main.self))
     }
 
-    /// Whether a library that the image needs lies beside it.
+    /// Whether a library that the image needs is in the same folder.
     private static func hasCompanion(_ image: ELFImage, of path: String) -> Bool {
         let folder = PrivateCopy.folder(of: path)
         return image.needed.contains { access(folder + $0, R_OK) == 0 }
@@ -107,11 +107,11 @@ struct PluginImage: Sendable {
     }
 }
 
-/// From what an operator wrote to a file.
+/// Finds the library file that an operator named.
 enum PluginFinder {
-    /// The path of the library that `path` means.
+    /// The path of the library for `path`, which is a path or a name.
     ///
-    /// - Throws: ``PluginError`` of kind `missing`, with every place that was looked at.
+    /// - Throws: ``PluginError`` of kind `missing`, with every folder that was searched.
     static func find(_ path: String, in folders: [String]) throws(PluginError) -> String {
         if path.contains("/") {
             guard isFile(path) else {
@@ -134,7 +134,7 @@ enum PluginFinder {
             "there is no \(names.joined(separator: " or ")); \(places); to name a file, write a path with a slash")
     }
 
-    /// What a plugin is called before it has said its name: the file's name without `lib` and `.so`.
+    /// The plugin's name until its descriptor is read: the file's name without `lib` and `.so`.
     static func name(of path: String) -> String {
         var name = path.split(separator: "/").last.map(String.init) ?? path
         if name.hasSuffix(".so") { name.removeLast(3) }

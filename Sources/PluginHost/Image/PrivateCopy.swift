@@ -1,12 +1,13 @@
 import Glibc
 
-/// A copy of a library that nobody else can change or replace, so that the bytes checked are the bytes loaded, and so
-/// that the dynamic linker, which knows libraries by device and inode, takes each generation for a new one.
+/// A copy of a library that no other process can change or replace, so that the bytes that were checked are the bytes
+/// that are loaded. The dynamic linker identifies libraries by device and inode, so it treats each copy as a new
+/// library.
 ///
 /// A file in ``ImageFolder``, named after the plugin and its generation. Without such a folder it is a file in memory,
 /// which debuggers do not find.
 struct PrivateCopy {
-    /// What to give to `dlopen`.
+    /// The path for `dlopen`.
     private(set) var path: String
     private let descriptor: Int32
     private let isFile: Bool
@@ -23,9 +24,9 @@ struct PrivateCopy {
         }
     }
 
-    /// Copies what `source` is open on.
+    /// Copies the file that `source` is open on.
     ///
-    /// - Parameter folder: `nil`: the copy is in memory.
+    /// - Parameter folder: the folder for the copy; `nil`: the copy is in memory.
     init(of source: Int32, named name: String, in folder: String?) throws(Failure) {
         if let folder {
             path = "\(folder)/\(name).so"
@@ -33,7 +34,7 @@ struct PrivateCopy {
             isFile = true
             guard descriptor >= 0 else { throw Failure("cannot make \(path)") }
         } else {
-            // The name shows up in /proc/PID/maps.
+            // The name is shown in /proc/PID/maps.
             descriptor = Self.memoryFile("jackfield-\(name)")
             path = "/proc/self/fd/\(descriptor)"
             isFile = false
@@ -60,8 +61,8 @@ struct PrivateCopy {
         return body(UnsafeRawBufferPointer(start: mapped, count: size))
     }
 
-    /// Moves the copy into a folder of its own, with links to the libraries in `original`'s folder: for one that looks
-    /// for others beside itself (`$ORIGIN`), which the linker resolves from the path it is given.
+    /// Moves the copy into a folder of its own, with links to the libraries in `original`'s folder. For a library that
+    /// uses `$ORIGIN`, which the linker resolves from the path it is given.
     mutating func move(besideThoseOf original: String) throws(Failure) {
         guard isFile else { return }
         let folder = String(path.dropLast(3)), name = path.split(separator: "/").last.map(String.init) ?? ""
@@ -81,16 +82,16 @@ struct PrivateCopy {
         }
     }
 
-    /// The linker has taken it.
+    /// Marks the copy as loaded by the linker.
     ///
-    /// The descriptor of a file in memory stays open: it is part of the name, and the linker takes a name that it has
-    /// seen before for the library that it has loaded before.
+    /// The descriptor of a file in memory stays open: its number is part of the path, and the linker treats a path that
+    /// it has loaded before as the same library.
     mutating func keep() {
         isLoaded = true
         if isFile { close(descriptor) }
     }
 
-    /// It is of no use, unless the linker has taken it.
+    /// Removes the copy, unless the linker has loaded it.
     func discard() {
         guard !isLoaded else { return }
         if isFile { unlink(path) }
@@ -102,7 +103,7 @@ struct PrivateCopy {
 
     // MARK: Bytes
 
-    /// Copies to the end, in the kernel if it can: file systems that share blocks then copy nothing.
+    /// Copies the whole file, in the kernel if possible: file systems that share blocks then copy nothing.
     private static func copy(_ source: Int32, to target: Int32) throws(Failure) {
         if let copyRange {
             var count = 0
@@ -112,20 +113,21 @@ struct PrivateCopy {
                 count += max(0, copied)
             } while copied > 0 || (copied < 0 && errno == EINTR)
             if copied == 0, count > 0 { return }
-            // Not between these file systems: nothing was copied, or it is copied once more.
+            // `copy_file_range` does not work between these file systems or has failed: start again with `read` and
+            // `write`.
             guard lseek(source, 0, SEEK_SET) == 0, lseek(target, 0, SEEK_SET) == 0, ftruncate(target, 0) == 0 else {
                 throw Failure("lseek")
             }
         }
-        try withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { room throws(Failure) in
+        try withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { buffer throws(Failure) in
             while true {
-                let count = read(source, room.baseAddress, room.count)
+                let count = read(source, buffer.baseAddress, buffer.count)
                 if count == 0 { return }
                 if count < 0 {
                     if errno == EINTR { continue }
                     throw Failure("cannot read it")
                 }
-                try write(UnsafeRawBufferPointer(rebasing: room[..<count]), to: target)
+                try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: target)
             }
         }
     }
@@ -142,7 +144,7 @@ struct PrivateCopy {
         }
     }
 
-    // Found by name: Swift's Glibc module leaves out what only `_GNU_SOURCE` declares.
+    // Looked up with `dlsym`, because Swift's Glibc module omits what only `_GNU_SOURCE` declares.
 
     private typealias CopyRange =
         @convention(c) (Int32, UnsafeMutablePointer<off_t>?, Int32, UnsafeMutablePointer<off_t>?, Int, UInt32) -> Int
