@@ -2,7 +2,7 @@ import CJackfield
 import SocketIO
 import Synchronization
 
-/// One `emit_ack` that waits for its answer: calls the plugin back exactly once.
+/// One `emit_ack` that waits for its answer. Calls the plugin back exactly once.
 final class AnswerCall: Sendable {
     private let call: PluginCall<jf_answer_fn>
     private let plugin: LoadedPlugin
@@ -19,11 +19,11 @@ final class AnswerCall: Sendable {
         promise = plugin.promise { Self.make(call, of: plugin, with: AnswerCopy(JF_E_GONE, socket)) }
     }
 
-    /// Whether there is anything to ask the client for; if not, the plugin gets ``code``.
+    /// Whether a callback is promised, so that the client must be asked; if not, ``code`` is the function's result.
     var isPromised: Bool { promise.number != nil }
     var code: Int32 { promise.code }
 
-    /// The call was never promised after all.
+    /// Withdraws the promise: the function returns an error instead.
     func forget() { _ = plugin.claim(promise) }
 
     func finish(_ answer: AckResult) { finish(AnswerCopy(answer, socket)) }
@@ -31,7 +31,7 @@ final class AnswerCall: Sendable {
 
     private func finish(_ answer: AnswerCopy) {
         plugin.complete(promise) { [call, plugin, sender] in
-            // In the socket's own line, so that its answer keeps its place among its events.
+            // In the line of the socket, so that the answer keeps its order among the socket's events.
             let task = StrandTask(.answer, run: { Self.make(call, of: plugin, with: answer) })
             _ = plugin.strand.enqueue(task, of: sender, bytes: answer.bytes, promised: true)
         }
@@ -44,22 +44,22 @@ final class AnswerCall: Sendable {
     }
 }
 
-/// One `broadcast_ack` on its way: collects what the loops' clients answer and calls the plugin back exactly once.
+/// One running `broadcast_ack`: collects the answers from all loops and calls the plugin back exactly once.
 final class AnswersCall: Sendable {
     private struct State {
         var loops: Int
         var expected = 0
         var settled = 0
         var answers: [AnswerCopy] = []
-        /// What of ``LoadedPlugin/results`` it holds.
+        /// Bytes reserved in ``LoadedPlugin/results``.
         var bytes = 0
-        /// An answer found no room there.
+        /// Whether an answer was left out because of the byte limit.
         var isCut = false
-        /// Everything is there, and somebody has seen so.
+        /// Whether the result is complete and one caller has begun to deliver it.
         var isOver = false
     }
 
-    /// Bytes of an answer beside its text.
+    /// Bytes that an answer holds in addition to its arguments and attachments.
     private static let answerCost = 160
 
     private let call: PluginCall<jf_answers_fn>
@@ -74,14 +74,14 @@ final class AnswersCall: Sendable {
         promise = plugin.promise { Self.make(call, of: plugin, status: JF_E_GONE, expected: 0, []) }
     }
 
-    /// Whether there is anything to ask clients for; if not, the plugin gets ``code``.
+    /// Whether a callback is promised, so that clients must be asked; if not, ``code`` is the function's result.
     var isPromised: Bool { promise.number != nil }
     var code: Int32 { promise.code }
 
-    /// The call was never promised after all.
+    /// Withdraws the promise: the function returns an error instead.
     func forget() { _ = plugin.claim(promise) }
 
-    /// One socket has answered, or will not. [loop]
+    /// Adds a socket's answer, or notes that it gave none. [loop]
     func answered(_ socket: SocketHandle, _ answer: AckResult) {
         state.withLock { state in
             state.settled += 1
@@ -97,7 +97,7 @@ final class AnswersCall: Sendable {
         finishIfComplete()
     }
 
-    /// One loop has asked so many sockets. [loop]
+    /// Notes that a loop has asked this many sockets. [loop]
     func loopAsked(_ count: Int) {
         state.withLock { state in
             state.loops -= 1
@@ -113,7 +113,7 @@ final class AnswersCall: Sendable {
             return state
         }
         guard let result else { return }
-        // From here on the queue's budget counts them.
+        // From here on the queue's budget counts these bytes.
         plugin.results.release(result.bytes)
         let status = result.isCut ? JF_E_LIMIT : result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
         plugin.complete(promise) { [call, plugin] in
@@ -142,7 +142,7 @@ final class AnswersCall: Sendable {
     }
 }
 
-/// What one client answered, copied to outlive the loop's call.
+/// One client's answer, copied to outlive the loop's call.
 struct AnswerCopy: Sendable {
     let status: Int32
     let socket: SocketHandle
@@ -170,12 +170,13 @@ struct AnswerCopy: Sendable {
         }
     }
 
-    /// Bytes it holds.
+    /// Bytes of arguments and attachments.
     var bytes: Int { pack.count }
 
-    /// As the header has it, valid for the call.
+    /// Passes the answers as the header's structures, valid for the call.
     static func withRaw(_ answers: [AnswerCopy], _ body: (UnsafeBufferPointer<jf_answer>) -> Void) {
-        // All attachments of all answers in one list that does not grow, so that each answer can point into it.
+        // All attachments of all answers in one list whose address does not change, so that each answer can point into
+        // it.
         let attachments = answers.flatMap { answer in
             answer.pack.indices.dropFirst().map { jf_bytes(answer.pack.bytes($0)) }
         }

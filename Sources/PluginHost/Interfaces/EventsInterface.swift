@@ -42,7 +42,7 @@ enum EventsInterface {
             })
     }
 
-    /// Milliseconds; the header's bounds.
+    /// Milliseconds; the header promises these bounds.
     private static let timeouts: ClosedRange<UInt32> = 1...3_600_000
 
     private static func call<Function>(
@@ -78,7 +78,7 @@ extension LoadedPlugin {
         }
     }
 
-    /// Acks: straight into the sender's socket from an inline handler, by way of its loop from everywhere else.
+    /// Sends an ack: directly to the sender's socket in an inline handler, else through the socket's loop.
     @inline(__always)
     fileprivate func ack(
         _ token: ReplyToken, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
@@ -115,7 +115,8 @@ extension LoadedPlugin {
             return JF_OK
         }
         guard context.directory.contains(socket) else { return JF_E_GONE }
-        // Bounded by the tokens and the queue, so never refused for the mailbox: the token is used up.
+        // `promised`, because the token is completed and cannot be restored. Tokens and the queue bound the number of
+        // acks.
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
         let mailbox = mailboxes[context.index]
         if mailbox.append(
@@ -188,8 +189,8 @@ extension LoadedPlugin {
         }
     }
 
-    /// In one tick, however many there are: so all sockets of a loop see broadcasts in one order, and one socket costs
-    /// far less than a microsecond.
+    /// Delivers in one tick, however many sockets there are, so that all sockets of a loop see broadcasts in the same
+    /// order. One socket takes far less than a microsecond.
     private func broadcast(_ broadcast: Broadcast) -> Int32 {
         everywhere(bytes: broadcast.message.frames.count) { loop in
             loop.shard.deliver(broadcast)

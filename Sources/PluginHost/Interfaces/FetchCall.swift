@@ -4,7 +4,7 @@ import SocketIO
 import Support
 import Synchronization
 
-/// One `fetch` on its way: gathers what the loops find and calls the plugin back exactly once.
+/// One running `fetch`: gathers the sockets that the loops find and calls the plugin back exactly once.
 final class FetchCall: Sendable {
     struct Found: Sendable {
         let info: SocketInfo
@@ -13,10 +13,10 @@ final class FetchCall: Sendable {
 
     private struct State {
         var loops: Int
-        /// By loop, so that the result does not depend on which of them was quicker.
+        /// By loop index, so that the order of the result does not depend on which loop was quicker.
         var found: [Int: [Found]] = [:]
         var isCut = false
-        /// What of ``LoadedPlugin/results`` it holds.
+        /// Bytes reserved in ``LoadedPlugin/results``.
         var bytes = 0
     }
 
@@ -34,16 +34,16 @@ final class FetchCall: Sendable {
         promise = plugin.promise { Self.make(call, of: plugin, status: JF_E_GONE, [], parts: parts) }
     }
 
-    /// Whether there is anything to ask the loops for; if not, the plugin gets ``code``.
+    /// Whether a callback is promised, so that the loops must be asked; if not, ``code`` is the function's result.
     var isPromised: Bool { promise.number != nil }
     var code: Int32 { promise.code }
 
-    /// The call was never promised after all.
+    /// Withdraws the promise: the function returns an error instead.
     func forget() { _ = plugin.claim(promise) }
 
-    /// Takes room in the plugin's results for one socket that was found. [loop]
+    /// Reserves bytes in the plugin's results for one socket that was found. [loop]
     ///
-    /// - Returns: `false` if there is none; then what was found is not all.
+    /// - Returns: `false` if the limit is reached; the result is then incomplete.
     func reserve(for found: Found) -> Bool {
         let size = found.info.size(parts, rooms: found.rooms)
         return state.withLock { state in
@@ -56,7 +56,7 @@ final class FetchCall: Sendable {
         }
     }
 
-    /// What one loop has. [loop]
+    /// Adds the sockets that one loop has found. [loop]
     func loopFound(_ found: [Found], loop: Int, isCut: Bool) {
         let result = state.withLock { state -> (found: [Found], isCut: Bool, bytes: Int)? in
             state.loops -= 1
@@ -77,13 +77,13 @@ final class FetchCall: Sendable {
                     Self.make(call, of: plugin, status: status, Array(all), parts: parts)
                     plugin.results.release(bytes)
                 }, drop: { plugin.results.release(bytes) })
-            // Its texts are made when it runs: until then it holds the sockets alone.
+            // The texts are written when the task runs: until then it only holds references to the sockets.
             isQueued = plugin.strand.enqueue(task, bytes: all.count * MemoryLayout<Found>.stride, promised: true)
         }
         if !isQueued { plugin.results.release(bytes) }
     }
 
-    /// On the strand, which also writes the texts: the loops have better things to do.
+    /// Writes the texts and calls the function. On the strand, to keep this work off the loops.
     private static func make(
         _ call: PluginCall<jf_fetched_fn>, of plugin: LoadedPlugin, status: Int32, _ found: [Found], parts: UInt32
     ) {
@@ -110,15 +110,15 @@ final class FetchCall: Sendable {
     }
 }
 
-/// What a fetch has found, as the header has it: one block with all texts, and the items that point into it.
+/// The sockets of a fetch as the header's structures: one block with all texts, and the items that point into it.
 struct FetchedTexts {
     private var bytes: [UInt8] = []
     private var items: [jf_socket_info] = []
-    /// Of all items, one after the other.
+    /// The rooms of all items, one after the other.
     private var rooms: [jf_text] = []
 
-    /// Until the block stands still, the texts hold offsets into it: an offset is one more than where the text begins,
-    /// so that NULL stays NULL.
+    /// Until the block has its final address, the texts hold offsets into it instead of pointers. An offset is the
+    /// text's position plus one, so that NULL stays NULL.
     init(_ found: [FetchCall.Found], parts: UInt32) {
         items.reserveCapacity(found.count)
         for socket in found {

@@ -68,28 +68,28 @@ enum HTTPInterface {
         return watch
     }
 
-    /// Headers of one response; the header promises this number.
+    /// Most headers of one response; the header promises this number.
     static let mostHeaders: UInt32 = 64
-    /// Bytes of a piece of a stream; the header promises this number.
+    /// Most bytes of one piece of a stream; the header promises this number.
     static let largestPiece = 1 << 20
-    /// These are the transport's.
+    /// Headers that only the transport may set.
     static let ownHeaders: [StaticString] = [
         "content-length", "connection", "transfer-encoding", "keep-alive", "upgrade", "date",
     ]
-    /// What most responses say.
+    /// The default content type.
     static let json = HTTPFields([("Content-Type", "application/json")])
 }
 
 extension LoadedPlugin {
-    /// A response whose rules are kept.
+    /// The status, headers and body of a response, checked.
     fileprivate struct ResponseHead {
         let status: Int
         let fields: HTTPFields
-        /// The plugin's, for the call.
+        /// The plugin's memory, valid for the call.
         let body: UnsafeRawBufferPointer
     }
 
-    /// Completes a request's token with `body`.
+    /// Completes a request's token: removes it and calls `body` with the reply.
     fileprivate func withReply(_ token: jf_token, _ body: (PluginReply) -> Int32) -> Int32 {
         switch tokens.complete(ReplyToken(token), where: { if case .reply = $0 { true } else { false } }) {
         case .entry(.reply(let reply)): body(reply)
@@ -107,12 +107,12 @@ extension LoadedPlugin {
         handle.pointee = open.handle
         if open.wantsRoom { stream.onDrain { [unowned open] in open.drained(self) } }
         if !head.body.isEmpty { _ = stream.write(Array(head.body)) }
-        // A plugin that forgets a stream whose reader left costs no memory for it.
+        // Removes the stream when its reader has gone, so that a plugin that forgets it does not leak memory.
         reply.onGone { self.streams.remove(open.handle)?.notifyClosed(JF_E_GONE, self) }
         return JF_OK
     }
 
-    /// Reads a response.
+    /// Reads and checks a response.
     fileprivate func head(_ response: UnsafePointer<jf_response>?) throws(HostCallError) -> ResponseHead {
         let raw = try PluginMemory.read(response, "response")
         guard raw.reserved == 0 else { throw .invalid("response->reserved is \(raw.reserved), not 0") }
@@ -148,7 +148,7 @@ extension LoadedPlugin {
         return ResponseHead(status: Int(raw.status), fields: fields, body: body)
     }
 
-    /// Bytes of a header's name or value. Clients read no more of a whole head.
+    /// Most bytes of a header's name or value; no client reads longer ones.
     private static let longestHeader = 65_536
 
     private static func header(_ header: jf_pair, _ index: Int) throws(HostCallError) -> (

@@ -8,7 +8,7 @@ protocol SizedStructure {
 }
 
 extension SizedStructure {
-    /// All zero but for the size.
+    /// A structure whose fields are zero, except the size.
     @inline(__always)
     static var sized: Self {
         var value = Self()
@@ -17,7 +17,7 @@ extension SizedStructure {
     }
 }
 
-// What the host fills, in its own memory.
+// Structures that the host fills, in its own memory.
 extension jf_answer: SizedStructure {}
 extension jf_answers: SizedStructure {}
 extension jf_attempt: SizedStructure {}
@@ -33,14 +33,13 @@ extension jf_request: SizedStructure {}
 extension jf_socket_event: SizedStructure {}
 extension jf_socket_info: SizedStructure {}
 
-/// A structure in a plugin's memory, of which both sides may know different sizes: section 1 of
-/// the header has the rules.
+/// A structure in a plugin's memory. Plugin and host may know different sizes of it; see section 1 of the header.
 protocol HeaderStructure: SizedStructure {
-    /// Its size in the first release of the header, which never changes: what a `struct_size` of 0 means.
+    /// Its size in the first release of the header, which never changes; a `struct_size` of 0 means this size.
     static var firstSize: Int { get }
 }
 
-// What the host reads.
+// Structures that the host reads.
 extension jf_admission: HeaderStructure { static var firstSize: Int { 80 } }
 extension jf_message: HeaderStructure { static var firstSize: Int { 56 } }
 extension jf_plugin: HeaderStructure { static var firstSize: Int { 160 } }
@@ -48,19 +47,19 @@ extension jf_response: HeaderStructure { static var firstSize: Int { 56 } }
 extension jf_target: HeaderStructure { static var firstSize: Int { 80 } }
 extension jf_stream_callbacks: HeaderStructure { static var firstSize: Int { 32 } }
 
-// What the host fills there.
+// Structures that the host fills in the plugin's memory.
 extension jf_json: HeaderStructure { static var firstSize: Int { 48 } }
 extension jf_json_cursor: HeaderStructure { static var firstSize: Int { 32 } }
 extension jf_json_writer: HeaderStructure { static var firstSize: Int { 48 } }
 
-/// Structures in a plugin's memory, each with the size that the plugin knows.
+/// Reads and writes structures in a plugin's memory, which have the size that the plugin knows.
 enum PluginMemory {
-    /// A larger structure, or item of a list, is garbage.
+    /// Bytes. A larger size of a structure or list item is garbage.
     static let largestStructure = 65_536
 
-    /// Reads what both sides know of a structure that the plugin passes.
+    /// Reads the fields that both sides know of a structure that the plugin passes.
     ///
-    /// - Parameter name: of the argument, for the log.
+    /// - Parameter name: the argument's name, for the log.
     @inline(__always)
     static func read<Structure: HeaderStructure>(_ pointer: UnsafePointer<Structure>?, _ name: StaticString)
         throws(HostCallError) -> Structure
@@ -73,12 +72,13 @@ enum PluginMemory {
         return try read(UnsafeRawPointer(pointer), size: size, "\(name)->struct_size", of: name)
     }
 
-    /// Reads what both sides know of a structure or of an item of a list: of plain data, as
-    /// everything in the header is.
+    /// Reads the fields that both sides know of a structure or list item. It must be plain data, as everything in the
+    /// header is.
     ///
     /// - Parameters:
-    ///   - size: what the plugin says: its `struct_size`, or the list's `stride`; 0 means that of the first release.
-    ///   - field: where it says so.
+    ///   - size: the size that the plugin states: its `struct_size`, or the list's `stride`; 0 means that of the first
+    ///     release.
+    ///   - field: the name of the field that states it.
     static func read<Structure>(
         _ pointer: UnsafeRawPointer, size: Int, first: Int, as type: Structure.Type, _ field: @autoclosure () -> String,
         of name: @autoclosure () -> String
@@ -114,7 +114,7 @@ enum PluginMemory {
         try read(pointer, size: size, first: Structure.firstSize, as: Structure.self, field(), of: "\(name)")
     }
 
-    /// The size to fill of a structure in the plugin's memory: what both know.
+    /// How many bytes of a structure in the plugin's memory to fill: the size that both sides know.
     @inline(__always)
     static func space<Structure: HeaderStructure>(of pointer: UnsafeMutablePointer<Structure>, _ name: StaticString)
         throws(HostCallError) -> Int
@@ -130,7 +130,7 @@ enum PluginMemory {
         return min(size, MemoryLayout<Structure>.size)
     }
 
-    /// Fills `space` bytes of a structure in the plugin's memory, and no more.
+    /// Fills exactly `space` bytes of a structure in the plugin's memory.
     @inline(__always)
     static func write<Structure: HeaderStructure>(
         _ value: Structure, to pointer: UnsafeMutablePointer<Structure>, space: Int
@@ -148,17 +148,17 @@ enum PluginMemory {
 }
 
 extension jf_text {
-    /// The bytes, which stay the plugin's. A NULL pointer means no bytes, whatever the length says.
+    /// The bytes, in the plugin's memory. A NULL pointer means no bytes, whatever the length is.
     @inline(__always)
     var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: ptr, count: ptr == nil ? 0 : Int(clamping: len))
     }
 
-    /// A copy, to be compared or to be a key; bytes that are no UTF-8 become U+FFFD.
+    /// A copy, for comparison or as a key; bytes that are not UTF-8 become U+FFFD.
     @inline(__always)
     var byteString: ByteString { ByteString(decoding: bytes) }
 
-    /// A copy to show; bytes that are no UTF-8 become U+FFFD.
+    /// A copy for display; bytes that are not UTF-8 become U+FFFD.
     var string: String { String(decoding: bytes, as: UTF8.self) }
 
     /// The first bytes, for a log line.
@@ -178,7 +178,7 @@ extension jf_text {
 }
 
 extension jf_bytes {
-    /// The bytes, which stay the plugin's. A NULL pointer means no bytes, whatever the length says.
+    /// The bytes, in the plugin's memory. A NULL pointer means no bytes, whatever the length is.
     @inline(__always)
     var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: ptr, count: ptr == nil ? 0 : Int(clamping: len))

@@ -1,6 +1,6 @@
 import CJackfield
 
-/// `jf.helpers/1`: what the header's inline functions do.
+/// `jf.helpers/1`: the implementation of the header's inline functions.
 enum HelpersInterface {
     static var table: jf_helpers_api {
         jf_helpers_api(
@@ -24,7 +24,7 @@ enum HelpersInterface {
                 guard let refusal else { return HelpersInterface.isNull("refuse", "refusal", host) }
                 withUnsafeMutableBytes(of: &refusal.pointee.message) { HelpersInterface.copy(message.bytes, to: $0) }
                 withUnsafeMutableBytes(of: &refusal.pointee.data) { buffer in
-                    // Cut it would be no JSON.
+                    // Data that does not fit is left out: cut JSON would be invalid.
                     let data =
                         data.bytes.count < buffer.count ? data.bytes : UnsafeRawBufferPointer(start: nil, count: 0)
                     HelpersInterface.copy(data, to: buffer)
@@ -64,14 +64,14 @@ enum HelpersInterface {
         LoadedPlugin.from(host)?.invalid(function, "\(argument) is NULL") ?? JF_E_INVALID
     }
 
-    /// Copies what fits, and a zero behind it.
+    /// Copies as many bytes as fit, and a zero after them.
     private static func copy(_ text: UnsafeRawBufferPointer, to buffer: UnsafeMutableRawBufferPointer) {
         let count = min(text.count, buffer.count - 1)
         buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[..<count]))
         buffer[count] = 0
     }
 
-    /// Appends `name: value` and a line break to terminated text.
+    /// Appends `name: value` and a line break to a zero-terminated text.
     private static func add(
         _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to buffer: UnsafeMutableRawBufferPointer
     ) -> Int32 {

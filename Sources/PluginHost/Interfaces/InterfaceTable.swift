@@ -1,17 +1,17 @@
 import CJackfield
 import Glibc
 
-/// Fills a plugin's tables: every slot it has room for, with a function or with a stub, and none with NULL.
+/// Fills a plugin's interface tables: every slot gets a function or a stub, none is NULL.
 enum InterfaceTable {
-    /// What this host has.
+    /// The interfaces of this host.
     static let ids = [
         JF_CORE, JF_TOKENS, JF_EVENTS, JF_SOCKETS, JF_ROOMS, JF_PRESENCE, JF_TIMERS, JF_HTTP, JF_JSON, JF_HELPERS,
     ]
 
-    /// `struct_size` and `revision`, which every table begins with.
+    /// The size of `struct_size` and `revision`, with which every table begins.
     private static let headSize = 8
 
-    /// A longer id is garbage.
+    /// Bytes. A longer id is garbage.
     private static let longestID = 64
 
     static func query(
@@ -49,7 +49,7 @@ enum InterfaceTable {
         }
     }
 
-    /// Copies as much of a table as the plugin has room for; slots that only the plugin knows become stubs.
+    /// Copies as much of a table as fits into the plugin's; slots that only the plugin knows become stubs.
     private static func fill<Table: BitwiseCopyable>(_ table: UnsafeMutableRawPointer, _ size: Int, with known: Table)
         -> Int32
     {
@@ -60,12 +60,12 @@ enum InterfaceTable {
         return JF_OK
     }
 
-    /// Fills slots with a function that returns `JF_E_UNSUPPORTED`, and the head with zeros if
-    /// there is nothing before them.
+    /// Fills slots with a function that returns `JF_E_UNSUPPORTED`, and also zeros the head if `start` is the first
+    /// slot.
     private static func stub(_ table: UnsafeMutableRawPointer, _ size: Int, from start: Int) {
         if start == headSize { table.initializeMemory(as: UInt8.self, repeating: 0, count: headSize) }
-        // Called with any arguments: in the C calling conventions of the machines we run on the caller cleans up, so a
-        // function may take fewer than it is passed.
+        // Called with any arguments: in the C calling conventions of the supported machines the caller cleans up, so a
+        // function may declare fewer parameters than it is passed.
         let unsupported: @convention(c) () -> Int32 = { JF_E_UNSUPPORTED }
         var offset = start
         while offset + MemoryLayout<UnsafeRawPointer>.size <= size {
@@ -77,10 +77,10 @@ enum InterfaceTable {
     }
 }
 
-/// What a plugin gets at the start.
+/// Makes the `jf_boot` that `jf_plugin_main` gets.
 enum Boot {
-    /// A boot structure for `plugin`. It lives as long as the process, as the header promises, and so do the
-    /// texts that it points to.
+    /// A boot structure for `plugin`. It and the texts that it points to live as long as the process, as the header
+    /// promises.
     static func make(for plugin: LoadedPlugin) -> UnsafePointer<jf_boot> {
         let boot = UnsafeMutablePointer<jf_boot>.allocate(capacity: 1)
         boot.initialize(

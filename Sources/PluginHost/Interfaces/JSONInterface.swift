@@ -1,8 +1,8 @@
 import CJackfield
 import RawJSON
 
-/// `jf.json/1`. Pure functions: they need no plugin but for the log, which hears of wrong pointers and sizes, not
-/// of what a document holds.
+/// `jf.json/1`. Pure functions: they use the plugin only to log wrong pointers and sizes. Faults of a document are not
+/// logged.
 enum JSONInterface {
     static var table: jf_json_api {
         jf_json_api(
@@ -92,7 +92,7 @@ enum JSONInterface {
             })
     }
 
-    /// Runs a function; a refusal is logged with its name.
+    /// Runs a function; an error is logged with its name.
     @inline(__always)
     private static func serve(
         _ host: OpaquePointer?, _ function: StaticString, _ body: () throws(HostCallError) -> Int32
@@ -141,7 +141,7 @@ enum JSONInterface {
         return code
     }
 
-    /// Describes a valid value.
+    /// Stores the description of a valid value.
     private static func store(
         _ raw: UnsafeRawBufferPointer, _ kind: JSONKind, in value: UnsafeMutablePointer<jf_json>, space: Int
     ) -> Int32 {
@@ -174,7 +174,7 @@ enum JSONInterface {
 
     // MARK: Walking
 
-    /// What a cursor's `kind` is after a fault: it finds nothing any more.
+    /// The `kind` of a cursor after a fault: every further call fails.
     private static let broken: UInt32 = .max
 
     private static func open(
@@ -210,7 +210,7 @@ enum JSONInterface {
             at = JSONScanner.skipWhitespace(in: rest, from: at + 1)
             return true
         }
-        /// The end of the value that begins here.
+        /// The end of the value that begins at `at`.
         func end(depth: Int) -> Int? { JSONScanner.endOfValue(in: rest, from: at, depthLimit: depth) }
 
         // The cursor stays before the closing bracket.
@@ -266,7 +266,7 @@ enum JSONInterface {
         UnsafeMutableRawBufferPointer(start: out, count: out == nil ? 0 : Int(clamping: capacity))
     }
 
-    /// Writes only what fits whole: the length was found before, by writing into nothing.
+    /// Calls `write` only if everything fits: `count` was found before, by writing into an empty buffer.
     private static func finish(
         _ count: Int, _ buffer: UnsafeMutableRawBufferPointer, _ length: UnsafeMutablePointer<UInt64>?,
         _ write: (UnsafeMutableRawBufferPointer) -> Void

@@ -1,17 +1,16 @@
 import CJackfield
 import RawJSON
 
-/// Writes JSON into a plugin's buffer. The state is the plugin's `jf_json_writer`.
+/// Writes JSON into a plugin's buffer. The state is in the plugin's `jf_json_writer`.
 ///
-/// The first failure stays. What finds no room is counted and not written, so that the length
-/// needed is known at the end.
+/// The first error is kept. Bytes that do not fit are counted and not written, so that the needed length is known at
+/// the end.
 ///
-/// It is not built on ``JSONWriter``, though it escapes texts and writes numbers as that does. A `JSONWriter`
-/// owns a growing array, and trusts its caller. Here the bytes go into memory of the plugin that may be too
-/// small, and each call must find out from that memory alone what may come next and refuse the rest; whether a
-/// comma is due is part of that answer.
+/// It does not use ``JSONWriter``, though it escapes texts and formats numbers in the same way. A `JSONWriter` owns a
+/// growing array and trusts its caller. This writer's memory belongs to the plugin and may be too small, and each call
+/// must decide from that memory alone what may follow, including whether a comma is due, and refuse the rest.
 struct JSONOutput {
-    /// What may come next. The numbers are kept in `jf_json_writer.expects`.
+    /// What may follow. The raw values are stored in `jf_json_writer.expects`.
     private enum Expectation: UInt32 {
         case document = 1
         case firstElement, nextElement
@@ -24,7 +23,7 @@ struct JSONOutput {
     private let writer: UnsafeMutablePointer<jf_json_writer>
     private var expects: Expectation
 
-    /// Arrays and objects that may be open at once: the bits of `nesting`, 1 for an object.
+    /// Most arrays and objects that may be open at once: the bits of `nesting`, 1 for an object.
     private static let deepest: UInt32 = 64
 
     static func begin(
@@ -38,7 +37,7 @@ struct JSONOutput {
         PluginMemory.write(state, to: writer, space: space)
     }
 
-    /// `nil` for memory that ``begin`` has not made.
+    /// `nil` for memory that ``begin(_:_:_:space:)`` has not initialized.
     init?(_ writer: UnsafeMutablePointer<jf_json_writer>) {
         guard writer.pointee.struct_size >= jf_json_writer.firstSize, writer.pointee.depth <= Self.deepest,
             let expects = Expectation(rawValue: writer.pointee.expects)
@@ -47,7 +46,7 @@ struct JSONOutput {
         self.expects = expects
     }
 
-    /// What was written, once ``end()`` has returned `JF_OK`.
+    /// The document, valid after ``end()`` has returned `JF_OK`.
     var document: jf_text { jf_text(ptr: UnsafePointer(writer.pointee.out), len: writer.pointee.length) }
 
     // MARK: Values
@@ -132,7 +131,7 @@ struct JSONOutput {
 
     // MARK: State
 
-    /// Whether nothing but space was missing so far.
+    /// Whether no error but missing space has occurred.
     private var isOpen: Bool { writer.pointee.status == JF_OK || writer.pointee.status == JF_E_SPACE }
 
     /// Whether a value may begin here; writes the comma before it.
@@ -161,7 +160,7 @@ struct JSONOutput {
         return writer.pointee.status
     }
 
-    /// Keeps a failure, unless there was one before that is worse than missing space.
+    /// Keeps an error, unless one other than missing space was kept before.
     private func fail(_ code: Int32) -> Int32 {
         if isOpen { writer.pointee.status = code }
         return writer.pointee.status
@@ -169,7 +168,7 @@ struct JSONOutput {
 
     // MARK: Bytes
 
-    /// What is left of the buffer; nothing once something did not fit.
+    /// The rest of the buffer; empty once something did not fit.
     private var space: UnsafeMutableRawBufferPointer {
         let state = writer.pointee
         guard state.status == JF_OK, let out = state.out, state.length <= state.capacity else {

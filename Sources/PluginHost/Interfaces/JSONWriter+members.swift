@@ -4,7 +4,7 @@ import RawJSON
 import Support
 
 extension JSONWriter {
-    /// `[{"error":{"code":…,"message":…}}]`: the arguments of every ack of the host that reports a failure.
+    /// `[{"error":{"code":…,"message":…}}]`: the arguments of each ack in which the host reports an error.
     static func errorArguments(code: String, message: String?) -> [UInt8] {
         var json = JSONWriter()
         json.beginArray()
@@ -18,11 +18,11 @@ extension JSONWriter {
         return json.bytes
     }
 
-    /// The members of a handshake: headers, query, url, address, secure, time, issued; the same as the reference
-    /// server's `socket.handshake`.
+    /// Writes the members of a handshake: headers, query, url, address, secure, time, issued; the same as in the
+    /// reference server's `socket.handshake`.
     mutating func handshake(_ handshakeRequest: HandshakeRequest) {
         beginObject("headers")
-        // Node joins what is sent twice with a comma, and cookies with a semicolon.
+        // As in Node, repeated headers are joined with a comma, and cookies with a semicolon.
         var order: [ByteString] = []
         var values: [ByteString: String] = [:]
         for header in handshakeRequest.headers {
@@ -53,13 +53,13 @@ extension JSONWriter {
         integer(handshakeRequest.issued, key: "issued")
     }
 
-    /// As JavaScript writes a date in UTC: `Mon Nov 23 2026 01:28:00 GMT+0000 (Coordinated Universal Time)`.
+    /// A date in UTC in JavaScript's format: `Mon Nov 23 2026 01:28:00 GMT+0000 (Coordinated Universal Time)`.
     static func date(_ milliseconds: Int64) -> String {
         var seconds = time_t(milliseconds / 1000)
         var parts = tm()
         gmtime_r(&seconds, &parts)
         var text = [CChar](repeating: 0, count: 96)
-        // The C locale's names, whatever the process's locale: nothing here calls setlocale.
+        // `strftime` uses the C locale's names, because nothing here calls `setlocale`.
         let length = strftime(&text, text.count, "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)", &parts)
         return String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -3,21 +3,21 @@ import RawJSON
 import SocketIO
 import Support
 
-/// Checks of what plugins pass, each refusal with a line that says which argument of which function, and why.
+/// Checks the arguments that plugins pass. Each error is logged with the function, the argument and the reason.
 extension LoadedPlugin {
-    /// Bytes that one call may pass together; the header promises this number.
+    /// Most bytes that one call may pass in total; the header promises this number.
     static let largestCall = 64 << 20
 
-    /// Why a call that needs room in the plugin's queue found none.
+    /// The result code of a call that the plugin's queue has refused.
     var refusal: Int32 { isServed ? JF_E_LIMIT : JF_E_STATE }
 
-    // Unsafe in name only: a constant of the binary that is never written and never freed.
+    // `nonisolated(unsafe)` is safe: a string constant of the binary, never written and never freed.
     nonisolated(unsafe) static let emptyArray = {
         let text: StaticString = "[]"
         return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }()
 
-    /// Checks a message and passes its parts on; they are valid for the call.
+    /// Checks a message and passes its parts to `body`; they are valid for the call.
     @inline(__always)
     func withMessage(
         _ message: UnsafePointer<jf_message>?,
@@ -47,7 +47,7 @@ extension LoadedPlugin {
         return .invalid("message->flags is 0x\(String(message.flags, radix: 16)), of which this host does not know all")
     }
 
-    /// Checks arguments and attachments and passes them on; they are valid for the call.
+    /// Checks arguments and attachments and passes them to `body`; they are valid for the call.
     @inline(__always)
     func withArguments(
         _ args: jf_text, _ attachments: UnsafePointer<jf_bytes>?, _ count: UInt32,
@@ -87,7 +87,7 @@ extension LoadedPlugin {
         guard PacketEncoder.isValid(args: args, attachmentCount: Int(count)) else {
             throw .invalid(Self.problem(ofArguments: args, attachments: Int(count)))
         }
-        // Typed throws do not pass through the temporary allocation; a result does.
+        // Typed throws do not pass through `withUnsafeTemporaryAllocation`; a `Result` does.
         let result = withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Int(count)) { list in
             for index in list.indices { list.initializeElement(at: index, to: attachments[index].bytes) }
             return Result { () throws(HostCallError) in try body(args, UnsafeBufferPointer(list)) }
@@ -100,7 +100,7 @@ extension LoadedPlugin {
             code: JF_E_LIMIT, problem: "\(what) have \(count) bytes, more than the \(largestCall) of one call")
     }
 
-    /// Whether these are the arguments that the callback under way was handed: they were validated on their way in.
+    /// Whether these are the arguments that the running callback got: they were validated when they arrived.
     @inline(__always)
     private func isKnownValid(_ args: UnsafeRawBufferPointer) -> Bool {
         if args.baseAddress == Self.emptyArray.baseAddress { return true }
@@ -123,7 +123,7 @@ extension LoadedPlugin {
         return "is no UTF-8"
     }
 
-    /// What is wrong with arguments that are no valid JSON array.
+    /// Why arguments are not a valid JSON array.
     private static func problem(ofArguments args: UnsafeRawBufferPointer, attachments: Int = 0) -> String {
         guard !args.isEmpty else { return "args is NULL with a length" }
         do throws(JSONSyntaxError) {
@@ -137,7 +137,7 @@ extension LoadedPlugin {
         }
     }
 
-    /// Some bytes around a fault, for a log line.
+    /// The bytes around a fault, for a log line.
     private static func excerpt(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> String {
         let lower = max(0, min(offset, bytes.count) - 20)
         let upper = min(bytes.count, lower + 40)
@@ -146,7 +146,7 @@ extension LoadedPlugin {
 
     // MARK: Texts
 
-    /// A text of at most `limit` bytes as it is.
+    /// The bytes of a text of at most `limit` bytes, in the plugin's memory.
     static func bytes(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(HostCallError)
         -> UnsafeRawBufferPointer
     {
@@ -155,7 +155,7 @@ extension LoadedPlugin {
         return text.bytes
     }
 
-    /// A copy of such a text, which must be UTF-8.
+    /// A copy of a text of at most `limit` bytes, which must be UTF-8.
     static func text(_ text: jf_text, _ name: @autoclosure () -> String, limit: Int) throws(HostCallError) -> ByteString
     {
         guard let copy = ByteString(validating: try bytes(text, name(), limit: limit), limit: limit) else {
@@ -164,14 +164,14 @@ extension LoadedPlugin {
         return copy
     }
 
-    /// A user's id.
+    /// A copy of a user's id, checked.
     static func user(_ text: jf_text, _ name: @autoclosure () -> String) throws(HostCallError) -> ByteString {
         let bytes = try Self.bytes(text, name(), limit: .max)
         if let problem = UserID.problem(bytes) { throw .invalid("\(name()) \(problem)") }
         return try Self.text(text, name(), limit: UserID.longest)
     }
 
-    /// A namespace's name; empty means the main one.
+    /// The name of a namespace; empty means `/`.
     func namespace(_ text: jf_text, _ name: @autoclosure () -> String) throws(HostCallError) -> ByteString {
         guard text.len > 0 else { return "/" }
         let namespace = try Self.text(text, name(), limit: host.socketOptions.maxNamespaceLength)
@@ -181,10 +181,10 @@ extension LoadedPlugin {
         return namespace
     }
 
-    /// The name of a room, still the plugin's.
+    /// The bytes of a room's name, in the plugin's memory.
     ///
-    /// - Parameter isChosen: whether it is only looked for: the room of a user is named by the host, and
-    ///   may be longer than others.
+    /// - Parameter isTarget: whether the name is only looked up. It may then be longer: the host itself names the room
+    ///   of a user.
     func room(_ text: jf_text, _ name: @autoclosure () -> String, isTarget: Bool = false) throws(HostCallError)
         -> UnsafeRawBufferPointer
     {
@@ -201,7 +201,7 @@ extension LoadedPlugin {
     /// Most rooms that one call may name; the header promises this number.
     private static let mostRooms: UInt32 = 1_000
 
-    /// Copies the names of rooms.
+    /// Copies of the names of rooms.
     func rooms(
         _ list: UnsafePointer<jf_text>?, _ count: UInt32, _ name: @autoclosure () -> String, isTarget: Bool = false
     ) throws(HostCallError) -> [ByteString] {
@@ -218,13 +218,13 @@ extension LoadedPlugin {
 
     // MARK: Targets
 
-    /// A target taken apart.
+    /// A target in the form that the shards use.
     struct ParsedTarget {
         var target: BroadcastTarget
         var everyNamespace: Bool
     }
 
-    /// Reads a target.
+    /// Reads and checks a target.
     func parseTarget(_ raw: UnsafePointer<jf_target>?) throws(HostCallError) -> ParsedTarget {
         let raw = try PluginMemory.read(raw, "target")
         guard raw.flags & ~(JF_TARGET_ALL | JF_TARGET_EVERY_NSP | JF_TARGET_LOCAL) == 0 else {
@@ -257,7 +257,7 @@ extension LoadedPlugin {
 
     // MARK: Buffers
 
-    /// Stores a result in the plugin's buffer, or only its length if it does not fit.
+    /// Copies a result into the plugin's buffer; stores only its length if it does not fit.
     static func write(
         _ bytes: UnsafeRawBufferPointer, _ out: UnsafeMutablePointer<CChar>?, _ capacity: UInt64,
         _ length: UnsafeMutablePointer<UInt64>?
@@ -269,7 +269,7 @@ extension LoadedPlugin {
     }
 }
 
-/// Why a call of a plugin is refused: the result code, and what its log line says, without the function's name.
+/// An error of a plugin's call: the result code, and the log line without the function's name.
 struct HostCallError: Error {
     let code: Int32
     let problem: String
@@ -278,8 +278,8 @@ struct HostCallError: Error {
 }
 
 extension LoadedPlugin {
-    /// Serves a call that a plugin may make from the begin of `create` until `stop` has returned. A refusal is logged
-    /// with the function's name.
+    /// Runs a function of the header, which may be called from the start of `create` until `stop` has returned. An
+    /// error is logged with the function's name.
     @inline(__always)
     static func serve(
         _ host: OpaquePointer?, _ function: StaticString, _ body: (LoadedPlugin) throws(HostCallError) -> Int32
@@ -294,14 +294,14 @@ extension LoadedPlugin {
         }
     }
 
-    /// - Returns: the refusal's code.
+    /// - Returns: the error's result code.
     @inline(never)
     func refuse(_ function: StaticString, _ refusal: HostCallError) -> Int32 {
         log.warning("\(function): \(refusal.problem)")
         return refusal.code
     }
 
-    /// Logs what is wrong with an argument and returns `JF_E_INVALID`.
+    /// Logs why an argument is invalid and returns `JF_E_INVALID`.
     func invalid(_ function: StaticString, _ problem: @autoclosure () -> String) -> Int32 {
         log.warning("\(function): \(problem())")
         return JF_E_INVALID

@@ -50,7 +50,7 @@ enum PresenceInterface {
             })
     }
 
-    /// A user to ask about. Its characters are not looked at: nobody of another form is ever online.
+    /// Reads a user's id for a question. Its characters are not checked: an invalid id is never online.
     @inline(__always)
     private static func user(_ text: jf_text) throws(HostCallError) -> ByteString {
         let bytes = text.bytes
@@ -61,18 +61,18 @@ enum PresenceInterface {
     }
 }
 
-/// Who is online, as the plugins ask. Any thread; must not block.
+/// Answers questions about who is online. Any thread; must not block.
 public protocol PresenceSource: Sendable {
     func isOnline(_ user: ByteString) -> Bool
-    /// Connections of the user just now.
+    /// The number of connections of the user now.
     func connections(of user: ByteString) -> Int
-    /// Users online.
+    /// The number of users online.
     var onlineCount: Int { get }
 }
 
 extension PresenceService: PresenceSource {}
 
-/// Whose comings and goings one plugin wants to hear of. Any thread.
+/// The users whose presence changes one plugin watches. Any thread.
 final class PluginPresenceWatches: Sendable {
     private struct State {
         var users: Set<ByteString> = []
@@ -82,7 +82,7 @@ final class PluginPresenceWatches: Sendable {
     }
 
     let limit: Int
-    /// Of all ids together.
+    /// Most bytes of all ids together.
     let byteLimit: Int
     private let state = Mutex(State())
 
@@ -91,11 +91,11 @@ final class PluginPresenceWatches: Sendable {
         self.byteLimit = byteLimit
     }
 
-    /// Watches beyond a limit, ever.
+    /// Watches refused because of a limit, ever.
     var refused: UInt64 { state.withLock { $0.refused } }
 
-    /// - Parameter user: empty for everybody.
-    /// - Returns: `false` beyond a limit.
+    /// - Parameter user: empty for all users.
+    /// - Returns: `false` if a limit is reached.
     func watch(_ user: ByteString) -> Bool {
         state.withLock { state in
             if user.isEmpty {

@@ -1,7 +1,7 @@
 import CJackfield
 
-// The header's result codes are constants of an unnamed enum, which Swift imports as Int. Here they are of the
-// header's own type, jf_code.
+// The header's result codes are constants of an unnamed enum, which Swift imports as Int. These have the header's own
+// type, jf_code.
 let JF_OK = Int32(CJackfield.JF_OK)
 let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)
@@ -15,9 +15,9 @@ let JF_E_DENIED = Int32(CJackfield.JF_E_DENIED)
 let JF_E_TIMEOUT = Int32(CJackfield.JF_E_TIMEOUT)
 let JF_E_STATE = Int32(CJackfield.JF_E_STATE)
 
-/// Result codes in words.
+/// The texts of result codes.
 enum ResultCode {
-    /// Static, terminated, in the order of the header.
+    /// Static and zero-terminated, in the order of the header.
     private static let words: [(code: Int32, name: StaticString, text: StaticString)] = [
         (JF_OK, "JF_OK", "success"),
         (JF_PENDING, "JF_PENDING", "the decision comes later, through the kept token"),
@@ -35,7 +35,7 @@ enum ResultCode {
 
     static func words(_ code: Int32) -> StaticString? { words.first { $0.code == code }?.text }
 
-    /// For a log: `-8 (JF_E_NOT_FOUND: there is no such thing)`.
+    /// The text for a log line: `-8 (JF_E_NOT_FOUND: there is no such thing)`.
     static func describe(_ code: Int32) -> String {
         guard let entry = words.first(where: { $0.code == code }) else {
             return "\(code), which is no result code of jackfield.h"

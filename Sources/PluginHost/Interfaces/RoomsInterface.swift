@@ -39,10 +39,10 @@ enum RoomsInterface {
     }
 }
 
-/// Rooms, within the number that each socket may be in.
+/// Joins and leaves rooms, within the limit of rooms for each socket.
 ///
-/// A join takes its place when it is asked for, on whatever thread, so that JF_OK means that the socket will be in the
-/// room. A leave gives the place back when the loop has carried it out: until then it counts.
+/// A join reserves a room when it is called, on any thread, so that JF_OK means that the socket will be in the room. A
+/// leave releases the room when the loop has carried it out.
 extension LoadedPlugin {
     /// [any-thread]
     func join(_ handle: SocketHandle, _ room: UnsafeRawBufferPointer) -> Int32 {
@@ -78,8 +78,8 @@ extension LoadedPlugin {
         return JF_OK
     }
 
-    /// What is in its rooms already stays there; what a socket has no place for is logged, since whoever asked is not
-    /// here any more. [any-thread]
+    /// Joins each socket of the target to the rooms. If a socket reaches its limit of rooms, that is only logged,
+    /// because the call has already returned. [any-thread]
     func joinAll(_ which: UnsafePointer<jf_target>?, _ rooms: [ByteString]) throws(HostCallError) -> Int32 {
         try forEach(which, bytes: Self.bytes(of: rooms)) { loop, socket in
             for room in rooms where !loop.join(socket, room) {
@@ -108,19 +108,19 @@ extension LoadedPlugin {
 extension LoopContext {
     /// Joins a room. [loop]
     ///
-    /// - Parameter isReserved: whether the place was taken before.
-    /// - Returns: `false` if the socket is in as many rooms as it may be.
+    /// - Parameter isReserved: whether the caller has reserved the room already.
+    /// - Returns: `false` if the socket has reached its limit of rooms.
     func join(_ socket: NamespaceSocket, _ room: ByteString, isReserved: Bool = false) -> Bool {
         guard let info = SocketInfo.of(socket) else { return true }
         guard isReserved || info.reserveRoom(limit: host.socketOptions.maxRoomsPerSocket) else {
             return socket.isIn(room)
         }
         do throws(LimitError) {
-            // In it already: one place is enough.
+            // It was in the room already, so the reservation is released.
             if try !socket.join(room) { info.releaseRoom() }
         } catch {
-            // Places are never fewer than rooms, so there is room for it; and its name was
-            // checked when it was asked for.
+            // Should not happen: the socket has no more rooms than reservations, and the name was checked by the
+            // caller.
             info.releaseRoom()
             return false
         }

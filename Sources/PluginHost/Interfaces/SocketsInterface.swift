@@ -69,7 +69,7 @@ enum SocketsInterface {
             })
     }
 
-    /// Those of this host.
+    /// The parts that this host knows.
     private static let parts =
         JF_PART_ID | JF_PART_USER | JF_PART_CLAIMS | JF_PART_HANDSHAKE | JF_PART_DATA | JF_PART_ROOMS
         | JF_PART_CONNECTION | JF_PART_JSON
@@ -87,9 +87,10 @@ enum SocketsInterface {
         return close == 1
     }
 
-    /// Bytes of a socket's data, of the claims that a plugin adds, and of a refusal; the header promises this number.
+    /// Most bytes of a socket's data, of the claims that a plugin adds, and of a refusal; the header promises this
+    /// number.
     static let largestData = 65_536
-    /// Sockets of one fetch; the header promises this number.
+    /// Most sockets of one fetch; the header promises this number.
     static let largestFetch = 100_000
 }
 
@@ -103,7 +104,7 @@ extension LoadedPlugin {
         guard JSONScanner.isValid(bytes) else { throw .invalid("json is no JSON") }
         guard let info = host.info(handle) else { return JF_E_GONE }
         let data = Array(bytes)
-        // At once for everyone who asks here, and on the loop for recovery.
+        // Set at once for reads from any thread, and on the loop for recovery.
         info.data = data
         return onSocket(handle) { $0.data = data }
     }
@@ -128,7 +129,7 @@ extension LoadedPlugin {
         if raw.data.len > 0 { terms.data = try json(raw.data, "admission->data") }
         if raw.expires_at > 0 { terms.expiresAt = raw.expires_at }
         return decide(token) {
-            // Only now: on failure the pointer stays the plugin's.
+            // Made only if the decision is the caller's: on failure the plugin still owns the pointer.
             if let data = raw.plugin_data { terms.pluginData = PluginData(data, freeing: raw.free_data, of: self) }
             return .accept(terms)
         }
@@ -148,7 +149,7 @@ extension LoadedPlugin {
         return Array(bytes)
     }
 
-    /// - Parameter verdict: asked for if the decision is the caller's.
+    /// - Parameter verdict: called only if the decision is the caller's.
     private func decide(_ token: ReplyToken, _ verdict: () -> AdmitDecision) -> Int32 {
         switch tokens.complete(token, where: { if case .decision = $0 { true } else { false } }) {
         case .entry(.decision(let admission, let stage)):
@@ -159,7 +160,7 @@ extension LoadedPlugin {
         }
     }
 
-    /// Gathers the sockets of a target from all loops and calls back with them.
+    /// Gathers the sockets of a target from all loops and calls `fetched` with them.
     func fetch(_ parsed: ParsedTarget, parts: UInt32, _ fetched: jf_fetched_fn?, _ context: UnsafeMutableRawPointer?)
         throws(HostCallError) -> Int32
     {
@@ -187,7 +188,7 @@ extension LoadedPlugin {
 }
 
 extension JSONWriter {
-    /// A socket's description: the parts asked for, in the order of the header.
+    /// Writes a socket's description: the requested parts, in the order of the header.
     mutating func socket(_ info: SocketInfo, parts: UInt32, rooms: [ByteString]?) {
         beginObject()
         if parts & JF_PART_ID != 0 {

@@ -1,7 +1,7 @@
 import CJackfield
 import SocketIO
 
-/// Texts copied into one block, for structures of the header whose pointers must stand still for a call.
+/// Texts copied into one block, so that pointers to them in the header's structures stay valid.
 ///
 /// `@unchecked Sendable`: the block is written by `init` and freed by `deinit` only.
 final class TextPack: @unchecked Sendable {
@@ -22,10 +22,10 @@ final class TextPack: @unchecked Sendable {
                 case .bytes(let bytes): bytes.count
                 }
             },
-            copy: { part, room in
+            copy: { part, buffer in
                 switch part {
-                case .text(let text): room.copyBytes(from: text.utf8)
-                case .bytes(let bytes): room.copyBytes(from: bytes)
+                case .text(let text): buffer.copyBytes(from: text.utf8)
+                case .bytes(let bytes): buffer.copyBytes(from: bytes)
                 }
             })
     }
@@ -49,7 +49,7 @@ final class TextPack: @unchecked Sendable {
             copy(part, UnsafeMutableRawBufferPointer(rebasing: buffer[start..<ends[index]]))
             start = ends[index]
         }
-        // Made of at least one byte, so there is an address.
+        // At least one byte was allocated, so there is a base address.
         base = buffer.baseAddress!
     }
 
@@ -57,10 +57,10 @@ final class TextPack: @unchecked Sendable {
         base.deallocate()
     }
 
-    /// The part at `index`; valid as long as the pack is.
+    /// The part at `index`; valid as long as this object.
     subscript(index: Int) -> jf_text { jf_text(bytes(index)) }
 
-    /// The same, as Swift has it.
+    /// The bytes of the part at `index`; valid as long as this object.
     func bytes(_ index: Int) -> UnsafeRawBufferPointer {
         let start = index == 0 ? 0 : ends[index - 1]
         return UnsafeRawBufferPointer(start: base + start, count: ends[index] - start)
@@ -68,11 +68,11 @@ final class TextPack: @unchecked Sendable {
 
     var indices: Range<Int> { ends.indices }
 
-    /// All bytes, for budgets.
+    /// Bytes of all parts, for budgets.
     var count: Int { ends.last ?? 0 }
 }
 
-/// A message of a plugin, copied to outlive the call. Immutable.
+/// A copy of a plugin's message that outlives the call. Immutable.
 final class MessageCopy: Sendable {
     /// Name, arguments, then the attachments.
     private let pack: TextPack
@@ -86,10 +86,10 @@ final class MessageCopy: Sendable {
         self.flags = flags
     }
 
-    /// What it holds.
+    /// Bytes of all parts.
     var bytes: Int { pack.count }
 
-    /// Its parts, valid for the call.
+    /// Passes the parts to `body`; they are valid for the call.
     func withParts(
         _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Void
     ) {

@@ -74,19 +74,20 @@ extension LoadedPlugin {
         let code: Int32
     }
 
-    /// The callback that `token` was borrowed for.
+    /// The frame of the running callback that has borrowed `token`.
     @inline(__always)
     func borrowedFrame(_ token: ReplyToken) -> Result<UnsafeMutablePointer<CallbackFrame>, TokenError> {
         guard let state = ThreadState.current else { return .failure(TokenError(code: JF_E_STATE)) }
         guard let frame = state.frame, frame.pointee.ack == token, frame.pointee.plugin == UnsafeRawPointer(handle)
         else {
-            // Of this thread: answered, kept, or its callback is over. Of another: it should have been kept.
+            // On the thread that made it, the token was completed or kept, or its callback has returned. On another
+            // thread, it had to be kept first.
             return .failure(TokenError(code: state.made(token) ? JF_E_GONE : JF_E_STATE))
         }
         return .success(frame)
     }
 
-    /// What happens to somebody who will not be answered.
+    /// Answers a client whose request the plugin will not complete. An ack is simply not sent.
     func abandon(_ entry: ReplyTokenEntry) {
         switch entry {
         case .ack: break
@@ -96,7 +97,7 @@ extension LoadedPlugin {
         }
     }
 
-    /// Completes everything that waits, because the plugin goes.
+    /// Completes all tokens and ends all streams, because the plugin ends.
     func completeTokens() {
         for entry in tokens.close() {
             switch entry {

@@ -1,14 +1,14 @@
 import SocketIO
 
-/// An event on its way to a strand: this head, the lengths of the attachments as `UInt32` each, then the bytes of
-/// namespace, name, arguments, user, socket id and attachments. `jf_event` points straight into it.
+/// An event in a strand's queue: this head, then the lengths of the attachments as `UInt32` each, then the bytes of
+/// namespace, name, arguments, user, socket id and attachments. `jf_event` points into the record.
 struct EventRecord: BitwiseCopyable {
     /// Of the whole record; see ``RecordBuffer``.
     var size: UInt32
     var kind: Strand.RecordKind
     var flags: Flags
     var attachmentCount: UInt16
-    /// ``EventRoute``; routes live as long as their plugin, which is for ever.
+    /// An ``EventRoute``; routes live as long as their plugin, which is never freed.
     var route: UnsafeRawPointer
     var socket: SocketHandle
     var connection: UInt64
@@ -27,7 +27,7 @@ struct EventRecord: BitwiseCopyable {
         static let isCharged = Flags(rawValue: 1 << 1)
     }
 
-    /// Bytes of a record for these parts.
+    /// The size in bytes of a record for these parts.
     @inline(__always)
     static func size(
         _ event: borrowing IncomingEvent, namespace: UnsafeRawBufferPointer, user: UnsafeRawBufferPointer
@@ -39,7 +39,7 @@ struct EventRecord: BitwiseCopyable {
         return size
     }
 
-    /// Writes the record into room of ``size(_:namespace:user:)`` bytes, whose first four are left alone.
+    /// Writes the record into a buffer of ``size(_:namespace:user:)`` bytes, whose first four already hold its length.
     @inline(__always)
     static func write(
         _ event: borrowing IncomingEvent, to record: UnsafeMutableRawPointer, route: UnsafeRawPointer,
@@ -68,7 +68,7 @@ struct EventRecord: BitwiseCopyable {
         for attachment in event.attachments { cursor = append(attachment, at: cursor) }
     }
 
-    /// Who sent the event of a record.
+    /// The sender of a record's event.
     static func sender(of record: UnsafePointer<EventRecord>) -> Sender {
         let head = record.pointee
         let texts = UnsafeRawPointer(record) + MemoryLayout<EventRecord>.size + 4 * Int(head.attachmentCount)
@@ -83,7 +83,7 @@ struct EventRecord: BitwiseCopyable {
     }
 }
 
-/// A boxed ``StrandTask`` in a strand's queue, retained.
+/// A retained ``StrandTask`` in a strand's queue.
 struct TaskRecord: BitwiseCopyable {
     /// Of the whole record; see ``RecordBuffer``.
     var size: UInt32
@@ -91,33 +91,34 @@ struct TaskRecord: BitwiseCopyable {
     var order: Order
     /// Whether its sender was charged for it; see ``QueueBudget/Verdict/charged``.
     var isCharged: Bool
-    /// What it took of the ``QueueBudget``.
+    /// The bytes that it uses of the ``QueueBudget``.
     var bytes: UInt64
     var task: UnsafeRawPointer
-    /// ``Sender``, where ``order`` is ``Order/sender``.
+    /// The ``Sender``, if ``order`` is ``Order/sender``.
     var user: UInt64
     var socket: UInt64
 
-    /// Its place among what waits on a crowded strand.
+    /// The order among the waiting records of a crowded strand.
     enum Order: UInt8, BitwiseCopyable {
         /// In its sender's line.
         case sender
         /// In the plugin's own line.
         case own
-        /// After everything that came before it, and before everything that came after it.
+        /// After every record that arrived before it, and before every record that arrived after it.
         case barrier
     }
 
     var sender: Sender { Sender(user: user, socket: socket) }
 }
 
-/// Work on a strand that is no event: lifecycle, timers, answers, requests. Exactly one of the two closures is called.
+/// Work of a strand that is not an event: life cycle, timers, answers, requests. At most one of the two closures is
+/// called, once.
 final class StrandTask: Sendable {
-    /// What it calls, for whoever looks on.
+    /// The callback that it calls, for ``Strand/running``.
     let callback: Callback
-    /// On the strand.
+    /// Called on the strand.
     let run: @Sendable () -> Void
-    /// When the plugin goes first; on the strand, or on whichever thread ends it.
+    /// Called instead of `run` if the plugin ends first; on any thread.
     let drop: @Sendable () -> Void
 
     init(_ callback: Callback = .other, run: @escaping @Sendable () -> Void, drop: @escaping @Sendable () -> Void = {})

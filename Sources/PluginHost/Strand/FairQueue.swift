@@ -1,16 +1,16 @@
-/// Records that wait on a strand with more to do than it has time for, in an order that gives each sender its turn: the
-/// users take turns, and within a user its sockets do. Records of one socket stay in order.
+/// The waiting records of a crowded strand, in a fair order: the users take turns, and so do the sockets of each user.
+/// Records of one socket stay in order.
 ///
-/// The plugin's own records (posts, timers, answers without a socket) have a line of their own. It gets every second
-/// turn while clients wait, and an own record also goes before any client's that came after it: so it never waits
-/// longer than in the order of arrival.
+/// The plugin's own records (posts, timers, answers without a socket) have a separate line. It gets every second turn
+/// while clients wait, and an own record also precedes any client record that arrived after it: so an own record never
+/// waits longer than in the order of arrival.
 ///
-/// Not thread-safe, and without an owner of its own for the records: whoever pops one frees it with ``free(_:)``.
+/// Not thread-safe. The caller that pops a record must free it with ``free(_:)``.
 final class FairQueue {
-    /// A record in a block of its own; the record follows.
+    /// Header of a record's memory block; the record follows it.
     private struct Node {
         var next: UnsafeMutablePointer<Node>?
-        /// In the order of arrival.
+        /// Position in the order of arrival.
         var number: UInt64
     }
 
@@ -37,7 +37,7 @@ final class FairQueue {
         }
     }
 
-    /// The sockets of one user that have something waiting.
+    /// The sockets of one user that have records waiting.
     private final class User {
         let key: UInt64
         var lines: [UInt64: Line] = [:]
@@ -48,7 +48,7 @@ final class FairQueue {
         }
     }
 
-    /// First in, first out; an array that is compacted when half of it is behind.
+    /// First in, first out: an array that is compacted when half of it has been removed.
     private struct Ring<Element> {
         private var elements: [Element] = []
         private var start = 0
@@ -76,7 +76,7 @@ final class FairQueue {
 
     /// Copies a record to the end of its sender's line.
     ///
-    /// - Parameter sender: `nil` is the plugin itself.
+    /// - Parameter sender: `nil` for the plugin itself.
     func append(_ record: UnsafeRawPointer, size: Int, of sender: Sender?) {
         let block = UnsafeMutableRawPointer.allocate(byteCount: Self.headSize + size, alignment: 16)
         lastNumber += 1
@@ -104,14 +104,14 @@ final class FairQueue {
         line.append(node)
     }
 
-    /// Takes out the record whose turn it is.
+    /// Removes the next record.
     func popFirst() -> UnsafeMutableRawPointer? {
         guard let node = nextNode() else { return nil }
         count -= 1
         return UnsafeMutableRawPointer(node) + Self.headSize
     }
 
-    /// Frees a record that was taken out.
+    /// Frees a record that ``popFirst()`` returned.
     static func free(_ record: UnsafeMutableRawPointer) { (record - headSize).deallocate() }
 
     private static let headSize = 16
@@ -125,7 +125,7 @@ final class FairQueue {
             return own.popFirst()
         }
         isOwnNext = true
-        // Whoever still has something waiting goes behind the others.
+        // A user or socket with more records goes to the end of its rotation.
         user.rotation.removeFirst()
         rotation.removeFirst()
         let node = line.popFirst()

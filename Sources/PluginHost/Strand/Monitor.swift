@@ -2,16 +2,18 @@ import Glibc
 import Support
 import Synchronization
 
-/// A mutex with a condition variable: for threads that wait for work. Where nobody waits, `Synchronization.Mutex` does.
+/// A mutex with a condition variable, for threads that wait for work. Code that does not wait uses
+/// `Synchronization.Mutex`.
 ///
-/// `@unchecked Sendable`: it holds two addresses, written by `init` only; what is behind them is made for many threads.
+/// `@unchecked Sendable`: it holds two addresses, written by `init` only; they point to pthread objects, which are
+/// thread-safe.
 final class Monitor: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
     init() {
         pthread_mutex_init(mutex, nil)
-        // Deadlines are of the clock that does not jump.
+        // Deadlines use the monotonic clock.
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
@@ -29,10 +31,10 @@ final class Monitor: @unchecked Sendable {
     @inline(__always) func lock() { pthread_mutex_lock(mutex) }
     @inline(__always) func unlock() { pthread_mutex_unlock(mutex) }
 
-    /// Gives up the lock, sleeps until signalled (or for no reason), and takes the lock again.
+    /// Releases the lock, sleeps until signalled (or spuriously woken), and acquires the lock again.
     func wait() { pthread_cond_wait(condition, mutex) }
 
-    /// The same, until `deadline` on ``Clock/monotonicNanoseconds`` at the latest.
+    /// Like ``wait()``, but returns at `deadline` (``Clock/monotonicNanoseconds``) at the latest.
     func wait(until deadline: Int64) {
         var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
         pthread_cond_timedwait(condition, mutex, &time)
@@ -49,7 +51,7 @@ final class Monitor: @unchecked Sendable {
     }
 }
 
-/// A result that one thread waits for while another makes it.
+/// A result that one thread waits for while another computes it.
 ///
 /// `@unchecked Sendable`: all state is touched under `monitor` only.
 final class BlockingFuture<Value: Sendable>: @unchecked Sendable {
@@ -65,7 +67,7 @@ final class BlockingFuture<Value: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// There will be no result.
+    /// Settles the future without a result.
     func cancel() {
         monitor.withLock {
             isOver = true
@@ -73,7 +75,7 @@ final class BlockingFuture<Value: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Whether there is a result, or will be none.
+    /// Whether there is a result, or never will be.
     var isSettled: Bool { monitor.withLock { isOver } }
 
     /// The result; `nil` if there is none by `deadline` (``Clock/monotonicNanoseconds``).
@@ -85,7 +87,7 @@ final class BlockingFuture<Value: Sendable>: @unchecked Sendable {
     }
 }
 
-/// Passes on the first of several results, and no other. Any thread.
+/// Passes the first of several results to a receiver, and ignores the others. Any thread.
 final class FirstResult<Value: Sendable>: Sendable {
     private let receiver: Mutex<(@Sendable (Value) -> Void)?>
 
@@ -93,7 +95,7 @@ final class FirstResult<Value: Sendable>: Sendable {
         self.receiver = Mutex(receiver)
     }
 
-    /// Whether there was one.
+    /// Whether there was a result.
     var isKnown: Bool { receiver.withLock { $0 == nil } }
 
     func complete(_ value: Value) {

@@ -2,11 +2,11 @@ import SocketIO
 import Support
 import Synchronization
 
-/// What may wait for one plugin, over all its strands: callbacks and bytes. Relaxed counters, so that
-/// loops do not meet in a lock.
+/// Limits what may wait for one plugin, over all its strands: callbacks and bytes. Uses relaxed counters, so that loops
+/// do not contend for a lock.
 ///
-/// The first sixteenth of the queue is for whoever comes first. Beyond it the queue is crowded: what a client adds then
-/// counts against its ``QueueShares``, and is refused when the client has its share waiting.
+/// The first sixteenth of the queue is open to all senders. Beyond it the queue is crowded: a client's callback then
+/// counts against the sender's ``QueueShares``, and is refused if the share is used up.
 final class QueueBudget: Sendable {
     let callbackLimit: Int
     let byteLimit: Int
@@ -19,24 +19,24 @@ final class QueueBudget: Sendable {
     private let socketRefusals = Atomic<UInt64>(0)
     private let userRefusals = Atomic<UInt64>(0)
 
-    /// What became of the wish for room.
+    /// The result of a reservation.
     enum Verdict: Equatable {
-        /// ``release(_:_:)`` it back.
+        /// Return it with ``release(_:_:)``.
         case reserved
-        /// ``release(_:_:of:)`` it back.
+        /// Return it with ``release(_:_:of:)``.
         case charged
         case refused(Refusal)
     }
 
-    /// Why there is no room.
+    /// Why a reservation was refused.
     enum Refusal: Equatable {
         case full
-        /// The sender has its share of the queue waiting, for this socket or for all of the user's.
+        /// The sender has used up its share of the queue, for this socket or for all of the user's.
         case share
     }
 
     /// - Parameters:
-    ///   - socketShare: percent of the queue that one socket may have waiting; 100: all of it.
+    ///   - socketShare: percent of the queue that one socket may have waiting; 100: no limit.
     ///   - userShare: the same for all sockets of a user.
     init(callbacks: Int, bytes: Int, socketShare: Int = 100, userShare: Int = 100) {
         callbackLimit = callbacks
@@ -50,17 +50,17 @@ final class QueueBudget: Sendable {
     var callbacks: Int { waiting.load(ordering: .relaxed) }
     /// Bytes that wait now.
     var bytes: Int { waitingBytes.load(ordering: .relaxed) }
-    /// What found the queue full, ever.
+    /// Callbacks refused because the queue was full, ever.
     var refusedFull: UInt64 { fullRefusals.load(ordering: .relaxed) }
-    /// What was beyond a socket's share, ever.
+    /// Callbacks refused because of a socket's share, ever.
     var refusedForSocket: UInt64 { socketRefusals.load(ordering: .relaxed) }
-    /// What was beyond a user's share, ever.
+    /// Callbacks refused because of a user's share, ever.
     var refusedForUser: UInt64 { userRefusals.load(ordering: .relaxed) }
 
-    /// Takes room for one callback of the plugin's own; counts the refusal if there is none.
+    /// Reserves one callback of the plugin itself; counts the refusal if the queue is full.
     ///
-    /// One callback larger than all bytes may wait alone: a message the transport let in is never
-    /// impossible to hand over.
+    /// If nothing else waits, a callback larger than the byte limit is accepted: every message that the transport
+    /// accepts can be delivered.
     @inline(__always)
     func reserve(_ bytes: Int) -> Bool {
         let count = waiting.wrappingAdd(1, ordering: .relaxed).newValue
@@ -71,7 +71,7 @@ final class QueueBudget: Sendable {
         return false
     }
 
-    /// The same for a callback that a client causes. `sender` is asked for only when the queue is crowded.
+    /// Reserves one callback that a client causes. `sender` is evaluated only if the queue is crowded.
     @inline(__always)
     func reserve(_ bytes: Int, for sender: @autoclosure () -> Sender) -> Verdict {
         let count = waiting.wrappingAdd(1, ordering: .relaxed).newValue
@@ -105,8 +105,8 @@ final class QueueBudget: Sendable {
         count <= callbackLimit && (total <= byteLimit || count == 1)
     }
 
-    /// Takes room for what was promised before and cannot be refused any more: what follows a disconnect, an answer, a
-    /// timer. Each has a bound of its own (sockets, pending acks, timers).
+    /// Reserves one callback that was promised before and cannot be refused: a disconnect hook, an answer, a timer.
+    /// Each kind has a limit of its own (sockets, pending acks, timers).
     func reserveUnconditionally(_ bytes: Int) {
         waiting.wrappingAdd(1, ordering: .relaxed)
         waitingBytes.wrappingAdd(bytes, ordering: .relaxed)
@@ -118,13 +118,13 @@ final class QueueBudget: Sendable {
         waitingBytes.wrappingSubtract(bytes, ordering: .relaxed)
     }
 
-    /// Gives back what was ``Verdict/charged``: one callback.
+    /// Releases one callback that was ``Verdict/charged``.
     func release(_ bytes: Int, of sender: Sender) {
         release(1, bytes)
         shares.release(bytes, of: sender)
     }
 
-    /// Whether new work would find room.
+    /// Whether a new callback would be accepted.
     var hasCapacity: Bool { callbacks < callbackLimit && bytes < byteLimit }
 
     func countRefusal() {
@@ -132,9 +132,9 @@ final class QueueBudget: Sendable {
     }
 }
 
-/// How much of a crowded queue each sender has waiting. Any thread; the lock is taken only while the queue is crowded.
+/// How much of a crowded queue each sender has waiting. Any thread; the lock is used only while the queue is crowded.
 ///
-/// Bounded by what may wait: a sender with nothing waiting has no entry.
+/// Its size is bounded by the queue: a sender with nothing waiting has no entry.
 final class QueueShares: Sendable {
     private struct Usage {
         var callbacks = 0
@@ -148,13 +148,13 @@ final class QueueShares: Sendable {
 
     enum Verdict {
         case reserved
-        /// The socket has its share waiting.
+        /// The socket has used up its share.
         case socketShare
-        /// The user has it, over all sockets.
+        /// The user has used up its share, over all sockets.
         case userShare
     }
 
-    /// Percent of the queue; 100: no share at all, a sender may take what the queue has.
+    /// Percent of the queue; 100: no limit.
     let socketPercent: Int
     let userPercent: Int
     private let state = Mutex(State())
@@ -164,15 +164,15 @@ final class QueueShares: Sendable {
         self.userPercent = userPercent
     }
 
-    /// Takes room for one callback of `sender`.
+    /// Reserves one callback of `sender`.
     ///
-    /// Beside their percentages no sender has more waiting than the queue has free: of several that flood, each comes
-    /// to have as much as the others, and as much stays free for the next one. A sender with nothing waiting may always
-    /// enqueue one, as large as it is.
+    /// In addition to the percentages, no sender may have more waiting than the queue has free: several senders that
+    /// flood the queue end up with equal parts, and as much stays free for the next one. A sender with nothing waiting
+    /// may always enqueue one callback of any size.
     ///
     /// - Parameters:
-    ///   - queue: what the whole queue may hold.
-    ///   - free: what it has free.
+    ///   - queue: the limits of the whole queue.
+    ///   - free: what the queue has free.
     func reserve(
         _ bytes: Int, for sender: Sender, of queue: (callbacks: Int, bytes: Int), free: (callbacks: Int, bytes: Int)
     ) -> Verdict {
@@ -192,7 +192,7 @@ final class QueueShares: Sendable {
         }
     }
 
-    /// One callback of `sender` does not wait any more.
+    /// Releases one callback of `sender`, which no longer waits.
     func release(_ bytes: Int, of sender: Sender) {
         func release(_ table: inout [UInt64: Usage], _ key: UInt64) {
             guard var held = table[key] else { return }
@@ -206,17 +206,17 @@ final class QueueShares: Sendable {
         }
     }
 
-    /// Senders that are counted now.
+    /// Sockets with callbacks that are counted now.
     var count: Int { state.withLock { $0.sockets.count } }
 }
 
-/// Whose callback it is, for fair shares and turns: a user, and one of the user's sockets.
+/// The sender of a callback, for fair shares and turns: a user, and one of the user's sockets.
 ///
-/// Both are hashes with a seed of the process, so that nobody on the wire can choose a name
-/// that shares somebody else's.
+/// The user is a hash with a per-process seed, so that no client can choose a name that collides with another's.
 struct Sender: Hashable {
-    /// Of the user; of the socket where it has none.
+    /// Hash of the user's id, or of the address of an anonymous HTTP client; an anonymous socket's handle.
     let user: UInt64
+    /// The socket's handle; for an HTTP request the same as ``user``.
     let socket: UInt64
 
     init(user: UInt64, socket: UInt64) {
@@ -226,7 +226,7 @@ struct Sender: Hashable {
 
     /// The sender of an event.
     ///
-    /// - Parameter user: its id as bytes; empty for the anonymous.
+    /// - Parameter user: the user's id as bytes; empty for anonymous.
     init(user: UnsafeRawBufferPointer, socket: SocketHandle) {
         self.socket = socket
         self.user = user.isEmpty ? socket : Self.hash(user)
@@ -236,10 +236,10 @@ struct Sender: Hashable {
         self = (user ?? "").withBytes { Sender(user: $0, socket: socket) }
     }
 
-    /// The sender of an HTTP request: the user of its token, or else the address it came from.
+    /// The sender of an HTTP request: the user of its token, or else its remote address.
     init(user: ByteString?, address: String) {
         self.user = (user ?? ByteString(address)).withBytes { Self.hash($0) }
-        // A user's requests have one line, beside those of the user's sockets.
+        // All requests of a user share one line, separate from the lines of the user's sockets.
         socket = self.user
     }
 

@@ -1,19 +1,20 @@
-/// Variable-length records one after the other in one block of memory that is reused: how work crosses from loop to
-/// strand and back without an allocation of its own.
+/// Variable-length records, one after the other, in one reused block of memory: work crosses between loops and strands
+/// without an allocation for each record.
 ///
-/// Each record begins with its length, a multiple of eight, as `UInt32`. A plain value without an owner: whoever has
-/// it must ``release()`` it.
+/// Each record begins with its length, a multiple of eight, as `UInt32`. The value does not own its block: the holder
+/// must call ``release()``.
 struct RecordBuffer {
     private(set) var base: UnsafeMutableRawPointer?
     private(set) var count = 0
     private var capacity = 0
 
-    /// A block that grew beyond this in a burst is given back when it is empty.
+    /// A block that has grown beyond this is freed when it is empty.
     private static let keptCapacity = 1 << 20
 
     var isEmpty: Bool { count == 0 }
 
-    /// Room for one record of `size` bytes at the end, its length already written. Valid until the next call.
+    /// Appends one record of `size` bytes, its length already written, and returns its address, which is valid until
+    /// the next call.
     @inline(__always)
     mutating func append(size: Int) -> UnsafeMutableRawPointer {
         let rounded = (size &+ 7) & ~7
@@ -25,11 +26,11 @@ struct RecordBuffer {
         return record
     }
 
-    /// The length of the record at `offset`.
+    /// The length of a record.
     @inline(__always)
     static func size(of record: UnsafeRawPointer) -> Int { Int(record.load(as: UInt32.self)) }
 
-    /// Copies the records of another buffer, from one of them on.
+    /// Appends the records of another buffer, starting at `offset`.
     mutating func append(_ other: RecordBuffer, from offset: Int) {
         guard let base = other.base, offset < other.count else { return }
         if count + other.count - offset > capacity { grow(by: other.count - offset) }

@@ -2,19 +2,19 @@ import Glibc
 import Support
 import Synchronization
 
-/// Runs the callbacks of one plugin, one at a time and in order, on a thread of its own.
+/// Runs the callbacks of one plugin, one at a time and in order, on its own thread.
 ///
-/// A thread for each strand rather than a shared pool: a plugin that sleeps in a callback costs nobody else
-/// anything, whatever the others do, and the operator finds its name in `top -H`. What comes is copied behind what
-/// waits, under one short lock; the thread takes everything that waits at once, so a busy strand is neither woken
-/// nor locked for each callback.
+/// Each strand has a thread, rather than a place in a shared pool: a plugin that sleeps in a callback delays no other
+/// plugin, and `top -H` shows its name. New records are appended to a buffer under one short lock; the thread swaps the
+/// buffer out as one batch, so a busy strand is neither woken nor locked for each callback.
 ///
-/// A batch that takes longer than ``batchTime`` shows that more comes than the plugin has time for. The strand is
-/// crowded then: until nothing waits, what does is a ``FairQueue``, from which one callback is taken at a time. So a
-/// client that floods the plugin waits for itself, and others do not.
+/// If a batch takes longer than ``batchTime``, callbacks arrive faster than the plugin runs them. The strand is then
+/// crowded: until nothing waits, waiting records are kept in a ``FairQueue`` and dequeued one at a time. A client that
+/// floods the plugin then delays itself and not others.
 ///
-/// `@unchecked Sendable`: `incoming`, `crowd`, `isIdle`, `isFinishing` and `isClosed` are touched under `monitor` only.
-/// `working` is the thread's, but for the records that ``close()`` has claimed through `position`; a thread that finds
+/// `@unchecked Sendable`: `incoming`, `crowd`, `isIdle`, `isFinishing` and `isClosed` are used under `monitor` only.
+/// `working` is used by the strand's thread, except for the records that ``close()`` has claimed through `position`; a
+/// thread whose batch was claimed does not use it again.
 /// its batch claimed does not touch it again.
 final class Strand: @unchecked Sendable {
     enum RecordKind: UInt8, BitwiseCopyable {
@@ -24,31 +24,31 @@ final class Strand: @unchecked Sendable {
 
     let name: String
     let budget: QueueBudget
-    /// Calls the handler of one event; nil on a strand that runs tasks only.
+    /// Calls the handler of one event; `nil` on a strand that runs tasks only.
     private let callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)?
-    /// Answers an event that will not be handled any more.
+    /// Answers an event whose handler will not be called any more.
     private let dropEvent: (@Sendable (UnsafePointer<EventRecord>) -> Void)?
 
     private let monitor = Monitor()
     private var incoming = RecordBuffer()
     private var isIdle = false
-    /// The last record has been appended: nothing is taken any more, and the thread ends when it has run it.
+    /// Whether the last record has been appended: no more are accepted, and the thread ends after running it.
     private var isFinishing = false
     private var isClosed = false
     private var working = RecordBuffer()
-    /// What waits while the strand is crowded, older than ``incoming``.
+    /// The records that wait while the strand is crowded; they are older than ``incoming``.
     private let crowd = FairQueue()
 
     private let handledCount = Atomic<UInt64>(0)
     private let busyTime = Atomic<Int64>(0)
     private let busySince = Atomic<Int64>(0)
     private let depth = Atomic<Int>(0)
-    /// Offset of the next record of `working` that nobody has claimed; ``noBatch`` when there is none.
+    /// Offset of the next unclaimed record of `working`; ``noBatch`` if there is none.
     private let position = Atomic<Int>(Strand.noBatch)
     private static let noBatch = Int.max
-    /// Nanoseconds after which the rest of a batch becomes a crowd.
+    /// Nanoseconds after which the rest of a batch is moved to ``crowd``.
     private static let batchTime: Int64 = 5_000_000
-    /// The ``Callback`` that runs, as an address; 0: none.
+    /// The address of the ``Callback`` that is running; 0: none.
     private let current = Atomic<UInt>(0)
     /// Callbacks begun, ever.
     private let begun = Atomic<UInt64>(0)
@@ -70,30 +70,30 @@ final class Strand: @unchecked Sendable {
         working.release()
     }
 
-    /// Callbacks done, ever.
+    /// Callbacks that have run, ever.
     var handled: UInt64 { handledCount.load(ordering: .relaxed) }
-    /// Nanoseconds spent in callbacks, the batch under way included.
+    /// Nanoseconds spent in callbacks, including the current batch.
     var nanoseconds: Int64 {
         let since = busySince.load(ordering: .relaxed)
         return busyTime.load(ordering: .relaxed) + (since == 0 ? 0 : max(0, Clock.monotonicNanoseconds - since))
     }
-    /// Callbacks on this strand that are not done; to choose the least loaded of several.
+    /// Unfinished callbacks of this strand; used to choose the least loaded lane.
     var load: Int { depth.load(ordering: .relaxed) }
 
-    /// The callback under way, and which one of this strand's it is, from 1. [any-thread]
+    /// The running callback, and its number among this strand's callbacks, from 1. [any-thread]
     var running: (callback: Callback, number: UInt64)? {
         guard let address = UnsafeRawPointer(bitPattern: current.load(ordering: .acquiring)) else { return nil }
         // Callbacks are never freed.
         return (Unmanaged<Callback>.fromOpaque(address).takeUnretainedValue(), begun.load(ordering: .relaxed))
     }
 
-    // MARK: Handing work over [any-thread]
+    // MARK: Enqueuing [any-thread]
 
-    /// Appends one record that `write` fills, its length already in it.
+    /// Appends one record. `write` fills it; its length is already written.
     ///
-    /// - Parameter isLast: whether nothing is taken after it.
-    /// - Returns: whether the thread sleeps and has to be told (``wake()``); `nil` if the strand has
-    ///   ended and nothing was taken.
+    /// - Parameter isLast: whether no record is accepted after it.
+    /// - Returns: whether the thread sleeps, and the caller must call ``wake()``; `nil` if the strand has ended and did
+    ///   not accept the record.
     @inline(__always)
     func append(size: Int, isLast: Bool = false, _ write: (UnsafeMutableRawPointer) -> Void) -> Bool? {
         monitor.lock()
@@ -104,7 +104,7 @@ final class Strand: @unchecked Sendable {
         isFinishing = isLast
         write(incoming.append(size: size))
         let mustWake = isIdle
-        // Told once is enough: the thread takes everything that waits.
+        // One wake-up is enough: the thread dequeues everything that waits.
         isIdle = false
         monitor.unlock()
         depth.wrappingAdd(1, ordering: .relaxed)
@@ -114,12 +114,12 @@ final class Strand: @unchecked Sendable {
     @inline(__always)
     func wake() { monitor.signal() }
 
-    /// Queues a task of the plugin's own.
+    /// Queues a task of the plugin itself.
     ///
     /// - Parameters:
-    ///   - bytes: what it holds in memory, for the budget.
-    ///   - promised: whether it must be taken even if the queue is full.
-    /// - Returns: `false` if there is no room or the strand has ended; then neither of the task's closures is called.
+    ///   - bytes: the memory it holds, for the budget.
+    ///   - promised: whether it is accepted even if the queue is full.
+    /// - Returns: `false` if the queue is full or the strand has ended; then neither of the task's closures is called.
     func enqueue(_ task: StrandTask, bytes: Int = 0, promised: Bool = false) -> Bool {
         if promised {
             budget.reserveUnconditionally(bytes)
@@ -129,11 +129,10 @@ final class Strand: @unchecked Sendable {
         return append(task, bytes, order: .own)
     }
 
-    /// Queues a task that a client causes: it keeps its place among the events of the sender's socket.
+    /// Queues a task that a client causes; it keeps its order among the events of the sender's socket.
     ///
-    /// - Parameter promised: whether it must be taken even if the queue is full, and whatever
-    ///   share of it the sender has.
-    /// - Returns: why it was not taken; `nil` if it was, or if the strand is closed: then the task is dropped.
+    /// - Parameter promised: whether it is accepted even if the queue is full or the sender's share is used up.
+    /// - Returns: why it was refused; `nil` if it was accepted, or if the strand has ended: then the task is dropped.
     func enqueue(_ task: StrandTask, of sender: Sender, bytes: Int, promised: Bool = false) -> QueueBudget.Refusal? {
         var isCharged = false
         if promised {
@@ -170,13 +169,13 @@ final class Strand: @unchecked Sendable {
         return true
     }
 
-    /// Runs `body` on the strand, after everything that waits, and waits for it, at most until `deadline`
+    /// Runs `body` on the strand, after everything that waits, and waits for its result until `deadline`
     /// (``Clock/monotonicNanoseconds``).
     ///
-    /// - Parameter isLast: whether the strand ends with it. From this call on nothing is taken any more;
-    ///   what waits is run before.
-    /// - Returns: what it returned; `nil` if it has not returned by then, or the strand has
-    ///   ended. It may still run later.
+    /// - Parameter isLast: whether the strand ends with it. From this call on no record is accepted any more; those
+    ///   that wait run before it.
+    /// - Returns: the result of `body`; `nil` if it has not returned by then, or the strand has ended. It may still run
+    ///   later.
     @discardableResult
     func run<Result: Sendable>(until deadline: Int64, isLast: Bool = false, _ body: @escaping @Sendable () -> Result)
         -> Result?
@@ -184,9 +183,9 @@ final class Strand: @unchecked Sendable {
         begin(isLast: isLast, body).wait(until: deadline)
     }
 
-    /// The same without waiting.
+    /// Like ``run(until:isLast:_:)``, but does not wait.
     ///
-    /// - Returns: what to wait for; there will be no result if the strand has ended, or ends before.
+    /// - Returns: the future result; it is cancelled if the strand has ended, or ends before.
     func begin<Result: Sendable>(
         _ callback: Callback = .other, isLast: Bool = false, _ body: @escaping @Sendable () -> Result
     ) -> BlockingFuture<Result> {
@@ -197,8 +196,8 @@ final class Strand: @unchecked Sendable {
         return outcome
     }
 
-    /// From now on nothing is taken, and what waits is dropped rather than run, here and now: even if the thread never
-    /// comes back from the callback under way. It ends when it does.
+    /// Ends the strand. No record is accepted any more, and waiting records are dropped on the calling thread, even if
+    /// the running callback never returns. The strand's thread ends when that callback returns.
     func close() {
         var rest = RecordBuffer()
         var crowded: [UnsafeMutableRawPointer] = []
@@ -237,16 +236,16 @@ final class Strand: @unchecked Sendable {
         ThreadState.uninstall()
     }
 
-    /// How running what was taken came to its end.
+    /// How the run of a batch ended.
     private enum BatchEnd {
         case complete
-        /// It took long, and the rest is in ``crowd``.
+        /// It took too long, and the rest is in ``crowd``.
         case crowded
-        /// The strand was closed meanwhile, and the rest is somebody else's.
+        /// ``close()`` was called meanwhile, and has dropped the rest.
         case closed
     }
 
-    /// Waits for work and takes all of it; `false` when the strand has ended and nothing waits.
+    /// Waits for records and swaps them into `working`; `false` if the strand has ended and nothing waits.
     private func dequeueBatch() -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
@@ -257,7 +256,7 @@ final class Strand: @unchecked Sendable {
         }
         isIdle = false
         swap(&incoming, &working)
-        // Under the lock, so that whoever closes sees either this batch or what is incoming.
+        // Under the lock, so that ``close()`` finds each record either in `working` or in `incoming`.
         position.store(0, ordering: .releasing)
         return true
     }
@@ -267,7 +266,7 @@ final class Strand: @unchecked Sendable {
         let end = working.count
         var offset = 0
         var count = 0
-        // The clock is read after 1, 2, 4, 8 and 16 callbacks, then after every sixteenth; never for a batch of one.
+        // The clock is read after 1, 2, 4, 8 and 16 callbacks, then after every 16 more; never for a batch of one.
         var nextLook = 1
         defer { handledCount.store(handledCount.load(ordering: .relaxed) &+ UInt64(count), ordering: .relaxed) }
         while offset < end, let base = working.base {
@@ -280,12 +279,12 @@ final class Strand: @unchecked Sendable {
             guard count == nextLook, offset < end else { continue }
             nextLook = count &+ min(count, 16)
             guard Clock.monotonicNanoseconds &- start > Self.batchTime else { continue }
-            return crowdTogether(from: offset) ? .crowded : .closed
+            return moveToCrowd(from: offset) ? .crowded : .closed
         }
         return claim(end, Self.noBatch) ? .complete : .closed
     }
 
-    /// Calls what a record is for. What begins to run no longer waits.
+    /// Runs one record. Its share of the budget is released first, because it no longer waits.
     @inline(__always)
     private func run(_ record: UnsafeMutableRawPointer, _ state: ThreadState) {
         switch record.load(fromByteOffset: 4, as: RecordKind.self) {
@@ -309,14 +308,14 @@ final class Strand: @unchecked Sendable {
         budget.release(size, of: EventRecord.sender(of: event))
     }
 
-    /// What begins to run.
+    /// Publishes the callback that begins to run, for ``running``.
     @inline(__always)
     private func setCurrent(_ callback: Callback) {
         begun.store(begun.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
         current.store(UInt(bitPattern: Unmanaged.passUnretained(callback).toOpaque()), ordering: .releasing)
     }
 
-    /// Moves `position` on, unless ``close()`` has.
+    /// Advances `position`; fails if ``close()`` has claimed the batch.
     @inline(__always)
     private func claim(_ offset: Int, _ next: Int) -> Bool {
         position.compareExchange(expected: offset, desired: next, ordering: .acquiringAndReleasing).exchanged
@@ -343,7 +342,7 @@ final class Strand: @unchecked Sendable {
         depth.wrappingSubtract(1, ordering: .relaxed)
     }
 
-    /// The task of a record, out of the queue.
+    /// The task of a record; releases its share of the budget.
     private func dequeueTask(_ record: UnsafeRawPointer) -> StrandTask {
         let head = record.load(as: TaskRecord.self)
         if head.isCharged {
@@ -356,16 +355,16 @@ final class Strand: @unchecked Sendable {
 
     // MARK: A crowded strand
 
-    /// Has the rest of the batch take turns with what has come meanwhile.
+    /// Moves the rest of the batch to ``crowd``.
     ///
-    /// - Returns: `false` if the strand was closed meanwhile and the rest is somebody else's.
-    private func crowdTogether(from offset: Int) -> Bool {
+    /// - Returns: `false` if ``close()`` was called and has claimed the rest.
+    private func moveToCrowd(from offset: Int) -> Bool {
         monitor.withLock {
-            // Whoever closes has emptied the crowd by now, and claims the batch next.
+            // ``close()`` has emptied the crowd by now, and claims the batch next.
             guard !isClosed, claim(offset, Self.noBatch) else { return false }
             let rest = enter(working, from: offset)
             if rest < working.count {
-                // What came after a barrier stays behind it.
+                // Records after a barrier stay behind it.
                 var later = RecordBuffer()
                 later.append(working, from: rest)
                 later.append(incoming, from: 0)
@@ -376,7 +375,7 @@ final class Strand: @unchecked Sendable {
         }
     }
 
-    /// Runs what waits, one record at a time, until nothing does.
+    /// Runs the waiting records, one at a time, until none waits.
     private func runCrowd(_ state: ThreadState) -> BatchEnd {
         while true {
             let (record, isOver) = monitor.withLock { () -> (UnsafeMutableRawPointer?, Bool) in
@@ -399,9 +398,9 @@ final class Strand: @unchecked Sendable {
         }
     }
 
-    /// Copies records to ``crowd``, as far as the first barrier. Under the lock.
+    /// Copies records to ``crowd``, up to the first barrier. Under the lock.
     ///
-    /// - Returns: the offset of the first that was not copied.
+    /// - Returns: the offset of the first record that was not copied.
     private func enter(_ records: RecordBuffer, from start: Int) -> Int {
         var offset = start
         while offset < records.count, let base = records.base {

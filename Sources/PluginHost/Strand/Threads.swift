@@ -12,7 +12,7 @@ enum Threads {
         }
     }
 
-    /// What a thread begins with; its argument is the retained ``Body`` that `start` passes.
+    /// The entry point of a thread; its argument is the retained ``Body`` that `start` passes.
     private static let main: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
         guard let argument else { return nil }
         let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
@@ -22,8 +22,8 @@ enum Threads {
         return nil
     }
 
-    /// Names the calling thread, through `/proc`: Swift's Glibc module has no `pthread_setname_np`. Without
-    /// `/proc` it goes unnamed.
+    /// Names the calling thread through `/proc`, because Swift's Glibc module has no `pthread_setname_np`. Without
+    /// `/proc` the thread has no name.
     private static func setName(_ name: String) {
         let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
@@ -32,7 +32,7 @@ enum Threads {
         close(descriptor)
     }
 
-    /// Starts a detached thread with no signal blocked and an 8 MiB stack: what a plugin's author expects of a thread.
+    /// Starts a detached thread with no signal blocked and an 8 MiB stack, as plugin authors expect.
     ///
     /// - Parameter name: the kernel keeps 15 bytes of it.
     static func start(name: String, _ body: @escaping @Sendable () -> Void) {
@@ -44,17 +44,16 @@ enum Threads {
         let argument = Unmanaged.passRetained(Body(name: name, run: body)).toOpaque()
         var thread = pthread_t()
         let code = pthread_create(&thread, &attributes, main, argument)
-        // A process that may have no more threads cannot keep any promise of the header; it ends with the reason
-        // rather than hang without one.
+        // Without threads the host cannot keep the header's promises; end with a reason rather than hang without one.
         precondition(code == 0, "cannot start thread '\(name)': \(String(cString: strerror(code)))")
     }
 }
 
-/// Which signals are blocked on the calling thread. A thread inherits the mask of the one that made it, and a child
-/// process that of the thread that forked, so threads that run plugin code block none: Dispatch's, which make some
-/// of them, block nearly all.
+/// The signals that are blocked on the calling thread. A thread inherits the mask of the thread that started it, and a
+/// child process that of the thread that forked. So threads that run plugin code must block none: Dispatch's threads,
+/// which start some of them, block nearly all.
 enum SignalMask {
-    /// Lets every signal through.
+    /// Unblocks every signal.
     ///
     /// - Returns: the numbers of those that were blocked.
     @discardableResult

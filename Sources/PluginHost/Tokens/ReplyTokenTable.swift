@@ -1,17 +1,16 @@
 import SocketIO
 import Synchronization
 
-/// The tokens of one plugin that outlive a callback. Every operation is safe on any thread; whoever takes an entry out
-/// is the only one who completes it.
+/// The tokens of one plugin that outlive a callback. Thread-safe; only the caller that removes an entry completes it.
 ///
-/// A lock rather than a compare-and-swap on each slot: it is held for a handful of instructions, never met by two loops
-/// on a message's way (an ack given within its callback has no entry here), and makes "exactly once" plain to see.
+/// Uses a lock rather than a compare-and-swap on each slot: it is held for a few instructions, loops do not contend for
+/// it on a message's path (an ack given within its callback has no entry here), and "exactly once" is easy to verify.
 final class ReplyTokenTable: Sendable {
     private struct Slot {
         var generation: UInt64 = 1
         var entry: ReplyTokenEntry?
         var isKept = false
-        /// Of the callback that has borrowed it.
+        /// Number of the thread whose callback has borrowed it.
         var thread: UInt64 = 0
     }
 
@@ -22,10 +21,11 @@ final class ReplyTokenTable: Sendable {
         var isClosed = false
     }
 
-    /// How many may be kept at a time.
+    /// Most tokens that may be kept at a time.
     let limit: Int
     private let state = Mutex(State())
-    /// Whether whoever waits is still there; asked under the lock, so it must be quick and must not come back.
+    /// Whether the client of an entry still waits. Called under the lock, so it must be quick and must not call this
+    /// object.
     private let isWaiting: @Sendable (ReplyTokenEntry) -> Bool
 
     init(limit: Int, isWaiting: @escaping @Sendable (ReplyTokenEntry) -> Bool) {
@@ -33,10 +33,10 @@ final class ReplyTokenTable: Sendable {
         self.isWaiting = isWaiting
     }
 
-    /// How many are kept.
+    /// Number of kept tokens.
     var kept: Int { state.withLock { $0.kept } }
 
-    /// Whether a client that is still there waits for an ack that the plugin has kept.
+    /// Whether a connected client waits for an ack whose token the plugin has kept.
     var owesAcks: Bool {
         state.withLock { state in
             state.kept > 0
@@ -47,9 +47,9 @@ final class ReplyTokenTable: Sendable {
         }
     }
 
-    /// Enters what waits; `nil` if the plugin is going or the table is full.
+    /// Adds an entry; `nil` if the plugin is stopping or the table is full.
     ///
-    /// - Parameter kept: whether the plugin has asked for it; only such tokens count against ``limit``.
+    /// - Parameter kept: whether the plugin keeps the token; only kept tokens count against ``limit``.
     func enter(_ entry: ReplyTokenEntry, kept: Bool) -> ReplyToken? {
         let thread = ThreadState.currentNumber
         return state.withLock { state in
@@ -78,11 +78,11 @@ final class ReplyTokenTable: Sendable {
         case kept(ReplyToken)
         case gone
         case limit
-        /// It is no token of a callback on this thread.
+        /// It is not a token of a callback on this thread.
         case elsewhere
     }
 
-    /// Exchanges the token of the callback under way for one that outlives it.
+    /// Replaces the token of the running callback by one that outlives it.
     func keep(_ token: ReplyToken) -> KeepResult {
         let thread = ThreadState.currentNumber
         return state.withLock { state in
@@ -99,16 +99,16 @@ final class ReplyTokenTable: Sendable {
     }
 
     enum Completion {
-        /// It is taken out, and completed by whoever hears this.
+        /// The entry was removed; the caller must complete it.
         case entry(ReplyTokenEntry)
         case gone
-        /// It is borrowed by a callback on another thread.
+        /// A callback on another thread has borrowed it.
         case elsewhere
     }
 
-    /// Takes the entry out for the plugin, which completes it.
+    /// Removes an entry that the plugin completes.
     ///
-    /// - Parameter wanted: which kind of entry the caller can complete; another kind stays.
+    /// - Parameter wanted: whether the caller can complete this kind of entry; other kinds stay.
     func complete(_ token: ReplyToken, where wanted: (ReplyTokenEntry) -> Bool) -> Completion {
         let thread = ThreadState.currentNumber
         return state.withLock { state in
@@ -121,7 +121,7 @@ final class ReplyTokenTable: Sendable {
         }
     }
 
-    /// Takes the entry out for the host, whose callback has returned; `nil` if it is completed or kept.
+    /// Removes the entry of a callback that has returned; `nil` if it was completed or kept.
     func reclaim(_ token: ReplyToken) -> ReplyTokenEntry? {
         state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return nil }
@@ -131,13 +131,13 @@ final class ReplyTokenTable: Sendable {
     }
 
     enum LookupResult {
-        /// It stays.
+        /// The entry. ``peek(_:)`` leaves it in the table, ``drop(_:)`` removes it.
         case entry(ReplyTokenEntry)
         case gone
         case borrowed
     }
 
-    /// Who waits for a kept token.
+    /// The entry of a kept token.
     func peek(_ token: ReplyToken) -> LookupResult {
         state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
@@ -145,7 +145,7 @@ final class ReplyTokenTable: Sendable {
         }
     }
 
-    /// Takes out a kept token that the plugin gives up.
+    /// Removes a kept token that the plugin will not complete.
     func drop(_ token: ReplyToken) -> LookupResult {
         state.withLock { state in
             guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
@@ -155,7 +155,7 @@ final class ReplyTokenTable: Sendable {
         }
     }
 
-    /// Takes everything out; nothing is entered from now on.
+    /// Removes and returns all entries; none is added from now on.
     func close() -> [ReplyTokenEntry] {
         state.withLock { state in
             state.isClosed = true
@@ -188,8 +188,8 @@ final class ReplyTokenTable: Sendable {
             slot.generation & ReplyToken.generationMask == ReplyToken.generationMask ? 1 : slot.generation + 1
     }
 
-    /// Frees the slots of those who no longer wait, which a plugin that forgets its tokens leaves behind.
-    /// Only when the table is full.
+    /// Removes kept entries whose client no longer waits, which a plugin has forgotten. Called only when the limit is
+    /// reached.
     private func sweep(_ state: inout State) {
         for slot in state.slots.indices {
             if let entry = state.slots[slot].entry, state.slots[slot].isKept, !isWaiting(entry) { remove(slot, &state) }
@@ -197,10 +197,10 @@ final class ReplyTokenTable: Sendable {
     }
 }
 
-/// A `jf_token` taken apart. 0 means that nobody waits.
+/// The parts of a `jf_token`. 0 means that no client waits.
 ///
-/// Borrowed: 1 (1 bit) | thread (15) | sequence (48): the ack of the event whose handler is running; costs nothing to
-/// make. In a table: 0 (1 bit) | generation (39) | slot (24): whatever outlives its callback.
+/// Borrowed: 1 (1 bit) | thread (15) | sequence (48): the ack of the event whose handler is running; needs no table
+/// entry. In a table: 0 (1 bit) | generation (39) | slot (24): a token that outlives its callback.
 struct ReplyToken: Equatable, Sendable {
     let raw: UInt64
 
@@ -226,12 +226,12 @@ struct ReplyToken: Equatable, Sendable {
     var generation: UInt64 { raw >> 24 & Self.generationMask }
 }
 
-/// Who waits for a token in a table.
+/// The client that a token in a table answers.
 enum ReplyTokenEntry: Sendable {
-    /// A client, for the ack `id`.
+    /// A socket, for the ack `id`.
     case ack(socket: SocketHandle, id: UInt64)
     /// An HTTP client.
     case reply(PluginReply)
-    /// A client that asked to join a namespace, and the hook whose turn it is.
+    /// A client that asked to join a namespace, and the index of the hook that decides.
     case decision(AdmitHookChain, stage: Int)
 }

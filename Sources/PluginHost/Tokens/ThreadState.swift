@@ -2,18 +2,18 @@ import Glibc
 import SocketIO
 import Synchronization
 
-/// What the host knows of the thread it is on: whether it is a loop's, and which callback it is in.
-/// Threads of plugins have none.
+/// The host's state of a thread: its loop, if it is a loop's thread, and its running callback. Threads that plugins
+/// start have none.
 ///
-/// Not Sendable: it belongs to its thread, which alone reaches it.
+/// Not Sendable: only its own thread can reach it.
 final class ThreadState {
-    /// The loop this is the thread of; nil on a strand.
+    /// The loop that runs on this thread; `nil` on a strand.
     let loop: LoopContext?
-    /// The callback under way, the innermost one.
+    /// The running callback, the innermost one if they are nested.
     var frame: UnsafeMutablePointer<CallbackFrame>?
-    /// Borrowed tokens made here.
+    /// Number of borrowed tokens made on this thread.
     private var sequence: UInt64 = 0
-    /// Tells the borrowed tokens of this thread from those of others.
+    /// Distinguishes this thread's borrowed tokens from those of others.
     let number: UInt64
 
     private init(loop: LoopContext?) {
@@ -21,7 +21,7 @@ final class ThreadState {
         self.number = ThreadNumber.next()
     }
 
-    /// A token that is good for the callback under way on this thread only.
+    /// A token that is valid for the running callback on this thread only.
     @inline(__always)
     func makeToken() -> ReplyToken {
         sequence &+= 1
@@ -31,11 +31,11 @@ final class ThreadState {
     /// Whether a borrowed token was made on this thread.
     func made(_ token: ReplyToken) -> Bool { token.thread == number }
 
-    // MARK: Where it is kept
+    // MARK: Thread-local storage
 
     private static let key: pthread_key_t = {
         var key = pthread_key_t()
-        // A thread that goes takes its state with it.
+        // Releases the state when the thread ends.
         let code = pthread_key_create(&key) { pointer in
             if let pointer { Unmanaged<ThreadState>.fromOpaque(pointer).release() }
         }
@@ -43,14 +43,14 @@ final class ThreadState {
         return key
     }()
 
-    /// The calling thread's; a few nanoseconds.
+    /// The state of the calling thread; takes a few nanoseconds.
     @inline(__always)
     static var current: ThreadState? {
         guard let pointer = pthread_getspecific(key) else { return nil }
         return Unmanaged<ThreadState>.fromOpaque(pointer).takeUnretainedValue()
     }
 
-    /// Of the calling thread; 0: it is none of the host's.
+    /// Number of the calling thread; 0 if it is not one of the host's.
     static var currentNumber: UInt64 { current?.number ?? 0 }
 
     @discardableResult
@@ -68,21 +68,21 @@ final class ThreadState {
     }
 }
 
-/// What a callback under way was handed. Lives on the stack of the thread that runs it.
+/// The values of a running callback. Lives on the stack of the thread that runs it.
 struct CallbackFrame {
-    /// Whose callback it is.
+    /// The plugin whose callback it is.
     let plugin: UnsafeRawPointer
-    /// The ack it may still give; 0 when there is none, or when it was given or kept.
+    /// The token of its ack; 0 if there is none, or if it was completed or kept.
     var ack: ReplyToken
     let ackID: UInt64
     let socket: SocketHandle
-    /// The sender itself, where the callback runs on its loop.
+    /// The sender's socket, if the callback runs on the socket's loop.
     let sender: Unmanaged<NamespaceSocket>?
-    /// The arguments it was handed: passing them on needs no second validation.
+    /// The arguments that the callback got: passing them on needs no second validation.
     let args: UnsafeRawBufferPointer
 }
 
-/// Numbers for threads, 1…32767 and over again.
+/// Numbers for threads: 1…32767, then again from 1.
 enum ThreadNumber {
     private static let last = Atomic<UInt64>(0)
 
