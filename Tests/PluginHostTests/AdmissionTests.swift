@@ -3,10 +3,10 @@ import Testing
 
 @testable import PluginHost
 
-/// A plugin says as whom a client is let in.
+/// A plugin's `admit` hook changes the identity of a client.
 @Suite("Admission")
 struct AdmissionTests {
-    /// With the plugins `one` and `two`.
+    /// A host with the plugins `one` and `two`.
     private func loaded(_ run: String = "JF_RUN_STRAND", sockets: SocketOptions = SocketOptions()) async throws
         -> TestHost
     {
@@ -24,7 +24,7 @@ struct AdmissionTests {
     }
 
     @Test(
-        "accept names user, claims, data and end, inside the hook and later, and the token's are kept where it does not",
+        "accept sets user, claims, data and expiry, in the hook and later; what it leaves out stays as the token says",
         arguments: [
             ("accept", "JF_RUN_STRAND"), ("accept", "JF_RUN_INLINE"), ("accept", "JF_RUN_PARALLEL"),
             ("later", "JF_RUN_STRAND"), ("later", "JF_RUN_INLINE"),
@@ -51,7 +51,7 @@ struct AdmissionTests {
     }
 
     @Test(
-        "recovery asks about a user whom a hook has named, and gives the session back to nobody else",
+        "after recovery a hook that has set the user runs again, and no other user gets the session",
         arguments: ["JF_RUN_STRAND", "JF_RUN_INLINE"])
     func recovery(_ run: String) async throws {
         var options = SocketOptions()
@@ -73,7 +73,7 @@ struct AdmissionTests {
         await test.stop()
     }
 
-    @Test("each hook sees the client as the one before has let it in, and the last one counts")
+    @Test("each hook sees the identity that the hook before it has set, and the last hook's identity is used")
     func order() async throws {
         let test = try await loaded()
         let auth =
@@ -89,7 +89,7 @@ struct AdmissionTests {
         await test.stop()
     }
 
-    @Test("the pointer of an admission is freed once: when the socket has left, or when the client never joins")
+    @Test("the plugin data of an admission is freed once: when the socket disconnects, or if the client never joins")
     func freeing() async throws {
         let test = try await loaded()
         let (client, _) = join(test, #"{"one":{"do":"accept","tag":"joined"},"two":{"do":"accept","tag":"too"}}"#)
@@ -113,7 +113,7 @@ struct AdmissionTests {
         await test.stop()
     }
 
-    @Test("a borrowed decision is good on the callback's thread only")
+    @Test("a borrowed decision is valid on the callback's thread only")
     func elsewhere() async throws {
         let test = try await loaded()
         let (client, answer) = join(test, #"{"one":{"do":"elsewhere","data":[1]}}"#)
@@ -124,7 +124,7 @@ struct AdmissionTests {
     }
 
     @Test(
-        "what an admission says must be right, and the client is refused if it is not",
+        "an invalid admission is an error, and the client is refused",
         arguments: [
             (#""user":"a\u0000b""#, "accept: admission->user holds a control character"),
             (#""user":"a\u007fb""#, "accept: admission->user holds a control character"),
@@ -143,7 +143,7 @@ struct AdmissionTests {
         await test.stop()
     }
 
-    @Test("ids and data have their limits")
+    @Test("the lengths of user ids and data are limited")
     func limits() async throws {
         let test = try await loaded()
         let id = String(repeating: "u", count: 256)
@@ -159,7 +159,7 @@ struct AdmissionTests {
         await test.stop()
     }
 
-    @Test("claims are merged by what their names mean")
+    @Test("claims are merged by name, with escapes decoded")
     func merge() {
         func merged(_ changes: String, _ object: String) -> String {
             String(decoding: JSONMerge.members(of: Array(changes.utf8), into: Array(object.utf8)), as: UTF8.self)

@@ -2,10 +2,10 @@ import Testing
 
 @testable import PluginHost
 
-@Suite("Selections")
+@Suite("Broadcast targets")
 struct BroadcastTargetTests {
     private let test: TestHost
-    /// alice on both loops, bob on the second, and somebody without a name, who asks.
+    /// alice on both loops, bob on the second, and an anonymous client that sends the requests.
     private let clients: [TestClient]
     private var asker: TestClient { clients[3] }
 
@@ -22,9 +22,9 @@ struct BroadcastTargetTests {
         #expect(clients[2].ask(#"20["join","s"]"#) == "30[0]")
     }
 
-    /// What the asker's call returns, and who hears the message.
+    /// The result code of the anonymous client's call, and the indices of the clients that got the message.
     private func say(_ selection: String) -> (code: String?, heard: [Int]) {
-        // What the clients heard before the next message is all there was.
+        // Each client reads until the next expected packet; everything before it is counted.
         asker.say(#"21["say",\#(selection)]"#)
         var code: String?
         var heard: [Int] = []
@@ -38,7 +38,8 @@ struct BroadcastTargetTests {
         return (code, heard.sorted())
     }
 
-    @Test("users, rooms and sockets are joined, each socket hears once, and exceptions count")
+    @Test(
+        "a target is the union of users, rooms and sockets minus its exceptions, and each socket gets the message once")
     func whoHears() async {
         #expect(say(#"{"all":1}"#) == ("0", [0, 1, 2, 3]))
         #expect(say(#"{"all":1,"not_self":1}"#) == ("0", [0, 1, 2]))
@@ -55,7 +56,7 @@ struct BroadcastTargetTests {
         await test.stop()
     }
 
-    @Test("in all namespaces means in all of them")
+    @Test("JF_TARGET_EVERY_NSP reaches the sockets of every namespace")
     func everyNamespace() async {
         let other = test.client("/other")
         #expect(say(#"{"all":1,"every":1}"#) == ("0", [0, 1, 2, 3]))
@@ -67,7 +68,7 @@ struct BroadcastTargetTests {
         await test.stop()
     }
 
-    @Test("the empty user of an anonymous sender never selects everybody")
+    @Test("a target with the empty user of an anonymous sender never means everybody")
     func anonymous() async {
         #expect(asker.ask(#"20["anonymous"]"#) == "30[-2]")
         #expect(
@@ -80,7 +81,7 @@ struct BroadcastTargetTests {
     }
 
     @Test(
-        "every function that takes a target refuses one that says nothing, or contradicts itself",
+        "every function that takes a target refuses an empty or contradictory one",
         arguments: [
             ("{}", "the target names nobody"),
             (#"{"every":1}"#, "the target names nobody"),
@@ -106,7 +107,7 @@ struct BroadcastTargetTests {
         await test.stop()
     }
 
-    @Test("rooms are joined and left, sockets counted and disconnected by selection")
+    @Test("a target's sockets join and leave rooms, are fetched and are disconnected")
     func others() async {
         #expect(asker.ask(#"21["join-all",{"user":"alice"}]"#) == "31[0]")
         #expect(say(#"{"rooms":["joined"]}"#) == ("0", [0, 1]))

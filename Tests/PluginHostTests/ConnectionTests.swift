@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Connections")
 struct ConnectionTests {
-    @Test("an admit hook lets in, refuses with data, fails, and decides later", arguments: ["/hooks", "/hooks-inline"])
+    @Test("an admit hook accepts, refuses with data, fails, and decides later", arguments: ["/hooks", "/hooks-inline"])
     func admit(_ namespace: String) async throws {
         let test = try await TestHost.withProbe()
         func answer(_ auth: String) -> String? { TestClient(test.loops[0], joining: namespace, auth: auth).hear() }
@@ -20,7 +20,7 @@ struct ConnectionTests {
     }
 
     @Test(
-        "of a session that comes back hooks are asked nothing, unless it is another user's or recovery asks them",
+        "hooks do not run for a recovered session, unless it is another user's or recovery runs middlewares",
         arguments: [true, false])
     func recovery(skips: Bool) async throws {
         var recovery = RecoveryOptions()
@@ -44,7 +44,7 @@ struct ConnectionTests {
         await test.stop()
     }
 
-    @Test("an odd code of admit and of handshake refuses and leaves one line each")
+    @Test("an unknown result code of admit or handshake refuses the client and logs one line")
     func oddCodes() async throws {
         let test = try await TestHost.withProbe()
         let answer = TestClient(test.loops[0], joining: "/hooks", auth: #"{"do":"odd"}"#).hear()
@@ -67,7 +67,7 @@ struct ConnectionTests {
     }
 
     @Test(
-        "a decision that never comes is a refusal after the deadline, wherever admit runs",
+        "a client without a decision is refused after the deadline, wherever admit runs",
         arguments: ["/hooks", "/hooks-inline"])
     func neverDecided(_ namespace: String) async throws {
         var options = HostOptions()
@@ -78,7 +78,7 @@ struct ConnectionTests {
         await test.stop()
     }
 
-    @Test("plugins hear of comings and goings, with reason and rooms")
+    @Test("socket hooks get connects and disconnects, with reason and rooms")
     func hooks() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client("/hooks")
@@ -89,7 +89,7 @@ struct ConnectionTests {
         await test.stop()
     }
 
-    @Test("a handler that disconnects its own sender does no harm")
+    @Test("a handler may disconnect its own sender")
     func disconnect() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -97,7 +97,7 @@ struct ConnectionTests {
         await test.stop()
     }
 
-    @Test("nobody comes in while a plugin that wants to know is overloaded")
+    @Test("clients are refused while the queue of a plugin with socket hooks is full")
     func overload() async throws {
         var options = HostOptions()
         options.queueCallbacks = 2

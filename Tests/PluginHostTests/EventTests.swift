@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Events")
 struct EventTests {
-    @Test("an ack comes back from the strand and from the loop, word for word", arguments: ["echo", "echo-inline"])
+    @Test("an ack returns the arguments unchanged", arguments: ["echo", "echo-inline"])
     func echo(_ event: String) async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -24,7 +24,7 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("an ack is given once", arguments: ["twice", "twice-inline"])
+    @Test("an ack is sent once", arguments: ["twice", "twice-inline"])
     func once(_ event: String) async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -33,7 +33,7 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("an event without an ack has none to give")
+    @Test("the ack functions refuse an event without an ack")
     func noAck() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -44,7 +44,7 @@ struct EventTests {
     }
 
     @Test(
-        "a kept token is answered later, from a thread of the plugin's, and only once",
+        "a kept token is completed later, from a plugin's own thread, and only once",
         arguments: ["later", "later-inline"])
     func later(_ event: String) async throws {
         let test = try await TestHost.withProbe()
@@ -54,7 +54,7 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("a kept token whose client left is gone")
+    @Test("a kept token is gone when its client has left")
     func tokenGone() async throws {
         let test = try await TestHost.withProbe()
         let leaver = test.client()
@@ -69,7 +69,7 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("tokens that nobody waits for make room when the table is full")
+    @Test("a full table removes tokens whose client no longer waits")
     func tokenLimit() async throws {
         var options = HostOptions()
         options.keptTokens = 2
@@ -85,7 +85,7 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("an error of a plugin has the form of the house")
+    @Test("an error of a plugin has the host's error format")
     func ackError() async throws {
         let test = try await TestHost.withProbe()
         #expect(test.client().ask(#"20["fail"]"#) == #"30[{"error":{"code":"no_luck","message":"it said \"no\""}}]"#)
@@ -114,7 +114,7 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("what a loop broadcasts in one tick reaches another loop as one job")
+    @Test("the broadcasts of one tick reach another loop as one job")
     func broadcastsOfOneTick() async throws {
         let test = try await TestHost.withProbe(loops: 2)
         let (first, second) = (test.client(loop: 0), test.client(loop: 1))
@@ -129,7 +129,7 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("what does not fit into the queue is refused with an error that the client sees, and counted")
+    @Test("an event that does not fit into the queue is answered with an error and counted")
     func overload() async throws {
         var options = HostOptions()
         options.queueCallbacks = 4
@@ -149,7 +149,7 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("a plugin that sleeps holds up neither inline handlers nor other plugins")
+    @Test("a plugin that sleeps delays neither inline handlers nor other plugins")
     func isolation() async throws {
         let test = try await TestHost.withProbe()
         try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "other", "NAME=\"other\"")))
@@ -177,7 +177,7 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("a catch-all gets what nobody registered, an observer everything, and contexts come back")
+    @Test("a catch-all gets events without a handler, an observer gets all events, and each gets its context")
     func catchAll() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client("/any")

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The turns of a crowded strand")
 struct FairQueueTests {
-    /// A queue of records that are only a number.
+    /// A queue whose records are plain numbers.
     struct Queue {
         let queue = FairQueue()
 
@@ -28,7 +28,7 @@ struct FairQueueTests {
 
     private func sender(_ user: UInt64, _ socket: UInt64) -> Sender { Sender(user: user, socket: socket) }
 
-    @Test("users take turns, however much one of them has waiting, and each is served in order")
+    @Test("users take turns, however many records one of them has waiting, and each user's records stay in order")
     func users() {
         let queue = Queue()
         for value in 1...5 { queue.append(UInt64(value), of: sender(1, 10)) }
@@ -50,7 +50,7 @@ struct FairQueueTests {
         #expect(queue.popAll() == [1, 100, 50, 101, 2, 51, 3, 4])
     }
 
-    @Test("somebody who comes later is served next but one, not behind the flood")
+    @Test("a user who arrives later is served next but one, not after the flood")
     func latecomer() {
         let queue = Queue()
         for value in 1...1000 { queue.append(UInt64(value), of: sender(1, 10)) }
@@ -60,7 +60,7 @@ struct FairQueueTests {
         #expect(queue.pop() == 5000)
     }
 
-    @Test("the plugin's own records keep their place before what came after them, and get every second turn at least")
+    @Test("the plugin's own records precede client records that arrived later, and get at least every second turn")
     func own() {
         let queue = Queue()
         for value in 1...3 { queue.append(UInt64(value), of: sender(1, 10)) }

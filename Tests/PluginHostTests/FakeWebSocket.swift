@@ -3,10 +3,10 @@ import Support
 
 @testable import PluginHost
 
-/// A connection that remembers what was sent to it: text without the Engine.IO `4`, binary as
-/// `<n bytes>`. Any thread may look.
+/// A connection that records what is sent to it: text without the Engine.IO `4`, binary as `<n bytes>`. May be used on
+/// any thread.
 ///
-/// `@unchecked Sendable`: everything is touched under `monitor`.
+/// `@unchecked Sendable`: everything is used under `monitor`.
 final class FakeWebSocket: WebSocketOutput, @unchecked Sendable {
     private let monitor = Monitor()
     private var heard: [String] = []
@@ -27,7 +27,7 @@ final class FakeWebSocket: WebSocketOutput, @unchecked Sendable {
 
     func close() { add("closed") }
 
-    /// The next thing sent, waiting for it up to `milliseconds`.
+    /// The next recorded message; waits for it up to `milliseconds`.
     func hear(within milliseconds: Int = 5_000) -> String? {
         let deadline = Clock.monotonicNanoseconds + Int64(milliseconds) * 1_000_000
         return monitor.withLock {

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// Plugins in C, compiled once each into a folder of the test run's own.
+/// Plugins in C, each compiled once, into a folder of this test run.
 enum Fixture {
     private static let folder: String = {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -38,7 +38,7 @@ enum Fixture {
         return library
     }
 
-    /// A file in the folder, for what is no library.
+    /// Writes a file into the folder, for files that are not libraries.
     static func file(_ name: String, _ content: [UInt8]) throws -> String {
         let path = "\(folder)/\(name)"
         try Data(content).write(to: URL(fileURLWithPath: path))
@@ -53,8 +53,8 @@ enum Fixture {
         _ = try output(tool, arguments)
     }
 
-    /// What a tool prints, on both outputs. With popen, because Foundation's Process reads beyond what readdir returned
-    /// when it looks for open files, and AddressSanitizer ends the run for it.
+    /// The output of a tool, stdout and stderr. Uses popen, because Foundation's Process reads beyond what readdir
+    /// returned when it looks for open files, and AddressSanitizer ends the run for that.
     static func output(_ tool: String, _ arguments: [String]) throws -> String {
         let words = ([tool] + arguments).map { "'\($0.replacingOccurrences(of: "'", with: "'\\''"))'" }
         guard let stream = popen(words.joined(separator: " ") + " 2>&1", "r") else {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import PluginHost
 
-@Suite("A plugin that is hammered while it goes")
+@Suite("A plugin under load while it is unloaded")
 struct HammerTests {
     @Test("no callback begins once destroy has begun, and late calls return JF_E_STATE")
     func hammer() async throws {
@@ -19,7 +19,7 @@ struct HammerTests {
 
         let end = BlockingFuture<Bool>()
         @Sendable func isOver() -> Bool { end.wait(until: 0) != nil }
-        // Clients that come, say something and go, on each loop, and handshakes.
+        // On each loop, clients that connect, send something and leave; and handshakes.
         var helpers = test.loops.map { loop in
             Self.thread { while !isOver() { Self.visit(loop, test.host) } }
         }
@@ -39,14 +39,14 @@ struct HammerTests {
         }
         end.fulfil(true)
         for helper in helpers { _ = helper.wait(until: .max) }
-        // The last stray threads.
+        // Time for the last stray threads to call.
         usleep(200_000)
         let lines = try String(contentsOfFile: report, encoding: .utf8).split(separator: "\n")
         #expect(Set(lines) == [], "\(lines.count) callbacks or codes were wrong")
         await test.stop()
     }
 
-    /// Runs `body` on a thread of its own; fulfilled at its end.
+    /// Runs `body` on a new thread; the future is fulfilled at its end.
     private static func thread(_ body: @escaping @Sendable () -> Void) -> BlockingFuture<Bool> {
         let over = BlockingFuture<Bool>()
         Threads.start(name: "hammering") {

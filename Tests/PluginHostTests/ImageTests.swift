@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Private copies of plugins")
 struct ImageTests {
-    /// A folder of the test's own.
+    /// A new folder for the test.
     private func folder(_ name: String) throws -> String {
         let path = "\(NSTemporaryDirectory())jackfield-image-tests-\(getpid())-\(name)"
         try? FileManager.default.removeItem(atPath: path)
@@ -20,7 +20,8 @@ struct ImageTests {
         return options
     }
 
-    /// The lines of this process's `/proc/PID/maps` that hold a text. Foundation reads nothing from files of no size.
+    /// The lines of this process's `/proc/PID/maps` that contain a text. Not read with Foundation, which reads nothing
+    /// from files whose size is 0.
     private func maps(with text: String) throws -> [String] {
         try Fixture.output("cat", ["/proc/\(getpid())/maps"]).split(separator: "\n").map(String.init).filter {
             $0.contains(text)
@@ -61,7 +62,7 @@ struct ImageTests {
         await test.stop()
     }
 
-    @Test("what dead processes left is removed; what a living one has locked, and what is young, stays")
+    @Test("folders of dead processes are removed; locked folders and young folders stay")
     func leftovers() async throws {
         let parent = try folder("leftovers")
         let names = ["dead", "living", "young"].map { "\(parent)/jackfield-images-1-\($0)" }
@@ -91,7 +92,7 @@ struct ImageTests {
         await test.stop()
     }
 
-    @Test("a library that brings another along beside itself finds it")
+    @Test("a library finds another one in its own folder")
     func origin() async throws {
         let (parent, home) = (try folder("origin"), try folder("origin-home"))
         let (source, companion) = ("\(home)/companion.c", "\(home)/libcompanion.so")

@@ -16,7 +16,9 @@ struct InlineMeterTests {
         await test.stop()
     }
 
-    @Test("a call is timed until a thousand in a row were quick, then one in sixteen, and each again after a slow one")
+    @Test(
+        "every call is timed until a thousand in a row were quick, then one in sixteen, and every call again after a slow one"
+    )
     func proof() {
         var counters = InlineCounters()
         func timedCalls(of calls: Int, taking nanoseconds: Int64) -> Int {
@@ -30,12 +32,12 @@ struct InlineMeterTests {
         #expect(timedCalls(of: 1_600, taking: 1_000) == 100)
         #expect(timedCalls(of: 16, taking: 60_000) >= 1)
         #expect(timedCalls(of: 500, taking: 1_000) == 500)
-        // Sampled calls stand for those between them.
+        // Each sampled call is counted for all calls since the one before.
         #expect(counters.time.load(ordering: .relaxed) >= 3_000_000)
     }
 
     @Test(
-        "one call a little over the budget is counted and not logged, four are, and then whenever their number has doubled"
+        "one call slightly over the budget is counted but not logged; the fourth is logged, and then whenever the number has doubled"
     )
     func folding() {
         var counters = InlineCounters()
@@ -48,7 +50,7 @@ struct InlineMeterTests {
         #expect(lines(15, taking: 100_000_000) == [1, 2, 4, 8])
     }
 
-    @Test("fifteen calls that block are noticed, also when another handler of the plugin is quick")
+    @Test("fifteen calls that block are logged, even if another handler of the plugin is quick")
     func slow() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -61,7 +63,7 @@ struct InlineMeterTests {
         await test.stop()
     }
 
-    @Test("a hook that runs inline and blocks is noticed as well")
+    @Test("an inline hook that blocks is logged as well")
     func hooks() async throws {
         let test = try await TestHost.withProbe()
         let answer = TestClient(test.loops[0], joining: "/hooks-inline", auth: #"{"do":"sleep"}"#).hear()

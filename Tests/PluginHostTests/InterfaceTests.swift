@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Interfaces")
 struct InterfaceTests {
-    @Test("wrong arguments are refused, each with a line that says which")
+    @Test("each wrong argument is refused, and one line names it")
     func wrongArguments() async throws {
         let test = try await TestHost.withProbe()
         #expect(test.client().ask(#"20["bad"]"#) == "30[-2,-2,-2,-3,-2,-4]")
@@ -17,7 +17,7 @@ struct InterfaceTests {
         await test.stop()
     }
 
-    @Test("names longer than any, and what is no id of a user, are refused before they are looked up")
+    @Test("names that are too long and invalid user ids are refused before they are looked up")
     func wrongIDs() async throws {
         let test = try await TestHost.withProbe()
         #expect(test.client().ask(#"20["bad-ids"]"#) == "30[-2,-2,-2,-2,-2,-2,-2]")
@@ -54,7 +54,7 @@ struct InterfaceTests {
         await test.stop()
     }
 
-    @Test("a client answers, or does not, or leaves")
+    @Test("emit_ack reports an answer, a timeout and a disconnect")
     func emitWithAck() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -65,7 +65,7 @@ struct InterfaceTests {
         await test.stop()
     }
 
-    @Test("a broadcast that wants answers calls back with those that came")
+    @Test("broadcast_ack calls back with the answers that arrived")
     func broadcastWithAck() async throws {
         let test = try await TestHost.withProbe(loops: 2)
         let (asker, other) = (test.client(loop: 0), test.client(loop: 1))
@@ -82,7 +82,7 @@ struct InterfaceTests {
         await test.stop()
     }
 
-    @Test("what is emitted in a batch goes out in order, as one job for the loop")
+    @Test("messages emitted in a batch are sent in order, as one job for the loop")
     func batch() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -91,13 +91,13 @@ struct InterfaceTests {
         let before = test.loops[0].jobsGiven
         client.say(#"2["batch"]"#)
         for number in 1...5 { #expect(client.hear() == #"2["piece",\#(number)]"#) }
-        // One is what the client says, and one wakes the strand at the end of that tick, if it sleeps already.
+        // One job is the client's packet, and one wakes the strand at the end of that tick, if it already sleeps.
         #expect(test.loops[0].jobsGiven <= before + 3)
         #expect(test.log.line(with: "batch: task is NULL") != nil)
         await test.stop()
     }
 
-    @Test("on a loop, what is emitted in a batch is emitted at once")
+    @Test("on a loop, messages emitted in a batch are sent at once")
     func batchInline() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -106,14 +106,14 @@ struct InterfaceTests {
         await test.stop()
     }
 
-    @Test("what others emit does not wait for a batch")
+    @Test("messages of other threads do not wait for the end of a batch")
     func batchSlowly() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
         client.say(#"2["batch-slowly"]"#)
         try await Task.sleep(for: .milliseconds(100))
         client.say(#"2["back",1]"#)
-        // It comes along, since it was there already.
+        // The `slow` message was in the mailbox already, so it is sent with `back`.
         #expect(client.hear(within: 1000) == #"2["slow"]"#)
         #expect(client.hear(within: 1000) == #"2["back",1]"#)
         await test.stop()
@@ -131,7 +131,7 @@ struct InterfaceTests {
         await test.stop()
     }
 
-    @Test("a declared timer fires again and again, until the plugin goes")
+    @Test("a declared timer fires repeatedly, until the plugin is unloaded")
     func declaredTimer() async throws {
         let test = try TestHost()
         let start = Clock.monotonicNanoseconds
@@ -144,7 +144,7 @@ struct InterfaceTests {
         await test.stop()
     }
 
-    @Test("edges of watched users arrive, those of others do not")
+    @Test("presence changes of watched users are delivered, those of others are not")
     func presence() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -161,7 +161,7 @@ struct InterfaceTests {
 
 @Suite("JSON from C")
 struct JSONTests {
-    @Test("containers are walked in linear time, documents written into a buffer, and faults stay")
+    @Test("containers are walked in linear time, documents are written into a buffer, and errors are kept")
     func json() async throws {
         let test = try TestHost()
         try await test.host.load(PluginSpec(path: try Fixture.library("json")))

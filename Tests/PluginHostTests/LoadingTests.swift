@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Loading")
 struct LoadingTests {
-    /// The one line that an operator reads when `path` cannot be loaded.
+    /// The error line for a library at `path` that cannot be loaded.
     private func problem(_ path: String, _ options: HostOptions = HostOptions()) async throws -> PluginError {
         let test = try TestHost(options)
         do throws(PluginError) {
@@ -21,7 +21,7 @@ struct LoadingTests {
         throw Fixture.Failed(description: "\(path) was loaded")
     }
 
-    @Test("a library that is missing is named, with the places that were looked at")
+    @Test("the error for a missing library names it and the folders that were searched")
     func missing() async throws {
         var options = HostOptions()
         options.pluginPath = ["/nowhere", "/nothing/"]
@@ -65,28 +65,28 @@ struct LoadingTests {
         #expect(error.problem.contains("exports no function jf_plugin_main"))
     }
 
-    @Test("another ABI is refused in words")
+    @Test("another ABI is refused with a message")
     func otherABI() async throws {
         let error = try await problem(try Fixture.library("small", named: "abi", "ABI=9"))
         #expect(error.kind == .incompatible)
         #expect(error.problem == "built against JF_ABI 9, this host needs 2: rebuild it")
     }
 
-    @Test("an interface that is missing is named beside the one that is here")
+    @Test("the error for a missing interface names it and the version that the host has")
     func missingInterface() async throws {
         let error = try await problem(try Fixture.library("small", named: "newer", "NEEDS_NEWER"))
         #expect(error.kind == .incompatible)
         #expect(error.problem == "needs interface jf.presence/2, this host has jf.presence/1")
     }
 
-    @Test("a failing create gives its own words")
+    @Test("the error of a failing create has the plugin's message")
     func failingCreate() async throws {
         let error = try await problem(try Fixture.library("small", named: "create", "CREATE_FAILS"))
         #expect(error.kind == .failed)
         #expect(error.problem == "create failed: the store is not reachable; start it first")
     }
 
-    @Test("a create that hangs is given up after its deadline")
+    @Test("a create that hangs is abandoned after its deadline")
     func hangingCreate() async throws {
         var options = HostOptions()
         options.startDeadline = 100
@@ -95,7 +95,7 @@ struct LoadingTests {
         #expect(error.problem == "create did not return in time: a plugin has 100 ms to load; its thread is given up")
     }
 
-    @Test("what a descriptor gets wrong is said, with the number of the declaration")
+    @Test("the error for a wrong descriptor names the fault and the number of the declaration")
     func badDescriptors() async throws {
         func text(_ name: String, _ macros: String) async throws -> String {
             try await problem(try Fixture.library("small", named: name, macros)).problem
@@ -141,7 +141,7 @@ struct LoadingTests {
                 "the path is below /socket.io/, where Socket.IO is served"))
     }
 
-    @Test("a field of a newer header that the descriptor fills is refused, and zeros there are not")
+    @Test("a descriptor with an unknown field of a newer header is refused, unless the field is zero")
     func newerDescriptor() async throws {
         let error = try await problem(
             try Fixture.library("small", named: "field", "DESCRIPTOR=((char*)plugin)[4000]=1"))
@@ -189,7 +189,7 @@ struct LoadingTests {
         await test.stop()
     }
 
-    @Test("what two plugins claim belongs to the first, and the second is told whose it is")
+    @Test("what two plugins claim belongs to the first, and the second one's error names the first")
     func conflicts() async throws {
         let test = try TestHost()
         try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "one", "NAME=\"one\"")))
@@ -206,7 +206,7 @@ struct LoadingTests {
         await test.stop()
     }
 
-    @Test("a plugin is unloaded and loaded again as another generation")
+    @Test("a plugin can be unloaded and loaded again as another generation")
     func generations() async throws {
         let test = try TestHost()
         let path = try Fixture.library("small", named: "again")
@@ -229,9 +229,9 @@ struct LoadingTests {
         await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: path)) }
     }
 
-    @Test("every slot of every table is filled, and what the host does not know says so")
+    @Test("every slot of every table is filled, and unknown functions return JF_E_UNSUPPORTED")
     func tables() async throws {
-        // `create` of the probe looks at every slot and fails otherwise.
+        // `create` of the probe checks every slot and fails if one is empty.
         let test = try await TestHost.withProbe()
         #expect(test.host.status.map(\.version) == ["1.2.3"])
         await test.stop()

@@ -6,9 +6,9 @@ import Testing
 @testable import PluginHost
 @testable import SocketIO
 
-@Suite("What plugins ask of a loop")
+@Suite("Mailboxes of a loop")
 struct LoopMailboxTests {
-    /// Waits until the loop has done what the plugin asked of it so far.
+    /// Waits until the loop has run what the plugin has enqueued so far.
     private func finish(_ test: TestHost, _ plugin: LoadedPlugin, loop: Int = 0) {
         let outcome = BlockingFuture<Bool>()
         plugin.runOrEnqueue(on: test.host.contexts[loop]) { outcome.fulfil(true) }
@@ -22,12 +22,12 @@ struct LoopMailboxTests {
         }
     }
 
-    @Test("work of seconds over many sockets leaves the loop free for others in between")
+    @Test("a second of work over many sockets lets the loop run other jobs in between")
     func pieces() async throws {
         let test = try await TestHost.withProbe()
         let clients = (0..<100).map { _ in test.client() }
         let plugin = test.host.registry.withLock { $0.plugins[0] }
-        // 100 sockets of 200 µs, fifty times: a second.
+        // 50 times 100 sockets of 200 µs each: one second.
         for _ in 0..<50 { #expect(everybody(plugin) { _ in usleep(200) } == JF_OK) }
         var slowest: Int64 = 0
         var turns = 0
@@ -45,7 +45,7 @@ struct LoopMailboxTests {
         await test.stop()
     }
 
-    @Test("what a thread asks after work over many sockets waits for the end of it")
+    @Test("a thread's next task waits for the end of its work over many sockets")
     func order() async throws {
         let test = try await TestHost.withProbe()
         let clients = (0..<200).map { _ in test.client() }
@@ -64,7 +64,7 @@ struct LoopMailboxTests {
         await test.stop()
     }
 
-    @Test("one plugin's work over many sockets does not keep another's waiting for the end of it")
+    @Test("one plugin's work over many sockets does not delay another plugin's until its end")
     func others() async throws {
         let test = try await TestHost.withProbe()
         try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "other", "NAME=\"other\"")))
@@ -79,7 +79,7 @@ struct LoopMailboxTests {
         await test.stop()
     }
 
-    @Test("a socket that goes before its turn is left out")
+    @Test("a socket that disconnects before its turn is skipped")
     func goners() async throws {
         let test = try await TestHost.withProbe()
         let clients = (0..<100).map { _ in test.client() }
@@ -105,7 +105,7 @@ struct LoopMailboxTests {
         await test.stop()
     }
 
-    @Test("a full mailbox refuses until the loop has done what it has begun")
+    @Test("a full mailbox refuses work that was not promised")
     func limit() {
         let mailbox = LoopMailbox(byteLimit: 1_000)
         let task = LoopTask { _ in nil }

@@ -13,7 +13,7 @@ struct PlanTests {
         PluginSpec(path: try Fixture.library("small", named: name, "NAME=\"\(name)\"", "EVENT=\"\(name)\""))
     }
 
-    @Test("each is named with what keeps it from working, and with nothing when it works")
+    @Test("availability gives each plugin's name and why it cannot work, or no reason if it can")
     func availability() async throws {
         let test = try TestHost()
         test.host.plan([try plain("good"), PluginSpec(path: "/nowhere/gone.so")])
@@ -33,7 +33,7 @@ struct PlanTests {
     }
 
     @Test(
-        "one that blocks is overtaken, noted after a second and again when that time has doubled, and holds no stop beyond its deadline"
+        "the next plugin is loaded beside one that blocks, which is logged after one second and after two, and does not delay the stop beyond its deadline"
     )
     func overtaken() async throws {
         let test = try TestHost()
@@ -65,7 +65,7 @@ struct PlanTests {
         for loop in test.loops { loop.stop() }
     }
 
-    @Test("why a required one failed is known while others are still loading")
+    @Test("the error of a required plugin is known while others are still loading")
     func required() async throws {
         let test = try TestHost()
         test.host.plan([try blocking("slow", in: "CREATE_HANGS"), PluginSpec(path: "/nowhere/gone.so", required: true)])

@@ -15,7 +15,7 @@ struct PluginDataTests {
     }
 
     @Test(
-        "it is set on any thread, received by every event that follows, and freed on the strand when another replaces it",
+        "the pointer is set on any thread, passed with every later event, and freed on the strand when it is replaced",
         arguments: ["", "-inline", "-lane"])
     func set(_ run: String) async throws {
         let test = try await loaded()
@@ -41,7 +41,7 @@ struct PluginDataTests {
         await test.stop()
     }
 
-    @Test("an event that was queued before the pointer was set receives it all the same")
+    @Test("an event that was queued before the pointer was set gets it too")
     func queued() async throws {
         let test = try await loaded()
         let client = test.client("/data")
@@ -51,12 +51,12 @@ struct PluginDataTests {
         await test.stop()
     }
 
-    @Test("it is not freed before the callback that received it has returned", arguments: ["use", "use-lane"])
+    @Test("the pointer is not freed before the callback that got it has returned", arguments: ["use", "use-lane"])
     func used(_ event: String) async throws {
         let test = try await loaded()
         let client = test.client("/data")
         #expect(client.ask(#"2/data,0["set",5]"#) == "3/data,0[0,0]")
-        // The fixture aborts if it is freed while it is used.
+        // The fixture aborts if the pointer is freed while it is in use.
         #expect(client.ask(#"2/data,0["\#(event)",6]"#) == "3/data,0[0,5]")
         #expect(await test.log.waitForLine(with: "frees 5") != nil)
         client.say(#"2/data,["\#(event)",7]"#)
@@ -69,7 +69,7 @@ struct PluginDataTests {
     }
 
     @Test(
-        "the hook that hears of the end still has it, and then it is freed",
+        "the disconnected hook still gets the pointer, and then it is freed",
         arguments: [
             "JF_RUN_STRAND", "JF_RUN_BY_USER", "JF_RUN_PARALLEL", "JF_RUN_INLINE",
         ])
@@ -87,7 +87,7 @@ struct PluginDataTests {
     }
 
     @Test(
-        "those that sockets still have are freed when the plugin is unloaded, before it is destroyed, and the sockets stay"
+        "pointers of connected sockets are freed when the plugin is unloaded, before destroy, and the sockets stay"
     )
     func unloaded() async throws {
         let test = try await loaded()
@@ -105,7 +105,7 @@ struct PluginDataTests {
         await test.stop()
     }
 
-    @Test("many sockets come, get one and go, and each pointer is freed once")
+    @Test("with many short-lived sockets each pointer is freed once")
     func crowd() async throws {
         let test = try await loaded("JF_RUN_BY_USER")
         for round in 0..<50 {
@@ -115,7 +115,7 @@ struct PluginDataTests {
         }
         await test.stop()
         let counts = Dictionary(freed(test).map { ($0, 1) }, uniquingKeysWith: +)
-        // What came after the socket had gone was not taken, and freed by the fixture itself.
+        // A pointer that is set after the socket has gone is refused, and the fixture frees it itself.
         #expect(counts.values.allSatisfy { $0 <= 3 }, "\(counts)")
         #expect(!test.log.lines.contains { $0.contains("error") })
     }

@@ -8,10 +8,10 @@ struct QueueBudgetTests {
     private let malloryToo = Sender(user: 1, socket: 11)
     private let alice = Sender(user: 2, socket: 20)
 
-    @Test("one socket fills its share of a crowded queue, its user the user's, and others still find room")
+    @Test("a socket and a user can fill only their shares of a crowded queue, and others are still accepted")
     func shares() {
         let budget = QueueBudget(callbacks: 160, bytes: 1 << 20, socketShare: 25, userShare: 40)
-        // The first sixteenth is nobody's.
+        // The first sixteenth of the queue is charged to no sender.
         for _ in 0..<10 { #expect(budget.reserve(1, for: mallory) == .reserved) }
         for _ in 0..<40 { #expect(budget.reserve(1, for: mallory) == .charged) }
         #expect(budget.reserve(1, for: mallory) == .refused(.share))
@@ -23,7 +23,7 @@ struct QueueBudgetTests {
         #expect(budget.refusedFull == 0)
     }
 
-    @Test("what a sender was charged for it gets back")
+    @Test("a sender's share is released with its callbacks")
     func givingBack() {
         let budget = QueueBudget(callbacks: 16, bytes: 1 << 20, socketShare: 50, userShare: 50)
         #expect(budget.reserve(1, for: mallory) == .reserved)
@@ -48,12 +48,12 @@ struct QueueBudgetTests {
         #expect(empty.reserve(1, for: alice) == .refused(.full))
     }
 
-    @Test("of many that flood, none fills the queue, and whoever comes next finds room")
+    @Test("several senders that flood the queue do not fill it, and the next sender is accepted")
     func manyFloods() {
         let budget = QueueBudget(callbacks: 1000, bytes: 1 << 20, socketShare: 25, userShare: 50)
         let floods = (0..<50).map { Sender(user: UInt64(1000 + $0), socket: UInt64(1000 + $0)) }
         var waiting = [Int](repeating: 0, count: floods.count)
-        // Each sends what it can, and the strand serves them in turn.
+        // Each sender enqueues what is accepted, and the strand serves them in turn.
         for _ in 0..<100 {
             for (index, sender) in floods.enumerated() {
                 while case .charged = budget.reserve(1, for: sender) { waiting[index] += 1 }
@@ -67,7 +67,7 @@ struct QueueBudgetTests {
         #expect(budget.reserve(1, for: alice) == .charged)
     }
 
-    @Test("shares of 100 leave the queue to whoever comes first")
+    @Test("with shares of 100 one sender can fill the queue")
     func noShares() {
         let budget = QueueBudget(callbacks: 16, bytes: 1 << 20, socketShare: 100, userShare: 100)
         for _ in 0..<16 { #expect(budget.reserve(1, for: mallory) != .refused(.share)) }

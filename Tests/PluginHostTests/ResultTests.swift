@@ -3,7 +3,7 @@ import Testing
 
 @testable import PluginHost
 
-/// What calls gather for a plugin, within limits.pluginResultBytes.
+/// The limit of the bytes in results of a plugin's calls, `limits.pluginResultBytes`.
 @Suite("Results")
 struct ResultTests {
     private func waitUntilEmpty(_ budget: ResultBudget) -> Bool {
@@ -12,7 +12,7 @@ struct ResultTests {
         return budget.bytes == 0
     }
 
-    @Test("answers beyond the bytes of a call are left out, counted, and the plugin is told")
+    @Test("answers beyond the byte limit of a call are left out and counted, and the status is JF_E_LIMIT")
     func answers() async throws {
         var options = HostOptions()
         options.resultBytes = 4_000
@@ -30,7 +30,7 @@ struct ResultTests {
         await test.stop()
     }
 
-    @Test("a fetch beyond the bytes of a call has some of the sockets, and the plugin is told")
+    @Test("a fetch beyond the byte limit of a call has some of the sockets, and the status is JF_E_LIMIT")
     func fetch() async throws {
         var options = HostOptions()
         options.resultBytes = 4_000
@@ -44,7 +44,7 @@ struct ResultTests {
         await test.stop()
     }
 
-    @Test("one call takes half of the budget at most, and all calls together no more than the whole")
+    @Test("one call uses at most half of the budget, and all calls together at most the whole")
     func budget() {
         let budget = ResultBudget(limit: 100)
         #expect(budget.reserve(50, besides: 0))

@@ -6,7 +6,7 @@ import Testing
 @testable import PluginHost
 @testable import SocketIO
 
-/// Rooms as a plugin's thread asks for them: this one, which is no loop's.
+/// Joins and leaves from the test's thread, which is not a loop's, as from a plugin's own thread.
 @Suite("Rooms")
 struct RoomTests {
     private let rooms = RoomsInterface.table
@@ -42,7 +42,7 @@ struct RoomTests {
     }
 
     @Test(
-        "a join tells at once that the socket is in as many rooms as it may be, and JF_OK that it will be in this one")
+        "a join returns JF_E_LIMIT at once if the socket has reached its limit, and JF_OK if it will be in the room")
     func limit() async throws {
         try await withSocket(rooms: 3) { test, plugin, socket in
             for room in ["a", "b", "c"] { #expect(ask(rooms.join, plugin, socket, room) == JF_OK) }
@@ -58,7 +58,7 @@ struct RoomTests {
         }
     }
 
-    @Test("joining a room twice takes one place, and leaving one it is not in gives none back")
+    @Test("joining a room twice counts once, and leaving a room that the socket is not in does not count")
     func places() async throws {
         try await withSocket(rooms: 2) { test, plugin, socket in
             for _ in 1...10 {
@@ -72,7 +72,7 @@ struct RoomTests {
         }
     }
 
-    @Test("the room of the user counts, and joins on the loop take places of the same kind")
+    @Test("the user's own room counts, and joins on the loop count like those of other threads")
     func both() async throws {
         try await withSocket(rooms: 3, auth: #"{"user":"ann"}"#) { test, plugin, socket in
             #expect(ask(rooms.join, plugin, socket, "a") == JF_OK)
@@ -88,7 +88,7 @@ struct RoomTests {
         }
     }
 
-    @Test("a target joins as far as its sockets may, and what they may not is counted")
+    @Test("join_all joins each socket up to its limit, and refused joins are counted")
     func all() async throws {
         try await withSocket(rooms: 2) { test, plugin, socket in
             var everybody = jf_target()
@@ -110,7 +110,7 @@ struct RoomTests {
         }
     }
 
-    @Test("many threads together never get more places than there are")
+    @Test("joins of many threads together never exceed the limit")
     func threads() async throws {
         try await withSocket(rooms: 100) { test, plugin, socket in
             let done = (0..<4).map { thread in
@@ -127,7 +127,7 @@ struct RoomTests {
         }
     }
 
-    @Test("a name that is too long is refused at once")
+    @Test("a room name that is too long is refused at once")
     func longName() async throws {
         try await withSocket(rooms: 3) { _, plugin, socket in
             #expect(ask(rooms.join, plugin, socket, String(repeating: "x", count: 257)) == JF_E_INVALID)

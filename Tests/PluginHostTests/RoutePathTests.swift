@@ -41,7 +41,7 @@ struct RoutePathTests {
     }
 
     @Test(
-        "what is no path is refused with the part at fault",
+        "a malformed path is refused with the part at fault",
         arguments: [
             ("v1", "must begin with '/'"), ("/a b", "without spaces"), ("/{}", "'{}' must be a whole segment"),
             ("/x{id}", "'x{id}' must be a whole segment"),
@@ -60,7 +60,7 @@ struct RoutePathTests {
         #expect(try !RoutePath("/a").isSameShape(as: try RoutePath("/a/")))
     }
 
-    @Test("a literal goes before a parameter, whatever the order of registration; other methods are told")
+    @Test("a literal precedes a parameter, whatever the order of registration, and 405 lists the other methods")
     func table() throws {
         var table = RouteTable()
         func route(_ method: ByteString, _ path: String) throws -> HTTPRoute {

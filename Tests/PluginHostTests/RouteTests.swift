@@ -6,7 +6,7 @@ import Testing
 /// Routes of a plugin behind the real transport.
 @Suite("Routes")
 struct RouteTests {
-    @Test("parameters, query, user, silence, streams, and errors of the house")
+    @Test("routes get parameters, query and user; silence, streams and errors give the specified responses")
     func routes() async throws {
         let serving = try await Serving()
         #expect(try serving.ask("/healthz") == "ok 200")
@@ -34,11 +34,11 @@ struct RouteTests {
         try await serving.stop()
     }
 
-    @Test("a handler that answers nobody leaves one line, unless its client had gone before it could keep its token")
+    @Test("a handler that neither answers nor keeps its token is logged in one line, unless its client had gone")
     func clientGone() async throws {
         let serving = try await Serving()
         #expect(throws: Fixture.Failed.self) { try serving.ask("/v1/slow", "-m", "0.1") }
-        // Handled after it, on the same strand.
+        // Runs after the request before it, on the same strand.
         #expect(try serving.ask("/v1/silent", "-d", "x").hasSuffix(" 500"))
         let lines = serving.log.lines.filter { $0.contains("returned without answering") }
         #expect(lines.count == 1)

@@ -4,7 +4,7 @@ import Transport
 
 @testable import PluginHost
 
-/// A host with one plugin, behind the real transport, that serves on a port of 127.0.0.1.
+/// A host with one plugin, behind the real transport, which serves on a port of 127.0.0.1.
 final class Serving {
     let loops = Loops(count: 1)
     let host: PluginHost.Host
@@ -12,7 +12,7 @@ final class Serving {
     let port: Int
     let log = RecordingLog()
 
-    /// - Parameter library: of Tests/Fixtures/host.
+    /// - Parameter library: a fixture of Tests/Fixtures/host.
     init(_ library: String = "probe") async throws {
         let handler = log
         let logger = Logger(label: "test", factory: { _ in handler })
@@ -32,7 +32,7 @@ final class Serving {
         port = try await server.start(host: "127.0.0.1", port: 0)
     }
 
-    /// Asks with curl: status, then the body.
+    /// Sends a request with curl; returns the body, then the status.
     func ask(_ path: String, _ arguments: String...) throws -> String {
         try Fixture.output(
             "curl", ["-s", "-m", "5", "-w", " %{http_code}"] + arguments + ["http://127.0.0.1:\(port)\(path)"])

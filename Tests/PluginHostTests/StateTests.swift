@@ -2,7 +2,7 @@ import Testing
 
 @testable import PluginHost
 
-/// When calls are served, where callbacks run, and what becomes of contexts. The fixture aborts if a callback marked
+/// When functions work, where callbacks run, and what happens to contexts. The fixture aborts if a callback marked
 /// [strand] runs on another thread than `jf_plugin_main` did, without the instance, or with a blocked signal.
 @Suite("States and threads")
 struct StateTests {
@@ -10,7 +10,7 @@ struct StateTests {
         test.log.lines.filter { $0.hasPrefix("info: ") }.map { String($0.dropFirst(6)) }
     }
 
-    @Test("calls are served from create until stop has returned, and everything promised is done once, before destroy")
+    @Test("functions work from create until stop has returned, and each promised callback runs once, before destroy")
     func life() async throws {
         let test = try TestHost()
         let path = try Fixture.library("state")
@@ -51,7 +51,7 @@ struct StateTests {
         await test.stop()
     }
 
-    @Test("if start fails the plugin is destroyed, and what it was promised is done before")
+    @Test("if start fails, promised callbacks run, and then the plugin is destroyed")
     func startFails() async throws {
         let test = try TestHost()
         await #expect(throws: PluginError.self) {
@@ -76,7 +76,7 @@ struct StateTests {
         await test.stop()
     }
 
-    @Test("the strand is one thread, lanes are others, and tokens are good where the header says")
+    @Test("the strand is one thread, lanes are others, and tokens are valid where the header says")
     func threads() async throws {
         let test = try TestHost()
         try await test.host.load(PluginSpec(path: try Fixture.library("state")))
@@ -108,7 +108,7 @@ struct StateTests {
         ] {
             #expect(test.log.line(with: line) != nil, "\(line)")
         }
-        // It told its error to a client that does not wait for an answer.
+        // The handler answered with an error although the client had not asked for an ack.
         #expect(test.refusals.contains { $0.reason == "no_luck" && $0.detail == "nobody waits" })
         #expect(test.log.lines.allSatisfy { $0.utf8.count <= 4_096 + 64 })
         #expect(test.log.line(with: String(repeating: "x", count: 4_096)) != nil)

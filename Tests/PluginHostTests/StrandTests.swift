@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Strands")
 struct StrandTests {
-    /// What ran, in order.
+    /// Records which tasks ran, in order.
     final class Trace: Sendable {
         private let names = Mutex<[String]>([])
         var all: [String] { names.withLock { $0 } }
@@ -26,12 +26,12 @@ struct StrandTests {
     private let mallory = Sender(user: 1, socket: 10)
     private let alice = Sender(user: 2, socket: 20)
 
-    /// Waits for everything that was queued before.
+    /// Waits for everything that was queued before this call.
     private func finish(_ strand: Strand) {
         #expect(strand.run(until: Clock.monotonicNanoseconds + 10_000_000_000) { true } == true)
     }
 
-    @Test("a slow strand lets the one who comes later have the next turn but one")
+    @Test("on a slow strand a sender who arrives later is served soon")
     func turns() {
         let (trace, strand) = (Trace(), Strand(name: "test", budget: budget))
         for number in 1...30 { _ = strand.enqueue(trace.task("m\(number)", taking: 10), of: mallory, bytes: 0) }
@@ -46,7 +46,7 @@ struct StrandTests {
     }
 
     @Test(
-        "what is run on a crowded strand and waited for runs after everything that came before it, and before what comes after"
+        "a barrier on a crowded strand runs after everything that was queued before it, and before what was queued after it"
     )
     func barrier() {
         let (trace, strand) = (Trace(), Strand(name: "test", budget: budget))
@@ -57,7 +57,7 @@ struct StrandTests {
             strand.run(until: Clock.monotonicNanoseconds + 10_000_000_000) { trace.note("barrier") }
             isOver.fulfil(true)
         }
-        // Queued, and not run yet.
+        // Waits until it is queued; it has not run yet.
         while strand.load + trace.all.count < 21 { usleep(100) }
         for number in 1...5 { _ = strand.enqueue(trace.task("a\(number)"), of: alice, bytes: 0) }
         #expect(isOver.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) == true)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Streams and handshakes")
 struct StreamTests {
-    @Test("a slow reader is fed when it can take more, and the end is told once, after the last piece")
+    @Test("`writable` is called when a slow reader can take more, and `closed` once, after the last piece")
     func flood() async throws {
         let serving = try await Serving("streams")
         #expect(try serving.ask("/v1/flood", "-o", "/dev/null", "-m", "60", "-w", "%{size_download}") == "33554432")
@@ -17,7 +17,7 @@ struct StreamTests {
         try await serving.stop()
     }
 
-    @Test("a reader that leaves ends the stream, and so does the plugin's end")
+    @Test("a stream ends when its reader leaves, and when the plugin is unloaded")
     func leave() async throws {
         let serving = try await Serving("streams")
         #expect(throws: Fixture.Failed.self) { try serving.ask("/v1/endless", "-o", "/dev/null", "-m", "1") }
@@ -36,7 +36,7 @@ struct StreamTests {
         try await serving.stop()
     }
 
-    @Test("a borrowed reply is good on the handler's thread only, a kept one on any")
+    @Test("a borrowed reply token is valid on the handler's thread only, a kept one on any")
     func elsewhere() async throws {
         let serving = try await Serving("streams")
         for path in ["/v1/elsewhere", "/v1/elsewhere-inline"] {
@@ -60,7 +60,7 @@ struct StreamTests {
         }
     }
 
-    @Test("the handshake hook refuses in its own words, or adds header fields to the first response and to all")
+    @Test("the handshake hook refuses with its message, or adds header fields to the first response or to all")
     func handshake() async throws {
         let test = try TestHost()
         try await test.host.load(PluginSpec(path: try Fixture.library("streams")))
@@ -75,7 +75,7 @@ struct StreamTests {
         await test.stop()
     }
 
-    @Test("header lines that would break the response, or are the host's, are left out and logged")
+    @Test("header lines that are malformed or that only the host may set are left out and logged")
     func wrongHeaders() async throws {
         let test = try TestHost()
         try await test.host.load(PluginSpec(path: try Fixture.library("streams")))
@@ -91,7 +91,7 @@ struct StreamTests {
         await test.stop()
     }
 
-    @Test("a client reads the fields, and the refusal")
+    @Test("the client gets the header fields, and the refusal")
     func overHTTP() async throws {
         let serving = try await Serving("streams")
         let path = "/socket.io/?EIO=4&transport=polling"

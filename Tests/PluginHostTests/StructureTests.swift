@@ -8,7 +8,8 @@ import Testing
 /// Plugins that were built against an older or a newer header than the host was.
 @Suite("Structures of the header")
 struct StructureTests {
-    @Test("what a plugin passes is read as far as both know it, and a field that the host would ignore is refused")
+    @Test(
+        "the host reads the fields that both sides know of a plugin's structure, and refuses unknown ones that are set")
     func passed() async throws {
         let test = try await loaded()
         let client = test.client()
@@ -27,14 +28,14 @@ struct StructureTests {
         await test.stop()
     }
 
-    @Test("what the host fills in a plugin's memory is filled as far as both know it")
+    @Test("the host fills the fields that both sides know of a structure in the plugin's memory")
     func filled() async throws {
         let test = try await loaded()
         #expect(test.client().ask(#"20["filled"]"#) == "30[0]", "the line of abi.c that is not as it should be")
         await test.stop()
     }
 
-    @Test("what callbacks receive says its size, and its lists are walked by their stride")
+    @Test("structures passed to callbacks state their size, and their lists state a stride")
     func received() async throws {
         let test = try await loaded(loops: 2)
         let client = test.client(loop: 0)
@@ -51,7 +52,7 @@ struct StructureTests {
         await test.stop()
     }
 
-    @Test("declarations of a newer header are read, and refused if they say what the host does not know")
+    @Test("declarations of a newer header are read, and refused if an unknown field is set")
     func declarations() async throws {
         let test = try await loaded("LIFE")
         let client = TestClient(test.loops[0], joining: "/sized")
@@ -70,7 +71,7 @@ struct StructureTests {
 
     @Test("a structure of an older header is read as zeros where it ends, and a smaller one than the first is refused")
     func older() throws {
-        // No structure has grown yet: here is one that has.
+        // No structure has grown since the first release, so the test defines one that has.
         struct Grown: SizedStructure, HeaderStructure {
             var struct_size: UInt32 = 0
             var first: UInt32 = 0
@@ -137,7 +138,7 @@ struct StructureTests {
 
 @Suite("The header")
 struct HeaderTests {
-    /// A file that includes the header and nothing else.
+    /// A source file that includes only the header.
     private func compile(_ tool: String, _ language: String, _ standard: String) throws {
         let source = try Fixture.file(
             "header.\(language)", Array("#include <jackfield/jackfield.h>\nint nothing;\n".utf8))

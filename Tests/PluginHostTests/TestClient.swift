@@ -3,9 +3,9 @@ import EngineIO
 @testable import PluginHost
 @testable import SocketIO
 
-/// A client on a loop of the test's: says packets, hears packets.
+/// A client on a test loop: sends packets and reads packets.
 ///
-/// `@unchecked Sendable`: the session is touched on its loop only; `init` waits for the loop that sets it.
+/// `@unchecked Sendable`: the session is used on its loop only; `init` waits for the loop that sets it.
 final class TestClient: @unchecked Sendable {
     let output = FakeWebSocket()
     private let loop: TestLoop
@@ -24,7 +24,7 @@ final class TestClient: @unchecked Sendable {
         _ = hear()  // the Engine.IO handshake
     }
 
-    /// Joins a namespace; the first thing heard is the answer to it.
+    /// Joins a namespace; the first packet that it reads is the answer.
     convenience init(_ loop: TestLoop, joining namespace: String, auth: String = "") {
         self.init(loop)
         say("0" + (namespace == "/" ? "" : namespace + ",") + auth)
@@ -34,7 +34,7 @@ final class TestClient: @unchecked Sendable {
         say(packet) {}
     }
 
-    /// Says these packets, all in one tick of the loop, and does something in the same tick.
+    /// Sends these packets, all in one tick of the loop, and runs `body` in the same tick.
     func say<Value: Sendable>(_ packets: String..., then body: @escaping @Sendable () -> Value) -> Value {
         loop.sync { [self] _ in
             for packet in packets {
@@ -58,7 +58,7 @@ final class TestClient: @unchecked Sendable {
 
     func hear(within milliseconds: Int = 5_000) -> String? { output.hear(within: milliseconds) }
 
-    /// Says one packet and hears one.
+    /// Sends one packet and reads one.
     func ask(_ packet: String) -> String? {
         say(packet)
         return hear()

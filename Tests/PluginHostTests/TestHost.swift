@@ -10,7 +10,8 @@ import Transport
 
 @testable import PluginHost
 
-/// A host on loops without I/O, with a gate that lets everybody in: as the user of `{"user":…}` in the CONNECT payload.
+/// A host on loops without I/O. Its authenticator accepts every client, as the user of `{"user":…}` in the CONNECT
+/// payload.
 final class TestHost: Sendable {
     let host: PluginHost.Host
     let loops: [TestLoop]
@@ -19,7 +20,7 @@ final class TestHost: Sendable {
     let observer = RecordingObserver()
     private let refused = Refused()
 
-    /// What clients were refused, and errors that handlers answered with.
+    /// The refusals that the host reported, including errors that handlers answered with.
     var refusals: [RefusalRecord] { refused.records.withLock { $0 } }
 
     private final class Refused: Sendable {
@@ -41,7 +42,7 @@ final class TestHost: Sendable {
         for loop in loops { loop.sync { _ in } }
     }
 
-    /// With the probe loaded.
+    /// A host with the probe loaded.
     static func withProbe(
         loops: Int = 1, _ options: HostOptions = HostOptions(), sockets: SocketOptions = SocketOptions()
     ) async throws -> TestHost {
@@ -56,7 +57,7 @@ final class TestHost: Sendable {
         return client
     }
 
-    /// Waits until the first plugin has begun with everything it was given.
+    /// Waits until the first plugin has started to run everything in its queue.
     ///
     /// Blocks its thread on purpose: a suspended test may be resumed long after the plugin's second of sleep.
     func waitUntilQueueIsEmpty() {
@@ -70,7 +71,7 @@ final class TestHost: Sendable {
 
     struct TestAuthenticator: ConnectAuthenticator, HTTPAuthenticator {
         func authenticate(_ attempt: ConnectAttempt) -> ConnectAuthResult {
-            // A member of that name further in is for a hook.
+            // Reads the top level only: a nested `user` is for a hook.
             guard let user = (try? JSONValue(parsing: attempt.auth))?["user"]?.string else {
                 return .accept(ClientIdentity())
             }
@@ -86,14 +87,14 @@ final class TestHost: Sendable {
     }
 }
 
-/// Alice is here twice; nobody else is.
+/// alice is online with two connections; no other user is.
 struct FixedPresence: PresenceSource {
     func isOnline(_ user: ByteString) -> Bool { user == "alice" }
     func connections(of user: ByteString) -> Int { user == "alice" ? 2 : 0 }
     var onlineCount: Int { 1 }
 }
 
-/// What the daemon hears of sockets: whose they are, and when their claims end.
+/// Records the notifications of sockets: the user, and when the claims expire.
 final class RecordingObserver: SocketObserver {
     private let recorded = Mutex<[String]>([])
 
@@ -110,16 +111,16 @@ final class RecordingObserver: SocketObserver {
     }
 }
 
-/// A log that tests can read.
+/// A log handler whose lines tests can read.
 final class RecordingLog: LogHandler, Sendable {
     private let recorded = Mutex<[String]>([])
 
     var lines: [String] { recorded.withLock { $0 } }
 
-    /// The first line that holds `text`.
+    /// The first line that contains `text`.
     func line(with text: String) -> String? { lines.first { $0.contains(text) } }
 
-    /// The same, waiting for it for some seconds.
+    /// The first line that contains `text`; waits for it up to five seconds.
     func waitForLine(with text: String) async -> String? {
         for _ in 0..<500 {
             if let line = line(with: text) { return line }

@@ -4,10 +4,10 @@ import Support
 @testable import PluginHost
 @testable import SocketIO
 
-/// An event loop without I/O: a thread with a queue, a shard and a wheel.
+/// An event loop without I/O: a thread with a queue, a shard and a timer wheel.
 ///
-/// `@unchecked Sendable`: `jobs`, `given` and `isStopped` are touched under `monitor`, the rest on the
-/// loop's thread after `start`.
+/// `@unchecked Sendable`: `jobs`, `given` and `isStopped` are used under `monitor`, the rest on the loop's thread after
+/// `start`.
 final class TestLoop: HostLoop, @unchecked Sendable {
     let index: Int
     private let monitor = Monitor()
@@ -47,14 +47,14 @@ final class TestLoop: HostLoop, @unchecked Sendable {
 
     func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) { execute(job) }
 
-    /// How many jobs it was ever given.
+    /// Number of jobs enqueued, ever.
     var jobsGiven: Int { monitor.withLock { given } }
 
-    /// Does something on the loop and waits for it.
+    /// Runs `body` on the loop and waits for its result.
     func sync<Value: Sendable>(_ body: @escaping @Sendable (Shard) -> Value) -> Value {
         let outcome = BlockingFuture<Value>()
         execute { outcome.fulfil(body($0)) }
-        // Without a value there is nothing to return, and no test that waits for this loop would ever end.
+        // Without a value there is nothing to return, and a test that waits for this loop would never end.
         guard let value = outcome.wait(until: Clock.monotonicNanoseconds + 10_000_000_000) else {
             fatalError("the test loop is stuck: a bug of the test")
         }

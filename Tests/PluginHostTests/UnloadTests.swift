@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Unloading")
 struct UnloadTests {
-    @Test("what is queued is finished before a plugin goes")
+    @Test("queued callbacks run before a plugin is destroyed")
     func finishes() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -16,7 +16,7 @@ struct UnloadTests {
         await test.stop()
     }
 
-    @Test("kept tokens are answered, timers forgotten, answers called back, namespaces closed")
+    @Test("unloading answers kept tokens, cancels timers, makes promised callbacks and removes namespaces")
     func undoes() async throws {
         let test = try await TestHost.withProbe()
         let client = test.client()
@@ -37,7 +37,7 @@ struct UnloadTests {
         await test.stop()
     }
 
-    @Test("a plugin that does not come back is given up, and everyone else goes on")
+    @Test("a plugin whose callback does not return is abandoned, and the others go on")
     func stuck() async throws {
         var options = HostOptions()
         options.stopDeadline = 100
@@ -47,9 +47,9 @@ struct UnloadTests {
         let client = test.client()
         client.say(#"20["small"]"#)
         client.say(#"21["small"]"#)
-        // Whether both are taken at once or one after the other.
+        // Throws whether the two events run in one batch or in two.
         await #expect(throws: PluginError.self) { try await test.host.unload("stuck") }
-        // What was queued behind it is answered.
+        // The event that was queued behind it is answered.
         #expect(client.hear()?.hasPrefix(#"31[{"error":{"code":"unavailable""#) == true)
         try await test.host.load(PluginSpec(path: try Fixture.library("small")))
         #expect(client.ask(#"22["small"]"#) == #"32["small"]"#)
@@ -57,7 +57,7 @@ struct UnloadTests {
     }
 
     @Test(
-        "when the host stops, what it has accepted is answered, then plugins hear that the server is shutting down, and then they stop"
+        "when the host stops, accepted events are answered, then sockets disconnect with \"server shutting down\", and then plugins stop"
     )
     func hostStops() async throws {
         let test = try await TestHost.withProbe(loops: 2)
