@@ -1,4 +1,4 @@
-/* A plugin that cannot make its instance, and says why. */
+/* A plugin whose create fails with a message. */
 #include <jackfield/jackfield.h>
 
 static int32_t create(const jf_host *host, void **instance, jf_error *error) {

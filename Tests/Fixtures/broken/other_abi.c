@@ -1,4 +1,4 @@
-/* A plugin built for a boundary that this host does not speak. */
+/* A plugin built for another JF_ABI than this host's. */
 #include <jackfield/jackfield.h>
 
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {

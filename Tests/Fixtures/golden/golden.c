@@ -13,12 +13,12 @@ static jf_sockets_api sockets;
 static jf_rooms_api rooms;
 static jf_json_api json;
 
-/* What `blob` and `big` may ask for. */
+/* The most bytes that `blob` and `big` send. */
 #define MOST_BYTES (64u * 1024 * 1024)
 
 /* ---- arguments --------------------------------------------------------------------------------------------- */
 
-/** The argument at a pointer as raw JSON; `undefined` becomes null, as in JavaScript. */
+/** The argument at a JSON pointer as raw JSON; null if there is none, as JavaScript's `undefined` becomes. */
 static jf_text argument(const jf_event *event, const char *pointer) {
     jf_json value = { 0 };
     if (json.read(host, event->args, jf_text_of(pointer), &value) != JF_OK) return JF_TEXT("null");
@@ -32,7 +32,7 @@ static uint64_t number(const jf_event *event) {
     return value.integer < MOST_BYTES ? (uint64_t)value.integer : MOST_BYTES;
 }
 
-/** The first argument as text in a buffer of 256 bytes, the longest name a room may have. */
+/** The first argument as text in a buffer of 256 bytes, the limit of a room's name. */
 static jf_text room_in(char *buffer, const jf_event *event) {
     jf_text room = { NULL, 0 };
     if (json.text(host, argument(event, "/0"), buffer, 256, &room.len) == JF_OK) room.ptr = buffer;
@@ -40,7 +40,7 @@ static jf_text room_in(char *buffer, const jf_event *event) {
     return room;
 }
 
-/** One raw JSON value as an argument list; to be freed. */
+/** One raw JSON value as an argument list; the caller frees it. */
 static jf_text list_of(jf_text value) {
     jf_text list = { NULL, 0 };
     char *bytes = malloc((size_t)value.len + 2);
@@ -213,7 +213,7 @@ static int32_t refuse_denied(void *instance, const jf_handshake *request, jf_han
     return JF_OK;
 }
 
-/* ---- what it declares -------------------------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------------------------ */
 
 #define DYNAMIC "^/dyn-[0-9]+$"
 #define IN(space, event, function) \

@@ -1,6 +1,6 @@
 /*
- * Older and newer headers than the host's, for every structure in both directions. Each function returns the line of
- * the first thing that is not as section 1 of the header says, or 0.
+ * Checks older and newer headers than the host's, for every structure in both directions. Each function returns the line
+ * of the first check that contradicts section 1 of the header, or 0.
  */
 #include <jackfield/jackfield.h>
 
@@ -16,7 +16,7 @@ static jf_http_api http;
 static jf_json_api json;
 static jf_presence_api presence;
 
-/** What `extra` holds in the declarations of this newer header: 0 unless the test says otherwise. */
+/** The value of `extra` in the declarations of this newer header: 0 unless the test sets it. */
 #ifndef EXTRA
 #define EXTRA 0
 #endif
@@ -26,7 +26,7 @@ static jf_presence_api presence;
         if (!(condition)) return __LINE__; \
     } while (0)
 
-/** A structure of a newer header: what the host knows, and a field behind it. */
+/** A structure of a newer header: the one that the host knows, and another field after it. */
 #define NEWER(type)     \
     struct {            \
         type known;     \
@@ -34,8 +34,8 @@ static jf_presence_api presence;
     }
 
 /**
- * Calls with a structure of each size that a plugin may have been built with; `good` is what a call with good values
- * returns.
+ * Calls with a structure of each size that a plugin may have been built with; `good` is the expected code of a call with
+ * valid values.
  */
 #define CHECK_SIZES(type, value, first, good, call)   \
     do {                                              \
@@ -62,7 +62,7 @@ static jf_presence_api presence;
         CHECK((call) == JF_E_INVALID);                \
     } while (0)
 
-/** What the plugin passes. */
+/** Checks structures that the plugin passes. */
 static int check_passed(jf_socket socket) {
     jf_message message;
     jf_target selection;
@@ -87,7 +87,7 @@ static int check_passed(jf_socket socket) {
     CHECK_SIZES(jf_target, selection, 80, JF_OK, rooms.leave_all(host, passed, &quiet.name, 1));
     CHECK_SIZES(jf_target, selection, 80, JF_OK, sockets.disconnect_all(host, passed, 0));
 
-    /* Nobody waits for token 0, but the structure is looked at first. */
+    /* Token 0 is gone, but the structure is checked before the token. */
     memset(&response, 0, sizeof response);
     response.status = 200;
     CHECK_SIZES(jf_response, response, 56, JF_E_GONE, http.respond(host, 0, passed));
@@ -97,7 +97,7 @@ static int check_passed(jf_socket socket) {
     admission.user = JF_TEXT("x");
     CHECK_SIZES(jf_admission, admission, 80, JF_E_GONE, sockets.accept(host, 0, passed));
 
-    /* Fields that must be zero, and flags that nobody knows. */
+    /* Fields that must be zero, and unknown flags. */
     message.reserved = 1;
     CHECK(io.emit(host, socket, &message) == JF_E_INVALID);
     message.reserved = 0;
@@ -115,7 +115,7 @@ static int check_passed(jf_socket socket) {
     return 0;
 }
 
-/** What the host fills in the plugin's memory. */
+/** Checks structures that the host fills in the plugin's memory. */
 static int check_filled(void) {
     NEWER(jf_json) value;
     NEWER(jf_json_cursor) cursor;
@@ -157,7 +157,7 @@ static int check_filled(void) {
     return 0;
 }
 
-/** Tables of an older and of a newer header. */
+/** Checks interface tables of an older and of a newer header. */
 static int check_tables(const jf_boot *boot) {
     struct {
         uint32_t struct_size, revision;
@@ -177,7 +177,7 @@ static int check_tables(const jf_boot *boot) {
     return 0;
 }
 
-/* ---- what callbacks receive: each says its size, and lists are walked by their stride ---- */
+/* ---- structures passed to callbacks: each states its size, and lists state their stride ---- */
 
 static int received = -1;
 

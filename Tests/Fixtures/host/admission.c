@@ -1,5 +1,5 @@
 /*
- * Plugins with an authentication of their own. NAME is which of several it is: it obeys the member NAME of the client's
+ * A plugin that authenticates clients itself. Each of several plugins has a NAME and obeys the member NAME of the client's
  * auth, {"do":"accept"|"later"|"elsewhere"|"deny","user","claims","data","expires","tag"}.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -16,7 +16,7 @@
 #define RUN JF_RUN_STRAND
 #endif
 
-/** Ends the test run and says where. */
+/** Prints the line and ends the test run. */
 #define FAIL() (fprintf(stderr, "admission.c:%d\n", __LINE__), abort())
 
 static const jf_host *host;
@@ -38,7 +38,7 @@ static void free_tag(void *instance, void *data) {
     free(data);
 }
 
-/** What a plugin keeps to decide later. */
+/** The data of a decision that is made later. */
 struct decision {
     jf_token token;
     jf_admission admission;
@@ -128,7 +128,7 @@ static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
     free(decision);
     if (code != JF_OK) return code;
     if (sockets.accept(host, attempt->decision, NULL) != JF_E_GONE) FAIL();
-    /* The token was completed: this does not count. */
+    /* Ignored, because the token was completed. */
     return JF_E_FAILED;
 }
 

@@ -1,6 +1,6 @@
 /*
- * A pointer for each socket: set, replaced, taken away, and freed on the strand when nobody uses it any more.
- * The pointers are numbers' addresses; what is freed is logged as "frees N".
+ * Sets, replaces and removes a pointer for each socket, which is freed on the strand after its last use. The pointers
+ * are addresses of numbers; freeing one logs "frees N".
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/** Ends the test run and says where. */
+/** Prints the line and ends the test run. */
 #define FAIL() (fprintf(stderr, "data.c:%d\n", __LINE__), abort())
 
 static const jf_host *host;
@@ -23,7 +23,7 @@ static pthread_t strand;
 
 struct item {
     int number;
-    int users; /* callbacks under way that received it */
+    int users; /* running callbacks that received it */
 };
 
 static void free_item(void *instance, void *data) {
@@ -96,7 +96,7 @@ static void on_again(void *instance, const jf_event *event) {
     answer(event, sockets.set_plugin_data(host, event->socket, event->plugin_data, NULL), number(event->plugin_data));
 }
 
-/** Replaces the pointer it has received and goes on to use it for a while. */
+/** Replaces the pointer that it has received and continues to use the old one for a while. */
 static void on_use(void *instance, const jf_event *event) {
     struct timespec time = { 0, 100000000 };
     struct item *item = event->plugin_data;

@@ -1,6 +1,6 @@
 /*
- * A plugin whose threads call the host without a pause, before, while and after it goes. Every callback looks whether
- * its instance is alive. What is wrong is written to the file that the configuration names: {"report": "/tmp/..."}.
+ * A plugin whose threads call the host without a pause: before, during and after unloading. Every callback checks whether
+ * its instance is alive. Faults are written to the file that the configuration names: {"report": "/tmp/..."}.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>
@@ -23,7 +23,7 @@ static jf_rooms_api rooms;
 static jf_presence_api presence;
 static jf_timers_api timers;
 
-/** Poisoned by destroy, and not freed, so that a callback that comes too late can be told. */
+/** destroy poisons it and does not free it, so that a callback that is called too late can be detected. */
 typedef struct instance {
     uint32_t state;
     int ending;
@@ -83,7 +83,7 @@ static void call_everything(void) {
     io.emit(host, socket, &message);
     io.emit_ack(host, socket, &message, 5, on_answer, "an answer came after destroy began");
     presence.watch(host, JF_TEXT("alice"));
-    /* Before create has returned the host knows no instance to pass. */
+    /* Until create has returned, the host has no instance to pass. */
     if (__atomic_load_n(&is_started, __ATOMIC_SEQ_CST)) core.batch(host, on_task, "batch called after destroy began");
 }
 
@@ -103,7 +103,7 @@ static void *hammer(void *raw) {
     }
 }
 
-/** A thread that the plugin leaves behind, which a good one does not. */
+/** A thread that still runs after destroy, which a plugin should not leave. */
 static void *stray(void *unused) {
     int calls;
     (void)unused;
@@ -227,7 +227,7 @@ static void destroy(void *raw) {
     __atomic_store_n(&self->ending, 1, __ATOMIC_SEQ_CST);
     for (i = 0; i < THREADS; i++) pthread_join(self->threads[i], NULL);
     __atomic_store_n(&self->state, 0xDEADDEADu, __ATOMIC_SEQ_CST);
-    /* Long enough for whatever was queued to run. */
+    /* Time for anything that was queued to run. */
     pause_us(2000);
 }
 

@@ -1,4 +1,4 @@
-/* Walking and writing JSON. Each function returns the line of the first thing that is not as the header says, or 0. */
+/* Walks and writes JSON. Each function returns the line of the first check that contradicts the header, or 0. */
 #include <jackfield/jackfield.h>
 
 #include <stdio.h>
@@ -103,7 +103,7 @@ static int check_writer(void) {
     return 0;
 }
 
-/** What is not allowed stays, whatever follows. */
+/** The first error is kept, whatever is called afterwards. */
 static int check_failures(void) {
     jf_json_writer writer = { 0 };
     jf_text document = JF_EMPTY;
@@ -145,7 +145,7 @@ static int check_failures(void) {
     return 0;
 }
 
-/** What does not fit is counted and not written; the second try has the length. */
+/** Bytes that do not fit are counted and not written; the second attempt has a buffer of the needed length. */
 static int check_space(void) {
     jf_json_writer writer = { 0 };
     jf_text document = JF_EMPTY;
@@ -169,7 +169,7 @@ static int check_space(void) {
     return 0;
 }
 
-/** 8,000 objects: the time is linear, so it takes milliseconds. Returns how many, or a line. */
+/** Walks 8,000 objects: the time is linear, so it takes milliseconds. Returns 0, or the line of a failed check. */
 static int check_time(void) {
     enum { COUNT = 8000 };
     static char buffer[COUNT * 64];
@@ -199,7 +199,7 @@ static int check_time(void) {
     }
     CHECK(core.mono_ns(host, &end) == JF_OK);
     CHECK(found == COUNT);
-    /* Walked by index it took 1.7 s; here it takes about 10 ms, more in a build for debugging. */
+    /* By index it took 1.7 s; with a cursor it takes about 10 ms, more in a debug build. */
     CHECK(end - begin < 1000000000);
     return 0;
 }
@@ -221,6 +221,6 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     if (boot->query(host, JF_CORE, &core, sizeof core) || boot->query(host, JF_EVENTS, &io, sizeof io) ||
         boot->query(host, JF_JSON, &json, sizeof json))
         return JF_E_FAILED;
-    /* Pure functions serve in any state. */
+    /* The JSON functions work in any state. */
     return check_array() || check_writer() ? JF_E_FAILED : JF_OK;
 }

@@ -1,4 +1,4 @@
-/* Every interface of the header, driven by events: what the plugin host's own tests load. */
+/* Calls every interface of the header, driven by events. The plugin host's own tests load it. */
 #define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include <jackfield/jackfield.h>
 
@@ -243,7 +243,7 @@ static void say_five(void *instance, void *context) {
     if (instance != expected_instance) abort();
     for (long i = 1; i < 4; i++) {
         tell((jf_socket)(uintptr_t)context, JF_TEXT("piece"), number(buffer, sizeof buffer, i));
-        /* Long enough for a loop that has been woken to have taken it. */
+        /* Enough time for a loop to drain its mailbox, if it was woken. */
         sleep_ms(50);
     }
     if (core.batch(host, say_fourth, context) != JF_OK || !nested) abort();
@@ -257,7 +257,7 @@ static void on_batch(void *instance, const jf_event *event) {
     if (core.batch(host, say_five, (void *)(uintptr_t)event->socket) != JF_OK) abort();
 }
 
-/* One emit that waits 2 s for the end of its call, while other threads' do not. */
+/* An emit in a batch that lasts 2 s; messages of other threads do not wait for its end. */
 static void say_slowly(void *instance, void *context) {
     (void)instance;
     tell((jf_socket)(uintptr_t)context, JF_TEXT("slow"), JF_TEXT("[]"));
@@ -291,7 +291,7 @@ static void on_bad(void *instance, const jf_event *event) {
     io.ack(host, event->ack, jf_text_of(buffer), NULL, 0);
 }
 
-/** Names that are longer than any, or no names of users. */
+/** Names that are too long, and invalid user ids. */
 static void on_bad_ids(void *instance, const jf_event *event) {
     static char longest[1000];
     char buffer[128];
@@ -494,7 +494,7 @@ static void on_silent(void *instance, const jf_request *request) {
     (void)request;
 }
 
-/* Comes to keep its token when its client has gone. */
+/* Keeps its token after its client has gone. */
 static void on_slow(void *instance, const jf_request *request) {
     jf_token kept = 0;
     (void)instance;
@@ -525,7 +525,7 @@ static const jf_route_decl routes[] = {
     { .method = JF_LIT("GET"), .path = JF_LIT("/v1/stream"), .handler = on_stream, .auth = JF_AUTH_NONE },
 };
 
-/* ---- life ---- */
+/* ---- life cycle ---- */
 
 static void on_tick(void *instance, void *context) {
     (void)instance;
@@ -548,7 +548,7 @@ static void on_presence(void *instance, const jf_presence_change *change) {
     io.broadcast(host, &all, &message);
 }
 
-/** 1 if no slot behind the head of a table is NULL. */
+/** 1 if no slot after the head of a table is NULL. */
 static int is_full(const void *table, size_t size) {
     size_t at;
     for (at = 8; at + sizeof(void *) <= size; at += sizeof(void *)) {

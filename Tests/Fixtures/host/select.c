@@ -1,4 +1,4 @@
-/* Selections, spelled by the client: {"all","every","user","rooms","except","self","not_self","nsp"}. */
+/* Broadcast targets that the client describes: {"all","every","user","rooms","except","self","not_self","nsp"}. */
 #include <jackfield/jackfield.h>
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static jf_text member(const jf_event *event, const char *pointer, char *out, uin
 static char names[2][MOST][16];
 static jf_text lists[2][MOST];
 
-/** The texts of a list, walked with a cursor; of {"repeat":n} n rooms. */
+/** The texts of a list, walked with a cursor; n rooms for {"repeat":n}. */
 static uint32_t list(const jf_event *event, const char *pointer, int which) {
     jf_json value = { 0 }, element = { 0 };
     jf_json_cursor cursor = { 0 };
@@ -130,7 +130,7 @@ static void on_anonymous(void *instance, const jf_event *event) {
     jf_target to = { 0 };
     jf_message message = { 0 };
     (void)instance;
-    to.user = event->user; /* what a plugin writes that forgets that a sender may have no user */
+    to.user = event->user; /* forgets that a sender may be anonymous */
     message.name = JF_TEXT("private");
     code(event, io.broadcast(host, &to, &message));
 }

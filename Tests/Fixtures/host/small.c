@@ -1,4 +1,4 @@
-/* A small plugin whose shape is chosen by macros: what may be wrong with a plugin, one at a time. */
+/* A small plugin whose faults are selected by macros, one at a time. */
 #include <jackfield/jackfield.h>
 
 #include <unistd.h>

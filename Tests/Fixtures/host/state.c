@@ -1,6 +1,6 @@
 /*
- * When calls are served, where callbacks run, and what becomes of contexts. CREATE_FAILS and START_FAILS end the life
- * early. What happens is logged as "NAME: ..." in the order in which it happens.
+ * Checks when functions work, where callbacks run, and what happens to contexts. CREATE_FAILS and START_FAILS end the
+ * plugin early. Each step is logged as "NAME: ...", in order.
  */
 #define _GNU_SOURCE /* gettid */
 #include <jackfield/jackfield.h>
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/** Ends the test run and says where. */
+/** Prints the line and ends the test run. */
 #define FAIL() (fprintf(stderr, "state.c:%d\n", __LINE__), abort())
 
 static const jf_host *host;
@@ -34,7 +34,7 @@ static void say(const char *what) {
     if (core.log(host, JF_LOG_INFO, jf_text_of(what)) != JF_OK) FAIL();
 }
 
-/** Everything marked [strand] passes here. */
+/** Every callback marked [strand] calls this. */
 static void on_strand(const void *instance, const void *expected) {
     sigset_t blocked;
     int signal;
@@ -191,7 +191,7 @@ static jf_code start(void *instance, jf_error *error) {
 
 static void *late(void *context) {
     int line = 0, calls;
-    /* Until destroy has come: afterwards every call is refused, and none harms. */
+    /* Until destroy is called; afterwards every call must be refused without harm. */
     while (!__atomic_load_n(&life, __ATOMIC_SEQ_CST)) core.post(host, task, (void *)"by a thread", free_context);
     for (calls = 0; calls < 1000 && !line; calls++) line = all_refused();
     if (line) {
@@ -254,7 +254,7 @@ static void *use_borrowed(void *context) {
     return NULL;
 }
 
-/** A borrowed token on another thread, a kept one where a borrowed one belongs, and the other way round. */
+/** Uses a borrowed token on another thread, a kept one where a borrowed one belongs, and the other way round. */
 static void on_tokens(void *instance, const jf_event *event) {
     pthread_t thread;
     jf_token token = event->ack, kept = 0, again = 7;
@@ -284,7 +284,7 @@ static void on_lane(void *instance, const jf_event *event) {
     io.ack(host, event->ack, JF_TEXT("[\"lane\"]"), NULL, 0);
 }
 
-/** An error that nobody waits for, arguments that are too long to be logged, and everything that is NULL. */
+/** Passes an error without an ack, arguments that are too long to be logged, and NULL for every argument. */
 static void on_wrong(void *instance, const jf_event *event) {
     static char huge[100 << 20];
     jf_text text, null = { NULL, 5 };

@@ -1,11 +1,11 @@
-/* Streamed responses that call back: when the reader can take more, and once when it is over. */
+/* Streamed responses with callbacks: when the reader can take more, and once at the end. */
 #include <jackfield/jackfield.h>
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/** Ends the test run and says where. */
+/** Prints the line and ends the test run. */
 #define FAIL() (fprintf(stderr, "streams.c:%d\n", __LINE__), abort())
 
 enum { PIECE = 65536, TOTAL = 64 * PIECE * 8 };
@@ -18,7 +18,7 @@ static pthread_t strand;
 static uint8_t piece[PIECE];
 static uint8_t too_large[(1 << 20) + 1];
 
-/** A response under way: `left` bytes are to be written, or for ever more if it is negative. */
+/** A running response: `left` bytes remain to be written; if it is negative, the response never ends. */
 struct reader {
     int64_t left;
     int writable, closed;
@@ -53,7 +53,7 @@ static void closed(void *instance, void *context, jf_stream stream, jf_code why)
     if (instance != (void *)&core || !pthread_equal(strand, pthread_self()) || reader->closed) FAIL();
     reader->closed = 1;
     say(reader->writable > 0 ? "closed after waiting" : "closed", why, reader->left == 0);
-    /* Never freed: what came after it would be found out. */
+    /* Never freed, so that a later callback can be detected. */
 }
 
 /** Opens a stream for the request and begins to feed its reader. */
@@ -129,7 +129,7 @@ static const jf_route_decl routes[] = {
       .run = JF_RUN_INLINE },
 };
 
-/* ---- the handshake hook: does what the header x-do says ---- */
+/* ---- the handshake hook: obeys the header x-do ---- */
 
 static jf_code handshake(void *instance, const jf_handshake *request, jf_handshake_reply *reply) {
     jf_text todo = jf_find(request->headers, request->header_count, "x-do");
@@ -146,7 +146,7 @@ static jf_code handshake(void *instance, const jf_handshake *request, jf_handsha
         FAIL();
     if (jf_add_header(reply, 1, "x-always", "yes") != JF_OK) FAIL();
     if (jf_text_equal(todo, JF_TEXT("wrong"))) {
-        /* Written around jf_add_header. */
+        /* Written without jf_add_header. */
         static const char wrong[] =
             "content-length: 1\r\nConnection: close\r\nx y: z\r\nnothing\r\nx-bell: \a\r\nx-good: 1\r\nx-cut: 2";
         memcpy(reply->initial, wrong, sizeof wrong);

@@ -1,9 +1,9 @@
 /*
- * Acks that come later, from a thread of the plugin's own.
+ * Sends acks later, from the plugin's own thread.
  *
  *     late   [ms, ...]   acks with the same arguments after ms
  *     twice  []          acks twice from the thread; emits `second` with the result code of the second attempt
- *     never  []          keeps the token and drops it: no ack comes
+ *     never  []          keeps the token and drops it: no ack is sent
  *
  *     cc -shared -fPIC -I include -o late_ack.so late_ack.c -pthread
  */
@@ -19,7 +19,7 @@ typedef struct job {
     struct job *next;
     int64_t due; /* nanoseconds on the host's monotonic clock */
     jf_token token;
-    jf_socket second; /* not 0: answer twice, and tell this socket */
+    jf_socket second; /* not 0: ack twice, and emit the second code to this socket */
     uint64_t length;
     char args[];
 } job;
@@ -59,7 +59,7 @@ static void answer(const job *due) {
     }
 }
 
-/* Waits for the earliest job, answers it outside the lock, and so on until it is told to stop. */
+/* The thread: waits for the earliest job and acks it outside the lock, until `stopping` is set. */
 static void *work(void *context) {
     late *state = context;
     pthread_mutex_lock(&state->lock);

@@ -1,19 +1,19 @@
 /*
- * A plugin that misbehaves in its life as its configuration says:
+ * A plugin whose life cycle callbacks misbehave as its configuration says:
  *
- *     name: life          what it calls itself
+ *     name: life          the plugin's name
  *     block: create       blocks in this callback: main, create, start, stop, destroy; or atexit
- *     ms: 3000            for so long; without it for ever
+ *     ms: 3000            for this many milliseconds; the default is an hour
  *     pipe: true          writes to a broken pipe in create
- *     handler: true       takes SIGTERM and SIGPIPE over in create
+ *     handler: true       installs handlers of SIGTERM and SIGPIPE in create
  *     mask: true          blocks every signal of the strand's thread in create
- *     fault: true         takes SIGSEGV over in create
- *     admit: "message"    refuses everybody who joins /
+ *     fault: true         installs a handler of SIGSEGV in create
+ *     admit: "message"    refuses every client that joins /
  *     deny: true          refuses every handshake
  *
  * Events: `block-inline` [ms] blocks its event loop; `block` [ms] its strand. `child`, `child-inline` and
- * `child-thread` ack with the signals that a child process finds blocked, in the form of /proc. A plugin with a name of
- * its own has none of them.
+ * `child-thread` ack with the signals that are blocked in a child process, in the format of /proc. A plugin whose `name`
+ * is configured declares no events.
  */
 #define _GNU_SOURCE
 #include <jackfield/jackfield.h>
@@ -38,7 +38,7 @@ static void sleep_ms(int64_t ms) {
     while (nanosleep(&left, &left) != 0) {}
 }
 
-/** Text of the configuration, or an empty one. */
+/** The configuration's text at a JSON pointer; empty if there is none. */
 static void setting(const char *pointer, char *out, size_t size) {
     jf_text config;
     jf_json value = { 0 };
@@ -195,7 +195,7 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     plugin->start = start;
     plugin->stop = stop;
     plugin->destroy = destroy;
-    /* Two plugins cannot declare the same. */
+    /* Two plugins cannot declare the same events. */
     if (!name[0]) JF_SET_LIST(plugin->events, events);
     JF_SET_LIST(plugin->nsps, nsps);
     if (scalar("/deny").kind == JF_JSON_TRUE) plugin->handshake = handshake;

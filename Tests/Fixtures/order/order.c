@@ -1,14 +1,14 @@
 /*
- * Sends what it is told to a crowd, for tests of the order in which it arrives. Whoever joins /crowd is the
- * crowd; who tells is in "/".
+ * Sends messages to many receivers, for tests of the order in which they arrive. The sockets in /crowd are the
+ * receivers; a client in "/" sends the commands:
  *
- *     broadcast  [...]  to the whole crowd as event `n`, arguments and attachments as they came
- *     unicast    [...]  the same, one emit for each of them
+ *     broadcast  [...]  broadcasts event `n` to all receivers, with the same arguments and attachments
+ *     unicast    [...]  the same, with one emit for each receiver
  *     inline:broadcast, inline:unicast   the same from the event loop instead of the strand
- *     size       []     acks how many the crowd is
- *     shrink     [n]    n bytes of send buffer for each TCP socket of this process and, inherited from the listener,
- *                       for those that come. A plugin is in the process, so it can: the kernel's own size would swallow
- *                       a whole test
+ *     size       []     acks the number of receivers
+ *     shrink     [n]    sets the send buffer of each TCP socket of this process to n bytes; later connections inherit
+ *                       it from the listener. The kernel's default size would hold all data of a test. A plugin can do
+ *                       this because it runs in the host's process
  *
  *     cc -shared -fPIC -I include -o order.so order.c
  */
@@ -79,7 +79,7 @@ static void on_shrink(void *instance, const jf_event *event) {
         int bytes = (int)first.integer;
         for (struct dirent *entry; (entry = readdir(open));)
             setsockopt(atoi(entry->d_name), SOL_SOCKET, SO_SNDBUF, &bytes,
-                       sizeof bytes); /* whatever is no socket refuses */
+                       sizeof bytes); /* fails for other descriptors */
     }
     if (open) closedir(open);
     io.ack(host, event->ack, event->args, NULL, 0);

@@ -1,4 +1,4 @@
-/* A plugin that declares nothing, so that it gets on with any other, a second one of itself too. */
+/* A plugin that declares nothing, so that it conflicts with no other, not even with a second copy of itself. */
 #include <jackfield/jackfield.h>
 
 int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {

@@ -1,20 +1,20 @@
 /*
- * What the wire's description says of an application and the recorded sessions do not show: why sockets go, events that
- * may be lost, a question to everybody, and namespaces by pattern.
+ * What the protocol's description requires of an application and the recorded sessions do not show: reasons for
+ * disconnects, volatile events, broadcasts with acks, and namespace patterns.
  *
  *     tell     to volatile payload    emits `told` payload: to the sender ("one"), to everyone of the namespace
  *                                     ("all"), or to the room of that name
- *     fill     bytes                  emits `filling` with so long a text to the sender
+ *     fill     bytes                  emits `filling` with a text of this many bytes to the sender
  *     ask      -                      emits `question` to the sender and waits for the answer
- *     ask-all  timeout                asks everyone but the sender; acks [status, expected, [answer, ...]], or the code
- *                                     that refused the call
- *     join     room                   joins
- *     remember value                  becomes the socket's data
+ *     ask-all  timeout                asks all sockets but the sender; acks [status, expected, [answer, ...]], or the
+ *                                     call's error code
+ *     join     room                   joins the room
+ *     remember value                  sets the socket's data
  *     recall   -                      acks {"data":value}
- *     leave    close                  the server makes the socket leave; if close is true, its whole client
+ *     leave    close                  the server disconnects the socket; if close is true, the whole connection
  *
- * Who sends `{"refuse":true}` as auth may not join. In a namespace by pattern, `declared` tells on connect which
- * declaration made it. A line of the log says why each socket goes: it outlives the daemon.
+ * A client with `{"refuse":true}` as auth is refused. In a namespace that a pattern declares, `declared` is emitted on
+ * connect with that declaration. The reason of each disconnect is logged: the log can be read after the daemon's end.
  *
  *     cc -shared -fPIC -I include -o rows.so rows.c
  */
@@ -33,14 +33,14 @@ static jf_json_api json;
 
 #define MOST_BYTES (64 * 1024 * 1024)
 
-/** The argument at a pointer; kind 0 if there is none. */
+/** The argument at a JSON pointer; kind 0 if there is none. */
 static jf_json argument(const jf_event *event, const char *pointer) {
     jf_json value = { 0 };
     if (json.read(host, event->args, jf_text_of(pointer), &value) != JF_OK) value.kind = 0;
     return value;
 }
 
-/** The first argument as text in a buffer of 256 bytes, the longest name a room may have. */
+/** The first argument as text in a buffer of 256 bytes, the limit of a room's name. */
 static jf_text name_in(char *buffer, const jf_event *event) {
     jf_text name = { NULL, 0 };
     if (json.text(host, argument(event, "/0").raw, buffer, 256, &name.len) == JF_OK) name.ptr = buffer;
@@ -153,7 +153,7 @@ static void on_recall(void *instance, const jf_event *event) {
     io.ack(host, event->ack, jf_text_of(args), NULL, 0);
 }
 
-/* ---- who comes and who goes --------------------------------------------------------------------------------- */
+/* ---- connects and disconnects ------------------------------------------------------------------------------- */
 
 static int32_t admit(void *instance, const jf_attempt *attempt, jf_refusal *refusal) {
     jf_json refuse = { 0 };
@@ -194,9 +194,10 @@ static void on_disconnected(void *instance, const jf_socket_event *event) {
     log_going("disconnected", event);
 }
 
-/* ---- what it declares --------------------------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------------------------- */
 
-/* Names that two patterns match, the narrow one once before the wide one, once after it; one is followed by a name. */
+/* Two pairs of overlapping patterns: one with the narrow pattern first, one with the wide pattern first. The second pair
+ * also overlaps the name /hall-0. */
 #define NARROW_FIRST "^/room-[0-9]+$"
 #define WIDE_SECOND  "^/room-.+$"
 #define WIDE_FIRST   "^/hall-.+$"

@@ -1,8 +1,8 @@
 /*
- * A plugin that blocks its strand, as a bad one does.
+ * A plugin that blocks its strand, which a plugin should not do.
  *
  *     sleep  [ms]   sleeps inside the callback, then acks with the same arguments
- *     quick  [...]  acks at once with the same arguments: as soon as the strand is free
+ *     quick  [...]  acks with the same arguments, as soon as the strand is free
  *
  *     cc -shared -fPIC -I include -o slow.so slow.c
  */

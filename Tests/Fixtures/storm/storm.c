@@ -1,11 +1,11 @@
 /*
- * A plugin that asks for much at once, as a bad one does.
+ * A plugin that makes many calls at once, which a plugin should not do.
  *
- *     storm   [n]      n times: everybody joins a room and leaves it again; acks at once
- *     fetches [n]      fetches everybody n times; acks [smallest count, largest count] when the last one is there
- *     joins   [n]      joins the sender to n rooms whose names begin alike; acks [count of JF_OK, count of JF_E_LIMIT]
- *     leaves  [n]      leaves the same
- *     log     [n, m]   logs n lines of m bytes, all alike but for a number; acks
+ *     storm   [n]      n times: all sockets join a room and leave it; acks without waiting
+ *     fetches [n]      fetches all sockets n times; acks [smallest count, largest count] after the last result
+ *     joins   [n]      joins the sender to n rooms whose names have the same prefix; acks [count of JF_OK, count of JF_E_LIMIT]
+ *     leaves  [n]      leaves the same rooms
+ *     log     [n, m]   logs n lines of m bytes, which differ in a number only; acks
  *     fail    []       answers with the error "no_luck"
  *
  *     cc -shared -fPIC -I include -o storm.so storm.c
