@@ -8,7 +8,7 @@ extension Host {
     /// loop.
     func onControl<Value: Sendable>(_ body: @escaping @Sendable () -> Value) -> Value {
         guard let value = control.run(until: .max, body) else {
-            preconditionFailure("the host's control thread has ended, which nothing makes it do")
+            preconditionFailure("the host's control thread has ended, but nothing may end it")
         }
         return value
     }
@@ -30,7 +30,7 @@ extension Host {
             let blocked = SignalMask.clear()
             if !blocked.isEmpty {
                 plugin.log.warning(
-                    "\(callback.title) left signals \(blocked) blocked on the plugin's thread, where its child processes inherit that; none is blocked any more"
+                    "\(callback.title) left signals \(blocked) blocked on the plugin's thread, from which its child processes would inherit them; the host has unblocked them"
                 )
             }
             return value
@@ -57,7 +57,7 @@ extension Host {
                 step.map { $0.plugin.log.write(level) { line } } ?? self.logger.log(level: level, "\(line)")
             }
             if change.isRestored {
-                log(.warning, "\(text), which is the host's; that is as it was again")
+                log(.warning, "\(text), which is the host's; the host has restored it")
             } else {
                 log(.info, text)
             }

@@ -138,7 +138,7 @@ extension Host {
         let reason = held.map { ": \($0.text(at: now))" } ?? (isOut ? "" : ": an event loop has been held up")
         let error = plugin.failure(
             .timedOut,
-            "did not come to its end within \((now - start) / 1_000_000) ms\(reason); what it had queued is dropped and its thread given up"
+            "did not end within \((now - start) / 1_000_000) ms\(reason); its queue is dropped and its thread is given up"
         )
         logger.error("\(error)")
         return error

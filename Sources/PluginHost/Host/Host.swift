@@ -119,7 +119,7 @@ public final class Host: @unchecked Sendable {
         _ = try? publish()
     }
 
-    // MARK: What everything else here asks
+    // MARK: Look-ups
 
     /// The loop that owns a socket; `nil` if the handle names no loop.
     @inline(__always)

@@ -43,7 +43,7 @@ public struct PluginStatus: Sendable {
 
 /// The state of a plugin's life cycle.
 public enum PluginState: UInt8, Sendable {
-    /// `jf_plugin_main`, `create` and `start` are under way.
+    /// `jf_plugin_main`, `create` or `start` is running.
     case starting
     /// Its declarations are in force.
     case running
@@ -94,7 +94,7 @@ extension Host {
         case .running: reason = plugin.notReady.map { "plugin '\(plugin.name)': \($0)" }
         case .starting: reason = "plugin '\(plugin.name)' is loading"
         case .stopping, .stopped: reason = "plugin '\(plugin.name)' is stopping"
-        case .stuck: reason = "plugin '\(plugin.name)' did not come back from a callback and was given up"
+        case .stuck: reason = "plugin '\(plugin.name)' has a callback that did not return, and was given up"
         }
         return PluginAvailability(name: plugin.name, reason: reason)
     }

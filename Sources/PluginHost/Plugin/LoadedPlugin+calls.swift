@@ -78,7 +78,7 @@ extension LoadedPlugin {
     func overload(_ refusal: QueueBudget.Refusal) -> String {
         switch refusal {
         case .full: "the service '\(name)' has too much to do; try again later"
-        case .share: "the service '\(name)' has too much of yours to do; wait for some of its answers"
+        case .share: "the service '\(name)' has too much of your work waiting; wait for its answers"
         }
     }
 

@@ -1,6 +1,6 @@
 /*
- * Checks older and newer headers than the host's, for every structure in both directions. Each function returns the line
- * of the first check that contradicts section 1 of the header, or 0.
+ * Checks older and newer headers than the host's, for every structure in both directions. Each function returns the
+ * line of the first check that contradicts section 1 of the header, or 0.
  */
 #include <jackfield/jackfield.h>
 
@@ -34,8 +34,8 @@ static jf_presence_api presence;
     }
 
 /**
- * Calls with a structure of each size that a plugin may have been built with; `good` is the expected code of a call with
- * valid values.
+ * Calls with a structure of each size that a plugin may have been built with; `good` is the expected code of a call
+ * with valid values.
  */
 #define CHECK_SIZES(type, value, first, good, call)   \
     do {                                              \

@@ -1,6 +1,6 @@
 /*
- * A plugin that authenticates clients itself. Each of several plugins has a NAME and obeys the member NAME of the client's
- * auth, {"do":"accept"|"later"|"elsewhere"|"deny","user","claims","data","expires","tag"}.
+ * A plugin that authenticates clients itself. Each of several plugins has a NAME and obeys the member NAME of the
+ * client's auth, {"do":"accept"|"later"|"elsewhere"|"deny","user","claims","data","expires","tag"}.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>

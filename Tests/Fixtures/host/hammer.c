@@ -1,6 +1,6 @@
 /*
- * A plugin whose threads call the host without a pause: before, during and after unloading. Every callback checks whether
- * its instance is alive. Faults are written to the file that the configuration names: {"report": "/tmp/..."}.
+ * A plugin whose threads call the host without a pause: before, during and after unloading. Every callback checks
+ * whether its instance is alive. Faults are written to the file that the configuration names: {"report": "/tmp/..."}.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>

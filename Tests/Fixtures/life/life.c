@@ -12,8 +12,8 @@
  *     deny: true          refuses every handshake
  *
  * Events: `block-inline` [ms] blocks its event loop; `block` [ms] its strand. `child`, `child-inline` and
- * `child-thread` ack with the signals that are blocked in a child process, in the format of /proc. A plugin whose `name`
- * is configured declares no events.
+ * `child-thread` ack with the signals that are blocked in a child process, in the format of /proc. A plugin whose
+ * `name` is configured declares no events.
  */
 #define _GNU_SOURCE
 #include <jackfield/jackfield.h>

@@ -196,8 +196,8 @@ static void on_disconnected(void *instance, const jf_socket_event *event) {
 
 /* ---- declarations ------------------------------------------------------------------------------------------- */
 
-/* Two pairs of overlapping patterns: one with the narrow pattern first, one with the wide pattern first. The second pair
- * also overlaps the name /hall-0. */
+/* Two pairs of overlapping patterns: one with the narrow pattern first, one with the wide pattern first. The second
+ * pair also overlaps the name /hall-0. */
 #define NARROW_FIRST "^/room-[0-9]+$"
 #define WIDE_SECOND  "^/room-.+$"
 #define WIDE_FIRST   "^/hall-.+$"

@@ -3,7 +3,7 @@
  *
  *     storm   [n]      n times: all sockets join a room and leave it; acks without waiting
  *     fetches [n]      fetches all sockets n times; acks [smallest count, largest count] after the last result
- *     joins   [n]      joins the sender to n rooms whose names have the same prefix; acks [count of JF_OK, count of JF_E_LIMIT]
+ *     joins   [n]      joins the sender to n rooms with a common prefix; acks [count of JF_OK, count of JF_E_LIMIT]
  *     leaves  [n]      leaves the same rooms
  *     log     [n, m]   logs n lines of m bytes, which differ in a number only; acks
  *     fail    []       answers with the error "no_luck"
