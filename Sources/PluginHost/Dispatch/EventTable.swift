@@ -6,7 +6,6 @@ import Support
 /// Maps an event's name to its route: open addressing over the bytes of the name, at most half full. Immutable.
 ///
 /// All names come from plugins, so clients cannot cause collisions; names that a client sends are only compared.
-/// only compared with them.
 final class EventTable {
     private struct Entry {
         var hash: UInt64

@@ -15,7 +15,6 @@ import Synchronization
 /// `@unchecked Sendable`: `incoming`, `crowd`, `isIdle`, `isFinishing` and `isClosed` are used under `monitor` only.
 /// `working` is used by the strand's thread, except for the records that ``close()`` has claimed through `position`; a
 /// thread whose batch was claimed does not use it again.
-/// its batch claimed does not touch it again.
 final class Strand: @unchecked Sendable {
     enum RecordKind: UInt8, BitwiseCopyable {
         case event
