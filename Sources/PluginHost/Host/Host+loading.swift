@@ -8,7 +8,7 @@ import Support
 /// load for long. Changes of the declarations in force run on the control thread.
 extension Host {
     /// How long one load runs alone before the next one is started beside it, in nanoseconds.
-    private static let patience: Int64 = 1_000_000_000
+    private static let overtakeDelay: Int64 = 1_000_000_000
 
     /// Sets the plugins that ``loadPlanned()`` will load. From now on ``isLoading`` and ``availability`` include them.
     public func plan(_ specs: [PluginSpec]) {
@@ -56,7 +56,7 @@ extension Host {
                 if spec.required, case .failure(let error) = result { end.complete(error) }
                 load.fulfil(true)
             }
-            _ = load.wait(until: Clock.monotonicNanoseconds + Self.patience)
+            _ = load.wait(until: Clock.monotonicNanoseconds + Self.overtakeDelay)
         }
         for load in loads { _ = load.wait(until: .max) }
         setLoading(false)

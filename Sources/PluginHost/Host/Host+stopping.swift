@@ -99,8 +99,8 @@ extension Host {
         for outcome in queued { _ = wait(for: outcome, until: deadline) }
         // Answers from a plugin's own threads usually come at once. An ack that the plugin never sends must not delay
         // shutdown for long.
-        let patience = min(deadline, Clock.monotonicNanoseconds + (deadline - start) / 3)
-        while plugins.contains(where: { $0.tokens.owesAcks }), Clock.monotonicNanoseconds < patience { usleep(5_000) }
+        let ackLimit = min(deadline, Clock.monotonicNanoseconds + (deadline - start) / 3)
+        while plugins.contains(where: { $0.tokens.owesAcks }), Clock.monotonicNanoseconds < ackLimit { usleep(5_000) }
         // Leaves time for the last ack: its token is completed just before the ack is sent.
         usleep(5_000)
     }

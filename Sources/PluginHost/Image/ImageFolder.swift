@@ -18,7 +18,7 @@ final class ImageFolder: Sendable {
 
     private static let prefix = "jackfield-images-"
     /// Seconds. A younger folder is not removed: its process may not have locked it yet.
-    private static let youth = 60
+    private static let minimumAge = 60
 
     /// Parent folders, best first. Temporary folders come before `XDG_RUNTIME_DIR`, which is always in memory.
     static var candidates: [String] {
@@ -114,7 +114,7 @@ final class ImageFolder: Sendable {
             defer { close(descriptor) }
             var status = stat()
             guard fstat(descriptor, &status) == 0, status.st_uid == geteuid(),
-                time(nil) - status.st_mtim.tv_sec > youth,
+                time(nil) - status.st_mtim.tv_sec > minimumAge,
                 flock(descriptor, LOCK_EX | LOCK_NB) == 0
             else { continue }
             removeTree(path)

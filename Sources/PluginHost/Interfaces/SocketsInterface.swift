@@ -118,20 +118,20 @@ extension LoadedPlugin {
         let raw = try PluginMemory.read(admission, "admission")
         guard raw.reserved == 0 else { throw .invalid("admission->reserved is \(raw.reserved), not 0") }
         guard raw.expires_at >= 0 else { throw .invalid("admission->expires_at is \(raw.expires_at), before 1970") }
-        var terms = AdmitChanges()
-        if raw.user.len > 0 { terms.user = try Self.user(raw.user, "admission->user") }
+        var changes = AdmitChanges()
+        if raw.user.len > 0 { changes.user = try Self.user(raw.user, "admission->user") }
         if raw.claims.len > 0 {
-            terms.claims = try json(raw.claims, "admission->claims")
-            guard JSONKind(firstByte: terms.claims?.first { $0 > 0x20 } ?? 0) == .object else {
+            changes.claims = try json(raw.claims, "admission->claims")
+            guard JSONKind(firstByte: changes.claims?.first { $0 > 0x20 } ?? 0) == .object else {
                 throw .invalid("admission->claims is no JSON object")
             }
         }
-        if raw.data.len > 0 { terms.data = try json(raw.data, "admission->data") }
-        if raw.expires_at > 0 { terms.expiresAt = raw.expires_at }
+        if raw.data.len > 0 { changes.data = try json(raw.data, "admission->data") }
+        if raw.expires_at > 0 { changes.expiresAt = raw.expires_at }
         return decide(token) {
             // Made only if the decision is the caller's: on failure the plugin still owns the pointer.
-            if let data = raw.plugin_data { terms.pluginData = PluginData(data, freeing: raw.free_data, of: self) }
-            return .accept(terms)
+            if let data = raw.plugin_data { changes.pluginData = PluginData(data, freeing: raw.free_data, of: self) }
+            return .accept(changes)
         }
     }
 

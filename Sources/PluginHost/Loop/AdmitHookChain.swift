@@ -25,7 +25,7 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
     private let admitted = AdmittedSocket()
 
     /// Milliseconds between two checks whether a client with a pending decision is still connected.
-    private static let patience: Int64 = 1_000
+    private static let checkInterval: Int64 = 1_000
 
     init(_ attempt: ConnectAttempt, identity: ClientIdentity, hooks: [NamespaceHook], loop: LoopContext) {
         self.loop = loop
@@ -44,7 +44,7 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
 
     /// Calls the next hook, or accepts the client after the last one. [loop]
     func runNextHook() {
-        let stage = skipThoseGone()
+        let stage = skipUnloadedHooks()
         guard stage < hooks.count else { return accept() }
         let hook = hooks[stage]
         let identity = identity
@@ -74,11 +74,11 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
     private func limitWaiting(at stage: Int) {
         let timers = attempt.shard.timers
         deadline = timers.now + Int64(loop.host.options.decisionDeadline)
-        _ = timers.schedule(at: timers.now + Self.patience, for: self, tag: UInt64(stage))
+        _ = timers.schedule(at: timers.now + Self.checkInterval, for: self, tag: UInt64(stage))
     }
 
     /// Skips hooks whose plugin was unloaded meanwhile. Returns the index of the next hook.
-    private func skipThoseGone() -> Int {
+    private func skipUnloadedHooks() -> Int {
         var stage = stage.load(ordering: .acquiring)
         while stage < hooks.count, !hooks[stage].plugin.isInForce { stage += 1 }
         // No other thread changes `stage` here: no hook has been called for it.
@@ -145,8 +145,8 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         plugin.runOrEnqueue(on: loop) {
             guard self.attempt.isPending else { return }
             switch verdict {
-            case .accept(let terms):
-                if let terms { self.adopt(terms, from: plugin) }
+            case .accept(let changes):
+                if let changes { self.adopt(changes, from: plugin) }
                 self.runNextHook()
             case .refuse(let message, let data):
                 let reason = LoopContext.code(in: data) ?? (message == Self.failure ? "internal" : "denied")
@@ -158,17 +158,17 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
     }
 
     /// Applies the changes that a hook made to the identity and the socket. [loop]
-    private func adopt(_ terms: AdmitChanges, from plugin: LoadedPlugin) {
+    private func adopt(_ changes: AdmitChanges, from plugin: LoadedPlugin) {
         // Recovery restores only the socket's data. If a hook changed anything else, the hooks must run again for a
         // recovered session.
-        if terms.user != nil || terms.claims != nil || terms.expiresAt != nil || terms.pluginData != nil {
+        if changes.user != nil || changes.claims != nil || changes.expiresAt != nil || changes.pluginData != nil {
             attempt.alwaysRunsMiddlewares = true
         }
-        if let user = terms.user { identity.user = user }
-        if let claims = terms.claims { identity.claims = JSONMerge.members(of: claims, into: identity.claims) }
-        if let expiresAt = terms.expiresAt { identity.expiresAt = expiresAt }
-        if let data = terms.data { admitted.data = data }
-        if let data = terms.pluginData { admitted.pluginData.append((plugin, data)) }
+        if let user = changes.user { identity.user = user }
+        if let claims = changes.claims { identity.claims = JSONMerge.members(of: claims, into: identity.claims) }
+        if let expiresAt = changes.expiresAt { identity.expiresAt = expiresAt }
+        if let data = changes.data { admitted.data = data }
+        if let data = changes.pluginData { admitted.pluginData.append((plugin, data)) }
     }
 
     /// Ends the chain if the client has disconnected, and refuses it after the deadline.
@@ -181,7 +181,7 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         } else if timers.now >= deadline {
             _ = decide(.refuse(message: "timeout", data: Array(#"{"code":"timeout"}"#.utf8)), at: stage)
         } else {
-            _ = timers.schedule(at: timers.now + Self.patience, for: self, tag: tag)
+            _ = timers.schedule(at: timers.now + Self.checkInterval, for: self, tag: tag)
         }
     }
 

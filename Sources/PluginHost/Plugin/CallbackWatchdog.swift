@@ -37,7 +37,7 @@ final class CallbackWatchdog: Sendable {
     /// Nanoseconds between two samples.
     static let interval: Int64 = 250_000_000
     /// Nanoseconds that a callback runs before the first line is logged.
-    static let patience: Int64 = 1_000_000_000
+    static let firstWarning: Int64 = 1_000_000_000
 
     private let samples = Mutex<[Place: Sample]>([:])
 
@@ -52,7 +52,7 @@ final class CallbackWatchdog: Sendable {
                 let mark = Mark(callback: ObjectIdentifier(callback), number: number)
                 var sample =
                     samples[place].flatMap { $0.mark == mark ? $0 : nil }
-                    ?? Sample(mark: mark, since: now, nextWarning: Self.patience)
+                    ?? Sample(mark: mark, since: now, nextWarning: Self.firstWarning)
                 let running = Running(plugin: plugin, callback: callback, loop: loop, since: sample.since)
                 found.append(running)
                 if callback.isStep || loop != nil, now - sample.since >= sample.nextWarning {

@@ -81,12 +81,12 @@ struct InlineCounters: ~Copyable, Sendable {
     /// Bytes of a cache line.
     static let lineSize = 64
     /// After so many timed calls in a row within the budget, only one call in 16 is timed, until one of those is slow.
-    static let proof: UInt32 = 1_000
+    static let quickStreak: UInt32 = 1_000
     private static let samplingMask: UInt64 = 15
-    /// Nanoseconds. A shorter slow call may be caused by a busy machine, so it is logged only from the ``doubtful``th
-    /// slow call on.
-    private static let certain: Int64 = 5_000_000
-    private static let doubtful: UInt64 = 4
+    /// Nanoseconds. A shorter slow call may be caused by a busy machine, so the first line about such calls is written
+    /// only after ``doubtfulCalls``.
+    private static let certainlySlow: Int64 = 5_000_000
+    private static let doubtfulCalls: UInt64 = 4
 
     /// Counts a call.
     ///
@@ -107,7 +107,7 @@ struct InlineCounters: ~Copyable, Sendable {
         guard nanoseconds > budget else {
             if mask == 0 {
                 streak += 1
-                if streak >= Self.proof { mask = Self.samplingMask }
+                if streak >= Self.quickStreak { mask = Self.samplingMask }
             }
             return nil
         }
@@ -115,7 +115,7 @@ struct InlineCounters: ~Copyable, Sendable {
         streak = 0
         let count = slow.load(ordering: .relaxed) &+ 1
         slow.store(count, ordering: .relaxed)
-        guard count >= nextWarning, nanoseconds >= Self.certain || count >= Self.doubtful else { return nil }
+        guard count >= nextWarning, nanoseconds >= Self.certainlySlow || count >= Self.doubtfulCalls else { return nil }
         nextWarning = count * 2
         return count
     }
