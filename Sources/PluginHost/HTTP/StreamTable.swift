@@ -2,6 +2,47 @@ import CJackfield
 import Synchronization
 import Transport
 
+/// The responses that one plugin is still writing, by handle. Any thread.
+final class StreamTable: Sendable {
+    private struct State {
+        var streams: [UInt64: OpenStream] = [:]
+        var last: UInt64 = 0
+    }
+
+    let limit: Int
+    private let state = Mutex(State())
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    var count: Int { state.withLock { $0.streams.count } }
+    var hasCapacity: Bool { count < limit }
+
+    /// Adds a stream. Handles count up, so a stale handle never names another stream.
+    func add(_ stream: HTTPStream, _ watch: jf_stream_callbacks?) -> OpenStream {
+        let handle = state.withLock { state in
+            state.last += 1
+            return state.last
+        }
+        let open = OpenStream(handle: handle, stream: stream, watch: watch)
+        state.withLock { $0.streams[handle] = open }
+        return open
+    }
+
+    subscript(handle: UInt64) -> OpenStream? { state.withLock { $0.streams[handle] } }
+
+    /// Removes a stream. The caller that gets it must call ``OpenStream/notifyClosed(_:_:)``.
+    func remove(_ handle: UInt64) -> OpenStream? { state.withLock { $0.streams.removeValue(forKey: handle) } }
+
+    func removeAll() -> [OpenStream] {
+        state.withLock { state in
+            defer { state.streams = [:] }
+            return Array(state.streams.values)
+        }
+    }
+}
+
 /// A response that a plugin is still writing, with the plugin's callbacks about it.
 ///
 /// `@unchecked Sendable`: `watch` is immutable, and the host only passes its addresses back.
@@ -51,46 +92,5 @@ final class OpenStream: @unchecked Sendable {
             closed(plugin.instance, self.watch?.context, self.handle, why)
         })
         _ = plugin.strand.enqueue(task, promised: true)
-    }
-}
-
-/// The responses that one plugin is still writing, by handle. Any thread.
-final class StreamTable: Sendable {
-    private struct State {
-        var streams: [UInt64: OpenStream] = [:]
-        var last: UInt64 = 0
-    }
-
-    let limit: Int
-    private let state = Mutex(State())
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    var count: Int { state.withLock { $0.streams.count } }
-    var hasCapacity: Bool { count < limit }
-
-    /// Adds a stream. Handles count up, so a stale handle never names another stream.
-    func add(_ stream: HTTPStream, _ watch: jf_stream_callbacks?) -> OpenStream {
-        let handle = state.withLock { state in
-            state.last += 1
-            return state.last
-        }
-        let open = OpenStream(handle: handle, stream: stream, watch: watch)
-        state.withLock { $0.streams[handle] = open }
-        return open
-    }
-
-    subscript(handle: UInt64) -> OpenStream? { state.withLock { $0.streams[handle] } }
-
-    /// Removes a stream. The caller that gets it must call ``OpenStream/notifyClosed(_:_:)``.
-    func remove(_ handle: UInt64) -> OpenStream? { state.withLock { $0.streams.removeValue(forKey: handle) } }
-
-    func removeAll() -> [OpenStream] {
-        state.withLock { state in
-            defer { state.streams = [:] }
-            return Array(state.streams.values)
-        }
     }
 }
