@@ -174,7 +174,8 @@ extension Shard {
         if let user = credentials.user { socket.joinUnchecked("user:\(user.text)") }
         if let session {
             socket.data = session.data
-            for room in session.rooms { socket.joinUnchecked(room) }
+            // The room of its own id is no entry of `Namespace.rooms`.
+            for room in session.rooms where SocketID(room) != socket.socketID { socket.joinUnchecked(room) }
         }
         if let recovery = options.recovery { beginRecovery(of: socket, attempt.session, from: recovery) }
         return socket
