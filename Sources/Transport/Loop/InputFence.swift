@@ -2,14 +2,15 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Calls back when the loop has read all input that had come before the call. [loop]
+/// Calls back when the loop has read all input that had arrived before the call. [loop]
 ///
-/// A pipe: epoll reports what is readable in the order in which it became so, however many it reports at a time, so a
-/// pipe that is written to now is reported after every connection that has something to read by now.
+/// It writes a byte to a pipe that the loop reads. epoll reports descriptors in the order in which they became
+/// readable, however many it reports at a time, so it reports the pipe after every connection that has input at the
+/// time of the write.
 final class InputFence: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    /// The end that is written to.
+    /// The writing end of the pipe.
     private let descriptor: CInt
     private var waiting: [() -> Void] = []
 
@@ -22,7 +23,7 @@ final class InputFence: ChannelInboundHandler {
     }
 
     /// Installs a fence on `loop`.
-    /// - Throws: what the system said, most often that no file descriptor is left.
+    /// - Throws: `IOError` with the system's error number; most often no file descriptor is left.
     static func install(on loop: Loop) async throws {
         var ends: [CInt] = [-1, -1]
         guard pipe(&ends) == 0 else { throw IOError(errnoCode: errno, reason: "pipe") }
@@ -46,11 +47,11 @@ final class InputFence: ChannelInboundHandler {
         }
     }
 
-    /// Calls `body` once everything has been read that has come by now.
+    /// Calls `body` once all input has been read that has arrived by now.
     func enqueue(_ body: @escaping () -> Void) {
         waiting.append(body)
         var byte: UInt8 = 0
-        // A full pipe is readable all the same.
+        // If the pipe is full, it is readable already: the byte is not needed.
         _ = write(descriptor, &byte, 1)
     }
 
@@ -60,7 +61,7 @@ final class InputFence: ChannelInboundHandler {
         for body in called { body() }
     }
 
-    /// The loop ends: nobody waits any more.
+    /// The loop is shutting down: the waiting closures are dropped, not called.
     func channelInactive(context: ChannelHandlerContext) {
         waiting = []
     }

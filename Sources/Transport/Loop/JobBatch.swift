@@ -1,15 +1,15 @@
 import Glibc
 
-/// The jobs that one thread enqueues on loops within one call, batched so that each loop is woken once, and what it
-/// writes goes out together.
+/// The jobs that one thread enqueues on loops during one call of ``run(_:)``. Each loop is woken once for all its jobs,
+/// and sends what they write together.
 ///
-/// Not Sendable: it belongs to its thread, which alone reaches it.
+/// Not Sendable: only its own thread can access it, through ``current``.
 public final class JobBatch {
     private var parts: [(loop: Loop, jobs: ContiguousArray<@Sendable () -> Void>)] = []
     private var notifications: [(owner: ObjectIdentifier, notify: () -> Void)] = []
 
-    /// Runs `body` here and now. What it hands over to loops from this thread starts when it has returned, in the order
-    /// in which it was handed over. Inside another such call it is part of that one.
+    /// Runs `body` immediately. Jobs that `body` enqueues on loops are sent to them after it returns, in the order in
+    /// which they were enqueued. A nested call joins the outer batch.
     public static func run(_ body: () -> Void) {
         guard current == nil else { return body() }
         let batch = JobBatch()
@@ -22,21 +22,21 @@ public final class JobBatch {
         }
     }
 
-    /// The one under way on this thread; a few nanoseconds.
+    /// The batch of the calling thread; nil outside of ``run(_:)``. A few ns.
     @inline(__always)
     public static var current: JobBatch? {
         guard let pointer = pthread_getspecific(key) else { return nil }
         return Unmanaged<JobBatch>.fromOpaque(pointer).takeUnretainedValue()
     }
 
-    /// Calls `body` when it is over, once for each `owner`: a mailbox whose loop has to be told.
+    /// Calls `body` at the end of the batch, once for each `owner`. Mailboxes use it to wake their loop.
     public func notifyAtEnd(_ owner: AnyObject, _ body: @escaping () -> Void) {
         let owner = ObjectIdentifier(owner)
         if !notifications.contains(where: { $0.owner == owner }) { notifications.append((owner, body)) }
     }
 
     func add(_ job: @escaping @Sendable () -> Void, to loop: Loop) {
-        // There are no more than cores.
+        // A linear search: there are no more loops than cores.
         if let index = parts.firstIndex(where: { $0.loop === loop }) {
             parts[index].jobs.append(job)
         } else {

@@ -2,39 +2,37 @@ import NIOCore
 import SocketIO
 import Support
 
-/// What is written in one tick of the loop goes out together when the tick ends: one `send` per
-/// connection, however many messages.
+/// All messages that one tick of the loop writes to a connection go out with one `send` when the tick ends.
 extension Loop {
-    /// [loop] `output` has something to write.
+    /// [loop] `output` has bytes to write at the end of the tick.
     func markDirty(_ output: ConnectionOutput) {
         dirty.append(output)
         if !isReading { scheduleTickEnd() }
     }
 
-    /// [loop] Something is to be done when this tick ends.
+    /// [loop] Makes sure that ``endTick()`` runs in this tick.
     func scheduleTickEnd() {
         guard !isTickEndScheduled else { return }
         isTickEndScheduled = true
         eventLoop.assumeIsolated().execute { [unowned self] in endTick() }
     }
 
-    /// [loop] Runs `job` in a later tick: after what this tick wrote is on its way, and the
-    /// loop has read what had come.
+    /// [loop] Runs `job` in a later tick: after this tick's output is sent and all pending input has been read.
     public func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) {
         let later = { [unowned self] in
             refreshClock()
             job(shard)
         }
         if let inputFence { return inputFence.enqueue(later) }
-        // NIO looks at the connections only when no task is due: so the job becomes due a moment after the tick's end,
-        // which is a task before this one.
+        // Without a fence: NIO reads connections only when no task is due. The task below runs after the end of this
+        // tick, and schedules the job for a moment later, so that NIO reads in between.
         eventLoop.assumeIsolated().execute { [unowned self] in
             _ = eventLoop.assumeIsolated().scheduleTask(in: .microseconds(50), later)
         }
     }
 
-    /// [loop] Handles what one read brought. What it makes this connection say goes out at once, or, on a busy loop,
-    /// with what the others say when the tick ends; see ``FlushHeuristic``.
+    /// [loop] Handles the bytes of one read with `body`. What `body` writes to `output` is sent at once, or, on a busy
+    /// loop, together with the other outputs when the tick ends; see ``FlushHeuristic``.
     @inline(__always)
     func read(from output: ConnectionOutput, _ body: () -> Void) {
         refreshClock()
@@ -44,14 +42,15 @@ extension Loop {
         readEnded(output)
     }
 
-    /// [loop] When a read of so many bytes begins: a moment of the clock, 0 if it is not worth timing.
+    /// [loop] Called before a read of `bytes` is handled. Returns the current time in ns, or 0 if the read is not
+    /// timed.
     @inline(__always)
     func beginReading(_ bytes: Int, limit: Int32) -> Int64 {
         bytes >= ReadShares.timed || limit != 0 ? Clock.monotonicNanoseconds : 0
     }
 
-    /// [loop] The read that began then has been handled: the channel reads as much from now on as
-    /// its share of a tick allows.
+    /// [loop] Called after that read has been handled; sets how much the channel reads at a time from now on. `began`:
+    /// what ``beginReading(_:limit:)`` returned.
     @inline(__always)
     func endReading(_ bytes: Int, isFull: Bool, since began: Int64, limit: inout Int32, of channel: any Channel) {
         if began != 0 { share(bytes, isFull: isFull, since: began, limit: &limit, of: channel) }
@@ -64,14 +63,14 @@ extension Loop {
         if limit != before {
             try? channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: self, limit: limit))
         }
-        // NIO runs tasks when it has looked at every connection that had something.
+        // NIO runs this task after it has read every connection that had input.
         if isFirst { eventLoop.assumeIsolated().execute { [unowned self] in readShares.tickEnded() } }
     }
 
     private func readEnded(_ output: ConnectionOutput) {
         guard !dirty.isEmpty else { return }
         if dirty.count == 1, !isTickEndScheduled, dirty[0] === output, !flushHeuristic.shouldDefer() {
-            // No task is made for an echo.
+            // The common case of one answer to one message needs no task.
             dirty.removeAll(keepingCapacity: true)
             output.flush()
             if dirty.isEmpty { return }
@@ -83,7 +82,7 @@ extension Loop {
         isTickEndScheduled = false
         if needsRelief { closeUnauthenticated() }
         for table in tables { table.tickEnded() }
-        // Writing may end connections, and that may make others write: they get their turn in the same way.
+        // Flushing may end connections, and this may write to other outputs: the next tick flushes those.
         var outputs = ContiguousArray<ConnectionOutput>()
         swap(&outputs, &dirty)
         let isBatch = outputs.count >= SendRing.worthwhile
@@ -99,23 +98,25 @@ extension Loop {
         }
     }
 
-    /// A list of this many outputs is kept for the next tick; 256 KB.
+    /// The array of outputs keeps its storage up to this many elements; 256 KB.
     private static let keptOutputs = 32_768
 }
 
-/// Predicts whether the next connection to be read will share its tick with so many others with something to write that
-/// all of them are better written to together, with one system call, than each by itself.
+/// Predicts whether the next tick writes to so many connections that one system call for all of them is cheaper than
+/// one call for each.
 ///
-/// NIO does not tell how many connections a tick will bring, so the last tick that was looked at has to do. A loop with
-/// few outputs answers at once, which makes no task and leaves no answer waiting, and looks again now and then.
+/// NIO does not report how many connections a tick will read, so the last tick that deferred its answers serves as the
+/// estimate. A loop with few outputs answers at once, without a task, and defers one answer now and then to measure
+/// again.
 struct FlushHeuristic {
-    /// Answers sent at once before the next look. A look costs a task.
+    /// Answers that are sent at once between two deferred ones. A deferred answer costs a task.
     private static let checkInterval = 64
 
     private var lastWasBatch = false
     private var answersBeforeCheck = 0
 
-    /// Asked for the first answer of a tick. `true`: let it wait for the tick's end, and ``record(_:)`` what came.
+    /// Called for the first answer of a tick. `true`: the answer waits for the end of the tick, which then calls
+    /// ``record(_:)``.
     @inline(__always)
     mutating func shouldDefer() -> Bool {
         if lastWasBatch || answersBeforeCheck == 0 { return true }
@@ -123,7 +124,7 @@ struct FlushHeuristic {
         return false
     }
 
-    /// A tick has ended in which answers waited for each other.
+    /// Called at the end of a tick with deferred answers. `wasBatch`: the tick had enough outputs for one common call.
     @inline(__always)
     mutating func record(_ wasBatch: Bool) {
         lastWasBatch = wasBatch

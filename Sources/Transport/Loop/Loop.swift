@@ -5,52 +5,54 @@ import SocketIO
 import Support
 import Synchronization
 
-/// One event loop with everything that lives on it: its shard of sockets, its timers, its connections' output.
+/// One event loop and everything that belongs to it: its shard of sockets, its timers and its connections' output.
 ///
-/// A connection lives and dies on one loop, so nothing here takes a lock. What is marked [loop] may be touched on the
-/// loop's thread only, which debug builds check.
+/// A connection stays on one loop from accept to close, so nothing here takes a lock. Members marked [loop] may be used
+/// on the loop's thread only; debug builds check this.
 ///
-/// `@unchecked Sendable`: the lets are immutable and Sendable; every var is touched on `eventLoop` alone ([loop]).
+/// `@unchecked Sendable`: the `let`s are immutable and Sendable; every `var` is used on the thread of `eventLoop` only
+/// ([loop]).
 public final class Loop: @unchecked Sendable {
-    /// 0 ..< number of loops; the first character of the session ids made here, the top byte of the socket handles.
+    /// 0 ..< number of loops. The first character of the session ids made here, and the top byte of the socket handles.
     public let index: Int
     public let eventLoop: any EventLoop
 
-    /// [loop] Timers in ms of ``Support/Clock/monotonicMilliseconds``; driven by one scheduled task.
+    /// [loop] Timers in ms of ``Support/Clock/monotonicMilliseconds``. One scheduled task of the event loop drives them
+    /// all.
     let wheel: TimerWheel
     private var attached: Shard?
     var wakeUpTask: Scheduled<Void>?
-    /// [loop] The loop was late, and reads what has come before it fires timers.
+    /// [loop] The loop is late, and reads all pending input before it fires timers.
     var isCatchingUp = false
-    /// [loop] nil: timers of a late loop do not wait.
+    /// [loop] nil: a late loop fires its timers at once.
     var inputFence: InputFence?
 
-    /// [loop] Outputs with something to write when the tick ends.
+    /// [loop] Outputs that have bytes to write at the end of the tick.
     var dirty: ContiguousArray<ConnectionOutput> = []
     var isTickEndScheduled = false
-    /// A connection's bytes are being handled right now; its tick ends when they have been.
+    /// The loop is handling the bytes of one connection now; ``read(from:_:)`` decides at its end when to write.
     var isReading = false
     var flushHeuristic = FlushHeuristic()
     let pool = BufferPool()
-    /// Where many connections are written to at once; nil: each by itself.
+    /// Writes to many connections with one system call. nil: each connection has a call of its own.
     var sendRing: SendRing?
     package let receiveBuffers = ReceiveBuffers()
-    /// [loop] How much connections read at a time.
+    /// [loop] How many bytes each connection reads at a time.
     var readShares = ReadShares()
 
-    /// [loop] The sessions of each endpoint, in the order of the server's endpoints.
+    /// [loop] The sessions of each endpoint, in the order of ``ServerContext/endpoints``.
     var tables: [SessionTable] = []
-    /// [loop] Connections that are open, so that a stopping server can end them.
+    /// [loop] The open connections. A stopping server ends them.
     var connections: [ObjectIdentifier: any LoopConnection] = [:]
     var counters = LoopCounters()
     var lag = LoopLag()
-    /// [loop] Charged with everything that the loop holds for its clients. The server puts its own here.
+    /// [loop] Counts all bytes that the loop holds for its clients. ``prepare(for:)`` replaces it.
     var account = MemoryAccount()
-    /// [loop] ``account`` is exceeded, and somebody has to go at the end of the tick.
+    /// [loop] ``account`` has exceeded its budget: the end of the tick closes unauthenticated clients.
     var needsRelief = false
-    /// [loop] It was exceeded in the housekeeping before as well.
+    /// [loop] The budget was also exceeded at the previous run of the housekeeping.
     var wasExceeded = false
-    /// [loop] Tenths of a second since the loop began, more or less.
+    /// [loop] Runs of the housekeeping since the loop started; about ten per second.
     var housekeepingRuns: UInt64 = 0
     private var lastSerial: UInt64 = 0
 
@@ -68,18 +70,18 @@ public final class Loop: @unchecked Sendable {
         return attached
     }
 
-    /// [loop] Timers of this loop, for whoever is attached to it.
+    /// [loop] The timers of this loop.
     public var timers: TimerWheel {
         eventLoop.assertInEventLoop()
         return wheel
     }
 
-    /// Runs `job` on the loop, after what was handed over before it by the same thread. Any thread.
+    /// Runs `job` on the loop. Jobs of one thread run in the order in which it enqueues them. Any thread.
     public func execute(_ job: @escaping @Sendable (Shard) -> Void) {
         enqueue { [self] in job(shard) }
     }
 
-    /// Runs `job` on the loop: here and now if this is its thread, else handed over.
+    /// Runs `job` immediately if the caller is on the loop's thread; otherwise enqueues it.
     func runOrEnqueue(_ job: @escaping @Sendable () -> Void) {
         if eventLoop.inEventLoop { job() } else { enqueue(job) }
     }
@@ -92,7 +94,7 @@ public final class Loop: @unchecked Sendable {
         }
     }
 
-    /// [loop] What the loop counted, and the sessions on it.
+    /// [loop] The loop's counters, including those of its session tables.
     var countersWithSessions: LoopCounters {
         var counters = counters
         for table in tables { counters.add(table) }
@@ -100,7 +102,7 @@ public final class Loop: @unchecked Sendable {
         return counters
     }
 
-    /// [loop] The number of a new connection.
+    /// [loop] The serial number of a new connection; see ``LoopConnection/serial``.
     func nextSerial() -> UInt64 {
         lastSerial += 1
         return lastSerial
@@ -119,21 +121,21 @@ extension Loop {
         return key
     }()
 
-    /// The loop whose thread this is; nil on every other thread. A few ns.
+    /// The loop that runs on the calling thread; nil on every other thread. A few ns.
     public static var current: Loop? {
         guard let pointer = pthread_getspecific(key) else { return nil }
         return Unmanaged<Loop>.fromOpaque(pointer).takeUnretainedValue()
     }
 
-    /// Makes this thread the loop's. ``Loops`` holds the loop longer than its thread lives.
+    /// Makes ``current`` return this loop on the calling thread. Not retained: ``Loops`` outlives the threads of its
+    /// loops.
     package func becomeCurrent() {
         pthread_setspecific(Self.key, Unmanaged.passUnretained(self).toOpaque())
     }
 }
 
 extension Loop {
-    /// [loop] Makes what `server` has here: the account of what is held for its clients, and the
-    /// tables of its endpoints.
+    /// [loop] Creates the memory account and the session tables of `server` on this loop.
     func prepare(for server: ServerContext) {
         account = MemoryAccount(of: server.limits.budget)
         account.onExceeded = { [unowned self] in
@@ -152,18 +154,18 @@ extension Loop {
 }
 
 extension Loop {
-    /// Wake-ups are at least this far apart, so that ten thousand sessions' timers cost a handful of wake-ups; ms.
-    /// No timer is later by more.
+    /// Wake-ups are multiples of this, so that the timers of 10,000 sessions cost a handful of wake-ups; ms. A timer
+    /// fires at most this much later.
     private static let grain: Int64 = 4
 
-    /// A loop that is later than this with its timers was stopped or busy, and what came
-    /// meanwhile has not been read; ms.
+    /// A loop whose wake-up is later than this was busy or suspended, and has input to read that came meanwhile; ms.
     static let lateness: Int64 = 100
 
-    /// [loop] Moves the wheel to the present, and fires what is due. Called before anything that comes from outside is
-    /// handled, so that a session whose time is up is over before its next request is looked at.
+    /// [loop] Advances the timer wheel to the present time and fires due timers. Called before any input is handled, so
+    /// that an expired session is closed before its next request is handled.
     ///
-    /// On a loop that is late nothing fires yet: what has come is read before anybody is given up.
+    /// A late loop fires nothing here: it first reads pending input, so that no client times out whose bytes have
+    /// already come.
     @inline(__always)
     func refreshClock() {
         let now = Clock.monotonicMilliseconds
@@ -171,7 +173,7 @@ extension Loop {
         wheel.advance(to: now)
     }
 
-    /// [loop] Makes sure that the wheel is looked at by `moment`.
+    /// [loop] Schedules a wake-up of the loop at `moment`, unless an earlier one is scheduled.
     func arm(at moment: Int64) {
         let wakeUp = (moment + Self.grain - 1) / Self.grain * Self.grain
         guard wakeUp < wheel.wakeUp else { return }
@@ -194,15 +196,15 @@ extension Loop {
 
     // MARK: - Catching up
 
-    /// [loop] The loop is late: time moves on, and timers wait until everything that had come has been read.
-    /// ``TimerWheel/wakeUp`` stays in the past meanwhile, so that every look at the clock ends up here.
+    /// [loop] Advances the clock of a late loop, and fires its timers after all pending input has been read.
+    /// ``TimerWheel/wakeUp`` stays in the past meanwhile, so that ``refreshClock()`` also comes here and fires nothing.
     private func catchUp(at now: Int64) {
         wheel.moveClock(to: now)
         guard !isCatchingUp else { return }
         isCatchingUp = true
         guard let inputFence else { return caughtUp() }
-        // The second time for connections that were accepted, or that had more to say than one
-        // read takes, in the first.
+        // Two passes: connections accepted in the first pass, or with more input than one read takes, are read in the
+        // second.
         inputFence.enqueue { [unowned self] in
             inputFence.enqueue { [unowned self] in caughtUp() }
         }
@@ -215,15 +217,15 @@ extension Loop {
     }
 }
 
-/// What happens when clients hold more than ``TransportOptions/memory``.
+/// What the loop does when clients hold more than ``TransportOptions/memory``.
 extension Loop {
-    /// Who holds less than this is not closed for it: it would free next to nothing; bytes.
+    /// Connections that hold less are not closed: closing them would free almost nothing; bytes.
     private static let worthwhile = 1_024
-    /// Readers that nobody is slower than are closed only if so much waits for them; bytes.
+    /// ``closeSlowReaders()`` closes only connections and sessions with at least this much unsent output; bytes.
     private static let slowReader = 65_536
 
-    /// [loop] Closes unauthenticated clients, the youngest first, until an eighth of the budget is free, so that it is
-    /// not done again for each of the next bytes. Whoever was let in stays.
+    /// [loop] Closes unauthenticated clients, the youngest first, until an eighth of the budget is free: then the next
+    /// bytes do not exceed it again at once. Never closes an authenticated client.
     func closeUnauthenticated() {
         needsRelief = false
         let budget = account.budget
@@ -241,8 +243,8 @@ extension Loop {
         }
     }
 
-    /// [loop] The unauthenticated clients are closed, those of the other loops too, and it was not enough: whoever is
-    /// slowest to read what waits for him goes, and comes back.
+    /// [loop] Closes the clients with the most unsent output, while the budget is exceeded. Called when closing the
+    /// unauthenticated clients of all loops was not enough. The closed clients can reconnect.
     func closeSlowReaders() {
         let budget = account.budget
         guard budget.isExceeded else { return }
@@ -266,18 +268,18 @@ extension Loop {
     }
 }
 
-/// A connection as its loop sees it when the server stops, and when memory runs short. [loop]
+/// A connection, as seen by the code that stops the server or frees memory. [loop]
 protocol LoopConnection: AnyObject {
-    /// Ends what it is doing once its output is written, and takes no new request.
+    /// Ends the connection after the current request is answered and written. No further request is read.
     func drain()
-    /// Ends at once.
+    /// Closes the connection at once.
     func abort()
-    /// Counted up: the higher, the younger.
+    /// Increases with every connection of the loop: the highest is the youngest.
     var serial: UInt64 { get }
-    /// Nobody has let its client in: it showed no token, and is in no namespace.
+    /// The client has presented no valid token and has joined no namespace.
     var isUnauthenticated: Bool { get }
-    /// Input that is not complete, and output that waits; bytes.
+    /// Incomplete input and unsent output; bytes.
     var heldBytes: Int { get }
-    /// Output that waits; bytes.
+    /// Unsent output; bytes.
     var waitingBytes: Int { get }
 }

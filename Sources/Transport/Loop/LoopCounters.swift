@@ -1,64 +1,63 @@
 import EngineIO
 import NIOCore
 
-/// What one loop counted since it began.
+/// The counters of one loop since it started.
 public struct LoopCounters: Sendable, Equatable {
-    /// TCP connections taken on.
+    /// TCP connections accepted.
     public var connections: UInt64 = 0
-    /// Connections refused because there were ``TransportOptions/maxConnections`` already.
+    /// Connections refused because ``TransportOptions/maxConnections`` were open.
     public var refusedConnections: UInt64 = 0
-    /// Connections refused because their address had ``TransportOptions/maxConnectionsPerAddress`` already.
+    /// Connections refused because their address had ``TransportOptions/maxConnectionsPerAddress`` open.
     public var refusedConnectionsOfAddress: UInt64 = 0
     /// Connections refused because ``TransportOptions/memory`` was used up.
     public var refusedForMemory: UInt64 = 0
     /// Sessions refused because ``TransportOptions/memory`` was used up.
     public var refusedSessionsForMemory: UInt64 = 0
-    /// Connections of clients that nobody had let in, closed because ``TransportOptions/memory`` was used up.
+    /// Connections of unauthenticated clients closed because ``TransportOptions/memory`` was used up.
     public var closedUnauthenticated: UInt64 = 0
-    /// Connections closed because ``TransportOptions/memory`` was used up and nobody was slower to
-    /// read what waited for him.
+    /// Connections and sessions with the most unsent output, closed because ``TransportOptions/memory`` was used up.
     public var closedSlowReaders: UInt64 = 0
-    /// Connections closed because their peer took nothing of an answer for ``TransportOptions/bodyTimeout``.
+    /// Connections closed because their peer read nothing of an answer for ``TransportOptions/bodyTimeout``.
     public var slowReaders: UInt64 = 0
-    /// Sessions refused because there were ``TransportOptions/maxSessions`` already.
+    /// Sessions refused because there were ``TransportOptions/maxSessions``.
     public var refusedSessions: UInt64 = 0
-    /// Sessions refused because their address had ``TransportOptions/maxSessionsPerAddress`` already.
+    /// Sessions refused because their address had ``TransportOptions/maxSessionsPerAddress``.
     public var refusedSessionsOfAddress: UInt64 = 0
-    /// Sessions there are; the only two numbers here that also go down are this and ``heldBytes``.
+    /// Open sessions. Only this and ``heldBytes`` are gauges; all others only increase.
     public var openSessions: UInt64 = 0
-    /// What is held for clients: input that is not complete, output that waits, the requests that opened sessions.
+    /// Bytes held for clients: incomplete input, unsent output and the requests that opened sessions.
     public var heldBytes: UInt64 = 0
     /// Sessions opened.
     public var sessions: UInt64 = 0
-    /// Sessions ended because their reader was too slow (``EngineOptions/maxBufferedOutput``).
+    /// Sessions closed because their unsent output exceeded ``EngineOptions/maxBufferedOutput``.
     public var overflowedSessions: UInt64 = 0
-    /// Sessions that joined no namespace, ended to make room for others.
+    /// Sessions in no namespace, closed to make room for new ones.
     public var displacedSessions: UInt64 = 0
-    /// Handshakes and requests of sessions refused, by ``HandshakeError``.
+    /// Refused handshakes, and refused requests of sessions, by ``HandshakeError``.
     public var refusedHandshakes = [UInt64](repeating: 0, count: HandshakeError.allCases.count)
-    /// Request bodies over a limit; 413.
+    /// Request bodies over a limit; answered 413.
     public var refusedBodies: UInt64 = 0
-    /// HTTP requests answered.
+    /// HTTP requests received.
     public var requests: UInt64 = 0
-    /// Requests that were no HTTP, or broke a limit.
+    /// Requests that were not valid HTTP/1.1 or exceeded a limit of the head.
     public var badRequests: UInt64 = 0
-    /// Connections ended because they took too long to send a request.
+    /// Requests that did not arrive completely in ``TransportOptions/bodyTimeout``; answered 408.
     public var slowRequests: UInt64 = 0
     /// WebSocket connections opened.
     public var webSockets: UInt64 = 0
-    /// WebSocket connections ended for breaking the protocol or a limit.
+    /// WebSocket connections ended because the client violated the protocol or a limit.
     public var webSocketViolations: UInt64 = 0
     /// WebSocket handshakes refused because of their Origin.
     public var foreignOrigins: UInt64 = 0
-    /// WebSocket connections closed because their client did not answer the close frame in
-    /// ``TransportOptions/closeFrameTimeout``.
+    /// WebSocket connections closed because their client did not answer the close frame in time
+    /// (``TransportOptions/closeFrameTimeout``).
     public var unansweredCloses: UInt64 = 0
-    /// Writes that the kernel did not take whole.
+    /// Writes of which the kernel accepted only a part, or nothing.
     public var shortWrites: UInt64 = 0
 
     public init() {}
 
-    /// Adds what an endpoint counted.
+    /// Adds the counters of an endpoint's sessions.
     mutating func add(_ table: SessionTable) {
         openSessions += UInt64(table.count)
         sessions += table.counters.opened
@@ -73,7 +72,8 @@ public struct LoopCounters: Sendable, Equatable {
         return sum
     }
 
-    /// All plain numbers. Unsafe in name only: key paths are immutable, but not declared `Sendable`.
+    /// All counters but ``refusedHandshakes``. `nonisolated(unsafe)`: key paths are immutable, but not declared
+    /// `Sendable`.
     private nonisolated(unsafe) static let fields: [WritableKeyPath<LoopCounters, UInt64>] = [
         \.connections, \.refusedConnections, \.refusedConnectionsOfAddress, \.refusedForMemory,
         \.refusedSessionsForMemory, \.closedUnauthenticated, \.closedSlowReaders,
@@ -84,26 +84,25 @@ public struct LoopCounters: Sendable, Equatable {
     ]
 }
 
-/// How late a loop comes to what is due: housekeeping every ``interval``, measured against the clock. What holds a loop
-/// up shows here, whatever it is.
+/// How late the loop's housekeeping runs, which is due every ``interval``. Anything that blocks the loop shows here.
 public struct LoopLag: Sendable, Equatable {
-    /// Upper bounds in nanoseconds; the last bucket has none.
+    /// Upper bounds of the buckets in nanoseconds; the last bucket has none.
     public static let bounds: [Int64] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000].map { $0 * 1_000_000 }
 
-    /// From one run of the housekeeping to the next, in nanoseconds.
+    /// Time between two runs of the housekeeping, in nanoseconds.
     static let interval: Int64 = 100_000_000
 
-    /// Runs by bucket, each run in one; one more than there are ``bounds``.
+    /// Runs in each bucket (not cumulative); one element more than ``bounds``.
     public private(set) var counts = [UInt64](repeating: 0, count: LoopLag.bounds.count + 1)
-    /// Of all runs, in nanoseconds.
+    /// The lateness of all runs together, in nanoseconds.
     public private(set) var sum: Int64 = 0
 
     public init() {}
 
-    /// The housekeeping that was due at `moment` runs. A loop that was held up for several intervals has missed runs,
-    /// each late by its own time.
+    /// Records that the housekeeping which was due at `moment` runs at `now`. If more than one interval has passed,
+    /// each missed run is recorded too, with its own lateness.
     ///
-    /// - Returns: when the next one is due.
+    /// - Returns: when the next run is due.
     mutating func recordRun(due moment: Int64, now: Int64) -> Int64 {
         var due = moment
         repeat {
@@ -117,7 +116,7 @@ public struct LoopLag: Sendable, Equatable {
 }
 
 extension Loop {
-    /// [loop] Begins what is done ten times a second: to measure the loop's lag, and to see that memory is enough.
+    /// [loop] Starts the housekeeping, which runs ten times a second: it measures the lag and watches the memory.
     func startHousekeeping() {
         housekeep(at: .now() + .nanoseconds(LoopLag.interval))
     }
@@ -133,7 +132,7 @@ extension Loop {
         }
     }
 
-    /// A second.
+    /// Once per second.
     private static let runsBetweenShrinks: UInt64 = 10
 
     private func watchMemory() {
@@ -143,7 +142,7 @@ extension Loop {
             return
         }
         closeUnauthenticated()
-        // Not in the first run: the other loops close their unauthenticated clients first.
+        // Not in the first run over budget: the other loops close their unauthenticated clients first.
         if wasExceeded { closeSlowReaders() }
         wasExceeded = true
     }

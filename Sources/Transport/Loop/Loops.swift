@@ -9,7 +9,7 @@ public final class Loops: Sendable {
     public let all: [Loop]
     private let group: any EventLoopGroup
 
-    /// - Parameter count: how many; one per core is meant. At most 64, which is what a session id can tell apart.
+    /// - Parameter count: 1 to 64, which is what a session id can encode. One per core is meant.
     public init(count: Int) {
         precondition((1...64).contains(count), "between 1 and 64 event loops, not \(count)")
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
@@ -17,13 +17,13 @@ public final class Loops: Sendable {
         all = group.makeIterator().enumerated().map { Loop(index: $0.offset, eventLoop: $0.element) }
     }
 
-    /// One loop, on an event loop of somebody else's.
+    /// One loop, on an event loop that the caller owns.
     package init(on eventLoop: any EventLoop) {
         group = eventLoop
         all = [Loop(index: 0, eventLoop: eventLoop)]
     }
 
-    /// Gives each loop the shard that `makeShard` makes of it, on its own thread.
+    /// On the thread of each loop: attaches the shard that `makeShard` returns, and starts the housekeeping.
     public func start(_ makeShard: @escaping @Sendable (Loop) -> Shard) async throws {
         for loop in all {
             try await loop.eventLoop.submit {
@@ -36,7 +36,7 @@ public final class Loops: Sendable {
         CloseOnExec.markEventPolls()
     }
 
-    /// The loop that `eventLoop` drives.
+    /// The loop that runs on `eventLoop`.
     func loop(of eventLoop: any EventLoop) -> Loop {
         guard let loop = all.first(where: { $0.eventLoop === eventLoop }) else {
             preconditionFailure("a channel was registered on an event loop that is not one of this host's")
@@ -44,7 +44,7 @@ public final class Loops: Sendable {
         return loop
     }
 
-    /// The loop that the session of this id lives on; nil for ids that were never given out.
+    /// The loop of the session with this id; nil for an id that this host cannot have issued.
     func owner(of sessionID: SessionID?) -> Loop? {
         guard let index = sessionID?.loop, index < all.count else { return nil }
         return all[index]
@@ -52,7 +52,7 @@ public final class Loops: Sendable {
 
     var eventLoopGroup: any EventLoopGroup { group }
 
-    /// What all loops counted.
+    /// The sum of the counters of all loops.
     public func counters() async throws -> LoopCounters {
         var sum = LoopCounters()
         for loop in all {
@@ -61,32 +61,33 @@ public final class Loops: Sendable {
         return sum
     }
 
-    /// How late each loop came to what was due.
+    /// The lag of each loop, in the order of ``all``.
     public func lags() async throws -> [LoopLag] {
         var lags: [LoopLag] = []
         for loop in all { lags.append(try await loop.eventLoop.submit { loop.lag }.get()) }
         return lags
     }
 
-    /// Ends the threads. Whatever is still open is dropped.
+    /// Ends the threads. Open connections are dropped.
     public func shutdown() async throws {
         try await group.shutdownGracefully()
     }
 }
 
-/// Descriptors that a program which is started by a plugin must not inherit: NIO leaves its event polls and
-/// its sockets open for it.
+/// Sets close-on-exec on descriptors, so that programs started by a plugin do not inherit them. NIO does not set it on
+/// its event polls and sockets.
 enum CloseOnExec {
     static func mark(_ descriptor: CInt) {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
 
-    /// [loop] The socket of a channel; nothing for a channel without one.
+    /// [loop] Marks the socket of a channel; does nothing for a channel without one.
     static func mark(_ channel: any Channel) {
         try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { mark($0) }
     }
 
-    /// What the event loops of this process wait with. NIO does not tell which descriptors these are, so `/proc` does.
+    /// Marks the epoll, event and timer descriptors of this process. NIO does not expose them, so they are found in
+    /// `/proc`.
     static func markEventPolls() {
         guard let folder = opendir("/proc/self/fd") else { return }
         defer { closedir(folder) }

@@ -1,48 +1,49 @@
-/// How many bytes the connections of one loop read at a time, so that those that send more work than there is time for
-/// share the time of each tick, and nobody else waits for long. What a connection does not read stays in the kernel,
-/// which slows its sender down.
+/// Decides how many bytes each connection of a loop reads at a time, so that connections which send more work than the
+/// loop can do share the time of each tick and do not delay the others. Unread bytes stay in the kernel, which slows
+/// their sender down.
 ///
-/// A read that takes longer than a share is followed by smaller ones of that connection; the share is the time of a
-/// tick divided by the number of connections that needed much of it in the tick before, or by all that were timed if
-/// they took too long together. Reads of a few bytes are not timed: nobody floods with them.
+/// A connection whose read takes longer than ``share`` reads less the next time. The share is ``budget`` divided by the
+/// number of connections that used more than half of their share in the previous tick, or by all timed reads if these
+/// took longer than the budget together. Reads of a few bytes are not timed: they cannot flood the loop.
 struct ReadShares {
-    /// Nanoseconds that such connections may take of one tick together.
+    /// Time of one tick for all timed reads together; ns.
     static let budget: Int64 = 4_000_000
-    /// Bytes of the largest read.
+    /// The size of the largest read; bytes.
     static let most = 65_536
-    /// Bytes of the smallest read of a connection that takes too long.
+    /// The smallest limit for a connection whose reads take too long; bytes.
     static let least = 128
     /// Reads of fewer bytes are not timed, unless the connection is limited.
     static let timed = 1_024
-    /// Nanoseconds for a byte, as dear as short requests are: what is expected of a connection
-    /// that nothing is known of.
+    /// The expected time per byte on a connection without a measurement: that of short requests, the most expensive
+    /// input; ns.
     private static let expectedCost: Int64 = 60
-    /// How much larger than the last read the next one may be.
+    /// A read may be larger than the connection's last one by this factor.
     private static let growth = 4
 
-    /// Nanoseconds one connection may take of a tick.
+    /// Time that one connection may use in a tick; ns.
     private(set) var share = budget
-    /// Timed reads since the last end of a tick, how many of them needed much, and what all took; ns.
+    /// Since the last end of a tick: timed reads, those that took more than half a share, and the time of all in ns.
     private var reads: Int64 = 0
     private var takers: Int64 = 0
     private var spent: Int64 = 0
     private var isEndExpected = false
 
-    /// Bytes that a connection reads of which nothing is known.
+    /// Bytes of one read on a connection without a measurement.
     var sizeForNewcomers: Int { Self.size(Int(share / Self.expectedCost), least: Self.timed) }
 
-    /// A read was handled.
+    /// Records a read that has been handled.
     ///
     /// - Parameters:
-    ///   - limit: the bytes that this connection reads at most, 0 if nothing was known of it; becomes what
-    ///     it is to read from now on.
-    ///   - isFull: more may have come than was read.
-    /// - Returns: whether ``tickEnded()`` is to be called when the tick ends. Not while all that is read takes little.
+    ///   - limit: the bytes that this connection reads at most, 0 if it has no limit yet; set to its new limit.
+    ///   - isFull: the read filled its buffer, so more input may be waiting.
+    /// - Returns: whether the caller must call ``tickEnded()`` at the end of the tick; false while all reads together
+    ///   take little time.
     mutating func record(bytes: Int, isFull: Bool, nanoseconds: Int64, limit: inout Int32) -> Bool {
         let known = limit == 0 ? sizeForNewcomers : Int(limit)
         let allowed = Int(share * Int64(bytes) / max(1, nanoseconds))
         let next = Self.size(min(allowed, bytes * Self.growth), least: Self.least)
-        // Less than was there says nothing of what the connection could do with more.
+        // A read that did not fill its buffer does not show that the connection could read more: it only lowers the
+        // limit.
         if isFull ? next != known : nanoseconds > share && next < known { limit = Int32(next) }
         reads += 1
         spent += nanoseconds
@@ -52,13 +53,13 @@ struct ReadShares {
         return true
     }
 
-    /// The loop has looked at every connection that had something.
+    /// Called when the loop has read every connection that had input.
     mutating func tickEnded() {
         share = Self.budget / max(1, spent > Self.budget ? reads : takers)
         (reads, takers, spent, isEndExpected) = (0, 0, 0, false)
     }
 
-    /// The power of two that is not above `bytes`, within the bounds.
+    /// The largest power of two that is at most `bytes`, between `least` and ``most``.
     private static func size(_ bytes: Int, least: Int) -> Int {
         guard bytes > least else { return least }
         guard bytes < most else { return most }
