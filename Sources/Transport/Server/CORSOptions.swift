@@ -1,14 +1,14 @@
-/// Which origins may read answers, by the rules (and the names) of the `cors` package the reference uses.
+/// Which origins may read responses, with the rules and option names of the `cors` package that the reference uses.
 public struct CORSOptions: Sendable, Equatable {
-    /// Whom `Access-Control-Allow-Origin` names.
+    /// The value of `Access-Control-Allow-Origin`.
     public enum Origin: Sendable, Equatable {
-        /// `*`: everybody, without credentials as far as browsers go.
+        /// `*`: every origin. Browsers then send no credentials.
         case any
-        /// `true`: whoever asks.
+        /// `true`: the origin of the request.
         case reflect
-        /// A string: always this one, whoever asks.
+        /// A string: always this origin.
         case one(String)
-        /// A list: whoever asks and is in it.
+        /// A list: the origin of the request, if the list contains it.
         case list([String])
     }
 
@@ -16,19 +16,19 @@ public struct CORSOptions: Sendable, Equatable {
     /// Sends `Access-Control-Allow-Credentials: true`.
     public var credentials = false
     public var methods = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
-    /// nil: a preflight's wish is granted as it is.
+    /// nil: a preflight is allowed all the headers that it asks for.
     public var allowedHeaders: [String]?
     public var exposedHeaders: [String] = []
-    /// How long a browser may remember a preflight's answer; seconds.
+    /// How long a browser may cache a preflight's response; seconds.
     public var maxAge: Int?
 
     public init(origin: Origin) {
         self.origin = origin
     }
 
-    /// Whether a WebSocket from `origin` is let in. Browsers apply no CORS to WebSockets, so the server has to ask
-    /// itself: the same list counts, and the server's own origin (`host`: the request's Host header) always. Clients
-    /// that are no browsers send none.
+    /// Whether a WebSocket from `origin` is accepted. Browsers do not apply CORS to WebSockets, so the server checks
+    /// the origin itself: it accepts the configured origins and always its own (`host`: the request's Host header).
+    /// Clients other than browsers send no Origin (nil) and are accepted.
     func admits(origin: UnsafeRawBufferPointer?, host: UnsafeRawBufferPointer?) -> Bool {
         guard let origin else { return true }
         if let host, Self.isOwn(origin, host: host) { return true }
@@ -39,9 +39,9 @@ public struct CORSOptions: Sendable, Equatable {
         }
     }
 
-    /// Whether `origin` is that of the server which the client calls `host`, over HTTP or HTTPS: which of
-    /// the two, a proxy in front may know alone. The default port of the origin's scheme may be written or
-    /// left out, on either side.
+    /// Whether `origin` belongs to the server that the client calls `host`. The scheme may be http or https, because
+    /// only a proxy in front knows which one the client used. Either side may write or omit the default port of the
+    /// origin's scheme.
     private static func isOwn(_ origin: UnsafeRawBufferPointer, host: UnsafeRawBufferPointer) -> Bool {
         isOrigin(origin, scheme: "http://", port: ":80", host: host)
             || isOrigin(origin, scheme: "https://", port: ":443", host: host)
@@ -60,7 +60,7 @@ public struct CORSOptions: Sendable, Equatable {
         origin.count == allowed.utf8.count && origin.elementsEqual(allowed.utf8)
     }
 
-    /// Whether answers name the same origin, whoever asks.
+    /// Whether the CORS fields are the same for every request.
     var isFixed: Bool {
         switch origin {
         case .any, .one: true
@@ -68,7 +68,7 @@ public struct CORSOptions: Sendable, Equatable {
         }
     }
 
-    /// The fields of every answer.
+    /// The CORS fields of a response to a request from `origin`.
     func fields(for origin: UnsafeRawBufferPointer?) -> HTTPFields {
         fields(for: origin, vary: "Origin")
     }
@@ -97,7 +97,7 @@ public struct CORSOptions: Sendable, Equatable {
         return fields
     }
 
-    /// The fields of the answer to a preflight that asks for `requestedHeaders`.
+    /// The fields of the response to a preflight that asks for `requestedHeaders`.
     func preflightFields(for origin: UnsafeRawBufferPointer?, requestedHeaders: UnsafeRawBufferPointer?) -> HTTPFields {
         let reflects = allowedHeaders == nil
         var fields = fields(for: origin, vary: reflects ? "Origin, Access-Control-Request-Headers" : "Origin")

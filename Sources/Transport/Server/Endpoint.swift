@@ -1,29 +1,29 @@
 import EngineIO
 import SocketIO
 
-/// Something a server serves besides plain HTTP. One object for all its connections, which is what a
-/// connection can afford to hold.
+/// An endpoint that a server serves besides plain HTTP. All its connections share one object, because memory per
+/// connection is scarce.
 final class Endpoint: Sendable {
     enum Kind: Sendable {
-        /// Engine.IO, with Socket.IO on top.
+        /// Engine.IO with Socket.IO.
         case socketIO
-        /// Engine.IO, with an echo on top.
+        /// An Engine.IO echo.
         case engineEcho
-        /// A WebSocket without Engine.IO, echoed.
+        /// A WebSocket echo without Engine.IO.
         case webSocketEcho
     }
 
     let kind: Kind
-    /// Where its sessions stand in ``Loop/tables``.
+    /// The index of its session table in ``Loop/tables``.
     let index: Int
     /// Ends with a slash.
     private let prefix: [UInt8]
     let options: EngineOptions
-    /// How long an ended WebSocket may take to hear that it has ended; ms.
+    /// How long an ended WebSocket may take to close its side; then the connection is cut. ms.
     let lingerTimeout: Int64
-    /// How long a client may take to answer the close frame; ms.
+    /// How long a client that reads nothing may take to answer the close frame; ms.
     let closeFrameTimeout: Int64
-    /// The largest message of a session that has joined no namespace; bytes.
+    /// The largest message of a session in no namespace; bytes.
     let maxBeforeJoining: Int
 
     init(
@@ -39,22 +39,22 @@ final class Endpoint: Sendable {
         self.maxBeforeJoining = maxBeforeJoining
     }
 
-    /// Whether a request for `path` is meant for it.
+    /// Whether this endpoint serves requests for `path`.
     func serves(_ path: UnsafeRawBufferPointer) -> Bool {
         prefix.withUnsafeBytes { prefix in
             if path.begins(with: prefix) { return true }
-            // The test suites write their endpoints without the final slash.
+            // The official test suites write the paths of their echoes without the final slash.
             return kind != .socketIO && path.count == prefix.count - 1 && prefix.begins(with: path)
         }
     }
 
-    /// [loop] Gives a new session to whoever lives above.
+    /// [loop] Passes a new session to the layer above: Socket.IO or the echo.
     func accept(_ session: Session, on loop: Loop) {
         switch kind {
         case .socketIO: loop.shard.open(session)
         case .engineEcho:
             session.receiver = EchoReceiver(session)
-            // There is nothing to join.
+            // An echo has no namespace to join, so its sessions count as joined.
             session.joined()
         case .webSocketEcho: break
         }
@@ -62,7 +62,7 @@ final class Endpoint: Sendable {
 }
 
 extension HTTPHandler {
-    /// Decides what a request for an endpoint is: a WebSocket, or a polling request, which is begun.
+    /// Routes a request for an endpoint: sets the route of a WebSocket request, or starts a polling request.
     func route(_ exchange: HTTPExchange, to endpoint: Endpoint) {
         if exchange.head.asksForUpgrade, endpoint.options.transports.contains(.websocket) {
             exchange.route = .webSocket(endpoint)
@@ -78,7 +78,7 @@ extension HTTPHandler {
     }
 }
 
-/// Sends every message back with its own type.
+/// Sends every message back, text as text and binary as binary.
 final class EchoReceiver: SessionReceiver {
     private unowned let session: Session
 

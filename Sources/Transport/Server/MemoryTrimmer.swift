@@ -2,29 +2,28 @@ import CMalloc
 import Glibc
 import NIOPosix
 
-/// Gives memory back to the system after a peak: the C library keeps what was freed, all of it, if
-/// anything small lies above it.
+/// Returns memory to the system after a peak. The C library keeps all freed memory below any block still in use.
 ///
-/// Looks once a second, and has the C library give back its free pages when the process is larger than it has been, no
-/// longer grows, and either has grown or has lost clients since the last time. That takes a lock of each of the
-/// library's arenas in turn, so it is done seldom, and on a thread of its own.
+/// Every second, it compares the size of the process with earlier samples. It has the C library release its free pages
+/// when the process is larger than its smallest size, no longer grows, and has either grown or lost clients since the
+/// last trim. Trimming locks each of the library's arenas in turn, so it is rare and runs on a thread of its own.
 struct MemoryTrimmer: Sendable {
-    /// What a look finds.
+    /// One measurement.
     struct Sample: Sendable {
-        /// The size of the process; bytes.
+        /// Resident memory of the process; bytes.
         var resident: Int
-        /// What its clients hold of that, more or less; bytes.
+        /// The estimated part of it that clients hold; bytes.
         var load: Int
     }
 
-    /// So much may be free before it is worth it, or a tenth of a large process; bytes.
+    /// The least growth that is worth a trim; for large processes it is a tenth of their size; bytes.
     private static let worthwhile = 4 << 20
-    /// Looks in a row that find the process no larger than the one before.
+    /// The process counts as steady after this many samples in a row without growth.
     private static let steadySamplesNeeded = 3
 
-    /// The smallest the process was.
+    /// The smallest resident size so far; bytes.
     private var smallest: Int
-    /// What was found after the last time. The load is the highest since then.
+    /// The sample after the last trim, with the highest load since then.
     private var last: Sample
     private var previous: Int
     private var steadySamples = 0
@@ -33,7 +32,7 @@ struct MemoryTrimmer: Sendable {
         (smallest, last, previous) = (sample.resident, sample, sample.resident)
     }
 
-    /// Looks until the task is cancelled.
+    /// Samples and trims until the task is cancelled.
     static func run(_ limits: ServerLimits) async {
         jf_limit_heap_slack()
         var state = MemoryTrimmer(Sample(resident: residentBytes, load: limits.load))
@@ -47,9 +46,9 @@ struct MemoryTrimmer: Sendable {
         }
     }
 
-    /// Whether memory is given back now.
+    /// Records `sample`. Returns whether memory should be trimmed now.
     mutating func shouldTrim(_ sample: Sample) -> Bool {
-        // Pages come and go all the time: a little more is no growth.
+        // Up to 1 % more is noise, not growth.
         steadySamples = sample.resident <= previous + previous / 100 ? steadySamples + 1 : 0
         previous = sample.resident
         smallest = min(smallest, sample.resident)
@@ -59,20 +58,20 @@ struct MemoryTrimmer: Sendable {
             && (Self.isMuch(sample.resident - last.resident, of: last.resident) || sample.load < last.load / 4 * 3)
     }
 
-    /// It was given back; what is left is in use, until clients go.
+    /// Records the sample after a trim: what is still resident is in use.
     mutating func trimmed(_ sample: Sample) {
         (last, previous, steadySamples) = (sample, sample.resident, 0)
     }
 
     private static func isMuch(_ bytes: Int, of whole: Int) -> Bool { bytes > max(worthwhile, whole / 10) }
 
-    /// What the process has of the machine's memory; 0 where the system does not say.
+    /// Resident memory of the process in bytes; 0 if the system does not report it.
     static var residentBytes: Int {
         guard let file = fopen("/proc/self/statm", "r") else { return 0 }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 128)
         guard fgets(&line, CInt(line.count), file) != nil else { return 0 }
-        // The size of the address space, then what is resident, in pages.
+        // Two numbers of pages: the address space, then the resident part.
         let numbers = line.prefix { $0 != 0 }.split(separator: 0x20)
         guard numbers.count > 1 else { return 0 }
         return numbers[1].reduce(0) { $0 * 10 + Int($1 - 0x30) } * Int(getpagesize())

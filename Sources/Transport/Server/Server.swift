@@ -5,24 +5,24 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Listens, and serves Engine.IO, WebSockets and HTTP on the loops it is given.
+/// Listens on a port, and serves Engine.IO, WebSockets and HTTP on the given loops.
 public final class Server: Sendable {
     private let context: ServerContext
     private let listener = Mutex<(any Channel)?>(nil)
-    /// Gives memory back after peaks, from the start to the shutdown.
+    /// Runs ``MemoryTrimmer`` from the start to the shutdown.
     private let memoryTrimmer = Mutex<Task<Void, Never>?>(nil)
 
     /// - Parameters:
-    ///   - loops: started already (``Loops/start(_:)``).
-    ///   - http: answers what is not Engine.IO's.
+    ///   - loops: must have been started (``Loops/start(_:)``).
+    ///   - http: answers requests outside of Engine.IO.
     public init(options: TransportOptions, loops: Loops, http: any HTTPApplication, logger: Logger) {
         context = ServerContext(options: options, loops: loops, http: http, logger: logger)
     }
 
-    /// Listens on `host` and `port`, 0 for any. SIGPIPE must be ignored: a peer that went away is an error of one
-    /// write, not the end of the process.
+    /// Listens on `host` and `port`, 0 for any free port. The process must ignore SIGPIPE: a write to a closed
+    /// connection would otherwise end it.
     /// - Returns: the port.
-    /// - Throws: ``ListenError``, most often that the address is in use, or why the name of the
+    /// - Throws: ``ListenError``, most often because the address is in use; or the resolver's error if the name of the
     ///   host cannot be resolved.
     public func start(host: String, port: Int) async throws -> Int {
         let server = context
@@ -33,7 +33,7 @@ public final class Server: Sendable {
         let bootstrap = ServerBootstrap(group: server.loops.eventLoopGroup)
             .serverChannelOption(.backlog, value: server.options.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            // Accepted connections inherit it.
+            // Accepted connections inherit this option.
             .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -55,12 +55,12 @@ public final class Server: Sendable {
         return channel.localAddress?.port ?? port
     }
 
-    /// [loop] Makes what the server has on `loop`.
+    /// [loop] Creates the memory account and the session tables of this server on `loop`.
     package func prepare(_ loop: Loop) {
         loop.prepare(for: context)
     }
 
-    /// Gives each loop its ring, if it is wanted and the system allows it, and says which it is.
+    /// Gives each loop a ``SendRing`` if the options want it and the system allows it, and logs which of the two it is.
     private func prepareSendRings() async throws {
         guard context.options.usesIOURing else {
             return context.logger.info("broadcasts are sent one by one: io_uring is switched off")
@@ -90,7 +90,7 @@ public final class Server: Sendable {
         }
     }
 
-    /// [loop] A connection was accepted.
+    /// [loop] Called for each accepted connection.
     private static func accept(_ channel: any Channel, _ server: ServerContext) throws {
         let loop = server.loops.loop(of: channel.eventLoop)
         loop.refreshClock()
@@ -98,7 +98,7 @@ public final class Server: Sendable {
         guard server.limits.admitsConnection(from: address, on: loop) else { return channel.close(promise: nil) }
         loop.counters.connections += 1
         CloseOnExec.mark(channel)
-        // Here and not in the bootstrap, which makes a future of each option.
+        // Set here and not in the bootstrap, which creates a future per option.
         try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
         try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: loop))
         server.limits.count(channel, from: address)
@@ -107,7 +107,8 @@ public final class Server: Sendable {
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 
-    /// [loop] Serves a connection that somebody else accepted. Its answers go to `descriptor`, past the channel.
+    /// [loop] Serves a connection that the caller accepted. Answers are written to `descriptor`, not through the
+    /// channel.
     package func serve(_ channel: any Channel, descriptor: CInt, on loop: Loop) throws {
         let output = ConnectionOutput(loop: loop, channel: channel, descriptor: descriptor)
         try channel.pipeline.syncOperations.addHandler(
@@ -116,7 +117,7 @@ public final class Server: Sendable {
 
     // MARK: - Stopping
 
-    /// Takes no new connection and no new session; what there is goes on.
+    /// Accepts no new connections and no new sessions; existing ones continue.
     public func stopAccepting() async {
         context.isStopping.store(true, ordering: .relaxed)
         let channel = listener.withLock { listener in
@@ -126,8 +127,8 @@ public final class Server: Sendable {
         try? await channel?.close().get()
     }
 
-    /// Closes every session with ``CloseReason/serverShuttingDown``, lets what was queued go out and requests finish,
-    /// and returns when everything has ended, or after `deadline`.
+    /// Closes every session with ``CloseReason/serverShuttingDown``, sends pending output, finishes requests, and
+    /// returns when all connections have ended or after `deadline`.
     public func drain(deadline: Duration) async {
         closeSessions()
         let clock = ContinuousClock()
@@ -137,8 +138,8 @@ public final class Server: Sendable {
         }
     }
 
-    /// Has every loop close its sessions with ``CloseReason/serverShuttingDown`` and take no further request. Does not
-    /// wait for them. Any thread.
+    /// Makes every loop close its sessions with ``CloseReason/serverShuttingDown`` and read no further requests.
+    /// Returns before this has happened. Any thread.
     public func closeSessions() {
         for loop in context.loops.all {
             loop.runOrEnqueue {
@@ -150,7 +151,7 @@ public final class Server: Sendable {
         }
     }
 
-    /// Ends what is still open.
+    /// Closes the listener and all connections that are still open.
     public func shutdown() async {
         await stopAccepting()
         memoryTrimmer.withLock { task in
@@ -164,7 +165,7 @@ public final class Server: Sendable {
         }
     }
 
-    /// Open connections.
+    /// The number of open connections.
     public var connectionCount: Int { context.limits.connectionCount }
 }
 
@@ -175,10 +176,10 @@ public struct ListenError: Error, CustomStringConvertible {
     public let description: String
 }
 
-/// Pauses accepting when it fails (no file descriptors left, mostly), and says so once, and once that it works again.
+/// Pauses accepting when it fails, mostly because no file descriptor is left. Logs the first failure and the recovery.
 ///
-/// NIO's own `AcceptBackoffHandler` delays the next *read*; but a read that failed is still pending for NIO, so the
-/// listening socket stays registered and the loop spins on it. Turning autoRead off takes it out of the selector.
+/// NIO's own `AcceptBackoffHandler` delays the next *read*, but for NIO the failed read is still pending: the listening
+/// socket stays registered and the loop spins on it. Turning autoRead off removes it from the selector.
 final class AcceptWatcher: ChannelInboundHandler {
     typealias InboundIn = any Channel
 

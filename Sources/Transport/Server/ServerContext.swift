@@ -3,19 +3,19 @@ import Logging
 import Support
 import Synchronization
 
-/// What all connections of a server share. Immutable but for what it counts.
+/// What all connections of a server share. Immutable but for its counters and ``isStopping``.
 final class ServerContext: Sendable {
     let options: TransportOptions
     let loops: Loops
     let http: any HTTPApplication
     let endpoints: [Endpoint]
     let logger: Logger
-    /// What CORS adds to every answer, if that does not depend on who asks.
+    /// The CORS fields of every response, if they do not depend on the request.
     let corsFields: HTTPFields?
-    /// Whether each request is a line of the log.
+    /// Whether each request is logged.
     let logsRequests: Bool
     let limits: ServerLimits
-    /// Set when the server stops: answers end their connections from then on.
+    /// Set when the server stops: from then on, connections end after their current answer.
     let isStopping = Atomic<Bool>(false)
 
     init(options: TransportOptions, loops: Loops, http: any HTTPApplication, logger: Logger) {
@@ -50,12 +50,12 @@ final class ServerContext: Sendable {
         self.endpoints = endpoints
     }
 
-    /// Says that a request was refused, to whoever counts and logs it.
+    /// Reports a refused request to ``TransportOptions/onRefusal``.
     func refused(_ reason: @autoclosure () -> String, _ detail: @autoclosure () -> String = "", from address: String) {
         options.onRefusal?(RefusalRecord(.http, reason: reason(), detail: detail(), address: address))
     }
 
-    /// A line for a request that has been answered, without its query, which may hold what is secret.
+    /// Logs an answered request, without its query, which may contain secrets.
     func log(_ head: HTTPRequestHead, status: Int, from address: String) {
         logger.debug(
             "request",
@@ -65,20 +65,21 @@ final class ServerContext: Sendable {
             ])
     }
 
-    /// Why this endpoint opens no session just now; `nil`: it does. [loop]
+    /// Why this endpoint opens no session at present; nil: it does. [loop]
     func unavailable(_ endpoint: Endpoint) -> String? {
         if isStopping.load(ordering: .relaxed) { return "the server is stopping" }
         return endpoint.kind == .socketIO ? options.unavailable?() : nil
     }
 
-    /// The answer to who asks for one all the same.
+    /// The response head to a request that would open a session while ``unavailable(_:)`` gives a reason; the body is
+    /// the reason.
     static let unavailable = HTTPResponseHead(
         status: 503, headers: [("Content-Type", "text/plain"), ("Cache-Control", "no-store"), ("Retry-After", "1")])
 
-    /// The part of ``TransportOptions/memory`` that the requests of sessions in no namespace may take.
+    /// Requests of sessions in no namespace may use this fraction of ``TransportOptions/memory``: one eighth.
     private static let unconnectedShare = 8
 
-    /// The endpoint a request is meant for; nil: the HTTP application.
+    /// The endpoint that serves a request; nil: the HTTP application does.
     func endpoint(of head: HTTPRequestHead) -> Endpoint? {
         head.text.withUnsafeBytes { text in
             let path = text.part(head.target.path)
@@ -88,7 +89,7 @@ final class ServerContext: Sendable {
 }
 
 extension HandshakeError {
-    /// What a ``RefusalRecord`` counts.
+    /// The reason that a ``RefusalRecord`` carries.
     var reason: String {
         switch self {
         case .unknownTransport: "unknown_transport"

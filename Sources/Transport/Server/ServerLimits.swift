@@ -3,15 +3,15 @@ import Glibc
 import NIOCore
 import Synchronization
 
-/// What a server has of connections and sessions, and whether it may have one more. Any thread.
+/// Counts the connections and sessions of a server, and decides whether it admits one more. Any thread.
 final class ServerLimits: Sendable {
-    /// Why there is no room for one more session.
+    /// Why a session is refused.
     enum Refusal {
         case sessions
         case sessionsOfAddress
         case memory
 
-        /// For the client.
+        /// The message that the client receives.
         var message: String {
             switch self {
             case .sessions: "Too many sessions"
@@ -37,10 +37,10 @@ final class ServerLimits: Sendable {
         sessionsByAddress = AddressCount(limit: options.maxSessionsPerAddress)
     }
 
-    /// What clients hold, more or less, with what each connection and session takes by itself; bytes.
+    /// Estimate of the memory that clients hold, including a fixed amount for each connection and session; bytes.
     var load: Int { budget.used + connectionCount * 2_048 + sessionCount * 1_024 }
 
-    /// [loop] The budget is exceeded, and has been for a while: to close unauthenticated clients was not enough.
+    /// [loop] The budget is still exceeded although the loop has closed unauthenticated clients.
     private func isOutOfMemory(_ loop: Loop) -> Bool {
         loop.wasExceeded && budget.isExceeded
     }
@@ -50,7 +50,7 @@ final class ServerLimits: Sendable {
     /// Open connections on all loops.
     var connectionCount: Int { connections.load(ordering: .relaxed) }
 
-    /// [loop] Whether one more connection is taken on; counts why not.
+    /// [loop] Whether one more connection is admitted. Counts its address; if it is refused, counts why.
     func admitsConnection(from address: String, on loop: Loop) -> Bool {
         guard !isOutOfMemory(loop) else {
             loop.counters.refusedForMemory += 1
@@ -67,16 +67,15 @@ final class ServerLimits: Sendable {
         return true
     }
 
-    /// A connection that was admitted moves to another channel: its address is counted for both,
-    /// until the first is closed.
+    /// An admitted connection moves to a new channel: its address is counted twice until the old channel is closed.
     func connectionMoves(from address: String) {
         connectionsByAddress?.add(NetworkAddress(address))
     }
 
-    /// Counts `channel`, whose address has been counted already, until it is closed.
+    /// Counts `channel` until it is closed. Its address must have been counted already.
     func count(_ channel: any Channel, from address: String) {
         connections.add(1, ordering: .relaxed)
-        // Without a limit for each address nothing has to be kept for the connection.
+        // Without a limit per address, the closure does not have to hold `address`.
         guard connectionsByAddress != nil else {
             channel.closeFuture.whenComplete { [self] _ in connections.subtract(1, ordering: .relaxed) }
             return
@@ -89,7 +88,7 @@ final class ServerLimits: Sendable {
 
     // MARK: - Sessions
 
-    /// [loop] Counts one more session, unless there is no room for it; counts why not.
+    /// [loop] Counts one more session, or counts why it is refused and returns the reason.
     func addSession(from address: String, on loop: Loop) -> Refusal? {
         guard !isOutOfMemory(loop) else {
             loop.counters.refusedSessionsForMemory += 1
@@ -111,30 +110,30 @@ final class ServerLimits: Sendable {
     /// Sessions on all loops.
     var sessionCount: Int { sessions.load(ordering: .relaxed) }
 
-    /// A session is over.
+    /// Uncounts a session.
     func sessionEnded(from address: String) {
         sessions.subtract(1, ordering: .relaxed)
         sessionsByAddress?.remove(NetworkAddress(address))
     }
 }
 
-/// How many of something each address has, none more than a limit. Any thread; the lock is held for one look-up.
+/// How many connections or sessions each address has, up to a limit. Any thread; the lock is held for one look-up.
 final class AddressCount: Sendable {
     private let limit: Int
     private let counts = Mutex<[NetworkAddress: Int]>([:])
 
-    /// nil for a limit of 0: nothing is counted.
+    /// nil for a limit of 0, which means no limit.
     init?(limit: Int) {
         guard limit > 0 else { return nil }
         self.limit = limit
     }
 
-    /// One more, whatever the limit.
+    /// Adds one, even above the limit.
     func add(_ address: NetworkAddress) {
         counts.withLock { $0[address, default: 0] += 1 }
     }
 
-    /// One more, unless `address` has as many as it may.
+    /// Adds one and returns true, or returns false if `address` has reached the limit.
     func addIfRoom(_ address: NetworkAddress) -> Bool {
         counts.withLock { counts in
             let count = counts[address, default: 0]
@@ -144,7 +143,7 @@ final class AddressCount: Sendable {
         }
     }
 
-    /// One less.
+    /// Removes one.
     func remove(_ address: NetworkAddress) {
         counts.withLock { counts in
             guard let count = counts[address] else { return }
@@ -153,13 +152,13 @@ final class AddressCount: Sendable {
     }
 }
 
-/// Where a client comes from, as far as limits for each address go: an IPv4 address, or the first 64 bits of an IPv6
-/// address, which is what one customer of a provider has at the least.
+/// What limits per address count: an IPv4 address, or the first 64 bits of an IPv6 address, because providers assign at
+/// least that network to each customer.
 struct NetworkAddress: Hashable, Sendable {
     private let bits: UInt64
     private let isV4: Bool
 
-    /// - Parameter text: `127.0.0.1` or `::1`. What is no address at all is one address, the same for all.
+    /// - Parameter text: such as `127.0.0.1` or `::1`. All texts that are no address count as one and the same.
     init(_ text: String) {
         var four = in_addr()
         if inet_pton(AF_INET, text, &four) == 1 {
@@ -173,7 +172,7 @@ struct NetworkAddress: Hashable, Sendable {
         }
         (bits, isV4) = withUnsafeBytes(of: six) { bytes in
             let first = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
-            // ::ffff:a.b.c.d: an IPv4 client of a socket that listens for both.
+            // ::ffff:a.b.c.d: an IPv4 client of a dual-stack socket.
             let isMapped =
                 first == 0 && bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self) == UInt32(0xFFFF).bigEndian
             return isMapped ? (UInt64(bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self)), true) : (first, false)

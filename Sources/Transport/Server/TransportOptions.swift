@@ -1,79 +1,78 @@
 import EngineIO
 import Support
 
-/// How a server listens and what it allows. Every number has a default; ms and bytes.
+/// How a server listens and what it allows. Times are in ms, sizes in bytes.
 public struct TransportOptions: Sendable {
-    /// Engine.IO's own options.
+    /// The options of Engine.IO itself.
     public var engine = EngineOptions()
-    /// Where Engine.IO is served: everything below it, so that a request's path has the final slash. One written
-    /// here makes no difference.
+    /// The path of Engine.IO. Requests use it with a final slash; writing the slash here makes no difference.
     public var path = "/socket.io"
-    /// nil: no CORS headers, and no WebSocket's Origin is looked at.
+    /// nil: no CORS headers, and the Origin of WebSockets is not checked.
     public var cors: CORSOptions?
     /// nil: no cookie.
     public var cookie: CookieOptions?
-    /// Polling answers from this size on are compressed if the client accepts it; nil: never.
+    /// Polling responses of at least this size are compressed if the client accepts it; nil: never.
     public var httpCompressionThreshold: Int? = 1024
-    /// nil: permessage-deflate is not agreed to.
+    /// nil: offers of permessage-deflate are declined.
     public var deflate: DeflateOptions?
-    /// Asked about every request that would open a session (`allowRequest`, `initial_headers` and `headers` of the
-    /// reference). Called on the loop; must not block. nil: every one may.
+    /// Decides about every request that would open a session (`allowRequest`, `initial_headers` and `headers` of the
+    /// reference). Called on the loop; must not block. nil: every request may.
     public var allowRequest: (@Sendable (HandshakeRequest) -> HandshakeDecision)?
-    /// Asked before that; a text says why no session can be opened yet, and the request is answered 503 with it and
-    /// `Retry-After`. Called on the loop; must not block.
+    /// Called before ``allowRequest``. Returns why no session can be opened at present, or nil. The request is answered
+    /// 503 with this text and `Retry-After`. Called on the loop; must not block.
     public var unavailable: (@Sendable () -> String?)?
-    /// Hears of requests that are refused, and why. Called on the loops; must not block.
+    /// Called with every refused request and the reason. On the loops; must not block.
     public var onRefusal: (@Sendable (RefusalRecord) -> Void)?
-    /// Echoes for the official test suites; nil in normal operation.
+    /// Echo endpoints for the official test suites; nil in normal operation.
     public var conformance: ConformanceOptions?
 
-    /// The largest body of a request that is not Engine.IO's; 413 above.
+    /// The largest request body outside of Engine.IO; 413 above.
     public var maxHTTPBody = 1_000_000
     /// The largest sum of a request's header fields; 431 above.
     public var maxHeaderBytes = 16_384
-    /// Header fields of a request; 431 above.
+    /// The largest number of a request's header fields; 431 above.
     public var maxHeaderCount = 100
-    /// What a client may have sent ahead of its answers before it is read no further; one read more may come on top.
+    /// A client that has sent this much ahead of its answers is not read any more; one more read may come on top.
     public var maxPipelinedBytes = 16_384
-    /// From the connection to its first complete request head.
+    /// Time from the connection to its first complete request head.
     public var headerTimeout: Int64 = 30_000
-    /// From a request's head to the end of its body; and how long a peer may take nothing of an
-    /// answer that waits for it.
+    /// Time from a request's head to the end of its body; also, how long a peer may leave pending output of an answer
+    /// unread.
     public var bodyTimeout: Int64 = 60_000
-    /// From an answer to the next complete request head.
+    /// Time from an answer to the next complete request head.
     public var keepAliveTimeout: Int64 = 65_000
-    /// How long an ended connection may take to hear that it has ended.
+    /// Time that a client has to close its side after the server has sent FIN.
     public var lingerTimeout: Int64 = 2_000
-    /// How long a WebSocket's client may take to answer the close frame, from when it takes nothing more
-    /// of what was sent before.
+    /// Time that a WebSocket's client has to answer the close frame, counted from when it last read any pending output.
     public var closeFrameTimeout: Int64 = 1_000
-    /// What a streamed answer may have waiting for its reader.
+    /// The largest amount of unsent data of a streamed answer.
     public var maxStreamBuffer = 1 << 20
-    /// Open connections; more are closed as they come, and counted.
+    /// Open connections; further ones are closed on accept and counted.
     public var maxConnections = 100_000
-    /// Open connections of one address (of an IPv6 network of 64 bits), likewise; 0: no limit.
+    /// Open connections of one IPv4 address or one IPv6 network of 64 bits; further ones are closed on accept and
+    /// counted. 0: no limit.
     public var maxConnectionsPerAddress = 0
-    /// Sessions on all loops; more are refused with 503, and counted. A polling session lives on between two
-    /// requests, without any connection.
+    /// Sessions on all loops; further ones are refused with 503 and counted. A polling session exists between two
+    /// requests too, without any connection.
     public var maxSessions = 250_000
-    /// Sessions of one address, likewise; 0: no limit.
+    /// Sessions of one address, as for ``maxConnectionsPerAddress``; further ones are refused with 503 and counted. 0:
+    /// no limit.
     public var maxSessionsPerAddress = 0
-    /// Sessions on all loops that may wait to join a namespace; the one that has been waiting
-    /// longest gives way to the next.
+    /// Sessions on all loops that have joined no namespace. A new session displaces the oldest of them.
     public var maxUnconnectedSessions = 50_000
-    /// The largest message, and the largest body of a POST, of a session that has joined no namespace.
+    /// The largest message, and the largest body of a POST, of a session in no namespace.
     public var maxBeforeJoining = 65_536
-    /// What may be held for all clients together: input that is not complete, output that waits, the requests that
-    /// opened sessions. Above it whoever was not let in is closed, the youngest first.
+    /// What may be held for all clients together: incomplete input, unsent output and the requests that opened
+    /// sessions. Above it, unauthenticated clients are closed, the youngest first; then the slowest readers.
     public var memory = 512 << 20
-    /// Whether broadcasts go out through io_uring where the system allows it; else with one call per connection.
+    /// Whether broadcasts are sent through io_uring where the system allows it; otherwise with one call per connection.
     public var usesIOURing = true
-    /// Connections the kernel holds before they are accepted.
+    /// Connections that the kernel queues before they are accepted.
     public var backlog: Int32 = 4096
 
     public init() {}
 
-    /// `path` with exactly one slash at its end: what requests are compared with.
+    /// `path` with a slash at its beginning and exactly one at its end, which request paths are compared with.
     static func prefix(of path: String) -> String {
         var path = path.hasPrefix("/") ? path : "/" + path
         while path.hasSuffix("/") { path.removeLast() }
@@ -81,22 +80,22 @@ public struct TransportOptions: Sendable {
     }
 }
 
-/// What is decided about a request that would open a session.
+/// The decision about a request that would open a session.
 public enum HandshakeDecision: Sendable {
-    /// It may.
+    /// The session may be opened.
     ///
     /// - Parameters:
-    ///   - initial: fields of the first response alone: the handshake of polling, or the WebSocket's 101.
+    ///   - initial: fields of the first response only: the handshake of polling, or the 101 of a WebSocket.
     ///   - always: fields of every HTTP response of the session, the first included.
     case open(initial: HTTPFields, always: HTTPFields)
-    /// It may not: code 4, with these words.
+    /// The request is refused with code 4 and this message.
     case refuse(String)
 
-    /// It may, and nothing is to be said about it.
+    /// The session may be opened, without additional fields.
     public static let open = HandshakeDecision.open(initial: HTTPFields(), always: HTTPFields())
 }
 
-/// The cookie that carries a session's id to load balancers, set by the polling handshake.
+/// The cookie with the session's id for load balancers, set by the polling handshake.
 public struct CookieOptions: Sendable, Equatable {
     public enum SameSite: String, Sendable {
         case strict = "Strict"
@@ -128,11 +127,11 @@ public struct CookieOptions: Sendable, Equatable {
     }
 }
 
-/// Endpoints for the official test suites, over the same code as the real ones.
+/// Endpoints for the official test suites, on the code paths of the real ones.
 public struct ConformanceOptions: Sendable, Equatable {
-    /// Path of a raw Engine.IO echo: every message back with its own type.
+    /// Path of an Engine.IO echo.
     public var engineEcho: String?
-    /// Path of a raw WebSocket echo.
+    /// Path of a WebSocket echo without Engine.IO.
     public var webSocketEcho: String?
     /// The largest message of the WebSocket echo; bytes.
     public var maxMessage = 16_777_216
