@@ -1,57 +1,56 @@
 /// One request and its answer. [loop]
 ///
-/// It is over when the request has come to its end and the answer has been written; either may happen first, since a
-/// request that is too large, or known to be wrong, is answered before its body has come.
+/// It is complete when the whole request has been received and the answer has been written, in either order: a request
+/// that is too large or refused is answered before its body has arrived.
 final class HTTPExchange {
-    /// Who answers.
+    /// What answers the request.
     enum Route {
-        /// Not decided, or nobody is needed any more.
+        /// Not decided yet, or over.
         case none
-        /// And who gets the body, if anybody does.
+        /// The application; the receiver gets the complete request, nil if the body is not wanted.
         case application(HTTPResponder, (any HTTPRequestReceiver)?)
         case polling(PollingRequest)
         case webSocket(Endpoint)
     }
 
     let head: HTTPRequestHead
-    /// What every answer to this request carries (CORS).
+    /// Fields of every answer to this request (CORS).
     var commonFields = HTTPFields()
     var route = Route.none
     var bodyLimit: Int
     var body: [UInt8] = []
-    /// Bytes of a body nobody wants any more.
+    /// Bytes of the body that were received and dropped.
     var discarded = 0
     var keepsAlive: Bool
     private(set) var isAnswered = false
     var isComplete = false
-    /// What the request is, and how large its body may be, is being found out on another loop: none of the body
-    /// is looked at until then.
+    /// Another loop is finding out how large the body may be; none of the body is parsed until then.
     var isUndecided = false
-    /// The body is too large: what is still to come of it is dropped. The answer may have to wait for another loop.
+    /// The body is too large: the rest of it is dropped. The answer may have to wait for another loop.
     var dropsBody = false
     var isStreaming: Bool { stream != nil }
     private var stream: HTTPStream?
     private var isChunked = false
 
-    /// nil once it is over: ``finish()`` sees to that.
+    /// ``finish()`` clears it.
     private(set) var handler: HTTPHandler?
 
     init(head: HTTPRequestHead, bodyLimit: Int, handler: HTTPHandler) {
         self.head = head
         self.bodyLimit = bodyLimit
         self.handler = handler
-        // After a request that asks for another protocol, whatever the answer, nobody can tell which of the two
-        // the client goes on with.
+        // After a request for another protocol, it is unknown which protocol the client continues with, whatever the
+        // answer is.
         keepsAlive = head.isKeptAlive && !head.asksForUpgrade
     }
 
-    /// The body that is announced is larger than allowed.
+    /// `Content-Length` is larger than allowed.
     var announcesTooMuch: Bool {
         guard case .length(let length) = head.framing else { return false }
         return length > bodyLimit
     }
 
-    /// The body is larger than allowed, or may turn out to be.
+    /// The body is larger than allowed, or is chunked and may become so.
     var mayBeTooMuch: Bool { announcesTooMuch || head.framing == .chunked }
 
     // MARK: - Answers
@@ -80,7 +79,7 @@ final class HTTPExchange {
         handler.answered(self)
     }
 
-    /// Says that the answer is a refusal, and why.
+    /// Reports the answer as a refusal, with the reason.
     func refused(_ reason: String, _ detail: String) {
         guard let handler else { return }
         handler.server.refused(
@@ -103,7 +102,7 @@ final class HTTPExchange {
         stream.began(self)
     }
 
-    /// The reader has taken everything: nobody has to watch until the next piece.
+    /// The peer has read everything: no deadline until the next piece.
     private func streamDrained() {
         handler?.deadline = nil
         stream?.drained()
@@ -141,7 +140,7 @@ final class HTTPExchange {
 
     // MARK: - Endings
 
-    /// The exchange is over.
+    /// Ends the exchange, and breaks its references to the handler and the answering object.
     func finish() {
         switch route {
         case .polling(let request): request.exchange = nil
@@ -152,7 +151,7 @@ final class HTTPExchange {
         handler = nil
     }
 
-    /// The client is gone before that.
+    /// Ends the exchange because the client disconnected before it was complete.
     func clientGone() {
         let route = self.route
         stream?.clientGone()

@@ -1,12 +1,12 @@
 import EngineIO
 
-/// How long a connection may take.
+/// The deadlines of a connection.
 extension HTTPHandler: TimerTarget {
     func setDeadline(in ms: Int64) {
         let moment = loop.wheel.now + ms
         deadline = moment
-        // A later deadline waits for the timer there is; only a sooner one needs a new timer. So
-        // requests move no timers.
+        // A later deadline keeps the present timer, which then reschedules itself; only an earlier one needs a new
+        // timer. So requests move no timers.
         guard moment < timerMoment else { return }
         loop.wheel.cancel(timer)
         startTimer(at: moment)
@@ -17,8 +17,8 @@ extension HTTPHandler: TimerTarget {
         timerMoment = moment
     }
 
-    /// An answer waits for its reader, who has ``TransportOptions/bodyTimeout`` to take some of
-    /// it, and again after that.
+    /// Waits for the reader of a pending answer: it has ``TransportOptions/bodyTimeout`` to read any part of it,
+    /// repeatedly.
     func watchPeer() {
         progress = output.progress
         setDeadline(in: server.options.bodyTimeout)
@@ -42,7 +42,7 @@ extension HTTPHandler: TimerTarget {
         }
     }
 
-    /// The peer has taken some of what waits for it since the deadline was set, or nothing waits.
+    /// The peer has read some of the pending output since the deadline was set, or no output is pending.
     private var peerIsReading: Bool { output.bufferedBytes == 0 || output.progress != progress }
 
     private func cutOff() {
@@ -50,8 +50,8 @@ extension HTTPHandler: TimerTarget {
         context?.close(promise: nil)
     }
 
-    /// A moment has passed since the last answer was written. A reader who is not through with it yet
-    /// has as long as any other.
+    /// ``TransportOptions/lingerTimeout`` has passed since FIN was queued. A peer that has not read all output yet gets
+    /// the time of any other reader.
     private func linger(since moment: Int64) {
         guard output.bufferedBytes > 0 else {
             context?.close(promise: nil)

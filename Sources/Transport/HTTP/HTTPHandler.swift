@@ -2,22 +2,22 @@ import EngineIO
 import NIOCore
 import Support
 
-/// One HTTP/1.1 connection: requests in, one at a time, answers out in their order. The only
+/// One HTTP/1.1 connection: reads one request at a time and writes the answers in the order of the requests. The only
 /// handler of its channel. [loop]
 ///
-/// A request is looked at when the answers before it have been taken by the peer, or are few: a client that
-/// sends requests and reads no answers has one answer and ``TransportOptions/maxPipelinedBytes`` of
-/// requests waiting, and no more.
+/// The next request is parsed only when the peer has read the answers before it, or they are small. So a client that
+/// sends requests and reads no answers makes the server hold one answer, 16 KB of earlier ones and
+/// ``TransportOptions/maxPipelinedBytes`` of requests at most.
 final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
-    /// What the connection is about.
+    /// The state of the connection.
     enum Phase {
-        /// Waits for a request, or is in the middle of one.
+        /// Waits for a request, or is handling one.
         case serving
-        /// The last answer is written, or being written; what still comes is dropped until the peer has closed.
+        /// The last answer is written, or being written. Further input is dropped until the peer closes.
         case ending
-        /// A WebSocket took over, or the connection is gone.
+        /// A WebSocket handler has replaced this one, or the connection is closed.
         case over
     }
 
@@ -25,36 +25,36 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     let loop: Loop
     let output: ConnectionOutput
     let remoteAddress: String
-    /// Higher than that of every connection of the loop before it.
+    /// See ``LoopConnection/serial``.
     let serial: UInt64
     private(set) var phase = Phase.serving
     private(set) var exchange: HTTPExchange?
     private var parser: HTTPRequestParser
-    /// What was sent ahead of the answer to the request before; not parsed yet.
+    /// Pipelined input: bytes received before the current request was answered; not parsed yet.
     private var ahead = ByteStore()
     private var isPaused = false
     private var isParsing = false
-    /// No request is looked at: the peer has answers to read first.
+    /// No request is parsed until the peer has read the pending answers.
     private(set) var isWaiting = false
-    /// The last request showed a token, or belonged to a session that joined a namespace.
+    /// The last request had a valid token, or its session has joined a namespace.
     var isKnown = false
-    /// What the loop's account was charged with.
+    /// The number of bytes charged to ``Loop/account``.
     private(set) var charged = 0
-    /// See ``ReadShares``.
+    /// Bytes of one read; 0: no limit measured yet. See ``ReadShares``.
     private var readLimit: Int32 = 0
-    /// The sessions that were opened here, if any.
+    /// The sessions that were opened on this connection, if any.
     private var opened: OpenedSessions?
-    /// When the connection has taken too long; ms. The timer is moved only when it fires.
+    /// When the connection times out; ms. The timer is rescheduled only when it fires.
     var deadline: Int64?
     var timer = TimerID.none
     var timerMoment = Int64.max
-    /// What the peer had taken when the deadline was set.
+    /// What the peer had read when the deadline was set.
     var progress: ConnectionOutput.Progress?
-    /// Since when an ending connection's peer has taken nothing; ms.
+    /// Since when the peer of an ending connection has read nothing; ms.
     var stalledSince: Int64?
     private(set) var context: ChannelHandlerContext?
 
-    /// A body nobody wants is read to its end, so that the client comes to read the answer, but no further than this.
+    /// An unwanted body is read up to this size and discarded, so that the client gets to read the answer; bytes.
     private static let maxDiscarded = 16 << 20
 
     init(server: ServerContext, loop: Loop, output: ConnectionOutput, remoteAddress: String) {
@@ -85,7 +85,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         defer { loop.receiveBuffers.release(buffer) }
         guard phase == .serving else { return }
         var count = buffer.readableBytes, isFull = buffer.writableBytes == 0
-        // The first buffer of a connection is small: the rest is there as well, and need not be waited for.
+        // The first buffer of a connection is tiny. If it is full, the rest of the input is read at once.
         let isFirst = isFull && count < ReadShares.least / 2
         let began = isFirst ? Clock.monotonicNanoseconds : loop.beginReading(count, limit: readLimit)
         loop.read(from: output) {
@@ -98,7 +98,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         loop.endReading(count, isFull: isFull, since: began, limit: &readLimit, of: output.channel)
     }
 
-    /// Reads once more, ahead of NIO, which would ask the selector first. An end or an error is left for NIO to find.
+    /// Reads once more with `recv`, without waiting for NIO's selector. End of stream and errors are left for NIO to
+    /// find.
     private func readOn(_ count: inout Int, _ isFull: inout Bool) {
         var buffer = loop.receiveBuffers.acquire(
             context?.channel.allocator ?? ByteBufferAllocator(), capacity: loop.readShares.sizeForNewcomers)
@@ -135,7 +136,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         refuse(status: violation == .tooLarge ? 431 : 400)
     }
 
-    /// Answers what is no request, unless it has its answer, and ends the connection.
+    /// Answers a request that is malformed or too slow, unless it has an answer, and ends the connection.
     func refuse(status: Int) {
         let isAnswered = exchange?.isAnswered == true
         exchange?.clientGone()
@@ -147,14 +148,15 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     // MARK: - Requests
 
-    /// Whether the next bytes are looked at now.
+    /// Whether more input may be parsed now.
     private var mayParse: Bool {
         guard phase == .serving else { return false }
         guard let exchange else { return !isWaiting }
         return !exchange.isComplete && !exchange.isUndecided
     }
 
-    /// Takes requests out of `bytes`, up to one that is not answered at once: what follows that waits in ``ahead``.
+    /// Parses requests from `bytes`, up to the first that is not answered at once. What follows it is stored in
+    /// ``ahead``.
     private func received(_ bytes: UnsafeRawBufferPointer) {
         guard !isParsing, mayParse else { return storeAhead(bytes) }
         isParsing = true
@@ -185,7 +187,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         if server.isStopping.load(ordering: .relaxed) { exchange.keepsAlive = false }
         setDeadline(in: server.options.bodyTimeout)
         if let cors = server.options.cors, applyCORS(cors, to: exchange) {
-            // A preflight, and answered.
+            // A preflight; ``applyCORS(_:to:)`` has answered it.
         } else if let endpoint = server.endpoint(of: head) {
             route(exchange, to: endpoint)
         } else {
@@ -194,7 +196,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         if !exchange.isUndecided { expectBody(of: exchange) }
     }
 
-    /// Asks the application, which looks at the head alone: who has no token sends no body.
+    /// Passes the head to the application, which may refuse the request before its body is read.
     private func route(_ exchange: HTTPExchange, to application: any HTTPApplication) {
         let responder = HTTPResponder(exchange: exchange, loop: loop, streamLimit: server.options.maxStreamBuffer)
         exchange.route = .application(responder, nil)
@@ -208,14 +210,15 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// What a request is has been decided: its body may come, unless it is known to be too large.
+    /// Called when the request's route and body limit are known: refuses a body that is announced too large, or sends
+    /// `100 Continue` if the client asked for it.
     private func expectBody(of exchange: HTTPExchange) {
         guard !exchange.isAnswered else { return }
         if exchange.announcesTooMuch { return refuseBody(of: exchange) }
         if exchange.head.expectsContinue { output.append("HTTP/1.1 100 Continue\r\n\r\n") }
     }
 
-    /// Another loop has decided what a request is, and how large its body may be.
+    /// Called when another loop has determined the request's body limit.
     func decided(_ exchange: HTTPExchange) {
         guard exchange === self.exchange, exchange.isUndecided else { return }
         exchange.isUndecided = false
@@ -223,7 +226,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         parseAhead()
     }
 
-    /// Answers a preflight, which asks for no more than that, and names the origin in the answer to anything else.
+    /// Answers a preflight; for any other request, adds the CORS fields to its answer.
     /// - Returns: whether it was a preflight.
     private func applyCORS(_ cors: CORSOptions, to exchange: HTTPExchange) -> Bool {
         let head = exchange.head
@@ -249,7 +252,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         exchange.body.append(contentsOf: bytes)
     }
 
-    /// 413, and what is still to come of the body is dropped. A session the request belongs to lives on.
+    /// Answers 413 and drops the rest of the body. The session of the request stays open.
     private func refuseBody(of exchange: HTTPExchange) {
         loop.counters.refusedBodies += 1
         exchange.body = []
@@ -263,7 +266,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         exchange.respond(HTTPResponseHead(status: 413), body: [])
     }
 
-    /// - Parameter bytes: what came behind the request.
+    /// - Parameter bytes: input behind the request.
     private func completed(ahead bytes: UnsafeRawBufferPointer) {
         guard let exchange else { return }
         exchange.isComplete = true
@@ -282,7 +285,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// An answer has been written.
+    /// Called when the answer to `exchange` has been written.
     func answered(_ exchange: HTTPExchange) {
         guard exchange === self.exchange else { return }
         guard exchange.isComplete else { return decided(exchange) }
@@ -297,8 +300,9 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         parseAhead()
     }
 
-    /// A polling handshake was answered here. Sessions that join no namespace give way to later ones of the same
-    /// connection before they take the room of other people's.
+    /// A polling handshake was answered on this connection. Of the connection's sessions that have joined no namespace,
+    /// all but the newest ``OpenedSessions/capacity`` are closed, so that one connection does not displace the sessions
+    /// of others.
     func opened(_ session: SessionID, in table: SessionTable) {
         var sessions = opened ?? OpenedSessions()
         opened = nil
@@ -310,7 +314,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func storeAhead(_ bytes: UnsafeRawBufferPointer) {
         ahead.append(bytes)
-        // Whoever takes too long has no more waiting here than it would read in a tick.
+        // A connection with a read limit holds no more input here than one read takes.
         guard
             ahead.count
                 >= (readLimit == 0
@@ -321,8 +325,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         try? context?.channel.syncOptions?.setOption(.autoRead, value: false)
     }
 
-    /// Goes on with what came ahead. Answers may be written while requests are parsed, and end up here again: the
-    /// outermost call does the work.
+    /// Parses the stored input. Parsing may write answers, which call this again: only the outermost call parses.
     private func parseAhead() {
         guard !isParsing else { return }
         while ahead.count > 0, mayParse {
@@ -337,7 +340,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         charge()
     }
 
-    /// No further request is looked at until the peer has read the answers it has been given.
+    /// Parses no further request until the peer has read all pending answers.
     private func waitForPeer() {
         guard !isWaiting else { return }
         isWaiting = true
@@ -357,10 +360,10 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     // MARK: - Memory
 
-    /// What it holds of input that is not complete; bytes.
+    /// Bytes of incomplete input.
     private var heldInput: Int { ahead.count + parser.heldBytes + (exchange?.body.count ?? 0) }
 
-    /// Charges the loop's account with what is held now. What came and was handled within one read is never charged.
+    /// Charges ``Loop/account`` with the bytes held now. Input that is handled within one read is never charged.
     private func charge() {
         let held = phase == .over ? 0 : heldInput
         guard held != charged else { return }
@@ -370,7 +373,8 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     // MARK: - Ending
 
-    /// No further request is read: FIN when everything is written, and a moment for the client to read it and close.
+    /// Reads no further request. Sends FIN when everything is written; the client then has
+    /// ``TransportOptions/lingerTimeout`` to read it and close.
     func end() {
         guard phase == .serving else { return }
         phase = .ending
@@ -380,11 +384,11 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         setDeadline(in: server.options.lingerTimeout)
     }
 
-    /// The connection is somebody else's now.
+    /// Stops handling the connection, because another handler or loop takes it over. nil: it is closed already.
     func detach() -> ChannelHandlerContext? {
         phase = .over
         deadline = nil
-        // The successor begins as a connection of which nothing is known.
+        // The next handler starts without a read limit.
         if readLimit != 0 {
             readLimit = 0
             try? context?.channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: loop, limit: 0))

@@ -1,4 +1,4 @@
-/// A request: complete, or its head alone (``HTTPApplication/decide(_:through:)``).
+/// A request: complete, or without its body (``HTTPApplication/decide(_:through:)``).
 public struct HTTPRequest: Sendable {
     let head: HTTPRequestHead
     public let body: [UInt8]
@@ -6,28 +6,28 @@ public struct HTTPRequest: Sendable {
     public let remoteAddress: String
     /// Whether the connection is encrypted.
     public let secure: Bool
-    /// The loop the connection lives on.
+    /// The loop of the connection.
     public let loop: Loop
 
-    /// As sent: `GET`, `POST`, …, upper-case letters and hyphens, at most 20. Made on each call.
+    /// As sent: `GET`, `POST`, …; upper-case letters and hyphens, at most 20. Created on each call.
     public var method: String { head.methodText }
 
-    /// Without the query, not decoded; begins with a slash. Made on each call.
+    /// Without the query, not decoded; begins with a slash. Created on each call.
     public var path: String { head.string(head.target.path) }
 
-    /// Without the question mark, not decoded; empty when there is none. Made on each call.
+    /// Without the question mark, not decoded; empty if there is none. Created on each call.
     public var query: String { head.string(head.target.query) }
 
-    /// In the order sent, names in lower case. Made on each call.
+    /// In the order sent, names in lower case. Created on each call.
     public var headers: [(name: String, value: String)] { head.headers }
 
-    /// The first header of this name, which is given in lower case.
+    /// The value of the first header with this name; the name must be in lower case.
     public subscript(header name: StaticString) -> String? { head[name] }
 
-    /// Bytes it holds.
+    /// Bytes of the request in memory.
     public var size: Int { head.text.count + body.count + remoteAddress.utf8.count }
 
-    /// Lends the request as it lies in memory: nothing is copied. The bytes are valid for the call.
+    /// Calls `body` with the request's bytes, without copying. They are valid for the call only.
     @inline(__always)
     public func withBytes<Result>(_ body: (HTTPRequestBytes) -> Result) -> Result {
         var address = remoteAddress
@@ -43,7 +43,7 @@ public struct HTTPRequest: Sendable {
     }
 }
 
-/// A request as it lies in memory, on loan for a call. All text is UTF-8.
+/// The bytes of a request, valid during one call. All text is UTF-8.
 public struct HTTPRequestBytes {
     let text: UnsafeRawBufferPointer
     let head: HTTPRequestHead
@@ -68,7 +68,7 @@ public struct HTTPRequestBytes {
         return (text.part(field.name), text.part(field.value))
     }
 
-    /// The value of the first header of this name, which is given in lower case.
+    /// The value of the first header with this name; the name must be in lower case.
     public func header(_ name: StaticString) -> UnsafeRawBufferPointer? {
         head.first(name).map { text.part($0.value) }
     }

@@ -1,25 +1,25 @@
 import Glibc
 
-/// RFC 9112, and no more than that: what it lets a server be lenient about (bare line feeds, folded headers, blanks
-/// before the colon, lengths said twice or in two ways) is refused, because a proxy in front may read it in the other
-/// way, which is how requests are smuggled.
+/// Strict parsing by RFC 9112. Where the RFC permits leniency (bare line feeds, folded headers, blanks before the
+/// colon, several or contradicting lengths), the request is refused: a proxy in front may read it differently, which
+/// allows request smuggling.
 extension HTTPRequestHead {
-    /// What a head may be.
+    /// The limits of a head.
     struct Limits {
-        /// Of the request line, and of the sum of all fields.
+        /// Of the request line, and of the sum of all fields, each.
         var bytes: Int
         var fields: Int
     }
 
-    /// The longest method there is: `VERSION-CONTROL`, `BASELINE-CONTROL`.
+    /// No registered method is longer; UPDATEREDIRECTREF has 17. Bytes.
     static let longestMethod = 20
 
-    /// - Parameter bytes: a whole head, from its method to its empty line, in which no LF is without a CR before it.
+    /// - Parameter bytes: a whole head, from its method to its empty line, in which a CR precedes each LF.
     static func parse(_ bytes: UnsafeRawBufferPointer, _ limits: Limits) throws(HTTPViolation) -> HTTPRequestHead {
         let lineEnd = try endOfLine(bytes, from: 0)
         guard lineEnd <= limits.bytes, bytes.count - lineEnd <= limits.bytes + 4 else { throw .tooLarge }
         guard !HTTPSyntax.isASCII(bytes) else { return try parseText(bytes, limits) }
-        // Whoever reads it is promised text: what is no UTF-8 is repaired here, once.
+        // ``text`` must be UTF-8: invalid bytes become U+FFFD, once for all readers.
         var text = String(decoding: bytes, as: UTF8.self)
         return try text.withUTF8 { text in
             Result { () throws(HTTPViolation) in try parseText(UnsafeRawBufferPointer(text), limits) }
@@ -43,7 +43,7 @@ extension HTTPRequestHead {
         var reader = FieldReader(limit: limits.fields, isOld: minor == 0x30)
         var place: HTTPTarget?
         var failure: HTTPViolation?
-        // A field that had no blank behind its colon gets one: so many bytes more at most.
+        // Each field without a blank behind its colon grows by one byte.
         let text = [UInt8](unsafeUninitializedCapacity: bytes.count + limits.fields) { buffer, initialized in
             let text = UnsafeMutableRawBufferPointer(buffer)
             reader.append(line.part(0..<space), to: text)
@@ -64,12 +64,12 @@ extension HTTPRequestHead {
             framing: try reader.framing(), text: text, target: place, fields: reader.fields)
     }
 
-    /// Upper-case letters and hyphens; whatever else a token may contain, no method does.
+    /// Only upper-case letters and hyphens. A token may contain more, but no registered method does.
     static func isMethod(_ bytes: UnsafeRawBufferPointer) -> Bool {
         !bytes.isEmpty && bytes.count <= longestMethod && bytes.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x2D }
     }
 
-    /// Where the line ends that begins at `start`: at its CR.
+    /// The offset of the CR of the line that begins at `start`.
     fileprivate static func endOfLine(_ bytes: UnsafeRawBufferPointer, from start: Int) throws(HTTPViolation) -> Int {
         guard let base = bytes.baseAddress, start < bytes.count,
             let found = memchr(base + start, 0x0A, bytes.count - start)
@@ -79,7 +79,7 @@ extension HTTPRequestHead {
         return end
     }
 
-    /// Reads one field line, without its CR LF: where its name ends, and what its value is.
+    /// Splits a field line, without its CR LF, into name and value.
     static func readField(_ line: UnsafeRawBufferPointer) throws(HTTPViolation) -> (nameCount: Int, value: Range<Int>) {
         var colon = 0
         while colon < line.count, HTTPSyntax.isTokenCharacter(line[colon]) { colon += 1 }
@@ -93,7 +93,7 @@ extension HTTPRequestHead {
     }
 }
 
-/// What the fields of a head say about the connection and the body.
+/// Copies the fields of a head, and collects those that concern the connection or the body.
 private struct FieldReader {
     let limit: Int
     let isOld: Bool
@@ -116,7 +116,7 @@ private struct FieldReader {
         fields.reserveCapacity(12)
     }
 
-    /// - Parameter bytes: the lines behind the request line, the empty one included.
+    /// - Parameter bytes: the lines behind the request line, including the empty one.
     mutating func read(_ bytes: UnsafeRawBufferPointer, into text: UnsafeMutableRawBufferPointer) throws(HTTPViolation)
     {
         var start = 0
@@ -145,7 +145,7 @@ private struct FieldReader {
         append(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount), to: text)
     }
 
-    /// - Returns: what was appended.
+    /// - Returns: the appended bytes.
     private mutating func appendLowered(_ name: UnsafeRawBufferPointer, to text: UnsafeMutableRawBufferPointer)
         -> UnsafeRawBufferPointer
     {
@@ -155,7 +155,7 @@ private struct FieldReader {
         return UnsafeRawBufferPointer(lowered)
     }
 
-    /// Looks at the fields that concern the connection or the body.
+    /// Records the fields that concern the connection or the body.
     private mutating func record(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(HTTPViolation)
     {
         switch name.count {
@@ -173,7 +173,7 @@ private struct FieldReader {
                 if word.isEqual(ignoringCase: "keep-alive") { connectionKeeps = true }
             }
         case 14 where name.isEqual(to: "content-length"):
-            // More digits than any body has would overflow.
+            // 18 digits at most, so that the value cannot overflow.
             guard length == nil, (1...18).contains(value.count), value.allSatisfy({ (0x30...0x39).contains($0) }) else {
                 throw .malformed
             }

@@ -1,10 +1,10 @@
 import EngineIO
 import Support
 
-/// The head of a request, checked and taken apart once: one block of bytes, and where its parts lie in it. What is
-/// asked for becomes a `String` only then. Immutable.
+/// The parsed head of a request: one block of bytes, and the ranges of its parts. Strings are created only on request.
+/// Immutable.
 final class HTTPRequestHead: Sendable {
-    /// Where a header stands in ``text``: its name in lower case, a colon, a space, its value, CR and LF.
+    /// A header in ``text``: its name in lower case, a colon, a space, its value, CR and LF.
     struct Field {
         var start: UInt32
         var nameCount: UInt32
@@ -14,25 +14,25 @@ final class HTTPRequestHead: Sendable {
         var value: Range<Int> { Int(start + nameCount) + 2..<Int(start + nameCount + valueCount) + 2 }
     }
 
-    /// How the end of the body is told.
+    /// How the length of the body is determined.
     enum Framing: Equatable {
         case length(Int)
         case chunked
     }
 
     let method: HTTPMethod
-    /// HTTP/1.0: no chunks, and an end after every answer unless agreed otherwise.
+    /// HTTP/1.0: no chunked answers, and the connection closes after each answer unless `keep-alive` was requested.
     let isOld: Bool
     let isKeptAlive: Bool
-    /// `Upgrade` is there and `Connection` names it: Node's rule. What for is judged later.
+    /// There is an `Upgrade` header and `Connection` names it, as Node has it. The protocol is checked later.
     let asksForUpgrade: Bool
-    /// There is one Host, and it can be one; HTTP/1.0 may do without. Anything else is refused (RFC 9112 section 3.2):
-    /// a proxy in front may have read another one.
+    /// There is exactly one Host header with a valid host; HTTP/1.0 may omit it. Anything else is refused (RFC 9112
+    /// section 3.2), because a proxy in front may have understood another host.
     let hasSoundHost: Bool
-    /// The body comes when it is told to.
+    /// The client waits for `100 Continue` before it sends the body.
     let expectsContinue: Bool
     let framing: Framing
-    /// The method, the target, then the fields. UTF-8, whatever was sent.
+    /// The method, the target, then the fields. Always valid UTF-8.
     let text: [UInt8]
     let target: HTTPTarget
     let fields: ContiguousArray<Field>
@@ -54,7 +54,7 @@ final class HTTPRequestHead: Sendable {
         self.fields = fields
     }
 
-    /// What stands at `range` of ``text``.
+    /// The text at `range` of ``text``.
     func string(_ range: Range<Int>) -> String {
         text.withUnsafeBytes { String(decoding: $0.part(range), as: UTF8.self) }
     }
@@ -67,32 +67,32 @@ final class HTTPRequestHead: Sendable {
         fields.map { (string($0.name), string($0.value)) }
     }
 
-    /// The first header of this name, which is given in lower case.
+    /// The value of the first header with this name; the name must be in lower case.
     subscript(name: StaticString) -> String? {
         first(name).map { string($0.value) }
     }
 
-    /// Calls `body` with the value of each header of this name, which is given in lower case. The
-    /// bytes are valid for the call.
+    /// Calls `body` with the value of each header with this name, which must be in lower case. The bytes are valid for
+    /// the call only.
     func forEach(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
         text.withUnsafeBytes { text in
             for field in fields where isNamed(field, name) { body(text.part(field.value)) }
         }
     }
 
-    /// Calls `body` with the value of the first header of this name, which is given in lower case; nil: there is none.
-    /// The bytes are valid for the call.
+    /// Calls `body` with the value of the first header with this name, which must be in lower case; nil if there is
+    /// none. The bytes are valid for the call only.
     func withValue<Result>(_ name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
         guard let field = first(name) else { return body(nil) }
         return text.withUnsafeBytes { body($0.part(field.value)) }
     }
 
-    /// Whether there is a header of this name, and the first has exactly this value.
+    /// Whether the first header with this name has exactly this value.
     func has(_ name: StaticString, _ value: StaticString) -> Bool {
         withValue(name) { $0?.isEqual(to: value) ?? false }
     }
 
-    /// Where the first header of this name stands, which is given in lower case.
+    /// The first header with this name, which must be in lower case.
     func first(_ name: StaticString) -> Field? {
         fields.first { isNamed($0, name) }
     }
@@ -103,18 +103,18 @@ final class HTTPRequestHead: Sendable {
     }
 }
 
-/// Where the target of a request stands in its text, and which parts of it are path and query.
+/// The ranges of a request's target, its path and its query in ``HTTPRequestHead/text``.
 struct HTTPTarget {
     let range: Range<Int>
-    /// Of a target that may be an absolute URI, as proxies send it. Without the query.
+    /// Without the query. The target may be an absolute URI, as proxies send it; the path is then that of the URI.
     let path: Range<Int>
-    /// Without its question mark; empty when there is none.
+    /// Without its question mark; empty if there is none.
     let query: Range<Int>
 
     init(_ range: Range<Int>, in text: UnsafeRawBufferPointer) {
         self.range = range
         guard let start = Self.startOfPath(range, in: text) else {
-            // An authority alone: its path is the first slash of `://`, which is as good as any.
+            // An authority without a path: the first slash of `://` serves as the path `/`.
             path = text[range].firstIndex(of: 0x2F).map { $0..<$0 + 1 } ?? range
             query = range.upperBound..<range.upperBound
             return
@@ -124,7 +124,7 @@ struct HTTPTarget {
         query = min(mark + 1, range.upperBound)..<range.upperBound
     }
 
-    /// nil if there is no path behind the authority.
+    /// nil if no path follows the authority.
     private static func startOfPath(_ range: Range<Int>, in text: UnsafeRawBufferPointer) -> Int? {
         guard text[range.lowerBound] != 0x2F, let colon = text[range].firstIndex(of: 0x3A),
             colon + 3 <= range.upperBound,
@@ -134,7 +134,7 @@ struct HTTPTarget {
     }
 }
 
-/// The methods that are asked for here; applications compare others themselves.
+/// The methods that this module distinguishes. Applications compare others themselves.
 enum HTTPMethod {
     case get
     case head
@@ -154,14 +154,14 @@ enum HTTPMethod {
     }
 }
 
-/// What Engine.IO asks of a request.
+/// What Engine.IO needs of a request.
 extension HTTPRequestHead {
-    /// What the query says.
+    /// The Engine.IO parameters of the query.
     var parameters: RequestParameters {
         text.withUnsafeBytes { RequestParameters(query: $0.part(target.query)) }
     }
 
-    /// What is kept of the request that opens a session.
+    /// The part of a request that is kept for the session it opens.
     func handshakeRequest(from remoteAddress: String, over transport: TransportName) -> HandshakeRequest {
         HandshakeRequest(
             remoteAddress: remoteAddress, secure: false, issued: Clock.wallMilliseconds, transport: transport,
@@ -169,7 +169,7 @@ extension HTTPRequestHead {
             uriCount: target.range.count)
     }
 
-    /// Sent by an Internet Explorer.
+    /// Whether an Internet Explorer sent the request.
     var isOfExplorer: Bool {
         guard let agent = first("user-agent") else { return false }
         return text.withUnsafeBytes { text in

@@ -1,15 +1,15 @@
 import Glibc
 
-/// Reads the requests of one connection, HTTP/1.1 and 1.0, from bytes in any portions. Sans-I/O.
+/// Parses the HTTP/1.1 and 1.0 requests of one connection from bytes in portions of any size. Sans-I/O.
 ///
-/// NIO's decoder is general: it calls back for every part of a head, makes two strings of each header and sits in the
-/// pipeline as a handler of its own. That took a seventh of what a polling message costs, and as much of a connection.
+/// NIO's decoder is general: it calls back for every part of a head, creates two strings per header, and is a handler
+/// of its own in the pipeline. It took a seventh of the time of a polling message, and of the memory of a connection.
 struct HTTPRequestParser: ~Copyable {
     enum Event {
-        /// Everything given has been read.
+        /// All input has been read.
         case needsMore
         case head(HTTPRequestHead)
-        /// A part of the body. Valid until the next event is asked for.
+        /// A part of the body. Valid until the next call of ``next(_:)``.
         case body(UnsafeRawBufferPointer)
         /// The request is complete.
         case end
@@ -18,35 +18,35 @@ struct HTTPRequestParser: ~Copyable {
 
     private enum State {
         case head
-        /// A body of announced length, of which so much is still to come.
+        /// The body has an announced length; the value is the number of bytes still to come.
         case body(Int)
         case chunkSize
         case chunk(Int)
-        /// The CR LF behind a chunk.
+        /// The CR LF behind a chunk is expected.
         case chunkEnd
         case trailers
-        /// No request any more; nothing is read.
+        /// The input was malformed; everything else is dropped.
         case failed
     }
 
-    /// What a chunk's size and its extensions, which nobody looks at, may take.
+    /// The limit for a chunk's first line: its size and its extensions, which are ignored; bytes.
     private static let longestChunkLine = 256
 
     private let limits: HTTPRequestHead.Limits
     private var state = State.head
-    /// The beginning of a head or a line.
+    /// An incomplete head or line.
     private var stash = ByteStore()
-    /// What the trailers took so far.
+    /// Size of the trailers so far; bytes.
     private var trailerBytes = 0
 
     init(limits: HTTPRequestHead.Limits) {
         self.limits = limits
     }
 
-    /// Bytes of a head or a line that is not complete.
+    /// Bytes of an incomplete head or line.
     var heldBytes: Int { stash.count }
 
-    /// Reads on in `input`, which is shortened by what has been read.
+    /// Reads the next event from `input`, and removes the bytes read.
     mutating func next(_ input: inout UnsafeRawBufferPointer) -> Event {
         do throws(HTTPViolation) {
             return try read(&input)
@@ -116,7 +116,8 @@ struct HTTPRequestParser: ~Copyable {
     // MARK: - Heads
 
     private mutating func readHead(_ input: inout UnsafeRawBufferPointer) throws(HTTPViolation) -> HTTPRequestHead? {
-        // Empty lines before a request are passed over (RFC 9112 section 2.2). No other head begins with a CR.
+        // Empty lines before a request are skipped (RFC 9112 section 2.2). A CR as the first byte can only be such a
+        // line.
         if stash.count == 1, stash.bytes[0] == 0x0D, let first = input.first {
             guard first == 0x0A else { throw .malformed }
             input = UnsafeRawBufferPointer(rebasing: input[1...])
@@ -144,7 +145,8 @@ struct HTTPRequestParser: ~Copyable {
         return try HTTPRequestHead.parse(UnsafeRawBufferPointer(rebasing: stash.bytes[..<end]), limits)
     }
 
-    /// Where the head ends, if it does: behind its first empty line. Looks at lines that end at or behind `start`.
+    /// The offset behind the head, which ends with its first empty line; nil if the head is incomplete. Bytes before
+    /// `start` have been searched already, but may contain the CR LF before that line.
     private static func endOfHead(_ bytes: UnsafeRawBufferPointer, from start: Int) throws(HTTPViolation) -> Int? {
         guard let base = bytes.baseAddress else { return nil }
         var position = start
@@ -157,7 +159,7 @@ struct HTTPRequestParser: ~Copyable {
         return nil
     }
 
-    /// Whether what there is of a head can become one: else nobody waits for the rest.
+    /// Refuses an incomplete head that cannot become a valid one, instead of waiting for the rest.
     private func checkBeginning() throws(HTTPViolation) {
         guard stash.count <= limits.bytes * 2 else { throw .tooLarge }
         let bytes = stash.bytes
@@ -168,7 +170,7 @@ struct HTTPRequestParser: ~Copyable {
 
     // MARK: - Lines
 
-    /// Reads a line and gives it, without its CR LF, to `body`; nil when it has not come to its end.
+    /// Reads a line and passes it, without its CR LF, to `body`; nil if the line is incomplete.
     private mutating func readLine<Result>(
         _ input: inout UnsafeRawBufferPointer, limit: Int,
         _ body: (UnsafeRawBufferPointer) throws(HTTPViolation) -> Result
@@ -189,7 +191,7 @@ struct HTTPRequestParser: ~Copyable {
         return try body(UnsafeRawBufferPointer(rebasing: line.dropLast(2)))
     }
 
-    /// The size that a chunk's first line tells; what follows it is an extension.
+    /// The chunk size in a chunk's first line. Extensions behind it are checked and ignored.
     private static func chunkSize(_ line: UnsafeRawBufferPointer) throws(HTTPViolation) -> Int {
         var size = 0
         var digits = 0
@@ -207,7 +209,7 @@ struct HTTPRequestParser: ~Copyable {
                 return size
             }
             digits += 1
-            // More digits than any chunk has would overflow.
+            // 15 digits at most, so that the value cannot overflow.
             guard digits <= 15 else { throw .malformed }
             size = size << 4 | Int(digit)
         }
@@ -215,8 +217,8 @@ struct HTTPRequestParser: ~Copyable {
         return size
     }
 
-    /// Checks a trailer, which is then forgotten.
-    /// - Returns: its length; 0: the empty line that ends the request.
+    /// Checks the syntax of a trailer, which is then dropped.
+    /// - Returns: its length with CR LF; 0 for the empty line that ends the request.
     private static func trailer(_ line: UnsafeRawBufferPointer) throws(HTTPViolation) -> Int {
         guard !line.isEmpty else { return 0 }
         _ = try HTTPRequestHead.readField(line)
@@ -224,7 +226,7 @@ struct HTTPRequestParser: ~Copyable {
     }
 }
 
-/// Why something is no request.
+/// Why a request is refused as invalid.
 enum HTTPViolation: Error, Equatable {
     /// 400.
     case malformed

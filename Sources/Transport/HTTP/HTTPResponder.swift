@@ -1,10 +1,11 @@
 import Synchronization
 
-/// The way to answer one request. Any thread; the first answer counts.
+/// Answers one request. Any thread; only the first answer is sent.
 ///
-/// `@unchecked Sendable`: `exchange` is touched on `loop` alone; everything else is immutable or behind its own lock.
+/// `@unchecked Sendable`: `exchange` is used on `loop` only; everything else is immutable, atomic or behind its own
+/// lock.
 public final class HTTPResponder: @unchecked Sendable {
-    /// [loop] nil once the answer is complete or the client gone; the exchange sees to that.
+    /// [loop] ``HTTPExchange/finish()`` clears it.
     var exchange: HTTPExchange?
     private let loop: Loop
     private let streamLimit: Int
@@ -18,14 +19,15 @@ public final class HTTPResponder: @unchecked Sendable {
         self.streamLimit = streamLimit
     }
 
-    /// Answers with everything at once. `Content-Length` and `Connection` are added; `headers` must not name them.
-    /// - Returns: false when there was an answer already, or nobody is there to read it.
+    /// Answers with a complete body. `Content-Length` and `Connection` are added; `headers` must not contain them.
+    /// - Returns: false if the request has been answered already, or the client has disconnected.
     @discardableResult
     public func respond(status: Int, headers: [(String, String)], body: [UInt8]) -> Bool {
         body.withUnsafeBytes { respond(status: status, fields: HTTPFields(headers), body: $0) }
     }
 
-    /// The same with a body on loan: on the loop it is copied once, to where it goes out.
+    /// As ``respond(status:headers:body:)``. `body` need only be valid for the call; on the loop it is copied once,
+    /// into the output.
     public func respond(status: Int, fields: HTTPFields, body: UnsafeRawBufferPointer) -> Bool {
         guard claim() else { return false }
         let head = HTTPResponseHead(status: status, fields: fields)
@@ -38,7 +40,7 @@ public final class HTTPResponder: @unchecked Sendable {
     }
 
     /// Answers with an error, which is counted and logged under `reason`.
-    /// - Returns: false when there was an answer already, or nobody is there to read it.
+    /// - Returns: false if the request has been answered already, or the client has disconnected.
     public func refuse(status: Int, reason: String, detail: String, headers: [(String, String)], body: [UInt8]) -> Bool
     {
         guard claim() else { return false }
@@ -49,8 +51,8 @@ public final class HTTPResponder: @unchecked Sendable {
         return true
     }
 
-    /// Answers with a body whose length is not known yet; nil when there was an answer already, or
-    /// nobody is there to read it.
+    /// Answers with a body whose length is not known yet. nil if the request has been answered already, or the client
+    /// has disconnected.
     public func stream(status: Int, fields: HTTPFields) -> HTTPStream? {
         guard claim() else { return nil }
         let stream = HTTPStream(loop: loop, limit: streamLimit)
@@ -61,11 +63,11 @@ public final class HTTPResponder: @unchecked Sendable {
         return stream
     }
 
-    /// Whether the client has gone away: an answer is of no use any more.
+    /// Whether the client has disconnected; an answer is then dropped.
     public var isGone: Bool { goneFlag.load(ordering: .acquiring) }
 
-    /// Has `handler` called when the client goes away before the answer is complete, at once if it has. On the
-    /// loop, or on this thread.
+    /// Adds a handler that is called if the client disconnects before the answer is complete: on the loop; at once on
+    /// this thread if the client has disconnected already.
     public func onGone(_ handler: @escaping @Sendable () -> Void) {
         let isTooLate = goneHandlers.withLock { handlers in
             if goneFlag.load(ordering: .acquiring) { return true }

@@ -1,4 +1,4 @@
-/// Status and headers of an answer; what frames the body is added when it is written.
+/// Status and headers of a response. The headers for the length of the body are added on writing.
 struct HTTPResponseHead: Sendable {
     var status: Int
     var fields: HTTPFields
@@ -12,7 +12,7 @@ struct HTTPResponseHead: Sendable {
         self.init(status: status, fields: HTTPFields(headers))
     }
 
-    /// How the end of the body is told.
+    /// How the length of the body is determined.
     enum Framing {
         case length(Int)
         case chunked
@@ -20,12 +20,12 @@ struct HTTPResponseHead: Sendable {
         case none
     }
 
-    /// Writes the head, the empty line included, and makes room for `space` bytes behind it.
+    /// Writes the head, including the empty line, and reserves `space` bytes behind it.
     ///
     /// - Parameters:
-    ///   - common: fields that follow the answer's own.
-    ///   - connection: what the header of this name says; nil: it is left out.
-    /// - Returns: where the room is; valid as ``ConnectionOutput/append(_:)-(Int)`` has it.
+    ///   - common: fields that follow the response's own.
+    ///   - connection: the value of the `Connection` header; nil: no such header.
+    /// - Returns: the address of the reserved bytes; valid as that of ``ConnectionOutput/append(_:)-(Int)``.
     @discardableResult
     func write(
         to output: ConnectionOutput, common: HTTPFields = HTTPFields(), framing: Framing, connection: StaticString?,
@@ -71,8 +71,8 @@ struct HTTPResponseHead: Sendable {
         return writer.position
     }
 
-    /// Every answer is what it says it is: no browser takes one for a script or a page because of
-    /// what a client made it say.
+    /// Forbids browsers to guess the content type, so that a response with text from a client is not run as a script or
+    /// shown as a page.
     private static let nosniff: StaticString = "X-Content-Type-Options: nosniff\r\n"
 
     private struct Writer {
@@ -110,30 +110,30 @@ struct HTTPResponseHead: Sendable {
     }
 }
 
-/// The header fields of an answer, as the lines that go out.
+/// Header fields of a response, stored as the lines that are sent.
 public struct HTTPFields: Sendable {
     private(set) var lines: [UInt8] = []
 
     public init() {}
 
-    /// - Parameter lines: of another value of this type.
+    /// - Parameter lines: the ``lines`` of another value.
     init(lines: [UInt8]) {
         self.lines = lines
     }
 
-    /// - Parameter fields: those that ``add`` would refuse are left out.
+    /// - Parameter fields: fields that ``add`` refuses are left out.
     public init(_ fields: [(name: String, value: String)]) {
         for (name, value) in fields { add(name, value) }
     }
 
-    /// - Parameter contentType: the value of the only field.
+    /// - Parameter contentType: the value of the only field, `Content-Type`.
     public init(contentType: UnsafeRawBufferPointer) {
         add("Content-Type", contentType)
     }
 
     /// Adds a field.
-    /// - Returns: false, and it is left out, if the name is no token or the value has control characters: a field that
-    ///   could end its line early would let whoever wrote it write the rest of the answer.
+    /// - Returns: false, without adding it, if the name is no token or the value contains control characters. Such a
+    ///   field could end its line early, and its author could inject the rest of the response.
     @discardableResult
     public mutating func add(_ name: String, _ value: String) -> Bool {
         var (name, value) = (name, value)
@@ -142,7 +142,7 @@ public struct HTTPFields: Sendable {
         }
     }
 
-    /// The same of bytes. What is no UTF-8 in a value is repaired.
+    /// As the other `add`, with bytes. Invalid UTF-8 in the value becomes U+FFFD.
     @discardableResult
     public mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
         guard HTTPSyntax.isToken(name), HTTPSyntax.isFieldValue(value) else { return false }
@@ -173,9 +173,9 @@ public struct HTTPFields: Sendable {
     }
 }
 
-/// The reason phrases of RFC 9110, but for 413, which keeps the older name that Node gives it.
+/// The reason phrases of RFC 9110, except for 413, which keeps the older name that Node uses.
 public enum HTTPReason {
-    /// - Returns: for a status without a name of its own, that of its class.
+    /// - Returns: the phrase of the status; for an unknown status, a phrase for its class.
     public static func phrase(_ status: Int) -> String {
         switch status {
         case 100: "Continue"

@@ -1,17 +1,17 @@
 import Synchronization
 
-/// An answer that is written piece by piece. Any thread; pieces of one thread stay in order.
+/// A response body that is written in pieces. Any thread; pieces from one thread stay in order.
 ///
-/// `@unchecked Sendable`: `exchange` and `written` are touched on `loop` alone; everything else is immutable,
-/// atomic or behind its own lock.
+/// `@unchecked Sendable`: `exchange` and `written` are used on `loop` only; everything else is immutable, atomic or
+/// behind its own lock.
 public final class HTTPStream: @unchecked Sendable {
     public enum WriteResult: Sendable {
-        /// It will be sent.
+        /// The piece will be sent.
         case accepted
-        /// The reader is behind by ``TransportOptions/maxStreamBuffer``; nothing was taken. Try again when
-        /// ``onDrain(_:)`` calls, or later.
+        /// Nothing was accepted, because more than ``TransportOptions/maxStreamBuffer`` would be unsent. Write the
+        /// piece again when ``onDrain(_:)`` calls, or later.
         case full
-        /// Nobody is there to read it.
+        /// The client has disconnected, or the stream has been ended.
         case gone
     }
 
@@ -19,13 +19,13 @@ public final class HTTPStream: @unchecked Sendable {
     private let limit: Int
     /// [loop]
     private weak var exchange: HTTPExchange?
-    /// Accepted, and not yet taken by the kernel; bytes.
+    /// Accepted bytes that the kernel does not have yet.
     private let pending = Atomic<Int>(0)
     private let isOver = Atomic<Bool>(false)
-    /// A piece was refused since ``onDrain(_:)`` was last called.
+    /// A piece was refused since the handler of ``onDrain(_:)`` was last called.
     private let isFull = Atomic<Bool>(false)
     private let handlers = Mutex(Handlers())
-    /// [loop] Handed to the connection since it was last empty.
+    /// [loop] Bytes appended to the connection since its output was last empty.
     private var written = 0
 
     private struct Handlers {
@@ -39,13 +39,14 @@ public final class HTTPStream: @unchecked Sendable {
         self.limit = limit
     }
 
-    /// Sends `bytes`.
+    /// Sends `bytes`, or refuses them all.
     public func write(_ bytes: [UInt8]) -> WriteResult {
         guard !isOver.load(ordering: .acquiring) else { return .gone }
         guard !bytes.isEmpty else { return .accepted }
         if !reserve(bytes.count) {
             isFull.store(true, ordering: .sequentiallyConsistent)
-            // The reader may have caught up between the two looks, and then nobody would be called.
+            // The output may have drained between the first attempt and setting the flag; then no handler would be
+            // called.
             guard reserve(bytes.count) else { return .full }
         }
         loop.runOrEnqueue { [self] in
@@ -56,8 +57,8 @@ public final class HTTPStream: @unchecked Sendable {
         return .accepted
     }
 
-    /// Takes room for a piece. One piece is always taken when nothing waits, so that a piece larger than
-    /// the limit is no dead end.
+    /// Reserves room for a piece. When nothing is pending, any piece is accepted, so that a piece larger than the limit
+    /// can be sent at all.
     private func reserve(_ count: Int) -> Bool {
         var before = pending.load(ordering: .sequentiallyConsistent)
         while before == 0 || before + count <= limit {
@@ -69,7 +70,7 @@ public final class HTTPStream: @unchecked Sendable {
         return false
     }
 
-    /// The answer is complete.
+    /// Ends the response after the pieces accepted so far.
     public func end() {
         guard !isOver.exchange(true, ordering: .acquiringAndReleasing) else { return }
         handlers.withLock { $0 = Handlers() }
@@ -79,15 +80,15 @@ public final class HTTPStream: @unchecked Sendable {
         }
     }
 
-    /// Has `handler` called on the loop each time the reader has taken everything, after a piece was refused as
-    /// ``WriteResult/full``. It may be called once without need: a writer that finds no room writes again later. It
-    /// must not block. The last handler counts.
+    /// Sets the handler that is called on the loop when all output has been sent, after a piece was refused as
+    /// ``WriteResult/full``. It may be called once without need, so a writer that is refused again waits for the next
+    /// call. It must not block. It replaces an earlier handler.
     public func onDrain(_ handler: @escaping @Sendable () -> Void) {
         handlers.withLock { if !$0.isGone { $0.drain = handler } }
     }
 
-    /// Has `handler` called when the reader goes away before ``end()``, at once if it has: on the loop, or on this
-    /// thread. It must not block.
+    /// Adds a handler that is called if the client disconnects before ``end()``: on the loop; at once on this thread if
+    /// the client has disconnected already. It must not block.
     public func onGone(_ handler: @escaping @Sendable () -> Void) {
         let isTooLate = handlers.withLock { handlers in
             if !handlers.isGone { handlers.gone.append(handler) }
@@ -101,7 +102,7 @@ public final class HTTPStream: @unchecked Sendable {
         self.exchange = exchange
     }
 
-    /// [loop] The kernel has taken everything that was handed to the connection.
+    /// [loop] The kernel has accepted all output of the connection.
     func drained() {
         guard written > 0 else { return }
         pending.subtract(written, ordering: .sequentiallyConsistent)

@@ -1,9 +1,9 @@
 import Glibc
 
-/// What the parts of a head may consist of, sent or received. Most loops here look at every byte, without a way out, so
-/// that the compiler can look at sixteen at a time.
+/// The character sets of the parts of a head, for requests and responses. Most loops visit every byte without an early
+/// exit, so that the compiler can vectorize them.
 public enum HTTPSyntax {
-    /// RFC 9110, section 5.6.2: what the name of a field is.
+    /// Whether these are a field name (RFC 9110, section 5.6.2).
     public static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
         !bytes.isEmpty && bytes.allSatisfy(isTokenCharacter)
     }
@@ -15,7 +15,7 @@ public enum HTTPSyntax {
         return byte < 128 && (bits &>> UInt64(byte)) & 1 == 1
     }
 
-    /// No control characters but the tab.
+    /// Whether there are no control characters other than the tab.
     public static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var wrong: UInt8 = 0
         for index in bytes.indices {
@@ -25,14 +25,15 @@ public enum HTTPSyntax {
         return wrong == 0
     }
 
-    /// Neither blanks nor control characters.
+    /// Whether there are neither blanks nor control characters.
     static func isTarget(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var wrong: UInt8 = 0
         for index in bytes.indices { wrong |= (bytes[index] <= 0x20 ? 1 : 0) | (bytes[index] == 0x7F ? 1 : 0) }
         return wrong == 0
     }
 
-    /// RFC 3986, section 3.2: a name or an address, which may be empty, and a port if a colon follows.
+    /// Whether these are a host by RFC 3986, section 3.2: a name or address, which may be empty, and optionally a colon
+    /// and a port.
     static func isHost(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var index = 0
         if bytes.first == UInt8(ascii: "[") {
@@ -47,7 +48,7 @@ public enum HTTPSyntax {
         return bytes[index] == UInt8(ascii: ":") && bytes[(index + 1)...].allSatisfy { (0x30...0x39).contains($0) }
     }
 
-    /// Unreserved characters, sub-delimiters, and the percent sign of an escape.
+    /// Unreserved characters, sub-delimiters and the percent sign.
     @inline(__always)
     private static func isNameCharacter(_ byte: UInt8) -> Bool {
         switch byte {
@@ -63,12 +64,12 @@ public enum HTTPSyntax {
     }
 }
 
-/// What the separators of a field's value separate, such as the commas of a list or the semicolons of parameters,
-/// without the blanks around it. An empty value has one part, which is empty.
+/// The parts of a field value between separators, such as the commas of a list or the semicolons of parameters, without
+/// surrounding blanks. An empty value has one empty part.
 struct HTTPListParts: Sequence, IteratorProtocol {
     private let bytes: UnsafeRawBufferPointer
     private let separator: UInt8
-    /// Where the next part begins; behind the end there is none.
+    /// The offset of the next part; greater than the count after the last part.
     private var position = 0
 
     init(_ bytes: UnsafeRawBufferPointer, separatedBy separator: UInt8) {
@@ -86,7 +87,7 @@ struct HTTPListParts: Sequence, IteratorProtocol {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Without the blanks and tabs at both ends.
+    /// Without spaces and tabs at both ends.
     var trimmed: UnsafeRawBufferPointer {
         var (start, end) = (0, count)
         while start < end, self[start] == 0x20 || self[start] == 0x09 { start += 1 }
@@ -95,7 +96,7 @@ extension UnsafeRawBufferPointer {
     }
 }
 
-/// Comparing by the C library: the generic algorithms of sequences go byte by byte.
+/// Comparisons with `memcmp` and `memchr`: the generic algorithms of sequences compare byte by byte.
 extension UnsafeRawBufferPointer {
     @inline(__always)
     func isEqual(to literal: StaticString) -> Bool {
@@ -108,7 +109,7 @@ extension UnsafeRawBufferPointer {
         count == other.count && begins(with: other)
     }
 
-    /// Whether these are `literal`, given in lower case, in any case.
+    /// Whether these bytes are `literal`, ignoring ASCII case. `literal` must be in lower case.
     package func isEqual(ignoringCase literal: StaticString) -> Bool {
         guard count == literal.utf8CodeUnitCount else { return false }
         for index in indices where self[index] | (self[index] &- 0x41 < 26 ? 0x20 : 0) != literal.utf8Start[index] {
@@ -117,17 +118,17 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
-    /// Whether these are `other` but for the case of ASCII letters.
+    /// Whether these bytes are `other`, ignoring ASCII case.
     func isEqual(ignoringCase other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count else { return false }
         for index in indices where self[index] != other[index] {
-            // Bytes that differ by the case bit alone are the same letter if one of them is a letter.
+            // Bytes that differ in the case bit only are the same letter if one of them is a letter.
             guard self[index] ^ other[index] == 0x20, (self[index] | 0x20) &- 0x61 < 26 else { return false }
         }
         return true
     }
 
-    /// All of it but a `suffix` at its end.
+    /// Without `suffix` at the end, if it is there.
     func without(suffix: StaticString) -> UnsafeRawBufferPointer {
         let start = count - suffix.utf8CodeUnitCount
         guard start >= 0, part(start..<count).isEqual(to: suffix) else { return self }
@@ -155,7 +156,7 @@ extension UnsafeRawBufferPointer {
         return false
     }
 
-    /// The bytes in `range`, as a buffer of its own.
+    /// The bytes in `range`, as a buffer whose indices begin at 0.
     @inline(__always)
     func part(_ range: Range<Int>) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[range])

@@ -1,16 +1,15 @@
 import EngineIO
 
-/// The sessions that were opened over one connection, the last ``capacity`` of them: a ring.
+/// The last ``capacity`` sessions that were opened over one connection. A ring buffer.
 struct OpenedSessions {
-    /// A proxy's connection carries the handshakes of many users, each of which takes a round trip to join a
-    /// namespace: with this many a proxy may send a thousand handshakes a second over one connection to users a
-    /// quarter of a second away.
+    /// A proxy's connection carries the handshakes of many users, and each user needs a round trip to join a namespace.
+    /// This capacity allows 1,000 handshakes per second on one connection at a round trip of 250 ms.
     static let capacity = 256
 
     private var ids: ContiguousArray<SessionID> = []
     private var oldest = 0
 
-    /// - Returns: the one that fell out.
+    /// - Returns: the oldest session, which `id` replaces; nil while the ring is not full.
     mutating func add(_ id: SessionID) -> SessionID? {
         guard ids.count == Self.capacity else {
             ids.append(id)

@@ -1,11 +1,11 @@
 import EngineIO
 
-/// One polling request: the link between its HTTP exchange, on the loop of the connection (`home`), and its session, on
-/// the loop that the session's id names (`owner`). Mostly they are one loop, and everything is a plain call; else
-/// requests and answers are handed over.
+/// One polling request. It connects its HTTP exchange, on the loop of the connection (`home`), with its session, on the
+/// loop that the session's id names (`owner`). Usually both are the same loop and all calls are direct; otherwise
+/// requests and answers are enqueued on the other loop.
 ///
-/// `@unchecked Sendable`: `exchange` is touched on `home` alone, `session`, `isKnown`, `cookie`,
-/// `initialFields` and `sessionFields` on `owner` alone; the rest is immutable.
+/// `@unchecked Sendable`: `exchange` is used on `home` only; `session`, `isKnown`, `cookie`, `initialFields` and
+/// `sessionFields` on `owner` only; the rest is immutable.
 final class PollingRequest: PollOutput, @unchecked Sendable {
     private let home: Loop
     private let owner: Loop
@@ -15,16 +15,17 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     private let parameters: RequestParameters
     private let remoteAddress: String
 
-    /// [home] nil once it is over; it sees to that.
+    /// [home] ``HTTPExchange/finish()`` clears it.
     var exchange: HTTPExchange?
     /// [owner]
     private var session: Session?
     let wasAbandoned: Bool
-    /// [owner] Its session has joined a namespace.
+    /// [owner] The session has joined a namespace.
     private var isKnown = false
-    /// [owner] Of a handshake's answer.
+    /// [owner] The cookie of a handshake's answer.
     private var cookie: String?
-    /// [owner] Of the first answer alone; then those of every answer of the session. Mostly nothing.
+    /// [owner] `initialFields`: of the first answer only. `sessionFields`: of every answer of the session. Usually
+    /// empty.
     private var initialFields = HTTPFields()
     private var sessionFields = HTTPFields()
 
@@ -37,21 +38,22 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         head = exchange.head
         parameters = exchange.head.parameters
         owner = server.loops.owner(of: parameters.sessionID) ?? handler.loop
-        // Two loops may handle two connections in another order than their requests came in; on one
-        // loop there is no such doubt.
+        // Needed only across loops, which may handle two connections of a client in another order than their requests
+        // arrived in.
         wasAbandoned = owner !== home && head.method == .get && handler.output.peerHasHungUp
     }
 
     // MARK: - From the connection [home]
 
-    /// The head is there.
+    /// The head has been received.
     func begin() {
-        // A body that only a session which has joined a namespace may send waits until its loop says that it has.
+        // Only a session that has joined a namespace may send a large body: the body waits until the session's loop has
+        // set its limit.
         if owner !== home, head.method == .post, let exchange, exchange.mayBeTooMuch { exchange.isUndecided = true }
         owner.runOrEnqueue { [self] in dispatch() }
     }
 
-    /// The whole body is there.
+    /// The whole body has been received.
     func bodyComplete() {
         guard head.method == .post, let exchange else { return }
         var body = exchange.body
@@ -63,8 +65,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         }
     }
 
-    /// The body is too large: answers 413. The session is told first, so that a client that has read the answer may
-    /// send the next POST on any connection.
+    /// Answers 413 to a body that is too large. The session is notified first, so that the client may send its next
+    /// POST on any connection once it has read the answer.
     func bodyRefused() {
         owner.runOrEnqueue { [self] in
             session?.postRefused(self)
@@ -73,7 +75,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         }
     }
 
-    /// The client went away before the answer.
+    /// The client disconnected before the answer.
     func clientGone() {
         owner.runOrEnqueue { [self] in
             guard let session else { return }
@@ -107,7 +109,8 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
             if let refusal = server.limits.addSession(from: remoteAddress, on: owner) {
                 return refuse(.overloaded, message: refusal.message)
             }
-            // The answer ends the exchange. A request without a session's id is judged where its connection lives.
+            // Take the handler first, because the answer ends the exchange. A request without a session id has `owner`
+            // === `home`.
             let handler = exchange?.handler
             let session = table.open(handshakeRequest, answering: self)
             handler?.opened(session.id, in: table)
@@ -129,15 +132,15 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         case .post:
             let isBinary = head.has("content-type", "application/octet-stream")
             if let refusal = session.postBegan(self, isBinary: isBinary) { return refuse(refusal) }
-            removeBody()
+            allowBody()
         default:
-            // The session stays. (The reference answers 500, which is no fault of the server's.)
+            // The session stays open. (The reference answers 500, although the client is at fault.)
             refuse(.badMethod)
         }
     }
 
-    /// The body may come; a large one, if the session has joined a namespace.
-    private func removeBody() {
+    /// Allows the body: up to `maxPayload` if the session has joined a namespace.
+    private func allowBody() {
         let limit = isKnown ? endpoint.options.maxPayload : nil
         if home === owner {
             if let limit { exchange?.bodyLimit = limit }
@@ -217,7 +220,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
 
     private func refuse(_ error: HandshakeError, message: String? = nil) {
         session = nil
-        // A hook's refusal is counted where the hook is asked.
+        // The code behind `allowRequest` counts its own refusals.
         if error != .forbidden { server.refused(error.reason, message ?? error.message, from: remoteAddress) }
         owner.counters.refusedHandshakes[error.rawValue] += 1
         let head = HTTPResponseHead(status: error.status, headers: [("Content-Type", "application/json")])
@@ -225,7 +228,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     }
 
     private func pollingFields(_ fields: HTTPFields) -> HTTPFields {
-        // Old Internet Explorers would take an answer for an attack.
+        // Old Internet Explorers take such an answer for a cross-site scripting attack.
         guard head.isOfExplorer else { return fields }
         var fields = fields
         fields.add("X-XSS-Protection", "0")
