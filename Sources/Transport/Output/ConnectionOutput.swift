@@ -3,42 +3,42 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// The way out of one TCP connection. [loop]
+/// The output of one TCP connection. [loop]
 ///
-/// What is appended in a tick goes out with one `send` when the tick ends: straight to the descriptor as long as
-/// nothing waits in NIO's channel, through the channel from the first byte that the kernel did not take until the last
-/// such byte is gone. So there are never two ways at once, and order is kept. A broadcast frame that is alone in its
-/// turn is sent from the shared bytes, without a copy.
+/// Everything appended in a tick is sent with one `send` when the tick ends, directly to the descriptor. When the
+/// kernel does not accept all of it, the rest goes through NIO's channel, and direct sends stop until NIO has written
+/// it: so the order is kept. A broadcast frame that is alone in its tick is sent from the shared bytes, without a copy.
 final class ConnectionOutput {
-    // What a broadcast reads and writes comes first and together: with thousands of connections, each of these lines of
-    // memory comes from far away.
+    // The fields that a broadcast uses come first, next to each other: with thousands of connections, each of their
+    // cache lines is a miss.
     private var shared: SharedMessage?
     private var buffer: OutputBuffer?
-    /// The socket, or -1 when writing past the channel is impossible (encrypted, or closed).
+    /// The socket, or -1 if NIO's channel must be used (encrypted) or the channel is closed.
     private var descriptor: CInt
     private var isDirty = false
     private var ending = Ending.none
-    /// From ``beginSending()`` on: some of what is pending may be the kernel's already, so nobody else sends it.
+    /// Set by ``beginSending()``: the kernel may have some of the pending bytes already, so ``flush()`` must not send
+    /// them.
     private var isUnderWay = false
-    /// A handler in the channel's pipeline calls ``channelClosed()``, which NIO has it do in the same call that closes
-    /// the descriptor, before anybody can write: the descriptor is this connection's as long as it is there. To ask the
-    /// channel instead costs two cache misses.
+    /// A handler in the channel's pipeline calls ``channelClosed()``. NIO calls that handler in the same call that
+    /// closes the descriptor, so a descriptor that is still set here belongs to this connection. Asking the channel
+    /// costs two cache misses.
     var isWatched = false
-    /// Bytes in NIO's hands.
+    /// Bytes that NIO is writing.
     private var inChannel = 0
-    /// What the loop's account was charged with: what the kernel did not take, and what was appended behind that. What
-    /// waits for the end of its tick is not.
+    /// The number of bytes charged to the loop's account: those that the kernel did not accept, and those appended
+    /// behind them. Bytes that only wait for the end of their tick are not charged.
     private var charged = 0
-    /// How often bytes were given to NIO.
+    /// The number of writes through NIO.
     private var channelWrites: UInt32 = 0
-    /// ``separate()``: nothing is written before this moment of the wheel, ms; 0: there is none.
+    /// ``separate()`` sets it: nothing is sent before this time of the wheel, ms; 0: no restriction.
     private var restsUntil: Int64 = 0
     let loop: Loop
     let channel: any Channel
-    /// Called when everything is written that was appended; a stream waits for it.
+    /// Called when all output has been sent.
     var onDrained: (() -> Void)?
 
-    /// What happens when everything is written.
+    /// What happens when all output has been sent.
     private enum Ending {
         case none
         /// FIN; the peer closes.
@@ -60,30 +60,31 @@ final class ConnectionOutput {
         (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { $0 }) ?? -1
     }
 
-    /// The peer takes what it is sent: nothing waits.
+    /// No output is waiting for the peer.
     var canTakeNow: Bool { inChannel == 0 }
 
-    /// Appended and not yet taken by the kernel.
+    /// Appended bytes that the kernel does not have yet.
     var bufferedBytes: Int { inChannel + (buffer?.count ?? 0) + (shared?.frames.count ?? 0) }
 
-    /// Answers wait for the peer, or so much is to go out at the end of the tick that no more belongs to it.
+    /// Output is waiting for the peer, or this tick has already produced as much as one send should carry.
     var isBehind: Bool { inChannel != 0 || isLarge }
 
-    /// What waits for the end of the tick is better written at once.
+    /// The pending output is better sent now than at the end of the tick.
     var isLarge: Bool { buffer.map { $0.count >= Self.batch } ?? false }
 
-    /// What goes out together when many answers are written in one tick; bytes.
+    /// Pending output that is worth a send of its own; bytes.
     private static let batch = 16_384
 
-    /// How far the peer has got with what was written to it: another value, another byte acknowledged.
+    /// How much the peer has acknowledged. Two equal values mean that it acknowledged nothing in between.
     struct Progress: Equatable {
         fileprivate let channelWrites: UInt32
         fileprivate let inChannel: Int
-        /// The kernel asks for more only when a third of its buffer is free again, which takes a slow reader minutes.
+        /// Unacknowledged bytes in the kernel. NIO's numbers alone are too coarse: the kernel asks for more only when a
+        /// third of its buffer is free, which takes minutes with a slow reader.
         fileprivate let inKernel: CInt
     }
 
-    /// Asks the kernel.
+    /// Reads the current progress. A system call.
     var progress: Progress {
         let left = inChannel == 0 ? 0 : (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? inChannel
         var unacknowledged: CInt = 0
@@ -91,7 +92,7 @@ final class ConnectionOutput {
         return Progress(channelWrites: channelWrites, inChannel: left, inKernel: unacknowledged)
     }
 
-    /// The peer has ended its side, and everything it sent before has been read. Asks the kernel.
+    /// Whether the peer has closed its side and everything it sent has been read. A system call.
     var peerHasHungUp: Bool {
         guard descriptor >= 0, channel.isActive else { return true }
         var byte: UInt8 = 0
@@ -99,8 +100,8 @@ final class ConnectionOutput {
             == 0
     }
 
-    /// Reads what has come already, past the channel. Nothing is read when there is nothing, when the peer has ended
-    /// its side, and after an error.
+    /// Reads available input into `buffer`, not through the channel. Reads nothing if there is none, if the peer has
+    /// closed its side, or after an error.
     func receive(into buffer: inout ByteBuffer) {
         guard descriptor >= 0, channel.isActive else { return }
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 1) {
@@ -110,7 +111,7 @@ final class ConnectionOutput {
 
     // MARK: - Appending
 
-    /// Appends `count` bytes, which the caller writes before it does anything else with this output.
+    /// Appends `count` bytes. The caller must write them before it uses this output again.
     @inline(__always)
     func append(_ count: Int) -> UnsafeMutableRawPointer {
         if shared != nil { unshare() }
@@ -129,7 +130,7 @@ final class ConnectionOutput {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    /// Appends the frames of a broadcast: by reference when they are all there is in this tick.
+    /// Appends the frames of a broadcast: by reference if nothing else was appended in this tick.
     func append(_ message: SharedMessage) {
         if buffer == nil, shared == nil {
             shared = message
@@ -154,27 +155,27 @@ final class ConnectionOutput {
     private func markDirty() {
         guard !isDirty else { return }
         isDirty = true
-        // What NIO holds goes first; its completion marks this output again.
+        // NIO's bytes go first; the completion of NIO's write marks this output again.
         if inChannel == 0 { loop.markDirty(self) }
     }
 
     // MARK: - Ending
 
-    /// Sends FIN when everything is written; the peer's own end, or a timer of the caller, finishes the connection.
+    /// Sends FIN after all output. The connection ends when the peer closes, or when the caller closes it.
     func shutDownWhenWritten() {
         guard ending == .none else { return }
         ending = .shutDown
         markDirty()
     }
 
-    /// Closes when everything is written.
+    /// Closes the channel after all output.
     func closeWhenWritten() {
         guard ending != .close else { return }
         ending = .close
         markDirty()
     }
 
-    /// The channel is closed: the descriptor may be somebody else's from now on.
+    /// The channel is closed: the descriptor's number may be reused from now on.
     func channelClosed() {
         descriptor = -1
         dropBuffers()
@@ -190,7 +191,7 @@ final class ConnectionOutput {
 
     // MARK: - Writing
 
-    /// The tick is over.
+    /// Sends the pending output, if this is allowed now. Called at the end of the tick.
     func flush() {
         if restsUntil != 0, mustRest() { return }
         guard inChannel == 0, !isUnderWay else { return }
@@ -202,8 +203,8 @@ final class ConnectionOutput {
         if took(result, of: bytes.count) { finish(result, of: bytes.count) }
     }
 
-    /// What was appended and nobody has got yet. It stays where it is until something else is
-    /// appended, or ``took(_:of:)``.
+    /// The appended bytes that were not sent. The buffer stays valid until something is appended or ``took(_:of:)`` is
+    /// called.
     @inline(__always)
     private var pending: UnsafeRawBufferPointer? { shared?.frames ?? buffer?.bytes }
 
@@ -217,14 +218,14 @@ final class ConnectionOutput {
         return result < 0 ? -Int(errno) : result
     }
 
-    /// Where nobody watches: isActive is false from the moment NIO closes the descriptor, and this is
-    /// the channel's own thread.
+    /// Without a watching handler, `isActive` decides: NIO sets it to false when it closes the descriptor, on this
+    /// thread.
     @inline(__always)
     private var isDescriptorOurs: Bool { descriptor >= 0 && (isWatched || channel.isActive) }
 
-    /// What is to be sent straight to the descriptor, for somebody who sends for many outputs at once: he calls
-    /// ``took(_:of:)`` for all of them before anything else happens on the loop, and then ``finish(_:of:)`` for those
-    /// that want it. nil if this output has to be flushed by itself.
+    /// The descriptor and the bytes to send, for a caller that sends for many outputs at once. The caller calls
+    /// ``took(_:of:)`` for all of them before anything else happens on the loop, and then ``finish(_:of:)`` where that
+    /// returned true. nil: this output must be flushed on its own.
     @inline(__always)
     func beginSending() -> (descriptor: CInt, bytes: UnsafeRawBufferPointer)? {
         guard restsUntil == 0, inChannel == 0, !isUnderWay, isDescriptorOurs, let bytes = pending else { return nil }
@@ -232,11 +233,11 @@ final class ConnectionOutput {
         return (descriptor, bytes)
     }
 
-    /// Lets go of what the kernel has taken. Calls nobody.
+    /// Releases the pending bytes if the kernel has accepted all of them. Calls no other code.
     ///
     /// - Parameters:
-    ///   - result: how many of the `count` pending bytes it took, or `-errno`.
-    /// - Returns: whether ``finish(_:of:)`` has something to do.
+    ///   - result: how many of the `count` pending bytes the kernel accepted, or `-errno`.
+    /// - Returns: whether ``finish(_:of:)`` must be called.
     @inline(__always)
     func took(_ result: Int, of count: Int) -> Bool {
         guard result == count else { return true }
@@ -246,22 +247,23 @@ final class ConnectionOutput {
         return ending != .none || onDrained != nil
     }
 
-    /// What is left goes through the channel; if nothing is, whoever waits for that is told. May end the
-    /// connection, and call anybody.
+    /// Writes the rest through the channel, or, if nothing is left, calls ``onDrained``. May close the connection, and
+    /// may run arbitrary code.
     func finish(_ result: Int, of count: Int) {
         if result != count { settle(result) }
         if inChannel == 0 { drained() }
     }
 
-    /// - Parameter result: how many of the pending bytes the kernel took, or `-errno`.
+    /// - Parameter result: how many of the pending bytes the kernel accepted, or `-errno`.
     private func settle(_ result: Int) {
         isUnderWay = false
-        // None: the connection has ended meanwhile. More than were sent: what others had to say on the way goes behind.
+        // nil: the connection has been closed since. The bytes may be more than were sent, because other connections'
+        // completions may have appended some.
         guard let bytes = pending else { return }
         isDirty = false
         guard result >= 0 || result == -Int(EAGAIN) || result == -Int(ENOBUFS) else {
             dropBuffers()
-            // Broken: NIO would find out by itself with the next read; this is sooner.
+            // The connection is broken. NIO would notice it only on the next read.
             return channel.close(promise: nil)
         }
         if descriptor >= 0 { loop.counters.shortWrites += 1 }
@@ -270,8 +272,8 @@ final class ConnectionOutput {
         writeThroughChannel(rest)
     }
 
-    /// Sends what there is ahead of the tick's end, as far as the kernel takes it at once, and what follows no sooner
-    /// than ``rest`` later. What is left, and any error, is for ``flush()``.
+    /// Sends the pending output at once, as far as the kernel accepts it, and blocks further sends for ``rest`` ms.
+    /// ``flush()`` handles what is left, and any error.
     func separate() {
         guard inChannel == 0, !isUnderWay, descriptor >= 0, channel.isActive else { return }
         unshare()
@@ -284,11 +286,10 @@ final class ConnectionOutput {
         restsUntil = loop.wheel.now + Self.rest
     }
 
-    /// Long enough for a client to be woken and to read, on a machine that has other things to do as well; ms.
+    /// Enough for a client to wake up and read, even on a busy machine; ms.
     private static let rest: Int64 = 5
 
-    /// Whether there is something to write, but not yet: a timer marks this output again. A
-    /// timer is made for that alone.
+    /// Whether pending output must wait for ``restsUntil``. Schedules a timer then, which marks this output again.
     private func mustRest() -> Bool {
         guard loop.wheel.now < restsUntil else {
             restsUntil = 0
@@ -310,7 +311,7 @@ final class ConnectionOutput {
             inChannel = 0
             charge(-charged)
             guard case .success = result else { return dropBuffers() }
-            // Whatever was appended meanwhile goes the direct way again.
+            // Bytes appended meanwhile are sent directly again.
             if isDirty { loop.markDirty(self) } else { drained() }
         }
         channel.writeAndFlush(bytes, promise: written)
@@ -328,7 +329,7 @@ final class ConnectionOutput {
 }
 
 extension ConnectionOutput: TimerTarget {
-    /// The rest is over. It is dirty still.
+    /// The wait after ``separate()`` is over. The output is still dirty.
     func timerFired(_ id: TimerID, tag: UInt64) {
         restsUntil = 0
         loop.markDirty(self)

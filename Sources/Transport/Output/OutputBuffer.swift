@@ -1,4 +1,4 @@
-/// Bytes on their way out. A plain value: whoever holds it last frees it or gives it back to the pool.
+/// Bytes to be sent. A plain value without ownership tracking: its holder must deallocate it or release it to the pool.
 struct OutputBuffer {
     private(set) var start: UnsafeMutableRawPointer
     private(set) var capacity: Int
@@ -9,7 +9,7 @@ struct OutputBuffer {
         self.capacity = capacity
     }
 
-    /// Makes room for `more` bytes behind those there are.
+    /// Makes room for `more` bytes behind the present ones.
     mutating func reserve(_ more: Int) {
         guard count + more > capacity else { return }
         let larger = max(capacity * 2, count + more)
@@ -20,7 +20,7 @@ struct OutputBuffer {
         capacity = larger
     }
 
-    /// Appends `size` bytes, which the caller writes to where this points.
+    /// Appends `size` bytes. The caller writes them at the returned address.
     mutating func append(_ size: Int) -> UnsafeMutableRawPointer {
         reserve(size)
         defer { count += size }
@@ -36,11 +36,11 @@ struct OutputBuffer {
 
 /// The output buffers of one loop. A connection has one only while it has something to write. [loop]
 final class BufferPool {
-    /// What a new buffer holds: sixteen short messages.
+    /// Capacity of a new buffer: sixteen short messages; bytes.
     private static let initialCapacity = 2048
-    /// Larger buffers are freed when they come back.
+    /// Larger buffers are freed on release; bytes.
     private static let keptCapacity = 16_384
-    /// More buffers than this are freed; with ``keptCapacity`` at most 16 MB per loop.
+    /// The pool keeps at most this many buffers; with ``keptCapacity``, 16 MB per loop.
     private static let keptBuffers = 1024
 
     private var free: ContiguousArray<OutputBuffer> = []

@@ -1,35 +1,35 @@
 import CSendRing
 import Glibc
 
-/// Sends for many connections with one system call, through io_uring: what is left of a broadcast's cost is
-/// the kernel's TCP. [loop]
+/// Sends for many connections with one system call, through io_uring. What remains of a broadcast's cost is the
+/// kernel's TCP. [loop]
 ///
-/// No send waits, so that all have their answers when the call returns: nothing is ever under way between two ticks,
-/// buffers need no longer life than the call, and order is what it is with `send`.
+/// No send blocks, so all results are there when the call returns. Nothing is in flight between two ticks, buffers need
+/// to live only for the call, and the order is the same as with `send`.
 final class SendRing {
-    /// With fewer outputs than this in a tick, the ring costs more than the calls it saves.
+    /// With fewer outputs in a tick, the ring costs more than it saves.
     static let worthwhile = 8
 
     private let ring: OpaquePointer
     private let capacity: Int
-    /// Whose sends are in the batch. Not retained: whoever flushes holds them.
+    /// The outputs of the batch. Not retained: the caller of ``flush(_:)`` holds them.
     private let outputs: UnsafeMutablePointer<Unmanaged<ConnectionOutput>>
-    /// The batch as C sees it.
+    /// The batch in C's representation.
     private let sends: UnsafeMutablePointer<jf_send>
     private var count = 0
-    /// Called once, at the end of a flush, when the kernel has stopped answering. What waits has gone, or goes, the
-    /// ordinary way; use the ring no more.
+    /// Called once, at the end of a flush, if the ring has stopped working. All outputs have then been flushed without
+    /// it. The ring must not be used again.
     var onBroken: (Unavailable) -> Void = { _ in }
     private var failure: Unavailable?
 
-    /// Why there is no ring: an old kernel, or a container that forbids it.
+    /// Why there is no ring: an old kernel, or a container that forbids io_uring.
     struct Unavailable: Error, CustomStringConvertible {
         let code: CInt
         var description: String { String(cString: strerror(code)) }
     }
 
-    /// Belongs to the calling thread, which the kernel checks.
-    /// - Parameter capacity: sends of one system call.
+    /// The ring may be used on the calling thread only; the kernel checks this.
+    /// - Parameter capacity: sends per system call.
     init(capacity: Int = 512) throws(Unavailable) {
         var code: Int32 = 0
         guard let ring = jf_send_ring_open(UInt32(capacity), &code) else { throw Unavailable(code: code) }
@@ -45,7 +45,7 @@ final class SendRing {
         outputs.deallocate()
     }
 
-    /// The kernel's handle of the ring.
+    /// The file descriptor of the ring.
     var descriptor: CInt { jf_send_ring_descriptor(ring) }
 
     /// Flushes all of `dirty`.
@@ -54,7 +54,7 @@ final class SendRing {
         dirty.withUnsafeBufferPointer { dirty in
             for index in dirty.indices {
                 let output = Unmanaged.passUnretained(dirty[index])
-                // Nothing else runs until the batch is sent, so no descriptor in it can be closed before.
+                // Nothing else runs until the batch is sent, so none of its descriptors can be closed before.
                 guard failure == nil, let sending = output._withUnsafeGuaranteedRef({ $0.beginSending() }) else {
                     alone.append(index)
                     continue
@@ -68,7 +68,7 @@ final class SendRing {
             }
         }
         send()
-        // Flushing by itself may end connections: not while others are in the batch.
+        // A flush may close other connections, so these wait until the batch is sent.
         for index in alone { dirty[index].flush() }
         if let failure { onBroken(failure) }
     }
@@ -82,7 +82,7 @@ final class SendRing {
             let (result, size) = (Int(sends[index].result), sends[index].count)
             if outputs[index]._withUnsafeGuaranteedRef({ $0.took(result, of: size) }) { unfinished.append(index) }
         }
-        // What comes of these may write to any of the others, but that is the next tick's.
+        // Finishing may append to any output; the next tick sends that.
         for index in unfinished {
             outputs[index].takeUnretainedValue().finish(Int(sends[index].result), of: sends[index].count)
         }
