@@ -3,11 +3,11 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Answers a WebSocket request, on the loop of its session, and puts the connection to work. [loop]
+/// Answers a WebSocket request on the loop of its session, and starts the connection's handler. [loop]
 enum WebSocketAcceptor {
     /// - Parameters:
-    ///   - install: puts the handler into the channel, in place of what reads HTTP.
-    ///   - refused: the connection is ended by whoever reads it now.
+    ///   - install: adds the handler to the channel, in place of the HTTP handler if there is one.
+    ///   - refused: ends the connection after the refusal.
     static func admit(
         _ request: WebSocketRequest, server: ServerContext, loop: Loop, output: ConnectionOutput,
         install: (WebSocketHandler) -> Void, refused: () -> Void
@@ -61,7 +61,7 @@ enum WebSocketAcceptor {
     }
 }
 
-/// A request for a WebSocket, complete and not yet judged.
+/// A complete WebSocket request that is not verified yet.
 struct WebSocketRequest: Sendable {
     let endpoint: Endpoint
     let head: HTTPRequestHead
@@ -71,11 +71,11 @@ struct WebSocketRequest: Sendable {
 }
 
 extension HTTPHandler {
-    /// A complete request for a WebSocket: it is judged on the loop of the session it names. The kernel may have given
-    /// the connection to another loop; then the *connection* moves, because a WebSocket stays and every message would
-    /// have to be handed over otherwise.
+    /// Handles a complete WebSocket request on the loop of the session that it names. If the kernel has assigned the
+    /// connection to another loop, the connection moves to the session's loop: otherwise every message of the WebSocket
+    /// would have to be enqueued on another loop.
     ///
-    /// - Parameter bytes: what came behind the request.
+    /// - Parameter bytes: input behind the request.
     func upgrade(_ exchange: HTTPExchange, to endpoint: Endpoint, ahead bytes: UnsafeRawBufferPointer) {
         let request = WebSocketRequest(
             endpoint: endpoint, head: exchange.head, parameters: exchange.head.parameters,
@@ -96,27 +96,27 @@ extension HTTPHandler {
         }
     }
 
-    /// Puts `handler` where this one is.
+    /// Replaces this handler by `handler`.
     private func replaceHTTP(context: ChannelHandlerContext, with handler: some ChannelHandler) {
         let pipeline = context.pipeline.syncOperations
         do {
             try pipeline.addHandler(handler, position: .after(self))
             _ = pipeline.removeHandler(context: context)
         } catch {
-            // The channel closed under us: there is nothing to replace.
+            // The channel has been closed already.
             context.close(promise: nil)
         }
     }
 
     // MARK: - Moving
 
-    /// Takes the socket off this loop and gives it to `owner`, with the bytes that were read too far.
+    /// Moves the socket from this loop to `owner`, with the input behind the request.
     private func move(_ request: WebSocketRequest, to owner: Loop, ahead bytes: UnsafeRawBufferPointer) {
         guard output.bufferedBytes == 0, let context = detach() else { return end() }
         let server = self.server
         let rest = bytes.isEmpty ? nil : ByteBuffer(bytes: bytes)
         let channel = context.channel
-        // A second descriptor of the same socket: closing the first does not end the connection.
+        // A duplicate of the descriptor: closing the original does not end the connection.
         let copy =
             (try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
                 fcntl($0, F_DUPFD_CLOEXEC, 0)
@@ -128,7 +128,7 @@ extension HTTPHandler {
         owner.runOrEnqueue { Self.adopt(copy, rest, request, server, owner) }
     }
 
-    /// [owner] Makes a channel of the socket and goes on with the request.
+    /// [owner] Creates a channel for the socket and answers the request.
     private static func adopt(
         _ descriptor: CInt, _ bytes: ByteBuffer?, _ request: WebSocketRequest, _ server: ServerContext, _ owner: Loop
     ) {

@@ -12,25 +12,25 @@ struct WebSocketFrameHeader: Equatable {
     }
 
     var isFinal: Bool
-    /// RSV1: the message is compressed.
+    /// RSV1: the message is compressed (RFC 7692).
     var isCompressed: Bool
     var opcode: Opcode
     var length: Int
-    /// In memory order.
+    /// The masking key, in memory order.
     var key: UInt32
 
-    /// No header is longer: 2 bytes, 8 of length, 4 of key.
+    /// The size of the longest header: 2 bytes, 8 of length, 4 of key.
     static let maxSize = 14
 
-    /// What the first bytes of a frame are.
+    /// The result of reading a header.
     enum Reading: Equatable {
-        /// Not enough bytes to say.
+        /// More bytes are needed.
         case incomplete
         case header(WebSocketFrameHeader, size: Int)
         case violation(WebSocketViolation)
     }
 
-    /// Reads a header. Rules that concern one frame alone are checked here, in the order of the reference.
+    /// Reads a header, and checks the rules for a single frame, in the order of the reference.
     static func read(_ bytes: UnsafeRawBufferPointer) -> Reading {
         guard bytes.count >= 2 else { return .incomplete }
         let first = bytes[0]
@@ -69,10 +69,10 @@ struct WebSocketFrameHeader: Equatable {
 
 /// The masking of RFC 6455 section 5.3.
 enum WebSocketMask {
-    /// Masks or unmasks in place. `offset`: how many bytes of the frame's payload came before these.
+    /// Masks or unmasks in place. `offset`: how many bytes of the frame's payload precede these.
     static func apply(_ key: UInt32, to bytes: UnsafeMutableRawBufferPointer, offset: Int = 0) {
         guard let start = bytes.baseAddress else { return }
-        // The key is in memory order; turned so that its first byte meets the first of `bytes`.
+        // Rotate the key, which is in memory order, so that its byte for `offset` comes first.
         let rotation = UInt32(offset & 3) * 8
         let rotated =
             rotation == 0

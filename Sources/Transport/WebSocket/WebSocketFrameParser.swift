@@ -1,37 +1,37 @@
 import EngineIO
 
-/// Reads the frames of a client, RFC 6455, from bytes in any portions. Sans-I/O.
+/// Parses the frames of a client (RFC 6455) from bytes in portions of any size. Sans-I/O.
 ///
-/// A message that is there in one piece is unmasked where it lies and handed out without a copy. What is cut, by the
-/// network or into fragments, is collected; then text is validated piece by piece, so that a bad byte is noticed
-/// before its frame has ended.
+/// A message that arrives in one piece is unmasked in place and returned without a copy. Messages that arrive in pieces
+/// or fragments are collected; their text is validated piece by piece, so that an invalid byte is found before the
+/// frame ends.
 package struct WebSocketFrameParser: ~Copyable {
     private enum State {
-        /// The next bytes are a frame's header; some of it may be in `stash`.
+        /// A frame header comes next; its beginning may be in `stash`.
         case header
-        /// The next bytes are payload; `received` of it have come.
+        /// Payload comes next; `received` bytes of it have been read.
         case payload(WebSocketFrameHeader, received: Int)
-        /// The client broke a rule; nothing is read any more.
+        /// The client violated the protocol; nothing more is read.
         case failed
     }
 
-    /// A message that is not complete.
+    /// A message that is not complete yet.
     private struct Message {
         var kind: MessageKind
         var isCompressed: Bool
         var validator = UTF8Validator()
     }
 
-    /// The largest message, in bytes of payload as they come.
+    /// The largest message, in bytes of payload as received (before inflating).
     package var maxPayload: Int
     private let allowsCompression: Bool
     private var state = State.header
     private var message: Message?
-    /// The payloads of `message` so far.
+    /// The payload of `message` so far.
     private var assembly = ByteStore()
-    /// The payload of a control frame that came in pieces; the beginning of a header that did.
+    /// The incomplete payload of a control frame, or an incomplete header.
     private var stash = ByteStore()
-    /// A store that has been handed out, and is emptied when the next event is asked for.
+    /// The store that the last event points into; it is emptied by the next call of ``next(_:)``.
     private var handedOut = HandedOut.nothing
 
     private enum HandedOut {
@@ -41,17 +41,17 @@ package struct WebSocketFrameParser: ~Copyable {
     }
 
     /// - Parameters:
-    ///   - maxPayload: the largest message, in bytes of payload as they come.
-    ///   - allowsCompression: permessage-deflate was agreed.
+    ///   - maxPayload: the largest message, in bytes of payload as received (before inflating).
+    ///   - allowsCompression: permessage-deflate was agreed on.
     package init(maxPayload: Int, allowsCompression: Bool) {
         self.maxPayload = maxPayload
         self.allowsCompression = allowsCompression
     }
 
-    /// Bytes of a message or a header that is not complete.
+    /// Bytes of an incomplete message or header.
     package var heldBytes: Int { assembly.count + stash.count }
 
-    /// The next event in `input`, which is shortened by what was read. Called until it says
+    /// Reads the next event from `input`, and removes the bytes read. Call it until it returns
     /// ``WebSocketEvent/needsMore``.
     package mutating func next(_ input: inout UnsafeMutableRawBufferPointer) -> WebSocketEvent {
         switch handedOut {
@@ -106,7 +106,7 @@ package struct WebSocketFrameParser: ~Copyable {
             }
             return reading
         }
-        // The beginning came earlier: byte by byte until it is whole.
+        // Part of the header came earlier: add bytes one by one until it is complete.
         while true {
             let reading = WebSocketFrameHeader.read(stash.bytes)
             guard case .incomplete = reading, input.count > 0 else {
@@ -117,7 +117,7 @@ package struct WebSocketFrameParser: ~Copyable {
         }
     }
 
-    /// The rules that concern more than one frame.
+    /// Checks the rules that involve more than one frame.
     private func check(_ header: WebSocketFrameHeader) -> WebSocketViolation? {
         guard !header.opcode.isControl else { return nil }
         if header.isCompressed, !allowsCompression || header.opcode == .continuation { return .reservedBits }
@@ -140,7 +140,7 @@ package struct WebSocketFrameParser: ~Copyable {
         return taken
     }
 
-    /// A frame that came in one piece and belongs to no message in progress.
+    /// A frame that came in one piece and is no fragment of a message.
     private mutating func whole(_ header: WebSocketFrameHeader, _ payload: UnsafeMutableRawBufferPointer)
         -> WebSocketEvent
     {
@@ -175,7 +175,7 @@ package struct WebSocketFrameParser: ~Copyable {
         return message!.validator.validate(UnsafeRawBufferPointer(piece))
     }
 
-    /// The payload of a frame is complete.
+    /// Called when the payload of a frame is complete.
     private mutating func end(_ header: WebSocketFrameHeader) -> WebSocketEvent? {
         if header.opcode.isControl {
             handedOut = .stash
@@ -207,7 +207,7 @@ package struct WebSocketFrameParser: ~Copyable {
         }
     }
 
-    /// The codes that may stand in a close frame (RFC 6455 section 7.4 and the IANA registry).
+    /// Whether a close frame may contain this code (RFC 6455 section 7.4 and the IANA registry).
     static func isValidCloseCode(_ code: UInt16) -> Bool {
         switch code {
         case 1000...1003, 1007...1014, 3000...4999: true
@@ -221,37 +221,38 @@ package struct WebSocketFrameParser: ~Copyable {
     }
 }
 
-/// What a ``WebSocketFrameParser`` found. Pointers are valid until it is asked for the next.
+/// An event that ``WebSocketFrameParser`` found. Pointers are valid until the next call of
+/// ``WebSocketFrameParser/next(_:)``.
 package enum WebSocketEvent {
-    /// Everything given has been read.
+    /// All input has been read.
     case needsMore
-    /// A whole message; text that is not compressed is valid UTF-8.
+    /// A complete message. Uncompressed text is valid UTF-8.
     case message(MessageKind, UnsafeMutableRawBufferPointer, isCompressed: Bool)
     case ping(UnsafeRawBufferPointer)
     case pong
-    /// The payload is the code, if any, and the reason: valid both.
+    /// The payload is empty, or the code and the reason; the code is allowed and the reason is valid UTF-8.
     case close(payload: UnsafeRawBufferPointer)
     case violation(WebSocketViolation)
 }
 
-/// A rule of WebSocket that the client broke; the connection ends with ``code``.
+/// A violation of the WebSocket protocol; the connection is closed with ``code``.
 package enum WebSocketViolation: Error, Equatable {
     case reservedBits
     case reservedOpcode
     case fragmentedControlFrame
     case badControlLength
     case unmasked
-    /// A continuation of nothing.
+    /// A continuation without a started message.
     case unexpectedContinuation
-    /// A new message before the last was finished.
+    /// A new message before the last one was complete.
     case interruptedMessage
     case badCloseCode
     case invalidUTF8
-    /// Compressed data that does not inflate.
+    /// Compressed data that cannot be inflated.
     case badCompression
     case tooLarge
 
-    /// The close code the reference answers with.
+    /// The close code, as in the reference.
     var code: UInt16 {
         switch self {
         case .invalidUTF8, .badCompression: 1007
@@ -261,7 +262,7 @@ package enum WebSocketViolation: Error, Equatable {
     }
 }
 
-/// Bytes collected until they are whole; nothing is allocated while it is empty.
+/// A growing buffer for bytes that are not complete yet. Holds no memory while it is empty.
 struct ByteStore: ~Copyable {
     private var start: UnsafeMutableRawPointer?
     private var capacity = 0
@@ -276,7 +277,7 @@ struct ByteStore: ~Copyable {
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
     var mutableBytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: start, count: count) }
 
-    /// Appends a copy. Room grows with what has come, never with what was announced.
+    /// Appends a copy. Capacity follows the received bytes, never an announced length.
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress, bytes.count > 0 else { return }
         if count + bytes.count > capacity {
@@ -292,7 +293,7 @@ struct ByteStore: ~Copyable {
         count += bytes.count
     }
 
-    /// Empties it and frees its memory.
+    /// Removes all bytes and frees the memory.
     mutating func removeAll() {
         start?.deallocate()
         start = nil

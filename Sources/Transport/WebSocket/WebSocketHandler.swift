@@ -1,30 +1,32 @@
 import EngineIO
 import NIOCore
 
-/// One WebSocket connection: frames in, frames out, and the closing handshake. The only handler of its channel. [loop]
+/// One WebSocket connection: receives and sends frames, and performs the closing handshake. The only handler of its
+/// channel. [loop]
 final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
-    /// Who gets the messages.
+    /// What receives the messages.
     enum Consumer {
         case session(Session)
-        /// Every message comes back.
+        /// Every message is sent back.
         case echo
-        /// Nobody: the connection is on its way to its end.
+        /// The connection is closing; messages are dropped.
         case nobody
     }
 
-    /// RFC 6455's closing, seen from here.
+    /// The server's side of the closing handshake of RFC 6455.
     private enum Phase {
         case open
-        /// Our close frame is out; the client's is awaited.
+        /// Our close frame is sent; the client's is awaited.
         case closing
-        /// Both sides have said goodbye, or the client broke a rule: FIN is out, and what still comes is dropped.
+        /// Both sides have sent a close frame, or the client violated the protocol. FIN is sent, and further input is
+        /// dropped.
         case ending
         case over
     }
 
-    // What a broadcast reads comes first; see ``ConnectionOutput``.
+    // The fields that a broadcast reads come first; see ``ConnectionOutput``.
     let output: ConnectionOutput
     private let deflate: PermessageDeflate?
     private var phase = Phase.open
@@ -33,17 +35,17 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var consumer = Consumer.nobody
     private var parser: WebSocketFrameParser
     private var timer = TimerID.none
-    /// When a client that reads on and on is closed without its close frame; ms.
+    /// The latest time at which a client that keeps reading, but sends no close frame, is disconnected; ms.
     private var closingUntil: Int64 = 0
-    /// What the client had taken when it was last looked at.
+    /// What the client had acknowledged at the last check.
     private var progress: ConnectionOutput.Progress?
-    /// Higher than that of every connection of the loop before it.
+    /// See ``LoopConnection/serial``.
     let serial: UInt64
-    /// The session has joined no namespace, and may send small messages only.
+    /// The session has joined no namespace, so it may send small messages only.
     private var isLimited = false
-    /// What the loop's account was charged with.
+    /// The number of bytes charged to ``Loop/account``.
     private var charged = 0
-    /// See ``ReadShares``.
+    /// Bytes of one read; 0: no limit measured yet. See ``ReadShares``.
     private var readLimit: Int32 = 0
     private var context: ChannelHandlerContext?
 
@@ -56,7 +58,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         parser = WebSocketFrameParser(maxPayload: endpoint.options.maxPayload, allowsCompression: deflate != nil)
     }
 
-    /// Gives the messages to `consumer`, unless the connection has been closed meanwhile.
+    /// Sends the messages to `consumer`, unless the connection has been closed already.
     func deliver(to consumer: Consumer) {
         guard phase == .open else { return }
         self.consumer = consumer
@@ -65,7 +67,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         parser.maxPayload = min(endpoint.options.maxPayload, endpoint.maxBeforeJoining)
     }
 
-    /// Lets the client send what it may, once its session has joined a namespace.
+    /// Allows messages of `maxPayload` once the session has joined a namespace.
     private func liftLimit() {
         guard case .session(let session) = consumer, session.hasJoined else { return }
         isLimited = false
@@ -74,7 +76,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        // Of a channel that has closed already nobody would hear.
+        // If the channel is closed already, NIO does not call ``channelInactive(context:)``.
         output.isWatched = context.channel.isActive
         loop.counters.webSockets += 1
         loop.connections[ObjectIdentifier(self)] = self
@@ -94,9 +96,9 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         let began = loop.beginReading(count, limit: readLimit)
         loop.read(from: output) {
             buffer.withUnsafeReadableBytes { bytes in
-                // The buffer was filled for this handler, the only one of its channel, and is dropped or overwritten
-                // once this returns: what is changed here nobody sees. `withUnsafeMutableReadableBytes` would copy it
-                // all, because NIO holds a reference until this returns.
+                // Unmasking changes the bytes in place. Nothing else reads them: this handler is the only one of its
+                // channel, and the buffer is dropped or overwritten after this call. `withUnsafeMutableReadableBytes`
+                // would copy them all, because NIO holds a reference until this returns.
                 process(UnsafeMutableRawBufferPointer(mutating: bytes))
             }
         }
@@ -105,8 +107,8 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         loop.endReading(count, isFull: isFull, since: began, limit: &readLimit, of: output.channel)
     }
 
-    /// Charges the loop's account with what is held of messages that are not complete. What came and was handled within
-    /// one read is never charged.
+    /// Charges ``Loop/account`` with the bytes of incomplete messages. Input that is handled within one read is never
+    /// charged.
     private func charge() {
         let held = phase == .over ? 0 : parser.heldBytes + (deflate?.heldBytes ?? 0)
         guard held != charged else { return }
@@ -123,7 +125,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A connection that was reset; channelInactive follows.
+        // The peer reset the connection; NIO calls ``channelInactive(context:)`` next.
         dismiss(.transportError)
         context.close(promise: nil)
     }
@@ -142,7 +144,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
                 if isCompressed { inflate(kind, payload) } else { received(kind, payload) }
             case .ping(let payload):
                 guard phase == .open else { continue }
-                // A client that sends pings and reads no pongs is a slow reader like any other.
+                // A client that sends pings and does not read the pongs is treated as any slow reader.
                 guard output.bufferedBytes <= endpoint.options.maxBufferedOutput else { return end(.transportError) }
                 write(first: 0x8A, payload)
             case .pong:
@@ -186,7 +188,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     // MARK: - Endings
 
-    /// The client broke a rule: it is told which, and that is the end.
+    /// The client violated the protocol: sends a close frame with the code of the violation, and ends the connection.
     private func fail(_ violation: WebSocketViolation) {
         loop.counters.webSocketViolations += 1
         if phase == .open {
@@ -198,7 +200,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         end(.transportError)
     }
 
-    /// Nothing more is said: FIN when everything is written.
+    /// Ends the connection: sends FIN after all output.
     private func end(_ reason: CloseReason) {
         phase = .ending
         output.shutDownWhenWritten()
@@ -254,7 +256,7 @@ extension WebSocketHandler: WebSocketOutput {
         else {
             return output.append(message)
         }
-        // The context of a compressed connection is its own: what others get is of no use here.
+        // Each compressed connection has a context of its own, so frames compressed for others cannot be shared.
         for part in message.parts {
             message.withPart(part) { payload in
                 send(part.kind, count: payload.count, compress: true) { $0.copyMemory(from: payload) }
@@ -279,10 +281,10 @@ extension WebSocketHandler: WebSocketOutput {
 }
 
 extension WebSocketHandler: TimerTarget {
-    /// The client did not answer the close frame, or did not hear the end.
+    /// The client did not answer the close frame, or did not close its side after FIN.
     func timerFired(_ id: TimerID, tag: UInt64) {
         if phase == .closing {
-            // What was sent before comes first: a client that still reads has not come to the close frame.
+            // A client that still reads earlier output has not reached the close frame yet.
             guard output.progress == progress || loop.wheel.now >= closingUntil else { return awaitCloseFrame() }
             loop.counters.unansweredCloses += 1
         }
@@ -313,6 +315,6 @@ extension WebSocketHandler: LoopConnection {
             close()
             return
         }
-        // The session closes it, with its reason.
+        // The session closes this connection, with its own reason.
     }
 }

@@ -2,25 +2,25 @@ import COpenSSL
 import EngineIO
 import Support
 
-/// Judges a WebSocket request on the loop of its session. First Engine.IO asks, then RFC 6455, each in the
-/// reference's order. [loop]
+/// Verifies a WebSocket request on the loop of its session: first the rules of Engine.IO, then those of RFC 6455, both
+/// in the order of the reference. [loop]
 struct WebSocketHandshake {
-    /// What a WebSocket is opened for.
+    /// What a WebSocket is used for.
     enum Purpose {
         /// A new session.
         case open(HandshakeRequest)
-        /// A session that may want to move over.
+        /// An existing session that may upgrade from polling.
         case upgrade(Session)
-        /// Nothing: it is accepted and closed. A refusal would make a widespread client throw.
+        /// The connection is accepted and closed at once, because a widespread client throws if it is refused.
         case nothing
         case echo
     }
 
     enum Verdict {
         case accepted(HTTPResponseHead, Purpose, PermessageDeflate.Agreement?)
-        /// In HTML: refusals of a WebSocket never are JSON.
+        /// A refusal. The body is sent as HTML, never as JSON.
         case refused(status: Int = 400, message: String, headers: [(String, String)] = [])
-        /// 503: no session is opened just now.
+        /// 503: no session can be opened at present.
         case unavailable(message: String)
     }
 
@@ -56,8 +56,8 @@ struct WebSocketHandshake {
     }
 
     /// - Parameters:
-    ///   - extraFields: of the answer, if the request is accepted.
-    ///   - field: the value of the first header of a name.
+    ///   - extraFields: fields of the answer if the request is accepted.
+    ///   - field: returns the value of the first header with a name.
     private func verify(
         _ purpose: Purpose, _ extraFields: HTTPFields, _ field: (StaticString) -> UnsafeRawBufferPointer?
     ) -> Verdict {
@@ -101,15 +101,15 @@ struct WebSocketHandshake {
         }
         answer.fields.add(extraFields)
         answer.fields.add(request.commonFields)
-        // Last: whoever is counted is let in.
+        // Last, because a counted session must be opened.
         if case .open = purpose, let refusal = server.limits.addSession(from: request.remoteAddress, on: loop) {
             return refused(.overloaded, message: refusal.message)
         }
         return .accepted(answer, purpose, agreement)
     }
 
-    /// What the developer of a foreign page reads, in the browser's network tools. It does not repeat the
-    /// origin: the body is HTML.
+    /// Developers of a foreign page see this text in the browser's network tools. It does not contain the origin,
+    /// because the body is HTML.
     private static let foreignOrigin =
         "Forbidden: the origin of this page is not allowed. Add it to cors.origin in the server's configuration, or serve the page from the server's own origin."
 
@@ -144,11 +144,11 @@ struct WebSocketHandshake {
         }
     }
 
-    /// A client that offers more subprotocols than this is refused: each is compared with all others.
+    /// The limit of offered subprotocols, because each is compared with all others.
     static let maxSubprotocols = 32
 
-    /// The first of a list of subprotocols: nobody here speaks one, and a client that offers some wants one named. nil:
-    /// not a list of different tokens.
+    /// The first offered subprotocol. The server implements none, but clients that offer some expect one of them in the
+    /// answer. nil: the header is not a list of distinct tokens, or too long.
     private static func firstSubprotocol(_ header: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         var names: [UnsafeRawBufferPointer] = []
         for name in HTTPListParts(header, separatedBy: UInt8(ascii: ",")) {
@@ -161,14 +161,14 @@ struct WebSocketHandshake {
     }
 }
 
-/// The answer to a client's `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
+/// `Sec-WebSocket-Accept` for a client's `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
 enum WebSocketAcceptKey {
     private static let guid: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     private static let keyLength = 24
     private static let digestLength = 20
 
-    /// Fetched once: `EVP_sha1()` has OpenSSL look for an implementation by name each time it is used, which takes
-    /// longer than the hashing. Immutable, and counted atomically.
+    /// Fetched once: with `EVP_sha1()`, OpenSSL looks up an implementation by name on every use, which takes longer
+    /// than the hashing. `nonisolated(unsafe)`: immutable, and its reference count is atomic.
     nonisolated(unsafe) private static let sha1: OpaquePointer = {
         guard let sha1 = EVP_MD_fetch(nil, "SHA1", nil) else {
             preconditionFailure("OpenSSL has no SHA-1, without which there are no WebSockets")
@@ -176,7 +176,7 @@ enum WebSocketAcceptKey {
         return sha1
     }()
 
-    /// Base64 of the SHA-1 of key and GUID. `key` is one, by ``isKey(_:)``.
+    /// Base64 of the SHA-1 of key and GUID. `key` must satisfy ``isKey(_:)``.
     static func value(for key: UnsafeRawBufferPointer) -> String {
         var digest: InlineArray<20, UInt8> = .init(repeating: 0)
         withUnsafeTemporaryAllocation(byteCount: keyLength + guid.utf8CodeUnitCount, alignment: 1) { text in
@@ -200,7 +200,7 @@ enum WebSocketAcceptKey {
         }
     }
 
-    /// 16 bytes in base64: 22 digits and two `=`.
+    /// Whether these are 16 bytes in base64: 22 digits and two `=`.
     static func isKey(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes.count == keyLength && bytes.suffix(2).allSatisfy { $0 == 0x3D }
             && bytes.dropLast(2).allSatisfy(Base64.isDigit)
