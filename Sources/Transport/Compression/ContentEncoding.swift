@@ -3,10 +3,10 @@ import CZlib
 /// The content encodings of polling answers.
 enum ContentEncoding: String {
     case gzip
-    /// zlib's format (RFC 1950), as the name has come to mean.
+    /// zlib's format (RFC 1950), which is what `deflate` means in HTTP.
     case deflate
 
-    /// Compresses `count` bytes that `fill` writes; nil when zlib has no memory.
+    /// Compresses `count` bytes that `fill` writes; nil if zlib runs out of memory.
     func compress(count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) -> [UInt8]? {
         var stream = z_stream()
         let windowBits: Int32 = self == .gzip ? 15 + 16 : 15
@@ -30,8 +30,8 @@ enum ContentEncoding: String {
 }
 
 extension ContentEncoding {
-    /// Reads `Accept-Encoding`, which may come in several fields: the encoding that the client likes best of those we
-    /// have, of equals the first it names.
+    /// Evaluates `Accept-Encoding`, which may come in several fields: finds the supported encoding with the highest
+    /// weight; among equal weights, the one named first.
     struct Negotiation {
         private var best: (encoding: ContentEncoding, weight: Int)?
         /// The weight of `*`.
@@ -60,7 +60,7 @@ extension ContentEncoding {
             if weight > best?.weight ?? 0 { best = (encoding, weight) }
         }
 
-        /// nil: none.
+        /// The encoding to use; nil: none.
         var result: ContentEncoding? {
             if let star, star > best?.weight ?? 0 {
                 if !namesGzip { return .gzip }
@@ -69,7 +69,7 @@ extension ContentEncoding {
             return best?.encoding
         }
 
-        /// In thousandths; 1,000 when there is none, 0 for what is no number.
+        /// In thousandths; 1,000 without a `q`, 0 for an invalid number.
         private static func weight(of parameters: HTTPListParts) -> Int {
             for parameter in parameters where parameter.count >= 2 && parameter.part(0..<2).isEqual(ignoringCase: "q=")
             {
@@ -78,7 +78,7 @@ extension ContentEncoding {
             return 1_000
         }
 
-        /// `0`, `1`, or one of them with up to three decimals (RFC 9110 section 12.4.2); more decimals are passed over.
+        /// `0` or `1` with up to three decimals (RFC 9110 section 12.4.2); further decimals are ignored.
         private static func thousandths(_ bytes: UnsafeRawBufferPointer) -> Int {
             guard let first = bytes.first, first == 0x30 || first == 0x31 else { return 0 }
             guard bytes.count == 1 || bytes[1] == 0x2E else { return 0 }

@@ -1,19 +1,19 @@
 import CZlib
 
-/// permessage-deflate on one connection (RFC 7692). [loop]
+/// permessage-deflate (RFC 7692) on one connection. [loop]
 ///
-/// Memory: with context takeover a compressor stays, 2^(windowBits+2) + 2^(memoryLevel+9) bytes (256 KB by default),
-/// and a decompressor, 2^windowBits + 7 KB (39 KB); each is made when the first message needs it. Without takeover
-/// nothing stays between messages.
+/// Memory with context takeover: 2^(windowBits+2) + 2^(memoryLevel+9) bytes for the compressor (256 KB by default) and
+/// 2^windowBits + 7 KB for the decompressor (39 KB), from the first message that needs it. Without context takeover,
+/// nothing is kept between messages.
 final class PermessageDeflate {
-    /// What inflating a message came to.
+    /// The result of inflating a message.
     enum Inflated {
         case inflated([UInt8])
         case tooLarge
         case corrupt
     }
 
-    /// Messages below this are sent as they are; bytes.
+    /// Smaller messages are sent uncompressed; bytes.
     let threshold: Int
     private let agreement: Agreement
     private let options: DeflateOptions
@@ -26,17 +26,17 @@ final class PermessageDeflate {
         threshold = options.threshold
     }
 
-    /// What stays between messages; bytes.
+    /// Memory that is kept between messages; bytes.
     var heldBytes: Int {
         (deflater == nil ? 0 : 1 << (agreement.serverBits + 2) + 1 << (options.memoryLevel + 9))
             + (inflater == nil ? 0 : 1 << agreement.clientBits + 7_168)
     }
 
-    /// Compresses a message of `count` bytes, which `fill` writes. The four bytes that end every block are
-    /// left out (section 7.2.1).
+    /// Compresses a message of `count` bytes, which `fill` writes. The last four bytes, 00 00 FF FF, are left out
+    /// (section 7.2.1).
     func compress(count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) -> [UInt8] {
-        // zlib flushes nothing twice: an empty message behind another would come out as nothing at all, which no peer
-        // can inflate (section 7.2.3.6).
+        // A second zlib flush in a row produces no bytes, so an empty message would become an empty payload, which no
+        // peer can inflate. A single 00 is the empty block of section 7.2.3.6.
         guard count > 0 else { return [0x00] }
         let stream = deflater ?? ZStream.deflater(windowBits: agreement.serverBits, options: options)
         let plain = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
@@ -48,7 +48,7 @@ final class PermessageDeflate {
         return compressed
     }
 
-    /// Inflates a message; more than `limit` bytes never come into being.
+    /// Inflates a message; stops as soon as it exceeds `limit` bytes.
     func inflate(_ payload: UnsafeRawBufferPointer, limit: Int) -> Inflated {
         let stream = inflater ?? ZStream.inflater(windowBits: agreement.clientBits)
         inflater = agreement.clientNoTakeover ? nil : stream
@@ -63,10 +63,10 @@ final class PermessageDeflate {
         return .inflated(message)
     }
 
-    /// The end of a block, which the sender leaves out.
-    // Immutable after its making: any thread may read it.
+    /// The last four bytes of a block, which the sender leaves out. `nonisolated(unsafe)`: immutable after its
+    /// initialization.
     private nonisolated(unsafe) static let tail: UnsafeRawBufferPointer = {
-        // Lives as long as the process.
+        // Never freed.
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 1)
         bytes.copyBytes(from: [0x00, 0x00, 0xFF, 0xFF])
         return UnsafeRawBufferPointer(bytes)
@@ -74,17 +74,17 @@ final class PermessageDeflate {
 }
 
 extension PermessageDeflate {
-    /// The parameters both sides keep to (RFC 7692 section 7.1).
+    /// The negotiated parameters (RFC 7692 section 7.1).
     struct Agreement: Equatable, Sendable {
         var serverNoTakeover = false
         var clientNoTakeover = false
         var serverBits = 15
         var clientBits = 15
-        /// The answer's value, which names what was asked for.
+        /// The value of the response header: the parameters that were agreed on.
         var header = "permessage-deflate"
 
-        /// Takes the first acceptable offer of a header. One that breaks the rules is declined, as section 7 asks, and
-        /// with it nothing but compression.
+        /// Accepts the first acceptable offer of a header. An invalid offer is declined, as section 7 requires, which
+        /// only means no compression.
         static func negotiated(_ header: UnsafeRawBufferPointer, options: DeflateOptions = DeflateOptions())
             -> Agreement?
         {
@@ -94,7 +94,7 @@ extension PermessageDeflate {
             return nil
         }
 
-        /// The parameters there are. Each may come once.
+        /// The parameters that exist. Each may occur once in an offer.
         private struct Seen: OptionSet {
             let rawValue: UInt8
             static let serverNoTakeover = Seen(rawValue: 1)
@@ -102,7 +102,7 @@ extension PermessageDeflate {
             static let serverBits = Seen(rawValue: 4)
             static let clientBits = Seen(rawValue: 8)
 
-            /// nil: there is no such parameter.
+            /// nil: an unknown parameter.
             init?(_ name: UnsafeRawBufferPointer) {
                 if name.isEqual(to: "server_no_context_takeover") {
                     self = .serverNoTakeover
@@ -139,12 +139,12 @@ extension PermessageDeflate {
                     agreement.clientNoTakeover = true
                     agreement.header += "; client_no_context_takeover"
                 case (.serverBits, let value?):
-                    // zlib cannot compress for a window of 8 bits.
+                    // zlib cannot compress with a window of 8 bits.
                     guard let bits = windowBits(value), bits >= 9 else { return nil }
                     agreement.serverBits = min(bits, options.serverMaxWindowBits)
                     agreement.header += "; server_max_window_bits=\(agreement.serverBits)"
                 case (.clientBits, nil):
-                    // The client can do it; nothing is asked of it unless the options do.
+                    // The client supports the parameter; the server uses it only if the options ask for it.
                     guard options.clientMaxWindowBits < 15 else { break }
                     agreement.clientBits = options.clientMaxWindowBits
                     agreement.header += "; client_max_window_bits=\(agreement.clientBits)"
@@ -159,8 +159,7 @@ extension PermessageDeflate {
             return agreement.add(options)
         }
 
-        /// What the server wants of its own accord, named behind what the client asked for. nil: this
-        /// offer does not allow it.
+        /// Adds what the options ask for beyond the client's offer. nil: the offer does not allow it.
         private consuming func add(_ options: DeflateOptions) -> Agreement? {
             guard clientBits <= options.clientMaxWindowBits else { return nil }
             if options.serverNoContextTakeover, !serverNoTakeover {
@@ -178,7 +177,7 @@ extension PermessageDeflate {
             return self
         }
 
-        /// 8 to 15, without a leading zero.
+        /// Parses 8 to 15, without a leading zero.
         private static func windowBits(_ text: UnsafeRawBufferPointer) -> Int? {
             switch text.count {
             case 1 where text[0] == 0x38 || text[0] == 0x39: Int(text[0] - 0x30)
@@ -194,23 +193,22 @@ extension PermessageDeflate {
     }
 }
 
-/// permessage-deflate (RFC 7692).
+/// Options of permessage-deflate (RFC 7692).
 public struct DeflateOptions: Sendable, Equatable {
-    /// Messages below this go out as they are; bytes. Unlike in the reference, also when the context is kept.
+    /// Smaller messages are sent uncompressed; bytes. In the reference, this does not apply if the context is kept.
     public var threshold = 1024
-    /// Whether each message is compressed on its own: less memory, weaker compression. A client that asks
-    /// for it gets it in any case.
+    /// Whether the server compresses each message on its own, which takes less memory and compresses less. It always
+    /// does if the client asks for it.
     public var serverNoContextTakeover = false
-    /// Whether clients are told to compress each message on its own.
+    /// Whether clients must compress each message on its own.
     public var clientNoContextTakeover = false
-    /// The largest window of a compressor, as a power of two of bytes; 9 to 15. A client that asks for
-    /// a smaller one gets that.
+    /// The largest compression window, as a power of two of bytes; 9 to 15. A client may ask for a smaller one.
     public var serverMaxWindowBits = 15
-    /// The largest window of a decompressor, likewise. Below 15, a client that does not offer to keep to it
-    /// (`client_max_window_bits`) is served without compression, as by the reference: RFC 7692 lets no
-    /// server ask for it unoffered.
+    /// The largest decompression window, as a power of two of bytes. Below 15, a client that does not offer
+    /// `client_max_window_bits` is served without compression, as in the reference: RFC 7692 does not allow a server to
+    /// ask for it unoffered.
     public var clientMaxWindowBits = 15
-    /// zlib's level: 1 is the fastest, 9 the smallest.
+    /// zlib's compression level, from 1 (fastest) to 9 (smallest).
     public var level: Int32 = 6
     /// zlib's memory level: a compressor takes 2^(windowBits+2) + 2^(memoryLevel+9) bytes.
     public var memoryLevel: Int32 = 8

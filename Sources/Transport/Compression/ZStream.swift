@@ -1,6 +1,6 @@
 import CZlib
 
-/// A raw deflate stream of zlib that lives as long as this object. [loop]
+/// A raw deflate stream of zlib. [loop]
 final class ZStream {
     enum Outcome {
         case done
@@ -14,7 +14,7 @@ final class ZStream {
     }
 
     private let direction: Direction
-    /// On the heap, because zlib's state points back at it.
+    /// On the heap, because zlib's state holds a pointer to it.
     private let stream: UnsafeMutablePointer<z_stream>
     private let isReady: Bool
 
@@ -25,8 +25,7 @@ final class ZStream {
         isReady = start(stream) == Z_OK
     }
 
-    /// zlib's raw deflate has no window of 8 bits; 9 is what it makes of it, and what every
-    /// receiver of 8 bits must be told.
+    /// zlib does not support a window of 8 bits for raw deflate, so 9 is used for it.
     static func deflater(windowBits: Int, options: DeflateOptions) -> ZStream {
         ZStream(.deflate) { jf_deflate_init($0, options.level, -Int32(max(windowBits, 9)), options.memoryLevel) }
     }
@@ -45,7 +44,7 @@ final class ZStream {
         stream.deallocate()
     }
 
-    /// Compresses all of `plain` and ends the block, so that the receiver can inflate it at once.
+    /// Compresses all of `plain` and ends the block, so that the receiver can inflate all of it.
     func deflate(_ plain: UnsafeRawBufferPointer) -> [UInt8] {
         precondition(isReady, "zlib could not be given the memory for a compressor")
         stream.pointee.next_in = UnsafeMutablePointer(mutating: plain.bindMemory(to: UInt8.self).baseAddress)
@@ -65,11 +64,12 @@ final class ZStream {
         return compressed
     }
 
-    /// How often a sender may end its stream within one message. Once is allowed and rare; a message of nothing but
-    /// ends would cost its sender two bytes each, and the loop a reset of the inflater.
+    /// How often a sender may end its deflate stream within one message. Ending it is allowed and rare. Each end costs
+    /// the sender two bytes and the loop a reset of the inflater, so it is limited.
     private static let maxStreamEnds = 16
 
-    /// Inflates `payload` to the end of `message`, which never grows beyond `limit`.
+    /// Inflates `payload` and appends the result to `message`, up to `limit` bytes in total, and one more if it is too
+    /// large.
     func inflate(_ payload: UnsafeRawBufferPointer, appendingTo message: inout [UInt8], limit: Int) -> Outcome {
         guard isReady else { return .corrupt }
         stream.pointee.next_in = UnsafeMutablePointer(mutating: payload.bindMemory(to: UInt8.self).baseAddress)
@@ -77,7 +77,7 @@ final class ZStream {
         var space = min(max(payload.count * 4, 256), 65_536)
         var streamEnds = 0
         while true {
-            // One byte beyond the limit tells "too large" from "just fits".
+            // One byte beyond the limit distinguishes "too large" from "just fits".
             let size = min(space, limit - message.count + 1)
             var code = Z_OK
             let piece = [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
@@ -92,8 +92,7 @@ final class ZStream {
             case Z_OK, Z_BUF_ERROR:
                 if stream.pointee.avail_out > 0 { return stream.pointee.avail_in == 0 ? .done : .corrupt }
             case Z_STREAM_END:
-                // The sender ended the stream for good: allowed (section 7.2.3.5), and the next
-                // message begins a new one.
+                // The sender ended its stream, which is allowed (section 7.2.3.5); a new one follows.
                 streamEnds += 1
                 guard streamEnds <= Self.maxStreamEnds else { return .corrupt }
                 inflateReset(stream)
