@@ -1,9 +1,9 @@
-/// Base64 (RFC 4648), as each of those who carry it has it: Engine.IO, tokens, the WebSocket handshake.
+/// Base64 (RFC 4648) in the variants that Engine.IO, tokens and the WebSocket handshake use.
 public enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let urlAlphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    /// 0 ..< 64, or 255 for what is no digit. Both alphabets are understood.
+    /// The value of each character, 0 ..< 64, in either alphabet; 255 for all others.
     private static let digits = values(of: alphabet, urlAlphabet)
     private static let urlDigits = values(of: urlAlphabet)
 
@@ -17,12 +17,12 @@ public enum Base64 {
 
     // MARK: Padded
 
-    /// The length of `count` bytes when encoded.
+    /// The length of `count` encoded bytes, padding included.
     public static func encodedCount(_ count: Int) -> Int {
         (count + 2) / 3 * 4
     }
 
-    /// Encodes `source` into the beginning of `target`, which must have room for ``encodedCount(_:)``.
+    /// Encodes `source` to `target`, which must have room for ``encodedCount(_:)`` bytes.
     public static func encode(_ source: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) {
         let target = target.assumingMemoryBound(to: UInt8.self)
         alphabet.withUnsafeBufferPointer { alphabet in
@@ -47,9 +47,9 @@ public enum Base64 {
         }
     }
 
-    /// Decodes in place and returns how many bytes came out, as forgiving as the decoder of the reference
-    /// server: padding may be missing, the URL alphabet is understood, characters outside it are passed over,
-    /// and the first `=` ends it.
+    /// Decodes in place and returns the number of decoded bytes. As lenient as the decoder of the reference server:
+    /// padding may be missing, both alphabets are accepted, other characters are skipped, and decoding stops at the
+    /// first `=`.
     public static func decode(inPlace bytes: UnsafeMutableRawBufferPointer) -> Int {
         digits.withUnsafeBufferPointer { digits in
             var bits: UInt32 = 0
@@ -72,15 +72,15 @@ public enum Base64 {
         }
     }
 
-    /// Whether `byte` stands for six bits in the standard alphabet.
+    /// Whether `byte` is a digit of the standard alphabet.
     public static func isDigit(_ byte: UInt8) -> Bool {
         digits[Int(byte)] != 255 && byte != UInt8(ascii: "-") && byte != UInt8(ascii: "_")
     }
 
     // MARK: For URLs, without padding: section 5, as RFC 7515 profiles it
 
-    /// Decodes `text`; `nil` for any byte outside the alphabet, padding, an impossible length, or bits left over at the
-    /// end that are not zero, so that every value has exactly one spelling.
+    /// Decodes `text`. `nil` if it contains a byte outside the alphabet or padding, has an impossible length, or has
+    /// non-zero bits left over at the end: so every value has exactly one encoding.
     public static func decodeURL(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
         let tail = text.count % 4
         guard tail != 1 else { return nil }
@@ -110,7 +110,7 @@ public enum Base64 {
         return isValid ? decoded : nil
     }
 
-    /// Appends the encoded `bytes`.
+    /// Appends the encoding of `bytes`.
     public static func appendURL(_ bytes: some Sequence<UInt8>, to output: inout [UInt8]) {
         var bits: UInt32 = 0
         var bitCount = 0

@@ -13,10 +13,10 @@
 ///
 /// Holds a native Swift string, so that up to 15 bytes need no allocation and ``text`` costs nothing.
 public struct ByteString: Hashable, Comparable, Sendable {
-    /// The same text as a `String`, to show or to pass on. Do not compare it.
+    /// The text as a `String`, to display it or to pass it on. Do not compare it.
     public let text: String
 
-    /// Keeps `text` as it is. The length is the caller's concern.
+    /// Wraps `text`. The caller must limit its length.
     @inlinable
     public init(_ text: String) {
         var text = text
@@ -32,34 +32,34 @@ public struct ByteString: Hashable, Comparable, Sendable {
         self.text = text
     }
 
-    /// Copies bytes that are known to be UTF-8; any that are not become U+FFFD.
+    /// Copies bytes that should be UTF-8; invalid bytes become U+FFFD.
     @inlinable
     public init(decoding bytes: some Collection<UInt8>) {
         text = String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The bytes.
+    /// The UTF-8 bytes.
     @inlinable
     public var utf8: String.UTF8View { text.utf8 }
 
-    /// How many bytes.
+    /// The number of bytes.
     @inlinable
     public var count: Int { text.utf8.count }
 
     @inlinable
     public var isEmpty: Bool { text.isEmpty }
 
-    /// Whether the bytes begin with those of `prefix`.
+    /// Whether the first bytes are those of `prefix`.
     public func hasPrefix(_ prefix: StaticString) -> Bool {
         utf8.starts(with: UnsafeBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
     }
 
-    /// Whether it holds a byte below 0x20 or 0x7F: a control character of ASCII.
+    /// Whether it contains an ASCII control character: a byte below 0x20, or 0x7F.
     public var hasControlCharacter: Bool {
         withBytes { $0.hasControlCharacter }
     }
 
-    /// Calls `body` with the bytes, which are valid for the call.
+    /// Calls `body` with the bytes, which are valid during the call only.
     @inlinable
     @inline(__always)
     public func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result)
@@ -72,7 +72,7 @@ public struct ByteString: Hashable, Comparable, Sendable {
         return try result!.get()
     }
 
-    /// Whether these are its bytes.
+    /// Whether `bytes` are equal to the bytes of this string.
     @inlinable
     public func isEqual(to bytes: UnsafeRawBufferPointer) -> Bool {
         guard count == bytes.count else { return false }
@@ -82,7 +82,7 @@ public struct ByteString: Hashable, Comparable, Sendable {
         }
     }
 
-    /// Whether these are its bytes, the ASCII letters of either in lower or upper case.
+    /// Whether both are equal, ignoring the case of ASCII letters.
     public func isEqual(ignoringCase other: ByteString) -> Bool {
         guard count == other.count else { return false }
         func lower(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
@@ -92,8 +92,7 @@ public struct ByteString: Hashable, Comparable, Sendable {
     @inlinable
     @inline(__always)
     public static func == (a: ByteString, b: ByteString) -> Bool {
-        // The same representation means the same text, whatever it is: nearly all equal names are
-        // short, or the same allocation.
+        // Equal representations mean equal text. Most equal names are short or share an allocation, so this decides.
         let (one, other) = (
             unsafeBitCast(a.text, to: (UInt64, UInt64).self), unsafeBitCast(b.text, to: (UInt64, UInt64).self)
         )
@@ -101,7 +100,7 @@ public struct ByteString: Hashable, Comparable, Sendable {
         return a.count == b.count && haveEqualBytes(a.text.utf8, b.text.utf8)
     }
 
-    /// Out of line, so that tables do not carry it along. Of as many bytes each.
+    /// Not inlined, to keep generic tables small. Both must have the same number of bytes.
     @inline(never)
     @usableFromInline
     static func haveEqualBytes(_ a: String.UTF8View, _ b: String.UTF8View) -> Bool {
@@ -115,7 +114,7 @@ public struct ByteString: Hashable, Comparable, Sendable {
     @inline(__always)
     public func hash(into hasher: inout Hasher) {
         _ = text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-        // As the standard library does, so that the parts of a compound key cannot run together.
+        // A terminator, as in the standard library, so that the parts of a compound key are separated.
         hasher.combine(0xFF as UInt8)
     }
 
@@ -135,7 +134,7 @@ extension ByteString: ExpressibleByStringLiteral, ExpressibleByStringInterpolati
 }
 
 extension UnsafeRawBufferPointer {
-    /// Whether there is a byte below 0x20, or 0x7F: a control character of ASCII. Eight bytes at a time.
+    /// Whether there is an ASCII control character: a byte below 0x20, or 0x7F. Checks eight bytes at a time.
     @inlinable
     public var hasControlCharacter: Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101, highs: UInt64 = 0x8080_8080_8080_8080
@@ -143,8 +142,8 @@ extension UnsafeRawBufferPointer {
         while at &+ 8 <= count {
             let word = loadUnaligned(fromByteOffset: at, as: UInt64.self)
             let rest = word ^ (ones &* 0x7F)
-            // A byte's highest bit is set where the byte is less than 0x20, or where it differs in nothing from 0x7F.
-            // Borrows between bytes only come from a byte that is found.
+            // The highest bit of a byte gets set if the byte is less than 0x20 or equal to 0x7F. A borrow reaches the
+            // next byte only from a byte that was found.
             if ((word &- ones &* 0x20) & ~word | (rest &- ones) & ~rest) & highs != 0 { return true }
             at &+= 8
         }

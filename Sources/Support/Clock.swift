@@ -1,17 +1,17 @@
 import Glibc
 
-/// The clocks of the system; each reading is tens of nanoseconds without a system call. [any-thread]
+/// The system's clocks. A reading takes tens of ns and no system call. [any-thread]
 public enum Clock {
-    /// Nanoseconds since some moment; never goes back.
+    /// Nanoseconds since an unspecified moment; never decreases.
     @inlinable
     @inline(__always)
     public static var monotonicNanoseconds: Int64 { read(CLOCK_MONOTONIC) }
 
-    /// The same in milliseconds: the clock of the loops' timers.
+    /// ``monotonicNanoseconds`` in milliseconds: the clock of the loops' timers.
     @inlinable
     public static var monotonicMilliseconds: Int64 { monotonicNanoseconds / 1_000_000 }
 
-    /// Nanoseconds since the same moment, a few milliseconds coarse and about five times cheaper.
+    /// Nanoseconds since the same moment, with a resolution of a few milliseconds; about five times cheaper.
     @inlinable
     @inline(__always)
     public static var coarseNanoseconds: Int64 { read(CLOCK_MONOTONIC_COARSE) }

@@ -1,20 +1,20 @@
-/// Percent-decoding of URLs' paths and queries.
+/// Percent-decoding of paths and queries.
 public enum PercentEncoding {
-    /// How a part of a URL is read.
+    /// The part of a URL that is decoded.
     public enum Form: Sendable {
         case path
-        /// `application/x-www-form-urlencoded`: a plus is a blank.
+        /// `application/x-www-form-urlencoded`: a plus is a space.
         case query
     }
 
-    /// Whether `part` stands for anything but itself.
+    /// Whether decoding changes `part`.
     public static func isEncoded(_ part: UnsafeRawBufferPointer, _ form: Form) -> Bool {
         part.contains { $0 == UInt8(ascii: "%") || ($0 == UInt8(ascii: "+") && form == .query) }
     }
 
-    /// Writes the bytes that `part` stands for into `buffer`, as many as it takes. A broken escape stands for itself.
+    /// Decodes `part` into `buffer`, until it is full. A broken escape is copied as it is.
     ///
-    /// - Returns: how many were written, and whether an escape was broken.
+    /// - Returns: the number of bytes written, and whether an escape was broken.
     public static func decode(
         _ part: UnsafeRawBufferPointer, _ form: Form, into buffer: UnsafeMutableRawBufferPointer
     ) -> (count: Int, isBroken: Bool) {
@@ -40,8 +40,8 @@ public enum PercentEncoding {
         return (count, isBroken)
     }
 
-    /// The text that `part`, which is UTF-8, stands for, in `buffer`, which is as large at least; `nil` if an escape is
-    /// broken or the result is no UTF-8.
+    /// Decodes `part`, which must be UTF-8, into `buffer`, which must be at least as large. `nil` if an escape is
+    /// broken or the result is not UTF-8.
     public static func text(
         _ part: UnsafeRawBufferPointer, _ form: Form, in buffer: UnsafeMutableRawBufferPointer
     ) -> UnsafeRawBufferPointer? {
@@ -50,7 +50,7 @@ public enum PercentEncoding {
         return isBroken || String(validating: decoded, as: UTF8.self) == nil ? nil : decoded
     }
 
-    /// The same as a byte string.
+    /// Decodes `part` as the other `text` does, into a byte string.
     public static func text(_ part: UnsafeRawBufferPointer, _ form: Form) -> ByteString? {
         guard isEncoded(part, form) else { return ByteString(decoding: part) }
         return withUnsafeTemporaryAllocation(byteCount: part.count, alignment: 1) { buffer in

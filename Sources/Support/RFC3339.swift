@@ -1,7 +1,7 @@
-/// Times as RFC 3339 in UTC with milliseconds: `2026-11-23T01:15:57.042Z`. They sort as text.
+/// Formats times as RFC 3339 in UTC with milliseconds: `2026-11-23T01:15:57.042Z`. The texts sort by time.
 public enum RFC3339 {
-    /// From milliseconds since 1970-01-01 UTC. Years outside 0000 to 9999, which the format
-    /// cannot say, are cut to them.
+    /// Formats one time, as 24 characters.
+    /// - Parameter milliseconds: since 1970-01-01 UTC. Clamped to the years 0000 to 9999, which the format can express.
     public static func text(milliseconds: Int64) -> String {
         let milliseconds = min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999)
         let (days, inDay) = (floorDivide(milliseconds, 86_400_000), floorRemainder(milliseconds, 86_400_000))
@@ -26,7 +26,7 @@ public enum RFC3339 {
         }
     }
 
-    /// Days since 1970-01-01 as a date of the Gregorian calendar; Howard Hinnant's `civil_from_days`.
+    /// Converts days since 1970-01-01 to a Gregorian date; Howard Hinnant's `civil_from_days`.
     private static func civil(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let shifted = days + 719_468
         let era = floorDivide(shifted, 146_097)

@@ -1,11 +1,11 @@
 import Glibc
 
-/// The kernel's randomness, fetched for many ids at once: `SystemRandomNumberGenerator` makes a system call for every
-/// eight bytes, four for each client that connects.
+/// Random numbers of the kernel, read 256 bytes at a time. `SystemRandomNumberGenerator` needs a system call for every
+/// eight bytes, which is four for each connecting client.
 ///
-/// What has been handed out is wiped, so that memory read later tells no id that was given out before.
+/// Used words are set to zero, so that a later leak of this memory reveals no id that was issued before.
 public struct RandomBits: RandomNumberGenerator {
-    /// 256 bytes: as many as `getrandom` gives whole, whatever signals come.
+    /// 256 bytes: the most that `getentropy` returns in one call.
     private static let count = 32
 
     private var words = [UInt64](repeating: 0, count: count)

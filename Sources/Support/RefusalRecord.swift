@@ -1,26 +1,26 @@
-/// That somebody was refused something, and why: for counters and the log. It holds no token and
-/// no content of a message.
+/// A refused request, connection or event, with the reason: for counters and the log. Contains no token and no content
+/// of a message.
 public struct RefusalRecord: Sendable, Equatable {
-    /// What was asked for.
+    /// What was refused.
     public enum Place: String, Sendable, CaseIterable {
-        /// An HTTP request, or the opening of a session or WebSocket.
+        /// An HTTP request, or opening a session or WebSocket.
         case http
-        /// The joining of a namespace.
+        /// Joining a namespace.
         case connect
-        /// An event of a client, which reached no handler.
+        /// A client's event, before it reached a handler.
         case event
-        /// An event of a client, whose handler answered with an error.
+        /// A client's event, by an error of its handler.
         case handler
     }
 
     public var place: Place
-    /// One of few words, such as `token_expired`: what is counted.
+    /// A short code, such as `token_expired`; counters are grouped by it.
     public var reason: String
-    /// The same in a sentence, as whoever was refused reads it.
+    /// The reason as a sentence, as the refused client receives it.
     public var detail: String
-    /// Of the peer; empty if it is not at hand.
+    /// The address of the peer; empty if unknown.
     public var address: String
-    /// Whose refusal it is; `nil`: the host's.
+    /// The plugin that refused; `nil`: the host.
     public var plugin: String?
 
     public init(_ place: Place, reason: String, detail: String = "", address: String = "", plugin: String? = nil) {

@@ -1,8 +1,9 @@
-/// Finds what a misspelt word was meant to be. For words of an operator, who writes the file:
-/// not for what clients send.
+/// Suggests corrections for misspelt words in an operator's files. Its cost is not limited, so do not use it for input
+/// of clients.
 public enum Spelling {
-    /// The candidate that `word` begins, or that begins it; else the one with the smallest edit distance, unless that
-    /// is too far to be a slip of the finger: more than a third of the word, and more than two edits. Case is ignored.
+    /// The candidate that begins with `word` or that `word` begins with; otherwise the one with the smallest edit
+    /// distance. `nil` if that is more than two edits and more than a third of the word, or more than half of the word.
+    /// Ignores case.
     public static func nearest(to word: String, among candidates: [String]) -> String? {
         let word = word.lowercased()
         let ranked = candidates.map { candidate in
@@ -12,11 +13,11 @@ public enum Spelling {
             return (word: candidate, distance: continued ? 1 : distance(word, known))
         }
         guard let best = ranked.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else { return nil }
-        // A short word is within two edits of nearly everything: at least half of it has to be right.
+        // Short words are within two edits of nearly every candidate, so at least half of the word must match.
         return best.distance <= max(2, (word.count + 2) / 3) && best.distance * 2 <= word.count ? best.word : nil
     }
 
-    /// Optimal string alignment: insertions, deletions, substitutions, and neighbours swapped, each of cost 1.
+    /// The optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours cost 1 each.
     public static func distance(_ left: String, _ right: String) -> Int {
         let left = Array(left.unicodeScalars), right = Array(right.unicodeScalars)
         guard !left.isEmpty, !right.isEmpty else { return max(left.count, right.count) }

@@ -1,24 +1,24 @@
-/// The rule for the id of a user, the same wherever one comes in: in a token, from a plugin, or asked for by a client.
+/// The rule for ids of users, wherever they come from: a token, a plugin or a client.
 public enum UserID {
-    /// Bytes of the longest.
+    /// The largest length; bytes.
     public static let longest = 256
 
-    /// What is wrong with `user` as the id of a user, to follow a name for it: "is empty"; `nil` if nothing is.
-    /// Constant time for long ones.
+    /// Why `user` is not a valid id, as a predicate such as "is empty"; `nil` if it is valid. Constant time for too
+    /// long ids.
     public static func problem(_ user: UnsafeRawBufferPointer) -> String? {
         guard !user.isEmpty else { return "is empty" }
         guard user.count <= longest else { return "has \(user.count) bytes, more than the \(longest) allowed" }
-        // They would end a C string, and break lines of logs.
+        // Control characters would end a C string or break a log line.
         return user.hasControlCharacter ? "holds a control character" : nil
     }
 
-    /// Whether ``problem(_:)`` has none to tell.
+    /// Whether ``problem(_:)`` is `nil`.
     @inlinable
     public static func isValid(_ user: UnsafeRawBufferPointer) -> Bool {
         user.count > 0 && user.count <= longest && !user.hasControlCharacter
     }
 
-    /// The same.
+    /// Why `user` is not a valid id; `nil` if it is valid.
     public static func problem(_ user: ByteString) -> String? {
         user.withBytes { problem($0) }
     }
