@@ -1,12 +1,12 @@
-/// Sets values in a document by JSON pointer, leaving every other byte of it as it was.
+/// Sets values in a document by JSON pointer, and leaves all other bytes unchanged.
 ///
-/// What is at the pointer is replaced. Where nothing is, a member is added to its object, and an element at the end of
-/// its array if the last step is `-` or the array's length. Parents are not made up: a missing one is an error. The
-/// empty pointer sets the whole document. All functions are pure: call them from any thread.
+/// An existing value at the pointer is replaced. Otherwise a member is added to an object, or an element to the end of
+/// an array if the last step is `-` or the array's length. Missing parents are an error; they are not created. The
+/// empty pointer replaces the whole document. All functions are pure: call them from any thread.
 public enum JSONEdit {
-    /// A copy of `document` with `value` at `pointer`.
+    /// Returns a copy of `document` with `value` at `pointer`.
     ///
-    /// - Throws: ``JSONEditError``; then nothing was changed.
+    /// - Throws: ``JSONEditError``.
     public static func setting(
         _ value: UnsafeRawBufferPointer, at pointer: UnsafeRawBufferPointer, in document: UnsafeRawBufferPointer
     ) throws(JSONEditError) -> [UInt8] {
@@ -16,9 +16,9 @@ public enum JSONEdit {
         return output
     }
 
-    /// A copy of `document` with `value` at `pointer`.
+    /// Returns a copy of `document` with `value` at `pointer`.
     ///
-    /// - Throws: ``JSONEditError``; then nothing was changed.
+    /// - Throws: ``JSONEditError``.
     public static func setting(_ value: [UInt8], at pointer: String, in document: [UInt8]) throws(JSONEditError)
         -> [UInt8]
     {
@@ -35,7 +35,7 @@ public enum JSONEdit {
         return try result.get()
     }
 
-    /// Writes a copy of `document` with `value` at `pointer` into `buffer`, without allocating unless a key is added.
+    /// Writes a copy of `document` with `value` at `pointer` to `buffer`. Allocates only if a key is added.
     ///
     /// - Returns: the length of the new document; more than `buffer.count` means that it did not fit, see ``JSONText``.
     /// - Throws: ``JSONEditError``; then nothing was written.
@@ -65,9 +65,9 @@ public enum JSONEdit {
         sink.append(contentsOf: UnsafeRawBufferPointer(rebasing: document[splice.replaced.upperBound...]))
     }
 
-    /// What a change does to a document's bytes.
+    /// The change to a document's bytes.
     private struct Splice {
-        /// The bytes the value takes the place of; empty where something is added.
+        /// The bytes that the value replaces; empty where something is added.
         var replaced: Range<Int>
         var needsComma = false
         /// The key of a new member.
@@ -101,11 +101,11 @@ public enum JSONEdit {
         }
     }
 
-    /// A new member or element of the container at `range`, which has nothing where `step` leads.
+    /// Adds a member or element to the container at `range`, which has no child at `step`.
     private static func addition(
         of step: JSONPointerPath.Step, to range: Range<Int>, in document: UnsafeRawBufferPointer
     ) throws(JSONEditError) -> Splice {
-        /// Where the closing bracket stands: nothing but white space can be between it and the last child.
+        /// The offset of the closing bracket; only white space is between it and the last child.
         let close = range.upperBound - 1
         switch JSONKind(firstByte: document[range.lowerBound]) {
         case .object:
@@ -131,9 +131,9 @@ public enum JSONEditError: Error, Sendable, Hashable, CustomStringConvertible {
     case malformedDocument
     /// The value to set is not valid JSON.
     case malformedValue
-    /// Nothing stands where the pointer's last step but one leads, or something that is neither object nor array.
+    /// The value that the last step should be set in does not exist, or is neither an object nor an array.
     case missingParent
-    /// The last step leads into an array and is neither `-` nor an index of at most the array's length.
+    /// The last step names an element of an array, and is neither `-` nor an index of at most the array's length.
     case badIndex
 
     public var description: String {

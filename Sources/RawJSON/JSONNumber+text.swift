@@ -1,17 +1,18 @@
 extension JSONNumber {
-    /// A finite number as `JSON.stringify` writes it: the fewest digits that give the same `Double`, without
+    /// Formats a finite number as `JSON.stringify` does: the fewest digits that yield the same `Double`, without an
     /// exponent from 1e-6 up to 1e21.
     public static func text(of value: Double) -> String {
         precondition(value.isFinite, "JSON has no \(value)")
-        // Up to here every whole number has its own Double, and its digits are the fewest.
+        // Up to 2^53, each whole number has its own `Double`, and all its digits are needed.
         if let integer = Int64(exactly: value), integer.magnitude <= 1 << 53 { return String(integer) }
-        // Swift chooses the same digits, and writes fractions in the same way unless they need an exponent.
+        // Swift chooses the same digits, and the same format for fractions without an exponent.
         let description = value.description
         if value != value.rounded(), !description.utf8.contains(UInt8(ascii: "e")) { return description }
         return (value < 0 ? "-" : "") + text(decimal(value.magnitude.description))
     }
 
-    /// The digits, without zeros at either end, and the place of the decimal point among them: 0 is before the first.
+    /// The digits without leading and trailing zeros, and the position of the decimal point: 0 is before the first
+    /// digit.
     private static func decimal(_ description: String) -> (digits: Substring, point: Int) {
         let parts = description.split(separator: "e")
         let whole = parts[0].prefix { $0 != "." }
@@ -21,7 +22,7 @@ extension JSONNumber {
         return (significant.prefix(through: significant.lastIndex { $0 != "0" } ?? significant.startIndex), point)
     }
 
-    /// The steps of `Number::toString` in ECMA-262.
+    /// `Number::toString` of ECMA-262.
     private static func text(_ number: (digits: Substring, point: Int)) -> String {
         let (digits, point) = number
         let zeros = { String(repeating: "0", count: $0) }

@@ -1,13 +1,13 @@
-/// A JSON number, kept exact where a 64-bit integer can hold it.
+/// A JSON number, exact if it fits a 64-bit integer.
 public enum JSONNumber: Sendable, Hashable {
-    /// Written without fraction and exponent, and within `Int64`. `-0` is not: it has a sign
-    /// that an integer would lose.
+    /// A number without fraction and exponent, within `Int64`. `-0` is a `double`, because an integer would lose its
+    /// sign.
     case integer(Int64)
 
-    /// Everything else, rounded to the nearest `Double` as in JavaScript; beyond its range it is infinite.
+    /// Any other number, rounded to the nearest `Double` as in JavaScript; infinite beyond its range.
     case double(Double)
 
-    /// Reads a number token, without white space around it; `nil` if it is no JSON number.
+    /// Parses a number token without surrounding white space; `nil` if it is not a JSON number.
     public init?(_ token: UnsafeRawBufferPointer) {
         guard let base = token.baseAddress, let first = token.first, first == UInt8(ascii: "-") || first &- 0x30 < 10,
             JSONScanner.scanNumber(base, 0, token.count) == token.count
@@ -21,7 +21,7 @@ public enum JSONNumber: Sendable, Hashable {
         }
     }
 
-    /// The value, if it is a whole number that `Int64` can hold, however it was written: `1e3` is 1000.
+    /// The value if it is a whole number within `Int64`, in any notation: `1e3` is 1000.
     public var int64: Int64? {
         switch self {
         case .integer(let value): value
@@ -43,7 +43,7 @@ public enum JSONNumber: Sendable, Hashable {
         for byte in token.dropFirst(isNegative ? 1 : 0) {
             guard byte &- 0x30 < 10 else { return nil }
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            // Counting down from zero for negative numbers reaches Int64.min, which has no positive counterpart.
+            // Negative numbers are subtracted from zero, because `Int64.min` has no positive counterpart.
             let digit = Int64(byte &- 0x30)
             let (sum, carry) =
                 isNegative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)

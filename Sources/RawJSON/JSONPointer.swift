@@ -1,16 +1,16 @@
 /// JSON Pointer, RFC 6901: `/rooms/0/name`.
 ///
-/// A pointer is followed straight through the raw document: nothing is parsed into a tree, nothing is allocated.
-/// Keys are compared by what they mean, escapes on both sides decoded; among duplicate keys the last one counts, as in
-/// `JSON.parse`. All functions are pure: call them from any thread.
+/// Pointers are resolved in the raw document, without parsing it into a tree and without allocating. Keys are compared
+/// decoded, with escapes on both sides; of duplicate keys the last one counts, as in `JSON.parse`. All functions are
+/// pure: call them from any thread.
 public enum JSONPointer {
-    /// Finds the value that `pointer` names.
+    /// Finds the value at `pointer`.
     ///
-    /// Only the containers on the way are read, each as far as needed, so a fault elsewhere in the
-    /// document goes unnoticed.
+    /// Reads only the containers on the path, each as far as needed, so an error elsewhere in the document is not
+    /// noticed.
     ///
-    /// - Returns: where it stands in `document` and its kind; `nil` if nothing stands there. The empty pointer
-    ///   names the whole document.
+    /// - Returns: its range in `document` and its kind; `nil` if there is no such value. The empty pointer is the whole
+    ///   document.
     /// - Throws: ``JSONPointerError``.
     public static func find(_ pointer: UnsafeRawBufferPointer, in document: UnsafeRawBufferPointer)
         throws(JSONPointerError) -> JSONToken?
@@ -25,7 +25,7 @@ public enum JSONPointer {
         }
         while let step = try path.next() {
             guard let child = try child(named: step, of: value, in: document) else {
-                // A malformed pointer is an error wherever the document ends.
+                // A malformed pointer is an error even if the document has no value there.
                 while try path.next() != nil {}
                 return nil
             }
@@ -35,9 +35,9 @@ public enum JSONPointer {
         return JSONToken(range: value, kind: kind)
     }
 
-    /// Finds the value that `pointer` names.
+    /// Finds the value at `pointer`; see the other `find`.
     public static func find(_ pointer: String, in document: [UInt8]) throws(JSONPointerError) -> JSONToken? {
-        // Typed throws do not pass through `withUnsafeBytes` of every type; a result does.
+        // `withUnsafeBytes` does not pass on typed throws, so a `Result` does.
         var pointer = pointer
         let result = pointer.withUTF8 { path in
             document.withUnsafeBytes { bytes in
@@ -47,7 +47,7 @@ public enum JSONPointer {
         return try result.get()
     }
 
-    /// The member or element, of the container that begins at `range`, that one step of a pointer names.
+    /// The child that one step of a pointer names, in the container at `range`.
     static func child(
         named step: JSONPointerPath.Step, of range: Range<Int>, in document: UnsafeRawBufferPointer
     ) throws(JSONPointerError) -> Range<Int>? {
@@ -82,11 +82,11 @@ public enum JSONPointer {
     }
 }
 
-/// Why a pointer could not be followed.
+/// Why a pointer cannot be resolved.
 public enum JSONPointerError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The pointer is neither empty nor begins with `/`, or holds a `~` that is followed by neither `0` nor `1`.
     case malformedPointer
-    /// The document is not valid JSON, at least as far as the pointer leads through it.
+    /// The document is not valid JSON on the path of the pointer.
     case malformedDocument
 
     public var description: String {
@@ -98,17 +98,17 @@ public enum JSONPointerError: Error, Sendable, Hashable, CustomStringConvertible
     }
 }
 
-/// The reference tokens of a pointer, one after the other, still escaped.
+/// Iterates over the reference tokens of a pointer, which are still escaped.
 struct JSONPointerPath {
     /// One reference token: a key, or an index written in digits.
     struct Step {
         let text: UnsafeRawBufferPointer
         let hasEscapes: Bool
 
-        /// Whether this is the token `-`, the place past an array's last element.
+        /// Whether this is the token `-`, the position after an array's last element.
         var isPastEnd: Bool { text.count == 1 && text[0] == UInt8(ascii: "-") }
 
-        /// The array index this is; `nil` if it is none. RFC 6901 allows no leading zeros.
+        /// The array index; `nil` if this is not an index. RFC 6901 does not allow leading zeros.
         var index: Int? {
             guard let first = text.first, first != UInt8(ascii: "0") || text.count == 1 else { return nil }
             var value = 0
@@ -122,7 +122,7 @@ struct JSONPointerPath {
             return value
         }
 
-        /// Whether the string `token`, quotes included, means the key this step names.
+        /// Whether the JSON string `token`, quotes included, decodes to the key of this step.
         func isKey(_ token: UnsafeRawBufferPointer) -> Bool {
             guard hasEscapes else { return JSONText.isEqual(token, to: text) }
             var decoder = JSONStringDecoder(content: UnsafeRawBufferPointer(rebasing: token[1..<token.count - 1]))
@@ -133,7 +133,7 @@ struct JSONPointerPath {
             return decoder.next() == nil
         }
 
-        /// The key this step names, escapes decoded.
+        /// The decoded key of this step.
         var key: [UInt8] {
             var key: [UInt8] = []
             key.reserveCapacity(text.count)

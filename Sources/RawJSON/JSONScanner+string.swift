@@ -1,10 +1,10 @@
 extension JSONScanner {
     /// Scans a string from just past its opening quote.
     ///
-    /// - Returns: the offset past the closing quote, or the complement (`~`) of the offset at fault.
+    /// - Returns: the offset past the closing quote, or the complement (`~`) of the error's offset.
     @inline(__always)
     static func scanString(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
-        // Keys and event names are short: most strings end within the first word, without a call.
+        // Keys and event names are short: most strings end within the first eight bytes, without a call.
         if start &+ 8 <= end {
             let special = specialBytes(in: base.loadUnaligned(fromByteOffset: start, as: UInt64.self))
             let at = start &+ special.trailingZeroBitCount &>> 3
@@ -16,7 +16,7 @@ extension JSONScanner {
     private static func scanLongString(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
         while true {
-            // Eight bytes at a time over what needs no look: printable ASCII.
+            // Skips printable ASCII, eight bytes at a time.
             while at &+ 8 <= end {
                 let special = specialBytes(in: base.loadUnaligned(fromByteOffset: at, as: UInt64.self))
                 if special != 0 {
@@ -43,7 +43,8 @@ extension JSONScanner {
         }
     }
 
-    /// Scans what follows a backslash; returns the offset past it, or the complement of the offset at fault.
+    /// Scans the part of an escape after the backslash; returns the offset past it, or the complement (`~`) of the
+    /// error's offset.
     private static func scanEscape(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
         guard start < end else { return ~end }
         switch base.load(fromByteOffset: start, as: UInt8.self) {
@@ -69,11 +70,11 @@ extension JSONScanner {
         byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6
     }
 
-    /// Marks, with its highest bit, the first byte of `word` (in memory order) that is a quote, a
-    /// backslash, a control or not ASCII.
+    /// Sets the highest bit of each byte that is a quote, a backslash, a control character or not ASCII, the first byte
+    /// in memory lowest.
     ///
-    /// Each term is the classic "has a byte less than n" test. Its borrow can mark wrong bytes above a right one, never
-    /// below it, so the lowest mark is exact; zero means that all eight bytes are plain.
+    /// Each term is the classic "has a byte less than n" test. Its borrow can set wrong bits above a correct one, never
+    /// below it: the lowest set bit is exact, and zero means that no byte is special.
     @inline(__always)
     static func specialBytes(in word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
@@ -87,16 +88,18 @@ extension JSONScanner {
     }
 }
 
-/// Well-formed UTF-8, by table 3-7 of the Unicode standard: no overlong form, no surrogate, nothing past U+10FFFF.
+/// Checks for well-formed UTF-8 by table 3-7 of the Unicode standard: no overlong forms, surrogates or code points past
+/// U+10FFFF.
 enum UTF8Sequence {
-    /// U+FFFD, what stands in for text that cannot be encoded.
+    /// U+FFFD, which replaces text that cannot be encoded.
     static let replacement: (UInt8, UInt8, UInt8) = (0xEF, 0xBF, 0xBD)
 
-    /// Length, 2 to 4, of the well-formed sequence that begins with the non-ASCII byte at `start`; 0 if there is none.
+    /// The length, 2 to 4, of the well-formed sequence that begins with the non-ASCII byte at `start`; 0 if it is not
+    /// well-formed.
     static func length(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
         let lead = base.load(fromByteOffset: start, as: UInt8.self)
         let length: Int
-        // What the second byte may be; the third and fourth are always 0x80...0xBF.
+        // The allowed range of the second byte; the third and fourth must be 0x80...0xBF.
         var low: UInt8 = 0x80
         var high: UInt8 = 0xBF
         switch lead {

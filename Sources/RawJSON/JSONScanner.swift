@@ -1,22 +1,22 @@
-/// Finds where JSON values end, and thereby proves that they are JSON.
+/// Finds the end of JSON values, and validates them.
 ///
 /// The grammar is RFC 8259 to the letter, which is what `JSON.parse` accepts: any of the four white space bytes between
 /// tokens, duplicate keys, escapes of lone surrogates (`"\ud800"`); no leading zeros, `NaN`, comments or trailing
 /// commas. Bytes must be valid UTF-8: overlong forms, encoded surrogates and code points past U+10FFFF are refused.
 /// Nesting is bounded by ``maximumDepth``.
 ///
-/// Every message of every client passes here exactly once, so nothing allocates, recurses, or reads a byte twice.
+/// Every message of every client is scanned here once, so nothing allocates, recurses, or reads a byte twice.
 /// All functions are pure: call them from any thread.
 public enum JSONScanner {
-    /// How many arrays and objects may be open at once. The number is the width of the register that remembers which
-    /// they are; real messages nest less than ten deep.
+    /// How many arrays and objects may be nested: the width of the register that stores their kinds. Real messages nest
+    /// less than ten levels.
     public static let maximumDepth = 128
 
-    /// Scans the one value that begins at `start`, white space before it skipped.
+    /// Scans one value from `start`, after optional white space.
     ///
-    /// - Parameter depthLimit: levels of nesting allowed, at most ``maximumDepth``; 0 allows scalars only.
-    /// - Returns: the offset just past the value, or `nil` if no valid value begins there. What follows
-    ///   the value is not looked at.
+    /// - Parameter depthLimit: the allowed levels of nesting, at most ``maximumDepth``; 0 allows scalars only.
+    /// - Returns: the offset just past the value, or `nil` if no valid value begins there. Bytes behind the value are
+    ///   not read.
     @inlinable
     public static func endOfValue(in bytes: UnsafeRawBufferPointer, from start: Int, depthLimit: Int = maximumDepth)
         -> Int?
@@ -36,9 +36,9 @@ public enum JSONScanner {
         bytes.withUnsafeBytes { isValid($0, depthLimit: depthLimit) }
     }
 
-    /// The one value that `bytes` hold, with its kind.
+    /// The range and kind of the only value in `bytes`.
     ///
-    /// - Throws: ``JSONSyntaxError`` with the offset, if they hold none, or more than one.
+    /// - Throws: ``JSONSyntaxError`` with an offset, if there is no value or more than one.
     public static func document(_ bytes: UnsafeRawBufferPointer) throws(JSONSyntaxError) -> JSONToken {
         let start = skipWhitespace(in: bytes, from: 0)
         let end = scanValue(in: bytes, from: start, depthLimit: maximumDepth)
@@ -50,7 +50,7 @@ public enum JSONScanner {
         return JSONToken(range: start..<end, kind: kind)
     }
 
-    /// The first offset at or after `start` that holds no white space; `bytes.count` if there is none.
+    /// The first offset from `start` on without white space; `bytes.count` if there is none.
     @inlinable
     public static func skipWhitespace(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         guard let base = bytes.baseAddress else { return 0 }
@@ -62,7 +62,7 @@ public enum JSONScanner {
         var at = start
         while at < end {
             let byte = base.load(fromByteOffset: at, as: UInt8.self)
-            // The common case, no white space at all, leaves on one comparison.
+            // The common case, no white space, returns after one comparison.
             if byte > 0x20 { return at }
             guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return at }
             at &+= 1
@@ -70,8 +70,7 @@ public enum JSONScanner {
         return at
     }
 
-    /// As ``endOfValue(in:from:depthLimit:)``, but what tells of failure is the complement
-    /// (`~`) of the offset at fault.
+    /// As ``endOfValue(in:from:depthLimit:)``, but returns the complement (`~`) of the error's offset on failure.
     @usableFromInline
     static func scanValue(in bytes: UnsafeRawBufferPointer, from start: Int, depthLimit: Int) -> Int {
         guard let base = bytes.baseAddress else { return ~0 }
@@ -96,11 +95,11 @@ public enum JSONScanner {
         }
     }
 
-    /// Scans an array or an object, and everything in it, from its opening bracket.
+    /// Scans an array or object from its opening bracket, with everything in it.
     private static func scanContainer(_ base: UnsafeRawPointer, _ start: Int, _ end: Int, limit: Int) -> Int {
         var at = start
         var depth = 0
-        /// One bit for each open container, the innermost lowest: 1 is an object.
+        /// One bit for each open container, the innermost lowest: 1 is an object, 0 an array.
         var containers: UInt128 = 0
 
         while true {
@@ -137,7 +136,7 @@ public enum JSONScanner {
                 if at < 0 { return at }
             }
 
-            // A value has ended: close what it completes, or go on to its sibling.
+            // After a value: close the containers that end here, or continue with the next value.
             afterValue: while true {
                 if depth == 0 { return at }
                 at = skipWhitespace(base, at, end)
@@ -162,7 +161,7 @@ public enum JSONScanner {
         }
     }
 
-    /// Scans `"key" :` and returns the offset past the colon, or the complement of the offset at fault.
+    /// Scans `"key" :` and returns the offset past the colon, or the complement (`~`) of the error's offset.
     @inline(__always)
     static func scanKey(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
         guard start < end else { return ~end }
@@ -193,13 +192,14 @@ public enum JSONScanner {
 extension JSONScanner {
     /// Scans a number from its first byte, which is a digit or a minus sign.
     ///
-    /// - Returns: the offset past it, or the complement (`~`) of the offset at fault.
+    /// - Returns: the offset past it, or the complement (`~`) of the error's offset.
     static func scanNumber(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
         if base.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: "-") { at &+= 1 }
         guard at < end else { return ~end }
         if base.load(fromByteOffset: at, as: UInt8.self) == UInt8(ascii: "0") {
-            // Nothing but a fraction or an exponent follows a zero: `01` ends here, and its `1` is its reader's error.
+            // Only a fraction or an exponent may follow a leading zero. `01` ends after its `0`; the caller then finds
+            // the `1`.
             at &+= 1
         } else {
             at = scanDigits(base, at, end)
@@ -220,7 +220,7 @@ extension JSONScanner {
         return at
     }
 
-    /// Scans one digit or more.
+    /// Scans one or more digits.
     @inline(__always)
     private static func scanDigits(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
@@ -229,13 +229,12 @@ extension JSONScanner {
     }
 }
 
-/// A document that is not JSON, and where it stops being it.
+/// Why and where a document is not valid JSON.
 public struct JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Offset, in bytes, of the first byte that cannot stand where it stands; the document's
-    /// length if it ends too early.
+    /// The offset of the first byte that is not allowed; the document's length if it ends too early.
     public let offset: Int
 
-    /// The offending byte; `nil` if the document ends too early.
+    /// The byte at ``offset``; `nil` if the document ends too early.
     public let byte: UInt8?
 
     init(offset: Int, in bytes: UnsafeRawBufferPointer) {

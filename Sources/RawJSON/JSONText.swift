@@ -1,34 +1,35 @@
 import Support
 
-/// Strings into JSON and back.
+/// Encodes and decodes JSON strings.
 ///
-/// What is written is what `JSON.stringify` writes: `\b \f \n \r \t \" \\`, other controls as lower case `\u00xx`,
-/// everything else as it is. Functions that fill a caller's buffer return the length of the whole text, as `snprintf`
-/// does: if that exceeds the buffer, what the buffer holds is incomplete, and a second call with the length returned
+/// The encoding is that of `JSON.stringify`: `\b \f \n \r \t \" \\`, other control characters as lower case `\u00xx`,
+/// everything else unchanged. Functions that fill a caller's buffer return the length of the whole text, as `snprintf`
+/// does: if it exceeds the buffer, the buffer's content is incomplete, and a second call with a buffer of that length
 /// succeeds. All functions are pure: call them from any thread.
 public enum JSONText {
-    /// Appends `text`, quoted. Bytes that are not UTF-8 become U+FFFD each, so that the result is always valid JSON.
+    /// Appends `text` as a JSON string. Each byte of invalid UTF-8 becomes U+FFFD, so that the result is always valid
+    /// JSON.
     public static func appendQuoted(_ text: UnsafeRawBufferPointer, to output: inout [UInt8]) {
         output.reserveCapacity(output.count + text.count + 2)
         write(quoted: text, to: &output)
     }
 
-    /// Appends `text`, quoted.
+    /// Appends `text` as a JSON string.
     public static func appendQuoted(_ text: String, to output: inout [UInt8]) {
         var text = text
         text.withUTF8 { appendQuoted(UnsafeRawBufferPointer($0), to: &output) }
     }
 
-    /// `text` as a JSON string, quotes included.
+    /// `text` as a JSON string, including the quotes.
     public static func quote(_ text: String) -> [UInt8] {
         var output: [UInt8] = []
         appendQuoted(text, to: &output)
         return output
     }
 
-    /// Writes `text`, quoted, into `buffer`, without allocating.
+    /// Writes `text` as a JSON string to `buffer`, without allocating.
     ///
-    /// - Returns: the length of the quoted text; more than `buffer.count` means that it did not fit.
+    /// - Returns: the length of the JSON string; more than `buffer.count` means that it did not fit.
     public static func quote(_ text: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer) -> Int {
         var sink = BufferSink(buffer)
         write(quoted: text, to: &sink)
@@ -40,7 +41,7 @@ public enum JSONText {
         if let base = text.baseAddress {
             let end = text.count
             var at = 0
-            /// Where the bytes begin that are still to be copied as they are.
+            /// Start of the bytes that are still to be copied unchanged.
             var plain = 0
             while at < end {
                 let byte = text[at]
@@ -64,7 +65,7 @@ public enum JSONText {
         sink.append(UInt8(ascii: "\""))
     }
 
-    /// Writes a byte that cannot stand as it is.
+    /// Writes the escape of a byte, or U+FFFD for an invalid one.
     private static func write(escaped byte: UInt8, to sink: inout some ByteSink) {
         switch byte {
         case 0x08: sink.append("\\b")
@@ -85,11 +86,11 @@ public enum JSONText {
 }
 
 extension JSONText {
-    /// Writes what the string `token` (quotes included) means into `buffer`, without allocating. The result is always
-    /// valid UTF-8: a surrogate without its other half becomes U+FFFD.
+    /// Decodes the JSON string `token` (quotes included) into `buffer`, without allocating. The result is always valid
+    /// UTF-8: a lone surrogate becomes U+FFFD.
     ///
-    /// - Returns: the length of the meaning, in bytes; more than `buffer.count` means that it did not fit. `nil` if
-    ///   `token` is no JSON string.
+    /// - Returns: the length of the decoded text in bytes; more than `buffer.count` means that it did not fit. `nil` if
+    ///   `token` is not a JSON string.
     public static func unquote(_ token: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         guard let content = content(of: token) else { return nil }
         var sink = BufferSink(buffer)
@@ -97,11 +98,11 @@ extension JSONText {
         return sink.count
     }
 
-    /// What the string `token` (quotes included) means; `nil` if it is no JSON string.
+    /// Decodes the JSON string `token` (quotes included); `nil` if it is not a JSON string.
     public static func string(_ token: UnsafeRawBufferPointer) -> String? {
         guard let content = content(of: token) else { return nil }
         guard content.contains(UInt8(ascii: "\\")) else { return String(decoding: content, as: UTF8.self) }
-        // Decoding never lengthens: the shortest escape of an n-byte character is longer than n.
+        // Decoding never lengthens: every escape of an n-byte character has more than n bytes.
         return String(unsafeUninitializedCapacity: content.count) { buffer in
             var sink = BufferSink(UnsafeMutableRawBufferPointer(buffer))
             write(unquoted: content, to: &sink)
@@ -109,22 +110,23 @@ extension JSONText {
         }
     }
 
-    /// What the string `token` (quotes included) means, to be compared or to be a key.
+    /// Decodes the JSON string `token` (quotes included) to a ``ByteString``, for comparisons and keys.
     ///
-    /// - Parameter limit: in bytes of the meaning.
-    /// - Returns: `nil` if `token` is no JSON string, or means more bytes than `limit`.
+    /// - Parameter limit: the largest length of the decoded text; bytes.
+    /// - Returns: `nil` if `token` is not a JSON string, or its text has more than `limit` bytes.
     public static func byteString(_ token: UnsafeRawBufferPointer, limit: Int = .max) -> ByteString? {
-        // No escape is longer than six bytes for each byte of its meaning.
+        // An escape has at most six bytes for each decoded byte.
         guard token.count / 6 <= limit, let text = string(token), text.utf8.count <= limit else { return nil }
         return ByteString(text)
     }
 
-    /// Whether the string `token` (quotes included) means exactly the UTF-8 bytes `text`. `token` must
-    /// have passed ``JSONScanner``.
+    /// Whether the JSON string `token` (quotes included) decodes to exactly the UTF-8 bytes `text`. `token` must have
+    /// passed ``JSONScanner``.
     public static func isEqual(_ token: UnsafeRawBufferPointer, to text: UnsafeRawBufferPointer) -> Bool {
         guard token.count >= 2 else { return false }
         let content = UnsafeRawBufferPointer(rebasing: token[1..<token.count - 1])
-        // Escapes only shorten: equal lengths mean equal bytes and no escape, a longer text can be no match.
+        // Escapes only lengthen a token. With equal lengths, equal bytes without an escape match; a longer text cannot
+        // match.
         guard text.count <= content.count else { return false }
         if text.count == content.count {
             return content.elementsEqual(text) && !content.contains(UInt8(ascii: "\\"))
@@ -134,13 +136,14 @@ extension JSONText {
         return decoder.next() == nil
     }
 
-    /// Whether the string `token` (quotes included) means exactly `text`. `token` must have passed ``JSONScanner``.
+    /// Whether the JSON string `token` (quotes included) decodes to exactly `text`. `token` must have passed
+    /// ``JSONScanner``.
     @inlinable
     public static func isEqual(_ token: UnsafeRawBufferPointer, to text: StaticString) -> Bool {
         isEqual(token, to: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    /// What stands between the quotes of `token`; `nil` if it is no valid JSON string.
+    /// The bytes between the quotes of `token`; `nil` if it is not a JSON string.
     private static func content(of token: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard let base = token.baseAddress, token.count >= 2, token[0] == UInt8(ascii: "\""),
             JSONScanner.scanString(base, 1, token.count) == token.count
@@ -155,16 +158,16 @@ extension JSONText {
     }
 }
 
-/// Yields the UTF-8 bytes that a string means, escapes decoded, without storing them.
+/// Iterates over the decoded UTF-8 bytes of a JSON string, without storing them.
 ///
-/// The content (what stands between the quotes) must have passed ``JSONScanner``. A surrogate without its other half
-/// means U+FFFD, since UTF-8 cannot say anything else.
+/// The content (between the quotes) must have passed ``JSONScanner``. A lone surrogate becomes U+FFFD, because UTF-8
+/// cannot encode it.
 struct JSONStringDecoder {
     private let content: UnsafeRawBufferPointer
     private var at = 0
 
-    /// Bytes of a decoded escape that are still to come, the next one lowest; zero when there are none, for only the
-    /// first of them can be U+0000.
+    /// Remaining bytes of a decoded character, the next one lowest; zero if there are none. No remaining byte is zero,
+    /// because only U+0000 contains a zero byte and it has one byte.
     private var pending: UInt32 = 0
 
     init(content: UnsafeRawBufferPointer) {
@@ -194,7 +197,7 @@ struct JSONStringDecoder {
         }
     }
 
-    /// The scalar of `\uXXXX`, the `\u` already read, and of the low surrogate's escape where one follows.
+    /// The code point of `\uXXXX` after its `\u`, including a following low surrogate's escape.
     private mutating func scalarAfterEscape() -> UInt32 {
         let unit = hexadecimal(at: at)
         at += 4
@@ -219,7 +222,7 @@ struct JSONStringDecoder {
         return value
     }
 
-    /// Returns the first byte of the scalar's encoding and leaves the others pending.
+    /// Returns the first byte of the scalar's UTF-8 and stores the others in ``pending``.
     private mutating func encode(_ scalar: UInt32) -> UInt8 {
         switch scalar {
         case ..<0x80:
@@ -237,7 +240,7 @@ struct JSONStringDecoder {
     }
 }
 
-/// Where text is written: a growing array, or a buffer of the caller's. Generic code over it is specialised for both.
+/// A target for written bytes: a growing array, or a fixed buffer. Generic code is specialised for both.
 protocol ByteSink {
     mutating func append(_ byte: UInt8)
     mutating func append(contentsOf bytes: UnsafeRawBufferPointer)
@@ -264,12 +267,12 @@ extension [UInt8]: ByteSink {
     }
 }
 
-/// Writes what fits and counts everything, as `snprintf` does, so that one call both fills a buffer and
-/// tells how large it should be.
+/// Writes what fits and counts all bytes, as `snprintf` does: one call fills a buffer and reports the size that is
+/// needed.
 struct BufferSink: ByteSink {
     let buffer: UnsafeMutableRawBufferPointer
 
-    /// Bytes written, and those that found no room.
+    /// Bytes written, including those that did not fit.
     private(set) var count = 0
 
     init(_ buffer: UnsafeMutableRawBufferPointer) {

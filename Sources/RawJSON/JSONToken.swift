@@ -1,7 +1,6 @@
-/// Where a value stands in its document, and what it is. A token owns nothing: it is only as good as
-/// the bytes it was read from.
+/// The range of a value in its document, and its kind. It owns nothing: it is valid as long as the document's bytes.
 public struct JSONToken: Sendable, Hashable {
-    /// Offsets of the value's own bytes, without white space around it. A string's range includes its quotes.
+    /// The offsets of the value, without surrounding white space. A string's range includes its quotes.
     public let range: Range<Int>
 
     public let kind: JSONKind
@@ -13,7 +12,7 @@ public struct JSONToken: Sendable, Hashable {
     }
 }
 
-/// The six kinds of JSON value, told apart by a value's first byte.
+/// The six kinds of JSON values, distinguished by their first byte.
 public enum JSONKind: UInt8, Sendable, Hashable, CaseIterable {
     case null
     case bool
@@ -22,7 +21,7 @@ public enum JSONKind: UInt8, Sendable, Hashable, CaseIterable {
     case array
     case object
 
-    /// The kind of the valid value that begins with `byte`; `nil` if no value begins so.
+    /// The kind of a valid value that begins with `byte`; `nil` if no value can.
     @inlinable
     public init?(firstByte byte: UInt8) {
         switch byte {

@@ -1,10 +1,11 @@
 import Support
 
-/// A parsed JSON value, for the cold paths: claims, configuration, tests. Messages are never parsed into one.
+/// A parsed JSON value, for code that is not performance-critical: claims, configuration, tests. Messages are never
+/// parsed into it.
 public enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
-    /// The number as it was written, so that nothing is lost; read it through ``JSONNumber``.
+    /// The number's text, unchanged, so that no precision is lost; read it through ``JSONNumber``.
     case number(ByteString)
     case string(ByteString)
     case array([JSONValue])
@@ -32,13 +33,14 @@ public enum JSONValue: Sendable, Hashable {
         .number(ByteString(String(value)))
     }
 
-    /// A number; `null` if `value` is infinite or not a number, as in `JSON.stringify`.
+    /// A number; `null` if `value` is infinite or NaN, as in `JSON.stringify`.
     public static func double(_ value: Double) -> JSONValue {
         guard value.isFinite else { return .null }
         return .number(ByteString(JSONNumber.text(of: value)))
     }
 
-    /// The value of the member `key`, the last one if there are several; `nil` if there is none, or this is no object.
+    /// The value of the member `key`, the last one if there are several; `nil` if there is none, or this is not an
+    /// object.
     public subscript(key: ByteString) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.key == key }?.value
@@ -119,7 +121,7 @@ extension JSONValue {
         try self.init(parsing: Array(text.utf8))
     }
 
-    /// Builds the tree of one value that has passed ``JSONScanner``, which bounds how deep this recurses.
+    /// Builds the tree of a value that has passed ``JSONScanner``, which limits the depth of this recursion.
     private init(valid bytes: UnsafeRawBufferPointer) {
         switch JSONKind(firstByte: bytes[0]) {
         case .bool: self = .bool(bytes[0] == UInt8(ascii: "t"))
@@ -146,7 +148,7 @@ extension JSONValue {
 }
 
 extension JSONValue {
-    /// The value as compact JSON, as `JSON.stringify` writes it: no white space, order kept.
+    /// Compact JSON, as `JSON.stringify` writes it: no white space, in the same order.
     public var serialized: [UInt8] {
         var json = JSONWriter()
         write(to: &json)

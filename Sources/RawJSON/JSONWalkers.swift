@@ -1,4 +1,5 @@
-/// Walks the elements of an array, validating as it goes: the one scan of an event such as `["message",{"body":"hi"}]`.
+/// Iterates over the elements of an array and validates them: the only scan of an event such as
+/// `["message",{"body":"hi"}]`.
 ///
 /// ```swift
 /// var walker = JSONArrayWalker(bytes, from: 0)
@@ -11,15 +12,15 @@
 /// }
 /// ```
 ///
-/// It allocates nothing and borrows `bytes`, which must outlive it. After ``Step/end(_:)`` or ``Step/malformed`` it
-/// must not be asked again.
+/// It allocates nothing and borrows `bytes`, which must outlive it. Do not call ``next()`` again after ``Step/end(_:)``
+/// or ``Step/malformed``.
 public struct JSONArrayWalker {
     public enum Step: Hashable {
-        /// The next element, without white space around it.
+        /// The next element, without surrounding white space.
         case element(Range<Int>)
-        /// The array is complete; the offset is that just past its closing bracket. What follows it was not looked at.
+        /// The end of the array, with the offset just past its closing bracket. Bytes behind it are not read.
         case end(Int)
-        /// The bytes are no array, or no valid one.
+        /// The bytes are not a valid array.
         case malformed
     }
 
@@ -27,7 +28,7 @@ public struct JSONArrayWalker {
 
     /// - Parameters:
     ///   - start: offset of the opening bracket, or of white space before it.
-    ///   - depthLimit: levels of nesting allowed, the array itself included.
+    ///   - depthLimit: the allowed levels of nesting, including the array itself.
     @inlinable
     public init(_ bytes: UnsafeRawBufferPointer, from start: Int = 0, depthLimit: Int = JSONScanner.maximumDepth) {
         cursor = JSONContainerCursor(bytes, from: start, depthLimit: depthLimit)
@@ -43,18 +44,19 @@ public struct JSONArrayWalker {
     }
 }
 
-/// Walks the members of an object, validating as it goes. The counterpart of ``JSONArrayWalker``, with the same rules.
+/// Iterates over the members of an object and validates them. The counterpart of ``JSONArrayWalker``, with the same
+/// rules.
 ///
-/// Members come in document order, duplicates included; `JSON.parse` lets the last of equal keys
-/// win, and so must the caller.
+/// Members come in document order, including duplicates. The caller must use the last of equal keys, as `JSON.parse`
+/// does.
 public struct JSONObjectWalker {
     public enum Step: Hashable {
         /// The next member. `key` includes its quotes and may hold escapes: compare it with
         /// ``JSONText/isEqual(_:to:)``.
         case member(key: Range<Int>, value: Range<Int>)
-        /// The object is complete; the offset is that just past its closing brace. What follows it was not looked at.
+        /// The end of the object, with the offset just past its closing brace. Bytes behind it are not read.
         case end(Int)
-        /// The bytes are no object, or no valid one.
+        /// The bytes are not a valid object.
         case malformed
     }
 
@@ -62,7 +64,7 @@ public struct JSONObjectWalker {
 
     /// - Parameters:
     ///   - start: offset of the opening brace, or of white space before it.
-    ///   - depthLimit: levels of nesting allowed, the object itself included.
+    ///   - depthLimit: the allowed levels of nesting, including the object itself.
     @inlinable
     public init(_ bytes: UnsafeRawBufferPointer, from start: Int = 0, depthLimit: Int = JSONScanner.maximumDepth) {
         cursor = JSONContainerCursor(bytes, from: start, depthLimit: depthLimit)
@@ -91,12 +93,12 @@ public struct JSONObjectWalker {
     }
 }
 
-/// Where a walk through an array or an object stands: the brackets, commas and white space that both have in common.
+/// The position in an array or object. Scans the brackets, commas and white space that both have in common.
 @usableFromInline
 struct JSONContainerCursor {
     @usableFromInline
     enum Step {
-        /// Another element or member begins where the cursor stands.
+        /// Another element or member begins at the cursor.
         case item
         case end(Int)
         case malformed
@@ -114,7 +116,7 @@ struct JSONContainerCursor {
         self.depthLimit = min(depthLimit, JSONScanner.maximumDepth)
     }
 
-    /// Goes to the next item, over the opening bracket or the comma before it.
+    /// Moves to the next item, past the opening bracket or a comma.
     @inlinable
     @inline(__always)
     mutating func next(opening: UInt8, closing: UInt8) -> Step {
@@ -132,7 +134,7 @@ struct JSONContainerCursor {
         return .item
     }
 
-    /// Goes over the value that begins here; nil if there is no valid one.
+    /// Moves past the value at the cursor; nil if there is no valid one.
     @inlinable
     @inline(__always)
     mutating func value(depthLimit: Int) -> Range<Int>? {

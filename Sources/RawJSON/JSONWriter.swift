@@ -1,20 +1,20 @@
 import Support
 
-/// Writes JSON as `JSON.stringify` does: no white space, members in the order given, strings escaped by ``JSONText``.
+/// Writes JSON as `JSON.stringify` does: no white space, members in the given order, strings escaped by ``JSONText``.
 ///
-/// It sets brackets, commas and colons. Its caller sees to it that what was opened is closed, and that a value has a
-/// name in an object and none elsewhere.
+/// It writes brackets, commas and colons. The caller must close what it opens, and give each value in an object a name,
+/// and none to others.
 public struct JSONWriter: Sendable {
     @usableFromInline var output: [UInt8] = []
 
-    /// Whether a value stands before the next one on the same level.
+    /// Whether another value precedes the next one on the same level.
     @usableFromInline var needsComma = false
 
-    /// - Parameter capacity: in bytes, if the caller knows about how long the text will be.
+    /// - Parameter capacity: the expected length in bytes.
     @inlinable
     public init(reserving capacity: Int = 0) { output.reserveCapacity(capacity) }
 
-    /// What was written so far.
+    /// The JSON written so far.
     @inlinable
     public var bytes: [UInt8] { output }
 
@@ -31,21 +31,21 @@ public struct JSONWriter: Sendable {
 
     // MARK: Names
 
-    /// The name of the member whose value is written next.
+    /// Writes the name of the next member.
     public mutating func name(_ name: String) {
         separate()
         JSONText.appendQuoted(name, to: &output)
         output.append(UInt8(ascii: ":"))
     }
 
-    /// The name of the member whose value is written next.
+    /// Writes the name of the next member.
     public mutating func name(_ name: StaticString) {
         separate()
         name.withUTF8Buffer { JSONText.appendQuoted(UnsafeRawBufferPointer($0), to: &output) }
         output.append(UInt8(ascii: ":"))
     }
 
-    /// The name of the member whose value is written next, as it stands in a JSON text: quotes included.
+    /// Writes the name of the next member, which must be a JSON string, including its quotes.
     @inlinable
     public mutating func name(quoted token: some Collection<UInt8>) {
         separate()
@@ -73,7 +73,7 @@ public struct JSONWriter: Sendable {
     @inlinable
     public mutating func null(key: String? = nil) { raw(EmptyCollection(), key: key) }
 
-    /// JSON as it is; nothing at all counts as `null`.
+    /// Writes `value`, which must be valid JSON; empty means `null`.
     @inlinable
     public mutating func raw(_ value: some Collection<UInt8>, key: String? = nil) {
         begin(key)
@@ -88,7 +88,8 @@ public struct JSONWriter: Sendable {
         if let key { name(key) } else { separate() }
     }
 
-    /// Afterwards ``needsComma`` is `false`, which is right behind a name and behind an opening bracket.
+    /// Writes a comma if one is needed. Afterwards ``needsComma`` is `false`, as needed after a name or an opening
+    /// bracket.
     @inlinable
     mutating func separate() {
         if needsComma { output.append(UInt8(ascii: ",")) }
