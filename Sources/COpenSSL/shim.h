@@ -1,4 +1,4 @@
-// The part of OpenSSL 3 that Jackfield uses. Identity verifies and signs tokens with it.
+// The part of OpenSSL 3 that Jackfield uses: Identity verifies and signs tokens, Transport hashes WebSocket keys.
 #pragma once
 
 #if !__has_include(<openssl/core_names.h>)
@@ -18,5 +18,5 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-// Swift imports no macro that is an expression of others.
+// A constant, because Swift does not import macros that are expressions of other macros.
 static const int jf_public_key_selection = EVP_PKEY_PUBLIC_KEY;

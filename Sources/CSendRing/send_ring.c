@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-// No answer of the kernel's is that small: they are -errno.
+// Marks a send without a result. The kernel's results are byte counts or -errno, which are never that small.
 enum { UNANSWERED = INT32_MIN };
 
 struct jf_send_ring {
@@ -23,8 +23,8 @@ jf_send_ring *jf_send_ring_open(uint32_t capacity, int32_t *error) {
         *error = ENOMEM;
         return NULL;
     }
-    // No interrupts and no helper threads: answers are taken where they are asked for, in the same call. A send that
-    // fails does not stop the others.
+    // Completions are processed on this thread, when it waits for them: no interrupts and no helper threads. A failed
+    // send does not stop the ones behind it.
     struct io_uring_params parameters = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
                                                    IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL };
     int code = io_uring_queue_init_params(capacity, &ring->ring, &parameters);
@@ -44,11 +44,11 @@ void jf_send_ring_close(jf_send_ring *ring) {
     free(ring);
 }
 
-// After this many calls in a row that brought nothing, memory is not short for a moment: the ring is given up.
+// After this many calls in a row without a completion, the shortage of memory is not temporary: the ring has failed.
 enum { FRUITLESS_CALLS = 1000 };
 
-// The kernel takes sends in order, so those that it has not taken are the last ones. Of the others nobody
-// knows what became of them.
+// Sets the missing results after the ring has failed. The kernel dequeues sends in order, so the ones it has not
+// dequeued are the last ones: -EAGAIN. The outcome of the others is unknown: -EIO.
 static void give_up(jf_send_ring *ring, jf_send *sends, uint32_t count) {
     uint32_t unsubmitted = io_uring_sq_ready(&ring->ring);
     for (uint32_t i = 0; i < count; i++)
@@ -59,16 +59,16 @@ static int32_t perform(jf_send_ring *ring, jf_send *sends, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         // The queue has room for `capacity`, and is empty between two calls.
         struct io_uring_sqe *place = io_uring_get_sqe(&ring->ring);
-        // MSG_DONTWAIT makes the kernel answer at once where it would else wait for room by itself, and
-        // keep the bytes for later.
+        // With MSG_DONTWAIT the kernel completes the send at once. Otherwise it would wait for room in the socket and
+        // use the bytes later.
         io_uring_prep_send(place, sends[i].descriptor, sends[i].bytes, sends[i].count, MSG_DONTWAIT | MSG_NOSIGNAL);
         io_uring_sqe_set_data(place, &sends[i]);
         sends[i].result = UNANSWERED;
     }
     int fruitless = 0;
     for (uint32_t due = count; due > 0;) {
-        // What is not submitted yet is submitted by the next call: after a signal, or when memory or room for
-        // answers was short for a moment.
+        // Submits all sends. If a signal interrupts this, or memory or room for completions is short for a moment, the
+        // next iteration submits the rest.
         int code = io_uring_submit_and_wait(&ring->ring, due);
         uint32_t before = due;
         struct io_uring_cqe *answer;

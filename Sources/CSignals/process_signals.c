@@ -8,17 +8,17 @@
 
 static const int own[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
 #define OWN_COUNT   (sizeof own / sizeof own[0])
-// Real-time signals come after it.
+// Real-time signals have higher numbers.
 #define LAST_SIGNAL 31
 
 static int out = -1;
-// As last seen.
+// The signal actions at the last installation or inspection.
 static struct sigaction known[LAST_SIGNAL + 1];
 
 static void on_signal(int number) {
     int saved = errno;
     unsigned char byte = (unsigned char)number;
-    // A full pipe holds enough of them.
+    // If the pipe is full, the reader has enough signals to handle already.
     ssize_t written = write(out, &byte, 1);
     (void)written;
     errno = saved;
@@ -38,7 +38,7 @@ static void make_own(int number, struct sigaction *action) {
 static int is_same(const struct sigaction *a, const struct sigaction *b) {
     // sa_handler and sa_sigaction are one union.
     if (a->sa_handler != b->sa_handler) return 0;
-    // Nothing is called, so flags say nothing; NIO ignores SIGPIPE with others than the host.
+    // Without a handler the flags have no effect, and NIO ignores SIGPIPE with other flags than the host.
     if (a->sa_handler == SIG_IGN || a->sa_handler == SIG_DFL) return 1;
     return ((a->sa_flags ^ b->sa_flags) & (SA_SIGINFO | SA_RESTART | SA_ONSTACK | SA_NODEFER | SA_RESETHAND)) == 0;
 }

@@ -1,4 +1,4 @@
-// zlib, for the compression of polling answers and of WebSocket messages.
+// zlib, which compresses polling responses and WebSocket messages.
 #pragma once
 
 #if !__has_include(<zlib.h>)
@@ -7,7 +7,7 @@
 
 #include <zlib.h>
 
-// Swift imports neither macros with arguments nor sizeof in them.
+// Functions, because Swift does not import macros with arguments.
 static inline int jf_deflate_init(z_stream *stream, int level, int window_bits, int memory_level) {
     return deflateInit2(stream, level, Z_DEFLATED, window_bits, memory_level, Z_DEFAULT_STRATEGY);
 }

@@ -1,8 +1,7 @@
-// A hint to the processor, which Swift has no word for.
+// A prefetch instruction, which Swift does not offer.
 #pragma once
 
-// Begins to fetch the first 64 bytes of what lies at `address`, be they on one line of the cache
-// or on two. Never faults.
+// Starts to load the 64 bytes at `address`, which may span two cache lines, into the cache. Never faults.
 static inline void jf_prefetch(const void *address) {
     __builtin_prefetch(address);
     __builtin_prefetch((const char *)address + 63);

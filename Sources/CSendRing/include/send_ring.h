@@ -1,5 +1,5 @@
-// Many sends with one system call, through liburing. In C, because liburing's header asks for other system headers than
-// Swift has imported already.
+// Performs many sends with one system call, through liburing. In C, because liburing's header needs other system
+// headers than those that Swift has imported.
 #pragma once
 
 #include <stddef.h>
@@ -11,21 +11,22 @@ typedef struct jf_send {
     const void *bytes;
     size_t count;
     int32_t descriptor;
-    int32_t result; // bytes that the kernel took, or -errno
+    int32_t result; // bytes that the kernel accepted, or -errno
 } jf_send;
 
-// A ring for at most `capacity` sends at once. It belongs to the calling thread, which the kernel checks.
-// NULL with *error = errno: an old kernel (io_uring as it is used here is of Linux 6.1), or a
-// container that forbids it.
+// Creates a ring for at most `capacity` sends per system call. Only the calling thread may use it; the kernel checks
+// this. On failure returns NULL and sets *error to an errno: the kernel is older than Linux 6.1, or a container forbids
+// io_uring.
 jf_send_ring *jf_send_ring_open(uint32_t capacity, int32_t *error);
 
-// The kernel's handle of it; tests break the ring by it.
+// The file descriptor of the ring; tests use it to break the ring.
 int32_t jf_send_ring_descriptor(const jf_send_ring *ring);
 
 void jf_send_ring_close(jf_send_ring *ring);
 
-// Does all `count` sends and stores their results. Never waits for a peer: what a socket cannot take now is -EAGAIN.
+// Performs all `count` sends and stores their results. Never waits for a peer: the result is -EAGAIN if the socket has
+// no room.
 //
-// 0, or the errno of a ring that works no more: then -EAGAIN is also the result of what was not handed over, and -EIO
-// that of what was, but has no answer. Close such a ring.
+// Returns 0, or an errno if the ring has failed. Then sends that were not submitted also have the result -EAGAIN, and
+// submitted ones without a completion have -EIO. Close a failed ring.
 int32_t jf_send_ring_perform(jf_send_ring *ring, jf_send *sends, uint32_t count);

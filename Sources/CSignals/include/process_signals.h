@@ -1,17 +1,19 @@
-// What this process does with signals. In C, because a signal handler may call only what is async-signal-safe, and
-// Swift says that of nothing.
+// The signal handling of the process. In C, because a signal handler may only call async-signal-safe functions, and
+// Swift guarantees this for none of its code.
 //
-// The host's signals are SIGTERM, SIGINT and SIGHUP, whose numbers are written to a descriptor as one byte each, and
-// SIGPIPE, which is ignored.
+// The host's signals are SIGTERM, SIGINT and SIGHUP, which are written to a descriptor as one byte each (the number),
+// and SIGPIPE, which is ignored.
 #pragma once
 
 #include <stdint.h>
 
-// Takes the host's signals over. `descriptor` must not block. Once in a process. 0, or an errno.
+// Installs the actions of the host's signals. `descriptor` must be non-blocking. Call it once in a process. Returns 0
+// or an errno.
 int32_t jf_signals_install(int32_t descriptor);
 
-// Looks at the signals below the real-time ones, and puts the host's own back. One thread at a time.
+// Checks whether other code has changed the action of a signal below the real-time ones, and restores the host's
+// actions. One thread at a time.
 //
-// `restored` gets a bit (1 << number) for each of the host's signals that somebody had changed, `foreign` for each
-// other signal whose action somebody has changed since the last call; that stays.
+// Sets a bit (1 << number) in `restored` for each of the host's signals that was restored, and in `foreign` for each
+// other signal that has changed since the last call, which is left as it is.
 void jf_signals_inspect(uint64_t *restored, uint64_t *foreign);
