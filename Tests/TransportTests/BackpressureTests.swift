@@ -8,21 +8,21 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(2))) struct BackpressureTests {
     private static let large = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
 
-    /// What all HTTP connections of the server hold of output; bytes.
+    /// Unsent output of all connections of the server; bytes.
     private static func waiting(_ test: TestServer) async throws -> Int {
         try await test.loops.all[0].eventLoop.submit {
             test.loops.all[0].connections.values.reduce(0) { $0 + $1.waitingBytes }
         }.get()
     }
 
-    @Test func `no further request is looked at while an answer waits, and all are answered once the client reads`()
+    @Test func `no request is handled while a large answer is unread, and all are answered once the client reads`()
         async throws
     {
         try await TestServer.run { test in
             let client = test.client(receiveBuffer: 4096)
             let requests = 200
             client.send(String(repeating: Self.large, count: requests))
-            // The kernel takes what its buffers hold; of the rest one answer waits.
+            // What does not fit the kernel's buffers is held by the server: one answer and 16 KB of earlier ones.
             for _ in 0..<20 {
                 #expect(try await Self.waiting(test) <= TestApplication.large.count + 16_384 + 1_000)
                 try await Task.sleep(for: .milliseconds(10))
@@ -35,7 +35,8 @@ import Testing
         }
     }
 
-    @Test func `a client that takes nothing of an answer is cut off in time, and counted`() async throws {
+    @Test func `a client that reads nothing of an answer is disconnected after bodyTimeout, and counted`() async throws
+    {
         try await TestServer.run({ $0.bodyTimeout = 300 }) { test in
             let client = test.client(receiveBuffer: 4096)
             client.send(String(repeating: Self.large, count: 200))
@@ -48,14 +49,14 @@ import Testing
         }
     }
 
-    @Test func `a client that reads slowly, but reads, is not cut off`() async throws {
+    @Test func `a client that reads an answer slowly is not disconnected`() async throws {
         try await TestServer.run({
             $0.bodyTimeout = 400
             $0.lingerTimeout = 100
         }) { test in
             let client = test.client(receiveBuffer: 65_536)
             client.send("GET /huge HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            // Ten times as long as it may take nothing.
+            // Ten times as long as bodyTimeout.
             let pieces = 40
             for _ in 0..<pieces {
                 client.read(limit: TestApplication.huge.count / pieces)
@@ -67,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `a client that ends in the middle of its unread answers is let go`() async throws {
+    @Test func `the connection of a client that disconnects before reading its answers is freed`() async throws {
         try await TestServer.run { test in
             var client: RawClient? = test.client(receiveBuffer: 4096)
             client?.send(String(repeating: Self.large, count: 200))
@@ -80,13 +81,13 @@ import Testing
         }
     }
 
-    @Test func `the answers to a polling client's requests wait for it likewise`() async throws {
+    @Test func `no polling request is handled while the answers before it are unread`() async throws {
         try await TestServer.run { test in
             let client = test.client(receiveBuffer: 4096)
             let requests = Array(
                 String(repeating: "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n", count: 200_000)
                     .utf8)
-            // The server stops to read.
+            // The server stops reading.
             let sent = client.sendSome(requests)
             #expect(sent < requests.count)
             for _ in 0..<20 {
@@ -96,7 +97,9 @@ import Testing
         }
     }
 
-    @Test func `a stream's writer is told when its reader has caught up, and when it has gone`() async throws {
+    @Test func `a stream calls onDrain when everything has been read, and onGone when the client disconnects`()
+        async throws
+    {
         try await TestServer.run({ $0.maxStreamBuffer = 100_000 }) { test in
             var client: RawClient? = test.client(receiveBuffer: 4096)
             client?.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -105,7 +108,7 @@ import Testing
             let gone = Atomic<Int>(0)
             stream.onDrain { drained.add(1, ordering: .relaxed) }
             stream.onGone { gone.add(1, ordering: .relaxed) }
-            // Nobody is told of room that was there all the time.
+            // onDrain is not called unless a piece was refused.
             #expect(stream.write(Array("one".utf8)) == .accepted)
             client?.read(until: "3\r\none\r\n")
             try await Task.sleep(for: .milliseconds(20))
@@ -115,7 +118,7 @@ import Testing
             var isFull = false
             for _ in 0..<100_000 where !isFull {
                 guard stream.write(piece) == .full else { continue }
-                // Full because of the kernel, and not of this loop's haste.
+                // It may be full because the loop has not written yet. Then write again until the kernel is full.
                 try await Task.sleep(for: .milliseconds(20))
                 isFull = stream.write(piece) == .full
             }
@@ -135,7 +138,7 @@ import Testing
         }
     }
 
-    @Test func `nobody is told that the reader of a finished stream has gone`() async throws {
+    @Test func `a finished stream does not call onGone when its reader disconnects`() async throws {
         try await TestServer.run { test in
             var client: RawClient? = test.client()
             client?.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -150,7 +153,7 @@ import Testing
         }
     }
 
-    @Test func `the reader of a stream that takes nothing is cut off in time, one that has nothing to read is not`()
+    @Test func `a stream's reader is disconnected if it reads nothing, but not if there is nothing to read`()
         async throws
     {
         try await TestServer.run({

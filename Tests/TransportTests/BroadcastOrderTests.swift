@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transport
 
-/// What each of many clients reads, when their sockets are full most of the time.
+/// Checks the order of broadcasts while the sockets are full most of the time.
 @Suite(.serialized)
 struct BroadcastOrderTests {
     private static let clients = 1000
@@ -27,11 +27,11 @@ struct BroadcastOrderTests {
             for loop in test.loops.all { try await loop.eventLoop.submit { try Self.shrinkBuffers(of: loop) }.get() }
             for number in 0..<Self.messages {
                 for loop in test.loops.all { loop.execute { shard in Self.send(number, on: shard) } }
-                // Some turns bring one message, some bring several.
+                // Some ticks send one message, some send several.
                 if number % 3 == 0 { try await Task.sleep(for: .milliseconds(5)) }
             }
-            // Each client its next message in turn: one that is left alone for long is probed by the
-            // kernel ever more rarely.
+            // All clients read one message before any reads the next: the kernel probes the window of a client that
+            // has not read for long more and more rarely.
             for number in 0..<Self.messages {
                 let expected = "42[\"n\",\(number),\"\(Self.filling(number))\"]"
                 for (index, client) in clients.enumerated() {
@@ -44,19 +44,19 @@ struct BroadcastOrderTests {
                 }
             }
             let counters = try await test.loops.counters()
-            // The kernel's buffers were full, in the middle of frames as well as between them.
+            // The kernel's buffers were full often, within frames and between them.
             #expect(counters.shortWrites > Self.clients / 2)
         }
     }
 
-    /// [loop] The kernel takes a few messages for each client and no more.
+    /// [loop] Shrinks the kernel's send buffers to a few messages for each client.
     private static func shrinkBuffers(of loop: Loop) throws {
         for case let connection as WebSocketHandler in loop.connections.values {
             try connection.output.channel.syncOptions?.setOption(.socketOption(.so_sndbuf), value: 2048)
         }
     }
 
-    /// To everyone at once, or to each by itself; now and then one right behind the other in the same tick.
+    /// Sends to all clients as a broadcast, or to each by itself. Several calls may share a tick.
     private static func send(_ number: Int, on shard: Shard) {
         var args = "[\(number),\"\(filling(number))\"]"
         var name = "n"

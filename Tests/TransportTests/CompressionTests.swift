@@ -12,7 +12,7 @@ import Testing
             ("gzip;q=abc", nil), ("gzip;q=", nil), ("gzip;q=1.5, deflate;q=0.9999", "gzip"), ("gzip;q=2", nil),
             ("gzip;x=1;Q=0.001", "gzip"), ("deflate ; q=1 , gzip ; q=0.2", "deflate"),
         ] as [(String, String?)])
-    func `the encoding that the client likes best is taken`(header: String, encoding: String?) {
+    func `the encoding with the client's highest weight is chosen`(header: String, encoding: String?) {
         var negotiation = ContentEncoding.Negotiation()
         header.withBytes { negotiation.add($0) }
         #expect(negotiation.result?.rawValue == encoding)
@@ -35,7 +35,7 @@ import Testing
             ("permessage-deflate; client_max_window_bits=10; client_max_window_bits=11", nil),
             ("permessage-deflate; server_no_context_takeover=1", nil), ("", nil),
         ] as [(String, String?)])
-    func `the first acceptable offer of permessage-deflate is taken`(header: String, answer: String?) {
+    func `the first acceptable offer of permessage-deflate is accepted`(header: String, answer: String?) {
         #expect(header.withBytes { PermessageDeflate.Agreement.negotiated($0)?.header } == answer)
     }
 
@@ -53,10 +53,10 @@ import Testing
                 "permessage-deflate; server_max_window_bits=9; client_max_window_bits=15",
                 "permessage-deflate; server_max_window_bits=9; client_max_window_bits=12; server_no_context_takeover; client_no_context_takeover"
             ),
-            // Who does not offer client_max_window_bits cannot be asked for it.
+            // A client that does not offer client_max_window_bits cannot be asked for it.
             ("permessage-deflate", nil),
         ] as [(String, String?)])
-    func `what the options want is part of the agreement`(header: String, answer: String?) {
+    func `the options are part of the agreement`(header: String, answer: String?) {
         var options = DeflateOptions()
         options.serverNoContextTakeover = true
         options.clientNoContextTakeover = true
@@ -72,15 +72,15 @@ import Testing
         "permessage-deflate; server_max_window_bits=9; client_max_window_bits=9",
         "permessage-deflate; client_max_window_bits=8",
     ])
-    func `what one side compresses the other inflates, message after message`(offer: String) {
+    func `each side inflates what the other compresses, over many messages`(offer: String) {
         let sender = PermessageDeflate(agreement(offer), options: DeflateOptions())
-        // Seen from the other side, the server's parameters are the client's.
+        // For the other side, the server's and the client's parameters are swapped.
         var mirrored = agreement(offer)
         swap(&mirrored.serverBits, &mirrored.clientBits)
         swap(&mirrored.serverNoTakeover, &mirrored.clientNoTakeover)
         let receiver = PermessageDeflate(mirrored, options: DeflateOptions())
         var generator = Xorshift(state: 3)
-        // An empty message behind another is a case of its own: zlib flushes nothing twice.
+        // An empty message behind another is a special case: zlib does not flush twice in a row.
         for size in [0, 1, 5, 0, 100, 1024, 70_000, 3, 300_000, 0] {
             let message = (0..<size).map { _ in UInt8(generator.next() % 7) }
             let compressed = sender.compress(count: size) { $0.copyBytes(from: message) }
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func `what would inflate beyond the limit never does`() {
+    @Test func `inflating stops at the limit`() {
         let sender = PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions())
         let bomb = sender.compress(count: 10_000_000) { $0.initializeMemory(as: UInt8.self, repeating: 0) }
         #expect(bomb.count < 20_000)
@@ -104,14 +104,14 @@ import Testing
         }
     }
 
-    @Test func `a message of nothing but stream ends is corrupt, and costs no more than another`() {
+    @Test func `a message that consists of stream ends is corrupt, and costs no more than another`() {
         let receiver = PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions())
         let ends = [UInt8]((0..<1_000_000).map { $0.isMultiple(of: 2) ? 0x03 : 0x00 })
         guard case .corrupt = ends.withUnsafeBytes({ receiver.inflate($0, limit: 1_000_000) }) else {
             Issue.record("half a million stream ends were followed")
             return
         }
-        // One is allowed: that is how a sender without context takeover may end its message.
+        // One is allowed: a sender without context takeover may end its message with it.
         guard
             case .inflated([]) = [UInt8]([0x03, 0x00]).withUnsafeBytes({
                 PermessageDeflate(agreement("permessage-deflate"), options: DeflateOptions()).inflate($0, limit: 100)
@@ -153,7 +153,7 @@ import Testing
         }
     }
 
-    @Test func `a WebSocket's origin is admitted by the list, and the own one always`() {
+    @Test func `a WebSocket's origin is admitted if it is listed or the server's own`() {
         let list = CORSOptions.Origin.list(["http://app.example"])
         #expect(admits(list, "http://app.example", host: "h:1"))
         #expect(admits(list, nil, host: "h:1"))
@@ -183,7 +183,7 @@ import Testing
         #expect(admits(.list([]), origin, host: host) == isOwn)
     }
 
-    @Test func `an origin of the list is compared byte by byte`() {
+    @Test func `listed origins are compared byte by byte`() {
         #expect(admits(.list(["http://\u{E9}.example"]), "http://\u{E9}.example", host: nil))
         #expect(!admits(.list(["http://\u{E9}.example"]), "http://e\u{301}.example", host: nil))
         #expect(

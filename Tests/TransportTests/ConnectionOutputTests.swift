@@ -6,7 +6,7 @@ import Testing
 
 struct ConnectionOutputTests {
     @Test(
-        "a descriptor that was closed before its tick ended is not written to, whoever has its number then",
+        "nothing is written to a descriptor that was closed before the end of the tick, even if its number is reused",
         .timeLimit(.minutes(1)),
         arguments: [true, false])
     func reusedNumber(ring: Bool) async throws {
@@ -14,12 +14,12 @@ struct ConnectionOutputTests {
             let loop = test.loops.all[0]
             let clients = (0..<20).map { _ in test.client() }
             for client in clients { #expect(client.upgrade("/ws-echo")) }
-            // Another descriptor may take the number before we do: then once more, with the next connection.
+            // Another descriptor may get the number before the squatter: then retry with the next connection.
             var squatter: Squatter?
             for _ in 0..<10 where squatter == nil {
                 squatter = try await loop.eventLoop.submit {
                     let outputs = Self.outputs(of: loop)
-                    // Nobody tells this one of the connection's end.
+                    // No handler calls `channelClosed()` of this one.
                     let unwatched = ConnectionOutput(loop: loop, channel: outputs[0].channel, isEncrypted: false)
                     for output in outputs + [unwatched] { output.append("hi") }
                     let number = try #require(Self.descriptor(of: outputs[0]))
@@ -28,7 +28,7 @@ struct ConnectionOutputTests {
                 }.get()
             }
             let someoneElse = try #require(squatter)
-            // The tick is over when this job is: it was handed over later.
+            // This job was enqueued later, so the tick has ended when it has run.
             try await loop.eventLoop.submit {}.get()
             #expect(someoneElse.received == 0)
             let isServing = try await loop.eventLoop.submit { !Self.outputs(of: loop).isEmpty }.get()
@@ -37,7 +37,7 @@ struct ConnectionOutputTests {
     }
 
     @Test(
-        "what others make a connection say while its bytes are on their way goes behind them", .timeLimit(.minutes(1)),
+        "bytes that other connections append during a send are sent behind it", .timeLimit(.minutes(1)),
         arguments: [true, false])
     func appendedWhileSending(ring: Bool) async throws {
         try await TestServer.run({ $0.usesIOURing = ring }) { test in
@@ -59,7 +59,7 @@ struct ConnectionOutputTests {
                         slowOutput.append("!")
                     }
                 }
-                // More than the kernel takes at once.
+                // More than the kernel accepts at once.
                 [UInt8](repeating: 0x2E, count: size).withUnsafeBytes { slowOutput.append($0) }
             }.get()
             slow.read(count: size + others.count)
@@ -69,7 +69,7 @@ struct ConnectionOutputTests {
         }
     }
 
-    @Test func `nobody else sends what the kernel has been handed, and what is left of it goes first`() async throws {
+    @Test func `bytes that the ring is sending are not sent again, and the rest of them is sent first`() async throws {
         try await TestServer.run { test in
             let loop = test.loops.all[0]
             let client = test.client()
@@ -99,7 +99,7 @@ struct ConnectionOutputTests {
         try? output.channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { $0 }
     }
 
-    /// Has a socket at a number that was somebody else's.
+    /// A socket whose descriptor has the number of a closed one.
     private final class Squatter: Sendable {
         private let near: CInt
         private let far: CInt
@@ -113,7 +113,7 @@ struct ConnectionOutputTests {
                 near = number
                 return
             }
-            // `dup2` would take the number from whoever has it.
+            // `dup2` would close a descriptor that has got this number meanwhile.
             near = fcntl(pair[0], F_DUPFD, number)
             close(pair[0])
             guard near == number else { return nil }
@@ -124,7 +124,7 @@ struct ConnectionOutputTests {
             close(far)
         }
 
-        /// Bytes that came for the former owner.
+        /// Bytes that were written to the closed descriptor's number.
         var received: Int {
             var waiting: CInt = 0
             let code = ioctl(far, UInt(FIONREAD), &waiting)

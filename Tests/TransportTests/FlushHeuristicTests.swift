@@ -3,32 +3,32 @@ import Testing
 @testable import Transport
 
 @Suite struct FlushHeuristicTests {
-    /// The answers to so many questions.
-    private func ask(_ flushHeuristic: inout FlushHeuristic, _ count: Int) -> [Bool] {
+    /// The results of `count` calls.
+    private func shouldDefer(_ flushHeuristic: inout FlushHeuristic, _ count: Int) -> [Bool] {
         (0..<count).map { _ in flushHeuristic.shouldDefer() }
     }
 
-    @Test func `a new loop looks at once`() {
+    @Test func `a new loop defers its first answer`() {
         var flushHeuristic = FlushHeuristic()
-        #expect(ask(&flushHeuristic, 1) == [true])
+        #expect(shouldDefer(&flushHeuristic, 1) == [true])
     }
 
-    @Test func `where there was none, answers go out at once, and one in 65 waits to look again`() {
+    @Test func `after a tick with few outputs, 64 answers are sent at once and the next is deferred`() {
         var flushHeuristic = FlushHeuristic()
         for _ in 0..<3 {
-            #expect(ask(&flushHeuristic, 1) == [true])
+            #expect(shouldDefer(&flushHeuristic, 1) == [true])
             flushHeuristic.record(false)
-            #expect(!ask(&flushHeuristic, 64).contains(true))
+            #expect(!shouldDefer(&flushHeuristic, 64).contains(true))
         }
     }
 
-    @Test func `after a tick with several outputs answers are deferred, until a tick is without`() {
+    @Test func `after a tick with many outputs, answers are deferred until a tick has few`() {
         var flushHeuristic = FlushHeuristic()
         flushHeuristic.record(true)
-        #expect(!ask(&flushHeuristic, 200).contains(false))
+        #expect(!shouldDefer(&flushHeuristic, 200).contains(false))
         flushHeuristic.record(false)
-        #expect(ask(&flushHeuristic, 1) == [false])
+        #expect(shouldDefer(&flushHeuristic, 1) == [false])
         flushHeuristic.record(true)
-        #expect(ask(&flushHeuristic, 1) == [true])
+        #expect(shouldDefer(&flushHeuristic, 1) == [true])
     }
 }

@@ -3,7 +3,7 @@ import Testing
 @testable import Transport
 
 @Suite struct HTTPRequestParserTests {
-    /// What the parser makes of `text` when it comes in pieces of `size` bytes; the parts of a body as one.
+    /// Parses `text` in pieces of `size` bytes; returns the events, with the parts of a body joined.
     private func read(_ text: [UInt8], size: Int = .max, limits: HTTPRequestHead.Limits = .init(bytes: 200, fields: 5))
         -> [String]
     {
@@ -40,7 +40,7 @@ import Testing
 
     private func read(_ text: String) -> [String] { read(Array(text.utf8)) }
 
-    @Test func `requests come out the same wherever their bytes are cut`() {
+    @Test func `the requests do not depend on how the bytes are cut`() {
         let text = Array(
             """
             \r\nGET /a?b=c HTTP/1.1\r\nHost: x\r\nX-Empty:\r\nX-Blank: \t a b \t\r\n\r\n\
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: [
-        // Lengths said twice, in two ways, or in a way of their own.
+        // Lengths that are repeated, contradicting or malformed.
         "Content-Length: 1\r\nContent-Length: 1\r\n", "Content-Length: 1, 1\r\n", "Content-Length: +1\r\n",
         "Content-Length: -1\r\n", "Content-Length: 0x1\r\n",
         "Content-Length: \r\n", "Content-Length: 1 1\r\n", "Content-Length: 9999999999999999999\r\n",
@@ -65,12 +65,12 @@ import Testing
         "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: identity\r\n",
-        // Names and lines that others might read in another way.
+        // Names and lines that a proxy may read differently.
         "Content-Length : 1\r\n", " Folded: x\r\n", "A: b\r\n folded\r\n", "No colon\r\n", ": no name\r\n",
         "A\0: b\r\n", "A: b\0\r\n", "A: b\rc\r\n", "A: b\nC: d\r\n",
         "Ä: b\r\n", "A: \u{7F}\r\n",
     ])
-    func `headers that two readers might read differently are refused`(fields: String) {
+    func `headers that a proxy may read differently are refused`(fields: String) {
         #expect(read("POST / HTTP/1.1\r\n\(fields)\r\n") == ["malformed"])
     }
 
@@ -80,7 +80,7 @@ import Testing
         "get / HTTP/1.1", "GET / HTTP/1.1 ", "GET /\t HTTP/1.1", "GET /\0 HTTP/1.1", "G@T / HTTP/1.1",
         "AVERYLONGMETHODINDEED / HTTP/1.1", "GET HTTP/1.1", "GET  HTTP/1.1",
     ])
-    func `a request line that is none is refused`(line: String) {
+    func `a malformed request line is refused`(line: String) {
         #expect(read("\(line)\r\n\r\n") == ["malformed"])
     }
 
@@ -88,7 +88,7 @@ import Testing
         "\0\0", "hello", "GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nA: b\n", "{\"a\":1}", "\u{16}\u{3}\u{1}",
         "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     ])
-    func `what can become no request is refused before it is complete`(beginning: String) {
+    func `input that cannot become a request is refused before it is complete`(beginning: String) {
         #expect(read(beginning) == ["malformed"])
     }
 
@@ -97,7 +97,7 @@ import Testing
         "FFFFFFFFFFFFFFFF\r\n", "1\r\nabc", "1\r\na\n\n", "0\r\nno trailer\r\n\r\n",
         "0\r\nA : b\r\n\r\n", "1;" + String(repeating: "x", count: 300),
     ])
-    func `chunks that are none are refused, wherever they are cut`(chunks: String) {
+    func `malformed chunks are refused, wherever they are cut`(chunks: String) {
         let text = Array("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)".utf8)
         for size in [1, 2, 3, text.count] {
             #expect(read(text, size: size).last == "malformed", "in pieces of \(size)")
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func `a head over a limit is told from one that is malformed`() {
+    @Test func `a head over a limit is distinguished from a malformed one`() {
         let limits = HTTPRequestHead.Limits(bytes: 100, fields: 3)
         func verdict(_ text: String) -> [String] {
             let whole = read(Array(text.utf8), limits: limits)
@@ -131,8 +131,7 @@ import Testing
     }
 
     @Test
-    func `whether a connection stays, and whether it is to be upgraded, is read from any case and any place in a list`()
-    {
+    func `Connection is read in any case and at any place in a list, for close, keep-alive and upgrade`() {
         #expect(read("GET / HTTP/1.1\r\nCONNECTION: x , Close\r\n\r\n")[0].hasSuffix(" closes"))
         #expect(!read("GET / HTTP/1.1\r\nConnection: closed\r\n\r\n")[0].hasSuffix(" closes"))
         #expect(!read("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")[0].hasSuffix(" closes"))
@@ -165,7 +164,7 @@ import Testing
         ("http://x/a?b", "/a", "b"), ("http://x", "/", ""),
         ("http://x?a", "/", ""), ("http:x/a", "http:x/a", ""), ("/http://x/a", "/http://x/a", ""), ("a:", "a:", ""),
     ])
-    func `path and query are those of the target, also of an absolute one`(target: String, path: String, query: String)
+    func `path and query are found in the target, also in an absolute one`(target: String, path: String, query: String)
         throws
     {
         let head = try head(Array("GET \(target) HTTP/1.1\r\n\r\n".utf8))
@@ -173,7 +172,7 @@ import Testing
         #expect(head.string(head.target.query) == query)
     }
 
-    @Test func `names come in lower case, and what is no UTF-8 is repaired`() throws {
+    @Test func `names are lower-cased, and invalid UTF-8 is replaced`() throws {
         let head = try head(
             Array("GET /ä".utf8) + [0xFF] + Array("?ö HTTP/1.1\r\nX-Name_1: Grüße ".utf8) + [0xC3]
                 + Array("!\r\nB: c\r\n\r\n".utf8))
@@ -183,7 +182,7 @@ import Testing
         #expect(head.headers.map(\.value) == ["Grüße \u{FFFD}!", "c"])
     }
 
-    @Test func `what is damaged at random is read the same in one piece and in many, and never crashes`() {
+    @Test func `randomly damaged requests yield the same events in one piece and in many, and never crash`() {
         var random = Xorshift(state: 7)
         let sound = Array(
             "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\nGET / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok"
@@ -199,8 +198,7 @@ import Testing
                 default: text.insert(likely.randomElement(using: &random)!, at: place)
                 }
             }
-            // The last piece decides whether a beginning that can become no request is refused yet; what was
-            // complete before is the same.
+            // CR LF CR LF completes the last request. Whether an incomplete one is refused already depends on the cuts.
             let whole = read(text + Array("\r\n\r\n".utf8))
             let cut = read(text + Array("\r\n\r\n".utf8), size: Int.random(in: 1...9, using: &random))
             #expect(whole == cut, "\(String(decoding: text, as: UTF8.self).debugDescription)")

@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test func `requests sent ahead are answered in their order, even when the first takes longer`() async throws {
+    @Test func `pipelined requests are answered in order, even if the first takes longer`() async throws {
         try await TestServer.run { test in
             let client = test.client()
             client.send(
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func `more requests sent ahead than are read ahead are all answered`() async throws {
+    @Test func `all of many pipelined requests are answered, beyond the read-ahead limit`() async throws {
         try await TestServer.run { test in
             let client = test.client()
             client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `a client that closes is told of before its answer is ready`() async throws {
+    @Test func `onGone is called when the client closes before its answer is ready`() async throws {
         try await TestServer.run { test in
             var client: RawClient? = test.client()
             client?.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func `what is no HTTP is 400, and ends the connection`() async throws {
+    @Test func `input that is not HTTP is answered 400, and the connection ends`() async throws {
         try await TestServer.run { test in
             for garbage in [
                 "hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nA b: c\r\n\r\n",
@@ -89,7 +89,9 @@ import Testing
         "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\n\r\n",
         "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     ])
-    func `a request without one sound Host is 400, and ends the connection`(request: String) async throws {
+    func `a request without exactly one valid Host is answered 400, and the connection ends`(request: String)
+        async throws
+    {
         try await TestServer.run { test in
             let client = test.client()
             client.send(request + "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -104,7 +106,7 @@ import Testing
         "Host:\r\n", "Host: a-b_c.example:8080\r\n", "Host: [2001:db8::1%25eth0]:80\r\n", "Host: 127.0.0.1:\r\n",
         "Host: x%20y!$&'()*+,;=\r\n",
     ])
-    func `a sound Host may be a name, an address or nothing, with and without a port`(host: String) async throws {
+    func `a valid Host is a name, an address or empty, with and without a port`(host: String) async throws {
         try await TestServer.run { test in
             let client = test.client()
             client.send("GET /hello HTTP/1.1\r\n\(host)\r\nGET /hello HTTP/1.0\r\n\r\n")
@@ -112,7 +114,7 @@ import Testing
         }
     }
 
-    @Test func `too many header bytes are 431`() async throws {
+    @Test func `too large headers are answered 431`() async throws {
         try await TestServer.run { test in
             for headers in [
                 "X: " + String(repeating: "y", count: 20_000) + "\r\n", String(repeating: "X: y\r\n", count: 200),
@@ -124,7 +126,7 @@ import Testing
         }
     }
 
-    @Test func `a body over the limit is 413, announced or not, and the connection stays`() async throws {
+    @Test func `a body over the limit is answered 413, announced or not, and the connection stays`() async throws {
         try await TestServer.run({ $0.maxHTTPBody = 10 }) { test in
             let client = test.client()
             client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n")
@@ -141,7 +143,7 @@ import Testing
         }
     }
 
-    @Test func `a client that asks before it sends is told to go on, or not to`() async throws {
+    @Test func `100 Continue is sent to a client that expects it, unless the body is too large`() async throws {
         try await TestServer.run({ $0.maxHTTPBody = 10 }) { test in
             let client = test.client()
             client.send("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
@@ -179,7 +181,7 @@ import Testing
         }
     }
 
-    @Test func `a streamed answer comes in chunks, and a reader that lags is felt`() async throws {
+    @Test func `a streamed answer is chunked, and a slow reader makes writes fail`() async throws {
         try await TestServer.run({ $0.maxStreamBuffer = 1000 }) { test in
             let client = test.client(receiveBuffer: 4096)
             client.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -212,7 +214,7 @@ import Testing
         }
     }
 
-    @Test func `a client that takes too long is ended`() async throws {
+    @Test func `connections of too slow clients are closed`() async throws {
         try await TestServer.run({
             $0.headerTimeout = 100
             $0.bodyTimeout = 100
@@ -252,7 +254,7 @@ import Testing
 }
 
 extension String {
-    /// Where `text` begins; nil is behind everything.
+    /// The offset of `text`; `Int.max` if it does not occur.
     func range(of text: String) -> Int {
         let bytes = Array(utf8)
         let wanted = Array(text.utf8)
@@ -275,14 +277,14 @@ extension String {
         ("", "x"), ("A B", "x"), ("A:", "x"), ("A\r\nB", "x"), ("Ä", "x"), ("A", "x\r\nB: c"), ("A", "x\n"),
         ("A", "\0"), ("A", "\u{7F}"),
     ])
-    func `a field that could be read as something else is left out`(name: String, value: String) {
+    func `a malformed field is left out`(name: String, value: String) {
         var fields = HTTPFields()
         let isAdded = fields.add(name, value)
         #expect(!isAdded)
         #expect(fields.lines.isEmpty)
     }
 
-    @Test func `a value that is no UTF-8 is repaired`() {
+    @Test func `invalid UTF-8 in a value is replaced`() {
         let fields = ([0x66, 0xFC, 0x72] as [UInt8]).withUnsafeBytes { HTTPFields(contentType: $0) }
         #expect(String(decoding: fields.lines, as: UTF8.self) == "Content-Type: f\u{FFFD}r\r\n")
     }

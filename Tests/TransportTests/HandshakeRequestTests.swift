@@ -3,7 +3,7 @@ import Testing
 
 @testable import Transport
 
-/// What is decided about a request that would open a session.
+/// The decisions of `allowRequest`.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct HandshakeRequestTests {
     private static func adding(_ options: inout TransportOptions) {
         options.allowRequest = { _ in
@@ -15,7 +15,7 @@ import Testing
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
     @Test
-    func `fields of the first response are on no other, those of the session on each, also on the upgrade`()
+    func `initial fields are on the first response only, session fields on each, also on the upgrade`()
         async throws
     {
         try await TestServer.run(Self.adding) { test in
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func `a session that begins on a WebSocket has both in its 101`() async throws {
+    @Test func `the 101 of a session that opens with a WebSocket has both kinds of fields`() async throws {
         try await TestServer.run(Self.adding) { test in
             let client = test.client()
             client.send("GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n\(Self.upgrade)\r\n")
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `a refusal is code 4 with its words, and whoever judges knows the transport`() async throws {
+    @Test func `a refusal has code 4 and its message, and allowRequest knows the transport`() async throws {
         try await TestServer.run {
             $0.allowRequest = { .refuse("not by \($0.transport.rawValue)") }
         } _: { test in

@@ -2,15 +2,14 @@ import Testing
 
 @testable import Transport
 
-/// Combining marks in an order that Unicode's canonical ordering has to turn around: whoever compares or hashes them as
-/// a Swift `String` takes time that grows with the square of their number, up to 184 ms for one request.
+/// Combining marks in an order that Unicode's canonical ordering has to reverse. Comparing or hashing them as a Swift
+/// `String` takes time that grows with the square of their number, up to 184 ms for one request.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct HostileTextTests {
     private static let marks = String(repeating: "\u{301}", count: 3_900) + String(repeating: "\u{316}", count: 3_900)
     private static let repetitions = 60
 
-    /// Seconds that the answers to so many requests may take: generous for a busy machine, and a fraction
-    /// of what normalizing takes.
-    private static let patience = Duration.seconds(2)
+    /// The time limit for all repetitions: generous for a busy machine, and a fraction of what normalizing takes.
+    private static let maxDuration = Duration.seconds(2)
 
     private static let websocket =
         "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -76,7 +75,7 @@ import Testing
                     #expect(client.string.hasPrefix("HTTP/1.1 "))
                 }
             }
-            #expect(took < Self.patience, "\(what) took \(took / Self.repetitions) each")
+            #expect(took < Self.maxDuration, "\(what) took \(took / Self.repetitions) each")
         }
     }
 }

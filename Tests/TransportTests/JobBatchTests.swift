@@ -5,7 +5,7 @@ import Testing
 
 @Suite
 struct JobBatchTests {
-    @Test("jobs handed over together start in order when the call is over, and an inner call is part of the outer one")
+    @Test("the jobs of a batch start in order after its call, and a nested call joins the outer batch")
     func order() async throws {
         try await TestServer.run(loops: 2) { test in
             let done = Mutex<[Int]>([])
@@ -26,8 +26,8 @@ struct JobBatchTests {
         }
     }
 
-    @Test("who has to be reminded is reminded once, and after the call")
-    func reminders() {
+    @Test("each owner is notified once, after the call")
+    func notifications() {
         final class Owner {}
         let (first, second) = (Owner(), Owner())
         var reminded: [String] = []

@@ -4,11 +4,11 @@ import Testing
 @testable import EngineIO
 @testable import Transport
 
-/// What one client may hold, and all together.
+/// The limits for one client, and for all clients together.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct LimitTests {
     private static let handshake = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
 
-    /// A WebSocket with a session that has joined nothing.
+    /// A WebSocket with a session that has joined no namespace.
     private static func webSocket(_ test: TestServer) -> RawClient {
         let client = test.client()
         #expect(client.upgrade("/socket.io/?EIO=4&transport=websocket"))
@@ -21,7 +21,7 @@ import Testing
         #expect(client.textFrame()?.hasPrefix("40{") == true)
     }
 
-    /// A polling session that has joined nothing; its target.
+    /// Opens a polling session that joins no namespace; returns its target.
     private static func polling(_ client: RawClient) -> String {
         client.forget()
         client.send(handshake)
@@ -52,25 +52,25 @@ import Testing
 
     // MARK: - Before joining
 
-    @Test func `a message of a client that joined nothing is small, afterwards it may be large`() async throws {
+    @Test func `a client may send large messages only after it has joined a namespace`() async throws {
         try await TestServer.run { test in
-            let stranger = Self.webSocket(test)
-            stranger.send(ClientFrame.make(opcode: 1, [0x34], declare: 65_537))
-            #expect(stranger.frame()?.payload == [0x03, 0xF1])
+            let unauthenticated = Self.webSocket(test)
+            unauthenticated.send(ClientFrame.make(opcode: 1, [0x34], declare: 65_537))
+            #expect(unauthenticated.frame()?.payload == [0x03, 0xF1])
             let fragments = Self.webSocket(test)
             fragments.send(ClientFrame.make(opcode: 1, [UInt8](repeating: 0x34, count: 60_000), isFinal: false))
             fragments.send(ClientFrame.make(opcode: 0, [UInt8](repeating: 0x34, count: 60_000)))
             #expect(fragments.frame()?.payload == [0x03, 0xF1])
 
-            let friend = Self.webSocket(test)
-            Self.join(friend)
-            friend.send(ClientFrame.text("42[\"a\",\"\(String(repeating: "x", count: 900_000))\"]"))
-            // In one read with what lets it in.
-            let hasty = Self.webSocket(test)
-            hasty.send(
+            let joined = Self.webSocket(test)
+            Self.join(joined)
+            joined.send(ClientFrame.text("42[\"a\",\"\(String(repeating: "x", count: 900_000))\"]"))
+            // The large message arrives in one read with the packet that joins the namespace.
+            let joining = Self.webSocket(test)
+            joining.send(
                 ClientFrame.text("40") + ClientFrame.text("42[\"a\",\"\(String(repeating: "x", count: 100_000))\"]"))
-            for client in [friend, hasty] {
-                if client === hasty { #expect(client.textFrame()?.hasPrefix("40{") == true) }
+            for client in [joined, joining] {
+                if client === joining { #expect(client.textFrame()?.hasPrefix("40{") == true) }
                 client.send(ClientFrame.make(opcode: 9, [1]))
                 #expect(client.frame()?.first == 0x8A)
             }
@@ -78,11 +78,11 @@ import Testing
     }
 
     @Test(arguments: [1, 2])
-    func `a POST of a session that joined nothing is small, afterwards it may be large`(loops: Int) async throws {
+    func `a session may send large POSTs only after it has joined a namespace`(loops: Int) async throws {
         try await TestServer.run(loops: loops) { test in
             let opener = test.client()
             let session = Self.polling(opener)
-            // On several loops one of them has to ask another.
+            // With several loops, some connections are on another loop than the session.
             let clients = (0..<4).map { _ in test.client() }
             for client in clients {
                 #expect(Self.post(client, session, String(repeating: "4", count: 65_537)) == "HTTP/1.1 413")
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    @Test func `the echoes of the test suites have nothing to join, and take large messages`() async throws {
+    @Test func `the echoes of the test suites accept large messages without a namespace`() async throws {
         try await TestServer.run { test in
             let client = test.client()
             #expect(client.upgrade("/engine.io/?EIO=4&transport=websocket"))
@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test func `who may not ask is answered before the body has come, and nothing of it is kept`() async throws {
+    @Test func `a refused request is answered before its body arrives, and the body is not kept`() async throws {
         try await TestServer.run { test in
             let client = test.client()
             client.send("POST /refused HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\nExpect: 100-continue\r\n\r\n")
@@ -134,7 +134,7 @@ import Testing
 
     // MARK: - Sessions and connections
 
-    @Test func `more sessions than allowed are refused with 503, counted, and let in when others have gone`()
+    @Test func `sessions above the limit are refused with 503 and counted, until others have ended`()
         async throws
     {
         try await TestServer.run({ $0.maxSessions = 3 }) { test in
@@ -151,14 +151,14 @@ import Testing
             let counters = try await test.loops.counters()
             #expect(counters.refusedSessions == 2)
             #expect(counters.refusedHandshakes[HandshakeError.overloaded.rawValue] == 2)
-            // A session that moves to a WebSocket is none more; one that has gone is one less.
+            // An ended session makes room for a new one.
             _ = first
             #expect(Self.post(opener, targets[0], "1") == "HTTP/1.1 200")
             #expect(Self.get(test.client(), "/socket.io/?EIO=4&transport=polling").hasPrefix("HTTP/1.1 200"))
         }
     }
 
-    @Test func `the sessions and connections of one address are limited where that is wanted`() async throws {
+    @Test func `the sessions and connections of one address are limited if options say so`() async throws {
         try await TestServer.run({ $0.maxSessionsPerAddress = 2 }) { test in
             let first = Self.webSocket(test)
             let second = Self.webSocket(test)
@@ -191,11 +191,11 @@ import Testing
         ("::ffff:10.0.0.1", "10.0.0.1", true), ("::ffff:10.0.0.1", "::ffff:10.0.0.2", false),
         ("::1", "127.0.0.1", false), ("", "?", true),
     ])
-    func `an address is one of IPv4, or a network of IPv6`(one: String, other: String, isSame: Bool) {
+    func `an address is one IPv4 address or one IPv6 network of 64 bits`(one: String, other: String, isSame: Bool) {
         #expect((NetworkAddress(one) == NetworkAddress(other)) == isSame)
     }
 
-    @Test func `sessions of one connection that join nothing give way to its own, and not to other people's`()
+    @Test func `unconnected sessions of one connection are displaced by its own, and displace no others`()
         async throws
     {
         try await TestServer.run { test in
@@ -217,12 +217,12 @@ import Testing
 
     // MARK: - Memory
 
-    @Test func `when memory is used up the youngest strangers go, and nobody who was let in`() async throws {
+    @Test func `when memory is used up, the youngest unauthenticated clients are closed and no others`() async throws {
         try await TestServer.run({ $0.memory = 4 << 20 }) { test in
-            let friends = (0..<3).map { _ in Self.webSocket(test) }
-            for friend in friends {
-                Self.join(friend)
-                friend.send(ClientFrame.make(opcode: 2, [UInt8](repeating: 0, count: 900_000), isFinal: false))
+            let joinedClients = (0..<3).map { _ in Self.webSocket(test) }
+            for joined in joinedClients {
+                Self.join(joined)
+                joined.send(ClientFrame.make(opcode: 2, [UInt8](repeating: 0, count: 900_000), isFinal: false))
             }
             let known = test.client()
             known.send(
@@ -232,17 +232,18 @@ import Testing
             old.send(
                 "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 50001\r\n\r\n"
                     + String(repeating: "o", count: 50_000))
-            var strangers: [RawClient] = []
+            var unauthenticatedClients: [RawClient] = []
             for number in 0..<60 {
-                let stranger = number % 2 == 0 ? Self.webSocket(test) : test.client()
+                let unauthenticated = number % 2 == 0 ? Self.webSocket(test) : test.client()
                 if number % 2 == 0 {
-                    stranger.send(ClientFrame.make(opcode: 1, [UInt8](repeating: 0x34, count: 60_000), isFinal: false))
+                    unauthenticated.send(
+                        ClientFrame.make(opcode: 1, [UInt8](repeating: 0x34, count: 60_000), isFinal: false))
                 } else {
-                    stranger.send(
+                    unauthenticated.send(
                         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60001\r\n\r\n"
                             + String(repeating: "x", count: 60_000))
                 }
-                strangers.append(stranger)
+                unauthenticatedClients.append(unauthenticated)
             }
             try await Task.sleep(for: .milliseconds(300))
             #expect(try await Self.onLoop(test) { $0.account.held } <= 4 << 20)
@@ -250,20 +251,20 @@ import Testing
             #expect(counters.closedUnauthenticated > 5)
             #expect(counters.closedUnauthenticated < 60)
             #expect(counters.closedSlowReaders == 0)
-            for friend in friends {
-                friend.send(ClientFrame.make(opcode: 9, [1]))
-                #expect(friend.frame()?.first == 0x8A)
+            for joined in joinedClients {
+                joined.send(ClientFrame.make(opcode: 9, [1]))
+                #expect(joined.frame()?.first == 0x8A)
             }
             known.send("k")
             while known.received.count < 500_001, known.read(timeout: 5_000) {}
             #expect(known.string.hasPrefix("HTTP/1.1 200"))
             old.send("o")
             #expect(old.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))
-            #expect(strangers.filter { !$0.read(timeout: 0) && $0.isAtEnd }.count > 5)
+            #expect(unauthenticatedClients.filter { !$0.read(timeout: 0) && $0.isAtEnd }.count > 5)
         }
     }
 
-    @Test func `what was charged is given back when everybody has gone`() async throws {
+    @Test func `the memory account is zero when all clients have disconnected`() async throws {
         try await TestServer.run({ $0.deflate = DeflateOptions() }) { test in
             var clients: [RawClient] = []
             for _ in 0..<5 {
@@ -287,7 +288,7 @@ import Testing
         }
     }
 
-    @Test func `when nobody is left but people who were let in, whoever is slowest to read goes`() async throws {
+    @Test func `when memory is used up by authenticated clients, the slowest readers are closed`() async throws {
         try await TestServer.run({ $0.memory = 32 << 20 }) { test in
             let readers = (0..<4).map { _ in test.client(receiveBuffer: 4096) }
             for reader in readers { reader.send("GET /known-huge HTTP/1.1\r\nHost: x\r\n\r\n") }

@@ -7,7 +7,7 @@ import Testing
 struct LoopLagTests {
     private let interval = LoopLag.interval
 
-    @Test("a run in time is in the first bucket, and the next is due one interval after it was")
+    @Test("a punctual run is in the first bucket, and the next is due one interval later")
     func inTime() {
         var lag = LoopLag()
         #expect(lag.recordRun(due: 1_000, now: 501_000) == 1_000 + interval)
@@ -15,7 +15,7 @@ struct LoopLagTests {
         #expect(lag.sum == 500_000)
     }
 
-    @Test("a loop that was held up for a second missed ten runs, each late by its own time")
+    @Test("a loop that was blocked for a second counts ten runs, each with its own lateness")
     func heldUp() {
         var lag = LoopLag()
         let second: Int64 = 1_000_000_000
@@ -26,7 +26,7 @@ struct LoopLagTests {
         #expect(lag.counts[LoopLag.bounds.firstIndex(of: second)!] == 5)
     }
 
-    @Test("what no bucket bounds is in the last one")
+    @Test("lateness beyond all bounds is in the last bucket")
     func beyond() {
         var lag = LoopLag()
         _ = lag.recordRun(due: 0, now: 6_000_000_000)

@@ -3,7 +3,7 @@ import Testing
 @testable import Transport
 
 @Suite struct MemoryTrimmerTests {
-    /// What a look finds worthwhile, at each of these sizes in MB.
+    /// The decision for each of these sizes of the process, in MB.
     private func samples(_ state: inout MemoryTrimmer, _ sizes: some Sequence<Int>, load: Int = 0) -> [Bool] {
         sizes.map { state.shouldTrim(Self.sample($0, load: load)) }
     }
@@ -14,7 +14,7 @@ import Testing
 
     private static let mega = 1 << 20
 
-    @Test func `memory is given back after a peak, once, when the process has stopped to grow`() {
+    @Test func `memory is trimmed once after a peak, when the process has stopped growing`() {
         var state = MemoryTrimmer(Self.sample(50))
         let found = samples(&state, [50, 200, 400, 900, 900, 900, 900])
         #expect(found == [false, false, false, false, false, false, true])
@@ -23,7 +23,7 @@ import Testing
         #expect(!after.contains(true))
     }
 
-    @Test func `what stays in use is not asked for again and again`() {
+    @Test func `memory that stays in use is not trimmed again`() {
         var state = MemoryTrimmer(Self.sample(50))
         let found = samples(&state, repeatElement(500, count: 4))
         #expect(found == [false, false, false, true])
@@ -32,19 +32,19 @@ import Testing
         #expect(!after.contains(true))
     }
 
-    @Test func `what clients still held the last time is given back when they have gone`() {
+    @Test func `memory that clients held at the last trim is trimmed when they have gone`() {
         var state = MemoryTrimmer(Self.sample(50))
         let held = samples(&state, repeatElement(500, count: 4), load: 400)
         #expect(held == [false, false, false, true])
         state.trimmed(Self.sample(490, load: 400))
         let waiting = samples(&state, repeatElement(490, count: 10), load: 390)
         #expect(!waiting.contains(true))
-        // The clients are gone; the C library keeps what was theirs.
+        // The clients are gone; the C library keeps their memory.
         let gone = samples(&state, [490], load: 1)
         #expect(gone == [true])
     }
 
-    @Test func `a small process gives back what is more than a tenth of it`() {
+    @Test func `a small process is trimmed when it has grown by more than a tenth`() {
         var state = MemoryTrimmer(Self.sample(50))
         let found = samples(&state, [50, 57, 57, 57, 57])
         #expect(found == [false, false, false, false, true])
@@ -53,13 +53,13 @@ import Testing
         #expect(!little.contains(true))
     }
 
-    @Test func `a process that grows is left alone`() {
+    @Test func `a growing process is not trimmed`() {
         var state = MemoryTrimmer(Self.sample(50))
         let found = samples(&state, (0..<50).map { 60 + $0 * 20 })
         #expect(!found.contains(true))
     }
 
-    @Test func `the system says how large the process is`() {
+    @Test func `the resident size of the process can be read`() {
         #expect(MemoryTrimmer.residentBytes > Self.mega)
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(2))) struct PollingTests {
     private static let path = "/engine.io/?EIO=4&transport=polling"
 
-    /// One request on a connection of its own; its whole answer.
+    /// Sends one request on a connection of its own; returns the whole answer.
     private static func ask(_ test: TestServer, _ method: String, _ target: String, body: String? = nil) -> String {
         let client = test.client()
         let length = body.map { "Content-Length: \($0.utf8.count)\r\n" } ?? ""
@@ -13,13 +13,13 @@ import Testing
         return client.readToEnd()
     }
 
-    /// A new session's id.
+    /// Opens a session; returns its id.
     private static func open(_ test: TestServer) -> String {
         String(ask(test, "GET", path).split(separator: "\"")[3])
     }
 
     @Test(arguments: ["PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "FOO"])
-    func `another method than GET and POST on an open session is a bad method, and the session stays`(method: String)
+    func `methods other than GET and POST on a session are refused, and the session stays`(method: String)
         async throws
     {
         try await TestServer.run { test in
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `no browser guesses the type of an answer`() async throws {
+    @Test func `every answer forbids browsers to guess its type`() async throws {
         try await TestServer.run { test in
             let session = Self.path + "&sid=" + Self.open(test)
             for answer in [

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A TCP connection with nothing repaired: what a test writes is what the server gets.
+/// A TCP connection that sends exactly the bytes that a test writes.
 final class RawClient {
     private let descriptor: CInt
     private(set) var received: [UInt8] = []
@@ -38,7 +38,7 @@ final class RawClient {
 
     func send(_ text: String) { send(Array(text.utf8)) }
 
-    /// Sends as much as the kernel takes without waiting; how many bytes.
+    /// Sends as much as the kernel accepts without waiting; returns the number of bytes.
     @discardableResult
     func sendSome(_ bytes: [UInt8]) -> Int {
         var sent = 0
@@ -51,7 +51,7 @@ final class RawClient {
         return sent
     }
 
-    /// Reads once. false: the end, or nothing came in time.
+    /// Reads once. false: the end of the connection, or the timeout.
     @discardableResult
     func read(timeout: Int32 = 30_000, limit: Int = 65_536) -> Bool {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -67,21 +67,21 @@ final class RawClient {
     }
     private(set) var isAtEnd = false
 
-    /// Reads until `text` has come; what came.
+    /// Reads until `text` has arrived; returns everything received.
     @discardableResult
     func read(until text: String) -> String {
         while !string.contains(text), read() {}
         return string
     }
 
-    /// Reads to the end of the connection; what came.
+    /// Reads to the end of the connection; returns everything received.
     @discardableResult
     func readToEnd() -> String {
         while read() {}
         return string
     }
 
-    /// Reads at least `count` bytes, if they come.
+    /// Reads until at least `count` bytes are received.
     func read(count: Int) {
         while received.count < count, read() {}
     }
@@ -92,7 +92,7 @@ final class RawClient {
 
     var string: String { String(decoding: received, as: UTF8.self) }
 
-    /// Takes the next frame of the server: its first byte and its payload.
+    /// Removes the server's next frame from ``received``; returns its first byte and its payload.
     func frame() -> (first: UInt8, payload: [UInt8])? {
         while true {
             if received.count >= 2 {
@@ -114,7 +114,7 @@ final class RawClient {
 
     func textFrame() -> String? { frame().map { String(decoding: $0.payload, as: UTF8.self) } }
 
-    /// Opens a WebSocket; the head of the answer is taken off.
+    /// Opens a WebSocket, and removes the head of the response from ``received``.
     func upgrade(_ target: String, early: [UInt8] = []) -> Bool {
         send(
             Array(
@@ -129,7 +129,7 @@ final class RawClient {
     }
 }
 
-/// Frames as a client sends them, right and wrong.
+/// Builds frames as a client sends them, valid and invalid ones.
 enum ClientFrame {
     static func make(
         opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, rsv: UInt8 = 0,
@@ -157,14 +157,14 @@ enum ClientFrame {
 }
 
 extension String {
-    /// Lends the text's bytes, valid for the call.
+    /// Calls `body` with the text's bytes, which are valid for the call only.
     func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         var text = self
         return try text.withUTF8 { try body(UnsafeRawBufferPointer($0)) }
     }
 }
 
-/// Random numbers that are the same in every run.
+/// Pseudorandom numbers, the same in every run.
 struct Xorshift: RandomNumberGenerator {
     var state: UInt64
 

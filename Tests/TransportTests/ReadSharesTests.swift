@@ -5,7 +5,7 @@ import Testing
 @Suite struct ReadSharesTests {
     private static let millisecond: Int64 = 1_000_000
 
-    @Test func `a connection whose reads take a moment reads as much as there is`() {
+    @Test func `a connection whose reads are fast has no limit`() {
         var shares = ReadShares()
         var limit: Int32 = 0
         for _ in 0..<10 {
@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test
-    func `a connection whose read took ten times its share reads a tenth, and more when that takes a moment`() {
+    func `a read that took ten times its share is followed by a tenth, and fast reads raise the limit again`() {
         var shares = ReadShares()
         var limit: Int32 = 0
         #expect(shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 10 * ReadShares.budget, limit: &limit))
@@ -27,32 +27,32 @@ import Testing
         }
     }
 
-    @Test func `connections that need much share the time of a tick`() {
+    @Test func `connections with slow reads share the time of a tick`() {
         var shares = ReadShares()
         var limits = [Int32](repeating: 0, count: 50)
         for tick in 0..<10 {
             var spent: Int64 = 0
             for index in limits.indices {
-                // A microsecond for a byte.
+                // 1 µs per byte.
                 let bytes = limits[index] == 0 ? shares.sizeForNewcomers : Int(limits[index])
                 spent += Int64(bytes) * 1_000
                 _ = shares.record(bytes: bytes, isFull: true, nanoseconds: Int64(bytes) * 1_000, limit: &limits[index])
             }
             shares.tickEnded()
-            // As long as the smallest reads take.
+            // The time of the smallest reads.
             if tick > 2 { #expect(spent <= 50 * Int64(ReadShares.least) * 1_000) }
         }
         #expect(shares.share == ReadShares.budget / 50)
     }
 
-    @Test func `many whose reads take a moment each share the time of a tick as well`() {
+    @Test func `many connections with fast reads also share the time of a tick`() {
         var shares = ReadShares()
         var limits = [Int32](repeating: 0, count: 350)
         var spent: Int64 = 0
         for _ in 0..<3 {
             spent = 0
             for index in limits.indices {
-                // A nanosecond for a byte.
+                // 1 ns per byte.
                 let bytes = limits[index] == 0 ? shares.sizeForNewcomers : Int(limits[index])
                 spent += Int64(bytes)
                 _ = shares.record(bytes: bytes, isFull: true, nanoseconds: Int64(bytes), limit: &limits[index])
@@ -62,7 +62,7 @@ import Testing
         #expect(spent <= ReadShares.budget)
     }
 
-    @Test func `who sent less than it might have is not given more`() {
+    @Test func `a connection that sent less than its limit gets no higher limit`() {
         var shares = ReadShares()
         var limit: Int32 = 1_024
         _ = shares.record(bytes: 100, isFull: false, nanoseconds: 1_000, limit: &limit)
@@ -82,7 +82,7 @@ import Testing
         var left = 1_000_000, reads = 0
         while left > 0 {
             let bytes = min(left, limit == 0 ? shares.sizeForNewcomers : Int(limit))
-            // A third of a nanosecond for a byte.
+            // A third of a nanosecond per byte.
             _ = shares.record(bytes: bytes, isFull: true, nanoseconds: Int64(bytes / 3 + 200), limit: &limit)
             left -= bytes
             reads += 1

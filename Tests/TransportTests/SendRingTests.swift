@@ -5,8 +5,8 @@ import Testing
 @testable import Transport
 
 struct SendRingTests {
-    @Test func `a ring that the system refuses is an error that says why`() {
-        // No ring is that small: what an old kernel or a container says comes the same way.
+    @Test func `a ring that the system refuses is an error with its reason`() {
+        // A capacity of 0 is refused. Refusals by an old kernel or a container are reported in the same way.
         do {
             _ = try SendRing(capacity: 0)
             Issue.record("there is a ring without room for anything")
@@ -16,7 +16,7 @@ struct SendRingTests {
         }
     }
 
-    @Test func `without io_uring the loops have no ring, and serve`() async throws {
+    @Test func `without io_uring the loops have no ring, and work`() async throws {
         try await TestServer.run(loops: 2, { $0.usesIOURing = false }) { test in
             for loop in test.loops.all {
                 let hasNone = try await loop.eventLoop.submit { loop.sendRing == nil }.get()
@@ -39,7 +39,7 @@ struct SendRingTests {
         }
     }
 
-    @Test func `when io_uring stops answering, broadcasts go on without it`() async throws {
+    @Test func `when io_uring stops working, broadcasts continue without it`() async throws {
         guard (try? SendRing()) != nil else { return }
         try await TestServer.run { test in
             let loop = test.loops.all[0]
@@ -50,7 +50,7 @@ struct SendRingTests {
                 client.send(ClientFrame.text("40"))
                 #expect(client.textFrame()?.hasPrefix("40{") == true)
             }
-            // Something else is where the ring was, and refuses to be one.
+            // Replace the ring's descriptor by another file, so that its system calls fail.
             let code = try await loop.eventLoop.submit {
                 let other = open("/dev/null", O_RDWR | O_CLOEXEC)
                 defer { close(other) }

@@ -5,10 +5,10 @@ import Testing
 @testable import Transport
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct StallTests {
-    /// More than NIO is told of at a time.
+    /// More than one call of epoll reports.
     private static let clients = 300
 
-    @Test func `a loop that was stopped reads what has come before it gives anybody up`() async throws {
+    @Test func `a loop that was blocked reads all input before it fires timeouts`() async throws {
         try await TestServer.run({
             $0.engine.pingInterval = 500
             $0.engine.pingTimeout = 1_500
@@ -21,8 +21,8 @@ import Testing
             }
             for _ in 0..<2 {
                 for client in clients { #expect(client.textFrame() == "2") }
-                // All answer at once, while nobody reads, until their time is up. Nothing is awaited here: another
-                // suite may keep this one waiting.
+                // All clients answer while the loop is blocked, until their timeouts have passed. No `await` here:
+                // another suite could delay it.
                 loop.eventLoop.execute { _ = usleep(2_500_000) }
                 usleep(20_000)
                 for client in clients { client.send(ClientFrame.text("3")) }
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func `who says nothing is given up, however often the loop is stopped`() async throws {
+    @Test func `a silent client times out, however often the loop is blocked`() async throws {
         try await TestServer.run({
             $0.engine.pingInterval = 200
             $0.engine.pingTimeout = 200

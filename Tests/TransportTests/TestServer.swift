@@ -5,7 +5,7 @@ import Synchronization
 
 @testable import Transport
 
-/// A server with echoes and a small HTTP application, for as long as a test runs.
+/// A server with the echo endpoints and a small HTTP application, which runs during one test.
 final class TestServer: Sendable {
     let server: Server
     let loops: Loops
@@ -52,7 +52,7 @@ final class TestServer: Sendable {
     func client(receiveBuffer: Int? = nil) -> RawClient { RawClient(port: port, receiveBuffer: receiveBuffer) }
 }
 
-/// A Socket.IO application that lets everybody in and hears nobody.
+/// A Socket.IO application that accepts every client and ignores all events.
 final class Nobody: Application {
     func connect(_ attempt: ConnectAttempt) { attempt.accept() }
     func connected(_ socket: NamespaceSocket) {}
@@ -70,12 +70,12 @@ final class TestApplication: HTTPApplication, HTTPRequestReceiver {
     /// Requests for `/large`.
     let answered = Atomic<Int>(0)
 
-    /// More than fits the batch that is written in one tick, and than the smallest buffers of the kernel.
+    /// More than one send carries, and more than the smallest buffers of the kernel.
     static let large = [UInt8](repeating: 0x2E, count: 100_000)
-    /// More than the kernel takes.
+    /// More than the kernel's buffers hold.
     static let huge = [UInt8](repeating: 0x2E, count: 16_000_000)
 
-    /// `/known…`: its sender showed a token.
+    /// The sender of `/known…` counts as authenticated.
     func decide(_ head: HTTPRequest, through responder: HTTPResponder) -> HTTPDecision {
         guard head.path != "/refused" else {
             responder.respond(status: 401, headers: [], body: [])

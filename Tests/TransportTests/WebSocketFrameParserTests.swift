@@ -3,7 +3,7 @@ import Testing
 @testable import Transport
 
 @Suite struct WebSocketFrameParserTests {
-    /// Feeds `bytes` in pieces of `size` and tells what came out, up to the first violation.
+    /// Parses `bytes` in pieces of `size`, and returns the events up to the first violation.
     private func parse(_ bytes: [UInt8], size: Int = .max, max: Int = 1000, deflate: Bool = false) -> [String] {
         var parser = WebSocketFrameParser(maxPayload: max, allowsCompression: deflate)
         var found: [String] = []
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3, 7, 64, Int.max])
-    func `whatever the pieces, the same comes out`(size: Int) {
+    func `the events do not depend on how the bytes are cut`(size: Int) {
         let long = String(repeating: "wörld ", count: 40)
         let bytes =
             ClientFrame.text("hello") + ClientFrame.make(opcode: 2, [1, 2, 3]) + ClientFrame.text("", isFinal: false)
@@ -48,7 +48,7 @@ import Testing
             ])
     }
 
-    @Test func `a frame of every length form is read`() {
+    @Test func `all three forms of a frame's length are read`() {
         for count in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
             let payload = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
             #expect(parse(ClientFrame.make(opcode: 2, payload), max: 70_000) == ["binary \(payload)"])
@@ -82,7 +82,7 @@ import Testing
         (ClientFrame.make(opcode: 1, [0xED, 0xA0, 0x80]), "invalidUTF8"),
         (ClientFrame.make(opcode: 1, [0x34, 0xE2, 0x82]), "invalidUTF8"),
     ])
-    func `a broken rule is a violation, whole or byte by byte, and nothing is read after it`(
+    func `a broken rule is a violation, in one piece or byte by byte, and nothing is read after it`(
         bytes: [UInt8], violation: String
     ) {
         let behind = bytes + ClientFrame.text("late")
@@ -97,7 +97,7 @@ import Testing
         #expect(parse(frames, max: 120).count == 1)
     }
 
-    @Test func `bad text fails at its first bad byte, before its frame has ended`() {
+    @Test func `invalid text fails at its first invalid byte, before its frame ends`() {
         let frame = ClientFrame.make(opcode: 1, [0x34, 0xFF, 0x20, 0x20, 0x20])
         #expect(parse(Array(frame.prefix(8)), size: 1) == ["violation invalidUTF8"])
         let fragments =
@@ -106,7 +106,7 @@ import Testing
         #expect(parse(fragments) == ["violation invalidUTF8"])
     }
 
-    @Test func `a character may be cut anywhere`() {
+    @Test func `a character may be cut at any byte`() {
         let text = Array("a€😀".utf8)
         for cut in 0...text.count {
             let frames =
@@ -116,14 +116,14 @@ import Testing
         }
     }
 
-    @Test func `RSV1 is for the first frame of a message, when compression was agreed`() {
+    @Test func `RSV1 is allowed on the first frame of a message, if compression was agreed on`() {
         let frames = ClientFrame.make(opcode: 1, [0xFF], isFinal: false, rsv: 4) + ClientFrame.make(opcode: 0, [0xFE])
         #expect(parse(frames, deflate: true).first?.hasPrefix("text compressed") == true)
         let wrong = ClientFrame.make(opcode: 1, [0x34], isFinal: false) + ClientFrame.make(opcode: 0, [0x34], rsv: 4)
         #expect(parse(wrong, deflate: true) == ["violation reservedBits"])
     }
 
-    @Test func `arbitrary bytes in arbitrary pieces come out the same as in one piece`() {
+    @Test func `random bytes in random pieces yield the same events as in one piece`() {
         var generator = Xorshift(state: 42)
         for _ in 0..<3000 {
             var bytes: [UInt8] = []
@@ -136,12 +136,12 @@ import Testing
             }
             let whole = parse(bytes, deflate: true)
             let cut = parse(bytes, size: 1 + Int(generator.next() % 9), deflate: true)
-            // Bytes after a violation are never looked at, so that both end there.
+            // Bytes behind a violation are not read, so both lists end there.
             #expect(whole == cut)
         }
     }
 
-    @Test func `unmasking is the same from any offset`() {
+    @Test func `unmasking works from any offset`() {
         let key = [UInt8](arrayLiteral: 1, 2, 3, 4)
         let word = key.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) }
         for count in 0..<40 {

@@ -11,7 +11,7 @@ import Testing
         }
     }
 
-    @Test func `every message comes back, whatever its size`() async throws {
+    @Test func `messages of every size are echoed`() async throws {
         try await TestServer.run { test in
             let client = test.client()
             #expect(client.upgrade("/ws-echo"))
@@ -84,8 +84,8 @@ import Testing
         }
     }
 
-    /// Tiny buffers and a reader that sleeps: the kernel takes part of a frame, NIO gets the rest, and the direct way
-    /// is taken up again later.
+    /// With tiny buffers and a sleeping reader, the kernel accepts a part of a frame, NIO writes the rest, and direct
+    /// sends resume later.
     @Test func `order survives short writes, in the middle of frames too`() async throws {
         try await TestServer.run { test in
             let client = test.client(receiveBuffer: 2048)
@@ -99,7 +99,7 @@ import Testing
                     bytes += ClientFrame.text("\(number) " + String(repeating: "x", count: number % 700))
                 }
                 client.send(bytes)
-                // Let the server run into the full socket before anything is read.
+                // Let the server fill the socket before anything is read.
                 try await Task.sleep(for: .milliseconds(10))
             }
             while expected < count {
@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test func `a client that never reads is ended, and nobody else notices`() async throws {
+    @Test func `a client that never reads is disconnected, and other clients are not affected`() async throws {
         try await TestServer.run({
             $0.engine.maxBufferedOutput = 100_000
             $0.conformance?.maxMessage = 100_000
@@ -131,15 +131,15 @@ import Testing
             other.send(ClientFrame.text("hello"))
             #expect(other.textFrame() == "hello")
             for _ in 0..<200 where test.server.connectionCount > 1 {
-                // The ending is FIN; who never reads gets it when the kernel's buffers say so, or
-                // the linger timeout closes.
+                // The server sends FIN behind the buffered output; the linger timeout closes the connection if the
+                // client does not read up to it.
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(test.server.connectionCount == 1)
         }
     }
 
-    @Test func `an upgrade finds its session on whatever loop the connection came to`() async throws {
+    @Test func `an upgrade finds its session on any loop`() async throws {
         try await TestServer.run(loops: 3) { test in
             for round in 0..<30 {
                 let poller = test.client()
@@ -147,7 +147,7 @@ import Testing
                 poller.read(until: "}")
                 let sid = String(poller.string.split(separator: "\"sid\":\"")[1].prefix(20))
                 poller.forget()
-                // Each new connection goes to the next loop: both kinds of request meet other loops than the session's.
+                // Connections are assigned to the loops in turn, so both kinds of request arrive on other loops too.
                 let poster = test.client()
                 poster.send(
                     "POST /engine.io/?EIO=4&transport=polling&sid=\(sid) HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n4a\(round % 10)"
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    @Test func `a poll that is given up ends its session from any loop`() async throws {
+    @Test func `an abandoned poll ends its session from any loop`() async throws {
         try await TestServer.run(loops: 2) { test in
             for _ in 0..<10 {
                 let first = test.client()
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    @Test func `a client that does not answer the close frame does not hold up a stop`() async throws {
+    @Test func `a client that does not answer the close frame does not delay a stop`() async throws {
         try await TestServer.run { test in
             let deaf = test.client()
             #expect(deaf.upgrade("/engine.io/?EIO=4&transport=websocket"))
@@ -197,7 +197,7 @@ import Testing
             let clock = ContinuousClock()
             let began = clock.now
             await test.server.drain(deadline: .seconds(15))
-            // The deadline is for work: this took all of it.
+            // Without the timeout for close frames, the whole deadline would pass.
             #expect(clock.now - began < .seconds(8))
             #expect(deaf.frame()?.first == 0x88)
             deaf.readToEnd()
@@ -207,7 +207,7 @@ import Testing
         }
     }
 
-    @Test func `a client that has much to read before the close frame is not cut off while it reads`() async throws {
+    @Test func `a client that still reads output before the close frame is not disconnected`() async throws {
         try await TestServer.run { test in
             let slow = test.client(receiveBuffer: 65_536)
             #expect(slow.upgrade("/engine.io/?EIO=4&transport=websocket"))
@@ -221,7 +221,7 @@ import Testing
                     session.close(.forcedClose)
                 }
             }.get()
-            // Longer than the close frame may stay without an answer.
+            // Longer than the timeout of the close frame.
             for _ in 0..<30 {
                 slow.read(limit: 100_000)
                 try await Task.sleep(for: .milliseconds(100))
