@@ -14,7 +14,7 @@ struct Base64Tests {
         return String(decoding: output, as: UTF8.self)
     }
 
-    @Test("what is encoded decodes in place to itself, whatever its length")
+    @Test("encoded bytes of every length decode in place to the same bytes")
     func inPlace() {
         for count in 0..<100 {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ count) }
@@ -36,7 +36,7 @@ struct Base64Tests {
                 == "+/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
     }
 
-    @Test("for URLs, what is encoded decodes to itself, and Foundation spells it the same")
+    @Test("for URLs, encoded bytes decode to the same bytes, and Foundation encodes them equally")
     func roundTrip() {
         for length in 0..<70 {
             let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 151 &+ length &* 37) }
@@ -50,7 +50,7 @@ struct Base64Tests {
     }
 
     @Test(
-        "for URLs, padding, foreign characters, impossible lengths and second spellings are refused",
+        "for URLs, padding, foreign characters, impossible lengths and non-zero leftover bits are refused",
         arguments: ["A", "AAAAA", "AA==", "A+AA", "A/AA", "AA A", "AA\n", "AB", "AAB", "é"])
     func refused(_ text: String) {
         #expect(decode(text) == nil)

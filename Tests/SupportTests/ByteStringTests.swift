@@ -35,7 +35,7 @@ struct ByteStringTests {
         #expect(ByteString(text).hasControlCharacter == expected)
     }
 
-    @Test("a control character is found wherever it stands, and nothing else is taken for one")
+    @Test("a control character is found at every position, and no other character counts as one")
     func controlCharacterPlaces() {
         for byte in UInt8.min...UInt8.max {
             for place in 0..<20 {
@@ -46,7 +46,7 @@ struct ByteStringTests {
         }
     }
 
-    @Test("a prefix is one of bytes: a combining mark behind it hides nothing")
+    @Test("prefixes are compared by bytes: a combining mark behind the prefix does not matter")
     func prefixes() {
         #expect(ByteString("room:\u{301}x").hasPrefix("room:") && !("room:\u{301}x".hasPrefix("room:")))
         #expect(!ByteString("room").hasPrefix("room:"))
@@ -57,7 +57,7 @@ struct ByteStringTests {
         #expect((["\u{212A}", "b", "ab", "K", "a"] as [ByteString]).sorted() == ["K", "a", "ab", "b", "\u{212A}"])
     }
 
-    @Test("a text with room to grow equals the same text without")
+    @Test("a text with spare capacity equals the same text without")
     func representations() {
         var roomy = ""
         roomy.reserveCapacity(100)
@@ -68,8 +68,7 @@ struct ByteStringTests {
 
     @Test("hostile combining marks cost linear time")
     func hostileMarks() {
-        // As `String`s these take about 0.2 s for each comparison: the marks are of two classes, which
-        // normalisation has to sort.
+        // As `String`s, each comparison takes about 0.2 s, because normalization has to sort two classes of marks.
         let hostile = String(repeating: "\u{301}", count: 100_000) + String(repeating: "\u{316}", count: 100_000)
         let other = ByteString(hostile + "x"), same = ByteString(hostile)
         for _ in 0..<100 { #expect(other != same && same == ByteString(hostile)) }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Clocks")
 struct ClockTests {
-    @Test("the monotonic clocks tell one time and never go back, the wall clock tells that of the system")
+    @Test("the monotonic clocks agree and never decrease, and the wall clock agrees with the system's")
     func clocks() {
         let first = Clock.monotonicNanoseconds
         let (milliseconds, coarse, second) = (
@@ -12,7 +12,7 @@ struct ClockTests {
         )
         #expect(first <= second)
         #expect((first / 1_000_000...second / 1_000_000).contains(milliseconds))
-        // A few milliseconds coarse, and a second for a machine that has much to do.
+        // The coarse clock's resolution is a few milliseconds; a second is allowed for busy machines.
         #expect((first - 1_000_000_000...second).contains(coarse))
         #expect(abs(Double(Clock.wallMilliseconds) / 1000 - Date().timeIntervalSince1970) < 1)
     }

@@ -4,7 +4,7 @@ import Testing
 @Suite("Percent encoding")
 struct PercentEncodingTests {
     @Test(
-        "escapes are decoded, and a plus is a blank in a query",
+        "escapes are decoded, and a plus in a query is a space",
         arguments: [
             ("a%20b", "a b", "a b"), ("a+b", "a+b", "a b"), ("%C3%A9", "é", "é"), ("%c3%a9+", "é+", "é "),
             ("plain", "plain", "plain"), ("", "", ""), ("%00", "\0", "\0"),
@@ -16,13 +16,15 @@ struct PercentEncodingTests {
         }
     }
 
-    @Test("a broken escape, and what is no UTF-8, is no text", arguments: ["%", "a%2", "%zz", "%C3", "%4", "%%41"])
+    @Test(
+        "broken escapes and invalid UTF-8 are not decoded to a text",
+        arguments: ["%", "a%2", "%zz", "%C3", "%4", "%%41"])
     func broken(part: String) {
         Array(part.utf8).withUnsafeBytes { #expect(PercentEncoding.text($0, .path) == nil) }
     }
 
     @Test(
-        "as bytes a broken escape stands for itself, and no more is written than fits",
+        "as bytes, a broken escape is copied, and decoding stops when the buffer is full",
         arguments: [
             ("%zz%41", 10, "%zzA", true), ("%", 10, "%", true), ("%41%42%43", 2, "AB", false),
             ("a+b", 10, "a b", false), ("%4", 10, "%4", true),

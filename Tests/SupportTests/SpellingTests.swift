@@ -14,7 +14,7 @@ struct SpellingTests {
         #expect(Spelling.distance("kitten", "sitting") == 3)
     }
 
-    @Test("a slip finds its word, whatever the case")
+    @Test("a misspelt word finds its correction, in any case")
     func near() {
         let keys = ["pingInterval", "pingTimeout", "port", "path", "host"]
         #expect(Spelling.nearest(to: "pinginterval", among: keys) == "pingInterval")
@@ -23,7 +23,7 @@ struct SpellingTests {
         #expect(Spelling.nearest(to: "warn", among: ["error", "warning"]) == "warning")
     }
 
-    @Test("a word that is merely as short finds nothing")
+    @Test("an unrelated short word finds nothing")
     func far() {
         #expect(Spelling.nearest(to: "x", among: ["a", "b"]) == nil)
         #expect(Spelling.nearest(to: "yes", among: ["tls", "cors"]) == nil)

@@ -3,13 +3,13 @@ import Testing
 
 @Suite("Cut texts")
 struct StringCutTests {
-    @Test("a text within the limit stays as it is")
+    @Test("a text within the limit is unchanged")
     func short() {
         #expect("".cut(to: 4) == "")
         #expect("four".cut(to: 4) == "four")
     }
 
-    @Test("a longer one is cut and says how long it was")
+    @Test("a longer text is cut, and its length is appended")
     func long() {
         #expect("fives".cut(to: 4) == "five… (cut; 5 bytes)")
         #expect(String(repeating: "x", count: 1_000_000).cut(to: 10) == "xxxxxxxxxx… (cut; 1000000 bytes)")
@@ -23,7 +23,7 @@ struct StringCutTests {
         #expect("😀😀".cut(to: 1) == "… (cut; 8 bytes)")
     }
 
-    @Test("bytes that are no UTF-8 become replacement characters")
+    @Test("invalid UTF-8 becomes replacement characters")
     func malformed() {
         let bytes: [UInt8] = [0x61, 0xFF, 0x80, 0x80, 0x80, 0x80, 0x62]
         #expect(bytes.withUnsafeBytes { String(cutting: $0, to: 7) } == "a\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}b")
