@@ -33,7 +33,7 @@ struct JSONEditTests {
     }
 
     @Test(
-        "errors tell which part was wrong",
+        "errors name the part that is wrong",
         arguments: [
             ("{}", "a", "1", JSONEditError.malformedPointer), ("{}", "/a~", "1", .malformedPointer),
             ("{", "/a", "1", .malformedDocument),
@@ -49,7 +49,7 @@ struct JSONEditTests {
         #expect(!expected.description.isEmpty)
     }
 
-    @Test("into a caller's buffer: the length is told, and nothing is written past the end")
+    @Test("writing to a caller's buffer returns the length, and never writes past the end")
     func intoBuffer() throws {
         for capacity in 0...20 {
             var buffer = [UInt8](repeating: 0xEE, count: capacity + 4)

@@ -37,7 +37,7 @@ struct JSONNumberTests {
         #expect(number("-0")?.int64 == 0)
     }
 
-    @Test("a whole number is one however it was written")
+    @Test("whole numbers are recognized in every notation")
     func wholeNumbers() {
         #expect(number("1e3")?.int64 == 1000)
         #expect(number("12.0")?.int64 == 12)
@@ -64,7 +64,7 @@ struct JSONNumberTests {
     }
 
     @Test(
-        "what is no number is none",
+        "malformed numbers are refused",
         arguments: ["", "-", "01", "1 ", " 1", "1.", "NaN", "\"1\"", "true", "1e", "0x1", "+1"])
     func notANumber(_ text: String) {
         #expect(number(text) == nil)

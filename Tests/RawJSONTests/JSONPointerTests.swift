@@ -29,7 +29,7 @@ struct JSONPointerTests {
     }
 
     @Test(
-        "what is not there is nil",
+        "missing values are nil",
         arguments: [
             "/x", "/foo/2", "/foo/-", "/foo/00", "/foo/01", "/foo/+1", "/foo/", "/foo/x", "/foo/0/x",
             "/foo/99999999999999999999", "/a~1b/0",
@@ -39,7 +39,7 @@ struct JSONPointerTests {
     }
 
     @Test(
-        "a malformed pointer is an error, wherever its fault is",
+        "a malformed pointer is an error, wherever it is malformed",
         arguments: ["foo", "/~", "/~2", "/foo/~x", "/missing/~", "/foo/9/a~"])
     func malformedPointer(_ pointer: String) {
         #expect(throws: JSONPointerError.malformedPointer) { try JSONPointer.find(pointer, in: Self.document) }
@@ -52,7 +52,7 @@ struct JSONPointerTests {
         #expect(throws: JSONPointerError.malformedDocument) { try JSONPointer.find("/a", in: Array(text.utf8)) }
     }
 
-    @Test("an array is read up to the element named, and a fault before it is an error")
+    @Test("an array is read up to the named element, and an error before it is reported")
     func faultsInArrays() throws {
         let document = Array("[1,[2,x],3]".utf8)
         #expect(try value("/0", in: document) == "1")
@@ -60,7 +60,7 @@ struct JSONPointerTests {
         #expect(throws: JSONPointerError.malformedDocument) { try JSONPointer.find("/2", in: document) }
     }
 
-    @Test("keys are compared by what they mean")
+    @Test("keys are compared decoded")
     func escapedKeys() throws {
         let document = Array(
             #"{"\u0061":1,"\u00e9\ud83d\ude00":2,"x\ty":3,"\/\u007e":4,"plain":5,"pl\u0061in2":6}"#.utf8)
@@ -81,7 +81,7 @@ struct JSONPointerTests {
         #expect(try value("/a/x", in: document) == nil)
     }
 
-    @Test("tokens bear the value's kind and range")
+    @Test("tokens have the value's kind and range")
     func tokens() throws {
         let document = Array(#"{"s":"x","n":-1,"b":false,"z":null,"a":[],"o":{}}"#.utf8)
         let kinds = try ["s", "n", "b", "z", "a", "o"].map { try JSONPointer.find("/\($0)", in: document)?.kind }

@@ -43,12 +43,12 @@ struct JSONScannerTests {
     @Test("a document cut short anywhere is invalid, and the error says it ends too early", arguments: valid)
     func truncation(_ text: String) {
         let bytes = Array(text.trimmingCharacters(in: .whitespacesAndNewlines).utf8)
-        // A number's beginning is a number.
+        // A prefix of a number is a number too.
         guard let first = bytes.first, JSONKind(firstByte: first) != .number else { return }
         for length in 0..<bytes.count {
             let prefix = Array(bytes[..<length])
             #expect(!JSONScanner.isValid(prefix))
-            // Cut inside a character, the error is that character's.
+            // If a character is cut, the error is at that character.
             guard String(validating: prefix, as: UTF8.self) != nil else { continue }
             #expect(throws: JSONSyntaxError.self) { try JSONValue(parsing: prefix) }
             #expect(syntaxError(prefix)?.byte == nil)
@@ -56,7 +56,7 @@ struct JSONScannerTests {
         }
     }
 
-    @Test("a string ends, and a control in it is found, at every distance from its start")
+    @Test("a string's end, and a control character in it, are found at every distance from its start")
     func stringsOfEveryLength() {
         for length in 0..<40 {
             for position in 0...length {
@@ -80,7 +80,7 @@ struct JSONScannerTests {
         }
     }
 
-    @Test("all single bytes in a string: only controls, quote, backslash and non-ASCII are special")
+    @Test("of all single bytes in a string, only controls, quote, backslash and non-ASCII are special")
     func specialBytes() {
         for byte in UInt8.min...UInt8.max {
             for lane in 0..<8 {
@@ -95,7 +95,7 @@ struct JSONScannerTests {
         }
     }
 
-    @Test("UTF-8 is judged as the standard library judges it, at every boundary")
+    @Test("UTF-8 is validated as by the standard library, at every boundary")
     func utf8() {
         let edges: [UInt8] = [0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xED, 0xFF]
         var disagreements = 0
@@ -107,7 +107,7 @@ struct JSONScannerTests {
             compare([lead])
             for second in edges {
                 compare([lead, second])
-                // Leads below this begin nothing longer.
+                // Smaller lead bytes begin no longer sequence.
                 for third in edges where lead >= 0xE0 {
                     compare([lead, second, third])
                     for fourth in edges where lead >= 0xF0 { compare([lead, second, third, fourth]) }
@@ -117,7 +117,7 @@ struct JSONScannerTests {
         #expect(disagreements == 0)
     }
 
-    @Test("nesting is allowed up to the limit and refused beyond it")
+    @Test("nesting is allowed up to the limit")
     func depth() {
         func nested(_ depth: Int, _ open: String, _ close: String, _ inner: String = "1") -> [UInt8] {
             Array((String(repeating: open, count: depth) + inner + String(repeating: close, count: depth)).utf8)
@@ -133,12 +133,12 @@ struct JSONScannerTests {
         #expect(!JSONScanner.isValid(Array("[[[]]]".utf8), depthLimit: 2))
         #expect(JSONScanner.isValid(Array("1".utf8), depthLimit: 0))
         #expect(!JSONScanner.isValid(Array("[]".utf8), depthLimit: 0))
-        // Asking for more than the maximum gives the maximum.
+        // A higher limit than the maximum is reduced to the maximum.
         #expect(!JSONScanner.isValid(nested(129, "[", "]"), depthLimit: 1000))
         #expect(!JSONScanner.isValid([UInt8](repeating: UInt8(ascii: "["), count: 1_000_000)))
     }
 
-    @Test("the kinds of bracket are remembered at every level")
+    @Test("closing brackets must match at every level")
     func mixedBrackets() {
         #expect(JSONScanner.isValid(Array(#"[{"a":[{"b":[]}]},[{}]]"#.utf8)))
         for text in [
@@ -148,7 +148,7 @@ struct JSONScannerTests {
         }
     }
 
-    @Test("the end of a value is found from any start, and what follows is not looked at")
+    @Test("the end of a value is found from any start, and bytes behind it are not read")
     func endOfValue() {
         let bytes = Array(#"42["a", 1] {"b":2}x"#.utf8)
         bytes.withUnsafeBytes { bytes in
@@ -162,7 +162,7 @@ struct JSONScannerTests {
     }
 
     @Test(
-        "errors name the first byte at fault",
+        "errors name the first byte that is not allowed",
         arguments: [
             ("[1,]", 3, "invalid JSON: unexpected ']' at byte 3"),
             ("{\"a\"1}", 4, "invalid JSON: unexpected '1' at byte 4"),
@@ -180,14 +180,14 @@ struct JSONScannerTests {
         #expect(error?.description == message)
     }
 
-    @Test("random damage to documents is judged as Foundation judges it")
+    @Test("randomly damaged documents are valid if Foundation accepts them")
     func againstFoundation() {
         let seeds = Self.valid.filter {
             !$0.contains("\\ud") && !$0.contains("\\u0000") && !$0.contains("e999") && !$0.contains("\u{FEFF}")
         }
         .map { Array($0.utf8) }
-        // Bytes on whose meaning the two agree: Foundation guesses UTF-16 from NULs, and cannot hold lone
-        // surrogates or very large numbers.
+        // Without bytes that Foundation treats differently: it takes NULs for UTF-16, and refuses lone surrogates and
+        // very large numbers.
         let alphabet =
             Array(#"[]{}:,"\/ tfn0123456789-+.eEaxu"#.utf8) + [0x0A, 0x1F, 0x7F, 0xC3, 0xA9, 0xE2, 0x82, 0xAC]
         var random = SplitMix64(state: 1)
@@ -206,9 +206,9 @@ struct JSONScannerTests {
             let theirs = (try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)) != nil
             accepted += isValid ? 1 : 0
             let text = String(decoding: bytes, as: UTF8.self)
-            // Large exponents and lone surrogates can come about by chance.
+            // The damage can produce large exponents and lone surrogates.
             if text.contains("\\u") || text.lowercased().contains("e") && text.contains(where: \.isNumber) { continue }
-            // Foundation forgives a comma before a closing bracket; JSON.parse does not.
+            // Foundation accepts a comma before a closing bracket; JSON.parse does not.
             let compact = String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
             if theirs, compact.contains(",]") || compact.contains(",}") { continue }
             #expect(isValid == theirs, "\(text)")
@@ -230,7 +230,7 @@ struct JSONScannerTests {
     }
 }
 
-/// The same numbers on every run: a test that fails must fail again.
+/// Pseudorandom numbers, the same in every run, so that failures can be reproduced.
 private struct SplitMix64: RandomNumberGenerator {
     var state: UInt64
 

@@ -25,7 +25,7 @@ struct JSONTextTests {
         #expect(unquote(expected) == text)
     }
 
-    @Test("every scalar survives quoting and unquoting")
+    @Test("every scalar is unchanged after quoting and unquoting")
     func roundTrip() {
         for value in stride(from: UInt32(0), through: 0x10FFFF, by: 0x3D) {
             guard let scalar = UnicodeScalar(value) else { continue }
@@ -48,7 +48,7 @@ struct JSONTextTests {
     }
 
     @Test(
-        "a surrogate without its other half becomes U+FFFD",
+        "a lone surrogate becomes U+FFFD",
         arguments: [
             (#""\ud800""#, "\u{FFFD}"), (#""\udc00""#, "\u{FFFD}"), (#""\ud800x""#, "\u{FFFD}x"),
             (#""\ud800\n""#, "\u{FFFD}\n"),
@@ -61,13 +61,13 @@ struct JSONTextTests {
     }
 
     @Test(
-        "what is no string is not unquoted",
+        "unquoting refuses malformed strings",
         arguments: ["", "\"", "a", "1", "null", "\"a", "a\"", "\"a\"b\"", "\"a\" ", "\"\\\"", "\"\n\""])
     func notAString(_ token: String) {
         #expect(unquote(token) == nil)
     }
 
-    @Test("bytes that are not UTF-8 become U+FFFD each, so that the result is always JSON")
+    @Test("each byte of invalid UTF-8 becomes U+FFFD, so that the result is always JSON")
     func repair() {
         #expect(quote([0x61, 0xFF, 0x62, 0xE2, 0x82]) == Array("\"a\u{FFFD}b\u{FFFD}\u{FFFD}\"".utf8))
         for first in UInt8.min...UInt8.max {
@@ -77,7 +77,7 @@ struct JSONTextTests {
         }
     }
 
-    @Test("into a caller's buffer: the length is told, and nothing is written past the end")
+    @Test("quoting into a caller's buffer returns the length, and never writes past the end")
     func intoBuffer() {
         let text = Array("a\n€\"".utf8)
         let quoted = Array(#""a\n€\"""#.utf8)
@@ -110,7 +110,7 @@ struct JSONTextTests {
     }
 
     @Test(
-        "a string token equals what it means and nothing else",
+        "a string token equals its decoded text and nothing else",
         arguments: [
             (#""abc""#, "abc", true), (#""abc""#, "abd", false), (#""abc""#, "ab", false), (#""abc""#, "abcd", false),
             (#""""#, "", true),

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("JSON value")
 struct JSONValueTests {
-    @Test("a document parses into its tree, numbers as they were written")
+    @Test("a document is parsed to a tree, with numbers as they were written")
     func parsing() throws {
         let value = try JSONValue(parsing: #" {"s":"a\n","n":1.50,"t":true,"z":null,"a":[1,[]],"o":{"k":{}}} "#)
         #expect(
@@ -31,14 +31,14 @@ struct JSONValueTests {
         #expect(try JSONValue(parsing: "[ 1 , { \"a\" : 2 } ]").description == #"[1,{"a":2}]"#)
     }
 
-    @Test("of duplicate keys the last one is found, and all are kept")
+    @Test("of duplicate keys the last one is returned, and all are kept")
     func duplicates() throws {
         let value = try JSONValue(parsing: #"{"a":1,"a":2}"#)
         #expect(value["a"] == 2)
         #expect(value.object?.count == 2)
     }
 
-    @Test("numbers are written as JavaScript writes them where both can")
+    @Test("numbers are written as in JavaScript")
     func numbers() {
         #expect(JSONValue.double(1).description == "1")
         #expect(JSONValue.double(1.5).description == "1.5")
@@ -59,7 +59,7 @@ struct JSONValueTests {
         #expect(throws: JSONSyntaxError.self) { try JSONValue(parsing: "[" + deepest + "]") }
     }
 
-    @Test("what is serialized, Foundation reads the same")
+    @Test("Foundation reads the same from serialized values")
     func foundationReadsIt() throws {
         let value: JSONValue = ["text": "é\u{1}\"\\\u{2028}😀", "list": [1, 2.5.asJSON, true, nil]]
         let object = try JSONSerialization.jsonObject(with: Data(value.serialized)) as? [String: Any]

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("JSON walkers")
 struct JSONWalkerTests {
-    /// Everything an array walker says of `text`; the end as its offset.
+    /// The elements that an array walker finds in `text`, and the offset of the end.
     private func walk(array text: String, depthLimit: Int = 128) -> (elements: [String], end: Int?) {
         Array(text.utf8).withUnsafeBytes { bytes in
             var walker = JSONArrayWalker(bytes, depthLimit: depthLimit)
@@ -35,7 +35,7 @@ struct JSONWalkerTests {
         }
     }
 
-    @Test("an event's name and arguments come as they were written, without white space around them")
+    @Test("an event's name and arguments are returned as written, without surrounding white space")
     func event() {
         let (elements, end) = walk(array: #" [ "message" , {"a": [1, 2]} ,3 ]rest"#)
         #expect(elements == [#""message""#, #"{"a": [1, 2]}"#, "3"])
@@ -50,13 +50,13 @@ struct JSONWalkerTests {
     }
 
     @Test(
-        "what is no array, or a broken one, is malformed",
+        "malformed arrays are reported",
         arguments: ["", "1", "{}", "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "[tru]", "[1}", "[\"a]"])
     func malformedArray(_ text: String) {
         #expect(walk(array: text).end == nil)
     }
 
-    @Test("elements before the fault are handed out")
+    @Test("elements before the error are returned")
     func faultInTheMiddle() {
         #expect(walk(array: #"["a",1,x]"#).elements == [#""a""#, "1"])
     }
@@ -68,7 +68,7 @@ struct JSONWalkerTests {
         #expect(walk(array: "[]", depthLimit: 0).end == nil)
     }
 
-    @Test("members come in order, duplicates included, keys with their quotes and escapes")
+    @Test("members are returned in order, with duplicates, and with the quotes and escapes of keys")
     func members() {
         let (members, end) = walk(object: #" { "a" : 1 , "a":[2],"\u0062" : {"c":3}} "#)
         #expect(members == [#""a"=1"#, #""a"=[2]"#, #""\u0062"={"c":3}"#])
@@ -77,7 +77,7 @@ struct JSONWalkerTests {
     }
 
     @Test(
-        "what is no object, or a broken one, is malformed",
+        "malformed objects are reported",
         arguments: [
             "", "[]", "{", "{1:2}", #"{"a"}"#, #"{"a":}"#, #"{"a":1"#, #"{"a":1,}"#, #"{"a":1 "b":2}"#, #"{"a":1]"#,
             #"{"a\q":1}"#, "{[]:1}",
@@ -86,7 +86,7 @@ struct JSONWalkerTests {
         #expect(walk(object: text).end == nil)
     }
 
-    @Test("a kind is told by the first byte")
+    @Test("the first byte decides the kind")
     func kinds() {
         for (text, kind) in [
             ("null", JSONKind.null), ("true", .bool), ("false", .bool), ("-1", .number), ("0", .number), ("9", .number),

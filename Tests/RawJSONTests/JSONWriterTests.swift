@@ -4,7 +4,7 @@ import Testing
 
 @Suite("JSON writer")
 struct JSONWriterTests {
-    @Test("commas stand between values and nowhere else, however they are nested")
+    @Test("commas are written between values only, at every level of nesting")
     func nesting() {
         var json = JSONWriter(reserving: 16)
         json.beginArray()
@@ -29,7 +29,7 @@ struct JSONWriterTests {
                 == #"[{},{"a":[],"b":{"c":1},"d":[true,null]},18446744073709551615]"#)
     }
 
-    @Test("names and texts are escaped, what is raw is copied, and nothing at all is null")
+    @Test("names and texts are escaped, raw JSON is copied, and empty raw JSON is null")
     func members() {
         let name: StaticString = "s\""
         var json = JSONWriter()
