@@ -102,8 +102,8 @@ extension Loop {
     private static let keptOutputs = 32_768
 }
 
-/// Predicts whether the next tick writes to so many connections that one system call for all of them is cheaper than
-/// one call for each.
+/// Predicts whether the current tick will write to so many connections that one system call for all of them is cheaper
+/// than one call for each.
 ///
 /// NIO does not report how many connections a tick will read, so the last tick that deferred its answers serves as the
 /// estimate. A loop with few outputs answers at once, without a task, and defers one answer now and then to measure

@@ -7,8 +7,9 @@ import Synchronization
 
 /// One event loop and everything that belongs to it: its shard of sockets, its timers and its connections' output.
 ///
-/// A connection stays on one loop from accept to close, so nothing here takes a lock. Members marked [loop] may be used
-/// on the loop's thread only; debug builds check this.
+/// A connection object belongs to one loop, so nothing here takes a lock. (A WebSocket may move to another loop: its
+/// socket then gets a new channel and new objects there.) Members marked [loop] may be used on the loop's thread only;
+/// ``shard`` and ``timers`` check this in debug builds.
 ///
 /// `@unchecked Sendable`: the `let`s are immutable and Sendable; every `var` is used on the thread of `eventLoop` only
 /// ([loop]).
