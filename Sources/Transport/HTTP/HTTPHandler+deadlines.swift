@@ -34,7 +34,7 @@ extension HTTPHandler: TimerTarget {
             if peerIsReading { watchPeer() } else { cutOff() }
         case .serving where exchange != nil:
             loop.counters.slowRequests += 1
-            server.refused("too_slow", "the request took too long to come", from: remoteAddress)
+            server.refused("too_slow", "the request did not arrive in time", from: remoteAddress)
             refuse(status: 408)
         case .serving: context?.close(promise: nil)
         case .ending: linger(since: deadline - server.options.lingerTimeout)

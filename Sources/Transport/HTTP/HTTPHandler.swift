@@ -132,7 +132,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             violation == .tooLarge ? "headers_too_large" : "bad_request",
             violation == .tooLarge
                 ? "the headers have more than the \(server.options.maxHeaderBytes) bytes or \(server.options.maxHeaderCount) fields allowed"
-                : "no HTTP/1.1 by RFC 9112", from: remoteAddress)
+                : "not valid HTTP/1.1 (RFC 9112)", from: remoteAddress)
         refuse(status: violation == .tooLarge ? 431 : 400)
     }
 

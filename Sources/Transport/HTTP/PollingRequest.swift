@@ -211,7 +211,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         switch refusal {
         case .violation:
             session = nil
-            server.refused("bad_request", "no Engine.IO packet, or too large a one", from: remoteAddress)
+            server.refused("bad_request", "not an Engine.IO packet, or too large", from: remoteAddress)
             reply(HTTPResponseHead(status: 400), [])
         case .upgraded: refuse(.badRequest)
         case .unknown: refuse(.unknownSession)

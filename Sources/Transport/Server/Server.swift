@@ -73,7 +73,7 @@ public final class Server: Sendable {
                     ring.onBroken = { [unowned loop] failure in
                         loop.sendRing = nil
                         logger.warning(
-                            "io_uring works no more on loop \(loop.index): \(failure); its broadcasts are sent one by one from now on"
+                            "io_uring has failed on loop \(loop.index): \(failure); its broadcasts are sent one by one from now on"
                         )
                     }
                     loop.sendRing = ring
@@ -205,7 +205,7 @@ final class AcceptWatcher: ChannelInboundHandler {
         if !isFailing {
             isFailing = true
             logger.error(
-                "connections cannot be accepted: \(error); accepting pauses, and goes on by itself. Raise the limit of open files (ulimit -n) or lower maxConnections"
+                "connections cannot be accepted: \(error); accepting pauses and resumes automatically. Raise the limit of open files (ulimit -n) or lower maxConnections"
             )
         }
         try? context.channel.syncOptions?.setOption(.autoRead, value: false)
