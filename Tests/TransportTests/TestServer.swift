@@ -110,7 +110,7 @@ final class TestApplication: HTTPApplication, HTTPRequestReceiver {
         responder.respond(status: 413, headers: [], body: Array("\(limit)".utf8))
     }
 
-    /// The responder of a request that waits, once it has come.
+    /// Waits for a `/later` request; returns its responder.
     func waitingResponder() async throws -> HTTPResponder {
         for _ in 0..<300 {
             if let responder = waiting.withLock({ $0.popLast() }) { return responder }

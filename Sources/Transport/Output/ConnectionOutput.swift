@@ -208,7 +208,7 @@ final class ConnectionOutput {
     @inline(__always)
     private var pending: UnsafeRawBufferPointer? { shared?.frames ?? buffer?.bytes }
 
-    /// - Returns: how many bytes the kernel took, or `-errno`.
+    /// - Returns: how many bytes the kernel accepted, or `-errno`.
     private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard isDescriptorOurs else { return 0 }
         var result = 0

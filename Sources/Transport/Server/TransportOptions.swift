@@ -58,7 +58,7 @@ public struct TransportOptions: Sendable {
     /// Sessions of one address, as for ``maxConnectionsPerAddress``; further ones are refused with 503 and counted. 0:
     /// no limit.
     public var maxSessionsPerAddress = 0
-    /// Sessions on all loops that have joined no namespace. A new session displaces the oldest of them.
+    /// Sessions on all loops that have joined no namespace, in equal parts. Above its part, a loop closes its oldest.
     public var maxUnconnectedSessions = 50_000
     /// The largest message, and the largest body of a POST, of a session in no namespace.
     public var maxBeforeJoining = 65_536
