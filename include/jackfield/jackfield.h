@@ -68,45 +68,46 @@
  * ------------------------------------------------------------------------------------------------------------
  * 2  THREADS, STATES, SIGNALS, CRASHES
  *
- * The tag before a callback says where the host calls it:
+ * The tag before a callback says on which thread the host calls it:
  *
  *  [strand]   On the plugin's strand: one OS thread that runs the plugin's callbacks one at a time. It is the same
  *             thread from jf_plugin_main to destroy, so thread-local state is safe.
- *  [run]      Where the declaration's `run` says (section 5): on the strand, unless you chose otherwise.
- *  [loop]     On an event loop, several loops at once. The callback must not block.
+ *  [run]      As the declaration's `run` says (section 5); by default on the strand.
+ *  [loop]     On an event loop. Several loops may call it at the same time. The callback must not block.
  *
  * The tag before a function says when you may call it. Otherwise it returns JF_E_STATE and does nothing.
  *
- *  [any-thread]          From any thread, from the begin of create until stop has returned. Never blocks.
+ *  [any-thread]          From any thread, from the beginning of create until stop has returned. Never blocks.
  *  [any-thread, always]  The same, and also in jf_plugin_main, in destroy, and later.
  *  [callback]            Only inside the callback that received the argument, on its thread.
  *
  * The life of a plugin: jf_plugin_main -> create -> (declarations come into force) -> start -> stop -> destroy.
- * Callbacks that a call of yours causes (post, after, fetch, *_ack, watch) come after create has returned JF_OK; if it
- * fails, only the free functions are called, with a NULL instance. Handlers may run before start. When the plugin is
- * unloaded its declarations are withdrawn first, then queued callbacks run, then stop. Every callback that was promised
- * "exactly once" runs before stop, or, if stop causes it, before destroy. No callback begins after destroy has begun.
- * A plugin whose callback does not return in time (30 s at the start, limits.shutdownDeadline at the end) is given up:
- * nothing of it is called any more.
+ * Callbacks that a call of yours causes (post, after, fetch, *_ack, watch) come after create has returned JF_OK; if
+ * create fails, only the free functions are called, with a NULL instance. Handlers may run before start. When the
+ * plugin is unloaded its declarations are withdrawn first, then queued callbacks run, then stop. Every callback that
+ * this header describes as "called exactly once" runs before stop, or, if stop causes it, before destroy. No callback
+ * begins after destroy has begun. The host abandons a plugin that does not load within limits.startDeadline (30 s by
+ * default) or does not stop within limits.shutdownDeadline: it calls none of the plugin's functions any more.
  *
- * Order: calls that one thread makes for one socket take effect in the order made, whatever the function: a join
- * followed by a broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order in
- * which things happened to it; those for different sockets may overtake each other. What is asked for many sockets
- * (join_all, leave_all, disconnect_all, fetch, broadcast_ack) is done in pieces, between which the event loop serves
- * others; a broadcast is not cut.
+ * Order: calls that one thread makes for one socket take effect in the order of the calls, also of different functions:
+ * a join followed by a broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order
+ * of the events that caused them; callbacks for different sockets may overtake each other. The host performs a call for
+ * many sockets (join_all, leave_all, disconnect_all, fetch, broadcast_ack) in pieces, and the event loop serves other
+ * sockets between two pieces. It performs a broadcast in one piece.
  *
  * A slow callback delays only its own plugin. A plugin's queue is bounded by limits.pluginQueueCallbacks and
- * limits.pluginQueueBytes of the configuration, with a share for each socket and each user. What does not fit is
- * refused: the client reads {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP, and it is counted. While
- * more waits than the plugin has time for (more than 5 ms), users take turns, and within a user sockets do.
+ * limits.pluginQueueBytes of the configuration, with a share for each socket and each user. The host refuses and counts
+ * a callback that does not fit: the client reads {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP. When
+ * the queued callbacks take more than 5 ms, the strand runs one callback of each user in turn, and alternates
+ * between the sockets of one user.
  *
  * Signals   Before it loads plugins the host ignores SIGPIPE and SIGHUP and handles SIGTERM and SIGINT. It checks these
  *           four after each load and once a second, restores what a plugin changed and logs the plugin's name. A
  *           handler for any other signal (a runtime's own for SIGSEGV, for instance) stays as the plugin set it, and is
  *           logged. No signal is blocked in threads that run plugin code.
  * Processes fork without exec is not supported: only the calling thread survives in the child, with locks that other
- *           threads held. posix_spawn, or fork and exec at once, is. The host's descriptors are close-on-exec. An
- *           ignored SIGPIPE is inherited: reset it in a child that needs it.
+ *           threads held. posix_spawn, and fork directly followed by exec, are supported. The host's descriptors are
+ *           close-on-exec. An ignored SIGPIPE is inherited: reset it in a child that needs it.
  * Shared    The plugin shares the process: do not call exit, setlocale, setenv, chdir, umask or close a
  *           descriptor that is not yours.
  * Crashes   A segmentation fault, abort, an exception or panic that leaves a callback, or Swift's fatalError ends the
@@ -142,7 +143,7 @@ typedef struct jf_bytes {
     uint64_t       len;
 } jf_bytes;
 
-/** A string literal as an initialiser. Refuses anything but a literal: `.name = JF_LIT("hello")`. */
+/** A string literal as an initialiser: `.name = JF_LIT("hello")`. Anything but a literal does not compile. */
 #define JF_LIT(literal) { ("" literal ""), sizeof(literal) - 1 }
 
 /** A string literal as an expression: `io.ack(host, ack, JF_TEXT("[]"), NULL, 0)`. */
@@ -155,7 +156,7 @@ typedef struct jf_bytes {
 /** Empty text as an initialiser. */
 #define JF_EMPTY { NULL, 0 }
 
-/** A terminated string as text. The bytes stay the caller's. */
+/** A terminated string as text. It points to the caller's bytes. */
 static inline jf_text jf_text_of(const char *terminated) {
     jf_text text;
     text.ptr = terminated;
@@ -168,7 +169,7 @@ static inline int32_t jf_text_equal(jf_text a, jf_text b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, (size_t)a.len) == 0);
 }
 
-/** A name and its value: an HTTP header, a query parameter, a part of a path. */
+/** A name and its value: an HTTP header, a query parameter or a path parameter. */
 typedef struct jf_pair {
     jf_text name;
     jf_text value;
@@ -188,33 +189,35 @@ static inline jf_text jf_find(const jf_pair *pairs, uint32_t count, const char *
     ((list).items = (array), (list).count = (uint32_t)(sizeof(array) / sizeof (array)[0]), \
      (list).stride = (uint32_t)sizeof (array)[0])
 
-/** The host, as this plugin knows it: the first argument of every call. Opaque; never freed. */
+/** The host's handle for this plugin: the first argument of every call. Opaque; never freed. */
 typedef struct jf_host jf_host;
 
 /**
- * Handles name objects of the host. They contain a generation: a handle whose object is gone is answered with JF_E_GONE
- * for ever and never names another object. 0 names nothing.
+ * Handles name objects of the host. They contain a generation: when an object is gone, its handle never names another
+ * object, and calls with it return JF_E_GONE for ever. 0 names no object.
  */
 typedef uint64_t jf_socket; /**< one client in one namespace */
 typedef uint64_t jf_timer;  /**< a timer made with jf_timers_api.after */
 typedef uint64_t jf_stream; /**< an HTTP response that is still being written */
 
 /**
- * A token stands for an answer that somebody waits for: an ack, an HTTP response, a decision on a connection. It is
+ * A token stands for an answer that a client waits for: an ack, an HTTP response, a decision on a connection. It is
  * completed exactly once; a second attempt returns JF_E_GONE. A callback borrows its token: complete it inside the
- * callback and on its thread, or exchange it with jf_tokens_api.keep for one that any thread may complete later. When
- * the client or the plugin goes first, the host completes it. 0: nobody waits; completing it returns JF_E_GONE.
+ * callback and on its thread, or exchange it with jf_tokens_api.keep for one that any thread may complete later. If the
+ * client disconnects or the plugin stops before, the host completes it. 0: the client does not wait for an answer;
+ * completing it returns JF_E_GONE.
  */
 typedef uint64_t jf_token;
 
-/** What every function returns: 0 is success, positive is success with a remark, negative is failure. */
+/** The result of every function: 0 is success, positive is success with more to know, negative is failure. */
 typedef int32_t jf_code;
 enum {
     JF_OK            = 0,
     JF_PENDING       = 1,   /**< returned by `admit`: the decision comes later, through the kept token */
     JF_E_FAILED      = -1,  /**< failed for another reason: see the message beside it, or the log */
-    JF_E_INVALID     = -2,  /**< an argument is wrong; the host's log says which and why. Any function may return it */
-    JF_E_GONE        = -3,  /**< the object of this handle or token is gone, or the token was completed before */
+    JF_E_INVALID     = -2,  /**< an argument is wrong; the host's log says which one and why. Any function may return
+                                 it */
+    JF_E_GONE        = -3,  /**< the object of this handle is gone, or the token was completed before */
     JF_E_UNSUPPORTED = -4,  /**< this host has no such interface, function or field. Any function may return it */
     JF_E_LIMIT       = -5,  /**< a limit is reached; nothing was done */
     JF_E_SPACE       = -6,  /**< the buffer is too small; the length needed was stored */
@@ -225,7 +228,7 @@ enum {
                                  it */
 };
 
-/** A failure in words, filled with jf_fail. The host passes it zeroed. */
+/** A failure with a message, filled by jf_fail. The host passes it zeroed. */
 typedef struct jf_error {
     uint32_t struct_size;
     jf_code  code;
@@ -244,10 +247,10 @@ static inline jf_code jf_fail(jf_error *error, jf_code code, const char *message
     return code;
 }
 
-/** [strand] A posted function runs, or a timer has fired. */
+/** [strand] A posted function, or the function of a timer that has fired. */
 typedef void (*jf_task_fn)(void *instance, void *context);
 
-/** [strand] Frees what was given to the host with it. Called exactly once. */
+/** [strand] Frees the data that was passed to the host together with this function. Called exactly once. */
 typedef void (*jf_free_fn)(void *instance, void *data);
 
 /* Transports. */
@@ -264,7 +267,7 @@ typedef struct jf_event {
     uint32_t        attachment_count;
     jf_socket       socket;      /**< the sender */
     uint64_t        connection;  /**< the same number for all sockets of one client's connection; never used twice */
-    jf_token        ack;         /**< not 0: the client waits for an answer */
+    jf_token        ack;         /**< 0: the client wants no answer */
     jf_text         nsp;         /**< namespace, "/" or "/name" */
     jf_text         name;
     jf_text         args;        /**< JSON array of all arguments, valid, as the client sent it; "[]" if there are
@@ -272,12 +275,13 @@ typedef struct jf_event {
     const jf_bytes *attachments; /**< binary arguments; in args they are {"_placeholder":true,"num":i} */
     jf_text         user;        /**< empty: anonymous */
     jf_text         id;          /**< the Socket.IO id, what the client calls socket.id */
-    void           *plugin_data; /**< this plugin's pointer for the socket (jf_sockets_api.set_plugin_data), or NULL */
+    void           *plugin_data; /**< what this plugin passed to jf_sockets_api.set_plugin_data for the socket, or
+                                      NULL */
     void           *context;     /**< of the declaration */
 } jf_event;
 
-#define JF_MESSAGE_VOLATILE     1u /**< drop it where the transport cannot take it now */
-#define JF_MESSAGE_UNCOMPRESSED 2u /**< spend no compression on it */
+#define JF_MESSAGE_VOLATILE     1u /**< drop it for a client whose transport is not ready to send */
+#define JF_MESSAGE_UNCOMPRESSED 2u /**< send it without compression */
 
 /** An event to clients. `args` is validated once and then sent as it is. */
 typedef struct jf_message {
@@ -290,15 +294,15 @@ typedef struct jf_message {
     uint32_t        reserved;
 } jf_message;
 
-#define JF_TARGET_ALL       1u /**< every socket of the namespace; with no user, rooms or socket beside it */
+#define JF_TARGET_ALL       1u /**< every socket of the namespace; `user`, `rooms` and `socket` must be empty */
 #define JF_TARGET_EVERY_NSP 2u /**< in all namespaces; `nsp` must be empty */
-#define JF_TARGET_LOCAL     4u /**< on this node only, where there are several */
+#define JF_TARGET_LOCAL     4u /**< only the sockets of this node */
 
 /**
- * Which sockets of the namespace: those of `user`, in any of `rooms`, and `socket`, each once; without those in any of
- * `except_rooms` and without `except_socket`. It must say which: JF_TARGET_ALL, or at least one of user, rooms and
- * socket; otherwise JF_E_INVALID, so that the empty user of an anonymous sender never selects everybody. A socket's id
- * is a room that the socket is always in.
+ * A set of sockets of the namespace: the union of the sockets of `user`, the sockets in any of `rooms`, and `socket`;
+ * without the sockets in any of `except_rooms` and without `except_socket`. JF_TARGET_ALL, or at least one of user,
+ * rooms and socket, must be set, else JF_E_INVALID: so the empty user of an anonymous sender never selects all sockets.
+ * A socket's id is a room that the socket is always in.
  */
 typedef struct jf_target {
     uint32_t       struct_size;
@@ -313,11 +317,11 @@ typedef struct jf_target {
     jf_socket      except_socket; /**< usually the sender; 0: none */
 } jf_target;
 
-/** What one client answered to an event that was emitted with an ack. */
+/** The answer of one client to an event that was emitted with an ack. */
 typedef struct jf_answer {
     uint32_t        struct_size;
-    jf_code         status;      /**< JF_OK, JF_E_TIMEOUT, JF_E_LIMIT (limits.pendingAcksPerSocket), JF_E_GONE: it left
-                                      first */
+    jf_code         status;      /**< JF_OK, JF_E_TIMEOUT, JF_E_LIMIT (limits.pendingAcksPerSocket), JF_E_GONE: the
+                                      socket left before it answered */
     jf_socket       socket;
     jf_text         args;        /**< JSON array; "[]" unless status is JF_OK */
     const jf_bytes *attachments;
@@ -328,15 +332,15 @@ typedef struct jf_answer {
 /** [strand] Called exactly once for each emit_ack that returned JF_OK. */
 typedef void (*jf_answer_fn)(void *instance, void *context, const jf_answer *answer);
 
-/** What the clients of a target answered. */
+/** The answers of the clients of a target. */
 typedef struct jf_answers {
     uint32_t         struct_size;
-    jf_code          status;     /**< JF_OK: all answered. JF_E_TIMEOUT: only these. JF_E_LIMIT: more bytes were
-                                      answered than the host keeps (limits.pluginResultBytes). JF_E_GONE: the plugin is
-                                      stopping */
-    uint32_t         expected;   /**< how many were asked */
+    jf_code          status;     /**< JF_OK: all clients answered. JF_E_TIMEOUT: only those in `items` answered in time.
+                                      JF_E_LIMIT: the answers exceed limits.pluginResultBytes, and some are left out.
+                                      JF_E_GONE: the plugin is stopping */
+    uint32_t         expected;   /**< the number of clients that were asked */
     uint32_t         count;
-    const jf_answer *items;      /**< one for each client that answered */
+    const jf_answer *items;      /**< one for each answer */
     uint32_t         stride;     /**< bytes from one item to the next */
     uint32_t         reserved;
 } jf_answers;
@@ -344,7 +348,7 @@ typedef struct jf_answers {
 /** [strand] Called exactly once for each broadcast_ack that returned JF_OK. */
 typedef void (*jf_answers_fn)(void *instance, void *context, const jf_answers *answers);
 
-/* Parts of a socket's description. */
+/* The parts of a socket's description that a call asks for. */
 #define JF_PART_ID         1u   /**< id and namespace */
 #define JF_PART_USER       2u   /**< user */
 #define JF_PART_CLAIMS     4u   /**< claims */
@@ -354,7 +358,7 @@ typedef void (*jf_answers_fn)(void *instance, void *context, const jf_answers *a
 #define JF_PART_CONNECTION 64u  /**< connection number and current transport */
 #define JF_PART_JSON       128u /**< fetch: also everything as one JSON array in jf_fetched.json */
 
-/** A socket that fetch found. Fields of parts that were not asked for are zero. */
+/** A socket that fetch found. The fields of parts that were not requested are zero. */
 typedef struct jf_socket_info {
     uint32_t       struct_size;
     uint32_t       transport;  /**< JF_TRANSPORT_*, now */
@@ -374,19 +378,19 @@ typedef struct jf_socket_info {
 /** The sockets of a target. */
 typedef struct jf_fetched {
     uint32_t              struct_size;
-    jf_code               status;   /**< JF_OK. JF_E_LIMIT: these are not all (more than 100,000, or than
-                                         limits.pluginResultBytes). JF_E_GONE: the plugin is stopping */
+    jf_code               status;   /**< JF_OK. JF_E_LIMIT: some sockets are left out (there are more than 100,000, or
+                                         they exceed limits.pluginResultBytes). JF_E_GONE: the plugin is stopping */
     const jf_socket_info *items;
     uint64_t              count;
     uint32_t              stride;   /**< bytes from one item to the next */
     uint32_t              reserved;
-    jf_text               json;     /**< with JF_PART_JSON: array of objects in the order of items, else empty */
+    jf_text               json;     /**< with JF_PART_JSON: an array of objects in the order of items; else empty */
 } jf_fetched;
 
 /** [strand] Called exactly once for each fetch or members that returned JF_OK. */
 typedef void (*jf_fetched_fn)(void *instance, void *context, const jf_fetched *fetched);
 
-/** The request that would open a session, over either transport. There is no session, socket or user yet. */
+/** The HTTP request that asks for a new session, over either transport. There is no session, socket or user yet. */
 typedef struct jf_handshake {
     uint32_t       struct_size;
     uint32_t       header_count;
@@ -397,16 +401,17 @@ typedef struct jf_handshake {
     uint32_t       transport; /**< JF_TRANSPORT_* */
 } jf_handshake;
 
-/** What `handshake` may say beside its result. The host passes it zeroed. */
+/** What `handshake` may return beside its result code. The host passes it zeroed. */
 typedef struct jf_handshake_reply {
     uint32_t struct_size;
     uint32_t reserved;
-    char     message[248];  /**< UTF-8, terminated: why not; the client reads {"code":4,"message":...} */
-    char     initial[1024]; /**< "name: value\r\n" lines for the first response only; see jf_add_header */
+    char     message[248];  /**< UTF-8, terminated: why the request is refused; the client reads
+                                 {"code":4,"message":...} */
+    char     initial[1024]; /**< "name: value\r\n" lines for the first response; see jf_add_header */
     char     always[1024];  /**< the same for every HTTP response of the session */
 } jf_handshake_reply;
 
-/** Says why the request may open no session, cut to what fits, and returns JF_E_DENIED. */
+/** Sets the message that the client reads, cut to what fits, and returns JF_E_DENIED. */
 static inline jf_code jf_deny(jf_handshake_reply *reply, const char *message) {
     size_t n = strlen(message);
     if (n >= sizeof reply->message) n = sizeof reply->message - 1;
@@ -416,8 +421,8 @@ static inline jf_code jf_deny(jf_handshake_reply *reply, const char *message) {
 }
 
 /**
- * Adds a response header. `every` 0: to the first response; 1: to every one. JF_E_SPACE: no room;
- * JF_E_INVALID: a line break.
+ * Adds a response header. `every` 0: to the first response; 1: to every response. JF_E_SPACE: `reply` has no space for
+ * it. JF_E_INVALID: an empty name, a colon, blank or line break in the name, or a line break in the value.
  */
 static inline jf_code jf_add_header(jf_handshake_reply *reply, int32_t every, const char *name, const char *value) {
     char *lines = every ? reply->always : reply->initial;
@@ -436,27 +441,31 @@ static inline jf_code jf_add_header(jf_handshake_reply *reply, int32_t every, co
 typedef struct jf_attempt {
     uint32_t struct_size;
     uint32_t transport;  /**< JF_TRANSPORT_*, now */
-    jf_token decision;   /**< complete it with jf_sockets_api.accept or refuse, or return a result */
-    uint64_t connection; /**< the same number in jf_event and jf_socket_event */
+    jf_token decision;   /**< complete it with jf_sockets_api.accept or refuse, or return a result code */
+    uint64_t connection; /**< the same number as in jf_event and jf_socket_event */
     jf_text  nsp;
     jf_text  auth;       /**< JSON object: the client's `auth` option, "{}" if none */
-    jf_text  user;       /**< of the token, or of a hook asked before; empty: anonymous */
+    jf_text  user;       /**< from the token, or from a hook that was called before; empty: anonymous */
     jf_text  claims;     /**< JSON object; "{}" if anonymous */
     jf_text  handshake;  /**< JSON object: {headers, query, url, address, secure, time, issued} */
     void    *context;    /**< of the declaration */
 } jf_attempt;
 
-/** As whom a client is let in, for jf_sockets_api.accept. What is left zero stays as the token has it. */
+/**
+ * The user, claims and data with which a client joins, for jf_sockets_api.accept. Where a field is zero, what the token
+ * says stays in force.
+ */
 typedef struct jf_admission {
     uint32_t   struct_size;
     uint32_t   reserved;
     jf_text    user;        /**< 1 to 256 bytes without control characters: presence, the room "user:<user>" and
                                  JF_RUN_BY_USER follow it */
-    jf_text    claims;      /**< JSON object, at most 65,536 bytes; its members replace those of the same name */
+    jf_text    claims;      /**< JSON object, at most 65,536 bytes; its members replace the token's members of the same
+                                 name */
     jf_text    data;        /**< JSON, at most 65,536 bytes: the socket's data */
-    int64_t    expires_at;  /**< ms since 1970: the connection is closed then; 0: as the token says */
+    int64_t    expires_at;  /**< when the connection is closed, in ms since 1970-01-01 UTC; 0: as the token says */
     void      *plugin_data; /**< see jf_sockets_api.set_plugin_data */
-    jf_free_fn free_data;   /**< frees plugin_data, also when the client never joins; or NULL */
+    jf_free_fn free_data;   /**< frees plugin_data, also if the client never joins; or NULL */
 } jf_admission;
 
 /** Why a client may not join. It becomes CONNECT_ERROR {"message": ..., "data": ...}. The host passes it zeroed. */
@@ -468,8 +477,8 @@ typedef struct jf_refusal {
 } jf_refusal;
 
 /**
- * Fills `refusal` and returns JF_E_DENIED. `data` is JSON or NULL. A message too long is cut,
- * data too long is left out.
+ * Fills `refusal` and returns JF_E_DENIED. `data` is JSON or NULL. A message that is too long is cut; data that is too
+ * long is left out.
  */
 static inline jf_code jf_refuse(jf_refusal *refusal, const char *message, const char *data) {
     size_t n = strlen(message), m = data ? strlen(data) : 0;
@@ -491,9 +500,9 @@ typedef struct jf_socket_event {
     jf_text        nsp;
     jf_text        id;          /**< the Socket.IO id; also the name of a room */
     jf_text        user;        /**< empty: anonymous */
-    jf_text        auth;        /**< JSON object: what the client sent with CONNECT (connected only) */
+    jf_text        auth;        /**< JSON object that the client sent with CONNECT (connected only) */
     jf_text        reason;      /**< why it left, in the reference server's words; empty when it joins */
-    const jf_text *rooms;       /**< the rooms it leaves, its id first (disconnecting only) */
+    const jf_text *rooms;       /**< the rooms that it leaves, its id first (disconnecting only) */
     int32_t        recovered;   /**< 1: recovery restored id, rooms and data (connected only) */
     uint32_t       transport;   /**< JF_TRANSPORT_*, now */
     void          *plugin_data; /**< this plugin's pointer for the socket, or NULL */
@@ -538,16 +547,16 @@ typedef struct jf_response {
     jf_bytes       body;
 } jf_response;
 
-/** What happens to a stream after it was opened. Functions may be NULL. */
+/** The callbacks of an open stream. Each may be NULL. */
 typedef struct jf_stream_callbacks {
     uint32_t struct_size;
     uint32_t reserved;
     void    *context;
-    /** [strand] After a write returned JF_E_LIMIT: the reader can take more. */
+    /** [strand] After a write returned JF_E_LIMIT: the client has read enough; write again. */
     void (*writable)(void *instance, void *context, jf_stream stream);
     /**
-     * [strand] The last call about the stream, exactly once. `why` is JF_OK after finish,
-     * JF_E_GONE when the reader left.
+     * [strand] The last callback of the stream, called exactly once. `why` is JF_OK after finish, JF_E_GONE if the
+     * client disconnected.
      */
     void (*closed)(void *instance, void *context, jf_stream stream, jf_code why);
 } jf_stream_callbacks;
@@ -565,14 +574,14 @@ typedef struct jf_stream_callbacks {
 typedef struct jf_json {
     uint32_t struct_size; /**< set it before the call: sizeof(jf_json) */
     uint32_t kind;        /**< JF_JSON_* */
-    jf_text  raw;         /**< the value as it stands there, a string with its quotes */
+    jf_text  raw;         /**< the bytes of the value; those of a string include its quotes */
     double   number;      /**< of a number, else 0 */
     int64_t  integer;     /**< of a number that is an integer within int64_t, else 0 */
     int32_t  is_integer;  /**< 1: `integer` is exact */
     uint32_t count;       /**< elements of an array, members of an object, else 0 */
 } jf_json;
 
-/** A position in an array or object, for jf_json_api.open and next. Opaque but for struct_size. */
+/** A position in an array or object, for jf_json_api.open and next. Opaque except struct_size. */
 typedef struct jf_json_cursor {
     uint32_t struct_size; /**< set it before open: sizeof(jf_json_cursor) */
     uint32_t kind;
@@ -580,13 +589,13 @@ typedef struct jf_json_cursor {
     uint64_t index;
 } jf_json_cursor;
 
-/** Writes JSON into a buffer of yours, see jf_json_api.begin. Opaque but for struct_size and length. */
+/** Writes JSON into a buffer of yours, see jf_json_api.begin. Opaque except struct_size and length. */
 typedef struct jf_json_writer {
     uint32_t struct_size; /**< set it before begin: sizeof(jf_json_writer) */
-    jf_code  status;      /**< the first failure, JF_OK so far */
+    jf_code  status;      /**< JF_OK, or the first failure */
     char    *out;
     uint64_t capacity;
-    uint64_t length;      /**< bytes written, or needed if they do not fit */
+    uint64_t length;      /**< the number of bytes written, or needed if they do not fit */
     uint64_t nesting;
     uint32_t depth;
     uint32_t expects;
@@ -595,33 +604,33 @@ typedef struct jf_json_writer {
 /* ------------------------------------------------------------------------------------------------------------
  * 5  WHAT A PLUGIN DECLARES
  *
- * Every declaration has a `context` that comes back in each callback it causes, so that a binding for another language
- * needs one C function for all its handlers.
+ * Every declaration has a `context`, which the host passes to each callback of the declaration: so a binding for
+ * another language needs only one C function for all its handlers.
  *
- * The host reads the declarations after create succeeded and withdraws them when the plugin is unloaded. What
- * two plugins both claim (an event of one namespace, a route) belongs to the first; the second is not loaded,
- * and the log says why. In C name the fields (`.name = JF_LIT("x")`); the macros JF_EVENT, JF_ROUTE and
- * JF_TIMER serve C++17 as well.
+ * The host reads the declarations after create has succeeded and withdraws them when the plugin is unloaded. If two
+ * plugins declare the same event of a namespace or the same route, the host does not load the second one, and the log
+ * says why. In C name the fields (`.name = JF_LIT("x")`); the macros JF_EVENT, JF_ROUTE and JF_TIMER serve C++17 as
+ * well.
  */
 
 /* Where a callback runs. */
-#define JF_RUN_STRAND   0u /**< on the strand: the default, and right unless you measured otherwise */
-#define JF_RUN_BY_USER  1u /**< in order for each user (anonymous: each connection); several users at once */
-#define JF_RUN_BY_KEY   2u /**< in order for each value at `run_key`, a JSON pointer into args such as "/0/room" */
+#define JF_RUN_STRAND   0u /**< on the strand: the default. Change it only after measuring */
+#define JF_RUN_BY_USER  1u /**< one at a time for each user (anonymous: each connection); several users at once */
+#define JF_RUN_BY_KEY   2u /**< one at a time for each value at `run_key`, a JSON pointer into args such as "/0/room" */
 #define JF_RUN_PARALLEL 3u /**< several at once, in no order. BY_USER, BY_KEY and PARALLEL share 4 to 32 threads */
 /**
- * [loop] On the event loop, at once: the shortest way from wire to wire. The handler must not block, neither for a lock
- * nor for a file, and should return within 50 microseconds, since every socket of that loop waits. The host measures it
- * and warns.
+ * [loop] On the event loop, directly: the lowest latency. The handler must not block, neither for a lock nor for a
+ * file, and should return within 50 microseconds, since every socket of that loop waits for it. The host measures the
+ * time and logs a warning.
  */
 #define JF_RUN_INLINE   4u
 
-/** [run] An event has come. */
+/** [run] The handler of an event. */
 typedef void (*jf_event_fn)(void *instance, const jf_event *event);
 
-#define JF_EVENT_OBSERVE 1u /**< sees every event beside its handler; `ack` is 0 */
+#define JF_EVENT_OBSERVE 1u /**< called in addition to the event's handler; `ack` is 0 */
 
-/** An event that the plugin handles. Without a name: every event of the namespace that nobody declared by name. */
+/** An event that the plugin handles. Without a name: every event of the namespace that no plugin declares by name. */
 typedef struct jf_event_decl {
     jf_text        nsp;       /**< empty text means "/"; a name, or the pattern of a jf_nsp_decl */
     jf_text        name;      /**< at most 512 bytes */
@@ -630,8 +639,8 @@ typedef struct jf_event_decl {
     uint32_t       flags;     /**< JF_EVENT_* */
     jf_text        run_key;   /**< for JF_RUN_BY_KEY */
     void          *context;
-    const jf_text *nsps;      /**< up to 1,000 further namespaces with the same handler; then an empty `nsp` means
-                                   none */
+    const jf_text *nsps;      /**< up to 1,000 further namespaces with the same handler; if there are any, an empty
+                                   `nsp` is ignored */
     uint32_t       nsp_count;
     uint32_t       reserved;
 } jf_event_decl;
@@ -648,9 +657,9 @@ typedef struct jf_event_list {
 #define JF_NSP_PATTERN 1u /**< `name` is a POSIX extended regular expression without backreferences: "^/dyn-[0-9]+$" */
 
 /**
- * A namespace that the plugin serves or watches. Several plugins may declare one: all their hooks are
- * asked, in the order of loading. Patterns are tried in that order, after the names; the first that matches
- * counts. "/" always exists.
+ * A namespace for which the plugin has hooks. Several plugins may declare the same one: the host calls the hooks of all
+ * of them, in the order of loading. It tries patterns in that order, after the names, and uses the first that matches.
+ * "/" always exists.
  */
 typedef struct jf_nsp_decl {
     jf_text        name;       /**< at most 256 bytes */
@@ -659,10 +668,11 @@ typedef struct jf_nsp_decl {
     /**
      * [run] May this client join?
      *   JF_OK        yes; to change user, claims or data first call jf_sockets_api.accept with attempt->decision
-     *   JF_E_DENIED  no, with what `refusal` says (jf_refuse)
-     *   JF_PENDING   the decision was kept: jf_sockets_api.accept or refuse tells; refused after connectTimeout
+     *   JF_E_DENIED  no, with the message and data of `refusal` (jf_refuse)
+     *   JF_PENDING   the decision was kept and comes with jf_sockets_api.accept or refuse; if it does not come, the
+     *                client is refused after connectTimeout
      *   other        no, with the message "internal error"; the log says why
-     * If the token was completed inside the callback, the result does not count. NULL: everyone may.
+     * If the callback completed the token, its result is ignored. NULL: every client may join.
      */
     jf_code (*admit)(void *instance, const jf_attempt *attempt, jf_refusal *refusal);
     void (*connected)(void *instance, const jf_socket_event *event);     /**< [run] joined; or NULL */
@@ -681,14 +691,20 @@ typedef struct jf_nsp_list {
     uint32_t           stride;
 } jf_nsp_list;
 
-/** [run] A request has come. If it is neither answered nor kept when the callback returns, the host answers 500. */
+/**
+ * [run] The handler of a request. If it has neither answered nor kept the request when it returns, the host answers
+ * 500.
+ */
 typedef void (*jf_request_fn)(void *instance, const jf_request *request);
 
-#define JF_AUTH_REQUIRED 0u /**< a valid token, else 401; the default */
-#define JF_AUTH_OPTIONAL 1u /**< none or a valid one; a wrong one is 401 */
-#define JF_AUTH_NONE     2u /**< the Authorization header is not looked at */
+#define JF_AUTH_REQUIRED 0u /**< the request needs a valid token, else 401; the default */
+#define JF_AUTH_OPTIONAL 1u /**< the request may have a token; an invalid one gets 401 */
+#define JF_AUTH_NONE     2u /**< the Authorization header is ignored */
 
-/** An HTTP route. Paths below the Socket.IO path (`path` of the configuration) are refused: they are never reached. */
+/**
+ * An HTTP route. Paths below the Socket.IO path (`path` of the configuration) are refused, because their requests never
+ * reach a plugin.
+ */
 typedef struct jf_route_decl {
     jf_text       method;  /**< "GET", "POST" ... */
     jf_text       path;    /**< "/v1/rooms/{id}/members": a {name} matches one segment */
@@ -710,7 +726,10 @@ typedef struct jf_route_list {
 #define JF_ROUTE(method, path, handler) \
     { JF_LIT(method), JF_LIT(path), (handler), JF_RUN_STRAND, JF_AUTH_REQUIRED, JF_EMPTY, JF_EMPTY, NULL }
 
-/** A timer that fires as long as the plugin lives. A firing that comes too late is skipped. */
+/**
+ * A timer that fires repeatedly from start until stop. If the handler is not done when the timer fires again, that
+ * firing is skipped.
+ */
 typedef struct jf_timer_decl {
     jf_task_fn handler;  /**< [strand] */
     void      *context;
@@ -726,9 +745,8 @@ typedef struct jf_timer_list {
 #define JF_TIMER(handler, interval) { (handler), NULL, (interval) }
 
 /**
- * The descriptor. The host passes it zeroed in a block of JF_PLUGIN_SIZE bytes, so that a newer plugin may
- * fill more than an older host reads; a field that the host does not know and that is not zero fails the
- * load. Begin with jf_describe.
+ * The descriptor. The host passes it zeroed in a block of JF_PLUGIN_SIZE bytes, so that a newer plugin may fill more
+ * fields than an older host knows; if such a field is not zero, the load fails. Begin with jf_describe.
  */
 typedef struct jf_plugin {
     uint32_t struct_size;
@@ -737,13 +755,15 @@ typedef struct jf_plugin {
                            it */
     jf_text  version; /**< semantic version, at most 64 bytes */
 
-    /** [strand] Makes the instance that every other callback receives. May do I/O. On failure: jf_fail(error, ...). */
+    /**
+     * [strand] Creates the instance that every other callback receives. May do I/O. On failure: jf_fail(error, ...).
+     */
     jf_code (*create)(const jf_host *host, void **instance, jf_error *error);
     /** [strand] All declarations are in force; handlers may already have run. */
     jf_code (*start)(void *instance, jf_error *error);
     /**
-     * [strand] Finish what is under way. Declarations are withdrawn. When the whole host stops, clients were closed
-     * before and every disconnected hook has run.
+     * [strand] Finish the work in progress. Declarations have been withdrawn. If the whole host stops, all clients have
+     * been disconnected and every disconnected hook has run.
      */
     void (*stop)(void *instance);
     /** [strand] The last callback: frees the instance. Threads of the plugin must have ended when it returns. */
@@ -754,9 +774,9 @@ typedef struct jf_plugin {
     jf_route_list routes;
     jf_timer_list timers;
 
-    /** [strand] Changes of users that were watched with jf_presence_api.watch. */
+    /** [strand] A user that the plugin watches (jf_presence_api.watch) has come online or gone offline. */
     void (*presence)(void *instance, const jf_presence_change *change);
-    /** [strand] Can the plugin work now (is its store reachable)? Asked every 2 s for /readyz. NULL: always. */
+    /** [strand] Can the plugin work now (is its store reachable)? Called every 2 s for /readyz. NULL: always. */
     jf_code (*ready)(void *instance, jf_error *error);
     /**
      * [loop] May this request open a session (`allowRequest` of the reference server)? JF_OK: yes. JF_E_DENIED: no,
@@ -781,10 +801,10 @@ static inline void jf_describe(jf_plugin *plugin, const char *name, const char *
  * 6  WHAT A PLUGIN MAY CALL
  *
  * Fetch each table once with boot->query, in jf_plugin_main or create. Every function returns a jf_code and stores
- * values through pointers. On failure the values are zeroed; a function that this host lacks changes nothing. Every
- * function may return JF_E_INVALID, JF_E_STATE and JF_E_UNSUPPORTED; the comment names the others. What one call passes
- * has at most 64 MiB together (JF_E_LIMIT). Where a function writes into a buffer of yours (`out`, `capacity`) it
- * stores the length needed in *length in any case and writes nothing if it does not fit (JF_E_SPACE).
+ * values through pointers. On failure the values are zeroed; a function that this host does not have changes nothing.
+ * Every function may return JF_E_INVALID, JF_E_STATE and JF_E_UNSUPPORTED; the comment names the others. The arguments
+ * of one call have at most 64 MiB together, else JF_E_LIMIT. A function that writes into a buffer of yours (`out`,
+ * `capacity`) always stores the length needed in *length, and writes nothing if the buffer is too small (JF_E_SPACE).
  */
 
 /* ---- jf.core/1: log, configuration, clock, strand ---------------------------------------------------------- */
@@ -799,8 +819,8 @@ typedef struct jf_core_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread, always] Writes a line under the plugin's name, cut after 4,096 bytes. Beyond 100 lines a second they
-     * are counted and not written; that is no failure.
+     * [any-thread, always] Writes a line under the plugin's name, cut after 4,096 bytes. Lines beyond 100 in a second
+     * are counted and not written; the call returns JF_OK.
      */
     jf_code (*log)(const jf_host *host, uint32_t level, jf_text line);
     /**
@@ -813,20 +833,21 @@ typedef struct jf_core_api {
     /** [any-thread, always] Nanoseconds since an arbitrary moment. Never goes back. */
     jf_code (*mono_ns)(const jf_host *host, int64_t *ns);
     /**
-     * [any-thread] Runs `task` on the strand after what was posted before, soon if clients wait. If the plugin
-     * stops first, `free_context` is called instead: exactly one of the two, where given. JF_E_LIMIT: the queue is
-     * full, neither is called.
+     * [any-thread] Runs `task` on the strand, after tasks that were posted before. If events of clients wait, it runs
+     * no later than in order of arrival. If the plugin stops first, `free_context` is called instead: exactly one of
+     * the two is called, if not NULL. JF_E_LIMIT: the queue is full; neither is called.
      */
     jf_code (*post)(const jf_host *host, jf_task_fn task, void *context, jf_free_fn free_context);
     /** [any-thread, always] What a code means, as static text. JF_E_NOT_FOUND: there is no such code. */
     jf_code (*describe)(const jf_host *host, jf_code code, jf_text *words);
     /**
-     * [any-thread] Calls `task` here and now, once. What it emits, answers and changes from this thread is passed to
-     * the event loops when it returns, in order: each loop is woken once and each client gets its part in one piece.
-     * For what becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it
-     * short: the first emit waits for the last. An inner call is part of the outer one. On an event loop it only calls
-     * `task`, since a loop sends together what one tick produced. destroy does not wait for a task that runs on a
-     * thread of your own: end your threads in stop.
+     * [any-thread] Calls `task` once, before it returns, on the calling thread. The host collects the calls that `task`
+     * makes on this thread and passes them to the event loops when `task` returns, in order: it wakes each loop once,
+     * and each client gets its messages in one piece. Use it for many results at once on a thread of your own, such as
+     * the answers to all requests of one commit. Keep it short, because the first emit waits for the last. A batch
+     * inside a batch is part of the outer one. On an event loop it only calls `task`, since a loop sends everything of
+     * one tick together anyway. destroy does not wait for a task that runs on a thread of your own: end your threads in
+     * stop.
      */
     jf_code (*batch)(const jf_host *host, jf_task_fn task, void *context);
 } jf_core_api;
@@ -838,16 +859,17 @@ typedef struct jf_tokens_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [callback] Exchanges the token of this callback for one that any thread may complete later. JF_E_GONE: completed,
-     * or nobody waits any more. JF_E_LIMIT: the plugin keeps 65,536 already; the token stays usable.
+     * [callback] Exchanges the token of this callback for one that any thread may complete later. JF_E_GONE: it was
+     * completed, or the client does not wait any more. JF_E_LIMIT: the plugin keeps 65,536 already; the token stays
+     * usable.
      */
     jf_code (*keep)(const jf_host *host, jf_token token, jf_token *kept);
     /**
-     * [any-thread] Gives a kept token up: an ack is never sent, a request gets 500, a connection is
-     * refused. JF_E_GONE as above.
+     * [any-thread] Releases a kept token without an answer: an ack is never sent, a request gets 500, a connection is
+     * refused. JF_E_GONE as keep.
      */
     jf_code (*drop)(const jf_host *host, jf_token kept);
-    /** [any-thread] *waiting is 1 while somebody waits for this kept token, else 0. Worth asking before long work. */
+    /** [any-thread] *waiting is 1 while a client waits for this kept token, else 0. Check it before long work. */
     jf_code (*waits)(const jf_host *host, jf_token kept, int32_t *waiting);
 } jf_tokens_api;
 
@@ -858,31 +880,35 @@ typedef struct jf_events_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread] To one socket. JF_OK: queued, in order. JF_E_GONE: there is no such socket. JF_E_LIMIT: 64 MiB of
-     * calls wait for the socket's event loop. A client that reads too slowly is closed (limits.outputBuffer).
+     * [any-thread] Sends an event to one socket. JF_OK: queued, in order. JF_E_GONE: there is no such socket.
+     * JF_E_LIMIT: 64 MiB of calls wait for the socket's event loop. A client that reads too slowly is disconnected
+     * (limits.outputBuffer).
      */
     jf_code (*emit)(const jf_host *host, jf_socket to, const jf_message *message);
     /**
-     * [any-thread] To one socket, which is asked to answer within `timeout` ms (1 to 3,600,000). Codes as emit;
-     * JF_E_LIMIT also beyond 65,536 answers that this plugin waits for.
+     * [any-thread] Sends an event to one socket, which has `timeout` ms (1 to 3,600,000) to answer. Codes as emit;
+     * JF_E_LIMIT also if this plugin waits for 65,536 answers.
      */
     jf_code (*emit_ack)(const jf_host *host, jf_socket to, const jf_message *message, uint32_t timeout,
                         jf_answer_fn answered, void *context);
-    /** [any-thread] To the sockets of a target; encoded once. JF_OK also if it is empty. JF_E_LIMIT as emit. */
+    /**
+     * [any-thread] Sends an event to the sockets of a target; encoded once. JF_OK also for no socket. JF_E_LIMIT as
+     * emit.
+     */
     jf_code (*broadcast)(const jf_host *host, const jf_target *to, const jf_message *message);
-    /** [any-thread] The same, each asked to answer within `timeout` ms (1 to 3,600,000). JF_E_LIMIT as emit_ack. */
+    /** [any-thread] As broadcast; each socket has `timeout` ms (1 to 3,600,000) to answer. JF_E_LIMIT as emit_ack. */
     jf_code (*broadcast_ack)(const jf_host *host, const jf_target *to, const jf_message *message,
                              uint32_t timeout, jf_answers_fn answered, void *context);
     /**
      * [callback, or any-thread with a kept token] Answers an event: `args` is a JSON array, empty text means "[]".
-     * JF_E_GONE: answered before, nobody waits, or the client left.
+     * JF_E_GONE: it was answered before, the client wants no answer, or it disconnected.
      */
     jf_code (*ack)(const jf_host *host, jf_token token, jf_text args, const jf_bytes *attachments,
                    uint32_t attachment_count);
     /**
-     * As ack, with {"error":{"code":...,"message":...}}; at most 65,536 bytes together. Codes of the host, to be
-     * used for the same meaning: invalid_arguments, not_found, overloaded, rate_limited, unavailable,
-     * unknown_event, internal.
+     * As ack, with {"error":{"code":...,"message":...}}; at most 65,536 bytes together. The host uses these codes; use
+     * them with the same meaning: invalid_arguments, not_found, overloaded, rate_limited, unavailable, unknown_event,
+     * internal.
      */
     jf_code (*ack_error)(const jf_host *host, jf_token token, jf_text code, jf_text message);
 } jf_events_api;
@@ -894,42 +920,44 @@ typedef struct jf_sockets_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread] Writes a JSON object with the parts asked for (JF_PART_*, not ROOMS and JSON) into your buffer:
+     * [any-thread] Writes a JSON object with the requested parts (JF_PART_*, not ROOMS and JSON) into your buffer:
      * members id and nsp, user, claims, handshake, data, connection {number, transport}. JF_E_GONE, JF_E_SPACE.
      */
     jf_code (*describe)(const jf_host *host, jf_socket socket, uint32_t parts, char *out, uint64_t capacity,
                         uint64_t *length);
     /**
-     * [any-thread] Replaces the socket's data: any JSON up to 65,536 bytes (JF_E_LIMIT). All plugins
-     * see the same. JF_E_GONE.
+     * [any-thread] Replaces the socket's data: any JSON up to 65,536 bytes (JF_E_LIMIT). All plugins share it.
+     * JF_E_GONE.
      */
     jf_code (*set_data)(const jf_host *host, jf_socket socket, jf_text json);
     /**
-     * [any-thread] Gives the socket a pointer that only this plugin sees; it comes in jf_event and jf_socket_event.
-     * NULL takes it away. `free_data` (or NULL) is called on the strand when another pointer has replaced this one, the
-     * socket has left or the plugin stops, and every callback that received the pointer has returned. To set the same
-     * pointer again changes nothing. On failure nothing was taken: free it yourself. JF_E_GONE.
+     * [any-thread] Stores a pointer for the socket that only this plugin gets, in jf_event and jf_socket_event. NULL
+     * removes it. `free_data` (or NULL) is called on the strand when another pointer has replaced this one, the socket
+     * has left or the plugin stops, and every callback that received the pointer has returned. Setting the same pointer
+     * again changes nothing. On failure the host does not keep the pointer: free it yourself. JF_E_GONE.
      */
     jf_code (*set_plugin_data)(const jf_host *host, jf_socket socket, void *data, jf_free_fn free_data);
-    /** [any-thread] The pointer, or NULL. Outside a callback of this socket it may be freed meanwhile. JF_E_GONE. */
+    /** [any-thread] The pointer, or NULL. Outside a callback of this socket it may be freed at any time. JF_E_GONE. */
     jf_code (*plugin_data)(const jf_host *host, jf_socket socket, void **data);
     /**
-     * [any-thread] `close` 0: leaves its namespace with a DISCONNECT packet. 1: the whole connection is
+     * [any-thread] `close` 0: the socket leaves its namespace with a DISCONNECT packet. 1: its whole connection is
      * closed. JF_E_GONE, JF_E_LIMIT.
      */
     jf_code (*disconnect)(const jf_host *host, jf_socket socket, int32_t close);
-    /** [any-thread] The same for the sockets of a target. JF_E_LIMIT. */
+    /** [any-thread] As disconnect, for the sockets of a target. JF_E_LIMIT. */
     jf_code (*disconnect_all)(const jf_host *host, const jf_target *which, int32_t close);
     /** [any-thread] Finds the sockets of a target. `parts` 0: handles only. JF_E_LIMIT as broadcast_ack. */
     jf_code (*fetch)(const jf_host *host, const jf_target *which, uint32_t parts, jf_fetched_fn fetched,
                      void *context);
     /**
-     * [callback, or any-thread with a kept token] The decision on an attempt: yes, as `admission` says
-     * (NULL: as the token says). On failure nothing was taken: plugin_data stays yours. JF_E_GONE: decided
-     * before, or the client left.
+     * [callback, or any-thread with a kept token] Decides that the client of an attempt may join, as `admission` says
+     * (NULL: as the token says). On failure the host does not keep plugin_data: free it yourself. JF_E_GONE: it was
+     * decided before, or the client disconnected.
      */
     jf_code (*accept)(const jf_host *host, jf_token decision, const jf_admission *admission);
-    /** The same: no. `data` is JSON, or empty text for none. At most 65,536 bytes together. */
+    /**
+     * As accept, but the client may not join. `data` is JSON, or empty text for none. At most 65,536 bytes together.
+     */
     jf_code (*refuse)(const jf_host *host, jf_token decision, jf_text message, jf_text data);
 } jf_sockets_api;
 
@@ -940,17 +968,20 @@ typedef struct jf_rooms_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread] Joins a room of the socket's namespace; it exists from its first socket to its last. A name has 1 to
-     * 256 bytes. Joining twice is joining once. JF_OK: the socket will be in it, unless it goes. JF_E_GONE. JF_E_LIMIT:
-     * it has limits.roomsPerSocket rooms, where joins and leaves under way count as rooms (so that from another thread
-     * than its loop's a room that it is in is refused, too); or as emit.
+     * [any-thread] Adds the socket to a room of its namespace. A room exists while it has sockets; its name has 1 to
+     * 256 bytes. Joining a room twice has no further effect. JF_OK: the socket will be in the room, unless it leaves
+     * before. JF_E_GONE. JF_E_LIMIT: as emit, or the socket is at limits.roomsPerSocket. Joins and leaves that are not
+     * yet done count as rooms, so on a thread other than the socket's event loop also the join of a room that it is in
+     * may be refused.
      */
     jf_code (*join)(const jf_host *host, jf_socket socket, jf_text room);
-    /** [any-thread] Leaves a room; not to be in it is no failure. JF_E_GONE, JF_E_LIMIT as emit. */
+    /**
+     * [any-thread] Removes the socket from a room. JF_OK also if it is not in the room. JF_E_GONE, JF_E_LIMIT as emit.
+     */
     jf_code (*leave)(const jf_host *host, jf_socket socket, jf_text room);
     /**
-     * [any-thread] Every socket of the target joins the rooms (at most 1,000). A socket at limits.roomsPerSocket is
-     * left out and counted. JF_E_LIMIT as emit.
+     * [any-thread] Every socket of the target joins the rooms (at most 1,000). A socket at limits.roomsPerSocket does
+     * not join and is counted. JF_E_LIMIT as emit.
      */
     jf_code (*join_all)(const jf_host *host, const jf_target *which, const jf_text *rooms, uint32_t count);
     /** [any-thread] Every socket of the target leaves the rooms (at most 1,000). JF_E_LIMIT as emit. */
@@ -959,7 +990,7 @@ typedef struct jf_rooms_api {
     jf_code (*members)(const jf_host *host, jf_text nsp, jf_text room, jf_fetched_fn fetched, void *context);
 } jf_rooms_api;
 
-/* ---- jf.presence/1: who is online. A user is 1 to 256 bytes without control characters --------------------- */
+/* ---- jf.presence/1: who is online. A user has 1 to 256 bytes without control characters --------------------- */
 #define JF_PRESENCE "jf.presence/1"
 
 typedef struct jf_presence_api {
@@ -974,11 +1005,11 @@ typedef struct jf_presence_api {
     /** [any-thread] How many users are online. */
     jf_code (*online_count)(const jf_host *host, uint64_t *count);
     /**
-     * [any-thread] The descriptor's `presence` is called for this user's changes; empty text: for everybody's.
+     * [any-thread] The host calls the descriptor's `presence` for the changes of this user; empty text: of every user.
      * JF_E_LIMIT: 100,000 users or 16 MiB of ids are watched.
      */
     jf_code (*watch)(const jf_host *host, jf_text user);
-    /** [any-thread] Ends a watch; not to be watching is no failure. */
+    /** [any-thread] Ends a watch. JF_OK also if there is none. */
     jf_code (*unwatch)(const jf_host *host, jf_text user);
 } jf_presence_api;
 
@@ -989,9 +1020,9 @@ typedef struct jf_timers_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread] Calls `task` on the strand once, not before `delay` ms (at most 30 days) have passed. If it is
-     * cancelled or the plugin stops first, `free_context` is called instead: exactly one of the two, where given.
-     * `timer` may be NULL. JF_E_LIMIT: 65,536 timers are pending; neither is called.
+     * [any-thread] Calls `task` on the strand once, not before `delay` ms (at most 30 days) have passed. If the timer
+     * is cancelled or the plugin stops first, `free_context` is called instead: exactly one of the two is called, if
+     * not NULL. `timer` may be NULL. JF_E_LIMIT: 65,536 timers are pending; neither is called.
      */
     jf_code (*after)(const jf_host *host, uint64_t delay, jf_task_fn task, void *context, jf_free_fn free_context,
                      jf_timer *timer);
@@ -1006,26 +1037,27 @@ typedef struct jf_http_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [callback, or any-thread with a kept token] The whole response. JF_E_GONE: answered before, or the client left.
+     * [callback, or any-thread with a kept token] Sends the whole response. JF_E_GONE: the request was answered before,
+     * or the client disconnected.
      */
     jf_code (*respond)(const jf_host *host, jf_token reply, const jf_response *response);
     /**
-     * As respond: application/problem+json {"type":"about:blank","title","status","code","detail"}. `status` is 400 to
-     * 599; code and detail have at most 65,536 bytes together.
+     * As respond, with application/problem+json {"type":"about:blank","title","status","code","detail"}. `status` is
+     * 400 to 599; code and detail have at most 65,536 bytes together.
      */
     jf_code (*problem)(const jf_host *host, jf_token reply, uint32_t status, jf_text code, jf_text detail);
     /**
-     * As respond: the head of a response whose body comes in pieces; response->body is the first, if any. `watch` may
-     * be NULL. JF_E_LIMIT: the plugin has 65,536 open streams.
+     * As respond, for a response whose body comes in pieces; response->body is the first piece, if not empty. `watch`
+     * may be NULL. JF_E_LIMIT: the plugin has 65,536 open streams.
      */
     jf_code (*stream)(const jf_host *host, jf_token reply, const jf_response *response,
                       const jf_stream_callbacks *watch, jf_stream *stream);
     /**
-     * [any-thread] A piece, at most 1 MiB. JF_E_LIMIT: the reader has not yet taken limits.outputBuffer bytes; nothing
-     * was written, try again when `writable` is called. JF_E_GONE: the reader left.
+     * [any-thread] Sends a piece of at most 1 MiB. JF_E_LIMIT: limits.outputBuffer bytes wait for the client to read
+     * them; nothing was written, try again when `writable` is called. JF_E_GONE: the client disconnected.
      */
     jf_code (*write)(const jf_host *host, jf_stream stream, jf_bytes piece);
-    /** [any-thread] The body is complete. JF_E_GONE. */
+    /** [any-thread] Ends the body. JF_E_GONE. */
     jf_code (*finish)(const jf_host *host, jf_stream stream);
 } jf_http_api;
 
@@ -1036,16 +1068,16 @@ typedef struct jf_http_api {
 typedef struct jf_json_api {
     uint32_t struct_size;
     uint32_t revision;
-    /** The value at an RFC 6901 pointer ("/0/room", "" for the whole). JF_E_NOT_FOUND. JF_E_INVALID: it is no JSON. */
+    /** The value at an RFC 6901 pointer ("/0/room", "" for the whole). JF_E_NOT_FOUND. JF_E_INVALID: it is not JSON. */
     jf_code (*read)(const jf_host *host, jf_text document, jf_text pointer, jf_json *value);
-    /** The text that a JSON string (with its quotes) stands for, unescaped, into your buffer. JF_E_SPACE. */
+    /** Writes the unescaped text of a JSON string (given with its quotes) into your buffer. JF_E_SPACE. */
     jf_code (*text)(const jf_host *host, jf_text string, char *out, uint64_t capacity, uint64_t *length);
-    /** Text as a JSON string, with quotes, into your buffer. JF_E_SPACE. JF_E_INVALID: it is not UTF-8. */
+    /** Writes text as a JSON string with quotes into your buffer. JF_E_SPACE. JF_E_INVALID: it is not UTF-8. */
     jf_code (*quote)(const jf_host *host, jf_text text, char *out, uint64_t capacity, uint64_t *length);
     /**
-     * The document with `value` (JSON) set at `pointer`, into your buffer: a member is replaced or added, an element
-     * replaced, "-" appends. `out` must not overlap the document. JF_E_NOT_FOUND: the parent
-     * does not exist. JF_E_SPACE.
+     * Writes the document with `value` (JSON) set at `pointer` into your buffer: a member is replaced or added, an
+     * element replaced, "-" appends an element. `out` must not overlap the document. JF_E_NOT_FOUND: the parent does
+     * not exist. JF_E_SPACE.
      */
     jf_code (*set)(const jf_host *host, jf_text document, jf_text pointer, jf_text value, char *out, uint64_t capacity,
                    uint64_t *length);
@@ -1056,13 +1088,13 @@ typedef struct jf_json_api {
     jf_code (*open)(const jf_host *host, jf_text container, jf_json_cursor *cursor);
     /**
      * The next element or member. `name` is a member's name as a JSON string with its quotes, empty for an element; it
-     * may be NULL. JF_E_NOT_FOUND: there is no further one. All of a container take linear time.
+     * may be NULL. JF_E_NOT_FOUND: there is no further one. Reading a whole container takes linear time.
      */
     jf_code (*next)(const jf_host *host, jf_json_cursor *cursor, jf_text *name, jf_json *value);
 
     /**
-     * Begins to write JSON into `out` (`capacity` bytes). Then add values with the functions below and check the result
-     * of `done` alone: a failure stays, and what follows is counted but not written.
+     * Begins to write JSON into `out` (`capacity` bytes). Then add values with the functions below. It is enough to
+     * check the result of `done`: after a failure, the calls only count bytes and write none.
      */
     jf_code (*begin)(const jf_host *host, jf_json_writer *writer, char *out, uint64_t capacity);
     /** Opens an object or array: `kind` is JF_JSON_OBJECT or JF_JSON_ARRAY. At most 64 deep (JF_E_LIMIT). */
@@ -1070,19 +1102,24 @@ typedef struct jf_json_api {
     jf_code (*close_container)(const jf_host *host, jf_json_writer *writer);
     /** A member's name; its value follows. */
     jf_code (*add_name)(const jf_host *host, jf_json_writer *writer, jf_text name);
-    /** Values. JF_E_INVALID where a name is due, for text that is not UTF-8, and for a number that is not finite. */
+    /**
+     * Add a value. JF_E_INVALID where a name must follow, for text that is not UTF-8, and for a number that is not
+     * finite.
+     */
     jf_code (*add_text)(const jf_host *host, jf_json_writer *writer, jf_text value);
     jf_code (*add_integer)(const jf_host *host, jf_json_writer *writer, int64_t value);
     jf_code (*add_number)(const jf_host *host, jf_json_writer *writer, double value);
     jf_code (*add_bool)(const jf_host *host, jf_json_writer *writer, int32_t value);
     jf_code (*add_null)(const jf_host *host, jf_json_writer *writer);
-    /** JSON as it is. JF_E_INVALID: it is none. */
+    /** Adds JSON unchanged. JF_E_INVALID: it is not JSON. */
     jf_code (*add_json)(const jf_host *host, jf_json_writer *writer, jf_text value);
-    /** The document is complete. JF_E_SPACE: writer->length bytes are needed. JF_E_INVALID: something is still open. */
+    /**
+     * Ends the document. JF_E_SPACE: writer->length bytes are needed. JF_E_INVALID: an object or array is still open.
+     */
     jf_code (*done)(const jf_host *host, jf_json_writer *writer, jf_text *document);
 } jf_json_api;
 
-/* ---- jf.helpers/1: the inline functions of this header, for languages that cannot see them ------------------- */
+/* ---- jf.helpers/1: the inline functions of this header, for languages that cannot call them ------------------- */
 #define JF_HELPERS "jf.helpers/1"
 
 /* Pure functions: any state, any thread. */
@@ -1107,19 +1144,20 @@ typedef struct jf_helpers_api {
  * 7  THE EXPORTED FUNCTION
  */
 
-/** What the host gives a plugin at the start. Valid for the life of the process. */
+/** The argument of jf_plugin_main. Valid for the life of the process. */
 typedef struct jf_boot {
     uint32_t       struct_size;
     uint32_t       abi;          /**< the host's JF_ABI */
     const jf_host *host;
-    jf_text        host_version; /**< for logs; ask for interfaces, never for versions */
+    jf_text        host_version; /**< for logs only; to find out what the host can do, query interfaces */
     /**
      * [any-thread, always] Fills `table` (`size` bytes) with the interface `id`, a terminated string such as JF_EVENTS.
      * JF_E_UNSUPPORTED: this host has no such interface; every slot then returns that.
      */
     jf_code (*query)(const jf_host *host, const char *id, void *table, uint64_t size);
-    jf_text        name;         /**< of this entry in the configuration; empty: the descriptor's name is used */
-    jf_text        path;         /**< of the plugin's file, as it was found */
+    jf_text        name;         /**< the name of the plugin's entry in the configuration; empty: the descriptor's name
+                                      is used */
+    jf_text        path;         /**< the path of the plugin's file, as the host found it */
 } jf_boot;
 
 #if defined(_WIN32)
@@ -1132,8 +1170,9 @@ typedef struct jf_boot {
 typedef jf_code (*jf_plugin_main_fn)(const jf_boot *boot, jf_plugin *plugin);
 
 /**
- * [strand] Fills the descriptor, fetches interfaces, and does no I/O: tools call it, too. A result other than JF_OK
- * fails the load. Languages that declare the exported function themselves (cgo, for instance) define JF_NO_ENTRY.
+ * [strand] Fills the descriptor and fetches interfaces. It must not do I/O, because tools call it, too. A result other
+ * than JF_OK fails the load. Languages that declare the exported function themselves (cgo, for instance) define
+ * JF_NO_ENTRY.
  */
 #ifndef JF_NO_ENTRY
 JF_EXPORT jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin);
