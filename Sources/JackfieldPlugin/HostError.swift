@@ -1,4 +1,4 @@
-/// The host refused a call.
+/// The error code that a call of the host returned.
 public struct HostError: Error, Sendable, CustomStringConvertible {
     /// One of `JF_E_*`.
     public let code: Int32
@@ -6,34 +6,34 @@ public struct HostError: Error, Sendable, CustomStringConvertible {
     /// Interface and function: `events.emit`.
     public let call: String
 
-    /// What the code means, in the host's words.
+    /// The host's description of the code.
     public let words: String
 
     public var description: String { "jf.\(call): \(words) (\(code))" }
 }
 
 extension JackfieldHost {
-    /// What a result code means, in the host's words.
+    /// The host's description of a result code.
     func words(for code: Int32) -> String {
         var words = jf_text()
         guard core.describe?(pointer, code, &words) == JF_OK else { return "result code \(code)" }
         return String(words)
     }
 
-    /// Turns a failure into an error that names the call. A slot the host left NULL against its
-    /// promise counts as unsupported.
+    /// Throws an error that names the call if `code` is a failure. nil (the host left the slot NULL, which the header
+    /// forbids) counts as `JF_E_UNSUPPORTED`.
     func check(_ code: Int32?, _ call: StaticString) throws(HostError) {
         let code = code ?? JF_E_UNSUPPORTED
         if code < 0 { throw HostError(code: code, call: "\(call)", words: words(for: code)) }
     }
 
-    /// Whether somebody waits for a kept token.
+    /// Whether a client still waits for a kept token.
     func isAwaited(_ token: jf_token) -> Bool {
         var waiting: Int32 = 0
         return tokens.waits?(pointer, token, &waiting) == JF_OK && waiting == 1
     }
 
-    /// The same where being gone is an ordinary answer: true if it was done, false if nobody is there any more.
+    /// As ``check(_:_:)``, but returns false for `JF_E_GONE`: the socket or the client is gone.
     func reached(_ code: Int32?, _ call: StaticString) throws(HostError) -> Bool {
         if code == JF_E_GONE { return false }
         try check(code, call)
@@ -41,8 +41,8 @@ extension JackfieldHost {
     }
 }
 
-/// The result codes of the header as the type that its functions return: Swift imports constants of
-/// a C enumeration as `Int`.
+/// The result codes of the header as `Int32`, the type that its functions return: Swift imports the constants of a C
+/// enumeration as `Int`.
 let JF_OK = Int32(CJackfield.JF_OK)
 let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)

@@ -1,8 +1,9 @@
-/// Who is online. A user is online while at least one connection is his.
+/// The users who are online. A user is online while he has at least one connection. Any thread; never blocks.
 public struct HostPresence: Sendable {
     let host: JackfieldHost
 
-    /// Stays true for the grace period (`presence.grace`), so that a page reload changes nothing.
+    /// Whether the user is online. Stays true for the grace period (`presence.grace`) after the last connection, so
+    /// that a page reload is no change.
     public func isOnline(_ user: String) -> Bool {
         withText(user) { user in
             var online: Int32 = 0
@@ -11,7 +12,7 @@ public struct HostPresence: Sendable {
         }
     }
 
-    /// How many connections the user has just now.
+    /// How many connections the user has now.
     public func connections(_ user: String) -> Int {
         withText(user) { user in
             var count: UInt64 = 0
@@ -27,7 +28,8 @@ public struct HostPresence: Sendable {
         return Int(clamping: count)
     }
 
-    /// ``Plugin/presence(_:)`` is called on this user's changes from now on.
+    /// From now on, the host calls ``Plugin/presence(_:)`` for the changes of this user; "": of every user. Throws
+    /// ``HostError`` with `JF_E_LIMIT` if 100,000 users or 16 MiB of their ids are watched.
     public func watch(_ user: String) throws {
         try withText(user) { (text) throws(HostError) in
             try host.check(host.presenceTable.watch?(host.pointer, text), "presence.watch")

@@ -1,5 +1,5 @@
-/// The host, as this plugin knows it. Everything here may be called from any thread and never blocks,
-/// unless it says otherwise.
+/// The functions of the host for one plugin. Unless its comment says otherwise, a function may be called from any
+/// thread and does not block.
 ///
 /// Emitting reads like the reference server's `io`: `host.to("room").except("other").emit("news", item)`.
 ///
@@ -17,19 +17,19 @@ public final class JackfieldHost: @unchecked Sendable {
     let http: jf_http_api
     let tasks = TaskTable()
 
-    /// Of the host, for logs only: ask for interfaces, never for versions.
+    /// The version of the host, for logs. What a host cannot do throws ``HostError`` with `JF_E_UNSUPPORTED`.
     public let version: String
 
-    /// The name of the plugin's entry in the configuration; nil: it has none, and ``Plugin/name`` is used.
+    /// The name of the plugin's entry in the configuration; nil: the entry has none, and ``Plugin/name`` is used.
     public let entryName: String?
 
     /// The plugin's file, as the host found it.
     public let path: String
 
-    /// nil if the host speaks another revision of the boundary.
+    /// nil if the host has another `JF_ABI`.
     init?(boot: jf_boot) {
         guard boot.abi == UInt32(JF_ABI), let host = boot.host, let query = boot.query else { return nil }
-        // An interface that this host lacks is no failure here: each of its slots answers JF_E_UNSUPPORTED,
+        // An interface that this host does not have is no failure here: each of its slots returns JF_E_UNSUPPORTED,
         // which becomes a HostError.
         func table<Table>(_ id: String, _ empty: Table) -> Table {
             var table = empty
@@ -50,7 +50,7 @@ public final class JackfieldHost: @unchecked Sendable {
         http = table(JF_HTTP, jf_http_api())
     }
 
-    /// Writes lines under the plugin's name.
+    /// The log, under the plugin's name.
     public var log: Log { Log(host: self) }
 
     /// Who is online.
@@ -59,7 +59,7 @@ public final class JackfieldHost: @unchecked Sendable {
     /// Milliseconds since 1970-01-01 UTC. May jump.
     public var now: Int64 { clock(core.wall_ms) }
 
-    /// Nanoseconds since some moment. Never goes back.
+    /// Nanoseconds since an arbitrary moment. Never goes back.
     public var monotonic: Int64 { clock(core.mono_ns) }
 
     private func clock(_ read: (@convention(c) (OpaquePointer?, UnsafeMutablePointer<Int64>?) -> Int32)?) -> Int64 {
@@ -75,11 +75,10 @@ public final class JackfieldHost: @unchecked Sendable {
         return JSON(unchecked: Array(UnsafeRawBufferPointer(text)))
     }
 
-    /// The plugin's `config` as a type of your own. The error names the key: `config.store must be text`.
+    /// Decodes the plugin's `config` as a type of your own. The error names the key: `config.store must be text`.
     ///
-    /// Keys that the type does not know are refused, in the objects inside too:
-    /// `config: unknown key 'stroe', did you mean 'store'?` A member that is a ``JSON`` or a dictionary may have any;
-    /// `config.decode(_:)` passes over all.
+    /// Keys that the type does not know are refused, also in nested objects: `config: unknown key 'stroe', did you mean
+    /// 'store'?` A member of type ``JSON`` or a dictionary may have any keys. `config.decode(_:)` ignores unknown keys.
     public func config<Settings: Decodable>(_ type: Settings.Type) throws -> Settings {
         try config.bytes.withUnsafeBytes {
             try JSON.decode(type, from: $0, named: "config", attachments: [], refusing: UnknownKeys())
@@ -88,7 +87,7 @@ public final class JackfieldHost: @unchecked Sendable {
 }
 
 extension JackfieldHost {
-    /// All sockets of a namespace: `host.of("/chat").emit("news", item)`. The methods below speak of `/`.
+    /// All sockets of a namespace: `host.of("/chat").emit("news", item)`. The methods below are for `/`.
     public func of(_ namespace: String) -> BroadcastOperator { BroadcastOperator(host: self, namespace: namespace) }
 
     /// All sockets of all namespaces.
@@ -98,37 +97,37 @@ extension JackfieldHost {
         return all
     }
 
-    /// The sockets in any of the rooms, each once. A socket's own id is a room.
+    /// The sockets in any of the rooms. An event reaches each socket once. A socket's own id is a room.
     public func to(_ rooms: String...) -> BroadcastOperator { of("/").to(rooms) }
 
     /// Every socket of this user, on all tabs and devices.
     public func to(user: String) -> BroadcastOperator { of("/").to(user: user) }
 
-    /// All sockets but those in any of the rooms.
+    /// All sockets except those in any of the rooms.
     public func except(_ rooms: String...) -> BroadcastOperator { of("/").except(rooms) }
 
-    /// Dropped where the transport cannot take it now.
+    /// The event is dropped for a client whose transport is not ready to send.
     public var volatile: BroadcastOperator { of("/").volatile }
 
-    /// This node only, where there are several.
+    /// Only the sockets of this node.
     public var local: BroadcastOperator { of("/").local }
 
     /// How long ``BroadcastOperator/emitWithAck(_:_:)`` waits, in milliseconds.
     public func timeout(_ milliseconds: UInt32) -> BroadcastOperator { of("/").timeout(milliseconds) }
 
-    /// To all sockets of `/`.
+    /// Sends an event to all sockets of `/`.
     public func emit(_ name: String, _ arguments: any Encodable...) throws {
         try of("/").emit(name, arguments: EventArguments(arguments))
     }
 
-    /// A socket by its handle, for what was stored and comes back later. Whether it is still there, its calls tell.
+    /// The socket of a stored handle. It may be gone: the calls of ``Socket`` report that.
     public func socket(_ handle: jf_socket, namespace: String = "/", user: String? = nil) -> Socket {
         Socket(host: self, handle: handle, namespace: namespace, user: user)
     }
 }
 
 extension JackfieldHost {
-    /// Runs `work` on the strand, after what is queued there, with the plugin's instance.
+    /// Runs `work` on the strand with the plugin's instance, after the tasks that were posted before.
     ///
     /// Throws ``HostError`` with `JF_E_LIMIT` if the plugin's queue is full.
     public func onStrand<P: Plugin>(_ type: P.Type, _ work: @escaping @Sendable (P) -> Void) throws {
@@ -143,7 +142,7 @@ extension JackfieldHost {
         }
     }
 
-    /// Runs `work` on the strand once, `delay` from now (at most 30 days), never early.
+    /// Runs `work` on the strand once, not before `delay` (at most 30 days) has passed.
     @discardableResult
     public func after<P: Plugin>(
         _ delay: Duration, _ type: P.Type, _ work: @escaping @Sendable (P) -> Void
@@ -163,7 +162,7 @@ extension JackfieldHost {
         return OneShotTimer(host: self, timer: timer)
     }
 
-    /// The instance is always a `P`: one image holds one plugin. Were it not, nothing is called.
+    /// The instance is always a `P`, because one image holds one plugin. If it is not, `work` is not called.
     private static func typed<P: Plugin>(_ work: @escaping @Sendable (P) -> Void) -> TaskTable.Work {
         { plugin in
             if let plugin = plugin as? P { work(plugin) }
@@ -172,7 +171,7 @@ extension JackfieldHost {
 }
 
 extension Duration {
-    /// Rounded up, so that nothing is early; negative durations are none.
+    /// Rounded up, so that no timer fires early; 0 for a negative duration.
     var milliseconds: UInt64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
@@ -185,7 +184,7 @@ public struct OneShotTimer: Sendable {
     let host: JackfieldHost
     let timer: jf_timer
 
-    /// true: it will not fire. false: it did, or is about to.
+    /// Cancels the timer. Returns true if it will not fire, false if it has fired or is about to.
     @discardableResult
     public func cancel() -> Bool {
         host.timerTable.cancel?(host.pointer, timer) == JF_OK
@@ -193,13 +192,13 @@ public struct OneShotTimer: Sendable {
 }
 
 extension JackfieldHost {
-    /// Calls `body` here and now. What it emits, answers and changes from this thread is passed to the event loops when
-    /// it returns, in order: each loop is woken once.
+    /// Calls `body` once, on the calling thread. The host collects what `body` emits, answers and changes on this
+    /// thread and passes it to the event loops when `body` returns, in order: it wakes each loop once.
     ///
-    /// For what becomes due at once on a thread of your own, such as the answers to all requests of one commit. Keep it
-    /// short: the first emit waits for the last.
+    /// Use it for many results at once on a thread of your own, such as the answers to all requests of one commit. Keep
+    /// it short, because the first emit waits for the last.
     public func batch(_ body: () -> Void) {
-        // If the host refuses the call (an older one, or the plugin has stopped), `body` runs without a batch.
+        // If the host refuses the call (it has no `batch`, or the plugin has stopped), `body` runs without a batch.
         withoutActuallyEscaping(body) { body in
             let call = Call(body)
             withExtendedLifetime(call) {
@@ -212,7 +211,7 @@ extension JackfieldHost {
         }
     }
 
-    /// A closure that C calls back, at most once.
+    /// The context of `jf_core_api.batch`: `isDone` says whether the host has called the closure.
     private final class Call {
         private let body: () -> Void
         private(set) var isDone = false
@@ -226,7 +225,7 @@ extension JackfieldHost {
     }
 }
 
-/// Lines under the plugin's name. Beyond 100 lines a second the host counts them and writes them not.
+/// Writes log lines under the plugin's name. Lines beyond 100 in a second are counted and not written.
 public struct Log: Sendable {
     let host: JackfieldHost
 

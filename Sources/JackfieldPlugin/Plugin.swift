@@ -28,36 +28,39 @@ import Support
 /// }
 /// ```
 ///
-/// Everything runs on the plugin's *strand*, one call at a time, each seeing what the one before wrote; so an instance
-/// needs no locks and need not be `Sendable`. What runs elsewhere (`run: .parallel`, `async` hooks, your own threads)
-/// must be, and the compiler checks it. ``JackfieldHost/onStrand(_:_:)`` brings you back.
+/// The host calls the methods of a plugin on its *strand*: one OS thread, one call at a time. An instance therefore
+/// needs no locks and need not be `Sendable`. Code that runs elsewhere (`run: .parallel`, `async` hooks, your own
+/// threads) must be `Sendable`, and the compiler checks it; from there, ``JackfieldHost/onStrand(_:_:)`` runs a closure
+/// on the strand.
 ///
-/// Nothing that a handler throws reaches the host as more than an error answer; see ``Problem``.
+/// If a handler throws, the client gets an error answer; see ``Problem``.
 public protocol Plugin: AnyObject, SendableMetatype {
-    /// 1 to 64 of a-z, 0-9 and '-': how logs, metrics and operators call it.
+    /// The name in logs and metrics: 1 to 64 of a-z, 0-9 and '-'.
     static var name: String { get }
 
     /// Semantic version.
     static var version: String { get }
 
-    /// Says what the plugin handles. Called once, before there is an instance, also by tools that
-    /// only want to look: no I/O.
+    /// Declares the events, namespaces, routes and timers of the plugin. Called once, before `init`, also by tools that
+    /// only read the declarations: it must not do I/O.
     static func declare(_ io: Declarations<Self>)
 
-    /// Opens what the plugin needs. May do I/O and take its time. What it throws is the line that the operator reads.
+    /// Opens what the plugin needs. May do I/O and may block, up to `limits.startDeadline` of the configuration. The
+    /// operator reads the error that it throws in the log.
     init(host: JackfieldHost) throws
 
     /// All declarations are in force; handlers may already have been called.
     func start() throws
 
-    /// The last call: finish what is under way. Threads of your own must have ended when it returns. Where the whole
-    /// host stops, the clients have been closed before: what is emitted here reaches nobody.
+    /// The last call: finish the work in progress. Your own threads must have ended when it returns. If the whole host
+    /// stops, all clients have been disconnected before, and an emit here reaches no client.
     func stop()
 
     /// A watched user has come online or gone offline; see ``HostPresence/watch(_:)``.
     func presence(_ change: PresenceEvent)
 
-    /// Throws while the plugin cannot work, because its store is unreachable, say; `/readyz` then says so too.
+    /// Throws while the plugin cannot work, for instance because its database is unreachable; `/readyz` shows the
+    /// error. Called every 2 s.
     func ready() throws
 }
 
@@ -78,5 +81,5 @@ extension Plugin {
     }
 }
 
-/// Times as the host writes them. A plugin needs to import nothing but this module.
+/// The time format of the host. Exported, so that a plugin needs to import only this module.
 public typealias RFC3339 = Support.RFC3339

@@ -1,16 +1,17 @@
-/// An error that the client is told. Throw it from any handler: an ack gets `{"error":{"code","message"}}`, an HTTP
-/// request `application/problem+json` with the status.
+/// An error whose code and message the client gets. Throw it from any handler: an ack gets
+/// `{"error":{"code","message"}}`, an HTTP request `application/problem+json` with the status.
 ///
-/// Of other errors the client learns only that something failed; the log has the rest. Two are translated: what
-/// decoding finds wrong becomes 400 `invalid_arguments` and names the member, a full queue becomes 503 `overloaded`.
+/// For other errors the client gets 500 `internal` with a general message, and the log the details. Two are translated:
+/// a `DecodingError` becomes 400 `invalid_arguments` and names the member; a ``HostError`` with `JF_E_LIMIT` becomes
+/// 503 `overloaded`.
 public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
     /// HTTP status, 400 to 599. Acks do not show it.
     public let status: Int
 
-    /// For programs, in lower case with underscores: `not_found`.
+    /// Identifies the error for programs; lower case with underscores: `not_found`.
     public let code: String
 
-    /// For people: what was wrong, where, and what to do.
+    /// Says to people what was wrong, where, and what to do.
     public let message: String
 
     public init(_ status: Int, _ code: String, _ message: String) {
@@ -31,10 +32,10 @@ public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
 
     public var description: String { "\(code): \(message)" }
 
-    /// Acks have no status beside the code, so there a full disk is called what it means for the client.
+    /// The code in an ack. Acks have no status, so 507 (the disk is full) becomes `unavailable`.
     var ackCode: String { status == 507 ? "unavailable" : code }
 
-    /// What the client may know of any error.
+    /// What a client may learn about any error.
     init(telling error: any Error) {
         switch error {
         case let problem as Problem:
@@ -48,10 +49,10 @@ public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// 500s are the plugin's own fault: these belong in its log.
+    /// A 500 is a fault of the plugin: its handler logs the error.
     var isInternal: Bool { status == 500 }
 
-    /// What the operator may know: everything.
+    /// The whole text of an error, for the operator.
     static func words(for error: any Error) -> String {
         if let problem = error as? Problem { return problem.message }
         return "\(error)"

@@ -615,8 +615,9 @@ typedef struct jf_json_writer {
 
 /* Where a callback runs. */
 #define JF_RUN_STRAND   0u /**< on the strand: the default. Change it only after measuring */
-#define JF_RUN_BY_USER  1u /**< one at a time for each user (anonymous: each connection); several users at once */
-#define JF_RUN_BY_KEY   2u /**< one at a time for each value at `run_key`, a JSON pointer into args such as "/0/room" */
+#define JF_RUN_BY_USER  1u /**< in order, one at a time for each user (anonymous: each connection) */
+#define JF_RUN_BY_KEY   2u /**< in order, one at a time for each value at `run_key`, a JSON pointer into args such as
+                                "/0/room" */
 #define JF_RUN_PARALLEL 3u /**< several at once, in no order. BY_USER, BY_KEY and PARALLEL share 4 to 32 threads */
 /**
  * [loop] On the event loop, directly: the lowest latency. The handler must not block, neither for a lock nor for a
@@ -727,8 +728,8 @@ typedef struct jf_route_list {
     { JF_LIT(method), JF_LIT(path), (handler), JF_RUN_STRAND, JF_AUTH_REQUIRED, JF_EMPTY, JF_EMPTY, NULL }
 
 /**
- * A timer that fires repeatedly from start until stop. If the handler is not done when the timer fires again, that
- * firing is skipped.
+ * A timer that fires repeatedly from start until stop. A firing that is due while the one before is still queued or
+ * running is skipped.
  */
 typedef struct jf_timer_decl {
     jf_task_fn handler;  /**< [strand] */

@@ -1,9 +1,9 @@
 import Synchronization
 
-/// The C side of a plugin: its descriptor, and the functions the host calls.
+/// The C side of a plugin: its descriptor, and the functions that the host calls.
 ///
-/// The descriptor has no place for a context of its own, and `create` is a C function without captures, so the plugin's
-/// type is found again by the host handle, which is different for each loaded plugin.
+/// The descriptor has no context, and `create` is a C function without captures, so `create` looks up the plugin's type
+/// by the host handle, which is different for each loaded plugin.
 enum Boundary {
     struct Registration: Sendable {
         let type: any Plugin.Type
@@ -18,8 +18,8 @@ enum Boundary {
         registrations.withLock { $0[host.identity] = registration }
     }
 
-    /// Fills the descriptor. What it points at is never freed, as the header asks: it lives as long as
-    /// the image, and images stay.
+    /// Fills the descriptor. Its lists and names are never freed, because the header demands that they stay valid for
+    /// the life of the process.
     static func describe(
         _ plugin: UnsafeMutablePointer<jf_plugin>, name: String, version: String, declarations: DeclaredParts
     ) {
@@ -33,7 +33,7 @@ enum Boundary {
         plugin.pointee.destroy = destroy
         plugin.pointee.presence = presence
         plugin.pointee.ready = ready
-        // Without a hook the slot stays NULL, so that the host saves the call.
+        // Without a hook the slot stays NULL, so that the host skips the call.
         plugin.pointee.handshake = declarations.handshakeHooks.isEmpty ? nil : handshake
 
         let events = immortal(declarations.events.map { $0.declaration })
@@ -123,7 +123,7 @@ enum Boundary {
     }
 }
 
-/// What the host hands back as `instance`: the plugin, and the host it was made for.
+/// The `instance` of the host's callbacks: the plugin and its host.
 final class Instance {
     let plugin: any Plugin
     let host: JackfieldHost
@@ -135,7 +135,7 @@ final class Instance {
         self.handshakeHooks = handshakeHooks
     }
 
-    /// The instance behind the pointer that `create` stored; nil for a plugin without one.
+    /// The instance that `create` stored; nil if `create` failed.
     static func of(_ pointer: UnsafeMutableRawPointer?) -> Instance? {
         guard let pointer else { return nil }
         return Unmanaged<Instance>.fromOpaque(pointer).takeUnretainedValue()
@@ -143,7 +143,7 @@ final class Instance {
 }
 
 extension JackfieldHost {
-    /// Tells hosts apart without touching them: the header says that the handle is not to be looked into.
+    /// The address of a host handle, as a dictionary key.
     struct Identity: Hashable, Sendable {
         private let address: UInt
 

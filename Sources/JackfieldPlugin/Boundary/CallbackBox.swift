@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A Swift closure as the `context` of a host call that promises to call back exactly once.
+/// A Swift closure as the `context` of a host call whose callback is called exactly once.
 final class CallbackBox<Value> {
     let body: @Sendable (_ plugin: any Plugin, _ host: JackfieldHost, _ value: Value) -> Void
 
@@ -8,7 +8,7 @@ final class CallbackBox<Value> {
         self.body = body
     }
 
-    /// The pointer owns the box until ``reclaim(_:)``.
+    /// The pointer owns the box until ``reclaim(_:)`` or ``discard(_:)``.
     func retained() -> UnsafeMutableRawPointer { Unmanaged.passRetained(self).toOpaque() }
 
     static func reclaim(_ context: UnsafeMutableRawPointer?) -> CallbackBox? {
@@ -16,14 +16,14 @@ final class CallbackBox<Value> {
         return Unmanaged<CallbackBox>.fromOpaque(context).takeRetainedValue()
     }
 
-    /// The call was refused, so there will be no callback.
+    /// Releases the box after the host refused the call: there is no callback then.
     static func discard(_ context: UnsafeMutableRawPointer) {
         Unmanaged<CallbackBox>.fromOpaque(context).release()
     }
 }
 
-/// Work that waits for the strand, by number. C gets the number as its `context`, never a pointer, so what the host
-/// drops when the plugin goes is freed with the table instead of leaking or dangling.
+/// The closures that wait for the strand, by number. C gets the number as its `context`, not a pointer: so a closure
+/// whose callback never comes is freed with the table, and a late callback finds nothing.
 final class TaskTable: Sendable {
     typealias Work = @Sendable (any Plugin) -> Void
 
@@ -48,7 +48,7 @@ final class TaskTable: Sendable {
         state.withLock { $0.work.removeValue(forKey: key) }
     }
 
-    /// Outside the lock: what a closure holds may call back on its way out.
+    /// Releases the closures outside the lock, because the `deinit` of an object that they hold may call this table.
     func removeAll() {
         let dropped = state.withLock { state in
             defer { state.work = [:] }
@@ -57,14 +57,14 @@ final class TaskTable: Sendable {
         _ = dropped
     }
 
-    /// The `jf_task_fn` of all of them.
+    /// The `jf_task_fn` of all closures.
     static let run: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { instance, context in
         guard let instance = Instance.of(instance), let work = instance.host.tasks.remove(UInt(bitPattern: context))
         else { return }
         work(instance.plugin)
     }
 
-    /// The `jf_free_fn` of all of them: called instead of ``run`` when a timer is cancelled or the plugin stops.
+    /// The `jf_free_fn` of all closures: called instead of ``run`` when a timer is cancelled or the plugin stops.
     static let free: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = {
         instance, context in
         Instance.of(instance)?.host.tasks.remove(UInt(bitPattern: context))

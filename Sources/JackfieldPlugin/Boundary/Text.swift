@@ -1,10 +1,10 @@
 extension String {
-    /// A copy. The host's text is UTF-8; should it not be, the damage is shown and nothing crashes.
+    /// A copy. The host's text is UTF-8; invalid bytes become U+FFFD.
     init(_ text: jf_text) {
         self.init(decoding: UnsafeRawBufferPointer(text), as: UTF8.self)
     }
 
-    /// nil for the empty text, where that means "none".
+    /// A copy; nil for the empty text.
     static func unlessEmpty(_ text: jf_text) -> String? {
         text.len == 0 ? nil : String(text)
     }
@@ -16,7 +16,7 @@ extension UnsafeRawBufferPointer {
 }
 
 extension jf_text {
-    /// Text that lives as long as the process: for the descriptor.
+    /// A copy that is never freed, for the descriptor.
     static func immortal(_ string: String) -> jf_text {
         let utf8 = Array(string.utf8)
         guard !utf8.isEmpty else { return jf_text(ptr: nil, len: 0) }
@@ -36,26 +36,26 @@ extension jf_bytes {
     }
 }
 
-/// Lends a string to C for the time of `body`.
+/// Passes the UTF-8 of a string to `body`, valid until `body` returns.
 func withText<Result, Failure: Error>(_ string: String, _ body: (jf_text) throws(Failure) -> Result) throws(Failure)
     -> Result
 {
     var string = string
-    // `withUTF8` knows no typed errors; a result carries them through.
+    // `withUTF8` has no typed throws, so the closure returns a `Result`.
     let result = string.withUTF8 { utf8 in
         Swift.Result { () throws(Failure) in try body(jf_text(UnsafeRawBufferPointer(utf8))) }
     }
     return try result.get()
 }
 
-/// Lends UTF-8 to C for the time of `body`.
+/// Passes UTF-8 to `body`, valid until `body` returns.
 func withText<Result, Failure: Error>(_ utf8: [UInt8], _ body: (jf_text) throws(Failure) -> Result) throws(Failure)
     -> Result
 {
     try utf8.withUnsafeBufferPointer { (buffer) throws(Failure) in try body(jf_text(UnsafeRawBufferPointer(buffer))) }
 }
 
-/// Lends a list of strings to C for the time of `body`, all of them in one buffer.
+/// Passes a list of strings, in one buffer, to `body`, valid until `body` returns.
 func withTexts<Result, Failure: Error>(
     _ strings: [String], _ body: (UnsafePointer<jf_text>?, UInt32) throws(Failure) -> Result
 ) throws(Failure) -> Result {
@@ -73,7 +73,7 @@ func withTexts<Result, Failure: Error>(
     }
 }
 
-/// Lends a list of byte strings to C for the time of `body`.
+/// Passes a list of byte strings, in one buffer, to `body`, valid until `body` returns.
 func withByteStrings<Result, Failure: Error>(
     _ strings: [[UInt8]], _ body: (UnsafePointer<jf_bytes>?, UInt32) throws(Failure) -> Result
 ) throws(Failure) -> Result {
@@ -103,7 +103,7 @@ private func withChunks<Result, Failure: Error>(
     }
 }
 
-/// Names and values that the host lends: headers, query parameters, parts of a path.
+/// Names and values in the host's memory, valid for the call: headers, query parameters, path parameters.
 struct Pairs {
     private let all: UnsafeBufferPointer<jf_pair>
 
@@ -111,12 +111,12 @@ struct Pairs {
         all = UnsafeBufferPointer(start: first, count: Int(count))
     }
 
-    /// The value beside the name, letter for letter; the first of that name.
+    /// The value of the first pair with this name, compared by bytes.
     func value(of name: String) -> String? {
         first { $0.len == name.utf8.count && UnsafeRawBufferPointer($0).elementsEqual(name.utf8) }
     }
 
-    /// A header's value. Their names have no case, and the host gives them in lower case.
+    /// The value of the first header with this name, in any case; the host passes names in lower case.
     func header(_ name: String) -> String? {
         first {
             $0.len == name.utf8.count
@@ -125,7 +125,7 @@ struct Pairs {
         }
     }
 
-    /// Copies of them all, in the order sent.
+    /// Copies of all pairs, in the order sent.
     var copies: [(name: String, value: String)] { all.map { (String($0.name), String($0.value)) } }
 
     private func first(where fits: (jf_text) -> Bool) -> String? {

@@ -1,5 +1,5 @@
-/// What a plugin handles. A handler is a method of the plugin (`io.on("hello", Greeter.hello)`) or, when it needs no
-/// instance, a closure (`io.on("ping") { socket, event in … }`).
+/// The declarations of a plugin. A handler is a method of the plugin (`io.on("hello", Greeter.hello)`) or, if it needs
+/// no instance, a closure (`io.on("ping") { socket, event in … }`).
 public final class Declarations<P: Plugin> {
     let all = DeclaredParts()
 
@@ -8,10 +8,11 @@ public final class Declarations<P: Plugin> {
 
     init() { http = RouteDeclarations(all: all) }
 
-    /// A namespace, which exists from now on: `io.of("/chat").on("message", Chat.message)`.
+    /// Declares a namespace, so that clients can join it: `io.of("/chat").on("message", Chat.message)`.
     public func of(_ name: String) -> NamespaceDeclaration<P> { namespace(name, isPattern: false) }
 
-    /// All namespaces whose name matches a POSIX extended regular expression: `io.of(pattern: "^/dyn-[0-9]+$")`.
+    /// Declares all namespaces whose name matches a POSIX extended regular expression: `io.of(pattern:
+    /// "^/dyn-[0-9]+$")`.
     public func of(pattern: String) -> NamespaceDeclaration<P> { namespace(pattern, isPattern: true) }
 
     /// The namespace `/`.
@@ -39,7 +40,8 @@ public final class Declarations<P: Plugin> {
         root.on(name, run: run, handler)
     }
 
-    /// A timer for as long as the plugin lives, 10 ms or more. Late firings are not made up for.
+    /// A timer that fires repeatedly from start to stop; `interval` is at least 10 ms. A firing that is due while the
+    /// one before is still queued or running is skipped.
     public func every(_ interval: Duration, _ handler: @escaping (P) -> () throws -> Void) {
         all.timers.append(
             TimerDeclaration(interval: interval) { plugin in
@@ -48,12 +50,12 @@ public final class Declarations<P: Plugin> {
             })
     }
 
-    /// Asked before a request opens a session, on either transport, as the reference server's `allowRequest` is.
-    /// Return: it may, as far as you are concerned. Throw a ``Refusal``: the client reads `{"code":4,"message":…}`.
-    /// Another error refuses with a general message, and is logged. Several hooks run in order.
+    /// Adds a hook that may refuse a request for a new session, on either transport, as `allowRequest` of the reference
+    /// server. If it returns, the next hook is called. If it throws a ``Refusal``, the client gets
+    /// `{"code":4,"message":…}`; any other error refuses with a general message, and is logged.
     ///
-    /// Runs on the event loops, on several at once: it must not block, not for a lock or a file, and has no instance.
-    /// Who may *join* is better asked in `use` of a ``NamespaceDeclaration``, which knows the user.
+    /// The hook runs on the event loops, on several at once: it must not block, neither for a lock nor for a file, and
+    /// gets no instance. To decide by user which client may *join*, use `use` of a ``NamespaceDeclaration``.
     ///
     /// ```swift
     /// io.allowRequest { request in
@@ -74,7 +76,7 @@ public final class Declarations<P: Plugin> {
     }
 }
 
-/// What a plugin has declared so far, without its type.
+/// The declarations so far, without the plugin's type.
 final class DeclaredParts {
     var events: [EventDeclaration] = []
     var namespaces: [NamespaceHooks] = []
@@ -82,7 +84,7 @@ final class DeclaredParts {
     var timers: [TimerDeclaration] = []
     var handshakeHooks: [HandshakeHook] = []
 
-    /// Asked on the event loops, several at once.
+    /// Called on the event loops, on several at once.
     typealias HandshakeHook = @Sendable (borrowing SessionRequest) throws -> Void
 }
 
@@ -112,16 +114,16 @@ final class TimerDeclaration {
     }
 }
 
-/// Where a handler runs, when it does not run on the strand. What runs here must be `Sendable`.
+/// Where a handler runs that does not run on the strand. The handler and the plugin must be `Sendable`.
 public enum Run: Sendable, Equatable {
-    /// In order for each user (anonymous: each socket); several users at once.
+    /// In order, one at a time for each user (anonymous: each connection); several users at once.
     case byUser
-    /// In order for each value at a JSON pointer into the arguments, such as `/0/room`; for a
-    /// route, at the named parameter.
+    /// In order, one at a time for each value at a JSON pointer into the arguments, such as `/0/room`; for a route, for
+    /// each value of the named path parameter.
     case byKey(String)
-    /// Any number at once, in no order.
+    /// Several at once, in no order.
     case parallel
-    /// On the event loop itself. The handler must not block, not for a lock or a file, and should return within 50
+    /// On the event loop. The handler must not block, neither for a lock nor for a file, and should return within 50
     /// microseconds: while it runs, every other socket of that loop waits.
     case inline
 

@@ -1,14 +1,15 @@
-/// One namespace, or all that match a pattern. It reads like the reference server's API: `use`,
-/// `connected`, `on`, `onAny`.
+/// One namespace, or all that match a pattern. The names are those of the reference server where it has them: `use`,
+/// `on`, `onAny`.
 ///
-/// Hooks run on the strand. Of several plugins that serve one namespace all are asked, in the order of loading.
+/// Hooks run on the strand. If several plugins declare one namespace, the host calls the hooks of all of them, in the
+/// order of loading.
 public struct NamespaceDeclaration<P: Plugin> {
     let hooks: NamespaceHooks
     let all: DeclaredParts
 
     // MARK: Events
 
-    /// An event, handled on the strand. What the handler throws becomes the error of its ack; see ``Problem``.
+    /// An event, handled on the strand. An error that the handler throws becomes the error of its ack; see ``Problem``.
     @discardableResult
     public func on(_ name: String, _ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self {
         add(name, nil, 0) { plugin, socket, event in
@@ -40,13 +41,13 @@ public struct NamespaceDeclaration<P: Plugin> {
         add(name, run, 0) { _, socket, event in try handler(socket, event) }
     }
 
-    /// Every event of the namespace that nobody declared by name.
+    /// Every event of the namespace that no plugin declares by name.
     @discardableResult
     public func onUnknown(_ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self {
         on("", handler)
     }
 
-    /// Every event of the namespace, beside its handler. There is nothing to answer: ``Event/wantsAck`` is false.
+    /// Every event of the namespace, in addition to its handler. The hook cannot answer: ``Event/wantsAck`` is false.
     @discardableResult
     public func onAny(_ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self {
         add("", nil, JF_EVENT_OBSERVE) { plugin, socket, event in
@@ -54,11 +55,11 @@ public struct NamespaceDeclaration<P: Plugin> {
         }
     }
 
-    // MARK: Who may come, who came, who goes
+    // MARK: Joining and leaving
 
-    /// Asked before a client joins. Return: he may, as far as you are concerned. Throw a ``Refusal``: he gets
-    /// CONNECT_ERROR with its message and data. Another error refuses with a general message, and is logged.
-    /// Several hooks run in order.
+    /// Adds a hook that may refuse a client before it joins. If it returns, the next hook is called. If it throws a
+    /// ``Refusal``, the client gets CONNECT_ERROR with its message and data; any other error refuses with a general
+    /// message, and is logged.
     @discardableResult
     public func use(_ hook: @escaping (P) -> (Attempt) throws -> Void) -> Self {
         hooks.admit.append { plugin, attempt in
@@ -68,7 +69,7 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// The same without an instance: `namespace.use { attempt in throw Refusal("closed") }`.
+    /// As `use` above, for a closure that needs no instance: `namespace.use { attempt in throw Refusal("closed") }`.
     @discardableResult
     public func use(_ hook: @escaping (Attempt) throws -> Void) -> Self {
         hooks.admit.append { _, attempt in
@@ -78,8 +79,8 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// The same for a decision that takes time. Runs off the strand, after all others have let the client pass; at the
-    /// host's `connectTimeout` the client is closed.
+    /// As `use` above, for a decision that takes time. The hook does not run on the strand; it runs after all hooks on
+    /// the strand have accepted the client. After the host's `connectTimeout` the client is refused.
     @discardableResult
     public func use(later hook: @escaping @Sendable (Attempt) async throws -> Void) -> Self {
         hooks.admitLater.append { attempt in
@@ -89,9 +90,9 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// For a plugin with an authentication of its own: the hook says as whom the client joins. It runs as `use` does; a
-    /// later hook's user replaces an earlier one's. A host that verifies tokens itself has done so before; with
-    /// `auth: false` this hook is the only check.
+    /// Adds a hook that authenticates the client: it returns the user, claims and data with which the client joins. It
+    /// runs like a hook of `use`; the admission of a later hook replaces that of an earlier one. The host has verified
+    /// the client's token before; with `auth: false` this hook is the only check.
     @discardableResult
     public func authenticate(_ hook: @escaping (P) -> (Attempt) throws -> Admission) -> Self {
         hooks.admit.append { plugin, attempt in
@@ -101,14 +102,14 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// The same without an instance.
+    /// As `authenticate` above, for a closure that needs no instance.
     @discardableResult
     public func authenticate(_ hook: @escaping (Attempt) throws -> Admission) -> Self {
         hooks.admit.append { _, attempt in try hook(attempt) }
         return self
     }
 
-    /// The same for a decision that takes time; it runs as ``use(later:)`` does.
+    /// As `authenticate` above, for a decision that takes time; it runs like ``use(later:)``.
     @discardableResult
     public func authenticate(later hook: @escaping @Sendable (Attempt) async throws -> Admission) -> Self {
         hooks.admitLater.append(hook)
@@ -131,7 +132,7 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// A socket is going; ``Disconnection/rooms`` says where it was.
+    /// A socket is leaving the namespace; ``Disconnection/rooms`` has its rooms.
     @discardableResult
     public func disconnecting(_ hook: @escaping (P) -> (Socket, Disconnection) throws -> Void) -> Self {
         hooks.disconnecting.append { plugin, socket, disconnection in
@@ -140,7 +141,7 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    /// A socket is gone.
+    /// A socket has left the namespace.
     @discardableResult
     public func disconnected(_ hook: @escaping (P) -> (Socket, Disconnection) throws -> Void) -> Self {
         hooks.disconnected.append { plugin, socket, disconnection in
@@ -173,7 +174,7 @@ final class EventDeclaration {
         self.body = body
     }
 
-    /// Retains itself for ever: the host may call as long as the image lives.
+    /// Retained for ever, because the host may call the handler for the life of the process.
     var declaration: jf_event_decl {
         let nsps = Boundary.immortal(namespaces.map { jf_text.immortal($0) })
         return jf_event_decl(

@@ -2,7 +2,7 @@
 final class NamespaceHooks {
     let name: String
     let isPattern: Bool
-    /// nil: as the token says.
+    /// Called on the strand. nil: the client joins as the token says.
     var admit: [(any Plugin, Attempt) throws -> Admission?] = []
     var admitLater: [@Sendable (Attempt) async throws -> Admission?] = []
     var connected: [(any Plugin, Socket, Connection) throws -> Void] = []
@@ -14,14 +14,14 @@ final class NamespaceHooks {
         self.isPattern = isPattern
     }
 
-    /// "/" always exists; it is declared only to hang hooks on it.
+    /// "/" always exists, so it is declared only if it has hooks.
     var isDeclared: Bool {
         name != "/"
             || !(admit.isEmpty && admitLater.isEmpty && connected.isEmpty && disconnecting.isEmpty
                 && disconnected.isEmpty)
     }
 
-    /// Without a hook the slot stays NULL, so that the host saves the call.
+    /// Without a hook the slot stays NULL, so that the host skips the call.
     var declaration: jf_nsp_decl {
         jf_nsp_decl(
             name: .immortal(name), flags: isPattern ? JF_NSP_PATTERN : 0, run: JF_RUN_STRAND,
@@ -85,7 +85,7 @@ final class NamespaceHooks {
         }
     }
 
-    // MARK: Coming and going
+    // MARK: Joining and leaving
 
     private static let connected: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void = {
         instance, event in

@@ -2,13 +2,13 @@
 public struct RouteDeclarations<P: Plugin> {
     let all: DeclaredParts
 
-    /// Which requests come through.
+    /// Which requests reach the handler.
     public enum Auth: UInt32, Sendable {
-        /// A valid token, else 401.
+        /// Requests with a valid token; others get 401.
         case required = 0
-        /// None, or a valid one; a wrong one is 401.
+        /// Requests without a token or with a valid one; an invalid one gets 401.
         case optional = 1
-        /// The Authorization header is not looked at.
+        /// All requests; the Authorization header is ignored.
         case none = 2
     }
 
@@ -32,7 +32,7 @@ public struct RouteDeclarations<P: Plugin> {
         _ handler: @escaping (P) -> (borrowing Request) throws -> Response
     ) { on("DELETE", path, auth: auth, scope: scope, handler) }
 
-    /// A route, handled on the strand. `scope`: what the token must grant, else 403.
+    /// A route, handled on the strand. `scope`: a scope that the token must grant, else 403; empty: none.
     public func on(
         _ method: String, _ path: String, auth: Auth = .required, scope: String = "",
         _ handler: @escaping (P) -> (borrowing Request) throws -> Response

@@ -1,6 +1,6 @@
-/// What a client answered to an event that was emitted with an ack.
+/// The answer of one client to an event that was emitted with an ack.
 public struct Answer: Sendable {
-    /// Who answered.
+    /// The handle of the socket that answered.
     public let socket: jf_socket
 
     /// All arguments as one JSON array.
@@ -15,7 +15,7 @@ public struct Answer: Sendable {
         }
     }
 
-    /// Reads an argument as a type of your own.
+    /// Decodes an argument as a type of your own. Throws ``Problem`` 400 `invalid_arguments`.
     public func decode<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T {
         guard let slice = JSON.argument(index, of: arguments.bytes) else {
             throw Problem.invalid("the answer needs an argument at position \(index)")
@@ -26,13 +26,13 @@ public struct Answer: Sendable {
     }
 }
 
-/// What the clients of a target answered.
+/// The answers of the clients of a target.
 public struct Answers: Sendable {
-    /// How many were asked.
+    /// The number of clients that were asked.
     public let expected: Int
     public let received: [Answer]
 
-    /// False: the time ran out, and ``received`` are those that came.
+    /// Whether all clients answered. If not, ``received`` has the answers that came in time.
     public let isComplete: Bool
 
     init(_ raw: jf_answers) {

@@ -1,30 +1,30 @@
-/// An event from a client. It is the host's and borrowed for the call: the compiler does not let it out of the handler.
-/// To answer later, ``keep()`` it.
+/// An event from a client. It points to the host's memory, which is valid until the handler returns; the compiler does
+/// not let it leave the handler. To answer later, call ``keep()``.
 public struct Event: ~Copyable {
     let raw: UnsafePointer<jf_event>
     let host: JackfieldHost
 
-    /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its
-    /// error told all the same.
+    /// Where ``keep()`` stores the reply, so that the error of a handler that keeps and then throws is still sent.
     let kept: UnsafeMutablePointer<Reply?>
 
     public var name: String { String(raw.pointee.name) }
 
-    /// `/` or `/name`; for a pattern the one that the client joined.
+    /// `/` or `/name`; for a pattern, the name of the namespace that the client joined.
     public var namespace: String { String(raw.pointee.nsp) }
 
-    /// Who sent it.
+    /// The sender.
     public var socket: Socket {
         Socket(host: host, handle: raw.pointee.socket, namespace: namespace, user: .unlessEmpty(raw.pointee.user))
     }
 
-    /// What the sender calls `socket.id`.
+    /// The Socket.IO id of the sender, `socket.id` on the client.
     public var socketID: String { String(raw.pointee.id) }
 
     /// The same number for all sockets of the sender's connection; never used twice.
     public var connection: UInt64 { raw.pointee.connection }
 
-    /// What this plugin stored with ``Socket/setPluginData(_:)`` for the sender.
+    /// The object that this plugin stored for the sender with ``Socket/setPluginData(_:)``; nil if there is none of
+    /// this type.
     public func pluginData<T: AnyObject & Sendable>(as type: T.Type) -> T? {
         Socket.object(raw.pointee.plugin_data) as? T
     }
@@ -53,7 +53,7 @@ public struct Event: ~Copyable {
         }
     }
 
-    /// Reads an argument as a type of your own. Throws 400 `invalid_arguments` with the place:
+    /// Decodes an argument as a type of your own. Throws ``Problem`` 400 `invalid_arguments`, which names the place:
     /// `argument 0 of 'room:message': body must be text`.
     public func decode<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T {
         let text = Array(UnsafeRawBufferPointer(raw.pointee.args))
@@ -65,7 +65,7 @@ public struct Event: ~Copyable {
         }
     }
 
-    /// The same, nil where the argument is absent or null.
+    /// As `decode`, but nil if the argument is absent or null.
     public func decodeIfPresent<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T? {
         let slice = JSON.argument(index, of: Array(UnsafeRawBufferPointer(raw.pointee.args)))
         if slice == nil || slice?.elementsEqual("null".utf8) == true { return nil }
@@ -74,17 +74,18 @@ public struct Event: ~Copyable {
 
     // MARK: Answering
 
-    /// Whether the client waits for an answer.
+    /// Whether the client wants an answer.
     public var wantsAck: Bool { raw.pointee.ack != 0 }
 
-    /// Answers. Returns false if nobody waits (any more).
+    /// Answers. Returns false if the client does not wait for an answer (any more).
     @discardableResult
     public func ack(_ arguments: any Encodable...) throws -> Bool {
         guard wantsAck else { return false }
         return try host.ack(raw.pointee.ack, EventArguments(arguments))
     }
 
-    /// Answers with the very arguments that came, attachments too.
+    /// Answers with the arguments and attachments of the event, unchanged. Returns false if the client does not wait
+    /// for an answer (any more).
     @discardableResult
     public func ackArguments() throws -> Bool {
         try host.reached(
@@ -96,7 +97,8 @@ public struct Event: ~Copyable {
     /// Answers `{"error":{"code":…,"message":…}}`. Throwing from the handler does the same.
     public func fail(_ problem: Problem) { host.fail(raw.pointee.ack, problem) }
 
-    /// Keeps the answer for later: complete it once, from any thread. At most 65,536 are kept at a time.
+    /// Returns a reply that any thread may complete later, once. Throws ``HostError`` with `JF_E_LIMIT` if the plugin
+    /// keeps 65,536 already.
     public func keep() throws -> Reply {
         guard wantsAck else { return Reply(host: host, token: 0) }
         var token: jf_token = 0
@@ -107,8 +109,8 @@ public struct Event: ~Copyable {
     }
 }
 
-/// An ack that is answered later, once, from any thread. If it goes away unanswered, so does the ack: the
-/// client's own timeout tells him.
+/// An ack that is sent later, once, from any thread. If it is released unanswered, no ack is sent, and the client's own
+/// timeout ends its wait.
 public final class Reply: Sendable {
     private let host: JackfieldHost
     private let token: jf_token
@@ -118,23 +120,23 @@ public final class Reply: Sendable {
         self.token = token
     }
 
-    /// Answering a reply that was answered is harmless: the host says that it is gone.
+    /// Dropping a token that was completed has no effect: the host returns JF_E_GONE.
     deinit {
         if token != 0 { _ = host.tokens.drop?(host.pointer, token) }
     }
 
-    /// Whether somebody still waits: worth asking before long work.
+    /// Whether the client still waits. Check it before long work.
     public var isAwaited: Bool { token != 0 && host.isAwaited(token) }
 
-    /// Answers. Returns false if nobody waits any more.
+    /// Answers. Returns false if the client does not wait any more.
     @discardableResult
     public func send(_ arguments: any Encodable...) throws -> Bool {
         guard token != 0 else { return false }
         return try host.ack(token, EventArguments(arguments))
     }
 
-    /// Answers `{"error":{"code":…,"message":…}}`. What is no ``Problem`` is logged, and the client
-    /// learns only that it failed.
+    /// Answers `{"error":{"code":…,"message":…}}`. An internal error is logged, and the client gets a general message;
+    /// see ``Problem``.
     public func fail(_ error: any Error) {
         let problem = Problem(telling: error)
         if problem.isInternal { host.log.error("\(error)") }

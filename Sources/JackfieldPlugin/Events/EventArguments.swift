@@ -1,17 +1,17 @@
 import RawJSON
 
-/// The arguments of an event or an ack, encoded: a JSON array, and the octets beside it.
+/// The encoded arguments of an event or an ack: a JSON array and its attachments.
 public struct EventArguments: Sendable {
     let json: [UInt8]
     let attachments: [[UInt8]]
 
-    /// Encode once, emit often. Top-level or nested ``Binary`` values travel as attachments;
-    /// ``JSON`` is copied as it is.
+    /// Encodes arguments once, for many emits. ``Binary`` values, at any depth, become attachments; ``JSON`` is copied
+    /// unchanged.
     public init(_ arguments: [any Encodable]) throws {
         (json, attachments) = try JSONEncoding.write(array: arguments)
     }
 
-    /// One argument that is JSON already.
+    /// One argument that is already JSON.
     init(_ argument: JSON) {
         var array = JSONWriter(reserving: argument.bytes.count + 2)
         array.beginArray()
@@ -29,7 +29,7 @@ public struct EventArguments: Sendable {
 }
 
 extension JackfieldHost {
-    /// Lends an event to C for the time of `body`.
+    /// Passes a `jf_message` to `body`, valid until `body` returns.
     func withMessage<Result>(
         _ name: String, _ arguments: EventArguments, flags: UInt32,
         _ body: (UnsafePointer<jf_message>) throws(HostError) -> Result

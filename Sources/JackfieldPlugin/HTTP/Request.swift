@@ -1,19 +1,18 @@
-/// An HTTP request to a declared route. It is the host's and borrowed for the call: the compiler does not let it out of
-/// the handler. To answer later, ``keep()`` it and return ``Response/later``.
+/// An HTTP request to a declared route. It points to the host's memory, which is valid until the handler returns; the
+/// compiler does not let it leave the handler. To answer later, call ``keep()`` and return ``Response/later``.
 public struct Request: ~Copyable {
     let raw: UnsafePointer<jf_request>
     let host: JackfieldHost
 
-    /// Where the caller of the handler finds what was kept: a handler that keeps and then throws has its
-    /// error told all the same.
+    /// Where ``keep()`` stores the reply, so that the error of a handler that keeps and then throws is still sent.
     let kept: UnsafeMutablePointer<HTTPReply?>
 
     public var method: String { String(raw.pointee.method) }
 
-    /// As the client wrote it, without the query.
+    /// As the client sent it, without the query.
     public var path: String { String(raw.pointee.path) }
 
-    /// The user of the token; throws 401 `unauthenticated` without one.
+    /// The user of the token; throws ``Problem`` 401 `unauthenticated` if there is none.
     public var user: String {
         get throws(Problem) {
             guard let user = String.unlessEmpty(raw.pointee.user) else {
@@ -24,10 +23,10 @@ public struct Request: ~Copyable {
         }
     }
 
-    /// The claims of the token, `{}` without one.
+    /// The claims of the token, a JSON object; `{}` if there is no token.
     public var claims: JSON { JSON(unchecked: Array(UnsafeRawBufferPointer(raw.pointee.claims))) }
 
-    /// Of the peer.
+    /// The IP address of the peer, without port.
     public var address: String { String(raw.pointee.address) }
 
     /// The `{name}` of the declared path, percent-decoded; "" if the path declares no such name.
@@ -35,10 +34,11 @@ public struct Request: ~Copyable {
         Pairs(raw.pointee.params, raw.pointee.param_count).value(of: name) ?? ""
     }
 
-    /// A query parameter, percent-decoded; the first of that name.
+    /// The first query parameter of this name, percent-decoded.
     public func query(_ name: String) -> String? { Pairs(raw.pointee.query, raw.pointee.query_count).value(of: name) }
 
-    /// A query parameter that is a whole number; throws 400 if it is something else or out of bounds.
+    /// A query parameter that is a whole number, `fallback` if there is none; throws ``Problem`` 400 if it is no number
+    /// of the range.
     public func query(_ name: String, in range: ClosedRange<Int>, default fallback: Int) throws(Problem) -> Int {
         guard let text = query(name) else { return fallback }
         guard let number = Int(text), range.contains(number) else {
@@ -48,17 +48,19 @@ public struct Request: ~Copyable {
         return number
     }
 
-    /// A header, whatever the case of its name; the first of that name.
+    /// The first header of this name, in any case.
     public func header(_ name: String) -> String? { Pairs(raw.pointee.headers, raw.pointee.header_count).header(name) }
 
     public var body: [UInt8] { Array(UnsafeRawBufferPointer(raw.pointee.body)) }
 
-    /// Reads the body as a type of your own. Throws 400 `invalid_arguments` with the place: `body.title is missing`.
+    /// Decodes the body as a type of your own. Throws ``Problem`` 400 `invalid_arguments`, which names the place:
+    /// `body.title is missing`.
     public func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
         try JSON.decode(type, from: UnsafeRawBufferPointer(raw.pointee.body), named: "body", attachments: [])
     }
 
-    /// Keeps the answer for later: complete it once, from any thread, and return ``Response/later`` from the handler.
+    /// Returns a reply that any thread may complete later, once; return ``Response/later`` from the handler. Throws
+    /// ``HostError`` with `JF_E_LIMIT` if the plugin keeps 65,536 already.
     public func keep() throws -> HTTPReply {
         var token: jf_token = 0
         try host.check(host.tokens.keep?(host.pointer, raw.pointee.reply, &token), "tokens.keep")
@@ -76,7 +78,7 @@ public struct Request: ~Copyable {
     }
 }
 
-/// An HTTP response that is given later, once, from any thread. If it goes away unanswered, the client gets 500.
+/// An HTTP response that is sent later, once, from any thread. If it is released unanswered, the client gets 500.
 public final class HTTPReply: Sendable {
     private let host: JackfieldHost
     private let token: jf_token
@@ -88,10 +90,10 @@ public final class HTTPReply: Sendable {
 
     deinit { _ = host.tokens.drop?(host.pointer, token) }
 
-    /// Whether the client is still there: worth asking before long work.
+    /// Whether the client still waits. Check it before long work.
     public var isAwaited: Bool { host.isAwaited(token) }
 
-    /// Responds. A client that has gone meanwhile is no error.
+    /// Sends the response. That the client has disconnected is no error.
     public func send(_ response: Response) {
         do {
             try host.respond(response, to: token)
@@ -100,8 +102,8 @@ public final class HTTPReply: Sendable {
         }
     }
 
-    /// Responds with `application/problem+json`. What is no ``Problem`` is logged, and the client
-    /// learns only that it failed.
+    /// Responds with `application/problem+json`. An internal error is logged, and the client gets a general message;
+    /// see ``Problem``.
     public func fail(_ error: any Error) {
         let problem = Problem(telling: error)
         if problem.isInternal { host.log.error("\(error)") }

@@ -1,4 +1,4 @@
-/// An HTTP response. Content-Length and the connection headers are the host's.
+/// An HTTP response. The host adds Content-Length and the connection headers.
 public struct Response: Sendable {
     /// 200 to 599.
     public var status: Int
@@ -20,7 +20,7 @@ public struct Response: Sendable {
         Response(status: status, contentType: "application/json", body: try JSONEncoding.write(value).bytes)
     }
 
-    /// The same with what is JSON already.
+    /// A response whose body is already JSON.
     public static func json(_ json: JSON, status: Int = 200) -> Response {
         Response(status: status, contentType: "application/json", body: json.bytes)
     }
@@ -29,7 +29,7 @@ public struct Response: Sendable {
         Response(status: status, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
     }
 
-    /// Nothing to say: 204.
+    /// 204 No Content.
     public static let empty = Response(status: 204, contentType: "application/json", body: [])
 
     /// `application/problem+json`. Throwing the problem from the handler does the same.
@@ -39,7 +39,7 @@ public struct Response: Sendable {
         return response
     }
 
-    /// The request was kept, or is answered by a stream.
+    /// Returned by a handler that kept the request or opened a stream.
     public static let later: Response = {
         var response = Response.empty
         response.isLater = true
@@ -89,7 +89,7 @@ extension JackfieldHost {
         return ResponseStream(host: self, stream: stream, state: state)
     }
 
-    /// Lends a response to C for the time of `body`.
+    /// Passes a `jf_response` to `body`, valid until `body` returns.
     private func withResponse<Result>(
         _ response: Response, _ body: (UnsafePointer<jf_response>) throws(HostError) -> Result
     ) throws(HostError) -> Result {

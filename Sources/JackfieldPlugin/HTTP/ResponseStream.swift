@@ -1,17 +1,17 @@
 import Synchronization
 
-/// An HTTP response that is still being written, from any thread. It is finished when the object is released.
+/// An HTTP response whose body is sent in pieces, from any thread. Releasing the object ends the body.
 public final class ResponseStream: Sendable {
     private let host: JackfieldHost
     private let stream: jf_stream
     private let state: State
 
     public enum Taken: Sendable {
-        /// On its way.
+        /// Queued.
         case taken
-        /// The client reads too slowly; nothing was taken, try later.
+        /// `limits.outputBuffer` bytes wait for the client to read them; nothing was written, try later.
         case full
-        /// The client left.
+        /// The client disconnected, or the stream was finished.
         case gone
     }
 
@@ -21,10 +21,10 @@ public final class ResponseStream: Sendable {
         self.state = state
     }
 
-    /// Finishing a stream twice is harmless: the host answers that it is gone.
+    /// Finishing a stream twice has no effect: the host returns JF_E_GONE.
     deinit { _ = host.http.finish?(host.pointer, stream) }
 
-    /// A piece of the body, if the client keeps up.
+    /// Sends a piece of the body, at most 1 MiB, or reports that the client reads too slowly. Never blocks.
     public func write(_ piece: [UInt8]) throws(HostError) -> Taken {
         let code = piece.withUnsafeBytes { host.http.write?(host.pointer, stream, jf_bytes($0)) }
         switch code {
@@ -36,7 +36,8 @@ public final class ResponseStream: Sendable {
         }
     }
 
-    /// A piece of the body; waits until a slow client has made room. Returns false if the client left.
+    /// Sends a piece of the body, at most 1 MiB; waits while the client reads too slowly. Returns false if the client
+    /// disconnected.
     public func send(_ piece: [UInt8]) async throws -> Bool {
         while true {
             let seen = state.reports
@@ -48,22 +49,23 @@ public final class ResponseStream: Sendable {
         }
     }
 
-    /// A server-sent event; waits as the other `send` does.
+    /// Sends a server-sent event; waits while the client reads too slowly. Returns false if the client disconnected.
     public func send(_ event: ServerSentEvent) async throws -> Bool { try await send(event.bytes) }
 
-    /// The body is complete.
+    /// Ends the body.
     public func finish() { _ = host.http.finish?(host.pointer, stream) }
 
-    /// Whether the client left or the stream was finished.
+    /// Whether the client disconnected or the stream was finished.
     public var isClosed: Bool { state.isClosed }
 }
 
 extension ResponseStream {
-    /// What the host reported about a stream: the context of its `jf_stream_callbacks`, which
-    /// retains it until `closed`.
+    /// The state of a stream: the context of its `jf_stream_callbacks`, retained until `closed`. The host reports on
+    /// the strand; `send` waits on any thread.
     final class State: Sendable {
         private struct Inner {
-            /// Counts reports, so that one that arrives between a write and the wait for it is not missed.
+            /// Counts the callbacks, so that `change(after:)` does not miss one that comes between a write and the
+            /// wait.
             var reports = 0
             var isClosed = false
             var waiting: [CheckedContinuation<Void, Never>] = []
@@ -74,7 +76,7 @@ extension ResponseStream {
         var reports: Int { inner.withLock { $0.reports } }
         var isClosed: Bool { inner.withLock { $0.isClosed } }
 
-        /// Returns when there was a report after the one numbered `reports`.
+        /// Returns when a callback has come after the one numbered `reports`.
         func change(after reports: Int) async {
             await withCheckedContinuation { continuation in
                 let isOver = inner.withLock { inner in
@@ -109,9 +111,9 @@ extension ResponseStream {
     }
 }
 
-/// An event of a `text/event-stream`, as WHATWG HTML defines it.
+/// An event of a `text/event-stream` (WHATWG HTML, section 9.2).
 public struct ServerSentEvent: Sendable {
-    /// What a client sends back as `Last-Event-ID` to resume.
+    /// The id that a client sends as `Last-Event-ID` when it reconnects.
     public var id: String?
 
     /// nil: `message`.
@@ -124,8 +126,8 @@ public struct ServerSentEvent: Sendable {
         self.data = data
     }
 
-    /// Line ends inside `id` and `name` would end the field, so they become blanks; those in
-    /// `data` are kept, line by line.
+    /// Line ends in `id` and `name` would end the field, so they become blanks. Each line of `data` becomes a `data`
+    /// field.
     var bytes: [UInt8] {
         func oneLine(_ text: String) -> String {
             String(text.map { $0.isNewline || $0 == "\0" ? " " : $0 })

@@ -1,25 +1,24 @@
 import RawJSON
 import Support
 
-/// JSON as text, passed on as it is: what a client sent and nobody needs to read, or what was encoded once for many.
+/// A JSON value as text, for values that are passed on without reading them, or encoded once for many clients.
 ///
-/// As a member of a `Decodable` type it takes the text of that member, byte for byte; when encoded it is
-/// written out the same way.
+/// As a member of a `Decodable` type it gets the bytes of that member unchanged; encoding writes them unchanged.
 public struct JSON: Sendable, Hashable, CustomStringConvertible {
     /// UTF-8, one JSON value.
     public let bytes: [UInt8]
 
-    /// The caller knows that it is JSON.
+    /// The caller guarantees that it is one JSON value.
     init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
-    /// Checks that the text is one JSON value.
+    /// Throws ``Problem`` 400 if the text is not one JSON value.
     public init(parsing text: String) throws(Problem) {
         let bytes = Array(text.utf8)
         guard JSONScanner.isValid(bytes) else { throw Problem.invalid("not JSON: \(text.cut(to: 80))") }
         self.bytes = bytes
     }
 
-    /// Members keep the order in which they are encoded.
+    /// Encodes a value. Members keep the order in which they are encoded.
     public init(encoding value: any Encodable) throws {
         bytes = try JSONEncoding.write(value).bytes
     }
@@ -30,14 +29,15 @@ public struct JSON: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// Reads it as a type of your own. `named` is how errors call it: `body.title is missing`.
+    /// Decodes it as a type of your own. Throws ``Problem`` 400 `invalid_arguments`; `name` is the name of the value in
+    /// its message: `body.title is missing`.
     public func decode<T: Decodable>(_ type: T.Type = T.self, named name: String = "the value") throws -> T {
         try bytes.withUnsafeBytes { try JSON.decode(type, from: $0, named: name, attachments: []) }
     }
 }
 
 extension JSON {
-    /// An argument of an event; nil if there are fewer.
+    /// The argument at an index of an argument array; nil if there are fewer.
     static func argument(_ index: Int, of arguments: [UInt8]) -> ArraySlice<UInt8>? {
         guard let token = try? JSONPointer.find("/\(index)", in: arguments) else { return nil }
         return arguments[token.range]
@@ -45,9 +45,9 @@ extension JSON {
 }
 
 extension JSON {
-    /// Decodes one value. What is wrong with it becomes a ``Problem`` that names the place.
+    /// Decodes one value. A `DecodingError` becomes a ``Problem`` that names the place.
     ///
-    /// - Parameter keys: refuses keys that the type does not know; nil: they are passed over.
+    /// - Parameter keys: refuses keys that the type does not know; nil: they are ignored.
     static func decode<T: Decodable>(
         _ type: T.Type, from buffer: UnsafeRawBufferPointer, named name: String, attachments: [[UInt8]],
         refusing keys: UnknownKeys? = nil
@@ -61,7 +61,7 @@ extension JSON {
             if let problem = keys?.problem(named: name, isComplete: true) { throw Problem.invalid(problem) }
             return value
         } catch let error as DecodingError {
-            // A key that is missing may be the one that is misspelt.
+            // A missing key may be misspelt: then the unknown key is the better message.
             throw Problem.invalid(keys?.problem(named: name, isComplete: false) ?? words(for: error, named: name))
         }
     }
@@ -90,7 +90,7 @@ extension JSON {
         }
     }
 
-    /// A Swift type in the words of somebody who writes JSON.
+    /// The name of a Swift type for a reader who knows JSON but not Swift.
     private static func kind(of type: any Any.Type) -> String {
         switch type {
         case is String.Type: "text"
@@ -115,7 +115,7 @@ extension JSON: Codable {
     }
 
     public func encode(to encoder: any Encoder) throws {
-        // JSONEncoding never comes here: it copies the text.
+        // JSONEncoding does not call this: it copies the text.
         throw EncodingError.invalidValue(
             self,
             .init(
@@ -124,8 +124,8 @@ extension JSON: Codable {
     }
 }
 
-/// A binary argument: an `ArrayBuffer` or `Buffer` on the client's side. It may stand anywhere in the arguments of an
-/// event or an ack; its octets travel beside the JSON, at most 10 of them per message.
+/// A binary argument: an `ArrayBuffer` or `Buffer` in a JavaScript client. It may be at any depth in the arguments of
+/// an event or an ack. Its bytes are sent as an attachment; a message has at most 10.
 public struct Binary: Sendable, Hashable {
     public let bytes: [UInt8]
 
@@ -149,7 +149,7 @@ extension Binary: Codable {
     }
 
     public func encode(to encoder: any Encoder) throws {
-        // JSONEncoding never comes here: it puts the octets aside and the placeholder in.
+        // JSONEncoding does not call this: it makes an attachment of the bytes.
         throw EncodingError.invalidValue(
             self,
             .init(

@@ -2,8 +2,8 @@ import Foundation
 import RawJSON
 import Support
 
-/// Encodes to JSON. Unlike Foundation's encoder it keeps the order of members, copies ``JSON`` as it is, and puts
-/// ``Binary`` aside. Dates become RFC 3339 in UTC with milliseconds, `Data` base64, `URL` text.
+/// Encodes to JSON. Unlike Foundation's encoder it keeps the order of members, copies ``JSON`` unchanged, and makes
+/// attachments of ``Binary`` values. Dates become RFC 3339 in UTC with milliseconds, `Data` base64, `URL` text.
 enum JSONEncoding {
     static func write(_ value: any Encodable) throws -> (bytes: [UInt8], attachments: [[UInt8]]) {
         if let finished = value as? JSON { return (finished.bytes, []) }
@@ -24,7 +24,7 @@ enum JSONEncoding {
         return (json.bytes, attachments.all)
     }
 
-    /// Binary data met on the way, in order.
+    /// The attachments found so far, in order.
     final class Attachments {
         var all: [[UInt8]] = []
     }
@@ -51,7 +51,7 @@ enum JSONEncoding {
     }
 }
 
-/// The `Encoder` behind ``JSONEncoding``. It lives for one call on one thread.
+/// The `Encoder` of ``JSONEncoding``. Used for one call on one thread.
 final class JSONNodeEncoder: Encoder {
     let codingPath: [any CodingKey]
     let attachments: JSONEncoding.Attachments
@@ -74,7 +74,7 @@ final class JSONNodeEncoder: Encoder {
 
     func singleValueContainer() -> any SingleValueEncodingContainer { JSONSingleValueContainer(encoder: self) }
 
-    /// A second container of the same kind goes on with the first, as `Encodable` superclasses expect.
+    /// A second container of the same kind continues the first one, as `Encodable` superclasses expect.
     private func members() -> JSONNode.Members {
         if case .object(let members) = node { return members }
         let members = JSONNode.Members()
@@ -192,7 +192,7 @@ struct JSONSingleValueContainer: SingleValueEncodingContainer {
     }
 }
 
-/// A JSON value that is being put together. Containers are shared: an encoder hands one out and the caller fills it.
+/// A JSON value under construction. Containers are shared objects: an encoder returns one, and the caller fills it.
 indirect enum JSONNode {
     /// Finished JSON.
     case raw([UInt8])
@@ -202,7 +202,7 @@ indirect enum JSONNode {
     case null
     case array(Elements)
     case object(Members)
-    /// Filled by somebody else until the whole is written.
+    /// A value that its encoder's caller fills until ``write(to:key:)``.
     case pending(JSONNodeEncoder)
 
     final class Elements {
@@ -211,7 +211,7 @@ indirect enum JSONNode {
 
     final class Members {
         private(set) var all: [(key: ByteString, value: JSONNode)] = []
-        /// Where each stands in ``all``; empty up to ``fewest``, which are searched.
+        /// The indexes in ``all``; empty up to ``fewest`` members, which are searched linearly.
         private var places: [ByteString: Int] = [:]
         private static let fewest = 16
 

@@ -1,25 +1,26 @@
 import RawJSON
 import Support
 
-/// Where an object's members stand in their document, by name. Of equal keys the last counts, as in `JSON.parse`.
+/// The ranges of an object's members in their document, by name. Of equal keys the last one counts, as in `JSON.parse`.
 struct JSONMembers {
-    /// Up to so many are found by looking at each: that costs less than making and hashing a key of each.
+    /// Up to this number of members, a linear search costs less than making and hashing a key of each.
     private static let fewest = 16
 
-    /// Bytes of the longest name that becomes a `String` to compare.
+    /// The length in bytes of the longest name that becomes a `String`: comparing `String`s may cost more than their
+    /// length.
     static let longestName = 1024
 
     private enum Index {
-        /// The keys as they stand in the text, quotes included.
+        /// Few members. The range of a key includes its quotes.
         case list([(key: Range<Int>, value: Range<Int>)])
-        /// So that an object of many members costs no more for each.
+        /// Many members, so that a lookup takes constant time.
         case table([ByteString: Range<Int>])
     }
 
     private let document: JSONReader.Document
     private let index: Index
 
-    /// - Parameter start: of an object that has passed `JSONScanner`.
+    /// - Parameter start: the offset of an object in a text that has passed `JSONScanner`.
     init(of document: JSONReader.Document, from start: Int) {
         self.document = document
         index = document.text.withUnsafeBytes { text in
@@ -49,7 +50,7 @@ struct JSONMembers {
         }
     }
 
-    /// Each name with its value, once.
+    /// Each name once, with the range of its value.
     var all: [ByteString: Range<Int>] {
         switch index {
         case .table(let table): return table

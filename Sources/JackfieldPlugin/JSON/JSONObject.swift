@@ -1,7 +1,7 @@
 import RawJSON
 
-/// Puts a JSON object together, member by member, where an `Encodable` type would be too slow: for what is
-/// encoded once per message.
+/// Builds a JSON object member by member. It is faster than an `Encodable` type, for objects that are encoded once per
+/// message.
 public struct JSONObject: Sendable {
     private var members: JSONWriter
 
@@ -52,6 +52,6 @@ extension JSON {
         return JSON(unchecked: array.bytes)
     }
 
-    /// JSON that was checked when it was stored.
+    /// JSON that was checked before it was stored. It is not checked again.
     public static func stored(_ text: String) -> JSON { JSON(unchecked: Array(text.utf8)) }
 }

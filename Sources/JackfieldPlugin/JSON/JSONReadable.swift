@@ -2,7 +2,7 @@ import Foundation
 import RawJSON
 import Support
 
-/// A type that ``JSONReader`` reads by itself, without the type's own `init(from:)`.
+/// A type that ``JSONReader`` decodes without calling its `init(from:)`.
 protocol JSONReadable {
     init(reading reader: JSONReader) throws
 }
@@ -101,8 +101,8 @@ extension JSON: JSONReadable {
     init(reading reader: JSONReader) { self.init(unchecked: reader.withBytes { Array($0) }) }
 }
 
-/// An object of any members. Its keys become Swift `String`s, which cost more than their length to
-/// compare, so they are bounded.
+/// An object with any members. Its keys become Swift `String`s. Comparing those may cost more than their length, so the
+/// length is limited.
 extension Dictionary: JSONReadable where Key == String, Value: Decodable {
     init(reading reader: JSONReader) throws {
         guard reader.kind == .object else { throw reader.mismatch(Self.self) }
@@ -121,7 +121,7 @@ extension Dictionary: JSONReadable where Key == String, Value: Decodable {
     }
 }
 
-/// The name of a member that no source code names, as part of a coding path.
+/// The name of a dictionary's member, as part of a coding path.
 private struct JSONKey: CodingKey {
     let stringValue: String
     var intValue: Int? { nil }

@@ -1,16 +1,15 @@
 import RawJSON
 
-/// The `Decoder` of the SDK, counterpart of ``JSONEncoding``: reads straight from the text, which is never
-/// parsed into a tree, so that ``JSON`` and ``Binary`` members cost a copy of their bytes. Dates are RFC 3339,
-/// `Data` base64, `URL` text.
+/// The `Decoder` of the SDK, the counterpart of ``JSONEncoding``. It reads from the text without building a tree, so
+/// that ``JSON`` members cost only a copy of their bytes. Dates are RFC 3339, `Data` base64, `URL` text.
 ///
 /// The text must have passed `JSONScanner`.
 struct JSONReader: Decoder {
-    /// A document, and the octets beside it.
+    /// A document and its attachments.
     final class Document {
         let text: [UInt8]
         let attachments: [[UInt8]]
-        /// nil: keys that the type does not know are passed over.
+        /// nil: keys that the type does not know are ignored.
         let keys: UnknownKeys?
 
         init(text: [UInt8], attachments: [[UInt8]], keys: UnknownKeys? = nil) {
@@ -22,10 +21,10 @@ struct JSONReader: Decoder {
 
     let document: Document
 
-    /// Of the value, without white space around it.
+    /// The range of the value, without white space around it.
     let range: Range<Int>
 
-    /// Kept in two parts, since only an error asks for the whole.
+    /// In two parts, because only errors need the whole path.
     private let path: (parents: [any CodingKey], key: (any CodingKey)?)
     var codingPath: [any CodingKey] { path.key.map { path.parents + [$0] } ?? path.parents }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
@@ -62,7 +61,7 @@ struct JSONReader: Decoder {
             type, .init(codingPath: codingPath, debugDescription: "found \(kind.map { "\($0)" } ?? "nothing")"))
     }
 
-    /// Null where there has to be a value.
+    /// The error for null where the type needs a value.
     func foundNull(_ type: any Any.Type) -> DecodingError {
         .valueNotFound(type, .init(codingPath: codingPath, debugDescription: "found null"))
     }
@@ -97,8 +96,8 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         reader.document.keys?.open(reader.range.lowerBound, at: codingPath, members.names, as: Key.self)
     }
 
-    /// Without those that are longer than any name in source code: what the type makes of a key is a comparison of
-    /// `String`s, whose cost is not bounded by its length.
+    /// Without keys of more than ``JSONMembers/longestName`` bytes: the type compares a key as a `String`, which may
+    /// cost more than its length.
     var allKeys: [Key] {
         members.names.compactMap { $0.count <= JSONMembers.longestName ? Key(stringValue: $0.text) : nil }
     }
@@ -114,7 +113,7 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return try member.read(type)
     }
 
-    // What most members are, without asking the runtime which type `T` is.
+    // The most frequent types, without the dynamic type checks of `JSONReader.read(_:)`.
     func decode(_ type: String.Type, forKey key: Key) throws -> String { try read(key) }
     func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try read(key) }
     func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try read(key) }
@@ -142,7 +141,7 @@ struct JSONMemberReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func superDecoder(forKey key: Key) throws -> any Decoder { try member(key) }
 
-    /// Where the encoder puts it.
+    /// The member `super`, as ``JSONKeyedContainer/superEncoder()`` writes it.
     func superDecoder() throws -> any Decoder {
         guard let range = members["super"] else {
             throw DecodingError.valueNotFound(
@@ -228,7 +227,7 @@ struct JSONElementReader: UnkeyedDecodingContainer {
         return JSONReader(reader.document, elements[currentIndex], in: codingPath, at: JSONIndex(currentIndex))
     }
 
-    /// What cannot be read is not passed over, as `Decodable` types expect.
+    /// If reading fails, the index does not change, as `Decodable` types expect.
     private mutating func advance<Value>(_ type: any Any.Type, _ read: (JSONReader) throws -> Value) throws -> Value {
         let value = try read(current(type))
         currentIndex += 1
@@ -236,7 +235,7 @@ struct JSONElementReader: UnkeyedDecodingContainer {
     }
 }
 
-/// The place of an element in a list, as part of a coding path.
+/// The index of an array's element, as part of a coding path.
 struct JSONIndex: CodingKey {
     let intValue: Int?
     var stringValue: String { intValue.map { "\($0)" } ?? "" }

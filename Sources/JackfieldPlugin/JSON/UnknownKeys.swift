@@ -1,24 +1,24 @@
 import Support
 
-/// Finds the members of a document that the type it is decoded as does not know: a misspelt key of a configuration
-/// would have no effect, and nobody would notice.
+/// Finds the members of a document that the decoded type does not know, such as misspelt keys of a configuration, which
+/// would have no effect otherwise.
 ///
-/// A key is known if a type that reads its object has a `CodingKey` of that name. Objects that are not read as objects
-/// (``JSON`` members, dictionaries) may have any.
+/// A key is known if a type that reads its object has a `CodingKey` of that name. ``JSON`` members and dictionaries may
+/// have any keys.
 ///
-/// Not thread-safe: for the one decoding it is made for.
+/// Not thread-safe; for one decoding.
 final class UnknownKeys {
     private struct Object {
         let path: [any CodingKey]
         var unknown: [ByteString]
-        /// What was asked for, as suggestions: the keys of a type cannot be listed.
+        /// The names that the type looked up, as suggestions: the keys of a type cannot be listed.
         var asked: Set<ByteString> = []
     }
 
-    /// By where they begin in the text.
+    /// By their offset in the text.
     private var objects: [Int: Object] = [:]
 
-    /// An object is going to be read by these keys.
+    /// Records an object that a type is going to read: of `names`, those that are no `Key` are unknown.
     func open<Key: CodingKey>(
         _ start: Int, at path: [any CodingKey], _ names: some Sequence<ByteString>, as _: Key.Type
     ) {
@@ -27,7 +27,7 @@ final class UnknownKeys {
             objects[start] = Object(path: path, unknown: unknown)
             return
         }
-        // Several types read parts of it.
+        // If several types read the object, a key is unknown only if all of them do not know it.
         objects[start]?.unknown = known.unknown.filter { unknown.contains($0) }
     }
 
@@ -35,7 +35,7 @@ final class UnknownKeys {
 
     /// `config.limits: unknown key 'romms', did you mean 'rooms'?`; nil if all are known.
     ///
-    /// - Parameter isComplete: the decoding came to its end, so all keys were asked for.
+    /// - Parameter isComplete: the decoding succeeded, so the type has looked up all its keys.
     func problem(named name: String, isComplete: Bool) -> String? {
         guard let object = objects.filter({ !$0.value.unknown.isEmpty }).min(by: { $0.key < $1.key })?.value,
             let key = object.unknown.min()

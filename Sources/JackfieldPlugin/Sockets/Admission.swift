@@ -1,15 +1,16 @@
-/// As whom a client is let in, where a plugin has an authentication of its own. What is nil stays as the token has it.
+/// The user, claims and data with which a client joins, if a plugin authenticates it. Where a property is nil, what the
+/// token says stays in force.
 public struct Admission: Sendable {
     /// 1 to 256 bytes without control characters. Presence, the room `user:<user>` and ``Run/byUser`` follow it.
     public var user: String?
 
-    /// A JSON object, whose members replace those of the same name.
+    /// A JSON object of at most 65,536 bytes; its members replace the token's members of the same name.
     public var claims: JSON?
 
     /// The socket's data, as ``Socket/setData(_:)`` sets it; at most 65,536 bytes.
     public var data: JSON?
 
-    /// When the connection is closed, in milliseconds since 1970.
+    /// When the connection is closed, in milliseconds since 1970-01-01 UTC.
     public var expiresAt: Int64?
 
     public init(user: String? = nil, claims: JSON? = nil, data: JSON? = nil, expiresAt: Int64? = nil) {
@@ -21,7 +22,7 @@ public struct Admission: Sendable {
 }
 
 extension JackfieldHost {
-    /// Decides that the client may join. Returns false if it left.
+    /// Decides that the client may join. Returns false if it disconnected.
     func accept(_ decision: jf_token, _ admission: Admission?) throws(HostError) -> Bool {
         guard let admission else { return try reached(socketTable.accept?(pointer, decision, nil), "sockets.accept") }
         return try withText(admission.user ?? "") { (user) throws(HostError) in
@@ -42,7 +43,7 @@ extension JackfieldHost {
 public struct Attempt: Sendable {
     public let namespace: String
 
-    /// What the client's `auth` option sent, `{}` if nothing.
+    /// The client's `auth` option, a JSON object; `{}` if it has none.
     public let auth: JSON
 
     /// nil: anonymous.
@@ -57,7 +58,7 @@ public struct Attempt: Sendable {
     /// The same number for all sockets of one client's connection; never used twice.
     public let connection: UInt64
 
-    /// Now: a client that upgrades is `polling` first.
+    /// The current transport: a client that upgrades starts with `polling`.
     public let transport: TransportKind?
 
     init(_ raw: jf_attempt) {
@@ -71,10 +72,10 @@ public struct Attempt: Sendable {
     }
 }
 
-/// Why a client may not join: thrown by a `use` hook, it becomes CONNECT_ERROR `{"message":…,"data":…}`. Or why a
-/// request may open no session: thrown by an `allowRequest` hook, it becomes `{"code":4,"message":…}`.
+/// Refuses a client. Thrown by a `use` or `authenticate` hook, it becomes CONNECT_ERROR `{"message":…,"data":…}`;
+/// thrown by an `allowRequest` hook, it becomes the HTTP error `{"code":4,"message":…}`.
 public struct Refusal: Error, Sendable {
-    /// At most 247 bytes of it arrive.
+    /// Cut after 247 bytes.
     public let message: String
 
     /// At most 1023 bytes of JSON; longer data is left out.
@@ -93,7 +94,7 @@ public struct Refusal: Error, Sendable {
 }
 
 extension Refusal {
-    /// Fills the host's structure and returns the code for it. The message is cut to what fits.
+    /// Fills `reply` and returns JF_E_DENIED. The message is cut to what fits.
     func write(to reply: UnsafeMutablePointer<jf_handshake_reply>) -> Int32 {
         withUnsafeMutableBytes(of: &reply.pointee.message) { room in
             let text = message.utf8.prefix(room.count - 1)
@@ -103,14 +104,14 @@ extension Refusal {
         return JF_E_DENIED
     }
 
-    /// The same for a client that asks to join a namespace.
+    /// Fills `refusal` and returns JF_E_DENIED. A message that is too long is cut; data that is too long is left out.
     func write(to refusal: UnsafeMutablePointer<jf_refusal>?) -> Int32 {
         guard let refusal else { return JF_E_DENIED }
         return jf_refuse(refusal, message, data?.description)
     }
 }
 
-/// The decision on an attempt that a hook takes later.
+/// The decision on an attempt whose token was kept.
 struct Decision: Sendable {
     let host: JackfieldHost
     let token: jf_token
@@ -125,6 +126,6 @@ struct Decision: Sendable {
         }
     }
 
-    /// Refuses without saying why.
+    /// Refuses without a reason.
     func drop() { _ = host.tokens.drop?(host.pointer, token) }
 }

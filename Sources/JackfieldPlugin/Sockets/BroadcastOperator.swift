@@ -1,7 +1,7 @@
-/// Sockets of a namespace, and what to do with them. Built up like the reference server's broadcast operator; every
-/// step makes a new one: `io.to("a", "b").except("c").volatile.emit("news", item)`.
+/// A set of sockets of a namespace, and the calls for it, as the reference server's broadcast operator. Every method
+/// returns a new value: `io.to("a", "b").except("c").volatile.emit("news", item)`. Any thread; never blocks.
 public struct BroadcastOperator: Sendable {
-    /// Milliseconds. The reference server has no default and then waits for ever.
+    /// Milliseconds. The reference server has no default: without a timeout it waits for ever.
     static let defaultAckTimeout: UInt32 = 10_000
 
     let host: JackfieldHost
@@ -19,10 +19,10 @@ public struct BroadcastOperator: Sendable {
         self.namespace = namespace
     }
 
-    // MARK: Whom
+    // MARK: Target
 
-    /// In any of the rooms, each socket once. A socket's own id is a room. An empty list is an error when it is used:
-    /// it never means everybody.
+    /// Adds the sockets in any of the rooms. An event reaches each socket once. A socket's own id is a room. With an
+    /// empty list, emitting throws ``HostError`` with `JF_E_INVALID`, so that it never reaches all sockets.
     public func to(_ rooms: String...) -> BroadcastOperator { to(rooms) }
     public func to(_ rooms: [String]) -> BroadcastOperator {
         with {
@@ -31,38 +31,38 @@ public struct BroadcastOperator: Sendable {
         }
     }
 
-    /// Every socket of this user, on all tabs and devices.
+    /// Adds every socket of this user, on all tabs and devices.
     public func to(user: String) -> BroadcastOperator { to(["user:" + user]) }
 
-    /// Not in any of these.
+    /// Removes the sockets in any of the rooms.
     public func except(_ rooms: String...) -> BroadcastOperator { except(rooms) }
     public func except(_ rooms: [String]) -> BroadcastOperator { with { $0.excepted += rooms } }
 
-    /// Not this one, usually the sender.
+    /// Removes this socket, usually the sender.
     public func except(_ socket: Socket) -> BroadcastOperator { with { $0.exceptSocket = socket.handle } }
 
-    /// This node only, where there are several.
+    /// Only the sockets of this node.
     public var local: BroadcastOperator { with { $0.targetFlags |= JF_TARGET_LOCAL } }
 
-    // MARK: How
+    // MARK: Options
 
-    /// Dropped where the transport cannot take it now.
+    /// The event is dropped for a client whose transport is not ready to send.
     public var volatile: BroadcastOperator { with { $0.flags |= JF_MESSAGE_VOLATILE } }
 
-    /// Spends no compression on it.
+    /// The event is sent without compression.
     public var uncompressed: BroadcastOperator { with { $0.flags |= JF_MESSAGE_UNCOMPRESSED } }
 
     /// How long ``emitWithAck(_:_:)`` waits, in milliseconds (1 to 3,600,000).
     public func timeout(_ milliseconds: UInt32) -> BroadcastOperator { with { $0.ackTimeout = milliseconds } }
 
-    // MARK: What
+    // MARK: Calls
 
-    /// Sends an event to all of them, encoded once. That nobody is there is no error.
+    /// Sends an event to the sockets; it is encoded once. That there are none is no error.
     public func emit(_ name: String, _ arguments: any Encodable...) throws {
         try emit(name, arguments: EventArguments(arguments))
     }
 
-    /// The same with one argument that is JSON already.
+    /// Sends an event with one argument that is already JSON.
     public func emit(_ name: String, _ argument: JSON) throws(HostError) {
         try emit(name, arguments: EventArguments(argument))
     }
@@ -76,7 +76,7 @@ public struct BroadcastOperator: Sendable {
         }
     }
 
-    /// Every one of them joins the rooms.
+    /// The sockets join the rooms.
     public func socketsJoin(_ rooms: String...) throws(HostError) {
         try withTarget { (target) throws(HostError) in
             try withTexts(rooms) { (names, count) throws(HostError) in
@@ -85,7 +85,7 @@ public struct BroadcastOperator: Sendable {
         }
     }
 
-    /// Every one of them leaves the rooms.
+    /// The sockets leave the rooms.
     public func socketsLeave(_ rooms: String...) throws(HostError) {
         try withTarget { (target) throws(HostError) in
             try withTexts(rooms) { (names, count) throws(HostError) in
@@ -94,7 +94,7 @@ public struct BroadcastOperator: Sendable {
         }
     }
 
-    /// Every one of them leaves the namespace; `close: true`: the whole connections are closed.
+    /// The sockets leave the namespace; `close: true`: their whole connections are closed.
     public func disconnectSockets(close: Bool = false) throws(HostError) {
         try withTarget { (target) throws(HostError) in
             try host.check(
@@ -102,15 +102,14 @@ public struct BroadcastOperator: Sendable {
         }
     }
 
-    // MARK: For C
+    // MARK: C structures
 
     func withTarget<Result>(_ body: (UnsafePointer<jf_target>) throws(HostError) -> Result) throws(HostError) -> Result
     {
         try withText(namespace) { (name) throws(HostError) in
             try withTexts(rooms) { (rooms, roomCount) throws(HostError) in
                 try withTexts(excepted) { (except, exceptCount) throws(HostError) in
-                    // No room named: all sockets of the namespace. An empty list of rooms selects nobody
-                    // and is refused by the host.
+                    // Without a call of `to`: all sockets of the namespace. The host refuses an empty list of rooms.
                     let all = selectsRooms ? 0 : JF_TARGET_ALL
                     var target = jf_target(
                         struct_size: UInt32(MemoryLayout<jf_target>.size), flags: targetFlags | all, nsp: name,
@@ -131,8 +130,8 @@ public struct BroadcastOperator: Sendable {
 }
 
 extension BroadcastOperator {
-    /// Sends an event to all of them and waits for their answers. When the time runs out, ``Answers/isComplete`` is
-    /// false and those that came are there. It resumes on no particular thread.
+    /// Sends an event to the sockets and waits for their answers. If the time runs out, ``Answers/isComplete`` is false
+    /// and ``Answers/received`` has the answers that came. It may resume on any thread.
     public func emitWithAck(_ name: String, _ arguments: any Encodable...) async throws -> Answers {
         let encoded = try EventArguments(arguments)
         return try await withCheckedThrowingContinuation { continuation in
@@ -162,7 +161,7 @@ extension BroadcastOperator {
 }
 
 extension BroadcastOperator {
-    /// Finds the sockets, with their ids, users, data and rooms: at most 100,000. It resumes on no particular thread.
+    /// Finds the sockets, at most 100,000, with their ids, users, data and rooms. It may resume on any thread.
     public func fetchSockets() async throws -> [FetchedSocket] {
         try await withCheckedThrowingContinuation { continuation in
             do {
@@ -173,7 +172,7 @@ extension BroadcastOperator {
         }
     }
 
-    /// Finds the sockets; `body` gets them on the strand.
+    /// Finds the sockets and passes them to `body` on the strand.
     public func fetchSockets<P: Plugin>(
         _ type: P.Type, _ body: @escaping @Sendable (P, Result<[FetchedSocket], any Error>) -> Void
     ) throws {
@@ -205,23 +204,23 @@ extension BroadcastOperator {
     }
 }
 
-/// A socket that ``BroadcastOperator/fetchSockets()`` found, as it was at that moment.
+/// A socket that ``BroadcastOperator/fetchSockets()`` found, with its state at that moment.
 public struct FetchedSocket: Sendable {
-    /// To emit to it, to disconnect it, and so on.
+    /// The socket, for further calls.
     public let socket: Socket
 
-    /// What the client calls `socket.id`.
+    /// The Socket.IO id, `socket.id` on the client.
     public let id: String
 
-    /// Its rooms, the own id first.
+    /// Its rooms, its own id first.
     public let rooms: [String]
 
-    /// What plugins have stored with ``Socket/setData(_:)``.
+    /// The data that a plugin stored with ``Socket/setData(_:)``.
     public let data: JSON
 
     public var user: String? { socket.user }
 
-    /// Now: a client that upgrades is `polling` first.
+    /// The current transport: a client that upgrades starts with `polling`.
     public let transport: TransportKind?
 
     /// The same number for all sockets of one client's connection; never used twice.

@@ -1,18 +1,18 @@
 /// A socket that has just joined its namespace.
 public struct Connection: Sendable {
-    /// What the client calls `socket.id`; a room of that name exists.
+    /// The Socket.IO id, `socket.id` on the client; also the name of a room.
     public let id: String
 
-    /// What the client's `auth` option sent, `{}` if nothing.
+    /// The client's `auth` option, a JSON object; `{}` if it has none.
     public let auth: JSON
 
-    /// The connection was recovered: its rooms and data are back.
+    /// Whether connection state recovery restored the socket's id, rooms and data.
     public let isRecovered: Bool
 
     /// The same number for all sockets of one client's connection; never used twice.
     public let number: UInt64
 
-    /// Now: a client that upgrades is `polling` first.
+    /// The current transport: a client that upgrades starts with `polling`.
     public let transport: TransportKind?
 
     init(_ raw: jf_socket_event) {
@@ -24,15 +24,15 @@ public struct Connection: Sendable {
     }
 }
 
-/// A socket that is going, or gone.
+/// A socket that is leaving its namespace, or has left it.
 public struct Disconnection: Sendable {
-    /// What the client called `socket.id`.
+    /// The Socket.IO id, `socket.id` on the client.
     public let id: String
 
-    /// In the reference server's words: `transport close`, `client namespace disconnect` …
+    /// The reference server's name of the reason: `transport close`, `client namespace disconnect` …
     public let reason: String
 
-    /// The rooms it leaves, its own id first; empty once it is gone.
+    /// In `disconnecting`, the rooms that it leaves, its own id first; in `disconnected`, empty.
     public let rooms: [String]
 
     init(_ raw: jf_socket_event) {
@@ -42,7 +42,7 @@ public struct Disconnection: Sendable {
     }
 }
 
-/// How a client is connected.
+/// The transport of a client.
 public enum TransportKind: Sendable {
     case polling
     case webSocket

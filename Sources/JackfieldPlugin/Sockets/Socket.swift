@@ -1,5 +1,5 @@
-/// One client in one namespace. A value: keep it, copy it, send it to other threads. Once the client is gone, its calls
-/// say so and do nothing; a handle never comes to mean another client.
+/// One client in one namespace. It is a value that you may keep, copy and send to other threads. When the client is
+/// gone, its calls report that and do nothing; a handle never names another client. Any thread; never blocks.
 public struct Socket: Sendable {
     public let host: JackfieldHost
     public let handle: jf_socket
@@ -7,7 +7,7 @@ public struct Socket: Sendable {
     /// `/` or `/name`.
     public let namespace: String
 
-    /// The user of the token; nil: anonymous.
+    /// The user; nil: anonymous.
     public let user: String?
 
     var flags: UInt32 = 0
@@ -22,17 +22,17 @@ public struct Socket: Sendable {
 
     // MARK: Emitting
 
-    /// Dropped if the transport cannot take it now: `socket.volatile.emit("position", x, y)`.
+    /// The event is dropped if the transport is not ready to send: `socket.volatile.emit("position", x, y)`.
     public var volatile: Socket { with { $0.flags |= JF_MESSAGE_VOLATILE } }
 
-    /// Spends no compression on it.
+    /// The event is sent without compression.
     public var uncompressed: Socket { with { $0.flags |= JF_MESSAGE_UNCOMPRESSED } }
 
     /// How long ``emitWithAck(_:_:)`` waits, in milliseconds (1 to 3,600,000).
     public func timeout(_ milliseconds: UInt32) -> Socket { with { $0.ackTimeout = milliseconds } }
 
-    /// Sends an event. Returns false if the socket is gone. Throws what cannot be encoded, and names
-    /// or sizes the host refuses.
+    /// Sends an event. Returns false if the socket is gone. Throws an `EncodingError` if an argument cannot be encoded,
+    /// and a ``HostError`` if the host refuses the name or the size.
     @discardableResult
     public func emit(_ name: String, _ arguments: any Encodable...) throws -> Bool {
         try emit(name, arguments: EventArguments(arguments))
@@ -46,12 +46,12 @@ public struct Socket: Sendable {
         }
     }
 
-    // MARK: Others than this one
+    // MARK: Other sockets
 
-    /// The sockets in any of the rooms, without this one.
+    /// The sockets in any of the rooms, except this one.
     public func to(_ rooms: String...) -> BroadcastOperator { broadcast.to(rooms) }
 
-    /// All sockets of the namespace but this one.
+    /// All sockets of the namespace except this one.
     public var broadcast: BroadcastOperator {
         var others = host.of(namespace)
         others.exceptSocket = handle
@@ -60,7 +60,7 @@ public struct Socket: Sendable {
 
     // MARK: Rooms
 
-    /// Joins a room: 1 to 256 bytes. Rooms need no creation. Returns false if the socket is gone.
+    /// Joins a room, which needs not exist before; a name has 1 to 256 bytes. Returns false if the socket is gone.
     @discardableResult
     public func join(_ room: String) throws(HostError) -> Bool {
         try withText(room) { (room) throws(HostError) in
@@ -76,14 +76,14 @@ public struct Socket: Sendable {
         }
     }
 
-    // MARK: The rest
+    // MARK: State
 
-    /// Leaves its namespace, with a DISCONNECT packet; `close: true`: the whole connection is closed.
+    /// The socket leaves its namespace with a DISCONNECT packet; `close: true`: its whole connection is closed.
     public func disconnect(close: Bool = false) throws(HostError) {
         _ = try host.reached(host.socketTable.disconnect?(host.pointer, handle, close ? 1 : 0), "sockets.disconnect")
     }
 
-    /// Replaces the socket's data: any value of up to 65,536 bytes of JSON. All plugins see the same.
+    /// Replaces the socket's data: a value of up to 65,536 bytes of JSON. All plugins share it.
     public func setData(_ value: any Encodable) throws {
         let bytes = try JSONEncoding.write(value).bytes
         _ = try withText(bytes) { (json) throws(HostError) in
@@ -91,15 +91,15 @@ public struct Socket: Sendable {
         }
     }
 
-    /// Keeps an object with the socket that only this plugin sees: handlers read it with ``Event/pluginData(as:)``.
-    /// The one before is released, and this one when the socket has left or the plugin stops. nil removes it. Returns
-    /// false if the socket is gone.
+    /// Stores an object for the socket that only this plugin gets: handlers read it with ``Event/pluginData(as:)``. It
+    /// is released on the strand when another object replaces it, the socket has left or the plugin stops. nil removes
+    /// it. Returns false if the socket is gone.
     @discardableResult
     public func setPluginData(_ object: (any AnyObject & Sendable)?) throws(HostError) -> Bool {
         let pointer = object.map { Unmanaged<AnyObject>.passRetained($0).toOpaque() }
         let release: jf_free_fn = { _, data in data.map { Unmanaged<AnyObject>.fromOpaque($0).release() } }
         let code = host.socketTable.set_plugin_data?(host.pointer, handle, pointer, pointer == nil ? nil : release)
-        // What the host did not take stays ours.
+        // On failure the host does not keep the pointer.
         if code != JF_OK { release(nil, pointer) }
         return try host.reached(code, "sockets.set_plugin_data")
     }
@@ -108,13 +108,14 @@ public struct Socket: Sendable {
         pointer.map { Unmanaged<AnyObject>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    /// What the client calls `socket.id`; nil if the socket is gone.
+    /// The Socket.IO id, `socket.id` on the client; nil if the socket is gone.
     public var id: String? {
         guard let text = try? describe(JF_PART_ID) else { return nil }
         return try? text.decode(Description.self).id
     }
 
-    /// The claims of the token, the data, and the handshake, as JSON. Throws ``HostError`` with `JF_E_GONE`.
+    /// A JSON object with the requested parts (`JF_PART_*`, not `JF_PART_ROOMS` and `JF_PART_JSON`): id and nsp, user,
+    /// claims, handshake, data, connection. Throws ``HostError`` with `JF_E_GONE`.
     public func describe(_ parts: UInt32) throws -> JSON {
         var capacity = 1024
         while true {
@@ -127,7 +128,7 @@ public struct Socket: Sendable {
                 }
                 count = code == JF_OK ? min(Int(clamping: length), capacity) : 0
             }
-            // Grows by what the host asks for; the description may have grown again meanwhile.
+            // The host stored the length needed. The description may have grown again when the next call reads it.
             if code == JF_E_SPACE, length > capacity, length < 1 << 26 {
                 capacity = Int(length)
                 continue
@@ -155,8 +156,8 @@ extension Socket: Hashable {
 
 extension Socket {
     /// Sends an event and waits for the client's answer. Throws ``HostError``: `JF_E_TIMEOUT` if none came in time,
-    /// `JF_E_GONE` if the socket left first. It resumes on no particular thread; ``JackfieldHost/onStrand(_:_:)``
-    /// brings you back to your state.
+    /// `JF_E_GONE` if the socket left before. It may resume on any thread; ``JackfieldHost/onStrand(_:_:)`` runs a
+    /// closure on the strand.
     public func emitWithAck(_ name: String, _ arguments: any Encodable...) async throws -> Answer {
         let encoded = try EventArguments(arguments)
         return try await withCheckedThrowingContinuation { continuation in
@@ -169,7 +170,8 @@ extension Socket {
         }
     }
 
-    /// Sends an event; `answered` runs on the strand when the client has answered, or has not.
+    /// Sends an event. `body` runs once, on the strand, with the answer, or with a ``HostError``: `JF_E_TIMEOUT` if
+    /// none came in time, `JF_E_GONE` if the socket left before.
     public func emit<P: Plugin>(
         _ name: String, _ arguments: any Encodable..., answered type: P.Type,
         _ body: @escaping @Sendable (P, Result<Answer, HostError>) -> Void
