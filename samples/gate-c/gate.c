@@ -1,6 +1,6 @@
 /*
- * Closes the door without putting anybody out: after `POST /v1/gate/close` no new session opens, on either transport,
- * until `POST /v1/gate/open`; who is in stays in. The client reads {"code":4,"message":"closed for maintenance, ..."}.
+ * Refuses new sessions during maintenance: from `POST /v1/gate/close` to `POST /v1/gate/open` no session opens, on
+ * either transport. Connected clients stay connected. The others get {"code":4,"message":"closed for maintenance, ..."}.
  *
  *     cc -shared -fPIC -I include -o gate.so samples/gate-c/gate.c
  *     jackfield serve --plugin ./gate.so
@@ -10,12 +10,12 @@
 static const jf_host *host;
 static jf_http_api http;
 
-/* Written on the strand, read on every event loop: hence atomic, and no lock that a loop might wait for. */
+/* Written on the strand and read on all event loops, so it is atomic. A lock could block a loop. */
 static int32_t is_closed;
 
 static int32_t on_handshake(void *instance, const jf_handshake *request, jf_handshake_reply *reply) {
     (void)instance;
-    (void)request; /* Its headers, url and address could let some pass. */
+    (void)request; /* Its headers, url and address could be checked here. */
     if (!__atomic_load_n(&is_closed, __ATOMIC_RELAXED)) return JF_OK;
     return jf_deny(reply, "closed for maintenance, come back in a few minutes");
 }

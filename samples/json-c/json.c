@@ -26,7 +26,7 @@ static void on_add(void *instance, const jf_event *event) {
     jf_text whole = JF_TEXT("{\"items\":[]}");
     (void)instance;
 
-    /* Ask for what is needed; say precisely what is wrong. */
+    /* Check all members that are needed, and name them in the error. */
     if (json.read(host, event->args, JF_TEXT("/0/item"), &entry) != JF_OK || entry.kind != JF_JSON_STRING ||
         json.read(host, event->args, JF_TEXT("/0/price"), &price) != JF_OK || price.kind != JF_JSON_NUMBER) {
         io.ack_error(host, event->ack, JF_TEXT("invalid_arguments"), JF_TEXT("send {item: text, price: number}"));
@@ -34,13 +34,13 @@ static void on_add(void *instance, const jf_event *event) {
     }
     json.read(host, event->args, JF_TEXT("/0"), &entry);
 
-    /* The socket's data so far: {"data": {"items": [...]}} once there is some. */
+    /* The socket's data so far: {"data": {"items": [...]}} if there is any. */
     if (sockets.describe(host, event->socket, JF_PART_DATA, described, sizeof described, &length) == JF_OK &&
         json.read(host, text_in(described, length), JF_TEXT("/data"), &data) == JF_OK &&
         json.read(host, data.raw, JF_TEXT("/items"), &price) == JF_OK)
         whole = data.raw;
 
-    /* "-" appends. The value is JSON and is passed on as it is. */
+    /* "-" appends. The value is JSON and is copied unchanged. */
     if (json.set(host, whole, JF_TEXT("/items/-"), entry.raw, cart, sizeof cart, &length) != JF_OK) {
         io.ack_error(host, event->ack, JF_TEXT("cart_full"), JF_TEXT("the cart holds no more; check out first"));
         return;

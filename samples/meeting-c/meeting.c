@@ -1,10 +1,10 @@
 /*
- * An online meeting service: what a real application asks of the boundary, in one file. It has its own authentication,
- * three namespaces, 27 events, binary files, polls that every client answers, and an operator's desk.
+ * An online meeting service: a complete application in one file. It has its own authentication, three namespaces,
+ * 27 events, binary files, polls that every client answers, and events for operators.
  *
  *     cc -shared -fPIC -I include -o meeting.so samples/meeting-c/meeting.c
  *
- *     # meeting.yaml: the plugin decides who may join, so the host looks at no token
+ *     # meeting.yaml: the plugin authenticates clients, so the host verifies no token
  *     auth: false
  *     plugins:
  *       - path: ./meeting.so
@@ -13,8 +13,8 @@
  *     jackfield serve --config meeting.yaml
  *     io("http://localhost:8080", { auth: { name: "alice", key: "k1" } })
  *
- * "/" and "/board" take everybody on the list, "/staff" those with `staff`. Events, each answered by an ack
- * unless it says otherwise:
+ * All configured people may join "/" and "/board", those with `staff` also "/staff". Events, each answered by an ack
+ * unless the list says otherwise:
  *
  *     all       ping, hello
  *     /         status {text} · enter {room} · exit {room} · say {room, text} · members {room} · direct {user, text}
@@ -24,8 +24,8 @@
  *     /board    draw <binary> · snapshot · clear · cursor {x, y} (volatile, no ack)
  *     /staff    sockets · kick {user} · move {from, to} · announce {text} · stats
  *
- * The wait for a decision in "/board" (50 ms) stands for a look-up in a directory; `count-words` is done by a thread of
- * the plugin's own, as long work should be.
+ * The delay of 50 ms before a decision for "/board" simulates a look-up in a directory. `count-words` runs on a thread
+ * that the plugin starts, because long work would block the strand.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <jackfield/jackfield.h>
@@ -39,17 +39,17 @@
 #define STROKES   64
 #define ROOM      128
 #define MOST_FILE 65536
-#define EVENT     4096 /* an event with a text of 512 bytes, of which JSON may write each in six */
+#define EVENT     4096 /* fits an event with a text of 512 bytes: JSON escapes need up to 6 bytes for one */
 
 typedef struct person {
     char name[64], key[64];
     int32_t staff;
 } person;
 
-/* What this plugin knows of one socket: its plugin_data. */
+/* The plugin_data of a socket. */
 typedef struct session {
     const person *who;
-    uint32_t events; /* written by one callback at a time: every handler that counts runs on the strand */
+    uint32_t events; /* not atomic: written on the strand only */
 } session;
 
 typedef struct file {
@@ -57,7 +57,7 @@ typedef struct file {
     uint64_t length;
 } file;
 
-/* An ack that waits for something, with what is needed to answer it. */
+/* A kept ack with the data that its answer needs. */
 typedef struct pending {
     jf_token ack;
     jf_socket socket;
@@ -80,7 +80,7 @@ static uint32_t people_count;
 static file files[FILES], strokes[STROKES];
 static uint32_t file_count, stroke_count;
 static uint64_t joined, said;
-static int32_t is_closed; /* read on the event loops, hence atomic */
+static int32_t is_closed; /* read on the event loops, so accessed atomically */
 
 /* ---- arguments and answers --------------------------------------------------------------------------------- */
 
@@ -157,7 +157,7 @@ static const person *find(jf_text name) {
     return NULL;
 }
 
-/* Whose name and key the client sent; NULL: nobody's. */
+/* The person whose name and key the client sent; NULL: they are wrong. */
 static const person *authenticate(const jf_attempt *attempt) {
     char name[64], key[64];
     jf_json value = { .struct_size = sizeof value };
@@ -171,7 +171,7 @@ static const person *authenticate(const jf_attempt *attempt) {
     return who && jf_text_equal(jf_text_of(who->key), secret) ? who : NULL;
 }
 
-/* Lets the client in as `who`, with a session of its own. */
+/* Accepts the client as `who`, with a new session as plugin_data. */
 static jf_code let_in(jf_token decision, const person *who) {
     jf_admission admission = { .struct_size = sizeof admission,
                                .data = JF_LIT("{\"status\":\"here\"}"),
@@ -184,7 +184,7 @@ static jf_code let_in(jf_token decision, const person *who) {
     admission.claims = who->staff ? JF_TEXT("{\"staff\":true}") : JF_TEXT("{\"staff\":false}");
     admission.plugin_data = made;
     code = sockets.accept(host, decision, &admission);
-    if (code != JF_OK) free(made); /* the client left: the host took nothing */
+    if (code != JF_OK) free(made); /* the client left: the host does not keep plugin_data */
     return JF_OK;
 }
 
@@ -236,7 +236,7 @@ static void on_connected(void *instance, const jf_socket_event *event) {
     joined++;
 }
 
-/* Tells the rooms that somebody leaves, while the socket is still in them. */
+/* Emits `left` to the socket's rooms while it is still in them. */
 static void on_disconnecting(void *instance, const jf_socket_event *event) {
     char buffer[EVENT];
     jf_json_writer writer;
@@ -254,7 +254,7 @@ static void on_disconnecting(void *instance, const jf_socket_event *event) {
     io.broadcast(host, &others, &message);
 }
 
-/* Before there is a session: closed for maintenance, or open; and a header that every client's HTTP responses carry. */
+/* Refuses new sessions while the service is closed, and adds headers to the HTTP responses. */
 static jf_code on_handshake(void *instance, const jf_handshake *request, jf_handshake_reply *reply) {
     (void)instance;
     (void)request;
@@ -317,7 +317,7 @@ static void on_status(void *instance, const jf_event *event) {
     ok(event);
 }
 
-/* An event to everybody else in a room. */
+/* Sends an event to all other sockets in a room. */
 static jf_code tell_room(const jf_event *event, const char *name, jf_text room, jf_text text, uint32_t flags) {
     char buffer[EVENT];
     jf_json_writer writer;
@@ -360,7 +360,7 @@ static void on_exit(void *instance, const jf_event *event) {
     answer_code(event, rooms.leave(host, event->socket, room));
 }
 
-/* Runs in order for each room, several rooms at once: hence the atomic counter. */
+/* Runs in order for each room, but for several rooms at once, so the counter is atomic. */
 static void on_say(void *instance, const jf_event *event) {
     char name[ROOM], words[512];
     jf_text room = JF_EMPTY, text = JF_EMPTY;
@@ -382,7 +382,7 @@ static void on_typing(void *instance, const jf_event *event) {
         tell_room(event, "typing", room, none, JF_MESSAGE_VOLATILE);
 }
 
-/* The context is the kept ack itself: nothing to free. */
+/* The context is the kept ack, so there is no memory to free. */
 static void members_found(void *instance, void *context, const jf_fetched *fetched) {
     char buffer[8192];
     jf_json_writer writer = { .struct_size = sizeof writer };
@@ -416,7 +416,7 @@ static void on_members(void *instance, const jf_event *event) {
         wrong(event, "send {room}: 1 to 128 bytes");
         return;
     }
-    if (tokens.keep(host, event->ack, &kept) != JF_OK) return; /* nobody waits for the list */
+    if (tokens.keep(host, event->ack, &kept) != JF_OK) return; /* the client wants no answer */
     if (rooms.members(host, event->nsp, room, members_found, (void *)(uintptr_t)kept) != JF_OK) tokens.drop(host, kept);
 }
 
@@ -578,7 +578,7 @@ static void on_remind(void *instance, const jf_event *event) {
         free(reminder);
         return;
     }
-    /* A handle has 64 bits, more than a JavaScript number: as text. */
+    /* As text, because a JavaScript number cannot hold the 64 bits of a handle. */
     snprintf(number, sizeof number, "[{\"timer\":\"%llu\"}]", (unsigned long long)timer);
     io.ack(host, event->ack, jf_text_of(number), NULL, 0);
 }
@@ -669,7 +669,7 @@ static void on_download(void *instance, const jf_event *event) {
 typedef struct count_job {
     jf_token ack;
     uint64_t length;
-    char args[]; /* a copy: what the event pointed to is gone when its handler has returned */
+    char args[]; /* a copy: the event's memory is valid only until its handler returns */
 } count_job;
 
 static void *count_words(void *context) {
@@ -688,7 +688,7 @@ static void *count_words(void *context) {
     return NULL;
 }
 
-/* Threads under way, for destroy to wait for. */
+/* Running threads; destroy waits for them. */
 static pthread_t workers[16];
 static uint32_t worker_count;
 
@@ -730,13 +730,13 @@ static void on_draw(void *instance, const jf_event *event) {
         return;
     }
     others.nsp = event->nsp;
-    message.args = event->args; /* with its placeholder, as it came */
+    message.args = event->args; /* unchanged, with its placeholder */
     message.attachments = event->attachments;
     message.attachment_count = event->attachment_count;
     answer_code(event, io.broadcast(host, &others, &message));
 }
 
-/* The newest ten strokes: more than ten attachments in one packet are refused by clients, too. */
+/* Sends the newest ten strokes, because clients refuse a packet with more than ten attachments. */
 static void on_snapshot(void *instance, const jf_event *event) {
     char buffer[EVENT];
     jf_bytes attachments[10];
@@ -770,7 +770,7 @@ static void on_clear(void *instance, const jf_event *event) {
     answer_code(event, io.broadcast(host, &all, &message));
 }
 
-/* On the event loop: it only passes bytes on. */
+/* Runs on the event loop, because it only forwards bytes. */
 static void on_cursor(void *instance, const jf_event *event) {
     jf_message message = { .struct_size = sizeof message, .flags = JF_MESSAGE_VOLATILE, .name = JF_LIT("cursor") };
     jf_target others = { .struct_size = sizeof others, .flags = JF_TARGET_ALL, .except_socket = event->socket };
@@ -784,8 +784,8 @@ static void on_cursor(void *instance, const jf_event *event) {
 
 static void sockets_found(void *instance, void *context, const jf_fetched *fetched) {
     (void)instance;
-    if (fetched->status == JF_E_GONE) return; /* the plugin stops; the host completes the kept ack */
-    /* Written by the host because the request asked for JF_PART_JSON: an array, which becomes the one argument. */
+    if (fetched->status == JF_E_GONE) return; /* the plugin is stopping; the host completes the kept ack */
+    /* With JF_PART_JSON the host writes an array, which becomes the only argument. */
     {
         uint64_t length = fetched->json.len + 2;
         char *args = malloc((size_t)length);
@@ -823,7 +823,7 @@ static void on_kick(void *instance, const jf_event *event) {
     answer_code(event, sockets.disconnect_all(host, &tabs, 1));
 }
 
-/* Everybody of one room into another; from one thread, so in this order. */
+/* Moves all sockets of one room to another. The calls take effect in this order because one thread makes them. */
 static void on_move(void *instance, const jf_event *event) {
     char old_name[ROOM], new_name[ROOM];
     jf_text from = JF_EMPTY, to = JF_EMPTY;
@@ -896,7 +896,7 @@ static void on_open(void *instance, const jf_request *request) {
     set_closed(request, 0);
 }
 
-/* ---- its life ---------------------------------------------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------------------------------------------- */
 
 /* Reads config.people: {"alice": {"key": "k1", "staff": true}, ...}. */
 static jf_code create(const jf_host *unused, void **instance, jf_error *error) {
@@ -934,7 +934,7 @@ static void destroy(void *instance) {
     while (stroke_count) free(strokes[--stroke_count].octets);
 }
 
-/* ---- what it declares -------------------------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------------------------ */
 
 static const jf_text everywhere[] = { JF_LIT("/"), JF_LIT("/board"), JF_LIT("/staff") };
 

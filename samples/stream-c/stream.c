@@ -1,6 +1,6 @@
 /*
- * Streamed output over server-sent events: a producer (a generation pipeline, say) writes lines, any
- * number of readers follow.
+ * Streamed output over server-sent events: a producer (for instance a text generator) writes lines,
+ * and readers get each line as an event.
  *
  *     POST   /v1/streams/{id}   a line, which becomes an event with the next id     scope streams:write
  *     DELETE /v1/streams/{id}   the stream is complete: readers get `event: end`    scope streams:write
@@ -9,8 +9,8 @@
  *     cc -shared -fPIC -I include -o stream.so samples/stream-c/stream.c
  *     jackfield serve --plugin ./stream.so
  *
- * Everything runs on the strand, so there is no lock. Everything is in fixed arrays, so nothing is unbounded; what does
- * not fit is refused with 507. A reader that is slow is fed again when the host calls `writable`.
+ * All callbacks run on the strand, so there is no lock. All data is in arrays of fixed size; a line that does not fit is
+ * refused with 507. A slow reader gets its next lines when the host calls `writable`.
  */
 #include <jackfield/jackfield.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static int32_t put(reader *to, const char *bytes, size_t length) {
     return http.write(host, to->stream, piece) == JF_OK;
 }
 
-/* Everything that this reader has not got yet. */
+/* Writes the lines that this reader has not yet got. */
 static void feed(reader *to) {
     char event[LINE + 64];
     while (to->next < to->log->count) {
@@ -126,7 +126,7 @@ static void on_get(void *instance, const jf_request *request) {
     watch.context = &readers[i];
     if (http.stream(host, request->reply, &head, &watch, &readers[i].stream) != JF_OK) return;
     readers[i].log = log;
-    readers[i].next = (uint32_t)strtoul(digits, NULL, 10); /* not a number: from the beginning */
+    readers[i].next = (uint32_t)strtoul(digits, NULL, 10); /* 0, from the beginning, if it is not a number */
     feed(&readers[i]);
 }
 
@@ -144,7 +144,7 @@ static void on_post(void *instance, const jf_request *request) {
     memcpy(log->lines[log->count], body.ptr, (size_t)body.len);
     log->lengths[log->count++] = (uint32_t)body.len;
     http.respond(host, request->reply, &created);
-    /* In one batch: each event loop is woken once for all its readers. */
+    /* In one batch, so that the host wakes each event loop only once for all its readers. */
     core.batch(host, feed_all_of, log);
 }
 

@@ -1,6 +1,6 @@
 /*
- * Timers: `remind` [ms] is answered at once, and `reminder` follows after so many milliseconds; `tick` goes
- * to everybody each second.
+ * Timers: `remind` [ms] is answered at once, and the event `reminder` follows after that number of milliseconds; the
+ * event `tick` goes to all sockets each second.
  *
  *     cc -shared -fPIC -I include -o timer.so samples/timer-c/timer.c
  *     jackfield serve --plugin ./timer.so
@@ -13,8 +13,8 @@ static jf_events_api io;
 static jf_timers_api timers;
 static jf_json_api json;
 
-/* The timer's context is the socket handle itself, so there is nothing to free. If the socket has left meanwhile, emit
- * returns JF_E_GONE and does nothing. */
+/* The timer's context is the socket handle, so there is no memory to free. If the socket has left, emit returns
+   JF_E_GONE and does nothing. */
 static void on_due(void *instance, void *context) {
     jf_message message = { .name = JF_LIT("reminder") };
     (void)instance;
