@@ -1,12 +1,12 @@
 import JackfieldPlugin
 import PluginStore
 
-/// The REST side. It works with no socket anywhere.
+/// The HTTP routes. They work without any connected socket.
 struct NotificationRoutes: Sendable {
     let service: NotificationService
     let sockets: NotificationSockets
 
-    /// `POST /v1/notifications` `{user_id, type, title, body?, data?}` → 201, the row with `delivered`.
+    /// `POST /v1/notifications` `{user_id, type, title, body?, data?}` → 201 with the row and `delivered`.
     func create(_ request: borrowing Request) throws -> Response {
         let sender = try request.user
         let key: IdempotencyKey? =
@@ -28,7 +28,7 @@ struct NotificationRoutes: Sendable {
         return .later
     }
 
-    /// `GET /v1/notifications?status=&after=&limit=` → a page of the caller's own, the newest first.
+    /// `GET /v1/notifications?status=&after=&limit=` → a page of the caller's notifications, the newest first.
     func list(_ request: borrowing Request) throws -> Response {
         let user = try request.user
         let page = try service.list(
@@ -54,7 +54,7 @@ struct NotificationRoutes: Sendable {
         }
     }
 
-    /// `GET /v1/notifications/count` → `{count}`: how many are unread.
+    /// `GET /v1/notifications/count` → `{count}`, the number of unread notifications.
     func count(_ request: borrowing Request) throws -> Response {
         try .json(["count": service.count(of: request.user)])
     }
@@ -75,19 +75,20 @@ struct NotificationRoutes: Sendable {
     }
 }
 
-/// A sender's promise that two requests are one: the header `Idempotency-Key`, as Stripe and the IETF draft have it.
+/// The header `Idempotency-Key`, with which a sender repeats a request safely, as in Stripe's API and the IETF draft
+/// draft-ietf-httpapi-idempotency-key-header.
 ///
-/// Keys belong to their sender and live for 24 hours. The same key with the same request answers what was answered
-/// first, with the header `Idempotency-Replayed: true`, and neither stores nor emits again; with another request it is
-/// 422 `idempotency_mismatch`.
+/// Keys belong to their sender and are valid for 24 hours. A request with a known key and the same content gets the
+/// first answer again, with the header `Idempotency-Replayed: true`, and is neither stored nor emitted; with other
+/// content it gets 422 `idempotency_mismatch`.
 struct IdempotencyKey: Sendable, Equatable {
-    /// Milliseconds: what Stripe keeps.
+    /// Milliseconds; as long as Stripe keeps keys.
     static let lifetime: Int64 = 24 * 3600 * 1000
 
     let sender: String
     let key: String
 
-    /// 1 to 255 visible ASCII characters, quoted (as the draft wants it) or not.
+    /// 1 to 255 visible ASCII characters, with the quotes that the draft demands or without.
     init(sender: String, header: String) throws(Problem) {
         let quote = UInt8(ascii: "\"")
         var text = header.utf8[...]

@@ -4,8 +4,8 @@ import Support
 
 /// A stored notification: `{id, user_id, type, title, body, data, created_at, seen_at, read_at}`.
 ///
-/// `id` is a UUID version 7 and sorts by time. Times are milliseconds here and RFC 3339 in JSON. `seen_at` is when the
-/// user was first given it in a list, `read_at` when he marked it read; what is read counts as seen.
+/// `id` is a UUID version 7 and sorts by time. Times are milliseconds since 1970-01-01 UTC here and RFC 3339 in JSON.
+/// `seen_at` is when a list first contained it, `read_at` when the user marked it read; that sets `seen_at` too.
 struct NotificationRow: Sendable, Equatable {
     let id: String
     let draft: NotificationDraft
@@ -50,8 +50,7 @@ struct NotificationRow: Sendable, Equatable {
     }
 }
 
-/// A notification that somebody wants to send: `{user_id, type, title, body?, data?}`. Members it
-/// does not know are ignored.
+/// A notification to be stored: `{user_id, type, title, body?, data?}`. Unknown members are ignored.
 ///
 /// Limits: user_id 1 to 256 bytes without control characters, type 1 to 64 of `a-z A-Z 0-9 _ . : -`, title 1 to 200
 /// characters, body up to 10,000 characters, data any JSON of up to 65,536 bytes.
@@ -69,14 +68,14 @@ struct NotificationDraft: Decodable, Sendable, Equatable {
         case type, title, body, data
     }
 
-    /// Byte by byte: what only looks the same is another notification.
+    /// Compares bytes: `String` equality would ignore differences in Unicode normalisation.
     static func == (a: NotificationDraft, b: NotificationDraft) -> Bool {
         ByteString(a.userID) == ByteString(b.userID) && ByteString(a.type) == ByteString(b.type)
             && ByteString(a.title) == ByteString(b.title)
             && a.body.map { ByteString($0) } == b.body.map { ByteString($0) } && a.data == b.data
     }
 
-    /// Throws 400 `invalid_arguments` with the member that is wrong.
+    /// Throws 400 `invalid_arguments` that names the first invalid member.
     func check() throws(Problem) {
         if let problem = UserID.problem(ByteString(userID)) { throw .invalid("user_id \(problem)") }
         try TextRule(1...64).check(type, "type")

@@ -1,6 +1,6 @@
 import GRDB
 
-/// The tables, and how older ones become these. A migration that has shipped is never changed.
+/// The tables and their migrations. A released migration must not change.
 enum NotificationSchema {
     static var migrations: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -40,7 +40,7 @@ enum NotificationSchema {
                     CREATE INDEX idempotency_by_age ON idempotency (created_at);
                     """)
         }
-        // Counts once went wrong, even below zero, for users whose names have a NUL.
+        // An earlier version stored wrong, even negative, counts for users with a NUL in their names.
         migrator.registerMigration("2 count the unread again") { db in
             try db.execute(
                 sql: """

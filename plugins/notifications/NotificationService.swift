@@ -3,9 +3,9 @@ import JackfieldPlugin
 import PluginStore
 import Support
 
-/// The plain service: notifications in a store. It knows no socket; ``NotificationSockets`` wraps it.
+/// The plain service: notifications in a store. It does not depend on sockets; ``NotificationSockets`` wraps it.
 ///
-/// Writes are committed in groups and complete on a thread of the store; reads block.
+/// Writes are committed in groups, and their completions run on a thread of the store. Reads block.
 final class NotificationService: Sendable {
     private let store: GroupCommitStore
     private let ids = TimeOrderedID()
@@ -13,8 +13,8 @@ final class NotificationService: Sendable {
 
     /// - Parameters:
     ///   - clock: milliseconds since 1970-01-01 UTC.
-    ///   - report: a line for the operator, when the store ceases to work and when it works again.
-    ///   - batch: what completions that become due at once are called in.
+    ///   - report: logs a line for the operator when the store fails and when it works again.
+    ///   - batch: calls the completions of one group; ``JackfieldHost/batch(_:)``.
     init(
         _ location: StoreLocation, clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void,
         batch: @escaping @Sendable (() -> Void) -> Void
@@ -23,7 +23,7 @@ final class NotificationService: Sendable {
         self.clock = clock
     }
 
-    /// Stores a notification. `isOnline` is asked inside the transaction, just before its commit, so it must not block.
+    /// Stores a notification. `isOnline` is called inside the transaction, before its commit, so it must not block.
     func create(
         _ draft: NotificationDraft, key: IdempotencyKey? = nil, isOnline: @escaping @Sendable (String) -> Bool,
         then completion: @escaping @Sendable (Result<CreatedNotification, any Error>) -> Void
@@ -32,8 +32,7 @@ final class NotificationService: Sendable {
             { [ids, clock] db in
                 let now = clock()
                 if let key, let earlier = try Self.replay(key, draft, now: now, db) { return earlier }
-                // The id is drawn here, on the one thread that writes, so that the order of ids
-                // is the order of commits.
+                // The id is made on the store's only writing thread, so that ids are in the order of commits.
                 let row = NotificationRow(id: ids.next(now: now), draft: draft, createdAt: now)
                 try Self.insert(row, db)
                 let unread = try Self.changeUnread(of: draft.userID, by: 1, db)
@@ -43,8 +42,8 @@ final class NotificationService: Sendable {
             }, then: completion)
     }
 
-    /// A page, the newest first. The rows are as they were before this look at them, so that a client can tell what is
-    /// new; ``markSeen(_:of:)`` is the second step.
+    /// A page of notifications, the newest first. This does not mark them seen, so that a client can show which are
+    /// new; ``markSeen(_:of:)`` does.
     func list(of user: String, status: NotificationStatus, page: PageQuery) throws -> Page<NotificationRow> {
         let rows = try store.read { db in
             let sql = """
@@ -58,8 +57,7 @@ final class NotificationService: Sendable {
         return Page(rows, limit: page.limit, id: \.id)
     }
 
-    /// Notes that the user was given these rows. Nobody waits for it: if the store is
-    /// overloaded, the next list does it.
+    /// Sets `seen_at` of rows that a list contained. A failure is ignored: the next list sets it.
     func markSeen(_ rows: [NotificationRow], of user: String) {
         let unseen = rows.filter { $0.seenAt == nil }.map(\.id)
         guard !unseen.isEmpty else { return }
@@ -71,8 +69,8 @@ final class NotificationService: Sendable {
             }, then: { _ in })
     }
 
-    /// Marks the user's own notifications read. What is read already stays as it is. One unknown id is 404; among
-    /// several, unknown ones are passed over.
+    /// Marks notifications of the user read. Those that are read already do not change. A single unknown id is 404; of
+    /// several ids, unknown ones are ignored.
     func markRead(
         _ target: ReadTarget, of user: String,
         then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
@@ -102,10 +100,10 @@ final class NotificationService: Sendable {
             }, then: completion)
     }
 
-    /// How many are unread.
+    /// The number of the user's unread notifications.
     func count(of user: String) throws -> Int { try store.read { try Self.unread(of: user, $0) } }
 
-    /// Forgets idempotency keys that have outlived themselves, some thousand at a time.
+    /// Deletes expired idempotency keys, at most 5,000.
     func forgetOldKeys() {
         store.write(
             { [clock] db in
@@ -122,11 +120,11 @@ final class NotificationService: Sendable {
 
     func close() { store.close() }
 
-    /// Sorts behind every hexadecimal id.
+    /// Sorts after every id, because ids are hexadecimal.
     private static let afterAllIDs = "g"
 }
 
-/// The single statements, each inside a transaction of the caller's.
+/// The statements. They run inside the caller's transaction.
 extension NotificationService {
     static func insert(_ row: NotificationRow, _ db: Database) throws {
         try db.cachedStatement(
@@ -143,7 +141,7 @@ extension NotificationService {
             .fetch(.text(user), .text(id), as: NotificationRow.init).first
     }
 
-    /// 1 if it was unread, else 0.
+    /// Returns 1 if it was unread, else 0.
     static func markRead(_ id: String, of user: String, now: Int64, _ db: Database) throws -> Int {
         try db.cachedStatement(
             sql: """
@@ -154,7 +152,7 @@ extension NotificationService {
         return db.changesCount
     }
 
-    /// How many there were.
+    /// Returns the number of notifications that were unread.
     static func markAllRead(of user: String, now: Int64, _ db: Database) throws -> Int {
         try db.cachedStatement(
             sql:
@@ -167,7 +165,7 @@ extension NotificationService {
         Int(try db.cachedStatement(sql: "SELECT count FROM unread WHERE user_id = ?").run(.text(user)) ?? 0)
     }
 
-    /// The count after the change; never below zero.
+    /// Returns the count after the change; never below zero.
     static func changeUnread(of user: String, by change: Int, _ db: Database) throws -> Int {
         let count = try db.cachedStatement(
             sql: """
@@ -178,7 +176,8 @@ extension NotificationService {
         return Int(count ?? 0)
     }
 
-    /// The answer that this key got before; nil if it is new or has expired. Another request under the same key is 422.
+    /// The first answer for this key; nil if the key is new or has expired. Throws 422 for another request with the
+    /// same key.
     static func replay(_ key: IdempotencyKey, _ draft: NotificationDraft, now: Int64, _ db: Database) throws
         -> CreatedNotification?
     {
@@ -194,13 +193,13 @@ extension NotificationService {
                 422, "idempotency_mismatch",
                 "this Idempotency-Key was used for another notification; use a new key for each")
         }
-        // As it was answered then: seen and read came later.
+        // As in the first answer, without `seen_at` and `read_at`.
         return CreatedNotification(
             row: NotificationRow(id: row.id, draft: row.draft, createdAt: row.createdAt), delivered: found.delivered,
             unread: nil)
     }
 
-    /// Replaces an expired key.
+    /// Stores the answer for a key. Replaces an expired key.
     static func remember(_ key: IdempotencyKey, _ row: NotificationRow, delivered: Bool, _ db: Database) throws {
         try db.cachedStatement(
             sql:
@@ -211,11 +210,11 @@ extension NotificationService {
     }
 }
 
-/// Which notifications a list holds.
+/// A filter of a list.
 enum NotificationStatus: String, Sendable, CaseIterable {
     case all, unread, read
 
-    /// nil stands for all; anything unknown is 400.
+    /// nil is `all`; throws 400 for an unknown status.
     init(_ text: String?) throws(Problem) {
         guard let text else {
             self = .all
@@ -229,7 +228,7 @@ enum NotificationStatus: String, Sendable, CaseIterable {
         self = status
     }
 
-    /// More of a WHERE clause. Constant text, no input.
+    /// Appended to a WHERE clause. Constant text, so no injection is possible.
     var condition: String {
         switch self {
         case .all: ""
@@ -239,28 +238,28 @@ enum NotificationStatus: String, Sendable, CaseIterable {
     }
 }
 
-/// What came of sending a notification.
+/// The result of storing a notification.
 struct CreatedNotification: Sendable {
     let row: NotificationRow
 
-    /// The user had a connection at the time of the commit.
+    /// Whether the user had a connection when it was committed.
     let delivered: Bool
 
-    /// The user's unread notifications, this one included. nil: nothing was stored, the answer to an
-    /// earlier request is repeated.
+    /// The number of the user's unread notifications, including this one. nil: nothing was stored, because the answer
+    /// to an earlier request is repeated.
     let unread: Int?
 
     var isReplay: Bool { unread == nil }
 }
 
-/// What came of marking notifications read.
+/// The result of marking notifications read.
 struct ReadOutcome: Sendable, Equatable {
-    /// How many were unread before.
+    /// The number of notifications that this call marked read.
     let updated: Int
 
-    /// How many are unread now.
+    /// The number of unread notifications of the user now.
     let unread: Int
 
-    /// The row, if exactly one was asked for.
+    /// The row, if the target is one id.
     let row: NotificationRow?
 }

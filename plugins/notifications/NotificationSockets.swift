@@ -1,12 +1,12 @@
 import JackfieldPlugin
 import PluginStore
 
-/// The socket service: wraps the plain service and the host, replaces neither. Commit first, emit second; the
-/// row comes back either way.
+/// The socket service: wraps the plain service and the host. It commits first and emits second. The caller gets the row
+/// also if the user is not connected.
 ///
-/// To every socket of the user in `/`: `notification:new` (the row), and `notification:count` (a number: how many are
-/// unread) after each change, and when a socket connects, so that a badge is right at once. Both are emitted also while
-/// nobody is connected: the host keeps them for a lost connection that may be recovered.
+/// Events to every socket of the user in `/`: `notification:new` (the row), and `notification:count` (the number of
+/// unread notifications) after each change and when a socket connects. Both are emitted also if the user has no
+/// connection, because the host keeps them for a lost connection that may be recovered.
 final class NotificationSockets: Sendable {
     private let io: JackfieldHost
     private let service: NotificationService
@@ -21,7 +21,7 @@ final class NotificationSockets: Sendable {
         _ draft: NotificationDraft, key: IdempotencyKey?,
         then completion: @escaping @Sendable (Result<PushResult, any Error>) -> Void
     ) {
-        // Connections, not "online": through the grace after the last tab has closed there is nobody to deliver to.
+        // Connections instead of `isOnline`, which stays true for the grace period after the last connection.
         service.create(draft, key: key, isOnline: { [io] in io.presence.connections($0) > 0 }) { [self] result in
             completion(
                 result.map { created in
@@ -35,7 +35,7 @@ final class NotificationSockets: Sendable {
         }
     }
 
-    /// Marks read, then tells all tabs the new count.
+    /// Marks read, then emits the new count to all sockets of the user.
     func markRead(
         _ target: ReadTarget, of user: String,
         then completion: @escaping @Sendable (Result<ReadOutcome, any Error>) -> Void
@@ -82,13 +82,13 @@ final class NotificationSockets: Sendable {
         }
     }
 
-    /// A socket of a user has come: its badge.
+    /// Emits the count to a socket that has connected.
     func connected(_ socket: Socket) throws {
         guard let user = socket.user else { return }
         try socket.emit("notification:count", service.count(of: user))
     }
 
-    /// What is stored stays stored, whatever becomes of the emit; but the operator should know.
+    /// A failed emit is logged and does not fail the call, because the row is stored.
     private func emit(_ events: (name: String, value: JSON)..., to user: String) {
         let tabs = io.to(user: user)
         for (name, value) in events {
@@ -101,16 +101,16 @@ final class NotificationSockets: Sendable {
     }
 }
 
-/// What the sender of a notification is told.
+/// The answer to the sender of a notification.
 struct PushResult: Sendable {
     /// The row, with `delivered`.
     let json: JSON
 
-    /// The answer to an earlier request is repeated; nothing was stored or emitted.
+    /// Whether the answer to an earlier request is repeated. If so, nothing was stored or emitted.
     let isReplay: Bool
 }
 
-/// What is to be marked read: `{id}`, `{ids}` (at most 1,000) or `{all: true}`.
+/// The notifications to mark read: `{id}`, `{ids}` (at most 1,000) or `{all: true}`.
 enum ReadTarget: Sendable {
     case one(String)
     case some([String])

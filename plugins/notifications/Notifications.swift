@@ -1,7 +1,7 @@
 import JackfieldPlugin
 import PluginStore
 
-/// Notifications: stored first, emitted second.
+/// The notifications plugin: stores notifications for users, then emits them.
 ///
 /// Configuration: `{ store: "sqlite:data/notifications.db" }`, the default.
 public final class Notifications: Plugin, Sendable {
@@ -24,15 +24,15 @@ public final class Notifications: Plugin, Sendable {
         routes = NotificationRoutes(service: service, sockets: sockets)
     }
 
-    /// Whatever waits for the store runs by user: two users' lists are read side by side, one user's
+    /// Handlers that read from the store run by user: the lists of two users are read in parallel, and one user's
     /// events keep their order.
     public static func declare(_ io: Declarations<Notifications>) {
         io.on("notification:list", run: .byUser, Notifications.listEvent)
         io.on("notification:read", run: .byUser, Notifications.readEvent)
         io.root.connected(Notifications.connected)
 
-        // One sender's pushes are stored in the order in which they came, and a busy one wakes
-        // its thread once for many.
+        // Inline, since it only queues a write. So the pushes of one connection are stored in the order in which they
+        // came, and a batch of them wakes the writer's thread once.
         io.http.on("POST", "/v1/notifications", scope: "notifications:write", run: .inline, Notifications.create)
         io.http.on("GET", "/v1/notifications", run: .byUser, Notifications.list)
         io.http.on("POST", "/v1/notifications/{id}/read", run: .byUser, Notifications.read)
@@ -44,7 +44,7 @@ public final class Notifications: Plugin, Sendable {
 
     public func ready() throws { try service.check() }
 
-    /// Commits what waits; answers and emits go out with it.
+    /// Commits the queued writes, then sends their answers and events.
     public func stop() { service.close() }
 
     private func listEvent(_ socket: Socket, _ event: borrowing Event) throws { try sockets.list(event) }

@@ -1,10 +1,10 @@
 import JackfieldPlugin
 import Support
 
-/// Who is in which room, by socket: a user is in a room as long as one of his sockets is. A state machine without I/O.
+/// The members of each room: a user is in a room while at least one of his sockets is. A state machine without I/O.
 ///
-/// The host keeps the same by socket (its rooms), for broadcasts; this table answers at once whether somebody may
-/// speak, and tells the first socket of a user from the second.
+/// The host has the rooms of each socket, for broadcasts. This table answers without waiting whether a socket may send,
+/// and knows which socket of a user is his first or last in a room.
 struct Membership {
     private struct Member {
         var sockets: Set<jf_socket>
@@ -14,11 +14,11 @@ struct Membership {
     private var rooms: [ByteString: [ByteString: Member]] = [:]
     private var roomsOfSocket: [jf_socket: Set<ByteString>] = [:]
 
-    /// What an entry or exit meant for the others in the room.
+    /// How a call changed the members of a room.
     enum MembershipChange: Equatable {
-        /// The user came or went: tell them.
+        /// The user joined or left, so the members must be notified.
         case user
-        /// Only one of his sockets did.
+        /// The socket joined or left, but another socket of its user is in the room.
         case socket
         /// Nothing changed.
         case none
@@ -44,7 +44,7 @@ struct Membership {
         return .user
     }
 
-    /// The socket is gone; returns the rooms that lost the user with it.
+    /// Removes a socket from all rooms. Returns the rooms of which its user is no member any more.
     mutating func remove(_ socket: jf_socket, user: ByteString) -> [ByteString] {
         rooms(of: socket).filter { exit($0, socket, user: user) == .user }
     }
@@ -54,10 +54,10 @@ struct Membership {
     /// Whether one of the user's sockets is in the room.
     func contains(_ room: ByteString, user: ByteString) -> Bool { rooms[room]?[user] != nil }
 
-    /// Sorted, so that what follows has an order.
+    /// Sorted, so that notifications have a fixed order.
     func rooms(of socket: jf_socket) -> [ByteString] { roomsOfSocket[socket]?.sorted() ?? [] }
 
-    /// Users and since when (milliseconds), by name.
+    /// The users of a room, sorted by name. `since` is in milliseconds since 1970-01-01 UTC.
     func members(of room: ByteString) -> [(user: ByteString, since: Int64)] {
         (rooms[room] ?? [:]).map { ($0.key, $0.value.since) }.sorted { $0.user < $1.user }
     }

@@ -2,12 +2,12 @@ import JackfieldPlugin
 import PluginStore
 import Support
 
-/// The REST side. Runs on the strand. Who may read what is the socket side's rule, ``RoomSockets/requireMember(_:_:)``.
+/// The HTTP routes. They run on the strand. ``RoomSockets/requireMember(_:_:)`` checks permissions, for sockets too.
 struct RoomRoutes {
     let service: RoomService
     let sockets: RoomSockets
 
-    /// `POST /v1/rooms` `{name}` → 201, the room.
+    /// `POST /v1/rooms` `{name}` → 201 with the room.
     func create(_ request: borrowing Request) throws -> Response {
         struct Input: Decodable {
             let name: String
@@ -26,7 +26,7 @@ struct RoomRoutes {
         return .later
     }
 
-    /// `GET /v1/rooms?after=&limit=` → a page, the newest first. For all users.
+    /// `GET /v1/rooms?after=&limit=` → a page of rooms, the newest first. For all users.
     func list(_ request: borrowing Request) throws -> Response {
         try .json(service.rooms(PageQuery(request)).json(\.json))
     }
@@ -34,13 +34,13 @@ struct RoomRoutes {
     /// `GET /v1/rooms/{id}` → the room. For all users.
     func room(_ request: borrowing Request) throws -> Response { try .json(service.room(request.parameter("id")).json) }
 
-    /// `GET /v1/rooms/{id}/messages?after=&limit=` → a page, the newest first. For members.
+    /// `GET /v1/rooms/{id}/messages?after=&limit=` → a page of messages, the newest first. For members.
     func messages(_ request: borrowing Request) throws -> Response {
         let room = try requireMember(request)
         return try .json(service.messages(in: room.text, PageQuery(request)).json(\.json))
     }
 
-    /// `GET /v1/rooms/{id}/members?after=&limit=` → a page of `{user, since}`, by name. For members.
+    /// `GET /v1/rooms/{id}/members?after=&limit=` → a page of `{user, since}`, sorted by user. For members.
     func members(_ request: borrowing Request) throws -> Response {
         let room = try requireMember(request)
         let limit = try request.query("limit", in: PageQuery.limits, default: PageQuery.defaultLimit)

@@ -1,6 +1,6 @@
 import GRDB
 
-/// The tables, and how older ones become these. A migration that has shipped is never changed.
+/// The tables and their migrations. A released migration must not change.
 enum RoomSchema {
     static var migrations: DatabaseMigrator {
         var migrator = DatabaseMigrator()

@@ -3,9 +3,9 @@ import JackfieldPlugin
 import PluginStore
 import Support
 
-/// The plain service: rooms and their messages in a store. It knows no socket; ``RoomSockets`` wraps it.
+/// The plain service: rooms and their messages in a store. It does not depend on sockets; ``RoomSockets`` wraps it.
 ///
-/// Writes are committed in groups and complete on a thread of the store; reads block.
+/// Writes are committed in groups, and their completions run on a thread of the store. Reads block.
 final class RoomService: Sendable {
     private let store: GroupCommitStore
     private let ids = TimeOrderedID()
@@ -18,8 +18,8 @@ final class RoomService: Sendable {
 
     /// - Parameters:
     ///   - clock: milliseconds since 1970-01-01 UTC.
-    ///   - report: a line for the operator, when the store ceases to work and when it works again.
-    ///   - batch: what completions that become due at once are called in.
+    ///   - report: logs a line for the operator when the store fails and when it works again.
+    ///   - batch: calls the completions of one group; ``JackfieldHost/batch(_:)``.
     init(
         _ location: StoreLocation, clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void,
         batch: @escaping @Sendable (() -> Void) -> Void
@@ -60,10 +60,10 @@ final class RoomService: Sendable {
             }, then: completion)
     }
 
-    /// The id of a room as it came from outside. Throws 400 if it cannot be one.
+    /// The room id that a client sent. Throws 400 if it cannot be one.
     static func id(_ text: String) throws(Problem) -> ByteString { try TimeOrderedID.lookup(text, "room") }
 
-    /// Throws 404 if there is no such room, 400 if that cannot be the id of one.
+    /// Throws 404 if there is no such room, 400 if `id` cannot be a room id.
     func room(_ id: String) throws -> RoomRow {
         let id = try Self.id(id).text
         guard TimeOrderedID.isValid(id) else { throw Self.unknown(id) }
@@ -78,7 +78,7 @@ final class RoomService: Sendable {
 
     private static func unknown(_ id: String) -> Problem { .notFound("there is no room '\(id)'") }
 
-    /// All rooms, a page, the newest first.
+    /// A page of all rooms, the newest first.
     func rooms(_ page: PageQuery) throws -> Page<RoomRow> {
         let rows = try store.read { db in
             try db.cachedStatement(sql: "SELECT \(RoomRow.columns) FROM room WHERE id < ? ORDER BY id DESC LIMIT ?")
@@ -87,7 +87,7 @@ final class RoomService: Sendable {
         return Page(rows, limit: page.limit, id: \.id)
     }
 
-    /// The messages of a room that exists, a page, the newest first.
+    /// A page of the messages of a room, the newest first. The room must exist.
     func messages(in room: String, _ page: PageQuery) throws -> Page<MessageRow> {
         let rows = try store.read { db in
             try db.cachedStatement(
@@ -104,6 +104,6 @@ final class RoomService: Sendable {
 
     func close() { store.close() }
 
-    /// Sorts behind every hexadecimal id.
+    /// Sorts after every id, because ids are hexadecimal.
     private static let afterAllIDs = "g"
 }

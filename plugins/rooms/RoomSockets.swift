@@ -2,20 +2,20 @@ import JackfieldPlugin
 import PluginStore
 import Support
 
-/// The socket service: wraps the plain service and the host, replaces neither. Runs on the strand.
+/// The socket service: wraps the plain service and the host. Its methods run on the strand.
 ///
-/// Membership is a matter of connections: a *socket* joins and leaves; a *user* is a member as long as one of his
-/// sockets is, and the others are told of the user, not of his tabs. Rooms and messages are stored, memberships are
-/// not: who reconnects joins again, unless the host recovered his connection, rooms included.
+/// A *socket* joins and leaves; a *user* is a member while one of his sockets is. Other members are notified when the
+/// user joins or leaves, not for each of his sockets. Rooms and messages are stored, memberships are not: a client that
+/// reconnects joins again, unless the host recovered its connection and its rooms.
 ///
-/// Only members speak (`room:message`) and listen (events, messages, who is there). A socket may do what it has joined
-/// for; over HTTP a user may read what one of his sockets may read. That a room exists, and its name, is for all users:
-/// whoever may join a room must be able to find it.
+/// Only members may send (`room:message`) and read (events, messages, members). A socket has the permissions of the
+/// rooms that it is in; over HTTP a user has those of all his sockets. All users may read the list of rooms and their
+/// names, so that they can find a room to join.
 ///
-/// To all members, the sender's own sockets among them: `room:joined` and `room:left` `{room, user, at}`,
+/// Events to all members, including the sender's own sockets: `room:joined` and `room:left` `{room, user, at}`,
 /// `room:message` (the message).
 final class RoomSockets {
-    /// Rooms that one socket may be in: bounds what a client can make the plugin remember.
+    /// The maximum number of rooms of one socket: it limits the memory that a client can use.
     static let maxRoomsPerSocket = 1000
 
     private let io: JackfieldHost
@@ -29,7 +29,7 @@ final class RoomSockets {
 
     // MARK: Events
 
-    /// `room:create` `{name}` → ack: the room. The creator is not a member until he joins.
+    /// `room:create` `{name}` → ack: the room. The creator does not become a member.
     func create(_ socket: Socket, _ event: borrowing Event) throws {
         struct Input: Decodable {
             let name: String
@@ -58,7 +58,7 @@ final class RoomSockets {
         }
     }
 
-    /// `room:leave` `{room}` → ack: `{room, user, at}`. Leaving where one is not is no error.
+    /// `room:leave` `{room}` → ack: `{room, user, at}`. Leaving a room that the socket is not in is no error.
     func leave(_ socket: Socket, _ event: borrowing Event) throws {
         let user = try ByteString(event.user)
         let room = try event.decode(RoomInput.self).id
@@ -67,7 +67,7 @@ final class RoomSockets {
         if membership.exit(room, socket.handle, user: user) == .user { notifyMembers("room:left", room, user) }
     }
 
-    /// `room:members` `{room}` → ack: a page of `{user, since}`, by name.
+    /// `room:members` `{room}` → ack: a page of `{user, since}`, sorted by user.
     func members(_ socket: Socket, _ event: borrowing Event) throws {
         _ = try event.user
         let input = try event.decode(RoomPageInput.self)
@@ -76,7 +76,7 @@ final class RoomSockets {
         try event.ack(members(of: room, after: input.after, limit: limit))
     }
 
-    /// `room:message` `{room, body}` → ack: the message. On disk before its ack, and before it is emitted.
+    /// `room:message` `{room, body}` → ack: the message. The message is on disk before it is acknowledged and emitted.
     func message(_ socket: Socket, _ event: borrowing Event) throws {
         struct Input: Decodable {
             let room: String
@@ -103,9 +103,9 @@ final class RoomSockets {
         try event.ack(page.json(\.json))
     }
 
-    // MARK: Coming and going
+    // MARK: Connecting and disconnecting
 
-    /// A recovered connection is back in its rooms before anybody told this plugin.
+    /// The host has put a recovered socket back into its rooms; this adds it to ``membership``.
     func connected(_ socket: Socket, _ connection: Connection) throws {
         if connection.isRecovered { try adopt(io.to(connection.id)) }
     }
@@ -115,7 +115,8 @@ final class RoomSockets {
         for room in membership.remove(socket.handle, user: user) { notifyMembers("room:left", room, user) }
     }
 
-    /// Rooms are the host's and survive a reload of this plugin: who is in one, is a member.
+    /// Adds sockets to ``membership`` that are in rooms of the host already, since those survive a restart of this
+    /// plugin.
     func adopt(_ sockets: BroadcastOperator) throws {
         try sockets.fetchSockets(Rooms.self) { rooms, result in rooms.sockets.adopt(result) }
     }
@@ -136,16 +137,17 @@ final class RoomSockets {
 
     // MARK: Reading
 
-    /// Who wants to read or speak.
+    /// The socket or the user for which a permission is checked.
     enum Requester {
         case socket(jf_socket)
-        /// Over HTTP.
+        /// The user of an HTTP request.
         case user(ByteString)
     }
 
-    /// The one rule for sockets and HTTP: who has joined may.
+    /// Checks, for sockets and HTTP, that the requester has joined the room.
     ///
-    /// Returns the id. Throws 400 if it cannot be one, 404 if there is no such room, 403 if the asker is not in it.
+    /// Returns the room's id. Throws 400 if `room` cannot be one, 404 if there is no such room, 403 if the requester is
+    /// not in it.
     func requireMember(_ asker: Requester, _ room: String) throws -> ByteString {
         let id = try RoomService.id(room)
         switch asker {
@@ -161,9 +163,9 @@ final class RoomSockets {
         }
     }
 
-    /// A page of `{user, since}`, by name; `after` is the last user of the page before.
+    /// A page of `{user, since}`, sorted by user; `after` is the last user of the page before.
     ///
-    /// Throws 400 if `after` is no id of a user.
+    /// Throws 400 if `after` is not a user id.
     func members(of room: ByteString, after: String?, limit: Int) throws(Problem) -> JSON {
         let after = after.map { ByteString($0) }
         if let after, let problem = UserID.problem(after) {
@@ -178,7 +180,7 @@ final class RoomSockets {
         }
     }
 
-    // MARK: Pieces
+    // MARK: Helpers
 
     private struct RoomPageInput: Decodable {
         let room: String
@@ -189,7 +191,7 @@ final class RoomSockets {
     private struct RoomInput: Decodable {
         let room: String
 
-        /// Throws 400 if it cannot be one.
+        /// Throws 400 if it cannot be a room id.
         var id: ByteString { get throws(Problem) { try RoomService.id(room) } }
     }
 
@@ -221,10 +223,11 @@ final class RoomSockets {
         }
     }
 
-    /// The host's room behind a room of ours; the prefix keeps them apart from socket ids and other plugins' rooms.
+    /// The name of the host's room for a room of this plugin. The prefix distinguishes it from socket ids and the rooms
+    /// of other plugins.
     private static func channel(_ room: ByteString) -> String { "room:\(room)" }
 
-    /// nil for a room of the host's that is none of ours.
+    /// The room of this plugin for a room of the host; nil if it is none of this plugin.
     private static func room(_ channel: ByteString) -> ByteString? {
         guard channel.hasPrefix("room:") else { return nil }
         let id = ByteString(decoding: channel.utf8.dropFirst("room:".utf8.count))

@@ -1,10 +1,11 @@
 import JackfieldPlugin
 import PluginStore
 
-/// Rooms: create, join, leave, talk. Messages are on disk before anybody sees them.
+/// The rooms plugin: clients create, join and leave rooms and send messages to them. A message is on disk before it is
+/// emitted.
 ///
-/// Configuration: `{ store: "sqlite:data/rooms.db" }`, the default. Everything runs on the strand: who may
-/// speak depends on who joined.
+/// Configuration: `{ store: "sqlite:data/rooms.db" }`, the default. All handlers run on the strand, because the
+/// permission for a message depends on the joins before it.
 public final class Rooms: Plugin {
     public static let name = "rooms"
     public static let version = "1.0.0"
@@ -47,6 +48,6 @@ public final class Rooms: Plugin {
 
     public func ready() throws { try service.check() }
 
-    /// Commits what waits; answers and emits go out with it.
+    /// Commits the queued writes, then sends their answers and events.
     public func stop() { service.close() }
 }

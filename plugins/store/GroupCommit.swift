@@ -4,10 +4,10 @@ import Synchronization
 
 /// The transaction of a group.
 enum GroupCommit {
-    /// Runs the writes of a group and commits them with one sync. If one of them fails by
-    /// itself, all of them run again.
+    /// Runs the writes of a group and commits them with one sync. If one of them fails with an error that is not a
+    /// ``StoreFailure``, all of them run again.
     ///
-    /// - Returns: what became of each write: nil if it is on disk, or has its own answer.
+    /// - Returns: one error for each write; nil if the write is committed, or its own result is its answer.
     /// - Throws: if the store failed; nothing of the group is stored then.
     static func commit(_ group: [any AnyPendingWrite], in db: Database) throws(StoreFailure) -> [(any Error)?] {
         do {
@@ -22,8 +22,8 @@ enum GroupCommit {
         }
     }
 
-    /// The same, each write in a savepoint of its own: one that fails is undone alone. Costs two statements more for
-    /// each write, which is why it is the second attempt and not the first.
+    /// As ``commit(_:in:)``, with a savepoint for each write, so that only the failing writes are undone. Used as the
+    /// second attempt only, because it costs two statements more for each write.
     private static func commitApart(_ group: [any AnyPendingWrite], in db: Database) throws(StoreFailure) -> [(
         any Error
     )?] {
@@ -50,13 +50,12 @@ enum GroupCommit {
     }
 }
 
-/// Gives the writes of committed groups their answers, one at a time and in the order of commits.
+/// Calls the completions of committed groups, one at a time and in the order of commits.
 ///
-/// Answers take time, and while they go out the next group can be on its way to the disk: they have a thread of
-/// their own, which is used when something waits. When nothing does, the writer answers by itself, sooner than
-/// another thread would be awake.
+/// Completions take time. If writes wait, they run on a queue of their own while the writer's thread commits the next
+/// group. If none waits, the writer's thread calls them itself, which is sooner than waking another thread.
 final class CommitCompletions: Sendable {
-    /// Groups whose answers are under way. Beyond it the writer waits for them: they hold memory.
+    /// The maximum number of groups whose completions have not run. Then the writer waits, because groups hold memory.
     private static let maxGroups = 4
 
     private let queue = DispatchQueue(label: "group commit answers")
@@ -64,14 +63,14 @@ final class CommitCompletions: Sendable {
     private let groupsUnderWay = Atomic<Int>(0)
     private let batch: @Sendable (() -> Void) -> Void
 
-    /// - Parameter batch: what the answers of one group are given in.
+    /// - Parameter batch: calls the completions of one group; ``JackfieldHost/batch(_:)``.
     init(_ batch: @escaping @Sendable (() -> Void) -> Void) { self.batch = batch }
 
     /// - Parameters:
-    ///   - failures: one for each write, as ``AnyPendingWrite/finish(_:)`` takes it.
-    ///   - isIdle: nothing waits for the writer, whose thread calls this.
+    ///   - failures: one for each write, the argument of ``AnyPendingWrite/finish(_:)``.
+    ///   - isIdle: whether no write waits. The writer's thread calls this.
     func complete(_ group: [any AnyPendingWrite], _ failures: [(any Error)?], isIdle: Bool) {
-        // Only the writer raises it, so zero is zero, and nothing can be overtaken.
+        // Only this thread increments it; 0 means that no earlier group is pending, so the order is kept.
         if isIdle, groupsUnderWay.load(ordering: .acquiring) == 0 { return finish(group, failures) }
         slots.wait()
         groupsUnderWay.add(1, ordering: .relaxed)
@@ -82,7 +81,7 @@ final class CommitCompletions: Sendable {
         }
     }
 
-    /// Waits until every group has its answers.
+    /// Waits until all completions have run.
     func drain() { queue.sync {} }
 
     private func finish(_ group: [any AnyPendingWrite], _ failures: [(any Error)?]) {

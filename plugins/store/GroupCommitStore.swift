@@ -6,21 +6,21 @@ import Synchronization
 
 /// A SQLite database whose writes are committed in groups.
 ///
-/// Durability: write-ahead log with `synchronous=FULL`, so a commit is on disk when it returns. That costs one fsync,
-/// whatever the number of rows in it; hence one thread takes everything that is waiting into one transaction and
-/// commits it. While it waits for the disk the next group collects by itself: no delay, no timer. The answers go out
-/// beside it, in the order of commits.
+/// Durability: write-ahead log with `synchronous=FULL`, so a commit is on disk when it returns. A commit costs one
+/// fsync for any number of rows, so one thread runs all waiting writes in one transaction. While it waits for the disk,
+/// the writes of the next group queue up; there is no delay and no timer. Completions are called in the order of
+/// commits.
 ///
-/// Reads run beside it, on connections of their own, and see what was committed.
+/// Reads run on connections of their own, in parallel with writes, and see committed data.
 ///
-/// A write is answered with success only if it can be found at the configured path: files that were deleted or replaced
-/// while they were open, and a store that another process has taken, refuse reads and writes with 503 `unavailable`,
-/// and a full disk refuses writes with 507 `insufficient_storage`, as long as that lasts. ``check()`` says so.
+/// A write succeeds only if its row is in the file at the configured path. If the files were deleted or replaced while
+/// open, or another process has locked the store, reads and writes fail with 503 `unavailable`; if the disk is full,
+/// writes fail with 507 `insufficient_storage`; until that is mended. ``check()`` throws the reason.
 public final class GroupCommitStore: Sendable {
-    /// Operations in one transaction: bounds how long the first of them waits.
+    /// The maximum number of writes in one transaction: it limits how long the first of them waits.
     public static let maxGroup = 1024
 
-    /// Operations that wait. Beyond it a write fails at once with 503 `overloaded`.
+    /// The maximum number of waiting writes. Further writes fail at once with 503 `overloaded`.
     public static let maxQueue = 8192
 
     private let pool: DatabasePool
@@ -30,12 +30,12 @@ public final class GroupCommitStore: Sendable {
     private let ended = DispatchSemaphore(value: 0)
     private let isProbing = Atomic(false)
 
-    /// Opens or makes the database and brings it up to date. Throws a line for the operator.
+    /// Opens or creates the database and runs the migrations. Throws a ``Problem`` with a message for the operator.
     ///
     /// - Parameters:
-    ///   - report: a line for the operator, when the store ceases to work and when it works again. Called on
-    ///     any thread, must not block.
-    ///   - batch: what the answers of one group are given in; ``JackfieldHost/batch(_:)``.
+    ///   - report: logs a line for the operator when the store fails and when it works again. Called on any thread,
+    ///     must not block.
+    ///   - batch: calls the completions of one group; ``JackfieldHost/batch(_:)``.
     public init(
         _ location: StoreLocation, migrations: DatabaseMigrator, maxQueue: Int = GroupCommitStore.maxQueue,
         report: @escaping @Sendable (String) -> Void, batch: @escaping @Sendable (() -> Void) -> Void
@@ -46,7 +46,7 @@ public final class GroupCommitStore: Sendable {
         configuration.maximumReaderCount = 4
         do {
             pool = try DatabasePool(path: location.path, configuration: configuration)
-            // GRDB sets NORMAL when it turns the log on, and NORMAL may lose the last commits with the power.
+            // GRDB sets NORMAL with the write-ahead log. With NORMAL, a power failure may lose the last commits.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try migrations.migrate(pool)
             try pool.writeWithoutTransaction { try PageCheck.run($0) }
@@ -65,8 +65,8 @@ public final class GroupCommitStore: Sendable {
         health = StoreHealth(location.path, report: report)
         queue = WriteQueue(limit: maxQueue)
         let thread = Thread { [pool, queue, files, health, ended] in
-            // The writer's connection is this thread's as long as it lives: asking for it anew would cost each
-            // group more than its BEGIN.
+            // This thread holds the writer's connection until it ends: getting it for each group would cost more than
+            // the group's BEGIN.
             pool.writeWithoutTransaction { db in
                 let answers = CommitCompletions(batch)
                 while let group = queue.next(atMost: Self.maxGroup) {
@@ -80,16 +80,15 @@ public final class GroupCommitStore: Sendable {
         thread.start()
     }
 
-    /// Lets the thread end by itself. Waiting for it here could be waiting for oneself: the last to
-    /// let go may be a completion.
+    /// Does not wait for the thread, because a completion on that thread may release the last reference.
     deinit { _ = queue.close() }
 
-    /// Runs `operation` in the next transaction. `completion` is called exactly once: after the commit, on a
-    /// thread of the store, one at a time and in the order of commits; or at once, on this thread, if the queue is
-    /// full or the store closed.
+    /// Runs `operation` in the next transaction. `completion` is called exactly once: after the commit, on a thread of
+    /// the store, one at a time and in the order of commits; or at once, on the calling thread, if the queue is full or
+    /// the store is closed.
     ///
-    /// An operation may run twice (a failing neighbour makes the group run again), so it must touch nothing but the
-    /// database; and one that throws a ``Problem`` must not have changed anything before.
+    /// An operation may run twice, because a failing write makes its group run again; so it must change only the
+    /// database. One that throws a ``Problem`` must not have changed anything before.
     public func write<Value: Sendable>(
         _ operation: @escaping @Sendable (Database) throws -> Value,
         then completion: @escaping @Sendable (Result<Value, any Error>) -> Void
@@ -97,7 +96,7 @@ public final class GroupCommitStore: Sendable {
         if let refused = queue.add(PendingWrite(operation, completion)) { completion(.failure(refused)) }
     }
 
-    /// Reads what was committed. Blocks: not for a handler that runs inline.
+    /// Reads committed data. Blocks, so a handler that runs inline must not call it.
     public func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
         do {
             try files.check()
@@ -109,7 +108,7 @@ public final class GroupCommitStore: Sendable {
         }
     }
 
-    /// Throws a line for the operator if the store cannot be read or written. Blocks as ``read(_:)`` does.
+    /// Throws a ``Problem`` with a message for the operator if the store cannot be read or written. Blocks.
     public func check() throws {
         do throws(StoreFailure) {
             try files.check()
@@ -124,14 +123,14 @@ public final class GroupCommitStore: Sendable {
         try read { _ = try Int.fetchOne($0, sql: "SELECT 1 FROM sqlite_schema LIMIT 1") }
     }
 
-    /// Commits and answers what waits, and ends the thread. Later writes fail.
+    /// Commits the waiting writes, calls their completions, and ends the thread. Blocks. Later writes fail.
     public func close() {
         guard queue.close() else { return }
         ended.wait()
         try? pool.close()
     }
 
-    /// Finds out whether the store works again, where nobody else writes: by a commit that changes nothing.
+    /// Checks with a commit that changes nothing whether the store works again, in case there are no other writes.
     private func probe() {
         guard !isProbing.exchange(true, ordering: .relaxed) else { return }
         write(
@@ -139,12 +138,12 @@ public final class GroupCommitStore: Sendable {
             then: { [weak self] _ in self?.isProbing.store(false, ordering: .relaxed) })
     }
 
-    /// What became of each write: nil if it is on disk, or has its own answer.
+    /// Returns one error for each write; nil if the write is committed, or its own result is its answer.
     private static func commit(
         _ group: [any AnyPendingWrite], in db: Database, _ files: StoreFiles, _ health: StoreHealth
     ) -> [(any Error)?] {
         do throws(StoreFailure) {
-            // Nothing more goes where nobody would find it.
+            // After a failure, the files may not be those at the configured path.
             if health.failure != nil { try files.check() }
             let failures = try GroupCommit.commit(group, in: db)
             try files.check()
@@ -157,17 +156,17 @@ public final class GroupCommitStore: Sendable {
     }
 }
 
-/// Looks through the pages of a database for broken ones, as far as it gets in a second: a large database must not keep
-/// the plugin from its work.
+/// Checks the pages of a database for damage, for at most one second, so that a large database does not delay the
+/// start.
 enum PageCheck {
     /// Seconds.
     private static let budget = 1.0
 
-    /// Throws `SQLITE_CORRUPT` with what was found first.
+    /// Throws `SQLITE_CORRUPT` with the first finding.
     static func run(_ db: Database) throws {
         var deadline = Date().addingTimeInterval(budget)
         let finding = try withUnsafeMutablePointer(to: &deadline) { deadline in
-            // Called every 10,000 steps of SQLite's machine, some hundred microseconds.
+            // SQLite calls it every 10,000 steps of its virtual machine, about every few hundred microseconds.
             sqlite3_progress_handler(
                 db.sqliteConnection, 10_000, { $0!.assumingMemoryBound(to: Date.self).pointee < Date() ? 1 : 0 },
                 deadline)

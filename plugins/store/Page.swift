@@ -1,7 +1,7 @@
 import JackfieldPlugin
 import Support
 
-/// Part of a list: `{items: [...], next: <cursor> | null}`.
+/// A page of a list: `{items: [...], next: <cursor> | null}`.
 public struct Page<Item: Sendable>: Sendable {
     public let items: [Item]
     public let next: String?
@@ -11,7 +11,7 @@ public struct Page<Item: Sendable>: Sendable {
         self.next = next
     }
 
-    /// From one item more than the page holds: if it is there, so is a next page.
+    /// `fetched` has one item more than the page if there is a next page.
     public init(_ fetched: [Item], limit: Int, id: (Item) -> String) {
         items = Array(fetched.prefix(limit))
         next = fetched.count > limit ? items.last.map(id) : nil
@@ -25,8 +25,8 @@ public struct Page<Item: Sendable>: Sendable {
     }
 }
 
-/// Which page of a list is wanted. Lists run from the newest to the oldest; `after` is the last id (or the
-/// `next`) of the page before.
+/// The page of a list that a client requests. Lists run from the newest to the oldest item; `after` is the last id (or
+/// the `next`) of the page before.
 public struct PageQuery: Sendable, Equatable {
     public static let limits = 1...200
     public static let defaultLimit = 50
@@ -34,7 +34,7 @@ public struct PageQuery: Sendable, Equatable {
     public let after: String?
     public let limit: Int
 
-    /// Throws 400 for a cursor that is none, or a limit out of bounds.
+    /// Throws 400 for an invalid cursor, or a limit out of bounds.
     public init(after: String?, limit: Int?) throws(Problem) {
         if let after, !TimeOrderedID.isValid(after) {
             throw .invalid("after: '\(after.cut(to: 64))' is no cursor; use an id, or the 'next' of the page before")
@@ -47,7 +47,7 @@ public struct PageQuery: Sendable, Equatable {
         self.limit = limit
     }
 
-    /// `?after=…&limit=…`
+    /// From the query `?after=…&limit=…`.
     public init(_ request: borrowing Request) throws(Problem) {
         try self.init(
             after: request.query("after"), limit: request.query("limit", in: Self.limits, default: Self.defaultLimit))

@@ -2,14 +2,14 @@ import GRDB
 import GRDBSQLite
 import JackfieldPlugin
 
-/// GRDB prepares the statements and keeps them; what is bound to them and what they return goes through
-/// these functions, always.
+/// Functions to run prepared statements. All arguments and results must go through them; GRDB only prepares and caches
+/// the statements.
 ///
-/// GRDB's own arguments and rows take text for a C string, which ends at its first NUL: a user named "alice\0x" would
-/// read what is alice's. Here text has a length. They are faster, too: GRDB's lists of arguments and its cursors cost
-/// as much as SQLite's own work for the row of a push or a message.
+/// GRDB's own arguments and rows treat text as a C string, which ends at its first NUL: a user "alice\0x" would read
+/// alice's rows. Here text has a length. These functions are faster, too: for the row of a push or a message, GRDB's
+/// argument lists and cursors cost as much as SQLite's own work.
 extension Statement {
-    /// What stands for a `?`.
+    /// The value of a `?`.
     public enum Argument {
         case text(String)
         case json([UInt8])
@@ -41,7 +41,7 @@ extension Statement {
     }
 
     private func step(_ arguments: [Argument], _ body: (ResultRow) throws -> Void) throws {
-        // What is bound is copied, and the next run binds everything anew.
+        // The bindings need not be cleared: they are copies, and the next run replaces all of them.
         defer { sqlite3_reset(sqliteStatement) }
         for (index, argument) in arguments.enumerated() {
             guard bind(argument, at: CInt(index + 1)) == SQLITE_OK else { throw failure }
@@ -66,7 +66,7 @@ extension Statement {
 
     private func bind(_ utf8: UnsafeRawBufferPointer, at index: CInt) -> CInt {
         let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)  // SQLITE_TRANSIENT
-        // Without an address SQLite would bind NULL.
+        // SQLite would bind NULL for a nil address.
         guard let start = utf8.baseAddress else { return sqlite3_bind_text(sqliteStatement, index, "", 0, copied) }
         return sqlite3_bind_text(
             sqliteStatement, index, start.assumingMemoryBound(to: CChar.self), CInt(utf8.count), copied)
@@ -80,14 +80,13 @@ extension Statement {
     }
 }
 
-/// The row at which a statement stands, columns from 0. Valid until the statement moves on, so only for
-/// the call it is passed to.
+/// The current row of a statement; columns count from 0. Valid only during the call that it is passed to.
 public struct ResultRow {
     let statement: SQLiteStatement
 
     public func isNull(_ column: Int) -> Bool { sqlite3_column_type(statement, CInt(column)) == SQLITE_NULL }
 
-    /// As long as it was stored. NULL is "".
+    /// The whole text, including NULs. NULL is "".
     public func text(_ column: Int) -> String { withBytes(column) { String(decoding: $0, as: UTF8.self) } }
 
     public func textIfPresent(_ column: Int) -> String? { isNull(column) ? nil : text(column) }
@@ -97,11 +96,12 @@ public struct ResultRow {
 
     public func integerIfPresent(_ column: Int) -> Int64? { isNull(column) ? nil : integer(column) }
 
-    /// JSON that was checked when it was stored.
+    /// JSON that was checked before it was stored.
     public func json(_ column: Int) -> JSON? { textIfPresent(column).map { .stored($0) } }
 
     private func withBytes<Value>(_ column: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
-        // The length belongs to the text that this call has made ready, so in this order.
+        // The order of these calls matters: sqlite3_column_bytes returns the length of the text that
+        // sqlite3_column_text made.
         let start = sqlite3_column_text(statement, CInt(column))
         return body(
             UnsafeBufferPointer(

@@ -4,15 +4,15 @@ import GRDBSQLite
 import JackfieldPlugin
 import Synchronization
 
-/// The store itself does not work, whatever is asked of it.
+/// A failure of the whole store, independent of the operation.
 struct StoreFailure: Error, Equatable {
-    /// For the operator: what is wrong, and what to do. It follows the path.
+    /// What is wrong and what to do, for the operator. ``StoreHealth/words(for:)`` puts the path before it.
     let reason: String
 
-    /// For the clients.
+    /// The answer to clients.
     let problem: Problem
 
-    /// Nothing that happens while the database is open ends it.
+    /// The failure lasts until the database is opened again.
     let isFinal: Bool
 
     private init(
@@ -44,10 +44,10 @@ struct StoreFailure: Error, Equatable {
 
     static func other(_ words: String) -> StoreFailure { StoreFailure("it cannot be used: \(words)") }
 
-    /// nil for an error that is the operation's own, such as a broken constraint.
+    /// nil for an error of a single operation, such as a violated constraint.
     ///
-    /// - Parameter database: that the error comes from, if the caller is on its thread: it knows
-    ///   why a system call failed.
+    /// - Parameter database: the connection that reported the error, if the caller is on its thread; it has the `errno`
+    ///   of a failed system call.
     init?(_ error: any Error, in database: Database? = nil) {
         guard let error = error as? DatabaseError else { return nil }
         let words = error.message ?? "\(error.resultCode)"
@@ -66,13 +66,14 @@ struct StoreFailure: Error, Equatable {
         }
     }
 
-    /// SQLite knows ENOSPC by itself. There are quotas and limits on a file's size, too.
+    /// Whether the disk, a quota or the limit of a file's size is exhausted. SQLite reports only ENOSPC as
+    /// `SQLITE_FULL`.
     private static func lacksRoom(_ database: Database) -> Bool {
         [ENOSPC, EDQUOT, EFBIG].contains(sqlite3_system_errno(database.sqliteConnection))
     }
 }
 
-/// Whether the store works, as far as is known. A change is reported once.
+/// The last known state of the store. Reports each change once. Any thread.
 final class StoreHealth: Sendable {
     private let state = Mutex<StoreFailure?>(nil)
     private let path: String
@@ -83,10 +84,10 @@ final class StoreHealth: Sendable {
         self.report = report
     }
 
-    /// nil: it works.
+    /// nil: the store works.
     var failure: StoreFailure? { state.withLock { $0 } }
 
-    /// - Parameter failure: nil when something was committed.
+    /// - Parameter failure: nil after a commit.
     func record(_ failure: StoreFailure?) {
         let isChange = state.withLock { known in
             if known?.isFinal == true || known == failure { return false }
@@ -96,6 +97,6 @@ final class StoreHealth: Sendable {
         if isChange { report(failure.map(words) ?? "config.store '\(path)' works again") }
     }
 
-    /// For the operator.
+    /// The message for the operator.
     func words(for failure: StoreFailure) -> String { "config.store '\(path)': \(failure.reason)" }
 }

@@ -1,11 +1,11 @@
 import Foundation
 import JackfieldPlugin
 
-/// Where a plugin keeps its rows: `sqlite:PATH`, relative to the daemon's working directory.
+/// The path of a plugin's database, configured as `sqlite:PATH`; relative to the daemon's working directory.
 public struct StoreLocation: Sendable, Equatable {
     public let path: String
 
-    /// Throws a line for the operator if the text names no store.
+    /// Throws a ``Problem`` with a message for the operator if the text has another form.
     public init(_ text: String) throws {
         guard text.utf8.starts(with: "sqlite:".utf8), text.utf8.count > "sqlite:".utf8.count else {
             throw Problem.invalid(
@@ -15,14 +15,14 @@ public struct StoreLocation: Sendable, Equatable {
         path = String(text.dropFirst("sqlite:".count))
     }
 
-    /// The database as it is on disk: symbolic links resolved, and locked.
+    /// A locked database file, with symbolic links resolved.
     struct Prepared {
         let path: String
         let lock: StoreLock
     }
 
-    /// Makes the folder and the file where there are none, for their owner alone, and takes the lock. Throws a line for
-    /// the operator that names the path.
+    /// Creates the folder and the file if they do not exist, readable by their owner only, and locks the store. Throws
+    /// a ``Problem`` whose message for the operator names the path.
     func prepare() throws -> Prepared {
         let folder = (path as NSString).deletingLastPathComponent
         if !folder.isEmpty {
@@ -47,8 +47,9 @@ public struct StoreLocation: Sendable, Equatable {
         return Prepared(path: resolved, lock: lock)
     }
 
-    /// SQLite would make it readable for everybody; its other files get the mode of this one. A file that is there
-    /// keeps its mode, and is not opened: closing it would release the locks that SQLite has on it in this process.
+    /// Creates the database with mode 0600; SQLite would make it readable for all users. SQLite's other files get the
+    /// same mode. An existing file keeps its mode and is not opened, because closing it would release SQLite's locks on
+    /// it in this process.
     private func makeFile() throws {
         var found = stat()
         if stat(path, &found) == 0 { return }
@@ -70,17 +71,16 @@ public struct StoreLocation: Sendable, Equatable {
     }
 }
 
-/// Keeps other processes off a database, with a POSIX lock on a file beside it.
+/// A POSIX lock on a file beside the database, so that no other process uses the database.
 ///
-/// The lock is the process's: two generations of a plugin, which may be there at a time while it is reloaded, hold
-/// it together. Closing any of the file's descriptors releases it for the whole process, so who still needs it
-/// claims it again and again.
+/// The lock belongs to the process, so two generations of a plugin, which coexist during a reload, share it. Closing
+/// any descriptor of the file releases it for the whole process, so ``claim()`` must be called again regularly.
 final class StoreLock: Sendable {
     /// Another process that has the lock.
     struct Holder: CustomStringConvertible {
         let pid: pid_t
 
-        /// A process of another container has no number here.
+        /// A process of another container has no process id here.
         var description: String { pid > 0 ? "process \(pid)" : "another process" }
     }
 
@@ -94,13 +94,13 @@ final class StoreLock: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Takes the lock, or makes sure of it. Does not wait.
+    /// Acquires the lock, also if this process has it already. Does not wait.
     ///
-    /// - Returns: who has it; nil if it is this process.
+    /// - Returns: the other process that has the lock; nil if this process has it.
     func claim() -> Holder? {
         var lock = Self.wholeFile
         if fcntl(descriptor, F_SETLK, &lock) == 0 { return nil }
-        guard errno == EAGAIN || errno == EACCES else { return nil }  // A file system that knows no locks.
+        guard errno == EAGAIN || errno == EACCES else { return nil }  // The file system does not support locks.
         lock = Self.wholeFile
         guard fcntl(descriptor, F_GETLK, &lock) == 0, lock.l_type != Int16(F_UNLCK) else { return Holder(pid: 0) }
         return Holder(pid: lock.l_pid)

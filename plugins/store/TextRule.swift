@@ -1,6 +1,6 @@
 import JackfieldPlugin
 
-/// What a text may be. Lengths count Unicode scalars, as databases do.
+/// A rule for text from clients. Lengths count Unicode scalars, as databases do.
 public struct TextRule: Sendable {
     private let lengths: ClosedRange<Int>
     private let isLine: Bool
@@ -15,9 +15,9 @@ public struct TextRule: Sendable {
         self.isLine = isLine
     }
 
-    /// Throws 400 with the member's name.
+    /// Throws 400 that names the member.
     public func check(_ text: String, _ name: String) throws(Problem) {
-        // All bytes of a scalar but the first begin with the bits 10.
+        // In UTF-8, all bytes of a scalar except the first begin with the bits 10.
         var length = 0, hasNUL = false, hasControl = false
         for byte in text.utf8 {
             if byte & 0xC0 != 0x80 { length += 1 }

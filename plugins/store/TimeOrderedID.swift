@@ -5,8 +5,8 @@ import Synchronization
 
 /// Makes ids that sort by time as text: UUID version 7 (RFC 9562), lower case.
 ///
-/// Within a millisecond the 12 bits after the version count up, so that ids of one maker are strictly ascending, also
-/// when the clock is set back.
+/// Within a millisecond the 12 bits after the version count up. So the ids of one instance are strictly ascending, also
+/// if the clock is set back.
 public final class TimeOrderedID: Sendable {
     private struct State {
         var milliseconds: Int64 = 0
@@ -38,7 +38,7 @@ public final class TimeOrderedID: Sendable {
         return Self.text(high, low)
     }
 
-    /// Whether a text could be such an id: cheap enough to refuse nonsense before the store is asked.
+    /// Whether a text has the form of an id. Checked before a query, to refuse other texts cheaply.
     public static func isValid(_ text: String) -> Bool {
         let utf8 = text.utf8
         guard utf8.count == 36 else { return false }
@@ -52,13 +52,13 @@ public final class TimeOrderedID: Sendable {
         }
     }
 
-    /// Bytes of the longest id that is looked up; ids have 36.
+    /// The maximum length in bytes of an id that is looked up; ids have 36.
     private static let longest = 64
 
-    /// An id as it came from outside, to be looked up: any short text, so that what has another form is not
-    /// found rather than wrong.
+    /// An id from a client, to be looked up. A short text of another form is accepted, so that the look-up answers 404
+    /// instead of 400.
     ///
-    /// Throws 400 with the member's name.
+    /// Throws 400 that names the member.
     public static func lookup(_ text: String, _ name: String) throws(Problem) -> ByteString {
         guard text.utf8.count <= longest else {
             throw .invalid("\(name): an id has at most \(longest) bytes, this has \(text.utf8.count)")

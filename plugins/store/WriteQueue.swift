@@ -2,26 +2,26 @@ import Foundation
 import GRDB
 import JackfieldPlugin
 
-/// What waits for the writer's thread; bounded.
+/// The writes that wait for the writer's thread; bounded.
 ///
 /// `@unchecked Sendable`: every access to its state holds the condition's lock.
 final class WriteQueue: @unchecked Sendable {
-    /// How often others are let go first. One time brings what a tick of a loop has; the number only bounds how long
-    /// those who add without end can hold up what waits already, and was not tuned.
+    /// The maximum number of yields before a group. One yield is enough to get the writes of one tick of an event loop.
+    /// The limit keeps threads that add writes all the time from delaying the group; it was not tuned.
     private static let yields = 8
 
     private let condition = NSCondition()
     private let limit: Int
     private var waiting: [any AnyPendingWrite] = []
     private var isClosed = false
-    /// The writer sleeps, and nobody has told it yet.
+    /// The writer sleeps, and no thread has signalled it yet.
     private var isIdle = false
 
     init(limit: Int) { self.limit = limit }
 
     var isEmpty: Bool { condition.withLock { waiting.isEmpty } }
 
-    /// nil if it was taken, else why not.
+    /// Returns nil if the write was queued, else the reason.
     func add(_ write: any AnyPendingWrite) -> Problem? {
         condition.lock()
         let refused = refusal
@@ -29,7 +29,7 @@ final class WriteQueue: @unchecked Sendable {
         let mustWake = isIdle && refused == nil
         if mustWake { isIdle = false }
         condition.unlock()
-        // Not under the lock: the writer would wake only to wait for it.
+        // Not under the lock, since the writer would wake up only to wait for the lock.
         if mustWake { condition.signal() }
         return refused
     }
@@ -40,7 +40,7 @@ final class WriteQueue: @unchecked Sendable {
         return nil
     }
 
-    /// The next group; waits for one. nil: closed, and nothing is left.
+    /// Dequeues the next group; waits for one. nil: closed, and no write is left.
     func next(atMost count: Int) -> [any AnyPendingWrite]? {
         condition.lock()
         defer { condition.unlock() }
@@ -59,9 +59,9 @@ final class WriteQueue: @unchecked Sendable {
         return Array(waiting.prefix(count))
     }
 
-    /// Lets those go first who are about to add more: where there is a core for them anyway, they lose and gain
-    /// nothing; on a busy machine the writer would otherwise take the first of many, and make all others wait for the
-    /// disk. The lock is held on entry and on return.
+    /// Yields to threads that are about to add writes. On a busy machine, the writer would otherwise commit the first
+    /// of many writes alone, and all others would wait for the disk; with a free core, a yield has no effect. The lock
+    /// is held on entry and on return.
     private func gather(atMost limit: Int) {
         for _ in 0..<Self.yields where waiting.count < limit {
             let before = waiting.count
@@ -72,7 +72,7 @@ final class WriteQueue: @unchecked Sendable {
         }
     }
 
-    /// false if it was closed before.
+    /// Returns false if it was closed before.
     func close() -> Bool {
         condition.lock()
         defer { condition.unlock() }
@@ -86,14 +86,14 @@ final class WriteQueue: @unchecked Sendable {
 /// A write of any result type.
 protocol AnyPendingWrite: AnyObject, Sendable {
     func run(in db: Database) throws
-    /// `failure`: the transaction failed, whatever the operation said.
+    /// Calls the completion. `failure`: the transaction failed, so this replaces the operation's result.
     func finish(_ failure: (any Error)?)
 }
 
-/// A write that waits for its transaction, and then for its commit.
+/// A write: its operation, and its result until the commit.
 ///
-/// `@unchecked Sendable`: `result` is touched by the writer's thread, and after the hand-over to the answers by these
-/// alone; the rest never changes.
+/// `@unchecked Sendable`: `result` is accessed by the writer's thread, and after the group was passed to
+/// ``CommitCompletions`` only by the thread that calls `finish`; the other properties never change.
 final class PendingWrite<Value: Sendable>: AnyPendingWrite, @unchecked Sendable {
     private let operation: @Sendable (Database) throws -> Value
     private let completion: @Sendable (Result<Value, any Error>) -> Void
@@ -107,8 +107,7 @@ final class PendingWrite<Value: Sendable>: AnyPendingWrite, @unchecked Sendable 
         self.completion = completion
     }
 
-    /// A ``Problem`` is an answer like any other, and its operation has changed nothing; other
-    /// errors undo the transaction.
+    /// A ``Problem`` is the result of an operation that changed nothing; other errors undo the transaction.
     func run(in db: Database) throws {
         do {
             result = .success(try operation(db))

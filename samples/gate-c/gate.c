@@ -1,6 +1,6 @@
 /*
  * Refuses new sessions during maintenance: from `POST /v1/gate/close` to `POST /v1/gate/open` no session opens, on
- * either transport. Connected clients stay connected. The others get {"code":4,"message":"closed for maintenance, ..."}.
+ * either transport. Connected clients stay connected. A refused client gets {"code":4,"message":"closed for ..."}.
  *
  *     cc -shared -fPIC -I include -o gate.so samples/gate-c/gate.c
  *     jackfield serve --plugin ./gate.so

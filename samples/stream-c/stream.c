@@ -1,6 +1,6 @@
 /*
- * Streamed output over server-sent events: a producer (for instance a text generator) writes lines,
- * and readers get each line as an event.
+ * Streamed output over server-sent events: a producer (for instance a text generator) writes lines, and readers get
+ * each line as an event.
  *
  *     POST   /v1/streams/{id}   a line, which becomes an event with the next id     scope streams:write
  *     DELETE /v1/streams/{id}   the stream is complete: readers get `event: end`    scope streams:write
@@ -9,8 +9,8 @@
  *     cc -shared -fPIC -I include -o stream.so samples/stream-c/stream.c
  *     jackfield serve --plugin ./stream.so
  *
- * All callbacks run on the strand, so there is no lock. All data is in arrays of fixed size; a line that does not fit is
- * refused with 507. A slow reader gets its next lines when the host calls `writable`.
+ * All callbacks run on the strand, so there is no lock. All data is in arrays of fixed size; a line that does not fit
+ * is refused with 507. A slow reader gets its next lines when the host calls `writable`.
  */
 #include <jackfield/jackfield.h>
 #include <stdio.h>
