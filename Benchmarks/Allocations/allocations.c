@@ -1,10 +1,10 @@
 /*
- * Counts allocations by standing in for glibc's malloc family and passing every call on to it.
+ * Counts allocations: replaces glibc's malloc family and forwards every call to it.
  *
- * Two ways to use it. Linked into a program, the program's own definitions are found before glibc's by all of its
- * libraries; `allocations_so_far` tells. As a shared library under LD_PRELOAD it counts any program, the daemon for
- * example; with ALLOCATIONS_FILE in the environment the counts stand in that file (an `allocation_counts`, native byte
- * order), where another process can read them at any moment.
+ * Two ways to use it. Linked into a program, all of its libraries use these definitions instead of glibc's, and
+ * `allocations_so_far` returns the counts. As a shared library under LD_PRELOAD it counts any program, for example the
+ * daemon; with ALLOCATIONS_FILE in the environment the counts are in that file (an `allocation_counts`, native byte
+ * order), where another process can read them at any time.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* glibc's own names for its allocator, exported for this purpose. */
+/* glibc's names for its allocator, which it exports for replacements of malloc. */
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
@@ -42,7 +42,7 @@ static inline void count(size_t bytes) {
     atomic_fetch_add_explicit(&now->bytes, bytes, memory_order_relaxed);
 }
 
-/* Runs before main, and after the first allocations of the dynamic loader, which the file then lacks. */
+/* Runs before main, but after the first allocations of the dynamic loader, which the file therefore does not count. */
 __attribute__((constructor)) static void share_counts(void) {
     const char *path = getenv("ALLOCATIONS_FILE");
     if (!path) return;
@@ -62,7 +62,7 @@ allocation_counts allocations_so_far(void) {
 
 __attribute__((noinline)) void measured_region(void (*body)(void *context), void *context) {
     body(context);
-    /* Not a tail call: it would end the region before the body has run. */
+    /* Prevents a tail call, which would end the region before the body has run. */
     __asm__ volatile("" ::: "memory");
 }
 
@@ -71,7 +71,7 @@ const void *unseen(const void *pointer) {
     return pointer;
 }
 
-/* ---- the family ---- */
+/* ---- the malloc family ---- */
 
 void *malloc(size_t size) {
     count(size);
@@ -85,7 +85,7 @@ void *calloc(size_t number, size_t size) {
 }
 
 void *realloc(void *old, size_t size) {
-    /* Shrinking in place, and growing within what malloc had rounded up to, cost nothing. */
+    /* Shrinking in place, and growing within the usable size, is not an allocation. */
     if (!old || size > malloc_usable_size(old)) count(size);
     return __libc_realloc(old, size);
 }

@@ -1,16 +1,17 @@
-/// One operation, and how to repeat it.
+/// A benchmark of one operation.
 struct Benchmark {
-    /// `room.join-leave`: the module, then what is done there. Thresholds of the guard are filed under it.
+    /// `room.join-leave`: the module, then the operation. The key of the guard's thresholds.
     let name: String
 
-    /// What one operation is, for the table.
+    /// A description of the operation, for the table.
     let what: String
 
-    /// Operations the guard runs under valgrind: enough that what happens once in a while (a table that grows) evens
-    /// out. `nil`: not guarded, because threads meet in it and no two runs are alike.
+    /// The number of operations that the guard runs under valgrind: enough that rare costs (a table that grows) average
+    /// out. `nil`: not guarded, because threads interact and the counts differ from run to run.
     let guardCount: Int?
 
-    /// Sets the scene, and returns what repeats the operation so many times. Called once for each measurement.
+    /// Prepares the benchmark and returns a closure that repeats the operation the given number of times. Called once
+    /// for each measurement.
     let prepare: () -> (Int) -> Void
 
     init(_ name: String, _ what: String, guardCount: Int? = 1000, prepare: @escaping () -> (Int) -> Void) {

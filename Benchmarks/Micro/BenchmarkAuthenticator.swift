@@ -3,7 +3,7 @@ import PluginHost
 import RawJSON
 import Transport
 
-/// Lets in whoever brings a token with the scope that a route asks for, as the daemon does.
+/// Accepts requests whose token has the scope that the route requires, as the daemon does.
 struct BenchmarkAuthenticator: HTTPAuthenticator {
     private static let secret = Array("bench-secret-bench-secret-bench-01".utf8)
     private let tokens: VerifiedTokens

@@ -1,7 +1,7 @@
 import Transport
 
 extension Benchmarks {
-    /// A client's frames, unmasked and checked where they lie.
+    /// Parses a client's frames, which are unmasked and checked in place.
     static var frames: [Benchmark] {
         [
             Benchmark("frame.parse", "a text frame of 77 bytes: header, mask, UTF-8") { parsing(frames: 1, of: 77) },
@@ -19,7 +19,7 @@ extension Benchmarks {
         return { count in
             var messages = 0
             while messages < count {
-                // Reading writes: the frames are unmasked in place.
+                // A new copy each time, because the parser unmasks the frames in place.
                 received.copyBytes(from: read)
                 var input = received
                 while case .message(_, let text, _) = parser.next(&input) {

@@ -1,7 +1,7 @@
 import Transport
 
 extension Benchmarks {
-    /// A request from the bytes of its read to the bytes of its answer.
+    /// A request, from the bytes that were read to the bytes of its answer.
     static var http: [Benchmark] {
         let polling = Benchmark("http.polling-echo", "an event in a POST, its echo in the next GET", guardCount: 500) {
             let world = HTTPWorld(NoRoutes())

@@ -1,7 +1,7 @@
 import RawJSON
 
 extension Benchmarks {
-    /// A chat message, the kind of argument most events have.
+    /// A chat message, a typical argument of an event.
     static let small: StaticString = #"["message",{"room":"general","body":"See you at nine, then.","reply_to":4711}]"#
 
     static var json: [Benchmark] {

@@ -4,8 +4,8 @@ extension Benchmarks {
     private static let ping: StaticString =
         #"427["ping",{"c":42,"s":1,"p":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}]"#
 
-    /// What these cost above `packet.echo` and `packet.ack` is the price of the header: the dispatch table, the
-    /// C handler, the host call.
+    /// The difference from `packet.echo` and `packet.ack` is the cost of the plugin boundary: the dispatch table, the C
+    /// handler, the host call.
     static var plugins: [Benchmark] {
         guard HostWorld.plugins != nil else { return [] }
         return [
@@ -18,10 +18,10 @@ extension Benchmarks {
             Benchmark("plugin.strand-echo", "an event echoed on the plugin's strand, one at a time", guardCount: nil) {
                 HostWorld(plugin: "bench-strand").repeating(echo, batch: 1)
             },
-            Benchmark("plugin.strand-echo-16", "the same, 16 handed over at once", guardCount: nil) {
+            Benchmark("plugin.strand-echo-16", "the same, in batches of 16", guardCount: nil) {
                 HostWorld(plugin: "bench-strand").repeating(echo, batch: 16)
             },
-            Benchmark("plugin.strand-echo-1000", "the same, 1,000 handed over at once", guardCount: nil) {
+            Benchmark("plugin.strand-echo-1000", "the same, in batches of 1,000", guardCount: nil) {
                 HostWorld(plugin: "bench-strand").repeating(echo, batch: 1000)
             },
         ]

@@ -20,7 +20,7 @@ extension Benchmarks {
         }
     }
 
-    /// A session comes, joins so many rooms, and ends; an operation is one room's share.
+    /// A session opens, joins `rooms` rooms, and ends; one operation is the cost of one room.
     private static func filling(_ rooms: Int) -> (Int) -> Void {
         let world = World(sockets: 0)
         let output = MemoryWebSocket()
@@ -37,7 +37,7 @@ extension Benchmarks {
         }
     }
 
-    /// Delivers to `members` sockets of `others` more; an operation is one delivery.
+    /// Delivers to `members` of `all` sockets; one operation is one delivery.
     private static func delivering(to members: Int, of all: Int, room: ByteString?) -> (Int) -> Void {
         let world = World(sockets: all)
         if let room {

@@ -1,4 +1,4 @@
-/// All of them, by module.
+/// All benchmarks, by module.
 enum Benchmarks {
     static var all: [Benchmark] {
         json + frames + packets + rooms + presence + timers + tokens + http + plugins + calls

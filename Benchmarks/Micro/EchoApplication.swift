@@ -1,6 +1,6 @@
 import SocketIO
 
-/// The application of the benchmarks on the protocol modules themselves, without the plugin host.
+/// The application of the benchmarks that measure the protocol modules without the plugin host.
 final class EchoApplication: Application {
     private(set) var sockets: [NamespaceSocket] = []
     private(set) var events = 0
@@ -9,7 +9,8 @@ final class EchoApplication: Application {
 
     func connected(_ socket: NamespaceSocket) { sockets.append(socket) }
 
-    /// `echo` comes back, `ping` is acked, `publish` goes to all; everything else is only counted.
+    /// Emits `echo` (4 bytes) back to the sender, acks `ping`, broadcasts `publish` (7 bytes); other events are only
+    /// counted.
     func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         events &+= 1
         if let id = event.ackID { return socket.ack(id, args: event.args) }

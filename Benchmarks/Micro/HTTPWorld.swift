@@ -5,14 +5,14 @@ import NIOEmbedded
 import SocketIO
 import Transport
 
-/// One HTTP connection to a plugin's routes and to Engine.IO, from the bytes of a read to the bytes of the answer: all
-/// of the loop's way but the selector.
+/// One HTTP connection to a plugin's routes and to Engine.IO, from the bytes of a read to the bytes of the answer:
+/// everything that the event loop does, except the selector.
 final class HTTPWorld {
     private static let capacity = 1 << 16
     private let answer = UnsafeMutableRawBufferPointer.allocate(byteCount: HTTPWorld.capacity, alignment: 16)
     private let channel = EmbeddedChannel()
     private let connection: LooseConnection
-    /// The client's end.
+    /// The client's end of the socket pair.
     private let client: CInt
 
     init(_ http: any HTTPApplication) {
@@ -29,13 +29,13 @@ final class HTTPWorld {
 
     deinit { answer.deallocate() }
 
-    /// Sends a request and returns its answer, which is valid until the next.
+    /// Sends a request and returns its answer, which is valid until the next call.
     func ask(_ request: [UInt8]) -> UnsafeRawBufferPointer {
         request.withUnsafeBytes { connection.received($0) }
         let count =
             heard()
             ?? {
-                // On a busy loop an answer may wait for the tick's end.
+                // A busy loop sends an answer at the end of its tick.
                 channel.embeddedEventLoop.run()
                 return heard()
             }()
@@ -48,7 +48,7 @@ final class HTTPWorld {
         return count > 0 ? count : nil
     }
 
-    /// Sends these requests in turn; the answers must begin so, each.
+    /// Sends these requests in turn. Each answer must begin with the bytes given for it.
     func repeating(_ requests: [String], answers: [String]) -> (Int) -> Void {
         let (requests, answers) = (requests.map { Array($0.utf8) }, answers.map { Array($0.utf8) })
         return { [self] count in

@@ -7,13 +7,14 @@ import SocketIO
 import Synchronization
 import Transport
 
-/// One event loop with the plugin host and a C plugin on it, up to the socket: the way of an event but for the network.
+/// One event loop with the plugin host, a C plugin and a connected socket: the whole path of an event except the
+/// network.
 final class HostWorld {
     private struct TestAuthenticator: ConnectAuthenticator {
         func authenticate(_ attempt: ConnectAttempt) -> ConnectAuthResult { .accept(ClientIdentity()) }
     }
 
-    /// How loading ended.
+    /// The result of loading the plugin.
     private final class Loading: Sendable {
         private let state = Mutex<(hasEnded: Bool, failure: String?)>((false, nil))
         var hasEnded: Bool { state.withLock { $0.hasEnded } }
@@ -21,12 +22,12 @@ final class HostWorld {
         func end(_ failure: String?) { state.withLock { $0 = (true, failure) } }
     }
 
-    /// Where the plugins are; nil if nobody built them: their benchmarks are then left out.
+    /// The folder of the plugins; nil if they were not built: then their benchmarks are left out.
     static let plugins: String? = getenv("BENCH_PLUGINS").map { String(cString: $0) }
 
     let output = MemoryWebSocket()
     let session: Session
-    /// Where the plugin's routes are.
+    /// The plugin's routes.
     var router: HTTPRouter { host.router }
     private let loop = MemoryLoop()
     private let host: Host
@@ -36,8 +37,8 @@ final class HostWorld {
     init(plugin name: String) {
         let presence = PresenceService { _ in }
         var options = HostOptions()
-        // A minute. Under valgrind a call that is quick otherwise takes longer than the default, and each slow call has
-        // the next thousand timed: the count of instructions would depend on the clock.
+        // One minute. Under valgrind, calls take longer than the default budget. The host times the next thousand calls
+        // after each slow one, so the count of instructions would depend on the clock.
         options.inlineBudget = 60_000_000
         guard let folder = Self.plugins,
             let host = try? Host(
@@ -62,7 +63,7 @@ final class HostWorld {
     }
 
     private static func load(_ spec: PluginSpec, into host: Host, ticking loop: MemoryLoop) {
-        // Loading waits for the loops to adopt what the plugin declares, so this one has to tick meanwhile.
+        // Loading waits until the loops have installed the plugin's declarations, so this loop must tick meanwhile.
         let loading = Loading()
         Task.detached {
             do {
@@ -76,8 +77,7 @@ final class HostWorld {
         if let failure = loading.failure { fail("the benchmark's plugin was not loaded: \(failure)") }
     }
 
-    /// Events in batches, answered inline or through a strand: each batch is over when all its
-    /// answers have been written.
+    /// Sends events in batches, answered inline or on a strand. Waits for all answers of a batch before the next one.
     func repeating(_ text: StaticString, batch: Int, answers: Int = 1) -> (Int) -> Void {
         var message = Message(text)
         return { [self] count in

@@ -1,6 +1,6 @@
 import CAllocations
 
-/// Runs `body` where valgrind can be told to look, and counts its allocations.
+/// Runs `body` in a function that valgrind can select, and counts its allocations.
 enum MeasuredRegion {
     private final class Box {
         let body: () -> Void
@@ -10,7 +10,7 @@ enum MeasuredRegion {
     static func run(_ body: @escaping () -> Void) -> allocation_counts {
         let box = Box(body)
         let before = allocations_so_far()
-        // The box outlives the call.
+        // Unretained, because the box outlives the call.
         measured_region(
             { Unmanaged<Box>.fromOpaque($0!).takeUnretainedValue().body() }, Unmanaged.passUnretained(box).toOpaque())
         let after = allocations_so_far()
@@ -21,7 +21,7 @@ enum MeasuredRegion {
         }
     }
 
-    /// Whether allocations are counted at all: a counter that stands still would make every operation look free.
+    /// Whether allocations are counted. If not, every operation would seem to have none.
     static var counts: Bool {
         let counted = run {
             for size in 1...100 {

@@ -7,10 +7,11 @@ struct Measurement {
     let bytes: Double
 
     private static let batches = 21
-    /// Long enough that reading the clock does not matter, short enough that most batches are not interrupted.
+    /// Long enough that reading the clock costs little in comparison, short enough that most batches are not
+    /// interrupted.
     private static let batchTime = Duration.milliseconds(5)
 
-    /// The median of batches: what interrupts some of them does not move it.
+    /// Takes the median of batches, which interruptions of some of them do not change.
     init(_ benchmark: Benchmark) {
         let body = benchmark.prepare()
         let clock = ContinuousClock()

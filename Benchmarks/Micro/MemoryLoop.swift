@@ -3,9 +3,9 @@ import PluginHost
 import SocketIO
 import Synchronization
 
-/// An event loop without I/O: what other threads give it runs when the benchmark's thread says so.
+/// An event loop without I/O. ``tick(within:)`` runs the jobs of other threads on the benchmark's thread.
 ///
-/// `@unchecked Sendable`: `shard` is set before the loop is given to anyone, and used on the benchmark's thread only.
+/// `@unchecked Sendable`: `shard` is set before other threads get the loop, and used on the benchmark's thread only.
 final class MemoryLoop: HostLoop, @unchecked Sendable {
     let index = 0
     var shard: Shard?
@@ -19,8 +19,8 @@ final class MemoryLoop: HostLoop, @unchecked Sendable {
 
     func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) { execute(job) }
 
-    /// Runs what has come; waits for it at most so long. It sleeps meanwhile: valgrind runs one thread at a time, and
-    /// one that spins keeps the others from what it waits for.
+    /// Waits for a job, at most for `limit`, and runs all that have come. It sleeps while it waits, because valgrind
+    /// runs one thread at a time, and a thread that spins would delay the one it waits for.
     func tick(within limit: DispatchTimeInterval = .seconds(1)) {
         guard arrivals.wait(timeout: .now() + limit) == .success, let shard else { return }
         let waiting = jobs.withLock { jobs in

@@ -1,6 +1,6 @@
 import EngineIO
 
-/// A GET whose answer ends in memory.
+/// A GET whose answer is written to memory.
 final class MemoryPoll: PollOutput {
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     private(set) var answers = 0

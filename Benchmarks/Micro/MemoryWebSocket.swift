@@ -1,12 +1,12 @@
 import EngineIO
 
-/// A connection that ends in memory: frames are written into one buffer, as Transport does, and the
-/// tick's end forgets them.
+/// A connection whose frames are written into one buffer, as Transport does. When the buffer is full, it is reused from
+/// the start.
 final class MemoryWebSocket: WebSocketOutput {
     private static let capacity = 1 << 16
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: MemoryWebSocket.capacity, alignment: 16)
     private var used = 0
-    /// Sent, ever.
+    /// The number of messages sent since the start.
     private(set) var messages = 0
 
     var canTakeNow: Bool { true }

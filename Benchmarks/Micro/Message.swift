@@ -1,4 +1,4 @@
-/// The bytes of a message as they come from the network: readers may write to them, so each reading gets them afresh.
+/// The bytes of a message as they come from the network. Readers may write to them, so each read gets a new copy.
 struct Message: ~Copyable {
     private let original: UnsafeRawBufferPointer
     private let received: UnsafeMutableRawBufferPointer
@@ -16,7 +16,7 @@ struct Message: ~Copyable {
     }
 }
 
-/// A literal's bytes.
+/// The bytes of a literal.
 func bytes(of text: StaticString) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
 }

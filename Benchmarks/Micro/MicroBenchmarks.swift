@@ -7,8 +7,8 @@ import CAllocations
 /// Nanoseconds and allocations per operation of the modules below the transport.
 ///
 ///     MicroBenchmarks                 all of them, as a table
-///     MicroBenchmarks room.join       those whose name begins so
-///     BENCH_PLUGINS=.build/bench …    with those that need the plugins bench-*.so, which are there
+///     MicroBenchmarks room.join       those whose names begin with room.join
+///     BENCH_PLUGINS=.build/bench …    also those that need the plugins bench-*.so of that folder
 ///     MicroBenchmarks --guard         each a fixed number of times, for Tests/Guard: prints name, operations,
 ///                                     allocations and bytes, and leaves what takes time to valgrind
 @main
@@ -45,12 +45,13 @@ enum MicroBenchmarks {
         }
     }
 
-    /// One line for each, in the order of the measured regions; the check in `main` was the first region.
+    /// Prints one line for each benchmark, in the order of the measured regions. The check in `main` was the first
+    /// region.
     private static func runGuard(_ chosen: [Benchmark]) {
         for benchmark in chosen {
             guard let count = benchmark.guardCount else { continue }
             let body = benchmark.prepare()
-            // What is made at the first use (metadata, lazy statics) is not the operation's.
+            // A first run, so that costs of the first use (metadata, lazy statics) are not counted.
             body(count)
             let counted = MeasuredRegion.run { body(count) }
             print(benchmark.name, count, counted.allocations, counted.bytes)

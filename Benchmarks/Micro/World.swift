@@ -1,8 +1,8 @@
 import EngineIO
 import SocketIO
 
-/// One event loop's worth of the modules below the transport: a shard, its sessions, and sockets that
-/// are connected over memory.
+/// The modules below the transport for one event loop: a shard, its sessions, and sockets that are connected over
+/// memory.
 final class World {
     let application = EchoApplication()
     let timers = TimerWheel()
@@ -53,8 +53,8 @@ final class World {
         }
     }
 
-    /// What repeats an operation on this world. Sockets and sessions do not keep their shard
-    /// alive, so the closure has to.
+    /// Returns a closure that repeats an operation. It retains this world, because sockets and sessions do not retain
+    /// their shard.
     func repeating(_ body: @escaping (Int) -> Void) -> (Int) -> Void {
         { count in withExtendedLifetime(self) { body(count) } }
     }

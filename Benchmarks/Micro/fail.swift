@@ -1,6 +1,5 @@
-/// Ends the program where a benchmark cannot be made or is broken: there is nobody to hand an error to, and numbers of
-/// something else would be worse than none. `fatalError`, because a `preconditionFailure` keeps its text to itself in a
-/// release build, which benchmarks are.
+/// Ends the program if a benchmark cannot be prepared or has a wrong result. It uses `fatalError`, because
+/// `preconditionFailure` prints no text in a release build.
 func fail(_ why: String) -> Never {
     fatalError(why)
 }

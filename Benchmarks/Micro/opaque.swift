@@ -1,12 +1,13 @@
 import CAllocations
 
-/// Has the optimizer believe that the value is looked at, so that it has to be computed.
+/// Makes the optimizer treat the value as used, so that it must be computed.
 @inline(__always)
 func opaque<Value>(_ value: Value) {
     withUnsafePointer(to: value) { _ = unseen($0) }
 }
 
-/// The same bytes, of which the optimizer knows nothing, so that what is computed from them is computed each time.
+/// Returns the same bytes, about which the optimizer knows nothing, so that a computation with them is not moved out of
+/// a loop.
 @inline(__always)
 func unknown(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: unseen(bytes.baseAddress), count: bytes.count)

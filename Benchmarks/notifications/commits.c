@@ -1,9 +1,9 @@
 /*
- * commits.c: what the disk and SQLite allow. The transactions of a notification push and nothing else: no
- * HTTP, no socket, no JSON.
+ * commits.c: measures the limit of the disk and SQLite: only the transactions of notification pushes, without HTTP,
+ * sockets and JSON.
  *
- * K pushes are always waiting, as with pushgen; all that wait go into one transaction (group commit), which is durable
- * before the next one begins: WAL, synchronous=FULL. One JSON line comes out.
+ * K pushes are always waiting, as with pushgen. All of them are committed in one transaction (group commit), which is
+ * durable before the next one begins: WAL, synchronous=FULL. It prints one JSON line.
  *
  *     cc -std=gnu11 -O3 -o commits commits.c -lsqlite3
  *     commits FILE K WARMUP SECONDS
@@ -19,10 +19,7 @@
 #include <time.h>
 
 #define MAX_SAMPLES 4000000
-/*
- * The log is written over from its beginning once it has reached 1,000 pages; until then every commit also makes the
- * file longer.
- */
+/* Until the write-ahead log has reached 1,000 pages, commits also extend its file; afterwards they overwrite it. */
 #define WARM_ROWS   2000
 
 static sqlite3 *database;
@@ -56,7 +53,7 @@ int main(int argc, char **argv) {
     must(sqlite3_open(argv[1], &database), argv[1]);
     execute("PRAGMA journal_mode=WAL");
     execute("PRAGMA synchronous=FULL");
-    /* The tables that a push changes, as plugins/notifications has them. */
+    /* The tables that a push changes, as in plugins/notifications. */
     execute("CREATE TABLE IF NOT EXISTS notification (user_id TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, "
             "title TEXT NOT NULL,"
             " body TEXT, data TEXT, created_at INTEGER NOT NULL, seen_at INTEGER, read_at INTEGER, PRIMARY KEY "
@@ -96,7 +93,7 @@ int main(int argc, char **argv) {
         must(sqlite3_step(begin), "begin");
         sqlite3_reset(begin);
         for (int i = 0; i < waiting; i++) {
-            char id[40]; /* 36 characters that ascend, as those of a UUID version 7 */
+            char id[40]; /* 36 characters, ascending as those of a UUID version 7 */
             int length = snprintf(id, sizeof id, "%08llx-0000-7000-8000-%012llx", (unsigned long long)time(NULL),
                                   (unsigned long long)serial++);
             sqlite3_bind_text(insert, 1, id, length, SQLITE_STATIC);

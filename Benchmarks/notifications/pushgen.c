@@ -1,10 +1,10 @@
 /*
- * pushgen.c: pushes notifications to one online user through REST, as fast as the server answers, and
- * checks that each arrives.
+ * pushgen.c: pushes notifications to one online user through REST, as fast as the server answers, and checks that each
+ * arrives.
  *
- * K connections each have one `POST /v1/notifications` under way; one Socket.IO client, the user, receives
- * `notification:new`. Every answer must be 201 with `"delivered":true`; every push answered must have arrived when the
- * run ends. One JSON line comes out.
+ * Each of K connections has one `POST /v1/notifications` in progress; one Socket.IO client, the user, receives
+ * `notification:new`. Every answer must be 201 with `"delivered":true`; every answered push must have arrived when the
+ * run ends. It prints one JSON line.
  *
  *     cc -std=gnu11 -O3 -o pushgen pushgen.c
  *     pushgen --port P [--conc 32] [--secs 5] [--warmup 1] [--server-pid PID]
@@ -32,7 +32,7 @@
 #define BUFFER          65536
 #define MAX_CONNECTIONS 1024
 #define MAX_SAMPLES     4000000
-/* As in commits.c: the store's log has been written once from end to end. */
+/* As in commits.c: after these, commits do not extend the file of the write-ahead log. */
 #define WARM_PUSHES     2000
 #define DRAIN_NS        2000000000ull
 
@@ -100,7 +100,7 @@ static void dial(connection *c, int port) {
     epoll_ctl(events, EPOLL_CTL_ADD, c->fd, &event);
 }
 
-/* Small writes on an idle loopback connection are taken whole. */
+/* A small write to an idle loopback connection is never partial. */
 static void put(connection *c, const void *bytes, size_t length) {
     if (send(c->fd, bytes, length, MSG_NOSIGNAL) != (ssize_t)length) die("write: %s", strerror(errno));
 }

@@ -1,13 +1,13 @@
-/* limit.c - the "physical limit" reference: a bare single-threaded epoll server with a hand-written
-   HTTP upgrade, WebSocket framing and just enough Engine.IO v4 / Socket.IO v5 text to satisfy
-   loadgen. No allocation per message, one read and one write per connection and event batch,
-   a broadcast is framed once; the broadcasts of one event batch go out with one write per connection.
-   It is no server to use: no pings, no limits worth the name, no binary, one namespace.
-   It listens on 127.0.0.1 only and ends by itself after LIFE seconds (default 900).
+/* limit.c - the reference for the highest possible rate: a minimal single-threaded epoll server with a hand-written
+   HTTP upgrade, WebSocket framing and only the Engine.IO v4 / Socket.IO v5 text that loadgen needs.
+   No allocation per message, one read and one write per connection and event batch, a broadcast is framed once; the
+   broadcasts of one event batch are sent with one write per connection.
+   It is not for production: no pings, almost no limits, no binary, one namespace.
+   It listens on 127.0.0.1 only and ends after LIFE seconds (default 900).
 
    build: cc -std=gnu11 -O3 -march=native -o limit limit.c
    usage: [AUTH=1] [SECRET=...] [LIFE=900] limit PORT
-   paths: /socket.io/ (websocket and polling), /raw (echo), /sub (receives), /pub (what it sends goes to all /sub) */
+   paths: /socket.io/ (websocket and polling), /raw (echo), /sub (receives), /pub (its messages are sent to all /sub) */
 #define _GNU_SOURCE
 #include "../load/hashes.h"
 #include <arpa/inet.h>
@@ -217,7 +217,7 @@ static void sess_deliver(sess *s) {
     http_ok(fd, s->buf, s->len);
     s->len = 0;
 }
-/* Broadcasts of one event batch are gathered and go out with one write per connection. */
+/* Broadcasts of one event batch are collected and sent with one write per connection. */
 static size_t bc_len;
 static uint8_t bc_only;
 static void bcast_flush(void) {
@@ -226,11 +226,11 @@ static void bcast_flush(void) {
     if (n)
         for (uint32_t i = 0; i < nready; i++) {
             int fd = ready_fd[i];
-            if (C[fd].st == bc_only) write_to(fd, bc, n); /* a failed one is closed by its own event */
+            if (C[fd].st == bc_only) write_to(fd, bc, n); /* on failure, its next event closes it */
         }
 }
 static void broadcast(const uint8_t *text, size_t pre, const uint8_t *args, size_t n, uint8_t only) {
-    /* text[pre] + args[n] in one frame, for everyone in state `only` */
+    /* text[pre] + args[n] in one frame, to all connections in state `only` */
     if (bc_len && (bc_only != only || bc_len > 60000)) bcast_flush();
     bc_only = only;
     size_t keep = on, len = pre + n;

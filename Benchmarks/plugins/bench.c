@@ -1,5 +1,5 @@
 /*
- * The application of the benchmarks as a plugin: `echo` x, `ping` x with an ack, `publish` x to everyone.
+ * The application of the benchmarks as a plugin: `echo` x, `ping` x with an ack, `publish` x to all sockets.
  *
  *     cc -O2 -shared -fPIC -I include -DBENCH_RUN=JF_RUN_INLINE -o bench.so Benchmarks/plugins/bench.c
  *

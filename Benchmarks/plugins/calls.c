@@ -1,6 +1,6 @@
 /*
- * Single calls of the host, for the micro-benchmarks: each event makes one of them CALLS times over, inside its handler
- * on the event loop, and is acked if all of them succeeded. Requests are answered there, too.
+ * Single calls of the host, for the micro-benchmarks: each event repeats one of them CALLS times, inside its handler
+ * on the event loop, and is acked if all of them succeeded. HTTP requests are answered there, too.
  */
 #include <jackfield/jackfield.h>
 
@@ -14,7 +14,7 @@ static jf_presence_api presence;
 static jf_json_api json;
 static jf_http_api http;
 
-/* `call` may use `event`; it is JF_OK as long as all is well. */
+/* `call` may use `event` and returns JF_OK if it succeeds. */
 #define HANDLER(name, call)                                        \
     static void on_##name(void *instance, const jf_event *event) { \
         (void)instance;                                            \
@@ -28,7 +28,7 @@ static int32_t emit(const jf_event *event) {
     return io.emit(host, event->socket, &message);
 }
 
-/* To everyone, which is one here: what a broadcast costs before its deliveries. */
+/* To all sockets, of which there is one: the cost of a broadcast without its deliveries. */
 static int32_t broadcast(const jf_event *event) {
     jf_target everyone = { .struct_size = sizeof everyone, .flags = JF_TARGET_ALL };
     jf_message message = { .struct_size = sizeof message, .name = JF_TEXT("message"), .args = event->args };
@@ -69,7 +69,7 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("read-json"), .handler = on_read_json, .run = JF_RUN_INLINE },
 };
 
-/* A row as it was stored, which is what most POSTs are answered with. */
+/* Answers with a stored row, like most POSTs. */
 static void on_create(void *instance, const jf_request *request) {
     (void)instance;
     static const char row[] = "{\"id\":\"0199f3c2-7a44-7c1e-9d0b-5b1c2f6a7e10\",\"user_id\":\"online\",\"type\":"

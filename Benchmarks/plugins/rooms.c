@@ -1,12 +1,11 @@
 /*
- * Many rooms, for the scale tests: every socket joins its rooms when it comes, and `echo` x goes back to it as a
- * broadcast to one of them, a different one each time. What it costs must depend neither on how many rooms there are
- * nor on how many the socket is in.
+ * Many rooms, for the scale tests: every socket joins its rooms when it connects, and `echo` x is sent back to it as
+ * a broadcast to one of them, a different one each time. The cost must depend neither on the number of all rooms nor on
+ * the number of the socket's rooms.
  *
  *     config: { fillers: F, roomsPerFiller: A, roomsPerSocket: B }
  *
- * The first F sockets join A rooms each and are there to fill the tables; every later one joins B
- * rooms. No room is shared.
+ * The first F sockets join A rooms each, to fill the tables; every later one joins B rooms. No room has two sockets.
  */
 #include <jackfield/jackfield.h>
 

@@ -1,7 +1,7 @@
 import JackfieldPlugin
 
-/// The application of the benchmarks as a Swift plugin: what `bench.c` does, written as anybody would write it with the
-/// SDK. On the strand, as plugins are by default.
+/// The application of the benchmarks as a Swift plugin: as `bench.c`, written in the usual way of the SDK. The handlers
+/// run on the strand, the default.
 final class BenchPlugin: Plugin {
     static let name = "bench-swift", version = "1.0.0"
 
@@ -17,7 +17,7 @@ final class BenchPlugin: Plugin {
         io.on("publish", BenchPlugin.publish)
     }
 
-    /// `JSON` passes the argument on as it came.
+    /// `JSON` copies the argument unchanged.
     func echo(_ socket: Socket, _ event: borrowing Event) throws {
         try socket.emit("echo", event.decode(JSON.self))
     }
