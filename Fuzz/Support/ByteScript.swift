@@ -1,5 +1,5 @@
-/// A fuzzer's input, read as a script: every byte string is one, and a small change of the bytes is a
-/// small change of what happens.
+/// Reads a fuzzer's input as a script of actions. Every byte string is a valid script, and a small change of the bytes
+/// changes the actions a little.
 public struct ByteScript {
     private var rest: UnsafeRawBufferPointer
 
@@ -25,21 +25,21 @@ public struct ByteScript {
         byte() & 1 == 1
     }
 
-    /// A byte that tells how many bytes follow, and those, as far as there are any.
+    /// Reads a byte with a count, then that number of bytes, or fewer at the end.
     public mutating func bytes() -> [UInt8] {
         let count = Int(byte())
         defer { rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count)) }
         return Array(rest.prefix(count))
     }
 
-    /// The bytes up to the next `separator`, which is read too, or to the end.
+    /// Reads the bytes up to the next `separator`, and the separator; or up to the end.
     public mutating func bytes(upTo separator: UInt8) -> [UInt8] {
         let part = rest.prefix { $0 != separator }
         defer { rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count + 1)) }
         return Array(part)
     }
 
-    /// All that is left.
+    /// Reads all bytes that are left.
     public mutating func remainder() -> [UInt8] {
         defer { rest = UnsafeRawBufferPointer(start: nil, count: 0) }
         return Array(rest)

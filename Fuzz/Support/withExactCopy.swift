@@ -1,5 +1,5 @@
-/// Calls `body` with a copy of `bytes` that ends where its memory does, so that AddressSanitizer sees a
-/// read or a write past it.
+/// Calls `body` with a copy of `bytes` in an allocation of the same size, so that AddressSanitizer finds an access
+/// beyond its end.
 public func withExactCopy<Result>(of bytes: some Collection<UInt8>, _ body: (UnsafeMutableRawBufferPointer) -> Result)
     -> Result
 {

@@ -1,8 +1,7 @@
 import EngineIO
 import FuzzSupport
 
-/// The input is what clients and the server do to sessions, one byte per act and its arguments after
-/// it: see ``World/step(_:)``.
+/// The input is a script of actions of clients and the server, each one byte and its arguments: see ``World/step(_:)``.
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))

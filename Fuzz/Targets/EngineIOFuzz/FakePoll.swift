@@ -1,7 +1,7 @@
 import EngineIO
 import FuzzSupport
 
-/// A GET, answered exactly once unless its connection goes away first.
+/// A GET. Requires that it is answered exactly once, unless its connection closes before.
 final class FakePoll: PollOutput {
     private unowned let peer: Peer
     private(set) var isOver = false

@@ -1,7 +1,7 @@
 import EngineIO
 import FuzzSupport
 
-/// A WebSocket connection that checks what it is told to send, and can be as slow as the script likes.
+/// A WebSocket connection that checks the messages it must send. The script sets how many bytes it buffers.
 final class FakeWebSocket: WebSocketOutput {
     private unowned let peer: Peer
     private(set) var isClosed = false

@@ -2,16 +2,17 @@ import FuzzSupport
 
 @testable import EngineIO
 
-/// One session from both sides: what the server sent and the client has heard of it, and what the receiver was told.
+/// Both sides of one session: the messages that the server sent, those that the client received, and the calls of the
+/// receiver.
 final class Peer: SessionReceiver {
     weak var session: Session?
     private(set) var isClosed = false
     var polls: [FakePoll] = []
     var webSockets: [FakeWebSocket] = []
-    /// The POST whose body is under way.
+    /// The POST whose body is being received.
     var post: Posted?
 
-    /// Numbers of the messages that were sent and have to arrive in this order; volatile ones may be missing.
+    /// The messages that were sent. They must arrive in this order; volatile ones may be missing.
     private var sent: [Message] = []
     private var nextToHear = 0
 
@@ -25,8 +26,7 @@ final class Peer: SessionReceiver {
 
     // MARK: - Server to client
 
-    /// Books a message, and returns what to send: `content` with a number of its own, so that
-    /// no two messages are alike.
+    /// Records a message and returns its content to send: `content` with a number, so that no two messages are equal.
     func willSend(_ kind: MessageKind, _ content: [UInt8], mayBeMissing: Bool = false) -> [UInt8] {
         let content = content + "#\(sent.count)".utf8
         sent.append(Message(kind: kind, content: content, mayBeMissing: mayBeMissing))
@@ -48,7 +48,7 @@ final class Peer: SessionReceiver {
         case .binary(let content): arrived(.binary, Array(content))
         case .text(.message, let content): arrived(.text, Array(content))
         case .text: break
-        case .malformed: require(false, "what is sent is a packet")
+        case .malformed: require(false, "the server sends well-formed packets")
         }
     }
 
@@ -57,7 +57,7 @@ final class Peer: SessionReceiver {
             let message = sent[nextToHear]
             nextToHear += 1
             if message.kind == kind, message.content == content { return }
-            require(message.mayBeMissing, "messages arrive in order, each once and as it was sent")
+            require(message.mayBeMissing, "messages arrive in order, once and unchanged")
         }
         require(false, "nothing arrives that was not sent")
     }
@@ -75,16 +75,16 @@ final class Peer: SessionReceiver {
     }
 
     func closed(_ reason: CloseReason) {
-        require(!isClosed, "a receiver is told of the end once")
+        require(!isClosed, "a receiver's closed() is called once")
         isClosed = true
-        // What receivers are likely to do on their way out; none of it may have an effect.
+        // Calls that receivers may make in closed(); they must have no effect.
         session?.send(textCount: 1, compress: false) { _ in
-            require(false, "nothing is encoded for a session that is over")
+            require(false, "nothing is encoded for a closed session")
         }
         session?.close(.forcedClose)
     }
 
-    /// The application: what it does from within a call is up to the client.
+    /// The application. The client's message selects a call that it makes from within this callback.
     private func react(_ message: UnsafeMutableRawBufferPointer) {
         guard let session else { return }
         switch message.first {
@@ -95,7 +95,7 @@ final class Peer: SessionReceiver {
             session.send(textCount: echo.count, compress: true) { $0.copyBytes(from: echo) }
         default: break
         }
-        // It is the receiver's to write to.
+        // The receiver may overwrite the message.
         for index in message.indices { message[index] = 0xEE }
     }
 }

@@ -2,7 +2,7 @@ import FuzzSupport
 
 @testable import EngineIO
 
-/// A table of sessions with its wheel, and everybody who has to do with one of them.
+/// A table of sessions with its timer wheel, and the peers of the sessions.
 final class World {
     private let table: SessionTable
     private var peers: [Peer] = []
@@ -14,7 +14,7 @@ final class World {
         table = SessionTable(options: options, timers: TimerWheel(now: 1_000), loop: 3)
     }
 
-    // MARK: - What may happen
+    // MARK: - Actions
 
     func step(_ script: inout ByteScript) {
         let act = script.number(below: 24)
@@ -59,7 +59,7 @@ final class World {
         headers: [(name: "Host", value: "127.0.0.1")])
 
     private func clientActs(_ act: Int, _ peer: Peer, _ script: inout ByteScript) {
-        // As in Transport: who has no session any more is told by the table, and reaches none.
+        // As in Transport, which looks up the session in the table for each request.
         guard let session = peer.session, table[session.id] != nil else { return }
         switch act {
         case 4, 5:
@@ -87,7 +87,7 @@ final class World {
             peer.webSockets.append(output)
             session.webSocketOpened(output)
         case 11, 12:
-            // What comes over a WebSocket was found to be UTF-8 by its parser.
+            // The WebSocket parser has checked that text is UTF-8.
             let text = Array(String(decoding: script.bytes(), as: UTF8.self).utf8)
             guard let output = peer.webSockets.last, !output.isClosed else { return }
             withExactCopy(of: text) { session.webSocketReceived(text: $0, over: output) }
@@ -108,7 +108,7 @@ final class World {
     private func serverActs(_ act: Int, _ peer: Peer, _ script: inout ByteScript) {
         switch act {
         case 14, 15:
-            // Socket.IO's texts are JSON, in which U+001E is always an escape.
+            // Socket.IO's texts are JSON, in which U+001E is always escaped.
             let text = peer.willSend(.text, script.bytes().filter { $0 != EnginePacket.separator })
             peer.session?.send(textCount: text.count, compress: true) { $0.copyBytes(from: text) }
         case 16:
@@ -123,7 +123,7 @@ final class World {
         case 22: sendLarge(to: peer)
         default:
             require(
-                peer.session?.canTakeNow != true || peer.session?.isOpen == true, "only an open session takes anything")
+                peer.session?.canTakeNow != true || peer.session?.isOpen == true, "only an open session accepts output")
         }
     }
 
@@ -148,34 +148,34 @@ final class World {
         table.timers.advance(to: table.timers.now + ms)
     }
 
-    // MARK: - What must hold
+    // MARK: - Rules
 
     func check() {
         for peer in peers {
             guard let session = peer.session else { continue }
             let isKnown = table[session.id] === session
             require(
-                isKnown == (session.phase != .closed), "the table knows the sessions that are not over, and no other")
-            require(session.isOpen == !peer.isClosed, "a receiver knows whether its session is open")
+                isKnown == (session.phase != .closed), "the table has exactly the sessions that are not closed")
+            require(session.isOpen == !peer.isClosed, "a receiver's closed() is called when its session closes")
             let waiting = session.queue.byteCount + session.queue.packetCount * PacketQueue.costPerPacket
-            // One message is always taken whole, with its attachments if it is a shared one; then
-            // pings and the close packet.
-            require(waiting <= maxBuffered + 4_096, "output that waits is bounded: \(waiting) bytes")
+            // A message is always queued whole, with its attachments if it is a shared one; after the limit, only pings
+            // and the close packet.
+            require(waiting <= maxBuffered + 4_096, "queued output is bounded: \(waiting) bytes")
             require(
                 session.phase == .open || session.webSocket == nil
                     || session.webSocket.map { ($0 as? FakeWebSocket)?.isClosed ?? true } ?? true,
-                "a session that is over has closed its connection")
+                "a closed session has closed its connection")
             let candidate = session.upgrade.candidate as? FakeWebSocket
             require(candidate?.isClosed != true, "an upgrade waits for a connection that is open")
             if session.phase == .closed {
                 require(
                     session.queue.isEmpty && session.polling.output == nil && session.upgrade.candidate == nil,
-                    "what is over holds nothing")
+                    "a closed session has no queue, poll or upgrade")
             }
         }
     }
 
-    /// Nobody says anything any more: everything ends by itself, is told so, and is let go.
+    /// Without further actions, all sessions must time out, call their receivers, and be released.
     func end() {
         table.tickEnded()
         check()
@@ -187,8 +187,8 @@ final class World {
         require(table.count == 0, "silent sessions end")
         require(table.timers.count == 0, "nothing is left on the wheel")
         for peer in peers {
-            require(peer.isClosed, "every receiver is told of the end")
-            require(peer.session == nil, "a session that is over is let go")
+            require(peer.isClosed, "every receiver's closed() is called")
+            require(peer.session == nil, "a closed session is released")
             require(peer.polls.allSatisfy(\.isOver), "no poll is left without an answer")
             require(peer.webSockets.allSatisfy(\.isClosed), "no WebSocket is left open")
         }

@@ -1,7 +1,7 @@
 import FuzzSupport
 import SocketIO
 
-/// A Socket.IO application: everybody may come in, and hears what they said.
+/// A Socket.IO application that accepts every client and sends events back to their sender.
 final class Echo: Application {
     func connect(_ attempt: ConnectAttempt) { attempt.accept() }
     func connected(_ socket: NamespaceSocket) {}

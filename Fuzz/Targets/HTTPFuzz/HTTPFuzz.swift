@@ -1,9 +1,8 @@
 import FuzzSupport
 
-/// What up to three connections send: bytes as they are, and five that mean something else. `FF n`: from here
-/// on connection n. `FE`: what was given so far is one read. `FD n`: time passes. `FC`: the connection is
-/// gone. `FB n`: the application answers what it put off. `{sid}` stands for the id of the session opened
-/// last, which nobody can guess.
+/// The input is what up to three connections send. Five bytes are commands. `FF n`: switch to connection n. `FE`: pass
+/// the bytes so far as one read. `FD n`: advance the clock by n × 200 ms. `FC`: close the connection. `FB n`: the
+/// application answers its pending requests. `{sid}` is replaced by the random id of the session opened last.
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     let input = Array(UnsafeRawBufferPointer(start: start, count: count))
@@ -18,7 +17,7 @@ public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
         let act = input[at]
         let argument = at + 1 < input.count ? input[at + 1] : 0
         at += act == 0xFE || act == 0xFC ? 1 : 2
-        // The tick of the loop ends in between.
+        // Two jobs, so that the loop's tick ends in between.
         host.onLoop { world.act(act, argument) }
         host.onLoop { world.hear() }
     }

@@ -5,7 +5,8 @@ import SocketIO
 
 @testable import Transport
 
-/// The loop, shard and server that all inputs share, as ``Server`` makes them; each input leaves them as it found them.
+/// The loop, shard and server, as ``Server`` makes them. All inputs share them, and each input must leave them
+/// unchanged.
 final class Host: Sendable {
     static let shared = try? Host()
 
@@ -43,9 +44,9 @@ final class Host: Sendable {
         }.wait()
     }
 
-    /// Runs `body` on the loop's thread, after everything that waits there, and waits for it.
+    /// Runs `body` on the loop's thread, after the jobs that wait there, and waits for it.
     func onLoop<Result>(_ body: @escaping () -> Result) -> Result {
-        // `body` and `result` are the loop's while this thread waits, and this thread's before and after.
+        // No data race: the loop uses `body` and `result` only while this thread waits.
         nonisolated(unsafe) let body = body
         nonisolated(unsafe) var result: Result?
         do {

@@ -3,7 +3,7 @@ import Synchronization
 
 @testable import Transport
 
-/// Answers at once, later, or piece by piece, as the path tells.
+/// Answers at once, later, or in pieces, depending on the path.
 final class TestHTTPApplication: HTTPApplication, HTTPRequestReceiver {
     private struct State {
         var waiting: [HTTPResponder] = []

@@ -6,11 +6,11 @@ import SocketIO
 @testable import EngineIO
 @testable import Transport
 
-/// The connections of one input. Everything on the loop's thread.
+/// The connections of one input. Used on the loop's thread.
 final class World {
     private let host: Host
     private var channels: [EmbeddedChannel?] = [nil, nil, nil]
-    /// What was heard on each.
+    /// The bytes that the server sent on each connection.
     private var heard: [[UInt8]] = [[], [], []]
     private var pending: [UInt8] = []
     private var current = 0
@@ -20,7 +20,7 @@ final class World {
         self.host = host
     }
 
-    // MARK: - What may happen
+    // MARK: - Actions
 
     func collect(_ bytes: ArraySlice<UInt8>) {
         pending += bytes
@@ -42,7 +42,7 @@ final class World {
         let bytes = expanded(pending)
         pending = []
         guard let channel = open(current), channel.isActive else { return }
-        // What a handler does with an error is its own affair.
+        // Errors are ignored: handlers may throw them.
         _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
         channel.embeddedEventLoop.run()
     }
@@ -63,7 +63,7 @@ final class World {
         return expanded
     }
 
-    /// As ``Server`` takes a connection.
+    /// Sets up a connection as ``Server`` does.
     private func open(_ index: Int) -> EmbeddedChannel? {
         if let channel = channels[index] { return channel }
         let channel = EmbeddedChannel()
@@ -76,7 +76,7 @@ final class World {
             let handler = HTTPHandler(server: host.server, loop: host.loop, output: output, remoteAddress: "127.0.0.1")
             try channel.pipeline.syncOperations.addHandler(handler)
         } catch {
-            require(false, "a connection is taken: \(error)")
+            require(false, "a connection is accepted: \(error)")
         }
         return channel
     }
@@ -88,7 +88,7 @@ final class World {
         channel.embeddedEventLoop.run()
     }
 
-    // MARK: - What must hold
+    // MARK: - Rules
 
     func hear() {
         for (index, channel) in channels.enumerated() {
@@ -97,19 +97,19 @@ final class World {
             while let bytes = try? channel.readOutbound(as: ByteBuffer.self) { heard[index] += bytes.readableBytesView }
             require(
                 heard[index].isEmpty || heard[index].starts(with: Array("HTTP/1.1 ".utf8)),
-                "what is answered first is HTTP")
+                "the first bytes that the server sends are an HTTP response")
             if !channel.isActive { close(index) }
         }
         for table in host.loop.tables {
             for session in table.all {
                 lastSession = session.id.description
                 let waiting = session.queue.byteCount + session.queue.packetCount * PacketQueue.costPerPacket
-                require(waiting <= 32_768, "output that waits is bounded")
+                require(waiting <= 32_768, "queued output is bounded")
             }
         }
     }
 
-    /// Everybody goes, and time passes.
+    /// Closes all connections, and advances the clock.
     func end() {
         hear()
         for index in channels.indices { close(index) }

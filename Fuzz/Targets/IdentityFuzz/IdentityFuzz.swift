@@ -2,7 +2,8 @@ import FuzzSupport
 import Identity
 import RawJSON
 
-/// The first byte tells what the rest is: a token, claims to sign and then change, or key material.
+/// The first byte selects how the rest is used: as a token (`t`), as claims to sign and then change (`s`), or as key
+/// material (`k`).
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))

@@ -1,8 +1,8 @@
 import FuzzSupport
 import Identity
 
-/// Key material comes from files and addresses of the operator's; whatever stands there, there is a verifier or an
-/// error that says why not.
+/// Rules for key material, which comes from files and URLs that the operator configures: any bytes make a verifier, or
+/// an error with a reason.
 enum KeyRules {
     static func check(_ material: [UInt8]) {
         for usesKeySet in [false, true] {

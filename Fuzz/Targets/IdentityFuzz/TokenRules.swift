@@ -2,7 +2,7 @@ import FuzzSupport
 import Identity
 import RawJSON
 
-/// Nobody gets in without the key.
+/// Rules for tokens: only tokens that were signed with the key are accepted.
 enum TokenRules {
     private static let secret = Array(
         "a secret that no corpus has, of eighty bytes, since HS512 takes none under sixty-four".utf8)
@@ -12,7 +12,7 @@ enum TokenRules {
         var configuration = TokenVerifierConfiguration()
         configuration.algorithms = [.hs256, .hs384, .hs512]
         configuration.secret = secret
-        // Claims of a corpus seldom have an end.
+        // The claims of the corpus seldom have `exp`.
         configuration.requiresExpiry = false
         do throws(TokenConfigurationError) {
             return try TokenVerifier(configuration)
@@ -21,7 +21,7 @@ enum TokenRules {
         }
     }()
 
-    /// Any bytes: refused, each with its reason, and never a crash.
+    /// Any bytes are refused, with a reason and without a crash.
     static func checkArbitrary(_ token: [UInt8]) {
         withExactCopy(of: token) { token in
             do throws(TokenRefusal) {
@@ -33,7 +33,7 @@ enum TokenRules {
         }
     }
 
-    /// Claims are signed and verified; then the token is changed in one place, and must be refused.
+    /// Signs and verifies claims; then changes one byte of the token, which must be refused.
     static func checkSigned(_ script: inout ByteScript) {
         let place = Int(script.byte()) << 8 | Int(script.byte())
         let replacement = script.byte()
@@ -44,7 +44,7 @@ enum TokenRules {
         else { return }
         let verified = verify(Array(token.utf8))
         if let verified {
-            require(claims["sub"] != nil, "a user comes of the claim")
+            require(claims["sub"] != nil, "a verified token has a claim 'sub'")
             require(JSONScanner.isValid(verified.claims), "claims stay JSON")
             require(verified.expiresAt.map { $0 > now - 5_000 } ?? true, "an expired token is refused")
         }
@@ -52,7 +52,7 @@ enum TokenRules {
 
         var changed = Array(token.utf8)
         changed[place % changed.count] = replacement
-        // A blank at either end is not the token's.
+        // A blank at either end is ignored.
         guard changed != Array(token.utf8), replacement != UInt8(ascii: " ") else { return }
         require(verify(changed) == nil, "a token that was changed is refused")
     }

@@ -2,18 +2,18 @@ import Foundation
 import FuzzSupport
 import RawJSON
 
-/// What must hold of the scanner, the walkers and the tree for any bytes.
+/// Rules for the scanner, the walkers and the tree, for any bytes.
 enum DocumentRules {
     static func check(_ document: [UInt8]) {
         let isValid = withExactCopy(of: document) { JSONScanner.isValid(UnsafeRawBufferPointer($0)) }
         require(
             isValid == ReferenceGrammar.accepts(document, depth: JSONScanner.maximumDepth),
-            "the scanner takes what the grammar takes")
+            "the scanner accepts what the grammar accepts")
         withExactCopy(of: document) { bytes in
             let bytes = UnsafeRawBufferPointer(bytes)
             do throws(JSONSyntaxError) {
                 let token = try JSONScanner.document(bytes)
-                require(isValid, "what is no document has no token")
+                require(isValid, "an invalid document has no token")
                 require(
                     !token.range.isEmpty && token.range.upperBound <= bytes.count, "a token lies within its document")
             } catch {
@@ -26,11 +26,10 @@ enum DocumentRules {
                 guard let end = JSONScanner.endOfValue(in: bytes, from: start) else { continue }
                 require(end > start && end <= bytes.count, "a value lies within its document")
                 let value = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-                // A number may be cut short by what follows, `01` being 0 and 1; everything else
-                // is a document of its own.
+                // A value is a document. A number may end early: `01` is read as 0 and 1.
                 require(
                     withExactCopy(of: value) { JSONScanner.isValid(UnsafeRawBufferPointer($0)) },
-                    "a value found is a document")
+                    "a value that was found is a valid document")
             }
         }
         checkTree(document, isValid: isValid)
@@ -41,15 +40,15 @@ enum DocumentRules {
         guard let tree = try? JSONValue(parsing: document) else {
             return require(!isValid, "a valid document is a tree")
         }
-        require(isValid, "a tree comes of a valid document only")
+        require(isValid, "only a valid document becomes a tree")
         let written = tree.serialized
         require((try? JSONValue(parsing: written)) == tree, "a tree survives being written and read")
     }
 
-    /// What Foundation reads and is valid means the same to both. It takes commas at the end, and refuses half
-    /// surrogates and large numbers.
+    /// If Foundation accepts a valid document, it reads the same value. Foundation also accepts trailing commas, and
+    /// refuses unpaired surrogates and large numbers.
     private static func checkFoundation(_ document: [UInt8], isValid: Bool) {
-        // It guesses UTF-16 and UTF-32 from null bytes.
+        // Foundation takes a document with null bytes for UTF-16 or UTF-32.
         guard isValid, !document.contains(0), let ours = try? JSONValue(parsing: document), !isPeculiar(ours) else {
             return
         }
@@ -59,7 +58,7 @@ enum DocumentRules {
         require(isEqual(ours, theirs), "Foundation reads the same")
     }
 
-    /// Numbers that a Double cannot hold, and keys given twice.
+    /// Whether a value has numbers that a Double cannot hold, or duplicate keys.
     private static func isPeculiar(_ value: JSONValue) -> Bool {
         switch value {
         case .number: !(value.number.map { $0.double.isFinite && abs($0.double) < 1e15 } ?? false)
@@ -75,13 +74,13 @@ enum DocumentRules {
         case (.null, is NSNull): true
         case (.bool(let ours), let theirs as NSNumber): ours == theirs.boolValue
         case (.number, let theirs as NSNumber):
-            // Foundation's numbers with many digits are off by a unit in the last place now and then.
+            // Foundation's numbers with many digits sometimes differ by one unit in the last place.
             ours.number.map { abs($0.double - theirs.doubleValue) <= abs($0.double) * 1e-14 } ?? false
         case (.string(let ours), let theirs as String): ours.utf8.elementsEqual(theirs.utf8)
         case (.array(let ours), let theirs as [Any]):
             ours.count == theirs.count && zip(ours, theirs).allSatisfy(isEqual)
         case (.object(let ours), let theirs as [String: Any]):
-            // String's keys are equal when they look equal; ours are when their bytes are.
+            // `String` keys are equal if they are canonically equivalent; keys here are equal if their bytes are.
             theirs.count > ours.count
                 ? false
                 : theirs.count < ours.count

@@ -1,7 +1,7 @@
 import FuzzSupport
 import RawJSON
 
-/// What must hold of edits: what was set is there afterwards, and the document is still one.
+/// Rules for edits: a value that was set can be found afterwards, and the document is still valid.
 enum EditRules {
     static func check(_ value: [UInt8], at pointer: [UInt8], in document: [UInt8]) {
         let edited = withExactCopy(of: value) { value in
@@ -15,10 +15,11 @@ enum EditRules {
         }
         guard let edited else { return }
         require(
-            JSONScanner.isValid(document) && JSONScanner.isValid(value), "nothing is set of, or in, what is no JSON")
+            JSONScanner.isValid(document) && JSONScanner.isValid(value),
+            "an edit needs a valid value and a valid document")
         require(
             JSONScanner.isValid(edited) || depth(document) + depth(value) > JSONScanner.maximumDepth,
-            "an edited document is one")
+            "an edited document is valid")
         checkBuffer(edited, value, pointer, document)
 
         let steps = pointer.withUnsafeBytes { PointerRules.steps(of: $0) }
@@ -26,11 +27,11 @@ enum EditRules {
         let found = pointer.withUnsafeBytes { pointer in
             edited.withUnsafeBytes { try? JSONPointer.find(pointer, in: $0) }
         }
-        // `-` names the place past the end, which has moved.
-        guard let found else { return require(steps.last == [UInt8(ascii: "-")], "what was set is there") }
+        // `-` means the place past the end, which is now after the new element.
+        guard let found else { return require(steps.last == [UInt8(ascii: "-")], "a value that was set is found") }
         require(
             (try? JSONValue(parsing: Array(edited[found.range]))) == (try? JSONValue(parsing: value)),
-            "what was set is what is there")
+            "the value that is found is the one that was set")
     }
 
     private static func checkBuffer(_ edited: [UInt8], _ value: [UInt8], _ pointer: [UInt8], _ document: [UInt8]) {
@@ -47,7 +48,7 @@ enum EditRules {
         }
     }
 
-    /// At least how deep it nests.
+    /// An upper bound of the nesting depth.
     private static func depth(_ document: [UInt8]) -> Int {
         document.count { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{") }
     }

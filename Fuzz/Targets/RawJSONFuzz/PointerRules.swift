@@ -1,7 +1,7 @@
 import FuzzSupport
 import RawJSON
 
-/// What must hold of JSON pointers: they find what a walk through the tree finds.
+/// Rules for JSON pointers: they find what a walk through the tree finds.
 enum PointerRules {
     static func check(_ pointer: [UInt8], in document: [UInt8]) {
         withExactCopy(of: document) { document in
@@ -18,12 +18,12 @@ enum PointerRules {
         } catch {
             return require(
                 steps(of: pointer) == nil || !JSONScanner.isValid(document),
-                "a pointer and a document that are valid make no \(error)")
+                "a valid pointer in a valid document causes no error: \(error)")
         }
         if let found {
             require(
                 !found.range.isEmpty && found.range.upperBound <= document.count,
-                "what is found lies within the document")
+                "the value that is found lies within the document")
         }
         guard let tree = try? JSONValue(parsing: document) else { return }
         guard let steps = steps(of: pointer) else { return require(false, "a malformed pointer is an error") }
@@ -31,11 +31,11 @@ enum PointerRules {
         let value = found.map { token in
             try? JSONValue(parsing: UnsafeRawBufferPointer(rebasing: document[token.range]))
         }
-        require(value == expected.map { $0 as JSONValue? }, "a pointer finds what the tree has there")
-        if let found { require(found.kind == expected?.kind, "what is found is of the kind that is told") }
+        require(value == expected.map { $0 as JSONValue? }, "a pointer finds the same value as a walk through the tree")
+        if let found { require(found.kind == expected?.kind, "the reported kind is that of the value") }
     }
 
-    /// The steps of a pointer that is well-formed, escapes decoded.
+    /// The steps of a pointer, unescaped; nil if it is malformed.
     static func steps(of pointer: UnsafeRawBufferPointer) -> [[UInt8]]? {
         var steps: [[UInt8]] = []
         var at = 0

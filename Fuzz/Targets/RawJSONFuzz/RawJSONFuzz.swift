@@ -1,7 +1,7 @@
 import FuzzSupport
 import RawJSON
 
-/// `document FF pointer FF value`: FF is in no JSON and no pointer that means anything.
+/// The input is `document FF pointer FF value`. No valid JSON or pointer contains the byte FF.
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))

@@ -1,4 +1,4 @@
-/// RFC 8259, written down rule by rule, slow and plain: what the scanner must agree with.
+/// RFC 8259, implemented rule by rule, slow and simple. The scanner must accept the same documents.
 struct ReferenceGrammar {
     private let bytes: [UInt8]
     private var at = 0

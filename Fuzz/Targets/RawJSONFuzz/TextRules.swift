@@ -1,7 +1,7 @@
 import FuzzSupport
 import RawJSON
 
-/// What must hold of quoting, unquoting and numbers for any bytes.
+/// Rules for quoting, unquoting and numbers, for any bytes.
 enum TextRules {
     static func check(_ text: [UInt8]) {
         checkQuoting(text)
@@ -12,7 +12,7 @@ enum TextRules {
     private static func checkQuoting(_ text: [UInt8]) {
         var quoted: [UInt8] = []
         text.withUnsafeBytes { JSONText.appendQuoted($0, to: &quoted) }
-        require(JSONScanner.isValid(quoted), "whatever is quoted is valid")
+        require(JSONScanner.isValid(quoted), "quoted text is valid JSON")
         checkBuffer(quoted, "quote(into:)") { buffer in text.withUnsafeBytes { JSONText.quote($0, into: buffer) } }
         guard String(validating: text, as: UTF8.self) != nil else { return }
         let again = quoted.withUnsafeBytes { JSONText.string($0) }
@@ -20,7 +20,7 @@ enum TextRules {
         withExactCopy(of: quoted) { token in
             require(
                 text.withUnsafeBytes { JSONText.isEqual(UnsafeRawBufferPointer(token), to: $0) },
-                "a quoted text means the text")
+                "a quoted text is equal to the text")
         }
     }
 
@@ -28,16 +28,17 @@ enum TextRules {
         withExactCopy(of: token) { token in
             let token = UnsafeRawBufferPointer(token)
             guard let text = JSONText.string(token) else { return }
-            require(JSONScanner.isValid(token), "only a valid string has a meaning")
+            require(JSONScanner.isValid(token), "only a valid string can be unquoted")
             let bytes = Array(text.utf8)
             checkBuffer(bytes, "unquote(into:)") { JSONText.unquote(token, into: $0) ?? -1 }
-            require(bytes.withUnsafeBytes { JSONText.isEqual(token, to: $0) }, "a token means what it is unquoted to")
+            require(bytes.withUnsafeBytes { JSONText.isEqual(token, to: $0) }, "a token is equal to its unquoted text")
             require(
-                !(bytes + [0x78]).withUnsafeBytes { JSONText.isEqual(token, to: $0) }, "a token means nothing longer")
+                !(bytes + [0x78]).withUnsafeBytes { JSONText.isEqual(token, to: $0) },
+                "a token is not equal to a longer text")
             if !bytes.isEmpty {
                 require(
                     !bytes.dropLast().withUnsafeBytes { JSONText.isEqual(token, to: $0) },
-                    "a token means nothing shorter")
+                    "a token is not equal to a shorter text")
             }
         }
     }
@@ -45,15 +46,17 @@ enum TextRules {
     private static func checkNumber(_ token: [UInt8]) {
         withExactCopy(of: token) { token in
             guard let number = JSONNumber(UnsafeRawBufferPointer(token)) else { return }
-            require(JSONScanner.isValid(UnsafeRawBufferPointer(token)), "only a valid number is one")
+            require(JSONScanner.isValid(UnsafeRawBufferPointer(token)), "only valid JSON is read as a number")
             let text = String(decoding: token, as: UTF8.self)
-            require(number.double == Double(text), "a number is its Double")
-            if case .integer(let value) = number { require(String(value) == text, "an integer is written as it was") }
+            require(number.double == Double(text), "a number has the same value as Swift's Double")
+            if case .integer(let value) = number {
+                require(String(value) == text, "an integer is written as in the text")
+            }
         }
     }
 
-    /// As `snprintf`: whatever the buffer's size, the length returned is the whole text's, and nothing
-    /// is written past the end.
+    /// As `snprintf`: for any size of the buffer, the result is the length of the whole text, and nothing is written
+    /// past the end.
     private static func checkBuffer(
         _ expected: [UInt8], _ name: String, _ write: (UnsafeMutableRawBufferPointer) -> Int
     ) {

@@ -4,12 +4,12 @@ import RawJSON
 
 @testable import SocketIO
 
-/// A connection that reads what it is sent as a client would: packets, with the attachments they announce.
+/// A connection that reads messages as a client does: packets, each with the attachments that it announces.
 final class FakeWebSocket: WebSocketOutput {
     private(set) var isClosed = false
-    /// Attachments that are still due.
+    /// The number of attachments of the last packet that have not come yet.
     private var due = 0
-    /// `pid` of the last CONNECT, and the offset of the last event: what a client comes back with.
+    /// `pid` of the last CONNECT, and the offset of the last event, with which a client recovers its session.
     private(set) var privateID: String?
     private(set) var offset: String?
     var bufferedBytes = 0
@@ -45,7 +45,7 @@ final class FakeWebSocket: WebSocketOutput {
         let text = Array(message.dropFirst())
         let packet = ParserRules.check(text)
         guard let packet, packet.kind != .connectError || text.first == UInt8(ascii: "4") else {
-            return require(false, "what is sent is a packet: \(String(decoding: text, as: UTF8.self))")
+            return require(false, "the server sends well-formed packets: \(String(decoding: text, as: UTF8.self))")
         }
         due = packet.attachments
         remember(packet, text)

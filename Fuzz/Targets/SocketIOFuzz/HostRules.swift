@@ -2,7 +2,7 @@ import FuzzSupport
 
 @testable import SocketIO
 
-/// What must hold of a shard at every moment: rooms and sockets tell the same of each other.
+/// Rules for a shard that must hold after each action: rooms and sockets agree about memberships.
 enum HostRules {
     static func check(_ shard: Shard, connected: [SocketHandle: NamespaceSocket]) {
         var inSlots = 0
@@ -20,8 +20,10 @@ enum HostRules {
         var dynamic = 0
         for namespace in shard.namespaces.values {
             if namespace.isDynamic { dynamic += 1 }
-            require(namespace.sockets.count == namespace.everyone.count, "everyone is everyone")
-            require(!namespace.isIdle, "an idle namespace goes")
+            require(
+                namespace.sockets.count == namespace.everyone.count,
+                "the room of all sockets has all sockets of the namespace")
+            require(!namespace.isIdle, "an idle namespace is removed")
             check(namespace.everyone, in: namespace)
             for (name, room) in namespace.rooms {
                 require(room.name == name && room.count > 0, "a room has its name and members")
@@ -33,24 +35,27 @@ enum HostRules {
 
     private static func check(_ socket: NamespaceSocket) {
         require(
-            socket.memberships[0].room.takeUnretainedValue() === socket.namespace.everyone, "the namespace stands first"
+            socket.memberships[0].room.takeUnretainedValue() === socket.namespace.everyone,
+            "the room of all sockets is the first membership"
         )
         var seen: Set<ObjectIdentifier> = []
         for (place, membership) in socket.memberships.enumerated() {
             let room = membership.room.takeUnretainedValue()
             require(seen.insert(ObjectIdentifier(room)).inserted, "a socket is in a room once")
-            require(membership.index < room.count, "a membership's index is one")
+            require(membership.index < room.count, "a membership's index is within the room")
             let member = room.members[membership.index]
             require(
                 member.socket.takeUnretainedValue() === socket && Int(member.place) == place,
                 "room and socket know each other's place")
             if !socket.places.isEmpty {
                 require(
-                    socket.places[ObjectIdentifier(room)].map { Int($0) } == place, "a place is where it is looked for")
+                    socket.places[ObjectIdentifier(room)].map { Int($0) } == place,
+                    "the index of a membership is correct")
             }
         }
         require(
-            socket.places.isEmpty || socket.places.count == socket.memberships.count, "places are all of them, or none")
+            socket.places.isEmpty || socket.places.count == socket.memberships.count,
+            "either all memberships are indexed, or none")
         require(socket.roomCount <= socket.shard.options.maxRoomsPerSocket + 1, "rooms are bounded")
         require(socket.pendingAcks.count <= socket.shard.options.maxPendingAcks, "acks are bounded")
     }

@@ -2,7 +2,7 @@ import FuzzSupport
 
 @testable import SocketIO
 
-/// The byte interfaces for arrays, each in memory that ends where it does.
+/// The byte interfaces for arrays. Each array is copied to an allocation of the same size.
 extension NamespaceSocket {
     func emit(_ name: String, _ args: String) {
         emit(name, Array(args.utf8), [])

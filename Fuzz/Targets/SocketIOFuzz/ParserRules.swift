@@ -3,9 +3,9 @@ import RawJSON
 
 @testable import SocketIO
 
-/// What must hold of the parser for any text, and of what is encoded.
+/// Rules for the parser, for any text, and for encoded packets.
 enum ParserRules {
-    /// - Returns: what the text is, if it is a packet.
+    /// - Returns: the packet, nil if the text is none.
     @discardableResult
     static func check(_ text: [UInt8]) -> SocketPacket? {
         withExactCopy(of: text) { bytes in
@@ -24,7 +24,8 @@ enum ParserRules {
             require((0...10).contains(packet.attachments), "attachments are bounded")
             if let comma = packet.comma {
                 require(
-                    contains(packet.payload, comma..<comma + 1) && text[comma] == UInt8(ascii: ","), "a comma is one")
+                    contains(packet.payload, comma..<comma + 1) && text[comma] == UInt8(ascii: ","),
+                    "the comma's offset is that of a comma")
             }
             if !packet.payload.isEmpty, packet.kind != .connectError {
                 require(
@@ -43,7 +44,7 @@ enum ParserRules {
         inner.isEmpty || (inner.lowerBound >= outer.lowerBound && inner.upperBound <= outer.upperBound)
     }
 
-    /// What is encoded is parsed as what it was made of.
+    /// Parsing an encoded packet returns the values it was encoded from.
     static func checkRoundTrip(name: [UInt8], args: [UInt8], namespace: String, ackID: UInt64?) {
         guard String(validating: name, as: UTF8.self) != nil, name.count <= 512,
             args.withUnsafeBytes({ PacketEncoder.isValid(args: $0) }),
@@ -62,9 +63,10 @@ enum ParserRules {
             }
         }
         guard let packet = check(text) else {
-            // An escape is longer than what it means: a name may be short enough, and its quoted form
-            // too long for the parser.
-            return require(text.count > 512, "what is encoded is a packet: \(String(decoding: text, as: UTF8.self))")
+            // A name may be short enough while its quoted form is too long for the parser, because escapes are longer
+            // than the characters.
+            return require(
+                text.count > 512, "an encoded packet can be parsed: \(String(decoding: text, as: UTF8.self))")
         }
         require(packet.kind == .event && packet.ackID == ackID, "kind and ack id survive")
         require(

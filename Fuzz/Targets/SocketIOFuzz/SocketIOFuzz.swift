@@ -1,7 +1,7 @@
 import FuzzSupport
 
-/// The input is a script of acts, one byte each with its arguments after it: see ``World/step(_:)``. The first
-/// byte: recovery on or off.
+/// The input is a script of actions, each one byte and its arguments: see ``World/step(_:)``. The first byte switches
+/// recovery on or off.
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))

@@ -5,8 +5,7 @@ import Support
 
 @testable import SocketIO
 
-/// The application: what it does is up to the clients, as their events' names tell. It also keeps
-/// book of what it was told.
+/// The application. The names of clients' events select what it does. It records its callbacks and checks their order.
 final class TestApplication: Application {
     unowned let world: World
     private(set) var connected: [SocketHandle: NamespaceSocket] = [:]
@@ -40,22 +39,24 @@ final class TestApplication: Application {
     }
 
     func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {
-        require(connected[socket.handle] === socket, "who is disconnecting was connected")
+        require(connected[socket.handle] === socket, "a socket that disconnects was connected")
         require(leaving.insert(socket.handle).inserted, "a socket is disconnecting once")
-        require(socket.isConnected && socket.rooms.first == socket.id, "who is disconnecting is in its rooms still")
+        require(
+            socket.isConnected && socket.rooms.first == socket.id,
+            "a socket that is disconnecting is still in its rooms")
     }
 
     func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
         require(leaving.remove(socket.handle) != nil, "disconnecting comes before disconnected")
         connected[socket.handle] = nil
-        require(!socket.isConnected && socket.rooms.isEmpty, "who is disconnected is in no room")
-        require(world.shard.socket(socket.handle) == nil, "the handle of a socket that is gone names nobody")
-        // Harmless, all of it.
+        require(!socket.isConnected && socket.rooms.isEmpty, "a disconnected socket is in no room")
+        require(world.shard.socket(socket.handle) == nil, "the handle of a disconnected socket names no socket")
+        // These calls must have no effect.
         socket.emit("late", "[]")
         _ = try? socket.join("late")
         socket.leave("late")
         socket.disconnect(close: true)
-        require(!socket.isIn("late"), "who is gone joins nothing")
+        require(!socket.isIn("late"), "a disconnected socket joins no room")
     }
 
     func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {

@@ -12,7 +12,7 @@ final class World {
     private(set) var shard: Shard!
     private var application: TestApplication!
     private var clients: [Client] = []
-    /// Of sockets that may be gone by now.
+    /// Handles of sockets, some of which may have disconnected.
     private var handles: [SocketHandle] = []
     private var lastPrivateID = "AAAAAAAAAAAAAAAAAAAA"
     private var lastOffset = "0"
@@ -43,7 +43,7 @@ final class World {
         shard = Shard(index: 7, timers: timers, options: options, namespaceTable: names, application: application)
     }
 
-    // MARK: - What may happen
+    // MARK: - Actions
 
     func step(_ script: inout ByteScript) {
         switch script.number(below: 16) {
@@ -68,7 +68,7 @@ final class World {
         remember()
     }
 
-    /// What a mutation would take long to spell.
+    /// Packets that mutations would find only after a long time.
     private static let phrases: [[UInt8]] = [
         "0", "0/chat,", "0/dyn-1,", "0/dyn-2,", "0/dyn-3,", "0{\"a\":1}", "0/chat,{}", "1", "1/chat,", "1/dyn-1,",
         #"2["echo",1]"#, #"21["echo","x"]"#, #"2["join","a"]"#, #"2["join","b"]"#, #"2["leave","a"]"#, #"2["ask",1]"#,
@@ -91,7 +91,7 @@ final class World {
 
     private func say(_ script: inout ByteScript, text: [UInt8]) {
         guard let client = pick(&script), let session = client.session, !client.output.isClosed else { return }
-        // A WebSocket's text was found to be UTF-8 before.
+        // The WebSocket parser has checked that text is UTF-8.
         let message = [UInt8(ascii: "4")] + Array(String(decoding: text, as: UTF8.self).utf8)
         withExactCopy(of: message) { session.webSocketReceived(text: $0, over: client.output) }
     }
@@ -138,7 +138,7 @@ final class World {
         }
     }
 
-    /// Past the number of rooms up to which a socket searches them one by one.
+    /// Joins more rooms than a socket searches linearly.
     private func joinMany(_ script: inout ByteScript) {
         guard let socket = anySocket(&script) else { return }
         let first = script.number(below: 30)
@@ -147,7 +147,7 @@ final class World {
         }
     }
 
-    /// A client that lost its connection asks for its session.
+    /// A client reconnects and asks for the recovery of its session.
     private func comeBack(_ script: inout ByteScript) {
         open()
         guard let client = clients.last, let session = client.session else { return }
@@ -192,9 +192,9 @@ final class World {
         }
     }
 
-    // MARK: - What must hold
+    // MARK: - Rules
 
-    /// The sockets a selection has, found by asking each.
+    /// Compares the sockets of a target with those found by checking each socket.
     private func checkSelection(_ script: inout ByteScript) {
         let target = anyTarget(&script)
         let expected = application.connected.values.filter { socket in
@@ -205,37 +205,39 @@ final class World {
         }
         var found: ContiguousArray<SocketHandle> = []
         shard.collect(target, into: &found)
-        require(found.sorted() == expected.map(\.handle).sorted(), "a target has whom it says, each once")
-        require(shard.count(target) == found.count, "a target counts whom it has")
+        require(found.sorted() == expected.map(\.handle).sorted(), "a target has the sockets that match it, each once")
+        require(shard.count(target) == found.count, "count(_:) returns the number of sockets of a target")
     }
 
     func check() {
         HostRules.check(shard, connected: application.connected)
         require(
             shard.statistics.clients >= 0 && application.answered <= application.asked,
-            "every question is answered at most once")
+            "every ack callback is called at most once")
     }
 
-    /// Everybody goes: nothing is left of them.
+    /// Disconnects all clients. Nothing of them must be left.
     func end() {
         for client in clients { client.session?.webSocketGone(client.output, reason: .transportClose) }
         clients = []
         check()
         weak let shard = shard
         for _ in 0..<3 { advance(by: 100_000) }
-        require(application.connected.isEmpty, "everybody is disconnected")
-        require(application.asked == application.answered, "every question is answered")
+        require(application.connected.isEmpty, "all sockets are disconnected")
+        require(application.asked == application.answered, "every ack callback is called")
         require(
-            self.shard.statistics.sockets == 0 && self.shard.statistics.clients == 0, "nobody is counted who is gone")
-        require(self.shard.statistics.dynamicNamespaces == 0, "a namespace of a pattern goes with its last socket")
+            self.shard.statistics.sockets == 0 && self.shard.statistics.clients == 0,
+            "disconnected sockets and clients are not counted")
+        require(
+            self.shard.statistics.dynamicNamespaces == 0, "a namespace of a pattern is removed with its last socket")
         require(table.count == 0 && timers.count == 0, "no session and no timer is left")
-        require(handles.allSatisfy { self.shard.socket($0) == nil }, "no handle names anybody")
+        require(handles.allSatisfy { self.shard.socket($0) == nil }, "no handle names a socket")
         application.forgetAttempts()
         self.shard.forEachNamespace { namespace in
             require(namespace.roomCount == 0 && namespace.count == 0, "no room is left")
         }
         self.shard = nil
         application = nil
-        require(shard == nil, "the shard is let go")
+        require(shard == nil, "the shard is released")
     }
 }

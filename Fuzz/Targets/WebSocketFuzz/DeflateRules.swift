@@ -2,11 +2,12 @@ import FuzzSupport
 
 @testable import Transport
 
-/// What must hold of permessage-deflate: nothing inflates beyond the limit, and what is compressed is what was there.
+/// Rules for permessage-deflate: no message inflates beyond the limit, and inflating a compressed message returns the
+/// message.
 enum DeflateRules {
     private static let limit = 10_000
 
-    /// Several messages of anything over one connection.
+    /// Several messages with any bytes over one connection.
     static func checkInflating(_ script: inout ByteScript) {
         var agreement = PermessageDeflate.Agreement()
         agreement.clientNoTakeover = script.bool()
@@ -16,21 +17,22 @@ enum DeflateRules {
             let payload = script.bytes()
             withExactCopy(of: payload) { payload in
                 switch deflate.inflate(UnsafeRawBufferPointer(payload), limit: limit) {
-                case .inflated(let message): require(message.count <= limit, "what is inflated is bounded")
+                case .inflated(let message):
+                    require(message.count <= limit, "an inflated message is at most as large as the limit")
                 case .tooLarge, .corrupt: script = ByteScript(UnsafeRawBufferPointer(start: nil, count: 0))
                 }
             }
         }
     }
 
-    /// A server's messages, read by a client that keeps to the agreement.
+    /// The messages of a server, inflated by a client with the negotiated parameters.
     static func checkRoundTrip(_ script: inout ByteScript) {
         let takesOver = script.bool()
         let bits = 9 + script.number(below: 7)
         var ours = PermessageDeflate.Agreement()
         ours.serverNoTakeover = !takesOver
         ours.serverBits = bits
-        // The same bits seen from the other side.
+        // The same parameters for the other side.
         var theirs = PermessageDeflate.Agreement()
         theirs.clientNoTakeover = !takesOver
         theirs.clientBits = bits
@@ -49,7 +51,7 @@ enum DeflateRules {
         }
     }
 
-    /// The header of a client's offer: whatever stands there, it is agreed to, declined, or bad.
+    /// The header of a client's offer: with any content it is accepted, declined, or malformed.
     static func checkOffer(_ header: [UInt8]) {
         let agreement = header.withUnsafeBytes { PermessageDeflate.Agreement.negotiated($0) }
         if let agreement {

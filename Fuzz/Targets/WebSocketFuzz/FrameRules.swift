@@ -3,11 +3,11 @@ import FuzzSupport
 
 @testable import Transport
 
-/// What must hold of the frame parser for any bytes: how the network cuts them makes no difference.
+/// Rules for the frame parser: for any bytes, the result does not depend on how the network splits them.
 enum FrameRules {
     private static let maxPayload = 1_000
 
-    /// What a parser said, copied out.
+    /// A copy of one result of the parser.
     private enum Event: Equatable {
         case message(MessageKind, [UInt8], isCompressed: Bool)
         case ping([UInt8])
@@ -20,13 +20,13 @@ enum FrameRules {
         for allowsCompression in [false, true] {
             let whole = events(of: stream, allowsCompression: allowsCompression) { _ in stream.count }
             let bytewise = events(of: stream, allowsCompression: allowsCompression) { _ in 1 }
-            require(whole == bytewise, "byte by byte is the same: \(whole) and \(bytewise)")
+            require(whole == bytewise, "reading byte by byte has the same result: \(whole) and \(bytewise)")
             var state = UInt32(seed) | 1
             let cut = events(of: stream, allowsCompression: allowsCompression) { _ in
                 state = state &* 1_664_525 &+ 1_013_904_223
                 return Int(state >> 24) % 23 + 1
             }
-            require(whole == cut, "cut anywhere is the same: \(whole) and \(cut)")
+            require(whole == cut, "reading in pieces has the same result: \(whole) and \(cut)")
             for event in whole { check(event) }
         }
     }
@@ -53,7 +53,7 @@ enum FrameRules {
                 while !isOver(events.last), let event = next(&parser, &input) { events.append(event) }
                 require(input.isEmpty || isOver(events.last), "a parser reads all it is given")
             }
-            // What follows the end of the conversation nobody reads.
+            // Bytes after a close frame or a violation are not read.
             if isOver(events.last) { break }
             at = end
         }

@@ -1,6 +1,7 @@
 import FuzzSupport
 
-/// The first byte tells what the rest is: the bytes of frames as they are, frames to build, or a payload to inflate.
+/// The first byte selects how the rest is used: as the bytes of frames (`r`), as frames to build (`f`), as payloads to
+/// inflate (`i`), as messages to compress (`d`), or as the header of an offer (`o`).
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var script = ByteScript(UnsafeRawBufferPointer(start: start, count: count))
