@@ -1,6 +1,6 @@
 import CJackfield
 
-/// What the clients do, and the operator.
+/// The actions of clients and of the operator.
 extension FakeHost {
     public typealias Main = (UnsafePointer<jf_boot>?, UnsafeMutablePointer<jf_plugin>?) -> Int32
 
@@ -41,7 +41,7 @@ extension FakeHost {
         return text(&error.message)
     }
 
-    /// Of a terminated string in an array of C.
+    /// The text of a terminated string in a C array.
     private static func text<Characters>(_ characters: inout Characters) -> String {
         withUnsafeBytes(of: &characters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
@@ -63,7 +63,7 @@ extension FakeHost {
 
     // MARK: Clients
 
-    /// A client emits an event with an ack; `declared` is the namespace it is declared in, where that is a pattern.
+    /// A client emits an event, by default with an ack. `declared` is the `nsp` of the declaration, if it is a pattern.
     /// Returns the ack's token.
     @discardableResult
     public func emit(
@@ -107,7 +107,7 @@ extension FakeHost {
         return declaration.nsp.len == 0 && !further.isEmpty ? further : [string(declaration.nsp, or: "/")] + further
     }
 
-    /// What became of a client that wanted to join.
+    /// The result of a plugin's `admit`.
     public struct Admission: Equatable {
         public let code: Int32
         public let message: String
@@ -148,7 +148,7 @@ extension FakeHost {
         }
     }
 
-    /// A request that would open a session. nil: nobody asks, so everybody may.
+    /// A client requests a new session. Returns the result of the plugin's `handshake`; nil: the plugin has none.
     public func handshake(
         _ url: String = "/socket.io/?EIO=4&transport=polling", headers: [(String, String)] = [],
         address: String = "192.0.2.1", secure: Bool = false
@@ -173,7 +173,7 @@ extension FakeHost {
         }
     }
 
-    /// A socket comes: it is known from now on, and hooks are called.
+    /// A socket connects: adds it to the clients and calls the plugin's `connected` hooks.
     public func connect(
         _ socket: jf_socket, user: String? = nil, nsp: String = "/", auth: String = "{}",
         recovered rooms: [String]? = nil
@@ -183,7 +183,8 @@ extension FakeHost {
         visit(socket, client, nsp, auth: auth, reason: "", recovered: rooms != nil) { $0.connected }
     }
 
-    /// A socket goes.
+    /// A socket disconnects: removes it from the clients and calls the plugin's `disconnecting` and `disconnected`
+    /// hooks.
     public func disconnect(_ socket: jf_socket, nsp: String = "/", reason: String = "transport close") {
         guard let client = with({ $0.clients[socket] }) else { return }
         visit(socket, client, nsp, auth: "", reason: reason, recovered: false) { $0.disconnecting }
@@ -222,7 +223,7 @@ extension FakeHost {
 
     // MARK: HTTP
 
-    /// A request; the route is found by its template. Returns the token of the reply, 0 if no route fits.
+    /// A client sends a request to the route that matches. Returns the token of the reply, 0 if no route matches.
     @discardableResult
     public func request(
         _ method: String, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = [],

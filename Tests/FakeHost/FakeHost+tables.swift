@@ -1,7 +1,7 @@
 import CJackfield
 import Foundation
 
-/// The interfaces, as C functions over the recording.
+/// The tables of the interfaces. Their functions record each call.
 extension FakeHost {
     static func query(_ id: String, _ table: UnsafeMutableRawPointer?, _ size: UInt64) -> Int32 {
         func fill<Table>(_ value: Table) -> Int32 {
@@ -56,7 +56,7 @@ extension FakeHost {
         return api
     }
 
-    /// A kept token keeps its number, which makes tests easy to read; each is completed once.
+    /// `keep` returns the same token, so that tests can compare it. Each token can be completed once.
     private static var tokens: jf_tokens_api {
         var api = jf_tokens_api()
         api.keep = { host, token, kept in
@@ -139,7 +139,7 @@ extension FakeHost {
         return api
     }
 
-    /// As the header asks: everybody, or somebody.
+    /// Whether a target is valid: either JF_TARGET_ALL, or at least one of user, rooms and socket.
     private static func saysWhich(_ target: jf_target) -> Bool {
         let isSome = target.user.len > 0 || target.room_count > 0 || target.socket != 0
         return (target.flags & JF_TARGET_ALL != 0) != isSome

@@ -17,7 +17,7 @@ extension FakeHost {
     }
 }
 
-/// Lends texts to C for the time of `body`.
+/// Passes texts to `body`, valid until it returns.
 func withTexts<Result>(_ strings: [String], _ body: ([jf_text]) -> Result) -> Result {
     let copies = strings.map { string in
         let copy = UnsafeMutableBufferPointer<CChar>.allocate(capacity: string.utf8.count)
@@ -28,7 +28,7 @@ func withTexts<Result>(_ strings: [String], _ body: ([jf_text]) -> Result) -> Re
     return body(copies.map { jf_text(ptr: $0.baseAddress, len: UInt64($0.count)) })
 }
 
-/// Lends byte strings to C for the time of `body`.
+/// Passes byte strings to `body`, valid until it returns.
 func withOctets(_ strings: [[UInt8]], _ body: (UnsafeBufferPointer<jf_bytes>) -> Void) {
     let copies = strings.map { string in
         let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: string.count)
@@ -39,7 +39,7 @@ func withOctets(_ strings: [[UInt8]], _ body: (UnsafeBufferPointer<jf_bytes>) ->
     copies.map { jf_bytes(ptr: $0.baseAddress, len: UInt64($0.count)) }.withUnsafeBufferPointer(body)
 }
 
-/// Lends descriptions of clients to C for the time of `body`.
+/// Passes descriptions of clients to `body`, valid until it returns.
 func withSocketInfos(
     _ clients: [(key: jf_socket, value: FakeHost.Client)], _ body: (UnsafeBufferPointer<jf_socket_info>) -> Void
 ) {

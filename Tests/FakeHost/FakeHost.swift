@@ -1,14 +1,15 @@
 import CJackfield
 import Foundation
 
-/// The host's side of the header, as small as tests need it: it records what a plugin does, and plays the clients.
+/// The host's side of the header, reduced to what tests need: it records the plugin's calls and simulates the clients.
 ///
-/// The strand is the test's own thread, plus what ``drain()`` runs. Calls from other threads are recorded too.
+/// Callbacks of the plugin run on the test's own thread; ``drain()`` runs those that the plugin posted. Calls from
+/// other threads are recorded too.
 ///
-/// `@unchecked Sendable`: everything that changes is in `state`, behind `lock`; `plugin` and `instance` are touched by
-/// the test's own task only.
+/// `@unchecked Sendable`: all mutable state is in `state`, protected by `lock`; `plugin` and `instance` are used by the
+/// test's own task only.
 public final class FakeHost: @unchecked Sendable {
-    /// Something that the plugin did.
+    /// A call that the plugin made.
     public enum Act: Equatable, Sendable {
         case emitted(to: jf_socket, name: String, args: String, attachments: [[UInt8]] = [])
         case broadcast(
@@ -73,7 +74,7 @@ public final class FakeHost: @unchecked Sendable {
         let utf8 = config.utf8.map { CChar(bitPattern: $0) }
         configText = .allocate(capacity: utf8.count)
         _ = configText.initialize(from: utf8)
-        // As the header promises: a host lives as long as the process.
+        // Never released, because the header promises that `jf_host` is valid for the life of the process.
         _ = Unmanaged.passRetained(self)
     }
 
@@ -94,19 +95,19 @@ public final class FakeHost: @unchecked Sendable {
         }
     }
 
-    // MARK: What tests ask
+    // MARK: Recorded calls and settings
 
     public var acts: [Act] { with { $0.acts } }
     public var log: [String] { with { $0.log } }
-    /// How many calls of `core.batch` there were.
+    /// The number of calls of `core.batch`.
     public var batches: Int { with { $0.batches } }
 
-    /// The header lines that the last handshake added: to the first response, to every one.
+    /// The header lines that the last handshake added: those of the first response, and those of every response.
     public var handshakeHeaders: (String, String) { with { $0.handshakeHeaders } }
 
     public func forget() { with { $0.acts = [] } }
 
-    /// How many connections a user has.
+    /// Sets the number of connections of a user.
     public func setOnline(_ user: String, _ connections: Int) { with { $0.online[user] = connections } }
     public func setClient(_ handle: jf_socket, _ client: Client?) { with { $0.clients[handle] = client } }
     public func setNow(_ milliseconds: Int64) { with { $0.now = milliseconds } }
@@ -114,7 +115,7 @@ public final class FakeHost: @unchecked Sendable {
     public func header(_ name: String, of reply: jf_token) -> String? { with { $0.headers[reply]?[name] } }
     public func detail(of token: jf_token) -> String { with { $0.detail[token] ?? "" } }
 
-    /// Waits until something that fits has been done; nil after five seconds.
+    /// Waits for a call that fits; returns nil after five seconds.
     public func wait(for fits: (Act) -> Bool) async -> Act? {
         for _ in 0..<1000 {
             if let found = acts.first(where: fits) { return found }
@@ -123,7 +124,7 @@ public final class FakeHost: @unchecked Sendable {
         return nil
     }
 
-    /// The answer to a token, ack or HTTP.
+    /// Waits for the ack or HTTP response that completes a token; nil after five seconds.
     public func answer(to token: jf_token) async -> Act? {
         await wait {
             switch $0 {
@@ -134,7 +135,7 @@ public final class FakeHost: @unchecked Sendable {
         }
     }
 
-    /// Runs what was posted to the strand.
+    /// Runs the queued callbacks: posted functions, the results of fetch, and the free functions of cancelled timers.
     public func drain() {
         while true {
             let work = with { state in
@@ -146,7 +147,7 @@ public final class FakeHost: @unchecked Sendable {
         }
     }
 
-    /// The client of a stream can take more, or `why` it is over.
+    /// Calls the plugin's `writable` callback of a stream.
     public func makeWritable(_ stream: jf_stream) {
         guard let watch = with({ $0.watches[stream] }) else { return }
         watch.writable?(instance, UnsafeMutableRawPointer(bitPattern: watch.context), stream)
@@ -157,7 +158,7 @@ public final class FakeHost: @unchecked Sendable {
         watch.closed?(instance, UnsafeMutableRawPointer(bitPattern: watch.context), stream, why)
     }
 
-    /// Fires all one-shot timers.
+    /// Fires all pending one-shot timers.
     public func fireTimers() {
         let due = with { state in
             defer { state.timers = [:] }
@@ -166,14 +167,14 @@ public final class FakeHost: @unchecked Sendable {
         for fire in due { fire() }
     }
 
-    /// Answers the oldest question that was emitted with an ack.
+    /// Answers the oldest event that the plugin emitted with an ack.
     public func answerQuestion(_ args: String, status: Int32 = 0) {
         let question = with { $0.questions.isEmpty ? nil : $0.questions.removeFirst() }
         question?.answer(status, args)
     }
 }
 
-/// `jf_stream_callbacks`, copied.
+/// A copy of `jf_stream_callbacks`.
 struct StreamWatch: Sendable {
     let context: UInt
     let writable: (@convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, jf_stream) -> Void)?
@@ -186,8 +187,8 @@ struct StreamWatch: Sendable {
     }
 }
 
-/// The result codes of the header as the type that its functions return: Swift imports constants of
-/// a C enumeration as `Int`.
+/// The result codes of the header as `Int32`, the type that its functions return: Swift imports the constants of a C
+/// enumeration as `Int`.
 let JF_OK = Int32(CJackfield.JF_OK)
 let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)

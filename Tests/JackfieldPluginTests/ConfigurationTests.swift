@@ -2,7 +2,7 @@ import FakeHost
 import JackfieldPlugin
 import Testing
 
-/// Configured with everything that a `Decodable` type may ask for.
+/// A plugin whose configuration uses all kinds of `Decodable` members.
 private final class Configured: Plugin {
     static let name = "configured", version = "1.0.0"
 
@@ -16,9 +16,9 @@ private final class Configured: Plugin {
         let maxAge: Int?
         let limits: Limits?
         let shops: [Limits]?
-        /// Any names.
+        /// May have any keys.
         let labels: [String: String]?
-        /// Passed on and never looked into.
+        /// Not decoded, so it may have any keys.
         let raw: JSON?
         let mode: Mode?
     }
@@ -33,7 +33,7 @@ private final class Configured: Plugin {
 
         init(from decoder: any Decoder) throws {
             name = try decoder.container(keyedBy: Names.self).decode(String.self, forKey: .name)
-            // `depth` is known, though only some would ask for it.
+            // `depth` is known, although this does not look it up.
             level = try decoder.container(keyedBy: Levels.self).decodeIfPresent(Int.self, forKey: .level)
         }
     }
@@ -61,7 +61,7 @@ private final class Configured: Plugin {
             "config.shops[1]: unknown key 'room', did you mean 'rooms'?"
         ),
         (#"{"store":"x","mode":{"name":"a","levle":1}}"#, "config.mode: unknown key 'levle', did you mean 'level'?"),
-        // The first in the text, whatever was asked for first.
+        // The first in the text, independent of the order of look-ups.
         (
             #"{"limits":{"messages":1,"a":2},"b":3,"store":"x"}"#,
             "config: unknown key 'b'; known: labels, limits, maxAge, mode, raw, shops, store"
@@ -69,7 +69,7 @@ private final class Configured: Plugin {
         (#"{"store":7}"#, "config.store must be text"),
         (#"{}"#, "config.store is missing"),
     ])
-    func `a key that nobody asks for is refused with the nearest known one`(config: String, problem: String) {
+    func `an unknown key is refused, and the error suggests a similar known one`(config: String, problem: String) {
         #expect(FakeHost(config: config).load(Configured.main) == problem)
     }
 
@@ -78,7 +78,7 @@ private final class Configured: Plugin {
         #"{"store":"x","maxAge":null,"limits":{"messages":1,"rooms":null},"shops":[]}"#,
         #"{"store":"x","labels":{"anything":"goes","store":"y"},"raw":{"anything":[{"goes":1}]},"mode":{"name":"a","level":1,"depth":2}}"#,
     ])
-    func `what is known is taken`(config: String) {
+    func `known keys are accepted`(config: String) {
         #expect(FakeHost(config: config).load(Configured.main) == nil)
     }
 }

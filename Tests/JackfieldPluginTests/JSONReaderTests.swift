@@ -31,7 +31,7 @@ import Testing
         inner: .init(deep: [[], [1, nil, 3]]), map: ["x": 1, "y/~": 2], optional: nil)
 
     @Test(
-        "a key that is longer than any name is an error of a dictionary, and nothing to a type that names its members")
+        "a key of more than 1,024 bytes is an error in a dictionary, and ignored by a type with fixed members")
     func longKeys() throws {
         struct Named: Decodable {
             let a: Int
@@ -45,7 +45,7 @@ import Testing
         #expect(throws: Problem.self) { try JSON(parsing: #"{"a":null}"#).decode([String: Int].self) }
     }
 
-    @Test("keys that Unicode calls equivalent are different members", arguments: [0, 20])
+    @Test("keys that are canonically equivalent in Unicode are different members", arguments: [0, 20])
     func equivalentKeys(others: Int) throws {
         struct Input: Decodable {
             let K: Int
@@ -54,7 +54,7 @@ import Testing
         #expect(try JSON(parsing: #"{"K":1,"\#("\u{212A}")":2\#(more)}"#).decode(Input.self).K == 1)
     }
 
-    @Test func `what was written is read back`() throws {
+    @Test func `an encoded value is decoded unchanged`() throws {
         #expect(try JSON(encoding: everything).decode() == everything)
     }
 
@@ -98,11 +98,11 @@ import Testing
         #expect(try words(text, Int8.self) == result)
     }
 
-    @Test func `of equal keys the last counts, and escapes mean what they say`() throws {
+    @Test func `of equal keys the last one counts, also if one is escaped`() throws {
         #expect(try JSON(parsing: #"{"a":1,"\u0061":2}"#).decode([String: Int].self) == ["a": 2])
     }
 
-    @Test(arguments: [0, 15, 16, 40]) func `members are found among few and among many`(others: Int) throws {
+    @Test(arguments: [0, 15, 16, 40]) func `members are found in small and in large objects`(others: Int) throws {
         struct Item: Decodable, Equatable {
             let a: Int
             let title: String
@@ -123,7 +123,7 @@ import Testing
         (#"{"a":1,"title":"x","flag":0}"#, "it.flag must be true or false"),
         (#"{"a":1,"title":"x","ratio":"1"}"#, "it.ratio must be a number"),
     ])
-    func `an error of a plain member names it`(text: String, message: String) throws {
+    func `an error of a member of a basic type names it`(text: String, message: String) throws {
         struct Item: Decodable {
             let a: Int
             let title: String
@@ -133,16 +133,16 @@ import Testing
         #expect(try words(text, Item.self) == message)
     }
 
-    @Test func `an object of many members is read in good time`() throws {
+    @Test func `an object of 50,000 members is read without quadratic cost`() throws {
         let text = "{" + (0..<50_000).map { "\"k\($0)\":\($0)" }.joined(separator: ",") + "}"
         #expect(try JSON(parsing: text).decode([String: Int].self).count == 50_000)
     }
 
-    @Test func `an attachment that did not come is an error`() throws {
+    @Test func `a placeholder without its attachment is an error`() throws {
         #expect(try words(#"{"_placeholder":true,"num":0}"#, Binary.self) == "it is wrong: no such attachment")
     }
 
-    @Test func `nested and super containers find their place`() throws {
+    @Test func `nested and super containers are decoded`() throws {
         class Base: Decodable {
             let a: Int
         }

@@ -4,7 +4,7 @@ import Testing
 @testable import JackfieldPlugin
 
 @Suite struct JSONTests {
-    @Test func `an error shows no more of a text than its beginning`() {
+    @Test func `an error shows only the beginning of a long text`() {
         let long = "a" + String(repeating: "\u{301}", count: 4000)
         #expect { try JSON(parsing: long) } throws: { "\($0)".utf8.count < 200 }
         #expect { try JSON(parsing: "{\"\(long)\":\"\"}").decode([String: Int].self) } throws: {
@@ -44,11 +44,11 @@ import Testing
         #expect(try JSON(encoding: UInt64.max).description == "18446744073709551615")
     }
 
-    @Test func `infinity is no JSON`() {
+    @Test func `infinity cannot be encoded`() {
         #expect(throws: EncodingError.self) { try JSON(encoding: ["x": Double.infinity]) }
     }
 
-    @Test func `nested and super containers find their place`() throws {
+    @Test func `nested containers are encoded in the place where they were made`() throws {
         struct Odd: Encodable {
             enum Keys: String, CodingKey { case a, b }
             func encode(to encoder: any Encoder) throws {
@@ -63,7 +63,7 @@ import Testing
         #expect(try JSON(encoding: Odd()).description == #"{"a":[1,{"b":null}],"b":2}"#)
     }
 
-    @Test func `an object is put together member by member`() {
+    @Test func `JSONObject writes members in the order in which they are set`() {
         var object = JSONObject()
         object.set("a", "x")
         object.set("b", nil as String?)
@@ -72,11 +72,11 @@ import Testing
         #expect(object.json.description == #"{"a":"x","b":null,"c":7,"d":[null,{}]}"#)
     }
 
-    @Test(arguments: ["", "{", "[1,]", "nul", "\"", "[1] 2"]) func `what is no JSON is refused`(text: String) {
+    @Test(arguments: ["", "{", "[1,]", "nul", "\"", "[1] 2"]) func `text that is not JSON is refused`(text: String) {
         #expect(throws: Problem.self) { try JSON(parsing: text) }
     }
 
-    @Test func `an argument is found by its number`() {
+    @Test func `an argument is found by its index`() {
         #expect(JSON.argument(0, of: Array("[ 7 ]".utf8)).map { String(decoding: $0, as: UTF8.self) } == "7")
         #expect(JSON.argument(1, of: Array("[ 7 ]".utf8)) == nil)
     }

@@ -11,7 +11,7 @@ import Testing
         try #require(host.load(Probe.main) == nil)
     }
 
-    @Test func `the descriptor says what was declared`() {
+    @Test func `the descriptor has what the plugin declared`() {
         #expect(host.plugin.abi == UInt32(JF_ABI))
         #expect(host.namespaces.count == 5)
         #expect(host.routes.count == 7)
@@ -21,7 +21,7 @@ import Testing
         #expect(shout.run_key.len == 7)
     }
 
-    @Test func `hooks of the handshake refuse before there is a session`() throws {
+    @Test func `an allowRequest hook refuses a request for a session`() throws {
         #expect(try #require(host.handshake()) == (JF_OK, ""))
         #expect(
             try #require(host.handshake(headers: [("x-app-version", "1")])) == (JF_E_DENIED, "version 1 is too old"))
@@ -34,7 +34,7 @@ import Testing
         #expect(host.log.count == 1)
     }
 
-    @Test func `a wrong configuration is one precise line`() {
+    @Test func `the error for a wrong configuration names the key`() {
         #expect(FakeHost(config: #"{"limit": "many"}"#).load(Probe.main) == "config.limit must be a whole number")
         #expect(FakeHost().load(Probe.main) == "config.limit is missing")
     }
@@ -47,7 +47,7 @@ import Testing
         #expect(Probe.main(nil, nil) == JF_E_INVALID)
     }
 
-    @Test func `arguments are passed on as they came`() {
+    @Test func `JSON arguments are forwarded byte for byte`() {
         host.emit("echo", #"[1e2,"\u00e4",{"b":1,"a":2}]"#, from: 5)
         #expect(host.acts == [.emitted(to: 5, name: "echo", args: #"[[1e2,"\u00e4",{"b":1,"a":2}]]"#)])
     }
@@ -72,7 +72,7 @@ import Testing
         #expect(host.detail(of: token) == message)
     }
 
-    @Test func `what a handler throws is its own business, and the log's`() {
+    @Test func `an error that is no Problem is logged, and the client gets 'internal'`() {
         let token = host.emit("fail")
         #expect(host.acts == [.ackFailed(token, code: "internal")])
         #expect(host.log.count == 1)
@@ -82,7 +82,7 @@ import Testing
         #expect(host.log.count == 1)
     }
 
-    @Test func `a full disk is 507 over HTTP, and in an ack what it means for the client`() {
+    @Test func `a full disk is 507 over HTTP and 'unavailable' in an ack`() {
         let token = host.emit("full"), request = host.request("GET", "/v1/full")
         #expect(
             host.acts == [
@@ -102,18 +102,18 @@ import Testing
         #expect(await host.answer(to: token) == .acked(token, #"["at last"]"#))
     }
 
-    @Test func `a reply that is let go is given back`() {
+    @Test func `a reply that is released unanswered drops its token`() {
         let token = host.emit("forget")
         #expect(host.acts == [.dropped(token)])
     }
 
-    @Test func `what is thrown after keeping is told all the same`() {
+    @Test func `an error that is thrown after keep is sent to the client`() {
         let token = host.emit("keep and throw")
         let request = host.request("GET", "/v1/throws")
         #expect(host.acts == [.ackFailed(token, code: "conflict"), .problem(request, status: 409, code: "conflict")])
     }
 
-    @Test func `binary data travels beside the arguments`() {
+    @Test func `binary data is sent as attachments`() {
         let token = host.emit("blob")
         #expect(
             host.acts == [
@@ -132,7 +132,7 @@ import Testing
         #expect(host.acts.last == .ackFailed(missing, code: "invalid_arguments"))
     }
 
-    @Test func `broadcasts read like the reference server's`() {
+    @Test func `a socket's broadcast has rooms, exceptions and flags, and leaves out the sender`() {
         host.emit("shout", #"["hey"]"#, from: 3)
         #expect(
             host.acts == [
@@ -200,7 +200,7 @@ import Testing
         #expect(Probe.Visits.alive.withLock { $0 } == before)
     }
 
-    @Test func `an empty list of rooms is an error and never means everybody`() {
+    @Test func `an empty list of rooms is an error and never selects all sockets`() {
         #expect(throws: HostError.self) { try probe.io.of("/").to([]).emit("x") }
         #expect(host.acts == [])
     }
@@ -216,7 +216,7 @@ import Testing
             } != nil)
     }
 
-    @Test func `hooks see sockets come and go`() {
+    @Test func `hooks are called when sockets join and leave`() {
         host.connect(8, user: "alice", nsp: "/chat")
         #expect(
             host.acts == [
@@ -227,12 +227,12 @@ import Testing
         #expect(probe.seen == ["transport close: id-8,lobby"])
     }
 
-    @Test func `a pattern namespace says which one it is`() {
+    @Test func `in a namespace of a pattern, a handler gets the name that the client joined`() {
         let token = host.emit("where", nsp: "/dyn-7", declared: "^/dyn-[0-9]+$")
         #expect(host.acts == [.acked(token, #"["/dyn-7"]"#)])
     }
 
-    @Test func `an observer sees every event and answers none`() {
+    @Test func `onAny gets every event and no ack`() {
         let token = host.emit("hi", nsp: "/chat")
         #expect(host.acts == [.acked(token, #"["/chat"]"#)])
         #expect(probe.seen == ["any hi false"])
@@ -272,7 +272,7 @@ import Testing
         #expect(host.acts.first == .streamed(token, "id: 1\nevent: word break\ndata: a\ndata: b\n\n"))
     }
 
-    @Test func `timers and posted work run with the instance`() throws {
+    @Test func `timers and posted closures run with the instance`() throws {
         try probe.remindLater()
         host.drain()
         host.fireTimers()
@@ -289,7 +289,7 @@ import Testing
         #expect(probe.seen == [])
     }
 
-    @Test func `work that waits when the plugin goes is freed with it`() throws {
+    @Test func `closures that wait when the plugin is unloaded are freed`() throws {
         final class Token: Sendable {}
         var token: Token? = Token()
         weak let watched = token
@@ -314,11 +314,11 @@ import Testing
         #expect(probe.seen == [#"a alice ["a", "r"] {} 1 true"#])
     }
 
-    @Test func `an interface the host lacks is an error, not a crash`() {
+    @Test func `a call that the host does not have throws an error`() {
         #expect(throws: HostError.self) { try probe.io.to("a").socketsJoin("b") }
         #expect(throws: HostError.self) { try probe.io.presence.watch("alice") }
     }
 
-    /// The instance that the fake host made.
+    /// The instance of the plugin.
     private var probe: Probe { Probes.last(of: host) }
 }

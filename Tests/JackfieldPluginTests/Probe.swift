@@ -19,7 +19,7 @@ final class Probe: Plugin {
         let age: Int?
     }
 
-    /// What one socket's handlers share.
+    /// The plugin data of a socket; counts its events.
     final class Visits: Sendable {
         private let number = Mutex(0)
         static let alive = Mutex(0)
@@ -203,7 +203,7 @@ final class Probe: Plugin {
     }
 }
 
-/// Finds the plugin behind a fake host, to look into it.
+/// Finds the plugin's instance, to check its state.
 enum Probes {
     static func last(of host: FakeHost) -> Probe {
         let plugin = Instance.of(host.instance)?.plugin as? Probe
@@ -211,8 +211,8 @@ enum Probes {
     }
 }
 
-/// The result codes of the header as the type that its functions return: Swift imports constants of
-/// a C enumeration as `Int`.
+/// The result codes of the header as `Int32`, the type that its functions return: Swift imports the constants of a C
+/// enumeration as `Int`.
 let JF_OK = Int32(CJackfield.JF_OK)
 let JF_PENDING = Int32(CJackfield.JF_PENDING)
 let JF_E_FAILED = Int32(CJackfield.JF_E_FAILED)

@@ -47,13 +47,13 @@ import Testing
                 .streamed(reader, "id: 2\ndata: two\n\n"), .streamed(reader, "event: end\ndata:\n\n"),
                 .streamEnded(reader),
             ])
-        // One for each line, and one for the end.
+        // One batch for each line, and one for the end.
         #expect(host.batches == 3)
         let unknown = host.request("GET", "/v1/streams/other")
         #expect(host.acts.last == .problem(unknown, status: 404, code: "not_found"))
     }
 
-    @Test func `a closed gate lets no session open until it is opened again`() throws {
+    @Test func `after close no session opens until open`() throws {
         let host = FakeHost()
         #expect(try host.load(Self.open(Self.compile("samples/gate-c/gate.c"))) == nil)
         #expect(try #require(host.handshake()) == (JF_OK, ""))
@@ -63,16 +63,16 @@ import Testing
         #expect(try #require(host.handshake()) == (JF_OK, ""))
     }
 
-    @Test func `a plugin without a hook is not asked about handshakes`() throws {
+    @Test func `a plugin without an allowRequest hook has no handshake function`() throws {
         let host = FakeHost()
         #expect(try host.load(Self.open(Self.built("libhello-swift.so"))) == nil)
         #expect(host.handshake() == nil)
     }
 
-    @Test func `a Swift plugin exports its one function, and not what it is made of`() throws {
+    @Test func `a Swift plugin exports jf_plugin_main and no symbol of the SDK`() throws {
         let image = try #require(dlopen(Self.built("libhello-swift.so"), RTLD_NOW | RTLD_LOCAL))
         #expect(dlsym(image, "jf_plugin_main") != nil)
-        // The metadata of the SDK's `Socket`, which every Swift plugin holds.
+        // The metadata of the SDK's `Socket`, which every Swift plugin contains.
         #expect(dlsym(image, "$s15JackfieldPlugin6SocketVN") == nil)
     }
 
@@ -82,7 +82,7 @@ import Testing
         let output: String
     }
 
-    /// Returns the path of the library, in a folder of the test's own.
+    /// Compiles a C file. Returns the path of the library, in a new temporary folder.
     static func compile(_ source: String) throws -> String {
         let folder = FileManager.default.temporaryDirectory.appending(
             path: "jackfield-samples-\(ProcessInfo.processInfo.globallyUniqueString)")
@@ -105,7 +105,7 @@ import Testing
         return library
     }
 
-    /// A library that the package built, which lies beside the test's own executable.
+    /// The path of a library that the package built. It is in the folder of the test's executable.
     static func built(_ name: String) -> String {
         let candidates =
             [CommandLine.arguments[0], Bundle.main.executablePath ?? "", "/proc/self/exe"].map {
@@ -114,7 +114,7 @@ import Testing
         return candidates.first { FileManager.default.fileExists(atPath: $0) } ?? name
     }
 
-    /// Images are never unmapped: the Swift runtime does not survive it.
+    /// Loads a library and returns its `jf_plugin_main`. Never unloads it, because the Swift runtime would crash.
     static func open(_ path: String) throws -> FakeHost.Main {
         guard let image = dlopen(path, RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(image, "jf_plugin_main") else {
             throw CompilerFailed(output: dlerror().map { String(cString: $0) } ?? path)

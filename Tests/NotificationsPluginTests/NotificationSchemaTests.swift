@@ -5,7 +5,7 @@ import Testing
 @testable import NotificationsPlugin
 
 @Suite struct NotificationSchemaTests {
-    @Test func `counts that went wrong are right again after the migration`() throws {
+    @Test func `the migration corrects wrong counts`() throws {
         let database = try DatabaseQueue()
         try NotificationSchema.migrations.migrate(database, upTo: "1 notifications")
         try database.write { db in

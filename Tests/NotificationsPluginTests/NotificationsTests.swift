@@ -120,7 +120,7 @@ import Testing
         #expect(host.acts.last == .responded(token, status: 201, body: body))
     }
 
-    @Test func `what was answered survives the process`() async throws {
+    @Test func `a notification that was acknowledged is there after a restart`() async throws {
         let row = try await push(to: "alice")
         let second = FakeHost(config: #"{"store":"sqlite:\#(store)"}"#)
         #expect(second.load(Notifications.main) == nil)
@@ -143,7 +143,7 @@ import Testing
         (#"[1]"#, "body must be an object"),
         ("", "body is not JSON"),
     ])
-    func `a wrong notification is refused with its place`(body: String, detail: String) async {
+    func `the error for an invalid notification names the member`(body: String, detail: String) async {
         let (status, code, token) = await post(body)
         #expect(status == 400 && code == "invalid_arguments")
         #expect(host.detail(of: token) == detail)
@@ -154,7 +154,7 @@ import Testing
         #expect(await post(#"{"user_id":"a","type":"a","title":"\#(long)"}"#).status == 400)
         let longBody = String(repeating: "x", count: 10_001)
         #expect(await post(#"{"user_id":"a","type":"a","title":"b","body":"\#(longBody)"}"#).status == 400)
-        // Bytes: no longer user may connect.
+        // The limit is in bytes, as that of the user of a connection.
         let longUser = String(repeating: "ä", count: 129)
         #expect(await post(#"{"user_id":"\#(longUser)","type":"a","title":"b"}"#).status == 400)
         let data = String(repeating: "x", count: 65_535)
@@ -170,7 +170,7 @@ import Testing
 
     // MARK: Idempotency
 
-    @Test func `the same key answers what it answered first`() async throws {
+    @Test func `a request with the same key gets the first answer again`() async throws {
         host.setOnline("alice", 1)
         let request = #"{"user_id":"alice","type":"note","title":"Once","data":{"a":1}}"#
         let first = await post(request, key: "\"k-1\"")
@@ -189,14 +189,14 @@ import Testing
         #expect(somebodyElse.status == 201 && somebodyElse.body != first.body)
     }
 
-    @Test func `requests that only look the same are different`() async throws {
+    @Test func `requests that are only canonically equivalent are different`() async throws {
         let composed = await post(#"{"user_id":"alice","type":"note","title":"\u00e9"}"#, key: "k-2")
         let decomposed = await post(#"{"user_id":"alice","type":"note","title":"e\u0301"}"#, key: "k-2")
         #expect(composed.status == 201)
         #expect(decomposed.status == 422 && decomposed.body == "idempotency_mismatch")
     }
 
-    @Test func `a key is forgotten after a day`() async throws {
+    @Test func `a key expires after a day`() async throws {
         let request = #"{"user_id":"alice","type":"note","title":"Daily"}"#
         let first = await post(request, key: "k")
         host.setNow(1_790_000_000_000 + 24 * 3600 * 1000 + 1)
@@ -209,7 +209,7 @@ import Testing
         "", "with blank", String(repeating: "k", count: 256), "\u{e4}", "\"\"",
         String(repeating: "\u{301}", count: 4000),
     ])
-    func `a key that is none is refused`(key: String) async {
+    func `an invalid key is refused`(key: String) async {
         #expect(await post(#"{"user_id":"a","type":"a","title":"b"}"#, key: key).status == 400)
     }
 
@@ -233,7 +233,7 @@ import Testing
         let first: RowPage = try decode(await get("/v1/notifications", user: "alice"))
         #expect(first.items[0].seen_at == nil)
         host.setNow(1_790_000_001_000)
-        // The mark is written behind the answer, in the order of writes: another write that was answered proves it.
+        // The mark is written after the answer. Writes are in order, so it is stored when a later write is answered.
         _ = try await push(to: "bob")
         let second: RowPage = try decode(await get("/v1/notifications", user: "alice"))
         #expect(second.items[0].seen_at != nil && second.items[0].read_at == nil)
@@ -245,7 +245,7 @@ import Testing
         ("after", String(repeating: "\u{301}", count: 4000)), ("limit", "0"), ("limit", "many"), ("limit", "201"),
         ("limit", "99999999999999999999"),
     ])
-    func `wrong queries are refused, and named`(name: String, value: String) async {
+    func `the error for an invalid query parameter names it`(name: String, value: String) async {
         let token = host.request("GET", "/v1/notifications", query: [(name, value)], user: "alice")
         #expect(await host.answer(to: token) == .problem(token, status: 400, code: "invalid_arguments"))
         #expect(host.detail(of: token).contains(name) && host.detail(of: token).utf8.count < 500)
@@ -253,7 +253,7 @@ import Testing
 
     // MARK: Reading
 
-    @Test func `reading one tells all tabs the new count`() async throws {
+    @Test func `marking one as read emits the new count to all sockets of the user`() async throws {
         let row = try await push(to: "alice")
         _ = try await push(to: "alice")
         host.forget()
@@ -272,7 +272,7 @@ import Testing
         #expect(read.items[0].seen_at != nil && read.items[0].read_at != nil)
     }
 
-    @Test func `reading several and all`() async throws {
+    @Test func `several or all notifications can be marked as read`() async throws {
         let ids = try await [push(to: "alice"), push(to: "alice"), push(to: "alice")].map(\.id)
         #expect(
             await ack("notification:read", #"[{"ids":["\#(ids[0])","\#(ids[1])","nothing"]}]"#)
@@ -283,7 +283,7 @@ import Testing
                 == #"[{"ok":true,"updated":0,"count":0}]"#)
     }
 
-    @Test func `nobody reads another's notifications`() async throws {
+    @Test func `a user cannot read the notifications of another`() async throws {
         let row = try await push(to: "alice")
         #expect(await ack("notification:read", #"[{"id":"\#(row.id)"}]"#, user: "bob") == "not_found")
         let token = host.request("POST", "/v1/notifications/\(row.id)/read", user: "bob")
@@ -291,8 +291,8 @@ import Testing
         #expect(try await get("/v1/notifications/count", user: "alice") == #"{"count":1}"#)
     }
 
-    /// The core refuses such a token, so this is the store by itself.
-    @Test func `a user whose name has a NUL is nobody else`() async throws {
+    /// The host refuses a token with such a user, so this tests the store alone.
+    @Test func `a user with a NUL in the name is a user of his own`() async throws {
         let row = try await push(to: "alice")
         let mallory = "alice\0x"
         #expect(try (decode(await get("/v1/notifications", user: mallory)) as RowPage).items.isEmpty)
@@ -309,7 +309,7 @@ import Testing
         #expect(try await get("/v1/notifications/count", user: "alice") == #"{"count":1}"#)
     }
 
-    @Test func `REST reads too`() async throws {
+    @Test func `notifications can be marked as read over HTTP`() async throws {
         let row = try await push(to: "alice")
         _ = try await push(to: "alice")
         let one = host.request("POST", "/v1/notifications/\(row.id)/read", user: "alice")
@@ -320,7 +320,7 @@ import Testing
     }
 
     @Test(arguments: ["[]", "[{}]", #"[{"id":"a","all":true}]"#, #"[{"all":false}]"#, #"[{"ids":"a"}]"#])
-    func `what to read must be said`(args: String) async {
+    func `a request to mark as read needs exactly one target`(args: String) async {
         #expect(await ack("notification:read", args) == "invalid_arguments")
     }
 
@@ -333,7 +333,7 @@ import Testing
             "ids[0]: an id has at most 64 bytes, this has 8000"
         ),
     ])
-    func `what cannot be an id is refused before it is looked up`(argument: String, message: String) async {
+    func `a text that cannot be an id is refused before it is looked up`(argument: String, message: String) async {
         let token = host.emit("notification:read", "[\(argument)]", user: "alice")
         #expect(await host.answer(to: token) == .ackFailed(token, code: "invalid_arguments"))
         #expect(host.detail(of: token) == message)
@@ -344,9 +344,9 @@ import Testing
         #expect(await ack("notification:read", #"[{"all":true}]"#, user: nil) == "unauthenticated")
     }
 
-    // MARK: The rest
+    // MARK: Connecting, order, declarations
 
-    @Test func `a socket that comes gets its badge`() async throws {
+    @Test func `a socket that connects gets the unread count`() async throws {
         _ = try await push(to: "alice")
         host.forget()
         host.connect(9, user: "alice")
@@ -354,7 +354,7 @@ import Testing
         #expect(host.acts == [.emitted(to: 9, name: "notification:count", args: "[1]")])
     }
 
-    @Test func `two hundred at once are all stored, in the order of their ids`() async throws {
+    @Test func `two hundred concurrent pushes are stored in the order of their ids`() async throws {
         let tokens = (0..<200).map { index in
             host.request(
                 "POST", "/v1/notifications", body: #"{"user_id":"alice","type":"note","title":"\#(index)"}"#,
@@ -367,7 +367,7 @@ import Testing
         #expect(page.items.map(\.title) == (0..<200).reversed().map { "\($0)" })
     }
 
-    @Test func `it is ready while its store is`() {
+    @Test func `the plugin is ready while its store is`() {
         #expect(host.ready() == nil)
     }
 
@@ -377,7 +377,7 @@ import Testing
         #expect(host.routes.dropFirst().allSatisfy { $0.scope.len == 0 && $0.auth == JF_AUTH_REQUIRED })
     }
 
-    @Test func `a wrong store is one precise line`() {
+    @Test func `the error for an unusable store names the path`() {
         #expect(
             FakeHost(config: #"{"store":"mysql:x"}"#).load(Notifications.main)?.hasPrefix(
                 "config.store 'mysql:x' is not a store") == true)

@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `what was answered is in the file, in full durability`() async throws {
+    @Test func `a write that was answered is in the file, with synchronous=FULL`() async throws {
         let store = try open()
         _ = try await write(store, "one")
         let other = try DatabaseQueue(path: "\(folder.path)/a/b/rows.db")
@@ -54,7 +54,7 @@ import Testing
         store.close()
     }
 
-    @Test func `many writes share a commit, and each gets its own answer`() async throws {
+    @Test func `each of 500 concurrent writes gets its own result`() async throws {
         let store = try open()
         let ids = try await withThrowingTaskGroup(of: Int64.self) { group in
             for index in 0..<500 { group.addTask { try await write(store, "item \(index)") } }
@@ -64,7 +64,7 @@ import Testing
         store.close()
     }
 
-    @Test func `answers come in the order of commits, those of a group together`() async throws {
+    @Test func `completions run in the order of commits, those of a group in one batch`() async throws {
         struct State {
             var isTogether = false
             var calls = 0
@@ -114,7 +114,7 @@ import Testing
         #expect(end.calls <= 800)
     }
 
-    @Test func `a completion reads what was committed`() async throws {
+    @Test func `a completion can read committed data`() async throws {
         let store = try open()
         let count = try await withCheckedThrowingContinuation { continuation in
             store.write(
@@ -128,7 +128,7 @@ import Testing
         store.close()
     }
 
-    @Test func `one failing write does not take its neighbours along`() async throws {
+    @Test func `a failing write does not fail the others of its group`() async throws {
         let store = try open()
         _ = try await write(store, "taken")
         let results = await withTaskGroup(of: (String, Bool).self) { group in
@@ -142,8 +142,8 @@ import Testing
         store.close()
     }
 
-    /// What each commit costs is the same, however many writes are in it.
-    @Test func `a failing write costs its neighbours no commit of their own`() throws {
+    /// A commit costs the same for any number of writes.
+    @Test func `a group with failing writes needs at most two commits`() throws {
         final class Commits: TransactionObserver, Sendable {
             let count = Mutex(0)
             func observes(eventsOfKind: DatabaseEventKind) -> Bool { true }
@@ -209,7 +209,7 @@ import Testing
         store.close()
     }
 
-    @Test func `closing commits what waits, and refuses what comes after`() async throws {
+    @Test func `closing commits the waiting writes and refuses later ones`() async throws {
         let store = try open()
         let done = Mutex(0)
         for index in 0..<50 {
@@ -225,13 +225,13 @@ import Testing
         store.close()
     }
 
-    @Test(arguments: ["postgres://x", "sqlite:", "rows.db", ""]) func `an unknown store is refused by name`(
+    @Test(arguments: ["postgres://x", "sqlite:", "rows.db", ""]) func `the error for an unknown store names it`(
         text: String
     ) {
         #expect { try StoreLocation(text) } throws: { "\($0)".contains("config.store '\(text)'") }
     }
 
-    @Test func `a path that cannot be used is one precise line`() throws {
+    @Test func `the error for an unusable path names it`() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Data("not a folder".utf8).write(to: folder.appending(path: "file"))
         #expect {

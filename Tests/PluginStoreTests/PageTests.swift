@@ -3,7 +3,7 @@ import PluginStore
 import Testing
 
 @Suite struct PageTests {
-    @Test func `a page knows whether there is another`() {
+    @Test func `a page has a cursor if there is a next page`() {
         #expect(Page(["c", "b", "a"], limit: 2, id: \.self).next == "b")
         #expect(Page(["b", "a"], limit: 2, id: \.self).next == nil)
         #expect(
@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    @Test func `a cursor that is none is refused`() {
+    @Test func `an invalid cursor is refused`() {
         #expect(throws: Problem.self) { try PageQuery(after: "yesterday", limit: nil) }
         #expect(throws: Never.self) { try PageQuery(after: "01234567-89ab-7000-8000-000000000000", limit: nil) }
     }
@@ -64,7 +64,7 @@ import Testing
         "", "x", "01234567-89ab-7000-8000-00000000000", "01234567-89AB-7000-8000-000000000000",
         "01234567189ab-7000-8000-00000000000",
     ])
-    func `nonsense is no id`(text: String) {
+    func `text of another form is no id`(text: String) {
         #expect(!TimeOrderedID.isValid(text))
     }
 }

@@ -10,7 +10,7 @@ import Testing
         }
     }
 
-    @Test func `what is bound is stored as it is, the empty text too`() throws {
+    @Test func `arguments are stored unchanged, also the empty text`() throws {
         try withDatabase { db in
             let insert = try db.cachedStatement(sql: "INSERT INTO item (id, name, data) VALUES (?, ?, ?)")
             try insert.run(.integer(.max), .text("ä\u{1F600}"), .json(Array(#"{"a":1}"#.utf8)))
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test func `text does not end at its first NUL, neither on its way in nor on its way out`() throws {
+    @Test func `text with a NUL is stored and read whole`() throws {
         try withDatabase { db in
             let insert = try db.cachedStatement(sql: "INSERT INTO item (id, name, data) VALUES (?, ?, ?)")
             try insert.run(.integer(1), .text("alice"), .null)
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `columns are read as they are stored, NULL apart from empty`() throws {
+    @Test func `columns are read as they are stored, and NULL differs from empty`() throws {
         try withDatabase { db in
             try db.execute(sql: "INSERT INTO item VALUES (7, '', NULL), (8, 'b', '[1]')")
             let rows = try db.cachedStatement(sql: "SELECT name, data, id, data FROM item ORDER BY id").fetch { row in
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `the first number of the first row comes back, or nil without a row`() throws {
+    @Test func `run returns the first number of the first row, or nil without a row`() throws {
         try withDatabase { db in
             let insert = try db.cachedStatement(sql: "INSERT INTO item (name) VALUES (?) RETURNING id * 10, name")
             #expect(try insert.run(.text("a")) == 10)
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func `a failure is SQLite's own, and the statement works on`() throws {
+    @Test func `a failure is SQLite's error, and the statement can be run again`() throws {
         try withDatabase { db in
             let insert = try db.cachedStatement(sql: "INSERT INTO item (name) VALUES (?)")
             try insert.run(.text("a"))
@@ -79,7 +79,7 @@ import Testing
                     && error?.message == "UNIQUE constraint failed: item.name"
             }
             try insert.run(.text("b"))
-            // More arguments than places.
+            // More arguments than parameters.
             #expect(throws: DatabaseError.self) { try insert.run(.text("c"), .null) }
             #expect(try Int.fetchOne(db, sql: "SELECT count(*) FROM item") == 2)
         }

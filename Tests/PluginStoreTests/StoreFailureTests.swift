@@ -6,7 +6,7 @@ import Testing
 
 @testable import PluginStore
 
-/// What a store does when its files are not what they should be.
+/// Failures of a store's files.
 @Suite struct StoreFailureTests {
     let folder = FileManager.default.temporaryDirectory.appending(path: "jackfield-store-\(UUID().uuidString)")
     var path: String { "\(folder.path)/rows.db" }
@@ -28,7 +28,7 @@ import Testing
             batch: { $0() })
     }
 
-    /// nil if it was stored, else the problem.
+    /// Inserts a row. Returns nil if it was stored, else the problem.
     private func add(_ name: String, to store: GroupCommitStore) async -> Problem? {
         await withCheckedContinuation { continuation in
             store.write(
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    /// Asks until the store is ready again, for five seconds.
+    /// Waits until the store is ready again, at most five seconds.
     private func becomesReady(_ store: GroupCommitStore) async throws -> Bool {
         for _ in 0..<500 {
             if reasonNotReady(store) == nil { return true }
@@ -65,9 +65,9 @@ import Testing
         try DatabaseQueue(path: file).read { try String.fetchAll($0, sql: "SELECT name FROM item ORDER BY id") }
     }
 
-    // MARK: Files that go
+    // MARK: Deleted and replaced files
 
-    @Test func `what would be gone after a restart is not acknowledged`() async throws {
+    @Test func `a write to deleted files is not acknowledged`() async throws {
         let store = try open()
         #expect(await add("one", to: store) == nil)
         try FileManager.default.removeItem(at: folder)
@@ -81,7 +81,7 @@ import Testing
         store.close()
     }
 
-    @Test func `a log that is deleted is noticed, too`() async throws {
+    @Test func `a deleted write-ahead log is noticed, too`() async throws {
         let store = try open()
         try FileManager.default.removeItem(atPath: path + "-wal")
         #expect(await add("one", to: store)?.code == "unavailable")
@@ -89,7 +89,7 @@ import Testing
         store.close()
     }
 
-    @Test func `files that come back are used again`() async throws {
+    @Test func `files that are moved back are used again`() async throws {
         let store = try open()
         let aside = folder.appendingPathExtension("aside")
         try FileManager.default.moveItem(at: folder, to: aside)
@@ -100,12 +100,12 @@ import Testing
         #expect(try await becomesReady(store))
         #expect(reports.all.count == 2 && reports.all.last?.hasSuffix("works again") == true)
         store.close()
-        // What was refused while nothing was known yet may be there; what came later is not.
+        // The first refused write may be stored, because it found the failure. Later ones are not.
         let stored = try names(in: path)
         #expect(stored.last == "back" && !stored.contains("still away"))
     }
 
-    @Test func `another database in its place is left alone`() async throws {
+    @Test func `another database at the same path is not written to`() async throws {
         let store = try open()
         #expect(await add("old", to: store) == nil)
         let aside = folder.appendingPathExtension("aside")
@@ -119,9 +119,9 @@ import Testing
         #expect(try names(in: path) == ["new", "newer"])
     }
 
-    // MARK: No room
+    // MARK: Full disks
 
-    @Test func `a full disk is 507, and over when there is room again`() async throws {
+    @Test func `a full disk is 507, until there is space again`() async throws {
         let store = try open()
         func limit(_ pages: Int) async {
             await withCheckedContinuation { continuation in
@@ -141,7 +141,7 @@ import Testing
         #expect(try names(in: path) == ["fits"])
     }
 
-    @Test func `a store that failed and is idle finds out by itself that it works again`() async throws {
+    @Test func `a failed store without writes detects that it works again`() async throws {
         let store = try open()
         let aside = folder.appendingPathExtension("aside")
         try FileManager.default.moveItem(at: folder, to: aside)
@@ -151,7 +151,7 @@ import Testing
         store.close()
     }
 
-    // MARK: What is no store
+    // MARK: Unusable stores
 
     @Test func `a database with broken pages does not open`() async throws {
         let store = try open()
@@ -164,15 +164,15 @@ import Testing
         #expect { try open() } throws: { "\($0)".contains("config.store: '\(path)' is malformed") }
     }
 
-    @Test func `a folder that may not be written is one precise line`() throws {
+    @Test func `the error for a path that is a folder names it`() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         #expect { try open() } throws: { "\($0)".contains("config.store: cannot open '\(path)'") }
     }
 
-    // MARK: Whose they are
+    // MARK: Ownership
 
-    @Test func `what it makes is its owner's alone`() throws {
+    @Test func `only the owner can read the files of a store`() throws {
         let store = try open()
         func mode(_ path: String) throws -> Int? {
             try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
@@ -188,7 +188,7 @@ import Testing
         store.close()
     }
 
-    @Test func `two generations of a plugin share their process's store`() async throws {
+    @Test func `two generations of a plugin in one process share a store`() async throws {
         let first = try open(), second = try open()
         #expect(await add("one", to: first) == nil)
         #expect(await add("two", to: second) == nil)

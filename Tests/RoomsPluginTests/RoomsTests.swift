@@ -83,7 +83,7 @@ import Testing
 
     // MARK: Joining and leaving
 
-    @Test func `a room is made, joined and left`() async throws {
+    @Test func `a room is created, joined and left`() async throws {
         let id = try await room()
         let joined: [Room] = try decode(await join(id, 2))
         #expect(joined[0].name == "den" && joined[0].created_by == "alice")
@@ -108,27 +108,27 @@ import Testing
         #expect(told("room:left").count == 1)
     }
 
-    @Test func `there is no joining what is not there`() async {
+    @Test func `joining a room that does not exist is an error`() async {
         #expect(await join("nowhere", 1) == "not_found")
         #expect(await ack("room:join", "[]", from: 1) == "invalid_arguments")
         #expect(await ack("room:leave", #"[{"room":"nowhere"}]"#, from: 1).contains(#""room":"nowhere""#))
     }
 
-    @Test func `an anonymous socket has no rooms`() async throws {
+    @Test func `an anonymous socket can neither create nor join a room`() async throws {
         let id = try await room()
         #expect(await join(id, 4) == "unauthenticated")
         #expect(await ack("room:create", #"[{"name":"x"}]"#, from: 4) == "unauthenticated")
     }
 
     @Test(arguments: ["", String(repeating: "x", count: 201), #"a\u0000b"#, #"two\nlines"#, #"\u007f"#])
-    func `a name has limits`(name: String) async {
+    func `a room's name has limits`(name: String) async {
         #expect(await ack("room:create", #"[{"name":"\#(name)"}]"#, from: 1) == "invalid_arguments")
     }
 
     @Test(arguments: [
         String(repeating: "x", count: 65), String(repeating: "\u{301}", count: 4000), #"a\u0000"#, #"\n"#,
     ])
-    func `what cannot be an id is refused before it is looked up`(id: String) async {
+    func `a text that cannot be an id is refused before it is looked up`(id: String) async {
         for event in ["room:join", "room:leave", "room:members", "room:history", "room:message"] {
             let token = host.emit(event, #"[{"room":"\#(id)","body":"x"}]"#, from: 1, user: "alice")
             #expect(await host.answer(to: token) == .ackFailed(token, code: "invalid_arguments"))
@@ -137,9 +137,9 @@ import Testing
         #expect(await get("/v1/rooms/\(String(repeating: "x", count: 65))") == "400 invalid_arguments")
     }
 
-    // MARK: Talking
+    // MARK: Messages
 
-    @Test func `who is no member may not speak or listen`() async throws {
+    @Test func `a socket that is not in a room can neither send nor read there`() async throws {
         let id = try await room()
         _ = await join(id, 2)
         for event in ["room:message", "room:history", "room:members"] {
@@ -148,12 +148,12 @@ import Testing
         #expect(told("room:message").isEmpty)
     }
 
-    @Test func `what a socket may not read, its user may not read over HTTP`() async throws {
+    @Test func `a user without a socket in a room cannot read it over HTTP`() async throws {
         let id = try await room()
         _ = await join(id, 2)
         for path in ["messages", "members"] {
             #expect(await get("/v1/rooms/\(id)/\(path)", user: "carol") == "403 not_a_member")
-            // Who made a room is not in it.
+            // The creator of a room is not a member.
             #expect(await get("/v1/rooms/\(id)/\(path)", user: "alice") == "403 not_a_member")
             #expect(await get("/v1/rooms/\(id)/\(path)", user: "bob").hasPrefix(#"{"items":["#))
         }
@@ -170,7 +170,7 @@ import Testing
         #expect(await get(path, user: "alice") == "403 not_a_member")
     }
 
-    @Test func `a room that does not exist is not found, whoever asks`() async throws {
+    @Test func `a room that does not exist is not found, over HTTP and over a socket`() async throws {
         let nowhere = "01234567-89ab-7000-8000-000000000000"
         for id in [nowhere, "nowhere"] {
             for event in ["room:message", "room:history", "room:members"] {
@@ -180,7 +180,7 @@ import Testing
         }
     }
 
-    @Test func `a message is stored, acknowledged and told to all members`() async throws {
+    @Test func `a message is stored, acknowledged and emitted to all members`() async throws {
         let id = try await room()
         _ = await join(id, 1)
         let args = await ack("room:message", #"[{"room":"\#(id)","body":"good \"morning\""}]"#, from: 1)
@@ -208,7 +208,7 @@ import Testing
         #expect(second.next == nil)
     }
 
-    @Test func `members are users, by name`() async throws {
+    @Test func `members are users, sorted by name`() async throws {
         let id = try await room()
         for socket: jf_socket in [2, 1, 3] { _ = await join(id, socket) }
         let page = await ack("room:members", #"[{"room":"\#(id)"}]"#, from: 1)
@@ -226,7 +226,7 @@ import Testing
 
     // MARK: REST
 
-    @Test func `REST makes and lists rooms without any socket`() async throws {
+    @Test func `rooms are created and listed over HTTP without any socket`() async throws {
         let token = host.request("POST", "/v1/rooms", body: #"{"name":"lab"}"#, user: "carol")
         guard case .responded(_, 201, let body) = await host.answer(to: token) else { throw CancellationError() }
         let room: Room = try decode(body)
@@ -242,7 +242,7 @@ import Testing
 
     // MARK: Reload and recovery
 
-    @Test func `members stay members when the plugin is loaded anew`() async throws {
+    @Test func `members stay members when the plugin is loaded again`() async throws {
         let id = try await room()
         let next = FakeHost(config: #"{"store":"sqlite:\#(store)"}"#)
         next.setClient(7, .init(id: "x", user: "dave", rooms: ["room:\(id)"]))
@@ -255,7 +255,7 @@ import Testing
         }
     }
 
-    @Test func `a recovered connection is back in its rooms`() async throws {
+    @Test func `the user of a recovered connection is a member again`() async throws {
         let id = try await room()
         host.connect(8, user: "erin", recovered: ["room:\(id)"])
         host.drain()
