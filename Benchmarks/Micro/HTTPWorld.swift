@@ -33,17 +33,17 @@ final class HTTPWorld {
     func ask(_ request: [UInt8]) -> UnsafeRawBufferPointer {
         request.withUnsafeBytes { connection.received($0) }
         let count =
-            heard()
+            readAnswer()
             ?? {
                 // A busy loop sends an answer at the end of its tick.
                 channel.embeddedEventLoop.run()
-                return heard()
+                return readAnswer()
             }()
         guard let count else { fail("a benchmark's request was not answered") }
         return UnsafeRawBufferPointer(rebasing: answer[..<count])
     }
 
-    private func heard() -> Int? {
+    private func readAnswer() -> Int? {
         let count = recv(client, answer.baseAddress, answer.count, CInt(MSG_DONTWAIT))
         return count > 0 ? count : nil
     }

@@ -110,7 +110,7 @@ extension FakeHost {
             return JF_OK
         }
         api.broadcast = { host, target, message in
-            guard let target = target?.pointee, let message = message?.pointee, FakeHost.saysWhich(target) else {
+            guard let target = target?.pointee, let message = message?.pointee, FakeHost.isValidTarget(target) else {
                 return JF_E_INVALID
             }
             FakeHost.of(host).record(
@@ -140,7 +140,7 @@ extension FakeHost {
     }
 
     /// Whether a target is valid: either JF_TARGET_ALL, or at least one of user, rooms and socket.
-    private static func saysWhich(_ target: jf_target) -> Bool {
+    private static func isValidTarget(_ target: jf_target) -> Bool {
         let isSome = target.user.len > 0 || target.room_count > 0 || target.socket != 0
         return (target.flags & JF_TARGET_ALL != 0) != isSome
     }
@@ -170,7 +170,7 @@ extension FakeHost {
             return JF_OK
         }
         api.fetch = { pointer, target, _, fn, context in
-            guard let target = target?.pointee, FakeHost.saysWhich(target) else { return JF_E_INVALID }
+            guard let target = target?.pointee, FakeHost.isValidTarget(target) else { return JF_E_INVALID }
             let host = FakeHost.of(pointer), number = UInt(bitPattern: context)
             let rooms = FakeHost.strings(target.rooms, target.room_count)
             host.with { state in

@@ -66,7 +66,7 @@ import Testing
         try JSONDecoder().decode(T.self, from: Data(text.utf8))
     }
 
-    private func told(_ name: String) -> [(rooms: [String], args: String)] {
+    private func broadcasts(_ name: String) -> [(rooms: [String], args: String)] {
         host.acts.compactMap {
             if case .broadcast(_, let rooms, _, _, name, let args) = $0 { (rooms, args) } else { nil }
         }
@@ -88,11 +88,11 @@ import Testing
         let joined: [Room] = try decode(await join(id, 2))
         #expect(joined[0].name == "den" && joined[0].created_by == "alice")
         #expect(host.acts.contains(.joined(2, "room:\(id)")))
-        #expect(told("room:joined").map(\.rooms) == [["room:\(id)"]])
-        #expect(told("room:joined")[0].args.hasPrefix(#"[{"room":"\#(id)","user":"bob","at":"2026-"#))
+        #expect(broadcasts("room:joined").map(\.rooms) == [["room:\(id)"]])
+        #expect(broadcasts("room:joined")[0].args.hasPrefix(#"[{"room":"\#(id)","user":"bob","at":"2026-"#))
         let left = await ack("room:leave", #"[{"room":"\#(id)"}]"#, from: 2)
         #expect(left.hasPrefix(#"[{"room":"\#(id)","user":"bob","at":""#))
-        #expect(told("room:left").count == 1)
+        #expect(broadcasts("room:left").count == 1)
         #expect(host.acts.contains(.left(2, "room:\(id)")))
     }
 
@@ -101,11 +101,11 @@ import Testing
         _ = await join(id, 1)
         _ = await join(id, 3)
         _ = await join(id, 1)
-        #expect(told("room:joined").count == 1)
+        #expect(broadcasts("room:joined").count == 1)
         host.disconnect(1)
-        #expect(told("room:left").isEmpty)
+        #expect(broadcasts("room:left").isEmpty)
         host.disconnect(3)
-        #expect(told("room:left").count == 1)
+        #expect(broadcasts("room:left").count == 1)
     }
 
     @Test func `joining a room that does not exist is an error`() async {
@@ -145,7 +145,7 @@ import Testing
         for event in ["room:message", "room:history", "room:members"] {
             #expect(await ack(event, #"[{"room":"\#(id)","body":"psst"}]"#, from: 1) == "not_a_member")
         }
-        #expect(told("room:message").isEmpty)
+        #expect(broadcasts("room:message").isEmpty)
     }
 
     @Test func `a user without a socket in a room cannot read it over HTTP`() async throws {
@@ -188,8 +188,8 @@ import Testing
         #expect(message.user == "alice" && message.body == #"good "morning""# && message.room == id)
         #expect(
             await host.wait { if case .broadcast(_, _, _, _, "room:message", _) = $0 { true } else { false } } != nil)
-        #expect(told("room:message").map(\.args) == [args])
-        #expect(told("room:message").map(\.rooms) == [["room:\(id)"]])
+        #expect(broadcasts("room:message").map(\.args) == [args])
+        #expect(broadcasts("room:message").map(\.rooms) == [["room:\(id)"]])
         #expect(await ack("room:message", #"[{"room":"\#(id)","body":""}]"#, from: 1) == "invalid_arguments")
         #expect(await ack("room:message", #"[{"room":"\#(id)","body":7}]"#, from: 1) == "invalid_arguments")
     }
@@ -259,7 +259,7 @@ import Testing
         let id = try await room()
         host.connect(8, user: "erin", recovered: ["room:\(id)"])
         host.drain()
-        #expect(told("room:joined").count == 1)
+        #expect(broadcasts("room:joined").count == 1)
         let token = host.emit("room:message", #"[{"room":"\#(id)","body":"back"}]"#, from: 8, user: "erin")
         guard case .acked = await host.answer(to: token) else {
             Issue.record("not a member")

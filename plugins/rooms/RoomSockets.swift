@@ -148,9 +148,9 @@ final class RoomSockets {
     ///
     /// Returns the room's id. Throws 400 if `room` cannot be one, 404 if there is no such room, 403 if the requester is
     /// not in it.
-    func requireMember(_ asker: Requester, _ room: String) throws -> ByteString {
+    func requireMember(_ requester: Requester, _ room: String) throws -> ByteString {
         let id = try RoomService.id(room)
-        switch asker {
+        switch requester {
         case .socket(let socket) where membership.contains(id, socket): return id
         case .user(let user) where membership.contains(id, user: user): return id
         case .socket:

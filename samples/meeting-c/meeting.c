@@ -172,7 +172,7 @@ static const person *authenticate(const jf_attempt *attempt) {
 }
 
 /* Accepts the client as `who`, with a new session as plugin_data. */
-static jf_code let_in(jf_token decision, const person *who) {
+static jf_code accept_client(jf_token decision, const person *who) {
     jf_admission admission = { .struct_size = sizeof admission,
                                .data = JF_LIT("{\"status\":\"here\"}"),
                                .free_data = free_memory };
@@ -192,14 +192,14 @@ static jf_code admit(void *instance, const jf_attempt *attempt, jf_refusal *refu
     const person *who = authenticate(attempt);
     (void)instance;
     if (!who) return jf_refuse(refusal, "name or key is wrong", "{\"code\":\"wrong_key\"}");
-    return let_in(attempt->decision, who);
+    return accept_client(attempt->decision, who);
 }
 
 static jf_code admit_staff(void *instance, const jf_attempt *attempt, jf_refusal *refusal) {
     const person *who = authenticate(attempt);
     (void)instance;
     if (!who || !who->staff) return jf_refuse(refusal, "for staff only", "{\"code\":\"not_staff\"}");
-    return let_in(attempt->decision, who);
+    return accept_client(attempt->decision, who);
 }
 
 typedef struct directory_request {
@@ -210,7 +210,7 @@ typedef struct directory_request {
 static void directory_answered(void *instance, void *context) {
     directory_request *request = context;
     (void)instance;
-    if (let_in(request->decision, request->who) != JF_OK) tokens.drop(host, request->decision);
+    if (accept_client(request->decision, request->who) != JF_OK) tokens.drop(host, request->decision);
     free(request);
 }
 
@@ -318,7 +318,7 @@ static void on_status(void *instance, const jf_event *event) {
 }
 
 /* Sends an event to all other sockets in a room. */
-static jf_code tell_room(const jf_event *event, const char *name, jf_text room, jf_text text, uint32_t flags) {
+static jf_code emit_to_room(const jf_event *event, const char *name, jf_text room, jf_text text, uint32_t flags) {
     char buffer[EVENT];
     jf_json_writer writer;
     jf_message message = { .struct_size = sizeof message, .flags = flags };
@@ -344,7 +344,7 @@ static void on_enter(void *instance, const jf_event *event) {
         return;
     }
     code = rooms.join(host, event->socket, room);
-    if (code == JF_OK) tell_room(event, "entered", room, none, 0);
+    if (code == JF_OK) emit_to_room(event, "entered", room, none, 0);
     answer_code(event, code);
 }
 
@@ -356,7 +356,7 @@ static void on_exit(void *instance, const jf_event *event) {
         wrong(event, "send {room}: 1 to 128 bytes");
         return;
     }
-    tell_room(event, "left", room, none, 0);
+    emit_to_room(event, "left", room, none, 0);
     answer_code(event, rooms.leave(host, event->socket, room));
 }
 
@@ -371,7 +371,7 @@ static void on_say(void *instance, const jf_event *event) {
         return;
     }
     __atomic_add_fetch(&said, 1, __ATOMIC_RELAXED);
-    answer_code(event, tell_room(event, "said", room, text, 0));
+    answer_code(event, emit_to_room(event, "said", room, text, 0));
 }
 
 static void on_typing(void *instance, const jf_event *event) {
@@ -379,7 +379,7 @@ static void on_typing(void *instance, const jf_event *event) {
     jf_text room = JF_EMPTY, none = JF_EMPTY;
     (void)instance;
     if (text_at(event, "/0/room", name, sizeof name, &room))
-        tell_room(event, "typing", room, none, JF_MESSAGE_VOLATILE);
+        emit_to_room(event, "typing", room, none, JF_MESSAGE_VOLATILE);
 }
 
 /* The context is the kept ack, so there is no memory to free. */

@@ -48,17 +48,17 @@ final class World {
     func step(_ script: inout ByteScript) {
         switch script.number(below: 16) {
         case 0: open()
-        case 1, 2, 3, 4: say(&script, text: script.bytes())
-        case 5: say(&script, text: Self.phrases[script.number(below: Self.phrases.count)])
-        case 6: sayBinary(&script)
+        case 1, 2, 3, 4: sendText(&script, text: script.bytes())
+        case 5: sendText(&script, text: Self.phrases[script.number(below: Self.phrases.count)])
+        case 6: sendBinary(&script)
         case 7: vanish(&script)
         case 8: advance(by: [1, 499, 500, 1_000, 45_000, 130_000][script.number(below: 6)])
         case 9: broadcastSomewhere(&script)
         case 10: application.decideLater(accepting: script.bool())
         case 11: joinMany(&script)
-        case 12: comeBack(&script)
+        case 12: recoverSession(&script)
         case 13: useHandle(&script)
-        case 14: checkSelection(&script)
+        case 14: checkTarget(&script)
         default:
             ParserRules.check(script.bytes())
             ParserRules.checkRoundTrip(
@@ -89,14 +89,14 @@ final class World {
         shard.open(session)
     }
 
-    private func say(_ script: inout ByteScript, text: [UInt8]) {
+    private func sendText(_ script: inout ByteScript, text: [UInt8]) {
         guard let client = pick(&script), let session = client.session, !client.output.isClosed else { return }
         // The WebSocket parser has checked that text is UTF-8.
         let message = [UInt8(ascii: "4")] + Array(String(decoding: text, as: UTF8.self).utf8)
         withExactCopy(of: message) { session.webSocketReceived(text: $0, over: client.output) }
     }
 
-    private func sayBinary(_ script: inout ByteScript) {
+    private func sendBinary(_ script: inout ByteScript) {
         let data = script.bytes()
         guard let client = pick(&script), let session = client.session, !client.output.isClosed else { return }
         withExactCopy(of: data) { session.webSocketReceived(binary: $0, over: client.output) }
@@ -148,7 +148,7 @@ final class World {
     }
 
     /// A client reconnects and asks for the recovery of its session.
-    private func comeBack(_ script: inout ByteScript) {
+    private func recoverSession(_ script: inout ByteScript) {
         open()
         guard let client = clients.last, let session = client.session else { return }
         let offset = script.bool() ? #","offset":"\#(lastOffset)""# : ""
@@ -195,7 +195,7 @@ final class World {
     // MARK: - Rules
 
     /// Compares the sockets of a target with those found by checking each socket.
-    private func checkSelection(_ script: inout ByteScript) {
+    private func checkTarget(_ script: inout ByteScript) {
         let target = anyTarget(&script)
         let expected = application.connected.values.filter { socket in
             guard socket.isConnected, socket.namespace.name == target.namespace, socket.handle != target.exceptSocket

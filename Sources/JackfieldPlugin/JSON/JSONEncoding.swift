@@ -211,9 +211,9 @@ indirect enum JSONNode {
 
     final class Members {
         private(set) var all: [(key: ByteString, value: JSONNode)] = []
-        /// The indexes in ``all``; empty up to ``fewest`` members, which are searched linearly.
+        /// The indexes in ``all``; empty up to ``linearSearchLimit`` members, which are searched linearly.
         private var places: [ByteString: Int] = [:]
-        private static let fewest = 16
+        private static let linearSearchLimit = 16
 
         func set(_ key: String, _ value: JSONNode) {
             let key = ByteString(key)
@@ -224,7 +224,7 @@ indirect enum JSONNode {
             all.append((key, value))
             if !places.isEmpty {
                 places[key] = all.count - 1
-            } else if all.count > Self.fewest {
+            } else if all.count > Self.linearSearchLimit {
                 for (index, member) in all.enumerated() { places[member.key] = index }
             }
         }

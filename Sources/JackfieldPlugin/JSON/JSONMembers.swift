@@ -4,7 +4,7 @@ import Support
 /// The ranges of an object's members in their document, by name. Of equal keys the last one counts, as in `JSON.parse`.
 struct JSONMembers {
     /// Up to this number of members, a linear search costs less than making and hashing a key of each.
-    private static let fewest = 16
+    private static let linearSearchLimit = 16
 
     /// The length in bytes of the longest name that becomes a `String`: comparing `String`s may cost more than their
     /// length.
@@ -26,9 +26,9 @@ struct JSONMembers {
         index = document.text.withUnsafeBytes { text in
             var walker = JSONObjectWalker(text, from: start)
             var list: [(key: Range<Int>, value: Range<Int>)] = []
-            list.reserveCapacity(Self.fewest)
+            list.reserveCapacity(Self.linearSearchLimit)
             while case .member(let key, let value) = walker.next() { list.append((key, value)) }
-            guard list.count > Self.fewest else { return .list(list) }
+            guard list.count > Self.linearSearchLimit else { return .list(list) }
             var table: [ByteString: Range<Int>] = [:]
             for (key, value) in list {
                 if let name = JSONText.byteString(UnsafeRawBufferPointer(rebasing: text[key])) { table[name] = value }

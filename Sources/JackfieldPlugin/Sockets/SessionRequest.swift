@@ -20,7 +20,8 @@ public struct SessionRequest: ~Copyable {
         if code != JF_OK {
             throw HostError(
                 code: code, call: "add_header",
-                words: code == JF_E_SPACE ? "the headers are too long" : "a line break or an empty name")
+                words: code == JF_E_SPACE
+                    ? "the headers are too long" : "an empty name, a colon or blank in the name, or a line break")
         }
     }
 
