@@ -10,7 +10,7 @@ import CAllocations
 ///     MicroBenchmarks room.join       those whose names begin with room.join
 ///     BENCH_PLUGINS=.build/bench …    also those that need the plugins bench-*.so of that folder
 ///     MicroBenchmarks --guard         each a fixed number of times, for Tests/Guard: prints name, operations,
-///                                     allocations and bytes, and leaves what takes time to valgrind
+///                                     allocations and bytes; valgrind counts the instructions
 @main
 enum MicroBenchmarks {
     static func main() {

@@ -53,7 +53,7 @@ public final class JackfieldHost: @unchecked Sendable {
     /// The log, under the plugin's name.
     public var log: Log { Log(host: self) }
 
-    /// Who is online.
+    /// The users who are online.
     public var presence: HostPresence { HostPresence(host: self) }
 
     /// Milliseconds since 1970-01-01 UTC. May jump.

@@ -51,19 +51,19 @@
  *                        covers it.
  *      plugin to host    You set it to sizeof; 0 means the size in the first release. The host reads no further. If it
  *                        is larger than the host knows, the bytes beyond must be zero, else the call returns
- *                        JF_E_UNSUPPORTED: a field that the host would ignore is never ignored silently.
+ *                        JF_E_UNSUPPORTED. So the host never ignores a field that you set.
  *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer): you set it as above. The host
  *                        writes no further and sets it to the size that it filled.
  *  - Lists carry the size of one item in `stride`, with the same three rules. Step through a list by its stride, not by
  *    sizeof. jf_text, jf_bytes and jf_pair never grow, so arrays of them have no stride.
  *  - Integers have a fixed width. There is no long, bool, bit-field or enum-typed field, and no field whose name is a
  *    keyword of C++, Rust, Go, Zig, Swift, Python or JavaScript.
- *  - Flags that the host does not know and `reserved` fields that are not 0 return JF_E_INVALID. In a structure that
- *    the host filled, ignore constants that you do not know.
+ *  - A call with flags that the host does not know, or with a `reserved` field that is not 0, returns JF_E_INVALID. In
+ *    a structure that the host filled, ignore constants that you do not know.
  *
- * Nobody frees memory of the other side. What a callback receives is valid until it returns. What you pass to a call is
- * read before the call returns; the host copies what it keeps. What the descriptor points to (lists, names, functions)
- * must stay valid and unchanged for the life of the process: make it static.
+ * Neither side frees memory of the other. What a callback receives is valid until it returns. What you pass to a call
+ * is read before the call returns; the host copies what it keeps. What the descriptor points to (lists, names,
+ * functions) must stay valid and unchanged for the life of the process: make it static.
  *
  * ------------------------------------------------------------------------------------------------------------
  * 2  THREADS, STATES, SIGNALS, CRASHES
@@ -97,9 +97,9 @@
  *
  * A slow callback delays only its own plugin. A plugin's queue is bounded by limits.pluginQueueCallbacks and
  * limits.pluginQueueBytes of the configuration, with a share for each socket and each user. The host refuses and counts
- * a callback that does not fit: the client reads {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP. When
- * the queued callbacks take more than 5 ms, the strand runs one callback of each user in turn, and alternates
- * between the sockets of one user.
+ * a callback that does not fit: the client reads {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP.
+ * While the plugin needs more than 5 ms for its queued callbacks, the strand runs one callback of each user in turn,
+ * and alternates between the sockets of one user.
  *
  * Signals   Before it loads plugins the host ignores SIGPIPE and SIGHUP and handles SIGTERM and SIGINT. It checks these
  *           four after each load and once a second, restores what a plugin changed and logs the plugin's name. A
@@ -108,7 +108,7 @@
  * Processes fork without exec is not supported: only the calling thread survives in the child, with locks that other
  *           threads held. posix_spawn, and fork directly followed by exec, are supported. The host's descriptors are
  *           close-on-exec. An ignored SIGPIPE is inherited: reset it in a child that needs it.
- * Shared    The plugin shares the process: do not call exit, setlocale, setenv, chdir, umask or close a
+ * Shared    The plugin shares the process: do not call exit, setlocale, setenv, chdir or umask, and do not close a
  *           descriptor that is not yours.
  * Crashes   A segmentation fault, abort, an exception or panic that leaves a callback, or Swift's fatalError ends the
  *           whole process and disconnects every client. Catch exceptions and panics in each callback.

@@ -54,7 +54,7 @@ public struct Event: ~Copyable {
     }
 
     /// Decodes an argument as a type of your own. Throws ``Problem`` 400 `invalid_arguments`, which names the place:
-    /// `argument 0 of 'room:message': body must be text`.
+    /// `'room:message' argument 0.body must be text`.
     public func decode<T: Decodable>(_ type: T.Type = T.self, at index: Int = 0) throws -> T {
         let text = Array(UnsafeRawBufferPointer(raw.pointee.args))
         guard let slice = JSON.argument(index, of: text) else {
