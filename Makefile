@@ -1,4 +1,4 @@
-# Two commands matter: `make run` to see it work, `make test` to know that it does. Both install what they need on Debian 12.
+# `make run` starts a demo, `make test` runs all tests. Both install what they need on Debian 12.
 
 BINARY := .build/release/jackfield
 PYTHON := .venv/bin/python
@@ -7,19 +7,19 @@ VENV := .venv/installed
 .PHONY: help run test build format lint docs packages test-packages conformance clean
 
 help:
-	@echo 'make run          build, then serve the demo on http://localhost:8080 (PORT=8081 for another port)'
+	@echo 'make run          build, then serve the demo on http://localhost:8080 (PORT=8081 make run: another port)'
 	@echo 'make test         build and run all tests'
 	@echo 'make format       format the sources: Swift, C, Python'
-	@echo 'make lint         check how they are formatted, and what the linters find (part of make test)'
-	@echo 'make docs         the documentation of the Swift SDK, a web site in .build/docs'
-	@echo 'make build        build for release: the daemon, and its plugins beside it'
+	@echo 'make lint         check the format, and run the linters (part of make test)'
+	@echo 'make docs         build the reference of the Swift SDK, a web site in .build/docs'
+	@echo 'make build        build the daemon and its plugins for release, into .build/release'
 	@echo 'make conformance  replay the recorded sessions of the reference Socket.IO server, and time 10,000 heartbeats'
-	@echo 'make guard        count what the protocol modules cost, against thresholds (part of make test)'
-	@echo 'make sanitize     the unit tests under AddressSanitizer and ThreadSanitizer'
-	@echo 'make fuzz         every fuzzer for a while: FUZZ_SECONDS=600 (make test runs their committed inputs once)'
-	@echo 'make floods       a flood of each kind beside 500 honest clients: their latencies, the memory; about 12 minutes'
-	@echo 'make bench        measure against a bare server and the field; about 45 minutes'
-	@echo 'make clean        remove what was built; ./data stays'
+	@echo 'make guard        count instructions and allocations, compare them with thresholds (part of make test)'
+	@echo 'make sanitize     run unit tests under AddressSanitizer and ThreadSanitizer'
+	@echo 'make fuzz         run each fuzzer for 60 s (FUZZ_SECONDS=600: for 600 s); make test runs their committed inputs'
+	@echo 'make floods       flood a daemon and measure 500 other clients meanwhile; about 12 minutes'
+	@echo 'make bench        measure against a bare server and other servers; about 45 minutes'
+	@echo 'make clean        remove .build and .venv; ./data stays'
 
 run: build
 	exec $(BINARY) serve --demo --plugin notifications --plugin rooms
@@ -49,7 +49,7 @@ conformance: test-packages build
 	python3 Tests/Golden/replay.py
 	python3 Tests/Conformance/heartbeats.py
 
-# Made again when the list changes; the mark comes last, so that a broken install is not taken for a whole one.
+# Installed again when the list changes. The file `installed` is written last, so that an install that failed is repeated.
 $(VENV): scripts/requirements.txt | test-packages
 	python3 -m venv .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
@@ -58,5 +58,5 @@ $(VENV): scripts/requirements.txt | test-packages
 clean:
 	rm -rf .build .venv
 
-# What takes long has a file of its own beside what it runs.
+# The targets that take long are in files beside the programs that they run.
 -include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Floods/floods.mk

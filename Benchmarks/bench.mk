@@ -5,7 +5,7 @@
 bench-packages:
 	@scripts/install-packages scripts/packages-build.txt Benchmarks/packages.txt
 
-# The table of the README, 40 minutes: docs/bench.md, docs/bench.svg, docs/bench.json.
+# Makes the table of the README in about 40 minutes: docs/bench.md, docs/bench.svg, docs/bench.json.
 bench: bench-packages build
 	Benchmarks/run.py
 
@@ -25,7 +25,8 @@ bench-allocations: bench-packages build
 micro: bench-packages
 	Benchmarks/run.py micro
 
-# Instructions and allocations per operation against Tests/Guard/thresholds.json: no timing, so it holds on any busy machine.
+# Compares instructions and allocations per operation with Tests/Guard/thresholds.json. Nothing is timed, so a busy machine
+# gives the same result.
 guard: bench-packages $(VENV)
 	$(PYTHON) -m pytest -q Tests/Guard
 

@@ -1,16 +1,17 @@
-# Included by the Makefile. `make fuzz FUZZ_SECONDS=600` for longer runs; `make sanitize` tests the rooms with the sanitizers.
+# Included by the Makefile. `make fuzz FUZZ_SECONDS=600` runs longer; `make sanitize` tests the modules with the sanitizers.
 
 .PHONY: fuzz fuzz-replay sanitize
 
 fuzz: packages
 	@Fuzz/run
 
-# The committed corpora once: what was found stays mended.
+# Runs the committed corpora once, so that what a fuzzer found before is tested again.
 fuzz-replay: packages
 	@Fuzz/run --replay
 
-# AddressSanitizer: the rooms that work on raw pointers. ThreadSanitizer: those that several threads enter, and those they stand on.
-# Swift's crash reporter would wait for a debugger when a test breaks. One build folder each, because every object is instrumented.
+# AddressSanitizer: the modules that use raw pointers. ThreadSanitizer: those that several threads use, and those below them.
+# Swift's crash reporter is off, because it would wait for a debugger when a test crashes. Each sanitizer has its own build
+# folder, because every object file is instrumented.
 ADDRESS_MODULES := RawJSONTests|IdentityTests|EngineIOTests|SocketIOTests|TransportTests|PluginHostTests
 THREAD_MODULES := PresenceTests|SocketIOTests|TransportTests|PluginHostTests
 # Two tests at a time: instrumented code is several times slower, and tests that wait for an answer would wait too long.

@@ -1,4 +1,5 @@
-# Included by the Makefile. A flood of each S finding beside 500 honest clients; options for it in FLOODS: make floods FLOODS='--pin queue'
+# Included by the Makefile. Floods a daemon in each way of Tests/Floods/floods.py, with 500 other clients connected. FLOODS has
+# the options: make floods FLOODS='--pin queue'
 
 .PHONY: floods
 
