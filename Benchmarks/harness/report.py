@@ -21,8 +21,8 @@ class Spread:
 
 
 def _usable(rounds):
-    """The quiet rounds if there are enough of them, else all: CPU per message still holds in a
-    noisy run, only less well."""
+    """The quiet rounds if there are enough of them, else all: CPU per message can be used from a
+    noisy run, too, but is less exact."""
     quiet = [round_ for round_ in rounds if not any(result["noisy"] for result in round_.values())]
     return quiet if len(quiet) >= ENOUGH_QUIET_ROUNDS else rounds
 
@@ -32,7 +32,7 @@ def values(rounds, server, key):
 
 
 def ratios(rounds, server, base="bare", key="srv_us_per"):
-    """The server's cost over the base's, within each round."""
+    """The server's cost divided by the base's, for each round."""
     return [
         round_[server][key] / round_[base][key]
         for round_ in _usable(rounds)
@@ -77,7 +77,7 @@ def summarize(workloads, servers, results):
 
 
 def strand_costs(rows):
-    """What the strand adds to the non-blocking form: (factor at 16 in flight, microseconds of p50 when idle),
+    """What the strand costs more than the inline handler: (factor at 16 in flight, microseconds of p50 when idle),
     None where not measured."""
     cells = {row["name"]: row["cells"] for row in rows}
 
@@ -136,28 +136,27 @@ def strand_lines(rows):
     factor, latency = strand_costs(rows)
     lines = []
     if factor is not None:
-        lines.append(f"A strand costs {factor:.2f} × the non-blocking handler at 16 in flight (bound {STRAND_FACTOR}).")
+        lines.append(f"A strand costs {factor:.2f} × the inline handler at 16 in flight (bound {STRAND_FACTOR}).")
     if latency is not None:
-        lines.append(
-            f"A strand adds {latency:.0f} µs to the p50 of an idle server's answer (bound {STRAND_LATENCY_US} µs)."
-        )
+        lines.append(f"A strand adds {latency:.0f} µs to the p50 of an idle server (bound {STRAND_LATENCY_US} µs).")
     return lines
 
 
 def document(rows, servers, about):
-    """docs/bench.md: the table, and what a reader needs to judge it by."""
+    """docs/bench.md: the table, and how it was measured."""
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items() if number)
-    rounds = max((cell["rounds"] for row in rows for cell in row["cells"].values()), default=0)
+    counts = {cell["rounds"] for row in rows for cell in row["cells"].values()} or {0}
+    rounds = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
     noisy = sum(cell["noisy"] for row in rows for cell in row["cells"].values())
     notes = [
-        "Server CPU per unit of work as a multiple of the bare server's in the same round; the median of "
-        f"{rounds} interleaved rounds, with the least and the most. Memory is the growth of the resident set.",
+        "Server CPU per unit of work as a multiple of the bare server's in the same round: the median of "
+        f"{rounds} interleaved rounds, with the minimum and the maximum. Memory is the growth of the resident set.",
         f"{about['processor']}, {about['cores']} cores, {about['memory_gib']} GiB, Linux {about['kernel']}; "
         f"{versions}; "
         f"Jackfield {about['commit']}; {about['date']}. Server on one core, load generator on another, one event loop.",
     ]
     if noisy:
-        notes.append(f"{noisy} of the runs behind this table shared the machine with other work.")
+        notes.append(f"{noisy} of the runs of this table were noisy: other processes used the machine, too.")
     measured = {name for row in rows for name in row["cells"]}
     if absent := [name for name in about["servers"] if name not in measured]:
         notes.append(f"Not measured, because this machine could not provide or run it: {', '.join(absent)}.")
