@@ -2,12 +2,12 @@
 """Measures Jackfield against its peers. See Benchmarks/README.md.
 
 Benchmarks/run.py                       the table: all rows, all servers, about 40 minutes
-Benchmarks/run.py --quick               one short round of each, to see that everything works
+Benchmarks/run.py --quick               one short round of each, to check that everything works
 Benchmarks/run.py table --rows echo1,echo16 --servers bare,jackfield
 Benchmarks/run.py scale                 cost against connections, rooms, and event loops
-Benchmarks/run.py pushes                notifications through REST to an online user
+Benchmarks/run.py pushes                notifications pushed over HTTP to an online user
 Benchmarks/run.py allocations           allocations per message in the steady state
-Benchmarks/run.py micro                 nanoseconds and allocations per operation of the rooms below the transport
+Benchmarks/run.py micro                 nanoseconds and allocations per operation of the modules
 """
 
 import argparse

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seeds of the fuzzers' corpora: recorded sessions of the reference server (Tests/Golden), and
-the edges of each format."""
+inputs at the limits of each format."""
 
 import json
 import pathlib
@@ -38,7 +38,7 @@ def counted(data):
 
 
 def socketio():
-    """Acts as in SocketIOFuzz: 0 opens, 1 says a text, 6 sends a binary message, 7 vanishes."""
+    """Actions as in SocketIOFuzz: 0 opens, 1 sends a text, 6 sends a binary message, 7 closes the connection."""
     for name, steps in sessions("socketio", "recovery"):
         connections, script = [], b"\1" if name.startswith("recovery") else b"\0"
         for step in steps:
@@ -58,7 +58,7 @@ def socketio():
 
 
 def engineio():
-    """Acts as in EngineIOFuzz: 0 polling, 1 WebSocket, 4 polls, 7 and 8 post, 10 to 13 upgrade and speak."""
+    """Actions as in EngineIOFuzz: 0 opens polling, 1 a WebSocket, 4 polls, 7 and 8 post, 10 to 13 upgrade and send."""
     for name, steps in sessions("polling", "upgrade", "heartbeat"):
         script = b""
         for step in steps:
@@ -130,7 +130,7 @@ def websocket():
 
 
 def http():
-    """FF n: connection n. FE: what was given so far goes in. FD n: time. FC: the connection is gone.
+    """FF n: selects connection n. FE: delivers the bytes so far. FD n: advances the time. FC: closes the connection.
     `{sid}`: the last session's id."""
     get = "GET /socket.io/?EIO=4&transport=polling%s HTTP/1.1\r\nHost: a\r\n\r\n"
     post = "POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s"

@@ -1,7 +1,7 @@
-"""Allocations per message of the whole daemon, in the steady state: 0 is the aim for echo and fan-out.
+"""Allocations per message of the whole daemon, in the steady state. The goal for echo and fan-out is 0.
 
-The daemon runs with the counter preloaded; its counts are read twice while the load generator is under way, well
-inside the measured time.
+The daemon runs with the counter preloaded; its counts are read twice in the middle of the load
+generator's measured time.
 """
 
 import struct
@@ -13,7 +13,7 @@ from harness.paths import BUILT
 
 LAYOUT = struct.Struct("=3Q")  # allocation_counts of Benchmarks/Allocations/include/allocations.h
 ROWS = ["echo1", "echo16", "ack1", "fan1k", "fan1k8", "polling"]
-STEADY = 0.01  # per message; what is below is rounding and the timers of idle sessions
+STEADY = 0.01  # per message; less comes from rounding and from timers of idle sessions
 
 
 def _counts(path):

@@ -30,8 +30,8 @@ def _newer(target, *sources):
 
 
 def program(source, *libraries):
-    """The C program at Benchmarks/`source`, compiled for this very processor: the bare server is
-    meant to be hard to beat."""
+    """The C program at Benchmarks/`source`, compiled for this processor, so that the bare server is as fast
+    as it can be."""
     source = BENCHMARKS / source
     target = BUILT / source.stem
     if not _newer(target, source, BENCHMARKS / "load" / "hashes.h"):
@@ -55,7 +55,7 @@ def program(source, *libraries):
 
 
 def plugin(source, name, *definitions):
-    """The C plugin at Benchmarks/plugins/`source`, as a plugin's author would compile it."""
+    """The C plugin at Benchmarks/plugins/`source`, with the options that a plugin author would use."""
     source = BENCHMARKS / "plugins" / source
     target = BUILT / f"{name}.so"
     if not _newer(target, source, ROOT / "include" / "jackfield" / "jackfield.h"):

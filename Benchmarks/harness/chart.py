@@ -92,7 +92,7 @@ def draw(rows, servers, about):
                 parts.append(
                     f'<line class="spread" x1="{least:.1f}" x2="{most:.1f}" y1="{top + BAR / 2}" y2="{top + BAR / 2}"/>'
                 )
-            # Behind whatever marks the bar's end: its spread, the bound, the line of the bare server.
+            # To the right of the bar, its spread, the bound and the line of the bare server.
             label, style = max(end, most) + 5, "small"
             if label - 7 < _place(1) < label + 25:
                 label = _place(1) + 5

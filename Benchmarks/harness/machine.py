@@ -1,4 +1,4 @@
-"""The machine: what it is, and how busy others keep it."""
+"""The machine: its hardware, and how much CPU other processes use."""
 
 import os
 import platform
@@ -39,7 +39,7 @@ def wait_until_quiet(cores, patience):
 
 
 def version(*command, pattern=r"\d+(\.\d+)+"):
-    """The first version number a program tells of itself, or None if it is not there."""
+    """The first version number that a program prints, or None if the program does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     except OSError:
@@ -66,7 +66,7 @@ def _commit():
 
 
 def description():
-    """What a reader needs to judge the numbers by."""
+    """The machine and the versions of the programs, which the numbers depend on."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "processor": _processor(),

@@ -1,4 +1,4 @@
-"""Where things are, and where what is built here goes: all of it below .build/bench, which git ignores."""
+"""Paths. Everything that the benchmarks build goes below .build/bench, which git ignores."""
 
 from pathlib import Path
 

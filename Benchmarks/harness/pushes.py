@@ -1,13 +1,13 @@
-"""Notifications through REST to an online user: stored with full durability, emitted, answered.
+"""Notifications pushed over HTTP to an online user: stored with full durability, emitted, answered.
 Pushes per second, and p99.
 
-Against what the disk and SQLite allow (commits.c: the same transactions with group commit, nothing else), and
-against python-socketio with sqlite3. The stores are below .build/bench, on the disk of the checkout: a store on
+Compared with commits.c (the same SQLite transactions with group commit, nothing else) and with python-socketio and
+sqlite3. The stores are below .build/bench, on the disk of the checkout: a store on
 tmpfs would measure nothing.
 
-Throughput, and not CPU per unit as in the table: servers, load and the bare program have the whole machine, the way
-they are run. The bare program needs one core of it, since SQLite writes one transaction at a time. Jackfield is
-measured on one core as well, with the load on another: what all of it costs beside SQLite's own work.
+This measures throughput, not CPU per unit as the table does: servers, load and the bare program use all cores. The bare
+program can use only one, because SQLite writes one transaction at a time. Jackfield is also measured on one core, with
+the load on another.
 """
 
 import json

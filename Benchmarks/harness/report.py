@@ -1,4 +1,4 @@
-"""From rounds to ratios, and from ratios to the table."""
+"""Computes ratios from the rounds, and makes the table from the ratios."""
 
 import statistics
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
-"""Runs: one server, one workload, the load generator beside it; and rounds of them, which go over all servers in turn.
+"""A run starts one server and the load generator with one workload. A round is one run of each server, one after the
+other.
 
-A shared host changes its speed by a quarter from minute to minute, so only runs next to each other compare. A round in
-which something else used the machine is done again.
+The speed of a shared host changes by a quarter from minute to minute, so only runs of the same round are compared. A
+round in which other processes used the machine is repeated.
 """
 
 import json
@@ -21,7 +22,7 @@ COLLECTION_SETTLES = 2  # s between a forced garbage collection and the memory r
 
 @dataclass
 class Pace:
-    """How much, and how patiently."""
+    """How many rounds, how long, and how long to wait for a quiet machine."""
 
     rounds: int = 5
     retries: int = 3
@@ -113,7 +114,7 @@ def run(workloads, servers, pace):
         rounds = results[workload.name] = []
         quiet = tries = 0
         start = time.monotonic()
-        # What workloads before this one left over is shared by the rest.
+        # The time that earlier workloads did not use is shared by the remaining ones.
         share = (pace.minutes * 60 - (start - began)) / (len(workloads) - number + 1)
         while quiet < pace.rounds and tries < pace.rounds + pace.retries:
             elapsed = time.monotonic() - start

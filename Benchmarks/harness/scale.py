@@ -1,10 +1,10 @@
-"""What a message costs must not depend on how many connections or rooms there are, and a second
-event loop must add its core.
+"""Checks that the cost of a message does not depend on the number of connections or rooms, and that the throughput
+grows with a second event loop.
 
-Connections: echo, against the bare server with as many. Rooms: each echo is a broadcast to one of the sender's rooms.
-Loops: throughput with two against one where there are cores for it. On two cores the load generator takes its
-share of both, and the proof is an indirect one: what a message costs with two loops side by side, and how
-evenly they share the work.
+Connections: echo, compared with the bare server with the same number. Rooms: each echo is a broadcast to one of the
+sender's rooms. Loops: on four cores, the throughput of two loops compared with one. On two cores the load generator
+needs a part of both, so the throughput shows nothing. Instead, the cost of a message with two loops is measured, and
+how evenly they share the work.
 """
 
 import concurrent.futures
@@ -18,12 +18,13 @@ from harness import build, machine, report, rounds, servers
 from harness.workloads import Workload
 
 CONNECTIONS = [100, 1_000, 5_000, 10_000, 18_000]
-# (rooms in all, rooms of each measured socket): all rooms that the 100 measured sockets do not
-# have are those of fillers.
+# (rooms in all, rooms of each measured socket). The rooms in which none of the 100 measured sockets is have idle
+# sockets, the fillers.
 ROOMS = [(100, 1), (10_000, 1), (100_000, 1), (1_000, 10), (10_000, 100), (100_000, 1_000)]
 MEASURED_SOCKETS = 100
 ROOMS_PER_FILLER = 1_000
-FLAT = 1.25  # the dearest over the cheapest that still counts as flat: caches hold 100 sockets, and not 18,000
+# The highest cost divided by the lowest that still counts as constant: caches hold 100 sockets, but not 18,000
+FLAT = 1.25
 LOOPS_GAIN = 1.8
 
 
@@ -42,7 +43,7 @@ def _flatness(costs):
 
 
 def connections(binary, pace):
-    """Cost per echo against the number of connections, as it is and as a multiple of the bare server's."""
+    """Cost per echo by the number of connections, in microseconds and as a multiple of the bare server's."""
     inline = build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
     both = [
         servers.BareServer("bare", "bare server"),
@@ -65,7 +66,7 @@ def connections(binary, pace):
 
 
 def rooms(binary, pace):
-    """Cost per room broadcast against the number of rooms, in all and of one socket."""
+    """Cost per broadcast to a room, by the number of all rooms and of the rooms of one socket."""
     plugin = build.plugin("rooms.c", "bench-rooms")
     costs = {}
     for _ in range(pace.rounds):
@@ -133,7 +134,7 @@ def _with_fillers(server, fillers, pace):
 
 
 def loops(binary, pace):
-    """Two event loops against one."""
+    """Two event loops compared with one."""
     plugin = build.plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
     cores = os.cpu_count()
     can_prove = cores >= 4
@@ -197,7 +198,7 @@ def _with_loops(workload, server, server_cores, generators, pace):
         "per_s": sum(run["per_s"] for run in runs),
         "us": runs[0]["srv_us_per"] / len(runs),
         "balance": busy[-1] / max(1, busy[0]),
-        # How many units the server's writes brought at a time: fewer cost more each, however many loops there are.
+        # How many units one write of the server contains. With fewer, each costs more, whatever the number of loops.
         "per_read": sum(run["msgs"] for run in runs) / max(1, sum(run["reads"] for run in runs)),
     }
 

@@ -14,7 +14,7 @@ from harness import build
 from harness.paths import BENCHMARKS, BUILT, RELEASE
 
 SECRET = "bench-secret-bench-secret-bench-01"
-LIFETIME = 240  # s after which a forgotten peer ends itself
+LIFETIME = 240  # s after which a peer ends by itself, if it was not stopped
 START_DEADLINE = 20
 
 
@@ -26,7 +26,7 @@ class Server:
     title: str
     polls: bool = True
     raw: bool = False
-    collects: bool = False  # SIGUSR2 makes it collect its garbage, so that memory is what it needs and not what it has
+    collects: bool = False  # SIGUSR2 makes it collect its garbage, so that only the memory that it needs is measured
     version: str = None
 
     def takes(self, workload):
@@ -50,7 +50,7 @@ class Server:
 
 
 class Running:
-    """A server at work: a context manager that stops it."""
+    """A running server: a context manager that stops it."""
 
     def __init__(self, server, port, authenticates, cores, environment):
         self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILT))
@@ -115,7 +115,7 @@ class Running:
 
 @dataclass
 class BareServer(Server):
-    """limit.c: what the system calls cost, and little else."""
+    """limit.c: it costs little more than its system calls."""
 
     def command(self, port, folder, authenticates):
         return [build.program("peers/limit.c"), port]
@@ -146,7 +146,7 @@ class Nchan(Server):
         for word, value in (("DIR", folder), ("PORT", port), ("MODULES", self.modules)):
             text = text.replace(f"@{word}@", str(value))
         (folder / "nginx.conf").write_text(text)
-        # This nginx insists on making /var/lib/nginx/body, whatever its configuration says; in a mount namespace
+        # This nginx always makes /var/lib/nginx/body, whatever its configuration says; in a mount namespace
         # of its own it can, and the system's /var/lib stays as it is. Not as root inside: it would then want to
         # give the folder to nobody.
         root = os.geteuid() == 0
@@ -169,7 +169,7 @@ class Nchan(Server):
         ]
 
     def processes(self, process):
-        # The master only watches; its one worker does the work.
+        # The master only supervises; its worker process serves the connections.
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         return [int(child) for child in children] or [process.pid]
 

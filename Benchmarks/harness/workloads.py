@@ -1,4 +1,4 @@
-"""The rows of the table: what the load generator does, and what it must cost at most."""
+"""The rows of the table: what the load generator does, and the highest cost that is accepted."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ class Workload:
 
     @property
     def timed(self):
-        """Whether it runs for a given time, and not until a count is reached."""
+        """Whether it runs for a given time; otherwise it runs until a count is reached."""
         return self.mode != "connect"
 
 
@@ -83,7 +83,7 @@ TABLE = [
 # Not rows of the table: what a strand may add to an idle server's answer.
 IDLE = Workload("idle", "echo, 1 connection, 1 in flight", "message", "echo", dict(n=1, window=1, payload=64))
 
-# What handing over to a strand may cost: times the non-blocking form's CPU at 16 in flight, and
+# What a strand may cost: times the CPU of the inline handler at 16 in flight, and
 # microseconds of p50 when idle.
 STRAND_FACTOR = 1.5
 STRAND_LATENCY_US = 25

@@ -1,10 +1,10 @@
-"""The notifications of the contract with python-socketio and sqlite3: stored first, emitted second, one
-uvicorn worker on uvloop.
+"""The same notifications with python-socketio and sqlite3: stored first, emitted second, one uvicorn worker on
+uvloop.
 
 usage: [SECRET=..] [LIFE=900] python peer_python.py PORT
 
-Each push is a transaction of its own in a thread, which is what the framework's users write; WAL and
-synchronous=FULL as everywhere here.
+Each push is a transaction of its own in a thread, as in typical code for this framework; WAL and synchronous=FULL
+as in the other programs.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ database = open_store()
 
 
 def insert(row, created_at):
-    """Returns how many are unread now."""
+    """Returns the number of unread notifications."""
     with database:
         database.execute(
             "INSERT INTO notification (id, user_id, type, title, body, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",

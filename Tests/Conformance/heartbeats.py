@@ -1,12 +1,12 @@
-"""Measures how exactly a daemon keeps ten thousand heartbeats: the ping after the handshake, the ping after the pong,
-and the end of a session that is silent.
+"""Measures how punctual the heartbeats of ten thousand sessions are: the ping after the handshake, the ping after the
+pong, and the end of a session that does not answer.
 
     python3 Tests/Conformance/heartbeats.py [--sessions 10000] [--limit 20]
 
-It prints percentiles and ends with 1 if the 99th is beyond the limit. Arrivals are timed by the kernel
-(SO_TIMESTAMPNS), so that a client that is slow to read is not taken for a server that is slow to send. A process that
-only sleeps is measured beside it: where its 99th percentile is beyond a quarter of the limit, the machine does too many
-other things to say anything of the daemon, which is reported and is no failure.
+It prints percentiles, and the exit code is 1 if the 99th is beyond the limit. The kernel records the times of arrival
+(SO_TIMESTAMPNS), so a client that reads late does not make the server seem late. A process that only sleeps is measured
+at the same time. If its 99th percentile is beyond a quarter of the limit, the machine is too busy to measure the
+daemon; this is reported, and is not a failure.
 """
 
 import argparse
@@ -27,7 +27,7 @@ import wire
 from server import BINARY, Server
 
 INTERVAL, TIMEOUT = 6000, 3000
-#: Pings that are answered before a session falls silent.
+#: Pings that a session answers before it stops answering.
 ANSWERED = 2
 #: Connections that are being opened at a time: fewer than a backlog.
 AT_ONCE = 200
@@ -42,7 +42,7 @@ _CONNECT, _PONG = wire.frame(wire.TEXT, b"40"), wire.frame(wire.TEXT, b"3")
 
 
 class Client:
-    """One session. It remembers when its next event is due (seconds since 1970), and reports how late what came was."""
+    """One session. It knows when its next event is due (seconds since 1970), and reports how late the event came."""
 
     def __init__(self, port, late):
         self.socket, self.late = socket.socket(), late
@@ -108,8 +108,9 @@ class Client:
 
 
 def measure(port, count):
-    """Lateness in seconds by what was awaited. What follows something of the server's is timed from the arrival of
-    that, so it may look early by as much as that was under way; what follows a pong, never."""
+    """Lateness in seconds, by the kind of event. An event that follows a message of the server is timed from the
+    arrival of that message, so it can seem early by the time that the message took; an event that follows a pong
+    cannot."""
     late = {"the ping after the handshake": [], "the ping after the pong": [], "the end after the ping": []}
     poll, clients, opening, opened = select.epoll(), {}, set(), 0
     until = time.monotonic() + 60 + (ANSWERED + 2) * INTERVAL / 1000 + TIMEOUT / 1000
@@ -176,7 +177,7 @@ def quantile(values, part):
 
 
 def report(late, control, options):
-    """Prints the table; whether the daemon is too late."""
+    """Prints the table. Returns whether the daemon is too late."""
     worst = {}
     print(f"{'late by, ms':32}{'count':>8}{'min':>8}{'p50':>8}{'p90':>8}{'p99':>8}{'p99.9':>8}{'max':>8}")
     for name, values in {**late, "a process that only sleeps": control}.items():
