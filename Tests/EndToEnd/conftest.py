@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests. What they need of the wire, and the starting of servers, is the replayer's."""
+"""Fixtures of the end-to-end tests. The code for the wire and for starting servers is that of Tests/Golden."""
 
 import resource
 import sys
@@ -14,7 +14,7 @@ from server import BINARY, compile_plugin  # noqa: E402
 
 FIXTURES = TESTS / "Fixtures"
 
-#: What tests with thousands of connections need.
+#: The open files that tests with thousands of connections need.
 OPEN_FILES = 20_000
 
 
@@ -85,7 +85,8 @@ def many_files():
 
 @pytest.fixture
 def rows(serve, compiled):
-    """The plugin for the rows that need an application of their own, without tokens: `rows(pingInterval=300)`."""
+    """The plugin Tests/Fixtures/rows, for the tests that need an application of their own, without tokens:
+    `rows(pingInterval=300)`."""
     return lambda **settings: serve(
         plugins=[{"path": compiled("rows/rows.c"), "required": True}], auth=False, **settings
     )

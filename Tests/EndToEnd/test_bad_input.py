@@ -1,4 +1,4 @@
-"""Wrong input gets a precise answer, costs its sender alone, and loses nothing of anyone else's."""
+"""Wrong input gets a precise answer, affects only its sender, and loses no message of other clients."""
 
 import pytest
 
@@ -11,13 +11,13 @@ LIMIT = 1_000_000
 
 @pytest.fixture
 def daemon(serve):
-    """A daemon without plugins: nothing is sent here but in answer."""
+    """A daemon without plugins, which only sends answers."""
     return serve()
 
 
 @pytest.fixture
 def bystander(daemon):
-    """Somebody else, whose connection every test here must leave alone."""
+    """Another client, whose connection no test here may affect."""
     tab = daemon.person("bystander").open_tab()
     sid = tab.sid
     yield tab
@@ -38,7 +38,7 @@ def socket(daemon, bystander):
 
 
 def alive(polling):
-    """The session answers an event: here with the ack of one that nobody knows."""
+    """The session answers an event: here with the ack of an unknown event."""
     assert polling.post('420["nobody:knows"]') == (200, "ok")
     status, body = polling.get()
     return status == 200 and body.startswith("430[") and "unknown_event" in body

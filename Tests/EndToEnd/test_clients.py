@@ -1,4 +1,4 @@
-"""python-socketio's clients, as they are, on every way to connect."""
+"""The clients of python-socketio, unchanged, over each transport."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ WAYS = {
     "polling and then an upgrade": (["polling", "websocket"], "websocket"),
 }
 
-#: Text and bytes that have to survive: beyond ASCII, beyond the BMP, separators of the payload, empty.
+#: Text and bytes that must arrive unchanged: beyond ASCII, beyond the BMP, separators of the payload, empty.
 VALUES = [
     "",
     "plain",
@@ -69,7 +69,7 @@ def test_the_asyncio_client_connects_echoes_and_is_acked(echo, way):
             await client.emit("echo", (value,))
             assert await asyncio.wait_for(echoes.get(), PATIENCE) == value
             assert await client.call("ack", (value,), timeout=PATIENCE) == value
-        # While a POST of its own is under way this client leaves without sending what it queued, and
+        # While a POST of its own is in flight, this client disconnects without sending its queue, and
         # then waits for its poll.
         await asyncio.sleep(0.1)
         await client.disconnect()
@@ -130,7 +130,7 @@ def test_a_client_comes_back_by_itself_after_the_daemon_was_killed(echo):
 
 
 class Asked:
-    """An auth function that counts how often it was asked."""
+    """An auth function that counts its calls."""
 
     def __init__(self, **auth):
         self.auth, self.times = auth, 0
@@ -166,14 +166,14 @@ def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_
     assert refusal.value.code == "not_today"
     tab, until = open_tab(lost), time.monotonic() + PATIENCE
     for times in (2, 3, 4):
-        # Over polling this client takes the server's close packet for a goodbye, whoever the server is: so the
-        # daemon goes without a word.
+        # Over polling this client does not reconnect after the close packet of any server, so the daemon is killed
+        # and sends none.
         daemon.kill()
         daemon.start()
         while not (lost.times == times and tab.connected and tab.sid):
             assert time.monotonic() < until, f"the client came back {lost.times - 1} times"
             time.sleep(0.01)
-    # By the clock of a client that comes back, the others had every chance to.
+    # In the time in which one client reconnected, the others could have reconnected, too.
     assert (staying.times, left.connected, refused.times) == (1, False, 1)
     assert left.disconnects == ["server disconnect"]
     assert tab.disconnects[0].startswith("transport ")

@@ -1,4 +1,4 @@
-"""Many connections, and one plugin that blocks: nobody else may notice."""
+"""With many connections and one plugin that blocks, all other clients are served as usual."""
 
 import asyncio
 import errno
@@ -17,14 +17,14 @@ CONNECT_TIMEOUT = 5_000
 
 
 def health(daemon):
-    """Seconds that the daemon took to say that it is alive."""
+    """Seconds that the daemon took to answer /healthz."""
     began = time.monotonic()
     assert daemon.get("/healthz").status_code == 200
     return time.monotonic() - began
 
 
 def open_silently(port, count):
-    """So many TCP connections that say nothing."""
+    """This many TCP connections that send nothing."""
     silent = []
     for _ in range(count):
         connection = socket.socket()
@@ -108,7 +108,7 @@ def test_a_sleeping_plugin_delays_nobody_elses_echo(many_files, serve, compiled)
         time.sleep(0.01)
     assert answers[0] - began > 4.9, "the plugin did not sleep while the others echoed"
     assert len(latencies) > 4000
-    # One in a hundred may be late for reasons of this machine and this client; none by anything like the sleep.
+    # One in a hundred may be late because of this machine or this client, but none by as much as the plugin sleeps.
     assert latencies[len(latencies) * 99 // 100] < 0.050, (
         f"p99 was {latencies[len(latencies) * 99 // 100] * 1000:.0f} ms"
     )

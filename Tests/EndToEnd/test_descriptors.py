@@ -8,8 +8,8 @@ CLOSE_ON_EXEC = 0o2000000
 
 
 def inherited(pid):
-    """{number: what it is} of the descriptors, standard ones left out, that a child which a
-    plugin starts would have."""
+    """{number: target} of the descriptors that a child process of a plugin would inherit, without the standard
+    ones."""
     found = {}
     for entry in Path(f"/proc/{pid}/fdinfo").iterdir():
         number = int(entry.name)
@@ -20,7 +20,7 @@ def inherited(pid):
             if number > 2 and not flags & CLOSE_ON_EXEC:
                 found[number] = os.readlink(f"/proc/{pid}/fd/{number}")
         except FileNotFoundError:
-            # Closed while this looked.
+            # It was closed meanwhile.
             continue
     return found
 

@@ -1,6 +1,6 @@
-"""The rows of the wire's description for Engine.IO, one test each and on both transports, where a few lines show them.
+"""The rules of Engine.IO, one test for each, on both transports.
 
-The recorded sessions in Tests/Golden hold the same path byte for byte; here each rule has its name.
+The recorded sessions in Tests/Golden check the same byte for byte; here each rule has a test with its name.
 """
 
 import json
@@ -13,7 +13,7 @@ import wire
 from harness.session import Session, request, upgrade_request, upgrading
 from harness.wireclient import RawSocket, deadline
 
-#: The most that python-engineio takes of one polling response.
+#: The packets that python-engineio accepts in one polling response.
 PACKETS = 16
 
 both = pytest.mark.parametrize("transport", ["polling", "websocket"])

@@ -1,4 +1,4 @@
-"""One client that floods a plugin: it alone is refused, and nobody else waits for it."""
+"""If one client floods a plugin, only this client is refused, and the others do not wait for it."""
 
 import asyncio
 import json
@@ -9,14 +9,14 @@ from harness.crowd import Member, gather
 from harness.tab import PATIENCE
 from harness.tokens import token
 
-#: Callbacks the plugin's queue holds; small, so that one socket could fill it within a second.
+#: The size of the plugin's queue in callbacks; small, so that one socket could fill it within a second.
 QUEUE = 1000
 SECONDS = 6
 HONEST = 20
 
 
 class Asker(Member):
-    """A member that asks the slow plugin, several times at once if it likes, and remembers how each question went."""
+    """A client that sends events to the slow plugin, also several at once, and records the result of each."""
 
     def __init__(self, token):
         super().__init__(token)
@@ -46,7 +46,7 @@ async def ask_for(member, seconds, each):
 
 
 async def flood_for(member, seconds):
-    """Three times what the plugin is able to do."""
+    """Three times as many events as the plugin can handle."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         for _ in range(30):
@@ -55,7 +55,7 @@ async def flood_for(member, seconds):
 
 
 async def settled(members):
-    """Until everything is answered."""
+    """Waits until every event is answered."""
     deadline = time.monotonic() + PATIENCE
     while any(member.asked for member in members):
         assert time.monotonic() < deadline, (
@@ -65,7 +65,7 @@ async def settled(members):
 
 
 def ask_beside_a_flood(daemon, honest, flooder):
-    """`honest` tokens ask four times a second each, while a socket of `flooder` asks three thousand times."""
+    """Each client of the tokens `honest` sends four events a second. A socket of `flooder` sends three thousand in all."""
 
     async def run():
         askers = [(await gather(daemon.port, each, 1, kind=Asker))[0] for each in honest]

@@ -1,4 +1,4 @@
-"""What one anonymous client may cost: floods like those of the first trial, with honest clients beside them."""
+"""Floods by one anonymous client, while other clients must be served as usual. Tests/Floods has longer ones."""
 
 import multiprocessing
 import os
@@ -20,7 +20,7 @@ HANDSHAKE = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\
 
 
 def resident(daemon):
-    """Bytes of the machine's memory that the daemon has."""
+    """Bytes of memory that the daemon uses (its resident set)."""
     with open(f"/proc/{daemon.server.process.pid}/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -37,7 +37,7 @@ def counted(daemon, name, **labels):
 
 
 class Watch:
-    """Looks at the daemon's size all the time; `grown` is the most it had above the beginning."""
+    """Reads the daemon's memory all the time; `grown` is its maximum above the value at the beginning."""
 
     def __init__(self, daemon):
         self.daemon, self.before = daemon, resident(daemon)
@@ -62,8 +62,8 @@ class Watch:
 
 
 class Flood(threading.Thread):
-    """Sends the same bytes over one connection, a new one or `connection`, as fast as they are taken. `reads`: it takes
-    the answers too."""
+    """Sends the same bytes over one connection, a new one or `connection`, as fast as the daemon reads them. `reads`:
+    it also reads the answers."""
 
     def __init__(self, port, data, seconds, reads=False, connection=None):
         super().__init__(daemon=True)
@@ -88,7 +88,7 @@ class Flood(threading.Thread):
                 except BlockingIOError:
                     time.sleep(0.001)
                 except OSError:
-                    return  # The daemon had enough of it.
+                    return  # The daemon has closed the connection.
                 if self.reads:
                     try:
                         while connection.recv(1 << 18):
@@ -105,7 +105,7 @@ def run_all(floods):
 
 
 def honest(daemon):
-    """A newcomer over polling, one over WebSocket and a request are served, each in time."""
+    """A new client over polling, a new client over WebSocket and an HTTP request are served in time."""
     began = time.monotonic()
     Polling(daemon.port).connect(token("poller"))
     RawSocket(daemon.port).connect(token("socket")).close()
@@ -142,7 +142,7 @@ def test_clients_that_send_more_work_than_there_is_time_for_hold_nobody_up(serve
         Flood(daemon.port, dear, seconds=4, reads=True, connection=RawSocket(daemon.port).socket.connection.socket)
         for _ in range(16)
     ]
-    # In a process of its own: who measures must not wait for Python's lock.
+    # In a process of its own, because the measuring thread must not wait for Python's lock.
     process = multiprocessing.get_context("fork").Process(target=run_all, args=[floods])
     process.start()
     try:
@@ -177,10 +177,10 @@ def test_one_connection_that_opens_sessions_without_end_keeps_a_few_and_displace
         flood.join()
     assert counted(daemon, "jackfield_sessions_total") > 2_000, "that was no flood"
     assert counted(daemon, "jackfield_sessions_cut_total", reason="before_connect") > 1_000
-    # The honest pollers, whose sessions stay, and the last few hundred of the flood.
+    # The sessions of the other clients, which stay, and the last few hundred of the flood.
     assert counted(daemon, "jackfield_sessions") < served + 300
     assert watch.grown < 96 * MEGA, f"{watch.grown / MEGA:.0f} MB"
-    # Who came before the flood, and has joined nothing yet, still may.
+    # A client that connected before the flood, and has joined no namespace yet, can still join.
     waiting.connect(token("patient"))
 
 
@@ -229,7 +229,7 @@ def test_hundreds_of_unfinished_messages_of_strangers_cost_little_and_those_who_
         # select(), with which the wire is read here, knows 1,024 descriptors.
         for _ in range(800):
             stranger = RawSocket(daemon.port)
-            # As much of a message as the daemon lets a stranger announce; the trial's were of 939 KB.
+            # The largest message that the daemon accepts from a client that has joined no namespace.
             stranger.send_raw(wire.frame(wire.TEXT, b"4" + b"x" * 60_000, declare=65_000))
             strangers.append(stranger)
         honest(daemon)
@@ -253,7 +253,7 @@ def test_when_memory_is_used_up_strangers_go_and_those_who_joined_stay(many_file
                 stranger = RawSocket(daemon.port)
                 stranger.send_raw(wire.frame(wire.TEXT, b"4" + b"x" * 60_000, declare=65_000))
             except (AssertionError, OSError, wire.NoAnswer):
-                continue  # It was closed while it came.
+                continue  # The connection was closed while the message was sent.
             strangers.append(stranger)
         honest(daemon)
     assert watch.grown < 128 * MEGA, f"{watch.grown / MEGA:.0f} MB"
@@ -279,7 +279,7 @@ def test_a_request_that_is_refused_is_refused_before_its_body_is_read(daemon, pa
     lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Length: 1000000", "Expect: 100-continue", *headers, "", ""]
     until = time.monotonic() + PATIENCE
     connection.send("\r\n".join(lines).encode(), until)
-    # Nothing of the body has been sent, and nobody asks for it.
+    # Nothing of the body has been sent, and the server does not ask for it.
     while b"\r\n\r\n" not in connection.buffer:
         assert connection.fill(until)
     assert connection.buffer.startswith(f"HTTP/1.1 {status} ".encode()), bytes(connection.buffer[:100])
@@ -294,7 +294,7 @@ def test_a_daemon_that_was_stopped_gives_up_nobody_who_answered(many_files, serv
         assert item.receive() == "2"
     process.send_signal(signal.SIGSTOP)
     try:
-        # Everybody answers while the daemon stands still.
+        # All clients answer while the daemon is stopped.
         for item in sockets:
             item.send("3")
         time.sleep(3)

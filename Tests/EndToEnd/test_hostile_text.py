@@ -1,5 +1,5 @@
-"""What comes from outside is compared by its bytes: equivalent texts are different names, and no text
-costs more than its length."""
+"""What comes from outside is compared byte by byte: texts that Unicode calls equivalent are different names, and the
+time depends only on the length."""
 
 import json
 import time
@@ -14,18 +14,19 @@ from harness.wireclient import RawSocket
 #: ANGSTROM SIGN.
 EQUIVALENT = [("K", "\u212a"), ("ren\u00e9", "rene\u0301"), ("\u00c5", "\u212b")]
 
-#: Seconds in which the host must answer what used to take it many.
+#: Seconds in which the host must answer.
 SOON = 2.0
 
 
 def hostile(size):
-    """So many bytes that a Unicode normalisation takes a time to sort that is the square of their number."""
+    """This many bytes of combining marks, for whose normalization Unicode needs a time that grows with the square of
+    the number."""
     return "a" + "\u0301" * (size // 4) + "\u0316" * (size // 4)
 
 
 @pytest.fixture
 def stranger(daemon):
-    """Somebody else, who must be answered meanwhile."""
+    """Another client, which must be answered meanwhile."""
     return daemon.person("stranger").open_tab()
 
 
@@ -154,7 +155,7 @@ def in_time(tab, event, argument):
 @pytest.mark.parametrize("event", ["room:leave", "room:join", "room:members", "room:message", "room:history"])
 def test_a_long_room_id_is_refused_at_once(daemon, event):
     tab = daemon.person("alice").open_tab()
-    # First in a room, so that there is something to compare with.
+    # In a room first, so that there is a name to compare with.
     tab.call("room:join", {"room": tab.call("room:create", {"name": "The lounge"})["id"]})
     error = in_time(tab, event, {"room": hostile(160_000), "body": "hello"})["error"]
     assert error["code"] == "invalid_arguments" and "160001" in error["message"], error
@@ -176,7 +177,7 @@ def test_long_ids_to_watch_are_refused_at_once_and_hold_nobody_up(daemon, strang
 
 def test_a_request_with_hostile_keys_takes_no_time(daemon):
     sender = daemon.person("ops", scope="notifications:write")
-    # More members than are looked through one by one.
+    # More members than are searched one by one.
     members = {f"m{number}": number for number in range(20)} | {hostile(80_000): 1, hostile(80_000) + "b": 2}
     began = time.monotonic()
     assert sender.post("/v1/notifications", {"user_id": "bob", "type": "t", "title": "t", **members}).status_code == 201

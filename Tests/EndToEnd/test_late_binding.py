@@ -1,4 +1,4 @@
-"""A plugin can be missing, late or broken, and every socket stays up."""
+"""A plugin can be missing, late or broken, and every socket stays connected."""
 
 import shutil
 
@@ -8,7 +8,7 @@ from server import ServerFault
 
 
 def works_without_services(daemon):
-    """Sockets connect and presence works, whatever became of the plugins."""
+    """Sockets connect and presence works, whatever the state of the plugins."""
     bob = daemon.person("bob").open_tab()
     bob.call("presence:watch", ["alice"])
     alice = daemon.person("alice").open_tab(transports=["polling"])
@@ -52,7 +52,7 @@ def test_with_the_plugins_in_any_order(serve, services, order):
     works_with(serve(plugins=services(*order)), *order)
 
 
-#: What is broken, and a word of the line that must say so.
+#: The broken plugin, and a word of the log line about it.
 BROKEN = {
     "a text file": (None, ""),
     "a library without jf_plugin_main": ("broken/no_main.c", "jf_plugin_main"),

@@ -38,7 +38,7 @@ def test_sigterm_ends_the_daemon_cleanly(serve, services):
 
 
 def test_a_stopping_daemon_closes_the_transport_and_sends_no_disconnect(serve):
-    # After a DISCONNECT packet a client would never come back.
+    # After a DISCONNECT packet a client would not reconnect.
     daemon = serve(auth=False)
     socket, polling = Session(daemon.port, "websocket"), Session(daemon.port, "polling")
     polls = []
@@ -225,7 +225,7 @@ def test_check_finds_every_plugin_that_cannot_be_loaded(tmp_path, compiled):
     machine = bytearray(Path(compiled("quiet/quiet.c")).read_bytes())
     machine[18] = 0xF3
     foreign.write_bytes(machine)
-    #: The entry, and words of what is wrong with it; None: nothing is.
+    #: The entry, and words of its error; None: no error.
     entries = [
         (compiled("quiet/quiet.c"), None),
         ("no-such-plugin", "no-such-plugin.so"),
@@ -235,7 +235,7 @@ def test_check_finds_every_plugin_that_cannot_be_loaded(tmp_path, compiled):
         (compiled("broken/no_main.c"), "jf_plugin_main"),
         (compiled("broken/other_abi.c"), "JF_ABI"),
         (compiled("golden/golden.c"), None),
-        # Fails only when it is created, which is not asked of it.
+        # It fails only in create, which --check does not call.
         (compiled("broken/create_fails.c"), None),
         (compiled("slow/slow.c"), None),
     ]

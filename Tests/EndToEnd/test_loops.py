@@ -1,4 +1,4 @@
-"""A plugin that asks its loops for seconds of work: the sockets of the loop do not wait for the end of it."""
+"""If a plugin gives a loop work for seconds, the sockets of the loop do not wait until it is done."""
 
 import asyncio
 import threading
@@ -64,7 +64,7 @@ def test_work_over_every_socket_thousands_of_times_holds_up_nobody(stormy, event
         done = []
         asker.client.emit(event, (times,), callback=done.append)
         if event == "storm":
-            # Its ack comes when all is asked for; a fetch comes back when what was asked before it is done.
+            # The ack comes when all calls have been made; a fetch is answered when the calls before it are done.
             done = []
             asker.client.emit("fetches", (1,), callback=done.append)
         began = time.monotonic()

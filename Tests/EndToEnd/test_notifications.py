@@ -18,7 +18,7 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 @pytest.fixture
 def ops(daemon):
-    """Somebody who may notify others."""
+    """A user who may notify others."""
     return daemon.person("ops", scope="notifications:write")
 
 
@@ -87,7 +87,7 @@ def test_row_24_a_notification_that_is_pushed_while_the_connection_is_lost_arriv
     while not (packet := back.receive()).startswith("40"):
         events.append(json.loads(packet[2:])[:2])
     assert packet == lost.connected
-    # The count that the first connection was greeted with is told again: the client names no offset.
+    # The count that the first connection received is sent again, because the client names no offset.
     assert events == [
         ["notification:count", 0],
         ["notification:new", without_delivered(rows[0])],
@@ -169,7 +169,8 @@ def test_reading_all_over_the_socket_and_over_http(daemon, ops):
     tab.forget("notification:count")
     assert alice.post("/v1/notifications/read-all").ok
     assert unread(alice) == 0
-    # What HTTP changed, the tab was told: after the count of the push, which may still be on its way, comes none.
+    # The tab gets the count after the change over HTTP. No other follows, but that of the push may still arrive before
+    # it.
     tab.expect("notification:count", where=lambda count: count == 0)
 
 

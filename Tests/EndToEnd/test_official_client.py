@@ -31,7 +31,7 @@ def browser():
 @pytest.fixture
 def page(browser, origin):
     page = browser.open(origin.address)
-    # What every script below uses: a promise of the next event, and of a connection.
+    # Functions of the scripts below: promises of the next event and of a connection.
     page.do("""
         window.next = (emitter, event) => new Promise((done) => emitter.once(event, (...args) => done(args)));
         window.connected = (socket) => new Promise((done, fail) => {
@@ -150,7 +150,7 @@ def test_it_reconnects_after_the_daemon_was_killed(page, echo, way):
     daemon = echo()
     connect(page, daemon, transports=WAYS[way])
     if way == "an upgrade":
-        # A client whose server dies in the very moment between two transports only notices at the next heartbeat.
+        # A client whose server ends between two transports detects it only at the next heartbeat.
         page.wait("socket.io.engine.transport.name === 'websocket' && !socket.io.engine.upgrading")
     page.do(
         "window.first = socket.id; window.reason = null; socket.on('disconnect', (reason) => { window.reason = "
@@ -249,7 +249,7 @@ def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_
         // What is no packet has the server close the transport, three times.
         lost.on('connect', () => {{ if (lost.asked < 4) lost.io.engine.write('9'); }});
     """)
-    # By the clock of a client that comes back, the others had every chance to: they all wait as long.
+    # All clients wait for the same time before they reconnect, so in the time of one the others could have reconnected.
     page.wait("lost.connected && lost.asked === 4")
     assert page.run("lost.why") == ["transport close"] * 3
     assert page.run("[left.asked, left.connected, left.active, left.why]") == [
@@ -264,7 +264,7 @@ def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_
         False,
         ["not today"],
     ]
-    # They may be told to.
+    # An application can make them reconnect.
     page.do(
         "left.off('connect'); left.connect(); refused.auth = (use) => { refused.asked++; use({}); }; refused.connect()"
     )
@@ -276,7 +276,7 @@ def test_row_26_after_disconnect_or_a_refusal_the_client_stays_away_and_after_a_
 @pytest.mark.parametrize("way", [*WAYS, "an upgrade under way"])
 def test_row_11_a_close_from_the_server_is_an_io_server_disconnect_behind_every_event(page, rows, origin, way, told):
     daemon = rows(cors={"origin": [origin.address]})
-    # Twenty clients, one after the other: what goes wrong depends on which of two answers is handled first.
+    # Twenty clients, one after the other, because a failure depends on which of two answers is handled first.
     assert page.run(f"""(async () => {{
         const outcomes = new Set();
         for (let round = 0; round < 20; round++) {{

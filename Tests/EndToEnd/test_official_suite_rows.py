@@ -1,5 +1,5 @@
-"""What the official Engine.IO v4 and Socket.IO v5 suites ask of a server and the other files here do not: the raw echo,
-the fixture's plugin, and above all requests that overlap on two connections, in either order.
+"""The cases of the official Engine.IO v4 and Socket.IO v5 test suites that the other files do not have: the raw echo,
+the plugin of the fixture, and requests that overlap on two connections, in either order.
 """
 
 import json
@@ -21,7 +21,7 @@ SUITE = {
 }
 ENGINE, SOCKET = "/engine.io/", "/socket.io/"
 
-#: How often a race is run: it has to end well each time.
+#: How often each race is run; it must succeed each time.
 RACES = 15
 
 
@@ -34,8 +34,8 @@ def port(tmp_path_factory, compiled):
 
 
 class Polling:
-    """A polling session whose every request has a connection of its own, so that each may
-    come to another event loop."""
+    """A polling session that uses a new connection for each request, so that each can
+    be on another event loop."""
 
     def __init__(self, port, path=ENGINE):
         self.port, self.path, self.sid = port, path, None
@@ -214,7 +214,7 @@ def test_row_16_the_answer_to_connect_is_read_apart_from_what_is_emitted_on_conn
         first = plain.recv(4096)
         return first.count(b"\x81")
 
-    # A machine that is busy may let both come before it reads; a server that sends them together always does.
+    # On a busy machine both may arrive before this test reads; a server that sends them together has it each time.
     assert 1 in [arrivals() for _ in range(RACES)]
 
 

@@ -1,5 +1,5 @@
-"""Every client reads every message once and in order, whatever way it took out: straight to the socket, in a batch
-through io_uring, or, from the first byte that the kernel did not take, through the queue of the channel. The buffers
+"""Every client reads every message once and in order, on each way of sending: directly to the socket, in a batch
+through io_uring, or through the queue of the channel, from the first byte that the kernel did not accept. The buffers
 of both sides are smaller than most messages."""
 
 import re
@@ -25,7 +25,7 @@ WAYS = [
 
 
 class Crowd:
-    """A daemon with the plugin `order`, its crowd of readers, and the one who tells the plugin what to send to them."""
+    """A daemon with the plugin `order`, its readers, and the client that tells the plugin what to send to them."""
 
     def __init__(self, daemon, prefix, count):
         self.daemon, self.prefix = daemon, prefix
@@ -46,8 +46,8 @@ class Crowd:
         return int(answer[1])
 
     def send(self):
-        """The next message, from a few bytes to many times the buffers: now to all at once, now to each by itself,
-        every fifth with attachments."""
+        """The next message, from a few bytes to many times the size of the buffers; a broadcast or one emit for each
+        reader; every fifth message with attachments."""
         number = self.sent
         self.sent += 1
         filling = string.ascii_letters[number % 52] * (number * 4099 % 7000)
@@ -93,7 +93,8 @@ def test_a_thousand_clients_with_tiny_buffers_read_everything_once_and_in_order(
     resting, reading = crowd.readers[::3], [reader for reader in crowd.readers if reader.index % 3]
     for number in range(MESSAGES):
         crowd.send()
-        # Everybody catches up now and then, so that the direct way is taken again; from half of it on a third rests.
+        # All readers catch up at times, so that the direct way is used again. In the second half, a third of them does
+        # not read.
         if number % 4 == 3:
             read_all(crowd.readers if number < MESSAGES // 2 else reading, PATIENCE)
     read_all(reading, PATIENCE)
@@ -116,7 +117,7 @@ def test_a_client_over_its_output_bound_is_closed_and_nobody_else_notices(gather
             f"the client that does not read was not closed; it has read {stalled.taken} of {len(crowd.expected)} bytes"
         )
         stalled.read()
-    # What it did get was right; and none of it came after the bound.
+    # What it received was right, and nothing came after the limit.
     assert stalled.taken < bound
     for reader in others:
         reader.read()

@@ -1,4 +1,4 @@
-"""The page of a running host in a real browser: one person acts as two users."""
+"""The demo page in a real browser, which acts as two users."""
 
 import json
 import time
@@ -128,7 +128,7 @@ def test_a_user_who_has_just_left_is_not_said_to_be_online(open_page):
     view = open_page()
     view.wait_for_tabs("alice", 1)
     view.click("alice", "tab-close-all")
-    # Within the grace period it may say "offline in a moment", which is too short here to be waited for.
+    # In the grace period the page says "offline in a moment"; here the period is too short to test it.
     view.page.wait(f"{view.one('alice', 'self-state')}.textContent === 'offline'")
 
 
@@ -164,7 +164,7 @@ def test_a_service_that_is_not_loaded_is_shown_so_and_explained(open_page):
         f'{view.one("alice", "room-error")}.textContent === "unknown_event: nothing on this host answers '
         "'room:create': its plugin is not loaded\""
     )
-    # What the browser says of a route that is not served.
+    # The browser's error for a route that is not served.
     view.page.errors[:] = [error for error in view.page.errors if "/v1/rooms" not in error]
 
 
@@ -251,7 +251,7 @@ def test_the_page_reconnects_after_the_daemon_was_killed(open_page):
     view.wait_for_tabs("alice", 1), view.wait_for_tabs("bob", 1)
     view.push("alice", "bob", "We are back")
     view.wait_for_notification("bob", "We are back")
-    # What the browser says of a server that was away is no fault of the page.
+    # The browser's errors about a server that was stopped are not errors of the page.
     view.page.errors[:] = [
         error
         for error in view.page.errors

@@ -1,5 +1,5 @@
-"""What was acknowledged is on disk: the daemon is killed at a random moment, fifty times, and nothing
-acknowledged is missing."""
+"""Acknowledged rows are on disk: the daemon is killed fifty times at random moments, and no acknowledged row is
+missing."""
 
 import random
 import threading
@@ -12,8 +12,8 @@ KILLS = 50
 
 
 class Writers:
-    """Pushes notifications over HTTP and says things in a room until the daemon is gone;
-    remembers what was acknowledged."""
+    """Pushes notifications over HTTP and sends messages to a room until the daemon is killed;
+    records what was acknowledged."""
 
     def __init__(self, daemon, round_number, enough):
         self.daemon, self.user, self.enough = daemon, f"user-{round_number}", enough
@@ -69,7 +69,7 @@ def everything(fetch):
 def test_what_was_acknowledged_survives_fifty_kills(daemon):
     chance, total = random.Random(20_26), 0
     for number in range(KILLS):
-        # Half of the kills come right after an acknowledgement, from whoever got it; half at any moment.
+        # Half of the kills follow an acknowledgement at once, the other half come at any moment.
         writers = Writers(daemon, number, enough=chance.randrange(1, 60))
         if number % 2:
             writers.acknowledged.wait(5)

@@ -1,4 +1,4 @@
-"""What plugins do to the daemon's start, its signals and its stop, and what operators are told of it."""
+"""How plugins can affect the start, the signals and the stop of the daemon, and what the log says about it."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ DEADLINE, END = 2_000, 4
 
 
 class Process:
-    """A daemon that may never say that it listens, since a plugin blocks; and whose exit code matters."""
+    """A daemon that may never log that it listens, because a plugin blocks, and whose exit code is tested."""
 
     def __init__(self, folder, plugins, **settings):
         with socket.socket() as free:
@@ -58,7 +58,7 @@ class Process:
         return requests.get(self.address + path, timeout=PATIENCE)
 
     def until(self, condition, patience=PATIENCE):
-        """What `condition` gives as soon as it is anything."""
+        """Waits until `condition` returns a true value, and returns it."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
             try:
@@ -128,11 +128,11 @@ def run(tmp_path, compiled):
 def test_the_daemon_listens_before_its_plugins_are_loaded_and_opens_no_session_until_they_are(run):
     daemon = run({"block": "create", "ms": 3_000, "admit": "members only"})
     assert daemon.answered("/healthz", 200)
-    # As soon as the plugin has said its name.
+    # As soon as the plugin has described itself.
     assert daemon.until(lambda: daemon.get("/readyz").json()["reasons"] == ["plugin 'life' is loading"])
     assert daemon.get("/readyz").status_code == 503
     assert daemon.up() == {"life": 0}
-    # Somebody who got in now would have passed the admit hook that is about to come.
+    # A client that connected now would not be checked by the admit hook that is still being loaded.
     for transport in ("polling", "websocket"):
         query = f"EIO=4&transport={transport}"
         answer = request(daemon.port, query=query) if transport == "polling" else upgrade_request(daemon.port, query)
@@ -255,7 +255,7 @@ def test_a_stop_keeps_its_deadline_whatever_a_plugin_blocks_and_names_what_held_
     assert code == 1, daemon.log
     callback = "jf_plugin_main" if where == "main" else where
     assert re.search(rf"ERROR .*plugin 'life0?'.*{callback} has been running for \d+\.\d s", daemon.log), daemon.log
-    # The other one went as it should.
+    # The other plugin was unloaded normally.
     assert "it is destroyed" in daemon.log
     assert list(daemon.images.iterdir()) == []
 
@@ -263,7 +263,7 @@ def test_a_stop_keeps_its_deadline_whatever_a_plugin_blocks_and_names_what_held_
 def test_a_stop_keeps_its_deadline_while_an_inline_handler_holds_a_loop_and_closes_the_other_clients(run):
     daemon = run({}, eventLoops=2)
     daemon.answered("/readyz", 200)
-    # Connections are spread over the loops in turn.
+    # Connections are assigned to the loops in rotation.
     sessions = [Session(daemon.port, "websocket") for _ in range(6)]
     sessions[0].send('42["block-inline",3600000]')
     daemon.logged(
@@ -316,7 +316,7 @@ def test_a_plugin_that_takes_the_hosts_signals_is_named_and_the_stop_works_all_t
         assert re.search(
             rf"WARNING create changed what the process does on {name}, which is the host's.* plugin=greedy", daemon.log
         ), daemon.log
-    # A runtime's own: Go, for one, needs it.
+    # A handler of a language runtime: Go needs its own, for example.
     assert re.search(r"INFO    create changed what the process does on SIGSEGV plugin=greedy", daemon.log)
     code, seconds = daemon.stop()
     assert code == 0 and seconds < END, daemon.log
@@ -344,7 +344,7 @@ def test_sighup_is_noted_and_ends_nothing(run):
     assert daemon.stop(signal.SIGINT)[0] == 0
 
 
-# ---- what debuggers find
+# ---- debuggers
 
 
 def test_a_plugin_is_mapped_from_a_file_that_is_removed_at_the_end(run):

@@ -1,4 +1,4 @@
-"""Presence is a count of connections per user: online at the first, offline a grace after the last."""
+"""Presence is a count of connections per user: online with the first, offline a grace period after the last."""
 
 import time
 
@@ -11,7 +11,7 @@ SECONDS_OF_GRACE = GRACE / 1000
 
 @pytest.fixture
 def watched(daemon):
-    """Bob watches Alice, who is not there yet."""
+    """Bob watches Alice, who is offline."""
     alice, bob = daemon.person("alice"), daemon.person("bob").open_tab()
     snapshot = bob.call("presence:watch", ["alice", "bob"])
     assert [(entry["user"], entry["online"], entry["connections"]) for entry in snapshot] == [
@@ -73,7 +73,7 @@ def test_a_polling_tab_that_vanishes_is_offline_after_the_heartbeat(serve):
     bob.call("presence:watch", ["alice"])
     tab = daemon.person("alice").open_tab(transports=["polling"])
     bob.expect("presence:online")
-    # Its loops stop; nothing is said to the server any more.
+    # Its loops stop, so it sends nothing more to the server.
     tab.client.eio.state = "disconnected"
     tab.client.eio.http.close()
     assert bob.expect("presence:offline")["user"] == "alice"

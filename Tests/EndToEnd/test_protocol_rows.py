@@ -1,5 +1,5 @@
-"""The rows of the wire's description that need an application to show them: why sockets go, volatile events, broadcasts
-with acks, and namespaces by pattern. On both transports, with the plugin Tests/Fixtures/rows.
+"""The rules of the protocol that need an application: the reasons of disconnects, volatile events, broadcasts with
+acks, and namespaces by pattern. On both transports, with the plugin Tests/Fixtures/rows.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from harness.wireclient import deadline
 
 both = pytest.mark.parametrize("transport", ["polling", "websocket"])
 
-#: The header's results, as a plugin sees them.
+#: Result codes of the header.
 OK, INVALID, TIMEOUT = 0, -2, -9
 
 
@@ -37,7 +37,7 @@ def post_head(session, length):
 
 
 def test_row_8_of_two_posts_at_once_the_second_gets_400_and_the_session_is_gone(rows):
-    # One event loop reads what came first first.
+    # One event loop reads in the order of arrival.
     port = rows(eventLoops=1).port
     for _ in range(10):
         session = Session(port, "polling")
@@ -46,7 +46,7 @@ def test_row_8_of_two_posts_at_once_the_second_gets_400_and_the_session_is_gone(
         assert session.way.post('42["ask"]') == (400, "")
         assert session.way.get()[0] == 400
         first.send(b"2" * 19, deadline())
-        # The reference drops the connection of the first; an answer that refuses it is as good.
+        # The reference closes the connection of the first; an answer that refuses it is accepted, too.
         with contextlib.suppress(wire.NoAnswer):
             assert wire.read_answer(first, "POST", deadline()).status == 400
         first.close()
@@ -145,7 +145,7 @@ def test_row_21_a_volatile_event_is_delivered_to_a_poll_that_waits(rows, way):
     polls = []
     poll = threading.Thread(target=lambda: polls.append(session.way.get()))
     poll.start()
-    # Nobody sees from outside when the poll has come; as long as it has not, what is sent is lost.
+    # A client cannot see when its poll has arrived. Until then a volatile event is dropped.
     until = deadline()
     while poll.is_alive():
         assert time.monotonic() < until, "a poll that waits was never answered"
@@ -161,7 +161,7 @@ def test_row_21_a_volatile_event_is_dropped_where_a_websocket_has_more_than_it_c
     connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     size = 24 << 20
     session.send(f'42["fill",{size}]')
-    # The first byte: the kernel has taken what it takes, and the rest waits for a client that does not read.
+    # After the first byte the kernel's buffers are full, and the rest waits, because the client does not read.
     while not connection.buffer:
         assert connection.fill(deadline())
     session.send(f'42["tell","{way}",true,"lost"]', f'42["tell","{way}",false,"kept"]')
@@ -175,7 +175,7 @@ def test_row_21_a_volatile_event_is_dropped_where_a_websocket_has_more_than_it_c
 
 
 def crowd(port, transport):
-    """Who asks, and four who are asked, two on each transport."""
+    """A client that asks, and four that are asked, two on each transport."""
     return Session(port, transport), [Session(port, way) for way in ("polling", "websocket") * 2]
 
 
@@ -263,7 +263,7 @@ def test_row_23_a_child_inherits_the_hook_that_refuses(rows, transport):
 
 
 def children(daemon):
-    """How many namespaces there are that patterns made."""
+    """The number of namespaces that were made by a pattern."""
     return sum(
         int(count)
         for count in re.findall(

@@ -1,5 +1,4 @@
-"""The rows of the wire's description for connection state recovery, on both transports, with the
-plugin Tests/Fixtures/rows."""
+"""The rules of connection state recovery, on both transports, with the plugin Tests/Fixtures/rows."""
 
 import json
 import threading
@@ -14,13 +13,13 @@ from harness.wireclient import deadline
 
 both = pytest.mark.parametrize("transport", ["polling", "websocket"])
 
-#: Who goes for these reasons may come back. "server shutting down" is one of them, and what is kept in memory goes
-#: with the server.
+#: A session that ended for one of these reasons can be recovered. "server shutting down" is one of them, but the
+#: sessions are in memory and end with the server.
 RECOVERABLE = {"transport error", "transport close", "forced close", "ping timeout", "forced server close"}
 
 
 def identity(answer):
-    """What CONNECT was answered."""
+    """The answer to CONNECT."""
     return json.loads(answer.removeprefix("40"))
 
 
@@ -32,13 +31,13 @@ def told(session):
 
 
 def lose(session, daemon):
-    """Its client goes without leaving, and the server has noticed."""
+    """Its connection breaks, and the server has detected it."""
     sends("1")(session, daemon)
     going(daemon, identity(session.connected)["sid"])
 
 
 def come_back(daemon, transport, **auth):
-    """A new connection that asks for the session of an old one."""
+    """A new connection that asks for the session of an earlier one."""
     session = Session(daemon.port, transport, connect=None)
     session.send("40" + json.dumps(auth))
     return session
@@ -147,10 +146,10 @@ def test_row_25_who_comes_back_before_the_old_connection_was_noticed_replaces_it
     assert [told(back)[0], told(back)[0]] == ["once", "last"]
 
 
-# Whose session it is
+# The user of the session
 
 
-#: What comes with a stolen pid, and how it is answered.
+#: What is sent with another user's pid, and the answer.
 WRONG = {
     "no token": (lambda: {}, "token_missing"),
     "an expired token": (lambda: {"token": token("alice", expires_in=-60)}, "token_expired"),
@@ -170,7 +169,7 @@ def private(serve, compiled):
 
 
 def alive(session):
-    """Whether it still gets acks."""
+    """Whether its events are still acked."""
     session.send('429["recall"]')
     while not (packet := session.receive()).startswith("439"):
         pass
@@ -281,7 +280,7 @@ def test_what_is_kept_is_bounded_by_the_limits_and_what_they_dropped_is_counted(
         other.send(f'42["tell","elsewhere",false,{number}]')
     other.send('42["tell","one",false,"done"]')
     told(other)
-    # One session too many, two events too many: the oldest of each are gone.
+    # One session and two events more than are kept: the oldest of each have been dropped.
     metrics = daemon.get("/metrics").text
     for line in (
         "jackfield_recovery_sessions 2",

@@ -1,5 +1,5 @@
-"""Whoever is refused can be found by the operator: in a counter by reason, and in a line of the log, which neither a
-flood nor a long text makes longer."""
+"""The operator finds each refusal in a counter by reason and in a line of the log. Neither a flood nor a long text
+makes the log much longer."""
 
 import re
 import time
@@ -11,13 +11,13 @@ from harness.tab import PATIENCE, Refused
 from harness.tokens import token
 from harness.wireclient import deadline
 
-#: Milliseconds in which lines that are alike become one.
+#: log.repeatInterval in milliseconds.
 REPEAT = 600
 
 
 @pytest.fixture
 def noisy(serve, compiled):
-    """The plugin that logs, fails and joins much."""
+    """The plugin that logs, fails and joins many rooms."""
     return lambda **settings: serve(
         plugins=[{"path": compiled("storm/storm.c"), "required": True}],
         **{"log": {"repeatInterval": REPEAT}, **settings},
@@ -25,7 +25,7 @@ def noisy(serve, compiled):
 
 
 def refused(daemon, at, reason):
-    """How often, by the metrics."""
+    """The value of the counter in the metrics."""
     found = re.search(
         rf'^jackfield_refusals_total{{at="{at}",reason="{reason}"[^}}]*}} (\d+)$',
         daemon.get("/metrics").text,
@@ -164,7 +164,7 @@ def test_a_join_beyond_the_limit_is_told_to_the_plugin_and_costs_no_line(noisy):
     # The room of the user is one of the ten.
     assert tab.call("joins", 1000) == [9, 991]
     assert tab.call("leaves", 5) == [5, 0]
-    # A fetch comes back when the leaves are done; until then they count.
+    # The fetch is answered after the sockets have left; until then they are counted.
     assert tab.call("fetches", 1) == [1, 1]
     assert tab.call("joins", 5) == [5, 0]
     assert not lines(daemon, "room")

@@ -1,4 +1,4 @@
-"""Rooms: members talk, everybody else neither speaks nor listens."""
+"""Rooms: only members can send and receive messages."""
 
 import pytest
 
@@ -90,7 +90,7 @@ def test_over_http_the_same_people_may_read(talking, people):
     assert users(people[1].get(f"/v1/rooms/{room['id']}/members").json()) == {"alice", "bob"}
     bob.call("room:leave", {"room": room["id"]})
     assert people[1].get(f"/v1/rooms/{room['id']}/messages").status_code == 403
-    # What may be joined can be found.
+    # A room that a user may join can be found.
     assert people[2].get(f"/v1/rooms/{room['id']}").json() == room
 
 
@@ -148,7 +148,7 @@ def test_an_unknown_room_or_a_wrong_argument_is_acked_as_an_error(daemon, event)
     tab = daemon.person("alice").open_tab()
     for argument in (None, 7, [], {}, {"room": 7}, {"room": "no-such-room", "body": "x"}):
         answer = tab.call(event, argument)
-        # Leaving where one is not is no error.
+        # Leaving a room without being a member is not an error.
         assert event == "room:leave" and argument == {"room": "no-such-room", "body": "x"} or answer["error"]["code"], (
             argument
         )

@@ -1,6 +1,6 @@
-"""The rows of the wire's description for Socket.IO, one test each and on both transports, where a few lines show them.
+"""The rules of Socket.IO, one test for each, on both transports.
 
-The recorded sessions in Tests/Golden hold the same path byte for byte; here each rule has its name.
+The recorded sessions in Tests/Golden check the same byte for byte; here each rule has a test with its name.
 """
 
 import json
@@ -21,7 +21,7 @@ both = pytest.mark.parametrize("transport", ["polling", "websocket"])
 
 @pytest.fixture(scope="module")
 def golden_once(tmp_path_factory, compiled):
-    """One server for all bad packets: none of them may harm it."""
+    """One server for all bad packets, because none of them may damage it."""
     daemon = Daemon(
         tmp_path_factory.mktemp("golden"), auth=False, plugins=[{"path": compiled("golden/golden.c"), "required": True}]
     ).start()
@@ -136,8 +136,8 @@ def test_row_19_the_hosts_own_json_has_no_spaces_and_arguments_are_passed_on_in_
     session.send("40/nowhere", '42["echo","x",2]', '42["echo", {"b" : 1, "a" : [1.50, "\\u20ac"]} ]')
     assert session.receive() == '44/nowhere,{"message":"Invalid namespace"}'
     assert session.receive() == '42["echo","x",2]'
-    # What a client wrote with spaces may keep them: the reference reads and writes anew, which
-    # nobody can tell after parsing.
+    # JSON that a client wrote with spaces may keep them. The reference parses and writes it anew, which
+    # makes no difference after parsing.
     text = session.receive()
     assert json.loads(text[2:]) == ["echo", {"b": 1, "a": [1.5, "€"]}]
     assert text.startswith('42["echo",{"b"') and text.index('"b"') < text.index('"a"')

@@ -1,4 +1,4 @@
-"""What becomes of the plugins' stores when their files go, the disk is full, or two daemons want the same."""
+"""The plugins' stores when their files are deleted, when the disk is full, and when two daemons open the same one."""
 
 import ctypes
 import os
@@ -101,7 +101,7 @@ def test_files_are_their_owners_alone(stored):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 600 KB, for those who may mount one."""
+    """A file system of 600 KB; only a user who may mount can make it."""
     libc, folder = ctypes.CDLL(None, use_errno=True), tmp_path / "small"
     folder.mkdir()
     if libc.mount(b"jackfield", bytes(folder), b"tmpfs", 0, b"size=600k") != 0:

@@ -1,4 +1,4 @@
-"""No valid token, no socket; and a refusal says why, in the contract's words."""
+"""Without a valid token there is no socket, and the refusal has the documented code."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from harness.daemon import Daemon
 from harness.tab import PATIENCE, Refused, Tab
 from harness.tokens import SECRET, token, unsigned
 
-#: What is wrong, and the code it must be refused with.
+#: The wrong token, and the code of its refusal.
 WRONG = {
     "no auth at all": ("token_missing", lambda: None),
     "no text": ("token_malformed", lambda: "no.token.at.all"),
@@ -35,12 +35,12 @@ WRONG = {
 WAYS = [["polling"], ["websocket"], ["polling", "websocket"]]
 
 
-#: What Swift's String compares in quadratic time.
+#: Text that Swift's String compares in quadratic time.
 HOSTILE = "\u0301" * 1400 + "\u0316" * 1400
 
 
 def with_header(**header):
-    """A token nobody signed."""
+    """A token without a signature."""
     encoded = base64.urlsafe_b64encode(json.dumps(header, ensure_ascii=False).encode()).rstrip(b"=").decode()
     return ".".join((encoded, *token().split(".")[1:]))
 
@@ -84,7 +84,7 @@ def test_the_same_token_is_401_over_http(module_daemon, wrong):
 
 @pytest.fixture(scope="module")
 def module_daemon(tmp_path_factory):
-    """One daemon for all wrong tokens: none of them may harm it."""
+    """One daemon for all wrong tokens, because none of them may damage it."""
     daemon = Daemon(tmp_path_factory.mktemp("tokens")).start()
     yield daemon
     daemon.close()
@@ -113,7 +113,7 @@ def test_where_no_token_is_required_a_wrong_one_is_refused_all_the_same(serve):
 
 @pytest.fixture
 def strict(serve, services):
-    """Tokens end at the moment they say."""
+    """Tokens expire at their `exp`, without leeway."""
     return serve(auth={"secret": SECRET, "leeway": 0}, plugins=services("notifications"))
 
 
@@ -123,7 +123,7 @@ def test_a_token_that_expires_closes_the_transport_so_that_clients_come_back(str
     assert tab.expect("auth:expiring") is not None
     tab.wait_until_disconnected()
     assert 1.5 < time.time() - began < 5
-    # A DISCONNECT packet ("server disconnect") would keep clients from reconnecting: this must be the transport.
+    # After a DISCONNECT packet ("server disconnect") clients do not reconnect, so the server must close the transport.
     assert tab.disconnects and tab.disconnects[0].startswith("transport ")
 
 

@@ -1,8 +1,7 @@
-"""RFC 6455 and RFC 7692, case by case, against the raw echo: what Autobahn's test suite asks of a server, in its
-order and under its numbers.
+"""RFC 6455 and RFC 7692, case by case, with the raw echo: the cases of Autobahn's test suite for servers, in its order
+and with its numbers.
 
-Everything is sent as bytes, so that what is wrong is wrong on purpose. Whether text is UTF-8 is judged by
-Python's strict decoder.
+Everything is sent as bytes, so that every error is intended. Python's strict decoder decides whether text is UTF-8.
 """
 
 import itertools
@@ -322,7 +321,7 @@ def test_6_text_is_utf8_to_the_letter(echo, sequences):
         except UnicodeDecodeError:
             expected = INVALID_TEXT
         assert echo.hears(text(sequence)) == expected, sequence
-        # The same cut between any two bytes, in frames and on the wire.
+        # The same, split between any two bytes, into frames and into writes.
         assert echo.hears(fragments(wire.TEXT, pieces(sequence, 1))) == expected, sequence
         assert echo.hears(text(sequence), split=1) == expected, sequence
         # Binary may be anything.
@@ -690,7 +689,7 @@ def test_12_what_inflates_beyond_the_limit_closes_with_1009(echo):
             "permessage-deflate; client_max_window_bits=9; server_max_window_bits=9; server_no_context_takeover; "
             "client_no_context_takeover",
         ),
-        # Who cannot be asked for a window goes uncompressed.
+        # If a client does not offer a window size, its messages are not compressed.
         ("permessage-deflate", ""),
     ],
 )

@@ -1,1 +1,1 @@
-"""What the end-to-end tests share: a daemon as a process, people with tokens, tabs with real clients, a browser."""
+"""Shared by the end-to-end tests: a daemon process, users with tokens, tabs with real clients, a browser."""

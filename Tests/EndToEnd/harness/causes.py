@@ -1,5 +1,4 @@
-"""What can happen to a socket, and the reason that the plugin Tests/Fixtures/rows is told for
-it and writes to the log."""
+"""The ways in which a socket ends, and for each the reason that the plugin Tests/Fixtures/rows gets and logs."""
 
 import re
 import threading
@@ -11,7 +10,7 @@ from .wireclient import deadline
 
 
 def break_a_rule(session, daemon):
-    """Polling: the client gives up its poll. WebSocket: a frame without its mask."""
+    """Polling: the client aborts its poll. WebSocket: the client sends a frame without a mask."""
     if not session.polling:
         return session.way.send_raw(wire.frame(wire.TEXT, b"4", mask=False))
     connection = wire.Connection("127.0.0.1", daemon.port)
@@ -22,7 +21,7 @@ def break_a_rule(session, daemon):
 
 
 def sends(*packets):
-    """The client sends so. What a polling client is answered is another row's."""
+    """The client sends this. The answer to a polling client is tested elsewhere."""
 
     def cause(session, daemon):
         if session.polling:
@@ -38,7 +37,7 @@ def is_silent(session, daemon):
 
 
 def stops(session, daemon):
-    """The operator's SIGTERM. A WebSocket answers the close frame, as every client does; else the
+    """The operator's SIGTERM. A WebSocket answers the close frame, as every client does; otherwise the
     daemon would wait for it."""
     stopping = threading.Thread(target=daemon.stop)
     stopping.start()
@@ -47,7 +46,7 @@ def stops(session, daemon):
     stopping.join()
 
 
-#: What happens to a socket, and the reason that its hooks must be told.
+#: The way in which a socket ends, and the reason that its hooks must get.
 CAUSES = {
     "a broken rule of the transport": (break_a_rule, "transport error"),
     "a ping of the client": (sends("2"), "transport error"),
@@ -65,12 +64,12 @@ CAUSES = {
 
 
 def settings_for(cause):
-    """What the daemon needs, so that the cause does not take a minute."""
+    """Settings of the daemon with which this end takes less than a minute."""
     return {"pingInterval": 200, "pingTimeout": 100} if CAUSES[cause][0] is is_silent else {}
 
 
 def going(daemon, sid):
-    """What the hooks were told of a socket, once it is gone: [(hook, namespace, its first room, reason), ...]."""
+    """The calls of the hooks for a socket, after its end: [(hook, namespace, its first room, reason), ...]."""
     until = deadline()
     while (
         not (found := re.findall(rf"(disconnecting|disconnected) {sid} of (\S+) in (\S+): (.+?)\.", daemon.log))

@@ -57,7 +57,7 @@ class Browser:
         raise AssertionError("chromium did not start: " + Path(self._log.name).read_text())
 
     def command(self, method, session=None, **parameters):
-        """Sends a DevTools command and returns its result; events that come meanwhile go to their pages."""
+        """Sends a DevTools command and returns its result; events that arrive meanwhile are passed to their pages."""
         number = next(self._numbers)
         self._socket.send(
             json.dumps(
@@ -102,7 +102,7 @@ class Browser:
 
 
 class Page:
-    """A tab of the browser. `errors` collects what its scripts threw and what its console was told as an error."""
+    """A tab of the browser. `errors` collects exceptions of its scripts and the errors in its console."""
 
     def __init__(self, browser, session, target):
         self.browser, self.session, self.target, self.errors = browser, session, target, []
@@ -129,7 +129,7 @@ class Page:
         return result["result"].get("value")
 
     def do(self, script):
-        """Runs statements, whose value nobody wants (and which may be no JSON)."""
+        """Runs statements and ignores their value, which need not be JSON."""
         self.run(f"(async () => {{ {script}; return null; }})()")
 
     def wait(self, script, timeout=PATIENCE):

@@ -1,4 +1,4 @@
-"""A thousand WebSocket clients in one asyncio loop, light enough that what is measured is the server."""
+"""A thousand WebSocket clients in one asyncio loop. They use little CPU, so the server is what is measured."""
 
 import asyncio
 import json
@@ -14,8 +14,8 @@ _UPGRADE = (
 
 
 class Member(asyncio.Protocol):
-    """One client: connects, joins `/`, and then echoes when it is told to. Small frames only,
-    as the server sends here."""
+    """One client: connects, joins `/`, and then sends echoes when it is asked to. It reads small frames only,
+    because the server sends only such."""
 
     def __init__(self, token):
         self.connect = wire.frame(wire.TEXT, b"40" + json.dumps({"token": token}).encode())
@@ -54,7 +54,7 @@ class Member(asyncio.Protocol):
             self.answered.set_result(time.monotonic() - self.sent)
 
     async def echo(self):
-        """Seconds from the echo's way out to its way back."""
+        """Sends an echo. Returns the seconds until its answer."""
         self.answered, self.sent = asyncio.get_running_loop().create_future(), time.monotonic()
         self.transport.write(wire.frame(wire.TEXT, b'42["echo","x"]'))
         return await self.answered
@@ -66,7 +66,7 @@ class Member(asyncio.Protocol):
 
 
 async def gather(port, token, count, at_once=50, kind=Member):
-    """So many members, connected and joined."""
+    """This many members, connected and joined."""
     loop, members = asyncio.get_running_loop(), []
     for start in range(0, count, at_once):
         batch = [
@@ -79,7 +79,7 @@ async def gather(port, token, count, at_once=50, kind=Member):
 
 
 async def echo_for(members, seconds, each=1.0):
-    """Every member echoes once in `each` seconds, spread evenly, for so long. Returns all
+    """Every member sends an echo once in `each` seconds, spread evenly, for this time. Returns all
     latencies in seconds, sorted."""
     until, latencies = time.monotonic() + seconds, []
 

@@ -11,14 +11,14 @@ from server import BINARY, Server
 from .tab import PATIENCE, Tab
 from .tokens import SECRET, token
 
-#: Nothing of the machine's own settings may leak into a test.
+#: The environment of the daemon, without the machine's own settings.
 _ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
     if name not in ("JWT_SECRET", "SITE_URL", "PORT", "DATABASE_URL", "REDIS_URL")
 }
 
-#: Milliseconds that a user stays online after the last connection; short, as every test of presence waits for it.
+#: The grace period in milliseconds; short, because every test of presence waits for it.
 GRACE = 400
 
 
@@ -43,7 +43,7 @@ class Daemon:
         file.write_text(json.dumps(self.settings, indent=2))
         command = [str(BINARY), "serve", "--config", str(file), "--host", "127.0.0.1", *flags]
         self.server, self.killed = Server(command, self.folder, cwd=self.folder, env=_ENVIRONMENT), False
-        # Who comes back after a restart finds it where it was.
+        # After a restart, clients reconnect to the same port.
         self.settings["port"] = self.server.port
         return self
 
@@ -64,7 +64,7 @@ class Daemon:
         self.killed = True
 
     def stop(self):
-        """Ends it as an operator does; returns the exit code."""
+        """Stops it with SIGTERM, as an operator does; returns the exit code."""
         return self.server.stop()
 
     def restart(self):
@@ -83,7 +83,7 @@ class Daemon:
         return requests.get(self.address + path, timeout=PATIENCE, **options)
 
     def close(self):
-        """Ends what is left at the end of a test. A daemon that was not killed must have stopped with exit code 0."""
+        """Stops the daemon at the end of a test. A daemon that was not killed must have stopped with exit code 0."""
         for tab in self.tabs:
             tab.close()
         if self.server is not None:
@@ -92,7 +92,7 @@ class Daemon:
 
 
 class Person:
-    """Somebody with a valid token, who opens tabs and makes requests."""
+    """A user with a valid token, who opens tabs and makes requests."""
 
     def __init__(self, daemon, user, **claims):
         self.daemon, self.user, self.token = daemon, user, token(user, **claims)

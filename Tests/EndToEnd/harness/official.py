@@ -1,4 +1,4 @@
-"""The official JavaScript client, fetched when it is tested and never committed, on a page of another origin."""
+"""The official JavaScript client, on a page of another origin. It is downloaded for the tests and not committed."""
 
 import http.server
 import subprocess
@@ -7,12 +7,12 @@ import threading
 import zipfile
 from pathlib import Path
 
-#: A PyPI wheel that carries the client's build of socket.io.org, and where.
+#: A PyPI wheel that contains the client as socket.io publishes it, the file in it, and its version.
 _WHEEL, _MEMBER, _VERSION = "nicegui==3.18.0", "nicegui/static/socket.io.min.js", b"Socket.IO v4.8.1"
 
 
 def client_script(folder):
-    """The client as bytes. Kept in `folder`, so that it is fetched once."""
+    """The client as bytes. It is kept in `folder`, so that it is downloaded once."""
     kept = Path(folder) / "socket.io.min.js"
     if not kept.exists():
         subprocess.run(
@@ -28,7 +28,7 @@ def client_script(folder):
 
 
 class Origin:
-    """A web server of its own, which makes an origin of its own: an empty page with the client in it."""
+    """A web server with an empty page that loads the client. Its address is an origin other than the daemon's."""
 
     def __init__(self, script):
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Many clients that read with tiny buffers, each byte compared with what must come next."""
+"""Many clients with very small buffers. Each byte that they read is compared with the expected one."""
 
 import selectors
 import socket
@@ -14,16 +14,16 @@ _UPGRADE = (
 
 #: Bytes for the kernel's buffer: a few small messages, a fraction of a large one. The kernel doubles it.
 RECEIVE_BUFFER = 2048
-#: Loopback's segments of 64 KB would meet a window that never opens so far.
+#: The receive window never becomes as large as the loopback's segments of 64 KB.
 SEGMENT = 1024
 
 
 class OutOfOrder(AssertionError):
-    """A client read something else than what was due."""
+    """A client read other bytes than the expected ones."""
 
 
 class Expected:
-    """What everybody must read, as frames of the server: one message right behind the other."""
+    """What every client must read, as frames of the server: the messages one after the other."""
 
     def __init__(self):
         self.stream, self._ends = bytearray(), []
@@ -41,7 +41,7 @@ class Expected:
 
 
 class Reader:
-    """One client of a namespace. It reads only when told to."""
+    """One client of a namespace. It reads only when a test calls it."""
 
     def __init__(self, port, expected, namespace, index):
         self.expected, self.index, self.taken, self.ended = expected, index, 0, False
@@ -64,7 +64,7 @@ class Reader:
         assert data.startswith(b"HTTP/1.1 101"), data
 
     def read(self):
-        """Takes what is there and compares it."""
+        """Reads the bytes that have arrived, and compares them."""
         try:
             data = self.socket.recv(1 << 16)
         except BlockingIOError:
@@ -96,7 +96,7 @@ class Reader:
 
 
 def read_all(readers, seconds, until=None):
-    """Has these clients read until each has all there is to come (or `until` bytes of it)."""
+    """Lets these clients read until each has read all expected bytes (or `until` of them)."""
     deadline, left = time.monotonic() + seconds, 0
     with selectors.EpollSelector() as selector:
         for reader in readers:

@@ -1,4 +1,4 @@
-"""Sessions spoken by hand, the same on both transports, and single requests to the endpoint."""
+"""Sessions whose packets the test writes itself, alike on both transports, and single requests to the endpoint."""
 
 import json
 import time
@@ -41,7 +41,7 @@ def upgrade_request(port, query, *headers):
 
 
 class Session:
-    """A session in `/` on one of the two transports, spoken by hand: `send` and `receive` packets."""
+    """A session in `/` on one of the two transports, without a client library: `send` and `receive` packets."""
 
     def __init__(self, port, transport, connect="40"):
         self.polling = transport == "polling"
@@ -69,7 +69,7 @@ class Session:
         return self.waiting.pop(0)
 
     def ended(self):
-        """Waits for the end of the session, however the transport shows it."""
+        """Waits for the end of the session on either transport."""
         if not self.polling:
             self.way.closed()
             return True

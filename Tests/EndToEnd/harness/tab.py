@@ -1,4 +1,4 @@
-"""A browser tab, as far as the server can tell: one python-socketio client that remembers what it was sent."""
+"""A python-socketio client that records what it receives. To the server it is like a browser tab."""
 
 import socket
 import threading
@@ -6,7 +6,7 @@ import time
 
 import socketio
 
-#: Seconds within which the host must have done what a test waits for; generous, for slow machines.
+#: Seconds that a test waits for the host at most; long enough for slow machines.
 PATIENCE = 10
 
 
@@ -62,11 +62,12 @@ class Tab:
         self.client.emit(event, arguments, namespace=namespace)
 
     def call(self, event, *arguments, namespace=None, timeout=PATIENCE):
-        """Emits and returns what was acked: the argument if it is one, else the list of them."""
+        """Emits, and returns the ack: its argument if there is one, else the list of them."""
         return self.client.call(event, arguments, namespace=namespace, timeout=timeout)
 
     def expect(self, event, where=lambda *_: True, timeout=PATIENCE):
-        """The first argument of the next such event, whether it has come already or comes now; it is then forgotten."""
+        """The first argument of the next such event, received already or in future. The event is removed from the
+        record."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
@@ -78,12 +79,12 @@ class Tab:
                     raise AssertionError(f"no {event} came within {timeout} s; there were {self._arrived}")
 
     def expect_none(self, event, seconds):
-        """Nothing of that name has come, nor comes for so long."""
+        """Checks that no such event has come, and that none comes for this time."""
         time.sleep(seconds)
         assert [arguments for name, arguments in self._arrived if name == event] == []
 
     def forget(self, event):
-        """Whatever of that name has come so far."""
+        """The events of that name that have come so far."""
         with self._changed:
             self._arrived = [(name, arguments) for name, arguments in self._arrived if name != event]
 
@@ -94,12 +95,13 @@ class Tab:
             time.sleep(0.01)
 
     def close(self):
-        """The client's own way to leave: DISCONNECT, then the transport."""
+        """The client disconnects: it sends DISCONNECT, then closes the transport."""
         if self.client.connected and self.transport == "polling":
-            # Between two polls this client drops its connections and says nothing, and nobody could know: let it poll.
+            # Between two polls this client would close its connections without a packet, which the server cannot
+            # detect: let it poll first.
             time.sleep(0.1)
         self.client.disconnect()
 
     def lose(self):
-        """The network's way: the connection breaks without a word."""
+        """The connection breaks, without a packet, as by a failure of the network."""
         self.client.eio.ws.sock.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Tokens, right ones and wrong ones, made by a library that knows nothing of Jackfield."""
+"""Valid and invalid tokens, made by a library that is independent of Jackfield."""
 
 import time
 
@@ -17,5 +17,5 @@ def token(user="alice", *, secret=SECRET, algorithm="HS256", expires_in=3600, **
 
 
 def unsigned(user="alice"):
-    """The token that every JWT library once accepted."""
+    """An unsigned token, `alg: none`, which many JWT libraries once accepted."""
     return jwt.encode({"sub": user, "exp": int(time.time()) + 3600}, None, algorithm="none")

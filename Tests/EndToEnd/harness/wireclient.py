@@ -1,4 +1,5 @@
-"""Engine.IO spoken by hand, for what no client would send. Frames and answers are the replayer's."""
+"""Engine.IO without a client library, for packets that no client would send. Frames and answers are those of
+Tests/Golden."""
 
 import json
 import time
@@ -66,7 +67,7 @@ class RawSocket:
         answer = wire.read_answer(connection, "GET", deadline())
         assert answer.status == 101, answer
         self.socket = wire.WebSocket(connection)
-        # A WebSocket for a session that exists already is told nothing when it opens.
+        # On a WebSocket for an existing session the server sends nothing when it opens.
         self.opened = self.receive() if greeted else None
 
     def connect(self, token):
