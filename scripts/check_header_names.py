@@ -1,7 +1,7 @@
 """Checks the names and the types of fields in jackfield.h.
 
 No field may have a keyword as its name, since bindings repeat these names; and no field or argument may have a type
-whose size differs between machines or compilers. Exit 1 with one line for each that does.
+whose size differs between machines or compilers. The exit code is 1 if there is one, with one line for each.
 """
 
 import keyword
@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-# Reserved words; those that only mean something in one place, and may be names everywhere else, are left out.
+# Reserved words, without those that are reserved only in some places and may be names elsewhere.
 KEYWORDS = {
     "C++": """
         alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds everything and runs all tests, each stage with its own output, and ends with their counts.
 
-A stage that fails does not hide the others: all of them run, and the exit code is 1 if any failed.
+All stages run, even if one fails; the exit code is 1 if any failed.
 `scripts/test.py unit replay` runs only the stages named.
 """
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass
 class Stage:
-    """`counts` finds what ran in the output: its last match's groups become the summary's words."""
+    """`counts` finds the counts in the output: the groups of its last match are the summary."""
 
     name: str
     command: list
@@ -32,14 +32,14 @@ STAGES = [
     Stage(
         "lint", [sys.executable, "-m", "pytest", "-q", "Tests/Lint"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"
     ),
-    # Four at a time: many tests wait on threads of their own, and all of them at once keep each other from the two
-    # cores until their time limits pass.
+    # Four at a time: many tests have threads of their own, and with all tests at once on two cores some do not run
+    # before their time limits.
     Stage(
         "unit",
         ["swift", "test", "--experimental-maximum-parallelization-width", "4"],
         r"Test run with (\d+ tests?(?: in \d+ suites?)? (?:passed|failed))",
     ),
-    # Builds the fuzzers, so that they keep up with the code, and runs their committed inputs once.
+    # Builds the fuzzers, so that a change that breaks them is found, and runs their committed inputs once.
     Stage("fuzzers", ["Fuzz/run", "--replay"], r"(no finding)$"),
     Stage(
         "guard", [sys.executable, "-m", "pytest", "-q", "Tests/Guard"], r"(\d+ (?:passed|failed).*?)(?: in [\d.]+s|\n)"
@@ -59,7 +59,7 @@ STAGES = [
 
 
 def run(stage):
-    """Runs one stage, its output passed on as it comes. Returns (exit code, what it counted, seconds)."""
+    """Runs one stage and prints its output as it comes. Returns (exit code, counts, seconds)."""
     print(f"\n== {stage.name}: {' '.join(stage.command)}", flush=True)
     began = time.monotonic()
     process = subprocess.Popen(

@@ -65,7 +65,8 @@ async def settled(members):
 
 
 def ask_beside_a_flood(daemon, honest, flooder):
-    """Each client of the tokens `honest` sends four events a second. A socket of `flooder` sends three thousand in all."""
+    """Each client of the tokens `honest` sends four events a second. A socket of `flooder` sends up to three
+    thousand."""
 
     async def run():
         askers = [(await gather(daemon.port, each, 1, kind=Asker))[0] for each in honest]

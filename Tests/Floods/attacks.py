@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The floods: each is what an attacker of the first trial did, as fast as one process can.
+"""The floods. Each repeats an attack that was found in a security review, as fast as one process can.
 
-    attacks.py NAME PORT SECONDS     prints as JSON what was done
+    attacks.py NAME PORT SECONDS     prints its counts as JSON
 
-A flood is a list of pipes: connections that send, read what they are told to read, and are opened again when they end
-or get nowhere.
+A flood is a list of pipes. A pipe is a connection that sends and reads, and is opened again when it ends or makes no
+progress.
 """
 
 import base64
@@ -24,7 +24,7 @@ import wire  # noqa: E402
 from harness.tokens import token  # noqa: E402
 from harness.wireclient import RawSocket  # noqa: E402
 
-#: What Swift's comparison of texts took time for that grows with the square of their length.
+#: Text for whose comparison Swift's String needs a time that grows with the square of its length.
 MARKS = "\u0301" * 1_900 + "\u0316" * 1_900
 
 
@@ -49,13 +49,13 @@ class Pipe:
         self.socket, self.out, self.moved, self.silent = None, b"", 0.0, False
 
     def begin(self):
-        """Opens a connection, with whatever `open` must say first."""
+        """Opens a connection, and sends first what `open` returns."""
         self.socket = self.open()
         self.socket.setblocking(False)
         self.out, self.moved, self.silent = memoryview(b""), time.monotonic(), False
 
     def say(self, data):
-        """Sends this next, behind what waits already."""
+        """Sends this after what is waiting already."""
         self.out, self.silent = memoryview(bytes(self.out) + data), False
 
     def next(self):
@@ -99,7 +99,7 @@ class Flood:
         try:
             pipe.begin()
         except (OSError, AssertionError, TimeoutError, wire.NoAnswer, wire.Garbled):
-            # The daemon had enough of it; the next round tries again.
+            # The daemon has closed it; the next round opens another.
             pipe.socket = None
             return
         self.counts["connections"] += 1
@@ -157,12 +157,12 @@ def tcp(port, buffer=None):
 
 
 def stranger(port):
-    """A WebSocket that has joined nothing."""
+    """A WebSocket that has joined no namespace."""
     return lambda: RawSocket(port).socket.connection.socket
 
 
 def member(port, user, *first):
-    """A WebSocket of a user with a good token, that has sent these events too."""
+    """A WebSocket of a user with a valid token, that has also sent these events."""
     text = token(user, scope="notifications:write")
 
     def open():
@@ -183,12 +183,12 @@ def event(name, *arguments, ack=0):
 
 
 def again(data):
-    """The same, for ever."""
+    """The same bytes, repeated without end."""
     return lambda pipe: data
 
 
 def once(data):
-    """The same once for each connection."""
+    """The same bytes, once for each connection."""
     opened = {}
 
     def block(pipe):
@@ -310,14 +310,14 @@ def refusals(port):
 
 
 def unfinished(port):
-    """S7: 900 strangers with a message of 65,000 bytes of which 60,000 come, and new strangers after 3 s."""
+    """S7: 900 clients without a namespace send 60,000 bytes of a message of 65,000, and after 3 s others follow."""
     data = wire.frame(wire.TEXT, b"4" + b"x" * 60_000, declare=65_000)
     return [Pipe(stranger(port), once(data), patience=3) for _ in range(900)], []
 
 
 def bodies(port):
-    """S7: 700 requests with a body of 1,000,000 bytes of which 990,000 come, with a good token, without one, and into a
-    session of polling."""
+    """S7: 700 requests that send 990,000 bytes of a body of 1,000,000, with a valid token, without one, and in a
+    polling session."""
 
     def post(path, *more):
         return request(f"POST {path} HTTP/1.1", "Host: x", "Content-Length: 1000000", *more, body=b"x" * 990_000)
@@ -329,7 +329,7 @@ def bodies(port):
 
 
 class Session:
-    """A polling session that has joined nothing."""
+    """A polling session that has joined no namespace."""
 
     def __init__(self, port):
         connection = wire.Connection("127.0.0.1", port)
@@ -341,7 +341,8 @@ class Session:
 
 
 def queue(port):
-    """S8: one socket asks the plugin of the honest clients for callbacks of 1 ms, far more than it can do."""
+    """S8: one socket sends events to the plugin that the other clients use, each a callback of 1 ms, far more than it
+    can handle."""
     return [Pipe(member(port, "mallory"), again(event("sleep", 1) * 500))], ["overloaded", "430[1]"]
 
 
@@ -388,7 +389,7 @@ def answers(port):
 
     def heard(pipe, data):
         for number in asked.findall(data):
-            # An attacker that floods is no hurry to keep what it owes: only one answer at a time waits here.
+            # The flooding client sends only one answer at a time.
             if len(pipe.out) < 2_000_000:
                 pipe.say(text(b"43" + number + long))
 
@@ -397,7 +398,7 @@ def answers(port):
     return [*crowd, Pipe(member(port, "asker"), again(event("poll") + event("fetch")))], ["question", "430["]
 
 
-#: By name: the flood, what of its counts shows that it was one, and how much of it must be there.
+#: By name: the flood, the count that shows that it worked, and the value that this count must reach.
 ALL = {
     "unread": (unread, "connections", 400),
     "marks": (marks, "HTTP/1.1 400", 1_000),

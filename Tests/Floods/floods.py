@@ -1,36 +1,36 @@
 #!/usr/bin/env python3
 # ruff: noqa: E501 - The tables of the docstring and of the output have long lines.
-"""A flood of each S finding of the first trial against the release build, with 500 honest clients beside it.
+"""Floods the release build in the ways (S1 to S14) that a security review found, with 500 other clients connected, the honest clients.
 
     Tests/Floods/floods.py                     all of them, about 12 minutes
     Tests/Floods/floods.py queue patterns      these
     Tests/Floods/floods.py --pin               the daemon on core 0, the honest clients and the flood on core 1
 
-What must hold, or the exit code is 1: during the flood, and after it until memory is back, the honest clients' p99 stays under 50 ms, none of them is
-refused or disconnected, and within 60 s of its end the daemon's memory is within 10 % of what it was right before.
+The exit code is 1 unless all of this is true: during the flood, and after it until the memory is released, the p99 of the honest clients stays under 50 ms; none of them
+is refused or disconnected; and within 60 s after the end the daemon's memory is within 10 % of its value before the flood.
 
-Three processes share the machine: the daemon with its defaults (but a connectTimeout of 20 s), the honest clients (honest.py), the flood (attacks.py). So a latency holds what the
-clients wait for a processor that the flood keeps busy, too; the program of the honest clients raises its own priority where it may, nothing else is
-favoured. Before each flood the same clients are measured without one: that row is the machine's own noise. A flood that fails is repeated, at most
-twice; the best is shown, with the number of tries.
+Three processes share the machine: the daemon with its defaults (but a connectTimeout of 20 s), the honest clients (honest.py), the flood (attacks.py). So a latency contains
+the time for which the honest clients wait for a processor that the flood uses. Their program raises its own priority where it may; nothing else is
+favoured. Before each flood the same clients are measured without one; that row shows the noise of the machine. A flood that fails is repeated, at most
+twice; the best result is shown, with the number of tries.
 
-Every finding, and what is flooded of it:
+The findings and their floods:
 
     S1   unread      answers that are never read
     S2   marks       combining marks in headers, tokens, ids and keys
     S3   sessions    200,000 sessions without CONNECT; `headers`: with 15 KB of headers each
-    S4   refusals    a private id without a token. That it gets nobody's session is no matter of load: Tests/EndToEnd/test_recovery_rows.py. The flood
-                     is of the refusals, which each cost the daemon a look at a token
-    S5   refusals    users with control characters, refused alike. Whose notifications they read: Tests/EndToEnd/test_hostile_text.py
-    S6   refusals    one such user is of U+212A. That equivalent ids are different users: Tests/EndToEnd/test_hostile_text.py
+    S4   refusals    a private id without a token. Tests/EndToEnd/test_recovery_rows.py tests that it gets no session; this
+                     floods with refused attempts, for each of which the daemon checks a token
+    S5   refusals    users with control characters, which are refused. Tests/EndToEnd/test_hostile_text.py tests whose notifications they read
+    S6   refusals    one such user contains U+212A. Tests/EndToEnd/test_hostile_text.py tests that equivalent ids are different users
     S7   unfinished  messages that are never finished; `bodies`: requests
     S8   queue       callbacks for the plugin that the honest clients ask
-    S9   -           no flood: what the operator configures, refused at start. Tests/IdentityTests, Tests/EndToEnd/test_tokens.py
-    S10  -           no flood: `--demo` on a host that others reach, refused at start. Tests/DaemonTests
-    S11  hostless    requests without Host, or with two. They harmed by being accepted; the flood is of connections that are refused
+    S9   -           no flood: weak keys in the configuration, refused at the start. Tests/IdentityTests, Tests/EndToEnd/test_tokens.py
+    S10  -           no flood: `--demo` on an address that others can reach, refused at the start. Tests/DaemonTests
+    S11  hostless    requests without Host, or with two, which are refused; each is a connection of its own
     S12  -           no flood: modes of files, and a header. Tests/EndToEnd/test_stores.py, Tests/EndToEnd/test_http.py
-    S13  patterns    names that patterns refuse at their end
-    S14  watches     presence watched by sockets and by the plugin; `answers`: what a plugin's questions and fetches gather
+    S13  patterns    names that patterns refuse at their last character
+    S14  watches     presence watched by sockets and by the plugin; `answers`: results of acks and fetches that are collected for a plugin
 """
 
 import argparse
@@ -80,7 +80,7 @@ TRIES = 3
 
 
 def resident(pid):
-    """Bytes of the machine's memory that the process has."""
+    """Bytes of memory that the process uses (its resident set)."""
     with open(f"/proc/{pid}/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -99,7 +99,7 @@ class Honest:
         self.nice = json.loads(self.process.stdout.readline())["nice"]
 
     def take(self):
-        """What came since the last time."""
+        """The measurements since the last time."""
         self.process.stdin.write("take\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
@@ -115,7 +115,7 @@ class Honest:
 
 
 def on(cores):
-    """For a process that is to use these cores only."""
+    """Restricts a process to these cores."""
     return (lambda: os.sched_setaffinity(0, cores)) if cores else None
 
 
@@ -130,7 +130,7 @@ def flood(name, daemon, seconds, options):
 
 
 class Trial:
-    """One flood, with what was before it and after it."""
+    """One flood, with the measurements before and after it."""
 
     def __init__(self, name, daemon, honest, options):
         pid = daemon.server.process.pid
@@ -217,7 +217,7 @@ def run(options, folder):
             f"{'the daemon is on core 0, they and the flood on core 1' if options.pin else 'all share all cores'}.\n",
             flush=True,
         )
-        # Until everything that is made once is there; the sessions of other floods would stay for a minute.
+        # Wait until everything that is allocated once is allocated; sessions of an earlier flood would stay for a minute.
         honest.measure(options.warm)
         for name in ("unread", "marks", "refusals", "hostless"):
             flood(name, daemon, 1, options).wait()
@@ -237,7 +237,7 @@ def run(options, folder):
                         flush=True,
                     )
                 if trial.later["gone"]:
-                    # They do not come back; with new ones the next flood is judged for itself.
+                    # They do not reconnect; the next flood gets new clients, so that its result is its own.
                     honest.close()
                     honest = Honest(daemon.port, options.clients, {1} if options.pin else None)
                     honest.measure(options.warm)

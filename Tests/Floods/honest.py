@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""The honest clients: one process of their own, so that what is measured is the daemon and not the program that floods
-it.
+"""The clients whose latency is measured. They have a process of their own, so that the program that floods does not
+delay them.
 
-    honest.py PORT CLIENTS      the secret of the tokens is the end-to-end tests'
+    honest.py PORT CLIENTS      the tokens have the secret of the end-to-end tests
 
-Each client is a user with one WebSocket, and asks the plugin once a second with an ack, whether its last question was
-answered or not. The clock
-starts when the question is written and stops when its answer was read. A line `take` on standard input is answered by a
-line of JSON: what came
-since the last `take`. Questions still without an answer count with the time they have waited for.
+Each client is a user with one WebSocket, and sends the plugin an event with an ack once a second, whether or not the
+last one was answered. The time from writing the event to reading its ack is measured. A line `take` on standard input
+is answered with a line of JSON: the measurements since the last `take`. Events without an ack yet count with the time
+that they have waited.
 """
 
 import json
@@ -27,7 +26,7 @@ from harness.wireclient import RawSocket  # noqa: E402
 
 
 class Client:
-    """A connected WebSocket that asks and is answered."""
+    """A connected WebSocket that sends events and gets acks."""
 
     def __init__(self, port, number):
         raw = RawSocket(port).connect(token(f"honest-{number}"))
@@ -44,14 +43,14 @@ class Client:
 
     def _send(self, frame):
         try:
-            # A hundred bytes a second never fill the socket's buffer; if they do, the daemon does not read, and the
+            # A hundred bytes a second do not fill the socket's buffer unless the daemon does not read; then the
             # client is lost.
             self.gone = self.gone or self.socket.send(frame) < len(frame)
         except OSError:
             self.gone = True
 
     def read(self, latencies):
-        """Takes what has come. Returns how many answers were refusals."""
+        """Reads the answers that have come. Returns how many were refusals."""
         try:
             data = self.socket.recv(1 << 16)
         except BlockingIOError:
@@ -99,10 +98,10 @@ class Crowd:
         self.latencies, self.refused, self.late = [], 0, 0.0
 
     def take(self):
-        """What came since the last time, as milliseconds."""
+        """The measurements since the last time, in milliseconds."""
         now = time.perf_counter()
         waiting = [now - began for client in self.clients for began in client.asked.values()]
-        # What was asked this moment says nothing yet; what waits longer than it should says much.
+        # Events that were sent just now do not count yet; those that have waited too long do.
         everything = sorted([*self.latencies, *(wait for wait in waiting if wait > 0.05)])
         taken = {
             "count": len(self.latencies),
@@ -147,7 +146,7 @@ class Crowd:
 def main():
     port, count = int(sys.argv[1]), int(sys.argv[2])
     try:
-        # What this process waits for the processor is no fault of the daemon's. Only root may.
+        # The time that this process waits for the processor is not the daemon's. Only root may raise the priority.
         os.nice(-10)
         nice = True
     except OSError:

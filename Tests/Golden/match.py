@@ -1,7 +1,7 @@
-"""Whether what came is what was recorded: text with masked variables, JSON, headers.
+"""Compares an answer with the recorded one: text with masked variables, JSON, headers.
 
-A comparison never changes the variables it is given: it returns the variables as they are if it matches, None if not.
-So several alternatives can be tried, and only the one that holds leaves its traces.
+A comparison never changes the variables that it is given. It returns the new variables if it matches, None if not. So
+several alternatives can be tried, and only the one that matches sets variables.
 """
 
 import json
@@ -13,8 +13,7 @@ sys.setrecursionlimit(20_000)
 
 _PLACEHOLDER = re.compile(r'\$\{(?:(?P<text>"(?:[^"\\]|\\.)*")\*(?P<count>[0-9]+)|(?P<name>[a-z]+[0-9]+))\}')
 
-#: A variable stands in a template as one character of a private plane, so that cutting and parsing as JSON see no
-#: braces.
+#: In a template a variable is one character of a private plane, so that splitting and JSON parsing see no braces.
 _FIRST_MARK = 0xF0000
 _MARK = re.compile("[\U000f0000-\U000ffffd]")
 
@@ -28,7 +27,7 @@ _SHAPES = {
 
 
 class SessionFault(Exception):
-    """The session file asks for something the rules do not define."""
+    """The session file contains something that the rules do not define."""
 
 
 class Template:
@@ -46,7 +45,7 @@ class Template:
         self.text = _PLACEHOLDER.sub(replace, source)
 
     def fill(self, variables):
-        """The text with its variables put in; an unknown one is a fault of the session."""
+        """The text with the values of its variables; an unknown one is an error in the session file."""
         return _MARK.sub(lambda mark: variables[self.names[ord(mark[0]) - _FIRST_MARK]], self.text)
 
     def match(self, got, variables, part=None):
@@ -94,7 +93,8 @@ def bind(variables, name, value):
 
 
 def match_text(expected, got, variables):
-    """Exactly, or else: the front before the first `[`, `{` or `"` exactly, and the rest as JSON."""
+    """Compares exactly; if that fails, compares the part before the first `[`, `{` or `"` exactly, and the rest as
+    JSON."""
     template = Template(expected)
     exact = template.match(got, variables)
     if exact is not None:
@@ -144,7 +144,7 @@ def _match_json(expected, got, template, variables):
     return variables
 
 
-#: The headers that count, both ways: recorded ones must come, others must not.
+#: The headers that count: those that were recorded must be present, the others must be absent.
 COUNTED = frozenset(
     [
         "content-type",
@@ -255,7 +255,7 @@ def _match_all(expected, got, variables, any_order, match):
 
 def match_frames(expected, got, variables, step):
     """The variables if `got` is the beginning of `expected` (None if not), and how many frames are missing."""
-    # Where only the end of the connection is expected, a close frame before it is fine.
+    # Where only the end of the connection is expected, a close frame before it is accepted.
     if {"end": True} in expected and not any("close" in frame for frame in expected):
         got = [frame for frame in got if "close" not in frame]
     if len(got) > len(expected):

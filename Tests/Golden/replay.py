@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plays the recorded sessions of the reference server against Jackfield and reports every difference.
+"""Replays the recorded sessions of the reference server with Jackfield, and reports every difference.
 
     replay.py                             all sessions against .build/release/jackfield
     replay.py --only upgrade -v           one group, naming each session
@@ -8,7 +8,7 @@
     replay.py --command 'python3 app.py'  another server; its last argument is the options as JSON, and it prints
                                           `listening on http://127.0.0.1:PORT`
 
-Exit code 0 if every session went as recorded, but for those of differences.json, which must differ; else 1.
+The exit code is 0 if every session of differences.json differs and every other is as recorded; else 1.
 """
 
 import argparse
@@ -28,7 +28,8 @@ HERE = Path(__file__).resolve().parent
 SESSIONS = HERE / "sessions"
 DIFFERENCES = HERE / "differences.json"
 
-#: Sessions played one after the other on one server; more of the same options get a server of their own, to save time.
+#: Sessions that one server gets, one after the other. Further sessions with the same options get another server, to
+#: save time.
 SHARD = 40
 
 
@@ -87,7 +88,7 @@ def play_all(sessions, start, jobs, patience=1.0):
 
 
 def report(sessions, outcomes, differences, verbose=False, out=sys.stdout):
-    """Prints what differs and the totals of each group. Returns whether all is as recorded or listed."""
+    """Prints the differences and the totals of each group. Returns whether all sessions are as recorded or listed."""
     totals, good = {}, True
     for session, outcome in zip(sessions, outcomes, strict=True):
         total = totals.setdefault(session["group"], Counter())

@@ -1,4 +1,4 @@
-"""Starts the servers that sessions are played against: one process per set of options."""
+"""Starts the servers for the sessions: one process for each set of options."""
 
 import json
 import os
@@ -14,14 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("JACKFIELD_BIN", ROOT / ".build/release/jackfield"))
 APPLICATION = ROOT / "Tests/Fixtures/golden/golden.c"
 
-#: Seconds a server may take to say that it listens, and to end after SIGTERM.
+#: Seconds until a server must listen, and until it must end after SIGTERM.
 START, STOP = 30, 15
 
 _LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 
 
 class ServerFault(Exception):
-    """A server that did not start; the text holds what it said."""
+    """A server that did not start; the text contains its output."""
 
 
 def compile_plugin(source, folder):
@@ -47,7 +47,7 @@ def compile_plugin(source, folder):
 
 
 def configuration(options, library):
-    """Socket.IO's options are Jackfield's own, so they go in as they are. JSON is YAML."""
+    """Jackfield has Socket.IO's options, so they are copied unchanged. JSON is YAML."""
     return {"cors": False, **options, "auth": False, "plugins": [{"path": str(library), "required": True}]}
 
 
@@ -87,7 +87,7 @@ class Server:
             self._said.notify_all()
 
     def wait_for_output(self, pattern, timeout):
-        """Waits until standard output holds the pattern; a server that ends, or is silent for too long, is a fault."""
+        """Waits until standard output contains the pattern. Raises if the server ends, or does not print it in time."""
         deadline = time.monotonic() + timeout
         with self._said:
             while (found := re.search(pattern, self._output)) is None:
@@ -104,7 +104,7 @@ class Server:
         return self.process.poll() is None
 
     def stop(self):
-        """Asks it to end with SIGTERM, insists after a while, and returns its exit code (negative:
+        """Sends SIGTERM, and SIGKILL if it does not end in time. Returns the exit code (negative:
         the signal that ended it)."""
         if self.running:
             self.process.send_signal(signal.SIGTERM)
@@ -118,7 +118,7 @@ class Server:
         return self.process.returncode
 
     def kill(self):
-        """SIGKILL: it has no chance to write anything more."""
+        """Ends it with SIGKILL, so that it can write nothing more."""
         self.process.kill()
         self.process.wait()
 

@@ -1,4 +1,5 @@
-"""Plays one recorded session against a server and says where the server differs. The rules are those of README.md."""
+"""Replays one recorded session with a server, and reports where the server differs. The rules are those of
+README.md."""
 
 import time
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from match import (
 #: The keys of a frame that is described by its payload, and the opcode of each.
 FRAME_KINDS = {"text": wire.TEXT, "binary": wire.BINARY, "ping": wire.PING, "pong": wire.PONG}
 
-#: Seconds for an answer or the expected frames; a slow machine scales it (`Player.patience`).
+#: Seconds for an answer or the expected frames; multiplied by `Player.patience` on a slow machine.
 PATIENCE = 4.0
 #: Seconds of silence after the last expected frame, unless a step says otherwise.
 QUIET = 0.1
@@ -37,8 +38,8 @@ class Difference(Exception):
 
 @dataclass
 class Outcome:
-    """`step` counts from 1. All of it is empty for a session that passed, but that `otherwise` says whether an
-    answer of it was one of `alsoFine`."""
+    """`step` counts from 1. All fields are empty for a session that passed, except that `otherwise` says whether one
+    of its answers was in `alsoFine`."""
 
     id: str
     step: int = 0
@@ -65,7 +66,7 @@ def shorten(value, limit=600):
 
 
 class HTTPClient:
-    """One keep-alive connection by name; `pending` is the request whose answer was not taken yet."""
+    """One keep-alive connection by name; `pending` is the request whose answer was not read yet."""
 
     def __init__(self):
         self.connection = None
@@ -79,7 +80,7 @@ class Player:
         self.host, self.port, self.patience = host, port, patience
 
     def play(self, session):
-        """Runs all steps. Never raises for what the server does."""
+        """Runs all steps. Never raises because of an answer of the server."""
         self.cors = "cors" in session.get("options", {})
         self.variables, self.connections, self.otherwise = {}, {}, False
         number, step = 0, {"do": "start"}
@@ -201,7 +202,7 @@ class Player:
                 raise Difference(f"within {earliest} to {latest} ms", f"{took:.0f} ms", "the time of the answer")
 
     def _judge(self, step, answer):
-        """Compares with the recorded answer, then with each of the others that are as good."""
+        """Compares with the recorded answer, then with each other answer that is accepted."""
         expected = step["expect"]
         why = self._compare(expected, answer, step.get("only"))
         if not isinstance(why, str):
@@ -252,7 +253,7 @@ class Player:
         return variables
 
     def _judge_poll(self, step):
-        """A payload may be spread over several answers; status and headers are those of the first."""
+        """Packets may be spread over several answers; status and headers are those of the first."""
         first = self._answer(step)
         candidates = [step["expect"]] + step.get("alsoFine", [])
         heads, why = [], None

@@ -1,5 +1,4 @@
-"""The replayer can fail: what it accepts of a correct server, it refuses as soon as the
-recording says anything else."""
+"""The replayer accepts the answers of a correct server, and reports each of them when the recording differs."""
 
 import contextlib
 import copy
@@ -20,7 +19,7 @@ OPENED = OPEN % "${eio1}"
 
 
 class Peer:
-    """A server of a few lines that behaves: one polling handshake with an echo, one websocket with an echo."""
+    """A small correct server: one polling handshake with an echo, one websocket with an echo."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -37,7 +36,7 @@ class Peer:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
-        # A session that differs is dropped in the middle of whatever this peer says; a poll without news is hung up on.
+        # A session that differs is closed while this server still sends, and a poll without an answer is closed, too.
         with contextlib.suppress(OSError, IndexError), client:
             stream = client.makefile("rb")
             while line := stream.readline():
@@ -60,7 +59,7 @@ class Peer:
         if method == "POST":
             self.queued += body.split("\x1e")
             return answer(200, "text/html", "ok", "Cache-Control: no-store\r\n")
-        # One packet per answer: how they are spread is free.
+        # One packet in each answer, because packets may be spread over answers in any way.
         return answer(200, "text/plain;charset=utf-8", self.queued.pop(0), "Cache-Control: no-store\r\n")
 
     def _websocket(self, client, stream):
@@ -172,7 +171,7 @@ def frames(session, step):
     return session["steps"][step - 1]["expect"]["frames"]
 
 
-#: What is altered: the step that must then differ, and how.
+#: The change to the recording, the step that must then differ, and the reported difference.
 ALTERATIONS = {
     "another status": (1, lambda s: s["steps"][0]["expect"].update(status=404)),
     "another body": (1, lambda s: s["steps"][0]["expect"].update(body='{"code":1,"message":"Transport unknown"}')),

@@ -1,7 +1,7 @@
-"""The client side of the wire for the replayer: TCP, HTTP/1.1 and WebSocket frames, bytes in and bytes out.
+"""The client side of TCP, HTTP/1.1 and WebSocket for the replayer, on the level of bytes.
 
-Nothing here is forgiving on purpose. A client library would repair, retry and refuse to send what is wrong; a replayer
-must send exactly what a session says and report exactly what came.
+It repairs nothing. A client library would repair, retry, and refuse to send malformed data; a replayer must send
+exactly what the session contains, and report exactly what arrived.
 """
 
 import contextlib
@@ -12,10 +12,10 @@ import time
 import zlib
 from dataclasses import dataclass, field
 
-#: The key every session uses, so that `sec-websocket-accept` is a fact that can be compared.
+#: The key of every session, so that `sec-websocket-accept` is always the same and can be compared.
 WEBSOCKET_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
-#: An answer larger than this is a fault of the server, not something to keep reading.
+#: A larger answer is an error of the server, and is not read further.
 LARGEST_ANSWER = 64 << 20
 
 MASK = bytes((0x37, 0xFA, 0x21, 0x3D))
@@ -28,7 +28,7 @@ class NoAnswer(Exception):
 
 
 class Garbled(Exception):
-    """What came is not HTTP/1.1."""
+    """The received bytes are not HTTP/1.1."""
 
 
 class Connection:
@@ -54,7 +54,7 @@ class Connection:
         """Waits for more bytes. False once the peer has ended the connection; raises TimeoutError at the deadline."""
         if self.ended:
             return False
-        # A deadline that has passed still looks once: what arrived in time is not lost because this thread was late.
+        # Also after the deadline it reads once: bytes that arrived in time are not lost because this thread was late.
         ready, _, _ = select.select([self.socket], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
             raise TimeoutError
@@ -74,7 +74,7 @@ class Connection:
         return True
 
     def send(self, data, deadline):
-        """Sends all of it, reading meanwhile: a server may refuse a body long before it has read it."""
+        """Sends all bytes, and reads meanwhile, because a server may refuse a body before it has read it."""
         view = memoryview(data)
         while view:
             wait = deadline - time.monotonic()
@@ -89,7 +89,7 @@ class Connection:
                 except BlockingIOError:
                     continue
                 except OSError:
-                    return  # The peer is gone; its answer, if any, is in the buffer.
+                    return  # The peer has closed the connection; its answer, if there is one, is in the buffer.
             elif wait <= 0:
                 raise TimeoutError("the peer does not read")
 
@@ -206,7 +206,7 @@ def _decode(coding, body):
 
 
 def frame(opcode, payload, *, fin=True, rsv=0, mask=True, declare=None):
-    """One frame as bytes. `declare` announces another length than is sent; `rsv` is 4 for
+    """One frame as bytes. `declare` is an announced length that differs from what is sent; `rsv` is 4 for
     RSV1, 2 for RSV2, 1 for RSV3."""
     length = len(payload) if declare is None else declare
     bit = 0x80 if mask else 0
@@ -267,7 +267,8 @@ class Deflate:
 
 
 class WebSocket:
-    """Reads messages and control frames from an upgraded connection; bytes that are no frames end as one `raw` item."""
+    """Reads messages and control frames from an upgraded connection; bytes that are not frames become one `raw` item at
+    the end."""
 
     def __init__(self, connection, deflate=None):
         self.connection = connection
@@ -278,7 +279,7 @@ class WebSocket:
         self._ended = False
 
     def next(self, deadline):
-        """The next thing that arrived, in the vocabulary of `expect.frames`. Raises TimeoutError at the deadline."""
+        """The next item that arrived, in the form of `expect.frames`. Raises TimeoutError at the deadline."""
         while True:
             if self._ended:
                 raise TimeoutError  # Nothing can follow the end.

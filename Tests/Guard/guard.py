@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Counts what the rooms below the transport cost, in instructions and allocations, and compares with what is committed.
+"""Counts the instructions and allocations of the modules' operations, and compares them with the committed thresholds.
 
-    Tests/Guard/guard.py            the costs beside their thresholds; exit 1 if one is exceeded
-    Tests/Guard/guard.py update     writes the costs of today as the thresholds
+    Tests/Guard/guard.py            prints the costs and their thresholds; exit 1 if one is exceeded
+    Tests/Guard/guard.py update     writes the present costs as the thresholds
 
-Instructions are counted by `valgrind --tool=callgrind`: the same binary gives the same number on any machine, however
-busy. The scenarios are the micro-benchmarks (Benchmarks/Micro), each run a fixed number of times.
+Instructions are counted by `valgrind --tool=callgrind`: the same binary gives the same number on any machine, busy or
+not. The scenarios are the micro-benchmarks (Benchmarks/Micro), each run a fixed number of times.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from harness import build  # noqa: E402
 THRESHOLDS = Path(__file__).resolve().parent / "thresholds.json"
 PRODUCT = "MicroBenchmarks"
 
-# Above the threshold by this share: a regression. Addresses, and so the hashes of some tables,
+# A cost that exceeds the threshold by this share is a regression. Addresses, and with them the hashes of some tables,
 # differ from build to build.
 TOLERANCE = 0.05
-# Allocations are whole and do not vary; the slack is for tables that grow once in a while.
+# Allocations are integers and do not vary; the tolerance is for tables that grow at times.
 ALLOCATION_SLACK = 0.02
 
 UPDATE = (
@@ -40,7 +40,7 @@ UPDATE = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one operation."""
+    """The cost of one operation."""
 
     instructions: float
     allocations: float
@@ -48,7 +48,7 @@ class Cost:
 
 
 def binary():
-    """The scenarios, built for release; JACKFIELD_GUARD_BINARY names ones built elsewhere."""
+    """The program with the scenarios, built for release; JACKFIELD_GUARD_BINARY names another one."""
     if elsewhere := os.environ.get("JACKFIELD_GUARD_BINARY"):
         return Path(elsewhere)
     return build.swift_product(PRODUCT)
@@ -59,7 +59,7 @@ def measure(program):
     plugins = build.bench_plugins()
     with tempfile.TemporaryDirectory() as folder:
         profiles, stripped = Path(folder) / "profile", Path(folder) / "scenarios"
-        # Debian's valgrind gives up on debug information that is newer than itself; the names of
+        # Debian's valgrind fails on debug information that is newer than itself; the names of
         # functions are all it needs.
         subprocess.run(["strip", "--strip-debug", "-o", stripped, program], check=True)
         done = subprocess.run(
@@ -74,7 +74,7 @@ def measure(program):
                 str(stripped),
                 "--guard",
             ],
-            # Deterministic hashing; and nothing of the caller's environment, whose size moves the stack.
+            # Hashing is deterministic. The caller's environment is not passed on, because its size moves the stack.
             env={
                 "PATH": "/usr/bin:/bin",
                 "HOME": folder,
@@ -108,7 +108,7 @@ def thresholds():
 
 
 def complaint(name, cost, limit):
-    """What is wrong with the cost of a scenario; None if nothing is."""
+    """A text about a cost that exceeds its threshold; None if it does not."""
     if limit is None:
         return f"{name} has no threshold: `make guard-update` writes one"
     if cost.instructions > limit.instructions * (1 + TOLERANCE):

@@ -1,4 +1,4 @@
-"""The costs of the protocol modules stay below their thresholds. Counts, not times: see guard.py."""
+"""The costs of the modules' operations stay below their thresholds. guard.py explains the counts."""
 
 import pytest
 

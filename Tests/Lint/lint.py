@@ -4,10 +4,10 @@
     Tests/Lint/lint.py      the findings that no entry of allowed.toml covers; exit 1 if there are any
 
 Swift compares and hashes a `String` by canonical equivalence: K equals the Kelvin sign, and a long run of combining
-marks takes quadratic time. What comes from outside is therefore a `Support.ByteString`. This is a lint and no compiler:
-it reads declarations line by line, takes a name for a `String` where the file says so, or where everything of that name
-in the module is one, and looks for what is done with it. What is a `String` for a good reason, such as a name in the
-operator's own configuration, has an entry in allowed.toml that says the reason.
+marks takes quadratic time. What comes from outside is therefore a `Support.ByteString`. This lint is not a compiler. It
+reads declarations line by line. It treats a name as a `String` if the file declares it so, or if all declarations of
+this name in the module are `String`s, and then finds comparisons of it. A place where a `String` is correct, such as a
+name in the operator's own configuration, has an entry in allowed.toml with the reason.
 """
 
 import fnmatch
@@ -50,7 +50,7 @@ COMPARISONS = [
     re.compile(r"\bswitch\s+" + NAME + r"\s*\{"),
     re.compile(r"\.insert\(\s*" + NAME + r"\s*\)"),
 ]
-#: What is asked of a text by these is asked of its bytes.
+#: These members use the bytes or scalars of a text, or its length, so what follows them is not a comparison of texts.
 BYTES = re.compile(r"\.(?:utf8|unicodeScalars|isEmpty|count)\b")
 
 
@@ -66,7 +66,7 @@ class Finding:
 
 
 def blank(source, keep_comments=False):
-    """The source with its comments and the contents of its literals taken out, line by line as it was."""
+    """The source without its comments and the contents of its literals; the lines stay the same."""
     out, at, size = [], 0, len(source)
     while at < size:
         if source.startswith(("//", "/*"), at):
@@ -89,14 +89,14 @@ def blank(source, keep_comments=False):
 
 
 def declared(code):
-    """The names that the code declares: {name: whether it is a text}; None for a name that is both."""
+    """The names that the code declares: {name: whether it is a text}; None if the declarations differ."""
     names = {}
 
     def note(name, is_text):
         names[name] = is_text if names.get(name, is_text) == is_text else None
 
     for line in code.splitlines():
-        # What an enumeration is made of is no text of outside.
+        # The raw values of an enumeration do not come from outside.
         line = re.sub(r"\benum\s+\w+\s*:", "enum", line)
         for name, kind in DECLARED.findall(line):
             note(name, re.fullmatch(TEXT, kind) is not None)
@@ -158,7 +158,7 @@ def entries(text):
 
 
 def judge(found, allowed):
-    """(findings that nothing covers, entries that cover nothing)."""
+    """(findings without an entry, entries without a finding)."""
     uncovered = [finding for finding in found if not any(entry.covers(finding) for entry in allowed)]
     unused = [entry for entry in allowed if not any(entry.covers(finding) for finding in found)]
     return uncovered, unused

@@ -1,6 +1,7 @@
-"""No line has more than 120 columns. Neither swift-format nor clang-format breaks comments, so neither checks this.
+"""No line has more than 120 columns. Neither swift-format nor clang-format breaks comments, so neither of them checks
+this.
 
-A line may be longer if only the text of a string literal makes it so. Of Python ruff says the same.
+A line may be longer if only the text of a string literal makes it longer. ruff checks the lines of Python.
 """
 
 import pytest

@@ -1,5 +1,5 @@
-"""Nothing in Sources/ and plugins/ is keyed by a String or compares what comes from outside as one; and the
-lint that says so can see."""
+"""No key in Sources/ and plugins/ is a String, and nothing from outside is compared as a String. The lint that checks
+this is tested, too."""
 
 import pytest
 
