@@ -17,7 +17,6 @@ final class HostService: Service {
     let host: PluginHost.Host
     private let server: Server
     private let presence: PresenceService
-    private let loopHandlers: [LoopHandlers]
     private let recovery: RecoveryStore?
     /// Ends the process where ``stop()`` does not come to its end in time. `nil` where nothing is started.
     let shutdownWatchdog: ShutdownWatchdog?
@@ -45,35 +44,37 @@ final class HostService: Service {
         let presence = PresenceService(gracePeriod: Int64(configuration.presence.gracePeriod.wholeMilliseconds)) {
             presenceDispatcher.dispatch($0)
         }
-        let loopHandlers = loops.all.map { _ in
-            LoopHandlers(
-                authenticator: authenticator, presence: presence, limits: configuration.limits,
-                watchedUsers: watchedUsers, refusalLog: refusalLog)
+        let tokenExpiries = loops.all.map { _ in TokenExpiry(authenticator: authenticator, refusalLog: refusalLog) }
+        let presenceWatches = loops.all.map { loop in
+            SocketPresenceWatches(
+                loop: loop.index, limit: configuration.limits.presenceWatchesPerSocket,
+                byteLimit: configuration.limits.presenceWatchBytesPerSocket, watchedUsers: watchedUsers,
+                presence: presence)
         }
         let recovery = configuration.recoveryOptions.map { options in
             RecoveryStore(options: options, now: Clock.monotonicMilliseconds) { index, job in
                 loops.all[index].execute(job)
             }
         }
-        let socketHandlers = SocketHandlers(presence: presence, loops: loopHandlers)
+        let socketHandlers = SocketHandlers(
+            presence: presence, tokenExpiries: tokenExpiries, presenceWatches: presenceWatches)
         let host = try PluginHost.Host(
             loops: loops.all, options: configuration.hostOptions,
             socketOptions: configuration.socketOptions(recovery: recovery),
             namespaces: configuration.namespaces.map { ByteString($0) }, authenticator: authenticator,
             httpAuthenticator: authenticator, observer: socketHandlers, presence: presence, signals: signals,
             logger: logger, onRefusal: { refusalLog.record($0) })
-        presenceDispatcher.connect(host: host, loopHandlers: loopHandlers)
+        presenceDispatcher.connect(host: host, sockets: presenceWatches)
         socketHandlers.register(in: host)
 
         let metrics = MetricsPage(
-            host: host, presence: presence, loops: loops, loopHandlers: loopHandlers, recovery: recovery,
+            host: host, presence: presence, loops: loops, presenceWatches: presenceWatches, recovery: recovery,
             refusalLog: refusalLog, deduplicator: deduplicator)
         try CoreRoutes(host: host, presence: presence, metrics: metrics).register(
             in: host.router, socketPath: configuration.path, servesPage: configuration.demo)
         self.loops = loops
         self.host = host
         self.presence = presence
-        self.loopHandlers = loopHandlers
         self.recovery = recovery
         var options = configuration.transportOptions(openFiles: openFiles)
         options.allowRequest = { host.allowRequest($0) }
@@ -133,13 +134,9 @@ final class HostService: Service {
 
     /// Listens, then has the plugins loaded: until they are, probes and metrics are answered, and sessions are refused.
     private func start() async throws {
-        let (host, loopHandlers) = (host, loopHandlers)
+        let host = host
         host.plan(configuration.plugins.map { $0.spec(databaseURL: configuration.databaseURL) })
-        try await loops.start { loop in
-            let shard = host.makeShard(index: loop.index, timers: loop.timers)
-            loopHandlers[loop.index].attach(shard)
-            return shard
-        }
+        try await loops.start { loop in host.makeShard(index: loop.index, timers: loop.timers) }
         let port: Int
         do {
             port = try await server.start(host: configuration.host, port: configuration.port)

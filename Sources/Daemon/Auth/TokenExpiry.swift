@@ -8,7 +8,9 @@ import Support
 ///
 /// A socket has at most one timer, while its token can expire. What is due is decided when it fires, from what the
 /// socket says then, so that a refreshed token moves it only if it ends earlier.
-final class TokenExpiry: TimerTarget {
+///
+/// `@unchecked Sendable`: `shard` is read and written on the loop alone; everything else is immutable.
+final class TokenExpiry: TimerTarget, @unchecked Sendable {
     /// How long ahead a client is told. Enough for an app to fetch a token, short beside any token's life.
     static let notice: Int64 = 60_000
 
@@ -19,12 +21,12 @@ final class TokenExpiry: TimerTarget {
     private static let longestArgument = 16_384
 
     private let authenticator: TokenAuthenticator
-    private unowned let shard: Shard
     private let refusalLog: RefusalLog
+    /// The shard of this loop. Set when the first timer is scheduled.
+    private unowned var shard: Shard?
 
-    init(authenticator: TokenAuthenticator, shard: Shard, refusalLog: RefusalLog) {
+    init(authenticator: TokenAuthenticator, refusalLog: RefusalLog) {
         self.authenticator = authenticator
-        self.shard = shard
         self.refusalLog = refusalLog
     }
 
@@ -36,12 +38,12 @@ final class TokenExpiry: TimerTarget {
 
     /// The socket is gone.
     func left(_ socket: NamespaceSocket) {
-        shard.timers.cancel(socket.expiryTimer)
+        socket.shard.timers.cancel(socket.expiryTimer)
         socket.expiryTimer = .none
     }
 
     func timerFired(_ id: TimerID, tag: UInt64) {
-        guard let socket = shard.socket(tag) else { return }
+        guard let socket = shard?.socket(tag) else { return }
         socket.expiryTimer = .none
         guard let expiry = socket.expiresAt else { return }
         let now = Clock.wallMilliseconds
@@ -94,6 +96,8 @@ final class TokenExpiry: TimerTarget {
     }
 
     private func schedule(_ time: Int64, _ socket: NamespaceSocket) {
+        let shard = socket.shard
+        self.shard = shard
         shard.timers.cancel(socket.expiryTimer)
         let wait = min(max(0, time - Clock.wallMilliseconds), Self.longestWait)
         socket.expiryTimer = shard.timers.schedule(at: shard.timers.now + wait, for: self, tag: socket.handle)

@@ -11,7 +11,8 @@ struct MetricsPage: Sendable {
     let host: Host
     let presence: PresenceService
     let loops: Loops
-    let loopHandlers: [LoopHandlers]
+    /// One for each loop, by its index.
+    let presenceWatches: [SocketPresenceWatches]
     let recovery: RecoveryStore?
     let refusalLog: RefusalLog
     let deduplicator: LogDeduplicator
@@ -30,9 +31,9 @@ struct MetricsPage: Sendable {
     private func addLoops(to text: inout MetricsText) async {
         var shards: [ShardStatistics] = []
         var refusedWatches: UInt64 = 0
-        for (loop, handlers) in zip(loops.all, loopHandlers) {
+        for (loop, watches) in zip(loops.all, presenceWatches) {
             let (statistics, refused) = await withCheckedContinuation { continuation in
-                loop.execute { shard in continuation.resume(returning: (shard.statistics, handlers.refusedWatches)) }
+                loop.execute { shard in continuation.resume(returning: (shard.statistics, watches.refused)) }
             }
             shards.append(statistics)
             refusedWatches += refused

@@ -10,26 +10,27 @@ import Transport
 final class PresenceDispatcher: Sendable {
     private let loops: Loops
     private let watchedUsers: WatchedUserIndex
-    private let watchers = Mutex<(host: Host, loopHandlers: [LoopHandlers])?>(nil)
+    private let watchers = Mutex<(host: Host, sockets: [SocketPresenceWatches])?>(nil)
 
     init(loops: Loops, watchedUsers: WatchedUserIndex) {
         self.loops = loops
         self.watchedUsers = watchedUsers
     }
 
-    func connect(host: Host, loopHandlers: [LoopHandlers]) {
-        watchers.withLock { $0 = (host, loopHandlers) }
+    /// - Parameter sockets: one for each loop, by its index.
+    func connect(host: Host, sockets: [SocketPresenceWatches]) {
+        watchers.withLock { $0 = (host, sockets) }
     }
 
     /// Any thread; in the order of the changes. A loop is woken only for changes of users that a socket of it watches.
     func dispatch(_ changes: [PresenceChange]) {
-        guard let (host, loopHandlers) = watchers.withLock({ $0 }) else { return }
+        guard let (host, sockets) = watchers.withLock({ $0 }) else { return }
         let watching = watchedUsers.loops(watching: changes.lazy.map(\.user))
         let anybody = watching.reduce(0, |)
-        for (loop, handlers) in zip(loops.all, loopHandlers) where anybody & 1 << UInt64(loop.index) != 0 {
+        for (loop, watches) in zip(loops.all, sockets) where anybody & 1 << UInt64(loop.index) != 0 {
             let watched = zip(changes, watching).filter { $0.1 & 1 << UInt64(loop.index) != 0 }.map(\.0)
-            loop.execute { _ in
-                for change in watched { handlers.notify(of: change) }
+            loop.execute { shard in
+                for change in watched { watches.notify(of: change, on: shard) }
             }
         }
         host.presenceChanged(changes)

@@ -7,12 +7,14 @@ import Support
 ///
 /// A watch ends with its socket. Nobody but the core sees it: it is no room, so that a plugin's view of
 /// rooms stays the plugin's.
-final class SocketPresenceWatches {
+///
+/// `@unchecked Sendable`: what changes is read and written on the loop alone.
+final class SocketPresenceWatches: @unchecked Sendable {
+    private let loop: Int
     private let limit: Int
     private let byteLimit: Int
     private let watchedUsers: WatchedUserIndex
     private let presence: PresenceService
-    private unowned let shard: Shard
 
     private var watchers: [ByteString: Set<SocketHandle>] = [:]
     private var watched: [SocketHandle: Watched] = [:]
@@ -27,15 +29,16 @@ final class SocketPresenceWatches {
     private(set) var refused: UInt64 = 0
 
     /// - Parameters:
+    ///   - loop: its index.
     ///   - limit: users one socket may watch.
     ///   - byteLimit: bytes of their ids.
     ///   - watchedUsers: learns which users this loop watches.
-    init(limit: Int, byteLimit: Int, watchedUsers: WatchedUserIndex, presence: PresenceService, shard: Shard) {
+    init(loop: Int, limit: Int, byteLimit: Int, watchedUsers: WatchedUserIndex, presence: PresenceService) {
+        self.loop = loop
         self.limit = limit
         self.byteLimit = byteLimit
         self.watchedUsers = watchedUsers
         self.presence = presence
-        self.shard = shard
     }
 
     /// `presence:watch` with a list of user ids: acks how each of them stands, in that order, and tells of
@@ -61,7 +64,7 @@ final class SocketPresenceWatches {
         watched[socket.handle] = wanted.users.isEmpty ? nil : wanted
         // Before the snapshot is taken: a change that it does not show reaches this loop.
         for user in users {
-            if watchers[user] == nil { watchedUsers.add(user, loop: shard.index) }
+            if watchers[user] == nil { watchedUsers.add(user, loop: loop) }
             watchers[user, default: []].insert(socket.handle)
         }
         event.answer(.array(presence.snapshot(users).map(\.json)), to: socket)
@@ -85,7 +88,7 @@ final class SocketPresenceWatches {
     }
 
     /// Tells the watchers of this loop.
-    func notify(of change: PresenceChange) {
+    func notify(of change: PresenceChange, on shard: Shard) {
         guard let handles = watchers[change.user] else { return }
         let argument = JSONValue.object([
             .init("user", .string(change.user)), .init("at", .string(RFC3339.text(milliseconds: change.at))),
@@ -102,7 +105,7 @@ final class SocketPresenceWatches {
         watchers[user]?.remove(handle)
         guard watchers[user]?.isEmpty == true else { return }
         watchers[user] = nil
-        watchedUsers.remove(user, loop: shard.index)
+        watchedUsers.remove(user, loop: loop)
     }
 
     /// Longest argument that is read, in bytes: the loop reads it, and a thousand ids of the longest kind fit.

@@ -80,7 +80,7 @@ private final class LoopWithExpiry: Application {
         table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
         shard = Shard(index: 0, timers: timers, application: self)
         expiry = TokenExpiry(
-            authenticator: authenticator, shard: shard,
+            authenticator: authenticator,
             refusalLog: RefusalLog(deduplicator: LogDeduplicator(interval: 10_000) { _ in }, level: .info))
     }
 

@@ -1,0 +1,69 @@
+import PluginHost
+import Presence
+import RawJSON
+import SocketIO
+import Support
+
+/// What the core does for every socket: reports it to the presence table, ends it with its token, and handles the events
+/// `auth:refresh`, `presence:watch` and `presence:unwatch`. The host calls it before the plugins. [loop]
+struct SocketHandlers: SocketObserver {
+    let presence: PresenceService
+    /// One for each loop, by its index.
+    let tokenExpiries: [TokenExpiry]
+    /// One for each loop, by its index.
+    let presenceWatches: [SocketPresenceWatches]
+
+    func socketConnected(_ socket: NamespaceSocket) {
+        tokenExpiries[socket.shard.index].watch(socket)
+        if let user = socket.user { presence.connect(user, connection: socket.connection, now: Clock.wallMilliseconds) }
+    }
+
+    func socketDisconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
+        tokenExpiries[socket.shard.index].left(socket)
+        presenceWatches[socket.shard.index].left(socket)
+        if let user = socket.user {
+            presence.disconnect(user, connection: socket.connection, now: Clock.wallMilliseconds)
+        }
+    }
+
+    /// Registers the core's events in every namespace.
+    func register(in host: Host) {
+        let (tokenExpiries, presenceWatches) = (tokenExpiries, presenceWatches)
+        host.registerBuiltin("auth:refresh") { event, socket in
+            tokenExpiries[socket.shard.index].refresh(event, from: socket)
+        }
+        host.registerBuiltin("presence:watch") { event, socket in
+            presenceWatches[socket.shard.index].watch(event, from: socket)
+        }
+        host.registerBuiltin("presence:unwatch") { event, socket in
+            presenceWatches[socket.shard.index].unwatch(event, from: socket)
+        }
+    }
+}
+
+/// What the core itself says to clients: small and seldom, so values rather than bytes.
+extension NamespaceSocket {
+    func emit(_ name: StaticString, _ argument: JSONValue) {
+        let args = JSONValue.array([argument]).serialized
+        args.withUnsafeBytes { bytes in
+            let name = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+            emit(name: name, args: bytes, attachments: UnsafeBufferPointer(start: nil, count: 0), flags: [])
+        }
+    }
+}
+
+extension IncomingEvent {
+    /// Acks with one argument, if the client asked for an ack.
+    func answer(_ argument: JSONValue, to socket: NamespaceSocket) {
+        guard let ackID else { return }
+        let args = JSONValue.array([argument]).serialized
+        args.withUnsafeBytes { socket.ack(ackID, args: $0, attachments: UnsafeBufferPointer(start: nil, count: 0)) }
+    }
+}
+
+extension JSONValue {
+    /// The form of every failing ack: `{"error":{"code":…,"message":…}}`.
+    static func failure(code: String, message: String) -> JSONValue {
+        .object([.init("error", .object([.init("code", .string(code)), .init("message", .string(message))]))])
+    }
+}
