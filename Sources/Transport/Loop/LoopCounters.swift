@@ -74,7 +74,7 @@ public struct LoopCounters: Sendable, Equatable {
 
     /// All counters but ``refusedHandshakes``. `nonisolated(unsafe)`: key paths are immutable, but not declared
     /// `Sendable`.
-    private nonisolated(unsafe) static let fields: [WritableKeyPath<LoopCounters, UInt64>] = [
+    nonisolated(unsafe) static let fields: [WritableKeyPath<LoopCounters, UInt64>] = [
         \.connections, \.refusedConnections, \.refusedConnectionsOfAddress, \.refusedForMemory,
         \.refusedSessionsForMemory, \.closedUnauthenticated, \.closedSlowReaders,
         \.slowReaders, \.refusedSessions, \.refusedSessionsOfAddress, \.openSessions, \.heldBytes, \.sessions,
