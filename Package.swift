@@ -29,6 +29,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
@@ -68,15 +69,20 @@ let package = Package(
             dependencies: [
                 "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: hotPath),
+        .target(
+            name: "PrometheusMetrics",
+            dependencies: ["Support", .product(name: "CoreMetrics", package: "swift-metrics")]),
         .target(name: "WebAssets", resources: [.embedInCode("index.html")]),
         .target(
             name: "Daemon",
             dependencies: [
-                "CSignals", "WebAssets", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity",
-                "RawJSON", "Support",
+                "CSignals", "WebAssets", "PrometheusMetrics", "PluginHost", "Transport", "SocketIO", "EngineIO",
+                "Presence", "Identity", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -151,7 +157,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
-            name: "DaemonTests", dependencies: ["Daemon", "SocketIO", "EngineIO", "Identity", "RawJSON", "Support"]),
+            name: "PrometheusMetricsTests",
+            dependencies: ["PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics")]),
+        .testTarget(
+            name: "DaemonTests",
+            dependencies: ["Daemon", "PrometheusMetrics", "SocketIO", "EngineIO", "Identity", "RawJSON", "Support"]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.
         .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import PluginHost
 import Presence
+import PrometheusMetrics
 import ServiceLifecycle
 import SocketIO
 import Support
@@ -29,13 +30,15 @@ final class HostService: Service {
     /// - Parameters:
     ///   - signals: the process's. `nil` if the service is not to be run.
     ///   - deduplicator: of the logger's lines.
-    init(_ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, deduplicator: LogDeduplicator)
-        throws
-    {
+    ///   - metrics: what `/metrics` shows.
+    init(
+        _ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, deduplicator: LogDeduplicator,
+        metrics: PrometheusRegistry
+    ) throws {
         self.configuration = configuration
         self.logger = logger
         let authenticator = try TokenAuthenticator(configuration.auth)
-        let refusalLog = RefusalLog(deduplicator: deduplicator, level: logger.logLevel)
+        let refusalLog = RefusalLog(deduplicator: deduplicator, level: logger.logLevel, metrics: metrics)
         let openFiles = OpenFiles.raiseLimit()
 
         let loops = Loops(count: configuration.loopCount)
@@ -67,9 +70,9 @@ final class HostService: Service {
         presenceDispatcher.connect(host: host, sockets: presenceWatches)
         socketHandlers.register(in: host)
 
-        let metrics = MetricsPage(
-            host: host, presence: presence, loops: loops, presenceWatches: presenceWatches, recovery: recovery,
-            refusalLog: refusalLog, deduplicator: deduplicator)
+        metrics.register(LoopCollector(loops: loops, presenceWatches: presenceWatches))
+        metrics.register(HostCollector(host: host, presence: presence, recovery: recovery))
+        metrics.register(ProcessCollector())
         try CoreRoutes(host: host, presence: presence, metrics: metrics).register(
             in: host.router, socketPath: configuration.path, servesPage: configuration.demo)
         self.loops = loops

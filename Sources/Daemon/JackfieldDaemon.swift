@@ -1,6 +1,8 @@
+import CoreMetrics
 import Foundation
 import Glibc
 import Logging
+import PrometheusMetrics
 import ServiceLifecycle
 
 /// The composition root: a configuration becomes a running host.
@@ -19,13 +21,17 @@ public enum JackfieldDaemon {
         umask(0o077)
         var configuration = configuration
         try configuration.loadDevelopmentKey()
-        let (logger, deduplicator) = configuration.log.logger(label: "jackfield")
+        let metrics = PrometheusRegistry.ofDaemon()
+        // Before anything asks swift-metrics for a metric.
+        MetricsSystem.bootstrap(metrics)
+        let (logger, deduplicator) = configuration.log.logger(label: "jackfield", metrics: metrics)
         defer { deduplicator.flush() }
         for warning in configuration.warnings { logger.warning("\(warning)") }
 
         // Before there is a thread that runs a plugin's code.
         let signals = try ProcessSignals()
-        let service = try HostService(configuration, signals: signals, logger: logger, deduplicator: deduplicator)
+        let service = try HostService(
+            configuration, signals: signals, logger: logger, deduplicator: deduplicator, metrics: metrics)
         let services: [any Service] = [service] + [service.shutdownWatchdog].compactMap(\.self)
         let group = ServiceGroup(
             configuration: .init(
@@ -51,9 +57,11 @@ public enum JackfieldDaemon {
         // A demo that has not run yet: its key will be made.
         if let auth = configuration.auth, !auth.hasKey { configuration.auth = nil }
         // Standard output is the settings'.
-        var (logger, deduplicator) = configuration.log.logger(label: "jackfield")
+        let metrics = PrometheusRegistry.ofDaemon()
+        var (logger, deduplicator) = configuration.log.logger(label: "jackfield", metrics: metrics)
         logger.logLevel = max(logger.logLevel, .warning)
-        let problems = try await HostService(configuration, logger: logger, deduplicator: deduplicator).checkPlugins()
+        let service = try HostService(configuration, logger: logger, deduplicator: deduplicator, metrics: metrics)
+        let problems = await service.checkPlugins()
         guard problems.isEmpty else { throw ConfigurationProblems(problems) }
     }
 

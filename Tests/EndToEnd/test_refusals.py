@@ -27,7 +27,7 @@ def noisy(serve, compiled):
 def refused(daemon, at, reason):
     """The value of the counter in the metrics."""
     found = re.search(
-        rf'^jackfield_refusals_total{{at="{at}",reason="{reason}"[^}}]*}} (\d+)$',
+        rf'^jackfield_refusals_total{{at="{at}",(?:plugin="[^"]*",)?reason="{reason}"}} (\d+)$',
         daemon.get("/metrics").text,
         re.MULTILINE,
     )

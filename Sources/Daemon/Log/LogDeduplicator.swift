@@ -1,3 +1,4 @@
+import CoreMetrics
 import Logging
 import Support
 import Synchronization
@@ -28,13 +29,16 @@ final class LogDeduplicator: Sendable {
     private let interval: Int64
     private let write: @Sendable (LogLine) -> Void
     private let state = Mutex(State())
-    private let foldedCount = Atomic<UInt64>(0)
+    /// Lines that were counted instead of written.
+    private let folded: Counter
 
     /// - Parameters:
     ///   - interval: in ms; 0: every line is written.
+    ///   - metrics: makes the counter of the folded lines.
     ///   - write: writes one line; called outside the lock, since it blocks while the reader of the log is slow.
-    init(interval: Int64, write: @escaping @Sendable (LogLine) -> Void) {
+    init(interval: Int64, metrics: any MetricsFactory, write: @escaping @Sendable (LogLine) -> Void) {
         self.interval = interval
+        folded = Counter(label: "jackfield_log_lines_folded_total", factory: metrics)
         self.write = write
     }
 
@@ -54,12 +58,12 @@ final class LogDeduplicator: Sendable {
         let (written, mustSetTimer) = state.withLock { state -> (LogLine?, Bool) in
             if let index = state.entries.index(forKey: template) {
                 state.entries.values[index].repeats += 1
-                foldedCount.wrappingAdd(1, ordering: .relaxed)
+                folded.increment()
                 return (nil, false)
             }
             guard state.entries.count < Self.templateLimit else {
                 state.others += 1
-                foldedCount.wrappingAdd(1, ordering: .relaxed)
+                folded.increment()
                 return (nil, false)
             }
             let line = line()
@@ -70,9 +74,6 @@ final class LogDeduplicator: Sendable {
         if mustSetTimer { setTimer() }
         if let written { write(written) }
     }
-
-    /// Lines that were counted instead of written, ever.
-    var folded: UInt64 { foldedCount.load(ordering: .relaxed) }
 
     /// Writes what was counted in the intervals that have ended by `now`.
     ///

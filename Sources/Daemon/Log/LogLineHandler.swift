@@ -1,3 +1,4 @@
+import CoreMetrics
 import Foundation
 import Glibc
 import Logging
@@ -96,9 +97,11 @@ struct LogWriter: Sendable {
 
 extension Configuration.Log {
     /// A logger as configured, and what folds its lines.
-    func logger(label: String) -> (Logger, LogDeduplicator) {
+    func logger(label: String, metrics: any MetricsFactory) -> (Logger, LogDeduplicator) {
         let writer = LogWriter(label: label, format: format)
-        let deduplicator = LogDeduplicator(interval: Int64(repeatInterval.wholeMilliseconds)) { writer.write($0) }
+        let deduplicator = LogDeduplicator(interval: Int64(repeatInterval.wholeMilliseconds), metrics: metrics) {
+            writer.write($0)
+        }
         return (
             Logger(label: label) { _ in LogLineHandler(deduplicator: deduplicator, logLevel: level.swiftLog) },
             deduplicator

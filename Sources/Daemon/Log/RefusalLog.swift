@@ -1,3 +1,4 @@
+import CoreMetrics
 import Logging
 import Support
 import Synchronization
@@ -21,11 +22,15 @@ final class RefusalLog: Sendable {
 
     private let deduplicator: LogDeduplicator
     private let isLogged: Bool
-    private let counts = Mutex<[Key: UInt64]>([:])
+    private let metrics: any MetricsFactory
+    private let counters = Mutex<[Key: Counter]>([:])
 
-    /// - Parameter level: of the log.
-    init(deduplicator: LogDeduplicator, level: Logger.Level) {
+    /// - Parameters:
+    ///   - level: of the log.
+    ///   - metrics: makes the counters, one for each place, reason and plugin.
+    init(deduplicator: LogDeduplicator, level: Logger.Level, metrics: any MetricsFactory) {
         self.deduplicator = deduplicator
+        self.metrics = metrics
         isLogged = level <= .info
     }
 
@@ -33,10 +38,15 @@ final class RefusalLog: Sendable {
         let key = Key(
             place: record.place, reason: ByteString(record.reason.cut(to: Self.reasonLength)),
             plugin: record.plugin.map { ByteString($0) })
-        let counted = counts.withLock { counts in
+        let counted = counters.withLock { counters in
             let counted =
-                counts[key] != nil || counts.count < Self.reasonLimit ? key : Key(place: record.place, reason: "other")
-            counts[counted, default: 0] += 1
+                counters[key] != nil || counters.count < Self.reasonLimit
+                ? key : Key(place: record.place, reason: "other")
+            let counter =
+                counters[counted]
+                ?? Counter(label: "jackfield_refusals_total", dimensions: counted.labels, factory: metrics)
+            counters[counted] = counter
+            counter.increment()
             return counted
         }
         guard isLogged else { return }
@@ -44,9 +54,6 @@ final class RefusalLog: Sendable {
             .info, template: UInt64(bitPattern: Int64(counted.hashValue)), now: Clock.monotonicMilliseconds
         ) { Self.line(record) }
     }
-
-    /// How often, with the labels of each series, in no order.
-    var all: [(labels: [(String, String)], count: UInt64)] { counts.withLock { $0 }.map { ($0.key.labels, $0.value) } }
 
     private static func line(_ record: RefusalRecord) -> LogLine {
         let message =

@@ -1,5 +1,6 @@
 import PluginHost
 import Presence
+import PrometheusMetrics
 import RawJSON
 import Support
 import Transport
@@ -10,7 +11,7 @@ import WebAssets
 struct CoreRoutes: Sendable {
     let host: Host
     let presence: PresenceService
-    let metrics: MetricsPage
+    let metrics: PrometheusRegistry
 
     /// - Throws: `RoutePath.Malformed`, never with the paths below.
     ///
@@ -33,7 +34,7 @@ struct CoreRoutes: Sendable {
         try router.register("GET", "/metrics") { _, responder in
             Task {
                 responder.respond(
-                    status: 200, headers: [("Content-Type", MetricsText.contentType)], body: await metrics.render())
+                    status: 200, headers: [("Content-Type", MetricsText.contentType)], body: await metrics.page())
             }
         }
         try router.register("GET", "/v1/presence", access: RouteAccess(.required)) { _, responder in

@@ -4,8 +4,8 @@ import RawJSON
 import SocketIO
 import Support
 
-/// What the core does for every socket: reports it to the presence table, ends it with its token, and handles the events
-/// `auth:refresh`, `presence:watch` and `presence:unwatch`. The host calls it before the plugins. [loop]
+/// What the core does for every socket: reports it to the presence table, ends it with its token, and handles the
+/// events `auth:refresh`, `presence:watch` and `presence:unwatch`. The host calls it before the plugins. [loop]
 struct SocketHandlers: SocketObserver {
     let presence: PresenceService
     /// One for each loop, by its index.

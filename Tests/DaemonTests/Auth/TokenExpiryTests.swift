@@ -1,5 +1,6 @@
 import EngineIO
 import Identity
+import PrometheusMetrics
 import RawJSON
 import SocketIO
 import Support
@@ -79,9 +80,11 @@ private final class LoopWithExpiry: Application {
         self.authenticator = authenticator
         table = SessionTable(options: EngineOptions(), timers: timers, loop: 0)
         shard = Shard(index: 0, timers: timers, application: self)
+        let metrics = PrometheusRegistry()
+        let deduplicator = LogDeduplicator(interval: 10_000, metrics: metrics) { _ in }
         expiry = TokenExpiry(
             authenticator: authenticator,
-            refusalLog: RefusalLog(deduplicator: LogDeduplicator(interval: 10_000) { _ in }, level: .info))
+            refusalLog: RefusalLog(deduplicator: deduplicator, level: .info, metrics: metrics))
     }
 
     func connect(_ auth: String) -> Client {

@@ -1,4 +1,5 @@
 import Logging
+import PrometheusMetrics
 import Support
 import Synchronization
 import Testing
@@ -14,9 +15,10 @@ struct LogDeduplicatorTests {
     }
 
     private let written = Written()
+    private let metrics = PrometheusRegistry()
 
     private func deduplicator(interval: Int64 = 10_000) -> LogDeduplicator {
-        LogDeduplicator(interval: interval) { [written] in written.add($0) }
+        LogDeduplicator(interval: interval, metrics: metrics) { [written] in written.add($0) }
     }
 
     private func line(_ message: String, _ level: Logger.Level = .info, _ metadata: Logger.Metadata = [:]) -> LogLine {
@@ -60,9 +62,17 @@ struct LogDeduplicatorTests {
     func unfolded() {
         let deduplicator = deduplicator()
         for _ in 0..<3 { deduplicator.log(line("details", .debug), now: 0) }
-        let plain = LogDeduplicator(interval: 0) { [written] in written.add($0) }
+        let plain = LogDeduplicator(interval: 0, metrics: metrics) { [written] in written.add($0) }
         for _ in 0..<3 { plain.log(line("all"), now: 0) }
         #expect(written.all.count == 6)
+    }
+
+    @Test("lines that are not written are counted in the metrics")
+    func counted() async {
+        let deduplicator = deduplicator()
+        for _ in 0..<4 { deduplicator.log(line("x"), now: 0) }
+        let page = String(decoding: await metrics.page(), as: UTF8.self)
+        #expect(page.contains("\njackfield_log_lines_folded_total 3\n"))
     }
 
     @Test("kinds of lines are bounded, and what is beyond is counted")
