@@ -22,7 +22,7 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     /// Calls the handler as its run mode says. [loop]
     func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         routed.request = request
-        let reply = PluginReply(responder: responder)
+        let reply = PluginReply(responder: responder, measurement: route.timers.map { RequestMeasurement($0) })
         // The plugin may have been unloaded between the head and the end of the body.
         guard plugin.isInForce else {
             reply.problem(503, code: "unavailable", detail: "the service '\(plugin.name)' has stopped")
@@ -113,21 +113,28 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
 /// An HTTP request that waits for its response.
 struct PluginReply: Sendable {
     let responder: HTTPResponder
+    let measurement: RequestMeasurement?
 
     var isGone: Bool { responder.isGone }
 
     /// - Returns: `false` if the request was answered before, or the client has gone.
     func respond(_ status: Int, _ fields: HTTPFields, _ body: UnsafeRawBufferPointer) -> Bool {
-        responder.respond(status: status, fields: fields, body: body)
+        guard responder.respond(status: status, fields: fields, body: body) else { return false }
+        measurement?.answered(status)
+        return true
     }
 
     @discardableResult
     func problem(_ status: Int, code: String, detail: String) -> Bool {
-        HTTPProblem.respond(status, code: code, detail: detail, through: responder)
+        guard HTTPProblem.respond(status, code: code, detail: detail, through: responder) else { return false }
+        measurement?.answered(status)
+        return true
     }
 
     func stream(_ status: Int, _ fields: HTTPFields) -> HTTPStream? {
-        responder.stream(status: status, fields: fields)
+        guard let stream = responder.stream(status: status, fields: fields) else { return nil }
+        measurement?.answered(status)
+        return stream
     }
 
     func onGone(_ handler: @escaping @Sendable () -> Void) { responder.onGone(handler) }

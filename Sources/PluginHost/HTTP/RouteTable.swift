@@ -82,6 +82,8 @@ final class HTTPRoute: @unchecked Sendable {
     let callback: Callback
     /// Set if the handler runs inline.
     let meter: InlineMeter?
+    /// Of a handler that runs on a strand.
+    let timers: RouteTimers?
 
     init(_ declaration: RouteDescriptor, of plugin: LoadedPlugin) {
         method = declaration.method
@@ -91,6 +93,7 @@ final class HTTPRoute: @unchecked Sendable {
         callback = Callback(
             "the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.method) \(declaration.path)")
         meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
+        timers = declaration.run == .inline ? nil : RouteTimers(plugin: plugin.name, method: method, path: path)
     }
 
     init(_ method: ByteString, _ path: RoutePath, _ access: RouteAccess, handler: @escaping HTTPRouter.BuiltinHandler) {
@@ -100,6 +103,7 @@ final class HTTPRoute: @unchecked Sendable {
         target = .builtin(handler)
         callback = .other
         meter = nil
+        timers = nil
     }
 
     /// The owner's name in messages.

@@ -1,3 +1,4 @@
+import CoreMetrics
 import Glibc
 import SocketIO
 import Support
@@ -131,6 +132,7 @@ extension Host {
 
     private func loadNow(_ spec: PluginSpec, _ place: Int?) throws(PluginError) {
         let plugin = try newPlugin(spec, place: place)
+        let start = Clock.monotonicNanoseconds
         let deadline = deadline(in: options.startDeadline)
         do throws(PluginError) {
             plugin.adopt(try step(plugin, .main, until: deadline) { plugin.open() }.get())
@@ -158,6 +160,8 @@ extension Host {
         plugin.state = .running
         for timer in plugin.descriptor.timers { plugin.arm(timer) }
         plugin.watchReadiness()
+        Gauge(label: "jackfield_plugin_load_seconds", dimensions: [("plugin", plugin.name)])
+            .record(Double(Clock.monotonicNanoseconds - start) / 1e9)
         let descriptor = plugin.descriptor
         plugin.log.info(
             "loaded \(descriptor.name) \(descriptor.version) from \(plugin.path): \(descriptor.summary)"

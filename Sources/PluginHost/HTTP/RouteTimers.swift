@@ -1,0 +1,43 @@
+import CoreMetrics
+import Support
+import Synchronization
+
+/// Measures how long the requests of one route wait for their answers, as `jackfield_http_request_duration_seconds`.
+///
+/// Only routes whose handlers run on a strand have them. A handler that runs inline holds up its loop, which is
+/// measured by `jackfield_loop_lag_seconds`, and is too short to be worth two readings of the clock. Any thread.
+final class RouteTimers: Sendable {
+    private let labels: [(String, String)]
+    /// By the first digit of the status. Made when the first answer has it, so that no empty histograms are shown.
+    private let timers = Mutex<[Int: CoreMetrics.Timer]>([:])
+
+    init(plugin: String, method: ByteString, path: RoutePath) {
+        labels = [("plugin", plugin), ("method", method.text), ("route", path.description)]
+    }
+
+    func record(status: Int, nanoseconds: Int64) {
+        let digit = status / 100
+        let timer = timers.withLock { timers in
+            if let timer = timers[digit] { return timer }
+            let timer = CoreMetrics.Timer(
+                label: "jackfield_http_request_duration_seconds", dimensions: labels + [("status", "\(digit)xx")])
+            timers[digit] = timer
+            return timer
+        }
+        timer.recordNanoseconds(nanoseconds)
+    }
+}
+
+/// One request that is measured: from when it is complete to when its answer, or the head of a stream, is handed over.
+final class RequestMeasurement: Sendable {
+    private let timers: RouteTimers
+    private let start = Clock.monotonicNanoseconds
+
+    init(_ timers: RouteTimers) {
+        self.timers = timers
+    }
+
+    func answered(_ status: Int) {
+        timers.record(status: status, nanoseconds: Clock.monotonicNanoseconds - start)
+    }
+}
