@@ -9,7 +9,7 @@ protocol MetricSeries: AnyObject, Sendable {
     var sample: MetricSample { get }
 }
 
-/// What a series stands at.
+/// The current value of a series.
 enum MetricSample {
     case number(Double)
     /// `counts` are those of each bucket alone, one more than there are bounds.

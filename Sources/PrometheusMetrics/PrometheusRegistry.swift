@@ -130,7 +130,7 @@ public final class PrometheusRegistry: MetricsFactory {
     public func destroyRecorder(_ handler: any RecorderHandler) { remove(handler) }
     public func destroyTimer(_ handler: any TimerHandler) { remove(handler) }
 
-    /// Finds the series, or makes it. One that cannot be kept is returned all the same, and shown nowhere.
+    /// Finds or creates the series. A series beyond the limits is returned too, but is not on the page.
     private func series<Series: MetricSeries>(
         _ label: String, _ dimensions: [(String, String)], suffix: String = "", bounds: [Double] = [], what: String
     ) -> Series {
