@@ -6,7 +6,7 @@ import RawJSON
 import SocketIO
 import Transport
 
-/// The settings as the rooms below the Daemon want them: none of those knows the configuration file.
+/// The settings in the form that the modules below Daemon use. None of them knows the configuration file.
 extension Configuration {
     var engineOptions: EngineOptions {
         var options = EngineOptions()
@@ -49,7 +49,8 @@ extension Configuration {
         options.memory = limits.memory
         options.maxStreamBuffer = min(options.maxStreamBuffer, limits.outputBuffer)
         options.usesIOURing = ioUring
-        // Who does not speak at all has no more time than who joins no namespace.
+        // `headerTimeout` never exceeds `connectTimeout`: a client that sends nothing gets no more time than one that
+        // joins no namespace.
         options.headerTimeout = min(options.headerTimeout, Int64(connectTimeout.wholeMilliseconds))
         let most = max(64, openFiles - OpenFiles.reserve)
         options.maxConnections = limits.connections > 0 ? min(limits.connections, most) : most
@@ -139,19 +140,20 @@ extension Configuration {
         var options = RecoveryOptions()
         options.maxDisconnectionDuration = Int64(recovery.maxDisconnectionDuration.wholeMilliseconds)
         options.skipMiddlewares = recovery.skipMiddlewares
-        // A dead connection is noticed within a heartbeat; what was sent to it meanwhile must still be there.
+        // A dead connection is noticed after pingInterval + pingTimeout. Events sent to it until then must still be
+        // kept.
         options.maxTimeInFlight = max(
             options.maxTimeInFlight, Int64((pingInterval + pingTimeout).wholeMilliseconds) + 15_000)
         options.maxSessions = limits.recoverySessions
         options.maxSessionBytes = limits.recoverySessionBytes
         options.maxPackets = limits.recoveryEvents
         options.maxPacketBytes = limits.recoveryEventBytes
-        // What is sent to a session that returns must not be what ends it for a reader that lags.
+        // The missed events of a recovered session must fit into its output buffer, or it is closed as a slow reader.
         options.maxMissedBytesPerSession = min(options.maxMissedBytesPerSession, limits.outputBuffer / 2)
         return options
     }
 
-    /// Loops to run; one for each core by default.
+    /// Number of event loops; by default one for each core.
     var loopCount: Int {
         eventLoops > 0 ? eventLoops : min(64, ProcessInfo.processInfo.activeProcessorCount)
     }
@@ -175,12 +177,12 @@ extension Configuration.Plugin {
     }
 }
 
-/// The limit on open files, which is the limit on connections.
+/// The limit on open files of this process, which bounds the number of connections.
 enum OpenFiles {
-    /// What the host itself keeps open beside connections: loops, logs, plugins and their databases.
+    /// Files kept free for everything but connections: loops, logs, plugins and their databases.
     static let reserve = 256
 
-    /// Raises this process's limit as far as it may, and returns it.
+    /// Raises the limit to the maximum that the process may set, and returns it.
     static func raiseLimit() -> Int {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

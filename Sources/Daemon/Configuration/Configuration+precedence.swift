@@ -2,8 +2,8 @@ import Identity
 import Yams
 
 extension Configuration {
-    /// The variables that stand above the defaults and below the file. A variable that is set but empty counts as
-    /// unset, because that is how container tools pass on what is missing.
+    /// Applies the environment variables, which override the defaults and are overridden by the file. An empty variable
+    /// counts as unset, because container tools pass a missing value on as an empty one.
     mutating func apply(_ environment: [String: String], _ reader: ConfigurationReader) {
         let value = { (name: String) -> ConfigurationValue? in
             guard let text = environment[name], !text.isEmpty else { return nil }
@@ -25,7 +25,7 @@ extension Configuration {
         redisURL = environment["REDIS_URL"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The flags, which stand above everything.
+    /// Applies the command line's flags, which override everything else.
     mutating func apply(_ overrides: Overrides, _ reader: ConfigurationReader) {
         let value = { (text: String, flag: String) in ConfigurationValue(node: Node(text), key: flag, reader: reader) }
         if let name = overrides.host, let result = ConfigurationRule.host.apply(value(name, "--host")) { host = result }
@@ -50,7 +50,7 @@ extension Configuration {
         }
     }
 
-    /// Configures a plugin of the file, found by its name or its path, or adds one.
+    /// Sets the configuration of the plugin with this name or path in the file, or adds a plugin.
     private mutating func apply(_ argument: PluginArgument, _ reader: ConfigurationReader) {
         let flag = "--plugin \(argument.path)"
         var indices = plugins.indices.filter { plugins[$0].name == argument.path }
@@ -68,7 +68,7 @@ extension Configuration {
         if let config = ConfigurationRule.json.apply(value) { plugins[index].config = config }
     }
 
-    /// What can only be judged once everything is known.
+    /// Checks what depends on several settings. Call it last.
     ///
     /// - Parameter environment: the reader of the environment's variables.
     mutating func complete(_ reader: ConfigurationReader, environment: ConfigurationReader) {
@@ -78,7 +78,7 @@ extension Configuration {
         checkDemo(reader)
     }
 
-    /// Finds a key, and lets the verifier itself judge whether it fits the algorithms.
+    /// Chooses the key, and lets the verifier check that it fits the algorithms.
     private mutating func completeAuth(_ reader: ConfigurationReader, environment: ConfigurationReader) {
         guard let auth else { return }
         if !auth.hasKey, demo, auth.algorithms.allSatisfy(\.isSymmetric) {
@@ -95,7 +95,7 @@ extension Configuration {
                 _ = try TokenVerifier(auth.verifierConfiguration)
             } catch {
                 let key = auth.key(of: error.setting, isNamed: reader.has)
-                // A secret that is not the file's is the environment's.
+                // A secret that is not in the file comes from the environment.
                 if error.setting == .secret, !reader.has(key) {
                     environment.refuse("JWT_SECRET", at: nil, error.description, error.remedy)
                 } else {
@@ -105,7 +105,7 @@ extension Configuration {
         }
     }
 
-    /// A queue that cannot hold what a client may send would refuse it every time.
+    /// Refuses a plugin queue smaller than the largest message: it would refuse such a message every time.
     private func checkQueue(_ reader: ConfigurationReader) {
         guard limits.pluginQueueBytes < maxHttpBufferSize else { return }
         reader.refuse(
@@ -114,7 +114,7 @@ extension Configuration {
             "raise the one, or lower the other")
     }
 
-    /// Its page and its log give away tokens that may do everything.
+    /// Refuses a demo that other machines can reach: its page and its output show tokens with every permission.
     private func checkDemo(_ reader: ConfigurationReader) {
         guard demo, !isLoopback else { return }
         reader.refuse(
@@ -144,11 +144,11 @@ extension Configuration {
 }
 
 extension Configuration {
-    /// What the command line says: `nil` and empty leave the file's word.
+    /// Settings of the command line. `nil` and empty values leave the file's settings unchanged.
     public struct Overrides: Sendable, Equatable {
         public var host: String?
         public var port: Int?
-        /// Added to the file's plugins; one that the file has already gets the new configuration.
+        /// Added to the file's plugins. A plugin that the file has already gets the configuration given here.
         public var plugins: [PluginArgument] = []
         /// Switches the demo on; it cannot switch it off.
         public var demo = false

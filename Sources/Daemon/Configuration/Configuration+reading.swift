@@ -1,9 +1,9 @@
 extension Configuration {
-    /// Reads the file's keys over what is set already.
+    /// Reads the keys of the file; each replaces the value set before.
     mutating func read(_ section: ConfigurationSection) {
         section.read("host", into: &host, .host)
         section.read("port", into: &port, .port)
-        // A session's id names its loop in one character of 64.
+        // A session id encodes its loop in one base64 character, so there are at most 64.
         section.read("eventLoops", into: &eventLoops, .integer(0...64, "event loops"))
         section.read("ioUring", into: &ioUring, .boolean)
         readSocketIO(section)
@@ -26,7 +26,7 @@ extension Configuration {
         }
     }
 
-    /// Options of the reference server that somebody who moves from it will bring along.
+    /// Options of the reference server that do not exist here, and what to do instead of setting them.
     private static let foreignOptions = [
         "adapter": "remove it: rooms are kept by the host",
         "addTrailingSlash": "remove it: the path is served with and without a final slash",
@@ -54,14 +54,14 @@ extension Configuration {
 }
 
 extension ConfigurationRule where Value == String {
-    /// What a listening socket can be bound to; whether it resolves is known only then.
+    /// A host name or address to bind to. Whether it resolves is checked only when the daemon listens.
     static var host: Self {
         text.and(
             { !$0.contains("/") && !$0.contains("[") && !$0.contains(where: \.isWhitespace) },
             "this is not a host", "write only a name or an address, as in 127.0.0.1, ::1 or 0.0.0.0")
     }
 
-    /// A namespace; a comma would end it on the wire, and a question mark begin a query.
+    /// A namespace. In a packet a comma ends its name, and a question mark begins a query.
     static var namespace: Self {
         text.and(
             { $0.hasPrefix("/") && !$0.contains(",") && !$0.contains("?") },
@@ -76,7 +76,7 @@ extension ConfigurationRule where Value == Int {
 }
 
 extension ConfigurationRule where Value == [Configuration.Transport] {
-    /// At least one, each once.
+    /// At least one transport, each once.
     static var transports: Self {
         let refusals = [
             "webtransport": (what: "webtransport is not available", remedy: "write polling, websocket or both")

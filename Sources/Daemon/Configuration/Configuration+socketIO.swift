@@ -53,7 +53,7 @@ extension ConfigurationRule where Value == String {
             "this is not \(what)", "use letters, digits and \(marks)")
     }
 
-    /// The value of a cookie attribute: one `;` would begin another attribute, a line break another header.
+    /// The value of a cookie attribute. A `;` in it would begin another attribute, a line break another header.
     fileprivate static var attribute: Self {
         text.and(
             { $0.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ";") } },
@@ -82,14 +82,14 @@ extension Configuration {
     public struct PerMessageDeflate: Sendable, Equatable {
         /// Bytes from which a message is compressed.
         public var threshold = 1024
-        /// Whether the server forgets its window after each message: less memory, weaker compression.
+        /// Whether the server clears its window after each message: less memory, weaker compression.
         public var serverNoContextTakeover = false
         /// Whether the client is asked to do the same.
         public var clientNoContextTakeover = false
         /// The server's window as a power of two of bytes.
         public var serverMaxWindowBits = 15
-        /// The client's window as a power of two of bytes. Below 15, clients that do not let the server
-        /// choose are not compressed.
+        /// The client's window as a power of two of bytes. Below 15, messages of clients that do not let the server
+        /// choose the window are not compressed.
         public var clientMaxWindowBits = 15
 
         public init() {}
@@ -101,18 +101,18 @@ extension Configuration.PerMessageDeflate: ConfigurationSettings {
         section.read("threshold", into: &threshold, .integer(0...Int(Int32.max), "bytes"))
         section.read("serverNoContextTakeover", into: &serverNoContextTakeover, .boolean)
         section.read("clientNoContextTakeover", into: &clientNoContextTakeover, .boolean)
-        // RFC 7692 allows 8 as well; zlib cannot make a raw stream with it.
+        // RFC 7692 also allows 8, but zlib cannot write a raw stream with it.
         section.read("serverMaxWindowBits", into: &serverMaxWindowBits, .integer(9...15, "bits"))
         section.read("clientMaxWindowBits", into: &clientMaxWindowBits, .integer(9...15, "bits"))
     }
 }
 
 extension Configuration {
-    /// Restoring of a session, its rooms and its missed events after a short disconnection.
+    /// Recovery of a session, its rooms and its missed events after a short disconnection.
     public struct ConnectionStateRecovery: Sendable, Equatable {
-        /// How long a session waits for its client.
+        /// How long a session is kept after its connection was lost.
         public var maxDisconnectionDuration = Duration.milliseconds(120_000)
-        /// Whether a restored session passes the connect hooks unasked.
+        /// Whether the connect hooks are skipped for a recovered session.
         public var skipMiddlewares = true
 
         public init() {}
@@ -127,12 +127,12 @@ extension Configuration.ConnectionStateRecovery: ConfigurationSettings {
 }
 
 extension Configuration {
-    /// Raw endpoints over the same code as the real ones, for the official protocol suites.
-    /// Accepted on loopback hosts only.
+    /// Echo endpoints for the official protocol test suites. They use the same code as the normal endpoints, and are
+    /// allowed on loopback hosts only.
     public struct Conformance: Sendable, Equatable {
-        /// The path of an Engine.IO endpoint that sends every message back with its own type; `nil`: none.
+        /// Path of an Engine.IO endpoint that sends every message back with the same type; `nil`: none.
         public var engineEcho: String?
-        /// The path of a WebSocket that does the same; `nil`: none.
+        /// Path of a WebSocket endpoint that does the same; `nil`: none.
         public var webSocketEcho: String?
         /// Bytes of the largest message on these endpoints.
         public var maxMessage = 16_777_216

@@ -1,10 +1,9 @@
 import RawJSON
 
 extension Configuration {
-    /// The effective settings as a configuration file, except that keys and the plugins' own
-    /// configurations are left out.
+    /// The effective settings as a configuration file, without keys and without the plugins' own configurations.
     ///
-    /// Read back with the same ones, it gives the same settings.
+    /// Loading it with the same keys and plugin configurations gives the same settings.
     public var yaml: String {
         var output = SettingsWriter()
         output.write("host", text: host)
@@ -130,7 +129,7 @@ extension Configuration.Limits {
 }
 
 extension Configuration.Plugin {
-    /// Without `config`, which may hold passwords.
+    /// The plugin's settings without `config`, which may hold passwords.
     fileprivate var json: JSONValue {
         let members: [JSONValue.Member] = [
             .init("path", .string(path)), .init("isolation", .string(isolation.rawValue)),
@@ -140,7 +139,7 @@ extension Configuration.Plugin {
     }
 }
 
-/// Writes settings as YAML, two spaces to a level; strings and lists as JSON, which YAML contains.
+/// Writes settings as YAML, indented by two spaces. Strings and lists are written as JSON, a subset of YAML.
 struct SettingsWriter {
     private(set) var text = ""
     private var indent = ""
@@ -192,7 +191,7 @@ struct SettingsWriter {
         indent.removeLast(2)
     }
 
-    /// `false`, or the section of a feature that is on.
+    /// Writes `false` for a feature that is off, else its section.
     mutating func feature<Settings>(
         _ key: String, _ settings: Settings?, _ body: (Settings, inout SettingsWriter) -> Void
     ) {

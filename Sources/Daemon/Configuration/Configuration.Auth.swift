@@ -5,10 +5,10 @@ import Support
 extension Configuration {
     /// How the token of a socket or request is verified.
     public struct Auth: Sendable, Equatable {
-        /// Whether a socket needs a token. Without, one that has none is anonymous; a wrong token
-        /// is refused all the same.
+        /// Whether a socket needs a token. If not, a socket without one is anonymous; an invalid token is refused
+        /// anyway.
         public var required = true
-        /// Exactly what is accepted, never empty.
+        /// The algorithms that are accepted; never empty.
         public var algorithms = [TokenAlgorithm.hs256]
         /// The shared secret of HMAC algorithms: `secret`, the contents of `secretFile`, or `JWT_SECRET`.
         public var secret: Secret?
@@ -16,17 +16,18 @@ extension Configuration {
         public var publicKey: [UInt8]?
         /// The contents of the JSON Web Key Set `jwks`, for the other algorithms.
         public var keySet: [UInt8]?
-        /// Set by a demo without any of these: where its secret is kept. See ``Configuration/loadDevelopmentKey()``.
+        /// The file of a demo's secret; set if a demo has none of the keys above. See
+        /// ``Configuration/loadDevelopmentKey()``.
         public var developmentKeyFile: String?
-        /// Of which `iss` must be one; empty: anything.
+        /// Accepted values of `iss`; empty: any.
         public var issuers: [String] = []
-        /// Of which `aud` must name one; empty: anything.
+        /// Accepted values of `aud`; empty: any.
         public var audiences: [String] = []
-        /// The difference between clocks that `exp`, `nbf` and `iat` allow for.
+        /// Tolerated clock difference when `exp`, `nbf` and `iat` are checked.
         public var leeway = Duration.milliseconds(5_000)
         /// Whether a token without `exp` is refused.
         public var requireExpiry = true
-        /// The longest time from `iat` that is accepted; a token without `iat` is then refused. `nil`: any.
+        /// The maximum age of a token, counted from `iat`; a token without `iat` is then refused. `nil`: no maximum.
         public var maxAge: Duration?
         /// The claim that names the user.
         public var userClaim = "sub"
@@ -36,12 +37,12 @@ extension Configuration {
 }
 
 extension Configuration.Auth {
-    /// Whether there is something to verify signatures with.
+    /// Whether there is a key to verify signatures with.
     public var hasKey: Bool {
         secret != nil || publicKey != nil || keySet != nil
     }
 
-    /// What the verifier needs to know.
+    /// The settings of the verifier.
     public var verifierConfiguration: TokenVerifierConfiguration {
         var verifier = TokenVerifierConfiguration()
         verifier.algorithms = algorithms
@@ -57,8 +58,8 @@ extension Configuration.Auth {
         return verifier
     }
 
-    /// The way to the setting that a verifier finds fault with; of two that are possible, the one
-    /// that `isNamed` in the file.
+    /// The key of the setting that the verifier refused. Where two keys are possible, the one for which `isNamed` is
+    /// true.
     func key(of setting: TokenConfigurationError.Setting, isNamed: (String) -> Bool) -> String {
         switch setting {
         case .algorithms: "auth.algorithms"
@@ -84,7 +85,7 @@ extension Configuration.Auth: ConfigurationSettings {
     }
 
     private mutating func readKeys(_ section: ConfigurationSection) {
-        // A key in the file replaces the one of the environment, of whatever kind it is.
+        // A key in the file, of any kind, replaces the secret from the environment.
         if ["secret", "secretFile", "publicKey", "jwks"].contains(where: section.has) { secret = nil }
         if section.has("secret"), section.has("secretFile") {
             section.reader.refuse(
@@ -98,7 +99,7 @@ extension Configuration.Auth: ConfigurationSettings {
 }
 
 extension ConfigurationRule where Value == [TokenAlgorithm] {
-    /// One or more, each once.
+    /// One or more algorithms, each once.
     fileprivate static var algorithms: Self {
         let refusals = [
             "none": (
@@ -112,14 +113,14 @@ extension ConfigurationRule where Value == [TokenAlgorithm] {
 }
 
 extension ConfigurationRule where Value == Configuration.Secret {
-    /// The contents of a file without the line break that editors put at the end.
+    /// The contents of a file without the final line break that editors add.
     fileprivate static var secretFile: Self {
         .init(reading: "a file that holds the secret") { try Configuration.Secret(file: $0) }
     }
 }
 
 extension ConfigurationRule {
-    /// What `read` makes of the file that the value names. `expectation` completes "name …".
+    /// Reads the file that the value names with `read`. `expectation` completes the remedy "name …".
     fileprivate init(reading expectation: String, _ read: @escaping (String) throws -> Value) {
         self.init { value in
             guard let path = ConfigurationRule<String>.text.apply(value) else { return nil }
@@ -138,7 +139,7 @@ extension ConfigurationRule where Value == [UInt8] {
         .init(reading: "a PEM file with a public key or a certificate") { try KeyFile.read($0) }
     }
 
-    /// A key set in a file; fetching one from its issuer needs an HTTPS client, which this version has not.
+    /// A key set in a file. Fetching one from its issuer needs an HTTPS client, which this version does not have.
     fileprivate static var keySet: Self {
         ConfigurationRule { value in
             if let scalar = value.node.scalar, scalar.string.contains("://") {
@@ -152,7 +153,7 @@ extension ConfigurationRule where Value == [UInt8] {
 }
 
 extension Configuration {
-    /// Bytes that sign or verify tokens. Nothing that prints or reflects it shows them.
+    /// A secret that signs or verifies tokens. Neither printing nor reflection shows its bytes.
     public struct Secret: Sendable, Equatable {
         public let bytes: [UInt8]
 
@@ -160,14 +161,15 @@ extension Configuration {
             self.bytes = bytes
         }
 
-        /// The secret in a file.
-        /// - Throws: an error whose description says in a clause why there is none.
+        /// Reads the secret from a file.
+        ///
+        /// - Throws: an error whose description is a clause that says why the file has no secret.
         public init(file path: String) throws {
             self.init(lineOf: try KeyFile.read(path))
             guard !bytes.isEmpty else { throw KeyFile.Failure(description: "the file '\(path)' is empty") }
         }
 
-        /// The contents of a secret's file, without the line break that editors put at the end.
+        /// Makes a secret of a file's contents, without the final line break that editors add.
         init(lineOf contents: [UInt8]) {
             var bytes = contents
             while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
@@ -177,19 +179,19 @@ extension Configuration {
 }
 
 extension Configuration.Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The length alone.
+    /// Shows only the length.
     public var description: String { "secret of \(bytes.count) bytes" }
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-/// Reads files that hold keys, and says in a clause why one cannot be read.
+/// Reads files that hold keys. Its errors are clauses that say why a file cannot be read.
 enum KeyFile {
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// No key comes near it; it keeps a path to a log, or to `/dev/zero`, from filling the memory.
+    /// Far above the size of any key, in bytes. Keeps the path of a log or of `/dev/zero` from filling the memory.
     static let maximumSize = 1_048_576
 
     static func read(_ path: String) throws(Failure) -> [UInt8] {

@@ -1,19 +1,19 @@
 import Yams
 
 extension Configuration {
-    /// Cross-origin access, for HTTP by headers and for WebSockets by the `Origin` they name.
+    /// Cross-origin access: response headers for HTTP, a check of `Origin` for WebSockets.
     public struct CORS: Sendable, Equatable {
-        /// Who may. The daemon's own origin always may.
+        /// Origins that are allowed. The daemon's own origin always is.
         public var origin = Origin.list(["http://localhost:3000"])
-        /// Whether browsers may send cookies and tokens along. Off by itself when `origin` is `.any`.
+        /// Whether browsers may send cookies and tokens. Off by default when `origin` is `.any`.
         public var credentials = true
-        /// What a preflight answers as allowed methods.
+        /// Methods that the answer to a preflight allows.
         public var methods = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
-        /// What a preflight answers as allowed headers; `nil`: whatever it asks for.
+        /// Headers that the answer to a preflight allows; `nil`: those that the preflight asks for.
         public var allowedHeaders: [String]?
         /// Response headers that scripts may read.
         public var exposedHeaders: [String] = []
-        /// Seconds for which a browser may keep a preflight's answer; `nil`: the browser's own default.
+        /// Seconds for which a browser may cache the answer to a preflight; `nil`: the browser's default.
         public var maxAge: Int?
 
         public init() {}
@@ -21,16 +21,16 @@ extension Configuration {
 }
 
 extension Configuration.CORS: ConfigurationSettings {
-    /// The origins that may.
+    /// The origins that are allowed.
     public enum Origin: Sendable, Equatable {
-        /// Every origin, answered with `*`; without credentials, as browsers demand.
+        /// Every origin, answered with `*`. Browsers then allow no credentials.
         case any
-        /// Every origin, answered with its own name; works with credentials.
+        /// Every origin, answered with the request's own `Origin`. Works with credentials.
         case reflect
-        /// This one, in the form browsers send: `https://example.com:8443`. Everybody is told so, whoever asks;
-        /// browsers of other origins stop there.
+        /// This origin, in the form browsers send: `https://example.com:8443`. Every answer names it, whatever the
+        /// request's `Origin` is, so browsers block all other origins.
         case one(String)
-        /// Whoever asks and is in the list.
+        /// The request's `Origin`, if it is in the list.
         case list([String])
     }
 
@@ -68,8 +68,8 @@ extension ConfigurationRule where Value == Configuration.CORS.Origin {
 }
 
 extension ConfigurationRule where Value == String {
-    /// An origin as browsers send it: scheme, host, and a port that is not the scheme's own; in
-    /// lower case, nothing behind.
+    /// An origin as browsers send it: scheme, host, and a port other than the scheme's default, in lower case and
+    /// without a path.
     static var webOrigin: Self {
         ConfigurationRule { value in
             guard let text = ConfigurationRule<String>.text.apply(value) else { return nil }
@@ -77,7 +77,7 @@ extension ConfigurationRule where Value == String {
                 value.refuse("\"*\" stands in a list", "write origin: \"*\" for everybody, or list origins only")
                 return nil
             }
-            // What a sandboxed frame or a page from a file sends.
+            // Sandboxed frames and pages from files send this.
             if text == "null" { return text }
             guard let origin = WebOrigin(text) else {
                 value.refuse("'\(text)' is not an origin", "write scheme://host[:port], as in http://localhost:3000")
@@ -93,7 +93,7 @@ extension ConfigurationRule where Value == String {
 }
 
 extension ConfigurationRule where Value == [String] {
-    /// A list of names, or one text with commas between them, as Node's `cors` takes both.
+    /// A list of names, or one text with commas between them. Node's `cors` accepts both.
     static func names(_ element: ConfigurationRule<String>) -> Self {
         ConfigurationRule { value in
             guard case .scalar(let scalar) = value.node, scalar.string.contains(",") else {
@@ -109,11 +109,11 @@ extension ConfigurationRule where Value == [String] {
     }
 }
 
-/// The origin part of a URL, serialized as RFC 6454 has browsers do it.
+/// The origin of a URL, serialized as in RFC 6454, section 6.2.
 struct WebOrigin {
     /// `https://example.com` or `http://localhost:3000`.
     let serialized: String
-    /// Whether something, if only a slash, followed the origin.
+    /// Whether the text continues after the origin, even with only a slash.
     let hasPath: Bool
 
     /// `nil` when the text is no URL with a host.
@@ -129,7 +129,7 @@ struct WebOrigin {
 
         var host = authority[...]
         var port: Int?
-        // A colon inside the brackets of an IPv6 address is no port's.
+        // A colon inside the brackets of an IPv6 address does not begin a port.
         if let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") {
             let digits = authority[authority.index(after: colon)...]
             guard let number = Int(digits), (1...65535).contains(number) else { return nil }

@@ -1,31 +1,31 @@
 extension Configuration {
-    /// What bounds every queue, buffer and count. Whatever is refused for a limit is refused with an error and counted.
+    /// Bounds of queues, buffers and counts. What exceeds a limit is refused with an error and counted in `/metrics`.
     public struct Limits: Sendable, Equatable {
-        /// Connections at a time; 0: as many as the limit on open files allows.
+        /// Open connections; 0: as many as the limit on open files allows.
         public var connections = 0
-        /// Connections of one address, or IPv6 network of 64 bits; 0: no limit of its own.
+        /// Connections from one address, or from one /64 network of IPv6; 0: no separate limit.
         public var connectionsPerAddress = 0
-        /// Engine.IO sessions at a time.
+        /// Open Engine.IO sessions.
         public var sessions = 250_000
-        /// Sessions of one address, likewise; 0: no limit of its own.
+        /// Sessions from one address or /64 network; 0: no separate limit.
         public var sessionsPerAddress = 0
-        /// Sessions that may wait to join a namespace; the one that has waited longest gives way to the next.
+        /// Sessions that have joined no namespace yet. Beyond the limit, the one that has waited longest is closed.
         public var sessionsBeforeConnect = 50_000
-        /// Bytes of a message, and of a POST, of a session that has joined no namespace.
+        /// Bytes of a message or POST body from a session that has joined no namespace.
         public var messageBeforeConnect = 65_536
-        /// Bytes held for all clients together: unfinished input, output that waits, the requests that opened sessions.
+        /// Bytes held for all clients together: incomplete input, output that waits, handshake requests.
         public var memory = 536_870_912
-        /// Bytes that wait for one slow reader before its connection is closed; one message is always taken whole.
+        /// Bytes that may wait for one slow reader before its connection is closed. A single message may exceed it.
         public var outputBuffer = 8_388_608
-        /// Bytes of the body of a request to the HTTP routes.
+        /// Bytes of a request body on the HTTP routes.
         public var httpBody = 1_048_576
         /// Rooms one socket may be in.
         public var roomsPerSocket = 10_000
         /// Namespaces one connection may be in.
         public var namespacesPerConnection = 64
-        /// Acks one socket may have outstanding, in each direction.
+        /// Pending acks of one socket, in each direction.
         public var pendingAcksPerSocket = 1_000
-        /// Users one socket may watch the presence of.
+        /// Users whose presence one socket may watch.
         public var presenceWatchesPerSocket = 1_000
         /// Bytes of the ids of these users together.
         public var presenceWatchBytesPerSocket = 65_536
@@ -33,7 +33,7 @@ extension Configuration {
         public var pluginQueueCallbacks = 10_000
         /// Bytes of the events that wait for one plugin.
         public var pluginQueueBytes = 16_777_216
-        /// Bytes of the results that are gathered for one plugin.
+        /// Bytes of the results collected for one plugin.
         public var pluginResultBytes = 33_554_432
         /// Percent of a plugin's queue that one socket may have waiting; 100: all of it.
         public var pluginQueueSocketShare = 25
@@ -45,10 +45,9 @@ extension Configuration {
         /// Events that it keeps for them, and their bytes.
         public var recoveryEvents = 100_000
         public var recoveryEventBytes = 64_000_000
-        /// From the moment a plugin begins to load until it is given up.
+        /// Time that a plugin has to load before it is abandoned.
         public var startDeadline = Duration.milliseconds(30_000)
-        /// From the signal to stop to the end of the process: what is queued is finished within
-        /// it, what is not is dropped.
+        /// Time from the stop signal to the end of the process. Queued work that is not finished by then is dropped.
         public var shutdownDeadline = Duration.milliseconds(10_000)
 
         public init() {}
@@ -56,11 +55,11 @@ extension Configuration {
 }
 
 extension Configuration.Limits: ConfigurationSettings {
-    /// How many of the largest messages fit into a plugin's queue whose size was not set: raising `maxHttpBufferSize`
-    /// alone must not make an accepted message one that can never be handed over.
+    /// How many of the largest messages fit into a plugin's queue whose size was not set. Without this, a larger
+    /// `maxHttpBufferSize` alone would accept messages that no plugin's queue can hold.
     private static let queuedMessages = 4
 
-    /// A queue not below its default, and large enough for messages of `size` bytes.
+    /// Enlarges the plugin queue, if necessary, for messages of `size` bytes.
     mutating func fit(messagesOf size: Int) {
         pluginQueueBytes = max(pluginQueueBytes, size * Self.queuedMessages)
     }

@@ -3,13 +3,13 @@ extension Configuration {
     public struct Plugin: Sendable, Equatable {
         /// A name to look up in `pluginPath`, or a path when it contains a slash.
         public var path: String
-        /// What logs, metrics and commands call it; `nil`: what it calls itself. One file can be
-        /// loaded under several names.
+        /// Its name in logs, metrics and commands; `nil`: the name in its descriptor. One file can be loaded under
+        /// several names.
         public var name: String?
         public var isolation = Isolation.none
         /// Whether the daemon refuses to start without it.
         public var required = false
-        /// Its own configuration as JSON text, `null` when it was given none.
+        /// The plugin's own configuration as JSON text; `null` if there is none.
         public var config: [UInt8] = Array("null".utf8)
 
         public init(path: String) {
@@ -19,7 +19,7 @@ extension Configuration {
 }
 
 extension Configuration.Plugin {
-    /// Where its code runs.
+    /// Where the plugin's code runs.
     public enum Isolation: String, Sendable, CaseIterable {
         /// In the daemon's own process.
         case none
@@ -27,7 +27,7 @@ extension Configuration.Plugin {
 }
 
 extension ConfigurationRule where Value == Configuration.Plugin {
-    /// A section, or the name alone.
+    /// A section, or only the plugin's name.
     static var plugin: Self {
         ConfigurationRule { value in
             if case .text(let path)? = value.scalar, !path.isEmpty { return Configuration.Plugin(path: path) }
@@ -56,7 +56,7 @@ extension ConfigurationRule where Value == Configuration.Plugin {
 }
 
 extension ConfigurationRule where Value == [Configuration.Plugin] {
-    /// Plugins in loading order, each under a name of its own.
+    /// Plugins in loading order, each with a different name.
     static var plugins: Self {
         ConfigurationRule { value in
             guard let elements = value.elements else {
@@ -82,7 +82,7 @@ extension ConfigurationRule where Value == [Configuration.Plugin] {
 }
 
 extension ConfigurationRule where Value == String {
-    /// As plugins may call themselves.
+    /// A name that a plugin may have.
     fileprivate static var pluginName: Self {
         text.and(
             { name in
@@ -97,7 +97,7 @@ extension Configuration {
     /// A plugin on the command line: `PATH`, or `PATH=CONFIG` with the plugin's configuration in JSON or YAML.
     public struct PluginArgument: Sendable, Equatable {
         public var path: String
-        /// As typed; `nil` leaves the plugin its own defaults.
+        /// The configuration as typed; `nil`: the plugin's own defaults.
         public var config: String?
 
         public init(path: String, config: String? = nil) {

@@ -1,33 +1,33 @@
 import Foundation
 
-/// The settings of a daemon, complete and checked: what `docs/jackfield.yaml` explains, as a value.
+/// The checked settings of a daemon. `docs/jackfield.yaml` explains each of them.
 ///
-/// Names, units and defaults are Socket.IO's where Socket.IO has the option. A `nil` feature is switched off.
-/// `Configuration()` holds the defaults alone; `load(file:environment:overrides:)` is the way to a usable one, because
-/// a key for tokens cannot have a default.
+/// Names, units and defaults are those of Socket.IO where it has the option. A feature that is `nil` is off.
+/// `Configuration()` has the defaults only, and no key for tokens, so the daemon cannot run with it: use
+/// `load(file:environment:overrides:)`.
 public struct Configuration: Sendable, Equatable {
     /// The address to listen on: a name, an IPv4 address, or an IPv6 address without brackets.
     public var host = "127.0.0.1"
-    /// The TCP port, 0 to 65535; 0 takes any free one.
+    /// The TCP port, 0 to 65535; 0: any free port.
     public var port = 8080
-    /// Event loops, each with a thread of its own; 0 means one for each core this process may use.
+    /// Number of event loops, each with its own thread; 0: one for each core that this process may use.
     public var eventLoops = 0
     /// Whether broadcasts may go to the kernel in batches through io_uring, where the kernel allows it.
     public var ioUring = true
 
     /// The path of the Engine.IO endpoint, without the final slash that requests have.
     public var path = "/socket.io"
-    /// What a client may use, never empty, each at most once.
+    /// Transports that a client may use; never empty, each at most once.
     public var transports = Transport.allCases
     /// Whether a session may move from polling to WebSocket.
     public var allowUpgrades = true
-    /// From the last pong to the next ping.
+    /// Time from the last pong to the next ping.
     public var pingInterval = Duration.milliseconds(25_000)
-    /// From a ping to the end of a session that does not answer.
+    /// Time from a ping until a session that does not answer is closed.
     public var pingTimeout = Duration.milliseconds(20_000)
-    /// From the probe to the end of an upgrade that is not completed.
+    /// Time from the probe until an incomplete upgrade is abandoned.
     public var upgradeTimeout = Duration.milliseconds(10_000)
-    /// From the Engine.IO handshake to the end of a client that joined no namespace.
+    /// Time from the Engine.IO handshake until a client that joined no namespace is closed.
     public var connectTimeout = Duration.milliseconds(45_000)
     /// Bytes of the largest message a client may send.
     public var maxHttpBufferSize = 1_000_000
@@ -35,46 +35,46 @@ public struct Configuration: Sendable, Equatable {
     public var httpCompression: HTTPCompression? = HTTPCompression()
     /// Compression of WebSocket messages; `nil`: none.
     public var perMessageDeflate: PerMessageDeflate?
-    /// Restoring of sessions after a short disconnection; `nil`: none.
+    /// Recovery of sessions after a short disconnection; `nil`: off.
     public var connectionStateRecovery: ConnectionStateRecovery?
     /// The cookie of the polling handshake; `nil`: none.
     public var cookie: Cookie?
-    /// Who may read responses across origins; `nil`: no CORS headers, and no `Origin` is checked.
+    /// Origins that may read responses; `nil`: no CORS headers are sent, and no `Origin` is checked.
     public var cors: CORS? = CORS()
 
-    /// How tokens are verified; `nil`: the core looks at none, and plugins decide.
+    /// How tokens are verified; `nil`: the core ignores tokens, and plugins decide.
     public var auth: Auth? = Auth()
-    /// How users go online and offline.
+    /// When users count as online.
     public var presence = Presence()
     /// Namespaces that exist without a plugin declaring them.
     public var namespaces = ["/"]
-    /// What to load, in this order.
+    /// Plugins in the order of loading.
     public var plugins: [Plugin] = []
-    /// Folders in which a plugin's name is looked up, in this order.
+    /// Folders that are searched for a plugin's name, in this order.
     public var pluginPath = Configuration.standardPluginPath
 
-    /// What bounds every queue, buffer and count.
+    /// Bounds of queues, buffers and counts.
     public var limits = Limits()
     /// What is logged, and how.
     public var log = Log()
     /// Raw echo endpoints for protocol suites; `nil` outside of tests.
     public var conformance: Conformance?
-    /// Whether to serve the page for trying things out, with a key made on first start.
+    /// Whether to serve the demo page, with a key that is created on the first start.
     public var demo = false
 
-    /// `DATABASE_URL`: the store of plugins whose own configuration names none.
+    /// `DATABASE_URL`: the store of plugins whose own configuration has no `store`.
     public var databaseURL: String?
-    /// `REDIS_URL`, for plugins that keep something there.
+    /// `REDIS_URL`. Unused in this version, except for a warning.
     public var redisURL: String?
 
     public init() {}
 }
 
 extension Configuration {
-    /// How users go online and offline.
+    /// When users count as online.
     public struct Presence: Sendable, Equatable {
-        /// How long a user stays online after the last connection is gone, so that a page reload goes
-        /// unnoticed; zero: not at all.
+        /// How long a user stays online after the last connection has closed, so that a page reload causes no offline
+        /// change; zero: no time.
         public var gracePeriod = Duration.milliseconds(5_000)
 
         public init() {}
@@ -92,7 +92,7 @@ extension Configuration {
     public struct Log: Sendable, Equatable {
         public var level = Level.info
         public var format = Format.text
-        /// Of lines that are alike, one is written in so much time, with how many came; 0: all are.
+        /// Interval in which repeated lines are written once, with their number; 0: every line is written.
         public var repeatInterval = Duration.milliseconds(10_000)
 
         public init() {}
@@ -100,12 +100,12 @@ extension Configuration {
 }
 
 extension Configuration.Log: ConfigurationSettings {
-    /// The least severity that is logged, under swift-log's names.
+    /// The lowest severity that is logged, under swift-log's names.
     public enum Level: String, Sendable, CaseIterable {
         case trace, debug, info, notice, warning, error, critical
     }
 
-    /// The form of a line.
+    /// The format of a line.
     public enum Format: String, Sendable, CaseIterable {
         /// For people: time, level, message, `key=value`.
         case text
@@ -121,13 +121,13 @@ extension Configuration.Log: ConfigurationSettings {
 }
 
 extension Configuration {
-    /// Puts together the defaults, then `environment` (`SITE_URL`, `JWT_SECRET`, `PORT`, `DATABASE_URL`, `REDIS_URL`),
-    /// then the YAML of `file`, then `overrides`; the later wins.
+    /// Combines the defaults, `environment` (`SITE_URL`, `JWT_SECRET`, `PORT`, `DATABASE_URL`, `REDIS_URL`), the YAML
+    /// of `file`, and `overrides`; each overrides those before it.
     ///
-    /// Reads the file, and a `secretFile` if one is named; does no other I/O. Relative paths start
-    /// at the working directory.
+    /// Reads the file and the key files that it names; does no other I/O. Relative paths start at the working
+    /// directory.
     /// - Parameter file: a path, or `nil` for no file.
-    /// - Throws: everything that is wrong, at once.
+    /// - Throws: all problems together.
     public static func load(
         file: String? = nil,
         environment: [String: String] = ProcessInfo.processInfo.environment,
@@ -149,7 +149,7 @@ extension Configuration {
         return try load(yaml: text ?? "", named: file ?? "defaults", environment: environment, overrides: overrides)
     }
 
-    /// The same from a text. `name` stands in problems as the file.
+    /// Loads from a text. Problems give `name` as the file.
     public static func load(
         yaml: String, named name: String, environment: [String: String], overrides: Overrides = Overrides()
     ) throws(ConfigurationProblems) -> Configuration {
@@ -179,7 +179,7 @@ extension Configuration {
 }
 
 extension Configuration {
-    /// Beside the executable, then where a system keeps Jackfield's plugins.
+    /// The executable's folder, then the folders where systems install Jackfield's plugins.
     public static let standardPluginPath: [String] = {
         let executable =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
@@ -189,7 +189,7 @@ extension Configuration {
 }
 
 extension Configuration {
-    /// What is allowed and yet seldom meant: to be logged once at start.
+    /// Warnings about settings that are valid but rarely intended. Logged once at start.
     public var warnings: [String] {
         var warnings: [String] = []
         if auth == nil, !isLoopback {

@@ -1,13 +1,12 @@
-/// One thing wrong with the configuration: where it stands, what is wrong, and what to do about it.
+/// A problem in the configuration: where it is, what is wrong, and what to do.
 public struct ConfigurationProblem: Sendable, Equatable {
-    /// The file as the operator named it, `environment`, or `command line`. `nil` when the fault is
-    /// that something is absent.
+    /// The file as the operator named it, `environment`, or `command line`. `nil` if a setting is missing.
     public var source: String?
     /// Line in `source`, counted from 1; `nil` outside a file.
     public var line: Int?
     /// Column in `source`, counted from 1 in Unicode scalars; `nil` outside a file.
     public var column: Int?
-    /// The way to the setting, such as `plugins[1].isolation`; the name of the variable or flag outside a file.
+    /// The path of the setting, such as `plugins[1].isolation`; outside a file the name of the variable or flag.
     public var key: String
     /// What is wrong: a clause without a full stop.
     public var what: String
@@ -27,8 +26,8 @@ public struct ConfigurationProblem: Sendable, Equatable {
 }
 
 extension ConfigurationProblem: CustomStringConvertible {
-    /// `jackfield.yaml:3:7: port: 70000 is out of range: use 0 to 65535`, the form editors and
-    /// terminals turn into a link.
+    /// `jackfield.yaml:3:7: port: 70000 is out of range: use 0 to 65535`, the format that editors and terminals show as
+    /// a link.
     public var description: String {
         var place = source.map { [$0] } ?? []
         if let line { place.append(String(line)) }
@@ -38,7 +37,7 @@ extension ConfigurationProblem: CustomStringConvertible {
     }
 }
 
-/// Everything wrong with a configuration, in the order of the file, so that one run of `--check` is enough to mend it.
+/// All problems of a configuration, in the order of the file, so that one run of `--check` shows everything to correct.
 public struct ConfigurationProblems: Error, Sendable, Equatable {
     /// Never empty when thrown.
     public let problems: [ConfigurationProblem]

@@ -1,21 +1,23 @@
 import Foundation
 import Identity
 
-/// The key of a demo: made at random on first start, kept in a file only its owner can read, and found there again by
-/// `jackfield token`.
+/// The key of a demo: random, created on the first start, and kept in a file that only its owner can read. `jackfield
+/// token` reads it from there.
 public enum DevelopmentKey {
     /// Relative to the working directory, like everything under `data`.
     public static let path = "data/jwt.key"
 
-    /// The key in the file at `path`, which is made with its folder when it is missing.
+    /// Reads the key from the file at `path`; creates the file and its folder if they are missing.
     ///
-    /// Blocks on the file system: not for an event loop. Two processes that start together end up with the same key.
+    /// Blocks on the file system, so it must not run on an event loop. Two processes that start at the same time get
+    /// the same key.
     public static func loadOrCreate(at path: String = path) throws -> Configuration.Secret {
         if !FileManager.default.fileExists(atPath: path) { try create(at: path) }
         return try Configuration.Secret(file: path)
     }
 
-    /// Written aside and linked into place, so that the file is never seen half-written and never replaced.
+    /// Writes a temporary file and links it to `path`: nobody sees an incomplete file, and an existing one is not
+    /// replaced.
     private static func create(at path: String) throws {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -29,11 +31,12 @@ public enum DevelopmentKey {
         do {
             try FileManager.default.linkItem(atPath: draft, toPath: path)
         } catch  where FileManager.default.fileExists(atPath: path) {
-            // Another process was first, and its key is as good.
+            // Another process created the key first; that one is used.
         }
     }
 
-    /// 64 hexadecimal digits and a line break: 256 random bits, enough for every HMAC of RFC 7518 in a demo.
+    /// 64 hexadecimal digits and a line break: 256 random bits in 64 bytes, the length that RFC 7518 requires for
+    /// HS512.
     private static var randomText: String {
         var generator = SystemRandomNumberGenerator()
         let digits = (0..<64).map { _ in String(Int.random(in: 0..<16, using: &generator), radix: 16) }
@@ -42,11 +45,11 @@ public enum DevelopmentKey {
 }
 
 extension Configuration {
-    /// Makes the demo's key, or finds the one made before, when the configuration asks for one.
+    /// Loads the demo's key, or creates it, if the configuration asks for one.
     ///
     /// Blocks on the file system. Call it once, before ``Auth/verifierConfiguration``.
     ///
-    /// - Throws: why there is no key, or why the one that was found is none.
+    /// - Throws: why there is no key, or why the existing file holds no valid one.
     mutating func loadDevelopmentKey() throws(ConfigurationProblems) {
         guard let file = auth?.developmentKeyFile else { return }
         do {
@@ -59,7 +62,7 @@ extension Configuration {
         try checkDevelopmentKey()
     }
 
-    /// Checks the demo's key if one was made before; makes none.
+    /// Loads the demo's key if its file exists; does not create one.
     mutating func findDevelopmentKey() throws(ConfigurationProblems) {
         guard let file = auth?.developmentKeyFile, FileManager.default.fileExists(atPath: file) else { return }
         try loadDevelopmentKey()
@@ -80,7 +83,7 @@ extension Configuration {
         ConfigurationProblems([ConfigurationProblem(key: "demo", what: what, remedy: remedy)])
     }
 
-    /// What the system says, without the frames that Foundation puts around it.
+    /// The system's error message, without the text that Foundation adds around it.
     private static func reason(_ error: any Error) -> String {
         let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
         guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return "\(error)" }

@@ -1,13 +1,13 @@
 import Yams
 
-/// Gathers the problems of one source (a file, the environment, the command line) instead of stopping at the first.
+/// Collects the problems of one source (a file, the environment, the command line) instead of stopping at the first.
 ///
-/// Not thread-safe: a reader serves one call of `Configuration.load` and is gone with it.
+/// Not thread-safe: a reader is used for one call of `Configuration.load`.
 final class ConfigurationReader {
-    /// What a problem names as its place: a file name, `environment`, `command line`.
+    /// The name of the source in problems: a file name, `environment`, `command line`.
     let source: String
     private(set) var problems: [ConfigurationProblem] = []
-    /// Every key that a section was asked for, present or not: the vocabulary of the file, known without a second list.
+    /// Every key that was looked up, present or not: the keys that exist, without a second list of them.
     private(set) var vocabulary: Set<String> = []
     private var marks: [String: Mark] = [:]
 
@@ -21,8 +21,8 @@ final class ConfigurationReader {
                 source: source, line: mark?.line, column: mark?.column, key: key, what: what, remedy: remedy))
     }
 
-    /// A fault found after reading, by comparing settings: placed at its key when this source has
-    /// it, else without a place.
+    /// Adds a problem that was found after reading, by comparing settings. It gets the line of its key if this source
+    /// has the key, else none.
     func refuse(_ key: String, _ what: String, _ remedy: String) {
         if let mark = marks[key] {
             refuse(key, at: mark, what, remedy)
@@ -31,7 +31,7 @@ final class ConfigurationReader {
         }
     }
 
-    /// Whether something at or below `key` was refused: a second message about the same lines would only confuse.
+    /// Whether something at or below `key` was refused, so that no second problem is reported for the same lines.
     func refused(_ key: String) -> Bool {
         problems.contains { $0.key == key || $0.key.hasPrefix(key + ".") }
     }
@@ -49,7 +49,7 @@ final class ConfigurationReader {
 }
 
 extension ConfigurationReader {
-    /// The top of a YAML text, `nil` when it is empty or cannot be read at all.
+    /// The top level of a YAML text; `nil` if it is empty or cannot be parsed.
     func root(of yaml: String, expanding environment: [String: String]) -> ConfigurationSection? {
         guard let node = compose(yaml) else { return nil }
         let expanded = EnvironmentExpansion(environment: environment, reader: self).expand(node, key: "")
@@ -58,11 +58,10 @@ extension ConfigurationReader {
         return value.section("settings, one `key: value` on each line")
     }
 
-    /// The tree of a YAML text; a syntax error becomes a problem of `key`.
+    /// Parses a YAML text; a syntax error becomes a problem of `key`.
     func compose(_ yaml: String, key: String = "") -> Node? {
         do {
-            // The basic resolver leaves scalars as written: they are typed by YAML 1.2's rules,
-            // in `ConfigurationScalar`.
+            // The basic resolver leaves scalars as written. `ConfigurationScalar` types them by the rules of YAML 1.2.
             return try Parser(yaml: yaml, resolver: .basic, encoding: .utf8).singleRoot()
         } catch let error as YamlError {
             report(error, in: yaml, key: key)
@@ -88,7 +87,7 @@ extension ConfigurationReader {
         }
     }
 
-    /// The two mistakes that account for most syntax errors have a better answer than the parser's words.
+    /// A remedy for the two mistakes that cause most syntax errors, since the parser's message does not help with them.
     private func remedy(forLine number: Int, of yaml: String, detail: String) -> String {
         let lines = yaml.split(separator: "\n", omittingEmptySubsequences: false)
         let line = lines.indices.contains(number - 1) ? lines[number - 1] : ""

@@ -1,12 +1,12 @@
 import Support
 
-/// How a value of the file becomes a setting: the result, or `nil` after refusing the value at its place.
+/// Converts a value of the file to a setting. `apply` returns `nil` after it has refused the value.
 struct ConfigurationRule<Value> {
     let apply: (ConfigurationValue) -> Value?
 }
 
 extension ConfigurationRule {
-    /// A further condition on what passed.
+    /// Adds a condition on the converted value.
     func and(_ holds: @escaping (Value) -> Bool, _ what: String, _ remedy: String) -> Self {
         ConfigurationRule { value in
             guard let result = apply(value) else { return nil }
@@ -22,7 +22,7 @@ extension ConfigurationRule {
         ConfigurationRule<Other> { value in apply(value).map(transform) }
     }
 
-    /// A list of such values, in which each element is refused at its own place; one value alone is a list of one.
+    /// A list of such values. Each element is refused separately; a single value counts as a list of one.
     var list: ConfigurationRule<[Value]> {
         ConfigurationRule<[Value]> { value in
             guard let elements = value.elements else { return apply(value).map { [$0] } }
@@ -43,7 +43,7 @@ extension ConfigurationRule where Value == Bool {
 }
 
 extension ConfigurationRule where Value == Int {
-    /// A whole number of `unit` in `range`; `1e6` is one too, as Socket.IO's manual writes it.
+    /// A whole number of `unit` in `range`. `1e6` is allowed, because Socket.IO's manual writes numbers so.
     static func integer(_ range: ClosedRange<Int>, _ unit: String) -> Self {
         integer(range, noun: "a number of \(unit)")
     }
@@ -72,15 +72,15 @@ extension ConfigurationRule where Value == Int {
 }
 
 extension ConfigurationRule where Value == Duration {
-    /// Milliseconds from `least`, up to what a JavaScript client's timer can hold (2³¹ − 1, 24.8 days): beyond,
-    /// `setTimeout` fires at once. What no client's timer runs for may be longer.
+    /// Milliseconds from `least` to the maximum of a JavaScript client's timer (2³¹ − 1, 24.8 days), beyond which
+    /// `setTimeout` fires at once. Times that no client's timer uses may have a larger maximum.
     static func milliseconds(from least: Int = 1, upTo most: Int = Int(Int32.max)) -> Self {
         ConfigurationRule<Int>.integer(least...most, "milliseconds").map { .milliseconds($0) }
     }
 }
 
 extension ConfigurationRule where Value == String {
-    /// Any scalar as it is written, a number too: an issuer may well be `12`.
+    /// Any scalar as it is written, also a number: an issuer can be `12`.
     static var text: Self {
         ConfigurationRule { value in
             guard case .scalar(let scalar) = value.node else {
@@ -95,7 +95,7 @@ extension ConfigurationRule where Value == String {
         }
     }
 
-    /// An absolute path of a URL, without query or fragment; a final slash is dropped, since both forms are served.
+    /// An absolute URL path without query and fragment. A final slash is removed, since both forms are served.
     static var route: Self {
         let characters = { (path: String) in
             path.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"?#\"<>\\^`{|}".utf8.contains($0) }
@@ -109,7 +109,7 @@ extension ConfigurationRule where Value == String {
 }
 
 extension ConfigurationRule where Value: RawRepresentable & CaseIterable & Sendable, Value.RawValue == String {
-    /// One of the cases. `refusals` answers words that are no case but deserve better than "unknown".
+    /// One of the cases. `refusals` has specific problems for words that are not a case.
     static func choice(refusing refusals: [String: (what: String, remedy: String)] = [:]) -> Self {
         ConfigurationRule { value in
             guard let text = ConfigurationRule<String>.text.apply(value) else { return nil }
@@ -128,7 +128,7 @@ extension ConfigurationRule where Value: RawRepresentable & CaseIterable & Senda
 }
 
 extension ConfigurationRule {
-    /// A list in which no element may stand twice.
+    /// A list in which no element may occur twice.
     func distinct<Element: Hashable>() -> Self where Value == [Element] {
         and({ Set($0).count == $0.count }, "the list names something twice", "name each once")
     }

@@ -1,10 +1,10 @@
 import Support
 import Yams
 
-/// A mapping of the file. It learns its vocabulary from the keys it is asked for; what is left over was misspelt.
+/// A mapping of the file. It records which keys are looked up; ``finish()`` refuses all others as unknown.
 ///
-/// A key without a value, or with `null`, is as good as absent: a section whose lines are all
-/// commented out means its defaults.
+/// A key without a value, or with `null`, counts as absent, so that a section whose lines are all commented out has its
+/// defaults.
 final class ConfigurationSection {
     private struct Entry {
         let name: String
@@ -12,7 +12,7 @@ final class ConfigurationSection {
         let value: ConfigurationValue
     }
 
-    /// The way to it, empty at the top.
+    /// Its path in the file; empty at the top level.
     let key: String
     let reader: ConfigurationReader
     private var entries: [Entry] = []
@@ -38,7 +38,7 @@ final class ConfigurationSection {
         key.isEmpty ? name : "\(key).\(name)"
     }
 
-    /// The value of a key, `nil` when it is absent, empty or `null`. Asking makes the key known.
+    /// The value of a key; `nil` if it is absent, empty or `null`. The call makes the key a known one.
     func value(_ name: String) -> ConfigurationValue? {
         known.append(name)
         accounted.insert(name)
@@ -47,30 +47,30 @@ final class ConfigurationSection {
         return value
     }
 
-    /// Whether the key stands in the file with a value.
+    /// Whether the file has the key with a value.
     func has(_ name: String) -> Bool {
         entries.contains { $0.name == name && $0.value.scalar != .null }
     }
 
-    /// Sets `target` when the key is there and its value passes `rule`; a refused value leaves the default.
+    /// Sets `target` if the key is present and `rule` accepts its value. A refused value leaves the default.
     func read<Value>(_ name: String, into target: inout Value, _ rule: ConfigurationRule<Value>) {
         if let value = value(name), let result = rule.apply(value) { target = result }
     }
 
-    /// The same for a setting that is absent by default.
+    /// Does the same for a setting that is absent by default.
     func read<Value>(_ name: String, intoOptional target: inout Value?, _ rule: ConfigurationRule<Value>) {
         if let value = value(name), let result = rule.apply(value) { target = result }
     }
 
-    /// Reads the section under a key over `target`.
+    /// Reads the section under a key into `target`; keys that are absent leave it unchanged.
     func read(_ name: String, into target: inout some ConfigurationSettings) {
         guard let section = value(name)?.section("a section of settings") else { return }
         target.read(section)
         section.finish()
     }
 
-    /// Reads a feature: `false` switches it off, `true` on with `initial`; a section switches it on,
-    /// and is read over `initial`.
+    /// Reads a feature: `false` switches it off, `true` on with `initial`; a section switches it on with `initial`,
+    /// changed by the section's keys.
     func read<Settings: ConfigurationSettings>(
         _ name: String, feature target: inout Settings?, initial: Settings = Settings()
     ) {
@@ -85,15 +85,15 @@ final class ConfigurationSection {
         }
     }
 
-    /// A key that has its meaning, or had it elsewhere, but not here: refused in those words, and never
-    /// offered as a correction.
+    /// Refuses a key that operators may know from elsewhere, with a specific problem. The key is never suggested as a
+    /// correction.
     func refuse(_ name: String, _ what: String, _ remedy: String) {
         accounted.insert(name)
         guard let entry = entries.first(where: { $0.name == name }), entry.value.scalar != .null else { return }
         reader.refuse(path(name), at: entry.mark, what, remedy)
     }
 
-    /// Refuses every key nobody asked for. Call it last.
+    /// Refuses every key that was not looked up. Call it last.
     func finish() {
         for entry in entries where !accounted.contains(entry.name) {
             let remedy =
@@ -107,11 +107,11 @@ final class ConfigurationSection {
     }
 }
 
-/// A group of settings that reads its own section of the file.
+/// A group of settings that is read from its own section of the file.
 protocol ConfigurationSettings {
     /// The defaults.
     init()
 
-    /// Reads the keys that are present over what is set. The caller refuses those that were not asked for.
+    /// Reads the keys that are present; the others stay unchanged. The caller refuses unknown keys.
     mutating func read(_ section: ConfigurationSection)
 }

@@ -1,10 +1,10 @@
 import RawJSON
 import Yams
 
-/// A value of the file together with its place, so that whoever refuses it can say where it stands.
+/// A value of the file with its place, which a problem with the value names.
 struct ConfigurationValue {
     let node: Node
-    /// The way to it: `auth.algorithms[1]`.
+    /// Its path in the file, such as `auth.algorithms[1]`.
     let key: String
     let reader: ConfigurationReader
 
@@ -13,7 +13,7 @@ struct ConfigurationValue {
         node.scalar.map { ConfigurationScalar($0) }
     }
 
-    /// The elements of a list, each with its own place; `nil` for anything else.
+    /// The elements of a list, each with its place; `nil` for anything else.
     var elements: [ConfigurationValue]? {
         guard case .sequence(let sequence) = node else { return nil }
         return sequence.enumerated().map { index, node in
@@ -21,12 +21,12 @@ struct ConfigurationValue {
         }
     }
 
-    /// Refuses the value in words such as `the text 'abc' is not a whole number`.
+    /// Refuses the value. `what` is a clause such as `the text 'abc' is not a whole number`.
     func refuse(_ what: String, _ remedy: String) {
         reader.refuse(key, at: node.mark, what, remedy)
     }
 
-    /// The value as a section, refused when it is none. `expectation` completes "expected …".
+    /// The value as a section; refuses any other value. `expectation` completes "expected …".
     func section(_ expectation: String) -> ConfigurationSection? {
         guard case .mapping(let mapping) = node else {
             refuse("\(described) stands here", "expected \(expectation)")
@@ -35,7 +35,7 @@ struct ConfigurationValue {
         return ConfigurationSection(mapping, key: key, reader: reader)
     }
 
-    /// What the operator wrote, for the sentence that refuses it.
+    /// What the operator wrote, in the words of a problem.
     var described: String {
         switch node {
         case .sequence: return "a list"
@@ -51,7 +51,7 @@ struct ConfigurationValue {
     }
 }
 
-/// A scalar by YAML 1.2's core schema: `yes`, `no`, `on` and `off` are text, so that a country code stays one.
+/// A scalar by YAML 1.2's core schema. `yes`, `no`, `on` and `off` are text, so that the country code `no` stays text.
 enum ConfigurationScalar: Equatable {
     /// Nothing, `~` or `null`.
     case null
@@ -90,7 +90,8 @@ extension ConfigurationScalar {
         return Int(text)
     }
 
-    /// `Double.init` also reads `nan`, `infinity` and hexadecimal floats, which YAML spells otherwise or not at all.
+    /// Parses YAML's numbers only: `Double.init` also accepts `nan`, `infinity` and hexadecimal floats, which YAML does
+    /// not have or spells differently.
     private static func number(_ text: String) -> Double? {
         switch text {
         case ".inf", ".Inf", ".INF", "+.inf": return .infinity
@@ -106,14 +107,14 @@ extension ConfigurationScalar {
 }
 
 extension ConfigurationRule where Value == [UInt8] {
-    /// Any YAML as JSON text, keys in the order of the file.
+    /// Any YAML as JSON text, with keys in the order of the file.
     static var json: Self {
         ConfigurationRule { value in value.json.map { $0.serialized } }
     }
 }
 
 extension ConfigurationValue {
-    /// The value as JSON, `nil` after refusing what JSON has no word for.
+    /// The value as JSON; `nil` after refusing a value that JSON does not have.
     fileprivate var json: JSONValue? {
         switch node {
         case .sequence:

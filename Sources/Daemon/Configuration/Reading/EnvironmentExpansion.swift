@@ -2,9 +2,8 @@ import Yams
 
 /// Replaces `${NAME}` in the scalars of a YAML tree; `$${` is a literal `${`.
 ///
-/// It works on the parsed tree, so that a value from the environment can never become structure: a password
-/// with a colon in it stays a password. A plain scalar is typed by what it expands to (`port: ${PORT}` is a
-/// number); quote it to keep text.
+/// It works on the parsed tree, so that the value of a variable cannot become YAML structure, for example a password
+/// with a colon. A plain scalar is typed by its expanded text (`port: ${PORT}` is a number); a quoted one stays text.
 struct EnvironmentExpansion {
     let environment: [String: String]
     let reader: ConfigurationReader
@@ -53,12 +52,12 @@ struct EnvironmentExpansion {
             rest = tail[tail.index(after: close)...]
         }
         text += rest
-        // An empty variable is an empty text, not an absent key: what needs a value then says so.
+        // An empty variable is an empty text and not an absent key, so that a setting that needs a value refuses it.
         let style: Node.Scalar.Style = ConfigurationScalar(plain: text) == .null ? .doubleQuoted : scalar.style
         return Node.Scalar(text, scalar.tag, style, scalar.mark)
     }
 
-    /// Reports, and leaves `null`: the key then counts as absent, and is not complained of a second time for its type.
+    /// Reports a problem and returns `null`: the key then counts as absent and causes no second problem.
     private func refused(_ scalar: Node.Scalar, key: String, _ what: String, _ remedy: String) -> Node.Scalar {
         reader.refuse(key, at: scalar.mark, what, remedy)
         return Node.Scalar("null", Tag(.implicit, .basic), .plain, scalar.mark)
