@@ -5,14 +5,14 @@ import SocketIO
 import Support
 import Transport
 
-/// Decides who a client is, from the token it brings: on the handshake of a socket and on every HTTP
-/// request, by the same rules.
+/// Identifies a client by its token, by the same rules for the CONNECT of a socket and for every HTTP request.
 ///
-/// Immutable but for what it remembers, and quick enough for an event loop: it computes and waits for nothing.
+/// Immutable, except for a cache of verified tokens. It does not block, so it may be called on an event loop.
 struct TokenAuthenticator: Sendable {
-    /// `nil`: `auth: false`, the core looks at no token.
+    /// `nil` with `auth: false`: the core ignores tokens.
     private let verifier: TokenVerifier?
-    /// The tokens of requests: a sender brings the same one with each. Clients bring theirs once, when they connect.
+    /// The cache of tokens of HTTP requests, since a sender repeats its token with each request. Sockets send theirs
+    /// once.
     private let requestTokens: VerifiedTokens?
     private let required: Bool
 
@@ -29,13 +29,13 @@ struct TokenAuthenticator: Sendable {
         }
     }
 
-    /// How far past its expiry a token is still good, in ms.
+    /// How long a token is accepted after its expiry, in ms.
     var leeway: Int64 { verifier?.configuration.leeway ?? 0 }
 
-    /// Whether tokens are looked at.
+    /// Whether tokens are verified.
     var isEnabled: Bool { verifier != nil }
 
-    /// Who connects with this CONNECT payload; `nil` is anonymous.
+    /// Identifies the sender of a CONNECT payload; `nil`: anonymous.
     func identify(auth payload: [UInt8], now: Int64) throws(TokenRefusal) -> TokenSubject? {
         guard let verifier else { return nil }
         guard let token = try Self.token(in: payload) else {
@@ -45,13 +45,13 @@ struct TokenAuthenticator: Sendable {
         return try verifier.verify(token, now: now)
     }
 
-    /// Who asks with this `Authorization` header; `nil` is anonymous. A header that is there must be right.
+    /// Identifies the sender of an `Authorization` header; `nil`: anonymous. An invalid header is refused.
     func identify(authorization: UnsafeRawBufferPointer?, now: Int64) throws(TokenRefusal) -> TokenSubject? {
         guard let requestTokens, let authorization else { return nil }
         return try requestTokens.verify(authorization, now: now)
     }
 
-    /// Who brings this token in place of an older one.
+    /// Identifies the sender of a token that replaces an older one.
     func identify(token: String, now: Int64) throws(TokenRefusal) -> TokenSubject {
         guard let verifier else {
             throw TokenRefusal(.missing, "this host looks at no tokens: there is nothing to refresh")
@@ -59,13 +59,13 @@ struct TokenAuthenticator: Sendable {
         return try verifier.verify(token, now: now)
     }
 
-    /// The text at `token` in a CONNECT payload; `nil` if there is none, or `null` or an empty text, which is what
-    /// clients send that have none.
+    /// The text at `token` in a CONNECT payload; `nil` if it is absent, `null` or empty. Clients without a token send
+    /// any of these.
     private static func token(in payload: [UInt8]) throws(TokenRefusal) -> String? {
         guard case .object? = (try? JSONPointer.find("", in: payload))?.kind,
             let found = try? JSONPointer.find("/token", in: payload)
         else { return nil }
-        // Only the member is parsed: a CONNECT payload may be as large as a message.
+        // Only this member is parsed, because a CONNECT payload may be as large as a message.
         switch try? JSONValue(parsing: Array(payload[found.range])) {
         case .null?: return nil
         case .string(let text)?: return text.isEmpty ? nil : text.text
@@ -74,7 +74,7 @@ struct TokenAuthenticator: Sendable {
     }
 }
 
-/// No valid token, no socket: a CONNECT_ERROR says why, with the code that clients can act on.
+/// Without a valid token there is no socket: the client gets a CONNECT_ERROR with a code that programs can use.
 extension TokenAuthenticator: ConnectAuthenticator {
     func authenticate(_ attempt: ConnectAttempt) -> ConnectAuthResult {
         do throws(TokenRefusal) {
@@ -90,7 +90,7 @@ extension TokenAuthenticator: ConnectAuthenticator {
     }
 }
 
-/// The same tokens over HTTP: 401 without or with a wrong one, 403 without the scope a route asks for.
+/// Over HTTP a missing or invalid token gets 401, and one without the scope that the route requires gets 403.
 extension TokenAuthenticator: HTTPAuthenticator {
     func authenticate(_ request: HTTPRequest, _ access: RouteAccess) -> HTTPAuthResult {
         request.withBytes { bytes in
@@ -105,7 +105,7 @@ extension TokenAuthenticator: HTTPAuthenticator {
 
     private func admit(_ identity: TokenSubject?, _ access: RouteAccess) -> HTTPAuthResult {
         guard let identity else {
-            // Where the core looks at no token nobody can show one: the plugins decide.
+            // If the core ignores tokens, nobody can present one, and the plugins decide.
             guard isEnabled, access.token == .required else { return .accept(ClientIdentity()) }
             return .refuse(
                 status: 401, code: TokenRefusal.Code.missing.rawValue,
@@ -119,7 +119,7 @@ extension TokenAuthenticator: HTTPAuthenticator {
 }
 
 extension ClientIdentity {
-    /// Who a verified token names.
+    /// The identity that a verified token names.
     init(_ identity: TokenSubject) {
         self.init(user: identity.user, claims: identity.claims, expiresAt: identity.expiresAt)
     }

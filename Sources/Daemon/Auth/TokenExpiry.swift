@@ -4,20 +4,21 @@ import RawJSON
 import SocketIO
 import Support
 
-/// Ends sockets whose token has ended, after having told them, and lets them bring a new one. One for each loop. [loop]
+/// Closes sockets whose token has expired, after a notice, and handles `auth:refresh`. One for each loop. [loop]
 ///
-/// A socket has at most one timer, while its token can expire. What is due is decided when it fires, from what the
-/// socket says then, so that a refreshed token moves it only if it ends earlier.
+/// A socket has at most one timer, and only while its token can expire. What to do is decided when the timer fires, by
+/// the socket's expiry at that time. A refreshed token therefore needs a new timer only if it expires earlier.
 ///
-/// `@unchecked Sendable`: `shard` is read and written on the loop alone; everything else is immutable.
+/// `@unchecked Sendable`: `shard` is read and written only on the loop; everything else is immutable.
 final class TokenExpiry: TimerTarget, @unchecked Sendable {
-    /// How long ahead a client is told. Enough for an app to fetch a token, short beside any token's life.
+    /// Time from the notice to the expiry, in ms: long enough for an app to fetch a token, and short compared with the
+    /// lifetime of tokens.
     static let notice: Int64 = 60_000
 
-    /// No timer waits longer: a system clock that was set is noticed within it.
+    /// Maximum wait of a timer, in ms. A change of the system clock has its effect within this time.
     static let longestWait: Int64 = 10 * 60_000
 
-    /// Longest argument of `auth:refresh` that is read, in bytes.
+    /// Maximum bytes of the argument of `auth:refresh`.
     private static let longestArgument = 16_384
 
     private let authenticator: TokenAuthenticator
@@ -30,13 +31,13 @@ final class TokenExpiry: TimerTarget, @unchecked Sendable {
         self.refusalLog = refusalLog
     }
 
-    /// A socket has joined with a token.
+    /// Schedules the notice for a socket whose token can expire.
     func watch(_ socket: NamespaceSocket) {
         guard let expiry = socket.expiresAt else { return }
         schedule(expiry - Self.notice, socket)
     }
 
-    /// The socket is gone.
+    /// Cancels the timer of a socket that has disconnected.
     func left(_ socket: NamespaceSocket) {
         socket.shard.timers.cancel(socket.expiryTimer)
         socket.expiryTimer = .none
@@ -50,23 +51,23 @@ final class TokenExpiry: TimerTarget, @unchecked Sendable {
         if now < expiry - Self.notice {
             schedule(expiry - Self.notice, socket)
         } else if now < expiry + authenticator.leeway {
-            // Fires once for the notice, and again for the end; a clock set back makes it tell
-            // twice, which does no harm.
+            // The timer fires once for the notice and once for the end. If the clock is set back, the notice is sent
+            // twice, which is harmless.
             if now < expiry {
                 socket.emit(
                     "auth:expiring", .object([.init("expires_at", .string(RFC3339.text(milliseconds: expiry)))]))
             }
             schedule(expiry + authenticator.leeway, socket)
         } else {
-            // Not DISCONNECT: a client that gets one stays away. It reconnects after a closed transport, and
-            // asks its app for a token.
+            // The transport is closed without a DISCONNECT packet: after that packet a client does not reconnect. After
+            // a closed transport it reconnects, and asks its app for a token.
             socket.closeConnection()
         }
     }
 
-    /// `auth:refresh`, with the new token as its argument, or as the member `token` of an object.
+    /// Handles `auth:refresh` with the new token as its argument, or as the member `token` of an object.
     func refresh(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
-        // What is longer than any token that is looked at need not be parsed.
+        // An argument longer than any acceptable token is not parsed.
         let arguments =
             event.args.count <= Self.longestArgument ? (try? JSONValue(parsing: event.args))?.array ?? [] : []
         let argument = arguments.first

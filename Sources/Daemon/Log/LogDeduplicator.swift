@@ -3,27 +3,27 @@ import Logging
 import Support
 import Synchronization
 
-/// Folds lines that repeat: of those that are alike (``LogLine/template``) the first is written at once, and
-/// then one in each interval, with how many came. So nobody who repeats a mistake can fill a disk, and nothing
-/// goes uncounted. Any thread.
+/// Folds repeated lines. Of the lines with one ``LogLine/template`` the first is written at once, and then one in each
+/// interval, with the number of repetitions. So a client that repeats a mistake cannot fill the disk, and every line is
+/// counted. Any thread.
 final class LogDeduplicator: Sendable {
     private struct Entry {
-        /// When the interval ends; ms of a clock that does not jump.
+        /// When the interval ends, in ms of ``Clock/monotonicMilliseconds``.
         var end: Int64
         /// Lines that were not written in this interval.
         var repeats = 0
-        /// The first one.
+        /// The first line.
         var line: LogLine
     }
 
     private struct State {
         var entries: [UInt64: Entry] = [:]
-        /// Lines that were not written because ``templateLimit`` others are being watched.
+        /// Lines that were not written because there were ``templateLimit`` entries.
         var others = 0
         var isTimerSet = false
     }
 
-    /// Kinds of lines that are told apart at a time; a further kind is counted only.
+    /// Maximum number of entries. Lines with another template are only counted.
     static let templateLimit = 1_024
 
     private let interval: Int64
@@ -49,11 +49,11 @@ final class LogDeduplicator: Sendable {
         log(line.level, template: line.template, now: now) { line }
     }
 
-    /// The same for a line that is made only if it is written.
+    /// Does the same for a line that is created only if it is written.
     ///
-    /// - Parameter template: what lines that are alike have in common.
+    /// - Parameter template: a hash of what repeated lines have in common, as ``LogLine/template``.
     func log(_ level: Logger.Level, template: UInt64, now: Int64, _ line: () -> LogLine) {
-        // Who asks for details wants all of them.
+        // Lines below `info` are for debugging, where every line matters.
         guard interval > 0, level >= .info else { return write(line()) }
         let (written, mustSetTimer) = state.withLock { state -> (LogLine?, Bool) in
             if let index = state.entries.index(forKey: template) {
@@ -75,9 +75,9 @@ final class LogDeduplicator: Sendable {
         if let written { write(written) }
     }
 
-    /// Writes what was counted in the intervals that have ended by `now`.
+    /// Writes the repetitions of the intervals that have ended by `now`.
     ///
-    /// - Returns: whether something is still being watched.
+    /// - Returns: whether there are entries left.
     @discardableResult
     func tick(now: Int64) -> Bool {
         let (lines, isWatching) = state.withLock { state -> ([LogLine], Bool) in
@@ -85,7 +85,7 @@ final class LogDeduplicator: Sendable {
             for (template, entry) in state.entries where entry.end <= now {
                 if entry.repeats > 0 {
                     lines.append(Self.summary(entry))
-                    // It goes on being watched: a flood that lasts is one line for each interval.
+                    // The entry stays, so that a lasting flood causes one line in each interval.
                     state.entries[template] = Entry(end: now + interval, line: entry.line)
                 } else {
                     state.entries[template] = nil
@@ -105,7 +105,7 @@ final class LogDeduplicator: Sendable {
         return isWatching
     }
 
-    /// Writes what was counted so far: at the end of the process.
+    /// Writes all repetitions counted so far. Call it at the end of the process.
     func flush() { tick(now: .max - interval) }
 
     private static func summary(_ entry: Entry) -> LogLine {
@@ -134,20 +134,20 @@ final class LogDeduplicator: Sendable {
     }
 }
 
-/// One line of the log before it has a time and a form. Its length is bounded.
+/// One line of the log, before it is formatted. Its length is bounded.
 struct LogLine: Sendable {
     var level: Logger.Level
     var message: String
-    /// In the order of their keys.
+    /// The metadata, sorted by key.
     var pairs: [(key: String, value: String)]
 
-    /// Bytes of a message; what is longer is cut. More than a plugin's line may have, so that
-    /// the mark of its cut stays.
+    /// Maximum bytes of a message; a longer one is cut. It is larger than the limit of a plugin's line, so that the
+    /// note about a cut line is kept.
     static let messageLimit = 4_160
-    /// Bytes of one value of the metadata.
+    /// Maximum bytes of one metadata value.
     static let valueLimit = 512
 
-    /// Bytes by which messages are told apart.
+    /// Bytes of a message that are compared.
     private static let templateLength = 256
 
     init(level: Logger.Level, message: String, metadata: Logger.Metadata) {
@@ -156,8 +156,9 @@ struct LogLine: Sendable {
         pairs = metadata.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)".cut(to: Self.valueLimit)) }
     }
 
-    /// What it has in common with lines like it: level, plugin, reason, and the message but for its numbers. What
-    /// differs from one to the next, such as an address or a name that a client chose, belongs into other metadata.
+    /// A hash of what repeated lines have in common: level, plugin, reason, and the message without its numbers. What
+    /// differs from one repetition to the next, such as an address or a name that a client chose, belongs in other
+    /// metadata.
     var template: UInt64 {
         var hasher = Hasher()
         hasher.combine(level)
@@ -165,7 +166,7 @@ struct LogLine: Sendable {
             var count = 0
             for byte in message.utf8 where count < text.count {
                 let isDigit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                // A run of digits is one.
+                // A run of digits counts as one digit.
                 if isDigit, count > 0, text[count - 1] == UInt8(ascii: "0") { continue }
                 text[count] = isDigit ? UInt8(ascii: "0") : byte
                 count += 1

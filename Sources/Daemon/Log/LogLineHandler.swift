@@ -5,7 +5,8 @@ import Logging
 import RawJSON
 import Support
 
-/// Makes a line of each log message and passes it to a ``LogDeduplicator``, which has it written by ``LogWriter``.
+/// Converts each log message to a ``LogLine`` and passes it to a ``LogDeduplicator``, which writes it with
+/// ``LogWriter``.
 struct LogLineHandler: LogHandler {
     let deduplicator: LogDeduplicator
     var logLevel: Logger.Level
@@ -24,10 +25,10 @@ struct LogLineHandler: LogHandler {
     }
 }
 
-/// Writes lines to standard error, for people or for machines.
+/// Writes lines to standard error, as text or as JSON.
 ///
-/// A line is one `write(2)`, so that lines of several threads never mix. It blocks while the reader of standard error
-/// is slow; the host therefore logs nothing for each message or connection above the level `debug`, but folded.
+/// A line is one `write(2)`, so that lines of several threads never mix. The call blocks while the reader of standard
+/// error is slow. The host therefore folds all lines above the level `debug` that a message or connection can cause.
 struct LogWriter: Sendable {
     let label: String
     let format: Configuration.Log.Format
@@ -41,7 +42,7 @@ struct LogWriter: Sendable {
             }
         bytes.append(UInt8(ascii: "\n"))
         bytes.withUnsafeBytes { bytes in
-            // A log that nobody takes is no reason to stop serving.
+            // Errors are ignored: the daemon serves even if its log cannot be written.
             _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count)
         }
     }
@@ -53,7 +54,7 @@ struct LogWriter: Sendable {
         var line = Array("\(time) \(name.padding(toLength: 7, withPad: " ", startingAt: 0)) \(oneLine(message))".utf8)
         for (key, value) in pairs {
             line += " \(key)=".utf8
-            // Quoted as JSON where it would not end at the next blank.
+            // A value that is empty, or has a blank, a quote or a control character, is quoted as JSON.
             if value.isEmpty || value.utf8.contains(where: { $0 <= 0x20 || $0 == UInt8(ascii: "\"") }) {
                 JSONText.appendQuoted(value, to: &line)
             } else {
@@ -77,7 +78,8 @@ struct LogWriter: Sendable {
         return line.bytes
     }
 
-    /// A line break in a message must not look like another line of the log, nor an escape sequence reach a terminal.
+    /// Escapes control characters: a line break in a message must not look like another line of the log, and an escape
+    /// sequence must not reach a terminal.
     private func oneLine(_ message: String) -> String {
         guard message.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return message }
         var text = ""
@@ -96,7 +98,7 @@ struct LogWriter: Sendable {
 }
 
 extension Configuration.Log {
-    /// A logger as configured, and what folds its lines.
+    /// A logger as configured, and the deduplicator of its lines.
     func logger(label: String, metrics: any MetricsFactory) -> (Logger, LogDeduplicator) {
         let writer = LogWriter(label: label, format: format)
         let deduplicator = LogDeduplicator(interval: Int64(repeatInterval.wholeMilliseconds), metrics: metrics) {

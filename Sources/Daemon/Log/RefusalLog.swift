@@ -15,9 +15,9 @@ final class RefusalLog: Sendable {
         }
     }
 
-    /// Reasons that are told apart; plugins bring their own, and what is beyond counts as `other`.
+    /// Maximum number of counters. Plugins have reasons of their own; further ones are counted as `other`.
     static let reasonLimit = 512
-    /// Bytes of a reason.
+    /// Maximum bytes of a reason; a longer one is cut.
     private static let reasonLength = 64
 
     private let deduplicator: LogDeduplicator

@@ -3,24 +3,23 @@ import Glibc
 import PluginHost
 import Synchronization
 
-/// The signals of this process: SIGTERM and SIGINT ask it to stop, SIGHUP is noted and has no
-/// effect, SIGPIPE is ignored.
+/// Handles the signals of this process: SIGTERM and SIGINT stop the daemon, SIGHUP is only logged, SIGPIPE is ignored.
 ///
-/// A handler writes to a pipe that a thread of its own reads. No signal is blocked, unlike with Dispatch's signal
-/// sources, so that plugins' child processes inherit no blocked signals; and neither a busy event loop nor a busy pool
-/// of Swift's tasks delays the thread.
+/// The handler writes the signal's number to a pipe, which ``ShutdownWatchdog`` reads on its own thread. That thread is
+/// delayed neither by busy event loops nor by Swift's task pool. No signal is blocked, unlike with Dispatch's signal
+/// sources, so that child processes of plugins do not inherit blocked signals.
 final class ProcessSignals: SignalInspector {
-    /// Where the numbers can be read that the handlers wrote, and 0 for each ``wake()``.
+    /// The read end of the pipe: one byte for each signal, its number, and 0 for each ``wake()``.
     let descriptor: Int32
     private let input: Int32
     private let inspection = Mutex(())
 
-    /// Why signals cannot be handled; never seen.
+    /// An error of the system when the handlers are installed; `code` is its `errno`.
     struct Failure: Error {
         let code: Int32
     }
 
-    /// Takes the signals over. Once in a process, before any plugin's code runs.
+    /// Installs the handlers. Call it once in a process, before any plugin's code runs.
     init() throws {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw Failure(code: errno) }
@@ -34,7 +33,7 @@ final class ProcessSignals: SignalInspector {
         guard code == 0 else { throw Failure(code: code) }
     }
 
-    /// Wakes the task that waits for a signal.
+    /// Wakes the thread that waits for a signal.
     func wake() {
         var zero: UInt8 = 0
         _ = write(input, &zero, 1)

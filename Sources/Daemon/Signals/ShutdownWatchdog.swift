@@ -5,20 +5,20 @@ import ServiceLifecycle
 import Support
 import Synchronization
 
-/// Reads the process's signals on a thread of its own, and ends the process when a stop takes too long, whatever
-/// else its threads are doing.
+/// Reads the process's signals on its own thread, and ends the process when a stop takes too long, even if all other
+/// threads are blocked.
 final class ShutdownWatchdog: Service {
     private let signals: ProcessSignals
-    /// From the first SIGTERM or SIGINT to the end of the process.
+    /// Time from the first SIGTERM or SIGINT to the end of the process.
     private let deadline: Duration
-    /// Called when the process is about to end in the middle of a stop: closes what can be closed at once, and
-    /// says what held the stop up.
+    /// Called before the process ends in the middle of a stop. Closes what can be closed at once, and returns log lines
+    /// that name what held up the stop.
     private let giveUp: @Sendable () -> [String]
     private let logger: Logger
-    /// When the process ends, in ms of ``Support/Clock/monotonicMilliseconds``; `nil`: nothing has asked it to stop.
+    /// When the process ends, in ms of ``Support/Clock/monotonicMilliseconds``; `nil` until a stop begins.
     private let end = Mutex<Int64?>(nil)
 
-    /// How long the process may live beyond its deadline, for a stop that is just about to be over.
+    /// Extra time after the deadline, for a stop that is almost complete.
     private static let gracePeriod = Duration.milliseconds(600)
 
     init(_ signals: ProcessSignals, deadline: Duration, giveUp: @escaping @Sendable () -> [String], logger: Logger) {
@@ -37,7 +37,7 @@ final class ShutdownWatchdog: Service {
         for await _ in requests { return }
     }
 
-    /// The daemon stops, for whatever reason: its time runs.
+    /// Starts the deadline. Called when the daemon begins to stop, for any reason.
     func stopping() {
         let isNew = end.withLock { end in
             guard end == nil else { return false }
@@ -78,8 +78,8 @@ final class ShutdownWatchdog: Service {
         Self.exit(1)
     }
 
-    /// Ends the process without calling what plugins have registered for its exit: threads that were
-    /// given up may be using it.
+    /// Ends the process without running the exit handlers that plugins registered (`atexit`, destructors): abandoned
+    /// threads may still use what those destroy.
     static func exit(_ code: Int32) -> Never {
         fflush(nil)
         _exit(code)

@@ -4,9 +4,10 @@ import Support
 import Synchronization
 import Transport
 
-/// Carries changes from the presence table to those who watch: sockets on every loop, and plugins.
+/// Sends presence changes to those who watch them: sockets on every loop, and plugins.
 ///
-/// The table comes first and the host needs it, so the way to the host is laid afterwards, before the first connection.
+/// The presence table is created before the host, which needs it. ``connect(host:sockets:)`` is therefore called later,
+/// but before the first connection.
 final class PresenceDispatcher: Sendable {
     private let loops: Loops
     private let watchedUsers: WatchedUserIndex
@@ -22,7 +23,8 @@ final class PresenceDispatcher: Sendable {
         watchers.withLock { $0 = (host, sockets) }
     }
 
-    /// Any thread; in the order of the changes. A loop is woken only for changes of users that a socket of it watches.
+    /// Sends the changes in their order. A loop is woken only if one of its sockets watches a user who changed. Any
+    /// thread.
     func dispatch(_ changes: [PresenceChange]) {
         guard let (host, sockets) = watchers.withLock({ $0 }) else { return }
         let watching = watchedUsers.loops(watching: changes.lazy.map(\.user))
@@ -37,10 +39,12 @@ final class PresenceDispatcher: Sendable {
     }
 }
 
-/// Which event loops have a socket that watches a user. Any thread; the lock is taken when a loop's first socket
-/// watches a user or its last one does not any more, and for each change.
+/// Records which event loops have a socket that watches a user. Any thread.
+///
+/// The lock is acquired for each presence change, and when the first socket of a loop begins or the last one ends to
+/// watch a user.
 final class WatchedUserIndex: Sendable {
-    /// One bit for each loop, of which there are at most 64.
+    /// One bit for each loop; there are at most 64 loops.
     private let loops = Mutex<[ByteString: UInt64]>([:])
 
     func add(_ user: ByteString, loop: Int) {
@@ -54,11 +58,11 @@ final class WatchedUserIndex: Sendable {
         }
     }
 
-    /// The loops that watch each of these users, as bits.
+    /// For each of the users: the loops that watch it, one bit each.
     func loops(watching users: some Sequence<ByteString>) -> [UInt64] {
         loops.withLock { loops in users.map { loops[$0] ?? 0 } }
     }
 
-    /// Users that are watched.
+    /// Number of watched users.
     var count: Int { loops.withLock { $0.count } }
 }

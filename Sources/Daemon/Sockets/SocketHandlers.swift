@@ -41,7 +41,7 @@ struct SocketHandlers: SocketObserver {
     }
 }
 
-/// What the core itself says to clients: small and seldom, so values rather than bytes.
+/// Events and acks of the core. They are small and rare, so their arguments are values and not bytes.
 extension NamespaceSocket {
     func emit(_ name: StaticString, _ argument: JSONValue) {
         let args = JSONValue.array([argument]).serialized
@@ -62,7 +62,7 @@ extension IncomingEvent {
 }
 
 extension JSONValue {
-    /// The form of every failing ack: `{"error":{"code":…,"message":…}}`.
+    /// The argument of every failing ack: `{"error":{"code":…,"message":…}}`.
     static func failure(code: String, message: String) -> JSONValue {
         .object([.init("error", .object([.init("code", .string(code)), .init("message", .string(message))]))])
     }

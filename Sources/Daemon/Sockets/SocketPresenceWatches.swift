@@ -3,12 +3,11 @@ import RawJSON
 import SocketIO
 import Support
 
-/// Which sockets of one loop want to hear of which users. [loop]
+/// Records which sockets of one loop watch the presence of which users. [loop]
 ///
-/// A watch ends with its socket. Nobody but the core sees it: it is no room, so that a plugin's view of
-/// rooms stays the plugin's.
+/// A watch ends with its socket. Watches are not rooms, because plugins would see them among their own rooms.
 ///
-/// `@unchecked Sendable`: what changes is read and written on the loop alone.
+/// `@unchecked Sendable`: its variables are read and written only on the loop.
 final class SocketPresenceWatches: @unchecked Sendable {
     private let loop: Int
     private let limit: Int
@@ -21,11 +20,11 @@ final class SocketPresenceWatches: @unchecked Sendable {
 
     private struct Watched {
         var users: Set<ByteString> = []
-        /// Of their ids.
+        /// Bytes of the ids of `users`.
         var bytes = 0
     }
 
-    /// Watches that were refused, for the limit or for what they name, since the beginning.
+    /// Requests refused since the start, for a limit or for an invalid list of users.
     private(set) var refused: UInt64 = 0
 
     /// - Parameters:
@@ -41,8 +40,8 @@ final class SocketPresenceWatches: @unchecked Sendable {
         self.presence = presence
     }
 
-    /// `presence:watch` with a list of user ids: acks how each of them stands, in that order, and tells of
-    /// every change from then on.
+    /// Handles `presence:watch` with a list of user ids: acks the status of each user, in that order, and notifies the
+    /// socket of every change from then on.
     func watch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         let users: [ByteString]
         do throws(Unreadable) { users = try Self.users(in: event) } catch { return refuse(event, error, to: socket) }
@@ -60,9 +59,9 @@ final class SocketPresenceWatches: @unchecked Sendable {
                     "the ids of the users a socket watches have at most \(byteLimit) bytes, these would make it \(wanted.bytes)",
                 to: socket)
         }
-        // An empty list leaves nothing behind.
+        // No entry is kept for an empty list.
         watched[socket.handle] = wanted.users.isEmpty ? nil : wanted
-        // Before the snapshot is taken: a change that it does not show reaches this loop.
+        // Registered before the snapshot is made, so that this loop is notified of every change after it.
         for user in users {
             if watchers[user] == nil { watchedUsers.add(user, loop: loop) }
             watchers[user, default: []].insert(socket.handle)
@@ -70,7 +69,7 @@ final class SocketPresenceWatches: @unchecked Sendable {
         event.answer(.array(presence.snapshot(users).map(\.json)), to: socket)
     }
 
-    /// `presence:unwatch` with a list of user ids, or without: all.
+    /// Handles `presence:unwatch` with a list of user ids, or without an argument for all users.
     func unwatch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         let hasArgument = event.args.count > 2
         let users: [ByteString]
@@ -87,7 +86,7 @@ final class SocketPresenceWatches: @unchecked Sendable {
         for user in watched[socket.handle]?.users ?? [] { forget(user, socket.handle) }
     }
 
-    /// Tells the watchers of this loop.
+    /// Sends a change to the sockets of this loop that watch the user.
     func notify(of change: PresenceChange, on shard: Shard) {
         guard let handles = watchers[change.user] else { return }
         let argument = JSONValue.object([
@@ -108,15 +107,15 @@ final class SocketPresenceWatches: @unchecked Sendable {
         watchedUsers.remove(user, loop: loop)
     }
 
-    /// Longest argument that is read, in bytes: the loop reads it, and a thousand ids of the longest kind fit.
+    /// Maximum bytes of an argument, since parsing it holds up the loop. A thousand ids of the maximum length fit.
     private static let longestArgument = 300_000
 
-    /// Why an argument is no list of user ids.
+    /// Why an argument is not a list of user ids.
     private struct Unreadable: Error {
         let message: String
     }
 
-    /// The ids of the first argument.
+    /// Parses the user ids of the first argument.
     private static func users(in event: borrowing IncomingEvent) throws(Unreadable) -> [ByteString] {
         let args = event.args
         guard args.count <= longestArgument else {
@@ -152,7 +151,7 @@ final class SocketPresenceWatches: @unchecked Sendable {
 }
 
 extension PresenceStatus {
-    /// `{user, online, connections, last_seen}`, over sockets and HTTP alike.
+    /// `{user, online, connections, last_seen}`, the same over sockets and HTTP.
     var json: JSONValue {
         .object([
             .init("user", .string(user)), .init("online", .bool(isOnline)), .init("connections", .integer(connections)),
