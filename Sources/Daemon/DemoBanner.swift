@@ -2,25 +2,25 @@ import Identity
 import RawJSON
 import Support
 
-/// What a demo prints once it serves: the page to open, a token for each of two users, and a notification to push.
+/// The text that a demo prints when it is ready: the page's address, a token for each of two users, and a command that
+/// pushes a notification.
 struct DemoBanner {
     static let users = ["alice", "bob"]
 
-    /// Long enough for a day of trying things out.
+    /// Lifetime of the tokens in seconds: one day.
     static let timeToLive: Int64 = 24 * 60 * 60
 
-    /// What the page does for its users: everything, so that one person can act as both.
+    /// The scope of both tokens, so that the page can push notifications for either user.
     static let scope = "notifications:write"
 
-    /// Where a notification is pushed, if something serves it.
+    /// The route that pushes a notification. A plugin serves it.
     static let push: (method: ByteString, path: String) = ("POST", "/v1/notifications")
 
     let address: String
     let tokens: [(user: String, token: String)]
     private let pushes: Bool
 
-    /// `nil` if tokens are signed by somebody else, as with a public key configured: then the
-    /// demo has none to give away.
+    /// Returns `nil` if only a public key is configured, with which the demo cannot sign tokens.
     ///
     /// - Throws: ``TokenConfigurationError`` if the secret cannot sign.
     ///
@@ -49,7 +49,7 @@ struct DemoBanner {
         return .object(members)
     }
 
-    /// Tokens travel in the fragment, which a browser never sends to a server.
+    /// The page's URL. The tokens are in its fragment, which browsers do not send to servers.
     var page: String {
         "\(address)/#" + tokens.map { "\($0.user)=\($0.token)" }.joined(separator: "&")
     }

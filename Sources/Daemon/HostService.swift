@@ -10,7 +10,7 @@ import Support
 import Synchronization
 import Transport
 
-/// A host from its first listening socket to its last closed one.
+/// Runs a host, from its first listening socket to the end of its loops.
 final class HostService: Service {
     let configuration: Configuration
     private let logger: Logger
@@ -19,17 +19,17 @@ final class HostService: Service {
     private let server: Server
     private let presence: PresenceService
     private let recovery: RecoveryStore?
-    /// Ends the process where ``stop()`` does not come to its end in time. `nil` where nothing is started.
+    /// Ends the process if ``stop()`` takes too long. `nil` if the service is not run.
     let shutdownWatchdog: ShutdownWatchdog?
-    /// A required plugin that could not be loaded.
+    /// Receives the failure of a required plugin.
     private let failures: AsyncStream<StartFailure>
     private let failed: AsyncStream<StartFailure>.Continuation
 
-    /// Creates the modules' objects; nothing runs yet but the loops' threads.
+    /// Creates the objects of all modules. Only the threads of the loops run after that.
     ///
     /// - Parameters:
-    ///   - signals: the process's. `nil` if the service is not to be run.
-    ///   - deduplicator: of the logger's lines.
+    ///   - signals: those of the process; `nil` if the service is not run.
+    ///   - deduplicator: the deduplicator of the logger's lines.
     ///   - metrics: what `/metrics` shows.
     init(
         _ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, deduplicator: LogDeduplicator,
@@ -82,7 +82,7 @@ final class HostService: Service {
         var options = configuration.transportOptions(openFiles: openFiles)
         options.allowRequest = { host.allowRequest($0) }
         options.onRefusal = { refusalLog.record($0) }
-        // Nobody comes in before every hook is in force that may want to refuse.
+        // No session is opened until the hooks of all plugins, which may refuse it, are in force.
         options.unavailable = { host.isLoading ? "plugins are loading; try again" : nil }
         let server = Server(options: options, loops: loops, http: host.router, logger: logger)
         self.server = server
@@ -91,7 +91,7 @@ final class HostService: Service {
             server.closeSessions()
             let held = host.callbacks(runningFor: 300)
             host.removeImages()
-            // For the loops that can, to write.
+            // Gives loops that are not blocked 100 ms to write.
             usleep(100_000)
             return held
         }
@@ -113,7 +113,7 @@ final class HostService: Service {
                 return StartFailure?.none
             }
             group.addTask {
-                // Throws when the task is cancelled, which means the same: stop.
+                // Throws if the task is cancelled, which also means to stop.
                 try? await gracefulShutdown()
                 return nil
             }
@@ -129,13 +129,13 @@ final class HostService: Service {
         if let failure { throw failure }
     }
 
-    /// Whether the process must end without calling what plugins have registered for its exit: threads that were
-    /// given up may be using it.
+    /// Whether the process must end without running exit handlers: abandoned threads of plugins may still use what
+    /// those destroy.
     var mustExit: Bool { !host.givenUp.isEmpty }
 
     // MARK: - Start
 
-    /// Listens, then has the plugins loaded: until they are, probes and metrics are answered, and sessions are refused.
+    /// Listens, then loads the plugins. Until they are loaded, the core's routes are answered and sessions are refused.
     private func start() async throws {
         let host = host
         host.plan(configuration.plugins.map { $0.spec(databaseURL: configuration.databaseURL) })
@@ -149,11 +149,12 @@ final class HostService: Service {
         logger.info(
             "listening on \(address(port))",
             metadata: ["loops": "\(loops.all.count)", "plugins": "\(configuration.plugins.count)"])
-        // By itself: a plugin that blocks must not hold up a stop.
+        // In a task of its own, since a plugin that blocks must not delay a stop.
         Task { await loadPlugins(port) }
     }
 
-    /// A plugin that fails is logged by the host, in one line, and missed by nobody but those who need it.
+    /// Loads the plugins. The host logs each failure in one line; only the failure of a required plugin ends the
+    /// service.
     private func loadPlugins(_ port: Int) async {
         do throws(PluginError) {
             guard try await host.loadPlanned() else { return }
@@ -165,7 +166,7 @@ final class HostService: Service {
         printBanner(port: port)
     }
 
-    /// Standard output gets one line that scripts wait for, when sessions can be opened; people read the log.
+    /// Prints the line that scripts wait for on standard output. Sessions can be opened from now on.
     private func announce(_ port: Int) {
         if !configuration.plugins.isEmpty {
             logger.info("serving with \(host.status.count) of \(configuration.plugins.count) plugins")
@@ -174,7 +175,7 @@ final class HostService: Service {
         fflush(nil)
     }
 
-    /// What a demo tells the person who started it. After the plugins are loaded, for it shows only what works.
+    /// Prints the demo's banner. Called after the plugins are loaded, because the banner depends on their routes.
     private func printBanner(port: Int) {
         guard configuration.demo, let auth = configuration.auth else { return }
         let address = "http://\(hostInURL == "127.0.0.1" ? "localhost" : hostInURL):\(port)"
@@ -191,10 +192,10 @@ final class HostService: Service {
 
     // MARK: - Run
 
-    /// Ends the grace periods of those who left, and drops what nobody came back for.
+    /// Ends the grace periods of presence, and drops sessions whose time for recovery is over.
     private func expirePeriodically() async {
         let gracePeriod = configuration.presence.gracePeriod
-        // An offline change is late by a twentieth of the grace period at the most.
+        // An offline change is late by at most a twentieth of the grace period, or 10 ms.
         let step = min(max(gracePeriod / 20, .milliseconds(10)), .milliseconds(250))
         while !Task.isCancelled {
             try? await Task.sleep(for: step)
@@ -205,10 +206,10 @@ final class HostService: Service {
 
     // MARK: - Stop
 
-    /// No new connections; what plugins have queued is finished and answered; then the clients are closed, so that they
-    /// reconnect elsewhere, and the plugins go.
+    /// Stops in this order: no new connections; plugins finish their queues and stop; clients are closed, so that they
+    /// reconnect elsewhere; the loops end.
     ///
-    /// Nothing here waits for a loop without a limit: an inline callback may hold it for ever.
+    /// Every wait for a loop has a time limit, because an inline callback may block the loop for ever.
     private func stop() async {
         shutdownWatchdog?.stopping()
         let deadline = configuration.limits.shutdownDeadline
@@ -216,7 +217,7 @@ final class HostService: Service {
         let end = ContinuousClock.now + deadline
         let (server, loops) = (server, loops)
         await within(min(deadline / 10, .milliseconds(500))) { await server.stopAccepting() }
-        // Clients need a part of the time to read their last words. Without any time plugins get a moment all the same.
+        // A quarter of the time is left for clients to read what is sent to them. Plugins get at least 200 ms.
         await host.shutdown(deadline: max((deadline * 3 / 4).wholeMilliseconds, 200))
         await server.drain(deadline: max(.zero, end - .now))
         await within(.milliseconds(100)) { await server.shutdown() }
@@ -233,7 +234,7 @@ final class HostService: Service {
 }
 
 extension HostService {
-    /// What would keep the configured plugins from being loaded. For a service that is not run.
+    /// Finds out why configured plugins could not be loaded. For a service that is not run.
     func checkPlugins() async -> [ConfigurationProblem] {
         let specs = configuration.plugins.map { $0.spec(databaseURL: configuration.databaseURL) }
         let problems = await host.check(specs).map { index, error in
@@ -244,7 +245,7 @@ extension HostService {
     }
 }
 
-/// Why the daemon does not start, in one line.
+/// The reason why the daemon does not start, in one line.
 struct StartFailure: Error, CustomStringConvertible {
     let description: String
 
@@ -252,7 +253,7 @@ struct StartFailure: Error, CustomStringConvertible {
         self.description = description
     }
 
-    /// Why the daemon cannot listen.
+    /// The daemon cannot listen on this address.
     init(listening host: String, _ port: Int, _ error: any Error) {
         let place = "port \(port) on \(host)"
         switch (error as? ListenError)?.code {
@@ -265,7 +266,7 @@ struct StartFailure: Error, CustomStringConvertible {
     }
 }
 
-/// Waits for `body`, but no longer than `limit`; what takes longer goes on by itself.
+/// Waits until `body` returns, at most for `limit`. A `body` that takes longer continues in its task.
 func within(_ limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
     let (ends, end) = AsyncStream.makeStream(of: Void.self)
     Task {

@@ -5,19 +5,19 @@ import Logging
 import PrometheusMetrics
 import ServiceLifecycle
 
-/// The composition root: a configuration becomes a running host.
+/// Runs a host with a configuration.
 public enum JackfieldDaemon {
-    /// Semantic version of the daemon; the header has its own.
+    /// Semantic version of the daemon. The plugin header has a version of its own.
     public static let version = "0.1.0"
 
-    /// Serves until SIGTERM or SIGINT, then stops within `limits.shutdownDeadline`. Once in a process.
+    /// Serves until SIGTERM or SIGINT, then stops within `limits.shutdownDeadline`. Call it once in a process.
     ///
-    /// Ends the process itself, with exit code 1, if plugins had to be given up.
+    /// Ends the process with exit code 1 if a plugin was abandoned because a callback did not return.
     ///
-    /// - Throws: what kept it from starting: a required plugin, an address in use, a key that cannot be read.
+    /// - Throws: why it did not start: a required plugin failed, the address is in use, a key cannot be read.
     public static func run(_ configuration: Configuration) async throws {
-        // Databases, keys and sockets that the daemon or a plugin makes are its owner's alone:
-        // files 0600, folders 0700.
+        // Only the owner can access the databases, keys and sockets that the daemon or a plugin creates: files get the
+        // mode 0600, folders 0700.
         umask(0o077)
         var configuration = configuration
         try configuration.loadDevelopmentKey()
@@ -28,7 +28,7 @@ public enum JackfieldDaemon {
         defer { deduplicator.flush() }
         for warning in configuration.warnings { logger.warning("\(warning)") }
 
-        // Before there is a thread that runs a plugin's code.
+        // Before any thread runs a plugin's code.
         let signals = try ProcessSignals()
         let service = try HostService(
             configuration, signals: signals, logger: logger, deduplicator: deduplicator, metrics: metrics)
@@ -49,14 +49,14 @@ public enum JackfieldDaemon {
         }
     }
 
-    /// Finds what would keep the daemon from running, or a plugin from being loaded, and starts nothing. Plugins'
-    /// libraries are mapped, and asked what they declare.
+    /// Checks whether the daemon could run and load its plugins, without starting it. Plugin libraries are mapped, and
+    /// their descriptors read.
     public static func check(_ configuration: Configuration) async throws {
         var configuration = configuration
         try configuration.findDevelopmentKey()
-        // A demo that has not run yet: its key will be made.
+        // The key of a demo that has not run yet is created by its first start.
         if let auth = configuration.auth, !auth.hasKey { configuration.auth = nil }
-        // Standard output is the settings'.
+        // The command prints the settings; only warnings and errors are logged beside them.
         let metrics = PrometheusRegistry.ofDaemon()
         var (logger, deduplicator) = configuration.log.logger(label: "jackfield", metrics: metrics)
         logger.logLevel = max(logger.logLevel, .warning)
@@ -65,7 +65,7 @@ public enum JackfieldDaemon {
         guard problems.isEmpty else { throw ConfigurationProblems(problems) }
     }
 
-    /// The lifecycle library tells of every step; the host itself says what an operator wants to know.
+    /// The lifecycle library logs every step at `info`; operators need only what the host logs.
     private static func quiet(_ logger: Logger) -> Logger {
         var logger = logger
         logger.logLevel = max(logger.logLevel, .warning)

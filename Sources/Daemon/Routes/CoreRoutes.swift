@@ -6,18 +6,18 @@ import Support
 import Transport
 import WebAssets
 
-/// What the host itself answers over HTTP: is it alive, is it ready, its numbers, who is
-/// online; and the page of a demo.
+/// The daemon's own HTTP routes: health, readiness, metrics, presence, and the demo page.
 struct CoreRoutes: Sendable {
     let host: Host
     let presence: PresenceService
     let metrics: PrometheusRegistry
 
-    /// - Throws: `RoutePath.Malformed`, never with the paths below.
+    /// Registers the routes.
     ///
     /// - Parameters:
-    ///   - socketPath: where Engine.IO is served, without the final slash.
-    ///   - servesPage: whether the demo's page is at the root.
+    ///   - socketPath: the path of Engine.IO without the final slash.
+    ///   - servesPage: whether the demo page is served at `/`.
+    /// - Throws: `RoutePath.Malformed`; the paths below are well-formed.
     func register(in router: HTTPRouter, socketPath: String, servesPage: Bool) throws(RoutePath.Malformed) {
         let (host, presence, metrics) = (host, presence, metrics)
         try router.register("GET", "/healthz") { _, responder in
@@ -72,7 +72,7 @@ struct CoreRoutes: Sendable {
         }
     }
 
-    /// Where the page reads the path from.
+    /// The attribute from which the page's script reads the path of Engine.IO.
     private static func pathMark(_ path: String) -> String {
         "data-socket-path=\"\(path)/\""
     }
