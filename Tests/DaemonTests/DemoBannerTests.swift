@@ -11,7 +11,7 @@ import Testing
         return try DemoBanner(address: "http://localhost:8080", auth: auth, pushes: pushes, now: 1_700_000_000_000)
     }
 
-    @Test func `the curl line is shown where a push would be served, and nowhere else`() throws {
+    @Test func `the curl line is shown only if a push is served`() throws {
         let with = try #require(try banner(pushes: true)).text, without = try #require(try banner(pushes: false)).text
         #expect(with.contains("curl -sS http://localhost:8080/v1/notifications ") && !with.contains("--plugin"))
         #expect(!without.contains("curl") && without.contains("--plugin notifications"))
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `where only public keys verify there are no tokens to show`() throws {
+    @Test func `with only a public key there are no tokens to show`() throws {
         #expect(try banner(pushes: true) { $0.algorithms = [.rs256] } == nil)
         #expect(try banner(pushes: true) { $0.secret = nil } == nil)
     }

@@ -8,8 +8,8 @@ import Testing
 
 @testable import Daemon
 
-/// By the system's clock: what a timer does when it fires depends on the time of day, so tokens end
-/// in the past or far ahead.
+/// Uses the system's clock, since the effect of a timer depends on it. Tokens therefore expire in the past or far
+/// ahead.
 @Suite struct TokenExpiryTests {
     private static let secret = Array("a secret of the tests, long enough for HS256".utf8)
 
@@ -40,21 +40,21 @@ import Testing
         #expect(loop.timers.count == 0)
     }
 
-    @Test("a token that ends earlier than the one before is told of, and ends the socket, in its own time")
+    @Test("after a refresh with a token that expires earlier, the notice and the end come earlier")
     func earlier() throws {
         let loop = try loop()
         let client = loop.connect(#"{"token":"\#(try token(expiresIn: 3_600))"}"#)
         client.say(#"21["auth:refresh","\#(try token(expiresIn: 30))"]"#)
         loop.pass(1)
         #expect(client.heard.contains { $0.hasPrefix(#"2["auth:expiring""#) })
-        // Within the leeway: refused at the next connection, but good for a moment more.
+        // Expired, but within the leeway: the socket stays open until the leeway ends.
         client.say(#"21["auth:refresh","\#(try token(expiresIn: -2))"]"#)
         loop.pass(1_000)
         #expect(!client.isClosed)
         #expect(loop.timers.count == 2)
     }
 
-    @Test("a token that has ended closes the transport, with no DISCONNECT")
+    @Test("an expired token closes the transport, without a DISCONNECT packet")
     func ended() throws {
         let loop = try loop()
         let client = loop.connect(#"{"token":"\#(try token(expiresIn: -2))"}"#)
@@ -67,7 +67,7 @@ import Testing
     }
 }
 
-/// A loop without I/O whose sockets are the gate's and whose only event is `auth:refresh`.
+/// A loop without I/O. Its sockets are admitted by the authenticator, and its only event is `auth:refresh`.
 private final class LoopWithExpiry: Application {
     let timers = TimerWheel(now: 1_000)
     private let table: SessionTable
@@ -111,7 +111,7 @@ private final class LoopWithExpiry: Application {
     func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {}
     func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) { expiry.left(socket) }
 
-    /// A client on a WebSocket of its own.
+    /// A client with a WebSocket connection.
     final class Client: WebSocketOutput {
         private(set) var heard: [String] = []
         private(set) var isClosed = false

@@ -16,7 +16,7 @@ struct ConfigurationPrecedenceTests {
         #expect(try load("port: 9001", environment: environment, overrides).port == 9002)
     }
 
-    @Test("a flag overrides whatever else the file says of it")
+    @Test("flags override the settings of the file")
     func flags() throws {
         var overrides = Configuration.Overrides()
         overrides.host = "::1"
@@ -28,7 +28,7 @@ struct ConfigurationPrecedenceTests {
         #expect(configuration.log.level == .error && configuration.log.format == .json)
     }
 
-    @Test("SITE_URL is the default origin, whatever page it points to")
+    @Test("SITE_URL is the default origin, also if it has a path")
     func site() throws {
         let environment = environmentWithKey.merging(["SITE_URL": "https://Example.com/app/"]) { $1 }
         #expect(try load("", environment: environment).cors?.origin == .list(["https://example.com"]))
@@ -38,7 +38,7 @@ struct ConfigurationPrecedenceTests {
         #expect(try load("cors: { origin: 'http://a' }", environment: environment).cors?.origin == .one("http://a"))
     }
 
-    @Test("a key in the file replaces JWT_SECRET, of whatever kind it is")
+    @Test("a key of any kind in the file replaces JWT_SECRET")
     func keys() throws {
         let other = "another-secret-of-thirty-two-bytes-or-more"
         #expect(try load("auth: { secret: \(other) }").auth?.secret == Configuration.Secret(bytes: Array(other.utf8)))
@@ -61,7 +61,7 @@ struct ConfigurationPrecedenceTests {
         #expect(lines.count == 2)
         #expect(lines.first?.hasPrefix("environment: SITE_URL: 'example.com' is not a URL") == true)
         #expect(lines.last?.hasPrefix("environment: PORT: 'http' is not a whole number") == true)
-        // The file names the setting, and leaves it to the environment.
+        // The file has the setting without a value, so the environment's counts.
         for yaml in ["", "auth: { secret: null, required: false }"] {
             let lines = problems(yaml, environment: ["JWT_SECRET": "short"])
             #expect(lines.count == 1)
@@ -72,7 +72,7 @@ struct ConfigurationPrecedenceTests {
         }
     }
 
-    @Test("a demo that others can reach is refused, wherever it was switched on")
+    @Test("a demo that other machines can reach is refused, whether a flag or the file switched it on")
     func reachableDemo() {
         var overrides = Configuration.Overrides()
         overrides.demo = true
@@ -100,7 +100,7 @@ struct ConfigurationPrecedenceTests {
         #expect(lines.last?.contains("--plugin rooms") == true)
     }
 
-    @Test("a plugin on the command line joins those of the file, or replaces the configuration of one")
+    @Test("a plugin on the command line is added to those of the file, or replaces the configuration of one of them")
     func plugins() throws {
         var overrides = Configuration.Overrides()
         overrides.plugins = [.init(path: "rooms", config: "{store: x}"), .init(path: "hello"), .init(path: "notes")]
@@ -112,7 +112,7 @@ struct ConfigurationPrecedenceTests {
         #expect(plugins[0].required)
     }
 
-    @Test("a plugin that the file has twice is configured by its name; on the command line a path stands once")
+    @Test("a plugin that the file has twice is configured by its name; the command line may have a path only once")
     func pluginsByName() throws {
         let yaml =
             "plugins: [{ path: relay, name: east, config: 1 }, { path: relay, name: west, config: 2 }, { path: relay, config: 3 }]"
@@ -149,7 +149,7 @@ struct ConfigurationPrecedenceTests {
         #expect(Configuration.PluginArgument(argument: "") == nil)
     }
 
-    @Test("a demo without a key has one made, a demo with a key keeps it")
+    @Test("a demo without a key gets one, a demo with a key keeps it")
     func demoKey() throws {
         #expect(try load("demo: true", environment: [:]).auth?.developmentKeyFile == DevelopmentKey.path)
         #expect(try load("demo: true").auth?.developmentKeyFile == nil)

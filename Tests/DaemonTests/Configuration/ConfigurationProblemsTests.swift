@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Configuration problems")
 struct ConfigurationProblemsTests {
-    /// A text, and the beginning of the one line that answers it.
+    /// A configuration, and the beginning of the only line that reports its problem.
     struct Case: CustomTestStringConvertible {
         let yaml: String
         let answer: String
@@ -171,7 +171,7 @@ struct ConfigurationProblemsTests {
             ])
     }
 
-    @Test("a fault of a key file is placed at the setting that names the file")
+    @Test("a problem with a key file is reported at the setting that names the file")
     func keyFiles() throws {
         func refusal(of setting: String, _ contents: String, _ algorithm: String) throws -> String? {
             let file = FileManager.default.temporaryDirectory.appending(path: "jackfield-\(UUID())")
@@ -222,7 +222,7 @@ struct ConfigurationProblemsTests {
         #expect(!problems("auth: { secret: \(secret), algorithms: [RS256] }").joined().contains(secret))
     }
 
-    @Test("the whole is a line for each problem, then their count")
+    @Test("the description has a line for each problem, then their count")
     func description() {
         let problem = ConfigurationProblem(
             source: "a.yaml", line: 3, column: 7, key: "port", what: "wrong", remedy: "mend")

@@ -10,7 +10,7 @@ struct ConfigurationReferenceTests {
         return (try? String(contentsOf: root.appending(path: "docs/jackfield.yaml"), encoding: .utf8)) ?? ""
     }()
 
-    /// The lines that begin with `#` and no space: working alternatives.
+    /// The lines that begin with `#` and no space: alternatives that can be uncommented.
     private static let alternatives = text.split(separator: "\n").compactMap { line in
         line.hasPrefix("#") && line.dropFirst().first?.isLetter == true ? String(line.dropFirst()) : nil
     }
@@ -21,11 +21,11 @@ struct ConfigurationReferenceTests {
         #expect(try load(Self.text) == load(""))
     }
 
-    @Test("it shows every key there is")
+    @Test("it shows every key that exists")
     func complete() throws {
         let shown = ConfigurationReader(source: "jackfield.yaml")
         let top = try #require(shown.root(of: Self.text, expanding: environmentWithKey))
-        // Everything a file can hold is asked for once all features are on and all sections present.
+        // With all features on and all sections present, every key that a file can have is looked up.
         let known = ConfigurationReader(source: "known")
         let everything = """
             httpCompression: {}
@@ -54,7 +54,7 @@ struct ConfigurationReferenceTests {
         #expect(top.has("host"))
     }
 
-    @Test("each alternative that it shows is accepted, and is none of the defaults", arguments: alternatives)
+    @Test("each alternative that it shows is accepted, and differs from the default", arguments: alternatives)
     func alternative(line: String) throws {
         #expect(try load(line) != load(""))
     }

@@ -15,7 +15,7 @@ struct ConfigurationTests {
         #expect(try load(yaml) == expected)
     }
 
-    @Test("a key without a value is as good as absent")
+    @Test("a key without a value counts as absent")
     func nullIsAbsent() throws {
         #expect(try load("port:\nauth:\n  issuer:\nplugins: null\ncookie: ~") == load(""))
     }
@@ -55,7 +55,7 @@ struct ConfigurationTests {
         #expect(cookie.sameSite == .none && cookie.domain == "example.com" && cookie.maxAge == 60)
     }
 
-    @Test("a feature that is just true has its defaults")
+    @Test("a feature set to true has its defaults")
     func featureTrue() throws {
         let configuration = try load(
             "cookie: true\nperMessageDeflate: true\nconnectionStateRecovery: true\nhttpCompression: true")
@@ -65,7 +65,7 @@ struct ConfigurationTests {
         #expect(configuration.httpCompression == Configuration.HTTPCompression())
     }
 
-    @Test("an origin is one, several, everybody by name, or everybody")
+    @Test("the origin is one, a list, the request's own, or any")
     func origins() throws {
         #expect(try load("cors: { origin: 'HTTPS://Example.com:443' }").cors?.origin == .one("https://example.com"))
         #expect(
@@ -78,7 +78,7 @@ struct ConfigurationTests {
         #expect(try load("cors: false").cors == nil)
     }
 
-    @Test("header lists are lists or have commas")
+    @Test("lists of headers are YAML lists, or text with commas")
     func headerLists() throws {
         let cors = try load("cors: { allowedHeaders: 'authorization, content-type', exposedHeaders: [etag] }").cors
         #expect(cors?.allowedHeaders == ["authorization", "content-type"])
@@ -167,7 +167,7 @@ struct ConfigurationTests {
         #expect(configuration.eventLoops == 2 && configuration.log.level == .debug && configuration.log.format == .json)
     }
 
-    @Test("how long a token is good for is read, and reaches the verifier")
+    @Test("the settings for the age of tokens are read, and reach the verifier")
     func tokenTimes() throws {
         let defaults = try #require(load("").auth?.verifierConfiguration)
         #expect(defaults.requiresExpiry && defaults.maximumAge == nil)
@@ -176,7 +176,7 @@ struct ConfigurationTests {
         #expect(!auth.verifierConfiguration.requiresExpiry && auth.verifierConfiguration.maximumAge == 31_536_000_000)
     }
 
-    @Test("only hosts that nobody else can reach are loopback")
+    @Test("only hosts that no other machine can reach are loopback")
     func loopback() {
         let loopback = ["127.0.0.1", "127.1.2.3", "localhost", "::1"]
         let reachable = [
@@ -189,7 +189,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("what is allowed and seldom meant is warned of")
+    @Test("settings that are valid but rarely intended cause a warning")
     func warnings() throws {
         #expect(try load("").warnings.isEmpty)
         #expect(try load("auth: false").warnings.isEmpty)
@@ -199,7 +199,7 @@ struct ConfigurationTests {
         )
     }
 
-    @Test("a file that is not there, a folder, and bytes that are no text are each refused in one line")
+    @Test("a missing file, a folder, and bytes that are not text are each refused in one line")
     func unreadableFiles() throws {
         let binary = FileManager.default.temporaryDirectory.appending(path: "jackfield-\(UUID()).yaml")
         try Data([0xFF, 0xFE, 0x80]).write(to: binary)
@@ -234,17 +234,17 @@ struct ConfigurationScalarTests {
     }
 }
 
-/// A key, so that a test about something else need not mention one.
+/// An environment with a key for tokens, which every configuration needs.
 let environmentWithKey = ["JWT_SECRET": "0123456789abcdef0123456789abcdef"]
 
-/// What a text comes to.
+/// Loads a configuration from a text.
 func load(
     _ yaml: String, environment: [String: String] = environmentWithKey, _ overrides: Configuration.Overrides = .init()
 ) throws -> Configuration {
     try Configuration.load(yaml: yaml, named: "test.yaml", environment: environment, overrides: overrides)
 }
 
-/// What is wrong with a text, a line for each problem.
+/// The problems of a text, one line for each.
 func problems(
     _ yaml: String, environment: [String: String] = environmentWithKey, _ overrides: Configuration.Overrides = .init()
 ) -> [String] {

@@ -11,7 +11,7 @@ struct DevelopmentKeyTests {
         try body(folder.appending(path: "data/jwt.key").path)
     }
 
-    @Test("it is made once, with its folder, and found again")
+    @Test("it is created once, with its folder, and read again later")
     func madeOnce() throws {
         try inFolder { path in
             let key = try DevelopmentKey.loadOrCreate(at: path)
@@ -34,7 +34,7 @@ struct DevelopmentKeyTests {
         }
     }
 
-    @Test("two are never alike")
+    @Test("two keys differ")
     func random() throws {
         try inFolder { first in
             try inFolder { second in
@@ -44,7 +44,7 @@ struct DevelopmentKeyTests {
         }
     }
 
-    @Test("an empty file is refused, not taken for a key")
+    @Test("an empty file is refused")
     func empty() throws {
         try inFolder { path in
             let folder = (path as NSString).deletingLastPathComponent
@@ -54,7 +54,7 @@ struct DevelopmentKeyTests {
         }
     }
 
-    @Test("a demo that asks for it has it as its secret")
+    @Test("a demo without a key uses it as its secret")
     func loaded() throws {
         try inFolder { path in
             var configuration = Configuration()
@@ -64,7 +64,7 @@ struct DevelopmentKeyTests {
         }
     }
 
-    @Test("a check looks at the key of an earlier demo, and makes none")
+    @Test("a check reads the key of an earlier demo, and creates none")
     func found() throws {
         try inFolder { path in
             var configuration = Configuration()

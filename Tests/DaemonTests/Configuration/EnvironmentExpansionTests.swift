@@ -26,13 +26,13 @@ struct EnvironmentExpansionTests {
         #expect(try issuer("'$NAME $ $$'") == "$NAME $ $$")
     }
 
-    @Test("a value never becomes structure, and is not expanded again")
+    @Test("a value never becomes YAML structure, and is not expanded again")
     func inert() throws {
         #expect(try issuer("'${TRICKY}'") == "a: [b, ${NAME}] # c")
         #expect(try load("host: localhost\npath: /${NAME}", environment: environment).path == "/value")
     }
 
-    @Test("an unquoted variable is typed by what it holds")
+    @Test("an unquoted variable is typed by its value")
     func typed() throws {
         #expect(try load("port: ${NUMBER}", environment: environment).port == 12)
         #expect(problems("port: '${NUMBER}'", environment: environment).count == 1)
@@ -47,7 +47,7 @@ struct EnvironmentExpansionTests {
         #expect(problems("host: ${EMPTY}", environment: environment).first?.contains("the text is empty") == true)
     }
 
-    @Test("an undefined variable is reported once, where it stands, in keys of plugins too")
+    @Test("an undefined variable is reported once, at its place, also in a plugin's configuration")
     func undefined() {
         #expect(
             problems("\nport: ${NO}") == [
@@ -58,7 +58,7 @@ struct EnvironmentExpansionTests {
                 "test.yaml:1:36: plugins[0].config.x[0]: ") == true)
     }
 
-    @Test("what is no name of a variable is refused", arguments: ["${}", "${1A}", "${A-B}", "${A", "${A:-b}"])
+    @Test("an invalid name of a variable is refused", arguments: ["${}", "${1A}", "${A-B}", "${A", "${A:-b}"])
     func malformed(text: String) {
         let lines = problems("host: '\(text)'")
         #expect(lines.count == 1)

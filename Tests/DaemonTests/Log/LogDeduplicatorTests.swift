@@ -25,7 +25,7 @@ struct LogDeduplicatorTests {
         LogLine(level: level, message: message, metadata: metadata)
     }
 
-    @Test("of lines that are alike the first is written at once, and then one in each interval with how many came")
+    @Test("of repeated lines the first is written at once, and then one in each interval with their number")
     func repeating() {
         let deduplicator = deduplicator()
         for time in 0..<4_813 { deduplicator.log(line("a token was refused"), now: Int64(time)) }
@@ -38,14 +38,14 @@ struct LogDeduplicatorTests {
         #expect(written.all.count == 2)
         deduplicator.tick(now: 20_000)
         #expect(written.all.last == "info a token was refused (repeated 1 time)")
-        // An interval without one, and the next is the first again.
+        // After an interval without repetitions the next line counts as the first.
         deduplicator.tick(now: 30_000)
         deduplicator.log(line("a token was refused"), now: 31_000)
         #expect(written.all.count == 4)
         #expect(written.all.last == "info a token was refused")
     }
 
-    @Test("numbers do not make lines unlike each other; levels, plugins and reasons do, other metadata does not")
+    @Test("lines that differ in numbers count as repeated; other levels, plugins and reasons do not")
     func templates() {
         let deduplicator = deduplicator()
         for number in 0..<10 { deduplicator.log(line("took \(number * 1_234) µs"), now: 0) }
@@ -58,7 +58,7 @@ struct LogDeduplicatorTests {
         #expect(written.all.count == 4)
     }
 
-    @Test("debug lines are all written, and so is everything without an interval")
+    @Test("all debug lines are written, and with the interval 0 all lines")
     func unfolded() {
         let deduplicator = deduplicator()
         for _ in 0..<3 { deduplicator.log(line("details", .debug), now: 0) }
@@ -75,7 +75,7 @@ struct LogDeduplicatorTests {
         #expect(page.contains("\njackfield_log_lines_folded_total 3\n"))
     }
 
-    @Test("kinds of lines are bounded, and what is beyond is counted")
+    @Test("the number of templates is bounded, and lines beyond it are counted")
     func bounded() {
         let deduplicator = deduplicator()
         func name(_ number: Int) -> String {
@@ -91,7 +91,7 @@ struct LogDeduplicatorTests {
         #expect(written.all.last == "info kind \(name(1_999))")
     }
 
-    @Test("what is counted at the end is written at the end")
+    @Test("repetitions that are counted when the process ends are written")
     func flushing() {
         let deduplicator = deduplicator()
         for _ in 0..<3 { deduplicator.log(line("x"), now: 0) }
@@ -99,7 +99,7 @@ struct LogDeduplicatorTests {
         #expect(written.all == ["info x", "info x (repeated 2 times)"])
     }
 
-    @Test("a line that nothing follows is summed up by a timer")
+    @Test("a timer writes the repetitions when no other line follows")
     func timer() async throws {
         let deduplicator = deduplicator(interval: 50)
         for _ in 0..<3 { deduplicator.log(line("x"), now: Clock.monotonicMilliseconds) }

@@ -16,7 +16,7 @@ struct RefusalLogTests {
         return RefusalLog(deduplicator: deduplicator, level: level, metrics: metrics)
     }
 
-    /// What the page of metrics says of refusals, without the name.
+    /// The samples of `jackfield_refusals_total`, without the name.
     private var counts: [String] {
         get async {
             String(decoding: await metrics.page(), as: UTF8.self).split(separator: "\n")
@@ -24,7 +24,7 @@ struct RefusalLogTests {
         }
     }
 
-    @Test("each place, reason and plugin is counted for itself, and logged once")
+    @Test("each combination of place, reason and plugin is counted separately, and logged once")
     func counting() async {
         let refusalLog = refusalLog()
         for _ in 0..<3 { refusalLog.record(RefusalRecord(.connect, reason: "token_expired", address: "10.0.0.1")) }
@@ -41,7 +41,7 @@ struct RefusalLogTests {
         #expect(written.all.count == 4)
     }
 
-    @Test("reasons without end become one, so that no plugin makes endless series")
+    @Test("reasons beyond the limit are counted as one, so that a plugin cannot create endless series")
     func bounded() async {
         let refusalLog = refusalLog()
         for number in 0..<2_000 {
@@ -60,7 +60,7 @@ struct RefusalLogTests {
         #expect(counts[0].utf8.count < 150)
     }
 
-    @Test("nothing is logged above the level info, and everything is counted")
+    @Test("with a log level above info nothing is logged, but everything is counted")
     func levels() async {
         let refusalLog = refusalLog(level: .warning)
         refusalLog.record(RefusalRecord(.connect, reason: "token_missing"))

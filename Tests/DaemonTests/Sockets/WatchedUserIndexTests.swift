@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Watched users")
 struct WatchedUserIndexTests {
-    @Test("an edge concerns the loops that watch its user, and no other")
+    @Test("a presence change concerns only the loops that watch its user")
     func loops() {
         let users = WatchedUserIndex()
         users.add("alice", loop: 0)
@@ -15,7 +15,7 @@ struct WatchedUserIndexTests {
         #expect(users.loops(watching: ["alice"]) == [1 << 63])
     }
 
-    @Test("nothing is kept of a user whom nobody watches any more")
+    @Test("a user whom nobody watches any more has no entry")
     func forgetting() {
         let users = WatchedUserIndex()
         for loop in 0..<4 { users.add("alice", loop: loop) }
