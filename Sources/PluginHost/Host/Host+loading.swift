@@ -109,7 +109,11 @@ extension Host {
     /// Updates the planned entry that had failed, if this unplanned load is of the same path and name.
     private func noteLoaded(_ spec: PluginSpec) {
         registry.withLock { registry in
-            guard let place = registry.planned.firstIndex(where: { $0.spec.path == spec.path && $0.spec.name == spec.name }) else { return }
+            guard
+                let place = registry.planned.firstIndex(where: {
+                    $0.spec.path == spec.path && $0.spec.name == spec.name
+                })
+            else { return }
             registry.planned[place].phase = .loaded
         }
     }

@@ -1,9 +1,9 @@
 import JackfieldPlugin
+
 final class Greeter: Plugin {
     static let name = "hello-swift", version = "1.0.0"
     var greeted = 0
     init(host: JackfieldHost) throws {}
-
     static func declare(_ io: Declarations<Greeter>) {
         io.on("hello", Greeter.hello)
     }
