@@ -103,18 +103,16 @@ final class NotificationService: Sendable {
     /// The number of the user's unread notifications.
     func count(of user: String) throws -> Int { try store.read { try Self.unread(of: user, $0) } }
 
-    /// Deletes expired idempotency keys, at most 5,000.
+    /// Deletes all expired idempotency keys, ``keysPerDelete`` in each write, so that other writes come between.
     func forgetOldKeys() {
         store.write(
-            { [clock] db in
-                try db.cachedStatement(
-                    sql: """
-                        DELETE FROM idempotency WHERE (sender, key) IN
-                            (SELECT sender, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT 5000)
-                        """
-                ).run(.integer(clock() - IdempotencyKey.lifetime))
-            }, then: { _ in })
+            { [clock] db in try Self.deleteKeys(before: clock() - IdempotencyKey.lifetime, db) },
+            then: { [weak self] result in
+                if case .success(Self.keysPerDelete) = result { self?.forgetOldKeys() }
+            })
     }
+
+    static let keysPerDelete = 5_000
 
     func check() throws { try store.check() }
 
@@ -207,6 +205,17 @@ extension NotificationService {
         ).run(
             .text(key.sender), .text(key.key), .text(row.draft.userID), .text(row.id), .integer(delivered ? 1 : 0),
             .integer(row.createdAt))
+    }
+
+    /// Returns the number of keys deleted: at most ``keysPerDelete``, the oldest.
+    static func deleteKeys(before moment: Int64, _ db: Database) throws -> Int {
+        try db.cachedStatement(
+            sql: """
+                DELETE FROM idempotency WHERE (sender, key) IN
+                    (SELECT sender, key FROM idempotency WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)
+                """
+        ).run(.integer(moment), .integer(Int64(keysPerDelete)))
+        return db.changesCount
     }
 }
 
