@@ -96,12 +96,13 @@ public final class Server: Sendable {
         loop.refreshClock()
         let address = channel.remoteAddress?.ipAddress ?? ""
         guard server.limits.admitsConnection(from: address, on: loop) else { return channel.close(promise: nil) }
+        // At once, so that the count is taken back if what follows throws.
+        server.limits.count(channel, from: address)
         loop.counters.connections += 1
         CloseOnExec.mark(channel)
         // Set here and not in the bootstrap, which creates a future per option.
         try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
         try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveAllocator(on: loop))
-        server.limits.count(channel, from: address)
         let output = ConnectionOutput(loop: loop, channel: channel, isEncrypted: false)
         let handler = HTTPHandler(server: server, loop: loop, output: output, remoteAddress: address)
         try channel.pipeline.syncOperations.addHandler(handler)

@@ -42,7 +42,9 @@ struct WebSocketHandshake {
                 return .unavailable(message: reason)
             }
             switch server.options.allowRequest?(handshakeRequest) ?? .open {
-            case .refuse(let message): return .refused(message: message)
+            case .refuse(let message):
+                loop.counters.refusedHandshakes[HandshakeError.forbidden.rawValue] += 1
+                return .refused(message: message)
             case .open(let initial, let always):
                 extraFields = initial
                 extraFields.add(always)
