@@ -10,7 +10,9 @@ public enum JSONText {
     /// Appends `text` as a JSON string. Each byte of invalid UTF-8 becomes U+FFFD, so that the result is always valid
     /// JSON.
     public static func appendQuoted(_ text: UnsafeRawBufferPointer, to output: inout [UInt8]) {
-        output.reserveCapacity(output.count + text.count + 2)
+        // An array that is given room for one text at a time is copied whole for each of them.
+        let count = output.count + text.count + 2
+        if count > output.capacity { output.reserveCapacity(max(count, output.capacity * 2)) }
         write(quoted: text, to: &output)
     }
 

@@ -25,6 +25,18 @@ struct JSONTextTests {
         #expect(unquote(expected) == text)
     }
 
+    @Test("many texts are appended without a copy of everything for each of them")
+    func growth() {
+        var output: [UInt8] = []
+        var capacities: Set<Int> = []
+        for _ in 0..<10_000 {
+            JSONText.appendQuoted("a user's id", to: &output)
+            capacities.insert(output.capacity)
+        }
+        #expect(output.count == 130_000)
+        #expect(capacities.count < 40)
+    }
+
     @Test("every scalar is unchanged after quoting and unquoting")
     func roundTrip() {
         for value in stride(from: UInt32(0), through: 0x10FFFF, by: 0x3D) {
