@@ -44,6 +44,26 @@ struct ResultTests {
         await test.stop()
     }
 
+    @Test("answers that wait for the plugin take no room in its queue, where events wait")
+    func answersBesideEvents() async throws {
+        var options = HostOptions()
+        options.queueBytes = 10_000
+        let test = try await TestHost.withProbe(options)
+        let (asker, other) = (test.client(), test.client())
+        let plugin = test.host.registry.withLock { $0.plugins[0] }
+        asker.say(#"2["ask-all"]"#)
+        #expect(asker.hear() == #"20["question"]"#)
+        #expect(other.hear() == #"20["question"]"#)
+        // The strand is busy when the answers come, so they wait for it.
+        other.say(#"2["sleep",300]"#)
+        for client in [asker, other] { client.say("30[\"\(String(repeating: "x", count: 9_000))\"]") }
+        #expect(plugin.results.bytes > 18_000)
+        #expect(plugin.budget.bytes < 1_000)
+        #expect(asker.hear() == #"2["answers",0,2,2]"#)
+        #expect(waitUntilEmpty(plugin.results))
+        await test.stop()
+    }
+
     @Test("one call uses at most half of the budget, and all calls together at most the whole")
     func budget() {
         let budget = ResultBudget(limit: 100)

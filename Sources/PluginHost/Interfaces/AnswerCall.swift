@@ -113,15 +113,21 @@ final class AnswersCall: Sendable {
             return state
         }
         guard let result else { return }
-        // From here on the queue's budget counts these bytes.
-        plugin.results.release(result.bytes)
         let status = result.isCut ? JF_E_LIMIT : result.answers.count == result.expected ? JF_OK : JF_E_TIMEOUT
+        let bytes = result.bytes
+        var isQueued = false
         plugin.complete(promise) { [call, plugin] in
             let task = StrandTask(
-                .answer, run: { Self.make(call, of: plugin, status: status, expected: result.expected, result.answers) }
-            )
-            _ = plugin.strand.enqueue(task, bytes: result.bytes, promised: true)
+                .answer,
+                run: {
+                    Self.make(call, of: plugin, status: status, expected: result.expected, result.answers)
+                    plugin.results.release(bytes)
+                }, drop: { plugin.results.release(bytes) })
+            // The texts stay counted in the plugin's results. In the queue they would use the space for events.
+            isQueued = plugin.strand.enqueue(
+                task, bytes: result.answers.count * MemoryLayout<AnswerCopy>.stride, promised: true)
         }
+        if !isQueued { plugin.results.release(bytes) }
     }
 
     /// On the strand.
