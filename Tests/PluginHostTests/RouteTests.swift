@@ -21,6 +21,9 @@ struct RouteTests {
         #expect(
             try serving.ask("/v1/nothing").hasSuffix(
                 #""code":"not_found","detail":"nothing is served at /v1/nothing"} 404"#))
+        let long = try serving.ask("/" + String(repeating: "x", count: 8_000))
+        #expect(long.hasSuffix(#"x… (cut; 8001 bytes)"} 404"#))
+        #expect(long.utf8.count < 500)
         #expect(
             try serving.ask("/v1/silent").hasSuffix(
                 #""code":"method_not_allowed","detail":"/v1/silent takes POST"} 405"#))

@@ -9,6 +9,9 @@ public final class HTTPRouter: HTTPApplication {
     /// Answers a request to one of the daemon's routes, on the loop; must not block.
     public typealias BuiltinHandler = @Sendable (RoutedRequest, HTTPResponder) -> Void
 
+    /// Bytes of a path that an answer repeats.
+    private static let longestPath = 256
+
     private let authenticator: any HTTPAuthenticator
     /// The routes in force. Changed under the lock; each loop reads its own copy.
     let table = Mutex(RouteTable())
@@ -50,7 +53,8 @@ public final class HTTPRouter: HTTPApplication {
                 503, code: "unavailable", detail: "plugins are loading; try again", headers: [("Retry-After", "1")],
                 through: responder)
         case .nothing(let hint):
-            let detail = "nothing is served at \(request.path)\(hint.map { ": \($0)" } ?? "")"
+            let path = request.path.cut(to: Self.longestPath)
+            let detail = "nothing is served at \(path)\(hint.map { ": \($0)" } ?? "")"
             HTTPProblem.respond(404, code: "not_found", detail: detail, through: responder)
         case .wrongMethod(let allowed):
             let list = allowed.map(\.text).joined(separator: ", ")

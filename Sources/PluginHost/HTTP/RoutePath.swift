@@ -1,3 +1,4 @@
+import Glibc
 import Support
 import Transport
 
@@ -102,7 +103,9 @@ public struct RoutePath: Sendable, Equatable, CustomStringConvertible {
     }
 
     private static func isEscaped(_ part: UnsafeRawBufferPointer, for literal: UnsafeRawBufferPointer) -> Bool {
-        PercentEncoding.isEncoded(part, .path) && PercentEncoding.text(part, .path)?.isEqual(to: literal) == true
+        // An escape is three bytes for one: what is longer is not looked at.
+        part.count > literal.count && part.count <= literal.count * 3 && PercentEncoding.isEncoded(part, .path)
+            && PercentEncoding.text(part, .path)?.isEqual(to: literal) == true
     }
 
     /// Whether this path is tried before `other`. Literals precede parameters, from the left: for `/a/b`, the route
@@ -134,13 +137,23 @@ struct PathSegments: Sequence, IteratorProtocol {
         self.path = path
     }
 
-    var count: Int { 1 + path.dropFirst().count { $0 == UInt8(ascii: "/") } }
+    var count: Int {
+        var (count, start) = (1, 1)
+        while let slash = slash(from: start) { (count, start) = (count + 1, slash + 1) }
+        return count
+    }
 
     mutating func next() -> UnsafeRawBufferPointer? {
         guard position <= Swift.max(path.count, 1) else { return nil }
         let start = Swift.min(position, path.count)
-        let end = path[start...].firstIndex(of: UInt8(ascii: "/")) ?? path.count
+        let end = slash(from: start) ?? path.count
         position = Swift.max(end, 1) + 1
         return UnsafeRawBufferPointer(rebasing: path[start..<end])
+    }
+
+    /// Where the first slash at or behind `start` is.
+    private func slash(from start: Int) -> Int? {
+        guard let base = path.baseAddress, start < path.count else { return nil }
+        return memchr(base + start, CInt(UInt8(ascii: "/")), path.count - start).map { UnsafeRawPointer($0) - base }
     }
 }
