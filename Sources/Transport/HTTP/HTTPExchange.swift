@@ -35,7 +35,7 @@ final class HTTPExchange {
     /// ``finish()`` clears it.
     private(set) var handler: HTTPHandler?
 
-    init(head: HTTPRequestHead, bodyLimit: Int, handler: HTTPHandler) {
+    init(head: HTTPRequestHead, bodyLimit: Int, handler: HTTPHandler?) {
         self.head = head
         self.bodyLimit = bodyLimit
         self.handler = handler
@@ -52,6 +52,24 @@ final class HTTPExchange {
 
     /// The body is larger than allowed, or is chunked and may become so.
     var mayBeTooMuch: Bool { announcesTooMuch || head.framing == .chunked }
+
+    // MARK: - Body
+
+    /// Bytes from which on the body's room grows in large steps; see ``append(_:)``.
+    private static let largeBody = 65_536
+    private static let largeStep = 16
+
+    /// Appends to the body. A large one gets its whole room at once, or sixteen times what has come: room that nothing
+    /// is written to takes no memory, and a loop that moves the bodies of many connections in one tick, as they grow at
+    /// the same pace, stands still for as long.
+    func append(_ bytes: UnsafeRawBufferPointer) {
+        let count = body.count + bytes.count
+        if count > body.capacity, count >= Self.largeBody {
+            let expected = if case .length(let length) = head.framing { length } else { bodyLimit }
+            body.reserveCapacity(max(count, min(expected, count * Self.largeStep)))
+        }
+        body.append(contentsOf: bytes)
+    }
 
     // MARK: - Answers
 

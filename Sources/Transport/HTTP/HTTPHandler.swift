@@ -249,7 +249,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
             return
         }
         guard exchange.body.count + bytes.count <= exchange.bodyLimit else { return refuseBody(of: exchange) }
-        exchange.body.append(contentsOf: bytes)
+        exchange.append(bytes)
     }
 
     /// Answers 413 and drops the rest of the body. The session of the request stays open.
