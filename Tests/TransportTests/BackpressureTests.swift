@@ -35,6 +35,29 @@ import Testing
         }
     }
 
+    @Test func `a client whose answers the kernel takes at once gets one of them before others are read`() async throws
+    {
+        try await TestServer.run { test in
+            let (client, other) = (test.client(), test.client())
+            other.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            other.read()
+            // On the loop's thread, so that the loop has not looked at its connections since.
+            let (descriptor, application) = (other.descriptor, test.application)
+            application.onLarge.withLock {
+                $0 = { [unowned application] in
+                    guard application.answered.load(ordering: .relaxed) == 1 else { return }
+                    let request = "GET /answered HTTP/1.1\r\nHost: x\r\n\r\n"
+                    _ = send(descriptor, request, request.utf8.count, 0)
+                }
+            }
+            client.send(String(repeating: Self.large, count: 10))
+            while other.string.count(of: "HTTP/1.1 200") < 2, other.read() {}
+            let answered = try #require(other.string.split(separator: "\r\n\r\n").last.flatMap { Int($0) })
+            #expect(answered <= 3)
+            while client.string.count(of: "HTTP/1.1 200") < 10, client.read() {}
+        }
+    }
+
     @Test func `a client that reads nothing of an answer is disconnected after bodyTimeout, and counted`() async throws
     {
         try await TestServer.run({ $0.bodyTimeout = 300 }) { test in

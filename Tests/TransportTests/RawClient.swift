@@ -2,7 +2,7 @@ import Glibc
 
 /// A TCP connection that sends exactly the bytes that a test writes.
 final class RawClient {
-    private let descriptor: CInt
+    let descriptor: CInt
     private(set) var received: [UInt8] = []
 
     init(port: Int, receiveBuffer: Int? = nil) {

@@ -67,8 +67,10 @@ final class TestApplication: HTTPApplication, HTTPRequestReceiver {
     let waiting = Mutex<[HTTPResponder]>([])
     let streams = Mutex<[HTTPStream]>([])
     let gone = Atomic<Int>(0)
-    /// Requests for `/large`.
+    /// Requests for `/large`; `/answered` tells how many there were.
     let answered = Atomic<Int>(0)
+    /// Called for each of them, before it is answered.
+    let onLarge = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// More than one send carries, and more than the smallest buffers of the kernel.
     static let large = [UInt8](repeating: 0x2E, count: 100_000)
@@ -91,7 +93,10 @@ final class TestApplication: HTTPApplication, HTTPRequestReceiver {
         case "/echo", "/known": responder.respond(status: 200, headers: [], body: request.body)
         case "/large":
             answered.add(1, ordering: .relaxed)
+            onLarge.withLock { $0 }?()
             responder.respond(status: 200, headers: [], body: Self.large)
+        case "/answered":
+            responder.respond(status: 200, headers: [], body: Array("\(answered.load(ordering: .relaxed))".utf8))
         case "/huge", "/known-huge": responder.respond(status: 200, headers: [], body: Self.huge)
         case "/split":
             responder.respond(status: 200, headers: [("X-Good", "1"), ("X-Bad", "1\r\nX-Injected: 1")], body: [])

@@ -344,12 +344,16 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func waitForPeer() {
         guard !isWaiting else { return }
         isWaiting = true
-        output.onDrained = { [weak self] in self?.peerCaughtUp() }
+        // Not at once: the answers of a tick are written in a task, and as long as one follows the other the loop
+        // reads nobody.
+        output.onDrained = { [weak self] in
+            self?.output.onDrained = nil
+            self?.loop.runAfterInput { self?.peerCaughtUp() }
+        }
         watchPeer()
     }
 
     private func peerCaughtUp() {
-        output.onDrained = nil
         isWaiting = false
         guard phase == .serving else { return }
         setDeadline(in: server.options.keepAliveTimeout)

@@ -19,9 +19,14 @@ extension Loop {
 
     /// [loop] Runs `job` in a later tick: after this tick's output is sent and all pending input has been read.
     public func executeAfterInput(_ job: @escaping @Sendable (Shard) -> Void) {
+        runAfterInput { [unowned self] in job(shard) }
+    }
+
+    /// [loop] The same for what belongs to this loop.
+    func runAfterInput(_ job: @escaping () -> Void) {
         let later = { [unowned self] in
             refreshClock()
-            job(shard)
+            job()
         }
         if let inputFence { return inputFence.enqueue(later) }
         // Without a fence: NIO reads connections only when no task is due. The task below runs after the end of this
