@@ -41,8 +41,10 @@ struct MemoryTrimmer: Sendable {
             guard !Task.isCancelled, state.shouldTrim(Sample(resident: residentBytes, load: limits.load)) else {
                 continue
             }
+            let load = limits.load
             try? await NIOThreadPool.singleton.runIfActive { jf_trim_heap() }
-            state.trimmed(Sample(resident: residentBytes, load: limits.load))
+            // What clients let go of meanwhile may have come too late for it: the load is the one before.
+            state.trimmed(Sample(resident: residentBytes, load: load))
         }
     }
 
