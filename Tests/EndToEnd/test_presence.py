@@ -146,6 +146,18 @@ def test_the_ids_that_a_socket_watches_are_bounded_in_bytes_too(serve):
     assert "jackfield_presence_watches_refused_total 2" in daemon.get("/metrics").text
 
 
+def test_who_watched_a_user_first_may_leave_and_the_others_still_hear(serve):
+    daemon = serve(eventLoops=1)
+    watchers = [daemon.person(f"watcher{number}").open_tab() for number in range(3)]
+    for watcher in watchers:
+        watcher.call("presence:watch", ["alice"])
+    watchers[0].close()
+    watchers[1].call("presence:unwatch", ["alice"])
+    daemon.person("alice").open_tab()
+    assert watchers[2].expect("presence:online")["user"] == "alice"
+    watchers[1].expect_none("presence:online", 0)
+
+
 def test_watchers_on_every_loop_hear_of_a_user_and_a_loop_without_any_is_no_matter(serve):
     daemon = serve(eventLoops=4)
     watchers = [daemon.person(f"watcher{number}").open_tab() for number in range(8)]

@@ -41,20 +41,29 @@ final class PresenceDispatcher: Sendable {
 
 /// Records which event loops have a socket that watches a user. Any thread.
 ///
-/// The lock is acquired for each presence change, and when the first socket of a loop begins or the last one ends to
-/// watch a user.
+/// The lock is acquired for each presence change, and once for each list of users whose first watcher of a loop comes or
+/// whose last one goes.
 final class WatchedUserIndex: Sendable {
     /// One bit for each loop; there are at most 64 loops.
     private let loops = Mutex<[ByteString: UInt64]>([:])
 
-    func add(_ user: ByteString, loop: Int) {
-        loops.withLock { $0[user, default: 0] |= 1 << UInt64(loop) }
+    func add(_ users: [ByteString], loop: Int) {
+        guard !users.isEmpty else { return }
+        loops.withLock { loops in
+            for user in users { loops[user, default: 0] |= 1 << UInt64(loop) }
+        }
     }
 
-    func remove(_ user: ByteString, loop: Int) {
+    func remove(_ users: [ByteString], loop: Int) {
+        guard !users.isEmpty else { return }
         loops.withLock { loops in
-            let rest = loops[user, default: 0] & ~(1 << UInt64(loop))
-            loops[user] = rest == 0 ? nil : rest
+            for user in users {
+                guard let index = loops.index(forKey: user) else { continue }
+                loops.values[index] &= ~(1 << UInt64(loop))
+                if loops.values[index] == 0 { loops.remove(at: index) }
+            }
+            // An emptied table keeps its memory; a new one has none.
+            if loops.isEmpty { loops = [:] }
         }
     }
 

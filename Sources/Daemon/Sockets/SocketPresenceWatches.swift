@@ -15,11 +15,23 @@ final class SocketPresenceWatches: @unchecked Sendable {
     private let watchedUsers: WatchedUserIndex
     private let presence: PresenceService
 
-    private var watchers: [ByteString: Set<SocketHandle>] = [:]
+    /// Users that are watched, by number: an id is hashed once for each list that names it.
+    private var numbers: [ByteString: Int] = [:]
+    private var users: [WatchedUser] = []
+    private var freeNumbers: [Int] = []
     private var watched: [SocketHandle: Watched] = [:]
 
+    /// A user with its watchers. Most have one, for whom nothing is allocated.
+    private struct WatchedUser {
+        let id: ByteString
+        var first: SocketHandle?
+        var others: Set<SocketHandle> = []
+    }
+
+    /// What one socket watches.
     private struct Watched {
-        var users: Set<ByteString> = []
+        /// Their numbers.
+        var users: Set<Int> = []
         /// Bytes of the ids of `users`.
         var bytes = 0
     }
@@ -45,66 +57,113 @@ final class SocketPresenceWatches: @unchecked Sendable {
     func watch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         let users: [ByteString]
         do throws(Unreadable) { users = try Self.users(in: event) } catch { return refuse(event, error, to: socket) }
-        var wanted = watched[socket.handle] ?? Watched()
-        for user in users where wanted.users.insert(user).inserted { wanted.bytes += user.count }
-        guard wanted.users.count <= limit else {
-            return refuse(
-                event, beyond: "a socket watches at most \(limit) users, and these would make it \(wanted.users.count)",
-                to: socket)
-        }
-        guard wanted.bytes <= byteLimit else {
+        var wanted = watched.removeValue(forKey: socket.handle) ?? Watched()
+        let added = add(users, to: &wanted)
+        let (count, bytes) = (wanted.users.count, wanted.bytes)
+        let isWithin = count <= limit && bytes <= byteLimit
+        if !isWithin { drop(added, from: &wanted, of: nil) }
+        // No entry is kept for an empty list.
+        if !wanted.users.isEmpty { watched[socket.handle] = wanted }
+        guard isWithin else {
             return refuse(
                 event,
-                beyond:
-                    "the ids of the users a socket watches have at most \(byteLimit) bytes, these would make it \(wanted.bytes)",
+                beyond: count > limit
+                    ? "a socket watches at most \(limit) users, and these would make it \(count)"
+                    : "the ids of the users a socket watches have at most \(byteLimit) bytes, these would make it \(bytes)",
                 to: socket)
         }
-        // No entry is kept for an empty list.
-        watched[socket.handle] = wanted.users.isEmpty ? nil : wanted
-        // Registered before the snapshot is made, so that this loop is notified of every change after it.
-        for user in users {
-            if watchers[user] == nil { watchedUsers.add(user, loop: loop) }
-            watchers[user, default: []].insert(socket.handle)
+        var newlyWatched: [ByteString] = []
+        for number in added {
+            guard self.users[number].first != nil else {
+                self.users[number].first = socket.handle
+                newlyWatched.append(self.users[number].id)
+                continue
+            }
+            self.users[number].others.insert(socket.handle)
         }
+        // Registered before the snapshot is made, so that this loop is notified of every change after it.
+        watchedUsers.add(newlyWatched, loop: loop)
         event.answer(.array(presence.snapshot(users).map(\.json)), to: socket)
     }
 
     /// Handles `presence:unwatch` with a list of user ids, or without an argument for all users.
     func unwatch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
-        let hasArgument = event.args.count > 2
-        let users: [ByteString]
+        var users: [ByteString]?
         do throws(Unreadable) {
-            users = hasArgument ? try Self.users(in: event) : Array(watched[socket.handle]?.users ?? [])
+            if event.args.count > 2 { users = try Self.users(in: event) }
         } catch {
             return refuse(event, error, to: socket)
         }
-        for user in users { forget(user, socket.handle) }
+        if var rest = watched.removeValue(forKey: socket.handle) {
+            drop(users?.compactMap { numbers[$0] } ?? Array(rest.users), from: &rest, of: socket.handle)
+            if !rest.users.isEmpty { watched[socket.handle] = rest }
+        }
         event.answer(.object([.init("ok", true)]), to: socket)
     }
 
     func left(_ socket: NamespaceSocket) {
-        for user in watched[socket.handle]?.users ?? [] { forget(user, socket.handle) }
+        guard var rest = watched.removeValue(forKey: socket.handle) else { return }
+        drop(Array(rest.users), from: &rest, of: socket.handle)
     }
 
     /// Sends a change to the sockets of this loop that watch the user.
     func notify(of change: PresenceChange, on shard: Shard) {
-        guard let handles = watchers[change.user] else { return }
+        guard let number = numbers[change.user], let first = users[number].first else { return }
         let argument = JSONValue.object([
             .init("user", .string(change.user)), .init("at", .string(RFC3339.text(milliseconds: change.at))),
         ])
-        for handle in handles {
-            shard.socket(handle)?.emit(change.isOnline ? "presence:online" : "presence:offline", argument)
-        }
+        let name: StaticString = change.isOnline ? "presence:online" : "presence:offline"
+        shard.socket(first)?.emit(name, argument)
+        for handle in users[number].others { shard.socket(handle)?.emit(name, argument) }
     }
 
-    private func forget(_ user: ByteString, _ handle: SocketHandle) {
-        guard watched[handle]?.users.remove(user) != nil else { return }
-        watched[handle]?.bytes -= user.count
-        if watched[handle]?.users.isEmpty == true { watched[handle] = nil }
-        watchers[user]?.remove(handle)
-        guard watchers[user]?.isEmpty == true else { return }
-        watchers[user] = nil
-        watchedUsers.remove(user, loop: loop)
+    /// Adds what is not there yet to what a socket watches.
+    ///
+    /// - Returns: the numbers of what was added; the socket is not their watcher yet.
+    private func add(_ ids: [ByteString], to wanted: inout Watched) -> [Int] {
+        var added: [Int] = []
+        for id in ids {
+            let number = number(of: id)
+            guard wanted.users.insert(number).inserted else { continue }
+            wanted.bytes += id.count
+            added.append(number)
+        }
+        return added
+    }
+
+    private func number(of id: ByteString) -> Int {
+        if let number = numbers[id] { return number }
+        let number = freeNumbers.popLast() ?? users.count
+        let user = WatchedUser(id: id)
+        if number == users.count { users.append(user) } else { users[number] = user }
+        numbers[id] = number
+        return number
+    }
+
+    /// Removes users from what a socket watches. Users without a watcher are removed from the tables.
+    ///
+    /// - Parameter watcher: nil if the socket is not registered as their watcher yet.
+    private func drop(_ dropped: [Int], from rest: inout Watched, of watcher: SocketHandle?) {
+        var forgotten: [ByteString] = []
+        for number in dropped where rest.users.remove(number) != nil {
+            rest.bytes -= users[number].id.count
+            if let watcher {
+                if users[number].first == watcher {
+                    users[number].first = users[number].others.popFirst()
+                } else {
+                    users[number].others.remove(watcher)
+                }
+            }
+            guard users[number].first == nil else { continue }
+            let id = users[number].id
+            if watcher != nil { forgotten.append(id) }
+            numbers[id] = nil
+            users[number] = WatchedUser(id: "")
+            freeNumbers.append(number)
+        }
+        // An emptied table keeps its memory; a new one has none.
+        if numbers.isEmpty { (numbers, users, freeNumbers) = ([:], [], []) }
+        watchedUsers.remove(forgotten, loop: loop)
     }
 
     /// Maximum bytes of an argument, since parsing it holds up the loop. A thousand ids of the maximum length fit.
