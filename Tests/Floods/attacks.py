@@ -359,8 +359,8 @@ def patterns(port):
 
 
 def watches(port):
-    """S14: 20 sockets watch 1,000 users with ids of 60 bytes, end it and watch others; 5 make the plugin watch ids of
-    200 bytes."""
+    """S14: 20 sockets watch 1,000 users with ids of 60 bytes, end it and watch others; 5 make the plugin watch 1,000
+    ids of 200 bytes, and forget them: what a plugin watches it keeps, and that would be no memory that comes back."""
 
     def block(number):
         lists = [[f"{number}-{part}-{count}".ljust(60, "x") for count in range(1_000)] for part in range(2)]
@@ -369,8 +369,9 @@ def watches(port):
     def follow(number):
         return in_turn(
             *(
-                b"".join(event("follow", f"{number}-{part}-{count}".ljust(200, "x")) for count in range(100))
-                for part in range(50)
+                b"".join(event(name, f"{number}-{part}-{count}".ljust(200, "x")) for count in range(100))
+                for name in ("follow", "forget")
+                for part in range(10)
             )
         )
 
