@@ -22,7 +22,7 @@ public enum JackfieldDaemon {
         var configuration = configuration
         try configuration.loadDevelopmentKey()
         let metrics = PrometheusRegistry.ofDaemon()
-        // Before anything asks swift-metrics for a metric.
+        // Before the first metric is made: one that was made earlier would count nothing.
         MetricsSystem.bootstrap(metrics)
         let (logger, deduplicator) = configuration.log.logger(label: "jackfield", metrics: metrics)
         defer { deduplicator.flush() }

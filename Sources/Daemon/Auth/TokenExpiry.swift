@@ -38,7 +38,7 @@ final class TokenExpiry: TimerTarget, @unchecked Sendable {
     }
 
     /// Cancels the timer of a socket that has disconnected.
-    func left(_ socket: NamespaceSocket) {
+    func disconnected(_ socket: NamespaceSocket) {
         socket.shard.timers.cancel(socket.expiryTimer)
         socket.expiryTimer = .none
     }
@@ -79,10 +79,10 @@ final class TokenExpiry: TimerTarget, @unchecked Sendable {
             guard identity.user == socket.user else {
                 throw TokenRefusal(.claims, "the new token is another user's: connect anew to change users")
             }
-            let mustHurry = identity.expiresAt.map { $0 < socket.expiresAt ?? .max } ?? false
+            let expiresEarlier = identity.expiresAt.map { $0 < socket.expiresAt ?? .max } ?? false
             socket.claims = identity.claims
             socket.expiresAt = identity.expiresAt
-            if mustHurry { watch(socket) }
+            if expiresEarlier { watch(socket) }
             let expiry: JSONValue = identity.expiresAt.map { .string(RFC3339.text(milliseconds: $0)) } ?? .null
             event.answer(.object([.init("ok", true), .init("expires_at", expiry)]), to: socket)
         } catch let refusal as TokenRefusal {

@@ -98,7 +98,7 @@ struct HostCollector: MetricsCollector {
         }
     }
 
-    /// One sample for each name: the second of two plugins with one name is refused, but configured.
+    /// One sample for each name. Two configured plugins may have one name, of which the host refuses the second.
     private func ups() -> [(labels: [(String, String)], value: Double)] {
         var ups: [(labels: [(String, String)], value: Double)] = []
         for plugin in host.availability {

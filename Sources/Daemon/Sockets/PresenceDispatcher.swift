@@ -28,8 +28,8 @@ final class PresenceDispatcher: Sendable {
     func dispatch(_ changes: [PresenceChange]) {
         guard let (host, sockets) = watchers.withLock({ $0 }) else { return }
         let watching = watchedUsers.loops(watching: changes.lazy.map(\.user))
-        let anybody = watching.reduce(0, |)
-        for (loop, watches) in zip(loops.all, sockets) where anybody & 1 << UInt64(loop.index) != 0 {
+        let watchingLoops = watching.reduce(0, |)
+        for (loop, watches) in zip(loops.all, sockets) where watchingLoops & 1 << UInt64(loop.index) != 0 {
             let watched = zip(changes, watching).filter { $0.1 & 1 << UInt64(loop.index) != 0 }.map(\.0)
             loop.execute { shard in
                 for change in watched { watches.notify(of: change, on: shard) }

@@ -19,8 +19,8 @@ struct SocketHandlers: SocketObserver {
     }
 
     func socketDisconnected(_ socket: NamespaceSocket, reason: DisconnectReason) {
-        tokenExpiries[socket.shard.index].left(socket)
-        presenceWatches[socket.shard.index].left(socket)
+        tokenExpiries[socket.shard.index].disconnected(socket)
+        presenceWatches[socket.shard.index].disconnected(socket)
         if let user = socket.user {
             presence.disconnect(user, connection: socket.connection, now: Clock.wallMilliseconds)
         }

@@ -56,7 +56,9 @@ final class SocketPresenceWatches: @unchecked Sendable {
     /// socket of every change from then on.
     func watch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         let users: [ByteString]
-        do throws(Unreadable) { users = try Self.users(in: event) } catch { return refuse(event, error, to: socket) }
+        do throws(InvalidUserList) { users = try Self.users(in: event) } catch {
+            return refuse(event, error, to: socket)
+        }
         var wanted = watched.removeValue(forKey: socket.handle) ?? Watched()
         let added = add(users, to: &wanted)
         let (count, bytes) = (wanted.users.count, wanted.bytes)
@@ -89,7 +91,7 @@ final class SocketPresenceWatches: @unchecked Sendable {
     /// Handles `presence:unwatch` with a list of user ids, or without an argument for all users.
     func unwatch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         var users: [ByteString]?
-        do throws(Unreadable) {
+        do throws(InvalidUserList) {
             if event.args.count > 2 { users = try Self.users(in: event) }
         } catch {
             return refuse(event, error, to: socket)
@@ -101,7 +103,8 @@ final class SocketPresenceWatches: @unchecked Sendable {
         event.answer(.object([.init("ok", true)]), to: socket)
     }
 
-    func left(_ socket: NamespaceSocket) {
+    /// Ends the watches of a socket.
+    func disconnected(_ socket: NamespaceSocket) {
         guard var rest = watched.removeValue(forKey: socket.handle) else { return }
         drop(Array(rest.users), from: &rest, of: socket.handle)
     }
@@ -170,29 +173,31 @@ final class SocketPresenceWatches: @unchecked Sendable {
     private static let longestArgument = 300_000
 
     /// Why an argument is not a list of user ids.
-    private struct Unreadable: Error {
+    private struct InvalidUserList: Error {
         let message: String
     }
 
     /// Parses the user ids of the first argument.
-    private static func users(in event: borrowing IncomingEvent) throws(Unreadable) -> [ByteString] {
+    private static func users(in event: borrowing IncomingEvent) throws(InvalidUserList) -> [ByteString] {
         let args = event.args
         guard args.count <= longestArgument else {
-            throw Unreadable(
+            throw InvalidUserList(
                 message: "the list of user ids has \(args.count) bytes: send at most \(longestArgument) at a time")
         }
         var arguments = JSONArrayWalker(args)
         guard case .element(let list) = arguments.next(), args[list.lowerBound] == UInt8(ascii: "[") else {
-            throw Unreadable(message: #"expected one argument, a list of user ids such as ["alice", "bob"]"#)
+            throw InvalidUserList(message: #"expected one argument, a list of user ids such as ["alice", "bob"]"#)
         }
         var users: [ByteString] = []
         var elements = JSONArrayWalker(args, from: list.lowerBound)
         while case .element(let element) = elements.next() {
             let token = UnsafeRawBufferPointer(rebasing: args[element])
             guard let user = JSONText.byteString(token) else {
-                throw Unreadable(message: "user id \(users.count + 1) is no text")
+                throw InvalidUserList(message: "user id \(users.count + 1) is no text")
             }
-            if let problem = UserID.problem(user) { throw Unreadable(message: "user id \(users.count + 1) \(problem)") }
+            if let problem = UserID.problem(user) {
+                throw InvalidUserList(message: "user id \(users.count + 1) \(problem)")
+            }
             users.append(user)
         }
         return users
@@ -203,7 +208,7 @@ final class SocketPresenceWatches: @unchecked Sendable {
         event.answer(.failure(code: "overloaded", message: "\(limit): unwatch some first"), to: socket)
     }
 
-    private func refuse(_ event: borrowing IncomingEvent, _ error: Unreadable, to socket: NamespaceSocket) {
+    private func refuse(_ event: borrowing IncomingEvent, _ error: InvalidUserList, to socket: NamespaceSocket) {
         refused += 1
         event.answer(.failure(code: "invalid_arguments", message: error.message), to: socket)
     }

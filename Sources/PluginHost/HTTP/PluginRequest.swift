@@ -22,7 +22,10 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     /// Calls the handler as its run mode says. [loop]
     func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         routed.request = request
-        let reply = PluginReply(responder: responder, measurement: route.timers.map { RequestMeasurement($0) })
+        let reply: PluginReply =
+            if let timers = route.timers { .measured(RequestMeasurement(responder, timers)) } else {
+                .unmeasured(responder)
+            }
         // The plugin may have been unloaded between the head and the end of the body.
         guard plugin.isInForce else {
             reply.problem(503, code: "unavailable", detail: "the service '\(plugin.name)' has stopped")
@@ -110,34 +113,58 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     }
 }
 
-/// An HTTP request that waits for its response.
-struct PluginReply: Sendable {
-    let responder: HTTPResponder
-    let measurement: RequestMeasurement?
+/// The way to answer an HTTP request that a plugin handles.
+///
+/// An enum with the size of one reference, and a `switch` in each method, because the answers of inline handlers are on
+/// the hot path.
+enum PluginReply: Sendable {
+    /// Of a handler that runs inline.
+    case unmeasured(HTTPResponder)
+    /// Of a handler that runs on a strand.
+    case measured(RequestMeasurement)
 
-    var isGone: Bool { responder.isGone }
+    var isGone: Bool {
+        switch self {
+        case .unmeasured(let responder): responder.isGone
+        case .measured(let measurement): measurement.responder.isGone
+        }
+    }
 
     /// - Returns: `false` if the request was answered before, or the client has gone.
     func respond(_ status: Int, _ fields: HTTPFields, _ body: UnsafeRawBufferPointer) -> Bool {
-        guard responder.respond(status: status, fields: fields, body: body) else { return false }
-        measurement?.answered(status)
-        return true
+        switch self {
+        case .unmeasured(let responder): responder.respond(status: status, fields: fields, body: body)
+        case .measured(let measurement):
+            measurement.answered(status, measurement.responder.respond(status: status, fields: fields, body: body))
+        }
     }
 
     @discardableResult
     func problem(_ status: Int, code: String, detail: String) -> Bool {
-        guard HTTPProblem.respond(status, code: code, detail: detail, through: responder) else { return false }
-        measurement?.answered(status)
-        return true
+        switch self {
+        case .unmeasured(let responder): HTTPProblem.respond(status, code: code, detail: detail, through: responder)
+        case .measured(let measurement):
+            measurement.answered(
+                status, HTTPProblem.respond(status, code: code, detail: detail, through: measurement.responder))
+        }
     }
 
     func stream(_ status: Int, _ fields: HTTPFields) -> HTTPStream? {
-        guard let stream = responder.stream(status: status, fields: fields) else { return nil }
-        measurement?.answered(status)
-        return stream
+        switch self {
+        case .unmeasured(let responder): return responder.stream(status: status, fields: fields)
+        case .measured(let measurement):
+            let stream = measurement.responder.stream(status: status, fields: fields)
+            _ = measurement.answered(status, stream != nil)
+            return stream
+        }
     }
 
-    func onGone(_ handler: @escaping @Sendable () -> Void) { responder.onGone(handler) }
+    func onGone(_ handler: @escaping @Sendable () -> Void) {
+        switch self {
+        case .unmeasured(let responder): responder.onGone(handler)
+        case .measured(let measurement): measurement.responder.onGone(handler)
+        }
+    }
 }
 
 /// Writes the name-value pairs of one request, valid for one call. Each text stays where it is in the request; only

@@ -1,6 +1,7 @@
 import CoreMetrics
 import Support
 import Synchronization
+import Transport
 
 /// Measures how long the requests of one route wait for their answers, as `jackfield_http_request_duration_seconds`.
 ///
@@ -30,14 +31,18 @@ final class RouteTimers: Sendable {
 
 /// One request that is measured: from when it is complete to when its answer, or the head of a stream, is handed over.
 final class RequestMeasurement: Sendable {
+    let responder: HTTPResponder
     private let timers: RouteTimers
     private let start = Clock.monotonicNanoseconds
 
-    init(_ timers: RouteTimers) {
+    init(_ responder: HTTPResponder, _ timers: RouteTimers) {
+        self.responder = responder
         self.timers = timers
     }
 
-    func answered(_ status: Int) {
-        timers.record(status: status, nanoseconds: Clock.monotonicNanoseconds - start)
+    /// Records the time until now if the request `wasAnswered`, which it returns.
+    func answered(_ status: Int, _ wasAnswered: Bool) -> Bool {
+        if wasAnswered { timers.record(status: status, nanoseconds: Clock.monotonicNanoseconds - start) }
+        return wasAnswered
     }
 }

@@ -109,7 +109,7 @@ private final class LoopWithExpiry: Application {
 
     func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) { expiry.refresh(event, from: socket) }
     func disconnecting(_ socket: NamespaceSocket, reason: DisconnectReason) {}
-    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) { expiry.left(socket) }
+    func disconnected(_ socket: NamespaceSocket, reason: DisconnectReason) { expiry.disconnected(socket) }
 
     /// A client with a WebSocket connection.
     final class Client: WebSocketOutput {
