@@ -9,7 +9,7 @@ final class MemoryWebSocket: WebSocketOutput {
     /// The number of messages sent since the start.
     private(set) var messages = 0
 
-    var canTakeNow: Bool { true }
+    var canSendNow: Bool { true }
     var bufferedBytes: Int { 0 }
 
     deinit { buffer.deallocate() }

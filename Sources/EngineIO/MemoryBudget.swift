@@ -13,7 +13,7 @@ public final class MemoryBudget: Sendable {
         self.limit = limit
     }
 
-    /// Bytes held by all loops; wrong by less than ``MemoryAccount/grain`` for each loop.
+    /// Bytes held by all loops; wrong by less than ``MemoryAccount/publishThreshold`` for each loop.
     public var used: Int { total.load(ordering: .relaxed) }
 
     public var isExceeded: Bool { used > limit }
@@ -25,21 +25,21 @@ public final class MemoryBudget: Sendable {
 }
 
 /// One loop's share of a ``MemoryBudget``: a plain counter, which is added to the budget when it has changed by
-/// ``grain`` bytes. [loop]
+/// ``publishThreshold`` bytes. [loop]
 public final class MemoryAccount {
     public let budget: MemoryBudget
     /// Bytes held by this loop.
     public private(set) var held = 0
     private var published = 0
     /// Changes of fewer bytes than this are not added to the budget.
-    public let grain: Int
+    public let publishThreshold: Int
     /// Called when the budget is exceeded, from within ``charge(_:)``. It must not close a connection synchronously,
     /// because the caller may be iterating over a list.
     public var onExceeded: () -> Void = {}
 
     public init(of budget: MemoryBudget) {
         self.budget = budget
-        grain = min(65_536, max(1, budget.limit / 256))
+        publishThreshold = min(65_536, max(1, budget.limit / 256))
     }
 
     /// An account without a limit.
@@ -51,7 +51,7 @@ public final class MemoryAccount {
     @inline(__always)
     public func charge(_ bytes: Int) {
         held += bytes
-        if abs(held - published) >= grain { publish() }
+        if abs(held - published) >= publishThreshold { publish() }
     }
 
     /// Adds the changes since the last call to the budget.

@@ -53,7 +53,7 @@ extension Session {
     }
 
     /// Sets the answer of a POST that was ``PostResult/held``; it is called when the session ends.
-    public func onceOver(_ answer: @escaping () -> Void) {
+    public func onEnd(_ answer: @escaping () -> Void) {
         postState = .held(answer: answer)
     }
 
@@ -213,7 +213,7 @@ public enum PollError: Sendable, Equatable {
 public enum PostResult: Sendable, Equatable {
     /// 200, `ok`. The reference answers this even if a packet of the POST ended the session.
     case ok
-    /// As ``ok``, but later: when the closure of ``Session/onceOver(_:)`` is called.
+    /// As ``ok``, but later: when the closure of ``Session/onEnd(_:)`` is called.
     case held
     /// 400.
     case refused(PollError)

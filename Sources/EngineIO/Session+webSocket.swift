@@ -177,7 +177,7 @@ enum Upgrade {
 /// ``Session/webSocketGone(_:reason:)``.
 public protocol WebSocketOutput: AnyObject {
     /// Whether output sent now is passed to the network now: none is buffered for a slow reader.
-    var canTakeNow: Bool { get }
+    var canSendNow: Bool { get }
     /// Bytes of output that the kernel has not accepted yet.
     var bufferedBytes: Int { get }
     /// Appends one message of exactly `count` bytes, which `fill` writes in place. It is sent at the end of the loop's
@@ -187,7 +187,7 @@ public protocol WebSocketOutput: AnyObject {
     func send(_ message: SharedMessage)
     /// Sends the buffered output now, and later output some milliseconds later, so that the peer receives the two in
     /// separate reads.
-    func separate()
+    func flushSeparately()
     /// Sends a close frame after all buffered output, and closes the connection when the peer has answered it.
     func close()
     /// Closes the connection and discards its buffered output, because its reader is too slow.
@@ -195,7 +195,7 @@ public protocol WebSocketOutput: AnyObject {
 }
 
 extension WebSocketOutput {
-    public func separate() {}
+    public func flushSeparately() {}
 
     public func abort() { close() }
 }

@@ -63,9 +63,9 @@ public final class Session {
 
     /// Whether a message sent now is passed to the network now; otherwise volatile messages are dropped. Polling: a GET
     /// is waiting. WebSocket: no output is buffered for a slow reader.
-    public var canTakeNow: Bool {
+    public var canSendNow: Bool {
         guard phase == .open, !hasOverflowed else { return false }
-        if let webSocket { return webSocket.canTakeNow }
+        if let webSocket { return webSocket.canSendNow }
         return pollState.output != nil
     }
 
@@ -125,7 +125,7 @@ public final class Session {
     /// Sends a message that is shared with other receivers.
     public func send(_ message: SharedMessage) {
         guard phase == .open, !hasOverflowed else { return }
-        if message.volatile, !canTakeNow { return }
+        if message.volatile, !canSendNow { return }
         if let webSocket {
             guard webSocket.bufferedBytes <= table.options.maxBufferedOutput else { return overflow() }
             if !usesBase64 || message.parts.count == 1 { return webSocket.send(message) }
@@ -145,8 +145,8 @@ public final class Session {
 
     /// Sends the WebSocket's buffered output now, and later output some milliseconds later, so that the client receives
     /// the two in separate reads. Does nothing over polling.
-    public func separate() {
-        webSocket?.separate()
+    public func flushSeparately() {
+        webSocket?.flushSeparately()
     }
 
     /// Sends one message over a WebSocket; a binary one as base64 text if the client asked for that.

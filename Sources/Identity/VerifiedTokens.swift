@@ -19,11 +19,11 @@ public final class VerifiedTokens: Sendable {
 
     /// The key is the hash of the token's end. Of two tokens with the same hash, only the newer is stored.
     private struct Generations {
-        var young: [Int: Known] = [:]
-        var old: [Int: Known] = [:]
+        var young: [Int: Entry] = [:]
+        var old: [Int: Entry] = [:]
     }
 
-    private final class Known: Sendable {
+    private final class Entry: Sendable {
         let text: [UInt8]
         let signed: SignedClaims
 
@@ -58,7 +58,7 @@ public final class VerifiedTokens: Sendable {
         if let found = find(token, hash) { return try verifier.subject(found.signed, now: now) }
         let signed = try verifier.signedClaims(of: token)
         let subject = try verifier.subject(signed, now: now)
-        known.withLock { Self.remember(Known(token, signed), hash, in: &$0) }
+        known.withLock { Self.remember(Entry(token, signed), hash, in: &$0) }
         return subject
     }
 
@@ -68,7 +68,7 @@ public final class VerifiedTokens: Sendable {
         return hasher.finalize()
     }
 
-    private func find(_ token: UnsafeRawBufferPointer, _ hash: Int) -> Known? {
+    private func find(_ token: UnsafeRawBufferPointer, _ hash: Int) -> Entry? {
         known.withLock { known in
             if let found = known.young[hash], found.isOf(token) { return found }
             guard let found = known.old[hash], found.isOf(token) else { return nil }
@@ -77,7 +77,7 @@ public final class VerifiedTokens: Sendable {
         }
     }
 
-    private static func remember(_ token: Known, _ hash: Int, in known: inout Generations) {
+    private static func remember(_ token: Entry, _ hash: Int, in known: inout Generations) {
         if known.young.count >= capacity {
             known.old = known.young
             known.young = [:]

@@ -80,7 +80,7 @@ import Testing
         let session = engine.polling()
         var isAnswered = false
         #expect(engine.post(session, "4last\u{1E}1") == .held)
-        session.onceOver { isAnswered = true }
+        session.onEnd { isAnswered = true }
         #expect(engine.recorder.log == ["last", "closed: transport close"])
         #expect(!session.isOpen && !isAnswered)
         #expect(engine.post(session, "4late") == .refused(.unknown))
@@ -94,7 +94,7 @@ import Testing
         let session = engine.polling()
         var answers = 0
         #expect(engine.post(session, "1") == .held)
-        session.onceOver { answers += 1 }
+        session.onEnd { answers += 1 }
         engine.pass(engine.table.options.closeGracePeriod - 1)
         #expect(answers == 0)
         engine.pass(1)

@@ -22,13 +22,13 @@ import Testing
     @Test func `a GET waits for packets, and those of one tick come in one answer`() {
         let session = engine.polling()
         let poll = engine.get(session)
-        #expect(session.canTakeNow)
+        #expect(session.canSendNow)
         session.send("a")
         [UInt8](arrayLiteral: 1, 2, 3).withUnsafeBytes { session.send(binary: $0, compress: true) }
         #expect(poll.payload == nil)
         engine.table.tickEnded()
         #expect(poll.packets == ["4a", "bAQID"])
-        #expect(!session.canTakeNow)
+        #expect(!session.canSendNow)
     }
 
     @Test func `packets sent between two GETs answer the next one, sixteen at a time`() {
@@ -175,7 +175,7 @@ import Testing
         let session = engine.polling()
         for _ in 0..<100 { session.send("0123456789") }
         #expect(session.isOpen)
-        #expect(!session.canTakeNow)
+        #expect(!session.canSendNow)
         engine.table.tickEnded()
         #expect(engine.recorder.log == ["closed: transport error"])
         #expect(engine.table.counters.overflowed == 1)

@@ -104,7 +104,7 @@ final class FakePoll: PollOutput {
 final class FakeWebSocket: WebSocketOutput {
     private(set) var sent: [String] = []
     private(set) var isClosed = false
-    var canTakeNow = true
+    var canSendNow = true
     var bufferedBytes = 0
 
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {

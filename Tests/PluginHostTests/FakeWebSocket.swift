@@ -12,7 +12,7 @@ final class FakeWebSocket: WebSocketOutput, @unchecked Sendable {
     private var heard: [String] = []
     private var next = 0
 
-    var canTakeNow: Bool { true }
+    var canSendNow: Bool { true }
     var bufferedBytes: Int { 0 }
 
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {

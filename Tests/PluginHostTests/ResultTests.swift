@@ -25,7 +25,7 @@ struct ResultTests {
         asker.say(#"30["short"]"#)
         other.say("30[\"\(String(repeating: "x", count: 3_000))\"]")
         #expect(asker.hear() == #"2["answers",-5,2,1]"#)
-        #expect(plugin.status.leftOutResults == 1)
+        #expect(plugin.status.droppedResults == 1)
         #expect(waitUntilEmpty(plugin.results))
         await test.stop()
     }
@@ -39,7 +39,7 @@ struct ResultTests {
         let plugin = test.host.registry.withLock { $0.plugins[0] }
         let answer = try #require(clients[0].ask(#"2["fetch"]"#))
         #expect(answer.hasPrefix(#"2["fetched",-5,"#))
-        #expect(plugin.status.leftOutResults > 0)
+        #expect(plugin.status.droppedResults > 0)
         #expect(waitUntilEmpty(plugin.results))
         await test.stop()
     }

@@ -3,10 +3,10 @@ import EngineIO
 /// A connection that records what was sent to it: text without the Engine.IO `4`, binary as `<00ff>`.
 final class FakeWebSocket: WebSocketOutput {
     private(set) var received: [String] = []
-    /// Number of messages in `received` when `separate()` was called.
+    /// Number of messages in `received` when `flushSeparately()` was called.
     private(set) var separated = 0
     private(set) var isClosed = false
-    var canTakeNow = true
+    var canSendNow = true
     var bufferedBytes = 0
 
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
@@ -19,7 +19,7 @@ final class FakeWebSocket: WebSocketOutput {
         for part in message.parts { message.withPart(part) { record(part.kind, Array($0)) } }
     }
 
-    func separate() {
+    func flushSeparately() {
         separated = received.count
     }
 

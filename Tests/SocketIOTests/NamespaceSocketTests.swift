@@ -34,10 +34,10 @@ import Testing
     @Test("a volatile event is dropped when the transport is busy") func volatile() throws {
         let host = try TestHost()
         let client = host.joined()
-        client.output.canTakeNow = false
+        client.output.canSendNow = false
         host.sockets[0].emit("a", flags: .volatile)
         host.sockets[0].emit("b")
-        client.output.canTakeNow = true
+        client.output.canSendNow = true
         host.sockets[0].emit("c", flags: .volatile)
         #expect(client.heard() == [#"2["b"]"#, #"2["c"]"#])
     }

@@ -81,7 +81,7 @@ import Testing
 
     @Test("a volatile broadcast is dropped for sockets that cannot send it at once") func volatile() throws {
         let (host, clients) = try three()
-        clients[1].output.canTakeNow = false
+        clients[1].output.canSendNow = false
         host.shard.broadcast("x", "[]", flags: .volatile, to: BroadcastTarget())
         #expect(clients.map { $0.heard().count } == [1, 0, 1])
     }

@@ -80,7 +80,7 @@ struct ConnectionOutputTests {
                 let sending = try #require(output.beginSending())
                 #expect(send(sending.descriptor, sending.bytes.baseAddress, 4, 0) == 4)
                 output.append("!")
-                output.separate()
+                output.flushSeparately()
                 output.flush()
                 #expect(output.beginSending() == nil)
                 if output.took(4, of: 10) { output.finish(4, of: 10) }

@@ -11,7 +11,7 @@ import Testing
         for _ in 0..<10 {
             #expect(!shares.record(bytes: ReadShares.most, isFull: true, nanoseconds: 100_000, limit: &limit))
         }
-        #expect(limit == 0 && shares.sizeForNewcomers == ReadShares.most)
+        #expect(limit == 0 && shares.initialReadSize == ReadShares.most)
     }
 
     @Test
@@ -34,7 +34,7 @@ import Testing
             var spent: Int64 = 0
             for index in limits.indices {
                 // 1 µs per byte.
-                let bytes = limits[index] == 0 ? shares.sizeForNewcomers : Int(limits[index])
+                let bytes = limits[index] == 0 ? shares.initialReadSize : Int(limits[index])
                 spent += Int64(bytes) * 1_000
                 _ = shares.record(bytes: bytes, isFull: true, nanoseconds: Int64(bytes) * 1_000, limit: &limits[index])
             }
@@ -53,7 +53,7 @@ import Testing
             spent = 0
             for index in limits.indices {
                 // 1 ns per byte.
-                let bytes = limits[index] == 0 ? shares.sizeForNewcomers : Int(limits[index])
+                let bytes = limits[index] == 0 ? shares.initialReadSize : Int(limits[index])
                 spent += Int64(bytes)
                 _ = shares.record(bytes: bytes, isFull: true, nanoseconds: Int64(bytes), limit: &limits[index])
             }
@@ -81,7 +81,7 @@ import Testing
         shares.tickEnded()
         var left = 1_000_000, reads = 0
         while left > 0 {
-            let bytes = min(left, limit == 0 ? shares.sizeForNewcomers : Int(limit))
+            let bytes = min(left, limit == 0 ? shares.initialReadSize : Int(limit))
             // A third of a nanosecond per byte.
             _ = shares.record(bytes: bytes, isFull: true, nanoseconds: Int64(bytes / 3 + 200), limit: &limit)
             left -= bytes

@@ -509,7 +509,7 @@ typedef struct jf_socket_event {
     void          *context;     /**< of the declaration */
 } jf_socket_event;
 
-/** A user has come online (0 to 1 connections) or gone offline (1 to 0, after presence.grace). */
+/** A user has come online (0 to 1 connections) or gone offline (1 to 0, after presence.gracePeriod). */
 typedef struct jf_presence_change {
     uint32_t struct_size;
     int32_t  online; /**< 1 or 0 */
@@ -998,7 +998,8 @@ typedef struct jf_presence_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread] *online is 1 if the user is online, else 0. It stays 1 for presence.grace after the last connection.
+     * [any-thread] *online is 1 if the user is online, else 0. It stays 1 for presence.gracePeriod after the last
+     * connection.
      */
     jf_code (*is_online)(const jf_host *host, jf_text user, int32_t *online);
     /** [any-thread] How many connections the user has now. */

@@ -11,7 +11,7 @@ final class FakeWebSocket: WebSocketOutput {
         self.peer = peer
     }
 
-    var canTakeNow: Bool { !isClosed && bufferedBytes == 0 }
+    var canSendNow: Bool { !isClosed && bufferedBytes == 0 }
 
     func send(_ kind: MessageKind, count: Int, compress: Bool, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         require(!isClosed, "nothing is sent over a closed connection")

@@ -123,7 +123,7 @@ final class World {
         case 22: sendLarge(to: peer)
         default:
             require(
-                peer.session?.canTakeNow != true || peer.session?.isOpen == true, "only an open session accepts output")
+                peer.session?.canSendNow != true || peer.session?.isOpen == true, "only an open session accepts output")
         }
     }
 

@@ -13,7 +13,7 @@ extension Configuration {
         write(socketIO: &output)
         output.feature("cors", cors) { cors, output in cors.write(to: &output) }
         output.feature("auth", auth) { auth, output in auth.write(to: &output) }
-        output.section("presence") { $0.write("grace", presence.gracePeriod) }
+        output.section("presence") { $0.write("gracePeriod", presence.gracePeriod) }
         output.write("namespaces", list: namespaces)
         output.write("plugins", json: .array(plugins.map(\.json)))
         output.write("pluginPath", list: pluginPath)

@@ -83,7 +83,9 @@ extension Configuration {
 
 extension Configuration.Presence: ConfigurationSettings {
     mutating func read(_ section: ConfigurationSection) {
+        // The earlier name of the key is still read.
         section.read("grace", into: &gracePeriod, .milliseconds(from: 0))
+        section.read("gracePeriod", into: &gracePeriod, .milliseconds(from: 0))
     }
 }
 

@@ -68,13 +68,13 @@ struct HostCollector: MetricsCollector {
             "jackfield_plugin_log_lines_left_out_total", .counter,
             "Log lines left out because the plugin wrote more than 100 in a second."
         ) {
-            Double($0.leftOutLogLines)
+            Double($0.suppressedLogLines)
         }
         perPlugin(
             "jackfield_plugin_results_left_out_total", .counter,
             "Answers and sockets left out of results larger than limits.pluginResultBytes."
         ) {
-            Double($0.leftOutResults)
+            Double($0.droppedResults)
         }
         perPlugin(
             "jackfield_plugin_presence_watches_refused_total", .counter,

@@ -41,8 +41,8 @@ final class PresenceDispatcher: Sendable {
 
 /// Records which event loops have a socket that watches a user. Any thread.
 ///
-/// The lock is acquired for each presence change, and once for each list of users whose first watcher of a loop comes or
-/// whose last one goes.
+/// The lock is acquired for each presence change, and once for each list of users whose first watcher on a loop comes
+/// or whose last one goes.
 final class WatchedUserIndex: Sendable {
     /// One bit for each loop; there are at most 64 loops.
     private let loops = Mutex<[ByteString: UInt64]>([:])

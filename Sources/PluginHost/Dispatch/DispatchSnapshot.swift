@@ -14,11 +14,11 @@ final class DispatchSnapshot: Sendable {
     /// In the order of loading.
     let plugins: [LoadedPlugin]
     /// Whether plugins get events. False while the host is stopping; then only their socket hooks are called.
-    private let handsOutEvents: Bool
+    private let deliversEvents: Bool
 
     /// - Throws: ``NamespaceTableError`` if a declaration is malformed.
     init(
-        namespaces: [ByteString], builtins: [EventRoute], plugins: [LoadedPlugin], handsOutEvents: Bool = true
+        namespaces: [ByteString], builtins: [EventRoute], plugins: [LoadedPlugin], deliversEvents: Bool = true
     ) throws(NamespaceTableError) {
         var declarations: [NamespaceTable.Declaration] = [.name("/")]
         declarations += namespaces.filter { $0 != "/" }.map { .name($0) }
@@ -29,7 +29,7 @@ final class DispatchSnapshot: Sendable {
         self.declarations = declarations
         self.builtins = builtins
         self.plugins = plugins
-        self.handsOutEvents = handsOutEvents
+        self.deliversEvents = deliversEvents
     }
 
     /// Whether a declaration, as a name or as a pattern, has exactly this text.
@@ -40,7 +40,7 @@ final class DispatchSnapshot: Sendable {
     /// Event routes of a namespace, in order of precedence.
     func routes(of namespace: ByteString) -> [EventRoute] {
         let own = builtins.filter { $0.namespace.isEmpty || $0.namespace == namespace }
-        guard handsOutEvents else { return own }
+        guard deliversEvents else { return own }
         return own + plugins.flatMap { plugin in plugin.routes.filter { isFor(namespace, $0.namespace) } }
     }
 

@@ -60,12 +60,12 @@ final class OpenStream: @unchecked Sendable {
     }
 
     /// Whether the plugin has a `writable` callback.
-    var wantsRoom: Bool { watch?.writable != nil }
+    var wantsWritable: Bool { watch?.writable != nil }
 
     /// Writes a piece. Any thread.
     func write(_ piece: [UInt8]) -> HTTPStream.WriteResult {
         let result = stream.write(piece)
-        guard case .full = result, wantsRoom else { return result }
+        guard case .full = result, wantsWritable else { return result }
         // Tries again: if the reader drained before `isAwaited` was set, no call of ``drained(_:)`` follows.
         isAwaited.store(true, ordering: .sequentiallyConsistent)
         return stream.write(piece)

@@ -94,7 +94,7 @@ extension Host {
     func publish(until deadline: Int64? = nil) throws(NamespaceTableError) -> Bool {
         let (plugins, builtins, isClosed) = registry.withLock { ($0.plugins, $0.builtins, $0.isClosed) }
         let snapshot = try DispatchSnapshot(
-            namespaces: namespaces, builtins: builtins, plugins: plugins, handsOutEvents: !isClosed)
+            namespaces: namespaces, builtins: builtins, plugins: plugins, deliversEvents: !isClosed)
         registry.withLock { $0.snapshot = snapshot }
         return onEveryLoop(until: deadline) { $0.adopt(snapshot) }
     }
@@ -109,7 +109,7 @@ extension Host {
         let done = running.map { context in
             let outcome = BlockingFuture<Bool>()
             let isBusy = context.isBusy
-            context.lastAsked = outcome
+            context.lastControlJob = outcome
             context.runOrEnqueue {
                 body(context)
                 outcome.fulfil(true)

@@ -20,9 +20,9 @@ public struct PluginStatus: Sendable {
     /// Joins refused because the socket already was in the most rooms allowed.
     public var refusedJoins: UInt64
     /// Log lines suppressed because the plugin wrote more than 100 a second.
-    public var leftOutLogLines: UInt64
+    public var suppressedLogLines: UInt64
     /// Answers and sockets left out of a result because of its byte limit.
-    public var leftOutResults: UInt64
+    public var droppedResults: UInt64
     /// Presence watches refused because of a limit.
     public var refusedWatches: UInt64
     /// Callbacks that have run.

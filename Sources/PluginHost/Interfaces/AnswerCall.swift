@@ -98,7 +98,7 @@ final class AnswersCall: Sendable {
     }
 
     /// Notes that a loop has asked this many sockets. [loop]
-    func loopAsked(_ count: Int) {
+    func addExpected(_ count: Int) {
         state.withLock { state in
             state.loops -= 1
             state.expected += count

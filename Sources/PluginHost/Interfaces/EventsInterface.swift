@@ -238,7 +238,7 @@ extension LoadedPlugin {
                     let handle = socket.handle
                     socket.emit(ackRequest, timeout: Int64(timeout)) { call.answered(handle, $0) }
                 } finish: {
-                    call.loopAsked(asked)
+                    call.addExpected(asked)
                 }
             }
             if code != JF_OK { call.forget() }

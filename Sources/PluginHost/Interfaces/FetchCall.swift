@@ -57,7 +57,7 @@ final class FetchCall: Sendable {
     }
 
     /// Adds the sockets that one loop has found. [loop]
-    func loopFound(_ found: [Found], loop: Int, isCut: Bool) {
+    func addResult(_ found: [Found], loop: Int, isCut: Bool) {
         let result = state.withLock { state -> (found: [Found], isCut: Bool, bytes: Int)? in
             state.loops -= 1
             state.found[loop] = found

@@ -105,7 +105,7 @@ extension LoadedPlugin {
         guard let stream = reply.stream(head.status, head.fields) else { return JF_E_GONE }
         let open = streams.add(stream, watch)
         handle.pointee = open.handle
-        if open.wantsRoom { stream.onDrain { [unowned open] in open.drained(self) } }
+        if open.wantsWritable { stream.onDrain { [unowned open] in open.drained(self) } }
         if !head.body.isEmpty { _ = stream.write(Array(head.body)) }
         // Removes the stream when its reader has gone, so that a plugin that forgets it does not leak memory.
         reply.onGone { self.streams.remove(open.handle)?.notifyClosed(JF_E_GONE, self) }

@@ -179,7 +179,7 @@ extension LoadedPlugin {
                 let socket = FetchCall.Found(info: info, rooms: parts & JF_PART_ROOMS != 0 ? socket.rooms : nil)
                 if call.reserve(for: socket) { found.append(socket) }
             } finish: {
-                call.loopFound(found, loop: loop.index, isCut: isCut)
+                call.addResult(found, loop: loop.index, isCut: isCut)
             }
         }
         if code != JF_OK { call.forget() }

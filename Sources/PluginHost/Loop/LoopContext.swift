@@ -6,8 +6,8 @@ import Transport
 /// The plugin host on one event loop: answers the shard's callbacks, and runs what plugins' threads enqueue for the
 /// loop.
 ///
-/// `@unchecked Sendable`: `directory`, `mailbox`, `loop` and the atomics are thread-safe, `lastAsked` is used by the
-/// control thread only; everything else is used on the loop only.
+/// `@unchecked Sendable`: `directory`, `mailbox`, `loop` and the atomics are thread-safe, `lastControlJob` is used by
+/// the control thread only; everything else is used on the loop only.
 final class LoopContext: @unchecked Sendable, Application {
     /// Host and context live as long as the process: late callers may hold either.
     let host: Host
@@ -54,9 +54,9 @@ final class LoopContext: @unchecked Sendable, Application {
     }
 
     /// [control] The last work that the control thread enqueued here.
-    var lastAsked: BlockingFuture<Bool>?
+    var lastControlJob: BlockingFuture<Bool>?
     /// [control] Whether the loop has not run it yet.
-    var isBusy: Bool { lastAsked?.isSettled == false }
+    var isBusy: Bool { lastControlJob?.isSettled == false }
 
     /// Whether the loop runs and may be given work.
     let isAttached = Atomic<Bool>(false)

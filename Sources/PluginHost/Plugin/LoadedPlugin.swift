@@ -238,7 +238,7 @@ final class LoadedPlugin: @unchecked Sendable {
             refusedForUser: budget.refusedForUser,
             refusedOperations: mailboxes.reduce(0) { $0 + $1.refused },
             refusedJoins: refusedJoins.load(ordering: .relaxed),
-            leftOutLogLines: log.leftOut, leftOutResults: results.leftOut, refusedWatches: watches.refused,
+            suppressedLogLines: log.leftOut, droppedResults: results.leftOut, refusedWatches: watches.refused,
             handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count,
             notReady: notReady)

@@ -78,7 +78,7 @@ final class Client: SessionReceiver, TimerTarget {
             assembly.append(UnsafeRawBufferPointer(binary))
             guard assembly.isComplete else { return }
             self.assembly = nil
-            guard assembly.isSound else { throw .malformedPlaceholder }
+            guard assembly.hasValidPlaceholders else { throw .malformedPlaceholder }
             assembly.withPointers { handle(assembly.packet, text: $0, attachments: $1) }
         } catch {
             refuse(error)
@@ -191,7 +191,7 @@ final class Client: SessionReceiver, TimerTarget {
         // The CONNECT answer and the events that `connected` emits must not arrive in one read: Node's ws emits all
         // frames of one read in the same tick, so a client that adds its event listener after it has the answer, as the
         // official test suite does, would miss those events. The reference sends slowly enough to avoid this.
-        session.separate()
+        session.flushSeparately()
         shard.application.connected(socket)
         release(attempt.held)
     }

@@ -63,7 +63,7 @@ final class BufferedPacket {
     var isComplete: Bool { ends.count == packet.attachments }
 
     /// Whether each placeholder names one of the attachments.
-    var isSound: Bool {
+    var hasValidPlaceholders: Bool {
         storage.withUnsafeBytes {
             Placeholders(in: UnsafeRawBufferPointer(rebasing: $0[packet.payload])).areInRange(packet.attachments)
         }

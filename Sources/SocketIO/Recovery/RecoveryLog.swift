@@ -86,7 +86,7 @@ struct RecoveryLog {
         let end = min(count, index + Self.chunkSize)
         while index < end {
             let event = self[index]
-            if event.filter.mayMeet(filter) {
+            if event.filter.mayMatch(filter) {
                 guard batch.count < batch.capacity else { return looked }
                 batch.append(event)
             }
@@ -194,5 +194,5 @@ struct RecoveryFilter: Sendable {
     }
 
     /// False if the two have nothing in common.
-    func mayMeet(_ other: RecoveryFilter) -> Bool { bits & other.bits != 0 }
+    func mayMatch(_ other: RecoveryFilter) -> Bool { bits & other.bits != 0 }
 }

@@ -15,7 +15,7 @@ extension Shard {
         case .unknown:
             proceed()
         case .live(let handle) where handle.shardIndex == index:
-            endHalfOpen(handle)
+            closeHalfOpen(handle)
             claimAgain(attempt, request, as: user, from: recovery)
             proceed()
         case .live(let handle):
@@ -25,7 +25,7 @@ extension Shard {
             suspended[suspension] = (attempt, proceed)
             let here = index
             hop(handle.shardIndex) { other in
-                other.endHalfOpen(handle)
+                other.closeHalfOpen(handle)
                 hop(here) { shard in
                     guard let (attempt, proceed) = shard.suspended.removeValue(forKey: suspension),
                         attempt.client != nil
@@ -49,7 +49,7 @@ extension Shard {
     }
 
     /// Closes the client's old connection. The client has a new one, so nothing sent to the old one would arrive.
-    private func endHalfOpen(_ handle: SocketHandle) {
+    private func closeHalfOpen(_ handle: SocketHandle) {
         socket(handle)?.client.shut(.transportClose)
     }
 

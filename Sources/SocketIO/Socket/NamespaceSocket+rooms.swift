@@ -2,7 +2,7 @@ import Support
 
 extension NamespaceSocket {
     /// Up to this many rooms, a linear search of ``memberships`` is as fast as a dictionary and needs no extra memory.
-    private static var searchable: Int { 16 }
+    private static var linearSearchLimit: Int { 16 }
 
     /// The rooms that the socket is in, the room of its own id first.
     public var rooms: [ByteString] {
@@ -72,7 +72,7 @@ extension NamespaceSocket {
                 place: Int32(truncatingIfNeeded: place)))
         if !places.isEmpty {
             places[ObjectIdentifier(room)] = Int32(truncatingIfNeeded: place)
-        } else if memberships.count > Self.searchable {
+        } else if memberships.count > Self.linearSearchLimit {
             for (place, membership) in memberships.enumerated() {
                 places[ObjectIdentifier(membership.room.takeUnretainedValue())] = Int32(truncatingIfNeeded: place)
             }

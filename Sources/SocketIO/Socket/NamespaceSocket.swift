@@ -53,8 +53,8 @@ public final class NamespaceSocket {
     /// once without a set.
     var mark: UInt64 = 0
 
-    /// The socket's rooms, the namespace's own first. With more than ``searchable`` rooms, ``places`` has the index of
-    /// each.
+    /// The socket's rooms, the namespace's own first. With more than ``linearSearchLimit`` rooms, ``places`` has the
+    /// index of each.
     var memberships: ContiguousArray<RoomMembership> = []
     var places: [ObjectIdentifier: Int32] = [:]
 
@@ -199,7 +199,7 @@ extension NamespaceSocket {
             }
             return session.send(message)
         }
-        if flags.contains(.volatile), !session.canTakeNow { return }
+        if flags.contains(.volatile), !session.canSendNow { return }
         send(name: name, args: args, attachments: attachments, flags: flags, ackID: nil)
     }
 
@@ -218,7 +218,7 @@ extension NamespaceSocket {
         let id = namespace.nextAckID()
         try expectAck(id, timeout: timeout, answer: answer)
         // The ack of a dropped volatile event times out, as in the reference.
-        if flags.contains(.volatile), !session.canTakeNow { return }
+        if flags.contains(.volatile), !session.canSendNow { return }
         send(name: name, args: args, attachments: attachments, flags: flags, ackID: id)
     }
 

@@ -25,7 +25,7 @@ final class HTTPExchange {
     private(set) var isAnswered = false
     var isComplete = false
     /// Another loop is finding out how large the body may be; none of the body is parsed until then.
-    var isUndecided = false
+    var awaitsBodyLimit = false
     /// The body is too large: the rest of it is dropped. The answer may have to wait for another loop.
     var dropsBody = false
     var isStreaming: Bool { stream != nil }
@@ -45,13 +45,13 @@ final class HTTPExchange {
     }
 
     /// `Content-Length` is larger than allowed.
-    var announcesTooMuch: Bool {
+    var exceedsBodyLimit: Bool {
         guard case .length(let length) = head.framing else { return false }
         return length > bodyLimit
     }
 
     /// The body is larger than allowed, or is chunked and may become so.
-    var mayBeTooMuch: Bool { announcesTooMuch || head.framing == .chunked }
+    var mayBeTooMuch: Bool { exceedsBodyLimit || head.framing == .chunked }
 
     // MARK: - Body
 
@@ -109,7 +109,7 @@ final class HTTPExchange {
         if handler.server.logsRequests {
             handler.server.log(head, status: responseHead.status, from: handler.remoteAddress)
         }
-        isChunked = !head.isOld
+        isChunked = !head.isHTTP10
         if !isChunked { keepsAlive = false }
         responseHead.write(
             to: handler.output, common: commonFields, framing: isChunked ? .chunked : .none,
@@ -153,7 +153,7 @@ final class HTTPExchange {
 
     private var connectionHeader: StaticString? {
         if !keepsAlive { return "close" }
-        return head.isOld ? "keep-alive" : nil
+        return head.isHTTP10 ? "keep-alive" : nil
     }
 
     // MARK: - Endings

@@ -102,7 +102,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// find.
     private func readOn(_ count: inout Int, _ isFull: inout Bool) {
         var buffer = loop.receiveBuffers.acquire(
-            context?.channel.allocator ?? ByteBufferAllocator(), capacity: loop.readShares.sizeForNewcomers)
+            context?.channel.allocator ?? ByteBufferAllocator(), capacity: loop.readShares.initialReadSize)
         output.receive(into: &buffer)
         count += buffer.readableBytes
         isFull = buffer.writableBytes == 0
@@ -152,7 +152,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var mayParse: Bool {
         guard phase == .serving else { return false }
         guard let exchange else { return !isWaiting }
-        return !exchange.isComplete && !exchange.isUndecided
+        return !exchange.isComplete && !exchange.awaitsBodyLimit
     }
 
     /// Parses requests from `bytes`, up to the first that is not answered at once. What follows it is stored in
@@ -180,7 +180,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func begin(_ head: HTTPRequestHead) {
         loop.counters.requests += 1
-        guard head.hasSoundHost else { return violated(.malformed) }
+        guard head.hasValidHost else { return violated(.malformed) }
         let exchange = HTTPExchange(head: head, bodyLimit: server.options.maxHTTPBody, handler: self)
         self.exchange = exchange
         isKnown = false
@@ -193,7 +193,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         } else {
             route(exchange, to: server.http)
         }
-        if !exchange.isUndecided { expectBody(of: exchange) }
+        if !exchange.awaitsBodyLimit { expectBody(of: exchange) }
     }
 
     /// Passes the head to the application, which may refuse the request before its body is read.
@@ -214,14 +214,14 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// `100 Continue` if the client asked for it.
     private func expectBody(of exchange: HTTPExchange) {
         guard !exchange.isAnswered else { return }
-        if exchange.announcesTooMuch { return refuseBody(of: exchange) }
+        if exchange.exceedsBodyLimit { return refuseBody(of: exchange) }
         if exchange.head.expectsContinue { output.append("HTTP/1.1 100 Continue\r\n\r\n") }
     }
 
     /// Called when another loop has determined the request's body limit.
     func decided(_ exchange: HTTPExchange) {
-        guard exchange === self.exchange, exchange.isUndecided else { return }
-        exchange.isUndecided = false
+        guard exchange === self.exchange, exchange.awaitsBodyLimit else { return }
+        exchange.awaitsBodyLimit = false
         expectBody(of: exchange)
         parseAhead()
     }

@@ -40,7 +40,7 @@ extension HTTPRequestHead {
         guard version.part(0..<8).isEqual(to: " HTTP/1."), minor == 0x30 || minor == 0x31, HTTPSyntax.isTarget(target)
         else { throw .malformed }
 
-        var reader = FieldReader(limit: limits.fields, isOld: minor == 0x30)
+        var reader = FieldReader(limit: limits.fields, isHTTP10: minor == 0x30)
         var place: HTTPTarget?
         var failure: HTTPViolation?
         // Each field without a blank behind its colon grows by one byte.
@@ -58,8 +58,8 @@ extension HTTPRequestHead {
         }
         guard let place, failure == nil else { throw failure ?? .malformed }
         return HTTPRequestHead(
-            method: HTTPMethod(line.part(0..<space)), isOld: reader.isOld, isKeptAlive: reader.isKeptAlive,
-            asksForUpgrade: reader.hasUpgrade && reader.connectionUpgrades, hasSoundHost: reader.hasSoundHost,
+            method: HTTPMethod(line.part(0..<space)), isHTTP10: reader.isHTTP10, isKeptAlive: reader.isKeptAlive,
+            asksForUpgrade: reader.hasUpgrade && reader.connectionUpgrades, hasValidHost: reader.hasValidHost,
             expectsContinue: reader.expectsContinue,
             framing: try reader.framing(), text: text, target: place, fields: reader.fields)
     }
@@ -96,7 +96,7 @@ extension HTTPRequestHead {
 /// Copies the fields of a head, and collects those that concern the connection or the body.
 private struct FieldReader {
     let limit: Int
-    let isOld: Bool
+    let isHTTP10: Bool
     var fields: ContiguousArray<HTTPRequestHead.Field> = []
     /// Bytes written.
     var count = 0
@@ -110,9 +110,9 @@ private struct FieldReader {
     private var length: Int?
     private var isChunked = false
 
-    init(limit: Int, isOld: Bool) {
+    init(limit: Int, isHTTP10: Bool) {
         self.limit = limit
-        self.isOld = isOld
+        self.isHTTP10 = isHTTP10
         fields.reserveCapacity(12)
     }
 
@@ -179,16 +179,16 @@ private struct FieldReader {
             }
             length = value.reduce(0) { $0 * 10 + Int($1 - 0x30) }
         case 17 where name.isEqual(to: "transfer-encoding"):
-            guard !isChunked, !isOld, value.isEqual(ignoringCase: "chunked") else { throw .malformed }
+            guard !isChunked, !isHTTP10, value.isEqual(ignoringCase: "chunked") else { throw .malformed }
             isChunked = true
         default:
             break
         }
     }
 
-    var isKeptAlive: Bool { isOld ? connectionKeeps && !connectionCloses : !connectionCloses }
+    var isKeptAlive: Bool { isHTTP10 ? connectionKeeps && !connectionCloses : !connectionCloses }
 
-    var hasSoundHost: Bool { hosts == 1 ? isHost : hosts == 0 && isOld }
+    var hasValidHost: Bool { hosts == 1 ? isHost : hosts == 0 && isHTTP10 }
 
     func framing() throws(HTTPViolation) -> HTTPRequestHead.Framing {
         guard isChunked else { return .length(length ?? 0) }

@@ -22,13 +22,13 @@ final class HTTPRequestHead: Sendable {
 
     let method: HTTPMethod
     /// HTTP/1.0: no chunked answers, and the connection closes after each answer unless `keep-alive` was requested.
-    let isOld: Bool
+    let isHTTP10: Bool
     let isKeptAlive: Bool
     /// There is an `Upgrade` header and `Connection` names it, as Node has it. The protocol is checked later.
     let asksForUpgrade: Bool
     /// There is exactly one Host header with a valid host; HTTP/1.0 may omit it. Anything else is refused (RFC 9112
     /// section 3.2), because a proxy in front may have understood another host.
-    let hasSoundHost: Bool
+    let hasValidHost: Bool
     /// The client waits for `100 Continue` before it sends the body.
     let expectsContinue: Bool
     let framing: Framing
@@ -38,15 +38,15 @@ final class HTTPRequestHead: Sendable {
     let fields: ContiguousArray<Field>
 
     init(
-        method: HTTPMethod, isOld: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, hasSoundHost: Bool,
+        method: HTTPMethod, isHTTP10: Bool, isKeptAlive: Bool, asksForUpgrade: Bool, hasValidHost: Bool,
         expectsContinue: Bool, framing: Framing, text: [UInt8],
         target: HTTPTarget, fields: ContiguousArray<Field>
     ) {
         self.method = method
-        self.isOld = isOld
+        self.isHTTP10 = isHTTP10
         self.isKeptAlive = isKeptAlive
         self.asksForUpgrade = asksForUpgrade
-        self.hasSoundHost = hasSoundHost
+        self.hasValidHost = hasValidHost
         self.expectsContinue = expectsContinue
         self.framing = framing
         self.text = text

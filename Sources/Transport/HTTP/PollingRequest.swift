@@ -49,7 +49,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
     func begin() {
         // Only a session that has joined a namespace may send a large body: the body waits until the session's loop has
         // set its limit.
-        if owner !== home, head.method == .post, let exchange, exchange.mayBeTooMuch { exchange.isUndecided = true }
+        if owner !== home, head.method == .post, let exchange, exchange.mayBeTooMuch { exchange.awaitsBodyLimit = true }
         owner.runOrEnqueue { [self] in dispatch() }
     }
 
@@ -159,7 +159,7 @@ final class PollingRequest: PollOutput, @unchecked Sendable {
         let verdict = body.withUnsafeMutableBytes { session.posted(self, body: $0) }
         switch verdict {
         case .ok: replyOK()
-        case .held: session.onceOver { [self] in replyOK() }
+        case .held: session.onEnd { [self] in replyOK() }
         case .refused(let refusal): refuse(refusal)
         }
     }

@@ -85,7 +85,7 @@ extension Loop {
 
     private func endTick() {
         isTickEndScheduled = false
-        if needsRelief { closeUnauthenticated() }
+        if needsMemory { closeUnauthenticated() }
         for table in tables { table.tickEnded() }
         // Flushing may end connections, and this may write to other outputs: the next tick flushes those.
         var outputs = ContiguousArray<ConnectionOutput>()

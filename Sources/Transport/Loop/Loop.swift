@@ -50,7 +50,7 @@ public final class Loop: @unchecked Sendable {
     /// [loop] Counts all bytes that the loop holds for its clients. ``prepare(for:)`` replaces it.
     var account = MemoryAccount()
     /// [loop] ``account`` has exceeded its budget: the end of the tick closes unauthenticated clients.
-    var needsRelief = false
+    var needsMemory = false
     /// [loop] The budget was also exceeded at the previous run of the housekeeping.
     var wasExceeded = false
     /// [loop] Runs of the housekeeping since the loop started; about ten per second.
@@ -140,7 +140,7 @@ extension Loop {
     func prepare(for server: ServerContext) {
         account = MemoryAccount(of: server.limits.budget)
         account.onExceeded = { [unowned self] in
-            needsRelief = true
+            needsMemory = true
             scheduleTickEnd()
         }
         tables = server.endpoints.map { endpoint in
@@ -157,7 +157,7 @@ extension Loop {
 extension Loop {
     /// Wake-ups are multiples of this, so that the timers of 10,000 sessions cost a handful of wake-ups; ms. A timer
     /// fires at most this much later.
-    private static let grain: Int64 = 4
+    private static let wakeUpGranularity: Int64 = 4
 
     /// A loop whose wake-up is later than this was busy or suspended, and has input to read that came meanwhile; ms.
     static let lateness: Int64 = 100
@@ -176,7 +176,7 @@ extension Loop {
 
     /// [loop] Schedules a wake-up of the loop at `moment`, unless an earlier one is scheduled.
     func arm(at moment: Int64) {
-        let wakeUp = (moment + Self.grain - 1) / Self.grain * Self.grain
+        let wakeUp = (moment + Self.wakeUpGranularity - 1) / Self.wakeUpGranularity * Self.wakeUpGranularity
         guard wakeUp < wheel.wakeUp else { return }
         wakeUpTask?.cancel()
         wheel.wakeUp = wakeUp
@@ -228,7 +228,7 @@ extension Loop {
     /// [loop] Closes unauthenticated clients, the youngest first, until an eighth of the budget is free: then the next
     /// bytes do not exceed it again at once. Never closes an authenticated client.
     func closeUnauthenticated() {
-        needsRelief = false
+        needsMemory = false
         let budget = account.budget
         guard budget.isExceeded else { return }
         let goal = budget.limit / 8 * 7

@@ -24,12 +24,12 @@ struct ReadShares {
     private(set) var share = budget
     /// Since the last end of a tick: timed reads, those that took more than half a share, and the time of all in ns.
     private var reads: Int64 = 0
-    private var takers: Int64 = 0
+    private var slowReads: Int64 = 0
     private var spent: Int64 = 0
     private var isEndExpected = false
 
     /// Bytes of one read on a connection without a measurement.
-    var sizeForNewcomers: Int { Self.size(Int(share / Self.expectedCost), least: Self.timed) }
+    var initialReadSize: Int { Self.size(Int(share / Self.expectedCost), least: Self.timed) }
 
     /// Records a read that has been handled.
     ///
@@ -39,7 +39,7 @@ struct ReadShares {
     /// - Returns: whether the caller must call ``tickEnded()`` at the end of the tick; false while all reads together
     ///   take little time.
     mutating func record(bytes: Int, isFull: Bool, nanoseconds: Int64, limit: inout Int32) -> Bool {
-        let known = limit == 0 ? sizeForNewcomers : Int(limit)
+        let known = limit == 0 ? initialReadSize : Int(limit)
         let allowed = Int(share * Int64(bytes) / max(1, nanoseconds))
         let next = Self.size(min(allowed, bytes * Self.growth), least: Self.least)
         // A read that did not fill its buffer does not show that the connection could read more: it only lowers the
@@ -47,16 +47,16 @@ struct ReadShares {
         if isFull ? next != known : nanoseconds > share && next < known { limit = Int32(next) }
         reads += 1
         spent += nanoseconds
-        if nanoseconds > share / 2 { takers += 1 }
-        guard !isEndExpected, takers > 0 || spent > Self.budget / 2 else { return false }
+        if nanoseconds > share / 2 { slowReads += 1 }
+        guard !isEndExpected, slowReads > 0 || spent > Self.budget / 2 else { return false }
         isEndExpected = true
         return true
     }
 
     /// Called when the loop has read every connection that had input.
     mutating func tickEnded() {
-        share = Self.budget / max(1, spent > Self.budget ? reads : takers)
-        (reads, takers, spent, isEndExpected) = (0, 0, 0, false)
+        share = Self.budget / max(1, spent > Self.budget ? reads : slowReads)
+        (reads, slowReads, spent, isEndExpected) = (0, 0, 0, false)
     }
 
     /// The largest power of two that is at most `bytes`, between `least` and ``most``.

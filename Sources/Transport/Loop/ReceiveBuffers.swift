@@ -40,7 +40,7 @@ struct ReceiveAllocator: RecvByteBufferAllocator {
 
     private let loop: Loop
     private var isFirst = true
-    /// Bytes of one read; 0: ``ReadShares/sizeForNewcomers``.
+    /// Bytes of one read; 0: ``ReadShares/initialReadSize``.
     private let limit: Int32
 
     /// For a new channel.
@@ -59,7 +59,7 @@ struct ReceiveAllocator: RecvByteBufferAllocator {
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         if isFirst { return allocator.buffer(capacity: Self.firstCapacity) }
         return loop.receiveBuffers.acquire(
-            allocator, capacity: limit == 0 ? loop.readShares.sizeForNewcomers : Int(limit))
+            allocator, capacity: limit == 0 ? loop.readShares.initialReadSize : Int(limit))
     }
 
     func nextBufferSize() -> Int? { nil }

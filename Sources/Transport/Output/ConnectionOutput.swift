@@ -31,8 +31,8 @@ final class ConnectionOutput {
     private var charged = 0
     /// The number of writes through NIO.
     private var channelWrites: UInt32 = 0
-    /// ``separate()`` sets it: nothing is sent before this time of the wheel, ms; 0: no restriction.
-    private var restsUntil: Int64 = 0
+    /// ``flushSeparately()`` sets it: nothing is sent before this time of the wheel, ms; 0: no restriction.
+    private var sendNotBefore: Int64 = 0
     let loop: Loop
     let channel: any Channel
     /// Called when all output has been sent.
@@ -61,7 +61,7 @@ final class ConnectionOutput {
     }
 
     /// No output is waiting for the peer.
-    var canTakeNow: Bool { inChannel == 0 }
+    var canSendNow: Bool { inChannel == 0 }
 
     /// Appended bytes that the kernel does not have yet.
     var bufferedBytes: Int { inChannel + (buffer?.count ?? 0) + (shared?.frames.count ?? 0) }
@@ -193,7 +193,7 @@ final class ConnectionOutput {
 
     /// Sends the pending output, if this is allowed now. Called at the end of the tick.
     func flush() {
-        if restsUntil != 0, mustRest() { return }
+        if sendNotBefore != 0, mustWait() { return }
         guard inChannel == 0, !isUnderWay else { return }
         guard let bytes = pending else {
             isDirty = false
@@ -228,7 +228,7 @@ final class ConnectionOutput {
     /// returned true. nil: this output must be flushed on its own.
     @inline(__always)
     func beginSending() -> (descriptor: CInt, bytes: UnsafeRawBufferPointer)? {
-        guard restsUntil == 0, inChannel == 0, !isUnderWay, isDescriptorOurs, let bytes = pending else { return nil }
+        guard sendNotBefore == 0, inChannel == 0, !isUnderWay, isDescriptorOurs, let bytes = pending else { return nil }
         isUnderWay = true
         return (descriptor, bytes)
     }
@@ -274,7 +274,7 @@ final class ConnectionOutput {
 
     /// Sends the pending output at once, as far as the kernel accepts it, and blocks further sends for ``rest`` ms.
     /// ``flush()`` handles what is left, and any error.
-    func separate() {
+    func flushSeparately() {
         guard inChannel == 0, !isUnderWay, descriptor >= 0, channel.isActive else { return }
         unshare()
         guard let full = buffer else { return }
@@ -283,20 +283,20 @@ final class ConnectionOutput {
         buffer = nil
         append(UnsafeRawBufferPointer(rebasing: full.bytes[sent...]))
         loop.pool.release(full)
-        restsUntil = loop.wheel.now + Self.rest
+        sendNotBefore = loop.wheel.now + Self.rest
     }
 
     /// Enough for a client to wake up and read, even on a busy machine; ms.
     private static let rest: Int64 = 5
 
-    /// Whether pending output must wait for ``restsUntil``. Schedules a timer then, which marks this output again.
-    private func mustRest() -> Bool {
-        guard loop.wheel.now < restsUntil else {
-            restsUntil = 0
+    /// Whether pending output must wait for ``sendNotBefore``. Schedules a timer then, which marks this output again.
+    private func mustWait() -> Bool {
+        guard loop.wheel.now < sendNotBefore else {
+            sendNotBefore = 0
             return false
         }
         guard buffer != nil || shared != nil else { return false }
-        _ = loop.wheel.schedule(at: restsUntil, for: self)
+        _ = loop.wheel.schedule(at: sendNotBefore, for: self)
         return true
     }
 
@@ -329,9 +329,9 @@ final class ConnectionOutput {
 }
 
 extension ConnectionOutput: TimerTarget {
-    /// The wait after ``separate()`` is over. The output is still dirty.
+    /// The wait after ``flushSeparately()`` is over. The output is still dirty.
     func timerFired(_ id: TimerID, tag: UInt64) {
-        restsUntil = 0
+        sendNotBefore = 0
         loop.markDirty(self)
     }
 }

@@ -236,7 +236,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
 }
 
 extension WebSocketHandler: WebSocketOutput {
-    var canTakeNow: Bool { phase == .open && output.canTakeNow }
+    var canSendNow: Bool { phase == .open && output.canSendNow }
 
     var bufferedBytes: Int { output.bufferedBytes }
 
@@ -264,7 +264,7 @@ extension WebSocketHandler: WebSocketOutput {
         }
     }
 
-    func separate() { output.separate() }
+    func flushSeparately() { output.flushSeparately() }
 
     func close() {
         guard phase == .open else { return }

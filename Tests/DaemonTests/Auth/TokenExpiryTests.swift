@@ -117,7 +117,7 @@ private final class LoopWithExpiry: Application {
         private(set) var isClosed = false
         private var session: Session!
 
-        var canTakeNow: Bool { true }
+        var canSendNow: Bool { true }
         var bufferedBytes: Int { 0 }
 
         init(_ table: SessionTable, _ shard: Shard) {

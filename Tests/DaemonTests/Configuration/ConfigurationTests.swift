@@ -143,7 +143,7 @@ struct ConfigurationTests {
               sessionsBeforeConnect: 14
               messageBeforeConnect: 15
               memory: 1600000
-            presence: { grace: 0 }
+            presence: { gracePeriod: 0 }
             eventLoops: 2
             log: { level: debug, format: json }
             """)
@@ -165,6 +165,12 @@ struct ConfigurationTests {
         #expect(transport.maxStreamBuffer == 2)
         #expect(limits.shutdownDeadline == .milliseconds(10) && configuration.presence.gracePeriod == .zero)
         #expect(configuration.eventLoops == 2 && configuration.log.level == .debug && configuration.log.format == .json)
+    }
+
+    @Test("the earlier name of the grace period is still read, and the new one wins")
+    func earlierName() throws {
+        #expect(try load("presence: { grace: 7 }").presence.gracePeriod == .milliseconds(7))
+        #expect(try load("presence: { grace: 7, gracePeriod: 9 }").presence.gracePeriod == .milliseconds(9))
     }
 
     @Test("the settings for the age of tokens are read, and reach the verifier")

@@ -33,7 +33,7 @@ class Daemon:
 
     def __init__(self, folder, **settings):
         self.folder = Path(folder)
-        self.settings = {"auth": {"secret": SECRET}, "presence": {"grace": GRACE}, "port": 0, **settings}
+        self.settings = {"auth": {"secret": SECRET}, "presence": {"gracePeriod": GRACE}, "port": 0, **settings}
         self.server = None
         self.killed = False
         self.tabs = []
