@@ -26,7 +26,10 @@ struct UnloadTests {
         client.say(#"2["ask"]"#)
         #expect(client.hear() == #"20["question"]"#)
         try await test.host.unload("probe")
-        #expect(client.hear() == #"2["answer",-3,[]]"#)
+        // On a busy machine the timer that the plugin cancels may fire before.
+        var message = client.hear()
+        while message == #"2["fired"]"# { message = client.hear() }
+        #expect(message == #"2["answer",-3,[]]"#)
         #expect(
             client.hear()
                 == #"30[{"error":{"code":"unavailable","message":"the service 'probe' has stopped; try again later"}}]"#
