@@ -72,13 +72,21 @@ import Testing
         }
     }
 
-    @Test func `a client that reads an answer slowly is not disconnected`() async throws {
+    @Test(arguments: [true, false])
+    func `a client that reads an answer slowly is not disconnected`(closes: Bool) async throws {
         try await TestServer.run({
             $0.bodyTimeout = 400
+            $0.keepAliveTimeout = 400
             $0.lingerTimeout = 100
         }) { test in
             let client = test.client(receiveBuffer: 65_536)
-            client.send("GET /huge HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            if closes {
+                client.send("GET /huge HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            } else {
+                client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+                let responder = try await test.application.waitingResponder()
+                #expect(responder.respond(status: 200, headers: [], body: TestApplication.huge))
+            }
             // Ten times as long as bodyTimeout.
             let pieces = 40
             for _ in 0..<pieces {

@@ -55,13 +55,13 @@ final class HTTPExchange {
 
     // MARK: - Body
 
-    /// Bytes from which on the body's room grows in large steps; see ``append(_:)``.
+    /// Bytes from which on the capacity of the body grows in large steps; see ``append(_:)``.
     private static let largeBody = 65_536
     private static let largeStep = 16
 
-    /// Appends to the body. A large one gets its whole room at once, or sixteen times what has come: room that nothing
-    /// is written to takes no memory, and a loop that moves the bodies of many connections in one tick, as they grow at
-    /// the same pace, stands still for as long.
+    /// Appends to the body. A large body gets its whole capacity in one step, or sixteen times its present size if the
+    /// length is unknown. If it grew by doubling, a loop with many uploads would copy all of them in the same tick.
+    /// Pages that nothing is written to use no memory.
     func append(_ bytes: UnsafeRawBufferPointer) {
         let count = body.count + bytes.count
         if count > body.capacity, count >= Self.largeBody {

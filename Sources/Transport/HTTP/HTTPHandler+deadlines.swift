@@ -30,7 +30,7 @@ extension HTTPHandler: TimerTarget {
         guard deadline <= loop.wheel.now else { return startTimer(at: deadline) }
         self.deadline = nil
         switch phase {
-        case .serving where isWaiting || exchange?.isStreaming == true:
+        case .serving where isWaiting || exchange?.isStreaming == true || isAnswerUnread:
             if peerIsReading { watchPeer() } else { cutOff() }
         case .serving where exchange != nil:
             loop.counters.slowRequests += 1
@@ -44,6 +44,9 @@ extension HTTPHandler: TimerTarget {
 
     /// The peer has read some of the pending output since the deadline was set, or no output is pending.
     private var peerIsReading: Bool { output.bufferedBytes == 0 || output.progress != progress }
+
+    /// The last answer is written, and the peer has not read all of it.
+    private var isAnswerUnread: Bool { exchange == nil && output.bufferedBytes > 0 }
 
     private func cutOff() {
         loop.counters.slowReaders += 1
