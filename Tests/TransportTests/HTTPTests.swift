@@ -181,6 +181,23 @@ import Testing
         }
     }
 
+    @Test func `a stream that answers HEAD accepts any number of pieces and sends none`() async throws {
+        try await TestServer.run({ $0.maxStreamBuffer = 1_000 }) { test in
+            let client = test.client()
+            client.send("HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+            let stream = try await test.application.stream()
+            var accepted = 0
+            for _ in 0..<400 where accepted < 20 {
+                if stream.write([UInt8](repeating: 0x2E, count: 400)) == .accepted { accepted += 1 }
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            #expect(accepted == 20)
+            stream.end()
+            client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(client.read(until: "hello").contains("\r\n\r\nHTTP/1.1 200 OK"))
+        }
+    }
+
     @Test func `a streamed answer is chunked, and a slow reader makes writes fail`() async throws {
         try await TestServer.run({ $0.maxStreamBuffer = 1000 }) { test in
             let client = test.client(receiveBuffer: 4096)

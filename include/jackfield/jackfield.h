@@ -671,7 +671,7 @@ typedef struct jf_nsp_decl {
      *   JF_OK        yes; to change user, claims or data first call jf_sockets_api.accept with attempt->decision
      *   JF_E_DENIED  no, with the message and data of `refusal` (jf_refuse)
      *   JF_PENDING   the decision was kept and comes with jf_sockets_api.accept or refuse; if it does not come, the
-     *                client is refused after connectTimeout
+     *                client is refused after connectTimeout, or disconnected if it has joined no namespace
      *   other        no, with the message "internal error"; the log says why
      * If the callback completed the token, its result is ignored. NULL: every client may join.
      */

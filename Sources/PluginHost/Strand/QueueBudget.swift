@@ -166,9 +166,9 @@ final class QueueShares: Sendable {
 
     /// Reserves one callback of `sender`.
     ///
-    /// In addition to the percentages, no sender may have more waiting than the queue has free: several senders that
-    /// flood the queue end up with equal parts, and as much stays free for the next one. A sender with nothing waiting
-    /// may always enqueue one callback of any size.
+    /// In addition to the percentages, a sender may not have more waiting than the queue has free. With this rule,
+    /// senders that flood the queue get equal parts of it, and an equal part stays free for the next sender. A sender
+    /// with nothing waiting may always enqueue one callback of any size.
     ///
     /// - Parameters:
     ///   - queue: the limits of the whole queue.

@@ -127,7 +127,7 @@ final class HTTPExchange {
     }
 
     func writeChunk(_ bytes: [UInt8]) {
-        guard let handler, head.method != .head else { return }
+        guard let handler else { return }
         if handler.deadline == nil { handler.watchPeer() }
         if isChunked {
             let size = String(bytes.count, radix: 16) + "\r\n"

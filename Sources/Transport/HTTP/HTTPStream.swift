@@ -52,13 +52,14 @@ public final class HTTPStream: @unchecked Sendable {
         loop.runOrEnqueue { [self] in
             guard let exchange else { return }
             written += bytes.count
-            exchange.writeChunk(bytes)
+            // The answer to HEAD has no body, so there is no output that could drain later.
+            if exchange.head.method == .head { drained() } else { exchange.writeChunk(bytes) }
         }
         return .accepted
     }
 
-    /// Reserves room for a piece. When nothing is pending, any piece is accepted, so that a piece larger than the limit
-    /// can be sent at all.
+    /// Reserves buffer space for a piece. When nothing is pending, any piece is accepted, so that a piece larger than
+    /// the limit can be sent at all.
     private func reserve(_ count: Int) -> Bool {
         var before = pending.load(ordering: .sequentiallyConsistent)
         while before == 0 || before + count <= limit {
