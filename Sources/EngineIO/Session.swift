@@ -17,7 +17,7 @@ public final class Session {
     /// Set if more output is buffered than `maxBufferedOutput`; the session ends at the end of the tick.
     var hasOverflowed = false
     /// The WebSocket in use; nil while polling. Stored here so that a broadcast reads few cache lines per session.
-    var webSocket: (any WebSocketOutput)?
+    package internal(set) var webSocket: (any WebSocketOutput)?
     /// Safe although `unowned(unsafe)`: the loop retains its tables until it ends, and a table contains every session
     /// that may still be called. Reference counting would be the most expensive instruction of sending a message.
     unowned(unsafe) let table: SessionTable
@@ -141,12 +141,6 @@ public final class Session {
                 }
             }
         }
-    }
-
-    /// Sends the WebSocket's buffered output now, and later output some milliseconds later, so that the client receives
-    /// the two in separate reads. Does nothing over polling.
-    public func flushSeparately() {
-        webSocket?.flushSeparately()
     }
 
     /// Sends one message over a WebSocket; a binary one as base64 text if the client asked for that.

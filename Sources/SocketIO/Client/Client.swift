@@ -191,7 +191,7 @@ final class Client: SessionReceiver, TimerTarget {
         // The CONNECT answer and the events that `connected` emits must not arrive in one read: Node's ws emits all
         // frames of one read in the same tick, so a client that adds its event listener after it has the answer, as the
         // official test suite does, would miss those events. The reference sends slowly enough to avoid this.
-        session.flushSeparately()
+        session.webSocket?.flushSeparately()
         shard.application.connected(socket)
         release(attempt.held)
     }
