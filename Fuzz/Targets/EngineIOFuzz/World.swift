@@ -169,7 +169,7 @@ final class World {
             require(candidate?.isClosed != true, "an upgrade waits for a connection that is open")
             if session.phase == .closed {
                 require(
-                    session.queue.isEmpty && session.polling.output == nil && session.upgrade.candidate == nil,
+                    session.queue.isEmpty && session.pollState.output == nil && session.upgrade.candidate == nil,
                     "a closed session has no queue, poll or upgrade")
             }
         }
