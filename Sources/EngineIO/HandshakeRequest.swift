@@ -12,13 +12,14 @@ public final class HandshakeRequest: @unchecked Sendable {
     public let remoteAddress: String
     /// Whether the connection was encrypted.
     public let secure: Bool
+    /// Beside the other flag, where it takes no memory of its own.
+    private let isOverWebSocket: Atomic<Bool>
     /// The time of the request; ms since 1970.
     public let issued: Int64
     /// Bytes of the URI in `block`.
     private let uriCount: Int
     /// The URI, then `name: value\r\n` per header, in the order sent.
     private let block: UnsafeRawBufferPointer
-    private let isOverWebSocket: Atomic<Bool>
 
     /// - Parameters:
     ///   - transport: the session's first transport.

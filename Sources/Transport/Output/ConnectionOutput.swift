@@ -27,8 +27,8 @@ final class ConnectionOutput {
     /// Bytes that NIO is writing.
     private var inChannel = 0
     /// The number of bytes charged to the loop's account: those that the kernel did not accept, and those appended
-    /// behind them. Bytes that only wait for the end of their tick are not charged.
-    private var charged = 0
+    /// behind them, up to 4 GiB. Bytes that only wait for the end of their tick are not charged.
+    private var charged: UInt32 = 0
     /// The number of writes through NIO.
     private var channelWrites: UInt32 = 0
     /// ``flushSeparately()`` sets it: nothing is sent before this time of the wheel, ms; 0: no restriction.
@@ -141,8 +141,14 @@ final class ConnectionOutput {
     }
 
     private func charge(_ bytes: Int) {
-        charged += bytes
-        loop.account.charge(bytes)
+        let added = min(bytes, Int(UInt32.max - charged))
+        charged += UInt32(added)
+        loop.account.charge(added)
+    }
+
+    private func releaseCharge() {
+        loop.account.charge(-Int(charged))
+        charged = 0
     }
 
     private func unshare() {
@@ -179,7 +185,7 @@ final class ConnectionOutput {
     func channelClosed() {
         descriptor = -1
         dropBuffers()
-        charge(-charged)
+        releaseCharge()
         onDrained = nil
     }
 
@@ -309,7 +315,7 @@ final class ConnectionOutput {
         let written = channel.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { [self] result in
             inChannel = 0
-            charge(-charged)
+            releaseCharge()
             guard case .success = result else { return dropBuffers() }
             // Bytes appended meanwhile are sent directly again.
             if isDirty { loop.markDirty(self) } else { drained() }

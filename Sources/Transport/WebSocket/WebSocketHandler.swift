@@ -29,24 +29,25 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     // The fields that a broadcast reads come first; see ``ConnectionOutput``.
     let output: ConnectionOutput
     private let deflate: PermessageDeflate?
+    // These three fill one word.
     private var phase = Phase.open
+    /// The session has joined no namespace, so it may send small messages only.
+    private var isLimited = false
+    /// Bytes of one read; 0: no limit measured yet. See ``ReadShares``.
+    private var readLimit: Int32 = 0
     let loop: Loop
     private let endpoint: Endpoint
     private var consumer = Consumer.nobody
     private var parser: WebSocketFrameParser
     private var timer = TimerID.none
+    /// The number of bytes charged to ``Loop/account``, up to 4 GiB. Here it fills the padding behind `timer`.
+    private var charged: UInt32 = 0
     /// The latest time at which a client that keeps reading, but sends no close frame, is disconnected; ms.
     private var closingUntil: Int64 = 0
     /// What the client had acknowledged at the last check.
     private var progress: ConnectionOutput.Progress?
     /// See ``LoopConnection/serial``.
     let serial: UInt64
-    /// The session has joined no namespace, so it may send small messages only.
-    private var isLimited = false
-    /// The number of bytes charged to ``Loop/account``.
-    private var charged = 0
-    /// Bytes of one read; 0: no limit measured yet. See ``ReadShares``.
-    private var readLimit: Int32 = 0
     private var context: ChannelHandlerContext?
 
     init(loop: Loop, output: ConnectionOutput, endpoint: Endpoint, deflate: PermessageDeflate?) {
@@ -110,9 +111,9 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Charges ``Loop/account`` with the bytes of incomplete messages. Input that is handled within one read is never
     /// charged.
     private func charge() {
-        let held = phase == .over ? 0 : parser.heldBytes + (deflate?.heldBytes ?? 0)
+        let held = phase == .over ? 0 : UInt32(clamping: parser.heldBytes + (deflate?.heldBytes ?? 0))
         guard held != charged else { return }
-        loop.account.charge(held - charged)
+        loop.account.charge(Int(held) - Int(charged))
         charged = held
     }
 
@@ -306,7 +307,7 @@ extension WebSocketHandler: LoopConnection {
         }
     }
 
-    var heldBytes: Int { charged + output.bufferedBytes }
+    var heldBytes: Int { Int(charged) + output.bufferedBytes }
 
     var waitingBytes: Int { output.bufferedBytes }
 
