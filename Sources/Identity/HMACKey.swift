@@ -82,8 +82,8 @@ final class HMACKey: @unchecked Sendable {
     }
 }
 
-/// Recognises public-key material and other key files, which are often distributed. Used as a shared secret, it would
-/// let everyone who has it sign tokens.
+/// Recognises public keys and other key files, which are often distributed. If one were the shared secret, everyone who
+/// has the file could sign tokens.
 enum PublishedKey {
     /// What `bytes` are, as words that follow "is": "a public key in PEM"; `nil` if they are none of these.
     static func kind(of bytes: [UInt8]) -> String? {

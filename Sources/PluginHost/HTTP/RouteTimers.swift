@@ -29,7 +29,7 @@ final class RouteTimers: Sendable {
     }
 }
 
-/// One request that is measured: from when it is complete to when its answer, or the head of a stream, is handed over.
+/// Measures one request: the time from its last byte to its answer, or to the head of its stream.
 final class RequestMeasurement: Sendable {
     let responder: HTTPResponder
     private let timers: RouteTimers

@@ -1,8 +1,8 @@
 import CJackfield
 import Synchronization
 
-/// Callbacks that the host has promised a plugin to make exactly once: results of calls such as `emit_ack`. Whoever
-/// removes an entry makes the call. Any thread.
+/// Callbacks that the host has promised a plugin to make exactly once: results of calls such as `emit_ack`. The code
+/// that removes an entry calls it. Any thread.
 final class PendingCalls: Sendable {
     private struct State {
         var aborts: [UInt64: @Sendable () -> Void] = [:]
@@ -20,7 +20,7 @@ final class PendingCalls: Sendable {
     var count: Int { state.withLock { $0.aborts.count } }
 
     enum Promise {
-        /// The entry's number. Whoever removes it makes the call.
+        /// The entry's number.
         case number(UInt64)
         /// The limit of pending calls is reached.
         case full
