@@ -49,7 +49,8 @@ KEYWORDS = {
     "Python": " ".join(keyword.kwlist),
 }
 
-VARYING = re.compile(r"\b(long|short|int|unsigned|size_t|ssize_t|bool|_Bool|wchar_t|enum|float)\b")
+# float and double are IEEE 754 numbers of 4 and 8 bytes in every C ABI that the host supports.
+VARYING = re.compile(r"\b(long|short|int|unsigned|size_t|ssize_t|bool|_Bool|wchar_t|enum)\b")
 
 
 def main(path):

@@ -35,8 +35,9 @@
  *      2  Threads, states, signals, crashes
  *      3  Basic types                   text, bytes, handles, tokens, result codes
  *      4  What a callback receives      event, answer, handshake, attempt, request ...
- *      5  What a plugin declares        events, namespaces, routes, timers: the descriptor
- *      6  What a plugin may call        core, tokens, events, sockets, rooms, presence, timers, http, json, helpers
+ *      5  What a plugin declares        events, namespaces, routes, timers, services, C functions: the descriptor
+ *      6  What a plugin may call        core, tokens, events, sockets, rooms, presence, timers, http, json, helpers,
+ *                                       services
  *      7  The exported function
  *
  * ------------------------------------------------------------------------------------------------------------
@@ -55,7 +56,8 @@
  *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer): you set it as above. The host
  *                        writes no further and sets it to the size that it filled.
  *  - Lists carry the size of one item in `stride`, with the same three rules. Step through a list by its stride, not by
- *    sizeof. jf_text, jf_bytes and jf_pair never grow, so arrays of them have no stride.
+ *    sizeof. jf_text, jf_bytes, jf_pair and jf_value never grow, so arrays of them have no stride.
+ *  - Additions since the first release of JF_ABI 2 are marked "since 1.1". A host of 1.0 does not know them.
  *  - Integers have a fixed width. There is no long, bool, bit-field or enum-typed field, and no field whose name is a
  *    keyword of C++, Rust, Go, Zig, Swift, Python or JavaScript.
  *  - A call with flags that the host does not know, or with a `reserved` field that is not 0, returns JF_E_INVALID. In
@@ -199,9 +201,11 @@ typedef struct jf_host jf_host;
 typedef uint64_t jf_socket; /**< one client in one namespace */
 typedef uint64_t jf_timer;  /**< a timer made with jf_timers_api.after */
 typedef uint64_t jf_stream; /**< an HTTP response that is still being written */
+typedef uint64_t jf_binding; /**< this plugin's use of a service of another plugin (since 1.1) */
 
 /**
- * A token stands for an answer that a client waits for: an ack, an HTTP response, a decision on a connection. It is
+ * A token stands for an answer that somebody waits for: an ack, an HTTP response, a decision on a connection, the
+ * result of a service call. It is
  * completed exactly once; a second attempt returns JF_E_GONE. A callback borrows its token: complete it inside the
  * callback and on its thread, or exchange it with jf_tokens_api.keep for one that any thread may complete later. If the
  * client disconnects or the plugin stops before, the host completes it. 0: the client does not wait for an answer;
@@ -224,8 +228,12 @@ enum {
     JF_E_NOT_FOUND   = -7,  /**< there is no such thing */
     JF_E_DENIED      = -8,  /**< refused on purpose */
     JF_E_TIMEOUT     = -9,  /**< no answer in time */
-    JF_E_STATE       = -10  /**< called in the wrong state or on the wrong thread; see the tag. Any function may return
+    JF_E_STATE       = -10, /**< called in the wrong state or on the wrong thread; see the tag. Any function may return
                                  it */
+    /* since 1.1 */
+    JF_E_UNAVAILABLE = -11, /**< no plugin provides the service now */
+    JF_E_DEADLOCK    = -12, /**< the call would wait for a thread that waits for this call; it was not made */
+    JF_E_MISMATCH    = -13  /**< caller and provider declare different signatures or versions */
 };
 
 /** A failure with a message, filled by jf_fail. The host passes it zeroed. */
@@ -252,6 +260,120 @@ typedef void (*jf_task_fn)(void *instance, void *context);
 
 /** [strand] Frees the data that was passed to the host together with this function. Called exactly once. */
 typedef void (*jf_free_fn)(void *instance, void *data);
+
+/* Kinds of jf_value, with the member of `val` that holds the value (since 1.1). docs/signatures.md has the types. */
+#define JF_VALUE_NONE   0u  /**< nothing: an optional value that is absent, or no result */
+#define JF_VALUE_BOOL   1u  /**< i32: 0 or 1 */
+#define JF_VALUE_I32    2u  /**< i32 */
+#define JF_VALUE_I64    3u  /**< i64 */
+#define JF_VALUE_U32    4u  /**< u32 */
+#define JF_VALUE_U64    5u  /**< u64 */
+#define JF_VALUE_F32    6u  /**< f32 */
+#define JF_VALUE_F64    7u  /**< f64 */
+#define JF_VALUE_STRING 8u  /**< text: the types string and cstring */
+#define JF_VALUE_BYTES  9u  /**< bytes */
+#define JF_VALUE_JSON   10u /**< text: one JSON value */
+#define JF_VALUE_ARRAY  11u /**< items: `count` values of one type */
+#define JF_VALUE_RECORD 12u /**< items: `count` values, one for each field, in the order of the signature */
+
+/** A typed value: an argument or the result of a service call. Set only the member that `kind` names. */
+typedef struct jf_value {
+    uint32_t kind;  /**< JF_VALUE_* */
+    uint32_t count; /**< of ARRAY and RECORD, else 0 */
+    union {
+        int32_t                i32;
+        int64_t                i64;
+        uint32_t               u32;
+        uint64_t               u64;
+        float                  f32;
+        double                 f64;
+        jf_text                text;
+        jf_bytes               bytes;
+        const struct jf_value *items; /**< may be NULL when `count` is 0 */
+    } val;
+} jf_value;
+
+/* Values as expressions (since 1.1). They point to the caller's bytes. */
+static inline jf_value jf_none(void) {
+    jf_value v;
+    memset(&v, 0, sizeof v);
+    return v;
+}
+static inline jf_value jf_bool(int32_t x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_BOOL;
+    v.val.i32 = x != 0;
+    return v;
+}
+static inline jf_value jf_i32(int32_t x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_I32;
+    v.val.i32 = x;
+    return v;
+}
+static inline jf_value jf_i64(int64_t x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_I64;
+    v.val.i64 = x;
+    return v;
+}
+static inline jf_value jf_u32(uint32_t x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_U32;
+    v.val.u32 = x;
+    return v;
+}
+static inline jf_value jf_u64(uint64_t x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_U64;
+    v.val.u64 = x;
+    return v;
+}
+static inline jf_value jf_f32(float x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_F32;
+    v.val.f32 = x;
+    return v;
+}
+static inline jf_value jf_f64(double x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_F64;
+    v.val.f64 = x;
+    return v;
+}
+static inline jf_value jf_string(jf_text x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_STRING;
+    v.val.text = x;
+    return v;
+}
+static inline jf_value jf_octets(jf_bytes x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_BYTES;
+    v.val.bytes = x;
+    return v;
+}
+static inline jf_value jf_json_text(jf_text x) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_JSON;
+    v.val.text = x;
+    return v;
+}
+static inline jf_value jf_array(const jf_value *items, uint32_t count) {
+    jf_value v = jf_none();
+    v.kind = JF_VALUE_ARRAY;
+    v.count = count;
+    v.val.items = items;
+    return v;
+}
+static inline jf_value jf_record(const jf_value *fields, uint32_t count) {
+    jf_value v = jf_array(fields, count);
+    v.kind = JF_VALUE_RECORD;
+    return v;
+}
+
+/** A C function of any type (since 1.1). Cast it to its own type before you call it. */
+typedef void (*jf_fn)(void);
 
 /* Transports. */
 #define JF_TRANSPORT_POLLING   1u
@@ -561,6 +683,65 @@ typedef struct jf_stream_callbacks {
     void (*closed)(void *instance, void *context, jf_stream stream, jf_code why);
 } jf_stream_callbacks;
 
+/** The call of a method that the plugin provides (since 1.1). */
+typedef struct jf_call {
+    uint32_t        struct_size;
+    uint32_t        arg_count; /**< the number of parameters in the signature */
+    const jf_value *args;      /**< checked: each has the type that the signature says */
+    jf_token        reply;     /**< keep it (jf_tokens_api.keep) to answer later with jf_services_api.complete. 0 in a
+                                    method with JF_RUN_INLINE, which answers before it returns */
+    jf_text         caller;    /**< the name of the plugin that calls; empty: a client, through a bound function */
+    void           *context;   /**< of the declaration */
+    /**
+     * Assign the result, if the signature has one. The host copies what it points to right after the method has
+     * returned, on the same thread: that must not be the stack of the method. jf_services_api.set_result copies at
+     * once.
+     */
+    jf_value       *result;
+    jf_error       *failure;   /**< why it failed: `return jf_fail(call->failure, JF_E_NOT_FOUND, "...")` */
+} jf_call;
+
+/**
+ * [run] The body of a method. JF_OK: success. A failure reaches the caller with the code and the message. If the method
+ * kept `reply`, its result is ignored.
+ */
+typedef jf_code (*jf_method_fn)(void *instance, const jf_call *call);
+
+/** The outcome of a call that this plugin made (since 1.1). The host sets all fields except struct_size. */
+typedef struct jf_result {
+    uint32_t struct_size; /**< set it before jf_services_api.call: sizeof(jf_result) */
+    jf_code  code;        /**< JF_OK, the failure that the method returned, or one that the call's comment names */
+    jf_value value;       /**< the result; JF_VALUE_NONE on failure */
+    jf_text  message;     /**< why it failed, if known */
+    void    *storage;     /**< the host's memory behind `value` and `message`; NULL: there is none */
+} jf_result;
+
+/** [strand] Called exactly once for each call_async that returned JF_OK. `result` is valid until it returns. */
+typedef void (*jf_result_fn)(void *instance, void *context, const jf_result *result);
+
+/**
+ * [strand] The provider of a binding has appeared or gone (since 1.1). A binding begins without a provider, so the
+ * first call has JF_OK or JF_E_MISMATCH.
+ *   JF_OK             calls reach a provider
+ *   JF_E_UNAVAILABLE  the provider is gone
+ *   JF_E_MISMATCH     a plugin provides the service, but its version or a signature differs: `message` says what. The
+ *                     binding waits for another provider
+ */
+typedef void (*jf_binding_fn)(void *instance, void *context, jf_binding binding, jf_code status, jf_text message);
+
+/** What a plugin needs of a service, for jf_services_api.bind (since 1.1). */
+typedef struct jf_need {
+    uint32_t       struct_size;
+    uint32_t       method_count; /**< at most 256 */
+    jf_text        service;      /**< the name of the service */
+    uint32_t       major;        /**< the major version, exactly */
+    uint32_t       minor;        /**< the lowest minor version */
+    const jf_text *methods;      /**< their signatures as this plugin expects them; a call names a method by its
+                                      index */
+    jf_binding_fn  changed;      /**< or NULL */
+    void          *context;
+} jf_need;
+
 /* Kinds of JSON values. */
 #define JF_JSON_NULL   1u
 #define JF_JSON_FALSE  2u
@@ -644,6 +825,12 @@ typedef struct jf_event_decl {
                                    `nsp` is ignored */
     uint32_t       nsp_count;
     uint32_t       reserved;
+    /**
+     * The types of the arguments and of the ack, such as "(room: string, limit: i64?) -> json" (docs/signatures.md).
+     * Other arguments do not reach the handler: the client reads {"error":{"code":"invalid_arguments",...}}. Empty: any
+     * arguments. Not together with JF_EVENT_OBSERVE or without a name. (since 1.1)
+     */
+    jf_text        signature;
 } jf_event_decl;
 
 typedef struct jf_event_list {
@@ -653,7 +840,12 @@ typedef struct jf_event_list {
 } jf_event_list;
 
 /** An event of "/" handled on the strand. */
-#define JF_EVENT(name, handler) { JF_EMPTY, JF_LIT(name), (handler), JF_RUN_STRAND, 0, JF_EMPTY, NULL, NULL, 0, 0 }
+#define JF_EVENT(name, handler) \
+    { JF_EMPTY, JF_LIT(name), (handler), JF_RUN_STRAND, 0, JF_EMPTY, NULL, NULL, 0, 0, JF_EMPTY }
+
+/** The same with a signature: `JF_TYPED_EVENT("add", "(a: f64, b: f64) -> f64", on_add)` (since 1.1). */
+#define JF_TYPED_EVENT(name, signature, handler) \
+    { JF_EMPTY, JF_LIT(name), (handler), JF_RUN_STRAND, 0, JF_EMPTY, NULL, NULL, 0, 0, JF_LIT(signature) }
 
 #define JF_NSP_PATTERN 1u /**< `name` is a POSIX extended regular expression without backreferences: "^/dyn-[0-9]+$" */
 
@@ -746,6 +938,95 @@ typedef struct jf_timer_list {
 #define JF_TIMER(handler, interval) { (handler), NULL, (interval) }
 
 /**
+ * A method of a service (since 1.1). Exactly one of `handler` and `c_function` is set.
+ */
+typedef struct jf_method_decl {
+    jf_text      signature; /**< "add(a: f64, b: f64) -> f64"; its name is the method's name */
+    jf_method_fn handler;
+    jf_fn        c_function; /**< a C function of the type that the signature describes (docs/signatures.md) */
+    /**
+     * JF_RUN_STRAND   on the strand
+     * JF_RUN_PARALLEL several at once, on the threads of JF_RUN_PARALLEL
+     * JF_RUN_INLINE   on the thread of the caller, several at once, also on event loops: the fastest call. The method
+     *                 must not block.
+     */
+    uint32_t     run;
+    uint32_t     reserved;
+    void        *context;
+} jf_method_decl;
+
+typedef struct jf_method_list {
+    const jf_method_decl *items;
+    uint32_t              count;
+    uint32_t              stride;
+} jf_method_list;
+
+/** A method on the strand: `JF_METHOD("add(a: f64, b: f64) -> f64", on_add)`. */
+#define JF_METHOD(signature, handler) { JF_LIT(signature), (handler), NULL, JF_RUN_STRAND, 0, NULL }
+
+/**
+ * A service that other plugins may bind (since 1.1). It is available from the end of start until the plugin is
+ * unloaded. A new method, and nothing else, may come with a higher minor version. If two plugins provide the same major
+ * version of a service, the host does not load the second one.
+ */
+typedef struct jf_service_decl {
+    jf_text        name;  /**< 1 to 64 of a-z, 0-9, '-' and '.' */
+    uint32_t       major; /**< 1 or higher */
+    uint32_t       minor;
+    jf_method_list methods;
+} jf_service_decl;
+
+typedef struct jf_service_list {
+    const jf_service_decl *items;
+    uint32_t               count;
+    uint32_t               stride;
+} jf_service_list;
+
+/**
+ * A C function that answers an event (since 1.1): `double add(double, double)` acks [3] to `emit("calc:add", 1, 2,
+ * ack)` and answers {"result":3} to POST /v1/call/calc:add. The host checks the arguments, calls the function through
+ * libffi, and sends its result. The function needs to know nothing of Jackfield.
+ */
+typedef struct jf_function_decl {
+    jf_text  name;      /**< of the event, at most 512 bytes */
+    jf_text  signature; /**< "add(a: f64, b: f64) -> f64" */
+    jf_fn    c_function; /**< of the type that the signature describes (docs/signatures.md) */
+    uint32_t run;       /**< JF_RUN_*; by default on the strand, so never on an event loop */
+    uint32_t reserved;
+    jf_text  run_key;   /**< for JF_RUN_BY_KEY */
+    jf_text  nsp;       /**< empty text means "/" */
+} jf_function_decl;
+
+typedef struct jf_function_list {
+    const jf_function_decl *items;
+    uint32_t                count;
+    uint32_t                stride;
+} jf_function_list;
+
+/** `JF_FUNCTION("calc:add", "add(a: f64, b: f64) -> f64", add)` */
+#define JF_FUNCTION(name, signature, function) \
+    { JF_LIT(name), JF_LIT(signature), (jf_fn)(function), JF_RUN_STRAND, 0, JF_EMPTY, JF_EMPTY }
+
+/**
+ * An event that the plugin emits, with the types of its arguments (since 1.1). `jackfield types` writes it for clients.
+ * With `contracts: strict` in the configuration an emit with other arguments returns JF_E_INVALID; without, it is sent,
+ * logged and counted.
+ */
+typedef struct jf_emit_decl {
+    jf_text name;
+    jf_text signature; /**< "(message: {id: string, body: string})" */
+    jf_text nsp;       /**< where clients get it; empty text means "/". A name has one signature in all namespaces */
+} jf_emit_decl;
+
+typedef struct jf_emit_list {
+    const jf_emit_decl *items;
+    uint32_t            count;
+    uint32_t            stride;
+} jf_emit_list;
+
+#define JF_EMIT(name, signature) { JF_LIT(name), JF_LIT(signature), JF_EMPTY }
+
+/**
  * The descriptor. The host passes it zeroed in a block of JF_PLUGIN_SIZE bytes, so that a newer plugin may fill more
  * fields than an older host knows; if such a field is not zero, the load fails. Begin with jf_describe.
  */
@@ -785,6 +1066,11 @@ typedef struct jf_plugin {
      * decide by user use `admit`.
      */
     jf_code (*handshake)(void *instance, const jf_handshake *request, jf_handshake_reply *reply);
+
+    /* since 1.1 */
+    jf_service_list  services;
+    jf_function_list functions;
+    jf_emit_list     emits;
 } jf_plugin;
 
 /** The size of the block that the descriptor is passed in. */
@@ -1141,6 +1427,81 @@ typedef struct jf_helpers_api {
     /** As jf_add_header. */
     jf_code (*add_header)(const jf_host *host, jf_handshake_reply *reply, int32_t every, jf_text name, jf_text value);
 } jf_helpers_api;
+
+/* ---- jf.services/1: calls between plugins (since 1.1) --------------------------------------------------------- */
+#define JF_SERVICES "jf.services/1"
+
+/*
+ * A plugin that provides a service declares it in its descriptor. Another plugin binds it, in any order of loading:
+ *
+ *     static const jf_text methods[] = { JF_LIT("add(a: f64, b: f64) -> f64") };
+ *     static double (*add)(double, double);
+ *
+ *     jf_need need = { sizeof need, 1, JF_TEXT("calc"), 1, 0, methods, NULL, NULL };
+ *     jf_binding calc;
+ *     services.bind(host, &need, &calc, error);
+ *     services.c_function(host, calc, 0, (jf_fn *)&add, error);
+ *     ... add(1, 2) ...
+ */
+typedef struct jf_services_api {
+    uint32_t struct_size;
+    uint32_t revision;
+    /**
+     * [any-thread] Binds a service. It need not be provided yet: `need->changed` is called when it is, and calls return
+     * JF_E_UNAVAILABLE until then. JF_E_MISMATCH: it is provided, but the version or a signature differs; `error` (or
+     * NULL) has the two signatures and the first difference. JF_E_LIMIT: the plugin has 1,024 bindings.
+     */
+    jf_code (*bind)(const jf_host *host, const jf_need *need, jf_binding *binding, jf_error *error);
+    /**
+     * [any-thread] Ends a binding: later calls return JF_E_GONE, and `changed` is not called any more, unless it is
+     * running. Function pointers of the binding keep working as if the provider were gone. JF_E_GONE.
+     */
+    jf_code (*unbind)(const jf_host *host, jf_binding binding);
+    /**
+     * [any-thread] Whether calls reach a provider: *status is JF_OK, JF_E_UNAVAILABLE or JF_E_MISMATCH. JF_E_GONE.
+     */
+    jf_code (*status)(const jf_host *host, jf_binding binding, jf_code *status);
+    /**
+     * [any-thread] Calls a method and waits for its result, at most `timeout` ms (1 to 3,600,000). Returns
+     * result->code:
+     *   JF_OK and the failures that the method returns
+     *   JF_E_UNAVAILABLE  no provider, or it stopped before it answered
+     *   JF_E_DEADLOCK     the provider's thread waits, directly or through other calls, for this thread
+     *   JF_E_TIMEOUT      no result in time; the method may still run
+     *   JF_E_LIMIT        the provider's queue is full
+     *   JF_E_STATE        on an event loop, for a method that does not run inline: use call_async
+     *   JF_E_INVALID      an argument has not the type that the signature says; result->message says which
+     *   JF_E_GONE         the binding was ended
+     * Call release when result->storage is not NULL. A method with JF_RUN_INLINE runs on the calling thread and ignores
+     * the timeout; the host takes no lock and, if the result holds no bytes, no memory for it.
+     */
+    jf_code (*call)(const jf_host *host, jf_binding binding, uint32_t method, const jf_value *args, uint32_t arg_count,
+                    uint32_t timeout, jf_result *result);
+    /**
+     * [any-thread] Calls a method without waiting; never blocks. JF_OK: `answered` is called exactly once, on this
+     * plugin's strand, with a result as `call` has it. Otherwise a code as of call, not DEADLOCK and TIMEOUT;
+     * JF_E_LIMIT also if this plugin waits for 65,536 answers.
+     */
+    jf_code (*call_async)(const jf_host *host, jf_binding binding, uint32_t method, const jf_value *args,
+                          uint32_t arg_count, uint32_t timeout, jf_result_fn answered, void *context);
+    /**
+     * [any-thread] Stores a C function pointer of the method's own type (docs/signatures.md), which calls as `call`
+     * with a timeout of 30 s, from any thread. It is valid for the life of the process and calls whichever plugin
+     * provides the service at that moment. If a call fails, a function whose signature has `throws` returns the code;
+     * any other returns 0, and the log says why. The same pointer is stored for the same method. JF_E_UNSUPPORTED: the
+     * type of the result has no form in C. JF_E_LIMIT: the plugin has 4,096 function pointers. JF_E_GONE.
+     */
+    jf_code (*c_function)(const jf_host *host, jf_binding binding, uint32_t method, jf_fn *pointer, jf_error *error);
+    /** [any-thread] Frees the storage of a result that `call` filled, and sets it to NULL. */
+    jf_code (*release)(const jf_host *host, jf_result *result);
+    /** [callback] In a method: copies `value`, with what it points to, as the result. JF_E_LIMIT: over 64 MiB. */
+    jf_code (*set_result)(const jf_host *host, const jf_call *call, const jf_value *value);
+    /**
+     * [any-thread] Answers a call whose reply was kept. `code` JF_OK: `value` is the result (NULL: none). Otherwise it
+     * failed, and `message` says why. JF_E_GONE: the caller does not wait any more.
+     */
+    jf_code (*complete)(const jf_host *host, jf_token reply, jf_code code, const jf_value *value, jf_text message);
+} jf_services_api;
 
 /* ------------------------------------------------------------------------------------------------------------
  * 7  THE EXPORTED FUNCTION

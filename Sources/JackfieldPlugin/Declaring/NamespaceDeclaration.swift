@@ -180,7 +180,7 @@ final class EventDeclaration {
         return jf_event_decl(
             nsp: jf_text(), name: .immortal(name), handler: Self.handler, run: run?.code ?? JF_RUN_STRAND, flags: flags,
             run_key: .immortal(run?.key ?? ""), context: Unmanaged.passRetained(self).toOpaque(), nsps: nsps.items,
-            nsp_count: nsps.count, reserved: 0)
+            nsp_count: nsps.count, reserved: 0, signature: jf_text())
     }
 
     private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_event>?) -> Void = {
