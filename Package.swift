@@ -50,6 +50,7 @@ let package = Package(
         // No unsafe flags here and in the SDK: SwiftPM refuses them to whoever depends on this package.
         .target(name: "Support", swiftSettings: hotPath),
         .target(name: "RawJSON", dependencies: ["Support"]),
+        .target(name: "Signatures", dependencies: ["RawJSON", "Support"], swiftSettings: hotPath),
         .target(name: "Identity", dependencies: ["COpenSSL", "RawJSON", "Support"]),
         .target(name: "Presence", dependencies: ["Support"]),
         .target(name: "EngineIO", dependencies: ["RawJSON", "Support"], swiftSettings: hotPath),
@@ -141,6 +142,7 @@ let package = Package(
         // Tests mirror Sources/. What needs a running daemon is in Tests/EndToEnd and Tests/Golden, in Python.
         .testTarget(name: "SupportTests", dependencies: ["Support"]),
         .testTarget(name: "RawJSONTests", dependencies: ["RawJSON", "Support"]),
+        .testTarget(name: "SignaturesTests", dependencies: ["Signatures", "RawJSON", "Support"]),
         .testTarget(name: "IdentityTests", dependencies: ["Identity", "RawJSON", "Support"]),
         .testTarget(name: "PresenceTests", dependencies: ["Presence", "Support"]),
         .testTarget(name: "EngineIOTests", dependencies: ["EngineIO", "Support"]),
