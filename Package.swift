@@ -45,6 +45,10 @@ let package = Package(
         .target(name: "CPrefetch"),
         .target(name: "CSignals"),
         .target(name: "CMalloc"),
+        // libffi (libffi-dev), behind a header of our own.
+        .target(
+            name: "CFunctionCall", cSettings: [.headerSearchPath("../../include")],
+            linkerSettings: [.linkedLibrary("ffi")]),
 
         // The modules, lowest first. A module imports only what stands above it in this list.
         // No unsafe flags here and in the SDK: SwiftPM refuses them to whoever depends on this package.
@@ -68,7 +72,8 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON", "Support",
+                "CFunctionCall", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "Signatures", "RawJSON",
+                "Support",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ],

@@ -1,4 +1,5 @@
 import CJackfield
+import Signatures
 import SocketIO
 import Support
 
@@ -82,6 +83,14 @@ struct DescriptorReader {
         }
         descriptor.timers = try each(
             plugin.timers.items, plugin.timers.count, plugin.timers.stride, firstSize: 24, "timer", timer)
+        descriptor.services = try each(
+            plugin.services.items, plugin.services.count, plugin.services.stride, firstSize: 40, "service", service)
+        descriptor.functions = try each(
+            plugin.functions.items, plugin.functions.count, plugin.functions.stride, firstSize: 80, "function", function
+        )
+        descriptor.emits = try each(
+            plugin.emits.items, plugin.emits.count, plugin.emits.stride, firstSize: 48, "emit", emit)
+        try refuseDuplicateServices(in: descriptor)
         try refuseDuplicates(in: descriptor)
         return descriptor
     }
@@ -100,7 +109,7 @@ struct DescriptorReader {
     /// Reads a list of items; the plugin's items may be smaller or larger than the ones that this host knows.
     ///
     /// - Parameter firstSize: size of an item in the first release of the header.
-    private static func each<Raw: BitwiseCopyable, Value>(
+    static func each<Raw: BitwiseCopyable, Value>(
         _ items: UnsafePointer<Raw>?, _ count: UInt32, _ stride: UInt32, firstSize: Int, _ what: String,
         _ read: (Raw, _ number: Int) throws(Problem) -> Value
     ) throws(Problem) -> [Value] {
@@ -189,23 +198,15 @@ struct DescriptorReader {
             throw Problem(text: "name '\(name)' is reserved by Socket.IO")
         }
         guard let handler = raw.handler else { throw Problem(text: "\(title)handler is NULL") }
+        let signature = try optionalSignature(raw.signature, title)
+        guard signature == nil || raw.flags & JF_EVENT_OBSERVE == 0 && !name.isEmpty else {
+            throw Problem(text: "\(title)a signature is for the handler of a named event, not for an observer")
+        }
         guard raw.flags & ~JF_EVENT_OBSERVE == 0 else {
             throw Problem(text: "\(title)flags 0x\(String(raw.flags, radix: 16)) are not all known to this host")
         }
         guard raw.reserved == 0 else { throw Problem(text: "\(title)reserved is \(raw.reserved), not 0") }
-        let run: RunMode
-        if raw.run == JF_RUN_BY_KEY {
-            let key = try text(raw.run_key, "run_key")
-            guard key.hasPrefix("/") else {
-                throw Problem(
-                    text:
-                        "\(title)run_key '\(shown(key))' must be a JSON pointer into the arguments, such as \"/0/room\""
-                )
-            }
-            run = .byKey(key)
-        } else {
-            run = try runMode(raw.run, title)
-        }
+        let run = try eventRunMode(raw.run, raw.run_key, title)
         let own = try text(raw.nsp, "nsp")
         let namespaces = try names(
             own.isEmpty ? (raw.nsp_count == 0 ? "/" : nil) : own, raw.nsps, raw.nsp_count, "nsps")
@@ -220,7 +221,7 @@ struct DescriptorReader {
             declarations.append(
                 EventDescriptor(
                     number: number, namespace: namespace, name: name, handler: handler, context: raw.context, run: run,
-                    observes: raw.flags & JF_EVENT_OBSERVE != 0))
+                    observes: raw.flags & JF_EVENT_OBSERVE != 0, signature: signature))
         }
         return declarations
     }
@@ -308,7 +309,18 @@ struct DescriptorReader {
 
     // MARK: Values
 
-    private static func runMode(_ raw: UInt32, _ title: String) throws(Problem) -> RunMode {
+    /// The run mode of an event or a function.
+    static func eventRunMode(_ raw: UInt32, _ rawKey: jf_text, _ title: String) throws(Problem) -> RunMode {
+        guard raw == JF_RUN_BY_KEY else { return try runMode(raw, title) }
+        let key = try text(rawKey, "run_key")
+        guard key.hasPrefix("/") else {
+            throw Problem(
+                text: "\(title)run_key '\(shown(key))' must be a JSON pointer into the arguments, such as \"/0/room\"")
+        }
+        return .byKey(key)
+    }
+
+    static func runMode(_ raw: UInt32, _ title: String) throws(Problem) -> RunMode {
         switch raw {
         case JF_RUN_STRAND: .strand
         case JF_RUN_BY_USER: .byUser
@@ -319,9 +331,9 @@ struct DescriptorReader {
     }
 
     /// The beginning of a text, for a message.
-    private static func shown(_ text: ByteString) -> String { text.withBytes { jf_text.excerpt(of: $0) } }
+    static func shown(_ text: ByteString) -> String { text.withBytes { jf_text.excerpt(of: $0) } }
 
-    private static func text(_ raw: jf_text, _ field: String) throws(Problem) -> ByteString {
+    static func text(_ raw: jf_text, _ field: String) throws(Problem) -> ByteString {
         guard raw.len > 0 else { return "" }
         guard raw.ptr != nil else { throw Problem(text: "\(field) is NULL with a length of \(raw.len)") }
         guard raw.len <= longestText else {

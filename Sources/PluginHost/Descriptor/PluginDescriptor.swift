@@ -1,4 +1,5 @@
 import CJackfield
+import Signatures
 import Support
 
 /// The declarations of a plugin, read once, checked and copied.
@@ -28,11 +29,15 @@ struct PluginDescriptor: @unchecked Sendable {
     var namespaces: [NamespaceDescriptor] = []
     var routes: [RouteDescriptor] = []
     var timers: [TimerDescriptor] = []
+    var services: [ServiceDescriptor] = []
+    var functions: [FunctionDescriptor] = []
+    var emits: [EmitDescriptor] = []
 
     /// Whether any callback runs on a lane.
     var usesLanes: Bool {
         events.contains { $0.run.usesLanes } || namespaces.contains { $0.run.usesLanes }
-            || routes.contains { $0.run.usesLanes }
+            || routes.contains { $0.run.usesLanes } || functions.contains { $0.run.usesLanes }
+            || services.contains { $0.methods.contains { $0.run.usesLanes } }
     }
 
     /// The numbers of declarations: "3 events, 1 namespace, 2 routes, no timers".
@@ -40,11 +45,14 @@ struct PluginDescriptor: @unchecked Sendable {
         func count(_ number: Int, _ one: String) -> String {
             number == 0 ? "no \(one)s" : "\(number) \(one)\(number == 1 ? "" : "s")"
         }
-        return [
-            count(events.count, "event"), count(namespaces.count, "namespace"), count(routes.count, "route"),
-            count(timers.count, "timer"),
-        ]
-        .joined(separator: ", ")
+        // Most plugins have none of these.
+        let rare = [(functions.count, "function"), (services.count, "service")].filter { $0.0 > 0 }
+        return
+            ([
+                count(events.count, "event"), count(namespaces.count, "namespace"), count(routes.count, "route"),
+                count(timers.count, "timer"),
+            ] + rare.map { count($0.0, $0.1) })
+            .joined(separator: ", ")
     }
 }
 
@@ -88,6 +96,8 @@ struct EventDescriptor: @unchecked Sendable {
     var run: RunMode
     /// Whether the handler only observes the event (`JF_EVENT_OBSERVE`).
     var observes: Bool
+    /// The types of the arguments and of the ack; nil: any.
+    var signature: Signature?
 }
 
 /// One `jf_route_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.

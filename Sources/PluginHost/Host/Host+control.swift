@@ -139,6 +139,7 @@ extension Host {
         let aborts = plugin.pending.close()
         if afterStop, call(plugin, .stop, until: deadline, { plugin.stop(aborting: aborts) }) == nil { return false }
         plugin.completeTokens()
+        services.unbindAll(of: plugin)
         return call(plugin, .destroy, until: deadline, isLast: true) {
             plugin.destroy(aborting: afterStop ? [] : aborts)
         } != nil
@@ -147,6 +148,8 @@ extension Host {
     /// Releases everything that a plugin whose declarations are withdrawn still owns.
     func abandon(_ plugin: LoadedPlugin, isStuck: Bool) {
         plugin.state = isStuck ? .stuck : .stopped
+        _ = services.withdraw(plugin, until: 0)
+        services.unbindAll(of: plugin)
         _ = plugin.timers.close()
         _ = plugin.pending.close()
         plugin.completeTokens()

@@ -161,6 +161,7 @@ extension Host {
             abandon(plugin, isStuck: isStuck)
             throw error
         }
+        services.provide(plugin)
         plugin.state = .running
         for timer in plugin.descriptor.timers { plugin.arm(timer) }
         plugin.watchReadiness()
@@ -217,6 +218,14 @@ extension Host {
                 $0.routes.contains { !$0.observes && $0.name == event.name && $0.namespace == event.namespace }
             }) {
                 throw plugin.failure(.conflict, "\(title) belongs to plugin '\(owner.name)'")
+            }
+        }
+        for service in plugin.descriptor.services {
+            if let owner = claims.first(where: {
+                $0.descriptor.services.contains { $0.name == service.name && $0.major == service.major }
+            }) {
+                throw plugin.failure(
+                    .conflict, "service '\(service.name)' \(service.major) is provided by plugin '\(owner.name)'")
             }
         }
         for (index, route) in plugin.descriptor.routes.enumerated() {

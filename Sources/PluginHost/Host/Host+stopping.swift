@@ -126,7 +126,7 @@ extension Host {
     private func retire(_ plugin: LoadedPlugin, until deadline: Int64) -> PluginError? {
         let start = Clock.monotonicNanoseconds
         plugin.state = .stopping
-        let isOut = withdraw(plugin)
+        let isOut = withdraw(plugin) && services.withdraw(plugin, until: deadline)
         let isInTime = isOut && end(plugin, until: deadline, afterStop: true)
         let held = isInTime ? nil : inspectCallbacks().first { $0.plugin === plugin }
         abandon(plugin, isStuck: !isInTime)

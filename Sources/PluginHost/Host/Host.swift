@@ -36,6 +36,7 @@ public final class Host: @unchecked Sendable {
     let namespaces: [ByteString]
     private(set) var contexts: [LoopContext] = []
     let timers = TimerService()
+    let services = ServiceRegistry()
     /// The control thread: changes of the declarations, unloading and stopping run here.
     let control: Strand
     let registry: Mutex<Registry>
@@ -137,6 +138,7 @@ public final class Host: @unchecked Sendable {
         case .ack(let socket, _): context(of: socket)?.directory.contains(socket) ?? false
         case .reply(let reply): !reply.isGone
         case .decision(let admission, let stage): admission.isWaiting(at: stage)
+        case .call(let call): !call.isSettled
         }
     }
 

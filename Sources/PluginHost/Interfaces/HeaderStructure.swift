@@ -22,6 +22,7 @@ extension jf_answer: SizedStructure {}
 extension jf_answers: SizedStructure {}
 extension jf_attempt: SizedStructure {}
 extension jf_boot: SizedStructure {}
+extension jf_call: SizedStructure {}
 extension jf_error: SizedStructure {}
 extension jf_event: SizedStructure {}
 extension jf_fetched: SizedStructure {}
@@ -29,6 +30,7 @@ extension jf_handshake: SizedStructure {}
 extension jf_handshake_reply: SizedStructure {}
 extension jf_presence_change: SizedStructure {}
 extension jf_refusal: SizedStructure {}
+extension jf_result: SizedStructure {}
 extension jf_request: SizedStructure {}
 extension jf_socket_event: SizedStructure {}
 extension jf_socket_info: SizedStructure {}
@@ -42,6 +44,7 @@ protocol HeaderStructure: SizedStructure {
 // Structures that the host reads.
 extension jf_admission: HeaderStructure { static var firstSize: Int { 80 } }
 extension jf_message: HeaderStructure { static var firstSize: Int { 56 } }
+extension jf_need: HeaderStructure { static var firstSize: Int { 56 } }
 extension jf_plugin: HeaderStructure { static var firstSize: Int { 160 } }
 extension jf_response: HeaderStructure { static var firstSize: Int { 56 } }
 extension jf_target: HeaderStructure { static var firstSize: Int { 80 } }

@@ -6,6 +6,7 @@ enum InterfaceTable {
     /// The interfaces of this host.
     static let ids = [
         JF_CORE, JF_TOKENS, JF_EVENTS, JF_SOCKETS, JF_ROOMS, JF_PRESENCE, JF_TIMERS, JF_HTTP, JF_JSON, JF_HELPERS,
+        JF_SERVICES,
     ]
 
     /// The size of `struct_size` and `revision`, with which every table begins.
@@ -41,6 +42,7 @@ enum InterfaceTable {
         case JF_HTTP: return fill(table, size, with: HTTPInterface.table)
         case JF_JSON: return fill(table, size, with: JSONInterface.table)
         case JF_HELPERS: return fill(table, size, with: HelpersInterface.table)
+        case JF_SERVICES: return fill(table, size, with: ServicesInterface.table)
         default:
             plugin.missesInterface(name)
             plugin.log.debug("asked for interface \(name), which this host does not have")
@@ -93,7 +95,7 @@ enum Boot {
     }
 
     /// A copy that is never freed.
-    private static func lasting(_ text: String) -> jf_text {
+    static func lasting(_ text: String) -> jf_text {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, text.utf8.count), alignment: 1)
         copy.copyBytes(from: text.utf8)
         return jf_text(UnsafeRawBufferPointer(rebasing: copy[..<text.utf8.count]))

@@ -14,6 +14,9 @@ let JF_E_NOT_FOUND = Int32(CJackfield.JF_E_NOT_FOUND)
 let JF_E_DENIED = Int32(CJackfield.JF_E_DENIED)
 let JF_E_TIMEOUT = Int32(CJackfield.JF_E_TIMEOUT)
 let JF_E_STATE = Int32(CJackfield.JF_E_STATE)
+let JF_E_UNAVAILABLE = Int32(CJackfield.JF_E_UNAVAILABLE)
+let JF_E_DEADLOCK = Int32(CJackfield.JF_E_DEADLOCK)
+let JF_E_MISMATCH = Int32(CJackfield.JF_E_MISMATCH)
 
 /// The texts of result codes.
 enum ResultCode {
@@ -31,6 +34,9 @@ enum ResultCode {
         (JF_E_DENIED, "JF_E_DENIED", "refused on purpose"),
         (JF_E_TIMEOUT, "JF_E_TIMEOUT", "no answer in time"),
         (JF_E_STATE, "JF_E_STATE", "called in the wrong state or on the wrong thread"),
+        (JF_E_UNAVAILABLE, "JF_E_UNAVAILABLE", "no plugin provides the service now"),
+        (JF_E_DEADLOCK, "JF_E_DEADLOCK", "the call would wait for a thread that waits for this call"),
+        (JF_E_MISMATCH, "JF_E_MISMATCH", "caller and provider declare different signatures or versions"),
     ]
 
     static func words(_ code: Int32) -> StaticString? { words.first { $0.code == code }?.text }

@@ -94,6 +94,7 @@ extension LoadedPlugin {
         case .reply(let reply): reply.problem(500, code: "internal", detail: "the service '\(name)' did not answer")
         case .decision(let admission, let stage):
             _ = admission.decide(.refuse(message: "internal error", data: nil), at: stage)
+        case .call(let call): call.settle(CallOutcome(JF_E_FAILED, "plugin '\(name)' did not answer"))
         }
     }
 
@@ -105,6 +106,7 @@ extension LoadedPlugin {
             case .reply(let reply): reply.problem(503, code: "unavailable", detail: "the service '\(name)' has stopped")
             case .decision(let admission, let stage):
                 _ = admission.decide(.refuse(message: "unavailable", data: nil), at: stage)
+            case .call(let call): call.settle(CallOutcome(JF_E_UNAVAILABLE, "plugin '\(name)' has stopped"))
             }
         }
         for stream in streams.removeAll() {

@@ -115,5 +115,6 @@ final class Callback: Sendable {
     static let timer = Callback("a timer")
     static let answer = Callback("the function that waits for an answer")
     static let fetched = Callback("the function that waits for sockets")
+    static let bindingChanged = Callback("the function that a change of a binding calls")
     static let other = Callback("a callback")
 }

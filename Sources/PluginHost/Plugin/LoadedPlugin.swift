@@ -8,7 +8,7 @@ import Synchronization
 /// It is never freed: a plugin's threads may call with it long after it was unloaded, and then get `JF_E_STATE`. What
 /// it owns is released.
 ///
-/// `@unchecked Sendable`: `descriptor`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes` and the meters are written
+/// `@unchecked Sendable`: `descriptor`, `callerText`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes` and the meters are written
 /// while the plugin is loaded, by one thread at a time, before the snapshot that publishes them to the loops is made;
 /// everything else is immutable or thread-safe.
 final class LoadedPlugin: @unchecked Sendable {
@@ -29,6 +29,8 @@ final class LoadedPlugin: @unchecked Sendable {
     /// Work that the plugin has enqueued for the loops, by the loop's index.
     let mailboxes: [LoopMailbox]
     let data: PluginDataTable
+    let bindings = BindingTable()
+    let functions = ServiceFunctions()
     /// Joins refused because the socket already was in the most rooms allowed.
     let refusedJoins = Atomic<UInt64>(0)
     /// The address of ``host``, for comparison without reference counting.
@@ -41,6 +43,8 @@ final class LoadedPlugin: @unchecked Sendable {
     private(set) var strand: Strand! = nil
     private(set) var lanes: [Strand] = []
     private(set) var descriptor: PluginDescriptor
+    /// The name, for calls of other plugins' methods: `jf_call.caller`. Its address does not change.
+    private(set) var callerText = jf_text()
     /// The instance pointer that `create` returned.
     var instance: UnsafeMutableRawPointer?
     /// Whether `create` has succeeded. Without it no callback is called, because there is no instance. Used on the
@@ -152,6 +156,7 @@ final class LoadedPlugin: @unchecked Sendable {
         self.descriptor = descriptor
         if !spec.name.isEmpty { self.descriptor.name = spec.name }
         log.rename(name, version: descriptor.version)
+        callerText = Boot.lasting(name)
         routes = descriptor.events.map { EventRoute($0, of: self) }
         hooks = descriptor.namespaces.filter(\.hasHooks).map { NamespaceHook($0, of: self) }
         httpRoutes = descriptor.routes.map { HTTPRoute($0, of: self) }

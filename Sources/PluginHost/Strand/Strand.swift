@@ -220,7 +220,7 @@ final class Strand: @unchecked Sendable {
     // MARK: The thread
 
     private func run() {
-        let state = ThreadState.install(loop: nil)
+        let state = ThreadState.install(loop: nil, strand: self)
         while dequeueBatch() {
             let start = Clock.monotonicNanoseconds
             busySince.store(start, ordering: .relaxed)

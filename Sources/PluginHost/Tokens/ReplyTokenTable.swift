@@ -226,7 +226,7 @@ struct ReplyToken: Equatable, Sendable {
     var generation: UInt64 { raw >> 24 & Self.generationMask }
 }
 
-/// The client that a token in a table answers.
+/// The client or plugin that a token in a table answers.
 enum ReplyTokenEntry: Sendable {
     /// A socket, for the ack `id`.
     case ack(socket: SocketHandle, id: UInt64)
@@ -234,4 +234,6 @@ enum ReplyTokenEntry: Sendable {
     case reply(PluginReply)
     /// A client that asked to join a namespace, and the index of the hook that decides.
     case decision(AdmitHookChain, stage: Int)
+    /// A plugin that calls a method of this one.
+    case call(ServiceCall)
 }

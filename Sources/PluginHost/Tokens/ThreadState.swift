@@ -9,6 +9,8 @@ import Synchronization
 final class ThreadState {
     /// The loop that runs on this thread; `nil` on a strand.
     let loop: LoopContext?
+    /// The strand that this thread runs; `nil` on a loop.
+    let strand: Strand?
     /// The running callback, the innermost one if they are nested.
     var frame: UnsafeMutablePointer<CallbackFrame>?
     /// Number of borrowed tokens made on this thread.
@@ -16,8 +18,9 @@ final class ThreadState {
     /// Distinguishes this thread's borrowed tokens from those of others.
     let number: UInt64
 
-    private init(loop: LoopContext?) {
+    private init(loop: LoopContext?, strand: Strand?) {
         self.loop = loop
+        self.strand = strand
         self.number = ThreadNumber.next()
     }
 
@@ -54,9 +57,9 @@ final class ThreadState {
     static var currentNumber: UInt64 { current?.number ?? 0 }
 
     @discardableResult
-    static func install(loop: LoopContext?) -> ThreadState {
+    static func install(loop: LoopContext?, strand: Strand? = nil) -> ThreadState {
         uninstall()
-        let state = ThreadState(loop: loop)
+        let state = ThreadState(loop: loop, strand: strand)
         pthread_setspecific(key, Unmanaged.passRetained(state).toOpaque())
         return state
     }
