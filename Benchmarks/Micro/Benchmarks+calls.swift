@@ -19,6 +19,8 @@ extension Benchmarks {
             calling(
                 "call.read-json", "json.read of one member of the arguments",
                 #"420["read-json",{"body":"At nine, then.","room":"general"}]"#),
+            calling("call.service", "services.call of an inline method with two numbers", #"420["service"]"#),
+            calling("call.pointer", "the same method through its function pointer", #"420["pointer"]"#),
         ]
     }
 
