@@ -119,6 +119,7 @@ struct StructureTests {
         }
         check(jf_admission.self)
         check(jf_message.self)
+        check(jf_need.self)
         check(jf_plugin.self)
         check(jf_response.self)
         check(jf_target.self)
@@ -126,6 +127,40 @@ struct StructureTests {
         check(jf_json.self)
         check(jf_json_cursor.self)
         check(jf_json_writer.self)
+        check(jf_result.self)
+    }
+
+    @Test("an unknown field that is set is refused in each list", arguments: ["service", "function", "emit"])
+    func lists(_ list: String) throws {
+        let block = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_SIZE), alignment: 16)
+        defer { block.deallocate() }
+        block.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_SIZE))
+        let plugin = block.bindMemory(to: jf_plugin.self, capacity: 1)
+        // Static texts, as the header demands.
+        jf_describe(plugin, strdup("newer"), strdup("1.0.0"))
+        // One item of 128 bytes, of which only the last is set.
+        let item = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 16)
+        defer { item.deallocate() }
+        item.initializeMemory(as: UInt8.self, repeating: 0, count: 128)
+        item.storeBytes(of: 1, toByteOffset: 127, as: UInt8.self)
+        switch list {
+        case "service":
+            plugin.pointee.services = jf_service_list(
+                items: item.assumingMemoryBound(to: jf_service_decl.self), count: 1, stride: 128)
+        case "function":
+            plugin.pointee.functions = jf_function_list(
+                items: item.assumingMemoryBound(to: jf_function_decl.self), count: 1, stride: 128)
+        default:
+            plugin.pointee.emits = jf_emit_list(
+                items: item.assumingMemoryBound(to: jf_emit_decl.self), count: 1, stride: 128)
+        }
+        let problem = #expect(throws: DescriptorReader.Problem.self) {
+            try DescriptorReader.read(plugin, socketPath: "/socket.io")
+        }
+        #expect(
+            problem?.text.contains("\(list) 1 has 128 bytes, and byte 127 is not 0: a field that this host does not")
+                == true, "\(problem?.text ?? "")")
+        #expect(problem?.kind == .incompatible)
     }
 
     private func loaded(loops: Int = 1, _ macros: String...) async throws -> TestHost {

@@ -53,8 +53,8 @@
  *      plugin to host    You set it to sizeof; 0 means the size in the first release. The host reads no further. If it
  *                        is larger than the host knows, the bytes beyond must be zero, else the call returns
  *                        JF_E_UNSUPPORTED. So the host never ignores a field that you set.
- *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer): you set it as above. The host
- *                        writes no further and sets it to the size that it filled.
+ *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer, jf_result): you set it as above. The
+ *                        host writes no further and sets it to the size that it filled.
  *  - Lists carry the size of one item in `stride`, with the same three rules. Step through a list by its stride, not by
  *    sizeof. jf_text, jf_bytes, jf_pair and jf_value never grow, so arrays of them have no stride.
  *  - Additions since the first release of JF_ABI 2 are marked "since 1.1". A host of 1.0 does not know them.

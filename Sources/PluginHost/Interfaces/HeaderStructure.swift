@@ -30,7 +30,6 @@ extension jf_handshake: SizedStructure {}
 extension jf_handshake_reply: SizedStructure {}
 extension jf_presence_change: SizedStructure {}
 extension jf_refusal: SizedStructure {}
-extension jf_result: SizedStructure {}
 extension jf_request: SizedStructure {}
 extension jf_socket_event: SizedStructure {}
 extension jf_socket_info: SizedStructure {}
@@ -54,6 +53,7 @@ extension jf_stream_callbacks: HeaderStructure { static var firstSize: Int { 32 
 extension jf_json: HeaderStructure { static var firstSize: Int { 48 } }
 extension jf_json_cursor: HeaderStructure { static var firstSize: Int { 32 } }
 extension jf_json_writer: HeaderStructure { static var firstSize: Int { 48 } }
+extension jf_result: HeaderStructure { static var firstSize: Int { 56 } }
 
 /// Reads and writes structures in a plugin's memory, which have the size that the plugin knows.
 enum PluginMemory {

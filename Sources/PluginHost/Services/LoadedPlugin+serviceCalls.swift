@@ -6,8 +6,8 @@ import Support
 extension LoadedPlugin {
     /// Milliseconds; the header promises these bounds.
     private static let timeouts: ClosedRange<UInt32> = 1...3_600_000
-    /// The size of `jf_result` in the first release that has it.
-    private static let resultSize: UInt32 = 56
+    /// What the host fills of a `jf_result`: all of it, since it has not grown.
+    private static let resultSize = UInt32(jf_result.firstSize)
 
     /// Calls a method and waits for its result.
     ///
@@ -17,7 +17,10 @@ extension LoadedPlugin {
         _ handle: jf_binding, _ number: UInt32, _ args: UnsafePointer<jf_value>?, _ count: UInt32, _ timeout: UInt32,
         _ result: UnsafeMutablePointer<jf_result>?
     ) -> Int32 {
-        guard let result, result.pointee.struct_size >= Self.resultSize else { return refuseResult(result) }
+        guard let result, result.pointee.struct_size >= Self.resultSize || result.pointee.struct_size == 0 else {
+            return refuseResult(result)
+        }
+        result.pointee.struct_size = Self.resultSize
         result.pointee.value.kind = JF_VALUE_NONE
         result.pointee.message = jf_text(ptr: nil, len: 0)
         result.pointee.storage = nil

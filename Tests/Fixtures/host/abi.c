@@ -15,6 +15,7 @@ static jf_rooms_api rooms;
 static jf_http_api http;
 static jf_json_api json;
 static jf_presence_api presence;
+static jf_services_api services;
 
 /** The value of `extra` in the declarations of this newer header: 0 unless the test sets it. */
 #ifndef EXTRA
@@ -71,6 +72,8 @@ static int check_passed(jf_socket socket) {
     jf_admission admission;
     jf_stream stream;
     jf_message quiet;
+    jf_need need;
+    jf_binding binding;
     memset(&quiet, 0, sizeof quiet);
     quiet.name = JF_TEXT("quiet");
 
@@ -97,6 +100,11 @@ static int check_passed(jf_socket socket) {
     admission.user = JF_TEXT("x");
     CHECK_SIZES(jf_admission, admission, 80, JF_E_GONE, sockets.accept(host, 0, passed));
 
+    memset(&need, 0, sizeof need);
+    need.service = JF_TEXT("nobody");
+    need.major = 1;
+    CHECK_SIZES(jf_need, need, 56, JF_OK, services.bind(host, passed, &binding, NULL));
+
     /* Fields that must be zero, and unknown flags. */
     message.reserved = 1;
     CHECK(io.emit(host, socket, &message) == JF_E_INVALID);
@@ -120,6 +128,7 @@ static int check_filled(void) {
     NEWER(jf_json) value;
     NEWER(jf_json_cursor) cursor;
     NEWER(jf_json_writer) writer;
+    NEWER(jf_result) result;
     jf_text document;
     char buffer[64];
     const uint64_t canary = 0x1234567890ABCDEF;
@@ -154,6 +163,17 @@ static int check_filled(void) {
     CHECK(json.begin(host, &writer.known, buffer, sizeof buffer) == JF_E_INVALID);
     memset(&writer, 0, sizeof writer);
     CHECK(json.add_null(host, &writer.known) == JF_E_INVALID);
+
+    memset(&result, 0, sizeof result);
+    result.extra = canary;
+    result.known.struct_size = (uint32_t)sizeof result;
+    CHECK(services.call(host, 0, 0, NULL, 0, 1, &result.known) == JF_E_GONE && result.known.code == JF_E_GONE);
+    CHECK(result.known.struct_size == sizeof(jf_result) && result.extra == canary);
+    result.known.struct_size = 0;
+    CHECK(services.call(host, 0, 0, NULL, 0, 1, &result.known) == JF_E_GONE && result.known.struct_size == 56);
+    result.known.struct_size = 55;
+    result.known.code = 7;
+    CHECK(services.call(host, 0, 0, NULL, 0, 1, &result.known) == JF_E_INVALID && result.known.code == 7);
     return 0;
 }
 
@@ -310,10 +330,56 @@ static void on_life(void *instance, const jf_event *event) {
     number(event, life);
 }
 
+/* The declaration of an event as it was before it had a signature, and bytes behind it that are not part of it. */
 static const struct {
-    jf_event_decl known;
+    jf_text nsp, name;
+    jf_event_fn handler;
+    uint32_t run, flags;
+    jf_text run_key;
+    void *context;
+    const jf_text *nsps;
+    uint32_t nsp_count, reserved;
+    uint64_t canary[4];
+} more = { JF_EMPTY, JF_LIT("life"), on_life, 0, 0, JF_EMPTY, NULL, NULL, 0, 0, { ~0u, ~0u, ~0u, ~0u } };
+
+static jf_code on_method(void *instance, const jf_call *call) {
+    (void)instance;
+    if (call->struct_size != sizeof *call || call->failure->struct_size != sizeof(jf_error)) life = __LINE__;
+    return JF_OK;
+}
+
+static double half(double x) { return x / 2; }
+
+/* The lists since 1.1, of a newer header. */
+static const struct {
+    jf_method_decl known;
     uint64_t extra;
-} more[] = { { JF_EVENT("life", on_life), 0 } };
+} methods[] = { { JF_METHOD("first()", on_method), EXTRA }, { JF_METHOD("second()", on_method), EXTRA } };
+
+static const struct {
+    jf_service_decl known;
+    uint64_t extra;
+} provided[] = {
+    { { JF_LIT("abi"), 1, 0, { &methods[0].known, 2, sizeof methods[0] } }, EXTRA },
+    { { JF_LIT("abi"), 2, 0, { &methods[0].known, 2, sizeof methods[0] } }, EXTRA },
+};
+
+static const struct {
+    jf_function_decl known;
+    uint64_t extra;
+} functions[] = {
+    { JF_FUNCTION("half", "half(x: f64) -> f64", half), EXTRA },
+    { JF_FUNCTION("half again", "half(x: f64) -> f64", half), EXTRA },
+};
+
+static const struct {
+    jf_emit_decl known;
+    uint64_t extra;
+} emits[] = { { JF_EMIT("one", "()"), EXTRA }, { JF_EMIT("two", "(f64)"), EXTRA } };
+
+#define SET_NEWER(list, array)                                                          \
+    ((list).items = &(array)[0].known, (list).count = sizeof(array) / sizeof(array)[0], \
+     (list).stride = sizeof(array)[0])
 
 static jf_code create(const jf_host *given, void **instance, jf_error *error) {
     (void)given;
@@ -328,7 +394,8 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     if (boot->struct_size != sizeof *boot || boot->query(host, JF_CORE, &core, sizeof core) ||
         boot->query(host, JF_EVENTS, &io, sizeof io) || boot->query(host, JF_SOCKETS, &sockets, sizeof sockets) ||
         boot->query(host, JF_ROOMS, &rooms, sizeof rooms) || boot->query(host, JF_HTTP, &http, sizeof http) ||
-        boot->query(host, JF_JSON, &json, sizeof json) || boot->query(host, JF_PRESENCE, &presence, sizeof presence))
+        boot->query(host, JF_JSON, &json, sizeof json) || boot->query(host, JF_PRESENCE, &presence, sizeof presence) ||
+        boot->query(host, JF_SERVICES, &services, sizeof services))
         return JF_E_FAILED;
     life = 0;
     line = check_tables(boot);
@@ -340,10 +407,17 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     plugin->events.count = sizeof events / sizeof events[0];
     plugin->events.stride = sizeof events[0];
 #ifdef LIFE
-    plugin->events.items = &more[0].known;
+    /* The descriptor of the first release, too. */
+    plugin->struct_size = 160;
+    plugin->events.items = (const jf_event_decl *)(const void *)&more;
     plugin->events.count = 1;
+    plugin->events.stride = 88;
+    (void)provided, (void)functions, (void)emits;
 #else
     (void)more;
+    SET_NEWER(plugin->services, provided);
+    SET_NEWER(plugin->functions, functions);
+    SET_NEWER(plugin->emits, emits);
 #endif
     plugin->nsps.items = &nsps[0].known;
     plugin->nsps.count = 1;

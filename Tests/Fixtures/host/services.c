@@ -386,7 +386,8 @@ static int check_wrong_calls(void) {
     jf_result r = { 0 };
     jf_value two[2] = { jf_f64(1), jf_i64(2) }, ms = jf_u32(100);
     double d = 0;
-    EXPECT(services.call(host, calc, ADD, two, 2, 100, &r) == JF_E_INVALID); /* struct_size is 0 */
+    r.struct_size = 8;
+    EXPECT(services.call(host, calc, ADD, two, 2, 100, &r) == JF_E_INVALID);
     EXPECT(services.call(host, calc, ADD, two, 2, 100, NULL) == JF_E_INVALID);
     EXPECT(call(ADD, two, 2, &r) == JF_E_INVALID && says(&r, "method 'add': argument 2 'b': expected f64, got i64"));
     EXPECT(call(ADD, two, 1, &r) == JF_E_INVALID && says(&r, "expected 2 arguments, got 1"));
