@@ -11,8 +11,8 @@ public enum BinaryForm: Sendable, Hashable {
 
 /// Checks JSON against a ``Signature``. Made once for each signature; a check is pure, so call it from any thread.
 ///
-/// A check that succeeds allocates nothing, retains nothing, and reads each byte once. The time of every check is linear
-/// in the length of the JSON.
+/// A check that succeeds allocates nothing and retains nothing. The time of every check is linear in the length of the
+/// JSON, and does not depend on how deeply it is nested.
 public final class Contract: Sendable {
     public let signature: Signature
 

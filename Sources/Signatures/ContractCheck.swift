@@ -1,8 +1,8 @@
 /// One check of a JSON text: a cursor over text that is known to be valid JSON, and what was found wrong.
 ///
-/// Each function that reads a value returns the offset just past it, also when the value is refused, so that no byte is
-/// read twice. A refused value sets ``failure``; a record clears it again when a later member has the same key. Bytes are
-/// read within the text only, so bytes that are not JSON do no harm.
+/// Each function that reads a value returns the offset just past the value, also when it refuses the value, so that no
+/// caller scans the value again. A refused value sets ``failure``; a record clears it when a later member has the same
+/// key. Nothing is read beyond the end of the text, so bytes that are not JSON do no harm.
 struct ContractCheck {
     let base: UnsafeRawPointer
     let end: Int

@@ -6,17 +6,6 @@ import Testing
 
 @Suite("Contract")
 struct ContractTests {
-    private func check(
-        _ signature: String, _ json: String, attachments: Int = 0, binary: BinaryForm = .attachment
-    ) throws -> String? {
-        let contract = Contract(try Signature(ByteString(signature)))
-        let bytes = Array(json.utf8)
-        try #require(JSONScanner.isValid(bytes))
-        return bytes.withUnsafeBytes {
-            contract.checkArguments($0, attachments: attachments, binary: binary)?.description
-        }
-    }
-
     @Test(
         "valid arguments are accepted",
         arguments: [
@@ -30,7 +19,7 @@ struct ContractTests {
             ("({a: i64, ...})", #"[{"b":[1,{"a":"x"}],"a":1}]"#),
         ])
     func valid(_ signature: String, json: String) throws {
-        #expect(try check(signature, json) == nil)
+        #expect(try violation(of: signature, in: json) == nil)
     }
 
     @Test(
@@ -65,6 +54,87 @@ struct ContractTests {
             ("({a: i64})", "[[]]", "argument 1: expected {a: i64}, got array"),
         ])
     func violations(_ signature: String, json: String, words: String) throws {
-        #expect(try check(signature, json) == words)
+        #expect(try violation(of: signature, in: json) == words)
+    }
+
+    @Test(
+        "a result is checked as a value",
+        arguments: [
+            ("() -> i64", "7", nil), ("() -> i64", " 7 ", nil), ("() -> i64?", "null", nil), ("() -> i64?", "", nil),
+            ("()", "", nil), ("()", "null", nil), ("() throws", " ", nil), ("() -> json", "null", nil),
+            ("()", "7", "result: expected none"),
+            ("() -> i64", "", "result is missing: expected i64"),
+            ("() -> i64", "null", "result: expected i64, got null"),
+            ("(bool) -> {a: i64[]}", #"{"a":[1,"x"]}"#, "result, member 'a', element 2: expected i64, got string"),
+            (
+                "() -> bytes", #"{"_placeholder":true,"num":0}"#,
+                "result: the message has no such attachment: expected bytes"
+            ),
+        ] as [(String, String, String?)])
+    func results(_ signature: String, json: String, words: String?) throws {
+        let contract = Contract(try Signature(ByteString(signature)))
+        let found = Array(json.utf8).withUnsafeBytes { contract.checkResult($0)?.description }
+        #expect(found == words)
+    }
+
+    @Test("a violation has the index of its argument")
+    func argumentIndex() throws {
+        let contract = Contract(try Signature("(i64, f64)"))
+        let argument = { (json: String) in
+            Array(json.utf8).withUnsafeBytes {
+                contract.checkArguments($0, attachments: 0, binary: .attachment)?.argument
+            }
+        }
+        #expect(argument(#"[1,"x"]"#) == 1)
+        #expect(argument("[1]") == 1)
+        #expect(argument("[1,2,3]") == nil)
+    }
+
+    @Test("bytes that are not JSON, or not an array, do no harm")
+    func notJSON() throws {
+        let contract = Contract(try Signature("({abc: i64, b: bytes, c: cstring, d: json[]}, f64, bool)"))
+        let text = Array(#"[{"abc":1,"b":{"_placeholder":true,"num":0},"c":"\u0061","d":[[{}]]},1e3,true]"#.utf8)
+        for count in 0...text.count {
+            let part = Array(text[..<count])
+            part.withUnsafeBytes { _ = contract.checkArguments($0, attachments: 1, binary: .attachment) }
+            part.withUnsafeBytes { _ = contract.checkResult($0) }
+            guard count > 0 else { continue }
+            for byte in Array("\"\\{}[],:0tfn".utf8) {
+                let changed = part.dropLast() + [byte]
+                changed.withUnsafeBytes { _ = contract.checkArguments($0, attachments: 1, binary: .base64) }
+                changed.withUnsafeBytes { _ = contract.checkArguments($0, attachments: 1, binary: .attachment) }
+            }
+        }
+        #expect(try violation(of: "(i64)", in: "7") == "expected an array of arguments")
+    }
+
+    @Test("a violation repeats at most 64 bytes of the JSON, and is valid UTF-8")
+    func boundedWords() throws {
+        let long = String(repeating: "é", count: 500_000)
+        let unknown = try #require(try violation(of: "({a: i64})", in: #"[{"\#(long)":1}]"#))
+        #expect(unknown.hasPrefix("argument 1: unknown member 'éé"))
+        #expect(unknown.utf8.count < 140)
+        let digits = try #require(try violation(of: "(i64)", in: "[\(String(repeating: "7", count: 1_000_000))]"))
+        #expect(digits.utf8.count < 140)
+        let kind = try #require(try violation(of: "(i64)", in: #"["\#(long)"]"#))
+        #expect(kind == "argument 1: expected i64, got string")
+    }
+
+    @Test("the longest and the deepest signature can be checked")
+    func largeSignatures() throws {
+        let fields = (0..<64).map { "f\($0): i64" }.joined(separator: ", ")
+        let members = (0..<64).reversed().map { #""f\#($0)":\#($0)"# }.joined(separator: ",")
+        #expect(try violation(of: "({\(fields)})", in: "[{\(members)}]") == nil)
+        #expect(
+            try violation(of: "({\(fields)})", in: "[{\(members.replacing(#""f63":63"#, with: #""f63":"x""#))}]")
+                == "argument 1, member 'f63': expected i64, got string")
+        let deep = String(repeating: "{a: ", count: 16) + "i64" + String(repeating: "}", count: 16)
+        let json = String(repeating: #"{"a":"#, count: 16) + "true" + String(repeating: "}", count: 16)
+        #expect(
+            try violation(of: "(\(deep))", in: "[\(json)]")
+                == "argument 1" + String(repeating: ", member 'a'", count: 16) + ": expected i64, got boolean")
+        let arrays = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
+        #expect(try violation(of: "(json)", in: "[\(arrays)]") == nil)
+        #expect(try violation(of: "(bool)", in: "[\(arrays)]") == "argument 1: expected bool, got array")
     }
 }
