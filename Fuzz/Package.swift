@@ -28,6 +28,7 @@ let package = Package(
         module("CMalloc"),
         module("Support"),
         module("RawJSON", ["Support"]),
+        module("Signatures", ["RawJSON", "Support"]),
         module("Identity", ["COpenSSL", "RawJSON", "Support"]),
         module("EngineIO", ["RawJSON", "Support"]),
         module("SocketIO", ["CPrefetch", "EngineIO", "RawJSON", "Support"]),
@@ -42,6 +43,8 @@ let package = Package(
 
         .target(name: "FuzzSupport", path: "Support"),
         fuzzer("RawJSONFuzz", ["RawJSON", "Support"]),
+        fuzzer("SignaturesFuzz", ["Signatures", "Support"]),
+        fuzzer("ContractsFuzz", ["Signatures", "RawJSON", "Support"]),
         fuzzer("IdentityFuzz", ["Identity", "RawJSON"]),
         fuzzer("EngineIOFuzz", ["EngineIO"]),
         fuzzer("SocketIOFuzz", ["SocketIO", "EngineIO", "RawJSON", "Support"]),

@@ -211,6 +211,51 @@ def rawjson():
     write("rawjson", "oracle-minus-zero", b"[1]\xff/-0\xff\0[")
 
 
+SIGNATURES = [
+    "()",
+    "add(a: f64, b: f64) -> f64",
+    "(room: string, limit: i64?) -> {items: json[], next: string?}",
+    "divide(f64, f64) throws -> f64",
+    "({a: {b: {}[]}?[]?, ...})",
+    "f(a: bool, b: i32, c: u32, d: u64, e: f32, f: cstring, g: bytes) throws",
+    "({..., a: i64})",
+    "(i64??)",
+    "(a: i64, a: i64)",
+    "({" * 20,
+    "(float64)",
+]
+
+
+def signatures():
+    for index, signature in enumerate(SIGNATURES):
+        other = SIGNATURES[(index + 1) % len(SIGNATURES)]
+        write("signatures", f"signature-{index}", signature.encode() + b"\xff" + other.encode())
+    write("signatures", "field-order", b"({a: i64, b: bool?})\xfff({b: bool?, a: i64})")
+    write("signatures", "not-ascii", "(é: i64)".encode())
+
+
+def contracts():
+    """Bit 0 of the first byte: bytes are base64. The bits above: the number of attachments."""
+    inputs = [
+        (0, "({room: string, limit: i64, unread: bool})", '[{"room":"lobby","limit":20,"unread":true}]'),
+        (0, "(i32, u32, i64, u64)", "[-2147483648,4294967295,9223372036854775807,1.8446744073709551615e19]"),
+        (0, "(i64?, i64?)", "[1e400]"),
+        (0, "(f32, f64)", "[3.4028235677973366e38,1.7976931348623159e308]"),
+        (0, "({a: i64, b: i64?})", '[{"b":"x","a":"x","\\u0061":1,"b":null}]'),
+        (0, "({limit: i64, ...}[])", '[[{"lmit":[{"x":"]}"}],"limit":1}]]'),
+        (0, "({limit: i64?})", '[{"lmit":1}]'),
+        (2, "(bytes, bytes?[])", '[{"_placeholder":true,"num":0},[null]]'),
+        (1, "(bytes)", '["A\\/\\u002B="]'),
+        (0, "(cstring, string)", '["\\u0001","\\ud800\\u0000"]'),
+        (0, "() -> {items: json[], next: string?}", '{"items":[1,{}],"next":null}'),
+        (0, "(seventeen: {seventeen_bytes_x: i64, seventeen_bytes_y: i64})", '[{"seventeen_bytes_y":1}]'),
+        (0, "(a: bool, b: bool)", "[true,false,null]"),
+        (0, "(a: bool, b: json)", "[tru"),
+    ]
+    for index, (options, signature, document) in enumerate(inputs):
+        write("contracts", f"contract-{index}", bytes([options]) + signature.encode() + b"\xff" + document.encode())
+
+
 def identity():
     token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSJ9.d5HSBEd-bHuQzM0HxkF76l9wGxvH0ghfBpRPzJz0pT0"
     write("identity", "token", b"t" + token.encode())
@@ -249,5 +294,5 @@ def identity():
     )
 
 
-for make in (rawjson, identity, engineio, socketio, websocket, http):
+for make in (rawjson, signatures, contracts, identity, engineio, socketio, websocket, http):
     make()
