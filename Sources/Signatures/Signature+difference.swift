@@ -5,7 +5,8 @@ extension Signature {
     /// words: `parameter 2 'b': expected f64, provided i64`. `nil` if both are compatible.
     ///
     /// Compares the number and the types of the parameters, the result, and whether a call can fail. Names of functions
-    /// and parameters do not matter, nor does the order of a record's fields, because a JSON object has no order.
+    /// and parameters do not matter. The order of a record's fields does: in C, a record is an array of values in this
+    /// order.
     public func difference(from expected: Signature) -> String? {
         guard parameters.count == expected.parameters.count else {
             return "expected \(Self.count(expected.parameters)), provided \(Self.count(parameters))"
@@ -73,6 +74,12 @@ extension SignatureType.Record {
         }
         for field in fields where !expected.fields.contains(where: { $0.name == field.name }) {
             return "\(path), member '\(field.name)': expected none, provided \(field.type.shown)"
+        }
+        // Both have the same names.
+        for (index, (provided, expected)) in zip(fields, expected.fields).enumerated() {
+            guard provided.name == expected.name else {
+                return "\(path): expected '\(expected.name)' as member \(index + 1), provided '\(provided.name)'"
+            }
         }
         guard isOpen == expected.isOpen else {
             return "\(path): expected a record \(Self.kind(expected.isOpen)), provided one \(Self.kind(isOpen))"

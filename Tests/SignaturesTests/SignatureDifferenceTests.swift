@@ -5,12 +5,12 @@ import Testing
 @Suite("Difference of signatures")
 struct SignatureDifferenceTests {
     @Test(
-        "names of functions and parameters, and the order of fields, make no difference",
+        "names of functions and parameters make no difference",
         arguments: [
             ("add(a: f64, b: f64) -> f64", "plus(x: f64, f64) -> f64"),
-            ("({a: i64, b: string?})", "({b: string?, a: i64})"),
+            ("(o: {a: i64, b: string?})", "({a: i64, b: string?})"),
             ("() throws", "f() throws"),
-            ("({a: {b: i64, c: i64, ...}[]})", "({a: {c: i64, b: i64, ...}[]})"),
+            ("({a: {b: i64, c: i64, ...}[]})", "f(x: {a: {b: i64, c: i64, ...}[]})"),
         ])
     func compatible(_ expected: String, _ provided: String) throws {
         let (expected, provided) = (try Signature(ByteString(expected)), try Signature(ByteString(provided)))
@@ -39,6 +39,11 @@ struct SignatureDifferenceTests {
             ),
             ("({a: i64, b: i64})", "({a: i64})", "parameter 1, member 'b': expected i64, provided none"),
             ("({a: i64})", "({a: i64, b: string?})", "parameter 1, member 'b': expected none, provided string?"),
+            ("({a: i64, b: i64})", "({b: i64, a: i64})", "parameter 1: expected 'a' as member 1, provided 'b'"),
+            (
+                "() -> {x: {a: i64, b: i64, c: i64}[]}", "() -> {x: {a: i64, c: i64, b: i64}[]}",
+                "result, member 'x', elements: expected 'b' as member 2, provided 'c'"
+            ),
             ("({a: i64})", "({a: i64, ...})", "parameter 1: expected a record without '...', provided one with '...'"),
             (
                 "({a: {b: i32}?[]?})", "({a: {b: i64}?[]?})",
