@@ -30,7 +30,8 @@ public struct ClientTypes: Sendable {
 extension ClientTypes {
     /// The events of one namespace, by direction. Each list is sorted by name, and has each name once.
     struct Namespace {
-        /// What the names of its types begin with: nothing for "/", `Chat` for "/chat". No two namespaces have the same.
+        /// What the names of its types begin with: nothing for "/", `Chat` for "/chat". All namespaces have different
+        /// prefixes.
         let prefix: ByteString
         let fromServer: [Event]
         let fromClient: [Event]
