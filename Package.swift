@@ -136,8 +136,8 @@ let package = Package(
         .executableTarget(
             name: "MicroBenchmarks",
             dependencies: [
-                "CAllocations", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "RawJSON",
-                "Support",
+                "CAllocations", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Identity", "Signatures",
+                "RawJSON", "Support",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

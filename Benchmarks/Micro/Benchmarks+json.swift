@@ -1,4 +1,6 @@
 import RawJSON
+import Signatures
+import Support
 
 extension Benchmarks {
     /// A chat message, a typical argument of an event.
@@ -33,6 +35,18 @@ extension Benchmarks {
                 return { count in
                     withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer in
                         for _ in 0..<count { opaque(JSONText.quote(unknown(text), into: buffer)) }
+                    }
+                }
+            },
+            Benchmark("contract.check", "check an event's arguments: an object of three members") {
+                guard let signature = try? Signature("({room: string, limit: i64, unread: bool})") else {
+                    fail("contract.check: the signature is invalid")
+                }
+                let contract = Contract(signature)
+                let text = bytes(of: #"[{"room":"lobby","limit":20,"unread":true}]"#)
+                return { count in
+                    for _ in 0..<count {
+                        opaque(contract.checkArguments(unknown(text), attachments: 0, binary: .attachment))
                     }
                 }
             },
