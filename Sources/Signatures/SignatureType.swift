@@ -52,7 +52,7 @@ public indirect enum SignatureType: Sendable, Hashable {
     }
 
     /// The name of a type that has no parts; `nil` for the others.
-    public static func named(_ name: ByteString) -> SignatureType? {
+    static func named(_ name: ByteString) -> SignatureType? {
         byName.first { $0.name == name }?.type
     }
 
