@@ -20,4 +20,4 @@ SANITIZE := SWIFT_BACKTRACE=enable=no swift test --experimental-maximum-parallel
 
 sanitize: test-packages
 	ASAN_OPTIONS=detect_leaks=0 $(SANITIZE) --skip HostileTextTests --sanitize=address --scratch-path .build/address --filter '$(ADDRESS_MODULES)'
-	TSAN_OPTIONS=halt_on_error=1:suppressions=$(CURDIR)/Fuzz/thread.supp $(SANITIZE) --skip HostileTextTests --sanitize=thread --scratch-path .build/thread --filter '$(THREAD_MODULES)'
+	SERVICE_SECONDS=10 TSAN_OPTIONS=halt_on_error=1:suppressions=$(CURDIR)/Fuzz/thread.supp $(SANITIZE) --skip HostileTextTests --sanitize=thread --scratch-path .build/thread --filter '$(THREAD_MODULES)'
