@@ -190,8 +190,15 @@ struct JSONElementReader: UnkeyedDecodingContainer {
         guard reader.kind == .array else { throw reader.mismatch([Any].self) }
         self.reader = reader
         codingPath = reader.codingPath
-        elements = reader.document.text.withUnsafeBytes { text in
-            var walker = JSONArrayWalker(text, from: reader.range.lowerBound)
+        elements = Self.elements(of: reader.document, from: reader.range.lowerBound)
+    }
+
+    /// The ranges of an array's elements.
+    ///
+    /// - Parameter start: the offset of the array in a text that has passed `JSONScanner`.
+    static func elements(of document: JSONReader.Document, from start: Int) -> [Range<Int>] {
+        document.text.withUnsafeBytes { text in
+            var walker = JSONArrayWalker(text, from: start)
             var elements: [Range<Int>] = []
             while case .element(let range) = walker.next() { elements.append(range) }
             return elements
