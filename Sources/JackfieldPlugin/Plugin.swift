@@ -75,6 +75,11 @@ extension Plugin {
         guard let boot, let plugin, let host = JackfieldHost(boot: boot.pointee) else { return JF_E_INVALID }
         let declarations = Declarations<Self>()
         declare(declarations)
+        // The host learns only that the load failed, so the log says why.
+        guard declarations.all.problems.isEmpty else {
+            for problem in declarations.all.problems { host.log.error(problem) }
+            return JF_E_INVALID
+        }
         Boundary.register(Self.self, host: host, declarations: declarations.all)
         Boundary.describe(plugin, name: name, version: version, declarations: declarations.all)
         return JF_OK

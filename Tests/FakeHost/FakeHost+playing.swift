@@ -61,6 +61,20 @@ extension FakeHost {
         Array(UnsafeBufferPointer(start: plugin.timers.items, count: Int(plugin.timers.count)))
     }
 
+    /// The signature of the event with this name, empty if it has none; nil: no such event.
+    public func signature(of name: String, nsp: String = "/") -> String? {
+        events.first { Self.string($0.name) == name && Self.namespaces($0).contains(nsp) }.map {
+            Self.string($0.signature)
+        }
+    }
+
+    /// The events that the plugin emits: namespace, name and signature.
+    public var emits: [[String]] {
+        UnsafeBufferPointer(start: plugin.emits.items, count: Int(plugin.emits.count)).map {
+            [Self.string($0.nsp, or: "/"), Self.string($0.name), Self.string($0.signature)]
+        }
+    }
+
     // MARK: Clients
 
     /// A client emits an event, by default with an ack. `declared` is the `nsp` of the declaration, if it is a pattern.

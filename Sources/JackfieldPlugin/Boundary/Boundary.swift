@@ -44,6 +44,8 @@ enum Boundary {
         plugin.pointee.routes = jf_route_list(items: routes.items, count: routes.count, stride: routes.stride)
         let timers = immortal(declarations.timers.map { $0.declaration })
         plugin.pointee.timers = jf_timer_list(items: timers.items, count: timers.count, stride: timers.stride)
+        let emits = immortal(declarations.emits.map { $0.declaration })
+        plugin.pointee.emits = jf_emit_list(items: emits.items, count: emits.count, stride: emits.stride)
     }
 
     static func immortal<T>(_ values: [T]) -> (items: UnsafePointer<T>?, count: UInt32, stride: UInt32) {

@@ -19,25 +19,36 @@ public final class Declarations<P: Plugin> {
     public var root: NamespaceDeclaration<P> { of("/") }
 
     /// An event of `/`, handled on the strand.
-    public func on(_ name: String, _ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) {
-        root.on(name, handler)
+    ///
+    /// - Parameter signature: the types of the arguments and of the ack, such as `(room: string) -> json`
+    ///   (`docs/signatures.md`). Other arguments do not reach the handler. Empty: any arguments.
+    public func on(
+        _ name: String, signature: String = "", _ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void
+    ) {
+        root.on(name, signature: signature, handler)
     }
 
     /// An event of `/`, handled on the strand.
-    public func on(_ name: String, _ handler: @escaping (Socket, borrowing Event) throws -> Void) {
-        root.on(name, handler)
+    public func on(
+        _ name: String, signature: String = "", _ handler: @escaping (Socket, borrowing Event) throws -> Void
+    ) {
+        root.on(name, signature: signature, handler)
     }
 
     /// An event of `/`, handled elsewhere than on the strand.
     public func on(
-        _ name: String, run: Run, _ handler: @escaping @Sendable (P) -> (Socket, borrowing Event) throws -> Void
+        _ name: String, signature: String = "", run: Run,
+        _ handler: @escaping @Sendable (P) -> (Socket, borrowing Event) throws -> Void
     ) where P: Sendable {
-        root.on(name, run: run, handler)
+        root.on(name, signature: signature, run: run, handler)
     }
 
     /// An event of `/`, handled elsewhere than on the strand.
-    public func on(_ name: String, run: Run, _ handler: @escaping @Sendable (Socket, borrowing Event) throws -> Void) {
-        root.on(name, run: run, handler)
+    public func on(
+        _ name: String, signature: String = "", run: Run,
+        _ handler: @escaping @Sendable (Socket, borrowing Event) throws -> Void
+    ) {
+        root.on(name, signature: signature, run: run, handler)
     }
 
     /// A timer that fires repeatedly from start to stop; `interval` is at least 10 ms. A firing that is due while the
@@ -83,6 +94,10 @@ final class DeclaredParts {
     var routes: [RouteDeclaration] = []
     var timers: [TimerDeclaration] = []
     var handshakeHooks: [HandshakeHook] = []
+    var emits: [EmittedEvent] = []
+
+    /// Why the plugin cannot be loaded, one sentence each.
+    var problems: [String] = []
 
     /// Called on the event loops, on several at once.
     typealias HandshakeHook = @Sendable (borrowing SessionRequest) throws -> Void

@@ -10,25 +10,33 @@ public struct NamespaceDeclaration<P: Plugin> {
     // MARK: Events
 
     /// An event, handled on the strand. An error that the handler throws becomes the error of its ack; see ``Problem``.
+    ///
+    /// - Parameter signature: the types of the arguments and of the ack, such as `(room: string) -> json`
+    ///   (`docs/signatures.md`). Other arguments do not reach the handler. Empty: any arguments.
     @discardableResult
-    public func on(_ name: String, _ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self {
-        add(name, nil, 0) { plugin, socket, event in
+    public func on(
+        _ name: String, signature: String = "", _ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void
+    ) -> Self {
+        add(name, signature, nil, 0) { plugin, socket, event in
             if let plugin = plugin as? P { try handler(plugin)(socket, event) }
         }
     }
 
     /// An event, handled on the strand, by a closure that needs no instance.
     @discardableResult
-    public func on(_ name: String, _ handler: @escaping (Socket, borrowing Event) throws -> Void) -> Self {
-        add(name, nil, 0) { _, socket, event in try handler(socket, event) }
+    public func on(
+        _ name: String, signature: String = "", _ handler: @escaping (Socket, borrowing Event) throws -> Void
+    ) -> Self {
+        add(name, signature, nil, 0) { _, socket, event in try handler(socket, event) }
     }
 
     /// An event, handled elsewhere than on the strand.
     @discardableResult
     public func on(
-        _ name: String, run: Run, _ handler: @escaping @Sendable (P) -> (Socket, borrowing Event) throws -> Void
+        _ name: String, signature: String = "", run: Run,
+        _ handler: @escaping @Sendable (P) -> (Socket, borrowing Event) throws -> Void
     ) -> Self where P: Sendable {
-        add(name, run, 0) { plugin, socket, event in
+        add(name, signature, run, 0) { plugin, socket, event in
             if let plugin = plugin as? P { try handler(plugin)(socket, event) }
         }
     }
@@ -36,9 +44,10 @@ public struct NamespaceDeclaration<P: Plugin> {
     /// An event, handled elsewhere than on the strand, by a closure that needs no instance.
     @discardableResult
     public func on(
-        _ name: String, run: Run, _ handler: @escaping @Sendable (Socket, borrowing Event) throws -> Void
+        _ name: String, signature: String = "", run: Run,
+        _ handler: @escaping @Sendable (Socket, borrowing Event) throws -> Void
     ) -> Self {
-        add(name, run, 0) { _, socket, event in try handler(socket, event) }
+        add(name, signature, run, 0) { _, socket, event in try handler(socket, event) }
     }
 
     /// Every event of the namespace that no plugin declares by name.
@@ -50,7 +59,7 @@ public struct NamespaceDeclaration<P: Plugin> {
     /// Every event of the namespace, in addition to its handler. The hook cannot answer: ``Event/wantsAck`` is false.
     @discardableResult
     public func onAny(_ handler: @escaping (P) -> (Socket, borrowing Event) throws -> Void) -> Self {
-        add("", nil, JF_EVENT_OBSERVE) { plugin, socket, event in
+        add("", "", nil, JF_EVENT_OBSERVE) { plugin, socket, event in
             if let plugin = plugin as? P { try handler(plugin)(socket, event) }
         }
     }
@@ -150,8 +159,12 @@ public struct NamespaceDeclaration<P: Plugin> {
         return self
     }
 
-    private func add(_ name: String, _ run: Run?, _ flags: UInt32, _ body: @escaping EventDeclaration.Body) -> Self {
-        all.events.append(EventDeclaration(namespaces: [hooks.name], name: name, run: run, flags: flags, body: body))
+    func add(
+        _ name: String, _ signature: String, _ run: Run?, _ flags: UInt32, _ body: @escaping EventDeclaration.Body
+    ) -> Self {
+        all.events.append(
+            EventDeclaration(
+                namespaces: [hooks.name], name: name, signature: signature, run: run, flags: flags, body: body))
         return self
     }
 }
@@ -162,13 +175,18 @@ final class EventDeclaration {
 
     private let namespaces: [String]
     private let name: String
+    /// Empty: any arguments.
+    private let signature: String
     private let run: Run?
     private let flags: UInt32
     private let body: Body
 
-    init(namespaces: [String], name: String, run: Run?, flags: UInt32, body: @escaping Body) {
+    init(
+        namespaces: [String], name: String, signature: String, run: Run?, flags: UInt32, body: @escaping Body
+    ) {
         self.namespaces = namespaces
         self.name = name
+        self.signature = signature
         self.run = run
         self.flags = flags
         self.body = body
@@ -180,7 +198,7 @@ final class EventDeclaration {
         return jf_event_decl(
             nsp: jf_text(), name: .immortal(name), handler: Self.handler, run: run?.code ?? JF_RUN_STRAND, flags: flags,
             run_key: .immortal(run?.key ?? ""), context: Unmanaged.passRetained(self).toOpaque(), nsps: nsps.items,
-            nsp_count: nsps.count, reserved: 0, signature: jf_text())
+            nsp_count: nsps.count, reserved: 0, signature: .immortal(signature))
     }
 
     private static let handler: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_event>?) -> Void = {
