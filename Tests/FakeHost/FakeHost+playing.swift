@@ -36,7 +36,7 @@ extension FakeHost {
         return ready(instance, &error) == JF_OK ? nil : Self.message(error)
     }
 
-    private static func message(_ error: jf_error) -> String {
+    static func message(_ error: jf_error) -> String {
         var error = error
         return text(&error.message)
     }

@@ -17,6 +17,7 @@ extension FakeHost {
         case JF_PRESENCE: return fill(presence)
         case JF_TIMERS: return fill(timers)
         case JF_HTTP: return fill(http)
+        case JF_SERVICES: return fill(services)
         default: return JF_E_UNSUPPORTED
         }
     }

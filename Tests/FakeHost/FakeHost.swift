@@ -26,6 +26,7 @@ public final class FakeHost: @unchecked Sendable {
         case accepted(jf_token, user: String = "", claims: String = "")
         case refused(jf_token, message: String, data: String)
         case dropped(jf_token)
+        case completed(jf_token, Int32, Value, String)
     }
 
     /// A socket that ``jf_sockets_api`` knows.
@@ -61,6 +62,12 @@ public final class FakeHost: @unchecked Sendable {
         var pluginData: [jf_socket: (UInt, jf_free_fn?)] = [:]
         var handshakeHeaders = ("", "")
         var now: Int64 = 1_790_000_000_000
+        var services: [Service] = []
+        var bindings: [jf_binding: Need] = [:]
+        var unreleased = 0
+        var lastTimeout: UInt32 = 0
+        /// The results that methods set, by the address of their call.
+        var results: [UInt: Value] = [:]
     }
 
     private let lock = NSLock()
@@ -147,6 +154,9 @@ public final class FakeHost: @unchecked Sendable {
         }
     }
 
+    /// How many callbacks ``drain()`` would run.
+    public var pendingCallbacks: Int { with { $0.queue.count } }
+
     /// Calls the plugin's `writable` callback of a stream.
     public func makeWritable(_ stream: jf_stream) {
         guard let watch = with({ $0.watches[stream] }) else { return }
@@ -200,3 +210,5 @@ let JF_E_SPACE = Int32(CJackfield.JF_E_SPACE)
 let JF_E_NOT_FOUND = Int32(CJackfield.JF_E_NOT_FOUND)
 let JF_E_DENIED = Int32(CJackfield.JF_E_DENIED)
 let JF_E_TIMEOUT = Int32(CJackfield.JF_E_TIMEOUT)
+let JF_E_UNAVAILABLE = Int32(CJackfield.JF_E_UNAVAILABLE)
+let JF_E_MISMATCH = Int32(CJackfield.JF_E_MISMATCH)
