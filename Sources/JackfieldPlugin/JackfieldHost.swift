@@ -15,7 +15,9 @@ public final class JackfieldHost: @unchecked Sendable {
     let presenceTable: jf_presence_api
     let timerTable: jf_timers_api
     let http: jf_http_api
+    let services: jf_services_api
     let tasks = TaskTable()
+    let bindings = BindingTable()
 
     /// The version of the host, for logs. What a host cannot do throws ``HostError`` with `JF_E_UNSUPPORTED`.
     public let version: String
@@ -48,6 +50,7 @@ public final class JackfieldHost: @unchecked Sendable {
         presenceTable = table(JF_PRESENCE, jf_presence_api())
         timerTable = table(JF_TIMERS, jf_timers_api())
         http = table(JF_HTTP, jf_http_api())
+        services = table(JF_SERVICES, jf_services_api())
     }
 
     /// The log, under the plugin's name.

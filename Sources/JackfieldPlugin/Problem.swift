@@ -3,7 +3,7 @@
 ///
 /// For other errors the client gets 500 `internal` with a general message, and the log the details. Two are translated:
 /// a `DecodingError` becomes 400 `invalid_arguments` and names the member; a ``HostError`` with `JF_E_LIMIT` becomes
-/// 503 `overloaded`.
+/// 503 `overloaded`. For a ``ServiceError`` see there.
 public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
     /// HTTP status, 400 to 599. Acks do not show it.
     public let status: Int
@@ -42,6 +42,10 @@ public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
             self = problem
         case let error as DecodingError:
             self = .invalid(JSON.words(for: error, named: "the value"))
+        case let error as ServiceError where error.code == JF_E_UNAVAILABLE || error.code == JF_E_TIMEOUT:
+            self = .unavailable("a service that the server needs does not answer now; try again later")
+        case let error as ServiceError where error.code == JF_E_LIMIT:
+            self = .overloaded("the server is at a limit; try again later")
         case let error as HostError where error.code == JF_E_LIMIT:
             self = .overloaded("the server is at a limit; try again later")
         default:

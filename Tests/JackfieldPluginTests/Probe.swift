@@ -206,9 +206,13 @@ final class Probe: Plugin {
 /// Finds the plugin's instance, to check its state.
 enum Probes {
     static func last(of host: FakeHost) -> Probe {
-        let plugin = Instance.of(host.instance)?.plugin as? Probe
+        let plugin = Instances.plugin(of: host) as? Probe
         return plugin!
     }
+}
+
+enum Instances {
+    static func plugin(of host: FakeHost) -> (any Plugin)? { Instance.of(host.instance)?.plugin }
 }
 
 /// The result codes of the header as `Int32`, the type that its functions return: Swift imports the constants of a C
@@ -224,3 +228,5 @@ let JF_E_SPACE = Int32(CJackfield.JF_E_SPACE)
 let JF_E_NOT_FOUND = Int32(CJackfield.JF_E_NOT_FOUND)
 let JF_E_DENIED = Int32(CJackfield.JF_E_DENIED)
 let JF_E_TIMEOUT = Int32(CJackfield.JF_E_TIMEOUT)
+let JF_E_UNAVAILABLE = Int32(CJackfield.JF_E_UNAVAILABLE)
+let JF_E_MISMATCH = Int32(CJackfield.JF_E_MISMATCH)

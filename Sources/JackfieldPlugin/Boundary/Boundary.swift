@@ -44,6 +44,9 @@ enum Boundary {
         plugin.pointee.routes = jf_route_list(items: routes.items, count: routes.count, stride: routes.stride)
         let timers = immortal(declarations.timers.map { $0.declaration })
         plugin.pointee.timers = jf_timer_list(items: timers.items, count: timers.count, stride: timers.stride)
+        let services = immortal(declarations.services.map { $0.declaration })
+        plugin.pointee.services = jf_service_list(
+            items: services.items, count: services.count, stride: services.stride)
         let emits = immortal(declarations.emits.map { $0.declaration })
         plugin.pointee.emits = jf_emit_list(items: emits.items, count: emits.count, stride: emits.stride)
     }
@@ -91,6 +94,7 @@ enum Boundary {
         guard let instance else { return }
         let owned = Unmanaged<Instance>.fromOpaque(instance).takeRetainedValue()
         owned.host.tasks.removeAll()
+        owned.host.bindings.removeAll()
     }
 
     private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_change>?) -> Void =

@@ -95,6 +95,7 @@ final class DeclaredParts {
     var timers: [TimerDeclaration] = []
     var handshakeHooks: [HandshakeHook] = []
     var emits: [EmittedEvent] = []
+    var services: [ProvidedService] = []
 
     /// Why the plugin cannot be loaded, one sentence each.
     var problems: [String] = []

@@ -34,7 +34,13 @@ import Foundation
 /// associated values, integers of 8 and 16 bits and `Decimal` have no type in the signature language; the plugin is not
 /// loaded, and the log says why. For a record that clients may extend (`{id: string, ...}`) write the signature
 /// yourself: ``Declarations/on(_:signature:_:)``.
-public protocol SignatureValue: EventParameter, Codable {}
+public protocol SignatureValue: EventParameter, MethodParameter, Codable {
+    /// The value of a service call. A type of your own needs not implement it.
+    static func read(_ value: jf_value, as shape: SignatureShape) throws -> Self
+
+    /// A value for a service call, which points to `memory`. A type of your own needs not implement it.
+    func write(as shape: SignatureShape, to memory: inout ValueMemory) throws -> jf_value
+}
 
 extension SignatureValue {
     /// The type in the signature language: `{id: string, seen: bool?}`. Any thread.
@@ -74,17 +80,17 @@ extension Socket: EventParameter {
     public static func read(from arguments: inout EventArgumentReader) -> Socket { arguments.socket }
 }
 
-extension Bool: SignatureValue, EventParameter {}
-extension Int: SignatureValue, EventParameter {}
-extension Int32: SignatureValue, EventParameter {}
-extension Int64: SignatureValue, EventParameter {}
-extension UInt: SignatureValue, EventParameter {}
-extension UInt32: SignatureValue, EventParameter {}
-extension UInt64: SignatureValue, EventParameter {}
-extension Float: SignatureValue, EventParameter {}
-extension Double: SignatureValue, EventParameter {}
-extension String: SignatureValue, EventParameter {}
-extension Binary: SignatureValue, EventParameter {}
-extension JSON: SignatureValue, EventParameter {}
-extension Optional: SignatureValue, EventParameter where Wrapped: SignatureValue {}
-extension Array: SignatureValue, EventParameter where Element: SignatureValue {}
+extension Bool: SignatureValue, EventParameter, MethodParameter {}
+extension Int: SignatureValue, EventParameter, MethodParameter {}
+extension Int32: SignatureValue, EventParameter, MethodParameter {}
+extension Int64: SignatureValue, EventParameter, MethodParameter {}
+extension UInt: SignatureValue, EventParameter, MethodParameter {}
+extension UInt32: SignatureValue, EventParameter, MethodParameter {}
+extension UInt64: SignatureValue, EventParameter, MethodParameter {}
+extension Float: SignatureValue, EventParameter, MethodParameter {}
+extension Double: SignatureValue, EventParameter, MethodParameter {}
+extension String: SignatureValue, EventParameter, MethodParameter {}
+extension Binary: SignatureValue, EventParameter, MethodParameter {}
+extension JSON: SignatureValue, EventParameter, MethodParameter {}
+extension Optional: SignatureValue, EventParameter, MethodParameter where Wrapped: SignatureValue {}
+extension Array: SignatureValue, EventParameter, MethodParameter where Element: SignatureValue {}
