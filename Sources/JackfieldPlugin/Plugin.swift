@@ -16,9 +16,9 @@ import Support
 ///         io.on("hello", Greeter.hello)
 ///     }
 ///
-///     func hello(_ socket: Socket, _ event: borrowing Event) throws {
+///     func hello(_ socket: Socket) -> String {
 ///         greeted += 1
-///         try event.ack("hello \(socket.user ?? "stranger"), you are number \(greeted)")
+///         return "hello, \(socket.user ?? "stranger"): you are number \(greeted)"
 ///     }
 /// }
 ///
@@ -41,8 +41,8 @@ public protocol Plugin: AnyObject, SendableMetatype {
     /// Semantic version.
     static var version: String { get }
 
-    /// Declares the events, namespaces, routes and timers of the plugin. Called once, before `init`, also by tools that
-    /// only read the declarations: it must not do I/O.
+    /// Declares the events, namespaces, routes, timers and services of the plugin. Called once, before `init`, also by
+    /// tools that only read the declarations: it must not do I/O.
     static func declare(_ io: Declarations<Self>)
 
     /// Opens what the plugin needs. May do I/O and may block, up to `limits.startDeadline` of the configuration. The

@@ -30,6 +30,7 @@ import Testing
         #expect(source.split(separator: "\n", omittingEmptySubsequences: false).count <= 21)
         let host = FakeHost()
         #expect(try host.load(Self.open(Self.built("libhello-swift.so"))) == nil)
+        #expect(host.signature(of: "hello") == "() -> string")
         let token = host.emit("hello", user: "alice")
         #expect(host.acts == [.acked(token, #"["hello, alice: you are number 1"]"#)])
     }

@@ -8,9 +8,9 @@ final class Greeter: Plugin {
         io.on("hello", Greeter.hello)
     }
 
-    func hello(_ socket: Socket, _ event: borrowing Event) throws {
+    func hello(_ socket: Socket) -> String {
         greeted += 1
-        try event.ack("hello, \(socket.user ?? "stranger"): you are number \(greeted)")
+        return "hello, \(socket.user ?? "stranger"): you are number \(greeted)"
     }
 }
 
