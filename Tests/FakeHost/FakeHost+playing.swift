@@ -10,7 +10,11 @@ extension FakeHost {
         boot.struct_size = UInt32(MemoryLayout<jf_boot>.size)
         boot.abi = UInt32(JF_ABI)
         boot.host = pointer
-        boot.query = { host, id, table, size in FakeHost.query(id.map { String(cString: $0) } ?? "", table, size) }
+        boot.query = { host, id, table, size in
+            let id = id.map { String(cString: $0) } ?? ""
+            if FakeHost.of(host).missingInterface == id { return JF_E_UNSUPPORTED }
+            return FakeHost.query(id, table, size)
+        }
         let code = main(&boot, &plugin)
         if code != JF_OK { return "jf_plugin_main: \(code)" }
         var error = jf_error()
@@ -71,6 +75,13 @@ extension FakeHost {
     /// The events that the plugin emits: namespace, name and signature.
     public var emits: [[String]] {
         UnsafeBufferPointer(start: plugin.emits.items, count: Int(plugin.emits.count)).map {
+            [Self.string($0.nsp, or: "/"), Self.string($0.name), Self.string($0.signature)]
+        }
+    }
+
+    /// The C functions that answer events: namespace, name and signature.
+    public var functions: [[String]] {
+        UnsafeBufferPointer(start: plugin.functions.items, count: Int(plugin.functions.count)).map {
             [Self.string($0.nsp, or: "/"), Self.string($0.name), Self.string($0.signature)]
         }
     }

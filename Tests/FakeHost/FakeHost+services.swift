@@ -162,7 +162,13 @@ extension FakeHost {
             }
             return JF_OK
         }
-        api.c_function = { _, _, _, _, _ in JF_E_UNSUPPORTED }
+        api.c_function = { host, binding, method, pointer, error in
+            guard FakeHost.of(host).with({ $0.bindings[binding] != nil }) else { return JF_E_GONE }
+            guard method == 0 else { return jf_fail(error, JF_E_UNSUPPORTED, "a record has no form in C") }
+            let add: @convention(c) (Double, Double) -> Double = { $0 + $1 }
+            pointer?.pointee = unsafeBitCast(add, to: jf_fn.self)
+            return JF_OK
+        }
         api.set_result = { host, call, value in
             guard let call, let value else { return JF_E_INVALID }
             let copy = Value(value.pointee)

@@ -76,8 +76,12 @@ public final class FakeHost: @unchecked Sendable {
     public internal(set) var plugin = jf_plugin()
     public internal(set) var instance: UnsafeMutableRawPointer?
 
-    /// `config`: the plugin's configuration as JSON.
-    public init(config: String = "{}") {
+    /// An interface that this host does not have.
+    let missingInterface: String?
+
+    /// `config`: the plugin's configuration as JSON. `missing`: the id of an interface that this host does not have.
+    public init(config: String = "{}", missing: String? = nil) {
+        missingInterface = missing
         let utf8 = config.utf8.map { CChar(bitPattern: $0) }
         configText = .allocate(capacity: utf8.count)
         _ = configText.initialize(from: utf8)

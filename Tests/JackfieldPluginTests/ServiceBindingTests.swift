@@ -200,6 +200,20 @@ final class Consumer: Plugin {
         }
     }
 
+    @Test func `a method may be called through a C function pointer`() throws {
+        let calc = try plugin.bound
+        let add = try unsafeBitCast(calc.add.cFunction(), to: (@convention(c) (Double, Double) -> Double).self)
+        #expect(add(1, 2) == 3)
+        #expect { try calc.find.cFunction() } throws: {
+            $0 as? ServiceError == ServiceError(JF_E_UNSUPPORTED, "calc.find: a record has no form in C")
+        }
+    }
+
+    @Test func `on a host without services bind throws an error`() {
+        let older = FakeHost(missing: JF_SERVICES)
+        #expect(older.load(Consumer.main)?.contains("(\(JF_E_UNSUPPORTED))") == true)
+    }
+
     @Test func `a binding ends with its last copy`() throws {
         #expect(host.bindingCount == 1)
         var other: ServiceBinding<ServiceMethod<Double, Double, Double>>? = try plugin.host.bind("calc", version: 1) {

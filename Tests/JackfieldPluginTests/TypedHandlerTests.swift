@@ -45,7 +45,10 @@ final class Calculator: Plugin, Sendable {
         io.on("copy") { (value: JSON) in value }
         io.on("untyped", signature: "(room: string, ...) -> json") { _, event in try event.ack(1) }
         io.on("untyped there", signature: "(room: string)", run: .byUser, Calculator.untyped)
+        let power: @convention(c) (Double, Double) -> Double = { a, b in a * b }
+        io.function("power", "power(a: f64, b: f64) -> f64", run: .parallel, unsafeBitCast(power, to: jf_fn.self))
         io.of("/math")
+            .function("power", "power(f64, f64) -> f64", unsafeBitCast(power, to: jf_fn.self))
             .on("negate") { (a: Int32) in -a }
             .emits("negated", Int32.self)
         io.emits("joined", "(change: {room: string, user: string})")
@@ -110,6 +113,17 @@ final class Calculator: Plugin, Sendable {
                 ["/", "changed", "(change: {room: string, at: string}, count: i64?)"],
                 ["/", "nothing", "()"],
             ])
+    }
+
+    @Test func `C functions stand in the descriptor with their signatures`() throws {
+        #expect(
+            host.functions == [
+                ["/", "power", "power(a: f64, b: f64) -> f64"], ["/math", "power", "power(f64, f64) -> f64"],
+            ])
+        let function = try #require(host.plugin.functions.items?[0])
+        #expect(function.run == JF_RUN_PARALLEL)
+        let call = unsafeBitCast(function.c_function, to: (@convention(c) (Double, Double) -> Double).self)
+        #expect(call(2, 3) == 6)
     }
 
     @Test func `the result is the ack's argument`() {

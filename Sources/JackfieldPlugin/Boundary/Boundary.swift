@@ -47,6 +47,9 @@ enum Boundary {
         let services = immortal(declarations.services.map { $0.declaration })
         plugin.pointee.services = jf_service_list(
             items: services.items, count: services.count, stride: services.stride)
+        let functions = immortal(declarations.functions.map { $0.declaration })
+        plugin.pointee.functions = jf_function_list(
+            items: functions.items, count: functions.count, stride: functions.stride)
         let emits = immortal(declarations.emits.map { $0.declaration })
         plugin.pointee.emits = jf_emit_list(items: emits.items, count: emits.count, stride: emits.stride)
     }

@@ -96,6 +96,7 @@ final class DeclaredParts {
     var handshakeHooks: [HandshakeHook] = []
     var emits: [EmittedEvent] = []
     var services: [ProvidedService] = []
+    var functions: [FunctionDeclaration] = []
 
     /// Why the plugin cannot be loaded, one sentence each.
     var problems: [String] = []

@@ -163,8 +163,7 @@ final class BindingCore: Sendable {
 
     func bind(_ major: UInt32, _ minor: UInt32, _ signatures: [String]) throws(ServiceError) {
         var binding: jf_binding = 0
-        var error = jf_error()
-        error.struct_size = UInt32(MemoryLayout<jf_error>.size)
+        let error = FilledError()
         let code =
             withText(service) { service in
                 withTexts(signatures) { methods, count in
@@ -173,13 +172,10 @@ final class BindingCore: Sendable {
                         major: major, minor: minor, methods: methods,
                         changed: key == nil ? nil : BindingTable.changed,
                         context: key.flatMap { UnsafeMutableRawPointer(bitPattern: $0) })
-                    return host.services.bind?(host.pointer, &need, &binding, &error)
+                    return error.fill { host.services.bind?(host.pointer, &need, &binding, $0) }
                 }
             } ?? JF_E_UNSUPPORTED
-        guard code >= 0 else {
-            let message = withUnsafeBytes(of: &error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            throw failure(code, message, of: service)
-        }
+        guard code >= 0 else { throw failure(code, error.message, of: service) }
         handle.value.store(binding, ordering: .releasing)
     }
 

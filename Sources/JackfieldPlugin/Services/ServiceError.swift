@@ -47,3 +47,18 @@ public struct ServiceError: Error, Sendable, Equatable, CustomStringConvertible 
         return Problem(telling: error).isInternal
     }
 }
+
+/// The `jf_error` of one call.
+final class FilledError {
+    private var error = jf_error()
+
+    func fill<Result>(_ call: (UnsafeMutablePointer<jf_error>) -> Result) -> Result {
+        error.struct_size = UInt32(MemoryLayout<jf_error>.size)
+        return call(&error)
+    }
+
+    /// Empty if the host said nothing.
+    var message: String {
+        withUnsafeBytes(of: &error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}

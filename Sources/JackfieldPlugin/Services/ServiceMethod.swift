@@ -81,6 +81,25 @@ public struct ServiceMethod<each Argument: SignatureValue, Output: Sendable>: Se
         }
     }
 
+    /// A C function pointer of the method's own type (`docs/signatures.md`), to be cast with `unsafeBitCast`: for C
+    /// code that the plugin contains. It is valid for the life of the process, from any thread, and calls whichever
+    /// plugin provides the service at that moment, with a timeout of 30 s. If a call fails, a function whose signature
+    /// has `throws` returns the code; any other returns 0, and the log says why.
+    ///
+    /// Throws ``ServiceError``: `JF_E_UNSUPPORTED` if the type has no form in C, `JF_E_LIMIT` if the plugin has 4,096
+    /// function pointers, `JF_E_GONE` if the binding was ended. Any thread; does not block.
+    public func cFunction() throws(ServiceError) -> jf_fn {
+        var function: jf_fn?
+        let error = FilledError()
+        let code =
+            error.fill { core.host.services.c_function?(core.host.pointer, core.binding, index, &function, $0) }
+            ?? JF_E_UNSUPPORTED
+        guard code == JF_OK, let function else {
+            throw core.failure(code == JF_OK ? JF_E_FAILED : code, error.message, of: place)
+        }
+        return function
+    }
+
     // MARK: Calling
 
     /// The values of a call, and the memory behind them.
