@@ -30,8 +30,23 @@ final class NotificationSockets: Sendable {
                         emit(("notification:new", row.json), ("notification:count", JSON(unread)), to: draft.userID)
                     }
                     row.set("delivered", created.delivered)
-                    return PushResult(json: row.json, isReplay: created.isReplay)
+                    return PushResult(
+                        json: row.json, id: created.row.id, delivered: created.delivered, isReplay: created.isReplay)
                 })
+        }
+    }
+
+    /// Service `notifications/1`, method `create`: stores a notification for another plugin, then emits it, as
+    /// `POST /v1/notifications` does. The result comes when the row is committed.
+    func create(_ draft: NotificationDraft, answering reply: ServiceReply<StoredNotification>) throws {
+        try draft.check()
+        push(draft, key: nil) { result in
+            do {
+                let pushed = try result.get()
+                try reply.send(StoredNotification(id: pushed.id, delivered: pushed.delivered))
+            } catch {
+                reply.fail(error)
+            }
         }
     }
 
@@ -106,8 +121,22 @@ struct PushResult: Sendable {
     /// The row, with `delivered`.
     let json: JSON
 
+    let id: String
+
+    /// Whether the user had a connection when the row was committed.
+    let delivered: Bool
+
     /// Whether the answer to an earlier request is repeated. If so, nothing was stored or emitted.
     let isReplay: Bool
+}
+
+/// What another plugin learns of a notification that it has created.
+struct StoredNotification: SignatureValue {
+    /// Of the row.
+    let id: String
+
+    /// Whether the user had a connection when the row was committed. If not, the user finds the row in the list later.
+    let delivered: Bool
 }
 
 /// The notifications to mark read: `{id}`, `{ids}` (at most 1,000) or `{all: true}`.

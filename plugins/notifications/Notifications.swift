@@ -39,6 +39,11 @@ public final class Notifications: Plugin, Sendable {
         io.http.on("POST", "/v1/notifications/read-all", run: .byUser, Notifications.readAll)
         io.http.on("GET", "/v1/notifications/count", run: .byUser, Notifications.count)
 
+        io.service("notifications", version: 1, 0) {
+            $0.method(
+                "create", arguments: ["user", "type", "title", "body", "data"], Notifications.createForPlugin)
+        }
+
         io.every(.seconds(600), Notifications.sweep)
     }
 
@@ -56,4 +61,12 @@ public final class Notifications: Plugin, Sendable {
     private func readAll(_ request: borrowing Request) throws -> Response { try routes.readAll(request) }
     private func count(_ request: borrowing Request) throws -> Response { try routes.count(request) }
     private func sweep() { service.forgetOldKeys() }
+
+    private func createForPlugin(
+        _ reply: ServiceReply<StoredNotification>, user: String, type: String, title: String, body: String?,
+        data: JSON?
+    ) throws {
+        try sockets.create(
+            NotificationDraft(userID: user, type: type, title: title, body: body, data: data), answering: reply)
+    }
 }

@@ -20,11 +20,13 @@ final class RoomSockets {
 
     private let io: JackfieldHost
     private let service: RoomService
+    private let invitations: Invitations
     private var membership = Membership()
 
-    init(_ io: JackfieldHost, wrapping service: RoomService) {
+    init(_ io: JackfieldHost, wrapping service: RoomService, invitations: Invitations) {
         self.io = io
         self.service = service
+        self.invitations = invitations
     }
 
     // MARK: Events
@@ -101,6 +103,34 @@ final class RoomSockets {
         let room = try requireMember(.socket(socket.handle), input.room)
         let page = try service.messages(in: room.text, PageQuery(after: input.after, limit: input.limit))
         try event.ack(page.json(\.json))
+    }
+
+    /// `room:invite` `{room, user}` → ack: `{room, user, at, notified}`. `notified`: whether the invitation is stored as
+    /// a notification, which the user finds also after being offline. The sockets of the user get `room:invited`
+    /// `{room, user, at}` in any case, with the user who invites.
+    func invite(_ socket: Socket, _ event: borrowing Event) throws {
+        struct Input: Decodable {
+            let room: String
+            let user: String
+        }
+        let sender = try ByteString(event.user)
+        let input = try event.decode(Input.self)
+        let id = try requireMember(.socket(socket.handle), input.room)
+        let invited = ByteString(input.user)
+        if let problem = UserID.problem(invited) { throw Problem.invalid("user \(problem)") }
+        let room = try service.room(id.text)
+        try invitations.count(by: sender)
+        let reply = try event.keep()
+        Self.emit("room:invited", change(id, sender), to: io.to(user: input.user), io)
+        var answer = JSONObject(reserving: 160)
+        answer.set("room", id.text)
+        answer.set("user", input.user)
+        answer.set("at", RFC3339.text(milliseconds: io.now))
+        invitations.notify(input.user, of: room, by: sender.text) { [answer] isStored in
+            var answer = answer
+            answer.set("notified", isStored)
+            Self.answer(reply) { answer.json }
+        }
     }
 
     // MARK: Connecting and disconnecting

@@ -23,7 +23,7 @@ public final class Rooms: Plugin {
         let location = try StoreLocation(host.config(Settings.self).store ?? "sqlite:data/rooms.db")
         io = host
         service = try RoomService(location, clock: { host.now }, report: { host.log.warning($0) }, batch: host.batch)
-        sockets = RoomSockets(host, wrapping: service)
+        sockets = RoomSockets(host, wrapping: service, invitations: try Invitations(host))
         routes = RoomRoutes(service: service, sockets: sockets)
     }
 
@@ -34,6 +34,7 @@ public final class Rooms: Plugin {
         io.on("room:members") { $0.sockets.members }
         io.on("room:message") { $0.sockets.message }
         io.on("room:history") { $0.sockets.history }
+        io.on("room:invite") { $0.sockets.invite }
         io.root.connected { $0.sockets.connected }
         io.root.disconnecting { $0.sockets.disconnecting }
 
