@@ -38,6 +38,13 @@ enum Fixture {
         return library
     }
 
+    /// The path of a library of this package, in the folder of the build that runs.
+    static func built(_ name: String) -> String {
+        let tests = [CommandLine.arguments[0], "/proc/self/exe"].map { URL(filePath: $0).resolvingSymlinksInPath() }
+        let candidates = tests.map { $0.deletingLastPathComponent().appending(path: name).path }
+        return candidates.first { FileManager.default.fileExists(atPath: $0) } ?? "\(root)/.build/debug/\(name)"
+    }
+
     /// Writes a file into the folder, for files that are not libraries.
     static func file(_ name: String, _ content: [UInt8]) throws -> String {
         let path = "\(folder)/\(name)"
