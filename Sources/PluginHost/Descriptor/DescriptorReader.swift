@@ -172,6 +172,16 @@ struct DescriptorReader {
                 throw Problem(text: "event \(event.number): \(event.title) is declared twice")
             }
         }
+        for (index, function) in descriptor.functions.enumerated() {
+            let isTwice =
+                descriptor.events.contains {
+                    !$0.observes && $0.name == function.name && $0.namespace == function.namespace
+                }
+                || descriptor.functions[..<index].contains {
+                    $0.name == function.name && $0.namespace == function.namespace
+                }
+            if isTwice { throw Problem(text: "function \(function.number): \(function.title) is declared twice") }
+        }
         for (index, namespace) in descriptor.namespaces.enumerated()
         where descriptor.namespaces[..<index].contains(where: {
             $0.name == namespace.name && $0.isPattern == namespace.isPattern
@@ -365,6 +375,14 @@ struct DescriptorReader {
 }
 
 extension EventDescriptor {
+    /// The place in the plugin's declarations, in messages: `event 3`.
+    var place: String { "\(isFunction ? "function" : "event") \(number)" }
+
     /// The name in messages: `'hello' of '/'`.
     var title: String { name.isEmpty ? "the catch-all of '\(namespace)'" : "'\(name)' of '\(namespace)'" }
+}
+
+extension FunctionDescriptor {
+    /// The name in messages, as ``EventDescriptor/title``.
+    var title: String { "'\(name)' of '\(namespace)'" }
 }

@@ -49,7 +49,8 @@ struct PluginDescriptor: @unchecked Sendable {
         let rare = [(functions.count, "function"), (services.count, "service")].filter { $0.0 > 0 }
         return
             ([
-                count(events.count, "event"), count(namespaces.count, "namespace"), count(routes.count, "route"),
+                count(events.count { !$0.isFunction }, "event"), count(namespaces.count, "namespace"),
+                count(routes.count, "route"),
                 count(timers.count, "timer"),
             ] + rare.map { count($0.0, $0.1) })
             .joined(separator: ", ")
@@ -98,6 +99,8 @@ struct EventDescriptor: @unchecked Sendable {
     var observes: Bool
     /// The types of the arguments and of the ack; nil: any.
     var signature: Signature?
+    /// Whether a function of the plugin declares it; ``number`` is then the position in the list of functions.
+    var isFunction = false
 }
 
 /// One `jf_route_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.

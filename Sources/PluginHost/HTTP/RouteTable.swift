@@ -93,7 +93,8 @@ final class HTTPRoute: @unchecked Sendable {
         callback = Callback(
             "the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.method) \(declaration.path)")
         meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
-        timers = declaration.run == .inline ? nil : RouteTimers(plugin: plugin.name, method: method, path: path)
+        timers =
+            declaration.run == .inline ? nil : RouteTimers(plugin: plugin.name, method: method, path: path.description)
     }
 
     init(_ method: ByteString, _ path: RoutePath, _ access: RouteAccess, handler: @escaping HTTPRouter.BuiltinHandler) {

@@ -12,8 +12,8 @@ final class RouteTimers: Sendable {
     /// By the first digit of the status. Made when the first answer has it, so that no empty histograms are shown.
     private let timers = Mutex<[Int: CoreMetrics.Timer]>([:])
 
-    init(plugin: String, method: ByteString, path: RoutePath) {
-        labels = [("plugin", plugin), ("method", method.text), ("route", path.description)]
+    init(plugin: String, method: ByteString, path: String) {
+        labels = [("plugin", plugin), ("method", method.text), ("route", path)]
     }
 
     func record(status: Int, nanoseconds: Int64) {

@@ -169,7 +169,7 @@ extension Host {
             .record(Double(Clock.monotonicNanoseconds - start) / 1e9)
         let descriptor = plugin.descriptor
         plugin.log.info(
-            "loaded \(descriptor.name) \(descriptor.version) from \(plugin.path): \(descriptor.summary)"
+            "loaded \(descriptor.name)\(descriptor.version.isEmpty ? "" : " \(descriptor.version)") from \(plugin.path): \(descriptor.summary)"
         )
     }
 
@@ -197,7 +197,7 @@ extension Host {
         for event in plugin.descriptor.events
         where !own.contains(event.namespace) && !snapshot.declares(event.namespace) {
             plugin.log.warning(
-                "event \(event.number): \(event.title): the namespace does not exist (yet); declare it among the plugin's nsps, or in the configuration"
+                "\(event.place): \(event.title): the namespace does not exist (yet); declare it among the plugin's nsps, or in the configuration"
             )
         }
     }

@@ -80,7 +80,7 @@ extension LoadedPlugin {
 
     /// Sends an ack: directly to the sender's socket in an inline handler, else through the socket's loop.
     @inline(__always)
-    fileprivate func ack(
+    func ack(
         _ token: ReplyToken, _ args: UnsafeRawBufferPointer, _ attachments: UnsafeBufferPointer<UnsafeRawBufferPointer>
     ) -> Int32 {
         guard token.raw != 0 else { return JF_E_GONE }

@@ -8,7 +8,7 @@ import Synchronization
 /// It is never freed: a plugin's threads may call with it long after it was unloaded, and then get `JF_E_STATE`. What
 /// it owns is released.
 ///
-/// `@unchecked Sendable`: `descriptor`, `callerText`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes` and the meters are written
+/// `@unchecked Sendable`: `descriptor`, `callerText`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes`, `boundFunctions` and the meters are written
 /// while the plugin is loaded, by one thread at a time, before the snapshot that publishes them to the loops is made;
 /// everything else is immutable or thread-safe.
 final class LoadedPlugin: @unchecked Sendable {
@@ -50,6 +50,8 @@ final class LoadedPlugin: @unchecked Sendable {
     /// Whether `create` has succeeded. Without it no callback is called, because there is no instance. Used on the
     /// strand only.
     var isCreated = false
+    /// The C functions that answer events; their events are among those of the descriptor.
+    private(set) var boundFunctions: [BoundFunction] = []
     private(set) var routes: [EventRoute] = []
     private(set) var hooks: [NamespaceHook] = []
     private(set) var httpRoutes: [HTTPRoute] = []
@@ -157,7 +159,9 @@ final class LoadedPlugin: @unchecked Sendable {
         if !spec.name.isEmpty { self.descriptor.name = spec.name }
         log.rename(name, version: descriptor.version)
         callerText = Boot.lasting(name)
-        routes = descriptor.events.map { EventRoute($0, of: self) }
+        boundFunctions = descriptor.functions.map { BoundFunction($0, of: self) }
+        self.descriptor.events += zip(descriptor.functions, boundFunctions).map { $1.declaration(number: $0.number) }
+        routes = self.descriptor.events.map { EventRoute($0, of: self) }
         hooks = descriptor.namespaces.filter(\.hasHooks).map { NamespaceHook($0, of: self) }
         httpRoutes = descriptor.routes.map { HTTPRoute($0, of: self) }
         if descriptor.handshake != nil {
@@ -165,7 +169,7 @@ final class LoadedPlugin: @unchecked Sendable {
         }
         meters =
             routes.compactMap(\.meter) + hooks.flatMap(\.meters) + httpRoutes.compactMap(\.meter)
-            + [handshakeMeter].compactMap(\.self)
+            + boundFunctions.compactMap(\.meter) + [handshakeMeter].compactMap(\.self)
         if descriptor.usesLanes {
             lanes = (1...host.options.laneCount).map { makeStrand("-\($0)") }
         }

@@ -19,9 +19,10 @@ final class MethodType: @unchecked Sendable {
     /// The same for the result; `JF_VALUE_NONE` if there is none.
     private let resultKind: UInt32
 
-    init(_ signature: Signature) {
+    /// - Parameter other: the name in messages if the signature has none.
+    init(_ signature: Signature, or other: ByteString = "") {
         self.signature = signature
-        name = signature.name ?? ""
+        name = signature.name ?? other
         count = UInt32(signature.parameters.count)
         kinds = .allocate(capacity: max(1, signature.parameters.count))
         for (index, parameter) in signature.parameters.enumerated() {
