@@ -123,7 +123,12 @@ extension Host {
         guard !registry.withLock({ $0.isClosed }) else {
             throw PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping")
         }
-        let path = try PluginFinder.find(spec.path, in: options.pluginPath)
+        let path =
+            switch spec.kind {
+            case .plugin: try PluginFinder.find(spec.path, in: options.pluginPath)
+            // The dynamic linker finds it.
+            case .library: spec.path
+            }
         return registry.withLock { registry in
             registry.generation += 1
             if place == nil { registry.places += 1 }
@@ -208,7 +213,7 @@ extension Host {
             throw plugin.failure(.conflict, "a plugin of this name is loaded from \(other.path); unload it first")
         }
         for event in plugin.descriptor.events where !event.observes {
-            let title = "event \(event.number): \(event.title)"
+            let title = "\(event.place): \(event.title)"
             if builtins.contains(where: {
                 $0.name == event.name && ($0.namespace.isEmpty || $0.namespace == event.namespace)
             }) {

@@ -56,7 +56,7 @@ public struct HostOptions: Sendable {
     }
 }
 
-/// A plugin that is to be loaded: one entry of the configuration's `plugins`.
+/// A plugin that is to be loaded: one entry of the configuration's `plugins`, or of its `bind`.
 public struct PluginSpec: Sendable, Equatable {
     /// A name to look up in ``HostOptions/pluginPath`` (`NAME.so`, then `libNAME.so`), or a path if it contains a
     /// slash.
@@ -69,12 +69,24 @@ public struct PluginSpec: Sendable, Equatable {
     /// Whether the process must not run without this plugin. The host only stores this; the caller of ``Host/load(_:)``
     /// decides what a failure means.
     public var required: Bool
+    public var kind: Kind
 
-    public init(path: String, name: String = "", config: [UInt8] = [], required: Bool = false) {
+    /// What a library is to the host.
+    public enum Kind: Sendable, Equatable {
+        /// It has `jf_plugin_main`.
+        case plugin
+        /// It has C functions that answer events, and ``PluginSpec/path`` is what `dlopen` gets.
+        case library(LibraryBinding)
+    }
+
+    public init(
+        path: String, name: String = "", config: [UInt8] = [], required: Bool = false, kind: Kind = .plugin
+    ) {
         self.path = path
         self.name = name
         self.config = config
         self.required = required
+        self.kind = kind
     }
 }
 

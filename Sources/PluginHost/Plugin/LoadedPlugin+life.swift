@@ -6,6 +6,7 @@ extension LoadedPlugin {
     /// Maps the image, calls `jf_plugin_main` and reads the descriptor. On the strand, because constructors and
     /// `jf_plugin_main` are the plugin's code.
     func open() -> Result<PluginDescriptor, PluginError> {
+        if case .library(let binding) = spec.kind { return open(binding) }
         let image: PluginImage
         do throws(PluginError) {
             image = try PluginImage.open(path, generation: generation, in: host.imageFolder?.path) {
