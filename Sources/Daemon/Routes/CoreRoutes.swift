@@ -49,6 +49,9 @@ struct CoreRoutes: Sendable {
                 responder.respond(presence.status(of: user).json)
             }
         }
+        try router.register("POST", "/v1/call/{event}", access: RouteAccess(.required)) { request, responder in
+            host.callFunction(request, through: responder)
+        }
         router.addHint("Socket.IO is at \(socketPath)/, with a slash at its end", at: ByteString(socketPath))
         guard !servesPage else { return try registerPage(in: router, path: socketPath) }
         router.addHint(

@@ -13,6 +13,8 @@ final class DispatchSnapshot: Sendable {
     private let builtins: [EventRoute]
     /// In the order of loading.
     let plugins: [LoadedPlugin]
+    /// The C functions that answer events of `/`, by event; those that can be called over HTTP.
+    let functions: [ByteString: BoundFunction]
     /// Whether plugins get events. False while the host is stopping; then only their socket hooks are called.
     private let deliversEvents: Bool
 
@@ -30,6 +32,9 @@ final class DispatchSnapshot: Sendable {
         self.builtins = builtins
         self.plugins = plugins
         self.deliversEvents = deliversEvents
+        functions = Dictionary(
+            plugins.flatMap(\.boundFunctions).filter { $0.namespace == "/" }.map { ($0.event, $0) },
+            uniquingKeysWith: { first, _ in first })
     }
 
     /// Whether a declaration, as a name or as a pattern, has exactly this text.
