@@ -86,7 +86,7 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "CSignals", "WebAssets", "PrometheusMetrics", "PluginHost", "Transport", "SocketIO", "EngineIO",
-                "Presence", "Identity", "RawJSON", "Support",
+                "Presence", "Identity", "Signatures", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -160,7 +160,8 @@ let package = Package(
         .testTarget(
             name: "PluginHostTests",
             dependencies: [
-                "PluginHost", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "RawJSON", "Support",
+                "PluginHost", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "Signatures", "RawJSON",
+                "Support",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
