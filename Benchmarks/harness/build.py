@@ -83,8 +83,9 @@ def plugin(source, name, *definitions):
 
 def bench_plugins():
     """The folder with the plugins of the micro-benchmarks: the application in both forms, bench-inline.so and
-    bench-strand.so, and bench-calls.so."""
+    bench-strand.so, bench-functions.so and bench-calls.so."""
     plugin("bench.c", "bench-inline", "-DBENCH_RUN=JF_RUN_INLINE")
+    plugin("functions.c", "bench-functions")
     plugin("calls.c", "bench-calls")
     return plugin("bench.c", "bench-strand").parent
 
