@@ -95,7 +95,6 @@ final class HTTPFunctionCall: @unchecked Sendable {
     }
 
     private func answer(_ failure: FunctionFailure) {
-        function.plugin.handlerFailed(code: failure.code, message: failure.message)
         let status =
             switch failure.code {
             case "invalid_arguments": 400

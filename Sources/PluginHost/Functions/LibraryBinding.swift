@@ -4,8 +4,8 @@ import Signatures
 import SocketIO
 import Support
 
-/// C functions of a shared library that knows nothing of Jackfield: one entry of the configuration's `bind`. The library
-/// is loaded as a plugin without code of its own.
+/// C functions of a shared library that knows nothing of Jackfield: one entry of the configuration's `bind`. The
+/// library is loaded as a plugin without code of its own.
 public struct LibraryBinding: Sendable, Equatable {
     /// One function, and the event that it answers.
     public struct Function: Sendable, Equatable {
@@ -67,9 +67,9 @@ public struct LibraryBinding: Sendable, Equatable {
         return name.utf8.contains(0) ? "holds a zero byte" : nil
     }
 
-    /// Why no C function can have this signature, as the end of a sentence that names it; nil if one can.
+    /// Why no C function can have this signature; nil if one can.
     public static func problem(of signature: Signature) -> String? {
-        guard signature.name != nil else { return "has no name: write the C function's name before '('" }
+        guard signature.name != nil else { return "there is no name: write that of the C function before '('" }
         do throws(CFunctionType.Unsupported) {
             _ = try CFunctionType(signature, .called)
             return nil

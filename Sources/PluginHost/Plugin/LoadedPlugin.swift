@@ -8,9 +8,9 @@ import Synchronization
 /// It is never freed: a plugin's threads may call with it long after it was unloaded, and then get `JF_E_STATE`. What
 /// it owns is released.
 ///
-/// `@unchecked Sendable`: `descriptor`, `callerText`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes`, `boundFunctions` and the meters are written
-/// while the plugin is loaded, by one thread at a time, before the snapshot that publishes them to the loops is made;
-/// everything else is immutable or thread-safe.
+/// `@unchecked Sendable`: `descriptor`, `callerText`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes`,
+/// `boundFunctions` and the meters are written while the plugin is loaded, by one thread at a time, before the snapshot
+/// that publishes them to the loops is made; everything else is immutable or thread-safe.
 final class LoadedPlugin: @unchecked Sendable {
     let host: Host
     let spec: PluginSpec
