@@ -169,7 +169,11 @@ let package = Package(
             dependencies: ["PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics")]),
         .testTarget(
             name: "DaemonTests",
-            dependencies: ["Daemon", "PrometheusMetrics", "SocketIO", "EngineIO", "Identity", "RawJSON", "Support"]),
+            dependencies: [
+                "Daemon", "PrometheusMetrics", "PluginHost", "SocketIO", "EngineIO", "Identity", "Signatures",
+                "RawJSON",
+                "Support",
+            ]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.
         .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),

@@ -138,7 +138,7 @@ final class HostService: Service {
     /// Listens, then loads the plugins. Until they are loaded, the core's routes are answered and sessions are refused.
     private func start() async throws {
         let host = host
-        host.plan(configuration.plugins.map { $0.spec(databaseURL: configuration.databaseURL) })
+        host.plan(configuration.specs)
         try await loops.start { loop in host.makeShard(index: loop.index, timers: loop.timers) }
         let port: Int
         do {
@@ -148,7 +148,7 @@ final class HostService: Service {
         }
         logger.info(
             "listening on \(address(port))",
-            metadata: ["loops": "\(loops.all.count)", "plugins": "\(configuration.plugins.count)"])
+            metadata: ["loops": "\(loops.all.count)", "plugins": "\(configuration.specs.count)"])
         // In a task of its own, since a plugin that blocks must not delay a stop.
         Task { await loadPlugins(port) }
     }
@@ -168,8 +168,9 @@ final class HostService: Service {
 
     /// Prints the line that scripts wait for on standard output. Sessions can be opened from now on.
     private func announce(_ port: Int) {
-        if !configuration.plugins.isEmpty {
-            logger.info("serving with \(host.status.count) of \(configuration.plugins.count) plugins")
+        let count = configuration.specs.count
+        if count > 0 {
+            logger.info("serving with \(host.status.count) of \(count) plugins")
         }
         print("listening on \(address(port))")
         fflush(nil)
@@ -236,9 +237,8 @@ final class HostService: Service {
 extension HostService {
     /// Finds out why configured plugins could not be loaded. For a service that is not run.
     func checkPlugins() async -> [ConfigurationProblem] {
-        let specs = configuration.plugins.map { $0.spec(databaseURL: configuration.databaseURL) }
-        let problems = await host.check(specs).map { index, error in
-            ConfigurationProblem(key: "plugins[\(index)]", what: "\(error)", remedy: "")
+        let problems = await host.check(configuration.specs).map { index, error in
+            ConfigurationProblem(key: configuration.key(ofSpec: index), what: "\(error)", remedy: "")
         }
         try? await loops.shutdown()
         return problems

@@ -159,6 +159,23 @@ extension Configuration {
     }
 }
 
+extension Configuration {
+    /// What the plugin host loads, in this order: the plugins, then the bound libraries.
+    var specs: [PluginSpec] { plugins.map { $0.spec(databaseURL: databaseURL) } + bind.map(\.spec) }
+
+    /// The key of the entry that became ``specs`` at `index`.
+    func key(ofSpec index: Int) -> String {
+        index < plugins.count ? "plugins[\(index)]" : "bind[\(index - plugins.count)]"
+    }
+}
+
+extension Configuration.BoundLibrary {
+    fileprivate var spec: PluginSpec {
+        PluginSpec(
+            path: library, name: name, kind: .library(LibraryBinding(functions: functions, service: service)))
+    }
+}
+
 extension Configuration.Plugin {
     /// What the plugin host loads. `DATABASE_URL` is the `store` of a plugin whose own configuration names none.
     func spec(databaseURL: String?) -> PluginSpec {

@@ -12,6 +12,7 @@ extension Configuration {
         section.read("presence", into: &presence)
         section.read("namespaces", into: &namespaces, ConfigurationRule.namespace.list.distinct())
         section.read("plugins", into: &plugins, .plugins)
+        section.read("bind", into: &bind, .boundLibraries)
         section.read("pluginPath", into: &pluginPath, ConfigurationRule.text.list)
         limits.fit(messagesOf: maxHttpBufferSize)
         section.read("limits", into: &limits)

@@ -16,6 +16,7 @@ extension Configuration {
         output.section("presence") { $0.write("gracePeriod", presence.gracePeriod) }
         output.write("namespaces", list: namespaces)
         output.write("plugins", json: .array(plugins.map(\.json)))
+        output.write("bind", json: .array(bind.map(\.json)))
         output.write("pluginPath", list: pluginPath)
         output.section("limits") { limits.write(to: &$0) }
         output.section("log") {
@@ -136,6 +137,27 @@ extension Configuration.Plugin {
             .init("required", .bool(required)),
         ]
         return .object(name.map { [.init("name", .string($0))] + members } ?? members)
+    }
+}
+
+extension Configuration.BoundLibrary {
+    fileprivate var json: JSONValue {
+        let functions = functions.map { function in
+            JSONValue.Member(
+                function.event.text,
+                .object([
+                    .init("signature", .string(function.signature.description)),
+                    .init("run", .string(function.run.rawValue)), .init("nsp", .string(function.namespace.text)),
+                ]))
+        }
+        var members: [JSONValue.Member] = [
+            .init("library", .string(library)), .init("name", .string(name)), .init("functions", .object(functions)),
+        ]
+        if let service {
+            members.append(.init("service", .string(service.name.text)))
+            members.append(.init("version", .string("\(service.major).\(service.minor)")))
+        }
+        return .object(members)
     }
 }
 

@@ -83,7 +83,7 @@ extension ConfigurationRule where Value == [Configuration.Plugin] {
 
 extension ConfigurationRule where Value == String {
     /// A name that a plugin may have.
-    fileprivate static var pluginName: Self {
+    static var pluginName: Self {
         text.and(
             { name in
                 name.utf8.count <= 64

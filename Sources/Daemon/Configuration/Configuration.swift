@@ -50,6 +50,8 @@ public struct Configuration: Sendable, Equatable {
     public var namespaces = ["/"]
     /// Plugins in the order of loading.
     public var plugins: [Plugin] = []
+    /// Libraries whose C functions answer events, loaded after ``plugins``.
+    public var bind: [BoundLibrary] = []
     /// Folders that are searched for a plugin's name, in this order.
     public var pluginPath = Configuration.standardPluginPath
 

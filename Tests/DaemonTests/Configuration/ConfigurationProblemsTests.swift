@@ -116,6 +116,60 @@ struct ConfigurationProblemsTests {
             Case(
                 "plugins: [{ path: a, config: { x: .nan } }]",
                 "1:35: plugins[0].config.x: JSON, in which plugins are configured"),
+            Case("bind: libm.so.6", "1:7: bind: 'libm.so.6' stands here: expected a list, one `- library: name`"),
+            Case("bind: [libm.so.6]", "1:8: bind[0]: 'libm.so.6' stands here: expected a section with library:"),
+            Case(
+                "bind: [{ functions: { f: 'f()' } }]",
+                "1:8: bind[0]: the entry names no library: add library: with a name such as libm.so.6"),
+            Case("bind: [{ library: a }]", "1:8: bind[0]: the entry binds no function: add functions:"),
+            Case("bind: [{ library: a, functions: {} }]", "1:33: bind[0].functions: the entry binds no function"),
+            Case(
+                "bind: [{ library: a, functions: [f] }]", "1:33: bind[0].functions: a list stands here: expected events"
+            ),
+            Case(
+                "bind: [{ library: a, function: { f: 'f()' }, functions: { f: 'f()' } }]",
+                "1:22: bind[0].function: unknown key: did you mean 'functions'?"),
+            Case(
+                "bind: [{ library: a, functions: { 'm:f': 'f(x: float) -> f64' } }]",
+                "1:42: bind[0].functions.m:f: signature 'f(x: float) -> f64': column 6: expected a type"),
+            Case(
+                "bind: [{ library: a, functions: { f: '(x: f64)' } }]",
+                "1:38: bind[0].functions.f: signature '(x: f64)': there is no name: write that of the C function before '('"
+            ),
+            Case(
+                "bind: [{ library: a, functions: { f: 'f() -> f64[]' } }]",
+                "1:38: bind[0].functions.f: signature 'f() -> f64[]': a C function cannot return 'f64[]'"),
+            Case("bind: [{ library: a, functions: { f: '' } }]", "1:38: bind[0].functions.f: the text is empty"),
+            Case(
+                "bind: [{ library: a, functions: { disconnect: 'f()' } }]",
+                "1:47: bind[0].functions.disconnect: the event's name is reserved by Socket.IO: choose another one"),
+            Case(
+                "bind: [{ library: a, functions: { f: { run: inline } } }]",
+                "1:38: bind[0].functions.f: the function has no signature"),
+            Case(
+                "bind: [{ library: a, functions: { f: { signature: 'f()', run: inlined } } }]",
+                "1:63: bind[0].functions.f.run: 'inlined' is not known: did you mean 'inline'?"),
+            Case(
+                "bind: [{ library: a, functions: { f: { signature: 'f()', namespace: / } } }]",
+                "1:58: bind[0].functions.f.namespace: unknown key"),
+            Case(
+                "bind: [{ library: a, functions: { f: { signature: 'f()', nsp: chat } } }]",
+                "1:63: bind[0].functions.f.nsp: this is not a namespace"),
+            Case(
+                "bind: [{ library: a, run: by-key, functions: { f: 'f()' } }]",
+                "1:27: bind[0].run: 'by-key' is not known"),
+            Case(
+                "bind: [{ library: a, functions: { f: 'f()' } }, { library: b/a.so, functions: { g: 'g()' } }]",
+                "1:49: bind[1]: two libraries have the name 'a': write their functions into one entry"),
+            Case(
+                "bind: [{ library: a, service: A, functions: { f: 'f()' } }]",
+                "1:31: bind[0].service: this is not the name of a service"),
+            Case(
+                "bind: [{ library: a, version: '1.0', functions: { f: 'f()' } }]",
+                "1:31: bind[0].version: there is no service that has this version: add service:"),
+            Case(
+                "bind: [{ library: a, service: s, version: 1, functions: { f: 'f()' } }]",
+                "1:43: bind[0].version: '1' is not the version of a service: write MAJOR.MINOR, from 1.0 on"),
             Case("limits: { connections: -1 }", "1:24: limits.connections: -1 is out of range"),
             Case("limits: { outputBuffer: 0 }", "1:25: limits.outputBuffer: 0 is out of range"),
             Case("limits: { pluginQueueBytes: 10 }", "1:11: limits.pluginQueueBytes: 10 bytes cannot hold one message"),

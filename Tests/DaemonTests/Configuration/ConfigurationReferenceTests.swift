@@ -36,6 +36,7 @@ struct ConfigurationReferenceTests {
             auth: {}
             presence: {}
             plugins: [{}]
+            bind: [{ functions: { f: {} } }]
             limits: {}
             log: {}
             conformance: {}
@@ -47,6 +48,7 @@ struct ConfigurationReferenceTests {
             let name = key.split(separator: ".").last.map(String.init) ?? key
             let pattern = try Regex(#"(?m)(^\s*|[{#,]\s*|^#   )\#(name)(:|   )"#)
             #expect(Self.text.contains(pattern), "\(key) is not explained")
+            // The key of a function is its event.
             if !key.contains(".") {
                 #expect(Self.text.contains("\n\(key):"), "\(key) does not stand there with its default")
             }
@@ -64,6 +66,7 @@ struct ConfigurationReferenceTests {
         let keys = Set(Self.alternatives.map { $0.prefix { $0 != ":" } })
         for key in [
             "httpCompression", "perMessageDeflate", "connectionStateRecovery", "cookie", "cors", "auth", "plugins",
+            "bind",
             "conformance",
         ] {
             #expect(keys.contains(Substring(key)), "\(key)")

@@ -1,5 +1,6 @@
 import Foundation
 import Identity
+import PluginHost
 import Testing
 
 @testable import Daemon
@@ -109,6 +110,55 @@ struct ConfigurationTests {
             String(decoding: plugins[1].config, as: UTF8.self)
                 == #"{"store":"sqlite:data/x.db","limits":[1,2.5,16,1000],"country":"no","on":true,"nothing":null,"version":"1.0"}"#
         )
+    }
+
+    @Test("a bound library is a name with signatures, and what is not said has its default")
+    func boundLibraries() throws {
+        let configuration = try load(
+            """
+            plugins: [rooms]
+            bind:
+              - library: libm.so.6
+                functions: { "math:cos": "cos(x: f64) -> f64" }
+              - library: ./lib/Text-Tools_2.so
+                run: parallel
+                service: text.tools
+                version: 2.10
+                functions:
+                  text:upper: "upper(text: string) -> string"
+                  text:lower:
+                    signature: lower(text:string)->string
+                    run: by-user
+                    nsp: /text
+            """)
+        let (math, text) = (try #require(configuration.bind.first), try #require(configuration.bind.last))
+        #expect(math.library == "libm.so.6")
+        #expect(math.name == "libm")
+        #expect(math.service == nil)
+        #expect(math.functions.map(\.event) == ["math:cos"])
+        #expect(math.functions.map(\.run) == [.strand])
+        #expect(math.functions.map(\.namespace) == ["/"])
+        #expect(text.name == "text-tools-2")
+        #expect(text.service == LibraryBinding.Service(name: "text.tools", major: 2, minor: 10))
+        #expect(
+            text.functions.map(\.signature.description) == [
+                "upper(text: string) -> string", "lower(text: string) -> string",
+            ])
+        #expect(text.functions.map(\.run) == [.parallel, .byUser])
+        #expect(text.functions.map(\.namespace) == ["/", "/text"])
+        // What the host loads, and how `--check` names it.
+        #expect(configuration.specs.map(\.name) == ["", "libm", "text-tools-2"])
+        #expect((0..<3).map { configuration.key(ofSpec: $0) } == ["plugins[0]", "bind[0]", "bind[1]"])
+    }
+
+    @Test(
+        "the name of a library is that of its file",
+        arguments: [
+            ("libm.so.6", "libm"), ("/usr/lib/libFoo_bar.so", "libfoo-bar"), ("./.so", "library"), ("é.so", "--"),
+            (String(repeating: "a", count: 80), String(repeating: "a", count: 64)),
+        ])
+    func libraryName(_ library: String, _ name: String) {
+        #expect(Configuration.BoundLibrary.name(of: library) == name)
     }
 
     @Test("a plugin's queue grows with the largest message unless its size is set")

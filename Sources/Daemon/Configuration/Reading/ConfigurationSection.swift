@@ -52,6 +52,14 @@ final class ConfigurationSection {
         entries.contains { $0.name == name && $0.value.scalar != .null }
     }
 
+    /// All keys with their values, for a section whose keys are names of the operator's. None of them is unknown then.
+    var members: [(name: String, value: ConfigurationValue)] {
+        entries.map { entry in
+            accounted.insert(entry.name)
+            return (entry.name, entry.value)
+        }
+    }
+
     /// Sets `target` if the key is present and `rule` accepts its value. A refused value leaves the default.
     func read<Value>(_ name: String, into target: inout Value, _ rule: ConfigurationRule<Value>) {
         if let value = value(name), let result = rule.apply(value) { target = result }
