@@ -1,5 +1,6 @@
 """The README's code works as shown, and its links, commands and numbers are right."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -67,6 +68,23 @@ def test_the_client_in_javascript_prints_what_the_readme_says(page, serve, servi
     assert page.run("printed.length") == 2
     assert page.errors == []
     page.close()
+
+
+def test_three_lines_of_yaml_turn_libm_into_an_api(serve):
+    library, functions = re.fullmatch(r"bind:\n  - library: (\S+)\n    functions: ({.*})\n", block("yaml")).groups()
+    daemon = serve(bind=[{"library": library, "functions": json.loads(functions)}])
+    command, address = re.search(r"    curl (.*) http://localhost:8080(/v1/call\S*)\n", README).groups()
+    arguments = shlex.split(command.replace("TOKEN", token("alice")))
+    done = subprocess.run(
+        ["curl", "-s", *arguments, daemon.address + address], capture_output=True, text=True, check=True
+    )
+    assert f"It prints `{done.stdout}`." in README
+    tab = daemon.person("alice").open_tab()
+    shown = re.findall(r'emitWithAck\("(.*?)", (.*?)\); +// (.*)', block("ts"))
+    assert len(shown) == 3
+    for event, args, ack in shown:
+        ack = re.sub(r"(\w+): ", r'"\1": ', ack) if ack.startswith("{") else ack
+        assert tab.call(event, *json.loads(f"[{args}]")) == json.loads(ack)
 
 
 def test_every_sample_is_built_and_loaded_as_shown(serve, tmp_path):

@@ -39,8 +39,8 @@ jf_function_type *jf_function_type_make(const jf_form *parameters, uint32_t coun
 // Calls `function`, which must have this type. `args` are `count` values of jackfield.h (jf_value) that were checked
 // against the signature. `terminated`: each text has a zero byte behind it, so that it need not be copied.
 //
-// Stores the result in *result (jf_value). Texts point to memory of the function, or to *storage, which the caller frees
-// with free(); copy them before anything else runs.
+// Stores the result in *result (jf_value). Texts point to memory of the function, or to *storage, which the caller
+// frees with free(); copy them before anything else runs.
 //
 // Returns JF_OK; JF_E_FAILED and *status if the function returned a status other than 0, or NULL (*status is 0 then);
 // JF_E_LIMIT if there is no memory or the result exceeds JF_FORM_TEXT_CAPACITY.
