@@ -1,5 +1,5 @@
-/// A refused request, connection or event, with the reason: for counters and the log. Contains no token and no content
-/// of a message.
+/// A refused request, connection or event, with the reason: for counters and the log. Contains no token, and of a
+/// message's content at most the 64 bytes of an argument that a contract's violation repeats.
 public struct RefusalRecord: Sendable, Equatable {
     /// What was refused.
     public enum Place: String, Sendable, CaseIterable {
@@ -16,7 +16,7 @@ public struct RefusalRecord: Sendable, Equatable {
     public var place: Place
     /// A short code, such as `token_expired`; counters are grouped by it.
     public var reason: String
-    /// The reason as a sentence, as the refused client receives it.
+    /// The reason as a sentence, as the refused client receives it; for arguments, the event's name before it.
     public var detail: String
     /// The address of the peer; empty if unknown.
     public var address: String

@@ -208,8 +208,9 @@ struct DescriptorReader {
             throw Problem(text: "name '\(name)' is reserved by Socket.IO")
         }
         guard let handler = raw.handler else { throw Problem(text: "\(title)handler is NULL") }
-        let signature = try optionalSignature(raw.signature, title)
-        guard signature == nil || raw.flags & JF_EVENT_OBSERVE == 0 && !name.isEmpty else {
+        // Shared by the declarations of all namespaces.
+        let contract = try optionalSignature(raw.signature, title).map { Contract($0) }
+        guard contract == nil || raw.flags & JF_EVENT_OBSERVE == 0 && !name.isEmpty else {
             throw Problem(text: "\(title)a signature is for the handler of a named event, not for an observer")
         }
         guard raw.flags & ~JF_EVENT_OBSERVE == 0 else {
@@ -231,7 +232,7 @@ struct DescriptorReader {
             declarations.append(
                 EventDescriptor(
                     number: number, namespace: namespace, name: name, handler: handler, context: raw.context, run: run,
-                    observes: raw.flags & JF_EVENT_OBSERVE != 0, signature: signature))
+                    observes: raw.flags & JF_EVENT_OBSERVE != 0, contract: contract))
         }
         return declarations
     }

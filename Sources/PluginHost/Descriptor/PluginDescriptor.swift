@@ -97,8 +97,11 @@ struct EventDescriptor: @unchecked Sendable {
     var run: RunMode
     /// Whether the handler only observes the event (`JF_EVENT_OBSERVE`).
     var observes: Bool
+    /// Checks the arguments against the declared signature; nil: any arguments are right.
+    var contract: Contract?
+
     /// The types of the arguments and of the ack; nil: any.
-    var signature: Signature?
+    var signature: Signature? { contract?.signature }
     /// Whether a function of the plugin declares it; ``number`` is then the position in the list of functions.
     var isFunction = false
 }

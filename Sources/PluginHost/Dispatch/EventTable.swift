@@ -1,5 +1,6 @@
 import CJackfield
 import Glibc
+import Signatures
 import SocketIO
 import Support
 
@@ -47,11 +48,18 @@ final class EventTable {
                 bytes.deallocate()
                 continue
             }
-            entries[place] = Entry(
-                hash: hash, name: bytes, found: Found(inline: route.inlineTarget, route: .passRetained(route)))
+            entries[place] = Entry(hash: hash, name: bytes, found: Self.found(route))
             count += 1
         }
         self.count = count
+    }
+
+    /// A route with a contract is found as one that is not inline, so that an inline call need not look for a contract.
+    private static func found(_ route: EventRoute) -> Found {
+        guard let contract = route.contract else {
+            return Found(inline: route.inlineTarget, route: .passRetained(route))
+        }
+        return Found(inline: nil, route: .passRetained(EventRoute(checking: route, contract)))
     }
 
     deinit {
@@ -99,6 +107,8 @@ final class EventRoute: @unchecked Sendable {
     enum Target {
         case plugin(LoadedPlugin, jf_event_fn)
         case builtin(Host.BuiltinHandler)
+        /// In an ``EventTable`` only: the arguments are checked before the event goes to the route within.
+        case checked(CheckedRoute)
     }
 
     let target: Target
@@ -113,6 +123,8 @@ final class EventRoute: @unchecked Sendable {
     let callback: Callback
     /// Set if the handler runs inline.
     let meter: InlineMeter?
+    /// What arguments must be; nil: any.
+    let contract: Contract?
 
     init(_ declaration: EventDescriptor, of plugin: LoadedPlugin) {
         target = .plugin(plugin, declaration.handler)
@@ -124,6 +136,7 @@ final class EventRoute: @unchecked Sendable {
         observes = declaration.observes
         callback = Callback("the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.title)")
         meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
+        contract = declaration.contract
     }
 
     /// The values for a call on the loop; `nil` if the handler does not run inline.
@@ -145,6 +158,36 @@ final class EventRoute: @unchecked Sendable {
         observes = false
         callback = .other
         meter = nil
+        contract = nil
+    }
+
+    /// The entry of a table for `route`.
+    fileprivate init(checking route: EventRoute, _ contract: Contract) {
+        target = .checked(CheckedRoute(route, contract))
+        context = route.context
+        run = route.run
+        key = route.key
+        namespace = route.namespace
+        name = route.name
+        observes = false
+        callback = route.callback
+        meter = nil
+        self.contract = contract
+    }
+}
+
+/// A plugin's route whose contract is checked first. It belongs to one ``EventTable``, so other loops do not count
+/// references of it; what it points to is owned by the plugin, which is never freed.
+final class CheckedRoute {
+    let route: Unmanaged<EventRoute>
+    let contract: Unmanaged<Contract>
+    /// Set if the handler runs inline.
+    let inline: InlineTarget?
+
+    fileprivate init(_ route: EventRoute, _ contract: Contract) {
+        self.route = .passUnretained(route)
+        self.contract = .passUnretained(contract)
+        inline = route.inlineTarget
     }
 }
 

@@ -1,4 +1,6 @@
 import CJackfield
+import RawJSON
+import Signatures
 import SocketIO
 import Support
 
@@ -7,7 +9,7 @@ extension LoopContext {
     func event(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         // Keeps the dispatch alive for the call: a handler may cause the namespace to get a new one.
         let dispatch = dispatch(of: socket.namespace)
-        if !dispatch.observers.isEmpty { observe(event, from: socket, dispatch) }
+        if !dispatch.observers.isEmpty, !observe(event, from: socket, dispatch) { return }
         guard let found = dispatch.table.find(event.name) ?? dispatch.catchAll else {
             unknownEvents.wrappingAdd(1, ordering: .relaxed)
             if let id = event.ackID {
@@ -22,8 +24,18 @@ extension LoopContext {
         }
     }
 
+    /// Observers get only events that keep to the contract of their handler. The handler's delivery checks again: only
+    /// namespaces with observers pay for that.
+    ///
+    /// - Returns: false if the arguments were refused.
     private func observe(_ event: borrowing IncomingEvent, from socket: NamespaceSocket, _ dispatch: NamespaceDispatch)
+        -> Bool
     {
+        if let route = dispatch.table.find(event.name)?.route.takeUnretainedValue(),
+            case .checked(let checked) = route.target
+        {
+            guard accepts(event, from: socket, checked) else { return false }
+        }
         for observer in dispatch.observers where observer.name.isEmpty || observer.name.utf8.elementsEqual(event.name) {
             if let target = observer.inlineTarget {
                 call(target, with: event, from: socket, dispatch, wantsAck: false)
@@ -31,6 +43,7 @@ extension LoopContext {
                 deliver(event, from: socket, to: observer, dispatch, wantsAck: false)
             }
         }
+        return true
     }
 
     // `nonisolated(unsafe)` is safe for both: string constants of the binary, never written and never freed.
@@ -54,7 +67,44 @@ extension LoopContext {
             SocketInfo.of(socket)?.follow(socket)
         case .plugin(let plugin, _):
             enqueue(event, from: socket, to: route, of: plugin, dispatch, wantsAck)
+        case .checked(let checked):
+            check(event, from: socket, checked, dispatch, wantsAck: wantsAck)
         }
+    }
+
+    /// Delivers an event if its arguments keep to the contract of its handler.
+    @inline(never)
+    private func check(
+        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, _ checked: CheckedRoute,
+        _ dispatch: NamespaceDispatch, wantsAck: Bool
+    ) {
+        guard accepts(event, from: socket, checked) else { return }
+        if let target = checked.inline {
+            call(target, with: event, from: socket, dispatch, wantsAck: wantsAck)
+        } else {
+            deliver(event, from: socket, to: checked.route.takeUnretainedValue(), dispatch, wantsAck: wantsAck)
+        }
+    }
+
+    /// Whether the arguments keep to the contract. If not, the client reads what is wrong, if it wants an ack.
+    private func accepts(_ event: borrowing IncomingEvent, from socket: NamespaceSocket, _ checked: CheckedRoute)
+        -> Bool
+    {
+        let (args, attachments) = (event.args, event.attachments.count)
+        let violation = checked.contract._withUnsafeGuaranteedRef {
+            $0.checkArguments(args, attachments: attachments, binary: .attachment)
+        }
+        guard let violation else { return true }
+        let route = checked.route.takeUnretainedValue()
+        if case .plugin(let plugin, _) = route.target {
+            plugin.argumentsRefused(violation, of: route.name, from: socket.handshakeRequest.remoteAddress)
+        }
+        if let id = event.ackID {
+            JSONWriter.errorArguments(code: "invalid_arguments", message: violation.description).withUnsafeBytes {
+                socket.ack(id, args: $0)
+            }
+        }
+        return false
     }
 
     /// Calls the handler on this thread. Allocates, locks and copies nothing, and counts no reference that another loop

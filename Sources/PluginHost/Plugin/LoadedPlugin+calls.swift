@@ -1,5 +1,6 @@
 import CJackfield
 import RawJSON
+import Signatures
 import SocketIO
 import Support
 
@@ -121,6 +122,13 @@ extension LoadedPlugin {
             RefusalRecord(
                 .event, reason: refusal == .full ? "queue_full" : "queue_share", detail: overload(refusal),
                 address: address, plugin: name))
+    }
+
+    /// An event's arguments break the contract of its handler.
+    func argumentsRefused(_ violation: ContractViolation, of event: ByteString, from address: String) {
+        host.onRefusal(
+            RefusalRecord(
+                .event, reason: "invalid_arguments", detail: "\(event): \(violation)", address: address, plugin: name))
     }
 
     /// A handler answered with an error, or would have if the client had asked for an ack.
