@@ -122,6 +122,7 @@ extension Configuration {
     var hostOptions: HostOptions {
         var options = HostOptions()
         options.pluginPath = pluginPath
+        options.emitChecks = contracts
         options.queueCallbacks = limits.pluginQueueCallbacks
         options.queueBytes = limits.pluginQueueBytes
         options.resultBytes = limits.pluginResultBytes

@@ -14,6 +14,7 @@ extension Configuration {
         section.read("plugins", into: &plugins, .plugins)
         section.read("bind", into: &bind, .boundLibraries)
         section.read("pluginPath", into: &pluginPath, ConfigurationRule.text.list)
+        section.read("contracts", into: &contracts, .choice())
         limits.fit(messagesOf: maxHttpBufferSize)
         section.read("limits", into: &limits)
         section.read("log", into: &log)

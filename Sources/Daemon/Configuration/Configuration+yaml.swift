@@ -18,6 +18,7 @@ extension Configuration {
         output.write("plugins", json: .array(plugins.map(\.json)))
         output.write("bind", json: .array(bind.map(\.json)))
         output.write("pluginPath", list: pluginPath)
+        output.write("contracts", contracts)
         output.section("limits") { limits.write(to: &$0) }
         output.section("log") {
             $0.write("level", log.level)

@@ -1,4 +1,5 @@
 import Foundation
+import PluginHost
 
 /// The checked settings of a daemon. `docs/jackfield.yaml` explains each of them.
 ///
@@ -54,6 +55,9 @@ public struct Configuration: Sendable, Equatable {
     public var bind: [BoundLibrary] = []
     /// Folders that are searched for a plugin's name, in this order.
     public var pluginPath = Configuration.standardPluginPath
+
+    /// What happens to events that plugins emit with arguments that break the signature they declared.
+    public var contracts = EmitChecks.count
 
     /// Bounds of queues, buffers and counts.
     public var limits = Limits()

@@ -93,6 +93,14 @@ struct HostCollector: MetricsCollector {
         ) {
             Double($0.slowInlineCalls)
         }
+        text.add(
+            "jackfield_contract_violations_total", .counter,
+            "Events emitted with arguments that break the signature that the plugin declared for them.",
+            plugins.flatMap { plugin in
+                plugin.contractViolations.map {
+                    ([("plugin", plugin.name), ("event", $0.event)], Double($0.count))
+                }
+            })
         perPlugin("jackfield_plugin_kept_tokens", .gauge, "Reply tokens that the plugin kept and has not completed.") {
             Double($0.keptTokens)
         }

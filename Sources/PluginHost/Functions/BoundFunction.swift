@@ -60,7 +60,7 @@ final class BoundFunction: @unchecked Sendable {
     func declaration(number: Int) -> EventDescriptor {
         EventDescriptor(
             number: number, namespace: namespace, name: event, handler: Self.handler,
-            context: Unmanaged.passRetained(self).toOpaque(), run: run, observes: false, signature: signature,
+            context: Unmanaged.passRetained(self).toOpaque(), run: run, observes: false, contract: contract,
             isFunction: true)
     }
 

@@ -46,6 +46,8 @@ public struct HostOptions: Sendable {
     public var inlineBudget = 50
     /// The path where Socket.IO is served; a route below it is never reached.
     public var socketPath = "/socket.io"
+    /// What happens to an emit whose arguments break the signature that the plugin declared for the event.
+    public var emitChecks = EmitChecks.count
     /// The value of `jf_boot.host_version`.
     public var version = "1.0.0"
 
@@ -54,6 +56,16 @@ public struct HostOptions: Sendable {
     var laneCount: Int {
         lanes > 0 ? lanes : min(32, max(4, 2 * Processors.count))
     }
+}
+
+/// What is done about the arguments of events that plugins emit, and have declared with a signature.
+public enum EmitChecks: String, Sendable, CaseIterable {
+    /// The emit fails, and nothing is sent.
+    case strict
+    /// The event is sent, and counted.
+    case count
+    /// They are not checked.
+    case off
 }
 
 /// A plugin that is to be loaded: one entry of the configuration's `plugins`, or of its `bind`.

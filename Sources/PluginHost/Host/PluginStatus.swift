@@ -39,6 +39,9 @@ public struct PluginStatus: Sendable {
     public var streams: Int
     /// Why the plugin says it cannot work; `nil` if it can.
     public var notReady: String?
+    /// For each event that the plugin declares to emit: how often it was emitted, or would have been, with arguments
+    /// that break its signature. Empty if the host does not check.
+    public var contractViolations: [(event: String, count: UInt64)]
 }
 
 /// The state of a plugin's life cycle.

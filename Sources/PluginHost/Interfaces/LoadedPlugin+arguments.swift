@@ -38,8 +38,22 @@ extension LoadedPlugin {
         if raw.flags & JF_MESSAGE_UNCOMPRESSED != 0 { flags.insert(.noCompress) }
         return try withArguments(raw.args, raw.attachments, raw.attachment_count) {
             args, attachments throws(HostCallError) in
-            try body(name, args, attachments, flags)
+            if let emitContracts { try check(name, args, attachments.count, emitContracts) }
+            return try body(name, args, attachments, flags)
         }
+    }
+
+    /// Throws in strict mode only.
+    @inline(never)
+    private func check(
+        _ name: UnsafeRawBufferPointer, _ args: UnsafeRawBufferPointer, _ attachments: Int,
+        _ contracts: Unmanaged<EmitContracts>
+    ) throws(HostCallError) {
+        guard let violation = contracts._withUnsafeGuaranteedRef({ $0.check(name, args, attachments: attachments) })
+        else { return }
+        let problem = "'\(jf_text(name).string)' breaks its signature: \(violation)"
+        guard !contracts._withUnsafeGuaranteedRef({ $0.isStrict }) else { throw .invalid("\(problem); not sent") }
+        log.warning("the event \(problem); sent nevertheless")
     }
 
     private static func unknown(_ message: jf_message) -> HostCallError {

@@ -9,8 +9,8 @@ import Synchronization
 /// it owns is released.
 ///
 /// `@unchecked Sendable`: `descriptor`, `callerText`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes`,
-/// `boundFunctions` and the meters are written while the plugin is loaded, by one thread at a time, before the snapshot
-/// that publishes them to the loops is made; everything else is immutable or thread-safe.
+/// `boundFunctions`, `emitContracts` and the meters are written while the plugin is loaded, by one thread at a time,
+/// before the snapshot that publishes them to the loops is made; everything else is immutable or thread-safe.
 final class LoadedPlugin: @unchecked Sendable {
     let host: Host
     let spec: PluginSpec
@@ -55,6 +55,8 @@ final class LoadedPlugin: @unchecked Sendable {
     private(set) var routes: [EventRoute] = []
     private(set) var hooks: [NamespaceHook] = []
     private(set) var httpRoutes: [HTTPRoute] = []
+    /// Checks what it emits; `nil` if it declares no event that it emits, or if the host checks none. Never released.
+    private(set) var emitContracts: Unmanaged<EmitContracts>?
     /// The meter of the `handshake` hook, if there is one.
     private(set) var handshakeMeter: InlineMeter?
     /// The meters of all inline callbacks.
@@ -164,6 +166,10 @@ final class LoadedPlugin: @unchecked Sendable {
         routes = self.descriptor.events.map { EventRoute($0, of: self) }
         hooks = descriptor.namespaces.filter(\.hasHooks).map { NamespaceHook($0, of: self) }
         httpRoutes = descriptor.routes.map { HTTPRoute($0, of: self) }
+        if !descriptor.emits.isEmpty, host.options.emitChecks != .off {
+            emitContracts = .passRetained(
+                EmitContracts(descriptor.emits, isStrict: host.options.emitChecks == .strict))
+        }
         if descriptor.handshake != nil {
             handshakeMeter = InlineMeter(Callback("handshake"), of: self, isChoice: false)
         }
@@ -250,6 +256,7 @@ final class LoadedPlugin: @unchecked Sendable {
             suppressedLogLines: log.leftOut, droppedResults: results.leftOut, refusedWatches: watches.refused,
             handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count,
-            notReady: notReady)
+            notReady: notReady,
+            contractViolations: emitContracts?._withUnsafeGuaranteedRef { $0.violations } ?? [])
     }
 }

@@ -168,6 +168,15 @@ struct ConfigurationTests {
         #expect(try load("maxHttpBufferSize: 100").limits == Configuration.Limits())
     }
 
+    @Test("the check of what plugins emit is strict, only counts, or is off, and reaches the plugin host")
+    func contracts() throws {
+        #expect(try load("").contracts == .count)
+        for checks in EmitChecks.allCases {
+            let configuration = try load("contracts: \(checks.rawValue)")
+            #expect(configuration.contracts == checks && configuration.hostOptions.emitChecks == checks)
+        }
+    }
+
     @Test("every limit is read")
     func limits() throws {
         let configuration = try load(
