@@ -271,12 +271,24 @@ extension Host {
     ///
     /// - Returns: the errors, each with the index of its entry.
     public func check(_ specs: [PluginSpec]) async -> [(index: Int, error: PluginError)] {
+        await inspect(specs).problems
+    }
+
+    /// The same as ``check(_:)``, and the events that clients of a host with these plugins may send and receive.
+    ///
+    /// - Returns: the events of the sound plugins, and of the daemon itself; the errors, each with the index of its
+    ///   entry.
+    public func inspect(_ specs: [PluginSpec]) async -> (
+        events: [DeclaredEvent], problems: [(index: Int, error: PluginError)]
+    ) {
         await withCheckedContinuation { continuation in
-            Threads.start(name: "jf-check") { continuation.resume(returning: self.checkNow(specs)) }
+            Threads.start(name: "jf-check") { continuation.resume(returning: self.inspectNow(specs)) }
         }
     }
 
-    private func checkNow(_ specs: [PluginSpec]) -> [(index: Int, error: PluginError)] {
+    private func inspectNow(_ specs: [PluginSpec]) -> (
+        events: [DeclaredEvent], problems: [(index: Int, error: PluginError)]
+    ) {
         var problems: [(index: Int, error: PluginError)] = []
         var sound: [LoadedPlugin] = []
         for (index, spec) in specs.enumerated() {
@@ -286,9 +298,10 @@ extension Host {
                 problems.append((index, error))
             }
         }
+        let events = declaredEvents
         for plugin in sound { end(check: plugin, isStuck: false) }
         removeImages()
-        return problems
+        return (events, problems)
     }
 
     /// Leaves the plugin in force, so that the next ones are checked for conflicts with it.

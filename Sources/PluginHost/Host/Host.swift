@@ -2,6 +2,7 @@ import CJackfield
 import EngineIO
 import Logging
 import Presence
+import Signatures
 import SocketIO
 import Support
 import Synchronization
@@ -112,10 +113,21 @@ public final class Host: @unchecked Sendable {
     /// Registers a handler of the daemon's own for an event; it runs on the loop. Plugins cannot claim the event's name
     /// in that namespace.
     ///
-    /// - Parameter namespace: `nil` for all namespaces.
-    public func registerBuiltin(_ event: ByteString, namespace: ByteString? = nil, handler: @escaping BuiltinHandler) {
+    /// - Parameters:
+    ///   - namespace: `nil` for all namespaces.
+    ///   - signature: describes the event to clients. The host does not check arguments against it; the handler does,
+    ///     with errors of its own.
+    public func registerBuiltin(
+        _ event: ByteString, namespace: ByteString? = nil, signature: Signature? = nil,
+        handler: @escaping BuiltinHandler
+    ) {
         let route = EventRoute(builtin: event, namespace: namespace ?? "", handler: handler)
-        registry.withLock { $0.builtins.append(route) }
+        let declaration = DeclaredEvent(
+            namespace: namespace, name: event, signature: signature, isFromServer: false, plugin: nil)
+        registry.withLock { registry in
+            registry.builtins.append(route)
+            registry.builtinDeclarations.append(declaration)
+        }
         // Cannot throw: a builtin declares no namespace, its namespace is only compared.
         _ = try? publish()
     }

@@ -4,6 +4,8 @@ struct Registry {
     var snapshot: DispatchSnapshot
     /// Events that the daemon itself handles.
     var builtins: [EventRoute] = []
+    /// What clients may know of ``builtins``, and the events that the daemon sends.
+    var builtinDeclarations: [DeclaredEvent] = []
     /// The plugins whose declarations are in force, ordered by place. Changed on the control thread.
     var plugins: [LoadedPlugin] = []
     /// ``plugins``, those whose `create` runs, and those that are stopping: their claims hold. Ordered by time of
