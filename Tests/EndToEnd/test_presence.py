@@ -86,6 +86,14 @@ def test_who_unwatches_hears_nothing_more(watched):
     bob.expect_none("presence:online", 0.3)
 
 
+@pytest.mark.parametrize("arguments", [[], [None]], ids=["no argument", "null"])
+def test_without_user_ids_all_watches_end(watched, arguments):
+    alice, bob = watched
+    assert bob.call("presence:unwatch", *arguments) == {"ok": True}
+    alice.open_tab()
+    bob.expect_none("presence:online", 0.3)
+
+
 def test_a_user_who_is_online_already_is_in_the_snapshot_and_makes_no_edge(daemon):
     alice = daemon.person("alice").open_tab()
     bob = daemon.person("bob").open_tab()

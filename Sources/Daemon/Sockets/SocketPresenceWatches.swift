@@ -88,11 +88,11 @@ final class SocketPresenceWatches: @unchecked Sendable {
         event.answer(.array(presence.snapshot(users).map(\.json)), to: socket)
     }
 
-    /// Handles `presence:unwatch` with a list of user ids, or without an argument for all users.
+    /// Handles `presence:unwatch` with a list of user ids, or with `null` or no argument for all users.
     func unwatch(_ event: borrowing IncomingEvent, from socket: NamespaceSocket) {
         var users: [ByteString]?
         do throws(InvalidUserList) {
-            if event.args.count > 2 { users = try Self.users(in: event) }
+            if !Self.isWithoutArgument(event) { users = try Self.users(in: event) }
         } catch {
             return refuse(event, error, to: socket)
         }
@@ -175,6 +175,13 @@ final class SocketPresenceWatches: @unchecked Sendable {
     /// Why an argument is not a list of user ids.
     private struct InvalidUserList: Error {
         let message: String
+    }
+
+    /// Whether there is no argument, or only `null`, which stands for an absent one.
+    private static func isWithoutArgument(_ event: borrowing IncomingEvent) -> Bool {
+        var arguments = JSONArrayWalker(event.args)
+        guard case .element(let first) = arguments.next() else { return true }
+        return event.args[first.lowerBound] == UInt8(ascii: "n")
     }
 
     /// Parses the user ids of the first argument.
