@@ -170,9 +170,8 @@ let package = Package(
         .testTarget(
             name: "DaemonTests",
             dependencies: [
-                "Daemon", "PrometheusMetrics", "PluginHost", "SocketIO", "EngineIO", "Identity", "Signatures",
-                "RawJSON",
-                "Support",
+                "Daemon", "PluginHost", "PrometheusMetrics", "SocketIO", "EngineIO", "Identity", "Signatures",
+                "RawJSON", "Support",
             ]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.

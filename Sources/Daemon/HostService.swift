@@ -68,7 +68,7 @@ final class HostService: Service {
             httpAuthenticator: authenticator, observer: socketHandlers, presence: presence, signals: signals,
             logger: logger, onRefusal: { refusalLog.record($0) })
         presenceDispatcher.connect(host: host, sockets: presenceWatches)
-        socketHandlers.register(in: host)
+        try socketHandlers.register(in: host)
 
         metrics.register(LoopCollector(loops: loops, presenceWatches: presenceWatches))
         metrics.register(HostCollector(host: host, presence: presence, recovery: recovery))
@@ -242,6 +242,14 @@ extension HostService {
         }
         try? await loops.shutdown()
         return problems
+    }
+
+    /// The events of the host and of the configured plugins, and why plugins could not be read. For a service that is
+    /// not run.
+    func inspectPlugins() async -> (events: [DeclaredEvent], errors: [PluginError]) {
+        let (events, problems) = await host.inspect(configuration.specs)
+        try? await loops.shutdown()
+        return (events, problems.map(\.error))
     }
 }
 

@@ -34,6 +34,7 @@ extension Configuration {
         }
         apply(overrides.plugins, reader)
         if overrides.demo { demo = true }
+        if overrides.ignoresAuth { auth = nil }
         if let level = overrides.logLevel { log.level = level }
         if let format = overrides.logFormat { log.format = format }
     }
@@ -154,6 +155,8 @@ extension Configuration {
         public var demo = false
         public var logLevel: Log.Level?
         public var logFormat: Log.Format?
+        /// Switches `auth` off, and reports none of its problems: for commands that read plugins and verify no token.
+        public var ignoresAuth = false
 
         public init() {}
     }

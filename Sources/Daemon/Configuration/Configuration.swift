@@ -180,7 +180,8 @@ extension Configuration {
         let problems = reader.problems.sorted {
             ($0.line ?? .max, $0.column ?? .max) < ($1.line ?? .max, $1.column ?? .max)
         }
-        let all = environmentReader.problems + problems + commandLineReader.problems
+        var all = environmentReader.problems + problems + commandLineReader.problems
+        if overrides.ignoresAuth { all.removeAll { $0.key == "auth" || $0.key.hasPrefix("auth.") } }
         guard all.isEmpty else { throw ConfigurationProblems(all) }
         return configuration
     }

@@ -6,7 +6,7 @@ import Support
 import Transport
 import WebAssets
 
-/// The daemon's own HTTP routes: health, readiness, metrics, presence, and the demo page.
+/// The daemon's own HTTP routes: health, readiness, metrics, presence, contracts, and the demo page.
 struct CoreRoutes: Sendable {
     let host: Host
     let presence: PresenceService
@@ -51,6 +51,16 @@ struct CoreRoutes: Sendable {
         }
         try router.register("POST", "/v1/call/{event}", access: RouteAccess(.required)) { request, responder in
             host.callFunction(request, through: responder)
+        }
+        try router.register("GET", "/v1/contracts", access: RouteAccess(.required)) { _, responder in
+            guard !host.isLoading else {
+                HTTPProblem.respond(
+                    503, code: "unavailable", detail: "plugins are loading, so the list of events is not complete",
+                    headers: [("Retry-After", "1")], through: responder)
+                return
+            }
+            // Not on the loop, since plugins decide how long the list is.
+            Task { responder.respond(ContractList(events: host.declaredEvents).json) }
         }
         router.addHint("Socket.IO is at \(socketPath)/, with a slash at its end", at: ByteString(socketPath))
         guard !servesPage else { return try registerPage(in: router, path: socketPath) }

@@ -1,6 +1,7 @@
 import PluginHost
 import Presence
 import RawJSON
+import Signatures
 import SocketIO
 import Support
 
@@ -26,16 +27,29 @@ struct SocketHandlers: SocketObserver {
         }
     }
 
-    /// Registers the core's events in every namespace.
-    func register(in host: Host) {
+    /// Registers the core's events in every namespace. Their signatures are for clients: types are written from them,
+    /// and the handlers check arguments themselves.
+    ///
+    /// - Throws: `SignatureError`; the signatures below are well-formed.
+    func register(in host: Host) throws(SignatureError) {
         let (tokenExpiries, presenceWatches) = (tokenExpiries, presenceWatches)
-        host.registerBuiltin("auth:refresh") { event, socket in
+        host.declareBuiltinEmit("auth:expiring", signature: try Signature("(notice: {expires_at: string})"))
+        host.declareBuiltinEmit("presence:online", signature: try Signature("(change: {user: string, at: string})"))
+        host.declareBuiltinEmit("presence:offline", signature: try Signature("(change: {user: string, at: string})"))
+        host.registerBuiltin(
+            "auth:refresh", signature: try Signature("(token: string) -> {ok: bool, expires_at: string?}")
+        ) { event, socket in
             tokenExpiries[socket.shard.index].refresh(event, from: socket)
         }
-        host.registerBuiltin("presence:watch") { event, socket in
+        host.registerBuiltin(
+            "presence:watch",
+            signature: try Signature(
+                "(users: string[]) -> {user: string, online: bool, connections: u32, last_seen: string?}[]")
+        ) { event, socket in
             presenceWatches[socket.shard.index].watch(event, from: socket)
         }
-        host.registerBuiltin("presence:unwatch") { event, socket in
+        host.registerBuiltin("presence:unwatch", signature: try Signature("(users: string[]?) -> {ok: bool}")) {
+            event, socket in
             presenceWatches[socket.shard.index].unwatch(event, from: socket)
         }
     }
