@@ -95,7 +95,7 @@ let package = Package(
         .executableTarget(
             name: "jackfield",
             dependencies: [
-                "Daemon", "Identity", "RawJSON", "Support",
+                "Daemon", "Identity", "Signatures", "RawJSON", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

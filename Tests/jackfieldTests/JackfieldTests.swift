@@ -8,48 +8,19 @@ import Testing
 /// Runs the executable, and checks the exit codes and output streams that scripts rely on.
 @Suite("jackfield")
 struct JackfieldTests {
-    struct Outcome {
-        let code: Int32
-        let output: String
-        let errors: String
-    }
+    private typealias Outcome = Executable.Outcome
 
     private func run(_ arguments: String..., environment: [String: String] = [:], files: [String: String] = [:]) throws
         -> Outcome
     {
-        // The test runner and the executable are in the same directory.
-        let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let process = Process()
-        var candidates = [runner] + CommandLine.arguments.filter { $0.hasSuffix(".xctest") }
-        candidates = candidates.map { ($0 as NSString).deletingLastPathComponent + "/jackfield" }
-        let executable = try #require(candidates.first { FileManager.default.isExecutableFile(atPath: $0) })
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { own, _ in own }
-        // A new directory, so that it has no development key.
-        let folder = FileManager.default.temporaryDirectory.appending(path: "jackfield-\(UUID())")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        for (name, text) in files { try Data(text.utf8).write(to: folder.appending(path: name)) }
-        process.currentDirectoryURL = folder
-        let output = Pipe(), errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        // The output of these commands fits into a pipe's buffer, so reading the pipes in sequence cannot deadlock.
-        let outputData = output.fileHandleForReading.readDataToEndOfFile()
-        let errorData = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return Outcome(
-            code: process.terminationStatus, output: String(decoding: outputData, as: UTF8.self),
-            errors: String(decoding: errorData, as: UTF8.self))
+        try Executable.run(arguments, environment: environment, files: files)
     }
 
     private let secret = ["JWT_SECRET": "0123456789abcdef0123456789abcdef"]
 
     @Test("help and version succeed, and every command has examples")
     func help() throws {
-        for arguments in [["--help"], ["serve", "--help"], ["token", "--help"]] {
+        for arguments in [["--help"], ["serve", "--help"], ["token", "--help"], ["types", "--help"]] {
             let outcome = arguments.count == 1 ? try run(arguments[0]) : try run(arguments[0], arguments[1])
             #expect(outcome.code == 0 && outcome.output.contains("EXAMPLES") && outcome.errors.isEmpty)
         }
