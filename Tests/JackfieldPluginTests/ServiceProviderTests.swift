@@ -192,8 +192,8 @@ extension Provider.Point: SignatureValue {}
 
     @Test func `arguments of other kinds are refused even if the host does not check them`() {
         #expect(host.call("calc", "add", [.f64(1)])?.message == "the call has 1 arguments, not 2")
-        #expect(host.call("calc", "add", [.f64(1), .i64(2)])?.message == "argument 1 must be a number")
-        #expect(host.call("calc", "add", [.f64(1), .none])?.message == "argument 1 is null; it must be a number")
+        #expect(host.call("calc", "add", [.f64(1), .i64(2)])?.message == "argument 'b' must be a number")
+        #expect(host.call("calc", "add", [.f64(1), .none])?.message == "argument 'b' is null; it must be a number")
         #expect(host.call("types", "rows", [.i64(1)])?.message == "argument 0 must be a list")
         #expect(host.call("types", "row", [.array([])])?.message == "argument 0 must be an object")
         #expect(host.call("types", "row", [.record([.string("r")])])?.code == JF_E_INVALID)

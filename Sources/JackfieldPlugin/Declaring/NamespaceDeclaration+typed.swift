@@ -10,8 +10,9 @@ extension NamespaceDeclaration {
     ///
     /// The signature says which types the arguments and the ack have (``SignatureValue``): the host refuses other
     /// arguments, and client types are generated from it. A ``Socket`` parameter is the sender and no argument. The
-    /// result is the only argument of the ack; without a result the ack has none. If the handler can throw, so can the
-    /// signature; see ``Problem`` for what the client gets.
+    /// result is the only argument of the ack; without a result the ack has none. The value of a closure's only
+    /// expression is its result, so write `_ =` before one that is not meant. If the handler can throw, the signature
+    /// has `throws`; see ``Problem`` for what the client gets.
     ///
     /// If a type has no signature, the plugin is not loaded, and the log says why.
     ///

@@ -20,31 +20,36 @@ public struct ServiceCaller: MethodParameter {
 /// Reads the arguments of a call one after the other. The SDK creates it.
 public struct MethodArgumentReader {
     private let call: UnsafePointer<jf_call>
-    private let shapes: [SignatureShape]
+    private let signature: DerivedSignature
     private var index = 0
 
     /// Throws ``ServiceError`` with `JF_E_INVALID` if there are more or fewer arguments.
-    init(_ call: UnsafePointer<jf_call>, _ shapes: [SignatureShape]) throws(ServiceError) {
-        guard call.pointee.arg_count == shapes.count else {
-            throw ServiceError(JF_E_INVALID, "the call has \(call.pointee.arg_count) arguments, not \(shapes.count)")
+    init(_ call: UnsafePointer<jf_call>, _ signature: DerivedSignature) throws(ServiceError) {
+        guard call.pointee.arg_count == signature.parameters.count else {
+            throw ServiceError(
+                JF_E_INVALID, "the call has \(call.pointee.arg_count) arguments, not \(signature.parameters.count)")
         }
         self.call = call
-        self.shapes = shapes
+        self.signature = signature
     }
 
     var caller: jf_text { call.pointee.caller }
 
     mutating func next<T: SignatureValue>() throws(ServiceError) -> T {
         defer { index += 1 }
-        guard index < shapes.count, let arguments = call.pointee.args else {
-            throw ServiceError(JF_E_INVALID, "argument \(index) is missing")
+        guard index < signature.parameters.count, let arguments = call.pointee.args else {
+            throw ServiceError(JF_E_INVALID, "\(place) is missing")
         }
         do {
-            return try T.read(arguments[index], as: shapes[index])
+            return try T.read(arguments[index], as: signature.parameters[index])
         } catch let error as DecodingError {
-            throw ServiceError(JF_E_INVALID, JSON.words(for: error, named: "argument \(index)"))
+            throw ServiceError(JF_E_INVALID, JSON.words(for: error, named: place))
         } catch {
-            throw ServiceError(JF_E_INVALID, "argument \(index) is wrong: \("\(error)".cut(to: 200))")
+            throw ServiceError(JF_E_INVALID, "\(place) is wrong: \("\(error)".cut(to: 200))")
         }
+    }
+
+    private var place: String {
+        signature.labels.indices.contains(index) ? "argument '\(signature.labels[index])'" : "argument \(index)"
     }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// The use of another plugin's service, made with ``JackfieldHost/bind(_:version:_:_:)``. Its methods are members:
-/// `try calc.add(1, 2)`.
+/// `try calc.add(1, 2)`. One that is named like a member of this type is reached through ``methods``.
 ///
 /// The binding ends with the last copy of it and of its methods, or with ``unbind()``. It survives a reload of the
 /// provider. A value that you may keep, copy and send to other threads.

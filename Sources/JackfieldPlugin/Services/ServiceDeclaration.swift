@@ -174,7 +174,7 @@ public struct ServiceDeclaration<P: Plugin> {
         let result = signature.result ?? .init(.record([]))
         append(signature.text(named: name), run) { plugin, host, call in
             guard let plugin = plugin as? P else { return }
-            var reader = try MethodArgumentReader(call, signature.parameters)
+            var reader = try MethodArgumentReader(call, signature)
             try body(plugin, host, call, result, &reader)
         }
         return self
@@ -195,7 +195,7 @@ public struct ServiceDeclaration<P: Plugin> {
         guard let signature = derive(name, labels, true, value, types) else { return self }
         append(signature.text(named: name), run) { plugin, host, call in
             guard let plugin = plugin as? P else { return }
-            var reader = try MethodArgumentReader(call, signature.parameters)
+            var reader = try MethodArgumentReader(call, signature)
             let reply = try ServiceReply<Output>(host, call, signature.result)
             do {
                 try body(plugin, reply, &reader)
