@@ -207,7 +207,7 @@ def test_output_of_a_plugin_while_it_is_opened_is_not_among_the_types(tmp_path):
 
 def test_the_client_of_the_readme_compiles_and_its_wrong_call_does_not(tmp_path):
     readme = (TYPES.parents[2] / "README.md").read_text()
-    client = re.search(r"```ts\n(.*?)```", readme, re.DOTALL)[1]
+    client = re.search(r"```typescript\n(.*?)```", readme, re.DOTALL)[1]
     assert "jackfield types --output events.ts notifications rooms" in readme
     client = client.replace('"socket.io-client"', '"./socket"')
     wrong = [number for number, line in enumerate(client.splitlines(), 1) if "does not compile" in line]

@@ -1,4 +1,5 @@
 /* A library that knows nothing of Jackfield: no header, no jf_plugin_main. Its functions are bound as events. */
+#define _DEFAULT_SOURCE /* usleep */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
