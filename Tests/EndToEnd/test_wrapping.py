@@ -30,7 +30,7 @@ def test_the_library_knows_nothing_of_jackfield():
 def test_a_note_is_stored_by_the_library_and_then_emitted(wrapped):
     alice, bob = wrapped.person("alice").open_tab(), wrapped.person("bob").open_tab()
     assert alice.call("note:create", "bob", "Lunch at noon") == {"id": 1, "total": 1}
-    assert bob.expect("note:new") == ["bob", "Lunch at noon"]
+    assert bob.expect("note:new") == ("bob", "Lunch at noon")
     # Stored for a user who is offline, too.
     assert alice.call("note:create", "carol", "Later") == {"id": 2, "total": 1}
     assert alice.call("note:count", "bob") == 1

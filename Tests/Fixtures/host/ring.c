@@ -6,6 +6,12 @@
 
 #include <stdio.h>
 
+#ifndef NAME
+#define NAME "one"
+#define NEXT "two"
+#define RUN JF_RUN_STRAND
+#endif
+
 static const jf_host *host;
 static jf_events_api io;
 static jf_services_api services;
