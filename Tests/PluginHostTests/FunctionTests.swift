@@ -374,6 +374,27 @@ struct FunctionTests {
         await test.stop()
     }
 
+    @Test(
+        "a library's functions are methods of a service, for plugins that were loaded before or after it",
+        arguments: LibraryBinding.Run.allCases)
+    func service(_ run: LibraryBinding.Run) async throws {
+        let test = try TestHost()
+        let service = try #require(LibraryBinding.Service(name: "plain.c", major: 2, minor: 3))
+        let library = try plain(
+            "add(a: f64, b: f64) -> f64", "length(x: string) -> u64", run: run, service: service)
+        try await test.host.load(PluginSpec(path: try Fixture.library("consumer")))
+        let client = test.client()
+        // A function pointer without a provider returns 0.
+        #expect(client.ask(#"21["through-add",1,2]"#) == "31[0]")
+        try await test.host.load(library)
+        #expect(client.ask(#"21["through-add",1,2]"#) == "31[3]")
+        #expect(client.ask(#"21["through-length","a\u0000ü"]"#) == "31[4]")
+        #expect(client.ask(#"21["add",1,2]"#) == "31[3]")
+        try await test.host.unload("plain")
+        #expect(client.ask(#"21["through-add",1,2]"#) == "31[0]")
+        await test.stop()
+    }
+
     @Test("what does not fit into the library's queue is refused, as for plugins")
     func overload() async throws {
         var options = HostOptions()
@@ -448,6 +469,8 @@ struct HTTPFunctionTests {
         #expect(try serving.ask("/v1/call/add").hasSuffix(" 405"))
         try await serving.host.unload("values")
         #expect(try call("add", "[1,2]").hasSuffix(" 404"))
+        await host.shutdown(deadline: 1_000)
+        #expect(try call("same_f64", "[1]").hasSuffix(problem(503, "unavailable", "the host is stopping")))
         try await serving.stop()
     }
 }
