@@ -21,7 +21,8 @@ def library(tmp_path_factory):
 
 @pytest.fixture
 def meeting(serve, library):
-    return serve(auth=False, plugins=[{"path": library, "required": True, "config": {"people": PEOPLE}}])
+    plugin = {"path": library, "required": True, "config": {"people": PEOPLE}}
+    return serve(auth=False, plugins=[plugin], contracts="strict")
 
 
 @pytest.fixture
@@ -210,27 +211,30 @@ def test_long_work_is_answered_from_a_thread_of_the_plugins_own(join):
 
 
 @pytest.mark.parametrize(
-    "event, argument",
+    "event, argument, message",
     [
-        ("status", {}),
-        ("enter", {"room": 7}),
-        ("exit", None),
-        ("say", {"room": "r"}),
-        ("members", []),
-        ("direct", {"user": ""}),
-        ("poll", {"room": "r", "question": "q", "timeout": 0}),
-        ("question", {"to": "bob"}),
-        ("remind", {"ms": -1, "text": "x"}),
-        ("forget", {"timer": 5}),
-        ("watch", "bob"),
-        ("unwatch", {}),
-        ("count-words", {"text": 1}),
-        ("enter", {"room": "r" * 129}),
+        # By the signature of the event, before the handler runs
+        ("status", {}, "argument 1 'input', member 'text' is missing: expected string"),
+        ("enter", {"room": 7}, "argument 1 'input', member 'room': expected string, got number"),
+        ("exit", None, "argument 1 'input': expected {room: string}, got null"),
+        ("say", {"room": "r"}, "argument 1 'input', member 'text' is missing: expected string"),
+        ("members", [], "argument 1 'input': expected {room: string}, got array"),
+        ("question", {"to": "bob"}, "argument 1 'input', member 'text' is missing: expected string"),
+        ("forget", {"timer": 5}, "argument 1 'input', member 'timer': expected string, got number"),
+        ("watch", "bob", "argument 1 'input': expected {user: string}, got string"),
+        ("unwatch", {"users": "bob"}, "argument 1 'input': unknown member 'users'; did you mean 'user'?"),
+        ("upload", "text", "argument 1 'file': expected bytes, got string"),
+        ("count-words", {"text": 1}, "argument 1 'input', member 'text': expected string, got number"),
+        # By the handler
+        ("direct", {"user": "", "text": "hi"}, "send {user, text}: 1 to 64 and 1 to 512 bytes"),
+        ("poll", {"room": "r", "question": "q", "timeout": 0}, "send {room, question, timeout}: "),
+        ("remind", {"ms": -1, "text": "x"}, "send {ms, text}: 0 to 86400000 and 1 to 256 bytes"),
+        ("enter", {"room": "r" * 129}, "send {room}: 1 to 128 bytes"),
     ],
 )
-def test_wrong_arguments_are_answered_precisely(join, event, argument):
+def test_wrong_arguments_are_answered_precisely(join, event, argument, message):
     error = join("alice").call(event, argument)["error"]
-    assert error["code"] == "invalid_arguments" and error["message"].startswith("send ")
+    assert error["code"] == "invalid_arguments" and error["message"].startswith(message)
 
 
 # "/board"

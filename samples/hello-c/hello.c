@@ -14,7 +14,7 @@ static void on_hello(void *instance, const jf_event *event) {
     io.ack(host, event->ack, JF_TEXT("[\"hello, stranger\"]"), NULL, 0);
 }
 
-static const jf_event_decl events[] = { JF_EVENT("hello", on_hello) };
+static const jf_event_decl events[] = { JF_TYPED_EVENT("hello", "() -> string", on_hello) };
 
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;

@@ -22,22 +22,21 @@ static jf_text text_in(const char *buffer, uint64_t length) {
 static void on_add(void *instance, const jf_event *event) {
     char described[8192], cart[8192], answer[8200];
     uint64_t length = 0;
-    jf_json entry = { 0 }, price = { 0 }, data = { 0 };
+    jf_json entry = { 0 }, price = { 0 }, items = { 0 }, data = { 0 };
     jf_text whole = JF_TEXT("{\"items\":[]}");
     (void)instance;
 
-    /* Check all members that are needed, and name them in the error. */
-    if (json.read(host, event->args, JF_TEXT("/0/item"), &entry) != JF_OK || entry.kind != JF_JSON_STRING ||
-        json.read(host, event->args, JF_TEXT("/0/price"), &price) != JF_OK || price.kind != JF_JSON_NUMBER) {
-        io.ack_error(host, event->ack, JF_TEXT("invalid_arguments"), JF_TEXT("send {item: text, price: number}"));
+    /* The signature says which types the members have. What it cannot say is checked here. */
+    if (json.read(host, event->args, JF_TEXT("/0"), &entry) != JF_OK ||
+        json.read(host, event->args, JF_TEXT("/0/price"), &price) != JF_OK || price.number < 0) {
+        io.ack_error(host, event->ack, JF_TEXT("invalid_arguments"), JF_TEXT("price must not be negative"));
         return;
     }
-    json.read(host, event->args, JF_TEXT("/0"), &entry);
 
     /* The socket's data so far: {"data": {"items": [...]}} if there is any. */
     if (sockets.describe(host, event->socket, JF_PART_DATA, described, sizeof described, &length) == JF_OK &&
         json.read(host, text_in(described, length), JF_TEXT("/data"), &data) == JF_OK &&
-        json.read(host, data.raw, JF_TEXT("/items"), &price) == JF_OK)
+        json.read(host, data.raw, JF_TEXT("/items"), &items) == JF_OK)
         whole = data.raw;
 
     /* "-" appends. The value is JSON and is copied unchanged. */
@@ -54,7 +53,7 @@ static void on_add(void *instance, const jf_event *event) {
 }
 
 static const jf_event_decl events[] = {
-    { .name = JF_LIT("cart:add"), .handler = on_add },
+    JF_TYPED_EVENT("cart:add", "(entry: {item: string, price: f64}) throws -> {items: json[]}", on_add),
 };
 
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {

@@ -700,10 +700,7 @@ static void on_count_words(void *instance, const jf_event *event) {
     jf_json text = { .struct_size = sizeof text };
     count_job *job;
     (void)instance;
-    if (json.read(host, event->args, JF_TEXT("/0/text"), &text) != JF_OK || text.kind != JF_JSON_STRING) {
-        wrong(event, "send {text}");
-        return;
-    }
+    if (json.read(host, event->args, JF_TEXT("/0/text"), &text) != JF_OK) return;
     if (worker_count == sizeof workers / sizeof *workers) join_workers();
     job = malloc(sizeof *job + (size_t)text.raw.len);
     if (!job) return;
@@ -938,38 +935,83 @@ static void destroy(void *instance) {
 
 static const jf_text everywhere[] = { JF_LIT("/"), JF_LIT("/board"), JF_LIT("/staff") };
 
-#define ALL(event, function)   { .name = JF_LIT(event), .handler = function, .nsps = everywhere, .nsp_count = 3 }
-#define BOARD(event, function) { .nsp = JF_LIT("/board"), .name = JF_LIT(event), .handler = function }
-#define STAFF(event, function) { .nsp = JF_LIT("/staff"), .name = JF_LIT(event), .handler = function }
+#define BOARD(event, types, function) \
+    { .nsp = JF_LIT("/board"), .name = JF_LIT(event), .handler = function, .signature = JF_LIT(types) }
+#define STAFF(event, types, function) \
+    { .nsp = JF_LIT("/staff"), .name = JF_LIT(event), .handler = function, .signature = JF_LIT(types) }
+
+#define DONE " throws -> {ok: bool}"
 
 static const jf_event_decl events[] = {
-    ALL("ping", on_ping),
-    ALL("hello", on_hello),
-    JF_EVENT("status", on_status),
-    JF_EVENT("enter", on_enter),
-    JF_EVENT("exit", on_exit),
-    { .name = JF_LIT("say"), .handler = on_say, .run = JF_RUN_BY_KEY, .run_key = JF_LIT("/0/room") },
-    { .name = JF_LIT("typing"), .handler = on_typing, .run = JF_RUN_PARALLEL },
-    JF_EVENT("members", on_members),
-    JF_EVENT("direct", on_direct),
-    JF_EVENT("poll", on_poll),
-    JF_EVENT("question", on_question),
-    JF_EVENT("remind", on_remind),
-    JF_EVENT("forget", on_forget),
-    JF_EVENT("watch", on_watch),
-    JF_EVENT("unwatch", on_unwatch),
-    JF_EVENT("upload", on_upload),
-    JF_EVENT("download", on_download),
-    JF_EVENT("count-words", on_count_words),
-    BOARD("draw", on_draw),
-    BOARD("snapshot", on_snapshot),
-    BOARD("clear", on_clear),
-    { .nsp = JF_LIT("/board"), .name = JF_LIT("cursor"), .handler = on_cursor, .run = JF_RUN_INLINE },
-    STAFF("sockets", on_sockets),
-    STAFF("kick", on_kick),
-    STAFF("move", on_move),
-    STAFF("announce", on_announce),
-    STAFF("stats", on_stats),
+    /* Without a signature, because it takes any number of arguments of any type. */
+    { .name = JF_LIT("ping"), .handler = on_ping, .nsps = everywhere, .nsp_count = 3 },
+    { .name = JF_LIT("hello"),
+      .handler = on_hello,
+      .nsps = everywhere,
+      .nsp_count = 3,
+      .signature = JF_LIT("() -> {user: string, id: string, nsp: string, events: i64, about: json}") },
+    JF_TYPED_EVENT("status", "(input: {text: string})" DONE, on_status),
+    JF_TYPED_EVENT("enter", "(input: {room: string})" DONE, on_enter),
+    JF_TYPED_EVENT("exit", "(input: {room: string})" DONE, on_exit),
+    { .name = JF_LIT("say"),
+      .handler = on_say,
+      .run = JF_RUN_BY_KEY,
+      .run_key = JF_LIT("/0/room"),
+      .signature = JF_LIT("(input: {room: string, text: string})" DONE) },
+    { .name = JF_LIT("typing"),
+      .handler = on_typing,
+      .run = JF_RUN_PARALLEL,
+      .signature = JF_LIT("(input: {room: string})") },
+    JF_TYPED_EVENT("members", "(input: {room: string}) throws -> string[]", on_members),
+    JF_TYPED_EVENT("direct", "(input: {user: string, text: string}) throws -> {online: bool}", on_direct),
+    JF_TYPED_EVENT("poll",
+                   "(input: {room: string, question: string, timeout: i64}) throws -> "
+                   "{asked: i64, complete: bool, answers: json[]}",
+                   on_poll),
+    JF_TYPED_EVENT("question", "(input: {to: string, text: string}) throws -> json", on_question),
+    JF_TYPED_EVENT("remind", "(input: {ms: i64, text: string}) throws -> {timer: string}", on_remind),
+    JF_TYPED_EVENT("forget", "(input: {timer: string})" DONE, on_forget),
+    JF_TYPED_EVENT("watch", "(input: {user: string})" DONE, on_watch),
+    JF_TYPED_EVENT("unwatch", "(input: {user: string})" DONE, on_unwatch),
+    JF_TYPED_EVENT("upload", "(file: bytes) throws -> {number: i64, size: i64}", on_upload),
+    JF_TYPED_EVENT("download", "(number: i64) throws -> bytes", on_download),
+    JF_TYPED_EVENT("count-words", "(input: {text: string}) -> {words: i64}", on_count_words),
+    BOARD("draw", "(stroke: bytes)" DONE, on_draw),
+    BOARD("snapshot", "() -> bytes[]", on_snapshot),
+    BOARD("clear", "()" DONE, on_clear),
+    { .nsp = JF_LIT("/board"),
+      .name = JF_LIT("cursor"),
+      .handler = on_cursor,
+      .run = JF_RUN_INLINE,
+      .signature = JF_LIT("(position: {x: f64, y: f64})") },
+    STAFF("sockets", "() -> json[]", on_sockets),
+    STAFF("kick", "(input: {user: string})" DONE, on_kick),
+    STAFF("move", "(input: {from: string, to: string})" DONE, on_move),
+    STAFF("announce", "(input: {text: string})" DONE, on_announce),
+    STAFF("stats", "() -> {joined: i64, said: i64, files: i64, strokes: i64, online: i64, now: i64}", on_stats),
+};
+
+#define ANNOUNCEMENT "(announcement: {text: string})"
+
+static const jf_emit_decl emits[] = {
+    JF_EMIT("status", "(change: {user: string, status: string})"),
+    JF_EMIT("entered", "(change: {room: string, user: string})"),
+    /* With the room: of an `exit`. With the reason: the socket is gone, from all rooms. */
+    JF_EMIT("left", "(change: {user: string, room: string?, reason: string?})"),
+    JF_EMIT("said", "(message: {room: string, user: string, text: string})"),
+    JF_EMIT("typing", "(change: {room: string, user: string})"),
+    JF_EMIT("direct", "(message: {from: string, text: string})"),
+    JF_EMIT("poll", "(poll: {question: string}) -> json"),
+    JF_EMIT("question", "(question: {from: string, text: string}) -> json"),
+    JF_EMIT("reminder", "(reminder: {text: string})"),
+    JF_EMIT("presence", "(change: {user: string, online: bool})"),
+    JF_EMIT("moved", "()"),
+    { JF_LIT("drawn"), JF_LIT("(stroke: bytes)"), JF_LIT("/board") },
+    { JF_LIT("cleared"), JF_LIT("()"), JF_LIT("/board") },
+    { JF_LIT("cursor"), JF_LIT("(position: {x: f64, y: f64})"), JF_LIT("/board") },
+    JF_EMIT("announcement", ANNOUNCEMENT),
+    { JF_LIT("announcement"), JF_LIT(ANNOUNCEMENT), JF_LIT("/board") },
+    { JF_LIT("announcement"), JF_LIT(ANNOUNCEMENT), JF_LIT("/staff") },
 };
 
 static const jf_nsp_decl namespaces[] = {
@@ -991,6 +1033,7 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     plugin->presence = on_presence;
     plugin->handshake = on_handshake;
     JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->emits, emits);
     JF_SET_LIST(plugin->nsps, namespaces);
     JF_SET_LIST(plugin->routes, routes);
     boot->query(host, JF_CORE, &core, sizeof core);

@@ -25,7 +25,7 @@ static void on_remind(void *instance, const jf_event *event) {
     jf_json delay = { 0 };
     jf_timer timer = 0;
     (void)instance;
-    if (json.read(host, event->args, JF_TEXT("/0"), &delay) != JF_OK || !delay.is_integer || delay.integer < 0 ||
+    if (json.read(host, event->args, JF_TEXT("/0"), &delay) != JF_OK || delay.integer < 0 ||
         timers.after(host, (uint64_t)delay.integer, on_due, (void *)(uintptr_t)event->socket, NULL, &timer) != JF_OK) {
         io.ack_error(host, event->ack, JF_TEXT("invalid_arguments"), JF_TEXT("send milliseconds, at most 30 days"));
         return;
@@ -46,7 +46,11 @@ static void on_second(void *instance, void *context) {
 }
 
 static const jf_event_decl events[] = {
-    { .name = JF_LIT("remind"), .handler = on_remind },
+    JF_TYPED_EVENT("remind", "(ms: i64) throws -> bool", on_remind),
+};
+static const jf_emit_decl emits[] = {
+    JF_EMIT("reminder", "()"),
+    JF_EMIT("tick", "(seconds: u32)"),
 };
 static const jf_timer_decl every[] = {
     { .handler = on_second, .interval = 1000 },
@@ -56,6 +60,7 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
     jf_describe(plugin, "timer", "1.0.0");
     JF_SET_LIST(plugin->events, events);
+    JF_SET_LIST(plugin->emits, emits);
     JF_SET_LIST(plugin->timers, every);
     boot->query(host, JF_EVENTS, &io, sizeof io);
     boot->query(host, JF_TIMERS, &timers, sizeof timers);
