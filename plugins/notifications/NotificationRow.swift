@@ -33,6 +33,11 @@ struct NotificationRow: Sendable, Equatable {
             createdAt: row.integer(6), seenAt: row.integerIfPresent(7), readAt: row.integerIfPresent(8))
     }
 
+    /// The type of ``json`` in signatures.
+    static let signature =
+        "{id: string, user_id: string, type: string, title: string, body: string?, data: json, created_at: string, "
+        + "seen_at: string?, read_at: string?}"
+
     var json: JSON { object.json }
 
     var object: JSONObject {

@@ -63,6 +63,13 @@ final class NotificationSockets: Sendable {
         }
     }
 
+    // Open records: older versions ignored unknown members, so clients may send some.
+    static let listSignature =
+        "(input: {status: string?, after: string?, limit: i64?, ...}?) throws -> "
+        + "{items: \(NotificationRow.signature)[], next: string?}"
+    static let readSignature =
+        "(input: {id: string?, ids: string[]?, all: bool?, ...}) throws -> {ok: bool, updated: i64, count: i64}"
+
     /// `notification:list` `{status?, after?, limit?}` → ack: the page.
     func list(_ event: borrowing Event) throws {
         struct Input: Decodable {

@@ -27,8 +27,10 @@ public final class Notifications: Plugin, Sendable {
     /// Handlers that read from the store run by user: the lists of two users are read in parallel, and one user's
     /// events keep their order.
     public static func declare(_ io: Declarations<Notifications>) {
-        io.on("notification:list", run: .byUser, Notifications.listEvent)
-        io.on("notification:read", run: .byUser, Notifications.readEvent)
+        io.on("notification:list", signature: NotificationSockets.listSignature, run: .byUser, Notifications.listEvent)
+        io.on("notification:read", signature: NotificationSockets.readSignature, run: .byUser, Notifications.readEvent)
+        io.emits("notification:new", "(notification: \(NotificationRow.signature))")
+        io.emits("notification:count", "(count: i64)")
         io.root.connected(Notifications.connected)
 
         // Inline, since it only queues a write. So the pushes of one connection are stored in the order in which they

@@ -23,6 +23,9 @@ struct RoomRow: Sendable, Equatable {
         self.init(id: row.text(0), name: row.text(1), createdBy: row.text(2), createdAt: row.integer(3))
     }
 
+    /// The type of ``json`` in signatures.
+    static let signature = "{id: string, name: string, created_by: string, created_at: string}"
+
     var json: JSON {
         var object = JSONObject()
         object.set("id", id)
@@ -57,6 +60,9 @@ struct MessageRow: Sendable, Equatable {
     init(_ row: ResultRow) {
         self.init(id: row.text(0), room: row.text(1), user: row.text(2), body: row.text(3), at: row.integer(4))
     }
+
+    /// The type of ``json`` in signatures.
+    static let signature = "{id: string, room: string, user: string, body: string, at: string}"
 
     var json: JSON {
         var object = JSONObject()

@@ -31,6 +31,40 @@ final class RoomSockets {
 
     // MARK: Events
 
+    /// Declares the events, with the types of their arguments and acks. The records of clients are open: older versions
+    /// ignored unknown members, so clients may send some.
+    static func declare(_ io: Declarations<Rooms>) {
+        let room = "(input: {room: string, ...}) throws -> "
+        let page = "(input: {room: string, after: string?, limit: i64?, ...}) throws -> "
+        let change = "{room: string, user: string, at: string}"
+        io.on("room:create", signature: "(input: {name: string, ...}) throws -> \(RoomRow.signature)") {
+            $0.sockets.create
+        }
+        io.on("room:join", signature: room + RoomRow.signature) { $0.sockets.join }
+        io.on("room:leave", signature: room + change) { $0.sockets.leave }
+        io.on("room:members", signature: page + "{items: {user: string, since: string}[], next: string?}") {
+            $0.sockets.members
+        }
+        io.on("room:message", signature: "(input: {room: string, body: string, ...}) throws -> \(MessageRow.signature)")
+        {
+            $0.sockets.message
+        }
+        io.on("room:history", signature: page + "{items: \(MessageRow.signature)[], next: string?}") {
+            $0.sockets.history
+        }
+        io.on(
+            "room:invite",
+            signature: "(input: {room: string, user: string, ...}) throws -> "
+                + "{room: string, user: string, at: string, notified: bool}"
+        ) {
+            $0.sockets.invite
+        }
+        io.emits("room:invited", "(change: \(change))")
+        io.emits("room:joined", "(change: \(change))")
+        io.emits("room:left", "(change: \(change))")
+        io.emits("room:message", "(message: \(MessageRow.signature))")
+    }
+
     /// `room:create` `{name}` → ack: the room. The creator does not become a member.
     func create(_ socket: Socket, _ event: borrowing Event) throws {
         struct Input: Decodable {

@@ -28,13 +28,7 @@ public final class Rooms: Plugin {
     }
 
     public static func declare(_ io: Declarations<Rooms>) {
-        io.on("room:create") { $0.sockets.create }
-        io.on("room:join") { $0.sockets.join }
-        io.on("room:leave") { $0.sockets.leave }
-        io.on("room:members") { $0.sockets.members }
-        io.on("room:message") { $0.sockets.message }
-        io.on("room:history") { $0.sockets.history }
-        io.on("room:invite") { $0.sockets.invite }
+        RoomSockets.declare(io)
         io.root.connected { $0.sockets.connected }
         io.root.disconnecting { $0.sockets.disconnecting }
 
