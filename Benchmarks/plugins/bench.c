@@ -1,5 +1,6 @@
 /*
  * The application of the benchmarks as a plugin: `echo` x, `ping` x with an ack, `publish` x to all sockets.
+ * `checked` is `ping` with a signature.
  *
  *     cc -O2 -shared -fPIC -I include -DBENCH_RUN=JF_RUN_INLINE -o bench.so Benchmarks/plugins/bench.c
  *
@@ -40,6 +41,10 @@ static const jf_event_decl events[] = {
     { .name = JF_LIT("echo"), .handler = on_echo, .run = BENCH_RUN },
     { .name = JF_LIT("ping"), .handler = on_ping, .run = BENCH_RUN },
     { .name = JF_LIT("publish"), .handler = on_publish, .run = BENCH_RUN },
+    { .name = JF_LIT("checked"),
+      .handler = on_ping,
+      .run = BENCH_RUN,
+      .signature = JF_LIT("(message: {c: i64, s: i64, p: string})") },
 };
 
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
