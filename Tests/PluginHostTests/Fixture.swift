@@ -25,7 +25,7 @@ enum Fixture {
     static func build(_ source: String, as name: String, _ flags: [String] = []) throws -> String {
         lock.lock()
         defer { lock.unlock() }
-        let key = ([name] + flags).joined(separator: " ")
+        let key = ([name, source] + flags).joined(separator: " ")
         let library = "\(folder)/\(name)-\(key.utf8.reduce(UInt32(7)) { $0 &* 31 &+ UInt32($1) }).so"
         if built.contains(key) { return library }
         try run(

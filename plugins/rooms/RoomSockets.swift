@@ -139,8 +139,8 @@ final class RoomSockets {
         try event.ack(page.json(\.json))
     }
 
-    /// `room:invite` `{room, user}` → ack: `{room, user, at, notified}`. `notified`: whether the invitation is stored as
-    /// a notification, which the user finds also after being offline. The sockets of the user get `room:invited`
+    /// `room:invite` `{room, user}` → ack: `{room, user, at, notified}`. `notified`: whether the invitation is stored
+    /// as a notification, which the user finds also after being offline. The sockets of the user get `room:invited`
     /// `{room, user, at}` in any case, with the user who invites.
     func invite(_ socket: Socket, _ event: borrowing Event) throws {
         struct Input: Decodable {

@@ -9,7 +9,7 @@
 #ifndef NAME
 #define NAME "one"
 #define NEXT "two"
-#define RUN JF_RUN_STRAND
+#define RUN  JF_RUN_STRAND
 #endif
 
 static const jf_host *host;
