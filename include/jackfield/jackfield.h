@@ -1009,8 +1009,8 @@ typedef struct jf_function_list {
 
 /**
  * An event that the plugin emits, with the types of its arguments (since 1.1). `jackfield types` writes it for clients.
- * With `contracts: strict` in the configuration an emit with other arguments returns JF_E_INVALID; without, it is sent,
- * logged and counted.
+ * With `contracts: strict` in the configuration an emit with other arguments returns JF_E_INVALID; by default it is
+ * sent, logged and counted.
  */
 typedef struct jf_emit_decl {
     jf_text name;
