@@ -20,6 +20,7 @@ struct jf_function_type {
     uint32_t count;
     jf_form result;
     bool fails;
+    uint32_t result_index; // of the machine argument behind the parameters
 };
 
 static ffi_type *scalar(uint8_t kind) {
@@ -47,6 +48,11 @@ static size_t size_of(uint8_t kind) {
     }
 }
 
+// The number of machine arguments of a parameter.
+static uint32_t width(jf_form parameter) {
+    return parameter.form == JF_FORM_TEXT || parameter.form >= JF_FORM_ELEMENTS ? 2 : 1;
+}
+
 // Whether the function returns a jf_code instead of its result.
 static bool returns_code(const jf_function_type *type) { return type->fails || type->result.form == JF_FORM_TEXT; }
 
@@ -62,8 +68,9 @@ jf_function_type *jf_function_type_make(const jf_form *parameters, uint32_t coun
     for (uint32_t i = 0; i < count; i++) {
         uint8_t form = parameters[i].form;
         type->types[n++] = is_scalar(form) ? scalar(form) : &ffi_type_pointer;
-        if (form == JF_FORM_TEXT || form >= JF_FORM_ELEMENTS) type->types[n++] = &ffi_type_uint64;
+        if (width(parameters[i]) == 2) type->types[n++] = &ffi_type_uint64;
     }
+    type->result_index = n;
     ffi_type *returned = &ffi_type_void;
     if (returns_code(type)) {
         returned = &ffi_type_sint32;
@@ -296,8 +303,9 @@ typedef struct closure {
     void *context;
 } closure;
 
-// Reads one parameter from the machine arguments. Returns how many it has, or 0 if there is no memory.
-static uint32_t receive(jf_form parameter, void **native, jf_value *value, block **blocks) {
+// Reads one parameter from the machine arguments. Returns JF_E_INVALID for a NULL
+// pointer with a count, JF_E_LIMIT if there is no memory.
+static int32_t receive(jf_form parameter, void **native, jf_value *value, block **blocks) {
     const char *pointer;
     switch (parameter.form) {
     case JF_FORM_TEXT:
@@ -308,7 +316,7 @@ static uint32_t receive(jf_form parameter, void **native, jf_value *value, block
             value->val.text.ptr = pointer;
             value->val.text.len = *(uint64_t *)native[1];
         }
-        return 2;
+        return JF_OK;
     case JF_FORM_CSTRING:
         pointer = *(const char **)native[0];
         *value = jf_none();
@@ -316,11 +324,11 @@ static uint32_t receive(jf_form parameter, void **native, jf_value *value, block
             value->kind = parameter.kind;
             value->val.text = jf_text_of(pointer);
         }
-        return 1;
+        return JF_OK;
     case JF_FORM_VALUE: {
         const jf_value *given = *(const jf_value **)native[0];
         *value = given ? *given : jf_none();
-        return 1;
+        return JF_OK;
     }
     default:
         if (parameter.form >= JF_FORM_ELEMENTS) {
@@ -328,26 +336,27 @@ static uint32_t receive(jf_form parameter, void **native, jf_value *value, block
             pointer = *(const char **)native[0];
             uint64_t count = *(uint64_t *)native[1];
             *value = jf_none();
-            if (!pointer && parameter.is_optional) return 2;
-            if (count > UINT32_MAX || (count && !pointer)) return 0;
+            if (!pointer && parameter.is_optional) return JF_OK;
+            if (count && !pointer) return JF_E_INVALID;
+            if (count > UINT32_MAX) return JF_E_LIMIT;
             jf_value *items = allocate(blocks, sizeof *items * (size_t)count);
-            if (!items) return 0;
+            if (!items) return JF_E_LIMIT;
             for (uint64_t i = 0; i < count; i++) {
                 items[i] = jf_none();
                 load(&items[i], kind, pointer + size_of(kind) * i);
             }
             *value = jf_array(items, (uint32_t)count);
-            return 2;
+            return JF_OK;
         }
         if (parameter.form >= JF_FORM_POINTER) {
             const void *given = *(const void **)native[0];
             *value = jf_none();
             if (given) load(value, parameter.form - JF_FORM_POINTER, given);
-            return 1;
+            return JF_OK;
         }
         value->count = 0;
         load(value, parameter.form, native[0]);
-        return 1;
+        return JF_OK;
     }
 }
 
@@ -357,16 +366,16 @@ static void run(ffi_cif *cif, void *returned, void **native, void *user) {
     const jf_function_type *type = self->type;
     jf_value args[JF_FORM_LIMIT];
     block *blocks = NULL;
-    uint32_t n = 0;
+    uint32_t n = 0; // machine arguments read so far
     jf_result result;
     memset(&result, 0, sizeof result);
     result.struct_size = sizeof result;
     int32_t code = JF_OK;
     for (uint32_t i = 0; i < type->count && code == JF_OK; i++) {
-        uint32_t used = receive(type->parameters[i], &native[n], &args[i], &blocks);
-        if (!used) code = JF_E_LIMIT;
-        n += used;
+        code = receive(type->parameters[i], &native[n], &args[i], &blocks);
+        n += width(type->parameters[i]);
     }
+    n = type->result_index;
     if (code == JF_OK) code = self->handler(self->context, args, type->count, &result);
     uint8_t form = type->result.form;
     if (returns_code(type)) {
