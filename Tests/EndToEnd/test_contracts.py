@@ -134,6 +134,8 @@ def test_what_the_first_party_plugins_emit_keeps_to_their_signatures(strict):
     bob.call("room:join", {"room": room})
     bob.call("room:message", {"room": room, "body": "hello"})
     assert alice.expect("room:message")["body"] == "hello"
+    alice.call("room:invite", {"room": room, "user": "bob"})
+    assert bob.expect("room:invited")["user"] == "alice"
     bob.call("room:leave", {"room": room})
     assert alice.expect("room:left")["user"] == "bob"
     row = {"user_id": "alice", "type": "t", "title": "hello", "data": {"any": ["thing"]}}
@@ -146,6 +148,7 @@ def test_what_the_first_party_plugins_emit_keeps_to_their_signatures(strict):
     assert {event for event, _ in values} == {
         "notification:new",
         "notification:count",
+        "room:invited",
         "room:joined",
         "room:left",
         "room:message",
