@@ -25,7 +25,9 @@ struct ServiceTests {
 
     @Test(
         "calls, checks and function pointers work for every type at its limits",
-        arguments: ["numbers", "texts", "nested", "wrong calls", "pointers", "bindings"], [true, false])
+        arguments: [
+            "numbers", "texts", "nested", "wrong calls", "codes", "pointers", "refused pointer", "bindings", "changes",
+        ], [true, false])
     func checks(_ name: String, providerFirst: Bool) async throws {
         let test = try await pair(providerFirst: providerFirst)
         #expect(check(name, test.client()) == #"30["ok"]"#)
@@ -39,6 +41,67 @@ struct ServiceTests {
         for line in ["inline 0 3", "strand 0 3", "parallel 0 3", "sleep -9"] {
             #expect(await test.log.waitForLine(with: "answered \(line)") != nil, "\(line)")
         }
+        await test.stop()
+    }
+
+    @Test("no more than 65,536 answers wait for a strand")
+    func flood() async throws {
+        let test = try await pair()
+        let client = test.client()
+        #expect(check("flood", client) == #"30["ok"]"#)
+        // Until the answers are delivered, they use up the queue, and events are refused.
+        var answer = check("flood is over", client)
+        for _ in 0..<500 where answer?.contains("overloaded") == true {
+            try await Task.sleep(for: .milliseconds(20))
+            answer = check("flood is over", client)
+        }
+        #expect(answer == #"30["ok"]"#)
+        #expect(check("available", client) == #"30["ok"]"#)
+        await test.stop()
+    }
+
+    @Test("a provider is not destroyed while an inline method runs whose binding was ended")
+    func unbindInCall() async throws {
+        let test = try await pair()
+        #expect(check("unbind in call", test.client()) == #"30["ok"]"#)
+        try await test.host.unload("calc")
+        let lines = test.log.lines
+        #expect(test.log.line(with: "slow goes on after destroy") == nil)
+        let ended = try #require(lines.firstIndex { $0.contains("slow ends") })
+        let destroyed = try #require(lines.firstIndex { $0.contains("calc is destroyed") })
+        #expect(ended < destroyed)
+        await test.stop()
+    }
+
+    @Test("C functions that call each other without end return, and the log says why", arguments: [1, 2])
+    func endlessFunctions(length: Int) async throws {
+        let test = try TestHost()
+        let names = ["one", "two"].prefix(length)
+        for (index, name) in names.enumerated() {
+            try await test.host.load(
+                PluginSpec(
+                    path: try Fixture.library(
+                        "ring", named: "c-ring-\(name)-\(length)", "NAME=\"\(name)\"",
+                        "NEXT=\"\(names[(index + 1) % length])\"", "RUN=JF_RUN_INLINE", "C_FUNCTION")))
+        }
+        #expect(test.client().ask(#"20["one",5]"#) == "30[0,7]")
+        #expect(test.client().ask(#"20["one",100000]"#) == "30[0,0]")
+        #expect(test.log.line(with: "methods that run inline call each other without end") != nil)
+        await test.stop()
+    }
+
+    @Test("a provider of another major version is no provider, and the log says so")
+    func otherMajor() async throws {
+        let test = try TestHost()
+        try await test.host.load(PluginSpec(path: try consumer()))
+        let second = try Fixture.library("services", named: "calc-2", "PROVIDES", "MAJOR=2")
+        try await test.host.load(PluginSpec(path: second))
+        #expect(
+            test.log.line(
+                with:
+                    "service 'calc': plugin 'consumer' needs version 1, plugin 'calc' provides 2.0; the binding waits for another provider"
+            ) != nil)
+        #expect(check("unavailable", test.client()) == #"30["ok"]"#)
         await test.stop()
     }
 
@@ -117,7 +180,8 @@ struct ServiceTests {
         let second = try TestHost()
         try await second.host.load(PluginSpec(path: try consumer()))
         try await second.host.load(PluginSpec(path: wrong))
-        #expect(second.log.line(with: text)?.hasSuffix("; the binding waits for another provider") == true)
+        #expect(await second.log.waitForLine(with: "; the binding waits for another provider") != nil)
+        #expect(second.log.line(with: text) != nil)
         #expect(await second.log.waitForLine(with: "changed -13 service 'calc'") != nil)
         try await second.host.unload("calc")
         #expect(await second.log.waitForLine(with: "changed -11 ") != nil)

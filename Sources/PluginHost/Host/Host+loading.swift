@@ -167,7 +167,10 @@ extension Host {
             throw error
         }
         services.provide(plugin)
-        plugin.state = .running
+        // An unload may have begun during `start`.
+        guard plugin.run() else {
+            throw plugin.failure(.unavailable, "it was unloaded while it started")
+        }
         for timer in plugin.descriptor.timers { plugin.arm(timer) }
         plugin.watchReadiness()
         Gauge(label: "jackfield_plugin_load_seconds", dimensions: [("plugin", plugin.name)])

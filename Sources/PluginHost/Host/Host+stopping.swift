@@ -126,8 +126,9 @@ extension Host {
     private func retire(_ plugin: LoadedPlugin, until deadline: Int64) -> PluginError? {
         let start = Clock.monotonicNanoseconds
         plugin.state = .stopping
-        let isOut = withdraw(plugin) && services.withdraw(plugin, until: deadline)
-        let isInTime = isOut && end(plugin, until: deadline, afterStop: true)
+        let isOut = withdraw(plugin)
+        let isUncalled = services.withdraw(plugin, until: deadline)
+        let isInTime = isOut && isUncalled && end(plugin, until: deadline, afterStop: true)
         let held = isInTime ? nil : inspectCallbacks().first { $0.plugin === plugin }
         abandon(plugin, isStuck: !isInTime)
         if isInTime {
@@ -135,7 +136,11 @@ extension Host {
             return nil
         }
         let now = Clock.monotonicNanoseconds
-        let reason = held.map { ": \($0.text(at: now))" } ?? (isOut ? "" : ": an event loop has been held up")
+        let reason =
+            held.map { ": \($0.text(at: now))" }
+            ?? (!isOut
+                ? ": an event loop has been held up"
+                : isUncalled ? "" : ": another plugin's call of an inline method has not returned")
         let error = plugin.failure(
             .timedOut,
             "did not end within \((now - start) / 1_000_000) ms\(reason); its queue is dropped and its thread is given up"

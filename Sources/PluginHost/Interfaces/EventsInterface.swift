@@ -105,6 +105,8 @@ extension LoadedPlugin {
             switch tokens.complete(token, where: { if case .ack = $0 { true } else { false } }) {
             case .entry(.ack(let waiting, let number)): (socket, id) = (waiting, number)
             case .elsewhere: return JF_E_STATE
+            case .otherKind:
+                return invalid("ack", "the token is not that of an event; services.complete answers a service call")
             case .entry, .gone: return JF_E_GONE
             }
         }

@@ -94,6 +94,7 @@ extension LoadedPlugin {
         switch tokens.complete(ReplyToken(token), where: { if case .reply = $0 { true } else { false } }) {
         case .entry(.reply(let reply)): body(reply)
         case .elsewhere: JF_E_STATE
+        case .otherKind: invalid("http", "the token is not that of an HTTP request")
         case .entry, .gone: JF_E_GONE
         }
     }

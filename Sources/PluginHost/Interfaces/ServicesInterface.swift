@@ -73,7 +73,11 @@ extension LoadedPlugin {
         _ host: OpaquePointer?, _ function: StaticString, explainingTo error: UnsafeMutablePointer<jf_error>?,
         _ body: (LoadedPlugin) throws(HostCallError) -> Int32
     ) -> Int32 {
-        serve(host, function) { (plugin) throws(HostCallError) in
+        if let plugin = from(host), !plugin.isServed {
+            let problem = "\(function) may be called from the beginning of create until stop has returned"
+            explain(HostCallError(code: JF_E_STATE, problem: problem), to: error)
+        }
+        return serve(host, function) { (plugin) throws(HostCallError) in
             do throws(HostCallError) {
                 return try body(plugin)
             } catch let failure {
@@ -120,6 +124,7 @@ extension LoadedPlugin {
     fileprivate func complete(
         _ token: ReplyToken, _ code: Int32, _ value: UnsafePointer<jf_value>?, _ message: jf_text
     ) throws(HostCallError) -> Int32 {
+        guard code <= 0 else { throw .invalid("code is \(code), and a failure is negative") }
         let text = try Self.bytes(message, "message", limit: Self.largestError)
         guard token.raw != 0, !token.isBorrowed else { return JF_E_GONE }
         switch tokens.complete(token, where: { if case .call = $0 { true } else { false } }) {
@@ -132,8 +137,10 @@ extension LoadedPlugin {
                 call.settle(CallOutcome(JF_E_MISMATCH, "method '\(call.method.type.name)': \(problem)"))
                 throw .invalid("method '\(call.method.type.name)': \(problem); the caller got JF_E_MISMATCH")
             }
-            return call.settle(CallOutcome(copying: value)) ? JF_OK : JF_E_GONE
+            let outcome = CallOutcome(copying: value)
+            return call.settle(outcome) ? outcome.code : JF_E_GONE
         case .elsewhere: return JF_E_STATE
+        case .otherKind: throw .invalid("reply is no token of a service call")
         case .entry, .gone: return JF_E_GONE
         }
     }

@@ -156,6 +156,7 @@ extension LoadedPlugin {
             guard admission.isWaiting(at: stage) else { return JF_E_GONE }
             return admission.decide(verdict(), at: stage) ? JF_OK : JF_E_GONE
         case .elsewhere: return JF_E_STATE
+        case .otherKind: return invalid("accept or refuse", "the token is not that of a decision")
         case .entry, .gone: return JF_E_GONE
         }
     }

@@ -45,6 +45,8 @@ final class LoadedPlugin: @unchecked Sendable {
     private(set) var descriptor: PluginDescriptor
     /// The name, for calls of other plugins' methods: `jf_call.caller`. Its address does not change.
     private(set) var callerText = jf_text()
+    /// Its services, made once it has started. Kept, because a strand's running callback is named by an address.
+    private let services = Mutex<[ProvidedService]>([])
     /// The instance pointer that `create` returned.
     var instance: UnsafeMutableRawPointer?
     /// Whether `create` has succeeded. Without it no callback is called, because there is no instance. Used on the
@@ -132,6 +134,16 @@ final class LoadedPlugin: @unchecked Sendable {
         }
     }
 
+    /// Sets the state `running`, unless the plugin is already stopping.
+    ///
+    /// - Returns: whether it was set.
+    func run() -> Bool {
+        currentState.compareExchange(
+            expected: PluginState.starting.rawValue, desired: PluginState.running.rawValue,
+            ordering: .acquiringAndReleasing
+        ).exchanged
+    }
+
     /// Whether the header's functions work for it: from the start of `create` until `stop` has returned.
     @inline(__always)
     var isServed: Bool {
@@ -180,6 +192,14 @@ final class LoadedPlugin: @unchecked Sendable {
             lanes = (1...host.options.laneCount).map { makeStrand("-\($0)") }
         }
         publicOutline.withLock { $0 = (descriptor.name, allStrands) }
+    }
+
+    /// Makes its services; `instance` must be known.
+    func makeServices() -> [ProvidedService] {
+        services.withLock { services in
+            services = descriptor.services.map { ProvidedService($0, of: self) }
+            return services
+        }
     }
 
     /// Name and strands; also valid while the plugin is loading. [any-thread]

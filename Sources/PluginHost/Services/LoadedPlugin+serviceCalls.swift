@@ -21,25 +21,30 @@ extension LoadedPlugin {
             return refuseResult(result)
         }
         result.pointee.struct_size = Self.resultSize
-        result.pointee.value.kind = JF_VALUE_NONE
+        result.pointee.value = jf_none()
         result.pointee.message = jf_text(ptr: nil, len: 0)
         result.pointee.storage = nil
         guard isServed else { return Self.fail(result, JF_E_STATE) }
         guard let binding = bindings.find(handle) else { return Self.fail(result, JF_E_GONE) }
         return binding._withUnsafeGuaranteedRef { binding in
             let counter = binding.enter()
-            guard binding.generation.load(ordering: .relaxed) == handle >> 16 else {
+            guard binding.generation.load(ordering: .sequentiallyConsistent) == handle >> 16 else {
                 binding.leave(counter)
                 return Self.fail(result, JF_E_GONE)
             }
-            guard number < binding.methodCount.load(ordering: .relaxed) else {
+            guard let list = binding.currentTargets else {
+                binding.leave(counter)
+                guard binding.status.load(ordering: .relaxed) == JF_E_MISMATCH else {
+                    return Self.fail(result, JF_E_UNAVAILABLE)
+                }
+                host.services.absence(of: binding).store(in: &result.pointee)
+                return result.pointee.code
+            }
+            guard number < list.pointee.count else {
                 binding.leave(counter)
                 return Self.fail(result, JF_E_INVALID, "the binding has no method \(number)")
             }
-            guard let target = binding.currentTargets.map({ $0 + Int(number) }) else {
-                binding.leave(counter)
-                return Self.fail(result, JF_E_UNAVAILABLE)
-            }
+            let target = list.pointee.items + Int(number)
             guard target.pointee.type._withUnsafeGuaranteedRef({ $0.accepts(args, count) }) else {
                 let type = target.pointee.type.takeUnretainedValue()
                 binding.leave(counter)
@@ -47,8 +52,8 @@ extension LoadedPlugin {
             }
             guard target.pointee.isInline else {
                 let method = target.pointee.method.takeUnretainedValue()
-                binding.leave(counter)
-                callAndWait(method, args, count, timeout).store(in: &result.pointee)
+                // Leaves when the call is queued, so that `stop` of the provider comes after it.
+                callAndWait(method, args, count, timeout, queued: { binding.leave(counter) }).store(in: &result.pointee)
                 return result.pointee.code
             }
             let code = callInline(target, args, count, result)
@@ -103,10 +108,9 @@ extension LoadedPlugin {
         guard code == JF_OK, frame.storage == nil,
             target.pointee.type._withUnsafeGuaranteedRef({ $0.isPlain(value.kind) })
         else {
+            let method = target.pointee.method.takeUnretainedValue()
             let outcome =
-                code == JF_OK
-                ? MethodRun.outcome(value, target.pointee.type.takeUnretainedValue())
-                : CallOutcome(code, MethodRun.message(of: &error))
+                code == JF_OK ? MethodRun.outcome(value, method) : MethodRun.failure(code, &error, method)
             MethodRun.release(&frame)
             outcome.store(in: &result.pointee)
             return result.pointee.code
@@ -117,9 +121,14 @@ extension LoadedPlugin {
     }
 
     /// Queues a call, and waits for its outcome.
+    ///
+    /// - Parameter queued: called once, when the call is queued or will not be.
     private func callAndWait(
-        _ method: ProvidedMethod, _ args: UnsafePointer<jf_value>?, _ count: UInt32, _ timeout: UInt32
+        _ method: ProvidedMethod, _ args: UnsafePointer<jf_value>?, _ count: UInt32, _ timeout: UInt32,
+        queued: () -> Void
     ) -> CallOutcome {
+        var isQueued = false
+        defer { if !isQueued { queued() } }
         guard Self.timeouts.contains(timeout) else {
             return CallOutcome(JF_E_INVALID, "timeout is \(timeout) ms, not 1 to 3,600,000")
         }
@@ -146,6 +155,8 @@ extension LoadedPlugin {
         let future = BlockingFuture<CallOutcome>()
         let call = ServiceCall(method, block, caller: self) { future.fulfil($0) }
         call.enqueue(on: strand)
+        queued()
+        isQueued = true
         if let outcome = future.wait(until: Clock.monotonicNanoseconds + Int64(timeout) * 1_000_000) { return outcome }
         let late = CallOutcome(
             JF_E_TIMEOUT,
@@ -163,27 +174,20 @@ extension LoadedPlugin {
         guard let binding = bindings.find(handle)?.takeUnretainedValue() else { return JF_E_GONE }
         let counter = binding.enter()
         defer { binding.leave(counter) }
-        guard binding.generation.load(ordering: .relaxed) == handle >> 16 else { return JF_E_GONE }
-        guard number < binding.methodCount.load(ordering: .relaxed) else {
-            throw .invalid("the binding has no method \(number)")
-        }
-        guard let target = binding.currentTargets.map({ $0 + Int(number) }) else { return JF_E_UNAVAILABLE }
-        let method = target.pointee.method.takeUnretainedValue()
+        guard binding.generation.load(ordering: .sequentiallyConsistent) == handle >> 16 else { return JF_E_GONE }
+        guard let list = binding.currentTargets else { return host.services.absence(of: binding).code }
+        guard number < list.pointee.count else { throw .invalid("the binding has no method \(number)") }
+        let method = list.pointee.items[Int(number)].method.takeUnretainedValue()
         guard method.type.accepts(args, count) else {
             throw .invalid("method '\(method.type.name)': \(method.type.problem(args, count))")
         }
         let promise = promise { self.make(answer, CallOutcome(JF_E_GONE, "the plugin is stopping")) }
         guard promise.number != nil else { return promise.code }
-        let finish: @Sendable (CallOutcome) -> Void = { outcome in
-            self.complete(promise) {
-                let task = StrandTask(.answer, run: { self.make(answer, outcome) })
-                _ = self.strand.enqueue(task, bytes: outcome.bytes, promised: true)
-            }
-        }
+        let finish: @Sendable (CallOutcome) -> Void = { self.deliver($0, to: answer, promise) }
         if method.run == .inline {
             guard let frames = jf_call_frames(), !MethodRun.isTooDeep(frames) else {
-                _ = claim(promise)
-                return JF_E_DEADLOCK
+                finish(CallOutcome(JF_E_DEADLOCK, "methods that run inline call each other without end"))
+                return JF_OK
             }
             finish(
                 MethodRun.perform(
@@ -191,7 +195,8 @@ extension LoadedPlugin {
             return JF_OK
         }
         guard let block = ValueBlock(copying: args, count: Int(count)) else {
-            _ = claim(promise)
+            // If it was claimed, the plugin is stopping and `answered` is called.
+            guard claim(promise) else { return JF_OK }
             throw HostCallError(
                 code: JF_E_LIMIT, problem: "the arguments have more than \(ValueBlock.largest >> 20) MiB")
         }
@@ -207,6 +212,24 @@ extension LoadedPlugin {
         }
         call.enqueue(on: method.strands[0])
         return JF_OK
+    }
+
+    /// Queues the answer of an asynchronous call. It stays promised, and so counts against the limit of unanswered
+    /// calls, until the strand has delivered it.
+    private func deliver(_ outcome: CallOutcome, to answer: PluginCall<jf_result_fn>, _ promise: PromisedCall) {
+        let isHeld = outcome.bytes == 0 || results.reserve(outcome.bytes, besides: 0)
+        let outcome =
+            isHeld
+            ? outcome : CallOutcome(JF_E_LIMIT, "the results that wait for the plugin exceed limits.pluginResultBytes")
+        let bytes = isHeld ? outcome.bytes : 0
+        let task = StrandTask(
+            .answer,
+            run: {
+                if self.claim(promise) { self.make(answer, outcome) }
+                self.results.release(bytes)
+            }, drop: { self.results.release(bytes) })
+        // If the strand has ended, ``PendingCalls/close()`` has returned the promise.
+        if !strand.enqueue(task, promised: true) { task.drop() }
     }
 
     /// On the strand.

@@ -18,6 +18,8 @@ final class MethodType: @unchecked Sendable {
     let count: UInt32
     /// The same for the result; `JF_VALUE_NONE` if there is none.
     private let resultKind: UInt32
+    /// Whether the result may be absent, and ``resultKind`` is that of a present one.
+    private let mayLackResult: Bool
 
     /// - Parameter other: the name in messages if the signature has none.
     init(_ signature: Signature, or other: ByteString = "") {
@@ -28,7 +30,12 @@ final class MethodType: @unchecked Sendable {
         for (index, parameter) in signature.parameters.enumerated() {
             (kinds + index).initialize(to: parameter.type.scalarKind ?? Self.compound)
         }
-        resultKind = signature.result.map { $0.scalarKind ?? Self.compound } ?? JF_VALUE_NONE
+        if case .optional(let wrapped) = signature.result, let kind = wrapped.scalarKind {
+            (resultKind, mayLackResult) = (kind, true)
+        } else {
+            resultKind = signature.result.map { $0.scalarKind ?? Self.compound } ?? JF_VALUE_NONE
+            mayLackResult = false
+        }
     }
 
     deinit {
@@ -52,7 +59,7 @@ final class MethodType: @unchecked Sendable {
 
     /// Whether a result of this kind has the type that the signature says, and holds no address: it needs no copy.
     @inline(__always)
-    func isPlain(_ kind: UInt32) -> Bool { resultKind == kind }
+    func isPlain(_ kind: UInt32) -> Bool { resultKind == kind || mayLackResult && kind == JF_VALUE_NONE }
 
     /// Why ``accepts(_:_:)`` is false.
     func problem(_ args: UnsafePointer<jf_value>?, _ argCount: UInt32) -> String {

@@ -27,19 +27,30 @@ final class ServiceBinding: @unchecked Sendable {
         let type: Unmanaged<MethodType>
     }
 
+    /// The targets of one connection, at an address that calls read.
+    struct TargetList {
+        let count: UInt32
+        let items: UnsafeMutablePointer<Target>
+    }
+
     /// The targets of one connection to a provider, one for each method of the need.
+    ///
+    /// `@unchecked Sendable`: the memory is written by `init` and freed by `deinit` only.
     final class Targets: @unchecked Sendable {
         let service: ProvidedService
         let methods: [ProvidedMethod]
-        let list: UnsafeMutablePointer<Target>
+        let list: UnsafeMutablePointer<TargetList>
+        private let items: UnsafeMutablePointer<Target>
 
         init(_ service: ProvidedService, _ methods: [ProvidedMethod]) {
             self.service = service
             self.methods = methods
-            list = .allocate(capacity: max(1, methods.count))
+            items = .allocate(capacity: max(1, methods.count))
+            list = .allocate(capacity: 1)
+            list.initialize(to: TargetList(count: UInt32(methods.count), items: items))
             for (index, method) in methods.enumerated() {
                 let handler: jf_method_fn? = if case .handler(let handler) = method.body { handler } else { nil }
-                (list + index).initialize(
+                (items + index).initialize(
                     to: Target(
                         handler: handler, instance: method.plugin.instance, context: method.context,
                         isInline: method.run == .inline, method: .passUnretained(method),
@@ -49,6 +60,7 @@ final class ServiceBinding: @unchecked Sendable {
 
         deinit {
             list.deallocate()
+            items.deallocate()
         }
     }
 
@@ -58,10 +70,10 @@ final class ServiceBinding: @unchecked Sendable {
     let generation = Atomic<UInt64>(0)
     /// Guarded by the registry's lock.
     var need: ServiceNeed!
-    /// The number of methods, for calls.
-    let methodCount = Atomic<UInt32>(0)
     /// The status that ``ServiceRegistry`` has notified last.
     let status = Atomic<Int32>(JF_E_UNAVAILABLE)
+    /// The message of that notification. Guarded by the registry's lock.
+    var message = ""
     /// The address of a retained ``Targets``; 0: there is no provider.
     private let targets = Atomic<UInt>(0)
 
@@ -97,7 +109,7 @@ final class ServiceBinding: @unchecked Sendable {
 
     /// The targets, valid until the call leaves; nil if there is no provider.
     @inline(__always)
-    var currentTargets: UnsafeMutablePointer<Target>? {
+    var currentTargets: UnsafeMutablePointer<TargetList>? {
         UnsafeMutablePointer(bitPattern: targets.load(ordering: .sequentiallyConsistent))
     }
 
@@ -144,16 +156,17 @@ final class ServiceBinding: @unchecked Sendable {
 
 /// The bindings of one plugin, by their handle. [any-thread]
 ///
-/// `@unchecked Sendable`: `slots` is allocated in `init` and atomic; `ended` and `used` are used under the registry's
-/// lock.
+/// `@unchecked Sendable`: `slots` is allocated in `init` and atomic; `used` is used under the registry's lock.
 final class BindingTable: @unchecked Sendable {
     /// Most bindings of one plugin; the header promises this number.
     static let limit = 1_024
 
     private let slots: UnsafeMutablePointer<Atomic<UInt>>
-    /// Bindings that were ended, with the targets that calls may still use.
-    private var ended: [(binding: ServiceBinding, targets: ServiceBinding.Targets?)] = []
     private var used = 0
+    /// `changed` callbacks that wait for the strand.
+    let waitingChanges = Atomic<Int>(0)
+    /// Most of them, for `bind`; those that a provider causes by loading and unloading are always queued.
+    static let changeLimit = 4_096
 
     init() {
         slots = .allocate(capacity: Self.limit)
@@ -170,9 +183,8 @@ final class BindingTable: @unchecked Sendable {
         return Unmanaged<ServiceBinding>.fromOpaque(address)
     }
 
-    /// A binding that is not in use; nil if the limit is reached. Under the registry's lock.
-    func acquire(for consumer: LoadedPlugin) -> ServiceBinding? {
-        if let index = ended.firstIndex(where: \.binding.isDrained) { return ended.remove(at: index).binding }
+    /// A new binding; nil if the limit is reached. Under the registry's lock.
+    func makeBinding(for consumer: LoadedPlugin) -> ServiceBinding? {
         guard used < Self.limit else { return nil }
         let binding = ServiceBinding(consumer: consumer, slot: used)
         // Never released: calls and function pointers use its address without counting references.
@@ -180,7 +192,4 @@ final class BindingTable: @unchecked Sendable {
         used += 1
         return binding
     }
-
-    /// Gives a binding back that was ended. Under the registry's lock.
-    func release(_ binding: ServiceBinding, _ targets: ServiceBinding.Targets?) { ended.append((binding, targets)) }
 }

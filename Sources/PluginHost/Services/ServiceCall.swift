@@ -10,49 +10,57 @@ final class ServiceCall: Sendable {
     let method: ProvidedMethod
     /// `nil`: a client.
     private let caller: LoadedPlugin?
-    private let args: ValueBlock
-    /// Called once, on the thread that settles the call; nil when it is settled.
-    private let completion: Mutex<(@Sendable (CallOutcome) -> Void)?>
+    /// nil when the call is settled: a timer may hold the call much longer than its arguments are needed.
+    private let waiting: Mutex<Waiting?>
+
+    private struct Waiting: Sendable {
+        let args: ValueBlock
+        /// Called once, on the thread that settles the call.
+        let completion: @Sendable (CallOutcome) -> Void
+    }
 
     init(
         _ method: ProvidedMethod, _ args: ValueBlock, caller: LoadedPlugin?,
         completion: @escaping @Sendable (CallOutcome) -> Void
     ) {
         self.method = method
-        self.args = args
         self.caller = caller
-        self.completion = Mutex(completion)
+        waiting = Mutex(Waiting(args: args, completion: completion))
     }
 
-    var isSettled: Bool { completion.withLock { $0 == nil } }
+    var isSettled: Bool { waiting.withLock { $0 == nil } }
 
     /// - Returns: `false` if it was settled before.
     @discardableResult
     func settle(_ outcome: CallOutcome) -> Bool {
-        let completion = completion.withLock { completion in
-            defer { completion = nil }
-            return completion
+        let waiting = waiting.withLock { waiting in
+            defer { waiting = nil }
+            return waiting
         }
-        completion?(outcome)
-        return completion != nil
+        waiting?.completion(outcome)
+        return waiting != nil
     }
 
     /// Queues the call on a strand of its method; settles it if the queue refuses it, or the provider ends first.
     func enqueue(on strand: Strand) {
         let plugin = method.plugin
-        let gone = CallOutcome(JF_E_UNAVAILABLE, "plugin '\(plugin.name)' has stopped")
-        let task = StrandTask(method.callback, run: { self.run() }, drop: { self.settle(gone) })
-        guard !strand.enqueue(task, bytes: args.bytes) else { return }
+        let task = StrandTask(method.callback, run: { self.run() }, drop: { self.settle(self.gone) })
+        let bytes = waiting.withLock { $0?.args.bytes ?? 0 }
+        guard !strand.enqueue(task, bytes: bytes) else { return }
         settle(plugin.isInForce ? CallOutcome(JF_E_LIMIT, "the queue of plugin '\(plugin.name)' is full") : gone)
     }
+
+    private var gone: CallOutcome { CallOutcome(JF_E_UNAVAILABLE, "plugin '\(method.plugin.name)' has stopped") }
 
     /// Calls the method. On its strand.
     private func run() {
         let plugin = method.plugin
-        // The caller does not wait any more, or the plugin was never created.
-        guard !isSettled, plugin.isCreated else { return }
+        // nil: the caller does not wait any more.
+        guard plugin.isCreated, let args = waiting.withLock({ $0?.args }) else { return }
         guard let token = plugin.tokens.enter(.call(self), kept: false) else {
-            settle(CallOutcome(JF_E_LIMIT, "plugin '\(plugin.name)' has too many calls under way"))
+            settle(
+                plugin.isInForce
+                    ? CallOutcome(JF_E_LIMIT, "plugin '\(plugin.name)' has too many calls under way") : gone)
             return
         }
         let outcome = MethodRun.perform(
@@ -78,7 +86,7 @@ enum MethodRun {
     ) -> CallOutcome {
         switch method.body {
         case .function(let function, let type):
-            return call(function, of: type, method.type, args, isTerminated: isTerminated)
+            return call(function, of: type, method, args, isTerminated: isTerminated)
         case .handler(let handler):
             return call(handler, method, args, count, caller: caller?.callerText ?? .none, reply: reply)
         }
@@ -86,15 +94,24 @@ enum MethodRun {
 
     /// Calls a C function through libffi.
     static func call(
-        _ function: jf_fn, of type: CFunctionType, _ method: MethodType, _ args: UnsafePointer<jf_value>?,
+        _ function: jf_fn, of type: CFunctionType, _ method: ProvidedMethod, _ args: UnsafePointer<jf_value>?,
         isTerminated: Bool
     ) -> CallOutcome {
+        guard let frames = jf_call_frames() else { return CallOutcome(JF_E_FAILED) }
+        // Counted among the nested calls: the function may be one that calls another plugin's method.
+        var frame = jf_call_frame(
+            outer: frames.pointee, call: nil, method: nil, storage: nil,
+            depth: (frames.pointee?.pointee.depth ?? 0) + 1)
         var value = jf_value()
         var storage: UnsafeMutableRawPointer?
         var status: Int32 = 0
-        let code = jf_function_call(type.pointer, function, args, isTerminated, &value, &storage, &status)
+        let code = withUnsafeMutablePointer(to: &frame) { frame in
+            frames.pointee = frame
+            defer { frames.pointee = frame.pointee.outer }
+            return jf_function_call(type.pointer, function, args, isTerminated, &value, &storage, &status)
+        }
         defer { free(storage) }
-        guard code == JF_OK else { return failure(code, status, method) }
+        guard code == JF_OK else { return failure(code, status, method.type) }
         return outcome(value, method)
     }
 
@@ -134,8 +151,8 @@ enum MethodRun {
                         return handler(method.plugin.instance, raw)
                     }
                     defer { release(&frame) }
-                    guard code == JF_OK else { return CallOutcome(code, message(of: error)) }
-                    return outcome(result.pointee, method.type)
+                    guard code == JF_OK else { return failure(code, error, method) }
+                    return outcome(result.pointee, method)
                 }
             }
         }
@@ -152,12 +169,24 @@ enum MethodRun {
         withUnsafeBytes(of: &error.pointee.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
+    /// The outcome of a method that returned a code other than `JF_OK`.
+    static func failure(_ code: Int32, _ error: UnsafeMutablePointer<jf_error>, _ method: ProvidedMethod) -> CallOutcome
+    {
+        guard code > 0 else { return CallOutcome(code, message(of: error)) }
+        // To the caller, a positive code would look like success.
+        let problem =
+            code == JF_PENDING
+            ? "returned JF_PENDING, which is for admit; a method that answers later keeps its reply and returns JF_OK"
+            : "returned \(code), which is no failure"
+        method.plugin.log.warning("method '\(method.type.name)' \(problem)")
+        return CallOutcome(JF_E_FAILED, "method '\(method.type.name)' \(problem)")
+    }
+
     /// The outcome of a method that succeeded: its result, checked and copied.
-    static func outcome(_ value: jf_value, _ type: MethodType) -> CallOutcome {
-        if let problem = type.problem(ofResult: value) {
-            return CallOutcome(JF_E_MISMATCH, "method '\(type.name)': \(problem)")
-        }
-        return CallOutcome(copying: value)
+    static func outcome(_ value: jf_value, _ method: ProvidedMethod) -> CallOutcome {
+        guard let problem = method.type.problem(ofResult: value) else { return CallOutcome(copying: value) }
+        method.plugin.log.warning("method '\(method.type.name)': \(problem); the caller gets JF_E_MISMATCH")
+        return CallOutcome(JF_E_MISMATCH, "method '\(method.type.name)': \(problem)")
     }
 
     /// Whether a call on this thread is nested too deeply: methods that run inline and call each other without end

@@ -40,7 +40,7 @@ final class ServiceFunctions: Sendable {
                     HostCallError(code: JF_E_LIMIT, problem: "the plugin has \(Self.limit) function pointers"))
             }
             do throws(CFunctionType.Unsupported) {
-                let function = try Self.make(handle, method, type, plugin)
+                let function = try Self.make(handle, method, type, need.service, plugin)
                 made[key] = Made(function: function)
                 return .success(Made(function: function))
             } catch {
@@ -57,9 +57,16 @@ final class ServiceFunctions: Sendable {
         let binding: jf_binding
         let method: UInt32
         let type: MethodType
+        let service: ByteString
+        /// Whether the function can tell its caller of a failure.
+        let returnsCode: Bool
 
-        init(_ plugin: LoadedPlugin, _ binding: jf_binding, _ method: UInt32, _ type: MethodType) {
+        init(
+            _ plugin: LoadedPlugin, _ binding: jf_binding, _ method: UInt32, _ type: MethodType, _ service: ByteString
+        ) {
             self.plugin = plugin
+            self.service = service
+            returnsCode = type.signature.canFail || [.string, .bytes, .json].contains(type.signature.result)
             self.binding = binding
             self.method = method
             self.type = type
@@ -67,10 +74,10 @@ final class ServiceFunctions: Sendable {
     }
 
     private static func make(
-        _ handle: jf_binding, _ method: UInt32, _ type: MethodType, _ plugin: LoadedPlugin
+        _ handle: jf_binding, _ method: UInt32, _ type: MethodType, _ service: ByteString, _ plugin: LoadedPlugin
     ) throws(CFunctionType.Unsupported) -> jf_fn {
         let native = try CFunctionType(type.signature, .made)
-        let context = Unmanaged.passRetained(Context(plugin, handle, method, type))
+        let context = Unmanaged.passRetained(Context(plugin, handle, method, type, service))
         guard let function = jf_function_make(native.pointer, handler, release, context.toOpaque()) else {
             context.release()
             throw CFunctionType.Unsupported(problem: "there is no memory for a function")
@@ -82,8 +89,10 @@ final class ServiceFunctions: Sendable {
         guard let context, let result = result?.assumingMemoryBound(to: jf_result.self) else { return JF_E_INVALID }
         return Unmanaged<Context>.fromOpaque(context)._withUnsafeGuaranteedRef { context in
             let args = args?.assumingMemoryBound(to: jf_value.self)
-            let code = context.plugin.call(context.binding, context.method, args, count, timeout, result)
-            if code != JF_OK, !context.type.signature.canFail { report(code, result.pointee, context) }
+            var code = context.plugin.call(context.binding, context.method, args, count, timeout, result)
+            // To the function, an ended binding is one whose provider has gone.
+            if code == JF_E_GONE { code = JF_E_UNAVAILABLE }
+            if code != JF_OK, !context.returnsCode { report(code, result.pointee, context) }
             return code
         }
     }
@@ -92,7 +101,8 @@ final class ServiceFunctions: Sendable {
     @inline(never)
     private static func report(_ code: Int32, _ result: jf_result, _ context: Context) {
         let reason = result.message.len > 0 ? result.message.string : ResultCode.describe(code)
-        context.plugin.log.warning("the function '\(context.type.name)' of a service returned 0: \(reason)")
+        context.plugin.log.warning(
+            "the function '\(context.type.name)' of service '\(context.service)' returned 0: \(reason)")
     }
 
     private static let release: jf_storage_release = { result in

@@ -104,6 +104,8 @@ final class ReplyTokenTable: Sendable {
         case gone
         /// A callback on another thread has borrowed it.
         case elsewhere
+        /// It is completed by another function; the entry stays.
+        case otherKind
     }
 
     /// Removes an entry that the plugin completes.
@@ -112,9 +114,8 @@ final class ReplyTokenTable: Sendable {
     func complete(_ token: ReplyToken, where wanted: (ReplyTokenEntry) -> Bool) -> Completion {
         let thread = ThreadState.currentNumber
         return state.withLock { state in
-            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry, wanted(entry) else {
-                return .gone
-            }
+            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return .gone }
+            guard wanted(entry) else { return .otherKind }
             guard state.slots[slot].isKept || state.slots[slot].thread == thread else { return .elsewhere }
             remove(slot, &state)
             return .entry(entry)

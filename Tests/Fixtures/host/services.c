@@ -5,6 +5,7 @@
  * otherwise     binds "calc" 1.0 in create; the event "check" runs the named check on the strand and acks "ok", or the
  *               line of this file that failed.
  */
+#define _DEFAULT_SOURCE /* usleep */
 #include <jackfield/jackfield.h>
 
 #include <float.h>
@@ -38,6 +39,9 @@ static void say(const char *line) { core.log(host, JF_LOG_INFO, jf_text_of(line)
 #ifndef MINOR
 #define MINOR 0
 #endif
+#ifndef MAJOR
+#define MAJOR 1
+#endif
 
 static jf_code on_add(void *instance, const jf_call *call) {
     (void)instance;
@@ -56,6 +60,50 @@ static jf_code on_divide(void *instance, const jf_call *call) {
 static jf_code on_same(void *instance, const jf_call *call) {
     (void)instance;
     return services.set_result(host, call, &call->args[0]);
+}
+
+static int destroyed;
+
+/* Runs inline for some time. */
+static jf_code on_slow(void *instance, const jf_call *call) {
+    (void)instance;
+    say("slow begins");
+    usleep(call->args[0].val.u32 * 1000);
+    say(destroyed ? "slow goes on after destroy" : "slow ends");
+    return JF_OK;
+}
+
+static void destroy(void *instance) {
+    (void)instance;
+    destroyed = 1;
+    say("calc is destroyed");
+}
+
+static jf_code on_positive(void *instance, const jf_call *call) {
+    (void)instance;
+    *call->result = jf_i64(1);
+    return JF_PENDING;
+}
+
+static jf_code on_maybe(void *instance, const jf_call *call) {
+    (void)instance;
+    *call->result = call->args[0];
+    return JF_OK;
+}
+
+/* The token of a service call is completed by no other function. */
+static jf_code on_ack(void *instance, const jf_call *call) {
+    (void)instance;
+    *call->result = jf_i32(io.ack(host, call->reply, JF_TEXT("[]"), NULL, 0));
+    return JF_OK;
+}
+
+static jf_code on_join(void *instance, const jf_call *call) {
+    char text[64];
+    (void)instance;
+    snprintf(text, sizeof text, "%u numbers", call->args[0].count);
+    jf_value value = jf_string(jf_text_of(text));
+    return services.set_result(host, call, &value);
 }
 
 static jf_code on_caller(void *instance, const jf_call *call) {
@@ -143,10 +191,15 @@ static const jf_method_decl methods[] = {
     FUNCTION("hypot(a: f64, b: f64) -> f64", hypot),
     FUNCTION("length(text: string?) -> i64", length),
     FUNCTION("sum(values: f64[]) -> f64", sum),
+    INLINE("slow(ms: u32)", on_slow),
+    INLINE("positive() -> i64", on_positive),
+    INLINE("maybe(v: i64?) -> i64?", on_maybe),
+    JF_METHOD("ack() -> i32", on_ack),
+    INLINE("join(values: f64[]) -> string", on_join),
 };
 
 static const jf_service_decl provided[] = {
-    { JF_LIT("calc"), 1, MINOR, { methods, sizeof methods / sizeof *methods, sizeof *methods } }
+    { JF_LIT("calc"), MAJOR, MINOR, { methods, sizeof methods / sizeof *methods, sizeof *methods } }
 };
 
 static jf_code start(void *instance, jf_error *error) {
@@ -162,6 +215,7 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     fetch_tables(boot);
     jf_describe(plugin, "calc", "1.0.0");
     plugin->start = start;
+    plugin->destroy = destroy;
     JF_SET_LIST(plugin->services, provided);
     return JF_OK;
 }
@@ -200,7 +254,12 @@ enum {
     SLEEP,
     HYPOT,
     LENGTH,
-    SUM
+    SUM,
+    SLOW,
+    POSITIVE,
+    MAYBE,
+    ACK,
+    JOIN
 };
 
 static const jf_text needed[] = {
@@ -230,6 +289,11 @@ static const jf_text needed[] = {
     JF_LIT("hypot(a: f64, b: f64) -> f64"),
     JF_LIT("length(text: string?) -> i64"),
     JF_LIT("sum(values: f64[]) -> f64"),
+    JF_LIT("slow(ms: u32)"),
+    JF_LIT("positive() -> i64"),
+    JF_LIT("maybe(v: i64?) -> i64?"),
+    JF_LIT("ack() -> i32"),
+    JF_LIT("join(values: f64[]) -> string"),
 };
 
 static jf_binding calc;
@@ -408,6 +472,93 @@ static int check_wrong_calls(void) {
     EXPECT(services.set_result(host, NULL, &two[0]) == JF_E_INVALID);
     EXPECT(services.status(host, calc, NULL) == JF_E_INVALID);
     (void)d;
+    return 0;
+}
+
+/* Codes that methods return, and results that need no memory. */
+static int check_codes(void) {
+    jf_result r;
+    jf_value value = jf_i64(INT64_MIN);
+    EXPECT(call(POSITIVE, NULL, 0, &r) == JF_E_FAILED && says(&r, "returned JF_PENDING"));
+    EXPECT(call(MAYBE, &value, 1, &r) == JF_OK && r.value.val.i64 == INT64_MIN && r.storage == NULL);
+    value = jf_none();
+    EXPECT(call(MAYBE, &value, 1, &r) == JF_OK && r.value.kind == JF_VALUE_NONE && r.storage == NULL);
+    EXPECT(call(ACK, NULL, 0, &r) == JF_OK && r.value.val.i32 == JF_E_INVALID);
+    services.release(host, &r);
+    EXPECT(services.complete(host, 12345, 1, NULL, JF_TEXT("")) == JF_E_INVALID);
+    return 0;
+}
+
+/* What a function refuses does not reach the memory of its caller. */
+static int check_refused_pointer(void) {
+    jf_code (*join)(const double *, uint64_t, char *, uint64_t, uint64_t *);
+    char text[16] = "untouched";
+    uint64_t length = 7;
+    EXPECT(services.c_function(host, calc, JOIN, (jf_fn *)&join, NULL) == JF_OK);
+    EXPECT(join((double[]){ 1, 2 }, 2, text, sizeof text, &length) == JF_OK && length == 9);
+    memcpy(text, "untouched", 10);
+    EXPECT(join(NULL, 3, text, sizeof text, &length) == JF_E_INVALID && length == 0 && strcmp(text, "untouched") == 0);
+    return 0;
+}
+
+static int answers;
+
+static void count_answer(void *instance, void *context, const jf_result *result) {
+    (void)instance;
+    (void)context;
+    if (result->code == JF_OK) answers++;
+}
+
+/* The strand is busy here, so no answer is delivered: there is a limit of what waits. */
+static int check_flood(void) {
+    jf_value two[2] = { jf_f64(1), jf_f64(2) };
+    int i = 0;
+    while (services.call_async(host, calc, ADD, two, 2, 1000, count_answer, NULL) == JF_OK) { EXPECT(++i <= 65536); }
+    EXPECT(services.call_async(host, calc, ADD, two, 2, 1000, count_answer, NULL) == JF_E_LIMIT && i > 60000);
+    return 0;
+}
+
+static int check_flood_is_over(void) {
+    EXPECT(answers > 60000);
+    return 0;
+}
+
+static void ignore_change(void *instance, void *context, jf_binding binding, jf_code status, jf_text message) {
+    (void)instance, (void)context, (void)binding, (void)status, (void)message;
+}
+
+static int check_changes(void) {
+    jf_need need = { sizeof need, 1, JF_TEXT("calc"), 1, 0, needed, ignore_change, NULL };
+    jf_binding one;
+    int i = 0;
+    while (services.bind(host, &need, &one, NULL) == JF_OK) {
+        EXPECT(services.unbind(host, one) == JF_OK);
+        EXPECT(++i < 10000);
+    }
+    EXPECT(services.bind(host, &need, &one, NULL) == JF_E_LIMIT);
+    return 0;
+}
+
+/* A thread is inside an inline method when its binding is ended. */
+static jf_binding second;
+
+static void *call_slowly(void *unused) {
+    jf_value ms = jf_u32(400);
+    jf_result r = { .struct_size = sizeof r };
+    (void)unused;
+    services.call(host, second, 0, &ms, 1, 1000, &r);
+    return NULL;
+}
+
+static int check_unbind_in_call(void) {
+    static const jf_text slow[] = { JF_LIT("slow(ms: u32)") };
+    jf_need need = { sizeof need, 1, JF_TEXT("calc"), 1, 0, slow, NULL, NULL };
+    pthread_t thread;
+    EXPECT(services.bind(host, &need, &second, NULL) == JF_OK);
+    EXPECT(pthread_create(&thread, NULL, call_slowly, NULL) == 0);
+    pthread_detach(thread);
+    usleep(100000);
+    EXPECT(services.unbind(host, second) == JF_OK);
     return 0;
 }
 
@@ -603,6 +754,12 @@ static const struct {
     { "[\"bindings\"]", check_bindings },
     { "[\"async\"]", check_async },
     { "[\"keep async\"]", check_keep_async },
+    { "[\"codes\"]", check_codes },
+    { "[\"refused pointer\"]", check_refused_pointer },
+    { "[\"flood\"]", check_flood },
+    { "[\"flood is over\"]", check_flood_is_over },
+    { "[\"changes\"]", check_changes },
+    { "[\"unbind in call\"]", check_unbind_in_call },
     { "[\"start threads\"]", check_start_threads },
     { "[\"end threads\"]", check_end_threads },
 };
