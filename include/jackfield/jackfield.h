@@ -53,8 +53,9 @@
  *      plugin to host    You set it to sizeof; 0 means the size in the first release. The host reads no further. If it
  *                        is larger than the host knows, the bytes beyond must be zero, else the call returns
  *                        JF_E_UNSUPPORTED. So the host never ignores a field that you set.
- *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer, jf_result): you set it as above. The
- *                        host writes no further and sets it to the size that it filled.
+ *      filled by the host in your memory (jf_json, jf_json_cursor, jf_json_writer, jf_result; jf_error, if you pass one
+ *                        to a call: zero it before): you set it as above. The host writes no further and sets it to the
+ *                        size that it filled.
  *  - Lists carry the size of one item in `stride`, with the same three rules. Step through a list by its stride, not by
  *    sizeof. jf_text, jf_bytes, jf_pair and jf_value never grow, so arrays of them have no stride.
  *  - Additions since the first release of JF_ABI 2 are marked "since 1.1". A host of 1.0 does not know them.
@@ -79,7 +80,8 @@
  *
  * The tag before a function says when you may call it. Otherwise it returns JF_E_STATE and does nothing.
  *
- *  [any-thread]          From any thread, from the beginning of create until stop has returned. Never blocks.
+ *  [any-thread]          From any thread, from the beginning of create until stop has returned. Never blocks, except
+ *                        jf_services_api.call and the functions of c_function, which say how long.
  *  [any-thread, always]  The same, and also in jf_plugin_main, in destroy, and later.
  *  [callback]            Only inside the callback that received the argument, on its thread.
  *
@@ -97,11 +99,11 @@
  * many sockets (join_all, leave_all, disconnect_all, fetch, broadcast_ack) in pieces, and the event loop serves other
  * sockets between two pieces. It performs a broadcast in one piece.
  *
- * A slow callback delays only its own plugin. A plugin's queue is bounded by limits.pluginQueueCallbacks and
- * limits.pluginQueueBytes of the configuration, with a share for each socket and each user. The host refuses and counts
- * a callback that does not fit: the client reads {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP.
- * While the plugin needs more than 5 ms for its queued callbacks, the strand runs one callback of each user in turn,
- * and alternates between the sockets of one user.
+ * A slow callback delays its own plugin, and the plugins that wait for it in jf_services_api.call. A plugin's queue is
+ * bounded by limits.pluginQueueCallbacks and limits.pluginQueueBytes of the configuration, with a share for each socket
+ * and each user. The host refuses and counts a callback that does not fit: the client reads
+ * {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP. While the plugin needs more than 5 ms for its
+ * queued callbacks, the strand runs one callback of each user in turn, and alternates between the sockets of one user.
  *
  * Signals   Before it loads plugins the host ignores SIGPIPE and SIGHUP and handles SIGTERM and SIGINT. It checks these
  *           four after each load and once a second, restores what a plugin changed and logs the plugin's name. A
@@ -236,7 +238,10 @@ enum {
     JF_E_MISMATCH    = -13  /**< caller and provider declare different signatures or versions */
 };
 
-/** A failure with a message, filled by jf_fail. The host passes it zeroed. */
+/**
+ * A failure with a message. In a callback: fill it with jf_fail; the host passes it zeroed. In a call of yours: the
+ * host fills it; zero it before.
+ */
 typedef struct jf_error {
     uint32_t struct_size;
     jf_code  code;
@@ -687,7 +692,8 @@ typedef struct jf_stream_callbacks {
 typedef struct jf_call {
     uint32_t        struct_size;
     uint32_t        arg_count; /**< the number of parameters in the signature */
-    const jf_value *args;      /**< checked: each has the type that the signature says */
+    const jf_value *args;      /**< checked: each has the type that the signature says. Valid until the method returns,
+                                    also if the reply was kept */
     jf_token        reply;     /**< keep it (jf_tokens_api.keep) to answer later with jf_services_api.complete. 0 in a
                                     method with JF_RUN_INLINE, which answers before it returns */
     jf_text         caller;    /**< the name of the plugin that calls; empty: a client, through a bound function */
@@ -702,8 +708,9 @@ typedef struct jf_call {
 } jf_call;
 
 /**
- * [run] The body of a method. JF_OK: success. A failure reaches the caller with the code and the message. If the method
- * kept `reply`, its result is ignored.
+ * [run] The body of a method. JF_OK: success. A failure reaches the caller with the code and the message, whether or
+ * not the signature has `throws`; a code above 0 becomes JF_E_FAILED. If the method kept `reply`, its result is
+ * ignored.
  */
 typedef jf_code (*jf_method_fn)(void *instance, const jf_call *call);
 
@@ -724,8 +731,8 @@ typedef void (*jf_result_fn)(void *instance, void *context, const jf_result *res
  * first call has JF_OK or JF_E_MISMATCH.
  *   JF_OK             calls reach a provider
  *   JF_E_UNAVAILABLE  the provider is gone
- *   JF_E_MISMATCH     a plugin provides the service, but its version or a signature differs: `message` says what. The
- *                     binding waits for another provider
+ *   JF_E_MISMATCH     a plugin provides the service, but its minor version or a signature differs: `message` says what.
+ *                     The binding waits for another provider. A provider of another major version is no provider
  */
 typedef void (*jf_binding_fn)(void *instance, void *context, jf_binding binding, jf_code status, jf_text message);
 
@@ -739,6 +746,10 @@ typedef struct jf_need {
     const jf_text *methods;      /**< their signatures as this plugin expects them; a call names a method by its
                                       index */
     jf_binding_fn  changed;      /**< or NULL */
+    /**
+     * For `changed`. You may free it when unbind has returned and no `changed` runs: on the strand, right after unbind;
+     * on another thread, in a task that you post after unbind (jf_core_api.post).
+     */
     void          *context;
 } jf_need;
 
@@ -967,7 +978,8 @@ typedef struct jf_method_list {
 /**
  * A service that other plugins may bind (since 1.1). It is available from the end of start until the plugin is
  * unloaded. A new method, and nothing else, may come with a higher minor version. If two plugins provide the same major
- * version of a service, the host does not load the second one.
+ * version of a service, the host does not load the second one. The host unloads plugins in the reverse order of
+ * loading: a plugin that was loaded before the provider of its service may find the provider gone in its stop.
  */
 typedef struct jf_service_decl {
     jf_text        name;  /**< 1 to 64 of a-z, 0-9, '-' and '.' */
@@ -985,7 +997,8 @@ typedef struct jf_service_list {
 /**
  * A C function that answers an event (since 1.1): `double add(double, double)` acks [3] to `emit("calc:add", 1, 2,
  * ack)` and answers {"result":3} to POST /v1/call/calc:add. The host checks the arguments, calls the function through
- * libffi, and sends its result. The function needs to know nothing of Jackfield.
+ * libffi, and sends its result. The function needs to know nothing of Jackfield. POST /v1/call checks only the token:
+ * the `admit` hooks of namespaces do not run for it.
  */
 typedef struct jf_function_decl {
     jf_text  name;      /**< of the event, at most 512 bytes */
@@ -1009,8 +1022,8 @@ typedef struct jf_function_list {
 
 /**
  * An event that the plugin emits, with the types of its arguments (since 1.1). `jackfield types` writes it for clients.
- * With `contracts: strict` in the configuration an emit with other arguments returns JF_E_INVALID; by default it is
- * sent, logged and counted.
+ * An emit with other arguments is counted and logged, and sent, or with `contracts: strict` in the configuration
+ * refused with JF_E_INVALID; `contracts: off` does not check.
  */
 typedef struct jf_emit_decl {
     jf_text name;
@@ -1153,7 +1166,7 @@ typedef struct jf_tokens_api {
     jf_code (*keep)(const jf_host *host, jf_token token, jf_token *kept);
     /**
      * [any-thread] Releases a kept token without an answer: an ack is never sent, a request gets 500, a connection is
-     * refused. JF_E_GONE as keep.
+     * refused, a service call fails with JF_E_FAILED. JF_E_GONE as keep.
      */
     jf_code (*drop)(const jf_host *host, jf_token kept);
     /** [any-thread] *waiting is 1 while a client waits for this kept token, else 0. Check it before long work. */
@@ -1447,9 +1460,11 @@ typedef struct jf_services_api {
     uint32_t struct_size;
     uint32_t revision;
     /**
-     * [any-thread] Binds a service. It need not be provided yet: `need->changed` is called when it is, and calls return
-     * JF_E_UNAVAILABLE until then. JF_E_MISMATCH: it is provided, but the version or a signature differs; `error` (or
-     * NULL) has the two signatures and the first difference. JF_E_LIMIT: the plugin has 1,024 bindings.
+     * [any-thread] Binds a service. It need not be provided yet: calls return JF_E_UNAVAILABLE until it is.
+     * `need->changed` is called later on the strand, also if it is provided already. JF_E_MISMATCH: it is provided, but
+     * its minor version or a signature differs, and there is no binding; `error` (or NULL) has the two signatures and
+     * the first difference. A provider of another major version is no provider. JF_E_LIMIT: the plugin has 1,024
+     * bindings.
      */
     jf_code (*bind)(const jf_host *host, const jf_need *need, jf_binding *binding, jf_error *error);
     /**
@@ -1462,15 +1477,18 @@ typedef struct jf_services_api {
      */
     jf_code (*status)(const jf_host *host, jf_binding binding, jf_code *status);
     /**
-     * [any-thread] Calls a method and waits for its result, at most `timeout` ms (1 to 3,600,000). Returns
+     * [any-thread] Calls a method and waits for its result, at most `timeout` ms (1 to 3,600,000). A method may fail
+     * whether or not its signature has `throws`; without it, only function pointers cannot return the failure. Returns
      * result->code:
-     *   JF_OK and the failures that the method returns
+     *   JF_OK and the failures that the method returns; a code above 0 becomes JF_E_FAILED
      *   JF_E_UNAVAILABLE  no provider, or it stopped before it answered
      *   JF_E_DEADLOCK     the provider's thread waits, directly or through other calls, for this thread
      *   JF_E_TIMEOUT      no result in time; the method may still run
      *   JF_E_LIMIT        the provider's queue is full
      *   JF_E_STATE        on an event loop, for a method that does not run inline: use call_async
-     *   JF_E_INVALID      an argument has not the type that the signature says; result->message says which
+     *   JF_E_INVALID      an argument has not the type that the signature says; result->message says which, not the log
+     *   JF_E_MISMATCH     the provider's minor version or a signature differs, so it was not called; or the provider
+     *                     gave a result of another type than its signature says
      *   JF_E_GONE         the binding was ended
      * Call release when result->storage is not NULL. A method with JF_RUN_INLINE runs on the calling thread and ignores
      * the timeout; the host takes no lock and, if the result holds no bytes, no memory for it.
@@ -1487,9 +1505,10 @@ typedef struct jf_services_api {
     /**
      * [any-thread] Stores a C function pointer of the method's own type (docs/signatures.md), which calls as `call`
      * with a timeout of 30 s, from any thread. It is valid for the life of the process and calls whichever plugin
-     * provides the service at that moment. If a call fails, a function whose signature has `throws` returns the code;
-     * any other returns 0, and the log says why. The same pointer is stored for the same method. JF_E_UNSUPPORTED: the
-     * type of the result has no form in C. JF_E_LIMIT: the plugin has 4,096 function pointers. JF_E_GONE.
+     * provides the service at that moment. If a call fails, a function that returns a jf_code (`throws`, or a result of
+     * string, bytes or json) returns the code; any other returns 0, and the log says why. The same pointer is stored
+     * for the same method. JF_E_UNSUPPORTED: the type of the result has no form in C, or it is `cstring`, which nobody
+     * would free. JF_E_LIMIT: the plugin has 4,096 function pointers. JF_E_GONE.
      */
     jf_code (*c_function)(const jf_host *host, jf_binding binding, uint32_t method, jf_fn *pointer, jf_error *error);
     /** [any-thread] Frees the storage of a result that `call` filled, and sets it to NULL. */
@@ -1497,8 +1516,9 @@ typedef struct jf_services_api {
     /** [callback] In a method: copies `value`, with what it points to, as the result. JF_E_LIMIT: over 64 MiB. */
     jf_code (*set_result)(const jf_host *host, const jf_call *call, const jf_value *value);
     /**
-     * [any-thread] Answers a call whose reply was kept. `code` JF_OK: `value` is the result (NULL: none). Otherwise it
-     * failed, and `message` says why. JF_E_GONE: the caller does not wait any more.
+     * [any-thread] Answers a call whose reply was kept. `code` JF_OK: `value` is the result (NULL: none), and `message`
+     * is ignored. Otherwise it failed, and `message` says why. JF_E_INVALID for a value of a wrong type uses up the
+     * token: the caller gets JF_E_MISMATCH. JF_E_GONE: the caller does not wait any more.
      */
     jf_code (*complete)(const jf_host *host, jf_token reply, jf_code code, const jf_value *value, jf_text message);
 } jf_services_api;
