@@ -26,7 +26,7 @@
  *     }
  *
  *     cc -shared -fPIC -I include -o hello.so hello.c
- *     jackfield serve --plugin ./hello.so
+ *     jackfield serve --demo --plugin ./hello.so
  *
  * The folder samples/ has one small plugin for each capability.
  *
@@ -844,6 +844,10 @@ typedef struct jf_event_decl {
     jf_text        signature;
 } jf_event_decl;
 
+/** An array as the initialiser of a list that is a field of a declaration (since 1.1): see jf_service_decl.methods. */
+#define JF_LIST(array) \
+    { (array), (uint32_t)(sizeof(array) / sizeof (array)[0]), (uint32_t)sizeof (array)[0] }
+
 typedef struct jf_event_list {
     const jf_event_decl *items;
     uint32_t             count;
@@ -975,6 +979,13 @@ typedef struct jf_method_list {
 /** A method on the strand: `JF_METHOD("add(a: f64, b: f64) -> f64", on_add)`. */
 #define JF_METHOD(signature, handler) { JF_LIT(signature), (handler), NULL, JF_RUN_STRAND, 0, NULL }
 
+/** A method with JF_RUN_INLINE. */
+#define JF_METHOD_INLINE(signature, handler) { JF_LIT(signature), (handler), NULL, JF_RUN_INLINE, 0, NULL }
+
+/** A C function as a method on the strand: `JF_METHOD_FUNCTION("add(a: f64, b: f64) -> f64", add)`. */
+#define JF_METHOD_FUNCTION(signature, c_function) \
+    { JF_LIT(signature), NULL, (jf_fn)(c_function), JF_RUN_STRAND, 0, NULL }
+
 /**
  * A service that other plugins may bind (since 1.1). It is available from the end of start until the plugin is
  * unloaded. A new method, and nothing else, may come with a higher minor version. If two plugins provide the same major
@@ -985,7 +996,7 @@ typedef struct jf_service_decl {
     jf_text        name;  /**< 1 to 64 of a-z, 0-9, '-' and '.' */
     uint32_t       major; /**< 1 or higher */
     uint32_t       minor;
-    jf_method_list methods;
+    jf_method_list methods; /**< JF_LIST(array) */
 } jf_service_decl;
 
 typedef struct jf_service_list {
@@ -1445,16 +1456,28 @@ typedef struct jf_helpers_api {
 #define JF_SERVICES "jf.services/1"
 
 /*
- * A plugin that provides a service declares it in its descriptor. Another plugin binds it, in any order of loading:
+ * A plugin provides a service: it declares the service, and in jf_plugin_main JF_SET_LIST(plugin->services, provided).
  *
- *     static const jf_text methods[] = { JF_LIT("add(a: f64, b: f64) -> f64") };
+ *     static jf_code on_add(void *instance, const jf_call *call) {
+ *         (void)instance;
+ *         *call->result = jf_f64(call->args[0].val.f64 + call->args[1].val.f64);
+ *         return JF_OK;
+ *     }
+ *
+ *     static const jf_method_decl methods[] = { JF_METHOD("add(a: f64, b: f64) -> f64", on_add) };
+ *     static const jf_service_decl provided[] = { { JF_LIT("calc"), 1, 0, JF_LIST(methods) } };
+ *
+ * Another plugin binds it, in any order of loading. After that, `add(1, 2)` calls it:
+ *
+ *     static const jf_text needed[] = { JF_LIT("add(a: f64, b: f64) -> f64") };
  *     static double (*add)(double, double);
  *
- *     jf_need need = { sizeof need, 1, JF_TEXT("calc"), 1, 0, methods, NULL, NULL };
- *     jf_binding calc;
- *     services.bind(host, &need, &calc, error);
- *     services.c_function(host, calc, 0, (jf_fn *)&add, error);
- *     ... add(1, 2) ...
+ *     static jf_code bind_calc(jf_error *error) {
+ *         jf_need need = { sizeof need, 1, JF_LIT("calc"), 1, 0, needed, NULL, NULL };
+ *         jf_binding calc;
+ *         jf_code code = services.bind(host, &need, &calc, error);
+ *         return code == JF_OK ? services.c_function(host, calc, 0, (jf_fn *)&add, error) : code;
+ *     }
  */
 typedef struct jf_services_api {
     uint32_t struct_size;

@@ -66,7 +66,7 @@ static const jf_method_decl methods[] = { { JF_LIT(SIGNATURE), NULL, (jf_fn)c_st
 #define SIGNATURE "step(left: i32) throws -> i32"
 static const jf_method_decl methods[] = { { JF_LIT("step(left: i32) throws -> i32"), on_step, NULL, RUN, 0, NULL } };
 #endif
-static const jf_service_decl provided[] = { { JF_LIT(NAME), 1, 0, { methods, 1, sizeof *methods } } };
+static const jf_service_decl provided[] = { { JF_LIT(NAME), 1, 0, JF_LIST(methods) } };
 
 static jf_code create(const jf_host *unused, void **instance, jf_error *error) {
     static const jf_text needed[] = { JF_LIT(SIGNATURE) };

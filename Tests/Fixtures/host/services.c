@@ -156,19 +156,18 @@ static double sum(const double *values, uint64_t count) {
     return total;
 }
 
-#define INLINE(signature, handler)    { JF_LIT(signature), (handler), NULL, JF_RUN_INLINE, 0, NULL }
 #define FUNCTION(signature, function) { JF_LIT(signature), NULL, (jf_fn)(function), JF_RUN_INLINE, 0, NULL }
-#define SAME(type)                    INLINE("same_" #type "(v: " #type ") -> " #type, on_same)
+#define SAME(type)                    JF_METHOD_INLINE("same_" #type "(v: " #type ") -> " #type, on_same)
 
 static const jf_method_decl methods[] = {
 #ifdef WRONG
-    INLINE("add(a: f64, b: i64) -> f64", on_add),
+    JF_METHOD_INLINE("add(a: f64, b: i64) -> f64", on_add),
 #else
-    INLINE("add(a: f64, b: f64) -> f64", on_add),
+    JF_METHOD_INLINE("add(a: f64, b: f64) -> f64", on_add),
 #endif
     JF_METHOD("add_on_strand(a: f64, b: f64) -> f64", on_add),
     { JF_LIT("add_in_parallel(a: f64, b: f64) -> f64"), on_add, NULL, JF_RUN_PARALLEL, 0, NULL },
-    INLINE("divide(a: i64, b: i64) throws -> i64", on_divide),
+    JF_METHOD_INLINE("divide(a: i64, b: i64) throws -> i64", on_divide),
     SAME(bool),
     SAME(i32),
     SAME(i64),
@@ -180,15 +179,15 @@ static const jf_method_decl methods[] = {
     SAME(cstring),
     SAME(bytes),
     SAME(json),
-    INLINE("same_list(v: i64?[]?) -> i64?[]?", on_same),
-    INLINE("same_record(v: " RECORD ") -> " RECORD, on_same),
+    JF_METHOD_INLINE("same_list(v: i64?[]?) -> i64?[]?", on_same),
+    JF_METHOD_INLINE("same_record(v: " RECORD ") -> " RECORD, on_same),
     JF_METHOD("same_on_strand(v: " RECORD ") -> " RECORD, on_same),
-    INLINE("caller() -> string", on_caller),
-    INLINE("lie() -> i64", on_lie),
+    JF_METHOD_INLINE("caller() -> string", on_caller),
+    JF_METHOD_INLINE("lie() -> i64", on_lie),
     JF_METHOD("later() -> string", on_later),
     JF_METHOD("keep() -> string", on_keep),
     JF_METHOD("sleep(ms: u32)", on_sleep),
-    FUNCTION("hypot(a: f64, b: f64) -> f64", hypot),
+    JF_METHOD_FUNCTION("hypot(a: f64, b: f64) -> f64", hypot),
     FUNCTION("length(text: string?) -> i64", length),
     FUNCTION("sum(values: f64[]) -> f64", sum),
     INLINE("slow(ms: u32)", on_slow),
@@ -198,9 +197,7 @@ static const jf_method_decl methods[] = {
     INLINE("join(values: f64[]) -> string", on_join),
 };
 
-static const jf_service_decl provided[] = {
-    { JF_LIT("calc"), MAJOR, MINOR, { methods, sizeof methods / sizeof *methods, sizeof *methods } }
-};
+static const jf_service_decl provided[] = { { JF_LIT("calc"), MAJOR, MINOR, JF_LIST(methods) } };
 
 static jf_code start(void *instance, jf_error *error) {
     (void)instance;
