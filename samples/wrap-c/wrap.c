@@ -4,9 +4,13 @@
  * work in either order of loading. The row is stored first, then emitted to the user, if online; the caller gets the
  * answer either way.
  *
+ * In this folder:
+ *
  *     cc -shared -fPIC -I ../../include -o wrap.so wrap.c
  *     cc -shared -fPIC -o notes.so notes.c
- *     jackfield serve --config jackfield.yaml
+ *     ../../.build/release/jackfield serve --demo --config jackfield.yaml
+ *
+ * `--demo` makes a key for tokens, because the configuration has none, and prints a token of alice and one of bob:
  *
  *     socket.emit("note:create", "bob", "Lunch at noon", ack)    acks {"id":1,"total":1}; bob gets note:new
  */
