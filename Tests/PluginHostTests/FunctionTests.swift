@@ -88,11 +88,16 @@ struct FunctionTests {
         #expect(try await ack(event, signature, argument) == error("invalid_arguments", message))
     }
 
-    @Test("NaN and infinities, which JSON has not, are null")
+    @Test("NaN and infinities, which JSON has not, are failures")
     func notFinite() async throws {
-        #expect(try await ack("not_a_number", "not_a_number() -> f64") == "[null]")
-        #expect(try await ack("infinite", "infinite() -> f64") == "[null]")
-        #expect(try await ack("infinite_f32", "infinite_f32() -> f32") == "[null]")
+        func failure(_ name: String, _ type: String) async throws -> String? {
+            try await ack(name, "\(name)() -> \(type)")
+        }
+        let end = ", which JSON does not have"
+        #expect(
+            try await failure("not_a_number", "f64") == error("failed", "'not_a_number' returned nan\(end)"))
+        #expect(try await failure("infinite", "f64") == error("failed", "'infinite' returned inf\(end)"))
+        #expect(try await failure("infinite_f32", "f32") == error("failed", "'infinite_f32' returned -inf\(end)"))
     }
 
     @Test("a function without a result is called, and acks without arguments")
@@ -425,7 +430,7 @@ struct HTTPFunctionTests {
         try await host.load(
             try plain(
                 "same_text(x: bytes) -> bytes", "divide(a: i32, b: i32) throws -> i32", "bump()",
-                "not_utf8() -> string",
+                "not_utf8() -> string", "infinite() -> f64",
                 "same_f64(x: f64) -> f64"))
         func call(_ event: String, _ body: String) throws -> String {
             try serving.ask("/v1/call/\(event)", "-H", "Authorization: Bearer alice", "-d", body)
@@ -453,6 +458,9 @@ struct HTTPFunctionTests {
         #expect(try call("add", "[1,").contains("the body must be a JSON array of the arguments: "))
         #expect(try call("add", "").contains("the body must be a JSON array of the arguments: "))
         #expect(try call("divide", "[1,0]").hasSuffix(problem(422, "failed", "'divide' returned 33")))
+        #expect(
+            try call("infinite", "[]").hasSuffix(
+                problem(422, "failed", "'infinite' returned inf, which JSON does not have")))
         #expect(
             try call("not_utf8", "[]").hasSuffix(
                 problem(500, "internal", "the result of 'not_utf8' is no UTF-8")))

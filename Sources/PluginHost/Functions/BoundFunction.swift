@@ -184,7 +184,12 @@ final class BoundFunction: @unchecked Sendable {
     /// The failure of a call whose result has no JSON.
     @inline(never)
     func unwritable(_ error: ValueWriter.Unwritable) -> FunctionFailure {
-        FunctionFailure(code: "internal", message: "the result of '\(method.name)' \(error.problem)")
+        switch error {
+        case .notFinite(let number):
+            FunctionFailure(code: "failed", message: "'\(method.name)' returned \(number), which JSON does not have")
+        case .broken(let problem):
+            FunctionFailure(code: "internal", message: "the result of '\(method.name)' \(problem)")
+        }
     }
 }
 

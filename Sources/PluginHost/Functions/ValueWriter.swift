@@ -3,13 +3,16 @@ import EngineIO
 import RawJSON
 import Support
 
-/// Writes the result of a C function as JSON, as `JSON.stringify` does: NaN and infinities are `null`, -0 is `0`. A
-/// 64-bit integer has all its digits, and an `f32` the fewest that yield the same `f32`.
+/// Writes the result of a C function as JSON, as `JSON.stringify` does: -0 is `0`. But NaN and infinities have no JSON,
+/// since the types of clients promise a number. A 64-bit integer has all its digits, and an `f32` the fewest that yield
+/// the same `f32`.
 enum ValueWriter {
     /// Why a result has no JSON.
-    struct Unwritable: Error {
-        /// The end of a sentence that names the result.
-        let problem: String
+    enum Unwritable: Error {
+        /// NaN, or an infinity: its text.
+        case notFinite(String)
+        /// A text that the function should not have returned: the end of a sentence that names the result.
+        case broken(String)
     }
 
     /// Most bytes of a scalar: `-1.7976931348623157e+308` has 24.
@@ -31,6 +34,7 @@ enum ValueWriter {
             let text = try text(of: value, prefix, suffix, binary: binary)
             text.withUnsafeBytes { body($0, attachment) }
         default:
+            if let number = value.notFinite { throw .notFinite(number) }
             let most = prefix.utf8CodeUnitCount + scalarLimit + suffix.utf8CodeUnitCount
             withUnsafeTemporaryAllocation(byteCount: most, alignment: 1) { buffer in
                 var output = Output(buffer)
@@ -60,12 +64,12 @@ enum ValueWriter {
         prefix.withUTF8Buffer { output.append(contentsOf: $0) }
         switch value.kind {
         case JF_VALUE_STRING:
-            guard UTF8Validator.isValid(bytes) else { throw Unwritable(problem: "is no UTF-8") }
+            guard UTF8Validator.isValid(bytes) else { throw .broken("is no UTF-8") }
             JSONText.appendQuoted(bytes, to: &output)
         case JF_VALUE_JSON:
             // The answer puts it into an array or an object.
             guard JSONScanner.isValid(bytes, depthLimit: JSONScanner.maximumDepth - 1) else {
-                throw Unwritable(problem: "is no JSON")
+                throw .broken("is no JSON")
             }
             output.append(contentsOf: bytes)
         default:
@@ -144,8 +148,8 @@ enum ValueWriter {
         /// The same for `Float`.
         private static let wholeFloats: Float = 0x1p24
 
+        /// - Parameter value: finite.
         private mutating func append(_ value: Double) {
-            guard value.isFinite else { return append("null") }
             if value.magnitude <= Self.wholeDoubles, value == value.rounded(.towardZero) { return append(Int64(value)) }
             let text = value.description
             // Swift writes a fraction without an exponent as JavaScript does.
@@ -154,8 +158,8 @@ enum ValueWriter {
                     ? JSONNumber.text(of: value) : text)
         }
 
+        /// - Parameter value: finite.
         private mutating func append(_ value: Float) {
-            guard value.isFinite else { return append("null") }
             if value.magnitude <= Self.wholeFloats, value == value.rounded(.towardZero) { return append(Int64(value)) }
             let text = value.description
             guard text.utf8.contains(UInt8(ascii: "e")) || value.magnitude > Self.wholeFloats else {
@@ -172,6 +176,18 @@ enum ValueWriter {
                 (base + count).copyMemory(from: start, byteCount: min(bytes.count, ValueWriter.scalarLimit))
                 count &+= min(bytes.count, ValueWriter.scalarLimit)
             }
+        }
+    }
+}
+
+extension jf_value {
+    /// The text of a number that is NaN or infinite; nil for other values.
+    fileprivate var notFinite: String? {
+        switch kind {
+        // The sign of a NaN means nothing.
+        case JF_VALUE_F32 where !val.f32.isFinite: val.f32.isNaN ? "nan" : val.f32.description
+        case JF_VALUE_F64 where !val.f64.isFinite: val.f64.isNaN ? "nan" : val.f64.description
+        default: nil
         }
     }
 }
