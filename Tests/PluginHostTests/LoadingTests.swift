@@ -170,7 +170,8 @@ struct LoadingTests {
             #expect(test.client(namespace).ask(#"2\#(namespace),0["small"]"#) == #"3\#(namespace),0["small"]"#)
         }
         #expect(
-            test.client().ask(#"20["small"]"#) == #"30[{"error":{"code":"unknown_event"}}]"#,
+            test.client().ask(#"20["small"]"#)
+                == #"30[{"error":{"code":"unknown_event","message":"no plugin handles the event"}}]"#,
             "an empty nsp beside a list means none")
         await test.stop()
     }
@@ -211,14 +212,18 @@ struct LoadingTests {
         let test = try TestHost()
         let path = try Fixture.library("small", named: "again")
         let client = test.client()
-        #expect(client.ask(#"20["small"]"#) == #"30[{"error":{"code":"unknown_event"}}]"#)
+        #expect(
+            client.ask(#"20["small"]"#)
+                == #"30[{"error":{"code":"unknown_event","message":"no plugin handles the event"}}]"#)
         for generation in 1...3 {
             try await test.host.load(PluginSpec(path: path))
             #expect(test.host.status.first?.generation == generation)
             #expect(client.ask(#"21["small"]"#) == #"31["small"]"#)
             try await test.host.unload("small")
             #expect(test.host.status.isEmpty)
-            #expect(client.ask(#"22["small"]"#) == #"32[{"error":{"code":"unknown_event"}}]"#)
+            #expect(
+                client.ask(#"22["small"]"#)
+                    == #"32[{"error":{"code":"unknown_event","message":"no plugin handles the event"}}]"#)
         }
         client.say(#"2["small"]"#)
         #expect(test.host.statistics.unknownEvents == 5)

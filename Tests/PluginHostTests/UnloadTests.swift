@@ -36,7 +36,9 @@ struct UnloadTests {
         )
         #expect(client.hear(within: 60) == nil)
         #expect(TestClient(test.loops[0], joining: "/hooks").hear() == #"4/hooks,{"message":"Invalid namespace"}"#)
-        #expect(client.ask(#"29["echo"]"#) == #"39[{"error":{"code":"unknown_event"}}]"#)
+        #expect(
+            client.ask(#"29["echo"]"#)
+                == #"39[{"error":{"code":"unknown_event","message":"no plugin handles the event"}}]"#)
         await test.stop()
     }
 

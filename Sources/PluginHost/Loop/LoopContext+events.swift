@@ -47,7 +47,8 @@ extension LoopContext {
     }
 
     // `nonisolated(unsafe)` is safe for both: string constants of the binary, never written and never freed.
-    nonisolated(unsafe) private static let unknownEvent = bytes(#"[{"error":{"code":"unknown_event"}}]"#)
+    nonisolated(unsafe) private static let unknownEvent = bytes(
+        #"[{"error":{"code":"unknown_event","message":"no plugin handles the event"}}]"#)
     nonisolated(unsafe) private static let stopping = bytes(
         #"[{"error":{"code":"unavailable","message":"the host is stopping"}}]"#)
 
