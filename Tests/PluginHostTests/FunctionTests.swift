@@ -251,6 +251,31 @@ struct FunctionTests {
         }
     }
 
+    @Test("a function on the event loop gets arguments of at most 16 KiB, and others get more")
+    func inlineArguments() async throws {
+        let test = try TestHost()
+        try await test.host.load(try plain("length(x: string) -> u64", "zeros(x: bytes) -> u64", run: .inline))
+        var other = try plain("c_length(x: cstring) -> u64")
+        other.name = "other"
+        try await test.host.load(other)
+        let client = test.client()
+        let end = " for a function that runs on the event loop"
+        func problem(_ bytes: Int) -> String {
+            error(
+                "invalid_arguments",
+                "the arguments have \(bytes) bytes, more than the 16384 bytes\(end)")
+        }
+        func text(_ bytes: Int) -> String { "\"\(String(repeating: "x", count: bytes - 4))\"" }
+        #expect(client.ask(#"21["length",\#(text(16_384))]"#) == "31[16380]")
+        #expect(client.ask(#"21["length",\#(text(16_385))]"#) == "31" + problem(16_385))
+        #expect(client.ask(#"21["c_length",\#(text(16_385))]"#) == "31[16381]")
+        client.say(#"51-5["zeros",{"_placeholder":true,"num":0}]"#)
+        client.say(binary: [UInt8](repeating: 1, count: 16_384))
+        #expect(client.hear() == "35" + problem(16_384 + 31))
+        #expect(test.refusals.map(\.reason) == ["invalid_arguments", "invalid_arguments"])
+        await test.stop()
+    }
+
     // MARK: Errors
 
     @Test("wrong arguments get the words of the signature, and are counted")
@@ -457,6 +482,14 @@ struct HTTPFunctionTests {
                 problem(400, "invalid_arguments", "expected an array of arguments")))
         #expect(try call("add", "[1,").contains("the body must be a JSON array of the arguments: "))
         #expect(try call("add", "").contains("the body must be a JSON array of the arguments: "))
+        let long = "[1,\(String(repeating: " ", count: 16_384))2]"
+        #expect(try call("add", long) == #"{"result":3} 200"#)
+        #expect(
+            try call("add-inline", long).hasSuffix(
+                problem(
+                    400, "invalid_arguments",
+                    "the arguments have 16389 bytes, more than the 16384 bytes for a function that runs on the event loop"
+                )))
         #expect(try call("divide", "[1,0]").hasSuffix(problem(422, "failed", "'divide' returned 33")))
         #expect(
             try call("infinite", "[]").hasSuffix(

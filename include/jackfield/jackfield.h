@@ -1015,7 +1015,8 @@ typedef struct jf_function_decl {
     jf_text  name;      /**< of the event, at most 512 bytes */
     jf_text  signature; /**< "add(a: f64, b: f64) -> f64" */
     jf_fn    c_function; /**< of the type that the signature describes (docs/signatures.md) */
-    uint32_t run;       /**< JF_RUN_*; by default on the strand, so never on an event loop */
+    uint32_t run;       /**< JF_RUN_*; by default on the strand, so never on an event loop. With JF_RUN_INLINE, more
+                             than 16,384 bytes of arguments (JSON and attachments) are refused as invalid_arguments */
     uint32_t reserved;
     jf_text  run_key;   /**< for JF_RUN_BY_KEY */
     jf_text  nsp;       /**< empty text means "/" */

@@ -125,6 +125,8 @@ final class EventRoute: @unchecked Sendable {
     let meter: InlineMeter?
     /// What arguments must be; nil: any.
     let contract: Contract?
+    /// Most bytes of the arguments with their attachments.
+    let largest: Int
 
     init(_ declaration: EventDescriptor, of plugin: LoadedPlugin) {
         target = .plugin(plugin, declaration.handler)
@@ -137,6 +139,7 @@ final class EventRoute: @unchecked Sendable {
         callback = Callback("the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.title)")
         meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
         contract = declaration.contract
+        largest = declaration.isFunction && declaration.run == .inline ? BoundFunction.largestInline : .max
     }
 
     /// The values for a call on the loop; `nil` if the handler does not run inline.
@@ -159,6 +162,7 @@ final class EventRoute: @unchecked Sendable {
         callback = .other
         meter = nil
         contract = nil
+        largest = .max
     }
 
     /// The entry of a table for `route`.
@@ -173,6 +177,7 @@ final class EventRoute: @unchecked Sendable {
         callback = route.callback
         meter = nil
         self.contract = contract
+        largest = route.largest
     }
 }
 
@@ -183,11 +188,14 @@ final class CheckedRoute {
     let contract: Unmanaged<Contract>
     /// Set if the handler runs inline.
     let inline: InlineTarget?
+    /// Most bytes of the arguments with their attachments.
+    let largest: Int
 
     fileprivate init(_ route: EventRoute, _ contract: Contract) {
         self.route = .passUnretained(route)
         self.contract = .passUnretained(contract)
         inline = route.inlineTarget
+        largest = route.largest
     }
 }
 

@@ -33,6 +33,15 @@ final class BoundFunction: @unchecked Sendable {
     private let type: CFunctionType
     private let function: jf_fn
 
+    /// Most bytes of the arguments, with their attachments, of a function that runs inline: to convert more of them would
+    /// hold up the event loop. The header promises this number.
+    static let largestInline = 16_384
+
+    /// Why the arguments of a function that runs inline are too large.
+    static func problem(ofInlineArguments bytes: Int) -> String {
+        "the arguments have \(bytes) bytes, more than the \(largestInline) bytes for a function that runs on the event loop"
+    }
+
     /// The path under which functions are called over HTTP; the label of their metrics.
     static let path = "/v1/call/{event}"
 

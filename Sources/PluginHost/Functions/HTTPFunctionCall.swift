@@ -42,6 +42,9 @@ final class HTTPFunctionCall: @unchecked Sendable {
 
     /// Why the body cannot be the arguments; nil if it can.
     private func problem(of body: UnsafeRawBufferPointer) -> String? {
+        guard function.run != .inline || body.count <= BoundFunction.largestInline else {
+            return BoundFunction.problem(ofInlineArguments: body.count)
+        }
         do throws(JSONSyntaxError) {
             _ = try JSONScanner.document(body)
         } catch {

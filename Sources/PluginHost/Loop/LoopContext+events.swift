@@ -91,21 +91,34 @@ extension LoopContext {
     private func accepts(_ event: borrowing IncomingEvent, from socket: NamespaceSocket, _ checked: CheckedRoute)
         -> Bool
     {
-        let (args, attachments) = (event.args, event.attachments.count)
+        let (args, attachments) = (event.args, event.attachments)
+        var bytes = args.count
+        for attachment in attachments { bytes += attachment.count }
+        guard bytes <= checked.largest else {
+            refuse(event, from: socket, checked, BoundFunction.problem(ofInlineArguments: bytes))
+            return false
+        }
         let violation = checked.contract._withUnsafeGuaranteedRef {
-            $0.checkArguments(args, attachments: attachments, binary: .attachment)
+            $0.checkArguments(args, attachments: attachments.count, binary: .attachment)
         }
         guard let violation else { return true }
+        refuse(event, from: socket, checked, violation.description)
+        return false
+    }
+
+    @inline(never)
+    private func refuse(
+        _ event: borrowing IncomingEvent, from socket: NamespaceSocket, _ checked: CheckedRoute, _ problem: String
+    ) {
         let route = checked.route.takeUnretainedValue()
         if case .plugin(let plugin, _) = route.target {
-            plugin.argumentsRefused(violation, of: route.name, from: socket.handshakeRequest.remoteAddress)
+            plugin.argumentsRefused(problem, of: route.name, from: socket.handshakeRequest.remoteAddress)
         }
         if let id = event.ackID {
-            JSONWriter.errorArguments(code: "invalid_arguments", message: violation.description).withUnsafeBytes {
+            JSONWriter.errorArguments(code: "invalid_arguments", message: problem).withUnsafeBytes {
                 socket.ack(id, args: $0)
             }
         }
-        return false
     }
 
     /// Calls the handler on this thread. Allocates, locks and copies nothing, and counts no reference that another loop

@@ -125,10 +125,10 @@ extension LoadedPlugin {
     }
 
     /// An event's arguments break the contract of its handler.
-    func argumentsRefused(_ violation: ContractViolation, of event: ByteString, from address: String) {
+    func argumentsRefused(_ problem: String, of event: ByteString, from address: String) {
         host.onRefusal(
             RefusalRecord(
-                .event, reason: "invalid_arguments", detail: "\(event): \(violation)", address: address, plugin: name))
+                .event, reason: "invalid_arguments", detail: "\(event): \(problem)", address: address, plugin: name))
     }
 
     /// A handler answered with an error, or would have if the client had asked for an ack.
