@@ -190,11 +190,11 @@ static const jf_method_decl methods[] = {
     JF_METHOD_FUNCTION("hypot(a: f64, b: f64) -> f64", hypot),
     FUNCTION("length(text: string?) -> i64", length),
     FUNCTION("sum(values: f64[]) -> f64", sum),
-    INLINE("slow(ms: u32)", on_slow),
-    INLINE("positive() -> i64", on_positive),
-    INLINE("maybe(v: i64?) -> i64?", on_maybe),
+    JF_METHOD_INLINE("slow(ms: u32)", on_slow),
+    JF_METHOD_INLINE("positive() -> i64", on_positive),
+    JF_METHOD_INLINE("maybe(v: i64?) -> i64?", on_maybe),
     JF_METHOD("ack() -> i32", on_ack),
-    INLINE("join(values: f64[]) -> string", on_join),
+    JF_METHOD_INLINE("join(values: f64[]) -> string", on_join),
 };
 
 static const jf_service_decl provided[] = { { JF_LIT("calc"), MAJOR, MINOR, JF_LIST(methods) } };
