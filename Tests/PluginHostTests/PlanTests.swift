@@ -32,6 +32,46 @@ struct PlanTests {
         #expect(test.host.notReady == ["the host is stopping"])
     }
 
+    @Test("a planned plugin that was unloaded or has failed is loaded again at its place")
+    func again() async throws {
+        let test = try TestHost()
+        test.host.plan([try plain("first"), try plain("second"), PluginSpec(path: "/nowhere/gone.so")])
+        #expect(try await test.host.loadPlanned())
+        try await test.host.unload("first")
+        #expect(test.host.status.map(\.name) == ["second"])
+        let status = try await test.host.load(planned: 0)
+        #expect(status.name == "first" && status.generation == 3 && status.state == .running)
+        #expect(test.host.status.map(\.name) == ["first", "second"])
+        #expect(test.host.availability.compactMap(\.reason).count == 1)
+        await #expect(throws: PluginError.self) { try await test.host.load(planned: 2) }
+        #expect(test.host.availability[2].reason?.contains("there is no such file") == true)
+        await test.stop()
+    }
+
+    @Test("loading a planned plugin that runs fails, and it stays available")
+    func twice() async throws {
+        let test = try TestHost()
+        test.host.plan([try plain("good")])
+        #expect(try await test.host.loadPlanned())
+        let error = await #expect(throws: PluginError.self) { try await test.host.load(planned: 0) }
+        #expect(error?.kind == .conflict)
+        #expect(test.host.availability.map(\.reason) == [nil])
+        await test.stop()
+    }
+
+    @Test("a plugin whose start runs is not unloaded")
+    func unloadWhileStarting() async throws {
+        let test = try TestHost()
+        let path = try Fixture.library("services", named: "calc-late", "PROVIDES", "SLOW_START=300")
+        async let loaded = test.host.load(PluginSpec(path: path, name: "late"))
+        while test.host.status.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+        let error = await #expect(throws: PluginError.self) { try await test.host.unload("late") }
+        #expect(error?.problem == "is still loading; try again when it has loaded")
+        #expect(try await loaded.name == "late")
+        try await test.host.unload("late")
+        await test.stop()
+    }
+
     @Test(
         "the next plugin is loaded beside one that blocks, which is logged after one second and after two, and does not delay the stop beyond its deadline"
     )

@@ -137,9 +137,9 @@ struct ServiceTests {
         try await test.host.load(PluginSpec(path: try consumer()))
         let client = test.client()
         let path = try Fixture.library("services", named: "calc-late", "PROVIDES", "SLOW_START=300")
-        async let loaded: Void = test.host.load(PluginSpec(path: path))
+        async let loaded = test.host.load(PluginSpec(path: path))
         #expect(check("unavailable", client) == #"30["ok"]"#)
-        try await loaded
+        _ = try await loaded
         #expect(check("available", client) == #"30["ok"]"#)
         await test.stop()
     }

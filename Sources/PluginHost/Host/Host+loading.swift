@@ -68,32 +68,52 @@ extension Host {
     ///
     /// A failure is logged in one line and affects no other plugin. May be called at any time after the loops have
     /// their shards, as often as needed.
-    public func load(_ spec: PluginSpec) async throws(PluginError) {
-        let result: Result<Void, PluginError> = await withCheckedContinuation { continuation in
+    @discardableResult
+    public func load(_ spec: PluginSpec) async throws(PluginError) -> PluginStatus {
+        let result = await withCheckedContinuation { continuation in
             begin(spec, place: nil) { continuation.resume(returning: $0) }
         }
-        try result.get()
+        return try result.get()
+    }
+
+    /// Loads one of ``plannedPlugins`` after it has failed or was unloaded. Its hooks get their place in the order of
+    /// the configuration again.
+    ///
+    /// - Parameters:
+    ///   - index: among ``plannedPlugins``.
+    ///   - config: replaces the configuration of the plan for this load; `nil`: does not.
+    @discardableResult
+    public func load(planned index: Int, config: [UInt8]? = nil) async throws(PluginError) -> PluginStatus {
+        var spec = registry.withLock { $0.planned[index].spec }
+        if let config { spec.config = config }
+        let result = await withCheckedContinuation { continuation in
+            begin(spec, place: index, isAgain: true) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
     }
 
     // MARK: On the thread of the load
 
     /// - Parameters:
     ///   - place: index among the planned plugins; `nil`: not planned, its place is after all others.
+    ///   - isAgain: whether the planned plugin was loaded or has failed before. A running plugin of the same name then
+    ///     stays the one of this place if the load fails.
     ///   - completion: called when it is in force or has failed.
     private func begin(
-        _ spec: PluginSpec, place: Int?, completion: @escaping @Sendable (Result<Void, PluginError>) -> Void
+        _ spec: PluginSpec, place: Int?, isAgain: Bool = false,
+        completion: @escaping @Sendable (Result<PluginStatus, PluginError>) -> Void
     ) {
         registry.withLock { $0.loads += 1 }
         Threads.start(name: "jf-load") {
-            let result: Result<Void, PluginError>
+            let result: Result<PluginStatus, PluginError>
             do throws(PluginError) {
-                self.setPhase(.loading, at: place)
-                try self.loadNow(spec, place)
+                if !isAgain { self.setPhase(.loading, at: place) }
+                let plugin = try self.loadNow(spec, place)
                 if place == nil { self.noteLoaded(spec) } else { self.setPhase(.loaded, at: place) }
-                result = .success(())
+                result = .success(plugin.status)
             } catch {
                 self.logger.error("\(error)")
-                self.setPhase(.failed(error), at: place)
+                if !isAgain || !self.isClaimed(place) { self.setPhase(.failed(error), at: place) }
                 result = .failure(error)
             }
             self.registry.withLock { $0.loads -= 1 }
@@ -104,6 +124,12 @@ extension Host {
     private func setPhase(_ phase: PlannedPlugin.Phase, at place: Int?) {
         guard let place else { return }
         registry.withLock { $0.planned[place].phase = phase }
+    }
+
+    /// Whether a plugin has the name of the planned one at `place`.
+    private func isClaimed(_ place: Int?) -> Bool {
+        guard let place else { return false }
+        return registry.withLock { registry in registry.claims.contains { $0.name == registry.planned[place].name } }
     }
 
     /// Updates the planned entry that had failed, if this unplanned load is of the same path and name.
@@ -139,7 +165,7 @@ extension Host {
         }
     }
 
-    private func loadNow(_ spec: PluginSpec, _ place: Int?) throws(PluginError) {
+    private func loadNow(_ spec: PluginSpec, _ place: Int?) throws(PluginError) -> LoadedPlugin {
         let plugin = try newPlugin(spec, place: place)
         let start = Clock.monotonicNanoseconds
         let deadline = deadline(in: options.startDeadline)
@@ -179,6 +205,7 @@ extension Host {
         plugin.log.info(
             "loaded \(descriptor.name)\(descriptor.version.isEmpty ? "" : " \(descriptor.version)") from \(plugin.path): \(descriptor.summary)"
         )
+        return plugin
     }
 
     /// Runs one life cycle callback of the plugin on its strand; throws if it does not return in time.

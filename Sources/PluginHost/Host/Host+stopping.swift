@@ -7,13 +7,17 @@ extension Host {
     /// Unloads a plugin: withdraws its declarations, finishes its queue, calls `stop` and `destroy`, and releases
     /// everything it owned.
     ///
-    /// - Throws: ``PluginError``, of kind `unavailable` if no such plugin is loaded, of kind `timedOut` if it did not
-    ///   end within ``HostOptions/stopDeadline``; then its thread is abandoned, and everything else is released all the
-    ///   same.
+    /// - Throws: ``PluginError``, of kind `unavailable` if no such plugin is loaded or it is still loading, of kind
+    ///   `timedOut` if it did not end within ``HostOptions/stopDeadline``; then its thread is abandoned, and everything
+    ///   else is released all the same.
     public func unload(_ name: String) async throws(PluginError) {
         let result: Result<Void, PluginError> = await controlled {
             guard let plugin = self.registry.withLock({ $0.plugins.first { $0.name == name } }) else {
                 return .failure(PluginError(.unavailable, plugin: name, path: nil, "is not loaded"))
+            }
+            // Its `start` runs, and the thread of its load goes on with it.
+            guard plugin.state == .running else {
+                return .failure(plugin.failure(.unavailable, "is still loading; try again when it has loaded"))
             }
             return self.retire(plugin, until: self.deadline(in: self.options.stopDeadline)).map { .failure($0) }
                 ?? .success(())

@@ -42,6 +42,10 @@ public struct PluginStatus: Sendable {
     /// For each event that the plugin declares to emit: how often it was emitted, or would have been, with arguments
     /// that break its signature. Empty if the host does not check.
     public var contractViolations: [(event: String, count: UInt64)]
+    /// Services that other plugins can bind now, as in `notifications/1`.
+    public var providedServices: [String]
+    /// Services that the plugin has bound, each with the plugin that provides it now.
+    public var boundServices: [(service: String, provider: String?)]
 }
 
 /// The state of a plugin's life cycle.
@@ -70,6 +74,9 @@ public struct PluginAvailability: Sendable, Equatable {
 extension Host {
     /// The status of each plugin whose declarations are in force, one whose `start` runs included.
     public var status: [PluginStatus] { registry.withLock { $0.plugins }.map(\.status) }
+
+    /// The plugins of the configuration, in its order. [any-thread]
+    public var plannedPlugins: [PlannedPlugin] { registry.withLock { $0.planned } }
 
     /// Why `/readyz` reports failure, one line for each reason; empty if the host is ready.
     public var notReady: [String] {

@@ -43,21 +43,22 @@ struct Registry {
     }
 }
 
-/// A plugin that the configuration names, and the state of its load. Guarded by the registry's lock.
-struct PlannedPlugin {
-    enum Phase {
+/// A plugin that the configuration names, and the state of its load. In the registry, guarded by its lock.
+public struct PlannedPlugin: Sendable {
+    public enum Phase: Sendable {
         /// Its load has not begun.
         case waiting
         /// Its load is between `dlopen` and the end of `start`.
         case loading
         case failed(PluginError)
-        /// It was put in force once. ``Registry/plugins`` tells whether it still is.
+        /// It was put in force once. ``Host/status`` tells whether it still is.
         case loaded
     }
 
-    let spec: PluginSpec
-    var name: String
-    var phase = Phase.waiting
+    public let spec: PluginSpec
+    /// Until its descriptor is read: the entry's name, or that of its file.
+    public internal(set) var name: String
+    public internal(set) var phase = Phase.waiting
 
     init(_ spec: PluginSpec) {
         self.spec = spec

@@ -277,6 +277,7 @@ final class LoadedPlugin: @unchecked Sendable {
             handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count,
             notReady: notReady,
-            contractViolations: emitContracts?._withUnsafeGuaranteedRef { $0.violations } ?? [])
+            contractViolations: emitContracts?._withUnsafeGuaranteedRef { $0.violations } ?? [],
+            providedServices: host.services.provided(by: self), boundServices: host.services.bound(by: self))
     }
 }

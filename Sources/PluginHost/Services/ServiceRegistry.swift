@@ -74,6 +74,20 @@ final class ServiceRegistry: Sendable {
         return isDrained
     }
 
+    /// The services of a plugin, as operators see them.
+    func provided(by plugin: LoadedPlugin) -> [String] {
+        state.withLock { $0.services.filter { $0.plugin === plugin }.map { "\($0.name)/\($0.major)" } }
+    }
+
+    /// What a plugin has bound, with the names of the providers.
+    func bound(by consumer: LoadedPlugin) -> [(service: String, provider: String?)] {
+        state.withLock { state in
+            state.bindings.filter { $0.consumer === consumer }.map {
+                ("\($0.need.service)/\($0.need.major)", $0.provider?.plugin.name)
+            }
+        }
+    }
+
     private static func service(for need: ServiceNeed, among services: [ProvidedService]) -> ProvidedService? {
         services.first { $0.name == need.service && $0.major == need.major }
     }
