@@ -171,7 +171,7 @@ let package = Package(
             name: "DaemonTests",
             dependencies: [
                 "Daemon", "PluginHost", "PrometheusMetrics", "SocketIO", "EngineIO", "Identity", "Signatures",
-                "RawJSON", "Support",
+                "RawJSON", "Support", .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.

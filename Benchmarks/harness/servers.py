@@ -188,8 +188,8 @@ class Jackfield(Server):
         auth = f"{{ algorithms: [HS256], secret: {SECRET} }}" if authenticates else "false"
         settings = ", ".join(f"{key}: {value}" for key, value in self.plugin_settings.items())
         (folder / "jackfield.yaml").write_text(
-            f"host: 127.0.0.1\nport: {port}\neventLoops: {self.loops}\nauth: {auth}\ncors: false\nlog: {{ level: "
-            "warning }\n"
+            f"host: 127.0.0.1\nport: {port}\neventLoops: {self.loops}\nauth: {auth}\ncors: false\ncontrol: null\n"
+            "log: { level: warning }\n"
             f"plugins:\n  - path: {self.plugin}\n    config: {{ {settings} }}\n{self.more_configuration}"
         )
         return [self.binary, "serve", "--config", folder / "jackfield.yaml"]

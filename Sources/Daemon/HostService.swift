@@ -17,6 +17,8 @@ final class HostService: Service {
     let loops: Loops
     let host: PluginHost.Host
     private let server: Server
+    /// Set once, when the service has begun to listen; `nil` if there is none.
+    private let control = Mutex<ControlSocket?>(nil)
     private let presence: PresenceService
     private let recovery: RecoveryStore?
     /// Ends the process if ``stop()`` takes too long. `nil` if the service is not run.
@@ -149,8 +151,22 @@ final class HostService: Service {
         logger.info(
             "listening on \(address(port))",
             metadata: ["loops": "\(loops.all.count)", "plugins": "\(configuration.specs.count)"])
+        openControl()
         // In a task of its own, since a plugin that blocks must not delay a stop.
         Task { await loadPlugins(port) }
+    }
+
+    /// Opens the control socket. A daemon without one serves all the same: its clients need none.
+    private func openControl() {
+        guard let path = configuration.control else { return }
+        let commands = ControlCommands(host: host)
+        do throws(ControlSocket.Unavailable) {
+            let socket = try ControlSocket(at: path, logger: logger) { await commands.answer($0) }
+            control.withLock { $0 = socket }
+            socket.start()
+        } catch {
+            logger.warning("there is no control socket \(path): \(error.problem)")
+        }
     }
 
     /// Loads the plugins. The host logs each failure in one line; only the failure of a required plugin ends the
@@ -213,6 +229,7 @@ final class HostService: Service {
     /// Every wait for a loop has a time limit, because an inline callback may block the loop for ever.
     private func stop() async {
         shutdownWatchdog?.stopping()
+        control.withLock { $0 }?.close()
         let deadline = configuration.limits.shutdownDeadline
         logger.info("stopping, within \(deadline.wholeMilliseconds) ms")
         let end = ContinuousClock.now + deadline

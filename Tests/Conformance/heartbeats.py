@@ -156,7 +156,15 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "jackfield.yaml"
         file.write_text(
-            json.dumps({"auth": False, "pingInterval": INTERVAL, "pingTimeout": TIMEOUT, "connectTimeout": 30_000})
+            json.dumps(
+                {
+                    "auth": False,
+                    "control": None,
+                    "pingInterval": INTERVAL,
+                    "pingTimeout": TIMEOUT,
+                    "connectTimeout": 30_000,
+                }
+            )
         )
         with Server(
             [str(BINARY), "serve", "--config", str(file), "--host", "127.0.0.1", "--port", "0"], folder

@@ -48,7 +48,8 @@ def compile_plugin(source, folder):
 
 def configuration(options, library):
     """Jackfield has Socket.IO's options, so they are copied unchanged. JSON is YAML."""
-    return {"cors": False, **options, "auth": False, "plugins": [{"path": str(library), "required": True}]}
+    settings = {"cors": False, "control": None, **options}
+    return {**settings, "auth": False, "plugins": [{"path": str(library), "required": True}]}
 
 
 def jackfield(options, library, folder, binary=BINARY):

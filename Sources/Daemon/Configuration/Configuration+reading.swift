@@ -15,6 +15,7 @@ extension Configuration {
         section.read("bind", into: &bind, .boundLibraries)
         section.read("pluginPath", into: &pluginPath, ConfigurationRule.text.list)
         section.read("contracts", into: &contracts, .choice())
+        section.read("control", switchable: &control, .socketPath)
         limits.fit(messagesOf: maxHttpBufferSize)
         section.read("limits", into: &limits)
         section.read("log", into: &log)
@@ -61,6 +62,14 @@ extension ConfigurationRule where Value == String {
         text.and(
             { !$0.contains("/") && !$0.contains("[") && !$0.contains(where: \.isWhitespace) },
             "this is not a host", "write only a name or an address, as in 127.0.0.1, ::1 or 0.0.0.0")
+    }
+
+    /// The path of a Unix socket. The system limits its length.
+    static var socketPath: Self {
+        text.and(
+            { (1...UnixAddress.longestPath).contains($0.utf8.count) && !$0.utf8.contains(0) && !$0.hasSuffix("/") },
+            "this is not the path of a Unix socket",
+            "write a path of at most \(UnixAddress.longestPath) bytes, relative to the working directory if need be")
     }
 
     /// A namespace. In a packet a comma ends its name, and a question mark begins a query.

@@ -19,6 +19,7 @@ extension Configuration {
         output.write("bind", json: .array(bind.map(\.json)))
         output.write("pluginPath", list: pluginPath)
         output.write("contracts", contracts)
+        output.write("control", optional: control)
         output.section("limits") { limits.write(to: &$0) }
         output.section("log") {
             $0.write("level", log.level)

@@ -59,6 +59,9 @@ public struct Configuration: Sendable, Equatable {
     /// What happens to events that plugins emit with arguments that break the signature they declared.
     public var contracts = EmitChecks.count
 
+    /// The Unix socket for the commands that talk to a running daemon, relative to the working directory; `nil`: none.
+    public var control: String? = Configuration.standardControl
+
     /// Bounds of queues, buffers and counts.
     public var limits = Limits()
     /// What is logged, and how.
@@ -195,6 +198,11 @@ extension Configuration {
         let folder = URL(fileURLWithPath: executable).deletingLastPathComponent().path
         return [folder, "/usr/local/lib/jackfield", "/usr/lib/jackfield"]
     }()
+}
+
+extension Configuration {
+    /// The default of ``control``.
+    public static let standardControl = "data/jackfield.sock"
 }
 
 extension Configuration {

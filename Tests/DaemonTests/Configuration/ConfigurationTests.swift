@@ -177,6 +177,22 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("the control socket has a path, or is off")
+    func control() throws {
+        #expect(try load("").control == "data/jackfield.sock")
+        #expect(try load("control:").control == "data/jackfield.sock")
+        #expect(try load("control: run/a.sock").control == "run/a.sock")
+        for off in ["null", "~", "false"] {
+            let configuration = try load("control: \(off)")
+            #expect(configuration.control == nil)
+            #expect(configuration.yaml.contains("\ncontrol: null\n"))
+        }
+        let long = "/" + String(repeating: "x", count: 107)
+        #expect(throws: ConfigurationProblems.self) { try load("control: \(long)") }
+        #expect(try load("control: \(long.dropLast())").control?.utf8.count == 107)
+        #expect(throws: ConfigurationProblems.self) { try load("control: data/") }
+    }
+
     @Test("every limit is read")
     func limits() throws {
         let configuration = try load(

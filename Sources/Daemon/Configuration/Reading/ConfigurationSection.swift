@@ -70,6 +70,20 @@ final class ConfigurationSection {
         if let value = value(name), let result = rule.apply(value) { target = result }
     }
 
+    /// Does the same for a setting that `null` or `false` switches off. A key without a value counts as absent.
+    func read<Value>(_ name: String, switchable target: inout Value?, _ rule: ConfigurationRule<Value>) {
+        let written = entries.first { $0.name == name }?.value
+        if let value = value(name) {
+            if value.scalar == .boolean(false) {
+                target = nil
+            } else if let result = rule.apply(value) {
+                target = result
+            }
+        } else if written?.scalar == .null, written?.node.scalar?.string.isEmpty == false {
+            target = nil
+        }
+    }
+
     /// Reads the section under a key into `target`; keys that are absent leave it unchanged.
     func read(_ name: String, into target: inout some ConfigurationSettings) {
         guard let section = value(name)?.section("a section of settings") else { return }

@@ -1,0 +1,190 @@
+import Foundation
+import PluginHost
+import Presence
+import RawJSON
+import Support
+
+/// Carries out the commands of the control socket. [any-thread]
+struct ControlCommands: Sendable {
+    let host: PluginHost.Host
+
+    /// The names of the commands, for errors.
+    private static let names = ["plugin.list", "plugin.load", "plugin.unload"]
+
+    /// The answer to a request: `{"ok": …}` or `{"error": {"code", "message"}}`.
+    func answer(_ request: ControlRequest) async -> JSONValue {
+        do throws(ControlError) {
+            return ["ok": try await result(of: request)]
+        } catch {
+            return error.answer
+        }
+    }
+
+    private func result(of request: ControlRequest) async throws(ControlError) -> JSONValue {
+        switch request.command {
+        case "plugin.list": return try list(request)
+        case "plugin.load": return try await load(request)
+        case "plugin.unload": return try await unload(request)
+        default:
+            let nearest = Spelling.nearest(to: request.command, among: Self.names)
+            throw ControlError(
+                .unknownCommand,
+                "this daemon, version \(JackfieldDaemon.version), has no command '\(request.command)'"
+                    + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
+        }
+    }
+
+    // MARK: - Plugins
+
+    private func list(_ request: ControlRequest) throws(ControlError) -> JSONValue {
+        try request.allow()
+        var running = host.status
+        var plugins: [JSONValue] = []
+        for planned in host.plannedPlugins {
+            if let index = running.firstIndex(where: { $0.name == planned.name }), !planned.isFailed {
+                plugins.append(running.remove(at: index).json)
+            } else {
+                plugins.append(planned.json)
+            }
+        }
+        plugins += running.map(\.json)
+        plugins += host.givenUp.map { ["name": .string($0), "state": "stuck"] }
+        return ["plugins": .array(plugins)]
+    }
+
+    /// A planned plugin is loaded as the configuration says, except for what the request names.
+    private func load(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
+        try request.allow("path", "name", "config")
+        let path = try request.text(required: "path")
+        let name = try request.text("name")
+        if let name, !Self.isPluginName(name) {
+            throw ControlError(.invalidArguments, "'\(name)' is no name of a plugin: write 1 to 64 of a-z, 0-9 and '-'")
+        }
+        let config = request.value("config")?.serialized
+        let start = Clock.monotonicMilliseconds
+        let status: PluginStatus
+        do {
+            if let index = try planned(path, name: name) {
+                status = try await host.load(planned: index, config: config)
+            } else {
+                status = try await host.load(PluginSpec(path: path, name: name ?? "", config: config ?? []))
+            }
+        } catch let error as PluginError {
+            throw ControlError(error)
+        } catch let error as ControlError {
+            throw error
+        } catch {
+            throw ControlError(.failed, "\(error)")
+        }
+        return ["plugin": status.json, "milliseconds": .integer(Clock.monotonicMilliseconds - start)]
+    }
+
+    private func unload(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
+        try request.allow("name")
+        let name = try request.text(required: "name")
+        let loaded = host.status.map(\.name)
+        guard loaded.contains(name) else {
+            var remedy = loaded.isEmpty ? "no plugin is" : "loaded: \(loaded.joined(separator: ", "))"
+            if let nearest = Spelling.nearest(to: name, among: loaded) { remedy = "did you mean '\(nearest)'?" }
+            throw ControlError(.notFound, "plugin '\(name)' is not loaded; \(remedy)")
+        }
+        let start = Clock.monotonicMilliseconds
+        do throws(PluginError) {
+            try await host.unload(name)
+        } catch {
+            throw ControlError(error)
+        }
+        return ["name": .string(name), "milliseconds": .integer(Clock.monotonicMilliseconds - start)]
+    }
+
+    /// The planned plugin that an operator means, by its name, or by the name or path of its file; `nil` if none.
+    ///
+    /// - Throws: if several are meant, or it is loaded.
+    private func planned(_ path: String, name: String?) throws(ControlError) -> Int? {
+        let planned = host.plannedPlugins
+        var found = planned.indices.filter { planned[$0].name == path }
+        if found.isEmpty { found = planned.indices.filter { Self.isSame(planned[$0].spec.path, path) } }
+        if let name { found = found.filter { planned[$0].name == name } }
+        guard let index = found.first else { return nil }
+        guard found.count == 1 else {
+            let names = found.map { planned[$0].name }.joined(separator: ", ")
+            throw ControlError(
+                .invalidArguments, "the configuration has '\(path)' \(found.count) times; name one of \(names)")
+        }
+        let plugin = planned[index].name
+        switch planned[index].phase {
+        case .waiting, .loading: throw ControlError(.conflict, "plugin '\(plugin)' is being loaded; wait for it")
+        case .failed, .loaded: break
+        }
+        if let loaded = host.status.first(where: { $0.name == plugin }) {
+            throw ControlError(
+                .conflict,
+                "plugin '\(plugin)' is loaded from \(loaded.path); unload it first, or load another with a name of its own"
+            )
+        }
+        return index
+    }
+
+    private static func isSame(_ path: String, _ other: String) -> Bool {
+        if path == other { return true }
+        guard path.contains("/"), other.contains("/") else { return false }
+        let files = [path, other].map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+        return files[0] == files[1]
+    }
+
+    private static func isPluginName(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count)
+            && name.utf8.allSatisfy { $0 &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") }
+    }
+}
+
+extension ControlError {
+    init(_ error: PluginError) {
+        let code: Code =
+            switch error.kind {
+            case .missing: .notFound
+            case .conflict: .conflict
+            case .unavailable: .unavailable
+            case .notAPlugin, .incompatible, .badDescriptor, .failed, .timedOut: .failed
+            }
+        self.init(code, "\(error)")
+    }
+}
+
+extension PluginStatus {
+    fileprivate var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("name", .string(name)), .init("version", .string(version)), .init("state", .string("\(state)")),
+            .init("generation", .integer(generation)), .init("path", .string(path)),
+            .init("queued", .integer(queued)), .init("queued_bytes", .integer(queuedBytes)),
+            .init("kept_tokens", .integer(keptTokens)), .init("handled", .integer(handled)),
+            .init("refused", .integer(refused + refusedForSocket + refusedForUser)),
+            .init("timers", .integer(timers)), .init("streams", .integer(streams)),
+            .init("provides", .array(providedServices.map { .string($0) })),
+            .init(
+                "binds",
+                .array(
+                    boundServices.map {
+                        ["service": .string($0.service), "provider": $0.provider.map { .string($0) } ?? .null]
+                    })),
+        ]
+        if let notReady { members.append(.init("reason", .string(notReady))) }
+        return .object(members)
+    }
+}
+
+extension PlannedPlugin {
+    fileprivate var isFailed: Bool { if case .failed = phase { true } else { false } }
+
+    /// A planned plugin that is not in force.
+    fileprivate var json: JSONValue {
+        var members: [JSONValue.Member] = [.init("name", .string(name)), .init("path", .string(spec.path))]
+        switch phase {
+        case .waiting: members.append(.init("state", "waiting"))
+        case .loading: members.append(.init("state", "loading"))
+        case .loaded: members.append(.init("state", "unloaded"))
+        case .failed(let error): members += [.init("state", "failed"), .init("reason", .string("\(error)"))]
+        }
+        return .object(members)
+    }
+}
