@@ -20,7 +20,7 @@ struct JackfieldCommand: AsyncParsableCommand {
               0 done, 1 failed, 2 wrong use, 78 bad configuration
             """,
         version: JackfieldDaemon.version,
-        subcommands: [ServeCommand.self, TokenCommand.self, TypesCommand.self])
+        subcommands: [ServeCommand.self, TokenCommand.self, TypesCommand.self, PluginCommand.self])
 
     static func main() async {
         do {

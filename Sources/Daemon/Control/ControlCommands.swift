@@ -39,18 +39,24 @@ struct ControlCommands: Sendable {
     private func list(_ request: ControlRequest) throws(ControlError) -> JSONValue {
         try request.allow()
         var running = host.status
+        var stuck = host.givenUp
         var plugins: [JSONValue] = []
         for planned in host.plannedPlugins {
             if let index = running.firstIndex(where: { $0.name == planned.name }), !planned.isFailed {
                 plugins.append(running.remove(at: index).json)
+            } else if let index = stuck.firstIndex(of: planned.name) {
+                plugins.append(Self.json(stuck: stuck.remove(at: index)))
             } else {
                 plugins.append(planned.json)
             }
         }
         plugins += running.map(\.json)
-        plugins += host.givenUp.map { ["name": .string($0), "state": "stuck"] }
+        plugins += stuck.map { Self.json(stuck: $0) }
         return ["plugins": .array(plugins)]
     }
+
+    /// A plugin that was given up.
+    private static func json(stuck name: String) -> JSONValue { ["name": .string(name), "state": "stuck"] }
 
     /// A planned plugin is loaded as the configuration says, except for what the request names.
     private func load(_ request: ControlRequest) async throws(ControlError) -> JSONValue {

@@ -1,0 +1,191 @@
+import ArgumentParser
+import Daemon
+import Foundation
+import RawJSON
+
+/// The commands for the plugins of a running daemon.
+struct PluginCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plugin",
+        abstract: "List, load and unload the plugins of a running daemon.",
+        discussion: """
+            The daemon answers over its control socket, which only root and the daemon's own user may use. Sockets of \
+            clients stay connected, whatever is loaded or unloaded.
+
+            EXAMPLES
+              Which plugins are there, and what do they do:
+                jackfield plugin list
+
+              Unload one, and load it again as the configuration says:
+                jackfield plugin unload rooms
+                jackfield plugin load rooms
+
+            EXIT CODES
+              0 done, 1 failed, 2 wrong use, 78 bad configuration
+            """,
+        subcommands: [List.self, Load.self, Unload.self])
+}
+
+extension PluginCommand {
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the plugins of a running daemon.",
+            discussion: """
+                First those of the configuration, in its order, then those that were loaded in addition. States: \
+                waiting, loading, starting, running, stopping; failed, unloaded; stuck, a callback did not return, and \
+                the plugin was given up. GEN is the number of the load within the process. QUEUE has the callbacks \
+                that wait, TOKENS the answers that the plugin still owes, CALLS the callbacks that have run, REFUSED \
+                those that did not fit into the queue.
+
+                EXAMPLES
+                  jackfield plugin list
+                  jackfield plugin list --config jackfield.yaml
+                  jackfield plugin list --json | jq '.plugins[] | select(.state != "running")'
+
+                EXIT CODES
+                  0 done, 1 failed, 2 wrong use, 78 bad configuration
+                """)
+
+        @OptionGroup var control: ControlOptions
+        @OptionGroup var daemon: ControlConfigOption
+
+        func run() async throws {
+            try control.run("plugin.list", config: daemon.config) { Self.text($0["plugins"]?.array ?? []) }
+        }
+
+        private static func text(_ plugins: [JSONValue]) -> String {
+            guard !plugins.isEmpty else { return "no plugins" }
+            var table = Table(
+                "NAME", "VERSION", "STATE", "GEN", "QUEUE", "TOKENS", "CALLS", "REFUSED", "PROVIDES", "BINDS", "PATH")
+            var reasons: [String] = []
+            for plugin in plugins {
+                let provided = (plugin["provides"]?.array ?? []).compactMap { $0.string?.text }
+                let bound = (plugin["binds"]?.array ?? []).map { binding in
+                    binding.shown("service") + (binding["provider"] == .null ? " (missing)" : "")
+                }
+                table.add(
+                    plugin.shown("name"), plugin.shown("version"), plugin.shown("state"), plugin.shown("generation"),
+                    plugin.shown("queued"), plugin.shown("kept_tokens"), plugin.shown("handled"),
+                    plugin.shown("refused"), Self.list(provided), Self.list(bound), plugin.shown("path"))
+                guard let reason = plugin["reason"]?.string?.text else { continue }
+                let name = "plugin '\(plugin.shown("name"))'"
+                reasons.append(Table.visible(reason.hasPrefix(name) ? reason : "\(name): \(reason)"))
+            }
+            return ([table.text] + (reasons.isEmpty ? [] : [""] + reasons)).joined(separator: "\n")
+        }
+
+        private static func list(_ texts: [String]) -> String {
+            texts.isEmpty ? "-" : texts.joined(separator: ", ")
+        }
+    }
+
+    struct Load: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Load a plugin into a running daemon.",
+            discussion: """
+                Answers when the plugin's events, routes and services are in force and its start has returned, or with \
+                the error that the daemon logs. A plugin of the daemon's configuration that was unloaded, or has \
+                failed, is loaded as the configuration says, at its place in the order of hooks. Anything else is \
+                loaded after all others, and is not loaded again when the daemon restarts.
+
+                A path with a slash starts at the working directory of this command. A name is looked up in the \
+                daemon's pluginPath.
+
+                EXAMPLES
+                  A plugin under development:
+                    jackfield plugin load ./hello.so --config '{"greeting": "hi"}'
+
+                  One of the configuration that was unloaded:
+                    jackfield plugin load rooms
+
+                EXIT CODES
+                  0 done, 1 failed, 2 wrong use
+                """)
+
+        @Argument(
+            help: ArgumentHelp(
+                "Name of a plugin, or path of a .so, which has a slash.", valueName: "path-or-name"),
+            completion: .file(extensions: ["so"]))
+        var path: String
+
+        @Option(help: "Name for it in logs, metrics and commands; without, its own.")
+        var name: String?
+
+        @Option(
+            help: ArgumentHelp(
+                "Configuration for the plugin; without, that of the daemon's configuration, else none.",
+                valueName: "json"))
+        var config: String?
+
+        @OptionGroup var control: ControlOptions
+
+        func validate() throws {
+            guard !path.isEmpty else {
+                throw ValidationError("The text after 'load' names no plugin: write its name or its path.")
+            }
+            guard let config else { return }
+            do {
+                _ = try JSONValue(parsing: config)
+            } catch {
+                throw ValidationError(
+                    """
+                    The text after --config is no JSON: write the plugin's configuration, as in '{"greeting": "hi"}'. \
+                    The daemon is found with --control.
+                    """)
+            }
+        }
+
+        func run() async throws {
+            // The daemon has another working directory.
+            let file = path.contains("/") ? URL(fileURLWithPath: path).standardizedFileURL.path : path
+            var members: [JSONValue.Member] = [.init("path", .string(file))]
+            if let name { members.append(.init("name", .string(name))) }
+            if let config { members.append(.init("config", try JSONValue(parsing: config))) }
+            try control.run("plugin.load", members) { answer in
+                let plugin = answer["plugin"] ?? .null
+                let version = plugin["version"]?.string?.text ?? ""
+                return """
+                    loaded \(plugin.shown("name"))\(version.isEmpty ? "" : " \(version)") from \(plugin.shown("path")) in \
+                    \(answer.shown("milliseconds")) ms, generation \(plugin.shown("generation"))
+                    """
+            }
+        }
+    }
+
+    struct Unload: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Unload a plugin of a running daemon.",
+            discussion: """
+                Its events, routes and services are withdrawn, its queue is finished, and the answers that it still \
+                owes are sent as errors with the code 'unavailable'. Answers when it has stopped, with the time that \
+                this took, or with what held it up until limits.shutdownDeadline: its thread is then given up, and \
+                everything else is released. /readyz answers 503 while a plugin of the configuration is unloaded.
+
+                EXAMPLES
+                  jackfield plugin unload rooms
+                  jackfield plugin unload rooms --control /run/jackfield/control.sock
+
+                EXIT CODES
+                  0 done, 1 failed, 2 wrong use, 78 bad configuration
+                """)
+
+        @Argument(help: "Its name, as 'jackfield plugin list' prints it.")
+        var name: String
+
+        @OptionGroup var control: ControlOptions
+        @OptionGroup var daemon: ControlConfigOption
+
+        func validate() throws {
+            guard !name.isEmpty else {
+                throw ValidationError(
+                    "The text after 'unload' names no plugin: write a name that 'jackfield plugin list' prints.")
+            }
+        }
+
+        func run() async throws {
+            try control.run("plugin.unload", [.init("name", .string(name))], config: daemon.config) {
+                "unloaded \($0.shown("name")) in \($0.shown("milliseconds")) ms"
+            }
+        }
+    }
+}
