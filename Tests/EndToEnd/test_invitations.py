@@ -47,6 +47,24 @@ def test_without_notifications_an_invitation_is_only_emitted(invite):
     assert bob.call("room:join", {"room": room["id"]})["id"] == room["id"]
 
 
+def test_an_invitation_is_stored_again_when_notifications_comes_back(invite):
+    daemon, room, alice = invite("rooms", "notifications")
+    bob = daemon.person("bob").open_tab()
+
+    def notified():
+        return alice.call("room:invite", {"room": room["id"], "user": "bob"})["notified"]
+
+    assert notified() is True
+    daemon.operate("plugin", "unload", "notifications")
+    assert notified() is False
+    daemon.operate("plugin", "load", "notifications")
+    assert notified() is True
+    # Bob's row of the first invitation is still there: the plugin has its configured store again.
+    assert len(daemon.person("bob").get("/v1/notifications").json()["items"]) == 2
+    assert [bob.expect("room:invited")["room"] for _ in range(3)] == [room["id"]] * 3
+    assert alice.connected and bob.connected and not alice.disconnects and not bob.disconnects
+
+
 def test_only_members_invite_and_only_users_are_invited(invite):
     daemon, room, alice = invite("rooms", "notifications")
     carol = daemon.person("carol").open_tab()

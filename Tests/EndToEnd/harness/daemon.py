@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import requests
@@ -33,7 +34,14 @@ class Daemon:
 
     def __init__(self, folder, **settings):
         self.folder = Path(folder)
-        self.settings = {"auth": {"secret": SECRET}, "presence": {"gracePeriod": GRACE}, "port": 0, **settings}
+        self.settings = {
+            "auth": {"secret": SECRET},
+            "presence": {"gracePeriod": GRACE},
+            "port": 0,
+            # In the daemon's folder, which has too long a path for a Unix socket.
+            "control": "control.sock",
+            **settings,
+        }
         self.server = None
         self.killed = False
         self.tabs = []
@@ -58,6 +66,20 @@ class Daemon:
     @property
     def log(self):
         return self.server.log()
+
+    def control(self, *arguments):
+        """Runs `jackfield` with these arguments against this daemon: (exit code, output, errors)."""
+        command = [str(BINARY), *arguments, "--control", self.settings["control"]]
+        done = subprocess.run(
+            command, cwd=self.folder, env=_ENVIRONMENT, capture_output=True, text=True, timeout=2 * PATIENCE
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def operate(self, *arguments):
+        """The answer to a command that must succeed, from its JSON."""
+        code, output, errors = self.control(*arguments, "--json")
+        assert (code, errors) == (0, ""), errors
+        return json.loads(output)
 
     def kill(self):
         self.server.kill()
