@@ -171,7 +171,7 @@ extension PluginStatus {
                 "binds",
                 .array(
                     boundServices.map {
-                        ["service": .string($0.service), "provider": $0.provider.map { .string($0) } ?? .null]
+                        ["service": .string($0.title), "provider": $0.provider.map { .string($0) } ?? .null]
                     })),
         ]
         if let notReady { members.append(.init("reason", .string(notReady))) }

@@ -33,8 +33,8 @@ final class BoundFunction: @unchecked Sendable {
     private let type: CFunctionType
     private let function: jf_fn
 
-    /// Most bytes of the arguments, with their attachments, of a function that runs inline: to convert more of them would
-    /// hold up the event loop. The header promises this number.
+    /// Most bytes of the arguments, with their attachments, of a function that runs inline: to convert more of them
+    /// would hold up the event loop. The header promises this number.
     static let largestInline = 16_384
 
     /// Why the arguments of a function that runs inline are too large.

@@ -45,7 +45,7 @@ public struct PluginStatus: Sendable {
     /// Services that other plugins can bind now, as in `notifications/1`.
     public var providedServices: [String]
     /// Services that the plugin has bound, each with the plugin that provides it now.
-    public var boundServices: [(service: String, provider: String?)]
+    public var boundServices: [(title: String, provider: String?)]
 }
 
 /// The state of a plugin's life cycle.

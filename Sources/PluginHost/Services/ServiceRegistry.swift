@@ -80,7 +80,7 @@ final class ServiceRegistry: Sendable {
     }
 
     /// What a plugin has bound, with the names of the providers.
-    func bound(by consumer: LoadedPlugin) -> [(service: String, provider: String?)] {
+    func bound(by consumer: LoadedPlugin) -> [(title: String, provider: String?)] {
         state.withLock { state in
             state.bindings.filter { $0.consumer === consumer }.map {
                 ("\($0.need.service)/\($0.need.major)", $0.provider?.plugin.name)

@@ -139,12 +139,17 @@ struct ControlSocketTests: Sendable {
     @Test("of commands that run for long, 16 are accepted, the next one is refused, and the end of one makes space")
     func manyAtATime() async throws {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let (begun, begin) = AsyncStream.makeStream(of: Void.self)
         let socket = try self.open { request in
-            if request.command == "wait" { for await _ in gate {} }
+            if request.command == "wait" {
+                begin.finish()
+                for await _ in gate {}
+            }
             return ["ok": .string(request.command)]
         }
         defer { socket.close() }
         async let waiting = request("wait")
+        for await _ in begun {}
         // Requests that do not end, which hold their connections for 10 s.
         let held = try (1..<ControlSocket.connectionLimit).map { _ in try connect() }
         var refusal: ControlClient.Failure?
