@@ -48,4 +48,4 @@ def test_without_the_library_the_plugin_says_unavailable(serve, libraries):
     daemon = serve(plugins=[{"path": libraries["wrap"]}])
     error = daemon.person("alice").open_tab().call("note:create", "bob", "x")["error"]
     assert error["code"] == "unavailable"
-    assert "the function 'create_notification' of a service returned 0" in daemon.log
+    assert "the function 'create_notification' of service 'notes' returned 0" in daemon.log
