@@ -15,6 +15,11 @@ public enum TypeScriptTypes {
               error: { code: string; message: string };
             }
 
+            /** Whether an answer is an error. */
+            export function isError(answer: unknown): answer is JackfieldError {
+              return typeof (answer as JackfieldError | null | undefined)?.error?.code === "string";
+            }
+
             """
         for namespace in types.namespaces {
             write(namespace.fromServer, to: &text, name: "\(namespace.prefix)ServerToClientEvents")

@@ -47,6 +47,11 @@ struct ClientTypesTests {
               error: { code: string; message: string };
             }
 
+            /** Whether an answer is an error. */
+            export function isError(answer: unknown): answer is JackfieldError {
+              return typeof (answer as JackfieldError | null | undefined)?.error?.code === "string";
+            }
+
             export interface ServerToClientEvents {
               /** `(question: string) -> bool` */
               "confirm": (question: string, ack: (answer: boolean) => void) => void;

@@ -7,21 +7,18 @@ import {
   ClientToServerEvents,
   JackfieldError,
   ServerToClientEvents,
+  isError,
 } from "./events";
 import { Socket } from "./socket";
 
 declare const socket: Socket<ServerToClientEvents, ClientToServerEvents>;
 declare const chat: Socket<ChatServerToClientEvents, ChatClientToServerEvents>;
 
-function failed(answer: unknown): answer is JackfieldError {
-  return typeof answer === "object" && answer !== null && "error" in answer;
-}
-
 // Right: emits, with and without an ack.
 
 socket.emit("scalars", true, -1, 2, 3, 4, 0.5, 0.25, (answer) => {
   const right: boolean | JackfieldError = answer;
-  if (failed(answer)) console.log(answer.error.code, answer.error.message, right);
+  if (isError(answer)) console.log(answer.error.code, answer.error.message, right);
 });
 socket.emit("texts", "a", "/tmp/a", new Uint8Array(3), { any: ["value"] }, (answer: string | JackfieldError) => answer);
 socket.emit("texts", "a", "/tmp/a", new ArrayBuffer(3), null, () => {});
@@ -37,7 +34,7 @@ socket.emit("untyped");
 socket.emit("untyped", 1, "two", { three: 3 }, () => {});
 socket.emit("add", 1, 2, (sum) => console.log(sum));
 socket.emit("presence:watch", ["alice"], (answer) => {
-  if (!failed(answer)) console.log(answer[0].user, answer[0].online, answer[0].connections + 1, answer[0].last_seen);
+  if (!isError(answer)) console.log(answer[0].user, answer[0].online, answer[0].connections + 1, answer[0].last_seen);
 });
 socket.emit("presence:unwatch", null, () => {});
 socket.emit("auth:refresh", "token", () => {});
@@ -47,12 +44,12 @@ socket.timeout(1000).emit("add", 1, 2, (error: Error, sum) => console.log(error.
 
 export async function answers(): Promise<void> {
   const sum: number | JackfieldError = await socket.emitWithAck("add", 1, 2);
-  if (!failed(sum)) console.log(sum.toFixed(2));
+  if (!isError(sum)) console.log(sum.toFixed(2));
   const page = await socket.timeout(1000).emitWithAck("records", { id: "p", at: { x: 1, y: 2 } }, { mode: "fast" });
-  if (!failed(page)) console.log(page.items.length, page.next?.length);
+  if (!isError(page)) console.log(page.items.length, page.next?.length);
   const anything: string[] = await socket.emitWithAck("untyped", 1);
   const said = await chat.emitWithAck("say", "hello");
-  console.log(anything, failed(said) ? said.error.message : said.id + 1);
+  console.log(anything, isError(said) ? said.error.message : said.id + 1);
 }
 
 // Right: listeners, also those that read fewer arguments.
