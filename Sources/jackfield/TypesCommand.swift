@@ -79,7 +79,9 @@ struct TypesCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let types = try await contracts().clientTypes
+        let contracts = try await contracts()
+        guard contracts.conflicts.isEmpty else { throw CommandError(contracts.conflicts.joined(separator: "\n")) }
+        let types = contracts.clientTypes
         let text =
             switch lang {
             case .typescript: TypeScriptTypes.text(of: types)

@@ -202,6 +202,33 @@ def test_output_of_a_plugin_while_it_is_opened_is_not_among_the_types(tmp_path):
     assert done.returncode == 0 and "noise" not in done.stdout and done.stderr == "noise\n"
 
 
+def test_one_event_with_two_signatures_is_an_error_of_types_and_a_warning_of_serve(tmp_path):
+    paths = []
+    for name, signature in (("east", "(id: i64)"), ("west", "(id: string)")):
+        source = tmp_path / f"{name}.c"
+        source.write_text(
+            f"""
+            #include <jackfield/jackfield.h>
+            static const jf_emit_decl emits[] = {{ JF_EMIT("news", "{signature}") }};
+            int32_t jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {{
+                (void)boot;
+                jf_describe(plugin, "{name}", "1.0.0");
+                JF_SET_LIST(plugin->emits, emits);
+                return JF_OK;
+            }}
+            """
+        )
+        paths.append(str(compile_plugin(source, tmp_path)))
+    conflict = (
+        "event 'news' of '/' has two signatures: plugin 'east' emits '(id: i64)', plugin 'west' emits '(id: string)'"
+    )
+    assert conflict in types(*paths, code=1)
+    command = [str(BINARY), "serve", "--check", "--demo", *(f"--plugin={path}" for path in paths)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert conflict in done.stdout + done.stderr
+
+
 # TypeScript.
 
 

@@ -50,6 +50,31 @@ struct DeclaredEventTests {
         await test.stop()
     }
 
+    @Test("an event that is emitted with two signatures in one namespace is a conflict, whatever the parameters' names")
+    func conflicts() throws {
+        func event(
+            _ plugin: ByteString?, _ namespace: ByteString?, _ name: ByteString, _ signature: String,
+            _ server: Bool = true
+        )
+            throws -> DeclaredEvent
+        {
+            DeclaredEvent(
+                namespace: namespace, name: name, signature: try Signature(ByteString(signature)), isFromServer: server,
+                plugin: plugin)
+        }
+        let found = EmitConflict.all(in: [
+            try event(nil, nil, "told", "(b: string)"), try event("a", "/", "news", "(id: i64)"),
+            try event("a", "/", "same", "(id: i64)"), try event("b", "/", "same", "(number: i64)"),
+            try event("b", "/chat", "news", "(id: string)"), try event("b", "/", "news", "(id: i64)", false),
+            try event("b", "/", "news", "(id: string)"), try event("c", "/chat", "told", "()"),
+        ])
+        #expect(
+            found.map(\.description) == [
+                "event 'news' of '/' has two signatures: plugin 'a' emits '(id: i64)', plugin 'b' emits '(id: string)'",
+                "event 'told' of '/chat' has two signatures: the host emits '(b: string)', plugin 'c' emits '()'",
+            ])
+    }
+
     @Test("the events of a plugin are declared while it is in force")
     func inForce() async throws {
         let test = try TestHost()

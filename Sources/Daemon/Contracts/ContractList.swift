@@ -28,6 +28,9 @@ public struct ContractList: Sendable, Equatable {
         ])
     }
 
+    /// Why no types can be written: one line for each event that is emitted with two signatures.
+    public var conflicts: [String] { EmitConflict.all(in: events).map(\.description) }
+
     /// The events for which types are written. Those of every namespace are repeated in each namespace that has events.
     public var clientTypes: ClientTypes {
         let namespaces = Set(events.compactMap(\.namespace)).union(["/"]).sorted()

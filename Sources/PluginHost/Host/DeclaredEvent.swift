@@ -25,6 +25,45 @@ public struct DeclaredEvent: Sendable, Hashable {
     }
 }
 
+/// Two declarations of one event that the server emits, with signatures that differ: clients can have no type for it.
+public struct EmitConflict: Sendable, Hashable, CustomStringConvertible {
+    public let first: DeclaredEvent
+    public let second: DeclaredEvent
+
+    private struct Key: Hashable {
+        let namespace: ByteString?
+        let name: ByteString
+    }
+
+    /// The conflicts among `events`: at most one for each event, with an earlier one that clients of its namespace get.
+    /// Those of every namespace, which are the host's, come first.
+    public static func all(in events: [DeclaredEvent]) -> [EmitConflict] {
+        var known: [Key: DeclaredEvent] = [:]
+        var found: [EmitConflict] = []
+        for event in events where event.isFromServer {
+            guard let signature = event.signature else { continue }
+            let key = Key(namespace: event.namespace, name: event.name)
+            guard let other = known[Key(namespace: nil, name: event.name)] ?? known[key] else {
+                known[key] = event
+                continue
+            }
+            if let expected = other.signature, signature.difference(from: expected) != nil {
+                found.append(EmitConflict(first: other, second: event))
+            }
+        }
+        return found
+    }
+
+    public var description: String {
+        func text(_ event: DeclaredEvent) -> String {
+            let owner = event.plugin.map { "plugin '\($0)'" } ?? "the host"
+            return "\(owner) emits '\(event.signature.map { "\($0)" } ?? "")'"
+        }
+        let namespace = (second.namespace ?? first.namespace).map { " of '\($0)'" } ?? ""
+        return "event '\(first.name)'\(namespace) has two signatures: \(text(first)), \(text(second))"
+    }
+}
+
 extension Host {
     /// The daemon's own events, then those of the plugins whose declarations are in force, in the order of loading.
     /// [any-thread]

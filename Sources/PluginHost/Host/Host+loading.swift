@@ -223,10 +223,14 @@ extension Host {
     /// claims hold from here on, before `create`, so that `create` does not run for a plugin that cannot come into
     /// force.
     func claim(_ plugin: LoadedPlugin) throws(PluginError) {
-        let snapshot = try registry.withLock { registry throws(PluginError) in
+        let (snapshot, declared) = try registry.withLock { registry throws(PluginError) in
             try refuseConflicts(of: plugin, registry)
             registry.claims.append(plugin)
-            return registry.snapshot
+            return (registry.snapshot, registry.builtinDeclarations + registry.claims.flatMap(\.declaredEvents))
+        }
+        for conflict in EmitConflict.all(in: declared) where conflict.second.plugin == ByteString(plugin.name) {
+            plugin.log.warning(
+                "\(conflict); clients have one type for an event: give both the same signature, or one another name")
         }
         let own = plugin.descriptor.namespaces.map(\.name)
         for event in plugin.descriptor.events
