@@ -88,6 +88,10 @@ struct TypesCommand: AsyncParsableCommand {
             case .swift: SwiftTypes.text(of: types)
             }
         guard let output else { return try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) }
+        let folder = URL(fileURLWithPath: output).deletingLastPathComponent().path
+        guard FileManager.default.fileExists(atPath: folder) else {
+            throw CommandError("cannot write \(output): the folder \(folder) does not exist")
+        }
         do {
             // Not atomically, which would replace a device such as /dev/null by a file.
             try Data(text.utf8).write(to: URL(fileURLWithPath: output))

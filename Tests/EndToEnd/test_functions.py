@@ -84,7 +84,8 @@ def test_a_function_is_called_over_http_with_a_token(libm):
         "no function is bound to the event 'math:sine'",
     )
     assert problem(alice.post("/v1/call/math:coz", [0]))[2].endswith("did you mean 'math:cos'?")
-    assert problem(alice.post("/v1/call/math:cos", {"x": 0}))[2] == "expected an array of arguments"
+    expected = "the body must be a JSON array of the arguments"
+    assert problem(alice.post("/v1/call/math:cos", {"x": 0}))[2] == expected
     assert alice.get("/v1/call/math:cos").status_code == 405
 
 
@@ -145,7 +146,7 @@ def test_a_library_that_cannot_be_loaded_leaves_the_others_running(serve):
     daemon = serve(bind=[{"library": "libnowhere.so.9", "functions": {"f": "f()"}}, LIBM])
     assert daemon.person("alice").open_tab().call("math:cos", 0) == 1
     reasons = daemon.get("/readyz").json()["reasons"]
-    assert len(reasons) == 1 and "libnowhere.so.9: cannot open shared object file" in reasons[0]
+    assert len(reasons) == 1 and "library 'libnowhere.so.9': there is no such library" in reasons[0]
 
 
 def check(tmp_path, text):
@@ -164,7 +165,9 @@ def test_check_finds_a_wrong_signature_a_missing_library_and_a_missing_symbol(tm
     assert code == 78 and "jackfield.yaml:4:30: bind[0].functions.math:cos: " in output
     assert "column 8: expected a type" in output and "did you mean 'f64'?" in output
     code, output = check(tmp_path, 'bind: [{ library: libnowhere.so.9, functions: { f: "f()" } }]\n')
-    assert code == 78 and "bind[0]: plugin 'libnowhere' (libnowhere.so.9): the dynamic linker refused it: " in output
+    assert code == 78 and "bind[0]: library 'libnowhere.so.9': there is no such library" in output
+    code, output = check(tmp_path, 'bind: [{ library: ./none.so, functions: { f: "f()" } }]\n')
+    assert code == 78 and "bind[0]: library './none.so': there is no such file\n" in output
     code, output = check(tmp_path, 'bind: [{ library: libm.so.6, functions: { f: "cosinus()" } }]\n')
     assert code == 78 and "function 1: 'f': the library has no function 'cosinus'" in output
     code, output = check(tmp_path, 'bind: [{ library: libm.so.6, functions: { f: "cos(x: f64) -> f64" } }]\n')

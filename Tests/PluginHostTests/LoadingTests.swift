@@ -202,7 +202,8 @@ struct LoadingTests {
         await #expect(throws: PluginError.self) {
             try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "one", "NAME=\"one\"")))
         }
-        #expect(test.log.line(with: "a plugin of this name is loaded") != nil)
+        let line = test.log.line(with: "a plugin of this name is loaded")
+        #expect(line?.contains("; give one of them another name with `name:`") == true)
         #expect(test.client().ask(#"20["small"]"#) == #"30["one"]"#)
         await test.stop()
     }

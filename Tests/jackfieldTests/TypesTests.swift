@@ -43,7 +43,9 @@ struct TypesTests {
         let files = ["c.yaml": "port: 0\n"]
         let unwritable = try Executable.run("types", "-c", "c.yaml", "-o", "no/such/folder.ts", files: files)
         #expect(unwritable.code == 1 && unwritable.output.isEmpty)
-        #expect(unwritable.errors.contains("cannot write no/such/folder.ts: "))
+        #expect(unwritable.errors.contains("cannot write no/such/folder.ts: the folder "))
+        let absolute = try Executable.run("types", "-c", "c.yaml", "-o", "/nosuch/x.ts", files: files)
+        #expect(absolute.code == 1 && absolute.errors.contains("the folder /nosuch does not exist"))
     }
 
     @Test("a bad configuration exits with 78")

@@ -159,7 +159,10 @@ extension ConfigurationRule where Value == Signature {
                 return nil
             }
             if let problem = LibraryBinding.problem(of: signature) {
-                value.refuse("signature '\(text)': \(problem)", "docs/signatures.md has the C types")
+                let remedy = "docs/signatures.md has the C types"
+                // Some problems end with a remedy of their own.
+                let parts = problem.split(separator: "; docs/", maxSplits: 1)
+                value.refuse("signature '\(text)': \(parts[0])", parts.count > 1 ? "docs/\(parts[1])" : remedy)
                 return nil
             }
             return signature

@@ -45,11 +45,15 @@ final class HTTPFunctionCall: @unchecked Sendable {
         guard function.run != .inline || body.count <= BoundFunction.largestInline else {
             return BoundFunction.problem(ofInlineArguments: body.count)
         }
+        let expected = "the body must be a JSON array of the arguments"
+        guard !body.isEmpty else { return expected }
         do throws(JSONSyntaxError) {
             _ = try JSONScanner.document(body)
         } catch {
-            return "the body must be a JSON array of the arguments: \(error)"
+            return "\(expected): \(error)"
         }
+        let blanks = [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r")]
+        guard body.first(where: { !blanks.contains($0) }) == UInt8(ascii: "[") else { return expected }
         return function.contract.checkArguments(body, attachments: 0, binary: .base64)?.description
     }
 

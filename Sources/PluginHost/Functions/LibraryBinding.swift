@@ -88,7 +88,15 @@ extension LoadedPlugin {
         dlerror()
         guard let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | Int32(RTLD_NODELETE)) else {
             let reason = dlerror().map { String(cString: $0) } ?? "unknown error"
-            return .failure(failure(.missing, "the dynamic linker refused it: \(reason)"))
+            // With another name in it, a library that this one needs is missing.
+            guard reason == "\(path): cannot open shared object file: No such file or directory" else {
+                return .failure(failure(.missing, "the dynamic linker refused it: \(reason)"))
+            }
+            let problem =
+                path.contains("/")
+                ? "there is no such file"
+                : "there is no such library where the dynamic linker searches; install it, or write a path with a slash"
+            return .failure(failure(.missing, problem))
         }
         var descriptor = PluginDescriptor(name: name, version: "")
         do throws(PluginError) {

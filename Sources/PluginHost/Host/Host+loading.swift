@@ -244,7 +244,9 @@ extension Host {
     private func refuseConflicts(of plugin: LoadedPlugin, _ registry: borrowing Registry) throws(PluginError) {
         let (claims, builtins) = (registry.claims, registry.builtins)
         if let other = claims.first(where: { $0.name == plugin.name }) {
-            throw plugin.failure(.conflict, "a plugin of this name is loaded from \(other.path); unload it first")
+            throw plugin.failure(
+                .conflict,
+                "a plugin of this name is loaded from \(other.path); give one of them another name with `name:`")
         }
         for event in plugin.descriptor.events where !event.observes {
             let title = "\(event.place): \(event.title)"

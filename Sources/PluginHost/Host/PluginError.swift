@@ -29,9 +29,12 @@ public struct PluginError: Error, Sendable, Equatable, CustomStringConvertible {
     public let path: String?
     /// What is wrong and what to do, without the plugin's name.
     public let problem: String
+    /// Whether it is a library of the configuration's `bind`, whose author knows of no plugin.
+    public let isLibrary: Bool
 
-    public init(_ kind: Kind, plugin: String, path: String?, _ problem: String) {
+    public init(_ kind: Kind, plugin: String, path: String?, isLibrary: Bool = false, _ problem: String) {
         self.kind = kind
+        self.isLibrary = isLibrary
         self.plugin = plugin
         self.path = path
         self.problem = problem
@@ -39,6 +42,9 @@ public struct PluginError: Error, Sendable, Equatable, CustomStringConvertible {
 
     public var description: String {
         guard let path else { return "plugin '\(plugin)': \(problem)" }
-        return "plugin '\(plugin)' (\(path)): \(problem)"
+        guard isLibrary else { return "plugin '\(plugin)' (\(path)): \(problem)" }
+        let file = path.utf8.split(separator: UInt8(ascii: "/")).last
+        let hasOwnName = file?.starts(with: plugin.utf8) != true
+        return "library '\(path)'\(hasOwnName ? " (\(plugin))" : ""): \(problem)"
     }
 }

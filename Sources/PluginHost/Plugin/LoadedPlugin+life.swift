@@ -95,7 +95,8 @@ extension LoadedPlugin {
     }
 
     func failure(_ kind: PluginError.Kind, _ problem: String) -> PluginError {
-        PluginError(kind, plugin: name, path: path, problem)
+        let isLibrary = if case .library = spec.kind { true } else { false }
+        return PluginError(kind, plugin: name, path: path, isLibrary: isLibrary, problem)
     }
 
     /// Names the interfaces that the plugin requested and the host does not have; `nil` if there are none.

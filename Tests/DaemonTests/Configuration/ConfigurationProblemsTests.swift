@@ -200,6 +200,16 @@ struct ConfigurationProblemsTests {
                 "host: a\n\tport: 1",
                 "2:1: YAML syntax: found a tab character that violates indentation: indent with spaces"),
             Case("auth: { secret: ${JWT_SECRET} }", "1:18: YAML syntax"),
+            Case(
+                "bind:\n  - library: a\n    functions:\n      f: cos(x: f64) -> f64",
+                "4:15: YAML syntax: mapping values are not allowed in this context: put quotes around a signature, as"),
+            Case(
+                "bind: [{ library: a, functions: { 'f': 'f()', 'pow': pow(x: f64, y: f64) -> f64 } }]",
+                "1:59: YAML syntax: did not find expected ',' or '}': put quotes around a signature, as"),
+            Case(
+                "bind: [{ library: a, functions: { f: 'f() -> f64[]' } }]",
+                "1:38: bind[0].functions.f: signature 'f() -> f64[]': a C function cannot return 'f64[]': docs/signatures.md has"
+            ),
             Case("host: 'a", "1:9: YAML syntax"),
             Case("host: *a", "1:7: YAML syntax: found undefined alias"),
             Case("host: a\n---\nhost: b", "2:1: YAML syntax: but found another document"),

@@ -87,12 +87,28 @@ extension ConfigurationReader {
         }
     }
 
-    /// A remedy for the two mistakes that cause most syntax errors, since the parser's message does not help with them.
+    /// A remedy for the three mistakes that cause syntax errors, since the parser does not help with them.
     private func remedy(forLine number: Int, of yaml: String, detail: String) -> String {
         let lines = yaml.split(separator: "\n", omittingEmptySubsequences: false)
         let line = lines.indices.contains(number - 1) ? lines[number - 1] : ""
         if line.contains("${") { return "inside { } or [ ] write the variable in quotes, as \"${NAME}\"" }
         if line.contains("\t") { return "indent with spaces; YAML takes no tabs" }
+        if Self.hasUnquotedSignature(line) { return "put quotes around a signature, as \"cos(x: f64) -> f64\"" }
         return detail.isEmpty ? "look at this line and the one before it" : "the parser was \(detail)"
+    }
+
+    /// Whether a line has a name with a parenthesis behind it, outside quotes.
+    private static func hasUnquotedSignature(_ line: Substring) -> Bool {
+        var quotes = 0
+        var isName = false
+        for byte in line.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "'"): quotes += 1
+            case UInt8(ascii: "(") where isName && quotes % 2 == 0: return true
+            default: break
+            }
+            isName = byte | 0x20 &- 0x61 < 26 || byte &- 0x30 < 10 || byte == UInt8(ascii: "_")
+        }
+        return false
     }
 }
