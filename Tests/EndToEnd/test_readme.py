@@ -89,7 +89,8 @@ def test_three_lines_of_yaml_turn_libm_into_an_api(serve):
 
 def test_every_sample_is_built_and_loaded_as_shown(serve, tmp_path):
     rows = dict(re.findall(r"^\| \[`([a-z-]+)`\].*?\| `(cc [^`]+)` \|", README, re.MULTILINE))
-    assert set(rows) == {folder.name for folder in (ROOT / "samples").glob("*-c")}
+    # wrap-c has two libraries; test_wrapping.py builds both.
+    assert set(rows) == {folder.name for folder in (ROOT / "samples").glob("*-c")} - {"wrap-c"}
     plugins = []
     for name, command in rows.items():
         words = shlex.split(command)
