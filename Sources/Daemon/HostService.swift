@@ -159,7 +159,10 @@ final class HostService: Service {
     /// Opens the control socket. A daemon without one serves all the same: its clients need none.
     private func openControl() {
         guard let path = configuration.control else { return }
-        let commands = ControlCommands(host: host)
+        let watchdog = shutdownWatchdog
+        let commands = ControlCommands(
+            host: host, presence: presence, stop: { watchdog?.requestStop() },
+            stopDeadline: configuration.limits.shutdownDeadline)
         do throws(ControlSocket.Unavailable) {
             let socket = try ControlSocket(at: path, logger: logger) { await commands.answer($0) }
             control.withLock { $0 = socket }
@@ -243,6 +246,7 @@ final class HostService: Service {
         let held = host.callbacks(runningFor: 300)
         for line in held { logger.error("\(line)") }
         let givenUp = host.givenUp
+        control.withLock { $0 }?.end(givenUp: givenUp)
         if givenUp.isEmpty {
             logger.info("stopped")
         } else {

@@ -32,7 +32,7 @@ struct ControlOptions: ParsableArguments {
         _ command: String, _ members: [JSONValue.Member] = [], config: String? = nil,
         text: (JSONValue) -> String
     ) throws {
-        let client = ControlClient(path: try path(config))
+        let client = try client(config: config)
         let answer: JSONValue
         do throws(ControlClient.Failure) {
             answer = try client.request(command, members)
@@ -41,6 +41,8 @@ struct ControlOptions: ParsableArguments {
         }
         print(json ? "\(answer)" : text(answer))
     }
+
+    func client(config: String?) throws -> ControlClient { ControlClient(path: try path(config)) }
 
     private func path(_ config: String?) throws -> String {
         if let control { return control }

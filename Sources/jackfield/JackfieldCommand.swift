@@ -20,7 +20,10 @@ struct JackfieldCommand: AsyncParsableCommand {
               0 done, 1 failed, 2 wrong use, 78 bad configuration
             """,
         version: JackfieldDaemon.version,
-        subcommands: [ServeCommand.self, TokenCommand.self, TypesCommand.self, PluginCommand.self])
+        subcommands: [
+            ServeCommand.self, TokenCommand.self, TypesCommand.self, PluginCommand.self, PresenceCommand.self,
+            RoomsCommand.self, SocketsCommand.self, DrainCommand.self,
+        ])
 
     static func main() async {
         do {

@@ -216,3 +216,81 @@ def test_connections_are_bounded_and_a_request_that_never_ends_is_given_up(serve
     assert Raw(daemon).answer()["error"]["code"] == "overloaded"
     assert all(raw.answer()["error"]["code"] == "timeout" for raw in silent)
     assert names(daemon) == {}
+
+
+def test_presence_is_that_of_the_http_route(daemon):
+    assert daemon.operate("presence") == {"online": 0}
+    tab = daemon.person("alice").open_tab()
+    assert daemon.operate("presence") == {"online": 1}
+    alice = daemon.operate("presence", "alice")
+    assert alice == daemon.person("bob").get("/v1/presence/alice").json()
+    assert daemon.control("presence", "alice")[1] == "alice online, connections: 1\n"
+    tab.close()
+    assert daemon.control("presence", "nobody")[1] == "nobody offline, connections: 0\n"
+    code, _, errors = daemon.control("presence", "a\nb")
+    assert code == 2 and "The user id holds a control character." in errors
+
+
+def test_rooms_are_listed_with_their_sizes_over_all_loops(serve, services):
+    daemon = serve(plugins=services("rooms"), eventLoops=2)
+    tabs = [daemon.person(user).open_tab() for user in ("alice", "alice", "bob", "carol")]
+    room = tabs[0].call("room:create", {"name": "x"})["id"]
+    for tab in tabs[1:]:
+        tab.call("room:join", {"room": room})
+    answer = daemon.operate("rooms")
+    sizes = {item["room"]: item["sockets"] for item in answer["rooms"]}
+    assert {name: sizes[f"user:{name}"] for name in ("alice", "bob", "carol")} == {"alice": 2, "bob": 1, "carol": 1}
+    [name] = [name for name in sizes if room in name]
+    # Alice's first tab has only created it.
+    assert answer["rooms"][0] == {"nsp": "/", "room": name, "sockets": 3}
+    assert answer["total"] == len(sizes) == 4 and answer["incomplete"] is False
+    code, text, _ = daemon.control("rooms", "--nsp", "/", "--limit", "1")
+    assert code == 0
+    assert text.splitlines() == ["NAMESPACE  SOCKETS  ROOM", f"/          3        {name}", "and 3 more"]
+    assert daemon.operate("sockets", "--room", name)["total"] == 3
+    assert daemon.operate("sockets", "--room", name, "--user", "bob")["total"] == 1
+    code, _, errors = daemon.control("rooms", "--nsp", "chat")
+    assert code == 1 and "there is no namespace 'chat'; its name begins with a slash" in errors
+
+
+def test_sockets_are_listed_with_their_users_and_the_answer_is_bounded(serve):
+    daemon = serve(namespaces=["/", "/chat"], eventLoops=2)
+    assert daemon.control("sockets") == (0, "none\n", "")
+    tab = daemon.person("alice").open_tab(namespaces=["/", "/chat"])
+    polling = daemon.person("bob").open_tab(transports=["polling"])
+    answer = daemon.operate("sockets")
+    assert answer["total"] == 3 and answer["incomplete"] is False
+    [bob] = [item for item in answer["sockets"] if item["user"] == "bob"]
+    assert bob["id"] == polling.sid
+    assert (bob["nsp"], bob["transport"], bob["address"], bob["rooms"]) == ("/", "polling", "127.0.0.1", 1)
+    assert daemon.operate("sockets", "--nsp", "/chat")["total"] == 1
+    assert daemon.operate("sockets", "--user", "alice")["total"] == 2
+    assert [item["user"] for item in daemon.operate("sockets", "--room", tab.sid)["sockets"]] == ["alice"]
+    assert daemon.operate("sockets", "--room", "nothing")["sockets"] == []
+    limited = daemon.operate("sockets", "--limit", "1")
+    assert len(limited["sockets"]) == 1 and limited["total"] == 3
+    assert daemon.control("sockets", "--limit", "1")[1].splitlines()[-1] == "and 2 more"
+    assert daemon.control("sockets", "--limit", "0")[0] == 2
+
+
+def test_drain_stops_the_daemon_as_sigterm_does_and_waits_for_its_end(daemon):
+    tab = daemon.person("alice").open_tab()
+    process = daemon.server.process
+    code, output, errors = daemon.control("drain")
+    assert (code, errors) == (0, "")
+    assert output == f"process {process.pid} stops, with 1 users online, within 10000 ms\nstopped\n"
+    assert process.wait(PATIENCE) == 0
+    tab.wait_until_disconnected()
+    assert "stopped" in daemon.log
+    assert not (daemon.folder / "control.sock").exists()
+
+
+def test_drain_names_the_plugin_that_did_not_stop(serve, compiled):
+    daemon = serve(plugins=[{"path": compiled("slow/slow.c")}], limits={"shutdownDeadline": 1_000})
+    tab = daemon.person("alice").open_tab()
+    tab.client.emit("sleep", 10_000)
+    tab.call("presence:watch", [])
+    code, _, errors = daemon.control("drain")
+    assert code == 1 and "gave up slow" in errors
+    assert daemon.server.process.wait(PATIENCE) == 1
+    daemon.killed = True

@@ -6,7 +6,10 @@ import Testing
 /// The commands for a running daemon, without one. Tests/EndToEnd/test_control.py has them with one.
 @Suite("Commands for a running daemon")
 struct ControlTests {
-    private static let commands = [["plugin", "list"], ["plugin", "load", "rooms"], ["plugin", "unload", "rooms"]]
+    private static let commands = [
+        ["plugin", "list"], ["plugin", "load", "rooms"], ["plugin", "unload", "rooms"], ["presence"], ["rooms"],
+        ["sockets"], ["drain"],
+    ]
 
     @Test("every command has help with examples", arguments: commands + [["plugin"]])
     func help(command: [String]) throws {
@@ -44,6 +47,10 @@ struct ControlTests {
         let config = try Executable.run("plugin", "load", "rooms", "--config", "jackfield.yaml")
         #expect(config.code == 2 && config.errors.contains("The text after --config is no JSON"))
         #expect(try Executable.run("plugin", "list", "--control", "").code == 2)
+        #expect(try Executable.run("rooms", "--limit", "0").code == 2)
+        #expect(try Executable.run("sockets", "--limit", "10001").code == 2)
+        #expect(try Executable.run("sockets", "--user", "").code == 2)
+        #expect(try Executable.run("presence", "").code == 2)
         #expect(try Executable.run("plugin", "list", "-c", "c.yaml", files: ["c.yaml": "prot: 1"]).code == 78)
         let long = try Executable.run("plugin", "list", "--control", String(repeating: "x", count: 108))
         #expect(long.code == 1 && long.errors.contains("its path has more than 107 bytes"))

@@ -30,24 +30,58 @@ public struct ControlClient: Sendable {
     ///   - members: of the request, beside `command`.
     /// - Returns: the value of `ok`.
     public func request(_ command: String, _ members: [JSONValue.Member] = []) throws(Failure) -> JSONValue {
+        let deadline = Clock.monotonicMilliseconds + Self.patience * 1_000
+        var connection = try send(command, members, until: deadline)
+        defer { connection.close() }
+        return try answer(from: &connection, until: deadline)
+    }
+
+    /// The command `drain`: stops the daemon and waits for its end.
+    ///
+    /// - Parameter started: called when the daemon begins to stop, with what it says about that.
+    /// - Returns: the names of the plugins that did not stop in time.
+    public func drain(started: (JSONValue) -> Void) throws(Failure) -> [String] {
+        let deadline = Clock.monotonicMilliseconds + Self.patience * 1_000
+        var connection = try send("drain", [], until: deadline)
+        defer { connection.close() }
+        started(try answer(from: &connection, until: deadline))
+        let end = try answer(from: &connection, until: deadline)
+        // Returns when the process has ended, which closes the connection.
+        _ = try? connection.readLine(limit: Self.longestAnswer, until: deadline)
+        return (end["given_up"]?.array ?? []).compactMap { $0.string?.text }
+    }
+
+    private func send(
+        _ command: String, _ members: [JSONValue.Member], until deadline: Int64
+    ) throws(Failure) -> ControlConnection {
         let request = JSONValue.object([.init("command", .string(command))] + members).serialized
         guard request.count <= ControlSocket.longestRequest else {
             throw failure("the command has more than \(ControlSocket.longestRequest) bytes; give it less text")
         }
-        var connection = ControlConnection(try connect())
-        defer { connection.close() }
+        let connection = ControlConnection(try connect())
+        do throws(ControlConnection.Failure) {
+            try connection.write(line: request, until: deadline)
+        } catch .closed {
+            // The daemon may have answered without reading the request.
+        } catch {
+            connection.close()
+            throw failure(Self.text(of: error))
+        }
+        return connection
+    }
+
+    private func answer(from connection: inout ControlConnection, until deadline: Int64) throws(Failure) -> JSONValue {
         let line: [UInt8]
         do throws(ControlConnection.Failure) {
-            let deadline = Clock.monotonicMilliseconds + Self.patience * 1_000
-            do throws(ControlConnection.Failure) {
-                try connection.write(line: request, until: deadline)
-            } catch .closed {
-                // The daemon may have answered without reading the request.
-            }
             line = try connection.readLine(limit: Self.longestAnswer, until: deadline)
         } catch {
             throw failure(Self.text(of: error))
         }
+        return try parse(line)
+    }
+
+    /// The value of `ok`.
+    private func parse(_ line: [UInt8]) throws(Failure) -> JSONValue {
         guard let answer = try? JSONValue(parsing: line) else {
             throw failure("its answer is no JSON; check that it is the control socket of a Jackfield")
         }

@@ -7,9 +7,16 @@ import Support
 /// Carries out the commands of the control socket. [any-thread]
 struct ControlCommands: Sendable {
     let host: PluginHost.Host
+    let presence: PresenceService
+    /// Begins to stop the daemon, as SIGTERM does, and returns at once.
+    let stop: @Sendable () -> Void
+    /// Time from the begin of a stop to its end.
+    let stopDeadline: Duration
 
     /// The names of the commands, for errors.
-    private static let names = ["plugin.list", "plugin.load", "plugin.unload"]
+    private static let names = [
+        "drain", "plugin.list", "plugin.load", "plugin.unload", "presence", "rooms", "sockets",
+    ]
 
     /// The answer to a request: `{"ok": …}` or `{"error": {"code", "message"}}`.
     func answer(_ request: ControlRequest) async -> JSONValue {
@@ -25,6 +32,10 @@ struct ControlCommands: Sendable {
         case "plugin.list": return try list(request)
         case "plugin.load": return try await load(request)
         case "plugin.unload": return try await unload(request)
+        case "presence": return try presence(request)
+        case "rooms": return try await rooms(request)
+        case "sockets": return try await sockets(request)
+        case "drain": return try drain(request)
         default:
             let nearest = Spelling.nearest(to: request.command, among: Self.names)
             throw ControlError(

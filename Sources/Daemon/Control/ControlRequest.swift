@@ -17,6 +17,9 @@ struct ControlRequest: Sendable {
         self.members = members.filter { $0.key != "command" }
     }
 
+    /// Whether the other end waits for the end of the daemon after the first answer.
+    var isDrain: Bool { ByteString(command) == "drain" }
+
     /// Refuses members that the command does not have: a later version of the command line may send them, and would
     /// be misunderstood without them.
     func allow(_ names: String...) throws(ControlError) {

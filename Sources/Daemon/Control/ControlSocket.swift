@@ -34,6 +34,14 @@ final class ControlSocket: Sendable {
     private let logger: Logger
     private let answer: @Sendable (ControlRequest) async -> JSONValue
     private let connections = Atomic<Int>(0)
+    private let ending = Mutex(Ending())
+
+    private struct Ending {
+        /// Connections of `drain`, which wait for the end of the daemon.
+        var waiting: [ControlConnection] = []
+        /// What they are told; `nil` until ``ControlSocket/end(givenUp:)``.
+        var answer: [UInt8]?
+    }
     private let isClosed = Atomic<Bool>(false)
 
     /// Binds and listens. Blocks on the file system, at most a second if another daemon does the same at this moment.
@@ -63,6 +71,16 @@ final class ControlSocket: Sendable {
         if let file = Self.file(at: path), file == self.file { unlink(path) }
         // Ends the call of `accept`; its thread closes the descriptor.
         shutdown(listener, Int32(SHUT_RDWR))
+    }
+
+    /// Tells the commands that wait for the end of the daemon that it has stopped. The process must end soon.
+    func end(givenUp: [String]) {
+        let answer: JSONValue = ["ok": ["given_up": .array(givenUp.map { .string($0) })]]
+        ending.withLock { ending in
+            ending.answer = answer.serialized
+            // An answer fits into the connection's buffer.
+            for connection in ending.waiting { try? connection.write(line: answer.serialized, until: 0) }
+        }
     }
 
     // MARK: - Listening
@@ -193,15 +211,23 @@ final class ControlSocket: Sendable {
 
     private func serve(_ connection: ControlConnection) {
         var connection = connection
-        defer { connection.close() }
+        var isKept = false
+        defer { if !isKept { connection.close() } }
         let answer: JSONValue
         do throws(ControlError) {
             guard let request = try request(of: &connection) else { return }
             answer = run(request)
+            // The end of the process closes it.
+            isKept = request.isDrain && answer["ok"] != nil
         } catch {
             answer = error.answer
         }
         try? connection.write(line: answer.serialized, until: Clock.monotonicMilliseconds + Self.timeout)
+        guard isKept else { return }
+        ending.withLock { [connection] ending in
+            ending.waiting.append(connection)
+            if let answer = ending.answer { try? connection.write(line: answer, until: 0) }
+        }
     }
 
     /// `nil` if the other end has closed the connection.

@@ -15,6 +15,9 @@ final class ShutdownWatchdog: Service {
     /// that name what held up the stop.
     private let giveUp: @Sendable () -> [String]
     private let logger: Logger
+    /// Requests to stop: of signals, and of the operator's command.
+    private let requests: AsyncStream<Void>
+    private let request: AsyncStream<Void>.Continuation
     /// When the process ends, in ms of ``Support/Clock/monotonicMilliseconds``; `nil` until a stop begins.
     private let end = Mutex<Int64?>(nil)
 
@@ -26,12 +29,12 @@ final class ShutdownWatchdog: Service {
         self.deadline = deadline
         self.giveUp = giveUp
         self.logger = logger
+        (requests, request) = AsyncStream.makeStream()
     }
 
-    /// Returns at the first signal that asks the daemon to stop.
+    /// Returns at the first signal or call of ``requestStop()`` that asks the daemon to stop.
     func run() async throws {
-        let (requests, request) = AsyncStream.makeStream(of: Void.self)
-        let thread = Thread { self.watch(request) }
+        let thread = Thread { self.watch() }
         thread.name = "jf-signals"
         thread.start()
         for await _ in requests { return }
@@ -47,9 +50,15 @@ final class ShutdownWatchdog: Service {
         if isNew { signals.wake() }
     }
 
+    /// Stops the daemon, as SIGTERM does. Returns at once.
+    func requestStop() {
+        stopping()
+        request.yield()
+    }
+
     // MARK: - On the thread
 
-    private func watch(_ request: AsyncStream<Void>.Continuation) {
+    private func watch() {
         while true {
             let left = end.withLock { $0 }.map { max(0, $0 - Clock.monotonicMilliseconds) }
             if left == 0 { exitNow() }
@@ -57,17 +66,16 @@ final class ShutdownWatchdog: Service {
             poll(&wanted, 1, left.map { Int32(clamping: $0) } ?? -1)
             var numbers = [UInt8](repeating: 0, count: 64)
             let count = read(signals.descriptor, &numbers, numbers.count)
-            for number in numbers.prefix(max(0, count)) where number != 0 { received(Int32(number), request) }
+            for number in numbers.prefix(max(0, count)) where number != 0 { received(Int32(number)) }
         }
     }
 
-    private func received(_ number: Int32, _ request: AsyncStream<Void>.Continuation) {
+    private func received(_ number: Int32) {
         guard number != SIGHUP else {
             return logger.notice(
                 "SIGHUP has no effect: this version does not reload its configuration; restart the daemon for that")
         }
-        stopping()
-        request.yield()
+        requestStop()
     }
 
     private func exitNow() -> Never {

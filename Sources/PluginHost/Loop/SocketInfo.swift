@@ -56,6 +56,9 @@ final class SocketInfo: Sendable {
         return false
     }
 
+    /// See ``rooms``.
+    var roomCount: Int { rooms.load(ordering: .relaxed) }
+
     func releaseRoom() { rooms.wrappingSubtract(1, ordering: .relaxed) }
 
     /// JSON.
@@ -130,6 +133,20 @@ final class SocketDirectory: Sendable {
         entries.withLock { entries in
             let slot = handle.directorySlot
             return slot < entries.count && entries[slot]?.handle == handle
+        }
+    }
+
+    /// Calls `body` for each socket, without the lock, which is held for 64 slots at a time. A socket that connects or
+    /// disconnects meanwhile may be missed.
+    func forEach(_ body: (SocketInfo) -> Void) {
+        var slot = 0
+        while true {
+            let some = entries.withLock { entries in
+                slot < entries.count ? Array(entries[slot..<min(slot + 64, entries.count)]) : nil
+            }
+            guard let some else { return }
+            slot += some.count
+            for case let info? in some { body(info) }
         }
     }
 

@@ -48,6 +48,18 @@ public final class Namespace {
     /// How many rooms have members on this shard, without the rooms of socket ids.
     public var roomCount: Int { rooms.count }
 
+    /// Some of the rooms that have members on this shard, with their numbers, in no order.
+    public func rooms(limit: Int) -> [(name: ByteString, count: Int)] {
+        rooms.values.prefix(max(0, limit)).map { ($0.name, $0.count) }
+    }
+
+    /// Some of this shard's sockets in a room, and how many there are.
+    public func members(of room: ByteString, limit: Int) -> (sockets: [NamespaceSocket], count: Int) {
+        if let id = SocketID(room), let socket = socket(id: id) { return (limit > 0 ? [socket] : [], 1) }
+        guard let room = rooms[room] else { return ([], 0) }
+        return (room.members.prefix(max(0, limit)).map { $0.socket.takeUnretainedValue() }, room.count)
+    }
+
     /// Whether the namespace can be removed.
     var isIdle: Bool { isDynamic && pendingAttempts == 0 && everyone.count == 0 }
 
