@@ -1488,7 +1488,7 @@ typedef struct jf_services_api {
      * `need->changed` is called later on the strand, also if it is provided already. JF_E_MISMATCH: it is provided, but
      * its minor version or a signature differs, and there is no binding; `error` (or NULL) has the two signatures and
      * the first difference. A provider of another major version is no provider. JF_E_LIMIT: the plugin has 1,024
-     * bindings.
+     * bindings, or 4,096 calls of `changed` wait for its strand.
      */
     jf_code (*bind)(const jf_host *host, const jf_need *need, jf_binding *binding, jf_error *error);
     /**
@@ -1521,8 +1521,9 @@ typedef struct jf_services_api {
                     uint32_t timeout, jf_result *result);
     /**
      * [any-thread] Calls a method without waiting; never blocks. JF_OK: `answered` is called exactly once, on this
-     * plugin's strand, with a result as `call` has it. Otherwise a code as of call, not DEADLOCK and TIMEOUT;
-     * JF_E_LIMIT also if this plugin waits for 65,536 answers.
+     * plugin's strand, with a result as `call` has it. Otherwise UNAVAILABLE, MISMATCH, INVALID (the log says why),
+     * GONE, STATE, or JF_E_LIMIT: this plugin waits for 65,536 answers. A result is JF_E_LIMIT if those that wait for
+     * the strand exceed limits.pluginResultBytes, of which one result may use half.
      */
     jf_code (*call_async)(const jf_host *host, jf_binding binding, uint32_t method, const jf_value *args,
                           uint32_t arg_count, uint32_t timeout, jf_result_fn answered, void *context);
