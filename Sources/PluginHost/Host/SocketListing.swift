@@ -86,7 +86,7 @@ extension Host {
         var list = Listing<SocketSummary>(elements: [], total: 0, isIncomplete: false)
         guard let room else {
             for context in contexts {
-                context.directory.forEach { info in
+                context.directory.visit { info in
                     guard namespace == nil || info.namespace == namespace, user == nil || info.user == user else {
                         return
                     }
@@ -154,7 +154,7 @@ extension Host {
     private func firstSocket(in namespace: ByteString) -> SocketInfo? {
         var found: SocketInfo?
         for context in contexts where found == nil {
-            context.directory.forEach { if found == nil, $0.namespace == namespace { found = $0 } }
+            context.directory.visit { if found == nil, $0.namespace == namespace { found = $0 } }
         }
         return found
     }

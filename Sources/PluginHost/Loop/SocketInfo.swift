@@ -138,7 +138,7 @@ final class SocketDirectory: Sendable {
 
     /// Calls `body` for each socket, without the lock, which is held for 64 slots at a time. A socket that connects or
     /// disconnects meanwhile may be missed.
-    func forEach(_ body: (SocketInfo) -> Void) {
+    func visit(_ body: (SocketInfo) -> Void) {
         var slot = 0
         while true {
             let some = entries.withLock { entries in
