@@ -12,7 +12,7 @@ fuzz-replay: packages
 # AddressSanitizer: the modules that use raw pointers. ThreadSanitizer: those that several threads use, and those below them.
 # Swift's crash reporter is off, because it would wait for a debugger when a test crashes. Each sanitizer has its own build
 # folder, because every object file is instrumented.
-ADDRESS_MODULES := RawJSONTests|IdentityTests|EngineIOTests|SocketIOTests|TransportTests|PluginHostTests
+ADDRESS_MODULES := RawJSONTests|SignaturesTests|IdentityTests|EngineIOTests|SocketIOTests|TransportTests|PluginHostTests
 THREAD_MODULES := PresenceTests|SocketIOTests|TransportTests|PluginHostTests
 # HostileTextTests measure time, which instrumented code does not keep; the fuzzers cover the same parsers.
 # InvitationTests load the first-party plugins, and a library cannot reach ThreadSanitizer's functions in the program.
