@@ -54,11 +54,15 @@ def test_an_invitation_is_stored_again_when_notifications_comes_back(invite):
     def notified():
         return alice.call("room:invite", {"room": room["id"], "user": "bob"})["notified"]
 
-    assert notified() is True
+    def provided():
+        sample = 'jackfield_plugin_service_available{plugin="rooms",service="notifications/1"} '
+        return daemon.get("/metrics").text.split(sample)[1][0]
+
+    assert notified() is True and provided() == "1"
     daemon.operate("plugin", "unload", "notifications")
-    assert notified() is False
+    assert notified() is False and provided() == "0"
     daemon.operate("plugin", "load", "notifications")
-    assert notified() is True
+    assert notified() is True and provided() == "1"
     # Bob's row of the first invitation is still there: the plugin has its configured store again.
     assert len(daemon.person("bob").get("/v1/notifications").json()["items"]) == 2
     assert [bob.expect("room:invited")["room"] for _ in range(3)] == [room["id"]] * 3

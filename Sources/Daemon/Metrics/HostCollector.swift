@@ -2,6 +2,7 @@ import PluginHost
 import Presence
 import PrometheusMetrics
 import SocketIO
+import Support
 
 /// Reads what the plugin host, the presence table and the recovery store count.
 struct HostCollector: MetricsCollector {
@@ -101,8 +102,21 @@ struct HostCollector: MetricsCollector {
                     ([("plugin", plugin.name), ("event", $0.event)], Double($0.count))
                 }
             })
+        text.add(
+            "jackfield_plugin_service_available", .gauge,
+            "1 while a plugin provides the service that this plugin has bound, else 0.",
+            plugins.flatMap(bindings))
         perPlugin("jackfield_plugin_kept_tokens", .gauge, "Reply tokens that the plugin kept and has not completed.") {
             Double($0.keptTokens)
+        }
+    }
+
+    /// One sample for each service that a plugin has bound, which it may have done several times.
+    private func bindings(of plugin: PluginStatus) -> [(labels: [(String, String)], value: Double)] {
+        let titles = Set(plugin.boundServices.map { ByteString($0.title) }).sorted()
+        return titles.map { title in
+            let isProvided = plugin.boundServices.contains { ByteString($0.title) == title && $0.provider != nil }
+            return ([("plugin", plugin.name), ("service", title.text)], isProvided ? 1 : 0)
         }
     }
 
