@@ -16,7 +16,8 @@ public enum BinaryForm: Sendable, Hashable {
 public final class Contract: Sendable {
     public let signature: Signature
 
-    // The memory below is written by `init` only, and freed by `deinit`, so all threads may read it.
+    // `nonisolated(unsafe)` is safe for the five: the memory is written by `init` only, and freed by `deinit`.
+
     /// The parameters' types in order, then the result's, then the types within them.
     nonisolated(unsafe) let nodes: UnsafePointer<ContractNode>
 

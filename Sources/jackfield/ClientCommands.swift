@@ -4,7 +4,7 @@ import Foundation
 import RawJSON
 import Support
 
-/// Who is online in a running daemon.
+/// Prints the presence of users in a running daemon.
 struct PresenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "presence",

@@ -696,7 +696,7 @@ typedef struct jf_call {
                                     also if the reply was kept */
     jf_token        reply;     /**< keep it (jf_tokens_api.keep) to answer later with jf_services_api.complete. 0 in a
                                     method with JF_RUN_INLINE, which answers before it returns */
-    jf_text         caller;    /**< the name of the plugin that calls; empty: a client, through a bound function */
+    jf_text         caller;    /**< the name of the plugin that calls */
     void           *context;   /**< of the declaration */
     /**
      * Assign the result, if the signature has one. The host copies what it points to right after the method has

@@ -54,8 +54,8 @@ typedef int32_t (*jf_function_handler)(void *context, const void *args, uint32_t
 typedef void (*jf_storage_release)(void *result);
 
 // Makes a C function of this type, which calls `handler` with `context`. If the handler fails, a function whose type
-// fails returns the code, and any other returns 0. Returns NULL if there is no memory. Never freed: whoever has the
-// pointer may call it at any time.
+// fails returns the code, and any other returns 0. Returns NULL if there is no memory. Never freed, because the pointer
+// may be called at any time.
 void (*jf_function_make(const jf_function_type *type, jf_function_handler handler, jf_storage_release release,
                         void *context))(void);
 

@@ -8,8 +8,8 @@ import Synchronization
 /// The Unix socket over which operators' commands reach the daemon: one request and one answer for each connection,
 /// each a line of JSON.
 ///
-/// Whoever may write to the socket may run code in the daemon, by loading a plugin. So only root and the daemon's own
-/// user may: the file has the mode 0600, and the kernel says which user has connected.
+/// A process that may write to the socket can run code in the daemon, by loading a plugin. So only root's processes and
+/// those of the daemon's own user may: the file has the mode 0600, and the kernel says which user has connected.
 ///
 /// It has threads of its own, one that accepts and one for each connection, so that it delays no event loop, and is
 /// delayed by none.

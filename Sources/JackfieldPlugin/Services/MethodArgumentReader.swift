@@ -9,7 +9,7 @@ public protocol MethodParameter: Sendable {
 
 /// The plugin that calls a method. As a parameter of the method it is no argument.
 public struct ServiceCaller: MethodParameter {
-    /// The name of the plugin; nil: a client, through an event that the operator bound to the method.
+    /// The name of the plugin; nil if the host gives none.
     public let plugin: String?
 
     public static func read(from arguments: inout MethodArgumentReader) -> ServiceCaller {

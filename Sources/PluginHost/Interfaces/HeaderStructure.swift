@@ -150,6 +150,11 @@ enum PluginMemory {
     }
 }
 
+extension jf_error {
+    /// The message; empty if there is none.
+    var text: String { withUnsafeBytes(of: message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
+}
+
 extension jf_text {
     /// The bytes, in the plugin's memory. A NULL pointer means no bytes, whatever the length is.
     @inline(__always)

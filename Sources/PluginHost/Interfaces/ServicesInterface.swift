@@ -75,26 +75,15 @@ extension LoadedPlugin {
     ) -> Int32 {
         if let plugin = from(host), !plugin.isServed {
             let problem = "\(function) may be called from the beginning of create until stop has returned"
-            explain(HostCallError(code: JF_E_STATE, problem: problem), to: error)
+            _ = jf_fail(error, JF_E_STATE, problem)
         }
         return serve(host, function) { (plugin) throws(HostCallError) in
             do throws(HostCallError) {
                 return try body(plugin)
             } catch let failure {
-                Self.explain(failure, to: error)
+                _ = jf_fail(error, failure.code, failure.problem)
                 throw failure
             }
-        }
-    }
-
-    /// Writes a failure as `jf_fail` does.
-    private static func explain(_ failure: HostCallError, to error: UnsafeMutablePointer<jf_error>?) {
-        guard let error else { return }
-        error.pointee.code = failure.code
-        withUnsafeMutableBytes(of: &error.pointee.message) { message in
-            let text = failure.problem.cut(to: message.count - 64).utf8
-            message.copyBytes(from: text)
-            message[text.count] = 0
         }
     }
 
@@ -104,7 +93,7 @@ extension LoadedPlugin {
     ) throws(HostCallError) -> Int32 {
         guard let call else { throw .invalid("call is NULL") }
         guard let value else { throw .invalid("value is NULL") }
-        guard let frame = jf_call_frames().pointee, frame.pointee.call == UnsafeRawPointer(call),
+        guard let frame = MethodRun.frames.pointee, frame.pointee.call == UnsafeRawPointer(call),
             let method = frame.pointee.method
         else { throw HostCallError(code: JF_E_STATE, problem: "call is not the method's that runs on this thread") }
         let type = Unmanaged<ProvidedMethod>.fromOpaque(method).takeUnretainedValue().type

@@ -48,7 +48,7 @@ extension LoadedPlugin {
         guard code == JF_OK else {
             isServed = false
             freeEverything()
-            let reason = Self.words(&error, code)
+            let reason = Self.words(error, code)
             return failure(
                 lackingInterfaces == nil ? .failed : .incompatible,
                 "create failed: \(reason)\(lackingInterfaces.map { "; it \($0)" } ?? "")")
@@ -83,7 +83,7 @@ extension LoadedPlugin {
         guard let start = descriptor.start else { return nil }
         var error = jf_error.sized
         let code = start(instance, &error)
-        return code == JF_OK ? nil : failure(.failed, "start failed: \(Self.words(&error, code))")
+        return code == JF_OK ? nil : failure(.failed, "start failed: \(Self.words(error, code))")
     }
 
     /// Calls `ready` and stores its answer. On the strand.
@@ -91,7 +91,7 @@ extension LoadedPlugin {
         guard let ready = descriptor.ready else { return }
         var error = jf_error.sized
         let code = ready(instance, &error)
-        notReady = code == JF_OK ? nil : Self.words(&error, code)
+        notReady = code == JF_OK ? nil : Self.words(error, code)
     }
 
     func failure(_ kind: PluginError.Kind, _ problem: String) -> PluginError {
@@ -110,8 +110,7 @@ extension LoadedPlugin {
         }.joined(separator: "; ")
     }
 
-    private static func words(_ error: inout jf_error, _ code: Int32) -> String {
-        let message = withUnsafeBytes(of: &error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        return message.isEmpty ? ResultCode.describe(code) : message
+    private static func words(_ error: jf_error, _ code: Int32) -> String {
+        error.text.isEmpty ? ResultCode.describe(code) : error.text
     }
 }

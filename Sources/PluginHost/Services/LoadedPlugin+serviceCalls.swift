@@ -4,8 +4,12 @@ import Support
 
 /// Calls that a plugin makes of other plugins' services. [any-thread]
 extension LoadedPlugin {
-    /// Milliseconds; the header promises these bounds.
-    private static let timeouts: ClosedRange<UInt32> = 1...3_600_000
+    /// Why a timeout is invalid; the header promises these bounds.
+    private static func problem(ofTimeout milliseconds: UInt32) -> String? {
+        (1...3_600_000).contains(milliseconds) ? nil : "timeout is \(milliseconds) ms, not 1 to 3,600,000"
+    }
+
+    private static let tooManyArguments = "the arguments have more than \(ValueBlock.largest >> 20) MiB"
     /// What the host fills of a `jf_result`: all of it, since it has not grown.
     private static let resultSize = UInt32(jf_result.firstSize)
 
@@ -68,56 +72,31 @@ extension LoadedPlugin {
         _ target: UnsafeMutablePointer<ServiceBinding.Target>, _ args: UnsafePointer<jf_value>?, _ count: UInt32,
         _ result: UnsafeMutablePointer<jf_result>
     ) -> Int32 {
-        // No jf_call_frames of another thread is ever reached: the variable is the thread's own.
-        guard let frames = jf_call_frames() else { return JF_E_FAILED }
-        guard !MethodRun.isTooDeep(frames) else {
-            return Self.fail(
-                result, JF_E_DEADLOCK, "methods that run inline call each other without end")
+        guard !MethodRun.isTooDeep else {
+            MethodRun.tooDeep.store(in: &result.pointee)
+            return result.pointee.code
         }
         guard let handler = target.pointee.handler else {
             let method = target.pointee.method.takeUnretainedValue()
-            MethodRun.perform(method, args: args, count: count, isTerminated: false, caller: nil, reply: ReplyToken(0))
+            MethodRun.perform(method, args: args, count: count, isTerminated: false, caller: self, reply: ReplyToken(0))
                 .store(in: &result.pointee)
             return result.pointee.code
         }
-        var value = jf_none()
-        var error = jf_error.sized
-        var raw = jf_call.sized
-        raw.arg_count = count
-        raw.args = args
-        raw.caller = callerText
-        raw.context = target.pointee.context
-        var frame = jf_call_frame(
-            outer: frames.pointee, call: nil, method: target.pointee.method.toOpaque(), storage: nil,
-            depth: (frames.pointee?.pointee.depth ?? 0) + 1)
-        let code = withUnsafeMutablePointer(to: &value) { value in
-            withUnsafeMutablePointer(to: &error) { error in
-                raw.result = value
-                raw.failure = error
-                return withUnsafeMutablePointer(to: &raw) { raw in
-                    withUnsafeMutablePointer(to: &frame) { frame in
-                        frame.pointee.call = UnsafeRawPointer(raw)
-                        frames.pointee = frame
-                        let code = handler(target.pointee.instance, raw)
-                        frames.pointee = frame.pointee.outer
-                        return code
-                    }
-                }
+        return MethodRun.invoke(
+            handler, target.pointee.instance, target.pointee.context, of: target.pointee.method.toOpaque(), args, count,
+            caller: callerText, reply: ReplyToken(0)
+        ) { code, value, error in
+            guard code == JF_OK, target.pointee.type._withUnsafeGuaranteedRef({ $0.isPlain(value.kind) }) else {
+                let method = target.pointee.method.takeUnretainedValue()
+                let outcome =
+                    code == JF_OK ? MethodRun.outcome(value, method) : MethodRun.failure(code, error, method)
+                outcome.store(in: &result.pointee)
+                return result.pointee.code
             }
+            result.pointee.value = value
+            result.pointee.code = JF_OK
+            return JF_OK
         }
-        guard code == JF_OK, frame.storage == nil,
-            target.pointee.type._withUnsafeGuaranteedRef({ $0.isPlain(value.kind) })
-        else {
-            let method = target.pointee.method.takeUnretainedValue()
-            let outcome =
-                code == JF_OK ? MethodRun.outcome(value, method) : MethodRun.failure(code, &error, method)
-            MethodRun.release(&frame)
-            outcome.store(in: &result.pointee)
-            return result.pointee.code
-        }
-        result.pointee.value = value
-        result.pointee.code = JF_OK
-        return JF_OK
     }
 
     /// Queues a call, and waits for its outcome.
@@ -129,9 +108,7 @@ extension LoadedPlugin {
     ) -> CallOutcome {
         var isQueued = false
         defer { if !isQueued { queued() } }
-        guard Self.timeouts.contains(timeout) else {
-            return CallOutcome(JF_E_INVALID, "timeout is \(timeout) ms, not 1 to 3,600,000")
-        }
+        if let problem = Self.problem(ofTimeout: timeout) { return CallOutcome(JF_E_INVALID, problem) }
         let thread = ThreadState.current
         guard thread?.loop == nil else {
             return CallOutcome(
@@ -140,7 +117,7 @@ extension LoadedPlugin {
             )
         }
         guard let block = ValueBlock(copying: args, count: Int(count)) else {
-            return CallOutcome(JF_E_LIMIT, "the arguments have more than \(ValueBlock.largest >> 20) MiB")
+            return CallOutcome(JF_E_LIMIT, Self.tooManyArguments)
         }
         let waits = host.services.waits
         let own = thread?.strand
@@ -158,9 +135,7 @@ extension LoadedPlugin {
         queued()
         isQueued = true
         if let outcome = future.wait(until: Clock.monotonicNanoseconds + Int64(timeout) * 1_000_000) { return outcome }
-        let late = CallOutcome(
-            JF_E_TIMEOUT,
-            "method '\(method.type.name)' of plugin '\(method.plugin.name)' gave no result within \(timeout) ms")
+        let late = call.timedOut(after: timeout)
         // If it was settled meanwhile, its outcome is about to be in the future.
         return call.settle(late) ? late : future.wait(until: .max) ?? late
     }
@@ -170,7 +145,7 @@ extension LoadedPlugin {
         _ handle: jf_binding, _ number: UInt32, _ args: UnsafePointer<jf_value>?, _ count: UInt32, _ timeout: UInt32,
         _ answer: PluginCall<jf_result_fn>
     ) throws(HostCallError) -> Int32 {
-        guard Self.timeouts.contains(timeout) else { throw .invalid("timeout is \(timeout) ms, not 1 to 3,600,000") }
+        if let problem = Self.problem(ofTimeout: timeout) { throw .invalid(problem) }
         guard let binding = bindings.find(handle)?.takeUnretainedValue() else { return JF_E_GONE }
         let counter = binding.enter()
         defer { binding.leave(counter) }
@@ -185,20 +160,17 @@ extension LoadedPlugin {
         guard promise.number != nil else { return promise.code }
         let finish: @Sendable (CallOutcome) -> Void = { self.deliver($0, to: answer, promise) }
         if method.run == .inline {
-            guard let frames = jf_call_frames(), !MethodRun.isTooDeep(frames) else {
-                finish(CallOutcome(JF_E_DEADLOCK, "methods that run inline call each other without end"))
-                return JF_OK
-            }
             finish(
-                MethodRun.perform(
-                    method, args: args, count: count, isTerminated: false, caller: self, reply: ReplyToken(0)))
+                MethodRun.isTooDeep
+                    ? MethodRun.tooDeep
+                    : MethodRun.perform(
+                        method, args: args, count: count, isTerminated: false, caller: self, reply: ReplyToken(0)))
             return JF_OK
         }
         guard let block = ValueBlock(copying: args, count: Int(count)) else {
             // If it was claimed, the plugin is stopping and `answered` is called.
             guard claim(promise) else { return JF_OK }
-            throw HostCallError(
-                code: JF_E_LIMIT, problem: "the arguments have more than \(ValueBlock.largest >> 20) MiB")
+            throw HostCallError(code: JF_E_LIMIT, problem: Self.tooManyArguments)
         }
         let call = ServiceCall(method, block, caller: self) { [host] outcome in
             host.timers.timerCancelled()
@@ -208,7 +180,7 @@ extension LoadedPlugin {
         host.timers.schedule(
             at: Clock.monotonicNanoseconds + Int64(timeout) * 1_000_000, isWanted: { !call.isSettled }
         ) {
-            call.settle(CallOutcome(JF_E_TIMEOUT, "no result within \(timeout) ms"))
+            call.settle(call.timedOut(after: timeout))
         }
         call.enqueue(on: method.strands[0])
         return JF_OK

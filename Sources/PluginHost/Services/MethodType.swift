@@ -8,7 +8,7 @@ import Support
 ///
 /// `@unchecked Sendable`: immutable; the memory is written by `init` and freed by `deinit` only.
 final class MethodType: @unchecked Sendable {
-    /// Stands for a type that ``check(_:_:)`` looks at in detail. No value has this kind.
+    /// Stands for a type that ``problem(of:as:)`` looks at in detail. No value has this kind.
     private static let compound: UInt32 = .max
 
     let signature: Signature

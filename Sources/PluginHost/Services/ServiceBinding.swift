@@ -6,14 +6,15 @@ import Synchronization
 
 /// One plugin's use of a service. Calls read it without a lock, while the service comes and goes.
 ///
-/// A call first enters the binding, then reads ``targets``, and leaves when it needs what it read no more. Whoever
-/// removes the targets sets them to 0 first and then waits until each counter was 0 once: calls that enter later see
-/// no targets. The counters are divided among the threads, so that several threads do not contend for one.
+/// A call first enters the binding, then reads ``targets``, and leaves when it no longer uses what it has read. To
+/// remove the targets, ``disconnect()`` sets them to 0, and ``drain(until:)`` waits until each counter was 0 once:
+/// calls that enter later find no targets. The counters are divided among the threads, so that several threads do not
+/// contend for one.
 ///
 /// A binding that was ended is used again for the plugin's next one, with another ``generation``. It is never freed,
 /// because function pointers hold it.
 ///
-/// `@unchecked Sendable`: `need` is written under the registry's lock, while the binding is not in use; the rest is
+/// `@unchecked Sendable`: `need`, `message` and `retained` are used under the registry's lock; the rest is immutable or
 /// atomic.
 final class ServiceBinding: @unchecked Sendable {
     /// The values that a call needs, as plain addresses.
@@ -96,8 +97,7 @@ final class ServiceBinding: @unchecked Sendable {
     @inline(__always)
     func enter() -> UnsafeMutablePointer<Atomic<Int>> {
         // Threads differ in the high bits of the address of their thread object.
-        let thread = UInt64(UInt(bitPattern: UnsafeRawPointer(bitPattern: UInt(pthread_self()))))
-        let counter = counters + Int((thread &* 0x9E37_79B9_7F4A_7C15) &>> 61) &* 8
+        let counter = counters + Int((UInt64(pthread_self()) &* 0x9E37_79B9_7F4A_7C15) &>> 61) &* 8
         counter.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
         return counter
     }

@@ -1,6 +1,4 @@
-import CFunctionCall
 import CJackfield
-import Glibc
 import Support
 import Synchronization
 
@@ -8,8 +6,7 @@ import Synchronization
 /// may be answered later. Settled exactly once. [any-thread]
 final class ServiceCall: Sendable {
     let method: ProvidedMethod
-    /// `nil`: a client.
-    private let caller: LoadedPlugin?
+    private let caller: LoadedPlugin
     /// nil when the call is settled: a timer may hold the call much longer than its arguments are needed.
     private let waiting: Mutex<Waiting?>
 
@@ -20,7 +17,7 @@ final class ServiceCall: Sendable {
     }
 
     init(
-        _ method: ProvidedMethod, _ args: ValueBlock, caller: LoadedPlugin?,
+        _ method: ProvidedMethod, _ args: ValueBlock, caller: LoadedPlugin,
         completion: @escaping @Sendable (CallOutcome) -> Void
     ) {
         self.method = method
@@ -50,6 +47,13 @@ final class ServiceCall: Sendable {
         settle(plugin.isInForce ? CallOutcome(JF_E_LIMIT, "the queue of plugin '\(plugin.name)' is full") : gone)
     }
 
+    /// The outcome of a call that was not answered in time.
+    func timedOut(after timeout: UInt32) -> CallOutcome {
+        CallOutcome(
+            JF_E_TIMEOUT,
+            "method '\(method.type.name)' of plugin '\(method.plugin.name)' gave no result within \(timeout) ms")
+    }
+
     private var gone: CallOutcome { CallOutcome(JF_E_UNAVAILABLE, "plugin '\(method.plugin.name)' has stopped") }
 
     /// Calls the method. On its strand.
@@ -68,131 +72,5 @@ final class ServiceCall: Sendable {
         // If the token is gone, the method has completed or kept it.
         guard plugin.tokens.reclaim(token) != nil else { return }
         settle(outcome)
-    }
-}
-
-/// Runs the body of a method on this thread.
-enum MethodRun {
-    /// Calls that may be nested on one thread; see ``isTooDeep(_:)``.
-    private static let deepest: UInt32 = 32
-
-    /// - Parameters:
-    ///   - args: checked against the method's signature.
-    ///   - isTerminated: whether a zero byte stands behind each text.
-    ///   - reply: 0: the method must answer before it returns.
-    static func perform(
-        _ method: ProvidedMethod, args: UnsafePointer<jf_value>?, count: UInt32, isTerminated: Bool,
-        caller: LoadedPlugin?, reply: ReplyToken
-    ) -> CallOutcome {
-        switch method.body {
-        case .function(let function, let type):
-            return call(function, of: type, method, args, isTerminated: isTerminated)
-        case .handler(let handler):
-            return call(handler, method, args, count, caller: caller?.callerText ?? .none, reply: reply)
-        }
-    }
-
-    /// Calls a C function through libffi.
-    static func call(
-        _ function: jf_fn, of type: CFunctionType, _ method: ProvidedMethod, _ args: UnsafePointer<jf_value>?,
-        isTerminated: Bool
-    ) -> CallOutcome {
-        guard let frames = jf_call_frames() else { return CallOutcome(JF_E_FAILED) }
-        // Counted among the nested calls: the function may be one that calls another plugin's method.
-        var frame = jf_call_frame(
-            outer: frames.pointee, call: nil, method: nil, storage: nil,
-            depth: (frames.pointee?.pointee.depth ?? 0) + 1)
-        var value = jf_value()
-        var storage: UnsafeMutableRawPointer?
-        var status: Int32 = 0
-        let code = withUnsafeMutablePointer(to: &frame) { frame in
-            frames.pointee = frame
-            defer { frames.pointee = frame.pointee.outer }
-            return jf_function_call(type.pointer, function, args, isTerminated, &value, &storage, &status)
-        }
-        defer { free(storage) }
-        guard code == JF_OK else { return failure(code, status, method.type) }
-        return outcome(value, method)
-    }
-
-    /// The failure of a C function.
-    static func failure(_ code: Int32, _ status: Int32, _ method: MethodType) -> CallOutcome {
-        if status != 0, code == JF_E_FAILED { return CallOutcome(code, "'\(method.name)' returned \(status)") }
-        if code == JF_E_FAILED { return CallOutcome(code, "'\(method.name)' returned NULL") }
-        return CallOutcome(
-            code, "the result of '\(method.name)' exceeds \(JF_FORM_TEXT_CAPACITY) bytes, or there is no memory")
-    }
-
-    private static func call(
-        _ handler: jf_method_fn, _ method: ProvidedMethod, _ args: UnsafePointer<jf_value>?, _ count: UInt32,
-        caller: jf_text, reply: ReplyToken
-    ) -> CallOutcome {
-        var result = jf_value()
-        var error = jf_error.sized
-        var raw = jf_call.sized
-        raw.arg_count = count
-        raw.args = args
-        raw.reply = reply.raw
-        raw.caller = caller
-        raw.context = method.context
-        return withUnsafeMutablePointer(to: &result) { result in
-            withUnsafeMutablePointer(to: &error) { error in
-                raw.result = result
-                raw.failure = error
-                return withUnsafeMutablePointer(to: &raw) { raw in
-                    guard let frames = jf_call_frames() else { return CallOutcome(JF_E_FAILED) }
-                    var frame = jf_call_frame(
-                        outer: frames.pointee, call: UnsafeRawPointer(raw),
-                        method: UnsafeRawPointer(Unmanaged.passUnretained(method).toOpaque()), storage: nil,
-                        depth: (frames.pointee?.pointee.depth ?? 0) + 1)
-                    let code = withUnsafeMutablePointer(to: &frame) { frame in
-                        frames.pointee = frame
-                        defer { frames.pointee = frame.pointee.outer }
-                        return handler(method.plugin.instance, raw)
-                    }
-                    defer { release(&frame) }
-                    guard code == JF_OK else { return failure(code, error, method) }
-                    return outcome(result.pointee, method)
-                }
-            }
-        }
-    }
-
-    /// Frees the result that `set_result` copied.
-    static func release(_ frame: inout jf_call_frame) {
-        if let storage = frame.storage { Unmanaged<ValueBlock>.fromOpaque(storage).release() }
-        frame.storage = nil
-    }
-
-    /// The message that `jf_fail` wrote.
-    static func message(of error: UnsafeMutablePointer<jf_error>) -> String {
-        withUnsafeBytes(of: &error.pointee.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    }
-
-    /// The outcome of a method that returned a code other than `JF_OK`.
-    static func failure(_ code: Int32, _ error: UnsafeMutablePointer<jf_error>, _ method: ProvidedMethod) -> CallOutcome
-    {
-        guard code > 0 else { return CallOutcome(code, message(of: error)) }
-        // To the caller, a positive code would look like success.
-        let problem =
-            code == JF_PENDING
-            ? "returned JF_PENDING, which is for admit; a method that answers later keeps its reply and returns JF_OK"
-            : "returned \(code), which is no failure"
-        method.plugin.log.warning("method '\(method.type.name)' \(problem)")
-        return CallOutcome(JF_E_FAILED, "method '\(method.type.name)' \(problem)")
-    }
-
-    /// The outcome of a method that succeeded: its result, checked and copied.
-    static func outcome(_ value: jf_value, _ method: ProvidedMethod) -> CallOutcome {
-        guard let problem = method.type.problem(ofResult: value) else { return CallOutcome(copying: value) }
-        method.plugin.log.warning("method '\(method.type.name)': \(problem); the caller gets JF_E_MISMATCH")
-        return CallOutcome(JF_E_MISMATCH, "method '\(method.type.name)': \(problem)")
-    }
-
-    /// Whether a call on this thread is nested too deeply: methods that run inline and call each other without end
-    /// would use up the stack.
-    @inline(__always)
-    static func isTooDeep(_ frames: UnsafeMutablePointer<UnsafeMutablePointer<jf_call_frame>?>) -> Bool {
-        (frames.pointee?.pointee.depth ?? 0) >= deepest
     }
 }

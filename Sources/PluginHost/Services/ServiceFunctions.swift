@@ -17,6 +17,7 @@ final class ServiceFunctions: Sendable {
         let method: UInt32
     }
 
+    /// `@unchecked Sendable`: the address of code that is never freed.
     private struct Made: @unchecked Sendable {
         let function: jf_fn
     }
@@ -31,7 +32,6 @@ final class ServiceFunctions: Sendable {
         guard method < need.methods.count else {
             throw .invalid("method is \(method), and the binding has \(need.methods.count)")
         }
-        let type = need.methods[Int(method)]
         let result: Result<Made, HostCallError> = made.withLock { made in
             let key = Key(binding: handle, method: method)
             if let known = made[key] { return .success(known) }
@@ -40,12 +40,13 @@ final class ServiceFunctions: Sendable {
                     HostCallError(code: JF_E_LIMIT, problem: "the plugin has \(Self.limit) function pointers"))
             }
             do throws(CFunctionType.Unsupported) {
-                let function = try Self.make(handle, method, type, need.service, plugin)
-                made[key] = Made(function: function)
-                return .success(Made(function: function))
+                let new = Made(function: try Self.make(Context(plugin, handle, method, need)))
+                made[key] = new
+                return .success(new)
             } catch {
+                let signature = need.methods[Int(method)].signature
                 return .failure(
-                    HostCallError(code: JF_E_UNSUPPORTED, problem: "method '\(type.signature)': \(error.problem)"))
+                    HostCallError(code: JF_E_UNSUPPORTED, problem: "method '\(signature)': \(error.problem)"))
             }
         }
         return try result.get().function
@@ -56,30 +57,26 @@ final class ServiceFunctions: Sendable {
         let plugin: LoadedPlugin
         let binding: jf_binding
         let method: UInt32
-        let type: MethodType
         let service: ByteString
+        let type: MethodType
         /// Whether the function can tell its caller of a failure.
         let returnsCode: Bool
 
-        init(
-            _ plugin: LoadedPlugin, _ binding: jf_binding, _ method: UInt32, _ type: MethodType, _ service: ByteString
-        ) {
+        init(_ plugin: LoadedPlugin, _ binding: jf_binding, _ method: UInt32, _ need: ServiceNeed) {
             self.plugin = plugin
-            self.service = service
-            returnsCode = type.signature.canFail || [.string, .bytes, .json].contains(type.signature.result)
             self.binding = binding
             self.method = method
-            self.type = type
+            service = need.service
+            type = need.methods[Int(method)]
+            returnsCode = type.signature.canFail || [.string, .bytes, .json].contains(type.signature.result)
         }
     }
 
-    private static func make(
-        _ handle: jf_binding, _ method: UInt32, _ type: MethodType, _ service: ByteString, _ plugin: LoadedPlugin
-    ) throws(CFunctionType.Unsupported) -> jf_fn {
-        let native = try CFunctionType(type.signature, .made)
-        let context = Unmanaged.passRetained(Context(plugin, handle, method, type, service))
-        guard let function = jf_function_make(native.pointer, handler, release, context.toOpaque()) else {
-            context.release()
+    private static func make(_ context: Context) throws(CFunctionType.Unsupported) -> jf_fn {
+        let type = try CFunctionType(context.type.signature, .made)
+        let retained = Unmanaged.passRetained(context)
+        guard let function = jf_function_make(type.pointer, handler, release, retained.toOpaque()) else {
+            retained.release()
             throw CFunctionType.Unsupported(problem: "there is no memory for a function")
         }
         return function

@@ -18,7 +18,6 @@ final class ValueBlock: @unchecked Sendable {
     init?(copying values: UnsafePointer<jf_value>?, count: Int) {
         var size = count * MemoryLayout<jf_value>.stride
         for index in 0..<count {
-            // A list of 1,000 counts that are all wrong stops at the first one that exceeds the limit.
             guard let more = values.flatMap({ Self.size(of: $0[index]) }), size + more <= Self.largest else {
                 return nil
             }
