@@ -41,9 +41,10 @@ extension ClientTypes {
     var namespaces: [Namespace] {
         var found: [Namespace] = []
         var prefixes = UniqueNames()
-        for name in Set(events.map(\.namespace)).union(["/"]).sorted() {
+        let events = Dictionary(grouping: events, by: \.namespace)
+        for name in Set(events.keys).union(["/"]).sorted() {
             let prefix = name == "/" ? "" : prefixes.add(Self.typeName(name, or: "Namespace"))
-            let own = events.filter { $0.namespace == name }
+            let own = events[name] ?? []
             found.append(
                 Namespace(
                     prefix: prefix, fromServer: Self.sorted(own.filter(\.isFromServer)),

@@ -143,7 +143,7 @@ struct ListOptions: ParsableArguments {
 
     /// The table, and what is not in it.
     func text(_ table: Table, count: Int, _ answer: JSONValue) -> String {
-        let more = Int(answer["total"]?.number?.int64 ?? 0) - count
+        let more = Int(max(0, answer["total"]?.number?.int64 ?? 0)) - count
         var lines = [count == 0 ? "none" : table.text]
         if more > 0 { lines.append("and \(more) more") }
         if answer["incomplete"] == true {
@@ -160,8 +160,8 @@ struct DrainCommand: AsyncParsableCommand {
         abstract: "Stop a running daemon, and wait for its end.",
         discussion: """
             The same as SIGTERM: no new connections; plugins finish their queues and stop; clients are closed, so that \
-            they reconnect elsewhere; the process ends, at most a second after limits.shutdownDeadline. Prints what \
-            begins and how it ended. The exit code is 1 if a plugin did not stop in time.
+            they reconnect elsewhere; the process ends, at most a second after limits.shutdownDeadline. Prints a \
+            line when the stop begins, and one when it has ended. The exit code is 1 if a plugin did not stop in time.
 
             EXAMPLES
               jackfield drain
@@ -191,11 +191,12 @@ struct DrainCommand: AsyncParsableCommand {
                 fflush(nil)
             }
         } catch {
-            throw CommandError("\(error)")
+            throw CommandError(Table.visible("\(error)"))
         }
         guard givenUp.isEmpty else {
             throw CommandError(
-                "the daemon has stopped, but gave up \(givenUp.joined(separator: ", ")); its log names the callbacks")
+                "the daemon has stopped, but gave up \(Table.visible(givenUp.joined(separator: ", "))); its log names the callbacks"
+            )
         }
         print(control.json ? #"{"stopped":true}"# : "stopped")
     }

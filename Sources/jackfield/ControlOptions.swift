@@ -37,7 +37,7 @@ struct ControlOptions: ParsableArguments {
         do throws(ControlClient.Failure) {
             answer = try client.request(command, members)
         } catch {
-            throw CommandError("\(error)")
+            throw CommandError(Table.visible("\(error)"))
         }
         print(json ? "\(answer)" : text(answer))
     }
@@ -95,10 +95,10 @@ struct Table {
 }
 
 extension JSONValue {
-    /// The member's text or number as an answer has it; `-` if there is none.
+    /// The member's text, without control characters, or its number; `-` if there is none.
     func shown(_ member: ByteString) -> String {
         switch self[member] {
-        case .string(let text): text.isEmpty ? "-" : text.text
+        case .string(let text): text.isEmpty ? "-" : Table.visible(text.text)
         case .number(let text): text.text
         case .bool(let value): value ? "yes" : "no"
         default: "-"

@@ -64,7 +64,7 @@ struct DaemonRequest {
     static let patience = 30
 
     /// Bytes of an answer with its head. The contracts of a thousand events have about 200 KB.
-    static let longestAnswer = 64 << 20
+    static let longestAnswer = 4 << 20
 
     private let address: DaemonAddress
     private let request: [UInt8]
@@ -186,8 +186,9 @@ struct DaemonRequest {
         for line in lines.dropFirst() {
             let field = line.split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
             guard field.count == 2, ByteString(field[0]).isEqual(ignoringCase: "content-length") else { continue }
-            guard Int(field[1]) == body.count else {
-                throw CommandError("the answer of \(address) was cut off after \(body.count) of \(field[1]) bytes")
+            guard let length = Int(field[1]) else { throw notHTTP }
+            guard length == body.count else {
+                throw CommandError("the answer of \(address) was cut off after \(body.count) of \(length) bytes")
             }
         }
         return Answer(status: code, body: body)

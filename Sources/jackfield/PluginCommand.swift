@@ -143,7 +143,7 @@ extension PluginCommand {
             if let config { members.append(.init("config", try JSONValue(parsing: config))) }
             try control.run("plugin.load", members) { answer in
                 let plugin = answer["plugin"] ?? .null
-                let version = plugin["version"]?.string?.text ?? ""
+                let version = plugin["version"]?.string?.isEmpty == false ? plugin.shown("version") : ""
                 return """
                     loaded \(plugin.shown("name"))\(version.isEmpty ? "" : " \(version)") from \(plugin.shown("path")) in \
                     \(answer.shown("milliseconds")) ms, generation \(plugin.shown("generation"))

@@ -80,7 +80,9 @@ struct TypesCommand: AsyncParsableCommand {
 
     func run() async throws {
         let contracts = try await contracts()
-        guard contracts.conflicts.isEmpty else { throw CommandError(contracts.conflicts.joined(separator: "\n")) }
+        guard contracts.conflicts.isEmpty else {
+            throw CommandError(contracts.conflicts.map(Table.visible).joined(separator: "\n"))
+        }
         let types = contracts.clientTypes
         let text =
             switch lang {

@@ -13,7 +13,10 @@ public func fuzz(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
         checkText(first)
         checkTypes(first)
     }
-    if let first, let second { checkDifference(first, second) }
+    if let first, let second {
+        checkDifference(first, second)
+        checkOrder(first, second)
+    }
     return 0
 }
 
@@ -52,8 +55,21 @@ private func checkTypes(_ signature: Signature) {
         ClientTypes.Event(namespace: "/", name: "event", signature: signature, isFromServer: isFromServer)
     }
     let types = ClientTypes(events: events)
+    // Writing must not trap.
+    _ = TypeScriptTypes.text(of: types)
+    _ = SwiftTypes.text(of: types)
+}
+
+/// Of two events with one name and direction, the order in which they are given does not choose.
+private func checkOrder(_ first: Signature, _ second: Signature) {
+    let events = [first, second].map {
+        ClientTypes.Event(namespace: "/", name: "event", signature: $0, isFromServer: true)
+    }
+    let (types, reversed) = (ClientTypes(events: events), ClientTypes(events: events.reversed()))
     require(
-        ByteString(TypeScriptTypes.text(of: types)) == ByteString(TypeScriptTypes.text(of: types)),
-        "types are the same for the same events")
-    require(!SwiftTypes.text(of: types).isEmpty, "every signature has Swift types")
+        ByteString(TypeScriptTypes.text(of: types)) == ByteString(TypeScriptTypes.text(of: reversed)),
+        "the order of events does not change their TypeScript types")
+    require(
+        ByteString(SwiftTypes.text(of: types)) == ByteString(SwiftTypes.text(of: reversed)),
+        "the order of events does not change their Swift types")
 }

@@ -57,10 +57,21 @@ extension ContractList {
             throw ContractListError("it is no JSON: \(error)")
         }
         guard let list = document["events"]?.array else { throw ContractListError("it has no list of events") }
+        guard list.count <= Self.longest else {
+            throw ContractListError("it has \(list.count) events, more than \(Self.longest)")
+        }
         events = []
         events.reserveCapacity(list.count)
         for (index, value) in list.enumerated() { events.append(try Self.event(value, index)) }
+        let namespaces = Set(events.compactMap(\.namespace)).count
+        let repeated = events.count { $0.namespace == nil } * namespaces
+        guard repeated <= Self.longest else {
+            throw ContractListError("the events of every namespace, in \(namespaces), are more than \(Self.longest)")
+        }
     }
+
+    /// Most events of an answer, also when those of every namespace are repeated in each.
+    private static let longest = 10_000
 
     private static func event(_ value: JSONValue, _ index: Int) throws(ContractListError) -> DeclaredEvent {
         guard let name = try text("name", of: value, index), !name.isEmpty else {

@@ -82,6 +82,10 @@ struct ControlCommands: Sendable {
         let status: PluginStatus
         do {
             if let index = try planned(path, name: name) {
+                if config != nil, case .library = host.plannedPlugins[index].spec.kind {
+                    throw ControlError(
+                        .invalidArguments, "'\(path)' is a library of bind:, and takes no configuration")
+                }
                 status = try await host.load(planned: index, config: config)
             } else {
                 status = try await host.load(PluginSpec(path: path, name: name ?? "", config: config ?? []))

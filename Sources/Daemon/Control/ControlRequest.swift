@@ -22,11 +22,11 @@ struct ControlRequest: Sendable {
 
     /// Refuses members that the command does not have: a later version of the command line may send them, and would
     /// be misunderstood without them.
-    func allow(_ names: String...) throws(ControlError) {
-        guard let stranger = members.first(where: { !names.contains($0.key.text) }) else { return }
+    func allow(_ names: ByteString...) throws(ControlError) {
+        guard let unknown = members.first(where: { !names.contains($0.key) }) else { return }
         throw ControlError(
             .invalidArguments,
-            "'\(command)' has no member '\(stranger.key.text)' in this version, \(JackfieldDaemon.version)")
+            "'\(command)' has no member '\(unknown.key.text)' in this version, \(JackfieldDaemon.version)")
     }
 
     /// The value of a member; `nil` if it is absent or `null`.

@@ -39,7 +39,7 @@ final class ControlSocket: Sendable {
     private struct Ending {
         /// Connections of `drain`, which wait for the end of the daemon.
         var waiting: [ControlConnection] = []
-        /// What they are told; `nil` until ``ControlSocket/end(givenUp:)``.
+        /// The last line that they get; `nil` until ``ControlSocket/end(givenUp:)``.
         var answer: [UInt8]?
     }
     private let isClosed = Atomic<Bool>(false)
@@ -67,13 +67,15 @@ final class ControlSocket: Sendable {
 
     /// Accepts no more connections, and removes the file. Commands that run go on.
     func close() {
-        guard !isClosed.exchange(true, ordering: .relaxed) else { return }
+        guard !isClosed.load(ordering: .relaxed) else { return }
         if let file = Self.file(at: path), file == self.file { unlink(path) }
-        // Ends the call of `accept`; its thread closes the descriptor.
+        // Ends the call of `accept`. Before `isClosed` is set, because its thread then closes the descriptor, and
+        // another file may get the number.
         shutdown(listener, Int32(SHUT_RDWR))
+        isClosed.store(true, ordering: .relaxed)
     }
 
-    /// Tells the commands that wait for the end of the daemon that it has stopped. The process must end soon.
+    /// Answers the commands that wait for the end of the daemon. The process must end soon.
     func end(givenUp: [String]) {
         let answer: JSONValue = ["ok": ["given_up": .array(givenUp.map { .string($0) })]]
         ending.withLock { ending in
@@ -139,7 +141,7 @@ final class ControlSocket: Sendable {
         throw Unavailable(problem: "another process keeps its folder \(folder) locked; end that process")
     }
 
-    /// Removes a socket at which nobody listens.
+    /// Removes a socket on which no process listens.
     private static func removeStale(_ path: String, _ address: UnixAddress) throws(Unavailable) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
@@ -194,14 +196,15 @@ final class ControlSocket: Sendable {
         guard connections.load(ordering: .relaxed) < Self.connectionLimit else {
             let error = ControlError(
                 .overloaded, "\(Self.connectionLimit) commands are running already; try again when one has ended")
+            logger.warning("the control socket refused a command: \(Self.connectionLimit) are running")
             // A connection without unread output takes this at once.
             try? connection.write(line: error.answer.serialized, until: 0)
             return connection.close()
         }
         connections.add(1, ordering: .relaxed)
         let thread = Thread {
-            self.serve(connection)
-            self.connections.subtract(1, ordering: .relaxed)
+            // A connection that is kept counts until the process ends.
+            if !self.serve(connection) { self.connections.subtract(1, ordering: .relaxed) }
         }
         thread.name = "jf-operator"
         thread.start()
@@ -209,13 +212,14 @@ final class ControlSocket: Sendable {
 
     // MARK: - On the thread of a connection
 
-    private func serve(_ connection: ControlConnection) {
+    /// - Returns: whether the connection is kept until the end of the process.
+    private func serve(_ connection: ControlConnection) -> Bool {
         var connection = connection
         var isKept = false
         defer { if !isKept { connection.close() } }
         let answer: JSONValue
         do throws(ControlError) {
-            guard let request = try request(of: &connection) else { return }
+            guard let request = try request(of: &connection) else { return false }
             answer = run(request)
             // The end of the process closes it.
             isKept = request.isDrain && answer["ok"] != nil
@@ -223,11 +227,12 @@ final class ControlSocket: Sendable {
             answer = error.answer
         }
         try? connection.write(line: answer.serialized, until: Clock.monotonicMilliseconds + Self.timeout)
-        guard isKept else { return }
+        guard isKept else { return false }
         ending.withLock { [connection] ending in
             ending.waiting.append(connection)
             if let answer = ending.answer { try? connection.write(line: answer, until: 0) }
         }
+        return true
     }
 
     /// `nil` if the other end has closed the connection.

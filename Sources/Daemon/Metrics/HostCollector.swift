@@ -113,11 +113,9 @@ struct HostCollector: MetricsCollector {
 
     /// One sample for each service that a plugin has bound, which it may have done several times.
     private func bindings(of plugin: PluginStatus) -> [(labels: [(String, String)], value: Double)] {
-        let titles = Set(plugin.boundServices.map { ByteString($0.title) }).sorted()
-        return titles.map { title in
-            let isProvided = plugin.boundServices.contains { ByteString($0.title) == title && $0.provider != nil }
-            return ([("plugin", plugin.name), ("service", title.text)], isProvided ? 1 : 0)
-        }
+        Dictionary(plugin.boundServices.map { (ByteString($0.title), $0.provider != nil) }) { $0 || $1 }
+            .sorted { $0.key < $1.key }
+            .map { ([("plugin", plugin.name), ("service", $0.key.text)], $0.value ? 1 : 0) }
     }
 
     /// One sample for each name. Two configured plugins may have one name, of which the host refuses the second.

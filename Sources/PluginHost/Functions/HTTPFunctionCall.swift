@@ -7,7 +7,7 @@ import Transport
 
 /// One call of a C function over HTTP.
 ///
-/// `@unchecked Sendable`: immutable.
+/// `@unchecked Sendable`: immutable, and its fields are only read.
 final class HTTPFunctionCall: @unchecked Sendable {
     private let function: BoundFunction
     private let routed: RoutedRequest
@@ -48,12 +48,10 @@ final class HTTPFunctionCall: @unchecked Sendable {
         let expected = "the body must be a JSON array of the arguments"
         guard !body.isEmpty else { return expected }
         do throws(JSONSyntaxError) {
-            _ = try JSONScanner.document(body)
+            guard try JSONScanner.document(body).kind == .array else { return expected }
         } catch {
             return "\(expected): \(error)"
         }
-        let blanks = [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r")]
-        guard body.first(where: { !blanks.contains($0) }) == UInt8(ascii: "[") else { return expected }
         return function.contract.checkArguments(body, attachments: 0, binary: .base64)?.description
     }
 
@@ -138,9 +136,10 @@ extension Host {
                 through: responder)
             return
         }
+        // Any client may ask this on the loop, so few and similar names are compared.
+        let similar = functions.keys.lazy.filter { abs($0.count - event.count) <= 2 }.prefix(64).map(\.text)
         let nearest =
-            event.count <= Self.longestShownName
-            ? Spelling.nearest(to: event.text, among: functions.keys.map(\.text).sorted()) : nil
+            event.count <= Self.longestShownName ? Spelling.nearest(to: event.text, among: Array(similar)) : nil
         HTTPProblem.respond(
             404, code: "not_found",
             detail:

@@ -193,10 +193,8 @@ extension Host {
             throw error
         }
         services.provide(plugin)
-        // An unload may have begun during `start`.
-        guard plugin.run() else {
-            throw plugin.failure(.unavailable, "it was unloaded while it started")
-        }
+        // The host may have begun to stop during `start`.
+        guard plugin.run() else { throw plugin.failure(.unavailable, "the host stopped while it started") }
         for timer in plugin.descriptor.timers { plugin.arm(timer) }
         plugin.watchReadiness()
         Gauge(label: "jackfield_plugin_load_seconds", dimensions: [("plugin", plugin.name)])

@@ -51,7 +51,7 @@ extension Host {
 
     /// Whether sockets may be in the namespace. [any-thread]
     public func hasNamespace(_ name: ByteString) -> Bool {
-        registry.withLock { $0.snapshot }.declares(name) || firstSocket(in: name) != nil
+        registry.withLock { $0.snapshot }.declares(name) || hasSocket(in: name)
     }
 
     /// Lists sockets, in no order.
@@ -143,7 +143,7 @@ extension Host {
         }
         var sizes: [RoomKey: Int] = [:]
         for room in parts.flatMap({ $0?.rooms ?? [] }) { sizes[room.key, default: 0] += room.sockets }
-        let largest = sizes.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key.name.text < $1.key.name.text }
+        let largest = sizes.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key.name < $1.key.name }
         return Listing(
             elements: largest.prefix(limit).map {
                 RoomSummary(namespace: $0.key.namespace, name: $0.key.name, sockets: $0.value)
@@ -151,12 +151,12 @@ extension Host {
             total: sizes.count, isIncomplete: parts.contains { $0?.isIncomplete ?? true })
     }
 
-    private func firstSocket(in namespace: ByteString) -> SocketInfo? {
-        var found: SocketInfo?
-        for context in contexts where found == nil {
-            context.directory.visit { if found == nil, $0.namespace == namespace { found = $0 } }
+    private func hasSocket(in namespace: ByteString) -> Bool {
+        var isFound = false
+        for context in contexts where !isFound {
+            context.directory.visit { if !isFound, $0.namespace == namespace { isFound = true } }
         }
-        return found
+        return isFound
     }
 
     /// Runs `body` on each loop and waits, at most five seconds for all.
