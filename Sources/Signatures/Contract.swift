@@ -19,16 +19,16 @@ public final class Contract: Sendable {
     // `nonisolated(unsafe)` is safe for the five: the memory is written by `init` only, and freed by `deinit`.
 
     /// The parameters' types in order, then the result's, then the types within them.
-    nonisolated(unsafe) let nodes: UnsafePointer<ContractNode>
+    nonisolated(unsafe) package let nodes: UnsafePointer<ContractNode>
 
     /// The fields of all records; those of one record are neighbours.
-    nonisolated(unsafe) let fields: UnsafePointer<ContractField>
+    nonisolated(unsafe) package let fields: UnsafePointer<ContractField>
 
     /// For each record, a hash table of its fields' indices in the record; see ``ContractNode/tableBits``.
     nonisolated(unsafe) let tables: UnsafePointer<UInt8>
 
     /// The bytes of the fields' names.
-    nonisolated(unsafe) let nameBytes: UnsafeRawPointer
+    nonisolated(unsafe) package let nameBytes: UnsafeRawPointer
 
     /// The one allocation that the four pointers point into.
     nonisolated(unsafe) private let memory: UnsafeMutableRawPointer
@@ -38,10 +38,10 @@ public final class Contract: Sendable {
     let names: [ByteString]
 
     /// The number of parameters.
-    private let count: Int
+    package let count: Int
 
     /// How many arguments are required: up to the last parameter that is not optional.
-    private let required: Int
+    package let required: Int
 
     public init(_ signature: Signature) {
         self.signature = signature

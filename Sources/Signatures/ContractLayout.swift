@@ -1,8 +1,8 @@
 import Support
 
-/// A type of a signature, as ``ContractCheck`` reads it.
-struct ContractNode: BitwiseCopyable {
-    enum Kind: UInt8, BitwiseCopyable {
+/// A type of a signature, as ``ContractCheck`` and the host's `ValueReader` read it.
+package struct ContractNode: BitwiseCopyable {
+    package enum Kind: UInt8, BitwiseCopyable {
         case bool
         case i32
         case i64
@@ -18,20 +18,20 @@ struct ContractNode: BitwiseCopyable {
         case record
     }
 
-    var kind: Kind
-    var isOptional: Bool
+    package var kind: Kind
+    package var isOptional: Bool
 
     /// Of a record: whether other members are allowed.
-    var isOpen = false
+    package var isOpen = false
 
     /// Of a record: its hash table has 2^tableBits entries, at least one more than it has fields.
     var tableBits: UInt8 = 0
 
     /// Of an array, the node of its elements; of a record, the index of its first field.
-    var first: UInt16 = 0
+    package var first: UInt16 = 0
 
     /// Of a record: the number of fields.
-    var count: UInt16 = 0
+    package var count: UInt16 = 0
 
     /// Of a record: the offset of its hash table.
     var table: UInt16 = 0
@@ -41,14 +41,17 @@ struct ContractNode: BitwiseCopyable {
 }
 
 /// A field of a record.
-struct ContractField: BitwiseCopyable {
+package struct ContractField: BitwiseCopyable {
     let key: ContractKey
 
+    /// The length of the name in bytes.
+    package var nameCount: Int { Int(key.count) }
+
     /// Where the name begins in ``Contract/nameBytes``.
-    let name: UInt16
+    package let name: UInt16
 
     /// The node of the type.
-    var node: UInt16
+    package var node: UInt16
 }
 
 /// The length of a key, and its first and last eight bytes. Up to 16 bytes, this is the whole key.

@@ -66,7 +66,7 @@ struct ValueReaderTests {
         ])
     func differential(_ text: String) throws {
         let signature = try Signature(ByteString(text))
-        let (contract, layout) = (Contract(signature), ValueLayout(signature))
+        let contract = Contract(signature)
         let type = MethodType(signature)
         var generator = Generator(state: text.utf8.reduce(UInt64(7)) { $0 &* 31 &+ UInt64($1) })
         let attachment: [UInt8] = [1, 2, 3]
@@ -84,14 +84,14 @@ struct ValueReaderTests {
                     var list = jf_bytes(attachment)
                     return json.withUnsafeBytes { json in
                         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 16) { buffer in
-                            withUnsafeTemporaryAllocation(of: jf_value.self, capacity: layout.count + 1) { values in
+                            withUnsafeTemporaryAllocation(of: jf_value.self, capacity: contract.count + 1) { values in
                                 withUnsafePointer(to: &list) { list in
                                     var reader = ValueReader(
-                                        json, layout, attachments: list, count: attachments, binary: binary,
+                                        json, contract, attachments: list, count: attachments, binary: binary,
                                         buffer: buffer)
                                     defer { extendLifetime(reader) }
-                                    guard reader.read(layout, into: values.baseAddress!) else { return "refused" }
-                                    let count = UInt32(layout.count)
+                                    guard reader.read(contract, into: values.baseAddress!) else { return "refused" }
+                                    let count = UInt32(contract.count)
                                     return type.accepts(values.baseAddress, count)
                                         ? nil : type.problem(values.baseAddress, count)
                                 }
@@ -113,7 +113,7 @@ struct ValueReaderTests {
     @Test("every prefix of a text is read without reading beyond its end")
     func prefixes() throws {
         let signature = try Signature("(x: {a: f64[], b: bytes, c: json, d: cstring?}, y: i64)")
-        let layout = ValueLayout(signature)
+        let contract = Contract(signature)
         let text = Array(
             #"[{"a":[1.5,2e3,-4],"b":{"_placeholder":true,"num":0},"c":{"x":"\ud83d\ude00"},"d":"\"q"},-9223372036854775808]"#
                 .utf8)
@@ -127,9 +127,9 @@ struct ValueReaderTests {
                     var list = jf_bytes(UnsafeRawBufferPointer(start: nil, count: 0))
                     return withUnsafePointer(to: &list) { list in
                         var reader = ValueReader(
-                            UnsafeRawBufferPointer(copy), layout, attachments: list, count: 1, binary: .attachment,
+                            UnsafeRawBufferPointer(copy), contract, attachments: list, count: 1, binary: .attachment,
                             buffer: buffer)
-                        return reader.read(layout, into: values.baseAddress!)
+                        return reader.read(contract, into: values.baseAddress!)
                     }
                 }
             }

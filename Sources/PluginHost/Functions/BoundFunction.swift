@@ -28,7 +28,6 @@ final class BoundFunction: @unchecked Sendable {
     let meter: InlineMeter?
     /// Set if it does not.
     let timers: RouteTimers?
-    private let layout: ValueLayout
     private let method: MethodType
     private let type: CFunctionType
     private let function: jf_fn
@@ -52,7 +51,6 @@ final class BoundFunction: @unchecked Sendable {
         run = declaration.run
         self.plugin = plugin
         contract = Contract(declaration.signature)
-        layout = ValueLayout(declaration.signature)
         method = MethodType(declaration.signature, or: declaration.name)
         type = declaration.type
         function = declaration.function
@@ -145,16 +143,16 @@ final class BoundFunction: @unchecked Sendable {
         _ args: UnsafeRawBufferPointer, attachments: UnsafePointer<jf_bytes>?, count: Int, binary: BinaryForm,
         _ body: (Result<jf_value, FunctionFailure>) -> Void
     ) {
-        withUnsafeTemporaryAllocation(of: jf_value.self, capacity: layout.count) { values in
+        withUnsafeTemporaryAllocation(of: jf_value.self, capacity: contract.count) { values in
             withUnsafeTemporaryAllocation(byteCount: Self.buffer, alignment: 16) { buffer in
                 var reader = ValueReader(
-                    args, layout, attachments: attachments, count: count, binary: binary, buffer: buffer)
+                    args, contract, attachments: attachments, count: count, binary: binary, buffer: buffer)
                 // A buffer without elements may have no address, and is not used then.
                 let values =
                     values.baseAddress
                     ?? buffer.baseAddress.unsafelyUnwrapped.assumingMemoryBound(
                         to: jf_value.self)
-                guard reader.read(layout, into: values) else {
+                guard reader.read(contract, into: values) else {
                     return body(.failure(violation(args, count, binary, isExhausted: reader.isExhausted)))
                 }
                 var value = jf_value()

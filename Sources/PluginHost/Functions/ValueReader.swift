@@ -12,9 +12,9 @@ struct ValueReader: ~Copyable {
     private let json: UnsafeRawBufferPointer
     private let base: UnsafeRawPointer
     private let end: Int
-    private let nodes: UnsafePointer<ValueNode>
-    private let fields: UnsafePointer<ValueField>
-    private let names: UnsafePointer<UInt8>
+    private let nodes: UnsafePointer<ContractNode>
+    private let fields: UnsafePointer<ContractField>
+    private let names: UnsafeRawPointer
     private let attachments: UnsafePointer<jf_bytes>?
     private let attachmentCount: Int
     private let binary: BinaryForm
@@ -24,20 +24,20 @@ struct ValueReader: ~Copyable {
 
     /// - Parameters:
     ///   - json: an array that has passed `JSONScanner`.
-    ///   - layout: must live as long as the reader.
+    ///   - contract: must live as long as the reader.
     ///   - attachments: those of the message; the values of type `bytes` point to them.
     ///   - buffer: where the memory of the values begins; see ``ValueArena``.
     init(
-        _ json: UnsafeRawBufferPointer, _ layout: borrowing ValueLayout, attachments: UnsafePointer<jf_bytes>?,
+        _ json: UnsafeRawBufferPointer, _ contract: borrowing Contract, attachments: UnsafePointer<jf_bytes>?,
         count: Int, binary: BinaryForm, buffer: UnsafeMutableRawBufferPointer
     ) {
         self.json = json
         // An empty text is never read.
-        base = json.baseAddress ?? UnsafeRawPointer(layout.names)
+        base = json.baseAddress ?? contract.nameBytes
         end = json.count
-        nodes = layout.nodes
-        fields = layout.fields
-        names = layout.names
+        nodes = contract.nodes
+        fields = contract.fields
+        names = contract.nameBytes
         self.attachments = attachments
         attachmentCount = count
         self.binary = binary
@@ -52,7 +52,7 @@ struct ValueReader: ~Copyable {
     /// - Parameter values: as many as there are parameters.
     /// - Returns: `false` if the arguments do not match the signature, or ``isExhausted``.
     @inline(__always)
-    mutating func read(_ layout: borrowing ValueLayout, into values: UnsafeMutablePointer<jf_value>) -> Bool {
+    mutating func read(_ contract: borrowing Contract, into values: UnsafeMutablePointer<jf_value>) -> Bool {
         var index = 0
         skipSpace()
         guard peek() == UInt8(ascii: "[") else { return false }
@@ -60,7 +60,7 @@ struct ValueReader: ~Copyable {
         skipSpace()
         if peek() != UInt8(ascii: "]") {
             while true {
-                guard index < layout.count, value(index, values + index) else { return false }
+                guard index < contract.count, value(index, values + index) else { return false }
                 index &+= 1
                 skipSpace()
                 guard peek() == UInt8(ascii: ",") else { break }
@@ -68,8 +68,8 @@ struct ValueReader: ~Copyable {
                 skipSpace()
             }
         }
-        guard index >= layout.required else { return false }
-        while index < layout.count {
+        guard index >= contract.required else { return false }
+        while index < contract.count {
             (values + index).initialize(to: jf_value())
             index &+= 1
         }
@@ -83,20 +83,20 @@ struct ValueReader: ~Copyable {
         target.initialize(to: jf_value())
         let node = nodes[index]
         let first = peek()
-        if first == UInt8(ascii: "n"), node.isOptional || node.form != .json {
+        if first == UInt8(ascii: "n"), node.isOptional || node.kind != .json {
             at &+= 4
             return node.isOptional
         }
-        switch node.form {
+        switch node.kind {
         case .bool:
             guard first == UInt8(ascii: "t") || first == UInt8(ascii: "f") else { return false }
             at &+= first == UInt8(ascii: "t") ? 4 : 5
             target.pointee.kind = JF_VALUE_BOOL
             target.pointee.val.i32 = first == UInt8(ascii: "t") ? 1 : 0
             return true
-        case .i32, .i64, .u32, .u64: return integer(node.form, target)
-        case .f32, .f64: return float(node.form, target)
-        case .string, .cstring: return string(target, isTerminated: node.form == .cstring)
+        case .i32, .i64, .u32, .u64: return integer(node.kind, target)
+        case .f32, .f64: return float(node.kind, target)
+        case .string, .cstring: return string(target, isTerminated: node.kind == .cstring)
         case .bytes: return binary == .attachment ? attachment(target) : base64(target)
         case .json:
             guard let token = token(), let copy = copy(token) else { return false }
@@ -140,7 +140,7 @@ struct ValueReader: ~Copyable {
         return true
     }
 
-    private mutating func record(_ node: ValueNode, _ target: UnsafeMutablePointer<jf_value>) -> Bool {
+    private mutating func record(_ node: ContractNode, _ target: UnsafeMutablePointer<jf_value>) -> Bool {
         guard peek() == UInt8(ascii: "{") else { return false }
         let count = Int(node.count)
         guard let values = arena.allocate(values: max(1, count)) else { return false }
@@ -194,7 +194,7 @@ struct ValueReader: ~Copyable {
     }
 
     /// The index of the field with this key, a JSON string with its quotes.
-    private func find(_ key: UnsafeRawBufferPointer, _ node: ValueNode, _ hint: Int) -> Int? {
+    private func find(_ key: UnsafeRawBufferPointer, _ node: ContractNode, _ hint: Int) -> Int? {
         let count = Int(node.count)
         if hint < count, isEqual(key, Int(node.first) &+ hint) { return hint }
         return (0..<count).first { isEqual(key, Int(node.first) &+ $0) }
@@ -203,12 +203,12 @@ struct ValueReader: ~Copyable {
     @inline(__always)
     private func isEqual(_ key: UnsafeRawBufferPointer, _ field: Int) -> Bool {
         let field = fields[field]
-        let name = UnsafeRawBufferPointer(start: names + Int(field.name), count: Int(field.nameCount))
+        let name = UnsafeRawBufferPointer(start: names + Int(field.name), count: field.nameCount)
         guard key.count >= name.count &+ 2 else { return false }
         if key.count == name.count &+ 2 {
             // Names have no backslash, so a key with an escape is not equal byte for byte.
             guard let key = key.baseAddress, let name = name.baseAddress else { return false }
-            return memcmp(key + 1, name, Int(field.nameCount)) == 0
+            return memcmp(key + 1, name, field.nameCount) == 0
         }
         return JSONText.isEqual(key, to: name)
     }
@@ -216,7 +216,7 @@ struct ValueReader: ~Copyable {
     // MARK: Numbers
 
     @inline(__always)
-    private mutating func integer(_ form: ValueNode.Form, _ target: UnsafeMutablePointer<jf_value>) -> Bool {
+    private mutating func integer(_ kind: ContractNode.Kind, _ target: UnsafeMutablePointer<jf_value>) -> Bool {
         let start = at
         let isNegative = peek() == UInt8(ascii: "-")
         if isNegative { at &+= 1 }
@@ -232,25 +232,25 @@ struct ValueReader: ~Copyable {
         guard at > digits else { return false }
         // More than 19 digits may overflow.
         if at &- digits <= 19, next != UInt8(ascii: "."), next | 0x20 != UInt8(ascii: "e") {
-            return store(magnitude, isNegative, form, target)
+            return store(magnitude, isNegative, kind, target)
         }
         at = start
-        return unusualInteger(form, target)
+        return unusualInteger(kind, target)
     }
 
     /// Reads an integer with a fraction, an exponent, or many digits.
     @inline(never)
-    private mutating func unusualInteger(_ form: ValueNode.Form, _ target: UnsafeMutablePointer<jf_value>) -> Bool {
+    private mutating func unusualInteger(_ kind: ContractNode.Kind, _ target: UnsafeMutablePointer<jf_value>) -> Bool {
         guard let token = token(), case .value(let magnitude, let isNegative) = WholeNumber(token) else { return false }
-        return store(magnitude, isNegative, form, target)
+        return store(magnitude, isNegative, kind, target)
     }
 
     @inline(__always)
     private func store(
-        _ magnitude: UInt64, _ isNegative: Bool, _ form: ValueNode.Form, _ target: UnsafeMutablePointer<jf_value>
+        _ magnitude: UInt64, _ isNegative: Bool, _ kind: ContractNode.Kind, _ target: UnsafeMutablePointer<jf_value>
     ) -> Bool {
         let signed = Int64(truncatingIfNeeded: isNegative ? 0 &- magnitude : magnitude)
-        switch form {
+        switch kind {
         case .i32:
             guard magnitude < 1 << 31 || isNegative && magnitude == 1 << 31 else { return false }
             target.pointee.kind = JF_VALUE_I32
@@ -278,7 +278,7 @@ struct ValueReader: ~Copyable {
     ]
 
     @inline(__always)
-    private mutating func float(_ form: ValueNode.Form, _ target: UnsafeMutablePointer<jf_value>) -> Bool {
+    private mutating func float(_ kind: ContractNode.Kind, _ target: UnsafeMutablePointer<jf_value>) -> Bool {
         let start = at
         let isNegative = peek() == UInt8(ascii: "-")
         if isNegative { at &+= 1 }
@@ -314,7 +314,7 @@ struct ValueReader: ~Copyable {
             guard let parsed = unusualFloat() else { return false }
             value = parsed
         }
-        if form == .f64 {
+        if kind == .f64 {
             target.pointee.kind = JF_VALUE_F64
             target.pointee.val.f64 = value
             return true
