@@ -19,9 +19,8 @@ final class EmitContracts: Sendable {
     let isStrict: Bool
     /// Sorted; ``entries`` has the same order.
     private let hashes: [UInt64]
-    // `nonisolated(unsafe)` is safe: written by `init` only, and what it points to is Sendable.
     /// Unmanaged, because threads that emit at the same time must not contend for the reference count of an entry.
-    nonisolated(unsafe) private let entries: [Unmanaged<Entry>]
+    private let entries: [Unmanaged<Entry>]
 
     /// - Parameter declarations: a name that is declared for several namespaces has the same signature in all of them.
     init(_ declarations: [EmitDescriptor], isStrict: Bool) {
