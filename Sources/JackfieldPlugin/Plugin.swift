@@ -62,6 +62,18 @@ public protocol Plugin: AnyObject, SendableMetatype {
     /// Throws while the plugin cannot work, for instance because its database is unreachable; `/readyz` shows the
     /// error. Called every 2 s.
     func ready() throws
+
+    /// The host replaces this plugin by a new version of its file: returns what that version needs; nil: nothing. No
+    /// handler runs, and answers that handlers owe have not all been given: the host waits for them afterwards. If it
+    /// throws, the plugin goes on.
+    func save() throws -> ReloadState?
+
+    /// Called between `init` and `start` if the version before has saved a state. If it throws, the version before goes
+    /// on. Without this method, a saved state is refused.
+    func restore(_ state: ReloadState) throws
+
+    /// The reload has failed after `save`: this plugin goes on. For what `save` has stopped.
+    func resume()
 }
 
 extension Plugin {
@@ -69,6 +81,14 @@ extension Plugin {
     public func stop() {}
     public func presence(_ change: PresenceEvent) {}
     public func ready() throws {}
+    public func save() throws -> ReloadState? { nil }
+    public func restore(_ state: ReloadState) throws {
+        throw Problem(
+            500, "internal",
+            "version \(state.savedBy) has saved a state, and version \(Self.version) does not restore any; unload the plugin first, to start without the state"
+        )
+    }
+    public func resume() {}
 
     /// The body of `jf_plugin_main`.
     public static func main(_ boot: UnsafePointer<jf_boot>?, _ plugin: UnsafeMutablePointer<jf_plugin>?) -> Int32 {

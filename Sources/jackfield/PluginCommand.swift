@@ -7,7 +7,7 @@ import RawJSON
 struct PluginCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plugin",
-        abstract: "List, load and unload the plugins of a running daemon.",
+        abstract: "List, load, reload and unload the plugins of a running daemon.",
         discussion: """
             The daemon answers over its control socket, which only root and the daemon's own user may use. Sockets of \
             clients stay connected, whatever is loaded or unloaded.
@@ -20,10 +20,13 @@ struct PluginCommand: AsyncParsableCommand {
                 jackfield plugin unload rooms
                 jackfield plugin load rooms
 
+              Replace one by a new version of its file:
+                jackfield plugin reload rooms
+
             EXIT CODES
               0 done, 1 failed, 2 wrong use, 78 bad configuration
             """,
-        subcommands: [List.self, Load.self, Unload.self])
+        subcommands: [List.self, Load.self, Reload.self, Unload.self])
 }
 
 extension PluginCommand {
@@ -123,7 +126,11 @@ extension PluginCommand {
             guard !path.isEmpty else {
                 throw ValidationError("The text after 'load' names no plugin: write its name or its path.")
             }
-            guard let config else { return }
+            if let config { try Self.checkJSON(config) }
+        }
+
+        /// - Parameter config: the text after `--config`.
+        static func checkJSON(_ config: String) throws {
             do {
                 _ = try JSONValue(parsing: config)
             } catch {
@@ -147,6 +154,73 @@ extension PluginCommand {
                 return """
                     loaded \(plugin.shown("name"))\(version.isEmpty ? "" : " \(version)") from \(plugin.shown("path")) in \
                     \(answer.shown("milliseconds")) ms, generation \(plugin.shown("generation"))
+                    """
+            }
+        }
+    }
+
+    struct Reload: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Replace a plugin of a running daemon by a new version.",
+            discussion: """
+                Loads the new version beside the running one, passes the state and what clients have sent meanwhile to \
+                it, and ends the running one. Clients stay connected, and none loses an event. If anything fails, the \
+                running version goes on, and the command says why: what the new version's error was, or which callback \
+                or kept token the running version has not finished within limits.reloadDeadline.
+
+                Write a new file over the old one, or name another file with --path; naming the old file is the way \
+                back. What is named here lasts until the daemon restarts.
+
+                EXAMPLES
+                  jackfield plugin reload rooms
+                  jackfield plugin reload rooms --path /opt/rooms/2.1/rooms.so
+                  jackfield plugin reload greeter --config '{"greeting": "hi"}' --json
+
+                EXIT CODES
+                  0 done, 1 failed, 2 wrong use, 78 bad configuration
+                """)
+
+        @Argument(help: "Its name, as 'jackfield plugin list' prints it.")
+        var name: String
+
+        @Option(
+            help: ArgumentHelp(
+                "Name or path of another file; without, the file that is loaded now.", valueName: "path-or-name"),
+            completion: .file(extensions: ["so"]))
+        var path: String?
+
+        @Option(
+            help: ArgumentHelp("Another configuration; without, the one that it has.", valueName: "json"))
+        var config: String?
+
+        @OptionGroup var control: ControlOptions
+
+        func validate() throws {
+            guard !name.isEmpty else {
+                throw ValidationError(
+                    "The text after 'reload' names no plugin: write a name that 'jackfield plugin list' prints.")
+            }
+            if let config { try Load.checkJSON(config) }
+        }
+
+        func run() async throws {
+            var members: [JSONValue.Member] = [.init("name", .string(name))]
+            if let path {
+                // The daemon has another working directory.
+                let file = path.contains("/") ? URL(fileURLWithPath: path).standardizedFileURL.path : path
+                members.append(.init("path", .string(file)))
+            }
+            if let config { members.append(.init("config", try JSONValue(parsing: config))) }
+            try control.run("plugin.reload", members) { answer in
+                let plugin = answer["plugin"] ?? .null
+                let (held, micros) = (answer.shown("held_callbacks"), Int(answer.shown("held_microseconds")) ?? 0)
+                let warning = answer["warning"]?.string.map { "\nwarning: \(Table.visible($0.text))" } ?? ""
+                return """
+                    reloaded \(plugin.shown("name")) \(answer.shown("before")) -> \(plugin.shown("version")) from \
+                    \(plugin.shown("path")) in \(answer.shown("milliseconds")) ms, generation \
+                    \(plugin.shown("generation")); \(held) callbacks were held for \(micros / 1_000).\(micros / 100 % 10) \
+                    ms; \(answer.shown("state_bytes")) bytes of state, \(answer.shown("tokens")) kept tokens and \
+                    \(answer.shown("streams")) streams were passed on\(warning)
                     """
             }
         }

@@ -12,8 +12,10 @@ final class Serving {
     let port: Int
     let log = RecordingLog()
 
-    /// - Parameter library: a fixture of Tests/Fixtures/host.
-    init(_ library: String = "probe") async throws {
+    /// - Parameters:
+    ///   - library: a fixture of Tests/Fixtures/host.
+    ///   - config: the plugin's configuration, JSON.
+    init(_ library: String = "probe", config: [UInt8] = []) async throws {
         let handler = log
         let logger = Logger(label: "test", factory: { _ in handler })
         let authenticator = TestHost.TestAuthenticator()
@@ -25,7 +27,7 @@ final class Serving {
         try host.router.register("GET", "/healthz") { _, responder in
             responder.respond(status: 200, headers: [("Content-Type", "text/plain")], body: Array("ok".utf8))
         }
-        try await host.load(PluginSpec(path: try Fixture.library(library)))
+        try await host.load(PluginSpec(path: try Fixture.library(library), config: config))
         var options = TransportOptions()
         options.allowRequest = { host.allowRequest($0) }
         server = Server(options: options, loops: loops, http: host.router, logger: logger)

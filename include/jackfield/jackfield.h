@@ -58,7 +58,7 @@
  *                        size that it filled.
  *  - Lists carry the size of one item in `stride`, with the same three rules. Step through a list by its stride, not by
  *    sizeof. jf_text, jf_bytes, jf_pair and jf_value never grow, so arrays of them have no stride.
- *  - Additions since the first release of JF_ABI 2 are marked "since 1.1". A host of 1.0 does not know them.
+ *  - Additions since the first release of JF_ABI 2 are marked "since 1.1" or "since 1.2". Older hosts do not know them.
  *  - Integers have a fixed width. There is no long, bool, bit-field or enum-typed field, and no field whose name is a
  *    keyword of C++, Rust, Go, Zig, Swift, Python or JavaScript.
  *  - A call with flags that the host does not know, or with a `reserved` field that is not 0, returns JF_E_INVALID. In
@@ -92,6 +92,23 @@
  * this header describes as "called exactly once" runs before stop, or, if stop causes it, before destroy. No callback
  * begins after destroy has begun. The host abandons a plugin that does not load within limits.startDeadline (30 s by
  * default) or does not stop within limits.shutdownDeadline: it calls none of the plugin's functions any more.
+ *
+ * Reload (since 1.2): the host replaces a running plugin by a new version of its file and disconnects no client. It
+ * loads the new version beside the running one, from a copy of the file and on a strand of its own, and calls
+ * jf_plugin_main and create. Then it holds what clients cause for the plugin (events, requests, hooks; limited as the
+ * queue is), waits until the running version has finished what it accepted before, and calls:
+ *     save      of the running version
+ *     restore   of the new version
+ *     start     of the new version
+ * Then the declarations of the new version replace the others at once, and it gets what was held, in order. Last, the
+ * running version gets stop and destroy, as in an unload. If a step before that fails (an error, a callback that does
+ * not return, another name in the descriptor, a conflict), the running version goes on and gets what was held, after
+ * `resume` if it was saved; the new version gets destroy. Between save and the end of the reload no callback for a
+ * client runs in the running version except `handshake`. Methods of its services, its timers and its posted tasks may
+ * run; what they change then is not in what it saved. Sockets, rooms and the data of sockets stay. Timers of the
+ * descriptor go on at their times. Kept tokens and open streams that `save` lists go to the new version; the host
+ * waits until the running version has completed its other tokens, and ends its other streams after stop. What
+ * set_plugin_data, after, watch and bind have set belongs to one version: set it again in restore or start.
  *
  * Order: calls that one thread makes for one socket take effect in the order of the calls, also of different functions:
  * a join followed by a broadcast to the room reaches the socket that joined. Callbacks for one socket come in the order
@@ -753,6 +770,20 @@ typedef struct jf_need {
     void          *context;
 } jf_need;
 
+/** What a plugin passes to the version that replaces it in a reload (since 1.2). */
+typedef struct jf_saved {
+    uint32_t         struct_size;
+    uint32_t         version;      /**< of the format of `state`: a number of the plugin's own */
+    jf_bytes         state;        /**< at most 64 MiB */
+    const jf_token  *tokens;       /**< kept tokens that the new version completes. They keep their numbers, so `state`
+                                        may contain them */
+    const jf_stream *streams;      /**< open streams that the new version goes on writing. They keep their numbers; it
+                                        sets its callbacks with jf_http_api.watch */
+    uint32_t         token_count;  /**< at most 65,536 */
+    uint32_t         stream_count; /**< at most 65,536 */
+    jf_text          plugin_version; /**< in restore: the version of the plugin that saved; in save: ignored */
+} jf_saved;
+
 /* Kinds of JSON values. */
 #define JF_JSON_NULL   1u
 #define JF_JSON_FALSE  2u
@@ -1096,6 +1127,24 @@ typedef struct jf_plugin {
     jf_service_list  services;
     jf_function_list functions;
     jf_emit_list     emits;
+
+    /* since 1.2: the callbacks of a reload (section 2). Each may be NULL */
+    /**
+     * [strand] Set in `saved` what the new version needs. The host passes it zeroed, except struct_size, and
+     * copies what it points to right after save has returned, on the same thread: that must not be the stack of
+     * save. Threads of the plugin may still complete kept tokens that are not listed. A failure ends the reload;
+     * resume is not called.
+     */
+    jf_code (*save)(void *instance, jf_saved *saved, jf_error *error);
+    /**
+     * [strand] Called between create and start if the version before has `save`. `saved` is what it set, and valid
+     * until restore returns; tokens whose client does not wait any more and streams that have ended are left out.
+     * A failure ends the reload. If save has set anything, a new version without `restore` does not replace the
+     * running one.
+     */
+    jf_code (*restore)(void *instance, const jf_saved *saved, jf_error *error);
+    /** [strand] The reload has failed after save: this version goes on, with the tokens and streams that it had. */
+    void (*resume)(void *instance);
 } jf_plugin;
 
 /** The size of the block that the descriptor is passed in. */
@@ -1372,6 +1421,11 @@ typedef struct jf_http_api {
     jf_code (*write)(const jf_host *host, jf_stream stream, jf_bytes piece);
     /** [any-thread] Ends the body. JF_E_GONE. */
     jf_code (*finish)(const jf_host *host, jf_stream stream);
+    /**
+     * [any-thread] Replaces the callbacks of an open stream; `watch` may be NULL. For streams that the version before a
+     * reload had opened (jf_saved.streams). JF_E_GONE. (since 1.2)
+     */
+    jf_code (*watch)(const jf_host *host, jf_stream stream, const jf_stream_callbacks *watch);
 } jf_http_api;
 
 /* ---- jf.json/1: reading and writing JSON ------------------------------------------------------------------- */

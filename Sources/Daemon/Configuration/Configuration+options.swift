@@ -130,6 +130,7 @@ extension Configuration {
         options.queueUserShare = limits.pluginQueueUserShare
         options.startDeadline = limits.startDeadline.wholeMilliseconds
         options.stopDeadline = limits.shutdownDeadline.wholeMilliseconds
+        options.reloadDeadline = limits.reloadDeadline.wholeMilliseconds
         options.decisionDeadline = connectTimeout.wholeMilliseconds
         options.socketPath = path
         options.version = JackfieldDaemon.version

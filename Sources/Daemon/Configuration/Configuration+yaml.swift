@@ -128,6 +128,7 @@ extension Configuration.Limits {
         output.write("recoveryEventBytes", recoveryEventBytes)
         output.write("startDeadline", startDeadline)
         output.write("shutdownDeadline", shutdownDeadline)
+        output.write("reloadDeadline", reloadDeadline)
     }
 }
 

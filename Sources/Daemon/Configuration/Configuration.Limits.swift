@@ -49,6 +49,8 @@ extension Configuration {
         public var startDeadline = Duration.milliseconds(30_000)
         /// Time from the stop signal to the end of the process. Queued work that is not finished by then is dropped.
         public var shutdownDeadline = Duration.milliseconds(10_000)
+        /// How long the events of a plugin's clients may be held while it is reloaded.
+        public var reloadDeadline = Duration.milliseconds(5_000)
 
         public init() {}
     }
@@ -92,5 +94,6 @@ extension Configuration.Limits: ConfigurationSettings {
         section.read("recoveryEventBytes", into: &recoveryEventBytes, bytes)
         section.read("startDeadline", into: &startDeadline, .milliseconds())
         section.read("shutdownDeadline", into: &shutdownDeadline, .milliseconds(from: 0))
+        section.read("reloadDeadline", into: &reloadDeadline, .milliseconds())
     }
 }

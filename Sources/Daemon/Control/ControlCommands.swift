@@ -15,7 +15,7 @@ struct ControlCommands: Sendable {
 
     /// The names of the commands, for errors.
     private static let names = [
-        "drain", "plugin.list", "plugin.load", "plugin.unload", "presence", "rooms", "sockets",
+        "drain", "plugin.list", "plugin.load", "plugin.reload", "plugin.unload", "presence", "rooms", "sockets",
     ]
 
     /// The answer to a request: `{"ok": …}` or `{"error": {"code", "message"}}`.
@@ -31,6 +31,7 @@ struct ControlCommands: Sendable {
         switch request.command {
         case "plugin.list": return try list(request)
         case "plugin.load": return try await load(request)
+        case "plugin.reload": return try await reload(request)
         case "plugin.unload": return try await unload(request)
         case "presence": return try presence(request)
         case "rooms": return try await rooms(request)
@@ -100,15 +101,37 @@ struct ControlCommands: Sendable {
         return ["plugin": status.json, "milliseconds": .integer(Clock.monotonicMilliseconds - start)]
     }
 
-    private func unload(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
-        try request.allow("name")
+    /// The loaded plugin that a request names.
+    private func loadedPlugin(_ request: ControlRequest) throws(ControlError) -> PluginStatus {
         let name = try request.text(required: "name")
-        let loaded = host.status.map(\.name)
-        guard loaded.contains(name) else {
-            var remedy = loaded.isEmpty ? "no plugin is" : "loaded: \(loaded.joined(separator: ", "))"
-            if let nearest = Spelling.nearest(to: name, among: loaded) { remedy = "did you mean '\(nearest)'?" }
+        let loaded = host.status
+        guard let plugin = loaded.first(where: { $0.name == name }) else {
+            let names = loaded.map(\.name)
+            var remedy = names.isEmpty ? "no plugin is" : "loaded: \(names.joined(separator: ", "))"
+            if let nearest = Spelling.nearest(to: name, among: names) { remedy = "did you mean '\(nearest)'?" }
             throw ControlError(.notFound, "plugin '\(name)' is not loaded; \(remedy)")
         }
+        return plugin
+    }
+
+    /// Replaces a plugin by a new version. Without `path` its file is loaded again, without `config` it keeps its
+    /// configuration.
+    private func reload(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
+        try request.allow("name", "path", "config")
+        let name = try loadedPlugin(request).name
+        let (path, config) = (try request.text("path"), request.value("config")?.serialized)
+        let report: ReloadReport
+        do throws(PluginError) {
+            report = try await host.reload(name, path: path, config: config)
+        } catch {
+            throw ControlError(error)
+        }
+        return report.json
+    }
+
+    private func unload(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
+        try request.allow("name")
+        let name = try loadedPlugin(request).name
         let start = Clock.monotonicMilliseconds
         do throws(PluginError) {
             try await host.unload(name)
@@ -169,6 +192,19 @@ extension ControlError {
             case .notAPlugin, .incompatible, .badDescriptor, .failed, .timedOut: .failed
             }
         self.init(code, "\(error)")
+    }
+}
+
+extension ReloadReport {
+    fileprivate var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("plugin", status.json), .init("before", .string(before)),
+            .init("milliseconds", .integer(milliseconds)), .init("held_callbacks", .integer(held)),
+            .init("held_microseconds", .integer(pause / 1_000)), .init("state_bytes", .integer(stateBytes)),
+            .init("tokens", .integer(tokens)), .init("streams", .integer(streams)),
+        ]
+        if let leftover { members.append(.init("warning", .string("\(leftover)"))) }
+        return .object(members)
     }
 }
 

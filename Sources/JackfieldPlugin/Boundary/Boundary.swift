@@ -33,6 +33,9 @@ enum Boundary {
         plugin.pointee.destroy = destroy
         plugin.pointee.presence = presence
         plugin.pointee.ready = ready
+        plugin.pointee.save = save
+        plugin.pointee.restore = restore
+        plugin.pointee.resume = resume
         // Without a hook the slot stays NULL, so that the host skips the call.
         plugin.pointee.handshake = declarations.handshakeHooks.isEmpty ? nil : handshake
 
@@ -96,8 +99,33 @@ enum Boundary {
     private static let destroy: @convention(c) (UnsafeMutableRawPointer?) -> Void = { instance in
         guard let instance else { return }
         let owned = Unmanaged<Instance>.fromOpaque(instance).takeRetainedValue()
+        owned.savedBytes?.deallocate()
         owned.host.tasks.removeAll()
         owned.host.bindings.removeAll()
+    }
+
+    private static let save:
+        @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) ->
+            Int32 = { instance, saved, error in
+                guard let instance = Instance.of(instance), let saved else { return JF_E_INVALID }
+                return report(to: error) {
+                    guard let state = try instance.plugin.save() else { return }
+                    saved.pointee.version = state.version
+                    saved.pointee.state = instance.keep(state.bytes)
+                }
+            }
+
+    private static let restore:
+        @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) -> Int32 =
+            { instance, saved, error in
+                guard let instance = Instance.of(instance), let saved else { return JF_E_INVALID }
+                return report(to: error) {
+                    if let state = ReloadState(saved.pointee) { try instance.plugin.restore(state) }
+                }
+            }
+
+    private static let resume: @convention(c) (UnsafeMutableRawPointer?) -> Void = { instance in
+        Instance.of(instance)?.plugin.resume()
     }
 
     private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_change>?) -> Void =
@@ -137,11 +165,22 @@ final class Instance {
     let plugin: any Plugin
     let host: JackfieldHost
     let handshakeHooks: [DeclaredParts.HandshakeHook]
+    /// What `save` has returned last; the host copies it after `save` has returned.
+    private(set) var savedBytes: UnsafeMutableBufferPointer<UInt8>?
 
     init(plugin: any Plugin, host: JackfieldHost, handshakeHooks: [DeclaredParts.HandshakeHook]) {
         self.plugin = plugin
         self.host = host
         self.handshakeHooks = handshakeHooks
+    }
+
+    /// Copies what `save` returns to memory that stays until the next call, or the end of the plugin.
+    func keep(_ bytes: [UInt8]) -> jf_bytes {
+        savedBytes?.deallocate()
+        let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
+        _ = copy.initialize(from: bytes)
+        savedBytes = copy
+        return jf_bytes(ptr: copy.baseAddress, len: UInt64(copy.count))
     }
 
     /// The instance that `create` stored; nil if `create` failed.

@@ -70,6 +70,9 @@ struct DescriptorReader {
         descriptor.presence = plugin.presence
         descriptor.ready = plugin.ready
         descriptor.handshake = plugin.handshake
+        descriptor.save = plugin.save
+        descriptor.restore = plugin.restore
+        descriptor.resume = plugin.resume
         descriptor.namespaces = try each(
             plugin.nsps.items, plugin.nsps.count, plugin.nsps.stride, firstSize: 80, "nsp", namespaces
         ).flatMap { $0 }

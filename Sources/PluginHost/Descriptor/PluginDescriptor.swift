@@ -25,6 +25,14 @@ struct PluginDescriptor: @unchecked Sendable {
             UnsafeMutableRawPointer?, UnsafePointer<jf_handshake>?, UnsafeMutablePointer<jf_handshake_reply>?
         ) -> Int32
     var handshake: Handshake?
+    var save:
+        (
+            @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?)
+                -> Int32
+        )?
+    var restore:
+        (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) -> Int32)?
+    var resume: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
     var events: [EventDescriptor] = []
     var namespaces: [NamespaceDescriptor] = []
     var routes: [RouteDescriptor] = []

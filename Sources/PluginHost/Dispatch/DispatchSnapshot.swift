@@ -15,12 +15,15 @@ final class DispatchSnapshot: Sendable {
     let plugins: [LoadedPlugin]
     /// The C functions that answer events of `/`, by event; those that can be called over HTTP.
     let functions: [ByteString: BoundFunction]
+    /// The plugins that are being reloaded; the running version of each is among ``plugins``.
+    let holds: [PluginHold]
     /// Whether plugins get events. False while the host is stopping; then only their socket hooks are called.
     private let deliversEvents: Bool
 
     /// - Throws: ``NamespaceTableError`` if a declaration is malformed.
     init(
-        namespaces: [ByteString], builtins: [EventRoute], plugins: [LoadedPlugin], deliversEvents: Bool = true
+        namespaces: [ByteString], builtins: [EventRoute], plugins: [LoadedPlugin], holds: [PluginHold] = [],
+        deliversEvents: Bool = true
     ) throws(NamespaceTableError) {
         var declarations: [NamespaceTable.Declaration] = [.name("/")]
         declarations += namespaces.filter { $0 != "/" }.map { .name($0) }
@@ -31,6 +34,7 @@ final class DispatchSnapshot: Sendable {
         self.declarations = declarations
         self.builtins = builtins
         self.plugins = plugins
+        self.holds = holds
         self.deliversEvents = deliversEvents
         functions = Dictionary(
             plugins.flatMap(\.boundFunctions).filter { $0.namespace == "/" }.map { ($0.event, $0) },
@@ -46,7 +50,11 @@ final class DispatchSnapshot: Sendable {
     func routes(of namespace: ByteString) -> [EventRoute] {
         let own = builtins.filter { $0.namespace.isEmpty || $0.namespace == namespace }
         guard deliversEvents else { return own }
-        return own + plugins.flatMap { plugin in plugin.routes.filter { isFor(namespace, $0.namespace) } }
+        return own
+            + plugins.flatMap { plugin in
+                let routes = plugin.routes.filter { isFor(namespace, $0.namespace) }
+                return holds.contains { $0.concerns(plugin) } ? routes.map { EventRoute(holding: $0) } : routes
+            }
     }
 
     /// Connection hooks of a namespace, in the order of loading.
@@ -124,6 +132,13 @@ final class NamespaceHook: @unchecked Sendable {
         connectedMeter = meter("connected", declaration.connected != nil)
         disconnectingMeter = meter("disconnecting", declaration.disconnecting != nil)
         disconnectedMeter = meter("disconnected", declaration.disconnected != nil)
+    }
+
+    /// The same hooks of the version that has replaced the plugin in reloads; `nil` if the plugin was not reloaded, or
+    /// does not declare `admit` any more.
+    var successor: NamespaceHook? {
+        guard let latest = plugin.latestVersion, latest !== plugin else { return nil }
+        return latest.hooks.first { $0.declaration.name == declaration.name && $0.declaration.admit != nil }
     }
 
     var meters: [InlineMeter] {

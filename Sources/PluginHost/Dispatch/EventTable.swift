@@ -109,6 +109,8 @@ final class EventRoute: @unchecked Sendable {
         case builtin(Host.BuiltinHandler)
         /// In an ``EventTable`` only: the arguments are checked before the event goes to the route within.
         case checked(CheckedRoute)
+        /// In an ``EventTable`` only: the plugin of the route within is being reloaded, and the loop holds the event.
+        case held(EventRoute)
     }
 
     let target: Target
@@ -165,6 +167,22 @@ final class EventRoute: @unchecked Sendable {
         largest = .max
     }
 
+    /// The entry of a table for `route` while its plugin is being reloaded.
+    init(holding route: EventRoute) {
+        target = .held(route)
+        context = nil
+        run = route.run
+        key = []
+        namespace = route.namespace
+        name = route.name
+        observes = route.observes
+        callback = route.callback
+        meter = nil
+        // Checked when the event is passed on.
+        contract = nil
+        largest = .max
+    }
+
     /// The entry of a table for `route`.
     fileprivate init(checking route: EventRoute, _ contract: Contract) {
         target = .checked(CheckedRoute(route, contract))
@@ -191,11 +209,22 @@ final class CheckedRoute {
     /// Most bytes of the arguments with their attachments.
     let largest: Int
 
-    fileprivate init(_ route: EventRoute, _ contract: Contract) {
+    init(_ route: EventRoute, _ contract: Contract) {
         self.route = .passUnretained(route)
         self.contract = .passUnretained(contract)
         inline = route.inlineTarget
         largest = route.largest
+    }
+
+    /// Why arguments break the contract; `nil` if they keep to it.
+    ///
+    /// - Parameter attachments: the number of bytes of each.
+    func problem(with args: UnsafeRawBufferPointer, _ attachments: [Int]) -> String? {
+        let bytes = attachments.reduce(args.count, +)
+        guard bytes <= largest else { return BoundFunction.problem(ofInlineArguments: bytes) }
+        return contract._withUnsafeGuaranteedRef {
+            $0.checkArguments(args, attachments: attachments.count, binary: .attachment)?.description
+        }
     }
 }
 

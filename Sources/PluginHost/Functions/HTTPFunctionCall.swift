@@ -128,6 +128,16 @@ extension Host {
         let event = request["event"] ?? ""
         let functions = (ThreadState.current?.loop?.snapshot ?? registry.withLock { $0.snapshot }).functions
         if let function = functions[event] {
+            if let held = ThreadState.current?.loop?.heldCallbacks(of: function.plugin) {
+                let sender = Sender(user: request.identity.user, address: request.request.remoteAddress)
+                let refusal = held.append(bytes: request.request.size, of: sender) { _ in
+                    self.callFunction(request, through: responder)
+                }
+                guard let refusal else { return }
+                let detail = function.plugin.overload(refusal)
+                HTTPProblem.respond(503, code: "overloaded", detail: detail, through: responder)
+                return
+            }
             return HTTPFunctionCall(function, request, through: responder).begin()
         }
         guard !isLoading else {

@@ -110,6 +110,13 @@ public final class HTTPRouter: HTTPApplication {
     func owner(of method: ByteString, _ path: RoutePath) -> String? { table.withLock { $0.owner(of: method, path) } }
     func add(_ routes: [HTTPRoute]) { change { $0.add(routes) } }
     func remove(_ plugin: LoadedPlugin) { change { $0.remove(plugin) } }
+    /// Replaces the routes of `plugin` at once, so that no request finds neither.
+    func replace(_ plugin: LoadedPlugin, by routes: [HTTPRoute]) {
+        change { table in
+            table.remove(plugin)
+            table.add(routes)
+        }
+    }
 }
 
 /// A request with its route and the identity from its token.

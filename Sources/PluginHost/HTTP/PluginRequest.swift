@@ -4,13 +4,13 @@ import Transport
 
 /// Receives a request for a plugin's handler. Made when the head of the request was accepted.
 ///
-/// `@unchecked Sendable`: `routed` changes once, on the loop, when the body is complete and before any other thread
-/// gets the request; everything else is immutable.
+/// `@unchecked Sendable`: everything that changes does so on the loop, when the body is complete and before any other
+/// thread gets the request.
 final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     private var routed: RoutedRequest
-    private let declaration: RouteDescriptor
-    private let plugin: LoadedPlugin
-    private let route: HTTPRoute
+    private var declaration: RouteDescriptor
+    private var plugin: LoadedPlugin
+    private var route: HTTPRoute
 
     init(_ routed: RoutedRequest, _ declaration: RouteDescriptor, of plugin: LoadedPlugin, route: HTTPRoute) {
         self.routed = routed
@@ -22,6 +22,17 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     /// Calls the handler as its run mode says. [loop]
     func respond(to request: HTTPRequest, through responder: HTTPResponder) {
         routed.request = request
+        if let held = ThreadState.current?.loop?.heldCallbacks(of: plugin) {
+            let refusal = held.append(bytes: bytes, of: sender) { _ in self.dispatch(through: responder) }
+            guard let refusal else { return }
+            HTTPProblem.respond(503, code: "overloaded", detail: plugin.overload(refusal), through: responder)
+            return
+        }
+        dispatch(through: responder)
+    }
+
+    private func dispatch(through responder: HTTPResponder) {
+        followReload()
         let reply: PluginReply =
             if let timers = route.timers { .measured(RequestMeasurement(responder, timers)) } else {
                 .unmeasured(responder)
@@ -38,10 +49,24 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
         let task = StrandTask(
             route.callback, run: { self.call(reply) },
             drop: { reply.problem(503, code: "unavailable", detail: "the service '\(self.plugin.name)' has stopped") })
-        let sender = Sender(user: routed.identity.user, address: routed.request.remoteAddress)
-        if let refusal = strand.enqueue(task, of: sender, bytes: routed.request.size + routed.identity.claims.count) {
+        if let refusal = strand.enqueue(task, of: sender, bytes: bytes) {
             reply.problem(503, code: "overloaded", detail: plugin.overload(refusal))
         }
+    }
+
+    private var sender: Sender { Sender(user: routed.identity.user, address: routed.request.remoteAddress) }
+    /// Bytes of the queue that the request uses.
+    private var bytes: Int { routed.request.size + routed.identity.claims.count }
+
+    /// Passes the request to the version that has replaced the plugin since the head was accepted, if that version
+    /// declares the route with the same conditions: they were checked for this request.
+    private func followReload() {
+        guard let latest = plugin.latestVersion, latest !== plugin,
+            let successor = latest.httpRoutes.first(where: {
+                $0.method == route.method && $0.path == route.path && $0.access == route.access
+            }), case .plugin(_, let declaration) = successor.target
+        else { return }
+        (plugin, route, self.declaration) = (latest, successor, declaration)
     }
 
     private var strand: Strand {

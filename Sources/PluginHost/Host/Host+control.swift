@@ -92,9 +92,11 @@ extension Host {
     /// - Returns: whether all loops have adopted it; `false` if one was held up and did not in time.
     @discardableResult
     func publish(until deadline: Int64? = nil) throws(NamespaceTableError) -> Bool {
-        let (plugins, builtins, isClosed) = registry.withLock { ($0.plugins, $0.builtins, $0.isClosed) }
+        let (plugins, builtins, holds, isClosed) = registry.withLock {
+            ($0.plugins, $0.builtins, $0.holds, $0.isClosed)
+        }
         let snapshot = try DispatchSnapshot(
-            namespaces: namespaces, builtins: builtins, plugins: plugins, deliversEvents: !isClosed)
+            namespaces: namespaces, builtins: builtins, plugins: plugins, holds: holds, deliversEvents: !isClosed)
         registry.withLock { $0.snapshot = snapshot }
         return onEveryLoop(until: deadline) { $0.adopt(snapshot) }
     }
@@ -154,6 +156,7 @@ extension Host {
         _ = plugin.pending.close()
         plugin.completeTokens()
         for strand in plugin.allStrands { strand.close() }
+        if !isStuck { plugin.removeCopy() }
         registry.withLock { $0.forget(plugin, isStuck: isStuck) }
     }
 }

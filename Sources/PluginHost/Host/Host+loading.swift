@@ -195,7 +195,7 @@ extension Host {
         services.provide(plugin)
         // The host may have begun to stop during `start`.
         guard plugin.run() else { throw plugin.failure(.unavailable, "the host stopped while it started") }
-        for timer in plugin.descriptor.timers { plugin.arm(timer) }
+        plugin.armTimers()
         plugin.watchReadiness()
         Gauge(label: "jackfield_plugin_load_seconds", dimensions: [("plugin", plugin.name)])
             .record(Double(Clock.monotonicNanoseconds - start) / 1e9)
@@ -220,11 +220,14 @@ extension Host {
     /// Claims the plugin's name, events and routes. Fails if another plugin or the host has claimed one of them. The
     /// claims hold from here on, before `create`, so that `create` does not run for a plugin that cannot come into
     /// force.
-    func claim(_ plugin: LoadedPlugin) throws(PluginError) {
+    ///
+    /// - Parameter running: the version that `plugin` is to replace, and whose claims it may repeat.
+    func claim(_ plugin: LoadedPlugin, replacing running: LoadedPlugin? = nil) throws(PluginError) {
         let (snapshot, declared) = try registry.withLock { registry throws(PluginError) in
-            try refuseConflicts(of: plugin, registry)
+            try refuseConflicts(of: plugin, replacing: running, registry)
             registry.claims.append(plugin)
-            return (registry.snapshot, registry.builtinDeclarations + registry.claims.flatMap(\.declaredEvents))
+            let claims = registry.claims.filter { $0 !== running }
+            return (registry.snapshot, registry.builtinDeclarations + claims.flatMap(\.declaredEvents))
         }
         for conflict in EmitConflict.all(in: declared) where conflict.second.plugin == ByteString(plugin.name) {
             plugin.log.warning(
@@ -239,8 +242,11 @@ extension Host {
         }
     }
 
-    private func refuseConflicts(of plugin: LoadedPlugin, _ registry: borrowing Registry) throws(PluginError) {
-        let (claims, builtins) = (registry.claims, registry.builtins)
+    /// - Parameter running: the version that `plugin` is to replace: its claims do not count.
+    func refuseConflicts(
+        of plugin: LoadedPlugin, replacing running: LoadedPlugin? = nil, _ registry: borrowing Registry
+    ) throws(PluginError) {
+        let (claims, builtins) = (registry.claims.filter { $0 !== running }, registry.builtins)
         if let other = claims.first(where: { $0.name == plugin.name }) {
             throw plugin.failure(
                 .conflict,
@@ -271,7 +277,13 @@ extension Host {
             let claimant = claims.first {
                 $0.descriptor.routes.contains { $0.method == route.method && $0.path.isSameShape(as: route.path) }
             }
-            if let owner = claimant.map({ "plugin '\($0.name)'" }) ?? router.owner(of: route.method, route.path) {
+            let isOwn =
+                running?.descriptor.routes.contains {
+                    $0.method == route.method && $0.path.isSameShape(as: route.path)
+                } ?? false
+            if let owner = claimant.map({ "plugin '\($0.name)'" })
+                ?? (isOwn ? nil : router.owner(of: route.method, route.path))
+            {
                 throw plugin.failure(.conflict, "route \(index + 1): \(route.method) \(route.path) belongs to \(owner)")
             }
         }

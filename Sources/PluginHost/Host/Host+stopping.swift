@@ -15,6 +15,9 @@ extension Host {
             guard let plugin = self.registry.withLock({ $0.plugins.first { $0.name == name } }) else {
                 return .failure(PluginError(.unavailable, plugin: name, path: nil, "is not loaded"))
             }
+            guard !self.registry.withLock({ $0.reloading.contains(name) }) else {
+                return .failure(plugin.failure(.unavailable, "is being reloaded; try again when that has ended"))
+            }
             // Its `start` runs, and the thread of its load goes on with it.
             guard plugin.state == .running else {
                 return .failure(plugin.failure(.unavailable, "is still loading; try again when it has loaded"))
@@ -43,6 +46,8 @@ extension Host {
         await controlled {
             let plugins = self.registry.withLock { registry in
                 registry.isClosed = true
+                // Reloads fail from here on: the running versions get what was held.
+                registry.holds = []
                 return registry.plugins
             }
             self.finish(plugins, from: start, until: start + (end - start) / 4 * 3)
@@ -127,7 +132,7 @@ extension Host {
     }
 
     /// Unloads a running plugin; see ``unload(_:)``.
-    private func retire(_ plugin: LoadedPlugin, until deadline: Int64) -> PluginError? {
+    func retire(_ plugin: LoadedPlugin, until deadline: Int64) -> PluginError? {
         let start = Clock.monotonicNanoseconds
         plugin.state = .stopping
         let isOut = withdraw(plugin)

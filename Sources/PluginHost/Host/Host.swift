@@ -172,7 +172,8 @@ public struct HostStatistics: Sendable, Equatable {
 extension Host {
     /// Notifies the plugins that watch these users. Any thread; changes from one thread arrive in order.
     public func presenceChanged(_ changes: [PresenceChange]) {
-        let plugins = registry.withLock { $0.snapshot.plugins }
+        // A version that is about to replace a plugin must miss no change.
+        let plugins = registry.withLock { $0.snapshot.plugins + $0.snapshot.holds.map(\.successor) }
         for plugin in plugins {
             guard let function = plugin.descriptor.presence else { continue }
             let call = PluginCall(function: function, context: nil)

@@ -39,6 +39,10 @@ public struct HostOptions: Sendable {
     public var startDeadline = 30_000
     /// How long an unloaded plugin may take to finish its queued and running callbacks and to `stop`, in milliseconds.
     public var stopDeadline = 10_000
+    /// How long clients' callbacks may be held while a plugin is reloaded, in milliseconds.
+    public var reloadDeadline = 5_000
+    /// Most bytes of the state that a plugin passes to its new version; the header promises this number.
+    public var savedStateBytes = 64 << 20
     /// How long a client waits for a plugin's decision about its connection, in milliseconds; the default is
     /// Socket.IO's `connectTimeout`.
     public var decisionDeadline = 45_000

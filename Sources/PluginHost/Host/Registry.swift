@@ -11,6 +11,10 @@ struct Registry {
     /// ``plugins``, those whose `create` runs, and those that are stopping: their claims hold. Ordered by time of
     /// claim.
     var claims: [LoadedPlugin] = []
+    /// The plugins that are being reloaded, and whose clients' callbacks are held. Changed on the control thread.
+    var holds: [PluginHold] = []
+    /// Names of plugins that are being reloaded, held or not.
+    var reloading: Set<String> = []
     /// Every plugin whose code may be running: ``claims``, those being loaded, and those abandoned as stuck.
     var alive: [LoadedPlugin] = []
     /// The configured plugins, in the configuration's order.
@@ -36,6 +40,11 @@ struct Registry {
         plugins.insert(plugin, at: index)
     }
 
+    /// Replaces a plugin by its new version, at the same place.
+    mutating func replace(_ plugin: LoadedPlugin, by successor: LoadedPlugin) {
+        plugins = plugins.map { $0 === plugin ? successor : $0 }
+    }
+
     /// Removes a plugin that has ended; a stuck one stays in ``alive``.
     mutating func forget(_ plugin: LoadedPlugin, isStuck: Bool) {
         claims.removeAll { $0 === plugin }
@@ -55,7 +64,7 @@ public struct PlannedPlugin: Sendable {
         case loaded
     }
 
-    public let spec: PluginSpec
+    public internal(set) var spec: PluginSpec
     /// Until its descriptor is read: the entry's name, or that of its file.
     public internal(set) var name: String
     public internal(set) var phase = Phase.waiting

@@ -47,7 +47,7 @@ enum HTTPInterface {
                     case .accepted: return JF_OK
                     case .full: return JF_E_LIMIT
                     case .gone:
-                        plugin.streams.remove(stream)?.notifyClosed(JF_E_GONE, plugin)
+                        plugin.streams.remove(stream)?.notifyClosed(JF_E_GONE)
                         return JF_E_GONE
                     }
                 }
@@ -56,7 +56,15 @@ enum HTTPInterface {
                 LoadedPlugin.serve(host, "finish") { (plugin) throws(HostCallError) in
                     guard let open = plugin.streams.remove(stream) else { return JF_E_GONE }
                     open.stream.end()
-                    open.notifyClosed(JF_OK, plugin)
+                    open.notifyClosed(JF_OK)
+                    return JF_OK
+                }
+            },
+            watch: { host, stream, watch in
+                LoadedPlugin.serve(host, "watch") { (plugin) throws(HostCallError) in
+                    let watch = try watch.map { (pointer) throws(HostCallError) in try HTTPInterface.read(pointer) }
+                    guard let open = plugin.streams[stream] else { return JF_E_GONE }
+                    open.watch(watch)
                     return JF_OK
                 }
             })
@@ -104,12 +112,11 @@ extension LoadedPlugin {
         _ handle: UnsafeMutablePointer<jf_stream>
     ) -> Int32 {
         guard let stream = reply.stream(head.status, head.fields) else { return JF_E_GONE }
-        let open = streams.add(stream, watch)
+        let open = streams.add(stream, watch, of: self)
         handle.pointee = open.handle
-        if open.wantsWritable { stream.onDrain { [unowned open] in open.drained(self) } }
+        stream.onDrain { [weak open] in open?.drained() }
         if !head.body.isEmpty { _ = stream.write(Array(head.body)) }
-        // Removes the stream when its reader has gone, so that a plugin that forgets it does not leak memory.
-        reply.onGone { self.streams.remove(open.handle)?.notifyClosed(JF_E_GONE, self) }
+        reply.onGone { open.readerGone() }
         return JF_OK
     }
 

@@ -31,6 +31,7 @@ extension jf_handshake_reply: SizedStructure {}
 extension jf_presence_change: SizedStructure {}
 extension jf_refusal: SizedStructure {}
 extension jf_request: SizedStructure {}
+extension jf_saved: SizedStructure {}
 extension jf_socket_event: SizedStructure {}
 extension jf_socket_info: SizedStructure {}
 

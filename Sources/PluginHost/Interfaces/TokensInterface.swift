@@ -111,7 +111,7 @@ extension LoadedPlugin {
         }
         for stream in streams.removeAll() {
             stream.stream.end()
-            stream.notifyClosed(JF_E_GONE, self)
+            stream.notifyClosed(JF_E_GONE)
         }
     }
 }

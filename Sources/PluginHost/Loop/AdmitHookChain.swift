@@ -7,12 +7,13 @@ import Synchronization
 
 /// Runs the `admit` hooks of a namespace for one client, one after the other, in the order of loading.
 ///
-/// `@unchecked Sendable`: `stage` is atomic, `pack` and the other constants are immutable; everything else is used on
-/// the loop only.
+/// `@unchecked Sendable`: `stage` is atomic, `pack` and the other constants are immutable. A hook in `hooks` is
+/// replaced on the loop, before it is called; another thread reads it only to decide for it, so after the call.
+/// Everything else is used on the loop only.
 final class AdmitHookChain: @unchecked Sendable, TimerTarget {
     private let loop: LoopContext
     private let attempt: ConnectAttempt
-    private let hooks: [NamespaceHook]
+    private var hooks: [NamespaceHook]
     /// nsp, auth, handshake.
     private let pack: TextPack
     /// Index of the hook that has the decision; `hooks.count` or more when the chain is finished. The thread that
@@ -48,6 +49,15 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         guard stage < hooks.count else { return accept() }
         let hook = hooks[stage]
         let identity = identity
+        if let held = loop.heldCallbacks(of: hook.plugin) {
+            let sender = Sender(user: identity.user, socket: attempt.connection)
+            let bytes = pack.count + identity.claims.count
+            guard held.append(bytes: bytes, of: sender, { _ in self.runNextHook() }) == nil else {
+                _ = decide(.refuse(message: "overloaded", data: Array(#"{"code":"overloaded"}"#.utf8)), at: stage)
+                return
+            }
+            return limitWaiting(at: stage)
+        }
         if let meter = hook.admitMeter {
             loop.measure(meter) { call(hook, stage, as: identity) }
             if isWaiting(at: stage) { limitWaiting(at: stage) }
@@ -77,10 +87,15 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         _ = timers.schedule(at: timers.now + Self.checkInterval, for: self, tag: UInt64(stage))
     }
 
-    /// Skips hooks whose plugin was unloaded meanwhile. Returns the index of the next hook.
+    /// Skips hooks whose plugin was unloaded meanwhile, and replaces those whose plugin was reloaded. Returns the index
+    /// of the next hook.
     private func skipUnloadedHooks() -> Int {
         var stage = stage.load(ordering: .acquiring)
-        while stage < hooks.count, !hooks[stage].plugin.isInForce { stage += 1 }
+        while stage < hooks.count {
+            if let successor = hooks[stage].successor { hooks[stage] = successor }
+            if hooks[stage].plugin.isInForce { break }
+            stage += 1
+        }
         // No other thread changes `stage` here: no hook has been called for it.
         self.stage.store(stage, ordering: .releasing)
         return stage

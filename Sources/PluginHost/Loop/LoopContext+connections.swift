@@ -79,16 +79,25 @@ extension LoopContext {
         guard !hooks.isEmpty, let info = SocketInfo.of(socket) else { return }
         let lifecycleEvent = SocketLifecycleEvent(info, moment, reason: reason)
         for hook in hooks where lifecycleEvent.isWanted(by: hook) {
-            if let meter = lifecycleEvent.meter(of: hook) {
-                measure(meter) { lifecycleEvent.call(hook) }
+            guard let held = heldCallbacks(of: hook.plugin) else {
+                notify(lifecycleEvent, hook)
                 continue
             }
-            let task = StrandTask(.socketHook, run: { lifecycleEvent.call(hook) })
-            _ = hook.plugin.strand(for: hook.declaration.run, user: socket.user, else: socket.connection)
-                .enqueue(
-                    task, of: Sender(user: socket.user, socket: socket.handle), bytes: lifecycleEvent.bytes,
-                    promised: true)
+            let declared = hook.declaration.name
+            _ = held.append(bytes: lifecycleEvent.bytes, of: lifecycleEvent.sender, promised: true) { plugin in
+                for hook in self.snapshot.hooks(of: lifecycleEvent.namespace)
+                where hook.plugin === plugin && hook.declaration.name == declared && lifecycleEvent.isWanted(by: hook) {
+                    self.notify(lifecycleEvent, hook)
+                }
+            }
         }
+    }
+
+    private func notify(_ lifecycleEvent: SocketLifecycleEvent, _ hook: NamespaceHook) {
+        if let meter = lifecycleEvent.meter(of: hook) { return measure(meter) { lifecycleEvent.call(hook) } }
+        let task = StrandTask(.socketHook, run: { lifecycleEvent.call(hook) })
+        _ = hook.plugin.strand(for: hook.declaration.run, user: lifecycleEvent.user, else: lifecycleEvent.connection)
+            .enqueue(task, of: lifecycleEvent.sender, bytes: lifecycleEvent.bytes, promised: true)
     }
 
     /// Removes the pointers that plugins have attached to a socket, after the queued callbacks about it.
@@ -96,6 +105,16 @@ extension LoopContext {
         let handle = socket.handle
         let sender = Sender(user: socket.user, socket: handle)
         for plugin in snapshot.plugins where plugin.data(of: handle) != nil {
+            if let held = heldCallbacks(of: plugin) {
+                // After the `disconnected` hook, which is held, too. If another version has won, this one frees all its
+                // pointers when it ends.
+                _ = held.append(bytes: 0, of: sender, promised: true) { winner in
+                    guard winner === plugin else { return }
+                    _ = plugin.strand.enqueue(
+                        StrandTask(run: { plugin.data.remove(handle) }), of: sender, bytes: 0, promised: true)
+                }
+                continue
+            }
             // For a `disconnected` hook that runs on a lane, the hook's call removes it: a task on another strand could
             // run first.
             let isTakenBack = dispatch(of: socket.namespace).hooks.contains {
@@ -141,6 +160,10 @@ final class SocketLifecycleEvent: Sendable {
     }
 
     var bytes: Int { pack.count }
+    var namespace: ByteString { info.namespace }
+    var user: ByteString? { info.user }
+    var connection: UInt64 { info.connection }
+    var sender: Sender { Sender(user: info.user, socket: info.handle) }
 
     /// The meter of the hook for this event, if the hook runs inline.
     func meter(of hook: NamespaceHook) -> InlineMeter? {

@@ -31,10 +31,14 @@ extension LoopContext {
     private func observe(_ event: borrowing IncomingEvent, from socket: NamespaceSocket, _ dispatch: NamespaceDispatch)
         -> Bool
     {
-        if let route = dispatch.table.find(event.name)?.route.takeUnretainedValue(),
-            case .checked(let checked) = route.target
-        {
+        switch dispatch.table.find(event.name)?.route.takeUnretainedValue().target {
+        case .checked(let checked):
             guard accepts(event, from: socket, checked) else { return false }
+        case .held(let route):
+            if let contract = route.contract {
+                guard accepts(event, from: socket, CheckedRoute(route, contract)) else { return false }
+            }
+        default: break
         }
         for observer in dispatch.observers where observer.name.isEmpty || observer.name.utf8.elementsEqual(event.name) {
             if let target = observer.inlineTarget {
@@ -47,7 +51,7 @@ extension LoopContext {
     }
 
     // `nonisolated(unsafe)` is safe for both: string constants of the binary, never written and never freed.
-    nonisolated(unsafe) private static let unknownEvent = bytes(
+    nonisolated(unsafe) static let unknownEvent = bytes(
         #"[{"error":{"code":"unknown_event","message":"no plugin handles the event"}}]"#)
     nonisolated(unsafe) private static let stopping = bytes(
         #"[{"error":{"code":"unavailable","message":"the host is stopping"}}]"#)
@@ -70,6 +74,8 @@ extension LoopContext {
             enqueue(event, from: socket, to: route, of: plugin, dispatch, wantsAck)
         case .checked(let checked):
             check(event, from: socket, checked, dispatch, wantsAck: wantsAck)
+        case .held(let route):
+            hold(event, from: socket, for: route, dispatch, wantsAck: wantsAck)
         }
     }
 
@@ -219,7 +225,7 @@ extension LoopContext {
 
     /// Passes the user and the id of a socket as bytes, valid for the call.
     @inline(__always)
-    private static func withUserAndID(
+    static func withUserAndID(
         of socket: NamespaceSocket, _ body: (_ user: UnsafeRawBufferPointer, _ id: UnsafeRawBufferPointer) -> Void
     ) {
         withUnsafeTemporaryAllocation(byteCount: NamespaceSocket.idLength, alignment: 1) { buffer in

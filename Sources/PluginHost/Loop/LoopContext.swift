@@ -36,6 +36,8 @@ final class LoopContext: @unchecked Sendable, Application {
     private var busy: [LoopMailbox] = []
     /// [loop] What is left of the mailboxes' share of the loop's time.
     private var timeSlice = LoopTimeSlice()
+    /// [loop] What is held for plugins that are being reloaded; see ``heldCallbacks(of:)``.
+    var held: [HeldCallbacks] = []
     /// [loop] Whether the time slice is used up, and the loop has not polled its connections since.
     private var isPausing = false
 
@@ -69,10 +71,12 @@ final class LoopContext: @unchecked Sendable, Application {
         isAttached.store(true, ordering: .releasing)
     }
 
-    /// [loop] Puts these declarations in force. A namespace's ``NamespaceDispatch`` is renewed at its next use.
+    /// [loop] Puts these declarations in force, and passes on what was held. A namespace's ``NamespaceDispatch`` is
+    /// renewed at its next use.
     func adopt(_ snapshot: DispatchSnapshot) {
         self.snapshot = snapshot
         shard?.namespaceTable = snapshot.table
+        if !held.isEmpty { releaseHeld() }
     }
 
     /// Whether a handle that a plugin uses names a socket of this loop and of the plugin's host.

@@ -90,12 +90,17 @@ extension LoadedPlugin {
         case .strand, .inline: return strand
         case .parallel: return leastLoaded
         case .byUser: return lane(socket.user.map { Self.hash(of: $0) } ?? socket.connection)
-        case .byKey:
-            let args = event.args
-            return route.key.withUnsafeBytes { pointer in
-                guard let token = try? JSONPointer.find(pointer, in: args) else { return lane(0) }
-                return lane(EventTable.hash(UnsafeRawBufferPointer(rebasing: args[token.range])))
-            }
+        case .byKey: return strand(forKey: route.key, of: event.args)
+        }
+    }
+
+    /// The lane for the value at a JSON pointer into an event's arguments.
+    ///
+    /// - Parameter key: UTF-8 of the pointer.
+    func strand(forKey key: [UInt8], of args: UnsafeRawBufferPointer) -> Strand {
+        key.withUnsafeBytes { pointer in
+            guard let token = try? JSONPointer.find(pointer, in: args) else { return lane(0) }
+            return lane(EventTable.hash(UnsafeRawBufferPointer(rebasing: args[token.range])))
         }
     }
 

@@ -1,4 +1,5 @@
 import CJackfield
+import Glibc
 import Support
 
 /// The callbacks of a plugin's life cycle, each on its strand and within a deadline.
@@ -16,6 +17,7 @@ extension LoadedPlugin {
             return .failure(error)
         }
         log.debug("is mapped from \(image.copy)")
+        mappedCopy.withLock { $0 = image.copy }
         let block = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_SIZE), alignment: 16)
         defer { block.deallocate() }
         block.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_SIZE))
@@ -33,6 +35,13 @@ extension LoadedPlugin {
         } catch {
             return .failure(failure(error.kind, error.text))
         }
+    }
+
+    /// Removes the private copy, because the plugin has ended: it stays mapped, but none of its code runs any more.
+    func removeCopy() {
+        let copy = mappedCopy.withLock { $0 }
+        // A file in memory has no name, and its descriptor stays open; see ``PrivateCopy/keep()``.
+        if !copy.isEmpty, !copy.hasPrefix("/proc/") { unlink(copy) }
     }
 
     /// Calls `create`, which makes the instance. On the strand.
@@ -110,7 +119,7 @@ extension LoadedPlugin {
         }.joined(separator: "; ")
     }
 
-    private static func words(_ error: jf_error, _ code: Int32) -> String {
+    static func words(_ error: jf_error, _ code: Int32) -> String {
         error.text.isEmpty ? ResultCode.describe(code) : error.text
     }
 }

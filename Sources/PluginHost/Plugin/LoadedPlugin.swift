@@ -8,9 +8,10 @@ import Synchronization
 /// It is never freed: a plugin's threads may call with it long after it was unloaded, and then get `JF_E_STATE`. What
 /// it owns is released.
 ///
-/// `@unchecked Sendable`: `descriptor`, `callerText`, `instance`, `lanes`, `routes`, `hooks`, `httpRoutes`,
-/// `boundFunctions`, `emitContracts` and the meters are written while the plugin is loaded, by one thread at a time,
-/// before the snapshot that publishes them to the loops is made; everything else is immutable or thread-safe.
+/// `@unchecked Sendable`: `descriptor`, `declaredName`, `callerText`, `instance`, `lanes`, `routes`, `hooks`,
+/// `httpRoutes`, `boundFunctions`, `emitContracts` and the meters are written while the plugin is loaded, by one thread
+/// at a time, before the snapshot that publishes them to the loops is made; everything else is immutable or
+/// thread-safe.
 final class LoadedPlugin: @unchecked Sendable {
     let host: Host
     let spec: PluginSpec
@@ -43,6 +44,8 @@ final class LoadedPlugin: @unchecked Sendable {
     private(set) var strand: Strand! = nil
     private(set) var lanes: [Strand] = []
     private(set) var descriptor: PluginDescriptor
+    /// The name in the descriptor; ``name`` may be another one, of the configuration.
+    private(set) var declaredName = ""
     /// The name, for calls of other plugins' methods: `jf_call.caller`. Its address does not change.
     private(set) var callerText = jf_text()
     /// Its services, made once it has started. Kept, because a strand's running callback is named by an address.
@@ -64,6 +67,12 @@ final class LoadedPlugin: @unchecked Sendable {
     /// The meters of all inline callbacks.
     private var meters: [InlineMeter] = []
 
+    /// The path of the private copy that it is mapped from; empty before that, and for a library of `bind`.
+    let mappedCopy = Mutex("")
+    /// When each declared timer fired last, or was started, on ``Clock/monotonicNanoseconds``.
+    let timerTimes = Mutex<[Int64]>([])
+    /// The version that has replaced this one.
+    private let successor = Mutex<LoadedPlugin?>(nil)
     private let publicOutline = Mutex<(name: String, strands: [Strand])>(("", []))
     private let currentState = Atomic<UInt8>(PluginState.starting.rawValue)
     private let served = Atomic<Bool>(false)
@@ -151,6 +160,17 @@ final class LoadedPlugin: @unchecked Sendable {
         set { served.store(newValue, ordering: .releasing) }
     }
 
+    /// The version that is in force now, if this one was replaced in a reload, else this one; `nil` if it was replaced
+    /// and the latest version has ended.
+    var latestVersion: LoadedPlugin? {
+        var latest = self
+        while let next = latest.successor.withLock({ $0 }) { latest = next }
+        return latest.isInForce || latest === self ? latest : nil
+    }
+
+    /// Notes that `successor` has replaced this plugin.
+    func replaced(by successor: LoadedPlugin) { self.successor.withLock { $0 = successor } }
+
     /// Whether its declarations may be used: false once it is stopping.
     var isInForce: Bool { state == .running || state == .starting }
 
@@ -170,6 +190,7 @@ final class LoadedPlugin: @unchecked Sendable {
     /// before the plugin is published.
     func adopt(_ descriptor: PluginDescriptor) {
         self.descriptor = descriptor
+        declaredName = descriptor.name
         if !spec.name.isEmpty { self.descriptor.name = spec.name }
         log.rename(name, version: descriptor.version)
         callerText = Boot.lasting(name)

@@ -63,17 +63,31 @@ final class PluginTimers: Sendable {
 }
 
 extension LoadedPlugin {
-    /// Starts a declared timer: it fires while the plugin runs, at multiples of its interval from now. Missed multiples
-    /// are skipped.
-    func arm(_ timer: TimerDescriptor) {
-        let interval = timer.interval * 1_000_000
-        scheduleNext(timer, after: Clock.monotonicNanoseconds, interval)
+    /// Starts the declared timers: each fires while the plugin runs, at multiples of its interval from now. Missed
+    /// multiples are skipped.
+    ///
+    /// - Parameter before: the version that this one replaces. A timer at the same place of the list, with the same
+    ///   interval, goes on at the times of that version.
+    func armTimers(after before: LoadedPlugin? = nil) {
+        let now = Clock.monotonicNanoseconds
+        let timers = descriptor.timers
+        timerTimes.withLock { $0 = timers.map { _ in now } }
+        for (place, timer) in timers.enumerated() {
+            var last = now
+            if let before, place < before.descriptor.timers.count,
+                before.descriptor.timers[place].interval == timer.interval
+            {
+                last = before.timerTimes.withLock { $0[place] }
+            }
+            scheduleNext(timer, place, after: last, timer.interval * 1_000_000)
+        }
     }
 
-    private func scheduleNext(_ timer: TimerDescriptor, after last: Int64, _ interval: Int64) {
+    private func scheduleNext(_ timer: TimerDescriptor, _ place: Int, after last: Int64, _ interval: Int64) {
         let now = Clock.monotonicNanoseconds
         let missed = max(0, (now - last) / interval)
         let deadline = last + (missed + 1) * interval
+        timerTimes.withLock { $0[place] = last }
         host.timers.schedule(at: deadline, isWanted: { self.state == .running }) {
             let task = StrandTask(
                 .timer,
@@ -81,7 +95,7 @@ extension LoadedPlugin {
                     timer.handler(self.instance, timer.context)
                     // Scheduled after the handler returns: a handler slower than its interval never queues up behind
                     // itself.
-                    self.scheduleNext(timer, after: deadline, interval)
+                    self.scheduleNext(timer, place, after: deadline, interval)
                 })
             _ = self.strand.enqueue(task, promised: true)
         }

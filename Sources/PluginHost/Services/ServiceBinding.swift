@@ -122,6 +122,13 @@ final class ServiceBinding: @unchecked Sendable {
         targets.store(UInt(bitPattern: new.list), ordering: .sequentiallyConsistent)
     }
 
+    /// Replaces the targets. The ones before must stay retained until the calls have left.
+    func exchange(_ new: Targets) -> Targets? {
+        let before = retained
+        connect(new)
+        return before
+    }
+
     /// Removes the targets. They must stay retained until the calls have left.
     func disconnect() -> Targets? {
         targets.store(0, ordering: .sequentiallyConsistent)

@@ -43,6 +43,44 @@ final class ServiceRegistry: Sendable {
         }
     }
 
+    /// Makes the services of a plugin's new version available in place of those of the running one. A binding whose
+    /// methods the new version has, too, notices nothing.
+    ///
+    /// - Returns: `false` if a call of an inline method of the running version has not returned by `deadline`.
+    func replace(_ plugin: LoadedPlugin, by successor: LoadedPlugin, until deadline: Int64) -> Bool {
+        let services = successor.makeServices()
+        let (left, targets) = change { state in
+            state.services.removeAll { $0.plugin === plugin }
+            state.services += services
+            var left: [ServiceBinding] = []
+            var targets: [ServiceBinding.Targets?] = []
+            for binding in state.bindings {
+                if binding.provider?.plugin === plugin {
+                    left.append(binding)
+                    targets.append(replace(binding, among: services, &state))
+                } else if binding.provider == nil {
+                    connect(binding, among: services, &state)
+                }
+            }
+            for ended in state.ended where ended.targets?.service.plugin === plugin {
+                left.append(ended.binding)
+                targets.append(ended.targets)
+            }
+            return (left, targets)
+        }
+        return Self.drain(left, targets, until: deadline)
+    }
+
+    /// Waits until calls that use these targets have left.
+    private static func drain(
+        _ bindings: [ServiceBinding], _ targets: [ServiceBinding.Targets?], until deadline: Int64
+    ) -> Bool {
+        let isDrained = bindings.reduce(true) { $1.drain(until: deadline) && $0 }
+        // A call that is still running uses the targets: they are then kept for ever.
+        if !isDrained { for targets in targets.compactMap(\.self) { _ = Unmanaged.passRetained(targets) } }
+        return isDrained
+    }
+
     /// Makes the services of a plugin unavailable.
     ///
     /// - Returns: `false` if a call of an inline method has not returned by `deadline`.
@@ -68,10 +106,7 @@ final class ServiceRegistry: Sendable {
             }
             return (left, targets)
         }
-        let isDrained = left.reduce(true) { $1.drain(until: deadline) && $0 }
-        // A call that is still running uses the targets: they are then kept for ever.
-        if !isDrained { for targets in targets.compactMap(\.self) { _ = Unmanaged.passRetained(targets) } }
-        return isDrained
+        return Self.drain(left, targets, until: deadline)
     }
 
     /// The services of a plugin, as operators see them.
@@ -190,6 +225,26 @@ final class ServiceRegistry: Sendable {
             state.lines.append((consumer, "\(mismatch.text); the binding waits for another provider"))
             notify(binding, JF_E_MISMATCH, mismatch.text)
         }
+    }
+
+    /// Connects a binding of a plugin that is being reloaded to the new version, or disconnects it.
+    ///
+    /// - Returns: the targets that calls may still use.
+    private func replace(_ binding: ServiceBinding, among services: [ProvidedService], _ state: inout State)
+        -> ServiceBinding.Targets?
+    {
+        guard let service = Self.service(for: binding.need, among: services),
+            case .success(let methods) = service.methods(for: binding.need, of: binding.consumer.name)
+        else {
+            let before = binding.disconnect()
+            connect(binding, among: services, &state)
+            // With a service that differs, `connect` has notified that.
+            if Self.service(for: binding.need, among: services) == nil {
+                notify(binding, JF_E_UNAVAILABLE, "the plugin was reloaded, and does not provide the service any more")
+            }
+            return before
+        }
+        return binding.exchange(ServiceBinding.Targets(service, methods))
     }
 
     private static func end(_ binding: ServiceBinding, _ state: inout State) {

@@ -70,11 +70,40 @@ struct EventRecord: BitwiseCopyable {
 
     /// The sender of a record's event.
     static func sender(of record: UnsafePointer<EventRecord>) -> Sender {
-        let head = record.pointee
-        let texts = UnsafeRawPointer(record) + MemoryLayout<EventRecord>.size + 4 * Int(head.attachmentCount)
-        let user = texts + Int(head.namespaceCount) + Int(head.nameCount) + Int(head.argsCount)
-        return Sender(user: UnsafeRawBufferPointer(start: user, count: Int(head.userCount)), socket: head.socket)
+        Sender(user: parts(of: record).user, socket: record.pointee.socket)
     }
+
+    /// Texts of a record.
+    struct Parts {
+        let namespace: UnsafeRawBufferPointer
+        let name: UnsafeRawBufferPointer
+        let args: UnsafeRawBufferPointer
+        let user: UnsafeRawBufferPointer
+    }
+
+    /// The texts of a record, in its memory.
+    static func parts(of record: UnsafeRawPointer) -> Parts {
+        let head = record.load(as: EventRecord.self)
+        var cursor = record + MemoryLayout<EventRecord>.size + 4 * Int(head.attachmentCount)
+        func next(_ count: UInt32) -> UnsafeRawBufferPointer {
+            defer { cursor += Int(count) }
+            return UnsafeRawBufferPointer(start: cursor, count: Int(count))
+        }
+        let (namespace, name) = (next(head.namespaceCount), next(head.nameCount))
+        let (args, user) = (next(head.argsCount), next(head.userCount))
+        return Parts(namespace: namespace, name: name, args: args, user: user)
+    }
+
+    /// The number of bytes of each attachment of a record.
+    static func attachmentSizes(of record: UnsafeRawPointer) -> [Int] {
+        let lengths = record + MemoryLayout<EventRecord>.size
+        return (0..<Int(record.load(as: EventRecord.self).attachmentCount)).map {
+            Int(lengths.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))
+        }
+    }
+
+    /// Where ``route`` is in a record.
+    static let routeOffset = MemoryLayout<EventRecord>.offset(of: \EventRecord.route)!
 
     @inline(__always)
     static func append(_ bytes: UnsafeRawBufferPointer, at cursor: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {

@@ -1,4 +1,5 @@
 import SocketIO
+import Support
 import Synchronization
 
 /// The tokens of one plugin that outlive a callback. Thread-safe; only the caller that removes an entry completes it.
@@ -10,6 +11,10 @@ final class ReplyTokenTable: Sendable {
         var generation: UInt64 = 1
         var entry: ReplyTokenEntry?
         var isKept = false
+        /// Whether the entry is in the table of the plugin's new version, and may come back; see ``lend(_:)``.
+        var isLent = false
+        /// When it was kept, on ``Clock/monotonicNanoseconds``.
+        var keptAt: Int64 = 0
         /// Number of the thread whose callback has borrowed it.
         var thread: UInt64 = 0
     }
@@ -69,7 +74,10 @@ final class ReplyTokenTable: Sendable {
             state.slots[slot].entry = entry
             state.slots[slot].isKept = kept
             state.slots[slot].thread = thread
-            if kept { state.kept += 1 }
+            if kept {
+                state.slots[slot].keptAt = Clock.monotonicNanoseconds
+                state.kept += 1
+            }
             return ReplyToken(slot: slot, generation: state.slots[slot].generation)
         }
     }
@@ -93,6 +101,7 @@ final class ReplyTokenTable: Sendable {
             guard state.kept < limit else { return .limit }
             advance(&state.slots[slot])
             state.slots[slot].isKept = true
+            state.slots[slot].keptAt = Clock.monotonicNanoseconds
             state.kept += 1
             return .kept(ReplyToken(slot: slot, generation: state.slots[slot].generation))
         }
@@ -156,6 +165,75 @@ final class ReplyTokenTable: Sendable {
         }
     }
 
+    // MARK: Reloading
+
+    /// A kept token, with what it answers.
+    struct Kept: Sendable {
+        let token: ReplyToken
+        let entry: ReplyTokenEntry
+        /// On ``Clock/monotonicNanoseconds``.
+        let since: Int64
+    }
+
+    /// The kept tokens whose client still waits, the oldest first.
+    var waiting: [Kept] {
+        state.withLock { state in
+            state.slots.indices.compactMap { kept(at: $0, state) }.sorted { $0.since < $1.since }
+        }
+    }
+
+    /// Removes the entries of kept tokens, for the table of the version that replaces the plugin. Their slots stay
+    /// reserved until ``takeBack(_:)``.
+    ///
+    /// - Returns: those whose client still waits.
+    func lend(_ tokens: [ReplyToken]) -> [Kept] {
+        state.withLock { state in
+            tokens.compactMap { token in
+                guard let slot = slot(of: token, in: state), let kept = kept(at: slot, state) else { return nil }
+                state.slots[slot].entry = nil
+                state.slots[slot].isKept = false
+                state.slots[slot].isLent = true
+                state.kept -= 1
+                return kept
+            }
+        }
+    }
+
+    /// Adds entries of another table under the same tokens. For a table that has kept none.
+    func adopt(_ tokens: [Kept]) {
+        state.withLock { state in
+            for kept in tokens {
+                let slot = kept.token.slot
+                while state.slots.count <= slot { state.slots.append(Slot()) }
+                state.slots[slot] = Slot(
+                    generation: kept.token.generation, entry: kept.entry, isKept: true, keptAt: kept.since)
+                state.kept += 1
+            }
+            state.free.removeAll()
+            for slot in state.slots.indices where state.slots[slot].entry == nil { state.free.append(Int32(slot)) }
+        }
+    }
+
+    /// Restores entries that were lent; the others were completed meanwhile.
+    func takeBack(_ tokens: [Kept]) {
+        state.withLock { state in
+            for kept in tokens where slot(of: kept.token, in: state) != nil && state.slots[kept.token.slot].isLent {
+                state.slots[kept.token.slot].entry = kept.entry
+                state.slots[kept.token.slot].isKept = true
+                state.slots[kept.token.slot].isLent = false
+                state.kept += 1
+            }
+            for slot in state.slots.indices where state.slots[slot].isLent { remove(slot, &state) }
+        }
+    }
+
+    private func kept(at slot: Int, _ state: borrowing State) -> Kept? {
+        let found = state.slots[slot]
+        guard found.isKept, let entry = found.entry, isWaiting(entry) else { return nil }
+        return Kept(
+            token: ReplyToken(slot: slot, generation: found.generation), entry: entry, since: found.keptAt)
+    }
+
     /// Removes and returns all entries; none is added from now on.
     func close() -> [ReplyTokenEntry] {
         state.withLock { state in
@@ -180,6 +258,7 @@ final class ReplyTokenTable: Sendable {
         if state.slots[slot].isKept { state.kept -= 1 }
         state.slots[slot].entry = nil
         state.slots[slot].isKept = false
+        state.slots[slot].isLent = false
         advance(&state.slots[slot])
         state.free.append(Int32(slot))
     }
