@@ -181,8 +181,10 @@ extension Configuration.BoundLibrary {
 extension Configuration.Plugin {
     /// What the plugin host loads. `DATABASE_URL` is the `store` of a plugin whose own configuration names none.
     func spec(databaseURL: String?) -> PluginSpec {
-        PluginSpec(
+        var spec = PluginSpec(
             path: path, name: name ?? "", config: Self.config(config, databaseURL: databaseURL), required: required)
+        spec.isolation = isolation
+        return spec
     }
 
     private static func config(_ config: [UInt8], databaseURL: String?) -> [UInt8] {

@@ -1,3 +1,5 @@
+import PluginHost
+
 extension Configuration {
     /// A shared library to load.
     public struct Plugin: Sendable, Equatable {
@@ -6,7 +8,7 @@ extension Configuration {
         /// Its name in logs, metrics and commands; `nil`: the name in its descriptor. One file can be loaded under
         /// several names.
         public var name: String?
-        public var isolation = Isolation.none
+        public var isolation = PluginSpec.Isolation.none
         /// Whether the daemon refuses to start without it.
         public var required = false
         /// The plugin's own configuration as JSON text; `null` if there is none.
@@ -15,14 +17,6 @@ extension Configuration {
         public init(path: String) {
             self.path = path
         }
-    }
-}
-
-extension Configuration.Plugin {
-    /// Where the plugin's code runs.
-    public enum Isolation: String, Sendable, CaseIterable {
-        /// In the daemon's own process.
-        case none
     }
 }
 
@@ -36,7 +30,7 @@ extension ConfigurationRule where Value == Configuration.Plugin {
             section.read("path", intoOptional: &path, .text)
             var plugin = Configuration.Plugin(path: path ?? "")
             section.read("name", intoOptional: &plugin.name, .pluginName)
-            section.read("isolation", into: &plugin.isolation, .choice(refusing: isolationRefusals))
+            section.read("isolation", into: &plugin.isolation, .choice())
             section.read("required", into: &plugin.required, .boolean)
             section.read("config", into: &plugin.config, .json)
             section.finish()
@@ -48,10 +42,6 @@ extension ConfigurationRule where Value == Configuration.Plugin {
             }
             return plugin
         }
-    }
-
-    private static var isolationRefusals: [String: (what: String, remedy: String)] {
-        ["process": ("isolation 'process' is not available in this version", "write isolation: none")]
     }
 }
 

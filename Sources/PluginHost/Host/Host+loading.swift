@@ -149,6 +149,11 @@ extension Host {
         guard !registry.withLock({ $0.isClosed }) else {
             throw PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping")
         }
+        guard spec.isolation == .none else {
+            throw PluginError(
+                .incompatible, plugin: spec.name.isEmpty ? spec.path : spec.name, path: nil,
+                "isolation: process is not available in this build; write isolation: none")
+        }
         let path =
             switch spec.kind {
             case .plugin: try PluginFinder.find(spec.path, in: options.pluginPath)

@@ -86,6 +86,15 @@ public struct PluginSpec: Sendable, Equatable {
     /// decides what a failure means.
     public var required: Bool
     public var kind: Kind
+    public var isolation = Isolation.none
+
+    /// Where the plugin's code runs.
+    public enum Isolation: String, Sendable, CaseIterable {
+        /// In the process of the host.
+        case none
+        /// In a process of its own.
+        case process
+    }
 
     /// What a library is to the host.
     public enum Kind: Sendable, Equatable {

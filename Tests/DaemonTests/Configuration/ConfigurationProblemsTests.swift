@@ -108,11 +108,8 @@ struct ConfigurationProblemsTests {
             Case("plugins: [{ required: true }]", "1:11: plugins[0]: the entry names no plugin"),
             Case("plugins: [[rooms]]", "1:11: plugins[0]: a list stands here"),
             Case(
-                "plugins: [{ path: a, isolation: process }]",
-                "1:33: plugins[0].isolation: isolation 'process' is not available in this version"),
-            Case(
                 "plugins: [{ path: a, isolation: thread }]",
-                "1:33: plugins[0].isolation: 'thread' is not known: write none"),
+                "1:33: plugins[0].isolation: 'thread' is not known: write none or process"),
             Case(
                 "plugins: [{ path: a, config: { x: .nan } }]",
                 "1:35: plugins[0].config.x: JSON, in which plugins are configured"),
