@@ -44,6 +44,7 @@ let package = Package(
         .target(name: "CSendRing", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CPrefetch"),
         .target(name: "CSignals"),
+        .target(name: "CCrashReport"),
         .target(name: "CMalloc"),
         // libffi (libffi-dev), behind a header of our own.
         .target(
@@ -72,8 +73,8 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "CFunctionCall", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence", "Signatures", "RawJSON",
-                "Support",
+                "CCrashReport", "CFunctionCall", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence",
+                "Signatures", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
@@ -85,7 +86,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "CSignals", "WebAssets", "PrometheusMetrics", "PluginHost", "Transport", "SocketIO", "EngineIO",
+                "CCrashReport", "CSignals", "WebAssets", "PrometheusMetrics", "PluginHost", "Transport", "SocketIO",
+                "EngineIO",
                 "Presence", "Identity", "Signatures", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),

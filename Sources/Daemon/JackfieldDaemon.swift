@@ -29,6 +29,8 @@ public enum JackfieldDaemon {
         for warning in configuration.warnings { logger.warning("\(warning)") }
 
         // Before any thread runs a plugin's code.
+        let crashes = CrashReporting(configuration.crashFile, format: configuration.log.format, logger: logger)
+        crashes.isolate(in: &configuration, logger: logger)
         let signals = try ProcessSignals()
         let service = try HostService(
             configuration, signals: signals, logger: logger, deduplicator: deduplicator, metrics: metrics)

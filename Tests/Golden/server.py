@@ -25,12 +25,15 @@ class ServerFault(Exception):
 
 
 def compile_plugin(source, folder):
-    """Compiles a plugin of one C file into `folder` and returns the library's path."""
+    """Compiles a plugin of one C or C++ file, with line numbers for debuggers, into `folder` and returns the library's
+    path."""
     library = Path(folder) / Path(source).with_suffix(".so").name
+    is_cpp = Path(source).suffix == ".cpp"
+    language = [os.environ.get("CXX", "c++"), "-std=c++17"] if is_cpp else [os.environ.get("CC", "cc"), "-std=c99"]
     command = [
-        os.environ.get("CC", "cc"),
-        "-std=c99",
+        *language,
         "-O2",
+        "-g",
         "-shared",
         "-fPIC",
         "-pthread",

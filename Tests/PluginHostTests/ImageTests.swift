@@ -62,14 +62,14 @@ struct ImageTests {
         await test.stop()
     }
 
-    @Test("folders of dead processes are removed; locked folders and young folders stay")
+    @Test("the three newest folders of dead processes stay for their core dumps; locked folders and young folders stay")
     func leftovers() async throws {
         let parent = try folder("leftovers")
-        let names = ["dead", "living", "young"].map { "\(parent)/jackfield-images-1-\($0)" }
-        for name in names {
+        let names = ["oldest", "living", "young", "old", "dead", "crashed"].map { "\(parent)/jackfield-images-1-\($0)" }
+        for (index, name) in names.enumerated() {
             try FileManager.default.createDirectory(atPath: "\(name)/inner", withIntermediateDirectories: true)
             try Data("x".utf8).write(to: URL(fileURLWithPath: "\(name)/inner/x.so"))
-            let age = name.hasSuffix("young") ? 0.0 : 3600
+            let age = name.hasSuffix("young") ? 0.0 : 3_600 * Double(names.count - index)
             try FileManager.default.setAttributes(
                 [.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: name)
         }
@@ -77,9 +77,28 @@ struct ImageTests {
         #expect(flock(lock, LOCK_EX | LOCK_NB) == 0)
         let test = try TestHost(options(parent))
         try await test.host.load(PluginSpec(path: try Fixture.library("small")))
-        #expect(names.map { FileManager.default.fileExists(atPath: $0) } == [false, true, true])
+        #expect(names.map { FileManager.default.fileExists(atPath: $0) } == [false, true, true, true, true, true])
         await test.stop()
         close(lock)
+    }
+
+    @Test("the line about a loaded plugin has its file, its build-id and its private copy")
+    func loadedLine() async throws {
+        let parent = try folder("line")
+        let test = try TestHost(options(parent))
+        for (flag, expected) in [
+            ("-Wl,--build-id=0xabcdef0123", "build-id abcdef0123"), ("-Wl,--build-id=none", "without a build-id"),
+        ] {
+            let path = try Fixture.build(
+                "\(Fixture.root)/Tests/Fixtures/host/small.c", as: "line-\(flag.count)",
+                ["-DNAME=\"line\"", "-DEVENT=\"line\"", flag])
+            try await test.host.load(PluginSpec(path: path))
+            let line = try #require(test.log.line(with: "maps \(path), \(expected), from its private copy \(parent)/"))
+            let copy = try #require(line.split(separator: " copy ").last?.split(separator: " ").first.map(String.init))
+            #expect(FileManager.default.contents(atPath: copy) == FileManager.default.contents(atPath: path))
+            try await test.host.unload("line")
+        }
+        await test.stop()
     }
 
     @Test("without a folder for copies a plugin is loaded from memory, and the log says so")

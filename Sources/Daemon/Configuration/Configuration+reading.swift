@@ -16,6 +16,7 @@ extension Configuration {
         section.read("pluginPath", into: &pluginPath, ConfigurationRule.text.list)
         section.read("contracts", into: &contracts, .choice())
         section.read("control", switchable: &control, .socketPath)
+        section.read("crashFile", switchable: &crashFile, .text)
         limits.fit(messagesOf: maxHttpBufferSize)
         section.read("limits", into: &limits)
         section.read("log", into: &log)

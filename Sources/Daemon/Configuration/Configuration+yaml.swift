@@ -20,6 +20,7 @@ extension Configuration {
         output.write("pluginPath", list: pluginPath)
         output.write("contracts", contracts)
         output.write("control", optional: control)
+        output.write("crashFile", optional: crashFile)
         output.section("limits") { limits.write(to: &$0) }
         output.section("log") {
             $0.write("level", log.level)
@@ -137,6 +138,7 @@ extension Configuration.Plugin {
     fileprivate var json: JSONValue {
         let members: [JSONValue.Member] = [
             .init("path", .string(path)), .init("isolation", .string(isolation.rawValue)),
+            .init("onCrash", .string(onCrash.rawValue)),
             .init("required", .bool(required)),
         ]
         return .object(name.map { [.init("name", .string($0))] + members } ?? members)

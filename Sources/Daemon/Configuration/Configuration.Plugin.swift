@@ -9,6 +9,8 @@ extension Configuration {
         /// several names.
         public var name: String?
         public var isolation = PluginSpec.Isolation.none
+        /// What the next start does with it after it has ended the daemon.
+        public var onCrash = OnCrash.none
         /// Whether the daemon refuses to start without it.
         public var required = false
         /// The plugin's own configuration as JSON text; `null` if there is none.
@@ -17,6 +19,16 @@ extension Configuration {
         public init(path: String) {
             self.path = path
         }
+    }
+}
+
+extension Configuration.Plugin {
+    /// What a start does with a plugin that ended the daemon before, by a segmentation fault for instance.
+    public enum OnCrash: String, Sendable, CaseIterable {
+        /// It is loaded as before.
+        case none
+        /// It runs in a process of its own, until its file changes.
+        case isolate
     }
 }
 
@@ -31,6 +43,7 @@ extension ConfigurationRule where Value == Configuration.Plugin {
             var plugin = Configuration.Plugin(path: path ?? "")
             section.read("name", intoOptional: &plugin.name, .pluginName)
             section.read("isolation", into: &plugin.isolation, .choice())
+            section.read("onCrash", into: &plugin.onCrash, .choice())
             section.read("required", into: &plugin.required, .boolean)
             section.read("config", into: &plugin.config, .json)
             section.finish()

@@ -61,6 +61,8 @@ public struct Configuration: Sendable, Equatable {
 
     /// The Unix socket for the commands that talk to a running daemon, relative to the working directory; `nil`: none.
     public var control: String? = Configuration.standardControl
+    /// The file that remembers which plugins have ended the daemon, relative to the working directory; `nil`: none.
+    public var crashFile: String? = Configuration.standardCrashFile
 
     /// Bounds of queues, buffers and counts.
     public var limits = Limits()
@@ -203,6 +205,8 @@ extension Configuration {
 extension Configuration {
     /// The default of ``control``.
     public static let standardControl = "data/jackfield.sock"
+    /// The default of ``crashFile``.
+    public static let standardCrashFile = "data/jackfield.crash"
 }
 
 extension Configuration {

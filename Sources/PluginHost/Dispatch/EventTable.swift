@@ -1,3 +1,4 @@
+import CCrashReport
 import CJackfield
 import Glibc
 import Signatures
@@ -123,6 +124,8 @@ final class EventRoute: @unchecked Sendable {
     let name: ByteString
     let observes: Bool
     let callback: Callback
+    /// That of ``callback``, which is read for each event.
+    let mark: UnsafeMutablePointer<jf_crash_callback>
     /// Set if the handler runs inline.
     let meter: InlineMeter?
     /// What arguments must be; nil: any.
@@ -139,6 +142,7 @@ final class EventRoute: @unchecked Sendable {
         name = declaration.name
         observes = declaration.observes
         callback = Callback("the \(declaration.run == .inline ? "inline " : "")handler of \(declaration.title)")
+        mark = callback.mark
         meter = declaration.run == .inline ? InlineMeter(callback, of: plugin) : nil
         contract = declaration.contract
         largest = declaration.isFunction && declaration.run == .inline ? BoundFunction.largestInline : .max
@@ -149,8 +153,7 @@ final class EventRoute: @unchecked Sendable {
         guard case .plugin(let plugin, let handler) = target, let meter else { return nil }
         return InlineTarget(
             handler: handler, context: context, instance: plugin.instance, plugin: UnsafeRawPointer(plugin.handle),
-            meter: .passUnretained(meter),
-            counters: meter.line(0))
+            mark: meter.mark, counters: meter.line(0))
     }
 
     init(builtin name: ByteString, namespace: ByteString, handler: @escaping Host.BuiltinHandler) {
@@ -162,6 +165,7 @@ final class EventRoute: @unchecked Sendable {
         self.name = name
         observes = false
         callback = .other
+        mark = callback.mark
         meter = nil
         contract = nil
         largest = .max
@@ -193,6 +197,7 @@ final class EventRoute: @unchecked Sendable {
         name = route.name
         observes = false
         callback = route.callback
+        mark = callback.mark
         meter = nil
         self.contract = contract
         largest = route.largest
@@ -238,8 +243,8 @@ struct InlineTarget {
     let instance: UnsafeMutableRawPointer?
     /// A ``LoadedPlugin``.
     let plugin: UnsafeRawPointer
-    /// ``InlineMeter``.
-    let meter: Unmanaged<InlineMeter>
+    /// Names the callback while it runs, and leads to its ``InlineMeter``.
+    let mark: UnsafeMutablePointer<jf_crash_callback>
     /// The counters of loop 0; those of the other loops follow.
     let counters: UnsafeMutablePointer<InlineCounters>
 }

@@ -7,6 +7,9 @@ struct ELFImage {
     private(set) var exports: Set<String>?
     /// The libraries that it needs (`DT_NEEDED`).
     private(set) var needed: [String] = []
+    /// What identifies the build (`NT_GNU_BUILD_ID`), in hexadecimal: debuggers find separate debug files by it. Empty
+    /// if it has none.
+    private(set) var buildID = ""
     /// Whether its search path for them uses `$ORIGIN`.
     private(set) var usesOrigin = false
 
@@ -64,6 +67,7 @@ struct ELFImage {
             switch section.type {
             case 11: readSymbols(bytes, section, strings)
             case 6: readDynamic(bytes, section, strings)
+            case 7: readNotes(bytes, section)
             default: break
             }
         }
@@ -95,6 +99,32 @@ struct ELFImage {
             }
         }
     }
+
+    /// Notes: lengths of name and content, type, name and content, each filled up to four bytes.
+    private mutating func readNotes(_ bytes: UnsafeRawBufferPointer, _ section: Section) {
+        guard section.offset < bytes.count else { return }
+        var rest = UnsafeRawBufferPointer(rebasing: bytes[section.offset...].prefix(section.size))
+        while rest.count >= 12 {
+            let name = Int(rest.loadUnaligned(as: UInt32.self))
+            let content = Int(rest.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+            let start = 12 + (name + 3) & ~3
+            guard start + content <= rest.count else { return }
+            if rest.loadUnaligned(fromByteOffset: 8, as: UInt32.self) == 3,
+                rest[12..<12 + name].elementsEqual("GNU\0".utf8)
+            {
+                buildID = rest[start..<start + content].prefix(Self.longestBuildID).map {
+                    ($0 < 16 ? "0" : "") + String($0, radix: 16)
+                }.joined()
+                return
+            }
+            let end = start + (content + 3) & ~3
+            guard end < rest.count else { return }
+            rest = UnsafeRawBufferPointer(rebasing: rest[end...])
+        }
+    }
+
+    /// Bytes; linkers make 20.
+    private static let longestBuildID = 64
 
     /// - Parameter T: one of the C structures above, which are plain data.
     private static func load<T>(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ index: Int, _ stride: Int) -> T? {

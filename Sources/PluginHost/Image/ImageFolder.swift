@@ -1,11 +1,13 @@
+import CCrashReport
 import Glibc
 
 /// The folder that holds the private copies of this process's plugins, so that debuggers, profilers and crash reports
 /// find the file that a plugin is mapped from.
 ///
 /// It is made at the first load, readable by its owner only, and removed when the host stops. A crashed process leaves
-/// its folder, so that its core dump can be read; the next host that starts removes it. A running process holds a lock
-/// on its folder; a folder without a lock is a leftover.
+/// its folder, so that a debugger can read its core dump: a supervisor may have started the next process long before
+/// anyone looks. The next hosts keep the ``keptLeftovers`` newest leftovers. A running process holds a lock on its
+/// folder; a folder without a lock is a leftover.
 final class ImageFolder: Sendable {
     let path: String
     /// Holds the lock; the kernel closes it when the process ends in any way.
@@ -17,6 +19,8 @@ final class ImageFolder: Sendable {
     }
 
     private static let prefix = "jackfield-images-"
+    /// The leftovers that stay in each parent folder.
+    static let keptLeftovers = 3
     /// Seconds. A younger folder is not removed: its process may not have locked it yet.
     private static let minimumAge = 60
 
@@ -28,7 +32,7 @@ final class ImageFolder: Sendable {
         }
     }
 
-    /// Removes the leftovers of dead processes in `candidates`, and makes a folder in the first candidate that is on a
+    /// Removes old leftovers of dead processes in `candidates`, and makes a folder in the first candidate that is on a
     /// disk, else in the first one that is in memory.
     init(in candidates: [String]) throws(Unavailable) {
         var problems: [String] = []
@@ -37,6 +41,8 @@ final class ImageFolder: Sendable {
             switch Self.make(in: candidate) {
             case .success(let made):
                 (path, descriptor) = made
+                // If the process crashes, its folder counts as the newest one.
+                jf_crash_set_folder(descriptor)
                 return
             case .failure(let error): problems.append("\(candidate): \(error.problem)")
             }
@@ -47,6 +53,7 @@ final class ImageFolder: Sendable {
     /// Removes the folder and its files. Mapped images stay mapped.
     func remove() {
         Self.removeTree(path)
+        jf_crash_set_folder(-1)
         close(descriptor)
     }
 
@@ -107,18 +114,27 @@ final class ImageFolder: Sendable {
     // MARK: Removing
 
     private static func removeLeftovers(in parent: String) {
+        var leftovers: [(path: String, time: Int)] = []
         for name in entries(of: parent) where name.hasPrefix(prefix) {
             let path = "\(parent)/\(name)"
-            let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard descriptor >= 0 else { continue }
-            defer { close(descriptor) }
-            var status = stat()
-            guard fstat(descriptor, &status) == 0, status.st_uid == geteuid(),
-                time(nil) - status.st_mtim.tv_sec > minimumAge,
-                flock(descriptor, LOCK_EX | LOCK_NB) == 0
-            else { continue }
-            removeTree(path)
+            if let time = timeOfLeftover(path) { leftovers.append((path, time)) }
         }
+        for leftover in leftovers.sorted(by: { $0.time > $1.time }).dropFirst(keptLeftovers) {
+            removeTree(leftover.path)
+        }
+    }
+
+    /// When a folder was last changed, in seconds since 1970; `nil` if a process still uses it, or may be about to.
+    private static func timeOfLeftover(_ path: String) -> Int? {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_uid == geteuid(),
+            time(nil) - status.st_mtim.tv_sec > minimumAge,
+            flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        else { return nil }
+        return status.st_mtim.tv_sec
     }
 
     /// Removes a folder, its files and links, and subfolders down to `depth`.

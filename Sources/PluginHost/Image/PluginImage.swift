@@ -23,9 +23,11 @@ struct PluginImage: Sendable {
     /// - Parameters:
     ///   - folder: the folder for the copy; `nil`: the copy is in memory.
     ///   - warn: called with the reason if the copy could not be made in the folder and is in memory instead.
-    static func open(_ path: String, generation: Int, in folder: String?, warn: (String) -> Void) throws(PluginError)
-        -> PluginImage
-    {
+    ///   - mapping: called before the copy is mapped, with its path and the build-id, which is empty if there is none.
+    static func open(
+        _ path: String, generation: Int, in folder: String?, warn: (String) -> Void,
+        mapping: (_ copy: String, _ buildID: String) -> Void
+    ) throws(PluginError) -> PluginImage {
         let name = PluginFinder.name(of: path)
         func failure(_ kind: PluginError.Kind, _ problem: String) -> PluginError {
             PluginError(kind, plugin: name, path: path, problem)
@@ -47,7 +49,7 @@ struct PluginImage: Sendable {
             throw failure(.notAPlugin, "could not make a private copy of it: \(error.problem)")
         }
         do throws(PluginError) {
-            return try map(&copy, of: path, failure)
+            return try map(&copy, of: path, mapping, failure)
         } catch {
             copy.discard()
             throw error
@@ -68,7 +70,8 @@ struct PluginImage: Sendable {
     }
 
     private static func map(
-        _ copy: inout PrivateCopy, of path: String, _ failure: (PluginError.Kind, String) -> PluginError
+        _ copy: inout PrivateCopy, of path: String, _ mapping: (String, String) -> Void,
+        _ failure: (PluginError.Kind, String) -> PluginError
     ) throws(PluginError) -> PluginImage {
         let image: ELFImage
         do {
@@ -84,6 +87,7 @@ struct PluginImage: Sendable {
             "exports no function jf_plugin_main; declare it extern \"C\" with default visibility (see section 7 of jackfield.h)"
         if let exports = image.exports, !exports.contains("jf_plugin_main") { throw failure(.notAPlugin, missingMain) }
 
+        mapping(copy.path, image.buildID)
         dlerror()
         guard let handle = dlopen(copy.path, RTLD_NOW | RTLD_LOCAL | Int32(RTLD_NODELETE)) else {
             // The linker's message names the copy; the operator knows the original.

@@ -150,7 +150,7 @@ extension LoopContext {
         let isTimed = (target.counters + index).pointee.begin()
         let start = isTimed ? Clock.monotonicNanoseconds : 0
 
-        let outerCallback = enter(target.meter)
+        let outerCallback = enter(target.mark)
         let attachments = event.attachments
         // Keeps the pointer that the plugin attached to the socket alive for the call.
         let data = Unmanaged<LoadedPlugin>.fromOpaque(target.plugin)._withUnsafeGuaranteedRef {
@@ -179,7 +179,7 @@ extension LoopContext {
         leave(to: outerCallback)
         if isTimed {
             let time = Clock.monotonicNanoseconds - start
-            target.meter._withUnsafeGuaranteedRef { $0.timed(time, loop: index) }
+            InlineMeter.of(target.mark)._withUnsafeGuaranteedRef { $0.timed(time, loop: index) }
         }
     }
 

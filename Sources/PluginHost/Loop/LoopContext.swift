@@ -1,3 +1,4 @@
+import CCrashReport
 import SocketIO
 import Support
 import Synchronization
@@ -41,8 +42,9 @@ final class LoopContext: @unchecked Sendable, Application {
     /// [loop] Whether the time slice is used up, and the loop has not polled its connections since.
     private var isPausing = false
 
-    /// The ``InlineMeter`` of the inline callback that runs, as an address; 0: none.
-    private let current = Atomic<UInt>(0)
+    /// The ``InlineMeter/mark`` of the inline callback that runs, as an address; 0: none. Never freed, because the
+    /// loop's thread has registered it for the report of a crash.
+    private let current: UnsafeMutablePointer<Atomic<UInt>>
     /// Events without a handler.
     let unknownEvents = Atomic<UInt64>(0)
 
@@ -53,7 +55,12 @@ final class LoopContext: @unchecked Sendable, Application {
         self.index = loop.index
         self.snapshot = snapshot
         mailbox = LoopMailbox(byteLimit: host.options.mailboxBytes)
+        current = .allocate(capacity: 1)
+        current.initialize(to: Atomic(0))
     }
+
+    /// The address of the word that names the running inline callback.
+    var runningWord: UnsafeRawPointer { UnsafeRawPointer(current) }
 
     /// [control] The last work that the control thread enqueued here.
     var lastControlJob: BlockingFuture<Bool>?
@@ -226,7 +233,7 @@ final class LoopContext: @unchecked Sendable, Application {
     func measure<Result>(_ meter: InlineMeter, _ body: () -> Result) -> Result {
         let isTimed = meter.line(index).pointee.begin()
         let start = isTimed ? Clock.monotonicNanoseconds : 0
-        let outer = enter(.passUnretained(meter))
+        let outer = enter(meter.mark)
         let result = body()
         leave(to: outer)
         if isTimed { meter.timed(Clock.monotonicNanoseconds - start, loop: index) }
@@ -237,19 +244,21 @@ final class LoopContext: @unchecked Sendable, Application {
     ///
     /// - Returns: the callback that it interrupts, for ``leave(to:)``.
     @inline(__always)
-    func enter(_ meter: Unmanaged<InlineMeter>) -> UInt {
-        let outer = current.load(ordering: .relaxed)
-        current.store(UInt(bitPattern: meter.toOpaque()), ordering: .releasing)
+    func enter(_ mark: UnsafeMutablePointer<jf_crash_callback>) -> UInt {
+        let outer = current.pointee.load(ordering: .relaxed)
+        current.pointee.store(UInt(bitPattern: mark), ordering: .releasing)
         return outer
     }
 
     /// [loop] Marks the inline callback as returned.
     @inline(__always)
-    func leave(to outer: UInt) { current.store(outer, ordering: .relaxed) }
+    func leave(to outer: UInt) { current.pointee.store(outer, ordering: .relaxed) }
 
     /// The inline callback that is running, and how many calls of it there have been on this loop. [any-thread]
     var running: (meter: InlineMeter, calls: UInt64)? {
-        guard let address = UnsafeRawPointer(bitPattern: current.load(ordering: .acquiring)) else { return nil }
+        guard let mark = UnsafePointer<jf_crash_callback>(bitPattern: current.pointee.load(ordering: .acquiring)),
+            let address = mark.pointee.object
+        else { return nil }
         // Meters are never freed.
         let meter = Unmanaged<InlineMeter>.fromOpaque(address).takeUnretainedValue()
         return (meter, meter.line(index).pointee.calls.load(ordering: .relaxed))

@@ -1,3 +1,4 @@
+import CCrashReport
 import Support
 import Synchronization
 
@@ -91,15 +92,21 @@ extension CallbackWatchdog.Running {
 ///
 /// Instances are never freed, so an address found in ``Strand`` or ``LoopContext`` can be read at any time: they are
 /// static, or belong to declarations of plugins, which live as long as the process.
-final class Callback: Sendable {
+///
+/// `@unchecked Sendable`: immutable; `mark` is C memory that only `init` writes.
+final class Callback: @unchecked Sendable {
     /// The name in log lines: `the handler of 'chat'`, `create`.
     let title: String
     /// Whether it is a life cycle callback, which a thread of the host waits for.
     let isStep: Bool
+    /// What a strand publishes while the callback runs. The handler of fatal signals reads it.
+    let mark: UnsafeMutablePointer<jf_crash_callback>
 
     init(_ title: String, isStep: Bool = false) {
         self.title = title
         self.isStep = isStep
+        mark = jf_crash_callback_make(nil, title, nil)
+        mark.pointee.object = UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
     }
 
     static let main = Callback("jf_plugin_main", isStep: true)

@@ -1,13 +1,16 @@
+import CCrashReport
 import Synchronization
 
 /// The counters of one inline callback: one cache line for each loop.
 ///
 /// Never freed, like its plugin.
 ///
-/// `@unchecked Sendable`: `lines` is written by `init` only; each line is written by its loop, and the fields that
-/// other threads read are atomic.
+/// `@unchecked Sendable`: `lines` and `mark` are written by `init` only; each line is written by its loop, and the
+/// fields that other threads read are atomic.
 final class InlineMeter: @unchecked Sendable {
     let callback: Callback
+    /// What a loop publishes while the callback runs. The handler of fatal signals reads it.
+    let mark: UnsafeMutablePointer<jf_crash_callback>
     unowned(unsafe) let plugin: LoadedPlugin
     /// Whether the plugin could declare another run mode for this callback.
     private let isChoice: Bool
@@ -18,6 +21,7 @@ final class InlineMeter: @unchecked Sendable {
         self.callback = callback
         self.plugin = plugin
         self.isChoice = isChoice
+        mark = jf_crash_callback_make(nil, callback.title, plugin.identity.raw)
         count = plugin.host.contexts.count
         // Allocated with an explicit alignment, because `UnsafeMutablePointer.allocate` aligns to 16 bytes at most. The
         // stride of `InlineCounters` is the line size.
@@ -26,6 +30,13 @@ final class InlineMeter: @unchecked Sendable {
         )
         .bindMemory(to: InlineCounters.self, capacity: count)
         for index in 0..<count { (lines + index).initialize(to: InlineCounters()) }
+        mark.pointee.object = UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// The meter that has this mark.
+    static func of(_ mark: UnsafeMutablePointer<jf_crash_callback>) -> Unmanaged<InlineMeter> {
+        // `init` sets it, and it is never changed.
+        Unmanaged.fromOpaque(mark.pointee.object.unsafelyUnwrapped)
     }
 
     /// The counters of one loop.

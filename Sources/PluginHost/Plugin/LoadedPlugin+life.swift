@@ -12,12 +12,17 @@ extension LoadedPlugin {
         do throws(PluginError) {
             image = try PluginImage.open(path, generation: generation, in: host.imageFolder?.path) {
                 log.warning("\($0)")
+            } mapping: { copy, buildID in
+                // Before its constructors run, which may crash.
+                identity.setCopy(copy, buildID: buildID)
+                let id = buildID.isEmpty ? "without a build-id" : "build-id \(buildID)"
+                log.info("maps \(path), \(id), from its private copy \(copy)")
             }
         } catch {
             return .failure(error)
         }
-        log.debug("is mapped from \(image.copy)")
         mappedCopy.withLock { $0 = image.copy }
+        identity.setCode(of: unsafeBitCast(image.main, to: UnsafeRawPointer.self))
         let block = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_SIZE), alignment: 16)
         defer { block.deallocate() }
         block.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_SIZE))

@@ -16,6 +16,8 @@ final class LoadedPlugin: @unchecked Sendable {
     let host: Host
     let spec: PluginSpec
     let path: String
+    /// Its name and files for the report of a crash.
+    let identity: PluginIdentity
     let generation: Int
     /// Its position among the plugins: hooks are called in this order.
     let place: Int
@@ -89,6 +91,7 @@ final class LoadedPlugin: @unchecked Sendable {
         let name = spec.name.isEmpty ? PluginFinder.name(of: path) : spec.name
         descriptor = PluginDescriptor(name: name, version: "")
         log = PluginLog(host.logger, plugin: name)
+        identity = PluginIdentity(name: name, file: path)
         let options = host.options
         budget = QueueBudget(
             callbacks: options.queueCallbacks, bytes: options.queueBytes, socketShare: options.queueSocketShare,
@@ -193,6 +196,7 @@ final class LoadedPlugin: @unchecked Sendable {
         declaredName = descriptor.name
         if !spec.name.isEmpty { self.descriptor.name = spec.name }
         log.rename(name, version: descriptor.version)
+        identity.rename(name)
         callerText = Boot.lasting(name)
         boundFunctions = descriptor.functions.map { BoundFunction($0, of: self) }
         self.descriptor.events += zip(descriptor.functions, boundFunctions).map { $1.declaration(number: $0.number) }
@@ -230,7 +234,7 @@ final class LoadedPlugin: @unchecked Sendable {
 
     private func makeStrand(_ suffix: String) -> Strand {
         Strand(
-            name: "jf:\(name)\(suffix)", budget: budget,
+            name: "jf:\(name)\(suffix)", budget: budget, identity: identity,
             callEvent: { [unowned(unsafe) self] record, state in self.call(record, state) },
             dropEvent: { [unowned(unsafe) self] record in self.drop(record) })
     }

@@ -1,3 +1,4 @@
+import CCrashReport
 import Glibc
 import Support
 import Synchronization
@@ -23,6 +24,8 @@ final class Strand: @unchecked Sendable {
 
     let name: String
     let budget: QueueBudget
+    /// The plugin whose callbacks it runs; `nil` for a thread of the host.
+    let identity: PluginIdentity?
     /// Calls the handler of one event; `nil` on a strand that runs tasks only.
     private let callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)?
     /// Answers an event whose handler will not be called any more.
@@ -47,18 +50,22 @@ final class Strand: @unchecked Sendable {
     private static let noBatch = Int.max
     /// Nanoseconds after which the rest of a batch is moved to ``crowd``.
     private static let batchTime: Int64 = 5_000_000
-    /// The address of the ``Callback`` that is running; 0: none.
-    private let current = Atomic<UInt>(0)
+    /// The ``Callback/mark`` of the callback that is running, as an address; 0: none. The thread has registered it for
+    /// the report of a crash.
+    private let current: UnsafeMutablePointer<Atomic<UInt>>
     /// Callbacks begun, ever.
     private let begun = Atomic<UInt64>(0)
 
     init(
-        name: String, budget: QueueBudget,
+        name: String, budget: QueueBudget, identity: PluginIdentity? = nil,
         callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)? = nil,
         dropEvent: (@Sendable (UnsafePointer<EventRecord>) -> Void)? = nil
     ) {
         self.name = name
         self.budget = budget
+        self.identity = identity
+        current = .allocate(capacity: 1)
+        current.initialize(to: Atomic(0))
         self.callEvent = callEvent
         self.dropEvent = dropEvent
         Threads.start(name: name) { self.run() }
@@ -67,7 +74,12 @@ final class Strand: @unchecked Sendable {
     deinit {
         incoming.release()
         working.release()
+        // Its thread has ended: it keeps the strand alive.
+        current.deallocate()
     }
+
+    /// The address of the word that names the running callback.
+    var runningWord: UnsafeRawPointer { UnsafeRawPointer(current) }
 
     /// Callbacks that have run, ever.
     var handled: UInt64 { handledCount.load(ordering: .relaxed) }
@@ -81,7 +93,9 @@ final class Strand: @unchecked Sendable {
 
     /// The running callback, and its number among this strand's callbacks, from 1. [any-thread]
     var running: (callback: Callback, number: UInt64)? {
-        guard let address = UnsafeRawPointer(bitPattern: current.load(ordering: .acquiring)) else { return nil }
+        guard let mark = UnsafePointer<jf_crash_callback>(bitPattern: current.pointee.load(ordering: .acquiring)),
+            let address = mark.pointee.object
+        else { return nil }
         // Callbacks are never freed.
         return (Unmanaged<Callback>.fromOpaque(address).takeUnretainedValue(), begun.load(ordering: .relaxed))
     }
@@ -228,7 +242,7 @@ final class Strand: @unchecked Sendable {
             if end == .crowded { end = runCrowd(state) }
             busyTime.store(busyTime.load(ordering: .relaxed) + Clock.monotonicNanoseconds - start, ordering: .relaxed)
             busySince.store(0, ordering: .relaxed)
-            current.store(0, ordering: .relaxed)
+            current.pointee.store(0, ordering: .relaxed)
             guard end == .complete else { break }
             working.removeAll()
         }
@@ -290,11 +304,11 @@ final class Strand: @unchecked Sendable {
         case .event:
             let event = UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))
             releaseBudget(of: event)
-            Unmanaged<EventRoute>.fromOpaque(event.pointee.route)._withUnsafeGuaranteedRef { setCurrent($0.callback) }
+            Unmanaged<EventRoute>.fromOpaque(event.pointee.route)._withUnsafeGuaranteedRef { setCurrent($0.mark) }
             callEvent?(event, state)
         case .task:
             let task = dequeueTask(record)
-            setCurrent(task.callback)
+            setCurrent(task.callback.mark)
             task.run()
         }
         depth.wrappingSubtract(1, ordering: .relaxed)
@@ -309,9 +323,9 @@ final class Strand: @unchecked Sendable {
 
     /// Publishes the callback that begins to run, for ``running``.
     @inline(__always)
-    private func setCurrent(_ callback: Callback) {
+    private func setCurrent(_ mark: UnsafeMutablePointer<jf_crash_callback>) {
         begun.store(begun.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
-        current.store(UInt(bitPattern: Unmanaged.passUnretained(callback).toOpaque()), ordering: .releasing)
+        current.pointee.store(UInt(bitPattern: mark), ordering: .releasing)
     }
 
     /// Advances `position`; fails if ``close()`` has claimed the batch.

@@ -1,3 +1,4 @@
+import CCrashReport
 import Glibc
 import SocketIO
 import Synchronization
@@ -40,6 +41,7 @@ final class ThreadState {
         var key = pthread_key_t()
         // Releases the state when the thread ends.
         let code = pthread_key_create(&key) { pointer in
+            jf_crash_thread_leave()
             if let pointer { Unmanaged<ThreadState>.fromOpaque(pointer).release() }
         }
         precondition(code == 0, "no thread-specific key for the plugin host: \(String(cString: strerror(code)))")
@@ -56,17 +58,20 @@ final class ThreadState {
     /// Number of the calling thread; 0 if it is not one of the host's.
     static var currentNumber: UInt64 { current?.number ?? 0 }
 
+    /// Makes the state of the calling thread, and registers the thread for the report of a crash.
     @discardableResult
     static func install(loop: LoopContext?, strand: Strand? = nil) -> ThreadState {
         uninstall()
         let state = ThreadState(loop: loop, strand: strand)
         pthread_setspecific(key, Unmanaged.passRetained(state).toOpaque())
+        jf_crash_thread_enter(strand?.identity?.raw, loop?.runningWord ?? strand?.runningWord)
         return state
     }
 
     static func uninstall() {
         guard let pointer = pthread_getspecific(key) else { return }
         pthread_setspecific(key, nil)
+        jf_crash_thread_leave()
         Unmanaged<ThreadState>.fromOpaque(pointer).release()
     }
 }

@@ -111,6 +111,9 @@ struct ConfigurationProblemsTests {
                 "plugins: [{ path: a, isolation: thread }]",
                 "1:33: plugins[0].isolation: 'thread' is not known: write none or process"),
             Case(
+                "plugins: [{ path: a, onCrash: isolated }]",
+                "1:31: plugins[0].onCrash: 'isolated' is not known: did you mean 'isolate'?"),
+            Case(
                 "plugins: [{ path: a, config: { x: .nan } }]",
                 "1:35: plugins[0].config.x: JSON, in which plugins are configured"),
             Case("bind: libm.so.6", "1:7: bind: 'libm.so.6' stands here: expected a list, one `- library: name`"),

@@ -177,6 +177,16 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("the file of crashes has a path, or is off; a plugin says what a crash of it means for the next start")
+    func crashes() throws {
+        #expect(try load("").crashFile == "data/jackfield.crash")
+        #expect(try load("crashFile: /var/lib/a").crashFile == "/var/lib/a")
+        let configuration = try load("crashFile: false\nplugins: [a, { path: b, onCrash: isolate }]")
+        #expect(configuration.crashFile == nil && configuration.yaml.contains("\ncrashFile: null\n"))
+        #expect(configuration.plugins.map(\.onCrash) == [.none, .isolate])
+        #expect(configuration.yaml.contains(#""onCrash":"isolate""#))
+    }
+
     @Test("the control socket has a path, or is off")
     func control() throws {
         #expect(try load("").control == "data/jackfield.sock")
