@@ -125,7 +125,7 @@ const jf_crash_plugin *jf_crash_plugin_at(uintptr_t address) {
     return NULL;
 }
 
-const char *jf_crash_plugin_name(const jf_crash_plugin *plugin) { return atomic_load(&plugin->name); }
+static const char *name_of(const jf_crash_plugin *plugin) { return atomic_load(&plugin->name); }
 
 void jf_crash_set_folder(int32_t folder) { atomic_store(&copies_folder, folder); }
 
@@ -274,7 +274,7 @@ static void add_message(struct text *text, const struct crash *crash) {
     if (crash->plugin) {
         const char *copy = atomic_load(&crash->plugin->copy), *build_id = atomic_load(&crash->plugin->build_id);
         text_add(text, " in plugin '");
-        text_add(text, jf_crash_plugin_name(crash->plugin));
+        text_add(text, name_of(crash->plugin));
         text_add(text, "' (file ");
         text_add(text, crash->plugin->file);
         if (build_id) {
@@ -293,7 +293,7 @@ static void add_message(struct text *text, const struct crash *crash) {
         text_add(text, crash->callback->title);
         if (crash->callback_plugin != crash->plugin && crash->callback_plugin) {
             text_add(text, " of plugin '");
-            text_add(text, jf_crash_plugin_name(crash->callback_plugin));
+            text_add(text, name_of(crash->callback_plugin));
             text_add(text, "'");
         }
         text_add(text, " on thread ");
@@ -346,7 +346,7 @@ static void write_line(const struct crash *crash, const char *now) {
         text_add_raw(&text, ",\"message\":\"");
         add_message(&text, crash);
         text_add_raw(&text, "\"");
-        if (crash->plugin) add_member(&text, "plugin", jf_crash_plugin_name(crash->plugin));
+        if (crash->plugin) add_member(&text, "plugin", name_of(crash->plugin));
         text_add_raw(&text, "}\n");
     } else {
         text_begin(&text, TEXT_PLAIN);
@@ -355,7 +355,7 @@ static void write_line(const struct crash *crash, const char *now) {
         add_message(&text, crash);
         if (crash->plugin) {
             text_add(&text, " plugin=");
-            text_add(&text, jf_crash_plugin_name(crash->plugin));
+            text_add(&text, name_of(crash->plugin));
         }
         text_add_raw(&text, "\n");
     }
@@ -376,7 +376,7 @@ static void write_record(const struct crash *crash, const char *now) {
     add_member(&text, "thread", crash->thread);
     if (crash->plugin) {
         const char *build_id = atomic_load(&crash->plugin->build_id);
-        add_member(&text, "plugin", jf_crash_plugin_name(crash->plugin));
+        add_member(&text, "plugin", name_of(crash->plugin));
         add_member(&text, "file", crash->plugin->file);
         if (build_id) add_member(&text, "build_id", build_id);
         if (crash->callback) add_member(&text, "callback", crash->callback->title);

@@ -54,13 +54,15 @@ int32_t jf_signals_install(int32_t descriptor) {
     return 0;
 }
 
-void jf_signals_inspect(uint64_t *restored, uint64_t *foreign) {
+void jf_signals_inspect(uint64_t *restored, uint64_t *foreign, uintptr_t *functions) {
     *restored = *foreign = 0;
     for (int number = 1; number <= LAST_SIGNAL; number++) {
         struct sigaction now;
         int is_own = 0;
         for (size_t i = 0; i < OWN_COUNT; i++) is_own = is_own || own[i] == number;
         if (sigaction(number, NULL, &now) != 0 || is_same(&now, &known[number])) continue;
+        int has_function = now.sa_handler != SIG_IGN && now.sa_handler != SIG_DFL;
+        functions[number] = has_function ? (uintptr_t)now.sa_handler : 0;
         if (is_own) {
             if (sigaction(number, &known[number], NULL) == 0) *restored |= (uint64_t)1 << number;
         } else {

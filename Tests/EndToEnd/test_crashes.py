@@ -199,8 +199,8 @@ def test_the_next_start_warns_once_and_names_the_plugin(crash):
     first = crash().send("null")
     first.ended_by(signal.SIGSEGV)
     pattern = (
-        rf"WARNING the daemon has crashed before: process {first.daemon.process.pid} was ended by SIGSEGV at \S+Z in plugin "
-        rf"'bad' \({first.library}\): the handler of 'null' of '/' on thread jf:bad"
+        rf"WARNING the daemon has crashed before: process {first.daemon.process.pid} was ended by SIGSEGV at \S+Z in "
+        rf"plugin 'bad' \({first.library}\): the handler of 'null' of '/' on thread jf:bad"
     )
     for warns in (True, False):
         second = crash().daemon
@@ -215,7 +215,7 @@ def test_a_plugin_with_on_crash_isolate_is_isolated_until_its_file_changes(crash
     for _ in range(2):
         again = crash(plugin=isolated)
         again.daemon.logged(
-            "plugin 'bad' has onCrash: isolate and runs in a process of its own, since the daemon has crashed before: process"
+            "plugin 'bad' has onCrash: isolate and runs in a process of its own, since the daemon has crashed before"
         )
         assert again.daemon.stop()[0] == 0
     # A new version of the plugin.

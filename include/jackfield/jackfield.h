@@ -74,7 +74,8 @@
  * The tag before a callback says on which thread the host calls it:
  *
  *  [strand]   On the plugin's strand: one OS thread that runs the plugin's callbacks one at a time. It is the same
- *             thread from jf_plugin_main to destroy, so thread-local state is safe.
+ *             thread from jf_plugin_main to destroy, so thread-local state is safe. The constructors of the library
+ *             run on it as well, before jf_plugin_main.
  *  [run]      As the declaration's `run` says (section 5); by default on the strand.
  *  [loop]     On an event loop. Several loops may call it at the same time. The callback must not block.
  *
@@ -125,7 +126,9 @@
  * Signals   Before it loads plugins the host ignores SIGPIPE and SIGHUP and handles SIGTERM and SIGINT. It checks these
  *           four after each load and once a second, restores what a plugin changed and logs the plugin's name. A
  *           handler for any other signal (a runtime's own for SIGSEGV, for instance) stays as the plugin set it, and is
- *           logged. No signal is blocked in threads that run plugin code.
+ *           logged. No signal is blocked in threads that run plugin code, so none is in a child process. If a callback
+ *           of the life cycle leaves one blocked on the strand, the host unblocks and logs it. All this holds before
+ *           the first constructor of the library runs.
  * Processes fork without exec is not supported: only the calling thread survives in the child, with locks that other
  *           threads held. posix_spawn, and fork directly followed by exec, are supported. The host's descriptors are
  *           close-on-exec. An ignored SIGPIPE is inherited: reset it in a child that needs it.
@@ -133,6 +136,13 @@
  *           descriptor that is not yours.
  * Crashes   A segmentation fault, abort, an exception or panic that leaves a callback, or Swift's fatalError ends the
  *           whole process and disconnects every client. Catch exceptions and panics in each callback.
+ *           The host has a handler of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and SIGABRT, which logs one line before
+ *           the process ends: the signal, the plugin with its file and build-id, the callback, the thread and the
+ *           address of the code. It names the plugin of a thread of its own as well, and a stack overflow on each
+ *           thread of the host. Core dumps and the exit status are those of the signal. A library that installs its
+ *           own handler of these signals should pass on to the one before what it does not handle, as Go's runtime
+ *           does; else no line is logged. A process that a plugin ends with exit or _exit, as an unrecovered panic of
+ *           Go does, leaves no line either.
  */
 #ifndef JACKFIELD_H
 #define JACKFIELD_H

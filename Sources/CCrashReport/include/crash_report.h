@@ -40,9 +40,6 @@ void jf_crash_plugin_set_code(jf_crash_plugin *plugin, const void *address);
 // The plugin whose library has this address; NULL if none. [any-thread, async-signal-safe]
 const jf_crash_plugin *jf_crash_plugin_at(uintptr_t address);
 
-// The name of a plugin; valid for ever.
-const char *jf_crash_plugin_name(const jf_crash_plugin *plugin);
-
 // Sets the folder with the private copies of plugins: a descriptor, or -1. The handler sets its time of change to the
 // present, so that the copies are kept as those of a process that has just ended.
 void jf_crash_set_folder(int32_t folder);

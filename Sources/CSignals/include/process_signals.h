@@ -15,5 +15,6 @@ int32_t jf_signals_install(int32_t descriptor);
 // actions. One thread at a time.
 //
 // Sets a bit (1 << number) in `restored` for each of the host's signals that was restored, and in `foreign` for each
-// other signal that has changed since the last call, which is left as it is.
-void jf_signals_inspect(uint64_t *restored, uint64_t *foreign);
+// other signal that has changed since the last call, which is left as it is. `functions` has 32 elements: the function
+// that was found for each changed signal, by its number; 0 if it was ignored or set to its default.
+void jf_signals_inspect(uint64_t *restored, uint64_t *foreign, uintptr_t *functions);

@@ -42,12 +42,14 @@ final class ProcessSignals: SignalInspector {
     func inspect() -> [SignalChange] {
         var restored: UInt64 = 0
         var foreign: UInt64 = 0
-        inspection.withLock { _ in jf_signals_inspect(&restored, &foreign) }
+        var functions = [UInt](repeating: 0, count: 32)
+        inspection.withLock { _ in jf_signals_inspect(&restored, &foreign, &functions) }
         guard restored | foreign != 0 else { return [] }
         return (1..<Int32(32)).compactMap { number in
             let bit = UInt64(1) << UInt64(number)
             guard (restored | foreign) & bit != 0 else { return nil }
-            return SignalChange(signal: Self.name(of: number), isRestored: restored & bit != 0)
+            return SignalChange(
+                signal: Self.name(of: number), isRestored: restored & bit != 0, function: functions[Int(number)])
         }
     }
 

@@ -43,18 +43,23 @@ extension Host {
     /// Checks whether a signal's action has changed, and logs each change.
     ///
     /// - Parameter step: the callback that has just run; `nil`: any callback or thread of any plugin may be the cause.
+    ///   Then the plugin is known only if the new action is a function of its library.
     func inspectSignals(after step: (plugin: LoadedPlugin, callback: Callback)?) {
         for change in signals?.inspect() ?? [] {
             let what = "what the process does on \(change.signal)"
+            let alive = registry.withLock { $0.alive }
+            let owner = alive.first { $0.identity.hasCode(at: change.function) }
             let text: String
-            if let step {
+            if let step, owner == nil || owner === step.plugin {
                 text = "\(step.callback.title) changed \(what)"
+            } else if owner != nil {
+                text = "a function of this plugin changed \(what)"
             } else {
                 text =
-                    "one of the plugins \(registry.withLock { $0.alive }.map { "'\($0.outline.name)'" }.joined(separator: ", ")) changed \(what)"
+                    "one of the plugins \(alive.map { "'\($0.outline.name)'" }.joined(separator: ", ")) changed \(what)"
             }
             let log = { (level: Logger.Level, line: String) in
-                step.map { $0.plugin.log.write(level) { line } } ?? self.logger.log(level: level, "\(line)")
+                (owner ?? step?.plugin).map { $0.log.write(level) { line } } ?? self.logger.log(level: level, "\(line)")
             }
             if change.isRestored {
                 log(.warning, "\(text), which is the host's; the host has restored it")
@@ -174,9 +179,12 @@ public struct SignalChange: Sendable, Equatable {
     /// Whether the signal is the host's and its action was restored. Others are left as they are: Go's runtime, for
     /// one, needs its own SIGSEGV action.
     public let isRestored: Bool
+    /// The address of the function that was found; 0 if the signal was ignored or set to its default.
+    public let function: UInt
 
-    public init(signal: String, isRestored: Bool) {
+    public init(signal: String, isRestored: Bool, function: UInt = 0) {
         self.signal = signal
         self.isRestored = isRestored
+        self.function = function
     }
 }

@@ -20,8 +20,6 @@ struct PluginIdentity: @unchecked Sendable {
     /// Notes the addresses of the library that has this function.
     func setCode(of function: UnsafeRawPointer) { jf_crash_plugin_set_code(raw, function) }
 
-    /// The name of the plugin whose library has this address; `nil` if none has. [any-thread]
-    static func name(at address: UInt) -> String? {
-        jf_crash_plugin_at(address).map { String(cString: jf_crash_plugin_name($0)) }
-    }
+    /// Whether its library has this function. [any-thread]
+    func hasCode(at address: UInt) -> Bool { address != 0 && jf_crash_plugin_at(address) == raw }
 }

@@ -65,6 +65,7 @@ static void fail(const std::string &way) {
 }
 
 static void *fail_on_thread(void *) {
+    pthread_setname_np(pthread_self(), "crasher");
     fail(how);
     return nullptr;
 }
@@ -73,10 +74,7 @@ static void on_event(void *, const jf_event *event) { fail(std::string(event->na
 static void on_inline(void *, const jf_event *) { fail(how); }
 static void on_thread(void *, const jf_event *) {
     pthread_t thread;
-    if (pthread_create(&thread, nullptr, fail_on_thread, nullptr) == 0) {
-        pthread_setname_np(thread, "crasher");
-        pthread_join(thread, nullptr);
-    }
+    if (pthread_create(&thread, nullptr, fail_on_thread, nullptr) == 0) pthread_join(thread, nullptr);
 }
 static void on_timer(void *, void *) {
     if (where == "timer") fail(how);
