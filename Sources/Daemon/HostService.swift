@@ -12,6 +12,7 @@ import Transport
 
 /// Runs a host, from its first listening socket to the end of its loops.
 final class HostService: Service {
+    /// As at the start; ``reload`` has the settings in force.
     let configuration: Configuration
     private let logger: Logger
     let loops: Loops
@@ -21,6 +22,7 @@ final class HostService: Service {
     private let control = Mutex<ControlSocket?>(nil)
     private let presence: PresenceService
     private let recovery: RecoveryStore?
+    private let reload: ConfigurationReload
     /// Ends the process if ``stop()`` takes too long. `nil` if the service is not run.
     let shutdownWatchdog: ShutdownWatchdog?
     /// Receives the failure of a required plugin.
@@ -30,17 +32,19 @@ final class HostService: Service {
     /// Creates the objects of all modules. Only the threads of the loops run after that.
     ///
     /// - Parameters:
+    ///   - source: where the configuration was read; `nil` if the service is not run.
     ///   - signals: those of the process; `nil` if the service is not run.
     ///   - deduplicator: the deduplicator of the logger's lines.
+    ///   - threshold: the level of the logger and its copies.
     ///   - metrics: what `/metrics` shows.
     init(
-        _ configuration: Configuration, signals: ProcessSignals? = nil, logger: Logger, deduplicator: LogDeduplicator,
-        metrics: PrometheusRegistry
+        _ configuration: Configuration, from source: ConfigurationSource? = nil, signals: ProcessSignals? = nil,
+        logger: Logger, deduplicator: LogDeduplicator, threshold: LogThreshold, metrics: PrometheusRegistry
     ) throws {
         self.configuration = configuration
         self.logger = logger
-        let authenticator = try TokenAuthenticator(configuration.auth)
-        let refusalLog = RefusalLog(deduplicator: deduplicator, level: logger.logLevel, metrics: metrics)
+        let authenticator = try TokenAuthenticator(TokenAuthenticator.Rules(configuration.auth))
+        let refusalLog = RefusalLog(deduplicator: deduplicator, threshold: threshold, metrics: metrics)
         let openFiles = OpenFiles.raiseLimit()
 
         let loops = Loops(count: configuration.loopCount)
@@ -97,9 +101,17 @@ final class HostService: Service {
             usleep(100_000)
             return held
         }
-        shutdownWatchdog = signals.map {
+        let shutdownWatchdog = signals.map {
             ShutdownWatchdog($0, deadline: configuration.limits.shutdownDeadline, giveUp: giveUp, logger: logger)
         }
+        self.shutdownWatchdog = shutdownWatchdog
+        reload = ConfigurationReload(
+            of: configuration, from: source,
+            running: RunningSettings(
+                loops: loops, host: host, server: server, authenticator: authenticator, recovery: recovery,
+                presenceWatches: presenceWatches, logThreshold: threshold, shutdownWatchdog: shutdownWatchdog,
+                openFiles: openFiles),
+            logger: logger)
     }
 
     func run() async throws {
@@ -113,6 +125,10 @@ final class HostService: Service {
             group.addTask {
                 await self.expirePeriodically()
                 return StartFailure?.none
+            }
+            group.addTask {
+                await self.reloadOnHangup()
+                return nil
             }
             group.addTask {
                 // Throws if the task is cancelled, which also means to stop.
@@ -161,8 +177,7 @@ final class HostService: Service {
         guard let path = configuration.control else { return }
         let watchdog = shutdownWatchdog
         let commands = ControlCommands(
-            host: host, presence: presence, stop: { watchdog?.requestStop() },
-            stopDeadline: configuration.limits.shutdownDeadline)
+            host: host, presence: presence, stop: { watchdog?.requestStop() }, reload: reload)
         do throws(ControlSocket.Unavailable) {
             let socket = try ControlSocket(at: path, logger: logger) { await commands.answer($0) }
             control.withLock { $0 = socket }
@@ -224,6 +239,12 @@ final class HostService: Service {
         }
     }
 
+    /// Reloads the configuration for each SIGHUP, until the task is cancelled. The result is only logged.
+    private func reloadOnHangup() async {
+        guard let hangups = shutdownWatchdog?.hangups else { return }
+        for await _ in hangups { _ = try? await reload.reload() }
+    }
+
     // MARK: - Stop
 
     /// Stops in this order: no new connections; plugins finish their queues and stop; clients are closed, so that they
@@ -233,7 +254,7 @@ final class HostService: Service {
     private func stop() async {
         shutdownWatchdog?.stopping()
         control.withLock { $0 }?.close()
-        let deadline = configuration.limits.shutdownDeadline
+        let deadline = reload.configuration.limits.shutdownDeadline
         logger.info("stopping, within \(deadline.wholeMilliseconds) ms")
         let end = ContinuousClock.now + deadline
         let (server, loops) = (server, loops)

@@ -14,8 +14,9 @@ public enum JackfieldDaemon {
     ///
     /// Ends the process with exit code 1 if a plugin was abandoned because a callback did not return.
     ///
+    /// - Parameter source: where the configuration was read, to read it again on SIGHUP and for the command `reload`.
     /// - Throws: why it did not start: a required plugin failed, the address is in use, a key cannot be read.
-    public static func run(_ configuration: Configuration) async throws {
+    public static func run(_ configuration: Configuration, from source: ConfigurationSource) async throws {
         // Only the owner can access the databases, keys and sockets that the daemon or a plugin creates: files get the
         // mode 0600, folders 0700.
         umask(0o077)
@@ -24,7 +25,7 @@ public enum JackfieldDaemon {
         let metrics = PrometheusRegistry.ofDaemon()
         // Before the first metric is made: one that was made earlier would count nothing.
         MetricsSystem.bootstrap(metrics)
-        let (logger, deduplicator) = configuration.log.logger(label: "jackfield", metrics: metrics)
+        let (logger, deduplicator, threshold) = configuration.log.logger(label: "jackfield", metrics: metrics)
         defer { deduplicator.flush() }
         for warning in configuration.warnings { logger.warning("\(warning)") }
 
@@ -33,7 +34,8 @@ public enum JackfieldDaemon {
         crashes.isolate(in: &configuration, logger: logger)
         let signals = try ProcessSignals()
         let service = try HostService(
-            configuration, signals: signals, logger: logger, deduplicator: deduplicator, metrics: metrics)
+            configuration, from: source, signals: signals, logger: logger, deduplicator: deduplicator,
+            threshold: threshold, metrics: metrics)
         let services: [any Service] = [service] + [service.shutdownWatchdog].compactMap(\.self)
         let group = ServiceGroup(
             configuration: .init(
@@ -60,9 +62,10 @@ public enum JackfieldDaemon {
         if let auth = configuration.auth, !auth.hasKey { configuration.auth = nil }
         // The command prints the settings; only warnings and errors are logged beside them.
         let metrics = PrometheusRegistry.ofDaemon()
-        var (logger, deduplicator) = configuration.log.logger(label: "jackfield", metrics: metrics)
+        var (logger, deduplicator, threshold) = configuration.log.logger(label: "jackfield", metrics: metrics)
         logger.logLevel = max(logger.logLevel, .warning)
-        let service = try HostService(configuration, logger: logger, deduplicator: deduplicator, metrics: metrics)
+        let service = try HostService(
+            configuration, logger: logger, deduplicator: deduplicator, threshold: threshold, metrics: metrics)
         let problems = await service.checkPlugins()
         guard problems.isEmpty else { throw ConfigurationProblems(problems) }
     }

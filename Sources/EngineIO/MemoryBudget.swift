@@ -5,12 +5,17 @@ import Synchronization
 ///
 /// It only counts; the callback ``MemoryAccount/onExceeded`` decides which connections to close.
 public final class MemoryBudget: Sendable {
-    /// Bytes.
-    public let limit: Int
+    private let most: Atomic<Int>
     private let total = Atomic<Int>(0)
 
     public init(limit: Int) {
-        self.limit = limit
+        most = Atomic(limit)
+    }
+
+    /// Bytes. Clients that hold too much after a change are closed by the next check.
+    public var limit: Int {
+        get { most.load(ordering: .relaxed) }
+        set { most.store(newValue, ordering: .relaxed) }
     }
 
     /// Bytes held by all loops; wrong by less than ``MemoryAccount/publishThreshold`` for each loop.
@@ -31,7 +36,8 @@ public final class MemoryAccount {
     /// Bytes held by this loop.
     public private(set) var held = 0
     private var published = 0
-    /// Changes of fewer bytes than this are not added to the budget.
+    /// Changes of fewer bytes than this are not added to the budget. It suits the budget's first limit: with a smaller
+    /// one, ``MemoryBudget/used`` is less precise in proportion.
     public let publishThreshold: Int
     /// Called when the budget is exceeded, from within ``charge(_:)``. It must not close a connection synchronously,
     /// because the caller may be iterating over a list.

@@ -2,7 +2,7 @@ import Support
 
 /// The sessions of one endpoint on one event loop. [loop]
 public final class SessionTable {
-    public let options: EngineOptions
+    public private(set) var options: EngineOptions
     public let timers: TimerWheel
     /// The loop's index, which is encoded in the ids of its sessions.
     public let loop: Int
@@ -25,6 +25,14 @@ public final class SessionTable {
         self.timers = timers
         self.loop = loop
         self.account = account
+    }
+
+    /// Puts the limits of output and of unconnected sessions in force. The other options stay, because clients know
+    /// them from the open packet.
+    public func adopt(limitsOf new: EngineOptions) {
+        options.maxBufferedOutput = new.maxBufferedOutput
+        options.maxUnconnectedSessions = new.maxUnconnectedSessions
+        options.maxUnconnectedBytes = new.maxUnconnectedBytes
     }
 
     /// Number of sessions, including those that wait for their last poll.

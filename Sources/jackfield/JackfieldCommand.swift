@@ -22,7 +22,7 @@ struct JackfieldCommand: AsyncParsableCommand {
         version: JackfieldDaemon.version,
         subcommands: [
             ServeCommand.self, TokenCommand.self, TypesCommand.self, PluginCommand.self, PresenceCommand.self,
-            RoomsCommand.self, SocketsCommand.self, DrainCommand.self,
+            RoomsCommand.self, SocketsCommand.self, ReloadCommand.self, DrainCommand.self,
         ])
 
     static func main() async {

@@ -20,6 +20,9 @@ struct ServeCommand: AsyncParsableCommand {
               Load a plugin under development, with its configuration in JSON or YAML:
                 jackfield serve --demo --plugin './hello.so={"greeting": "hi"}'
 
+              Put a changed configuration in force while it runs, as 'jackfield reload' does:
+                kill -HUP "$(pidof jackfield)"
+
             EXIT CODES
               0 stopped as asked, 1 failed, 2 wrong use, 78 bad configuration
             """)
@@ -55,8 +58,9 @@ struct ServeCommand: AsyncParsableCommand {
     var logFormat: Configuration.Log.Format?
 
     func run() async throws {
-        let configuration = try Configuration.load(file: config, overrides: overrides)
-        guard check else { return try await JackfieldDaemon.run(configuration) }
+        let source = ConfigurationSource(file: config, overrides: overrides)
+        let configuration = try source.load()
+        guard check else { return try await JackfieldDaemon.run(configuration, from: source) }
         try await JackfieldDaemon.check(configuration)
         for warning in configuration.warnings { print("# warning: \(warning)") }
         print(configuration.yaml, terminator: "")

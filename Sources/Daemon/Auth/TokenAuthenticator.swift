@@ -7,56 +7,77 @@ import Transport
 
 /// Identifies a client by its token, by the same rules for the CONNECT of a socket and for every HTTP request.
 ///
-/// Immutable, except for a cache of verified tokens. It does not block, so it may be called on an event loop.
-struct TokenAuthenticator: Sendable {
-    /// `nil` with `auth: false`: the core ignores tokens.
-    private let verifier: TokenVerifier?
-    /// The cache of tokens of HTTP requests, since a sender repeats its token with each request. Sockets send theirs
-    /// once.
-    private let requestTokens: VerifiedTokens?
-    private let required: Bool
+/// Its rules are immutable, except for a cache of verified tokens, and may be replaced. It does not block, so it may be
+/// called on an event loop, and only there.
+final class TokenAuthenticator: Sendable {
+    /// The keys and rules of one configuration.
+    final class Rules: Sendable {
+        /// `nil` with `auth: false`: the core ignores tokens.
+        fileprivate let verifier: TokenVerifier?
+        /// The cache of tokens of HTTP requests, since a sender repeats its token with each request. Sockets send
+        /// theirs once.
+        fileprivate let requestTokens: VerifiedTokens?
+        fileprivate let required: Bool
 
-    init(_ auth: Configuration.Auth?) throws(TokenConfigurationError) {
-        if let auth {
-            let verifier = try TokenVerifier(auth.verifierConfiguration)
-            self.verifier = verifier
-            requestTokens = VerifiedTokens(verifier)
-            required = auth.required
-        } else {
-            verifier = nil
-            requestTokens = nil
-            required = false
+        init(_ auth: Configuration.Auth?) throws(TokenConfigurationError) {
+            if let auth {
+                let verifier = try TokenVerifier(auth.verifierConfiguration)
+                self.verifier = verifier
+                requestTokens = VerifiedTokens(verifier)
+                required = auth.required
+            } else {
+                verifier = nil
+                requestTokens = nil
+                required = false
+            }
         }
     }
 
+    private let rules: Replaceable<Rules>
+
+    init(_ rules: Rules) {
+        self.rules = Replaceable(rules)
+    }
+
+    /// Puts other rules in force for the tokens that are verified from now on; sockets stay as they are.
+    ///
+    /// - Returns: the old rules. The caller keeps them until each loop has run a job.
+    func adopt(_ rules: Rules) -> Rules { self.rules.replace(by: rules) }
+
     /// How long a token is accepted after its expiry, in ms.
-    var leeway: Int64 { verifier?.configuration.leeway ?? 0 }
+    var leeway: Int64 { rules.withCurrent { $0.verifier?.configuration.leeway ?? 0 } }
 
     /// Whether tokens are verified.
-    var isEnabled: Bool { verifier != nil }
+    var isEnabled: Bool { rules.withCurrent { $0.verifier != nil } }
 
     /// Identifies the sender of a CONNECT payload; `nil`: anonymous.
     func identify(auth payload: [UInt8], now: Int64) throws(TokenRefusal) -> TokenSubject? {
-        guard let verifier else { return nil }
-        guard let token = try Self.token(in: payload) else {
-            guard required else { return nil }
-            throw TokenRefusal(.missing, "no token: send it as auth.token")
+        try rules.withCurrent { rules throws(TokenRefusal) in
+            guard let verifier = rules.verifier else { return nil }
+            guard let token = try Self.token(in: payload) else {
+                guard rules.required else { return nil }
+                throw TokenRefusal(.missing, "no token: send it as auth.token")
+            }
+            return try verifier.verify(token, now: now)
         }
-        return try verifier.verify(token, now: now)
     }
 
     /// Identifies the sender of an `Authorization` header; `nil`: anonymous. An invalid header is refused.
     func identify(authorization: UnsafeRawBufferPointer?, now: Int64) throws(TokenRefusal) -> TokenSubject? {
-        guard let requestTokens, let authorization else { return nil }
-        return try requestTokens.verify(authorization, now: now)
+        try rules.withCurrent { rules throws(TokenRefusal) in
+            guard let requestTokens = rules.requestTokens, let authorization else { return nil }
+            return try requestTokens.verify(authorization, now: now)
+        }
     }
 
     /// Identifies the sender of a token that replaces an older one.
     func identify(token: String, now: Int64) throws(TokenRefusal) -> TokenSubject {
-        guard let verifier else {
-            throw TokenRefusal(.missing, "this host looks at no tokens: there is nothing to refresh")
+        try rules.withCurrent { rules throws(TokenRefusal) in
+            guard let verifier = rules.verifier else {
+                throw TokenRefusal(.missing, "this host looks at no tokens: there is nothing to refresh")
+            }
+            return try verifier.verify(token, now: now)
         }
-        return try verifier.verify(token, now: now)
     }
 
     /// The text at `token` in a CONNECT payload; `nil` if it is absent, `null` or empty. Clients without a token send

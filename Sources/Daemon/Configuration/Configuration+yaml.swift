@@ -4,7 +4,13 @@ extension Configuration {
     /// The effective settings as a configuration file, without keys and without the plugins' own configurations.
     ///
     /// Loading it with the same keys and plugin configurations gives the same settings.
-    public var yaml: String {
+    public var yaml: String { written.text }
+
+    /// Each key of ``yaml`` with its value, in the same order. The key of a section that may be off is among them, with
+    /// whether it is on.
+    var settings: [(key: String, value: JSONValue)] { written.settings }
+
+    private var written: SettingsWriter {
         var output = SettingsWriter()
         output.write("host", text: host)
         output.write("port", port)
@@ -33,7 +39,7 @@ extension Configuration {
             output.write("maxMessage", conformance.maxMessage)
         }
         output.write("demo", demo)
-        return output.text
+        return output
     }
 
     private func write(socketIO output: inout SettingsWriter) {
@@ -79,7 +85,7 @@ extension Configuration.CORS {
         }
         output.write("credentials", credentials)
         output.write("methods", list: methods)
-        if let allowedHeaders { output.write("allowedHeaders", list: allowedHeaders) }
+        output.write("allowedHeaders", json: allowedHeaders.map { .array($0.map { .string($0) }) } ?? .null)
         output.write("exposedHeaders", list: exposedHeaders)
         output.write("maxAge", optional: maxAge)
     }
@@ -169,6 +175,9 @@ extension Configuration.BoundLibrary {
 /// Writes settings as YAML, indented by two spaces. Strings and lists are written as JSON, a subset of YAML.
 struct SettingsWriter {
     private(set) var text = ""
+    /// The keys with their sections, as in `cors.origin`, and their values.
+    private(set) var settings: [(key: String, value: JSONValue)] = []
+    private var sections: [String] = []
     private var indent = ""
 
     mutating func comment(_ line: String) {
@@ -177,6 +186,11 @@ struct SettingsWriter {
 
     mutating func write(_ key: String, json: JSONValue) {
         text += "\(indent)\(key): \(json)\n"
+        record(key, json)
+    }
+
+    private mutating func record(_ key: String, _ value: JSONValue) {
+        settings.append(((sections + [key]).joined(separator: "."), value))
     }
 
     mutating func write(_ key: String, text: String) {
@@ -201,6 +215,7 @@ struct SettingsWriter {
 
     mutating func write(_ key: String, _ value: some RawRepresentable<String>) {
         text += "\(indent)\(key): \(value.rawValue)\n"
+        record(key, .string(value.rawValue))
     }
 
     mutating func write(_ key: String, optional value: String?) {
@@ -214,7 +229,9 @@ struct SettingsWriter {
     mutating func section(_ key: String, _ body: (inout SettingsWriter) -> Void) {
         text += "\(indent)\(key):\n"
         indent += "  "
+        sections.append(key)
         body(&self)
+        sections.removeLast()
         indent.removeLast(2)
     }
 
@@ -223,6 +240,7 @@ struct SettingsWriter {
         _ key: String, _ settings: Settings?, _ body: (Settings, inout SettingsWriter) -> Void
     ) {
         guard let settings else { return write(key, false) }
+        record(key, true)
         section(key) { body(settings, &$0) }
     }
 }

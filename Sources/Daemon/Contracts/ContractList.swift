@@ -132,10 +132,11 @@ extension ContractList {
         configuration.auth = nil
         configuration.eventLoops = 1
         let metrics = PrometheusRegistry.ofDaemon()
-        var (logger, deduplicator) = configuration.log.logger(label: "jackfield", metrics: metrics)
+        var (logger, deduplicator, threshold) = configuration.log.logger(label: "jackfield", metrics: metrics)
         logger.logLevel = max(logger.logLevel, .warning)
         defer { deduplicator.flush() }
-        let service = try HostService(configuration, logger: logger, deduplicator: deduplicator, metrics: metrics)
+        let service = try HostService(
+            configuration, logger: logger, deduplicator: deduplicator, threshold: threshold, metrics: metrics)
         let (events, errors) = await service.inspectPlugins()
         guard errors.isEmpty else { throw UnreadablePlugins(errors: errors) }
         self.events = events

@@ -72,7 +72,7 @@ extension ControlCommands {
         stop()
         return [
             "process": .integer(getpid()), "online": .integer(presence.onlineCount),
-            "deadline": .integer(stopDeadline.wholeMilliseconds),
+            "deadline": .integer(reload.configuration.limits.shutdownDeadline.wholeMilliseconds),
         ]
     }
 }

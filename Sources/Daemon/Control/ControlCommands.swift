@@ -10,12 +10,12 @@ struct ControlCommands: Sendable {
     let presence: PresenceService
     /// Begins to stop the daemon, as SIGTERM does, and returns at once.
     let stop: @Sendable () -> Void
-    /// Time from the begin of a stop to its end.
-    let stopDeadline: Duration
+    let reload: ConfigurationReload
 
     /// The names of the commands, for errors.
     private static let names = [
-        "drain", "plugin.list", "plugin.load", "plugin.reload", "plugin.unload", "presence", "rooms", "sockets",
+        "drain", "plugin.list", "plugin.load", "plugin.reload", "plugin.unload", "presence", "reload", "rooms",
+        "sockets",
     ]
 
     /// The answer to a request: `{"ok": …}` or `{"error": {"code", "message"}}`.
@@ -37,12 +37,26 @@ struct ControlCommands: Sendable {
         case "rooms": return try await rooms(request)
         case "sockets": return try await sockets(request)
         case "drain": return try drain(request)
+        case "reload": return try await reload(request)
         default:
             let nearest = Spelling.nearest(to: request.command, among: Self.names)
             throw ControlError(
                 .unknownCommand,
                 "this daemon, version \(JackfieldDaemon.version), has no command '\(request.command)'"
                     + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
+        }
+    }
+
+    private func reload(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
+        try request.allow("check")
+        let isCheck = try request.flag("check")
+        let start = Clock.monotonicMilliseconds
+        do throws(ReloadFailure) {
+            let report = try await reload.reload(isCheck: isCheck)
+            return .object(
+                (report.json.object ?? []) + [.init("milliseconds", .integer(Clock.monotonicMilliseconds - start))])
+        } catch {
+            throw ControlError(error)
         }
     }
 
@@ -82,12 +96,12 @@ struct ControlCommands: Sendable {
         let start = Clock.monotonicMilliseconds
         let status: PluginStatus
         do {
-            if let index = try planned(path, name: name) {
-                if config != nil, case .library = host.plannedPlugins[index].spec.kind {
+            if let entry = try planned(path, name: name) {
+                if config != nil, case .library = entry.spec.kind {
                     throw ControlError(
                         .invalidArguments, "'\(path)' is a library of bind:, and takes no configuration")
                 }
-                status = try await host.load(planned: index, config: config)
+                status = try await host.load(planned: entry.place, config: config)
             } else {
                 status = try await host.load(PluginSpec(path: path, name: name ?? "", config: config ?? []))
             }
@@ -144,19 +158,19 @@ struct ControlCommands: Sendable {
     /// The planned plugin that an operator means, by its name, or by the name or path of its file; `nil` if none.
     ///
     /// - Throws: if several are meant, or it is loaded.
-    private func planned(_ path: String, name: String?) throws(ControlError) -> Int? {
+    private func planned(_ path: String, name: String?) throws(ControlError) -> PlannedPlugin? {
         let planned = host.plannedPlugins
-        var found = planned.indices.filter { planned[$0].name == path }
-        if found.isEmpty { found = planned.indices.filter { Self.isSame(planned[$0].spec.path, path) } }
-        if let name { found = found.filter { planned[$0].name == name } }
-        guard let index = found.first else { return nil }
+        var found = planned.filter { $0.name == path }
+        if found.isEmpty { found = planned.filter { Self.isSame($0.spec.path, path) } }
+        if let name { found = found.filter { $0.name == name } }
+        guard let entry = found.first else { return nil }
         guard found.count == 1 else {
-            let names = found.map { planned[$0].name }.joined(separator: ", ")
+            let names = found.map(\.name).joined(separator: ", ")
             throw ControlError(
                 .invalidArguments, "the configuration has '\(path)' \(found.count) times; name one of \(names)")
         }
-        let plugin = planned[index].name
-        switch planned[index].phase {
+        let plugin = entry.name
+        switch entry.phase {
         case .waiting, .loading: throw ControlError(.conflict, "plugin '\(plugin)' is being loaded; wait for it")
         case .failed, .loaded: break
         }
@@ -166,7 +180,7 @@ struct ControlCommands: Sendable {
                 "plugin '\(plugin)' is loaded from \(loaded.path); unload it first, or load another with a name of its own"
             )
         }
-        return index
+        return entry
     }
 
     private static func isSame(_ path: String, _ other: String) -> Bool {

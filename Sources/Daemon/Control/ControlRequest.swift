@@ -50,6 +50,15 @@ struct ControlRequest: Sendable {
         return text
     }
 
+    /// `false` if the member is absent.
+    func flag(_ name: ByteString) throws(ControlError) -> Bool {
+        switch value(name) {
+        case nil: return false
+        case .bool(let value)?: return value
+        default: throw ControlError(.invalidArguments, "'\(name.text)' is neither true nor false")
+        }
+    }
+
     func integer(_ name: ByteString, in range: ClosedRange<Int64>, default standard: Int64) throws(ControlError) -> Int
     {
         guard let value = value(name) else { return Int(standard) }
@@ -73,6 +82,8 @@ struct ControlError: Error {
         case conflict
         /// The plugin could not be loaded, or did not end in time. The log has the same line.
         case failed
+        /// The configuration is wrong, or names a plugin that cannot be loaded. Nothing was changed.
+        case badConfiguration = "bad_configuration"
         /// The user of the other process may not use the socket.
         case forbidden
         /// 16 commands are running.

@@ -4,13 +4,26 @@ import Glibc
 import Logging
 import RawJSON
 import Support
+import Synchronization
 
 /// Converts each log message to a ``LogLine`` and passes it to a ``LogDeduplicator``, which writes it with
 /// ``LogWriter``.
 struct LogLineHandler: LogHandler {
     let deduplicator: LogDeduplicator
-    var logLevel: Logger.Level
+    /// The level of the daemon's log, for all copies that have no level of their own.
+    let threshold: LogThreshold
+    private var ownLevel: Logger.Level?
     var metadata: Logger.Metadata = [:]
+
+    init(deduplicator: LogDeduplicator, threshold: LogThreshold) {
+        self.deduplicator = deduplicator
+        self.threshold = threshold
+    }
+
+    var logLevel: Logger.Level {
+        get { ownLevel ?? threshold.level }
+        set { ownLevel = newValue }
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -23,6 +36,24 @@ struct LogLineHandler: LogHandler {
             LogLine(level: event.level, message: "\(event.message)", metadata: merged), now: Clock.monotonicMilliseconds
         )
     }
+}
+
+/// The lowest severity that is logged, which may change while the daemon runs. Any thread.
+final class LogThreshold: Sendable {
+    private static let levels = Logger.Level.allCases
+    /// An index of ``levels``.
+    private let index: Atomic<Int>
+
+    init(_ level: Logger.Level) {
+        index = Atomic(Self.index(of: level))
+    }
+
+    var level: Logger.Level {
+        get { Self.levels[index.load(ordering: .relaxed)] }
+        set { index.store(Self.index(of: newValue), ordering: .relaxed) }
+    }
+
+    private static func index(of level: Logger.Level) -> Int { levels.firstIndex(of: level) ?? 0 }
 }
 
 /// Writes lines to standard error, as text or as JSON.
@@ -98,15 +129,16 @@ struct LogWriter: Sendable {
 }
 
 extension Configuration.Log {
-    /// A logger as configured, and the deduplicator of its lines.
-    func logger(label: String, metrics: any MetricsFactory) -> (Logger, LogDeduplicator) {
+    /// A logger as configured, the deduplicator of its lines, and the level of the logger and its copies.
+    func logger(label: String, metrics: any MetricsFactory) -> (Logger, LogDeduplicator, LogThreshold) {
+        let threshold = LogThreshold(level.swiftLog)
         let writer = LogWriter(label: label, format: format)
         let deduplicator = LogDeduplicator(interval: Int64(repeatInterval.wholeMilliseconds), metrics: metrics) {
             writer.write($0)
         }
         return (
-            Logger(label: label) { _ in LogLineHandler(deduplicator: deduplicator, logLevel: level.swiftLog) },
-            deduplicator
+            Logger(label: label) { _ in LogLineHandler(deduplicator: deduplicator, threshold: threshold) },
+            deduplicator, threshold
         )
     }
 }

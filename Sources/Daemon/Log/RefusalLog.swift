@@ -21,17 +21,17 @@ final class RefusalLog: Sendable {
     private static let reasonLength = 64
 
     private let deduplicator: LogDeduplicator
-    private let isLogged: Bool
+    private let threshold: LogThreshold
     private let metrics: any MetricsFactory
     private let counters = Mutex<[Key: Counter]>([:])
 
     /// - Parameters:
-    ///   - level: of the log.
+    ///   - threshold: that of the log.
     ///   - metrics: makes the counters, one for each place, reason and plugin.
-    init(deduplicator: LogDeduplicator, level: Logger.Level, metrics: any MetricsFactory) {
+    init(deduplicator: LogDeduplicator, threshold: LogThreshold, metrics: any MetricsFactory) {
         self.deduplicator = deduplicator
         self.metrics = metrics
-        isLogged = level <= .info
+        self.threshold = threshold
     }
 
     func record(_ record: RefusalRecord) {
@@ -49,7 +49,7 @@ final class RefusalLog: Sendable {
             counter.increment()
             return counted
         }
-        guard isLogged else { return }
+        guard threshold.level <= .info else { return }
         deduplicator.log(
             .info, template: UInt64(bitPattern: Int64(counted.hashValue)), now: Clock.monotonicMilliseconds
         ) { Self.line(record) }

@@ -3,7 +3,8 @@ import Glibc
 import PluginHost
 import Synchronization
 
-/// Handles the signals of this process: SIGTERM and SIGINT stop the daemon, SIGHUP is only logged, SIGPIPE is ignored.
+/// Handles the signals of this process: SIGTERM and SIGINT stop the daemon, SIGHUP reloads its configuration, SIGPIPE
+/// is ignored.
 ///
 /// The handler writes the signal's number to a pipe, which ``ShutdownWatchdog`` reads on its own thread. That thread is
 /// delayed neither by busy event loops nor by Swift's task pool. No signal is blocked, unlike with Dispatch's signal

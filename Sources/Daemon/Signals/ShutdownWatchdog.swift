@@ -9,8 +9,7 @@ import Synchronization
 /// threads are blocked.
 final class ShutdownWatchdog: Service {
     private let signals: ProcessSignals
-    /// Time from the first SIGTERM or SIGINT to the end of the process.
-    private let deadline: Duration
+    private let currentDeadline: Mutex<Duration>
     /// Called before the process ends in the middle of a stop. Closes what can be closed at once, and returns log lines
     /// that name what held up the stop.
     private let giveUp: @Sendable () -> [String]
@@ -18,6 +17,9 @@ final class ShutdownWatchdog: Service {
     /// Requests to stop: of signals, and of the operator's command.
     private let requests: AsyncStream<Void>
     private let request: AsyncStream<Void>.Continuation
+    /// SIGHUPs. Those that come while one is waiting to be handled count as one.
+    let hangups: AsyncStream<Void>
+    private let hangup: AsyncStream<Void>.Continuation
     /// When the process ends, in ms of ``Support/Clock/monotonicMilliseconds``; `nil` until a stop begins.
     private let end = Mutex<Int64?>(nil)
 
@@ -26,10 +28,18 @@ final class ShutdownWatchdog: Service {
 
     init(_ signals: ProcessSignals, deadline: Duration, giveUp: @escaping @Sendable () -> [String], logger: Logger) {
         self.signals = signals
-        self.deadline = deadline
+        currentDeadline = Mutex(deadline)
         self.giveUp = giveUp
         self.logger = logger
         (requests, request) = AsyncStream.makeStream()
+        (hangups, hangup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Time from the first SIGTERM or SIGINT to the end of the process. A change has no effect on a stop that has
+    /// begun.
+    var deadline: Duration {
+        get { currentDeadline.withLock { $0 } }
+        set { currentDeadline.withLock { $0 = newValue } }
     }
 
     /// Returns at the first signal or call of ``requestStop()`` that asks the daemon to stop.
@@ -71,11 +81,7 @@ final class ShutdownWatchdog: Service {
     }
 
     private func received(_ number: Int32) {
-        guard number != SIGHUP else {
-            return logger.notice(
-                "SIGHUP has no effect: this version does not reload its configuration; restart the daemon for that")
-        }
-        requestStop()
+        if number == SIGHUP { hangup.yield() } else { requestStop() }
     }
 
     private func exitNow() -> Never {

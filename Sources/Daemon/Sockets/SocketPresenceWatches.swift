@@ -10,8 +10,8 @@ import Support
 /// `@unchecked Sendable`: its variables are read and written only on the loop.
 final class SocketPresenceWatches: @unchecked Sendable {
     private let loop: Int
-    private let limit: Int
-    private let byteLimit: Int
+    private var limit: Int
+    private var byteLimit: Int
     private let watchedUsers: WatchedUserIndex
     private let presence: PresenceService
 
@@ -50,6 +50,12 @@ final class SocketPresenceWatches: @unchecked Sendable {
         self.byteLimit = byteLimit
         self.watchedUsers = watchedUsers
         self.presence = presence
+    }
+
+    /// Puts other limits in force; see ``init(loop:limit:byteLimit:watchedUsers:presence:)``. Present watches stay.
+    func adopt(limit: Int, byteLimit: Int) {
+        self.limit = limit
+        self.byteLimit = byteLimit
     }
 
     /// Handles `presence:watch` with a list of user ids: acks the status of each user, in that order, and notifies the

@@ -15,16 +15,13 @@ final class EmitContracts: Sendable {
         }
     }
 
-    /// Whether an event that breaks its contract is not sent.
-    let isStrict: Bool
     /// Sorted; ``entries`` has the same order.
     private let hashes: [UInt64]
     /// Unmanaged, because threads that emit at the same time must not contend for the reference count of an entry.
     private let entries: [Unmanaged<Entry>]
 
     /// - Parameter declarations: a name that is declared for several namespaces has the same signature in all of them.
-    init(_ declarations: [EmitDescriptor], isStrict: Bool) {
-        self.isStrict = isStrict
+    init(_ declarations: [EmitDescriptor]) {
         var names: Set<ByteString> = []
         let sorted = declarations.filter { names.insert($0.name).inserted }
             .map { (hash: $0.name.withBytes { EventTable.hash($0) }, entry: Entry($0)) }

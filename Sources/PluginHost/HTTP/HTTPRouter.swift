@@ -104,10 +104,18 @@ public final class HTTPRouter: HTTPApplication {
 
     /// Whether a route has exactly this method and path, such as `/v1/rooms/{id}`.
     public func serves(_ method: ByteString, _ path: String) -> Bool {
-        (try? RoutePath(path)).map { owner(of: method, $0) != nil } ?? false
+        (try? RoutePath(path)).map { !routes(method, $0).isEmpty } ?? false
     }
 
-    func owner(of method: ByteString, _ path: RoutePath) -> String? { table.withLock { $0.owner(of: method, path) } }
+    /// The name of the owner of a route that belongs to no plugin; `nil` if there is none.
+    func builtinOwner(of method: ByteString, _ path: RoutePath) -> String? {
+        routes(method, path).first { if case .builtin = $0.target { true } else { false } }?.owner
+    }
+
+    private func routes(_ method: ByteString, _ path: RoutePath) -> [HTTPRoute] {
+        table.withLock { $0.routes(method, path) }
+    }
+
     func add(_ routes: [HTTPRoute]) { change { $0.add(routes) } }
     func remove(_ plugin: LoadedPlugin) { change { $0.remove(plugin) } }
     /// Replaces the routes of `plugin` at once, so that no request finds neither.

@@ -44,9 +44,9 @@ struct RouteTable: Sendable {
         return .wrongMethod(allowed: allowed.sorted())
     }
 
-    /// The owner of the route with exactly this method and path shape.
-    func owner(of method: ByteString, _ path: RoutePath) -> String? {
-        routes(path.segments.count).first { $0.method == method && $0.path.isSameShape(as: path) }?.owner
+    /// The routes with exactly this method and path shape; more than one while a plugin takes over a route of another.
+    func routes(_ method: ByteString, _ path: RoutePath) -> [HTTPRoute] {
+        routes(path.segments.count).filter { $0.method == method && $0.path.isSameShape(as: path) }
     }
 
     private func routes(_ length: Int) -> [HTTPRoute] { length < byLength.count ? byLength[length] : [] }

@@ -14,8 +14,7 @@ extension Host {
     /// Sets the plugins that ``loadPlanned()`` will load. From now on ``isLoading`` and ``availability`` include them.
     public func plan(_ specs: [PluginSpec]) {
         registry.withLock { registry in
-            registry.planned = specs.map { PlannedPlugin($0) }
-            registry.places = specs.count
+            registry.planned = specs.map { PlannedPlugin($0, place: registry.newPlace()) }
         }
         setLoading(!specs.isEmpty)
     }
@@ -48,13 +47,13 @@ extension Host {
     }
 
     private func loadPlanned(_ end: FirstResult<PluginError?>) {
-        let specs = registry.withLock { $0.planned.map(\.spec) }
+        let entries = registry.withLock { $0.planned }
         var loads: [BlockingFuture<Bool>] = []
-        for (place, spec) in specs.enumerated() where !end.isKnown && !isStopping.load(ordering: .relaxed) {
+        for entry in entries where !end.isKnown && !isStopping.load(ordering: .relaxed) {
             let load = BlockingFuture<Bool>()
             loads.append(load)
-            begin(spec, place: place) { result in
-                if spec.required, case .failure(let error) = result { end.complete(error) }
+            begin(entry.spec, place: entry.place) { result in
+                if entry.spec.required, case .failure(let error) = result { end.complete(error) }
                 load.fulfil(true)
             }
             _ = load.wait(until: Clock.monotonicNanoseconds + Self.overtakeDelay)
@@ -80,14 +79,26 @@ extension Host {
     /// the configuration again.
     ///
     /// - Parameters:
-    ///   - index: among ``plannedPlugins``.
+    ///   - place: that of the entry.
     ///   - config: replaces the configuration of the plan for this load; `nil`: does not.
     @discardableResult
-    public func load(planned index: Int, config: [UInt8]? = nil) async throws(PluginError) -> PluginStatus {
-        var spec = registry.withLock { $0.planned[index].spec }
+    public func load(planned place: Int, config: [UInt8]? = nil) async throws(PluginError) -> PluginStatus {
+        let spec = registry.withLock { registry in registry.index(ofPlace: place).map { registry.planned[$0].spec } }
+        guard var spec else {
+            throw PluginError(
+                .unavailable, plugin: "\(place)", path: nil, "is not in the configuration any more; name its path")
+        }
         if let config { spec.config = config }
+        return try await load(spec, at: place)
+    }
+
+    /// Loads a plugin for an entry of the plan, or of the next plan; see ``replan(_:)``.
+    ///
+    /// - Parameter place: that of the entry, or one of ``newPlace()``.
+    @discardableResult
+    public func load(_ spec: PluginSpec, at place: Int) async throws(PluginError) -> PluginStatus {
         let result = await withCheckedContinuation { continuation in
-            begin(spec, place: index, isAgain: true) { continuation.resume(returning: $0) }
+            begin(spec, place: place, isAgain: true) { continuation.resume(returning: $0) }
         }
         return try result.get()
     }
@@ -95,7 +106,7 @@ extension Host {
     // MARK: On the thread of the load
 
     /// - Parameters:
-    ///   - place: index among the planned plugins; `nil`: not planned, its place is after all others.
+    ///   - place: that of its entry in the plan; `nil`: not planned, it gets one after all others.
     ///   - isAgain: whether the planned plugin was loaded or has failed before. A running plugin of the same name then
     ///     stays the one of this place if the load fails.
     ///   - completion: called when it is in force or has failed.
@@ -123,24 +134,29 @@ extension Host {
 
     private func setPhase(_ phase: PlannedPlugin.Phase, at place: Int?) {
         guard let place else { return }
-        registry.withLock { $0.planned[place].phase = phase }
+        registry.withLock { registry in
+            if let index = registry.index(ofPlace: place) { registry.planned[index].phase = phase }
+        }
     }
 
     /// Whether a plugin has the name of the planned one at `place`.
     private func isClaimed(_ place: Int?) -> Bool {
         guard let place else { return false }
-        return registry.withLock { registry in registry.claims.contains { $0.name == registry.planned[place].name } }
+        return registry.withLock { registry in
+            guard let index = registry.index(ofPlace: place) else { return false }
+            return registry.claims.contains { $0.name == registry.planned[index].name }
+        }
     }
 
     /// Updates the planned entry that had failed, if this unplanned load is of the same path and name.
     private func noteLoaded(_ spec: PluginSpec) {
         registry.withLock { registry in
             guard
-                let place = registry.planned.firstIndex(where: {
+                let index = registry.planned.firstIndex(where: {
                     $0.spec.path == spec.path && $0.spec.name == spec.name
                 })
             else { return }
-            registry.planned[place].phase = .loaded
+            registry.planned[index].phase = .loaded
         }
     }
 
@@ -156,15 +172,14 @@ extension Host {
         }
         let path =
             switch spec.kind {
-            case .plugin: try PluginFinder.find(spec.path, in: options.pluginPath)
+            case .plugin: try PluginFinder.find(spec.path, in: currentOptions.pluginPath)
             // The dynamic linker finds it.
             case .library: spec.path
             }
         return registry.withLock { registry in
             registry.generation += 1
-            if place == nil { registry.places += 1 }
             let plugin = LoadedPlugin(
-                spec, path: path, generation: registry.generation, place: place ?? registry.places, host: self)
+                spec, path: path, generation: registry.generation, place: place ?? registry.newPlace(), host: self)
             registry.alive.append(plugin)
             return plugin
         }
@@ -173,10 +188,14 @@ extension Host {
     private func loadNow(_ spec: PluginSpec, _ place: Int?) throws(PluginError) -> LoadedPlugin {
         let plugin = try newPlugin(spec, place: place)
         let start = Clock.monotonicNanoseconds
-        let deadline = deadline(in: options.startDeadline)
+        let deadline = deadline(in: currentOptions.startDeadline)
         do throws(PluginError) {
             plugin.adopt(try step(plugin, .main, until: deadline) { plugin.open() }.get())
-            if let place { registry.withLock { $0.planned[place].name = plugin.name } }
+            if let place {
+                registry.withLock { registry in
+                    if let index = registry.index(ofPlace: place) { registry.planned[index].name = plugin.name }
+                }
+            }
             try claim(plugin)
             if let error = try step(plugin, .create, until: deadline, { plugin.create() }) { throw error }
         } catch {
@@ -193,7 +212,7 @@ extension Host {
             let isOut = onControl { self.withdraw(plugin) }
             let isStuck =
                 error.kind == .timedOut || !isOut
-                || !end(plugin, until: self.deadline(in: options.stopDeadline), afterStop: false)
+                || !end(plugin, until: self.deadline(in: currentOptions.stopDeadline), afterStop: false)
             abandon(plugin, isStuck: isStuck)
             throw error
         }
@@ -218,7 +237,7 @@ extension Host {
         if let value = call(plugin, callback, until: deadline, body) { return value }
         let limit =
             isStopping.load(ordering: .relaxed)
-            ? "before the host stopped" : "in time: a plugin has \(options.startDeadline) ms to load"
+            ? "before the host stopped" : "in time: a plugin has \(currentOptions.startDeadline) ms to load"
         throw plugin.failure(.timedOut, "\(callback.title) did not return \(limit); its thread is given up")
     }
 
@@ -229,9 +248,10 @@ extension Host {
     /// - Parameter running: the version that `plugin` is to replace, and whose claims it may repeat.
     func claim(_ plugin: LoadedPlugin, replacing running: LoadedPlugin? = nil) throws(PluginError) {
         let (snapshot, declared) = try registry.withLock { registry throws(PluginError) in
-            try refuseConflicts(of: plugin, replacing: running, registry)
+            let others = registry.claims.filter { $0 !== running }
+            try refuseConflicts(of: plugin, claims: others, builtins: registry.builtins)
             registry.claims.append(plugin)
-            let claims = registry.claims.filter { $0 !== running }
+            let claims = others + [plugin]
             return (registry.snapshot, registry.builtinDeclarations + claims.flatMap(\.declaredEvents))
         }
         for conflict in EmitConflict.all(in: declared) where conflict.second.plugin == ByteString(plugin.name) {
@@ -247,11 +267,12 @@ extension Host {
         }
     }
 
-    /// - Parameter running: the version that `plugin` is to replace: its claims do not count.
+    /// - Parameters:
+    ///   - claims: the plugins that own what they have claimed.
+    ///   - builtins: the host's own events.
     func refuseConflicts(
-        of plugin: LoadedPlugin, replacing running: LoadedPlugin? = nil, _ registry: borrowing Registry
+        of plugin: LoadedPlugin, claims: [LoadedPlugin], builtins: [EventRoute]
     ) throws(PluginError) {
-        let (claims, builtins) = (registry.claims.filter { $0 !== running }, registry.builtins)
         if let other = claims.first(where: { $0.name == plugin.name }) {
             throw plugin.failure(
                 .conflict,
@@ -282,12 +303,7 @@ extension Host {
             let claimant = claims.first {
                 $0.descriptor.routes.contains { $0.method == route.method && $0.path.isSameShape(as: route.path) }
             }
-            let isOwn =
-                running?.descriptor.routes.contains {
-                    $0.method == route.method && $0.path.isSameShape(as: route.path)
-                } ?? false
-            if let owner = claimant.map({ "plugin '\($0.name)'" })
-                ?? (isOwn ? nil : router.owner(of: route.method, route.path))
+            if let owner = claimant.map({ "plugin '\($0.name)'" }) ?? router.builtinOwner(of: route.method, route.path)
             {
                 throw plugin.failure(.conflict, "route \(index + 1): \(route.method) \(route.path) belongs to \(owner)")
             }
@@ -359,7 +375,8 @@ extension Host {
     private func checkNow(_ spec: PluginSpec) throws(PluginError) -> LoadedPlugin {
         let plugin = try newPlugin(spec)
         do throws(PluginError) {
-            plugin.adopt(try step(plugin, .main, until: deadline(in: options.startDeadline)) { plugin.open() }.get())
+            plugin.adopt(
+                try step(plugin, .main, until: deadline(in: currentOptions.startDeadline)) { plugin.open() }.get())
             try claim(plugin)
             try putInForce(plugin)
         } catch {

@@ -22,7 +22,7 @@ extension Host {
             guard plugin.state == .running else {
                 return .failure(plugin.failure(.unavailable, "is still loading; try again when it has loaded"))
             }
-            return self.retire(plugin, until: self.deadline(in: self.options.stopDeadline)).map { .failure($0) }
+            return self.retire(plugin, until: self.deadline(in: self.currentOptions.stopDeadline)).map { .failure($0) }
                 ?? .success(())
         } orElse: {
             .failure(PluginError(.unavailable, plugin: name, path: nil, "the host is stopping"))
@@ -66,6 +66,9 @@ extension Host {
         timers.stop()
         removeImages()
     }
+
+    /// Whether the host stops or has stopped, so that nothing can be loaded. [any-thread]
+    public var isShuttingDown: Bool { isStopping.load(ordering: .relaxed) }
 
     /// The plugins with a callback that did not return in time. Their threads still run and their memory is kept; a
     /// process with such a plugin should end without running its exit handlers.

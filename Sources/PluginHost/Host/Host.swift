@@ -25,7 +25,9 @@ public final class Host: @unchecked Sendable {
     /// with ``SocketIO/NamespaceSocket/ack(_:args:attachments:)``.
     public typealias BuiltinHandler = @Sendable (_ event: borrowing IncomingEvent, _ socket: NamespaceSocket) -> Void
 
+    /// As at the start. ``currentOptions`` has those that may change.
     public let options: HostOptions
+    private let changeableOptions: Mutex<HostOptions>
     let socketOptions: SocketOptions
     let authenticator: any ConnectAuthenticator
     let observer: (any SocketObserver)?
@@ -75,6 +77,7 @@ public final class Host: @unchecked Sendable {
         onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
     ) throws(NamespaceTableError) {
         self.options = options
+        changeableOptions = Mutex(options)
         self.socketOptions = socketOptions
         self.namespaces = namespaces
         self.authenticator = authenticator
@@ -130,6 +133,21 @@ public final class Host: @unchecked Sendable {
         }
         // Cannot throw: a builtin declares no namespace, its namespace is only compared.
         _ = try? publish()
+    }
+
+    /// The options as the last ``adopt(_:)`` has set them. Not for the way of a message: it takes a lock. [any-thread]
+    var currentOptions: HostOptions { changeableOptions.withLock { $0 } }
+
+    /// Puts in force what may change while the host runs: the folders of plugins, the checks of emits, the limits of
+    /// the plugins' queues and results, and the deadlines of loading and unloading. Other options have no effect.
+    /// [any-thread]
+    public func adopt(_ options: HostOptions) {
+        changeableOptions.withLock { $0 = options }
+        // A plugin that is not among them yet is made with the new options.
+        for plugin in registry.withLock({ $0.alive }) {
+            plugin.adopt(limitsOf: options)
+            plugin.adoptEmitChecks()
+        }
     }
 
     // MARK: Look-ups

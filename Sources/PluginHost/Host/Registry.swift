@@ -6,7 +6,7 @@ struct Registry {
     var builtins: [EventRoute] = []
     /// What clients may know of ``builtins``, and the events that the daemon sends.
     var builtinDeclarations: [DeclaredEvent] = []
-    /// The plugins whose declarations are in force, ordered by place. Changed on the control thread.
+    /// The plugins whose declarations are in force, in the order of ``order(of:)``. Changed on the control thread.
     var plugins: [LoadedPlugin] = []
     /// ``plugins``, those whose `create` runs, and those that are stopping: their claims hold. Ordered by time of
     /// claim.
@@ -23,7 +23,7 @@ struct Registry {
     var isLoading = false
     /// Number of loads so far.
     var generation = 0
-    /// Number of places assigned so far; see ``LoadedPlugin/place``.
+    /// The next number for ``PlannedPlugin/place``.
     var places = 0
     /// Loads that are running.
     var loads = 0
@@ -36,13 +36,25 @@ struct Registry {
 
     /// Inserts a plugin at its place.
     mutating func insert(_ plugin: LoadedPlugin) {
-        let index = plugins.firstIndex { $0.place > plugin.place } ?? plugins.endIndex
+        let order = order(of: plugin.place)
+        let index = plugins.firstIndex { self.order(of: $0.place) > order } ?? plugins.endIndex
         plugins.insert(plugin, at: index)
     }
 
     /// Replaces a plugin by its new version, at the same place.
     mutating func replace(_ plugin: LoadedPlugin, by successor: LoadedPlugin) {
         plugins = plugins.map { $0 === plugin ? successor : $0 }
+    }
+
+    /// The index in ``planned`` of the entry with this place; `nil` if it is not, or not any more, planned.
+    func index(ofPlace place: Int) -> Int? { planned.firstIndex { $0.place == place } }
+
+    /// Orders plugins: those that are planned as in the plan, then the others by the time of their loads.
+    func order(of place: Int) -> Int { index(ofPlace: place) ?? planned.count + place }
+
+    mutating func newPlace() -> Int {
+        defer { places += 1 }
+        return places
     }
 
     /// Removes a plugin that has ended; a stuck one stays in ``alive``.
@@ -65,12 +77,15 @@ public struct PlannedPlugin: Sendable {
     }
 
     public internal(set) var spec: PluginSpec
+    /// Identifies the entry, also in later plans: its index is another one when the plan has changed.
+    public let place: Int
     /// Until its descriptor is read: the entry's name, or that of its file.
     public internal(set) var name: String
     public internal(set) var phase = Phase.waiting
 
-    init(_ spec: PluginSpec) {
+    init(_ spec: PluginSpec, place: Int) {
         self.spec = spec
+        self.place = place
         name = spec.name.isEmpty ? PluginFinder.name(of: spec.path) : spec.name
     }
 }

@@ -9,7 +9,7 @@ import Synchronization
 /// it owns is released.
 ///
 /// `@unchecked Sendable`: `descriptor`, `declaredName`, `callerText`, `instance`, `lanes`, `routes`, `hooks`,
-/// `httpRoutes`, `boundFunctions`, `emitContracts` and the meters are written while the plugin is loaded, by one thread
+/// `httpRoutes`, `boundFunctions` and the meters are written while the plugin is loaded, by one thread
 /// at a time, before the snapshot that publishes them to the loops is made; everything else is immutable or
 /// thread-safe.
 final class LoadedPlugin: @unchecked Sendable {
@@ -19,7 +19,8 @@ final class LoadedPlugin: @unchecked Sendable {
     /// Its name and files for the report of a crash.
     let identity: PluginIdentity
     let generation: Int
-    /// Its position among the plugins: hooks are called in this order.
+    /// The number of its entry in the plan, or a greater one if it has none. ``Registry/order(of:)`` says in which
+    /// order hooks are called.
     let place: Int
     let log: PluginLog
     let budget: QueueBudget
@@ -62,8 +63,10 @@ final class LoadedPlugin: @unchecked Sendable {
     private(set) var routes: [EventRoute] = []
     private(set) var hooks: [NamespaceHook] = []
     private(set) var httpRoutes: [HTTPRoute] = []
-    /// Checks what it emits; `nil` if it declares no event that it emits, or if the host checks none. Never released.
-    private(set) var emitContracts: Unmanaged<EmitContracts>?
+    /// What it declares to emit; `nil` if nothing. Never released.
+    private let declaredEmits = Mutex<Unmanaged<EmitContracts>?>(nil)
+    /// The same, while the host checks emits.
+    private let checkedEmits = Atomic<Unmanaged<EmitContracts>?>(nil)
     /// The meter of the `handshake` hook, if there is one.
     private(set) var handshakeMeter: InlineMeter?
     /// The meters of all inline callbacks.
@@ -92,7 +95,7 @@ final class LoadedPlugin: @unchecked Sendable {
         descriptor = PluginDescriptor(name: name, version: "")
         log = PluginLog(host.logger, plugin: name)
         identity = PluginIdentity(name: name, file: path)
-        let options = host.options
+        let options = host.currentOptions
         budget = QueueBudget(
             callbacks: options.queueCallbacks, bytes: options.queueBytes, socketShare: options.queueSocketShare,
             userShare: options.queueUserShare)
@@ -203,9 +206,9 @@ final class LoadedPlugin: @unchecked Sendable {
         routes = self.descriptor.events.map { EventRoute($0, of: self) }
         hooks = descriptor.namespaces.filter(\.hasHooks).map { NamespaceHook($0, of: self) }
         httpRoutes = descriptor.routes.map { HTTPRoute($0, of: self) }
-        if !descriptor.emits.isEmpty, host.options.emitChecks != .off {
-            emitContracts = .passRetained(
-                EmitContracts(descriptor.emits, isStrict: host.options.emitChecks == .strict))
+        if !descriptor.emits.isEmpty {
+            declaredEmits.withLock { $0 = .passRetained(EmitContracts(descriptor.emits)) }
+            adoptEmitChecks()
         }
         if descriptor.handshake != nil {
             handshakeMeter = InlineMeter(Callback("handshake"), of: self, isChoice: false)
@@ -217,6 +220,26 @@ final class LoadedPlugin: @unchecked Sendable {
             lanes = (1...host.options.laneCount).map { makeStrand("-\($0)") }
         }
         publicOutline.withLock { $0 = (descriptor.name, allStrands) }
+    }
+
+    /// Checks what it emits; `nil` if it declares no event that it emits, or if the host checks none. [any-thread]
+    @inline(__always)
+    var emitContracts: Unmanaged<EmitContracts>? { checkedEmits.load(ordering: .acquiring) }
+
+    /// Puts ``HostOptions/emitChecks`` in force. [any-thread]
+    func adoptEmitChecks() {
+        // The option is read under the lock, so that of two threads the one that stores last has read the newest.
+        declaredEmits.withLock { declared in
+            checkedEmits.store(host.currentOptions.emitChecks == .off ? nil : declared, ordering: .releasing)
+        }
+    }
+
+    /// Puts the limits of its queue and of its results in force. [any-thread]
+    func adopt(limitsOf options: HostOptions) {
+        budget.adopt(
+            callbacks: options.queueCallbacks, bytes: options.queueBytes, socketShare: options.queueSocketShare,
+            userShare: options.queueUserShare)
+        results.limit = options.resultBytes
     }
 
     /// Makes its services; `instance` must be known.

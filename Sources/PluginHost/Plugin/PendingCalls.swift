@@ -125,13 +125,18 @@ extension LoadedPlugin {
 /// Limits the bytes that the unfinished results of one plugin's calls hold: answers of clients, and descriptions of
 /// sockets. Any thread.
 final class ResultBudget: Sendable {
-    /// For all calls of the plugin.
-    let limit: Int
+    private let most: Atomic<Int>
     private let held = Atomic<Int>(0)
     private let cuts = Atomic<UInt64>(0)
 
     init(limit: Int) {
-        self.limit = limit
+        most = Atomic(limit)
+    }
+
+    /// Bytes for all calls of the plugin.
+    var limit: Int {
+        get { most.load(ordering: .relaxed) }
+        set { most.store(newValue, ordering: .relaxed) }
     }
 
     /// Bytes that are held now.

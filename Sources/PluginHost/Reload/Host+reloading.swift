@@ -100,7 +100,7 @@ extension Host {
     /// Loads the new version, checks it and calls its `create`.
     private func prepare(_ spec: PluginSpec, toReplace running: LoadedPlugin) throws(PluginError) -> LoadedPlugin {
         let successor = try newPlugin(spec, place: running.place)
-        let deadline = deadline(in: options.startDeadline)
+        let deadline = deadline(in: currentOptions.startDeadline)
         do throws(PluginError) {
             successor.adopt(try step(successor, .main, until: deadline) { successor.open() }.get())
             guard successor.declaredName == running.declaredName, successor.name == running.name else {
@@ -135,7 +135,7 @@ extension Host {
     private func exchange(_ running: LoadedPlugin, by successor: LoadedPlugin) throws(PluginError) -> Transfer {
         let hold = PluginHold(running, successor: successor)
         let start = Clock.monotonicNanoseconds
-        let deadline = deadline(in: options.reloadDeadline)
+        let deadline = deadline(in: currentOptions.reloadDeadline)
         var transfer = Transfer()
         var hasSaved = false
         do throws(PluginError) {
@@ -164,13 +164,13 @@ extension Host {
         } catch {
             takeBack(transfer, from: successor, to: running)
             if hasSaved, running.descriptor.resume != nil {
-                _ = call(running, .resume, until: self.deadline(in: options.reloadDeadline)) { running.resume() }
+                _ = call(running, .resume, until: self.deadline(in: currentOptions.reloadDeadline)) { running.resume() }
             }
             withdraw(hold)
             successor.state = .stopping
             let isStuck =
                 error.kind == .timedOut
-                || !end(successor, until: self.deadline(in: options.stopDeadline), afterStop: false)
+                || !end(successor, until: self.deadline(in: currentOptions.stopDeadline), afterStop: false)
             abandon(successor, isStuck: isStuck)
             throw error
         }
@@ -199,7 +199,7 @@ extension Host {
         for outcome in finished where wait(for: outcome, until: deadline) == nil {
             throw plugin.failure(
                 .failed,
-                "it has not finished its queue within \(options.reloadDeadline) ms: \(running(in: plugin)); \(plugin.budget.callbacks) callbacks wait"
+                "it has not finished its queue within \(currentOptions.reloadDeadline) ms: \(running(in: plugin)); \(plugin.budget.callbacks) callbacks wait"
             )
         }
     }
@@ -212,7 +212,7 @@ extension Host {
         guard let result = call(plugin, .save, until: deadline, { plugin.save() }) else {
             hasSaved = true
             // Not of kind `timedOut`: the new version did not fail.
-            throw plugin.failure(.failed, "save has not returned within \(options.reloadDeadline) ms")
+            throw plugin.failure(.failed, "save has not returned within \(currentOptions.reloadDeadline) ms")
         }
         let saved = try result.get()
         hasSaved = true
@@ -230,7 +230,7 @@ extension Host {
             guard Clock.monotonicNanoseconds < min(deadline, stopBy.load(ordering: .relaxed)) else {
                 throw plugin.failure(
                     .failed,
-                    "it has not completed \(open.count) kept tokens within \(options.reloadDeadline) ms: \(words(for: open)); complete them, or list them in save"
+                    "it has not completed \(open.count) kept tokens within \(currentOptions.reloadDeadline) ms: \(words(for: open)); complete them, or list them in save"
                 )
             }
             pause()
@@ -292,9 +292,7 @@ extension Host {
         _ running: LoadedPlugin, _ successor: LoadedPlugin, _ transfer: Transfer, since start: Int64
     ) -> ReloadReport {
         registry.withLock { registry in
-            for index in registry.planned.indices where registry.planned[index].name == successor.name {
-                registry.planned[index].spec = successor.spec
-            }
+            if let index = registry.index(ofPlace: successor.place) { registry.planned[index].spec = successor.spec }
         }
         let report = ReloadReport(
             status: successor.status, before: running.descriptor.version,
@@ -305,7 +303,7 @@ extension Host {
         Timer(label: "jackfield_plugin_reload_pause_seconds", dimensions: [("plugin", successor.name)])
             .recordNanoseconds(transfer.pause)
         // Answers that the running version waits for from clients and plugins.
-        let limit = deadline(in: options.reloadDeadline)
+        let limit = deadline(in: currentOptions.reloadDeadline)
         while running.pending.count > 0, Clock.monotonicNanoseconds < min(limit, stopBy.load(ordering: .relaxed)) {
             pause()
         }
@@ -317,7 +315,7 @@ extension Host {
 
     /// [control]
     private func retireReplaced(_ running: LoadedPlugin, by successor: LoadedPlugin) -> PluginError? {
-        let deadline = deadline(in: options.stopDeadline)
+        let deadline = deadline(in: currentOptions.stopDeadline)
         let isUncalled = services.replace(running, by: successor, until: deadline)
         return retire(running, until: isUncalled ? deadline : Clock.monotonicNanoseconds)
     }

@@ -8,11 +8,11 @@ import Synchronization
 /// The first sixteenth of the queue is open to all senders. Beyond it the queue is crowded: a client's callback then
 /// counts against the sender's ``QueueShares``, and is refused if the share is used up.
 final class QueueBudget: Sendable {
-    let callbackLimit: Int
-    let byteLimit: Int
     let shares: QueueShares
-    private let crowdedCallbacks: Int
-    private let crowdedBytes: Int
+    private let mostCallbacks: Atomic<Int>
+    private let mostBytes: Atomic<Int>
+    private let crowdedCallbacks: Atomic<Int>
+    private let crowdedBytes: Atomic<Int>
     private let waiting = Atomic<Int>(0)
     private let waitingBytes = Atomic<Int>(0)
     private let fullRefusals = Atomic<UInt64>(0)
@@ -39,12 +39,25 @@ final class QueueBudget: Sendable {
     ///   - socketShare: percent of the queue that one socket may have waiting; 100: no limit.
     ///   - userShare: the same for all sockets of a user.
     init(callbacks: Int, bytes: Int, socketShare: Int = 100, userShare: Int = 100) {
-        callbackLimit = callbacks
-        byteLimit = bytes
+        mostCallbacks = Atomic(callbacks)
+        mostBytes = Atomic(bytes)
         shares = QueueShares(socketPercent: socketShare, userPercent: userShare)
-        crowdedCallbacks = callbacks / 16
-        crowdedBytes = bytes / 16
+        crowdedCallbacks = Atomic(callbacks / 16)
+        crowdedBytes = Atomic(bytes / 16)
     }
+
+    /// Puts other limits in force; see ``init(callbacks:bytes:socketShare:userShare:)``. What waits stays, although it
+    /// may be more than they admit.
+    func adopt(callbacks: Int, bytes: Int, socketShare: Int, userShare: Int) {
+        mostCallbacks.store(callbacks, ordering: .relaxed)
+        mostBytes.store(bytes, ordering: .relaxed)
+        shares.adopt(socketPercent: socketShare, userPercent: userShare)
+        crowdedCallbacks.store(callbacks / 16, ordering: .relaxed)
+        crowdedBytes.store(bytes / 16, ordering: .relaxed)
+    }
+
+    var callbackLimit: Int { mostCallbacks.load(ordering: .relaxed) }
+    var byteLimit: Int { mostBytes.load(ordering: .relaxed) }
 
     /// Callbacks that wait now.
     var callbacks: Int { waiting.load(ordering: .relaxed) }
@@ -76,7 +89,9 @@ final class QueueBudget: Sendable {
     func reserve(_ bytes: Int, for sender: @autoclosure () -> Sender) -> Verdict {
         let count = waiting.wrappingAdd(1, ordering: .relaxed).newValue
         let total = waitingBytes.wrappingAdd(bytes, ordering: .relaxed).newValue
-        if count <= crowdedCallbacks, total <= crowdedBytes { return .reserved }
+        if count <= crowdedCallbacks.load(ordering: .relaxed), total <= crowdedBytes.load(ordering: .relaxed) {
+            return .reserved
+        }
         return charge(bytes, to: sender(), count, total)
     }
 
@@ -87,8 +102,9 @@ final class QueueBudget: Sendable {
             countRefusal()
             return .refused(.full)
         }
-        let free = (callbackLimit - count + 1, byteLimit - total + bytes)
-        switch shares.reserve(bytes, for: sender, of: (callbackLimit, byteLimit), free: free) {
+        let limits = (callbacks: callbackLimit, bytes: byteLimit)
+        let free = (limits.callbacks - count + 1, limits.bytes - total + bytes)
+        switch shares.reserve(bytes, for: sender, of: limits, free: free) {
         case .reserved:
             return .charged
         case .socketShare:
@@ -142,6 +158,9 @@ final class QueueShares: Sendable {
     }
 
     private struct State {
+        /// Percent of the queue; 100: no limit.
+        var socketPercent: Int
+        var userPercent: Int
         var sockets: [UInt64: Usage] = [:]
         var users: [UInt64: Usage] = [:]
     }
@@ -154,14 +173,18 @@ final class QueueShares: Sendable {
         case userShare
     }
 
-    /// Percent of the queue; 100: no limit.
-    let socketPercent: Int
-    let userPercent: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
+    /// - Parameters: percent of the queue; 100: no limit.
     init(socketPercent: Int, userPercent: Int) {
-        self.socketPercent = socketPercent
-        self.userPercent = userPercent
+        state = Mutex(State(socketPercent: socketPercent, userPercent: userPercent))
+    }
+
+    func adopt(socketPercent: Int, userPercent: Int) {
+        state.withLock { state in
+            state.socketPercent = socketPercent
+            state.userPercent = userPercent
+        }
     }
 
     /// Reserves one callback of `sender`.
@@ -183,9 +206,9 @@ final class QueueShares: Sendable {
         }
         return state.withLock { state in
             let socket = state.sockets[sender.socket] ?? Usage()
-            guard fits(socket, socketPercent) else { return .socketShare }
+            guard fits(socket, state.socketPercent) else { return .socketShare }
             let user = state.users[sender.user] ?? Usage()
-            guard fits(user, userPercent) else { return .userShare }
+            guard fits(user, state.userPercent) else { return .userShare }
             state.sockets[sender.socket] = Usage(callbacks: socket.callbacks + 1, bytes: socket.bytes + bytes)
             state.users[sender.user] = Usage(callbacks: user.callbacks + 1, bytes: user.bytes + bytes)
             return .reserved

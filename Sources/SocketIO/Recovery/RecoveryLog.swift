@@ -14,7 +14,7 @@ struct RecoveryLog {
         let appended: Int64
     }
 
-    private let options: RecoveryOptions
+    private var options: RecoveryOptions
 
     /// Chunks of ``chunkSize`` events; the events before `head` in the first chunk are removed.
     private var chunks: [[Event?]] = []
@@ -34,6 +34,12 @@ struct RecoveryLog {
     init(options: RecoveryOptions, now: Int64) {
         self.options = options
         self.now = now
+    }
+
+    /// The caller then trims the log.
+    mutating func adopt(limitsOf new: RecoveryOptions) {
+        options.maxPackets = new.maxPackets
+        options.maxPacketBytes = new.maxPacketBytes
     }
 
     /// Assigns the next sequence number. `target` is `nil` for an event that is not stored.

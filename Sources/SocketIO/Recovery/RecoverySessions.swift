@@ -24,7 +24,7 @@ struct RecoverySessions {
         var next: SocketID?
     }
 
-    private let options: RecoveryOptions
+    private var options: RecoveryOptions
     private var live: [SocketID: Live] = [:]
     private var kept: [SocketID: Kept] = [:]
     private var oldest: SocketID?
@@ -40,6 +40,12 @@ struct RecoverySessions {
 
     init(options: RecoveryOptions) {
         self.options = options
+    }
+
+    /// The caller then trims the sessions.
+    mutating func adopt(limitsOf new: RecoveryOptions) {
+        options.maxSessions = new.maxSessions
+        options.maxSessionBytes = new.maxSessionBytes
     }
 
     // MARK: - Live sockets

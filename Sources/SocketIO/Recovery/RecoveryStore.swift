@@ -20,7 +20,9 @@ public final class RecoveryStore: Sendable {
     /// Runs a job on another shard's loop.
     public typealias Hop = @Sendable (_ shard: Int, _ job: @escaping @Sendable (Shard) -> Void) -> Void
 
+    /// As at the start, but for the limits that ``adopt(limitsOf:)`` may change.
     public let options: RecoveryOptions
+    private let maxMissedBytes: Atomic<Int>
 
     /// Reaches the shard that still has the socket of a session whose client reconnects to another shard. Without it,
     /// such a client gets a new session.
@@ -35,9 +37,19 @@ public final class RecoveryStore: Sendable {
     /// - Parameter now: the shards' monotonic time in ms.
     public init(options: RecoveryOptions = RecoveryOptions(), now: Int64 = 0, hop: Hop? = nil) {
         self.options = options
+        maxMissedBytes = Atomic(options.maxMissedBytesPerSession)
         self.hop = hop
         log = Mutex(RecoveryLog(options: options, now: now))
         sessions = Mutex(RecoverySessions(options: options))
+    }
+
+    /// Puts the limits of counts and bytes in force, and drops what exceeds them, one at a time. Not on a loop.
+    public func adopt(limitsOf new: RecoveryOptions) {
+        maxMissedBytes.store(new.maxMissedBytesPerSession, ordering: .relaxed)
+        sessions.withLock { $0.adopt(limitsOf: new) }
+        trimSessions()
+        log.withLock { $0.adopt(limitsOf: new) }
+        while log.withLock({ $0.trim() }) != nil {}
     }
 
     public var statistics: RecoveryStatistics {
@@ -178,7 +190,7 @@ public final class RecoveryStore: Sendable {
             guard let (looked, last) = step else { return nil }
             for event in batch where session.receives(event.target, rooms: rooms) {
                 bytes += event.message.frames.count
-                guard bytes <= options.maxMissedBytesPerSession else { return nil }
+                guard bytes <= maxMissedBytes.load(ordering: .relaxed) else { return nil }
                 messages.append(event.message)
             }
             if looked == last { return RecoveredSession(session: session, missed: messages, through: last) }

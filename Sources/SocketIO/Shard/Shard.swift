@@ -8,7 +8,7 @@ public final class Shard {
 
     public let timers: TimerWheel
 
-    public let options: SocketOptions
+    public private(set) var options: SocketOptions
 
     /// Decides about CONNECTs and receives the events. Held strongly.
     public let application: any Application
@@ -67,6 +67,13 @@ public final class Shard {
             maxAttachments: options.maxAttachments, maxEventNameLength: options.maxEventNameLength)
         self.namespaceTable = namespaceTable
         self.application = application
+    }
+
+    /// Puts the limits of sockets in force that may change. What exceeds a lower one stays.
+    public func adopt(limitsOf new: SocketOptions) {
+        options.maxRoomsPerSocket = new.maxRoomsPerSocket
+        options.maxNamespacesPerClient = new.maxNamespacesPerClient
+        options.maxPendingAcks = new.maxPendingAcks
     }
 
     /// Creates the client of a new session and becomes the session's receiver.

@@ -85,7 +85,7 @@ final class HTTPExchange {
     func respond(_ responseHead: HTTPResponseHead, count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
         guard !isAnswered, let handler else { return }
         isAnswered = true
-        if handler.server.logsRequests {
+        if handler.loop.settings.logsRequests {
             handler.server.log(head, status: responseHead.status, from: handler.remoteAddress)
         }
         let isBodyless = responseHead.status == 204 || responseHead.status == 304
@@ -106,7 +106,7 @@ final class HTTPExchange {
 
     func beginStream(_ responseHead: HTTPResponseHead, _ stream: HTTPStream) {
         guard !isAnswered, let handler else { return stream.clientGone() }
-        if handler.server.logsRequests {
+        if handler.loop.settings.logsRequests {
             handler.server.log(head, status: responseHead.status, from: handler.remoteAddress)
         }
         isChunked = !head.isHTTP10

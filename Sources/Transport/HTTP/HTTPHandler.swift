@@ -181,12 +181,12 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func begin(_ head: HTTPRequestHead) {
         loop.counters.requests += 1
         guard head.hasValidHost else { return violated(.malformed) }
-        let exchange = HTTPExchange(head: head, bodyLimit: server.options.maxHTTPBody, handler: self)
+        let exchange = HTTPExchange(head: head, bodyLimit: loop.settings.maxHTTPBody, handler: self)
         self.exchange = exchange
         isKnown = false
         if server.isStopping.load(ordering: .relaxed) { exchange.keepsAlive = false }
         setDeadline(in: server.options.bodyTimeout)
-        if let cors = server.options.cors, applyCORS(cors, to: exchange) {
+        if let cors = loop.settings.cors, applyCORS(cors, to: exchange) {
             // A preflight; ``applyCORS(_:to:)`` has answered it.
         } else if let endpoint = server.endpoint(of: head) {
             route(exchange, to: endpoint)
@@ -198,7 +198,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Passes the head to the application, which may refuse the request before its body is read.
     private func route(_ exchange: HTTPExchange, to application: any HTTPApplication) {
-        let responder = HTTPResponder(exchange: exchange, loop: loop, streamLimit: server.options.maxStreamBuffer)
+        let responder = HTTPResponder(exchange: exchange, loop: loop, streamLimit: loop.settings.maxStreamBuffer)
         exchange.route = .application(responder, nil)
         let head = HTTPRequest(head: exchange.head, body: [], remoteAddress: remoteAddress, secure: false, loop: loop)
         switch application.decide(head, through: responder) {
@@ -231,7 +231,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func applyCORS(_ cors: CORSOptions, to exchange: HTTPExchange) -> Bool {
         let head = exchange.head
         guard head.method == .options else {
-            exchange.commonFields = server.corsFields ?? head.withValue("origin") { cors.fields(for: $0) }
+            exchange.commonFields = loop.settings.corsFields ?? head.withValue("origin") { cors.fields(for: $0) }
             return false
         }
         let preflight = head.withValue("origin") { origin in

@@ -45,6 +45,8 @@ public final class Loop: @unchecked Sendable {
     var tables: [SessionTable] = []
     /// [loop] The open connections. A stopping server ends them.
     var connections: [ObjectIdentifier: any LoopConnection] = [:]
+    /// [loop] The server's options that may change. ``prepare(for:)`` and ``Server/adopt(_:)`` replace it.
+    var settings = ServerSettings(TransportOptions())
     var counters = LoopCounters()
     var lag = LoopLag()
     /// [loop] Counts all bytes that the loop holds for its clients. ``prepare(for:)`` replaces it.
@@ -138,6 +140,7 @@ extension Loop {
 extension Loop {
     /// [loop] Creates the memory account and the session tables of `server` on this loop.
     func prepare(for server: ServerContext) {
+        settings = ServerSettings(server.options, logsRequests: server.logger.logLevel <= .debug)
         account = MemoryAccount(of: server.limits.budget)
         account.onExceeded = { [unowned self] in
             needsMemory = true

@@ -18,17 +18,15 @@ final class Endpoint: Sendable {
     let index: Int
     /// Ends with a slash.
     private let prefix: [UInt8]
+    /// As at the start; ``SessionTable/options`` has the limits that may change.
     let options: EngineOptions
     /// How long an ended WebSocket may take to close its side; then the connection is cut. ms.
     let lingerTimeout: Int64
     /// How long a client that reads nothing may take to answer the close frame; ms.
     let closeFrameTimeout: Int64
-    /// The largest message of a session in no namespace; bytes.
-    let maxBeforeJoining: Int
 
     init(
-        kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64, closeFrameTimeout: Int64,
-        maxBeforeJoining: Int
+        kind: Kind, index: Int, prefix: String, options: EngineOptions, lingerTimeout: Int64, closeFrameTimeout: Int64
     ) {
         self.kind = kind
         self.index = index
@@ -36,7 +34,6 @@ final class Endpoint: Sendable {
         self.options = options
         self.lingerTimeout = lingerTimeout
         self.closeFrameTimeout = closeFrameTimeout
-        self.maxBeforeJoining = maxBeforeJoining
     }
 
     /// Whether this endpoint serves requests for `path`.
@@ -71,7 +68,7 @@ extension HTTPHandler {
         guard endpoint.kind != .webSocketEcho else {
             return exchange.respond(HTTPResponseHead(status: 426, headers: [("Upgrade", "websocket")]), body: [])
         }
-        exchange.bodyLimit = min(endpoint.options.maxPayload, server.options.maxBeforeJoining)
+        exchange.bodyLimit = min(endpoint.options.maxPayload, loop.settings.maxBeforeJoining)
         let request = PollingRequest(exchange: exchange, endpoint: endpoint, handler: self)
         exchange.route = .polling(request)
         request.begin()

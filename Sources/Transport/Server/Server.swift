@@ -7,7 +7,7 @@ import Synchronization
 
 /// Listens on a port, and serves Engine.IO, WebSockets and HTTP on the given loops.
 public final class Server: Sendable {
-    private let context: ServerContext
+    let context: ServerContext
     private let listener = Mutex<(any Channel)?>(nil)
     /// Runs ``MemoryTrimmer`` from the start to the shutdown.
     private let memoryTrimmer = Mutex<Task<Void, Never>?>(nil)

@@ -10,10 +10,6 @@ final class ServerContext: Sendable {
     let http: any HTTPApplication
     let endpoints: [Endpoint]
     let logger: Logger
-    /// The CORS fields of every response, if they do not depend on the request.
-    let corsFields: HTTPFields?
-    /// Whether each request is logged.
-    let logsRequests: Bool
     let limits: ServerLimits
     /// Set when the server stops: from then on, connections end after their current answer.
     let isStopping = Atomic<Bool>(false)
@@ -23,31 +19,32 @@ final class ServerContext: Sendable {
         self.loops = loops
         self.http = http
         self.logger = logger
-        logsRequests = logger.logLevel <= .debug
         limits = ServerLimits(options)
-        corsFields = options.cors.flatMap { $0.isFixed ? $0.fields(for: nil) : nil }
-        var endpoints: [Endpoint] = []
-        func serve(_ kind: Endpoint.Kind, at path: String, _ engine: EngineOptions) {
-            endpoints.append(
-                Endpoint(
-                    kind: kind, index: endpoints.count, prefix: TransportOptions.prefix(of: path), options: engine,
-                    lingerTimeout: options.lingerTimeout,
-                    closeFrameTimeout: options.closeFrameTimeout, maxBeforeJoining: options.maxBeforeJoining))
+        endpoints = Self.engines(options, loops: loops.all.count).enumerated().map { index, engine in
+            Endpoint(
+                kind: engine.kind, index: index, prefix: TransportOptions.prefix(of: engine.path),
+                options: engine.options, lingerTimeout: options.lingerTimeout,
+                closeFrameTimeout: options.closeFrameTimeout)
         }
+    }
+
+    /// The endpoints that the options ask for, in the order of their indices, each with its path and the options of
+    /// Engine.IO on one of `loops` loops.
+    static func engines(
+        _ options: TransportOptions, loops: Int
+    ) -> [(kind: Endpoint.Kind, path: String, options: EngineOptions)] {
         var engine = options.engine
-        engine.maxUnconnectedSessions = max(1, options.maxUnconnectedSessions / loops.all.count)
-        engine.maxUnconnectedBytes = max(1, options.memory / Self.unconnectedShare / loops.all.count)
-        serve(.socketIO, at: options.path, engine)
-        if let path = options.conformance?.engineEcho {
-            serve(.engineEcho, at: path, engine)
-        }
+        engine.maxUnconnectedSessions = max(1, options.maxUnconnectedSessions / loops)
+        engine.maxUnconnectedBytes = max(1, options.memory / unconnectedShare / loops)
+        var engines = [(kind: Endpoint.Kind.socketIO, path: options.path, options: engine)]
+        if let path = options.conformance?.engineEcho { engines.append((.engineEcho, path, engine)) }
         if let conformance = options.conformance, let path = conformance.webSocketEcho {
             var echo = options.engine
             echo.maxPayload = conformance.maxMessage
             echo.maxBufferedOutput = max(echo.maxBufferedOutput, conformance.maxMessage)
-            serve(.webSocketEcho, at: path, echo)
+            engines.append((.webSocketEcho, path, echo))
         }
-        self.endpoints = endpoints
+        return engines
     }
 
     /// Reports a refused request to ``TransportOptions/onRefusal``.

@@ -22,8 +22,8 @@ final class ServerLimits: Sendable {
     }
 
     let budget: MemoryBudget
-    private let maxConnections: Int
-    private let maxSessions: Int
+    private let maxConnections: Atomic<Int>
+    private let maxSessions: Atomic<Int>
     private let connections = Atomic<Int>(0)
     private let sessions = Atomic<Int>(0)
     private let connectionsByAddress: AddressCount?
@@ -31,10 +31,17 @@ final class ServerLimits: Sendable {
 
     init(_ options: TransportOptions) {
         budget = MemoryBudget(limit: options.memory)
-        maxConnections = options.maxConnections
-        maxSessions = options.maxSessions
+        maxConnections = Atomic(options.maxConnections)
+        maxSessions = Atomic(options.maxSessions)
         connectionsByAddress = AddressCount(limit: options.maxConnectionsPerAddress)
         sessionsByAddress = AddressCount(limit: options.maxSessionsPerAddress)
+    }
+
+    /// Puts the limits of `options` in force, but for those of one address.
+    func adopt(_ options: TransportOptions) {
+        budget.limit = options.memory
+        maxConnections.store(options.maxConnections, ordering: .relaxed)
+        maxSessions.store(options.maxSessions, ordering: .relaxed)
     }
 
     /// Estimate of the memory that clients hold, including a fixed amount for each connection and session; bytes.
@@ -56,7 +63,7 @@ final class ServerLimits: Sendable {
             loop.counters.refusedForMemory += 1
             return false
         }
-        guard connectionCount < maxConnections else {
+        guard connectionCount < maxConnections.load(ordering: .relaxed) else {
             loop.counters.refusedConnections += 1
             return false
         }
@@ -94,7 +101,7 @@ final class ServerLimits: Sendable {
             loop.counters.refusedSessionsForMemory += 1
             return .memory
         }
-        guard sessions.wrappingAdd(1, ordering: .relaxed).oldValue < maxSessions else {
+        guard sessions.wrappingAdd(1, ordering: .relaxed).oldValue < maxSessions.load(ordering: .relaxed) else {
             sessions.subtract(1, ordering: .relaxed)
             loop.counters.refusedSessions += 1
             return .sessions

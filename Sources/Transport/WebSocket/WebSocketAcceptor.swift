@@ -22,7 +22,7 @@ enum WebSocketAcceptor {
             refuse(ServerContext.unavailable, message, request, server, output)
             refused()
         case .accepted(let head, let purpose, let agreement):
-            if server.logsRequests { server.log(request.head, status: 101, from: request.remoteAddress) }
+            if loop.settings.logsRequests { server.log(request.head, status: 101, from: request.remoteAddress) }
             head.write(to: output, framing: .none, connection: nil)
             let deflate = agreement.map { PermessageDeflate($0, options: server.options.deflate ?? DeflateOptions()) }
             let handler = WebSocketHandler(
@@ -36,7 +36,9 @@ enum WebSocketAcceptor {
         _ head: HTTPResponseHead, _ message: String, _ request: WebSocketRequest, _ server: ServerContext,
         _ output: ConnectionOutput
     ) {
-        if server.logsRequests { server.log(request.head, status: head.status, from: request.remoteAddress) }
+        if output.loop.settings.logsRequests {
+            server.log(request.head, status: head.status, from: request.remoteAddress)
+        }
         head.write(to: output, framing: .length(message.utf8.count), connection: "close")
         Array(message.utf8).withUnsafeBytes { output.append($0) }
     }

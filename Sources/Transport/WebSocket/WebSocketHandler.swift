@@ -59,13 +59,15 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         parser = WebSocketFrameParser(maxPayload: endpoint.options.maxPayload, allowsCompression: deflate != nil)
     }
 
+    private var maxBufferedOutput: Int { loop.tables[endpoint.index].options.maxBufferedOutput }
+
     /// Sends the messages to `consumer`, unless the connection has been closed already.
     func deliver(to consumer: Consumer) {
         guard phase == .open else { return }
         self.consumer = consumer
         guard case .session(let session) = consumer, !session.hasJoined else { return }
         isLimited = true
-        parser.maxPayload = min(endpoint.options.maxPayload, endpoint.maxBeforeJoining)
+        parser.maxPayload = min(endpoint.options.maxPayload, loop.settings.maxBeforeJoining)
     }
 
     /// Allows messages of `maxPayload` once the session has joined a namespace.
@@ -146,7 +148,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
             case .ping(let payload):
                 guard phase == .open else { continue }
                 // A client that sends pings and does not read the pongs is treated as any slow reader.
-                guard output.bufferedBytes <= endpoint.options.maxBufferedOutput else { return end(.transportError) }
+                guard output.bufferedBytes <= maxBufferedOutput else { return end(.transportError) }
                 write(first: 0x8A, payload)
             case .pong:
                 break
@@ -166,7 +168,7 @@ final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
         case (.session(let session), .text): session.webSocketReceived(text: payload, over: self)
         case (.session(let session), .binary): session.webSocketReceived(binary: payload, over: self)
         case (.echo, _):
-            guard output.bufferedBytes <= endpoint.options.maxBufferedOutput else { return end(.transportError) }
+            guard output.bufferedBytes <= maxBufferedOutput else { return end(.transportError) }
             send(kind, count: payload.count, compress: true) { $0.copyMemory(from: UnsafeRawBufferPointer(payload)) }
         case (.nobody, _): break
         }

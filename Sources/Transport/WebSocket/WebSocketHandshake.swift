@@ -63,7 +63,7 @@ struct WebSocketHandshake {
     private func verify(
         _ purpose: Purpose, _ extraFields: HTTPFields, _ field: (StaticString) -> UnsafeRawBufferPointer?
     ) -> Verdict {
-        if let cors = server.options.cors, !cors.admits(origin: field("origin"), host: field("host")) {
+        if let cors = loop.settings.cors, !cors.admits(origin: field("origin"), host: field("host")) {
             loop.counters.foreignOrigins += 1
             server.refused(
                 "origin",

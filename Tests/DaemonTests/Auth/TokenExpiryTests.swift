@@ -21,7 +21,7 @@ import Testing
     private func loop() throws -> LoopWithExpiry {
         var auth = Configuration.Auth()
         auth.secret = Configuration.Secret(bytes: Self.secret)
-        return LoopWithExpiry(try TokenAuthenticator(auth))
+        return LoopWithExpiry(try TokenAuthenticator(TokenAuthenticator.Rules(auth)))
     }
 
     @Test("a socket costs one timer, however often its token is refreshed, and none when it is gone")
@@ -84,7 +84,7 @@ private final class LoopWithExpiry: Application {
         let deduplicator = LogDeduplicator(interval: 10_000, metrics: metrics) { _ in }
         expiry = TokenExpiry(
             authenticator: authenticator,
-            refusalLog: RefusalLog(deduplicator: deduplicator, level: .info, metrics: metrics))
+            refusalLog: RefusalLog(deduplicator: deduplicator, threshold: LogThreshold(.info), metrics: metrics))
     }
 
     func connect(_ auth: String) -> Client {

@@ -21,11 +21,9 @@ struct ConfigurationReferenceTests {
         #expect(try load(Self.text) == load(""))
     }
 
-    @Test("it shows every key that exists")
-    func complete() throws {
-        let shown = ConfigurationReader(source: "jackfield.yaml")
-        let top = try #require(shown.root(of: Self.text, expanding: environmentWithKey))
-        // With all features on and all sections present, every key that a file can have is looked up.
+    /// Every key that a file can have.
+    private static func vocabulary() throws -> [String] {
+        // With all features on and all sections present, every key is looked up.
         let known = ConfigurationReader(source: "known")
         let everything = """
             httpCompression: {}
@@ -44,7 +42,38 @@ struct ConfigurationReferenceTests {
         var configuration = Configuration()
         configuration.read(try #require(known.root(of: everything, expanding: [:])))
         #expect(known.vocabulary.count > 60)
-        for key in known.vocabulary.sorted() {
+        return known.vocabulary.sorted()
+    }
+
+    @Test("each key belongs to one class of reloads, and says beside it which one")
+    func reloadClasses() throws {
+        let names = ReloadClass.keys.values.flatMap(\.self)
+        #expect(Set(names).count == names.count)
+        for key in try Self.vocabulary() where !["limits", "log"].contains(key) {
+            let owners = names.filter { key == $0 || key.hasPrefix("\($0).") || key.hasPrefix("\($0)[") }
+            #expect(owners.count == 1, "\(key) belongs to \(owners)")
+            #expect(ReloadClass(of: key) != nil)
+        }
+        // The keys that are marked, each with its section.
+        var marked: [String: String] = [:]
+        var section = ""
+        for line in Self.text.split(separator: "\n") {
+            guard let match = line.wholeMatch(of: /( *)(\w+):.*?( # (live|restart))?/) else { continue }
+            if match.1.isEmpty { section = String(match.2) }
+            guard let mark = match.4 else { continue }
+            marked[match.1.isEmpty ? section : "\(section).\(match.2)"] = String(mark)
+        }
+        for (reloadClass, names) in ReloadClass.keys {
+            for name in names { #expect(marked[name] == reloadClass.rawValue, "\(name)") }
+        }
+        #expect(Set(marked.keys) == Set(names))
+    }
+
+    @Test("it shows every key that exists")
+    func complete() throws {
+        let shown = ConfigurationReader(source: "jackfield.yaml")
+        let top = try #require(shown.root(of: Self.text, expanding: environmentWithKey))
+        for key in try Self.vocabulary() {
             let name = key.split(separator: ".").last.map(String.init) ?? key
             let pattern = try Regex(#"(?m)(^\s*|[{#,]\s*|^#   )\#(name)(:|   )"#)
             #expect(Self.text.contains(pattern), "\(key) is not explained")

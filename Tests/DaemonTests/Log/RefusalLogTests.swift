@@ -13,7 +13,7 @@ struct RefusalLogTests {
 
     private func refusalLog(level: Logger.Level = .info) -> RefusalLog {
         let deduplicator = LogDeduplicator(interval: 10_000, metrics: metrics) { [written] in written.add($0) }
-        return RefusalLog(deduplicator: deduplicator, level: level, metrics: metrics)
+        return RefusalLog(deduplicator: deduplicator, threshold: LogThreshold(level), metrics: metrics)
     }
 
     /// The samples of `jackfield_refusals_total`, without the name.

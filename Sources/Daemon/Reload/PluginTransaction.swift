@@ -1,0 +1,90 @@
+import PluginHost
+
+/// Loads, replaces and unloads plugins for a changed configuration, and can take it back.
+struct PluginTransaction {
+    private enum Step {
+        case loaded(name: String)
+        case unloaded(PlannedPlugin)
+        case replaced(PlannedPlugin, name: String)
+    }
+
+    private let host: PluginHost.Host
+    private var steps: [Step] = []
+    /// What was done.
+    private(set) var done: [ReloadReport.PluginChange] = []
+    /// What went wrong and did not matter.
+    private(set) var notes: [String] = []
+
+    init(_ host: PluginHost.Host) {
+        self.host = host
+    }
+
+    /// Carries out the changes: first the removals, since a new plugin may claim what a removed one has, then the loads
+    /// in the order of the configuration. Stops at the first plugin that cannot be loaded; the caller then calls
+    /// ``undo()``.
+    ///
+    /// - Parameter names: those of the plugins of ``PluginChanges/loads``.
+    mutating func carryOut(_ changes: PluginChanges, names: [String]) async throws(PluginError) {
+        for removal in changes.removals {
+            guard let name = removal.running else { continue }
+            await unload(name)
+            steps.append(.unloaded(removal.entry))
+            done.append(.init(name: name, kind: .unloaded))
+        }
+        for (load, name) in zip(changes.loads, names) {
+            if let (entry, running) = load.replaced, let running {
+                steps.append(.replaced(entry, name: name))
+                try await replace(running, by: load.spec, at: load.place)
+                done.append(.init(name: name, kind: .reloaded))
+            } else {
+                try await host.load(load.spec, at: load.place)
+                steps.append(.loaded(name: name))
+                done.append(.init(name: name, kind: .loaded))
+            }
+        }
+    }
+
+    /// Puts back what ``carryOut(_:names:)`` has changed, the last change first.
+    ///
+    /// - Returns: what could not be put back, one line each.
+    mutating func undo() async -> [String] {
+        var problems: [String] = []
+        for step in steps.reversed() {
+            do throws(PluginError) {
+                switch step {
+                case .loaded(let name): await unload(name)
+                case .unloaded(let entry): try await host.load(entry.spec, at: entry.place)
+                case .replaced(let entry, let name):
+                    if host.status.contains(where: { $0.name == name }) { await unload(name) }
+                    try await host.load(entry.spec, at: entry.place)
+                }
+            } catch {
+                problems.append("plugin '\(error.plugin)' could not be put back, and does not run: \(error)")
+            }
+        }
+        return problems
+    }
+
+    /// Replaces a running plugin. Its socket handlers are missing for the time between the two.
+    private mutating func replace(_ name: String, by spec: PluginSpec, at place: Int) async throws(PluginError) {
+        await unload(name)
+        try await host.load(spec, at: place)
+    }
+
+    /// A plugin that does not end in time is given up, so its name and its declarations are free all the same.
+    private mutating func unload(_ name: String) async {
+        do throws(PluginError) {
+            try await host.unload(name)
+        } catch {
+            notes.append("\(error)")
+        }
+    }
+}
+
+extension PluginChanges {
+    /// What ``PluginTransaction`` would do.
+    func report(names: [String]) -> [ReloadReport.PluginChange] {
+        removals.compactMap { removal in removal.running.map { .init(name: $0, kind: .unloaded) } }
+            + zip(loads, names).map { .init(name: $1, kind: $0.replaced?.running == nil ? .loaded : .reloaded) }
+    }
+}
