@@ -62,6 +62,20 @@ struct ImageTests {
         await test.stop()
     }
 
+    @Test("a library that is cut off anywhere is refused, before it is mapped")
+    func cutOff() async throws {
+        let whole = try #require(FileManager.default.contents(atPath: try Fixture.library("small")))
+        let test = try TestHost()
+        for size in [100, 2_000, whole.count / 2, whole.count - 1] {
+            let path = try Fixture.file("cut-\(size).so", Array(whole.prefix(size)))
+            let error = await #expect(throws: PluginError.self) { try await test.host.load(PluginSpec(path: path)) }
+            #expect(error?.kind == .notAPlugin)
+            #expect(error?.problem.hasPrefix("is cut off: it has \(size) bytes, and its headers describe at") == true)
+        }
+        #expect(try await test.host.load(PluginSpec(path: try Fixture.file("whole.so", Array(whole)))).name == "small")
+        await test.stop()
+    }
+
     @Test("the three newest folders of dead processes stay for their core dumps; locked folders and young folders stay")
     func leftovers() async throws {
         let parent = try folder("leftovers")

@@ -44,7 +44,32 @@ struct ELFImage {
         guard header.e_type == 3 else {
             throw Unsuitable(problem: "is an ELF file but no shared library; link it with -shared")
         }
+        let size = Self.leastSize(bytes, header)
+        guard bytes.count >= size else {
+            throw Unsuitable(
+                problem:
+                    "is cut off: it has \(bytes.count) bytes, and its headers describe at least \(size); build or copy it again"
+            )
+        }
         readSections(bytes, header)
+    }
+
+    /// Where the tables of headers and the contents of the segments end. The dynamic linker maps a shorter file all the
+    /// same, and a use of the missing part raises SIGBUS, which ends the process.
+    private static func leastSize(_ bytes: UnsafeRawBufferPointer, _ header: Elf64_Ehdr) -> Int {
+        func end(_ start: UInt64, _ size: UInt64) -> Int {
+            let (sum, overflow) = start.addingReportingOverflow(size)
+            return overflow ? .max : Int(clamping: sum)
+        }
+        let segments = end(header.e_phoff, UInt64(header.e_phnum) * UInt64(header.e_phentsize))
+        var size = max(segments, end(header.e_shoff, UInt64(header.e_shnum) * UInt64(header.e_shentsize)))
+        for index in 0..<Int(header.e_phnum) {
+            let stride = Int(header.e_phentsize)
+            guard let segment: Elf64_Phdr = load(bytes, Int(clamping: header.e_phoff), index, stride) else { break }
+            // PT_LOAD: what is mapped.
+            if segment.p_type == 1 { size = max(size, end(segment.p_offset, segment.p_filesz)) }
+        }
+        return size
     }
 
     private mutating func readSections(_ bytes: UnsafeRawBufferPointer, _ header: Elf64_Ehdr) {
