@@ -34,11 +34,13 @@ struct RunningSettings: Sendable {
         shutdownWatchdog?.deadline = configuration.limits.shutdownDeadline
         server.adopt(configuration.transportOptions(openFiles: openFiles))
         if let options = configuration.recoveryOptions { recovery?.adopt(limitsOf: options) }
+        let sockets = configuration.socketOptions(recovery: nil)
+        host.adopt(limitsOf: sockets)
         let retired = rules.map { authenticator.adopt($0) }
         return await onEveryLoop { [presenceWatches, limits = configuration.limits] shard in
             // Until the last loop has run this, the old rules are kept: a loop may be using them.
             _ = retired
-            shard.adopt(limitsOf: configuration.socketOptions(recovery: nil))
+            shard.adopt(limitsOf: sockets)
             presenceWatches[shard.index].adopt(
                 limit: limits.presenceWatchesPerSocket, byteLimit: limits.presenceWatchBytesPerSocket)
         }

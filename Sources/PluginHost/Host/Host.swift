@@ -28,7 +28,9 @@ public final class Host: @unchecked Sendable {
     /// As at the start. ``currentOptions`` has those that may change.
     public let options: HostOptions
     private let changeableOptions: Mutex<HostOptions>
+    /// As at the start.
     let socketOptions: SocketOptions
+    private let mostRoomsPerSocket: Atomic<Int>
     let authenticator: any ConnectAuthenticator
     let observer: (any SocketObserver)?
     let presence: any PresenceSource
@@ -79,6 +81,7 @@ public final class Host: @unchecked Sendable {
         self.options = options
         changeableOptions = Mutex(options)
         self.socketOptions = socketOptions
+        mostRoomsPerSocket = Atomic(socketOptions.maxRoomsPerSocket)
         self.namespaces = namespaces
         self.authenticator = authenticator
         self.observer = observer
@@ -149,6 +152,16 @@ public final class Host: @unchecked Sendable {
             plugin.adoptEmitChecks()
         }
     }
+
+    /// Puts the limit of rooms in force for joins from plugins. Each shard must adopt the same limits on its loop.
+    /// [any-thread]
+    public func adopt(limitsOf options: SocketOptions) {
+        mostRoomsPerSocket.store(options.maxRoomsPerSocket, ordering: .relaxed)
+    }
+
+    /// ``SocketIO/SocketOptions/maxRoomsPerSocket`` as the last ``adopt(limitsOf:)`` has set it. [any-thread]
+    @inline(__always)
+    var maxRoomsPerSocket: Int { mostRoomsPerSocket.load(ordering: .relaxed) }
 
     // MARK: Look-ups
 

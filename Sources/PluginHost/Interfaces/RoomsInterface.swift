@@ -53,7 +53,7 @@ extension LoadedPlugin {
             return JF_OK
         }
         guard let info = context.directory[handle] else { return JF_E_GONE }
-        guard info.reserveRoom(limit: host.socketOptions.maxRoomsPerSocket) else { return refuseRoom() }
+        guard info.reserveRoom(limit: host.maxRoomsPerSocket) else { return refuseRoom() }
         let mailbox = mailboxes[context.index]
         guard let mustNotify = mailbox.append(.join, socket: handle, name: room) else {
             info.releaseRoom()
@@ -85,7 +85,7 @@ extension LoadedPlugin {
             for room in rooms where !loop.join(socket, room) {
                 _ = self.refuseRoom()
                 self.log.warning(
-                    "join_all: \(LimitError.tooManyRooms(limit: loop.host.socketOptions.maxRoomsPerSocket))")
+                    "join_all: \(LimitError.tooManyRooms(limit: loop.host.maxRoomsPerSocket))")
             }
         }
     }
@@ -112,15 +112,15 @@ extension LoopContext {
     /// - Returns: `false` if the socket has reached its limit of rooms.
     func join(_ socket: NamespaceSocket, _ room: ByteString, isReserved: Bool = false) -> Bool {
         guard let info = SocketInfo.of(socket) else { return true }
-        guard isReserved || info.reserveRoom(limit: host.socketOptions.maxRoomsPerSocket) else {
+        guard isReserved || info.reserveRoom(limit: host.maxRoomsPerSocket) else {
             return socket.isIn(room)
         }
         do throws(LimitError) {
             // It was in the room already, so the reservation is released.
             if try !socket.join(room) { info.releaseRoom() }
         } catch {
-            // Should not happen: the socket has no more rooms than reservations, and the name was checked by the
-            // caller.
+            // Only if the limit was lowered since the reservation: the socket has no more rooms than reservations, and
+            // the name was checked by the caller.
             info.releaseRoom()
             return false
         }
