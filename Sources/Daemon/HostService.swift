@@ -168,6 +168,7 @@ final class HostService: Service {
             "listening on \(address(port))",
             metadata: ["loops": "\(loops.all.count)", "plugins": "\(configuration.specs.count)"])
         openControl()
+        reload.watchFiles(of: configuration.plugins)
         // In a task of its own, since a plugin that blocks must not delay a stop.
         Task { await loadPlugins(port) }
     }
@@ -254,6 +255,7 @@ final class HostService: Service {
     private func stop() async {
         shutdownWatchdog?.stopping()
         control.withLock { $0 }?.close()
+        reload.watcher.close()
         let deadline = reload.configuration.limits.shutdownDeadline
         logger.info("stopping, within \(deadline.wholeMilliseconds) ms")
         let end = ContinuousClock.now + deadline

@@ -145,7 +145,7 @@ extension Configuration.Plugin {
         let members: [JSONValue.Member] = [
             .init("path", .string(path)), .init("isolation", .string(isolation.rawValue)),
             .init("onCrash", .string(onCrash.rawValue)),
-            .init("required", .bool(required)),
+            .init("required", .bool(required)), .init("watch", .bool(watch)),
         ]
         return .object(name.map { [.init("name", .string($0))] + members } ?? members)
     }

@@ -13,6 +13,8 @@ extension Configuration {
         public var onCrash = OnCrash.none
         /// Whether the daemon refuses to start without it.
         public var required = false
+        /// Whether the daemon loads it again when its file changes.
+        public var watch = false
         /// The plugin's own configuration as JSON text; `null` if there is none.
         public var config: [UInt8] = Array("null".utf8)
 
@@ -45,6 +47,7 @@ extension ConfigurationRule where Value == Configuration.Plugin {
             section.read("isolation", into: &plugin.isolation, .choice())
             section.read("onCrash", into: &plugin.onCrash, .choice())
             section.read("required", into: &plugin.required, .boolean)
+            section.read("watch", into: &plugin.watch, .boolean)
             section.read("config", into: &plugin.config, .json)
             section.finish()
             guard path != nil else {

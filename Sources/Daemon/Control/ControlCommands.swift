@@ -68,7 +68,7 @@ struct ControlCommands: Sendable {
         var stuck = host.givenUp
         var plugins: [JSONValue] = []
         for planned in host.plannedPlugins {
-            if let index = running.firstIndex(where: { $0.name == planned.name }), !planned.isFailed {
+            if let index = running.firstIndex(where: { $0.name == planned.name }), !planned.hasFailed {
                 plugins.append(running.remove(at: index).json)
             } else if let index = stuck.firstIndex(of: planned.name) {
                 plugins.append(Self.json(stuck: stuck.remove(at: index)))
@@ -245,8 +245,6 @@ extension PluginStatus {
 }
 
 extension PlannedPlugin {
-    fileprivate var isFailed: Bool { if case .failed = phase { true } else { false } }
-
     /// A planned plugin that is not in force.
     fileprivate var json: JSONValue {
         var members: [JSONValue.Member] = [.init("name", .string(name)), .init("path", .string(spec.path))]

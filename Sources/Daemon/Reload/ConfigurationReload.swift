@@ -14,15 +14,16 @@ final class ConfigurationReload: Sendable {
     /// `nil`: the daemon was not started by a command that can be read again.
     private let source: ConfigurationSource?
     private let running: RunningSettings
-    private let host: PluginHost.Host
-    private let logger: Logger
+    let host: PluginHost.Host
+    let logger: Logger
+    /// Changes of the plugins and settings, which run one after the other.
+    let changes = TaskChain()
+    let watcher: PluginWatcher
     private let state: Mutex<State>
 
     private struct State {
         /// The settings in force.
         var configuration: Configuration
-        /// The last reload that was requested.
-        var last: Task<Outcome, Never>?
         /// Reloads so far.
         var count = 0
     }
@@ -35,7 +36,10 @@ final class ConfigurationReload: Sendable {
         self.running = running
         self.logger = logger
         host = running.host
+        watcher = PluginWatcher(logger: logger)
         state = Mutex(State(configuration: configuration))
+        // Both live as long as the service.
+        watcher.onChange { [weak self] in await self?.fileChanged($0) }
     }
 
     /// The settings in force.
@@ -46,15 +50,7 @@ final class ConfigurationReload: Sendable {
     ///
     /// - Parameter isCheck: whether nothing is put in force; the report then says what would be.
     func reload(isCheck: Bool = false) async throws(ReloadFailure) -> ReloadReport {
-        let task = state.withLock { state in
-            let task = Task { [last = state.last] in
-                _ = await last?.value
-                return await self.next(isCheck: isCheck)
-            }
-            state.last = task
-            return task
-        }
-        return try await task.value.get()
+        try await changes.run { await self.next(isCheck: isCheck) }.get()
     }
 
     private func next(isCheck: Bool) async -> Outcome {
@@ -99,6 +95,7 @@ final class ConfigurationReload: Sendable {
             report.notes.append("an event loop is held up, and adopts the new settings when it goes on; see the log")
         }
         state.withLock { $0.configuration = merged }
+        watchFiles(of: merged.plugins)
         return report
     }
 

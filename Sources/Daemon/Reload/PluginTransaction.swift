@@ -66,7 +66,7 @@ struct PluginTransaction {
     }
 
     /// Replaces a running plugin. Its socket handlers are missing for the time between the two.
-    private mutating func replace(_ name: String, by spec: PluginSpec, at place: Int) async throws(PluginError) {
+    mutating func replace(_ name: String, by spec: PluginSpec, at place: Int) async throws(PluginError) {
         await unload(name)
         try await host.load(spec, at: place)
     }

@@ -10,6 +10,12 @@ extension Host {
         registry.withLock { registry in registry.plugins.first { $0.place == place && $0.isInForce }?.name }
     }
 
+    /// The file that a load of `spec` reads: its path, or the file that its name is found at; `nil` if there is none.
+    /// Blocks on the file system.
+    public func file(of spec: PluginSpec) -> String? {
+        spec.path.contains("/") ? spec.path : try? PluginFinder.find(spec.path, in: currentOptions.pluginPath)
+    }
+
     /// What a changed plan loads.
     public struct PlannedLoad: Sendable {
         public let spec: PluginSpec

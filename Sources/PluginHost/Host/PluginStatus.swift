@@ -87,13 +87,13 @@ extension Host {
     public var availability: [PluginAvailability] {
         let (planned, plugins) = registry.withLock { ($0.planned, $0.plugins) }
         let configured = planned.map { entry in
-            if let plugin = plugins.first(where: { $0.name == entry.name && !entry.isFailed }) {
+            if let plugin = plugins.first(where: { $0.name == entry.name && !entry.hasFailed }) {
                 return Self.availability(of: plugin)
             }
             return PluginAvailability(name: entry.name, reason: entry.reason)
         }
         return configured
-            + plugins.filter { plugin in !planned.contains { $0.name == plugin.name && !$0.isFailed } }.map {
+            + plugins.filter { plugin in !planned.contains { $0.name == plugin.name && !$0.hasFailed } }.map {
                 Self.availability(of: $0)
             }
     }
@@ -118,8 +118,6 @@ extension Host {
 }
 
 extension PlannedPlugin {
-    fileprivate var isFailed: Bool { if case .failed = phase { true } else { false } }
-
     /// Why a planned plugin that is not in force cannot work.
     fileprivate var reason: String {
         switch phase {

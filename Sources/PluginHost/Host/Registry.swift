@@ -83,6 +83,8 @@ public struct PlannedPlugin: Sendable {
     public internal(set) var name: String
     public internal(set) var phase = Phase.waiting
 
+    public var hasFailed: Bool { if case .failed = phase { true } else { false } }
+
     init(_ spec: PluginSpec, place: Int) {
         self.spec = spec
         self.place = place
