@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import requests
@@ -47,13 +48,36 @@ class Daemon:
         self.tabs = []
 
     def start(self, *flags):
-        file = self.folder / "jackfield.yaml"
-        file.write_text(json.dumps(self.settings, indent=2))
-        command = [str(BINARY), "serve", "--config", str(file), "--host", "127.0.0.1", *flags]
+        self.file.write_text(json.dumps(self.settings, indent=2))
+        command = [str(BINARY), "serve", "--config", str(self.file), "--host", "127.0.0.1", *flags]
         self.server, self.killed = Server(command, self.folder, cwd=self.folder, env=_ENVIRONMENT), False
         # After a restart, clients reconnect to the same port.
         self.settings["port"] = self.server.port
         return self
+
+    @property
+    def file(self):
+        return self.folder / "jackfield.yaml"
+
+    def configure(self, **settings):
+        """Changes settings in the configuration file of the running daemon, which reads it only when it is told to.
+        A value of None removes a setting."""
+        merged = {**json.loads(self.file.read_text()), **settings}
+        self.file.write_text(json.dumps({key: value for key, value in merged.items() if value is not None}, indent=2))
+
+    def reload(self):
+        """Has the changed file put in force: what the command answers."""
+        return self.operate("reload")
+
+    def logged(self, text, timeout=PATIENCE):
+        """Waits until the log contains the text, and returns the line."""
+        until = time.monotonic() + timeout
+        while True:
+            lines = [line for line in self.log.splitlines() if text in line]
+            if lines:
+                return lines[-1]
+            assert time.monotonic() < until, f"no line with {text!r} came within {timeout} s:\n{self.log}"
+            time.sleep(0.02)
 
     @property
     def address(self):
