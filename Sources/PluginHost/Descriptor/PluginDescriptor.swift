@@ -6,9 +6,9 @@ import Support
 ///
 /// `@unchecked Sendable`: everything in it is immutable, and its C function pointers are addresses of code that is
 /// never unmapped.
-struct PluginDescriptor: @unchecked Sendable {
-    var name: String
-    var version: String
+package struct PluginDescriptor: @unchecked Sendable {
+    package internal(set) var name: String
+    package internal(set) var version: String
     var create:
         (
             @convention(c) (
@@ -33,23 +33,25 @@ struct PluginDescriptor: @unchecked Sendable {
     var restore:
         (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) -> Int32)?
     var resume: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
-    var events: [EventDescriptor] = []
-    var namespaces: [NamespaceDescriptor] = []
-    var routes: [RouteDescriptor] = []
-    var timers: [TimerDescriptor] = []
-    var services: [ServiceDescriptor] = []
-    var functions: [FunctionDescriptor] = []
-    var emits: [EmitDescriptor] = []
+    package internal(set) var events: [EventDescriptor] = []
+    package internal(set) var namespaces: [NamespaceDescriptor] = []
+    package internal(set) var routes: [RouteDescriptor] = []
+    package internal(set) var timers: [TimerDescriptor] = []
+    package internal(set) var services: [ServiceDescriptor] = []
+    package internal(set) var functions: [FunctionDescriptor] = []
+    package internal(set) var emits: [EmitDescriptor] = []
+
+    package var hasHandshake: Bool { handshake != nil }
 
     /// Whether any callback runs on a lane.
-    var usesLanes: Bool {
+    package var usesLanes: Bool {
         events.contains { $0.run.usesLanes } || namespaces.contains { $0.run.usesLanes }
             || routes.contains { $0.run.usesLanes } || functions.contains { $0.run.usesLanes }
             || services.contains { $0.methods.contains { $0.run.usesLanes } }
     }
 
     /// The numbers of declarations: "3 events, 1 namespace, 2 routes, no timers".
-    var summary: String {
+    package var summary: String {
         func count(_ number: Int, _ one: String) -> String {
             number == 0 ? "no \(one)s" : "\(number) \(one)\(number == 1 ? "" : "s")"
         }
@@ -68,13 +70,13 @@ struct PluginDescriptor: @unchecked Sendable {
 /// One `jf_nsp_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
 ///
 /// A declaration for several namespaces becomes several descriptors.
-struct NamespaceDescriptor: @unchecked Sendable {
+package struct NamespaceDescriptor: @unchecked Sendable {
     /// Position in the plugin's list, from 1.
     var number: Int
     /// The name, or a POSIX extended regular expression.
-    var name: ByteString
-    var isPattern: Bool
-    var run: RunMode
+    package internal(set) var name: ByteString
+    package internal(set) var isPattern: Bool
+    package internal(set) var run: RunMode
     var admit:
         (
             @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_attempt>?, UnsafeMutablePointer<jf_refusal>?) ->
@@ -92,49 +94,49 @@ struct NamespaceDescriptor: @unchecked Sendable {
 /// One `jf_event_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
 ///
 /// A declaration for several namespaces becomes several descriptors.
-struct EventDescriptor: @unchecked Sendable {
+package struct EventDescriptor: @unchecked Sendable {
     /// Position in the plugin's list, from 1.
     var number: Int
     /// A namespace's name, or the text of the pattern under which it was declared.
-    var namespace: ByteString
+    package internal(set) var namespace: ByteString
     /// Empty: every event without a handler of its own.
-    var name: ByteString
+    package internal(set) var name: ByteString
     var handler: jf_event_fn
     /// The plugin's context, passed with each event.
     var context: UnsafeMutableRawPointer?
-    var run: RunMode
+    package internal(set) var run: RunMode
     /// Whether the handler only observes the event (`JF_EVENT_OBSERVE`).
-    var observes: Bool
+    package internal(set) var observes: Bool
     /// Checks the arguments against the declared signature; nil: any arguments are right.
-    var contract: Contract?
+    package internal(set) var contract: Contract?
 
     /// The types of the arguments and of the ack; nil: any.
-    var signature: Signature? { contract?.signature }
+    package var signature: Signature? { contract?.signature }
     /// Whether a function of the plugin declares it; ``number`` is then the position in the list of functions.
-    var isFunction = false
+    package internal(set) var isFunction = false
 }
 
 /// One `jf_route_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
-struct RouteDescriptor: @unchecked Sendable {
-    var method: ByteString
-    var path: RoutePath
+package struct RouteDescriptor: @unchecked Sendable {
+    package internal(set) var method: ByteString
+    package internal(set) var path: RoutePath
     var handler: jf_request_fn
     /// The plugin's context, passed with each request.
     var context: UnsafeMutableRawPointer?
-    var run: RunMode
-    var access: RouteAccess
+    package internal(set) var run: RunMode
+    package internal(set) var access: RouteAccess
 }
 
 /// One `jf_timer_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``; the host only passes the context back.
-struct TimerDescriptor: @unchecked Sendable {
+package struct TimerDescriptor: @unchecked Sendable {
     var handler: jf_task_fn
     var context: UnsafeMutableRawPointer?
     /// Milliseconds.
-    var interval: Int64
+    package internal(set) var interval: Int64
 }
 
 /// The thread and the order in which callbacks run: `JF_RUN_*`.
-enum RunMode: Sendable, Equatable {
+package enum RunMode: Sendable, Equatable {
     /// On the plugin's strand, one at a time, in order.
     case strand
     /// On the lanes, in order for each user.

@@ -4,14 +4,14 @@ import SocketIO
 import Support
 
 /// One `jf_service_decl`, checked.
-struct ServiceDescriptor: Sendable {
+package struct ServiceDescriptor: Sendable {
     /// Longest name, in bytes; the header promises this number.
     static let longestName = 64
 
-    var name: ByteString
-    var major: UInt32
-    var minor: UInt32
-    var methods: [MethodDescriptor]
+    package internal(set) var name: ByteString
+    package internal(set) var major: UInt32
+    package internal(set) var minor: UInt32
+    package internal(set) var methods: [MethodDescriptor]
 
     static func isName(_ name: ByteString) -> Bool {
         (1...longestName).contains(name.utf8.count)
@@ -22,34 +22,34 @@ struct ServiceDescriptor: Sendable {
 }
 
 /// One `jf_method_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
-struct MethodDescriptor: @unchecked Sendable {
+package struct MethodDescriptor: @unchecked Sendable {
     /// Has a name.
-    var signature: Signature
+    package internal(set) var signature: Signature
     var body: ProvidedMethod.Body
     /// The strand, the lanes in no order, or the thread of the caller.
-    var run: RunMode
+    package internal(set) var run: RunMode
     /// The plugin's context, passed with each call.
     var context: UnsafeMutableRawPointer?
 }
 
 /// One `jf_function_decl`, checked. `@unchecked Sendable` as ``PluginDescriptor``.
-struct FunctionDescriptor: @unchecked Sendable {
+package struct FunctionDescriptor: @unchecked Sendable {
     /// Position in the plugin's list, from 1.
     var number: Int
-    var namespace: ByteString
+    package internal(set) var namespace: ByteString
     /// Of the event.
-    var name: ByteString
-    var signature: Signature
+    package internal(set) var name: ByteString
+    package internal(set) var signature: Signature
     var function: jf_fn
     var type: CFunctionType
     var run: RunMode
 }
 
 /// One `jf_emit_decl`, checked.
-struct EmitDescriptor: Sendable {
-    var namespace: ByteString
-    var name: ByteString
-    var signature: Signature
+package struct EmitDescriptor: Sendable {
+    package internal(set) var namespace: ByteString
+    package internal(set) var name: ByteString
+    package internal(set) var signature: Signature
 }
 
 extension DescriptorReader {

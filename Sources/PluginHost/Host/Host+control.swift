@@ -29,7 +29,7 @@ extension Host {
             let value = body()
             let blocked = SignalMask.clear()
             if !blocked.isEmpty {
-                plugin.log.warning(
+                plugin.misused(
                     "\(callback.title) left signals \(blocked) blocked on the plugin's thread, from which its child processes would inherit them; the host has unblocked them"
                 )
             }
@@ -58,13 +58,17 @@ extension Host {
                 text =
                     "one of the plugins \(alive.map { "'\($0.outline.name)'" }.joined(separator: ", ")) changed \(what)"
             }
-            let log = { (level: Logger.Level, line: String) in
-                (owner ?? step?.plugin).map { $0.log.write(level) { line } } ?? self.logger.log(level: level, "\(line)")
+            let culprit = owner ?? step?.plugin
+            guard change.isRestored else {
+                culprit.map { $0.log.info(text) } ?? logger.info("\(text)")
+                continue
             }
-            if change.isRestored {
-                log(.warning, "\(text), which is the host's; the host has restored it")
+            let line = "\(text), which is the host's; the host has restored it"
+            if let culprit {
+                culprit.misused(line)
             } else {
-                log(.info, text)
+                logger.warning("\(line)")
+                options.onMisuse?(line, false)
             }
         }
     }

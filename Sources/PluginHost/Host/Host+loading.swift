@@ -386,7 +386,7 @@ extension Host {
         return plugin
     }
 
-    private func end(check plugin: LoadedPlugin, isStuck: Bool) {
+    func end(check plugin: LoadedPlugin, isStuck: Bool) {
         onControl { _ = self.withdraw(plugin) }
         abandon(plugin, isStuck: isStuck)
     }

@@ -54,6 +54,14 @@ public struct HostOptions: Sendable {
     public var emitChecks = EmitChecks.count
     /// The value of `jf_boot.host_version`.
     public var version = "1.0.0"
+    /// Makes this host an older one, for tests of plugins: how many bytes of the table of an interface it knows; `nil`:
+    /// it has no such interface.
+    package var knownTableBytes: (@Sendable (_ id: String) -> Int?)?
+    /// Makes this host a newer one, for tests of plugins: bytes of `jf_boot` that this header does not know.
+    package var unknownBootBytes = 0
+    /// Called with each line that the host logs because a plugin broke a rule of the header. `isArgument`: a call had an
+    /// argument that is wrong, which a plugin may leave to the host to find out. Any thread.
+    package var onMisuse: (@Sendable (_ line: String, _ isArgument: Bool) -> Void)?
 
     public init() {}
 

@@ -2,7 +2,7 @@ import Glibc
 
 /// The properties of a shared library that are read before any of its code runs. `dlopen` runs constructors, so
 /// everything that can be checked is checked on the bytes.
-struct ELFImage {
+package struct ELFImage {
     /// The exported symbols; `nil` if the library has no section headers (then only `dlsym` can tell).
     private(set) var exports: Set<String>?
     /// The libraries that it needs (`DT_NEEDED`).
@@ -14,8 +14,8 @@ struct ELFImage {
     private(set) var usesOrigin = false
 
     /// Why the bytes are not a library for this process.
-    struct Unsuitable: Error {
-        let problem: String
+    package struct Unsuitable: Error {
+        package let problem: String
     }
 
     private struct Section {
@@ -26,7 +26,7 @@ struct ELFImage {
         var entrySize: Int
     }
 
-    init(_ bytes: UnsafeRawBufferPointer) throws(Unsuitable) {
+    package init(_ bytes: UnsafeRawBufferPointer) throws(Unsuitable) {
         guard bytes.count >= MemoryLayout<Elf64_Ehdr>.size,
             bytes.starts(with: [0x7F, UInt8(ascii: "E"), UInt8(ascii: "L"), UInt8(ascii: "F")])
         else {

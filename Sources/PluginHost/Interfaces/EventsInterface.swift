@@ -104,7 +104,7 @@ extension LoadedPlugin {
         } else {
             switch tokens.complete(token, where: { if case .ack = $0 { true } else { false } }) {
             case .entry(.ack(let waiting, let number)): (socket, id) = (waiting, number)
-            case .elsewhere: return JF_E_STATE
+            case .elsewhere: return usedElsewhere()
             case .otherKind:
                 return invalid("ack", "the token is not that of an event; services.complete answers a service call")
             case .entry, .gone: return JF_E_GONE

@@ -101,7 +101,7 @@ extension LoadedPlugin {
     fileprivate func withReply(_ token: jf_token, _ body: (PluginReply) -> Int32) -> Int32 {
         switch tokens.complete(ReplyToken(token), where: { if case .reply = $0 { true } else { false } }) {
         case .entry(.reply(let reply)): body(reply)
-        case .elsewhere: JF_E_STATE
+        case .elsewhere: usedElsewhere()
         case .otherKind: invalid("http", "the token is not that of an HTTP request")
         case .entry, .gone: JF_E_GONE
         }

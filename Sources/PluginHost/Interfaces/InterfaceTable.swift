@@ -31,31 +31,58 @@ enum InterfaceTable {
         }
         let name = String(cString: id)
         let size = Int(size)
-        switch name {
-        case JF_CORE: return fill(table, size, with: CoreInterface.table)
-        case JF_TOKENS: return fill(table, size, with: TokensInterface.table)
-        case JF_EVENTS: return fill(table, size, with: EventsInterface.table)
-        case JF_SOCKETS: return fill(table, size, with: SocketsInterface.table)
-        case JF_ROOMS: return fill(table, size, with: RoomsInterface.table)
-        case JF_PRESENCE: return fill(table, size, with: PresenceInterface.table)
-        case JF_TIMERS: return fill(table, size, with: TimersInterface.table)
-        case JF_HTTP: return fill(table, size, with: HTTPInterface.table)
-        case JF_JSON: return fill(table, size, with: JSONInterface.table)
-        case JF_HELPERS: return fill(table, size, with: HelpersInterface.table)
-        case JF_SERVICES: return fill(table, size, with: ServicesInterface.table)
-        default:
-            plugin.missesInterface(name)
-            plugin.log.debug("asked for interface \(name), which this host does not have")
-            stub(table, size, from: headSize)
-            return JF_E_UNSUPPORTED
+        var limit = Int.max
+        if let knownTableBytes = plugin.host.options.knownTableBytes {
+            guard let known = knownTableBytes(name) else { return lack(name, plugin, table, size) }
+            limit = max(headSize, known)
+        }
+        return fill(name, table, size, limit) ?? lack(name, plugin, table, size)
+    }
+
+    /// Fills the table of an interface; `nil` if there is no such interface.
+    private static func fill(_ id: String, _ table: UnsafeMutableRawPointer, _ size: Int, _ limit: Int) -> Int32? {
+        switch id {
+        case JF_CORE: return fill(table, size, limit, with: CoreInterface.table)
+        case JF_TOKENS: return fill(table, size, limit, with: TokensInterface.table)
+        case JF_EVENTS: return fill(table, size, limit, with: EventsInterface.table)
+        case JF_SOCKETS: return fill(table, size, limit, with: SocketsInterface.table)
+        case JF_ROOMS: return fill(table, size, limit, with: RoomsInterface.table)
+        case JF_PRESENCE: return fill(table, size, limit, with: PresenceInterface.table)
+        case JF_TIMERS: return fill(table, size, limit, with: TimersInterface.table)
+        case JF_HTTP: return fill(table, size, limit, with: HTTPInterface.table)
+        case JF_JSON: return fill(table, size, limit, with: JSONInterface.table)
+        case JF_HELPERS: return fill(table, size, limit, with: HelpersInterface.table)
+        case JF_SERVICES: return fill(table, size, limit, with: ServicesInterface.table)
+        default: return nil
+        }
+    }
+
+    private static func lack(
+        _ id: String, _ plugin: LoadedPlugin, _ table: UnsafeMutableRawPointer, _ size: Int
+    ) -> Int32 {
+        plugin.missesInterface(id)
+        plugin.log.debug("asked for interface \(id), which this host does not have")
+        stub(table, size, from: headSize)
+        return JF_E_UNSUPPORTED
+    }
+
+    /// Bytes of the table of an interface of ``ids``.
+    static func size(of id: String) -> Int {
+        // More than any table has.
+        let capacity = 4_096
+        return withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 16) { block in
+            _ = fill(id, block.baseAddress!, capacity, .max)
+            return Int(block.load(as: UInt32.self))
         }
     }
 
     /// Copies as much of a table as fits into the plugin's; slots that only the plugin knows become stubs.
-    private static func fill<Table: BitwiseCopyable>(_ table: UnsafeMutableRawPointer, _ size: Int, with known: Table)
-        -> Int32
-    {
-        let common = min(size, MemoryLayout<Table>.size)
+    ///
+    /// - Parameter limit: bytes of the table that this host admits to know.
+    private static func fill<Table: BitwiseCopyable>(
+        _ table: UnsafeMutableRawPointer, _ size: Int, _ limit: Int, with known: Table
+    ) -> Int32 {
+        let common = min(size, limit, MemoryLayout<Table>.size)
         withUnsafeBytes(of: known) { table.copyMemory(from: $0.baseAddress!, byteCount: common) }
         if size > common { stub(table, size, from: common) }
         table.storeBytes(of: UInt32(common), as: UInt32.self)
@@ -84,10 +111,13 @@ enum Boot {
     /// A boot structure for `plugin`. It and the texts that it points to live as long as the process, as the header
     /// promises.
     static func make(for plugin: LoadedPlugin) -> UnsafePointer<jf_boot> {
-        let boot = UnsafeMutablePointer<jf_boot>.allocate(capacity: 1)
+        let size = MemoryLayout<jf_boot>.size + plugin.host.options.unknownBootBytes
+        let block = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: MemoryLayout<jf_boot>.alignment)
+        block.initializeMemory(as: UInt8.self, repeating: 0xFF, count: size)
+        let boot = block.bindMemory(to: jf_boot.self, capacity: 1)
         boot.initialize(
             to: jf_boot(
-                struct_size: UInt32(MemoryLayout<jf_boot>.size), abi: UInt32(JF_ABI), host: plugin.handle,
+                struct_size: UInt32(size), abi: UInt32(JF_ABI), host: plugin.handle,
                 host_version: lasting(plugin.host.options.version),
                 query: { host, id, table, size in InterfaceTable.query(host, id, table, size) },
                 name: lasting(plugin.spec.name), path: lasting(plugin.path)))

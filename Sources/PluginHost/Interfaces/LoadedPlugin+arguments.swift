@@ -311,13 +311,20 @@ extension LoadedPlugin {
     /// - Returns: the error's result code.
     @inline(never)
     func refuse(_ function: StaticString, _ refusal: HostCallError) -> Int32 {
-        log.warning("\(function): \(refusal.problem)")
+        misused("\(function): \(refusal.problem)", isArgument: true)
         return refusal.code
     }
 
     /// Logs why an argument is invalid and returns `JF_E_INVALID`.
     func invalid(_ function: StaticString, _ problem: @autoclosure () -> String) -> Int32 {
-        log.warning("\(function): \(problem())")
+        misused("\(function): \(problem())", isArgument: true)
         return JF_E_INVALID
+    }
+
+    /// Logs that the plugin broke a rule of the header.
+    @inline(never)
+    func misused(_ line: String, isArgument: Bool = false) {
+        log.warning(line)
+        host.options.onMisuse?(line, isArgument)
     }
 }

@@ -128,7 +128,7 @@ extension LoadedPlugin {
             }
             let outcome = CallOutcome(copying: value)
             return call.settle(outcome) ? outcome.code : JF_E_GONE
-        case .elsewhere: return JF_E_STATE
+        case .elsewhere: return usedElsewhere()
         case .otherKind: throw .invalid("reply is no token of a service call")
         case .entry, .gone: return JF_E_GONE
         }

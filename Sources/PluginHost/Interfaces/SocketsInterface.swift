@@ -155,7 +155,7 @@ extension LoadedPlugin {
         case .entry(.decision(let admission, let stage)):
             guard admission.isWaiting(at: stage) else { return JF_E_GONE }
             return admission.decide(verdict(), at: stage) ? JF_OK : JF_E_GONE
-        case .elsewhere: return JF_E_STATE
+        case .elsewhere: return usedElsewhere()
         case .otherKind: return invalid("accept or refuse", "the token is not that of a decision")
         case .entry, .gone: return JF_E_GONE
         }

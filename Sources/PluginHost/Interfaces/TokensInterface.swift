@@ -55,7 +55,7 @@ extension LoadedPlugin {
                 return JF_OK
             case .gone: return JF_E_GONE
             case .limit: return JF_E_LIMIT
-            case .elsewhere: return JF_E_STATE
+            case .elsewhere: return usedElsewhere()
             }
         }
         switch borrowedFrame(token) {
@@ -77,14 +77,27 @@ extension LoadedPlugin {
     /// The frame of the running callback that has borrowed `token`.
     @inline(__always)
     func borrowedFrame(_ token: ReplyToken) -> Result<UnsafeMutablePointer<CallbackFrame>, TokenError> {
-        guard let state = ThreadState.current else { return .failure(TokenError(code: JF_E_STATE)) }
+        guard let state = ThreadState.current else { return strayToken() }
         guard let frame = state.frame, frame.pointee.ack == token, frame.pointee.plugin == UnsafeRawPointer(handle)
         else {
             // On the thread that made it, the token was completed or kept, or its callback has returned. On another
             // thread, it had to be kept first.
-            return .failure(TokenError(code: state.made(token) ? JF_E_GONE : JF_E_STATE))
+            return state.made(token) ? .failure(TokenError(code: JF_E_GONE)) : strayToken()
         }
         return .success(frame)
+    }
+
+    @inline(never)
+    private func strayToken() -> Result<UnsafeMutablePointer<CallbackFrame>, TokenError> {
+        .failure(TokenError(code: usedElsewhere()))
+    }
+
+    /// The result of a call with a token that the plugin has borrowed for another callback.
+    func usedElsewhere() -> Int32 {
+        misused(
+            "a token was used outside its callback, or on another thread: inside the callback, exchange it with keep first"
+        )
+        return JF_E_STATE
     }
 
     /// Answers a client whose request the plugin will not complete. An ack is simply not sent.

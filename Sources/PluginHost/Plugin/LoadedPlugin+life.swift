@@ -23,6 +23,11 @@ extension LoadedPlugin {
         }
         mappedCopy.withLock { $0 = image.copy }
         identity.setCode(of: unsafeBitCast(image.main, to: UnsafeRawPointer.self))
+        return describe(image)
+    }
+
+    /// Calls `jf_plugin_main` and reads the descriptor. On the strand.
+    func describe(_ image: PluginImage) -> Result<PluginDescriptor, PluginError> {
         let block = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_SIZE), alignment: 16)
         defer { block.deallocate() }
         block.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_SIZE))
@@ -119,7 +124,10 @@ extension LoadedPlugin {
         guard !missing.isEmpty else { return nil }
         return missing.map { id in
             let family = id.prefix { $0 != "/" }
-            let known = InterfaceTable.ids.first { $0.prefix { $0 != "/" } == family }
+            let known = InterfaceTable.ids.first {
+                $0.prefix { $0 != "/" } == family
+                    && (host.options.knownTableBytes.map { knows in knows(id) != nil } ?? true)
+            }
             return "needs interface \(id), this host has \(known ?? "no \(family)")"
         }.joined(separator: "; ")
     }
