@@ -82,6 +82,15 @@ let package = Package(
         .target(
             name: "PrometheusMetrics",
             dependencies: ["Support", .product(name: "CoreMetrics", package: "swift-metrics")]),
+        // What a process leaves for the one that watches it, and mallinfo2, behind a header of our own.
+        .target(name: "CCheckRecord"),
+        .target(
+            name: "PluginCheck",
+            dependencies: [
+                "CCheckRecord", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Signatures", "RawJSON",
+                "Support",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .target(name: "WebAssets", resources: [.embedInCode("index.html")]),
         .target(
             name: "Daemon",
@@ -97,7 +106,7 @@ let package = Package(
         .executableTarget(
             name: "jackfield",
             dependencies: [
-                "Daemon", "Identity", "Signatures", "RawJSON", "Support",
+                "Daemon", "PluginCheck", "Identity", "Signatures", "RawJSON", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -175,6 +184,7 @@ let package = Package(
                 "Daemon", "PluginHost", "PrometheusMetrics", "SocketIO", "EngineIO", "Identity", "Signatures",
                 "RawJSON", "Support", .product(name: "Logging", package: "swift-log"),
             ]),
+        .testTarget(name: "PluginCheckTests", dependencies: ["PluginCheck", "RawJSON", "Support"]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.
         .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),

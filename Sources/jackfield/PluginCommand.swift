@@ -3,14 +3,14 @@ import Daemon
 import Foundation
 import RawJSON
 
-/// The commands for the plugins of a running daemon.
+/// The commands for plugins: of a running daemon, and for their files.
 struct PluginCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plugin",
-        abstract: "List, load, reload and unload the plugins of a running daemon.",
+        abstract: "List, load, reload and unload the plugins of a running daemon, and check their files.",
         discussion: """
-            The daemon answers over its control socket, which only root and the daemon's own user may use. Sockets of \
-            clients stay connected, whatever is loaded or unloaded.
+            'check' needs no daemon. For the others, the daemon answers over its control socket, which only root and the \
+            daemon's own user may use. Sockets of clients stay connected, whatever is loaded or unloaded.
 
             EXAMPLES
               Which plugins are there, and what do they do:
@@ -23,10 +23,13 @@ struct PluginCommand: AsyncParsableCommand {
               Replace one by a new version of its file:
                 jackfield plugin reload rooms
 
+              Find out what is wrong with one before it is loaded:
+                jackfield plugin check ./hello.so
+
             EXIT CODES
               0 done, 1 failed, 2 wrong use, 78 bad configuration
             """,
-        subcommands: [List.self, Load.self, Reload.self, Unload.self])
+        subcommands: [List.self, Load.self, Reload.self, Unload.self, Check.self, CheckProcess.self])
 }
 
 extension PluginCommand {

@@ -1,0 +1,114 @@
+import CCheckRecord
+import Foundation
+import Glibc
+import Support
+
+/// The process of one test. ``PluginChecker`` starts it with the descriptors that `jf_check_spawn` names.
+public enum CheckWorker {
+    private static let requestDescriptor: Int32 = 3
+    private static let resultDescriptor: Int32 = 4
+    private static let recordDescriptor: Int32 = 5
+
+    /// Exit codes that ``PluginChecker`` reads.
+    static let wasMisused: Int32 = 64
+    static let couldNotAnswer: Int32 = 65
+
+    // Set once, before the plugin is loaded; read by the exit handler, which C calls without an argument.
+    nonisolated(unsafe) private static var running: CheckRun?
+    nonisolated(unsafe) private static var record: UnsafeMutablePointer<jf_check_record>?
+
+    /// Runs the test that is asked for, writes its findings, and ends the process.
+    public static func main() -> Never {
+        // The first loaded plugin finds the signals as a daemon leaves them.
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
+        signal(SIGTERM) { _ in _exit(143) }
+        signal(SIGINT) { _ in _exit(130) }
+        for descriptor in [requestDescriptor, resultDescriptor, recordDescriptor] {
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        }
+        guard let request = try? JSONDecoder().decode(CheckRequest.self, from: readAll(requestDescriptor)),
+            let test = CheckTest.named(request.test), case .child(_, let body) = test.body,
+            let record = jf_check_record_map(recordDescriptor)
+        else {
+            complain("this command is run by 'jackfield plugin check' only")
+            _exit(wasMisused)
+        }
+        close(requestDescriptor)
+        close(recordDescriptor)
+        let run = CheckRun(request, record: record)
+        (running, Self.record) = (run, record)
+        watch(run, record)
+        atexit { CheckWorker.noteExit() }
+        // A thread of its own, because the functions of tests block.
+        let thread = Thread {
+            do {
+                try body(run)
+            } catch let failure as CheckFailure {
+                run.fail(failure.text)
+            } catch {
+                run.fail("\(error)")
+            }
+            write(run.findings)
+        }
+        thread.stackSize = 8 << 20
+        thread.start()
+        while true { sleep(3_600) }
+    }
+
+    private static func complain(_ line: String) {
+        try? FileHandle.standardError.write(contentsOf: Data("\(line)\n".utf8))
+    }
+
+    private static func readAll(_ descriptor: Int32) -> Data {
+        FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).readDataToEndOfFile()
+    }
+
+    private static func write(_ findings: [CheckFinding]) -> Never {
+        do {
+            let handle = FileHandle(fileDescriptor: resultDescriptor, closeOnDealloc: false)
+            try handle.write(contentsOf: JSONEncoder().encode(findings))
+        } catch {
+            complain("the result cannot be written: \(error)")
+            _exit(couldNotAnswer)
+        }
+        // Exit handlers of the plugin's libraries would run code of a plugin that has ended.
+        fflush(nil)
+        _exit(0)
+    }
+
+    /// Notes in the record that `exit` was called, and by which callback: on the thread that calls it.
+    private static func noteExit() {
+        guard let record else { return }
+        record.pointee.is_exit = 1
+        running?.noteCallback(ofThread: threadName())
+    }
+
+    private static func threadName() -> ByteString {
+        let descriptor = open("/proc/thread-self/comm", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = read(descriptor, &bytes, bytes.count)
+        return ByteString(decoding: bytes.prefix(max(0, count)))
+    }
+
+    /// Starts the thread that finds out which callback has crashed.
+    private static func watch(_ run: CheckRun, _ record: UnsafeMutablePointer<jf_check_record>) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let (input, output) = (ends[0], ends[1])
+        // The address of memory that is never unmapped.
+        let place = UInt(bitPattern: record)
+        Thread {
+            var byte: UInt8 = 0
+            while read(input, &byte, 1) < 0, errno == EINTR {}
+            guard let record = UnsafeMutablePointer<jf_check_record>(bitPattern: place) else { return }
+            run.noteCallback(ofThread: ByteString(String(cString: jf_check_record_thread(record))))
+            jf_check_record_set_symbol(record)
+            jf_check_record_release()
+        }.start()
+        jf_check_record_watch(record, output)
+    }
+}

@@ -1,0 +1,68 @@
+import CCheckRecord
+import Foundation
+import Support
+
+/// Checks the library of a plugin: runs the tests one after the other, each of those that run its code in a process of
+/// its own.
+public struct PluginChecker: Sendable {
+    /// The executable, which runs ``CheckWorker`` when it is started with ``workerArguments``.
+    private let executable: String
+    private let workerArguments: [String]
+    private let options: CheckOptions
+
+    /// - Parameter executable: `/proc/self/exe` if it is this process's own.
+    public init(executable: String, workerArguments: [String], options: CheckOptions = CheckOptions()) {
+        self.executable = executable
+        self.workerArguments = workerArguments
+        self.options = options
+    }
+
+    /// Runs the tests, on the calling thread, which waits; not on a thread that runs tasks.
+    ///
+    /// - Parameters:
+    ///   - path: the plugin's file.
+    ///   - names: only these tests, whether or not what they need has passed; empty: all.
+    ///   - report: called with each result.
+    /// - Returns: all results, in the order of ``CheckTest/all``.
+    @discardableResult
+    public func run(_ path: String, only names: [String] = [], report: (CheckResult) -> Void = { _ in })
+        -> [CheckResult]
+    {
+        let inspection = LibraryInspection(path: path)
+        var results: [CheckResult] = []
+        for test in CheckTest.all where names.isEmpty || names.contains(test.name) {
+            let failed = results.first { result in
+                test.needs.contains { $0.utf8.elementsEqual(result.test.utf8) }
+                    && (result.verdict == .failed || result.verdict == .skipped)
+            }
+            var result = CheckResult(test: test.name)
+            if let failed, names.isEmpty {
+                result.skipped = "\(failed.test) has not passed"
+            } else {
+                let start = Clock.monotonicMilliseconds
+                result.findings = findings(of: test, path, inspection)
+                result.milliseconds = Int(Clock.monotonicMilliseconds - start)
+            }
+            results.append(result)
+            report(result)
+        }
+        return results
+    }
+
+    private func findings(of test: CheckTest, _ path: String, _ inspection: LibraryInspection) -> [CheckFinding] {
+        switch test.body {
+        case .file(let body): return body(inspection)
+        case .child:
+            let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+            let request = CheckRequest(
+                test: test.name, path: absolute, options: options, fileSize: inspection.size,
+                writableBytes: inspection.writableBytes)
+            do throws(CheckFailure) {
+                let process = try CheckProcess(executable, workerArguments, request)
+                return process.wait(milliseconds: test.limit(options))
+            } catch {
+                return [CheckFinding(.failure, error.text)]
+            }
+        }
+    }
+}
