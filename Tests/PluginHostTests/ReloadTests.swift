@@ -39,10 +39,10 @@ struct ReloadTests {
     /// A reload that is held up in `save` of the running version: the loops hold what clients cause.
     private struct Halted {
         let gate: String
-        let reload: Task<ReloadReport, any Error>
+        let reload: Task<PluginReload, any Error>
 
         /// Lets `save` return, and waits for the result of the reload.
-        func goOn() async throws -> ReloadReport {
+        func goOn() async throws -> PluginReload {
             unlink(gate)
             return try await reload.value
         }

@@ -31,7 +31,7 @@ struct ControlCommands: Sendable {
         switch request.command {
         case "plugin.list": return try list(request)
         case "plugin.load": return try await load(request)
-        case "plugin.reload": return try await reload(request)
+        case "plugin.reload": return try await reloadPlugin(request)
         case "plugin.unload": return try await unload(request)
         case "presence": return try presence(request)
         case "rooms": return try await rooms(request)
@@ -130,11 +130,11 @@ struct ControlCommands: Sendable {
 
     /// Replaces a plugin by a new version. Without `path` its file is loaded again, without `config` it keeps its
     /// configuration.
-    private func reload(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
+    private func reloadPlugin(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
         try request.allow("name", "path", "config")
         let name = try loadedPlugin(request).name
         let (path, config) = (try request.text("path"), request.value("config")?.serialized)
-        let report: ReloadReport
+        let report: PluginReload
         do throws(PluginError) {
             report = try await host.reload(name, path: path, config: config)
         } catch {
@@ -209,7 +209,7 @@ extension ControlError {
     }
 }
 
-extension ReloadReport {
+extension PluginReload {
     fileprivate var json: JSONValue {
         var members: [JSONValue.Member] = [
             .init("plugin", status.json), .init("before", .string(before)),

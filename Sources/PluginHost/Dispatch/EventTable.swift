@@ -181,6 +181,7 @@ final class EventRoute: @unchecked Sendable {
         name = route.name
         observes = route.observes
         callback = route.callback
+        mark = route.mark
         meter = nil
         // Checked when the event is passed on.
         contract = nil

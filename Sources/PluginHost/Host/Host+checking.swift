@@ -17,9 +17,7 @@ extension Host {
         do throws(PluginError) {
             let found: Result<[PluginDescriptor], PluginError> = try step(plugin, .main, until: deadline) {
                 Result { () throws(PluginError) in
-                    let image = try PluginImage.open(
-                        plugin.path, generation: plugin.generation, in: self.imageFolder?.path
-                    ) { plugin.log.warning("\($0)") }
+                    let image = try plugin.mapImage()
                     return [try plugin.describe(image).get(), try plugin.describe(image).get()]
                 }
             }

@@ -10,20 +10,26 @@ extension LoadedPlugin {
         if case .library(let binding) = spec.kind { return open(binding) }
         let image: PluginImage
         do throws(PluginError) {
-            image = try PluginImage.open(path, generation: generation, in: host.imageFolder?.path) {
-                log.warning("\($0)")
-            } mapping: { copy, buildID in
-                // Before its constructors run, which may crash.
-                identity.setCopy(copy, buildID: buildID)
-                let id = buildID.isEmpty ? "without a build-id" : "build-id \(buildID)"
-                log.info("maps \(path), \(id), from its private copy \(copy)")
-            }
+            image = try mapImage()
         } catch {
             return .failure(error)
         }
+        return describe(image)
+    }
+
+    /// Maps a private copy of the file. On the strand.
+    func mapImage() throws(PluginError) -> PluginImage {
+        let image = try PluginImage.open(path, generation: generation, in: host.imageFolder?.path) {
+            log.warning("\($0)")
+        } mapping: { copy, buildID in
+            // Before its constructors run, which may crash.
+            identity.setCopy(copy, buildID: buildID)
+            let id = buildID.isEmpty ? "without a build-id" : "build-id \(buildID)"
+            log.info("maps \(path), \(id), from its private copy \(copy)")
+        }
         mappedCopy.withLock { $0 = image.copy }
         identity.setCode(of: unsafeBitCast(image.main, to: UnsafeRawPointer.self))
-        return describe(image)
+        return image
     }
 
     /// Calls `jf_plugin_main` and reads the descriptor. On the strand.

@@ -19,7 +19,7 @@ extension Host {
     /// - Parameter spec: what to load in its place, under the same name; `nil`: its file again, with its configuration.
     /// - Throws: ``PluginError``; the running version is then in force as before. Of kind `unavailable` if no such
     ///   plugin is loaded, or it is being loaded, reloaded or unloaded.
-    public func reload(_ name: String, spec: PluginSpec? = nil) async throws(PluginError) -> ReloadReport {
+    public func reload(_ name: String, spec: PluginSpec? = nil) async throws(PluginError) -> PluginReload {
         try await reload(name) { _ in spec }
     }
 
@@ -28,7 +28,7 @@ extension Host {
     /// - Parameters:
     ///   - path: another file for it; `nil`: its file.
     ///   - config: another configuration for it, JSON; `nil`: its configuration.
-    public func reload(_ name: String, path: String?, config: [UInt8]?) async throws(PluginError) -> ReloadReport {
+    public func reload(_ name: String, path: String?, config: [UInt8]?) async throws(PluginError) -> PluginReload {
         try await reload(name) { running in
             var spec = running
             if let path { spec.path = path }
@@ -39,11 +39,11 @@ extension Host {
 
     private func reload(
         _ name: String, _ spec: @escaping @Sendable (_ running: PluginSpec) -> PluginSpec?
-    ) async throws(PluginError) -> ReloadReport {
-        let result: Result<ReloadReport, PluginError> = await withCheckedContinuation { continuation in
+    ) async throws(PluginError) -> PluginReload {
+        let result: Result<PluginReload, PluginError> = await withCheckedContinuation { continuation in
             registry.withLock { $0.loads += 1 }
             Threads.start(name: "jf-reload") {
-                let result: Result<ReloadReport, PluginError>
+                let result: Result<PluginReload, PluginError>
                 do throws(PluginError) {
                     result = .success(try self.reloadNow(name, spec))
                 } catch {
@@ -64,7 +64,7 @@ extension Host {
 
     private func reloadNow(
         _ name: String, _ spec: (_ running: PluginSpec) -> PluginSpec?
-    ) throws(PluginError) -> ReloadReport {
+    ) throws(PluginError) -> PluginReload {
         let running = try beginReload(of: name)
         defer { registry.withLock { _ = $0.reloading.remove(name) } }
         let start = Clock.monotonicNanoseconds
@@ -290,11 +290,11 @@ extension Host {
     /// Ends the version that was replaced, and reports.
     private func finish(
         _ running: LoadedPlugin, _ successor: LoadedPlugin, _ transfer: Transfer, since start: Int64
-    ) -> ReloadReport {
+    ) -> PluginReload {
         registry.withLock { registry in
             if let index = registry.index(ofPlace: successor.place) { registry.planned[index].spec = successor.spec }
         }
-        let report = ReloadReport(
+        let report = PluginReload(
             status: successor.status, before: running.descriptor.version,
             pause: transfer.pause, held: transfer.held, stateBytes: transfer.saved.bytes.count,
             tokens: transfer.tokens.count, streams: transfer.streams.count,
@@ -350,7 +350,7 @@ extension Host {
 }
 
 /// What a reload did.
-public struct ReloadReport: Sendable, CustomStringConvertible {
+public struct PluginReload: Sendable, CustomStringConvertible {
     /// Of the new version.
     public let status: PluginStatus
     /// The version before.
@@ -370,8 +370,8 @@ public struct ReloadReport: Sendable, CustomStringConvertible {
     /// Why the version before did not end; `nil` if it did.
     public let leftover: PluginError?
 
-    fileprivate func with(leftover: PluginError?) -> ReloadReport {
-        ReloadReport(
+    fileprivate func with(leftover: PluginError?) -> PluginReload {
+        PluginReload(
             status: status, before: before, pause: pause, held: held, stateBytes: stateBytes, tokens: tokens,
             streams: streams, milliseconds: milliseconds, leftover: leftover)
     }
