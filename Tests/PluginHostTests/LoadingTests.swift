@@ -89,10 +89,10 @@ struct LoadingTests {
     @Test("a create that hangs is abandoned after its deadline")
     func hangingCreate() async throws {
         var options = HostOptions()
-        options.startDeadline = 100
+        options.startDeadline = 1_000
         let error = try await problem(try Fixture.library("small", named: "hangs", "CREATE_HANGS"), options)
         #expect(error.kind == .timedOut)
-        #expect(error.problem == "create did not return in time: a plugin has 100 ms to load; its thread is given up")
+        #expect(error.problem == "create did not return in time: a plugin has 1000 ms to load; its thread is given up")
     }
 
     @Test("the error for a wrong descriptor names the fault and the number of the declaration")

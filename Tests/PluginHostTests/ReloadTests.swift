@@ -367,7 +367,7 @@ struct ReloadTests {
     private static let faults = [
         Fault("REFUSES", "jf_plugin_main returned -1 (JF_E_FAILED"),
         Fault("CREATE_FAILS", "create failed: the store is not reachable"),
-        Fault("CREATE_HANGS", "create did not return in time: a plugin has 300 ms to load; its thread is given up"),
+        Fault("CREATE_HANGS", "create did not return in time: a plugin has 2000 ms to load; its thread is given up"),
         Fault("NEEDS_NEWER", "needs interface jf.presence/2, this host has jf.presence/1"),
         Fault(#"NAME="other""#, "the file describes plugin 'other', and the running one is 'reload'"),
         Fault(#"ROUTE="/v1/small""#, "route 6: GET /v1/small belongs to plugin 'small'"),
@@ -384,8 +384,8 @@ struct ReloadTests {
     @Test("a new version that fails leaves the running one in force", arguments: faults)
     func fails(_ fault: Fault) async throws {
         var options = HostOptions()
-        options.startDeadline = 300
-        options.reloadDeadline = 1_000
+        options.startDeadline = 2_000
+        options.reloadDeadline = 10_000
         let test = try await Self.loaded(options: options)
         try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "small", #"ROUTE="/v1/small""#)))
         let client = test.client()

@@ -7,7 +7,7 @@ import Testing
 @Suite("States and threads")
 struct StateTests {
     private func lines(_ test: TestHost) -> [String] {
-        test.log.lines.filter { $0.hasPrefix("info: ") }.map { String($0.dropFirst(6)) }
+        test.log.lines.filter { $0.hasPrefix("info: ") && !$0.hasPrefix("info: maps ") }.map { String($0.dropFirst(6)) }
     }
 
     @Test("functions work from create until stop has returned, and each promised callback runs once, before destroy")

@@ -59,8 +59,8 @@ public struct HostOptions: Sendable {
     package var knownTableBytes: (@Sendable (_ id: String) -> Int?)?
     /// Makes this host a newer one, for tests of plugins: bytes of `jf_boot` that this header does not know.
     package var unknownBootBytes = 0
-    /// Called with each line that the host logs because a plugin broke a rule of the header. `isArgument`: a call had an
-    /// argument that is wrong, which a plugin may leave to the host to find out. Any thread.
+    /// Called with each line that the host logs because a plugin broke a rule of the header. `isArgument`: an argument
+    /// of a call is wrong, which a plugin may leave to the host to find out. Any thread.
     package var onMisuse: (@Sendable (_ line: String, _ isArgument: Bool) -> Void)?
 
     public init() {}

@@ -33,12 +33,14 @@ struct ConfigurationChangeTests {
         pluginPath: [/x]
         contracts: strict
         control: x.sock
+        crashFile: x.crash
         limits: { connections: 1, connectionsPerAddress: 2, sessions: 3, sessionsPerAddress: 4, sessionsBeforeConnect: 5,
           messageBeforeConnect: 6, memory: 1048577, outputBuffer: 8, httpBody: 9, roomsPerSocket: 10,
           namespacesPerConnection: 11, pendingAcksPerSocket: 12, presenceWatchesPerSocket: 13,
           presenceWatchBytesPerSocket: 14, pluginQueueCallbacks: 15, pluginQueueBytes: 1000001, pluginResultBytes: 17,
           pluginQueueSocketShare: 18, pluginQueueUserShare: 19, recoverySessions: 20, recoverySessionBytes: 21,
-          recoveryEvents: 22, recoveryEventBytes: 23, startDeadline: 24, shutdownDeadline: 25 }
+          recoveryEvents: 22, recoveryEventBytes: 23, startDeadline: 24, shutdownDeadline: 25,
+          reloadDeadline: 26 }
         log: { level: debug, format: json, repeatInterval: 1 }
         conformance: true
         demo: true
