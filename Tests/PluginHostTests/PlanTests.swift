@@ -105,6 +105,55 @@ struct PlanTests {
         for loop in test.loops { loop.stop() }
     }
 
+    @Test("a probe finds what a load would find, and puts nothing in force")
+    func probe() async throws {
+        let test = try TestHost()
+        test.host.plan([try plain("one"), try plain("two")])
+        #expect(try await test.host.loadPlanned())
+        let same = try Fixture.library("small", named: "same", "NAME=\"same\"", "EVENT=\"one\"")
+        let gone = PluginSpec(path: "/nowhere/gone.so")
+        let problems = await test.host.probe([.init(PluginSpec(path: same)), .init(gone)], removing: [])
+        #expect(throws: PluginError.self) { try problems[0].get() }
+        #expect(throws: PluginError.self) { try problems[1].get() }
+        if case .failure(let error) = problems[0] {
+            #expect(error.problem == "event 1: 'one' of '/' belongs to plugin 'one'")
+        }
+        // The event is free when its owner goes, and is claimed by the first of two.
+        let results = await test.host.probe(
+            [.init(PluginSpec(path: same)), .init(try plain("two"), replacing: "two"), .init(PluginSpec(path: same))],
+            removing: ["one"])
+        #expect(try results[0].get().name == "same" && results[1].get().name == "two")
+        #expect(try !results[0].get().isNewVersion && results[1].get().isNewVersion)
+        #expect(throws: PluginError.self) { try results[2].get() }
+        #expect(test.host.status.map(\.name) == ["one", "two"] && test.host.givenUp.isEmpty)
+        #expect(test.client().ask(#"20["one"]"#) == #"30["one"]"#)
+        await test.stop()
+    }
+
+    @Test("another plan orders the running plugins, and keeps what it knows of their entries")
+    func replanned() async throws {
+        let test = try TestHost()
+        let specs = [try plain("one"), try plain("two"), PluginSpec(path: "/nowhere/gone.so")]
+        test.host.plan(specs)
+        #expect(try await test.host.loadPlanned())
+        let places = test.host.plannedPlugins.map(\.place)
+        let place = test.host.newPlace()
+        #expect(!places.contains(place))
+        let three = try plain("three")
+        try await test.host.load(three, at: place)
+        #expect(test.host.status.map(\.name) == ["one", "two", "three"])
+        test.host.replan([(three, place), (specs[2], places[2]), (specs[1], places[1])])
+        #expect(test.host.status.map(\.name) == ["three", "two", "one"])
+        #expect(test.host.plannedPlugins.map(\.name) == ["three", "gone", "two"])
+        #expect(test.host.plannedPlugins.map(\.hasFailed) == [false, true, false])
+        #expect(test.host.running(place: places[1]) == "two" && test.host.running(place: places[2]) == nil)
+        await #expect(throws: PluginError.self) { try await test.host.load(planned: 1_000) }
+        try await test.host.unload("three")
+        #expect(try await test.host.load(planned: place).name == "three")
+        #expect(test.host.status.map(\.name) == ["three", "two", "one"])
+        await test.stop()
+    }
+
     @Test("the error of a required plugin is known while others are still loading")
     func required() async throws {
         let test = try TestHost()

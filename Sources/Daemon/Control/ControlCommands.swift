@@ -37,7 +37,7 @@ struct ControlCommands: Sendable {
         case "rooms": return try await rooms(request)
         case "sockets": return try await sockets(request)
         case "drain": return try drain(request)
-        case "reload": return try await reload(request)
+        case "reload": return try await reloadConfiguration(request)
         default:
             let nearest = Spelling.nearest(to: request.command, among: Self.names)
             throw ControlError(
@@ -47,7 +47,7 @@ struct ControlCommands: Sendable {
         }
     }
 
-    private func reload(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
+    private func reloadConfiguration(_ request: ControlRequest) async throws(ControlError) -> JSONValue {
         try request.allow("check")
         let isCheck = try request.flag("check")
         let start = Clock.monotonicMilliseconds

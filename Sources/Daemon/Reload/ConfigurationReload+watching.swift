@@ -19,8 +19,8 @@ extension ConfigurationReload {
         watcher.watch(entries)
     }
 
-    /// Loads a plugin again, after its file has changed. A file that cannot be loaded is logged, and the plugin that
-    /// runs stays. A plugin that an operator has unloaded stays unloaded.
+    /// Replaces a plugin by a new version, after its file has changed. If it cannot be reloaded, that is logged, and
+    /// the running version stays. A plugin that has failed is loaded; one that an operator has unloaded stays unloaded.
     func fileChanged(_ entry: WatchedFiles.Entry) async {
         // What changes while plugins are loaded at the start is loaded after that.
         while host.isLoading, !host.isShuttingDown { try? await Task.sleep(for: .milliseconds(200)) }
@@ -34,10 +34,7 @@ extension ConfigurationReload {
         let start = Clock.monotonicMilliseconds
         do throws(PluginError) {
             if let running = host.running(place: entry.place) {
-                let probes = await host.probe([.init(planned.spec, replacing: running)], removing: [])
-                for probe in probes { _ = try probe.get() }
-                var transaction = PluginTransaction(host)
-                try await transaction.replace(running, by: planned.spec, at: planned.place)
+                _ = try await host.reload(running)
             } else if planned.hasFailed {
                 try await host.load(planned: entry.place)
             } else {
@@ -46,10 +43,11 @@ extension ConfigurationReload {
                 return
             }
         } catch {
-            logger.error("\(entry.path) has changed, but could not be loaded again; its next change is tried: \(error)")
+            // The host has logged the error with the file and the plugin.
+            logger.error("\(entry.path) has changed, but is not in force; its next change is tried: \(error.problem)")
             return
         }
         let time = Clock.monotonicMilliseconds - start
-        logger.notice("plugin '\(planned.name)': \(entry.path) has changed, and was loaded again in \(time) ms")
+        logger.notice("plugin '\(planned.name)': \(entry.path) has changed, and is in force after \(time) ms")
     }
 }

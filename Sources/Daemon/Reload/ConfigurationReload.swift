@@ -163,26 +163,26 @@ final class ConfigurationReload: Sendable {
         let probes = await host.probe(
             changes.loads.map { .init($0.spec, replacing: $0.replaced?.running) },
             removing: changes.removals.compactMap(\.running))
-        var names: [String] = []
+        var plugins: [PluginHost.Host.ProbedPlugin] = []
         var problems: [String] = []
         for (load, probe) in zip(changes.loads, probes) {
             switch probe {
-            case .success(let name): names.append(name)
+            case .success(let plugin): plugins.append(plugin)
             case .failure(let error): problems.append("\(load.key): \(error)")
             }
         }
         guard problems.isEmpty else { throw ReloadFailure(.configuration, problems) }
-        changes.pair(names: names)
+        changes.pair(plugins)
         report.notes = changes.idle.map {
             "plugin '\($0.name)' is in the configuration and does not run; 'jackfield plugin load \($0.name)' loads it"
         }
         if isCheck {
-            report.plugins = changes.report(names: names)
+            report.plugins = changes.report(plugins)
             return report
         }
         var transaction = PluginTransaction(host)
         do throws(PluginError) {
-            try await transaction.carryOut(changes, names: names)
+            try await transaction.carryOut(changes, plugins)
         } catch {
             throw ReloadFailure(.plugin, ["\(error)"] + (await transaction.undo()))
         }

@@ -8,7 +8,7 @@ struct PluginChanges {
     /// An entry of the new configuration that is loaded.
     struct Load {
         let spec: PluginSpec
-        let place: Int
+        var place: Int
         /// The key of the entry, for problems.
         let key: String
         /// The entry of the plan that it replaces, with the name of its plugin if that runs.
@@ -61,12 +61,17 @@ struct PluginChanges {
 
     /// Makes a replacement of a removal and a load without a name whose plugin turned out to have the same name.
     ///
-    /// - Parameter names: those of the plugins of ``loads``.
-    mutating func pair(names: [String]) {
-        for (index, name) in names.enumerated() where loads[index].replaced == nil {
-            guard let found = removals.firstIndex(where: { $0.entry.name == name }) else { continue }
+    /// - Parameter probes: the plugins of ``loads``.
+    mutating func pair(_ probes: [Host.ProbedPlugin]) {
+        for (index, probe) in probes.enumerated() where loads[index].replaced == nil {
+            guard let found = removals.firstIndex(where: { $0.entry.name == probe.name }) else { continue }
             let removal = removals.remove(at: found)
             loads[index].replaced = (removal.entry, removal.running)
+            // A new version stays at the place of the running one.
+            for entry in entries.indices where entries[entry].place == loads[index].place {
+                entries[entry].place = removal.entry.place
+            }
+            loads[index].place = removal.entry.place
         }
     }
 

@@ -17,7 +17,8 @@ enum ReloadClass: String, Sendable {
             "limits.pluginQueueUserShare", "limits.pluginResultBytes", "limits.presenceWatchBytesPerSocket",
             "limits.presenceWatchesPerSocket", "limits.recoveryEventBytes", "limits.recoveryEvents",
             "limits.recoverySessionBytes", "limits.recoverySessions", "limits.reloadDeadline",
-            "limits.roomsPerSocket", "limits.sessions", "limits.sessionsBeforeConnect", "limits.shutdownDeadline", "limits.startDeadline",
+            "limits.roomsPerSocket", "limits.sessions", "limits.sessionsBeforeConnect", "limits.shutdownDeadline",
+            "limits.startDeadline",
         ],
         .restart: [
             "allowUpgrades", "conformance", "connectTimeout", "connectionStateRecovery", "control", "cookie",

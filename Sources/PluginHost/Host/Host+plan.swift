@@ -28,6 +28,14 @@ extension Host {
         }
     }
 
+    /// What a probe has found in a library.
+    public struct ProbedPlugin: Sendable {
+        /// Its name in the host.
+        public let name: String
+        /// Whether ``reload(_:spec:)`` can put it in the place of the running plugin of this name.
+        public let isNewVersion: Bool
+    }
+
     /// Finds and maps the library of each load, reads its descriptor, and checks it for conflicts with the host, with
     /// the plugins that stay, and with the loads before it. Calls neither `create` nor `start`, and puts nothing in
     /// force.
@@ -35,27 +43,29 @@ extension Host {
     /// The libraries stay mapped, as all images do; a following load maps another copy.
     ///
     /// - Parameter removing: the names of the plugins that end, beside those that are replaced.
-    /// - Returns: the name of each plugin, or why it cannot be loaded, in the order of `loads`.
+    /// - Returns: each plugin, or why it cannot be loaded, in the order of `loads`.
     public func probe(
         _ loads: [PlannedLoad], removing: [String]
-    ) async -> [Result<String, PluginError>] {
+    ) async -> [Result<ProbedPlugin, PluginError>] {
         await withCheckedContinuation { continuation in
             Threads.start(name: "jf-check") { continuation.resume(returning: self.probeNow(loads, removing)) }
         }
     }
 
-    private func probeNow(_ loads: [PlannedLoad], _ removing: [String]) -> [Result<String, PluginError>] {
+    private func probeNow(_ loads: [PlannedLoad], _ removing: [String]) -> [Result<ProbedPlugin, PluginError>] {
         let ending = removing + loads.compactMap(\.replaces)
         let (running, builtins) = registry.withLock { ($0.claims, $0.builtins) }
         var claims = running.filter { !ending.contains($0.name) }
         var probes: [LoadedPlugin] = []
         let results = loads.map { load in
-            Result<String, PluginError> { () throws(PluginError) in
+            Result<ProbedPlugin, PluginError> { () throws(PluginError) in
                 let plugin = try probe(load.spec)
                 probes.append(plugin)
                 try refuseConflicts(of: plugin, claims: claims, builtins: builtins)
                 claims.append(plugin)
-                return plugin.name
+                let running = running.first { $0.name == plugin.name }
+                return ProbedPlugin(
+                    name: plugin.name, isNewVersion: running.map { plugin.isNewVersion(of: $0) } ?? false)
             }
         }
         for plugin in probes { abandon(plugin, isStuck: false) }
@@ -78,6 +88,10 @@ extension Host {
     /// Replaces the plan by entries with these specs and places, and orders the hooks of the running plugins by it. An
     /// entry whose place is in the old plan keeps its name and phase; one with a new place counts as loaded.
     public func replan(_ entries: [(spec: PluginSpec, place: Int)]) {
+        let isSame = registry.withLock { registry in
+            registry.planned.elementsEqual(entries) { $0.spec == $1.spec && $0.place == $1.place }
+        }
+        guard !isSame else { return }
         onControl {
             self.registry.withLock { registry in
                 registry.planned = entries.map { spec, place in
@@ -98,5 +112,13 @@ extension Host {
             // Cannot throw: another order of valid declarations is valid.
             _ = try? self.publish()
         }
+    }
+}
+
+extension LoadedPlugin {
+    /// Whether a reload can put it in the place of `running`.
+    fileprivate func isNewVersion(of running: LoadedPlugin) -> Bool {
+        guard case .plugin = spec.kind, case .plugin = running.spec.kind else { return false }
+        return declaredName == running.declaredName && spec.isolation == running.spec.isolation
     }
 }

@@ -20,12 +20,16 @@ static jf_events_api io;
 #define EVENT "small"
 #endif
 
+#ifndef ANSWER
+#define ANSWER NAME
+#endif
+
 static void on_event(void *instance, const jf_event *event) {
     (void)instance;
 #ifdef HANGS
     sleep(3600);
 #endif
-    io.ack(host, event->ack, JF_TEXT("[\"" NAME "\"]"), NULL, 0);
+    io.ack(host, event->ack, JF_TEXT("[\"" ANSWER "\"]"), NULL, 0);
 }
 
 #ifdef NSPS
