@@ -56,6 +56,7 @@ static struct sigaction previous[FATAL_COUNT];
 static int32_t record_file = -1;
 static _Atomic(int32_t) copies_folder = -1;
 static int32_t line_format;
+static const char *line_end;
 // The addresses of the host's code.
 static uintptr_t host_start, host_end;
 // The kernel's number of the thread that reports; 0: none yet.
@@ -314,7 +315,8 @@ static void add_message(struct text *text, const struct crash *crash) {
             add_code(text, crash->caller, &crash->caller_mapping);
         }
     }
-    text_add(text, "; the process ends, all clients are disconnected");
+    text_add(text, "; ");
+    text_add(text, line_end);
 }
 
 static void write_all(int descriptor, const struct text *text) {
@@ -448,13 +450,14 @@ static int find_host(struct dl_phdr_info *executable, size_t size, void *context
     return 1;
 }
 
-void jf_crash_install(int32_t file, int32_t format) {
+void jf_crash_install(int32_t file, int32_t format, const char *consequence) {
     struct range range = { 0, 0, 0 };
     dl_iterate_phdr(find_host, &range);
     host_start = range.start;
     host_end = range.end;
     record_file = file;
     line_format = format;
+    line_end = consequence;
     for (size_t i = 0; i < FATAL_COUNT; i++) {
         struct sigaction action;
         if (sigaction(fatal[i], NULL, &previous[i]) != 0 || previous[i].sa_handler == SIG_IGN) continue;

@@ -40,8 +40,10 @@ extension PluginCommand {
                 First those of the configuration, in its order, then those that were loaded in addition. States: \
                 waiting, loading, starting, running, stopping; failed, unloaded; stuck, a callback did not return, and \
                 the plugin was given up. GEN is the number of the load within the process. QUEUE has the callbacks \
-                that wait, TOKENS the answers that the plugin still owes, CALLS the callbacks that have run, REFUSED \
-                those that did not fit into the queue.
+                that wait, AGE how long the first of them has waited, TOKENS the answers that the plugin still owes, \
+                CALLS the callbacks that have run, ERRORS the errors with which it has answered, SLOW the callbacks \
+                that took longer than limits.slowCallback, REFUSED those that did not fit into the queue. --json has \
+                more: refusals by reason, errors by what they answered, and how many callbacks took how long.
 
                 EXAMPLES
                   jackfield plugin list
@@ -62,7 +64,8 @@ extension PluginCommand {
         private static func text(_ plugins: [JSONValue]) -> String {
             guard !plugins.isEmpty else { return "no plugins" }
             var table = Table(
-                "NAME", "VERSION", "STATE", "GEN", "QUEUE", "TOKENS", "CALLS", "REFUSED", "PROVIDES", "BINDS", "PATH")
+                "NAME", "VERSION", "STATE", "GEN", "QUEUE", "AGE", "TOKENS", "CALLS", "ERRORS", "SLOW", "REFUSED",
+                "PROVIDES", "BINDS", "PATH")
             var reasons: [String] = []
             for plugin in plugins {
                 let provided = (plugin["provides"]?.array ?? []).compactMap { $0.string?.text }
@@ -71,13 +74,32 @@ extension PluginCommand {
                 }
                 table.add(
                     plugin.shown("name"), plugin.shown("version"), plugin.shown("state"), plugin.shown("generation"),
-                    plugin.shown("queued"), plugin.shown("kept_tokens"), plugin.shown("handled"),
-                    plugin.shown("refused"), Self.list(provided), Self.list(bound), plugin.shown("path"))
+                    plugin.shown("queued"), Self.age(plugin), plugin.shown("kept_tokens"), plugin.shown("handled"),
+                    Self.errors(plugin), plugin.shown("slow_callbacks"), plugin.shown("refused"), Self.list(provided),
+                    Self.list(bound), plugin.shown("path"))
                 guard let reason = plugin["reason"]?.string?.text else { continue }
                 let name = "plugin '\(plugin.shown("name"))'"
                 reasons.append(Table.visible(reason.hasPrefix(name) ? reason : "\(name): \(reason)"))
             }
             return ([table.text] + (reasons.isEmpty ? [] : [""] + reasons)).joined(separator: "\n")
+        }
+
+        /// `1.2 s`; `-` if nothing waits.
+        private static func age(_ plugin: JSONValue) -> String {
+            guard case .number(let text)? = plugin["queue_age_ms"], let age = Int(text.text), age > 0 else {
+                return "-"
+            }
+            return age < 1_000 ? "\(age) ms" : "\(age / 1_000).\(age % 1_000 / 100) s"
+        }
+
+        /// The sum over all kinds; `-` for a plugin that is not loaded.
+        private static func errors(_ plugin: JSONValue) -> String {
+            guard case .object(let kinds)? = plugin["errors"] else { return "-" }
+            return String(
+                kinds.reduce(0) { sum, kind in
+                    guard case .number(let text) = kind.value, let count = Int(text.text) else { return sum }
+                    return sum + count
+                })
         }
 
         private static func list(_ texts: [String]) -> String {

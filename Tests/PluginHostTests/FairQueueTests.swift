@@ -72,4 +72,23 @@ struct FairQueueTests {
         queue.append(7, of: sender(1, 10))
         #expect(queue.popAll() == [93, 94, 7])
     }
+
+    @Test("the time of the oldest record is known, in whatever order they leave")
+    func oldest() {
+        let queue = FairQueue()
+        for value in 1...6 {
+            withUnsafeBytes(of: UInt64(value)) {
+                queue.append(
+                    $0.baseAddress!, size: 8, of: value > 4 ? sender(2, 20) : sender(1, 10), since: Int64(value))
+            }
+        }
+        var seen: [Int64?] = []
+        while let record = queue.popFirst() {
+            FairQueue.free(record)
+            seen.append(queue.oldest)
+        }
+        // They leave as 1, 5, 2, 6, 3, 4.
+        let expected: [Int64?] = [2, 2, 3, 3, 4, nil]
+        #expect(seen == expected)
+    }
 }

@@ -6,6 +6,7 @@ import Testing
 /// [strand] runs on another thread than `jf_plugin_main` did, without the instance, or with a blocked signal.
 @Suite("States and threads")
 struct StateTests {
+    /// The lines of the plugin, and the one about it as loaded.
     private func lines(_ test: TestHost) -> [String] {
         test.log.lines.filter { $0.hasPrefix("info: ") && !$0.hasPrefix("info: maps ") }.map { String($0.dropFirst(6)) }
     }

@@ -66,4 +66,6 @@ enum { JF_CRASH_TEXT = 0, JF_CRASH_JSON = 1 };
 //
 // The record is one line with a JSON object: time, at (the time in milliseconds since 1970), pid, signal, thread, and,
 // as far as known, plugin, file, build_id and callback.
-void jf_crash_install(int32_t file, int32_t format);
+//
+// `consequence` is the end of the line; it is not copied: "the process ends, all clients are disconnected".
+void jf_crash_install(int32_t file, int32_t format, const char *consequence);

@@ -128,6 +128,7 @@ extension Configuration {
         options.resultBytes = limits.pluginResultBytes
         options.queueSocketShare = limits.pluginQueueSocketShare
         options.queueUserShare = limits.pluginQueueUserShare
+        options.slowCallback = limits.slowCallback.wholeMilliseconds
         options.startDeadline = limits.startDeadline.wholeMilliseconds
         options.stopDeadline = limits.shutdownDeadline.wholeMilliseconds
         options.reloadDeadline = limits.reloadDeadline.wholeMilliseconds

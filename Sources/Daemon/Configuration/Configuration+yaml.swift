@@ -133,6 +133,7 @@ extension Configuration.Limits {
         output.write("recoverySessionBytes", recoverySessionBytes)
         output.write("recoveryEvents", recoveryEvents)
         output.write("recoveryEventBytes", recoveryEventBytes)
+        output.write("slowCallback", slowCallback)
         output.write("startDeadline", startDeadline)
         output.write("shutdownDeadline", shutdownDeadline)
         output.write("reloadDeadline", reloadDeadline)

@@ -45,6 +45,8 @@ extension Configuration {
         /// Events that it keeps for them, and their bytes.
         public var recoveryEvents = 100_000
         public var recoveryEventBytes = 64_000_000
+        /// Time above which a callback of a plugin is logged as slow; 0: none is.
+        public var slowCallback = Duration.milliseconds(1_000)
         /// Time that a plugin has to load before it is abandoned.
         public var startDeadline = Duration.milliseconds(30_000)
         /// Time from the stop signal to the end of the process. Queued work that is not finished by then is dropped.
@@ -92,6 +94,7 @@ extension Configuration.Limits: ConfigurationSettings {
         section.read("recoverySessionBytes", into: &recoverySessionBytes, bytes)
         section.read("recoveryEvents", into: &recoveryEvents, .integer(count, "events"))
         section.read("recoveryEventBytes", into: &recoveryEventBytes, bytes)
+        section.read("slowCallback", into: &slowCallback, .milliseconds(from: 0))
         section.read("startDeadline", into: &startDeadline, .milliseconds())
         section.read("shutdownDeadline", into: &shutdownDeadline, .milliseconds(from: 0))
         section.read("reloadDeadline", into: &reloadDeadline, .milliseconds())

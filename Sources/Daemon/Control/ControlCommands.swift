@@ -223,13 +223,38 @@ extension PluginReload {
 }
 
 extension PluginStatus {
+    /// What was refused, by the reason.
+    private var refusals: [(reason: String, count: UInt64)] {
+        [
+            ("queue_full", refused), ("socket_share", refusedForSocket), ("user_share", refusedForUser),
+            ("invalid_arguments", refusedArguments), ("mailbox_full", refusedOperations), ("joins", refusedJoins),
+            ("presence_watches", refusedWatches), ("results", droppedResults), ("log_lines", suppressedLogLines),
+        ]
+    }
+
+    /// The histogram of callbacks: `{"le_seconds": 0.001, "count": 7}` for each bucket that is not empty, not
+    /// cumulative; the bound of the last bucket is null.
+    private var times: [JSONValue] {
+        zip(Self.callbackBounds.map { Optional($0) } + [nil], callbackTimes).filter { $0.1 > 0 }.map {
+            ["le_seconds": $0.0.map { .double(Double($0) / 1e9) } ?? .null, "count": .integer($0.1)]
+        }
+    }
+
     fileprivate var json: JSONValue {
         var members: [JSONValue.Member] = [
             .init("name", .string(name)), .init("version", .string(version)), .init("state", .string("\(state)")),
             .init("generation", .integer(generation)), .init("path", .string(path)),
             .init("queued", .integer(queued)), .init("queued_bytes", .integer(queuedBytes)),
+            .init("queue_age_ms", .integer(oldestWait / 1_000_000)),
             .init("kept_tokens", .integer(keptTokens)), .init("handled", .integer(handled)),
             .init("refused", .integer(refused + refusedForSocket + refusedForUser)),
+            .init("refusals", .object(refusals.map { .init(ByteString($0.reason), .integer($0.count)) })),
+            .init("errors", .object(errors.map { .init(ByteString($0.kind), .integer($0.count)) })),
+            .init("callback_seconds", .double(Double(handlerNanoseconds) / 1e9)),
+            .init("callback_times", .array(times)),
+            .init("slow_callbacks", .integer(slowCallbacks)), .init("slow_inline_calls", .integer(slowInlineCalls)),
+            .init("reloads", .integer(reloads)), .init("restarts", .integer(restarts)),
+            .init("memory_bytes", memory.map { .integer($0) } ?? .null),
             .init("timers", .integer(timers)), .init("streams", .integer(streams)),
             .init("provides", .array(providedServices.map { .string($0) })),
             .init(

@@ -5,6 +5,12 @@ import Logging
 struct CrashReporting {
     private let file: CrashFile?
 
+    /// The end of the line, as C text. `nonisolated(unsafe)` is safe: a constant of the binary, never written or freed.
+    nonisolated(unsafe) private static let consequence: UnsafePointer<CChar> = {
+        let text: StaticString = "the process ends, all clients are disconnected"
+        return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+    }()
+
     /// Installs the handler of fatal signals, and logs the crashes that no start has logged yet. Call it once in a
     /// process, before the host's other signal handlers are installed and before a plugin is loaded.
     ///
@@ -19,7 +25,8 @@ struct CrashReporting {
             }
         }
         self.file = file
-        jf_crash_install(file?.descriptor ?? -1, Int32(format == .json ? JF_CRASH_JSON : JF_CRASH_TEXT))
+        jf_crash_install(
+            file?.descriptor ?? -1, Int32(format == .json ? JF_CRASH_JSON : JF_CRASH_TEXT), Self.consequence)
         for crash in file?.unreported() ?? [] {
             logger.warning("the daemon has crashed before: \(crash.description)")
         }

@@ -42,6 +42,9 @@ struct HostCollector: MetricsCollector {
         perPlugin("jackfield_plugin_queued_bytes", .gauge, "Bytes of the callbacks that wait.") {
             Double($0.queuedBytes)
         }
+        perPlugin(
+            "jackfield_plugin_queue_age_seconds", .gauge, "How long the callback that has waited longest has waited."
+        ) { Double($0.oldestWait) / 1e9 }
         text.add(
             "jackfield_plugin_refused_total", .counter,
             "Callbacks refused because the queue, or the share of one socket or user in it, was full.",
@@ -82,6 +85,16 @@ struct HostCollector: MetricsCollector {
             "Presence watches refused because they exceeded the plugin's limits."
         ) { Double($0.refusedWatches) }
         perPlugin("jackfield_plugin_handled_total", .counter, "Callbacks finished.") { Double($0.handled) }
+        text.add(
+            "jackfield_plugin_errors_total", .counter,
+            "Errors with which the plugin answered, by what they answered.",
+            plugins.flatMap { plugin in
+                plugin.errors.map { ([("plugin", plugin.name), ("to", $0.kind)], Double($0.count)) }
+            })
+        text.addHistogram(
+            "jackfield_plugin_callback_seconds", "How long callbacks took; quick ones are measured several at a time.",
+            bounds: PluginStatus.callbackBounds.map { Double($0) / 1e9 },
+            plugins.map { ([("plugin", $0.name)], $0.callbackTimes, Double($0.handlerNanoseconds) / 1e9) })
         perPlugin(
             "jackfield_plugin_handler_seconds_total", .counter,
             "Time spent in callbacks, in seconds; of inline handlers an estimate from samples."
@@ -93,6 +106,13 @@ struct HostCollector: MetricsCollector {
             "Sampled inline callbacks that took longer than their budget."
         ) {
             Double($0.slowInlineCalls)
+        }
+        perPlugin(
+            "jackfield_plugin_slow_callbacks_total", .counter,
+            "Callbacks on the strand and the lanes that took longer than limits.slowCallback."
+        ) { Double($0.slowCallbacks) }
+        perPlugin("jackfield_plugin_reloads_total", .counter, "How often a plugin of this name was loaded again.") {
+            Double($0.reloads)
         }
         text.add(
             "jackfield_contract_violations_total", .counter,

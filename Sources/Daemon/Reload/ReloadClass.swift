@@ -18,6 +18,7 @@ enum ReloadClass: String, Sendable {
             "limits.presenceWatchesPerSocket", "limits.recoveryEventBytes", "limits.recoveryEvents",
             "limits.recoverySessionBytes", "limits.recoverySessions", "limits.reloadDeadline",
             "limits.roomsPerSocket", "limits.sessions", "limits.sessionsBeforeConnect", "limits.shutdownDeadline",
+            "limits.slowCallback",
             "limits.startDeadline",
         ],
         .restart: [

@@ -219,6 +219,7 @@ extension Host {
         services.provide(plugin)
         // The host may have begun to stop during `start`.
         guard plugin.run() else { throw plugin.failure(.unavailable, "the host stopped while it started") }
+        registry.withLock { $0.countLoad(of: plugin) }
         plugin.armTimers()
         plugin.watchReadiness()
         Gauge(label: "jackfield_plugin_load_seconds", dimensions: [("plugin", plugin.name)])

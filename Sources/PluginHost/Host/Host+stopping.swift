@@ -87,7 +87,9 @@ extension Host {
 
     /// See ``CallbackWatchdog``.
     @discardableResult
-    func inspectCallbacks() -> [CallbackWatchdog.Running] { watchdog.inspect(registry.withLock { $0.alive }, contexts) }
+    func inspectCallbacks() -> [CallbackWatchdog.Running] {
+        watchdog.inspect(registry.withLock { $0.alive }, contexts, slowTime: currentOptions.slowTime)
+    }
 
     // MARK: On the control thread
 

@@ -142,7 +142,8 @@ public final class Host: @unchecked Sendable {
     var currentOptions: HostOptions { changeableOptions.withLock { $0 } }
 
     /// Puts in force what may change while the host runs: the folders of plugins, the checks of emits, the limits of
-    /// the plugins' queues and results, and the deadlines of loading and unloading. Other options have no effect.
+    /// the plugins' queues and results, the time above which callbacks are slow, and the deadlines of loading and
+    /// unloading. Other options have no effect.
     /// [any-thread]
     public func adopt(_ options: HostOptions) {
         changeableOptions.withLock { $0 = options }

@@ -46,6 +46,8 @@ public struct HostOptions: Sendable {
     /// How long a client waits for a plugin's decision about its connection, in milliseconds; the default is
     /// Socket.IO's `connectTimeout`.
     public var decisionDeadline = 45_000
+    /// The time above which a callback on a strand is logged as slow, in milliseconds; 0: none is.
+    public var slowCallback = 1_000
     /// The time an inline callback should stay below, in microseconds; the header names this number.
     public var inlineBudget = 50
     /// The path where Socket.IO is served; a route below it is never reached.
@@ -64,6 +66,9 @@ public struct HostOptions: Sendable {
     package var onMisuse: (@Sendable (_ line: String, _ isArgument: Bool) -> Void)?
 
     public init() {}
+
+    /// ``slowCallback`` in nanoseconds; none is longer if there is no limit.
+    var slowTime: Int64 { slowCallback > 0 ? Int64(slowCallback) * 1_000_000 : .max }
 
     var laneCount: Int {
         lanes > 0 ? lanes : min(32, max(4, 2 * Processors.count))

@@ -9,6 +9,9 @@ public struct PluginStatus: Sendable {
     /// Callbacks that wait in the queue, and their bytes.
     public var queued: Int
     public var queuedBytes: Int
+    /// How long the one that has waited longest has waited, in nanoseconds; 0 if none waits. Precise to some
+    /// milliseconds.
+    public var oldestWait: Int64
     /// Callbacks refused because the queue was full.
     public var refused: UInt64
     /// Callbacks refused because their socket already had its share of the queue waiting.
@@ -19,6 +22,8 @@ public struct PluginStatus: Sendable {
     public var refusedOperations: UInt64
     /// Joins refused because the socket already was in the most rooms allowed.
     public var refusedJoins: UInt64
+    /// Events refused because their arguments broke the signature of the handler.
+    public var refusedArguments: UInt64
     /// Log lines suppressed because the plugin wrote more than 100 a second.
     public var suppressedLogLines: UInt64
     /// Answers and sockets left out of a result because of its byte limit.
@@ -29,8 +34,21 @@ public struct PluginStatus: Sendable {
     public var handled: UInt64
     /// Time spent in callbacks, in nanoseconds; for inline handlers an estimate from samples.
     public var handlerNanoseconds: Int64
+    /// How many callbacks took so long: those of each bucket of ``callbackBounds`` alone, and those that took longer.
+    public var callbackTimes: [UInt64]
+    /// The errors with which it has answered, by what they answered: `event`, `request`, `decision`, `call`.
+    public var errors: [(kind: String, count: UInt64)]
     /// Timed inline callbacks that took longer than ``HostOptions/inlineBudget``.
     public var slowInlineCalls: UInt64
+    /// Callbacks on its strand and lanes that took longer than ``HostOptions/slowCallback``.
+    public var slowCallbacks: UInt64
+    /// How often a plugin of this name was loaded again.
+    public var reloads: Int
+    /// How often the worker process of an isolated plugin was started again.
+    public var restarts: UInt64 = 0
+    /// Bytes of memory that the worker process of an isolated plugin uses; `nil` for a plugin in the host's process,
+    /// whose memory cannot be told from the host's.
+    public var memory: Int?
     /// Tokens kept and not yet completed.
     public var keptTokens: Int
     /// Timers that have not fired, declared ones included.
@@ -46,6 +64,9 @@ public struct PluginStatus: Sendable {
     public var providedServices: [String]
     /// Services that the plugin has bound, each with the plugin that provides it now.
     public var boundServices: [(title: String, provider: String?)]
+
+    /// The upper bounds of ``callbackTimes`` in nanoseconds.
+    public static var callbackBounds: [Int64] { CallbackTimes.bounds }
 }
 
 /// The state of a plugin's life cycle.

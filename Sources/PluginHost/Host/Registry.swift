@@ -1,3 +1,5 @@
+import Support
+
 /// The plugins of a host, and their declarations. Guarded by the host's lock.
 struct Registry {
     /// The declarations in force. Changed on the control thread.
@@ -25,6 +27,9 @@ struct Registry {
     var generation = 0
     /// The next number for ``PlannedPlugin/place``.
     var places = 0
+    /// Successful loads of each name. Every load keeps its library mapped for ever, so this is the smaller part of its
+    /// cost.
+    var loadsOfName: [ByteString: Int] = [:]
     /// Loads that are running.
     var loads = 0
     /// Whether the host is stopping: nothing is loaded any more.
@@ -33,6 +38,9 @@ struct Registry {
     init(snapshot: DispatchSnapshot) {
         self.snapshot = snapshot
     }
+
+    /// Counts a plugin that has come into force.
+    mutating func countLoad(of plugin: LoadedPlugin) { loadsOfName[ByteString(plugin.name), default: 0] += 1 }
 
     /// Inserts a plugin at its place.
     mutating func insert(_ plugin: LoadedPlugin) {

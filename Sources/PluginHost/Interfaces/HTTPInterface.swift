@@ -10,7 +10,8 @@ enum HTTPInterface {
                 LoadedPlugin.serve(host, "respond") { (plugin) throws(HostCallError) in
                     let head = try plugin.head(response)
                     return plugin.withReply(token) {
-                        $0.respond(head.status, head.fields, head.body) ? JF_OK : JF_E_GONE
+                        if head.status >= 400 { plugin.errors.count(.request) }
+                        return $0.respond(head.status, head.fields, head.body) ? JF_OK : JF_E_GONE
                     }
                 }
             },
@@ -20,7 +21,8 @@ enum HTTPInterface {
                     let codeBytes = try LoadedPlugin.bytes(code, "code", limit: LoadedPlugin.largestError)
                     _ = try LoadedPlugin.bytes(detail, "detail", limit: LoadedPlugin.largestError - codeBytes.count)
                     return plugin.withReply(token) {
-                        $0.problem(Int(status), code: code.string, detail: detail.string) ? JF_OK : JF_E_GONE
+                        plugin.errors.count(.request)
+                        return $0.problem(Int(status), code: code.string, detail: detail.string) ? JF_OK : JF_E_GONE
                     }
                 }
             },
@@ -111,6 +113,7 @@ extension LoadedPlugin {
         _ reply: PluginReply, _ head: ResponseHead, _ watch: jf_stream_callbacks?,
         _ handle: UnsafeMutablePointer<jf_stream>
     ) -> Int32 {
+        if head.status >= 400 { errors.count(.request) }
         guard let stream = reply.stream(head.status, head.fields) else { return JF_E_GONE }
         let open = streams.add(stream, watch, of: self)
         handle.pointee = open.handle

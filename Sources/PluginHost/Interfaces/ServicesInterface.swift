@@ -119,10 +119,12 @@ extension LoadedPlugin {
         switch tokens.complete(token, where: { if case .call = $0 { true } else { false } }) {
         case .entry(.call(let call)):
             guard code == JF_OK else {
+                errors.count(.call)
                 return call.settle(CallOutcome(code, String(decoding: text, as: UTF8.self))) ? JF_OK : JF_E_GONE
             }
             let value = value?.pointee ?? jf_none()
             if let problem = call.method.type.problem(ofResult: value) {
+                errors.count(.call)
                 call.settle(CallOutcome(JF_E_MISMATCH, "method '\(call.method.type.name)': \(problem)"))
                 throw .invalid("method '\(call.method.type.name)': \(problem); the caller got JF_E_MISMATCH")
             }

@@ -104,10 +104,15 @@ extension LoadedPlugin {
     func abandon(_ entry: ReplyTokenEntry) {
         switch entry {
         case .ack: break
-        case .reply(let reply): reply.problem(500, code: "internal", detail: "the service '\(name)' did not answer")
+        case .reply(let reply):
+            errors.count(.request)
+            reply.problem(500, code: "internal", detail: "the service '\(name)' did not answer")
         case .decision(let admission, let stage):
+            errors.count(.decision)
             _ = admission.decide(.refuse(message: "internal error", data: nil), at: stage)
-        case .call(let call): call.settle(CallOutcome(JF_E_FAILED, "plugin '\(name)' did not answer"))
+        case .call(let call):
+            errors.count(.call)
+            call.settle(CallOutcome(JF_E_FAILED, "plugin '\(name)' did not answer"))
         }
     }
 

@@ -130,6 +130,7 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
         let isBorrowed = plugin.tokens.reclaim(token) != nil
         /// Refuses the client. Logs the reason only if the client is still there: a call may fail because it has gone.
         func fail(_ problem: @autoclosure () -> String) {
+            plugin.errors.count(.decision)
             if isWaiting(at: stage) { plugin.log.warning("admit of '\(hook.declaration.name)' \(problem())") }
             _ = decide(.refuse(message: Self.failure, data: nil), at: stage)
         }

@@ -6,7 +6,8 @@ import Synchronization
 /// has been running without any cost to the callbacks.
 ///
 /// Logs a line when a life cycle callback or an inline callback has been running for a second, and again whenever that
-/// time has doubled. Other callbacks may take any time: they delay only their own plugin.
+/// time has doubled. Other callbacks delay only their own plugin: they are logged when they have been running for ten
+/// times ``HostOptions/slowCallback``. How long they took is measured by ``Strand``.
 final class CallbackWatchdog: Sendable {
     /// A callback that was running at the last sample.
     struct Running {
@@ -39,24 +40,30 @@ final class CallbackWatchdog: Sendable {
     static let interval: Int64 = 250_000_000
     /// Nanoseconds that a callback runs before the first line is logged.
     static let firstWarning: Int64 = 1_000_000_000
+    /// The same for a callback that delays only its own plugin, in times of ``HostOptions/slowCallback``.
+    static let patience: Int64 = 10
 
     private let samples = Mutex<[Place: Sample]>([:])
 
     /// Takes a sample and logs the lines that are due. Any thread.
-    func inspect(_ plugins: [LoadedPlugin], _ loops: [LoopContext]) -> [Running] {
+    ///
+    /// - Parameter slowTime: nanoseconds above which a callback is slow.
+    func inspect(_ plugins: [LoadedPlugin], _ loops: [LoopContext], slowTime: Int64) -> [Running] {
         let now = Clock.monotonicNanoseconds
         var found: [Running] = []
         var due: [Running] = []
         samples.withLock { samples in
             var seen: [Place: Sample] = [:]
             func add(_ place: Place, _ number: UInt64, _ plugin: LoadedPlugin, _ callback: Callback, loop: Int?) {
+                let delaysOthers = callback.isStep || loop != nil
+                let patience = slowTime > .max / Self.patience ? .max : slowTime * Self.patience
                 let mark = Mark(callback: ObjectIdentifier(callback), number: number)
                 var sample =
                     samples[place].flatMap { $0.mark == mark ? $0 : nil }
-                    ?? Sample(mark: mark, since: now, nextWarning: Self.firstWarning)
+                    ?? Sample(mark: mark, since: now, nextWarning: delaysOthers ? Self.firstWarning : patience)
                 let running = Running(plugin: plugin, callback: callback, loop: loop, since: sample.since)
                 found.append(running)
-                if callback.isStep || loop != nil, now - sample.since >= sample.nextWarning {
+                if now - sample.since >= sample.nextWarning {
                     sample.nextWarning = (now - sample.since) * 2
                     due.append(running)
                 }
@@ -64,7 +71,7 @@ final class CallbackWatchdog: Sendable {
             }
             for plugin in plugins {
                 for strand in plugin.outline.strands {
-                    guard let running = strand.running else { continue }
+                    guard let running = strand.noteRunning() else { continue }
                     add(.strand(ObjectIdentifier(strand)), running.number, plugin, running.callback, loop: nil)
                 }
             }

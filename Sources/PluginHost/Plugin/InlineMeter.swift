@@ -46,6 +46,7 @@ final class InlineMeter: @unchecked Sendable {
     /// Counts a call that was timed, and warns if it was slow. [loop]
     func timed(_ time: Int64, loop index: Int) {
         let line = lines + index
+        plugin.inlineTimes[index].add(time, count: line.pointee.weight)
         guard let slow = line.pointee.timed(time, budget: Int64(plugin.host.options.inlineBudget) * 1_000) else {
             return
         }
@@ -88,6 +89,9 @@ struct InlineCounters: ~Copyable, Sendable {
     private let padding: (UInt64, UInt64) = (0, 0)
 
     init() {}
+
+    /// For how many calls a timed one stands.
+    var weight: UInt64 { mask &+ 1 }
 
     /// Bytes of a cache line.
     static let lineSize = 64

@@ -131,6 +131,7 @@ extension LoadedPlugin {
 
     /// An event's arguments break the contract of its handler.
     func argumentsRefused(_ problem: String, of event: ByteString, from address: String) {
+        refusedArguments.wrappingAdd(1, ordering: .relaxed)
         host.onRefusal(
             RefusalRecord(
                 .event, reason: "invalid_arguments", detail: "\(event): \(problem)", address: address, plugin: name))
@@ -138,6 +139,7 @@ extension LoadedPlugin {
 
     /// A handler answered with an error, or would have if the client had asked for an ack.
     func handlerFailed(code: String, message: String) {
+        errors.count(.event)
         host.onRefusal(RefusalRecord(.handler, reason: code, detail: message, plugin: name))
     }
 }

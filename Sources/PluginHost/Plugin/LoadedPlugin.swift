@@ -34,9 +34,15 @@ final class LoadedPlugin: @unchecked Sendable {
     let mailboxes: [LoopMailbox]
     let data: PluginDataTable
     let bindings = BindingTable()
+    let errors = PluginErrors()
+    let slowCallbacks = SlowCallbacks()
+    /// How long the inline callbacks took that were timed, by the loop's index.
+    let inlineTimes: [CallbackTimes]
     let functions = ServiceFunctions()
     /// Joins refused because the socket already was in the most rooms allowed.
     let refusedJoins = Atomic<UInt64>(0)
+    /// Events refused because their arguments broke the contract of the handler.
+    let refusedArguments = Atomic<UInt64>(0)
     /// The address of ``host``, for comparison without reference counting.
     let hostID: UnsafeRawPointer
     /// The longest event name, of ``SocketIO/SocketOptions``.
@@ -106,6 +112,7 @@ final class LoadedPlugin: @unchecked Sendable {
         pending = PendingCalls(limit: options.pendingCalls)
         watches = PluginPresenceWatches(limit: options.presenceWatches, byteLimit: options.presenceWatchBytes)
         data = PluginDataTable(loops: host.contexts.count)
+        inlineTimes = host.contexts.map { _ in CallbackTimes() }
         mailboxes = host.contexts.map { _ in LoopMailbox(byteLimit: options.mailboxBytes) }
         hostID = UnsafeRawPointer(Unmanaged.passUnretained(host).toOpaque())
         nameLimit = host.socketOptions.maxEventNameLength
@@ -240,6 +247,7 @@ final class LoadedPlugin: @unchecked Sendable {
             callbacks: options.queueCallbacks, bytes: options.queueBytes, socketShare: options.queueSocketShare,
             userShare: options.queueUserShare)
         results.limit = options.resultBytes
+        for strand in outline.strands { strand.adopt(slowTime: options.slowTime) }
     }
 
     /// Makes its services; `instance` must be known.
@@ -259,7 +267,11 @@ final class LoadedPlugin: @unchecked Sendable {
         Strand(
             name: "jf:\(name)\(suffix)", budget: budget, identity: identity,
             callEvent: { [unowned(unsafe) self] record, state in self.call(record, state) },
-            dropEvent: { [unowned(unsafe) self] record in self.drop(record) })
+            dropEvent: { [unowned(unsafe) self] record in self.drop(record) },
+            slowTime: host.currentOptions.slowTime,
+            onSlow: { [unowned(unsafe) self] callback, time in
+                self.wasSlow(callback, time, on: "jf:\(self.name)\(suffix)")
+            })
     }
 
     /// The strand for a callback with this run mode.
@@ -305,10 +317,16 @@ final class LoadedPlugin: @unchecked Sendable {
         var handled: UInt64 = 0
         var time: Int64 = 0
         var slow: UInt64 = 0
+        let now = Clock.monotonicNanoseconds
+        var oldestWait: Int64 = 0
+        var times = [UInt64](repeating: 0, count: CallbackTimes.bucketCount)
         for strand in allStrands {
             handled += strand.handled
             time += strand.nanoseconds
+            oldestWait = max(oldestWait, strand.oldestWait(at: now))
+            strand.times.add(to: &times)
         }
+        for loop in inlineTimes { loop.add(to: &times) }
         for meter in meters {
             handled += meter.calls
             slow += meter.slow
@@ -317,12 +335,17 @@ final class LoadedPlugin: @unchecked Sendable {
         return PluginStatus(
             name: name, version: descriptor.version, path: path, generation: generation, state: state,
             queued: budget.callbacks,
-            queuedBytes: budget.bytes, refused: budget.refusedFull, refusedForSocket: budget.refusedForSocket,
+            queuedBytes: budget.bytes, oldestWait: oldestWait, refused: budget.refusedFull,
+            refusedForSocket: budget.refusedForSocket,
             refusedForUser: budget.refusedForUser,
             refusedOperations: mailboxes.reduce(0) { $0 + $1.refused },
             refusedJoins: refusedJoins.load(ordering: .relaxed),
+            refusedArguments: refusedArguments.load(ordering: .relaxed),
             suppressedLogLines: log.leftOut, droppedResults: results.leftOut, refusedWatches: watches.refused,
-            handled: handled, handlerNanoseconds: time, slowInlineCalls: slow,
+            handled: handled, handlerNanoseconds: time, callbackTimes: times,
+            errors: PluginErrors.Kind.allCases.map { ($0.title, errors[$0]) }, slowInlineCalls: slow,
+            slowCallbacks: slowCallbacks.count,
+            reloads: host.registry.withLock { $0.loadsOfName[ByteString(name), default: 1] } - 1,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count,
             notReady: notReady,
             contractViolations: emitContracts?._withUnsafeGuaranteedRef { $0.violations } ?? [],

@@ -266,6 +266,7 @@ extension Host {
                 return false
             }
             guard !isClosed, successor.run() else { return false }
+            self.registry.withLock { $0.countLoad(of: successor) }
             hold.chooseSuccessor()
             running.state = .stopping
             running.replaced(by: successor)

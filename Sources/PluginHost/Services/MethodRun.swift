@@ -134,6 +134,7 @@ enum MethodRun {
     /// The outcome of a method that returned a code other than `JF_OK`.
     static func failure(_ code: Int32, _ error: UnsafeMutablePointer<jf_error>, _ method: ProvidedMethod) -> CallOutcome
     {
+        method.plugin.errors.count(.call)
         guard code > 0 else { return CallOutcome(code, error.pointee.text) }
         // To the caller, a positive code would look like success.
         let problem =
@@ -147,6 +148,7 @@ enum MethodRun {
     /// The outcome of a method that succeeded: its result, checked and copied.
     static func outcome(_ value: jf_value, _ method: ProvidedMethod) -> CallOutcome {
         guard let problem = method.type.problem(ofResult: value) else { return CallOutcome(copying: value) }
+        method.plugin.errors.count(.call)
         method.plugin.log.warning("method '\(method.type.name)': \(problem); the caller gets JF_E_MISMATCH")
         return CallOutcome(JF_E_MISMATCH, "method '\(method.type.name)': \(problem)")
     }

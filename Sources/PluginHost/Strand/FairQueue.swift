@@ -10,6 +10,11 @@ final class FairQueue {
     /// Header of a record's memory block; the record follows it.
     private struct Node {
         var next: UnsafeMutablePointer<Node>?
+        /// The neighbours in the order of arrival.
+        var older: UnsafeMutablePointer<Node>?
+        var newer: UnsafeMutablePointer<Node>?
+        /// When it began to wait, in nanoseconds of the caller's clock.
+        var since: Int64
         /// Position in the order of arrival.
         var number: UInt64
     }
@@ -71,17 +76,27 @@ final class FairQueue {
     private var isOwnNext = false
     private var lastNumber: UInt64 = 0
     private(set) var count = 0
+    /// The ends of the order of arrival.
+    private var oldestNode: UnsafeMutablePointer<Node>?
+    private var newestNode: UnsafeMutablePointer<Node>?
+
+    /// When the record that has waited longest began to wait; `nil` if none waits.
+    var oldest: Int64? { oldestNode?.pointee.since }
 
     var isEmpty: Bool { count == 0 }
 
     /// Copies a record to the end of its sender's line.
     ///
-    /// - Parameter sender: `nil` for the plugin itself.
-    func append(_ record: UnsafeRawPointer, size: Int, of sender: Sender?) {
+    /// - Parameters:
+    ///   - sender: `nil` for the plugin itself.
+    ///   - since: when it began to wait.
+    func append(_ record: UnsafeRawPointer, size: Int, of sender: Sender?, since: Int64 = 0) {
         let block = UnsafeMutableRawPointer.allocate(byteCount: Self.headSize + size, alignment: 16)
         lastNumber += 1
         let node = block.bindMemory(to: Node.self, capacity: 1)
-        node.initialize(to: Node(next: nil, number: lastNumber))
+        node.initialize(to: Node(next: nil, older: newestNode, newer: nil, since: since, number: lastNumber))
+        if let newestNode { newestNode.pointee.newer = node } else { oldestNode = node }
+        newestNode = node
         (block + Self.headSize).copyMemory(from: record, byteCount: size)
         count += 1
         guard let sender else { return own.append(node) }
@@ -108,13 +123,24 @@ final class FairQueue {
     func popFirst() -> UnsafeMutableRawPointer? {
         guard let node = nextNode() else { return nil }
         count -= 1
+        if let older = node.pointee.older {
+            older.pointee.newer = node.pointee.newer
+        } else {
+            oldestNode = node.pointee.newer
+        }
+        if let newer = node.pointee.newer {
+            newer.pointee.older = node.pointee.older
+        } else {
+            newestNode = node.pointee.older
+        }
         return UnsafeMutableRawPointer(node) + Self.headSize
     }
 
     /// Frees a record that ``popFirst()`` returned.
     static func free(_ record: UnsafeMutableRawPointer) { (record - headSize).deallocate() }
 
-    private static let headSize = 16
+    /// Of ``Node``; the record behind it is aligned to 16 bytes.
+    private static let headSize = 48
 
     private func nextNode() -> UnsafeMutablePointer<Node>? {
         guard let user = rotation.first, let line = user.rotation.first, let candidate = line.first else {

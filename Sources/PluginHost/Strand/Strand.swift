@@ -30,6 +30,10 @@ final class Strand: @unchecked Sendable {
     private let callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)?
     /// Answers an event whose handler will not be called any more.
     private let dropEvent: (@Sendable (UnsafePointer<EventRecord>) -> Void)?
+    /// Called on the strand for a callback that took longer than ``slowTime``, with the time in nanoseconds.
+    private let onSlow: (@Sendable (Callback, Int64) -> Void)?
+    /// Nanoseconds.
+    private let slowTime: Atomic<Int64>
 
     private let monitor = Monitor()
     private var incoming = RecordBuffer()
@@ -40,6 +44,11 @@ final class Strand: @unchecked Sendable {
     private var working = RecordBuffer()
     /// The records that wait while the strand is crowded; they are older than ``incoming``.
     private let crowd = FairQueue()
+    /// When the first record of ``incoming`` was appended; 0 if the thread slept then, and so dequeues it at once.
+    private var incomingSince: Int64 = 0
+    /// The same for ``working``, and where its records end. Under `monitor`, unlike ``working`` itself.
+    private var workingSince: Int64 = 0
+    private var workingCount = 0
 
     private let handledCount = Atomic<UInt64>(0)
     private let busyTime = Atomic<Int64>(0)
@@ -50,16 +59,27 @@ final class Strand: @unchecked Sendable {
     private static let noBatch = Int.max
     /// Nanoseconds after which the rest of a batch is moved to ``crowd``.
     private static let batchTime: Int64 = 5_000_000
+    /// Nanoseconds. While callbacks take longer, each is timed alone.
+    private static let timedAlone: Int64 = 20_000
     /// The ``Callback/mark`` of the callback that is running, as an address; 0: none. The thread has registered it for
     /// the report of a crash.
     private let current: UnsafeMutablePointer<Atomic<UInt>>
     /// Callbacks begun, ever.
     private let begun = Atomic<UInt64>(0)
+    /// How long its callbacks took. The clock is not read for each: the time of up to 16 quick ones is divided by their
+    /// number.
+    let times = CallbackTimes()
+    /// The callback that ``CallbackWatchdog`` has seen running last.
+    private let seen = Mutex<(callback: Callback, number: UInt64)?>(nil)
+    /// When the callbacks began whose time is not recorded yet, and how many they are. On the strand's thread.
+    private var spanStart: Int64 = 0
+    private var spanCount = 0
 
     init(
         name: String, budget: QueueBudget, identity: PluginIdentity? = nil,
         callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)? = nil,
-        dropEvent: (@Sendable (UnsafePointer<EventRecord>) -> Void)? = nil
+        dropEvent: (@Sendable (UnsafePointer<EventRecord>) -> Void)? = nil,
+        slowTime: Int64 = .max, onSlow: (@Sendable (Callback, Int64) -> Void)? = nil
     ) {
         self.name = name
         self.budget = budget
@@ -68,6 +88,8 @@ final class Strand: @unchecked Sendable {
         current.initialize(to: Atomic(0))
         self.callEvent = callEvent
         self.dropEvent = dropEvent
+        self.slowTime = Atomic(slowTime)
+        self.onSlow = onSlow
         Threads.start(name: name) { self.run() }
     }
 
@@ -100,6 +122,27 @@ final class Strand: @unchecked Sendable {
         return (Unmanaged<Callback>.fromOpaque(address).takeUnretainedValue(), begun.load(ordering: .relaxed))
     }
 
+    /// Sets the time above which a callback is slow, in nanoseconds. [any-thread]
+    func adopt(slowTime time: Int64) { slowTime.store(time, ordering: .relaxed) }
+
+    /// Notes the callback that is running, for the name of a slow one. [any-thread]
+    func noteRunning() -> (callback: Callback, number: UInt64)? {
+        let running = running
+        if let running { seen.withLock { $0 = running } }
+        return running
+    }
+
+    /// How long the record that has waited longest has waited, in nanoseconds; 0 if none waits. Records that arrived in
+    /// one batch count as old as its first one. [any-thread]
+    func oldestWait(at now: Int64) -> Int64 {
+        monitor.withLock {
+            var since = crowd.oldest ?? now
+            if position.load(ordering: .relaxed) < workingCount { since = min(since, workingSince) }
+            if !incoming.isEmpty, incomingSince != 0 { since = min(since, incomingSince) }
+            return max(0, now - since)
+        }
+    }
+
     // MARK: Enqueuing [any-thread]
 
     /// Appends one record. `write` fills it; its length is already written.
@@ -115,6 +158,7 @@ final class Strand: @unchecked Sendable {
             return nil
         }
         isFinishing = isLast
+        if !isIdle, incoming.isEmpty { incomingSince = Clock.coarseNanoseconds }
         write(incoming.append(size: size))
         let mustWake = isIdle
         // One wake-up is enough: the thread dequeues everything that waits.
@@ -238,9 +282,12 @@ final class Strand: @unchecked Sendable {
         while dequeueBatch() {
             let start = Clock.monotonicNanoseconds
             busySince.store(start, ordering: .relaxed)
+            spanStart = start
             var end = runBatch(state, since: start)
             if end == .crowded { end = runCrowd(state) }
-            busyTime.store(busyTime.load(ordering: .relaxed) + Clock.monotonicNanoseconds - start, ordering: .relaxed)
+            let now = Clock.monotonicNanoseconds
+            recordSpan(until: now)
+            busyTime.store(busyTime.load(ordering: .relaxed) + now - start, ordering: .relaxed)
             busySince.store(0, ordering: .relaxed)
             current.pointee.store(0, ordering: .relaxed)
             guard end == .complete else { break }
@@ -265,10 +312,14 @@ final class Strand: @unchecked Sendable {
         while incoming.isEmpty {
             if isClosed || isFinishing { return false }
             isIdle = true
+            incomingSince = 0
             monitor.wait()
         }
         isIdle = false
         swap(&incoming, &working)
+        workingSince = incomingSince != 0 ? incomingSince : Clock.coarseNanoseconds
+        incomingSince = 0
+        workingCount = working.count
         // Under the lock, so that ``close()`` finds each record either in `working` or in `incoming`.
         position.store(0, ordering: .releasing)
         return true
@@ -279,7 +330,8 @@ final class Strand: @unchecked Sendable {
         let end = working.count
         var offset = 0
         var count = 0
-        // The clock is read after 1, 2, 4, 8 and 16 callbacks, then after every 16 more; never for a batch of one.
+        // The clock is read after 1, 2, 4, 8 and 16 callbacks, then after every 16 more, and after each callback while
+        // they are slow; never for a batch of one.
         var nextLook = 1
         defer { handledCount.store(handledCount.load(ordering: .relaxed) &+ UInt64(count), ordering: .relaxed) }
         while offset < end, let base = working.base {
@@ -289,12 +341,39 @@ final class Strand: @unchecked Sendable {
             run(record, state)
             offset = next
             count &+= 1
+            spanCount = spanCount &+ 1
             guard count == nextLook, offset < end else { continue }
-            nextLook = count &+ min(count, 16)
-            guard Clock.monotonicNanoseconds &- start > Self.batchTime else { continue }
+            let now = Clock.monotonicNanoseconds
+            nextLook = count &+ (recordSpan(until: now) > Self.timedAlone ? 1 : min(count, 16))
+            guard now &- start > Self.batchTime else { continue }
             return moveToCrowd(from: offset) ? .crowded : .closed
         }
         return claim(end, Self.noBatch) ? .complete : .closed
+    }
+
+    /// Records the time of the callbacks since the last look at the clock.
+    ///
+    /// - Returns: the time of one of them, in nanoseconds.
+    @discardableResult
+    private func recordSpan(until now: Int64) -> Int64 {
+        let (time, count) = (now &- spanStart, spanCount)
+        spanStart = now
+        spanCount = 0
+        guard count > 0 else { return 0 }
+        if time > slowTime.load(ordering: .relaxed) { reportSlow(time, among: count) }
+        let each = count == 1 ? time : time / Int64(count)
+        times.add(each, count: UInt64(count))
+        return each
+    }
+
+    /// Reports the slow one of the last `count` callbacks. If they are several, it is the one that the watchdog has
+    /// seen: the others took too little time to be seen.
+    @inline(never)
+    private func reportSlow(_ time: Int64, among count: Int) {
+        let last = begun.load(ordering: .relaxed)
+        let seen = count == 1 ? nil : seen.withLock { $0 }.flatMap { $0.number + UInt64(count) > last ? $0 : nil }
+        guard let callback = seen?.callback ?? running?.callback else { return }
+        onSlow?(callback, time)
     }
 
     /// Runs one record. Its share of the budget is released first, because it no longer waits.
@@ -375,13 +454,14 @@ final class Strand: @unchecked Sendable {
         monitor.withLock {
             // ``close()`` has emptied the crowd by now, and claims the batch next.
             guard !isClosed, claim(offset, Self.noBatch) else { return false }
-            let rest = enter(working, from: offset)
+            let rest = enter(working, from: offset, since: workingSince)
             if rest < working.count {
                 // Records after a barrier stay behind it.
                 var later = RecordBuffer()
                 later.append(working, from: rest)
                 later.append(incoming, from: 0)
                 swap(&later, &incoming)
+                incomingSince = workingSince
                 later.release()
             }
             return true
@@ -393,7 +473,7 @@ final class Strand: @unchecked Sendable {
         while true {
             let (record, isOver) = monitor.withLock { () -> (UnsafeMutableRawPointer?, Bool) in
                 guard !isClosed else { return (nil, true) }
-                let rest = enter(incoming, from: 0)
+                let rest = enter(incoming, from: 0, since: incomingSince)
                 if rest == incoming.count {
                     incoming.removeAll()
                 } else if rest > 0 {
@@ -407,14 +487,18 @@ final class Strand: @unchecked Sendable {
             guard let record else { return isOver ? .closed : .complete }
             run(record, state)
             FairQueue.free(record)
+            spanCount = spanCount &+ 1
+            recordSpan(until: Clock.monotonicNanoseconds)
             handledCount.store(handledCount.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
         }
     }
 
     /// Copies records to ``crowd``, up to the first barrier. Under the lock.
     ///
+    /// - Parameter since: when the first of them was appended; 0: just now.
     /// - Returns: the offset of the first record that was not copied.
-    private func enter(_ records: RecordBuffer, from start: Int) -> Int {
+    private func enter(_ records: RecordBuffer, from start: Int, since: Int64) -> Int {
+        let since = since != 0 ? since : Clock.coarseNanoseconds
         var offset = start
         while offset < records.count, let base = records.base {
             let record = base + offset
@@ -423,11 +507,12 @@ final class Strand: @unchecked Sendable {
             case .event:
                 crowd.append(
                     record, size: size,
-                    of: EventRecord.sender(of: UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))))
+                    of: EventRecord.sender(of: UnsafePointer(record.assumingMemoryBound(to: EventRecord.self))),
+                    since: since)
             case .task:
                 let head = record.load(as: TaskRecord.self)
                 if head.order == .barrier { return offset }
-                crowd.append(record, size: size, of: head.order == .sender ? head.sender : nil)
+                crowd.append(record, size: size, of: head.order == .sender ? head.sender : nil, since: since)
             }
             offset &+= size
         }
