@@ -62,6 +62,9 @@ static uintptr_t host_start, host_end;
 // The kernel's number of the thread that reports; 0: none yet.
 static _Atomic(int32_t) reporter;
 static _Atomic(int32_t) is_reported;
+// Whether the process is about to end by itself.
+static _Atomic(int32_t) is_expected;
+static struct text exit_text;
 
 // ---- What is prepared
 
@@ -167,9 +170,15 @@ void jf_crash_thread_leave(void) {
 
 // What is found out about a crash.
 struct crash {
-    const char *signal;
-    const siginfo_t *info;
-    int32_t number;
+    // "SIGSEGV", or "exit(2)".
+    char end[16];
+    // The process that has sent the signal, if it is another one; 0: none.
+    uint64_t sender;
+    // The memory that could not be used.
+    int has_address;
+    uintptr_t address;
+    // Whether it is a call of exit, which has no failing instruction.
+    int is_exit;
     // The instruction that failed, and what is mapped there.
     uintptr_t instruction;
     struct mapping mapping;
@@ -186,11 +195,6 @@ struct crash {
     const jf_crash_plugin *plugin;
     char thread[17];
 };
-
-// Whether the signal was sent by another process.
-static int is_sent(const siginfo_t *info) {
-    return (info->si_code == SI_USER || info->si_code == SI_QUEUE) && info->si_pid != getpid();
-}
 
 static void registers(const void *context, uintptr_t *instruction, uintptr_t *stack) {
     const ucontext_t *state = context;
@@ -221,25 +225,8 @@ static uintptr_t find_caller(uintptr_t stack, const jf_crash_plugin **plugin) {
     return 0;
 }
 
-static void examine(struct crash *crash, int number, const siginfo_t *info, const void *context) {
-    uintptr_t stack;
-    memset(crash, 0, sizeof *crash);
-    for (size_t i = 0; i < FATAL_COUNT; i++)
-        if (fatal[i] == number) crash->signal = fatal_names[i];
-    crash->info = info;
-    crash->number = number;
-    prctl(PR_GET_NAME, crash->thread, 0, 0, 0);
-    registers(context, &crash->instruction, &stack);
-    crash_find_mapping(crash->instruction, &crash->mapping);
-    crash->code = jf_crash_plugin_at(crash->instruction);
-    if (own.running) crash->callback = (const jf_crash_callback *)atomic_load(own.running);
-    if (crash->callback) crash->callback_plugin = crash->callback->plugin ? crash->callback->plugin : own.plugin;
-    if (is_sent(info)) return;
-    // While its constructors run, the addresses of a plugin's code are not known yet.
-    if (!crash->code && crash->callback_plugin) {
-        const char *copy = atomic_load(&crash->callback_plugin->copy);
-        if (copy && strcmp(copy, crash->mapping.path) == 0) crash->code = crash->callback_plugin;
-    }
+// Finds out whose code runs. `stack` is where the stack of the thread is searched.
+static void find_plugin(struct crash *crash, uintptr_t stack) {
     if (!crash->code) {
         crash->caller = find_caller(stack, &crash->caller_code);
         if (crash->caller) crash_find_mapping(crash->caller, &crash->caller_mapping);
@@ -247,6 +234,36 @@ static void examine(struct crash *crash, int number, const siginfo_t *info, cons
     crash->plugin = crash->code ? crash->code : crash->callback_plugin;
     // A thread that the host has not registered is a thread of the plugin whose code is on its stack.
     if (!crash->plugin && !own.running) crash->plugin = crash->caller_code;
+}
+
+static void find_callback(struct crash *crash) {
+    prctl(PR_GET_NAME, crash->thread, 0, 0, 0);
+    if (own.running) crash->callback = (const jf_crash_callback *)atomic_load(own.running);
+    if (crash->callback) crash->callback_plugin = crash->callback->plugin ? crash->callback->plugin : own.plugin;
+}
+
+static void examine_signal(struct crash *crash, int number, const siginfo_t *info, const void *context) {
+    uintptr_t stack;
+    memset(crash, 0, sizeof *crash);
+    for (size_t i = 0; i < FATAL_COUNT; i++)
+        if (fatal[i] == number) memcpy(crash->end, fatal_names[i], strlen(fatal_names[i]));
+    find_callback(crash);
+    if ((info->si_code == SI_USER || info->si_code == SI_QUEUE) && info->si_pid != getpid()) {
+        crash->sender = (uint64_t)info->si_pid;
+        return;
+    }
+    // The kernel does not say which address it was if no memory can have it.
+    crash->has_address = (number == SIGSEGV || number == SIGBUS) && info->si_code != SI_KERNEL;
+    crash->address = (uintptr_t)info->si_addr;
+    registers(context, &crash->instruction, &stack);
+    crash_find_mapping(crash->instruction, &crash->mapping);
+    crash->code = jf_crash_plugin_at(crash->instruction);
+    // While its constructors run, the addresses of a plugin's code are not known yet.
+    if (!crash->code && crash->callback_plugin) {
+        const char *copy = atomic_load(&crash->callback_plugin->copy);
+        if (copy && strcmp(copy, crash->mapping.path) == 0) crash->code = crash->callback_plugin;
+    }
+    find_plugin(crash, stack);
 }
 
 // "libc.so.6+0x9c123", or the address alone.
@@ -261,35 +278,24 @@ static void add_code(struct text *text, uintptr_t address, const struct mapping 
     }
 }
 
-static void add_message(struct text *text, const struct crash *crash) {
-    text_add(text, "fatal: ");
-    text_add(text, crash->signal);
-    if (is_sent(crash->info)) {
-        text_add(text, ", sent by process ");
-        text_add_number(text, (uint64_t)crash->info->si_pid);
-    } else if ((crash->number == SIGSEGV || crash->number == SIGBUS) && crash->info->si_code != SI_KERNEL) {
-        // The kernel does not say which one if no memory can have the address.
-        text_add(text, " at address ");
-        text_add_hex(text, (uintptr_t)crash->info->si_addr);
+static void add_plugin(struct text *text, const jf_crash_plugin *plugin) {
+    const char *copy = atomic_load(&plugin->copy), *build_id = atomic_load(&plugin->build_id);
+    text_add(text, " in plugin '");
+    text_add(text, name_of(plugin));
+    text_add(text, "' (file ");
+    text_add(text, plugin->file);
+    if (build_id) {
+        text_add(text, ", build-id ");
+        text_add(text, build_id);
     }
-    if (crash->plugin) {
-        const char *copy = atomic_load(&crash->plugin->copy), *build_id = atomic_load(&crash->plugin->build_id);
-        text_add(text, " in plugin '");
-        text_add(text, name_of(crash->plugin));
-        text_add(text, "' (file ");
-        text_add(text, crash->plugin->file);
-        if (build_id) {
-            text_add(text, ", build-id ");
-            text_add(text, build_id);
-        }
-        if (copy) {
-            text_add(text, ", copy ");
-            text_add(text, copy);
-        }
-        text_add(text, "): ");
-    } else {
-        text_add(text, is_sent(crash->info) ? ": " : " in the host: ");
+    if (copy) {
+        text_add(text, ", copy ");
+        text_add(text, copy);
     }
+    text_add(text, "): ");
+}
+
+static void add_place(struct text *text, const struct crash *crash) {
     if (crash->callback) {
         text_add(text, crash->callback->title);
         if (crash->callback_plugin != crash->plugin && crash->callback_plugin) {
@@ -302,18 +308,38 @@ static void add_message(struct text *text, const struct crash *crash) {
         text_add(text, crash->plugin && !own.running ? "its own thread " : "thread ");
     }
     text_add(text, crash->thread);
-    if (!is_sent(crash->info)) {
-        int has_code = crash->mapping.is_executable;
-        text_add(text, has_code ? ", in code of " : ", at ");
-        if (crash->code) text_add(text, "the plugin, ");
-        if (!crash->code && crash->instruction >= host_start && crash->instruction < host_end)
-            text_add(text, "the host, ");
-        add_code(text, crash->instruction, &crash->mapping);
-        if (!has_code) text_add(text, ", where no code is");
-        if (crash->caller && (!crash->plugin || crash->caller_code == crash->plugin)) {
-            text_add(text, ", probably called from ");
-            add_code(text, crash->caller, &crash->caller_mapping);
-        }
+}
+
+static void add_instruction(struct text *text, const struct crash *crash) {
+    text_add(text, crash->mapping.is_executable ? ", in code of " : ", at ");
+    if (crash->code) text_add(text, "the plugin, ");
+    if (!crash->code && crash->instruction >= host_start && crash->instruction < host_end) text_add(text, "the host, ");
+    add_code(text, crash->instruction, &crash->mapping);
+    if (!crash->mapping.is_executable) text_add(text, ", where no code is");
+}
+
+static void add_message(struct text *text, const struct crash *crash) {
+    text_add(text, "fatal: ");
+    text_add(text, crash->end);
+    if (crash->sender) {
+        text_add(text, ", sent by process ");
+        text_add_number(text, crash->sender);
+    }
+    if (crash->has_address) {
+        text_add(text, " at address ");
+        text_add_hex(text, crash->address);
+    }
+    if (crash->plugin) {
+        add_plugin(text, crash->plugin);
+    } else {
+        text_add(text, crash->sender ? ": " : " in the host: ");
+    }
+    add_place(text, crash);
+    // A jump to 0 is a crash at the instruction 0.
+    if (!crash->is_exit && !crash->sender) add_instruction(text, crash);
+    if (crash->caller && (!crash->plugin || crash->caller_code == crash->plugin)) {
+        text_add(text, ", probably called from ");
+        add_code(text, crash->caller, &crash->caller_mapping);
     }
     text_add(text, "; ");
     text_add(text, line_end);
@@ -374,7 +400,7 @@ static void write_record(const struct crash *crash, const char *now) {
     text_add_number(&text, text_milliseconds());
     text_add_raw(&text, ",\"pid\":");
     text_add_number(&text, (uint64_t)getpid());
-    add_member(&text, "signal", crash->signal);
+    add_member(&text, "signal", crash->end);
     add_member(&text, "thread", crash->thread);
     if (crash->plugin) {
         const char *build_id = atomic_load(&crash->plugin->build_id);
@@ -387,6 +413,15 @@ static void write_record(const struct crash *crash, const char *now) {
     write_all(record_file, &text);
     // The process may take the machine down with it only after the record is written.
     fdatasync(record_file);
+}
+
+static void report(const struct crash *crash) {
+    char now[32];
+    text_time(now, sizeof now);
+    write_line(crash, now);
+    write_record(crash, now);
+    if (atomic_load(&copies_folder) >= 0) futimens(atomic_load(&copies_folder), NULL);
+    atomic_store(&is_reported, 1);
 }
 
 // Gives the signal to the action that it had before. It then ends the process as if there had been no handler.
@@ -421,13 +456,8 @@ static void on_fatal_signal(int number, siginfo_t *info, void *context) {
     int saved = errno;
     int32_t self = (int32_t)syscall(SYS_gettid), nobody = 0;
     if (atomic_compare_exchange_strong(&reporter, &nobody, self)) {
-        char now[32];
-        text_time(now, sizeof now);
-        examine(&crash, number, info, context);
-        write_line(&crash, now);
-        write_record(&crash, now);
-        if (atomic_load(&copies_folder) >= 0) futimens(atomic_load(&copies_folder), NULL);
-        atomic_store(&is_reported, 1);
+        examine_signal(&crash, number, info, context);
+        report(&crash);
     } else if (nobody != self) {
         // Another thread crashes too: the process must not end before the report of the first one is complete.
         for (int waited = 0; waited < LONGEST_WAIT && !atomic_load(&is_reported); waited += 10) {
@@ -439,6 +469,27 @@ static void on_fatal_signal(int number, siginfo_t *info, void *context) {
     errno = saved;
     pass_on(number, info, context);
 }
+
+// Runs when a thread calls exit. The daemon itself says before that it ends.
+static void on_process_exit(int status, void *context) {
+    static struct crash crash;
+    struct text *text = &exit_text;
+    int32_t self = (int32_t)syscall(SYS_gettid), nobody = 0;
+    (void)context;
+    if (atomic_load(&is_expected) || !atomic_compare_exchange_strong(&reporter, &nobody, self)) return;
+    memset(&crash, 0, sizeof crash);
+    crash.is_exit = 1;
+    text_begin(text, TEXT_PLAIN);
+    text_add(text, "exit(");
+    text_add_number(text, (uint64_t)(status & 0xFF));
+    text_add(text, ")");
+    memcpy(crash.end, text->bytes, text->count);
+    find_callback(&crash);
+    find_plugin(&crash, (uintptr_t)__builtin_frame_address(0));
+    report(&crash);
+}
+
+void jf_crash_expect_exit(void) { atomic_store(&is_expected, 1); }
 
 static int find_host(struct dl_phdr_info *executable, size_t size, void *context) {
     struct range *range = context;
@@ -458,6 +509,7 @@ void jf_crash_install(int32_t file, int32_t format, const char *consequence) {
     record_file = file;
     line_format = format;
     line_end = consequence;
+    on_exit(on_process_exit, NULL);
     for (size_t i = 0; i < FATAL_COUNT; i++) {
         struct sigaction action;
         if (sigaction(fatal[i], NULL, &previous[i]) != 0 || previous[i].sa_handler == SIG_IGN) continue;

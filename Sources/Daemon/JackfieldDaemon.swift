@@ -30,6 +30,7 @@ public enum JackfieldDaemon {
         for warning in configuration.warnings { logger.warning("\(warning)") }
 
         // Before any thread runs a plugin's code.
+        defer { CrashReporting.expectExit() }
         let crashes = CrashReporting(configuration.crashFile, format: configuration.log.format, logger: logger)
         crashes.isolate(in: &configuration, logger: logger)
         let signals = try ProcessSignals()

@@ -167,6 +167,17 @@ def test_a_constructor_of_the_library_is_named_as_well(crash):
     )
 
 
+def test_a_call_of_exit_is_reported_as_well(crash):
+    crashed = crash().send("exit")
+    assert crashed.daemon.process.wait(PATIENCE) == 3
+    assert re.search(
+        rf" CRITICAL fatal: exit\(3\) in plugin 'bad' \(file {crashed.library}, build-id .*\): the handler of 'exit' of "
+        r"'/' on thread jf:bad, probably called from bad-1\.so\+0x[0-9a-f]+; the process ends, all clients are ",
+        crashed.daemon.log,
+    ), crashed.daemon.log
+    assert [record["signal"] for record in crashed.records()] == ["exit(3)"]
+
+
 def test_swifts_own_report_follows_and_the_process_still_ends_with_the_signal(crash):
     crashed = crash(backtrace="enable=yes,interactive=no,color=no").send("null")
     line = crashed.ended_by(signal.SIGSEGV)

@@ -141,8 +141,8 @@
  *           address of the code. It names the plugin of a thread of its own as well, and a stack overflow on each
  *           thread of the host. Core dumps and the exit status are those of the signal. A library that installs its
  *           own handler of these signals should pass on to the one before what it does not handle, as Go's runtime
- *           does; else no line is logged. A process that a plugin ends with exit or _exit, as an unrecovered panic of
- *           Go does, leaves no line either.
+ *           does; else no line is logged. A call of exit is logged in the same way. A process that a plugin ends with
+ *           _exit, as an unrecovered panic of Go does, leaves no line.
  */
 #ifndef JACKFIELD_H
 #define JACKFIELD_H

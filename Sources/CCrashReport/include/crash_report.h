@@ -64,8 +64,13 @@ enum { JF_CRASH_TEXT = 0, JF_CRASH_JSON = 1 };
 // the action that the signal had before, and passes the signal on to it: the exit status and core dumps stay those of
 // the signal. A signal that is ignored stays so.
 //
+// A call of exit is reported in the same way, unless jf_crash_expect_exit was called before.
+//
 // The record is one line with a JSON object: time, at (the time in milliseconds since 1970), pid, signal, thread, and,
 // as far as known, plugin, file, build_id and callback.
 //
 // `consequence` is the end of the line; it is not copied: "the process ends, all clients are disconnected".
 void jf_crash_install(int32_t file, int32_t format, const char *consequence);
+
+// Says that the process is about to end by itself: exit is not reported from now on.
+void jf_crash_expect_exit(void);

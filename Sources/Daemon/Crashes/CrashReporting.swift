@@ -34,6 +34,9 @@ struct CrashReporting {
         if let file { _ = Unmanaged.passRetained(file) }
     }
 
+    /// The daemon ends by itself from now on, which is no crash.
+    static func expectExit() { jf_crash_expect_exit() }
+
     /// Isolates the plugins that have `onCrash: isolate` and have ended the daemon before.
     func isolate(in configuration: inout Configuration, logger: Logger) {
         for crash in configuration.isolate(file?.records ?? []) {

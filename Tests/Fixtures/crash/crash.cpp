@@ -50,6 +50,7 @@ __attribute__((noinline)) void crash_trap() {
 }
 __attribute__((noinline)) void crash_illegal() { __builtin_trap(); }
 __attribute__((noinline)) void crash_divide() { zero = one / zero; }
+__attribute__((noinline)) void crash_exit() { exit(3); }
 }
 
 static void fail(const std::string &way) {
@@ -62,6 +63,7 @@ static void fail(const std::string &way) {
     if (way == "trap") crash_trap();
     if (way == "illegal") crash_illegal();
     if (way == "divide") crash_divide();
+    if (way == "exit") crash_exit();
 }
 
 static void *fail_on_thread(void *) {
@@ -106,7 +108,7 @@ __attribute__((constructor)) static void construct() {
 
 extern "C" jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     static const char *const names[] = { "null", "abort", "throw",   "overflow", "library",
-                                         "jump", "trap",  "illegal", "divide" };
+                                         "jump", "trap",  "illegal", "divide",   "exit" };
     uint32_t count = 0;
     jf_code code;
     host = boot->host;
