@@ -209,19 +209,43 @@ static void registers(const void *context, uintptr_t *instruction, uintptr_t *st
 #endif
 }
 
-// Finds the first word from `stack` on that is an address of a plugin's code: probably a return address. The kernel
-// copies the words, so that memory that is not mapped ends the search and not the process.
+// Copies memory that may not be mapped, for which the kernel is asked. Returns the number of bytes.
+static size_t copy_memory(void *out, uintptr_t address, size_t size) {
+    struct iovec to = { out, size }, from = { (void *)address, size };
+    ssize_t count = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+    return count > 0 ? (size_t)count : 0;
+}
+
+// Whether a call instruction ends at this address. Addresses of functions, which are on the stack as well, have none.
+static int follows_call(uintptr_t address) {
+    unsigned char code[7];
+    if (copy_memory(code, address - sizeof code, sizeof code) != sizeof code) return 0;
+    const unsigned char *end = code + sizeof code;
+#if defined(__x86_64__)
+    // call rel32; call through a register or memory (FF /2), which has 2, 3, 4, 6 or 7 bytes.
+    if (end[-5] == 0xE8) return 1;
+    for (int length = 2; length <= 7; length++)
+        if (length != 5 && end[-length] == 0xFF && (end[1 - length] & 0x38) == 0x10) return 1;
+    return 0;
+#else
+    uint32_t instruction;
+    memcpy(&instruction, end - 4, 4);
+    // bl and blr.
+    return instruction >> 26 == 0x25 || (instruction & 0xFFFFFC1F) == 0xD63F0000;
+#endif
+}
+
+// Finds the first word from `stack` on that looks like a return address into a plugin's code.
 static uintptr_t find_caller(uintptr_t stack, const jf_crash_plugin **plugin) {
     static uintptr_t words[512];
     uintptr_t at = stack & ~(uintptr_t)(sizeof words[0] - 1);
     for (size_t done = 0; done < SEARCHED; done += sizeof words, at += sizeof words) {
-        struct iovec to = { words, sizeof words }, from = { (void *)at, sizeof words };
-        ssize_t count = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
-        if (count <= 0) return 0;
-        for (size_t i = 0; i < (size_t)count / sizeof words[0]; i++)
-            if ((*plugin = jf_crash_plugin_at(words[i]))) return words[i];
-        if ((size_t)count < sizeof words) return 0;
+        size_t count = copy_memory(words, at, sizeof words);
+        for (size_t i = 0; i < count / sizeof words[0]; i++)
+            if ((*plugin = jf_crash_plugin_at(words[i])) && follows_call(words[i])) return words[i];
+        if (count < sizeof words) break;
     }
+    *plugin = NULL;
     return 0;
 }
 

@@ -171,8 +171,8 @@ def test_a_call_of_exit_is_reported_as_well(crash):
     crashed = crash().send("exit")
     assert crashed.daemon.process.wait(PATIENCE) == 3
     assert re.search(
-        rf" CRITICAL fatal: exit\(3\) in plugin 'bad' \(file {crashed.library}, build-id .*\): the handler of 'exit' of "
-        r"'/' on thread jf:bad, probably called from bad-1\.so\+0x[0-9a-f]+; the process ends, all clients are ",
+        rf" CRITICAL fatal: exit\(3\) in plugin 'bad' \(file {crashed.library}, build-id .*\): the handler of 'exit' "
+        r"of '/' on thread jf:bad, probably called from bad-1\.so\+0x[0-9a-f]+; the process ends, all clients are ",
         crashed.daemon.log,
     ), crashed.daemon.log
     assert [record["signal"] for record in crashed.records()] == ["exit(3)"]
