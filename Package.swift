@@ -184,7 +184,9 @@ let package = Package(
                 "Daemon", "PluginHost", "PrometheusMetrics", "SocketIO", "EngineIO", "Identity", "Signatures",
                 "RawJSON", "Support", .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "PluginCheckTests", dependencies: ["PluginCheck", "RawJSON", "Support"]),
+        .testTarget(
+            name: "PluginCheckTests",
+            dependencies: ["PluginCheck", "PluginHost", "Signatures", "RawJSON", "Support"]),
         .testTarget(name: "jackfieldTests", dependencies: ["jackfield", "Daemon", "Identity"]),
         // The host's side of the header, for tests of what stands on the plugin's side.
         .target(name: "FakeHost", dependencies: ["CJackfield"], path: "Tests/FakeHost"),

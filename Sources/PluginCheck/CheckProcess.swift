@@ -11,8 +11,10 @@ struct CheckProcess {
     private let output: Int32
     private let record: UnsafeMutablePointer<jf_check_record>
 
-    /// Bytes of memory and of results beyond which the process is ended, and bytes of its output that are read.
-    private static let mostMemory = 4 << 30
+    /// MiB of memory beyond which the process is ended.
+    private let memoryLimit: Int
+
+    /// Bytes of results and of output that are read.
     private static let mostResult = 1 << 20
     private static let mostOutput = 1 << 16
 
@@ -35,6 +37,7 @@ struct CheckProcess {
             let record = jf_check_record_map(memory)
         else { throw Self.failure("make pipes and shared memory for a process") }
         self.record = record
+        memoryLimit = request.options.memoryLimit
         (result, output) = (resultEnds[0], outputEnds[0])
         let words = ([executable] + arguments).map { strdup($0) }
         defer { for word in words { free(word) } }
@@ -73,8 +76,8 @@ struct CheckProcess {
             if ended == nil {
                 if Clock.monotonicMilliseconds >= end {
                     ended = "it did not end within \(limit / 1_000) s"
-                } else if memory > Self.mostMemory {
-                    ended = "its memory grew beyond \(Self.mostMemory >> 30) GiB"
+                } else if memory >> 20 > memoryLimit {
+                    ended = "its memory grew beyond \(memoryLimit) MiB"
                 }
                 if ended != nil { kill(-id, SIGKILL) }
             }

@@ -63,6 +63,9 @@ extension PluginCommand {
         @Option(help: ArgumentHelp("Milliseconds that a callback of the plugin may take.", valueName: "ms"))
         var deadline = CheckOptions().deadline
 
+        @Option(help: ArgumentHelp("MiB of memory that the process of a test may use.", valueName: "mib"))
+        var memoryLimit = CheckOptions().memoryLimit
+
         @Option(help: "Number that decides what random tests do; the same number repeats them.")
         var seed = CheckOptions().seed
 
@@ -85,6 +88,9 @@ extension PluginCommand {
             guard (100...600_000).contains(deadline) else {
                 throw ValidationError("--deadline is \(deadline): give 100 to 600000 milliseconds.")
             }
+            guard (64...1_048_576).contains(memoryLimit) else {
+                throw ValidationError("--memory-limit is \(memoryLimit): give 64 to 1048576 MiB.")
+            }
             guard (1...1_000_000).contains(reloads) else {
                 throw ValidationError("--reloads is \(reloads): give 1 to 1000000.")
             }
@@ -105,7 +111,7 @@ extension PluginCommand {
             if list { return json ? print(CheckTest.listAsJSON) : Self.printList() }
             var options = CheckOptions()
             if let config { options.config = config }
-            options.auth = auth
+            (options.auth, options.memoryLimit) = (auth, memoryLimit)
             (options.deadline, options.seed, options.reloads) = (deadline, seed, reloads)
             let checker = PluginChecker(
                 executable: "/proc/self/exe", workerArguments: ["plugin", "check-process"], options: options)

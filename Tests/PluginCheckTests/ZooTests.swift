@@ -176,6 +176,26 @@ struct ZooTests {
         return try #require(try Checking.run(path, only: [test], options).first)
     }
 
+    @Test("a plugin that stops its whole process is ended after the time of the test")
+    func frozen() throws {
+        var options = CheckOptions()
+        options.deadline = 100
+        let path = try Zoo.build("life", "-DWHERE=MAIN", "-DHOW=FREEZE")
+        let result = try #require(try Checking.run(path, only: ["describe"], options).first)
+        #expect(
+            result.findings.first?.text == "it did not end within 10 s, while jf_plugin_main is called", "\(result)")
+    }
+
+    @Test("a plugin whose memory grows without end is ended at the limit")
+    func growing() throws {
+        var options = CheckOptions()
+        options.memoryLimit = 512
+        let path = try Zoo.build("life", "-DWHERE=START", "-DHOW=GROW")
+        let result = try #require(try Checking.run(path, only: ["life"], options).first)
+        #expect(
+            result.findings.first?.text == "its memory grew beyond 512 MiB, while the plugin is loaded", "\(result)")
+    }
+
     @Test("a library that needs another one, which is missing, is noticed")
     func missingLibrary() throws {
         let companion = try Zoo.compile(
@@ -203,7 +223,7 @@ struct ZooTests {
         }
     }
 
-    @Test("every test of the check has an animal, except those that the animals' crashes and hangs stand for")
+    @Test("every test of the check has an animal")
     func coverage() {
         let covered = Set(Self.animals.map(\.test)).union(["image-file", "image-needed"])
         #expect(CheckTest.all.map(\.name).filter { !covered.contains($0) } == [])

@@ -1,10 +1,11 @@
 /* Does something fatal in one of its callbacks. WHERE is the callback, HOW what it does. */
 #include "zoo.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 enum { MAIN = 1, CREATE, START, WORK, STOP, DESTROY, INLINE };
-enum { CRASH = 1, ABORT, HANG, EXIT, EXIT_NOW, CLOSE };
+enum { CRASH = 1, ABORT, HANG, EXIT, EXIT_NOW, CLOSE, FREEZE, GROW };
 
 static void act(int here) {
     if (here != WHERE) return;
@@ -15,6 +16,9 @@ static void act(int here) {
         for (;;) sleep(1);
     case EXIT: exit(3);
     case EXIT_NOW: _exit(4);
+    case FREEZE: kill(getpid(), SIGSTOP); break;
+    case GROW:
+        for (;;) memset(malloc(1 << 24), 1, 1 << 24);
     case CLOSE:
         /* Somebody else's: the plugin has opened none. */
         close(4);

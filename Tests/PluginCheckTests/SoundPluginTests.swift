@@ -1,0 +1,50 @@
+import Foundation
+import Testing
+
+@testable import PluginCheck
+
+/// The plugins that this repository shows to others pass.
+@Suite("Sound plugins")
+struct SoundPluginTests {
+    struct Sample: CustomTestStringConvertible, Sendable {
+        let source: String
+        var config = ""
+        var auth = CheckOptions().auth
+
+        var testDescription: String { source }
+    }
+
+    static let samples = [
+        Sample(source: "hello-c/hello"), Sample(source: "json-c/json"), Sample(source: "stream-c/stream"),
+        Sample(source: "timer-c/timer"), Sample(source: "gate-c/gate"), Sample(source: "wrap-c/wrap"),
+        Sample(
+            source: "meeting-c/meeting", config: #"{"people":{"alice":{"key":"k1","staff":true}}}"#,
+            auth: #"{"name":"alice","key":"k1"}"#),
+    ]
+
+    @Test("every sample in C passes", arguments: samples)
+    func sample(_ sample: Sample) throws {
+        let name = sample.source.split(separator: "/").last.map(String.init) ?? ""
+        let path = try Zoo.compile("\(Zoo.root)/samples/\(sample.source).c", as: name)
+        try expectPassing(path, config: sample.config, auth: sample.auth)
+    }
+
+    @Test(
+        "the sample in Swift and the first-party plugins pass",
+        arguments: ["libhello-swift.so", "libnotifications.so", "librooms.so"])
+    func swift(_ library: String) throws {
+        try expectPassing(Checking.built(library))
+    }
+
+    private func expectPassing(_ path: String, config: String = "", auth: String = CheckOptions().auth) throws {
+        var options = CheckOptions()
+        (options.config, options.auth, options.reloads) = (config, auth, 50)
+        // The machine may be busy; nothing here hangs.
+        options.deadline = 30_000
+        let results = try Checking.run(path, options)
+        #expect(results.map(\.test) == CheckTest.all.map(\.name))
+        for result in results {
+            #expect(result.verdict == .passed || result.verdict == .warned, "\(path): \(CheckReport.text(result))")
+        }
+    }
+}
