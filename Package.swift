@@ -87,7 +87,8 @@ let package = Package(
         .target(
             name: "PluginCheck",
             dependencies: [
-                "CCheckRecord", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence", "Signatures", "RawJSON",
+                "CCheckRecord", "CCrashReport", "PluginHost", "Transport", "SocketIO", "EngineIO", "Presence",
+                "Signatures", "RawJSON",
                 "Support",
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -1,19 +1,15 @@
 #define _GNU_SOURCE
 #include "check_record.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 int32_t jf_check_record_create(void) {
@@ -58,78 +54,6 @@ const char *jf_check_record_step(const jf_check_record *record) {
 const char *jf_check_record_callback(const jf_check_record *record) {
     ((char *)record->callback)[sizeof record->callback - 1] = 0;
     return record->callback;
-}
-
-const char *jf_check_record_thread(const jf_check_record *record) {
-    ((char *)record->thread)[sizeof record->thread - 1] = 0;
-    return record->thread;
-}
-
-const char *jf_check_record_symbol(const jf_check_record *record) {
-    ((char *)record->symbol)[sizeof record->symbol - 1] = 0;
-    return record->symbol;
-}
-
-// MARK: Crashes
-
-static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS };
-#define FATAL_COUNT (sizeof fatal / sizeof fatal[0])
-
-static jf_check_record *watched;
-static int wake = -1;
-static volatile int released;
-static int crashing;
-
-static void on_crash(int number, siginfo_t *info, void *context) {
-    // A second thread that crashes meanwhile waits for the first one to end the process.
-    if (__atomic_exchange_n(&crashing, 1, __ATOMIC_SEQ_CST)) {
-        for (;;) pause();
-    }
-    watched->signal = number;
-    watched->address = (uint64_t)(uintptr_t)info->si_addr;
-    ucontext_t *machine = context;
-#if defined(__x86_64__)
-    watched->code = (uint64_t)machine->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-    watched->code = machine->uc_mcontext.pc;
-#endif
-    prctl(PR_GET_NAME, watched->thread);
-    if (write(wake, "", 1) == 1) {
-        struct timespec pause = { 0, 5 * 1000 * 1000 };
-        for (int i = 0; i < 400 && !released; i++) nanosleep(&pause, NULL);
-    }
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = SIG_DFL;
-    sigaction(number, &action, NULL);
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), number);
-}
-
-void jf_check_record_watch(jf_check_record *record, int32_t descriptor) {
-    watched = record;
-    wake = descriptor;
-    for (size_t i = 0; i < FATAL_COUNT; i++) {
-        struct sigaction action;
-        memset(&action, 0, sizeof action);
-        action.sa_sigaction = on_crash;
-        action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        sigemptyset(&action.sa_mask);
-        sigaction(fatal[i], &action, NULL);
-    }
-}
-
-void jf_check_record_release(void) { released = 1; }
-
-void jf_check_record_set_symbol(jf_check_record *record) {
-    Dl_info info;
-    if (dladdr((void *)(uintptr_t)record->code, &info) == 0 || !info.dli_fname) return;
-    const char *slash = strrchr(info.dli_fname, '/');
-    snprintf(record->symbol, sizeof record->symbol, "%s in %s", info.dli_sname ? info.dli_sname : "a function",
-             slash ? slash + 1 : info.dli_fname);
 }
 
 // MARK: The state of the process

@@ -89,13 +89,13 @@ struct CheckProcess {
         for descriptor in [result, output] { close(descriptor) }
         try? FileManager.default.removeItem(atPath: folder)
         defer { jf_check_record_unmap(record) }
-        if let ended { return [CheckFinding(.failure, "\(ended)\(place)")] + shown(printed) }
+        if let ended { return [CheckFinding(.failure, "\(ended)\(atStep)")] + shown(printed) }
         if status & 0x7F == 0, status >> 8 & 0xFF == 0, record.pointee.is_exit == 0,
             let findings = try? JSONDecoder().decode([CheckFinding].self, from: Data(text))
         {
             return findings
         }
-        return [CheckFinding(.failure, fault(status))] + shown(printed)
+        return [CheckFinding(.failure, fault(status, Crash(text)))] + shown(printed)
     }
 
     /// Reads what has come.
@@ -130,35 +130,38 @@ struct CheckProcess {
 
     // MARK: Sentences
 
+    /// What the process has written about its crash: the record of CCrashReport.
+    private struct Crash: Decodable {
+        let signal: String
+        let thread: String
+        let callback: String?
+
+        init?(_ text: [UInt8]) {
+            guard let crash = try? JSONDecoder().decode(Crash.self, from: Data(text)) else { return nil }
+            self = crash
+        }
+    }
+
     /// What ended the process, and where.
-    private func fault(_ status: Int32) -> String {
+    private func fault(_ status: Int32, _ crash: Crash?) -> String {
         let signal = status & 0x7F
         if signal != 0 {
-            let isNoted = record.pointee.signal != 0
-            let address =
-                isNoted && [SIGSEGV, SIGBUS].contains(signal)
-                ? " at address 0x\(String(record.pointee.address, radix: 16))" : ""
-            return "it crashed: \(Self.name(ofSignal: signal))\(address)\(place)"
+            guard let crash else { return "it crashed: \(Self.name(ofSignal: signal))\(atStep)" }
+            let callback = crash.callback.map { ", in \($0)" } ?? ", outside of its callbacks"
+            return "it crashed: \(crash.signal)\(callback) on thread \(crash.thread)\(atStep)"
         }
         let code = status >> 8 & 0xFF
         if code == CheckWorker.couldNotAnswer {
-            return "it closed a descriptor of the process that is not its own\(place)"
+            return "it closed a descriptor of the process that is not its own\(atStep)"
         }
         if code == CheckWorker.wasMisused { return "the executable of the check did not understand its request" }
-        return "it ended the process with exit code \(code)\(place)"
+        let callback = String(cString: jf_check_record_callback(record))
+        return "it ended the process with exit code \(code)\(callback.isEmpty ? "" : ", in \(callback)")\(atStep)"
     }
 
-    /// The callback, the thread and the step, as far as they are known.
-    private var place: String {
-        let callback = String(cString: jf_check_record_callback(record))
-        let thread = String(cString: jf_check_record_thread(record))
+    private var atStep: String {
         let step = String(cString: jf_check_record_step(record))
-        let symbol = String(cString: jf_check_record_symbol(record))
-        let inSymbol = symbol.isEmpty ? "" : " (\(symbol))"
-        let onThread = thread.isEmpty ? "" : " on thread \(thread)"
-        let inCallback =
-            callback.isEmpty ? (thread.isEmpty ? "" : ", outside of its callbacks") : ", in \(callback)"
-        return "\(inCallback)\(inSymbol)\(onThread)\(step.isEmpty ? "" : ", while \(step)")"
+        return step.isEmpty ? "" : ", while \(step)"
     }
 
     private func shown(_ printed: [UInt8]) -> [CheckFinding] {
@@ -167,14 +170,11 @@ struct CheckProcess {
             ? [] : [CheckFinding(.note, "the last lines of its output: \(lines.joined(separator: " | "))")]
     }
 
+    /// Of a signal for which nothing writes a report.
     private static func name(ofSignal number: Int32) -> String {
         switch number {
         case SIGSEGV: "SIGSEGV"
         case SIGABRT: "SIGABRT"
-        case SIGBUS: "SIGBUS"
-        case SIGILL: "SIGILL"
-        case SIGFPE: "SIGFPE"
-        case SIGTRAP: "SIGTRAP"
         case SIGKILL: "SIGKILL"
         case SIGTERM: "SIGTERM"
         case SIGPIPE: "SIGPIPE"

@@ -1,12 +1,13 @@
 import CCheckRecord
 import Foundation
+import PluginHost
 import Support
 import Synchronization
 
 /// One test in its process: what it is to do, what it has found, and the step that it is at.
 ///
-/// `@unchecked Sendable`: `record` is written by the thread of the test, and by the thread that reports a crash; it is
-/// only read by another process.
+/// `@unchecked Sendable`: the step in `record` is written by the thread of the test, the callback by the thread that
+/// calls `exit`; another process reads them.
 final class CheckRun: @unchecked Sendable {
     let path: String
     let options: CheckOptions
@@ -49,14 +50,14 @@ final class CheckRun: @unchecked Sendable {
         found.withLock { if $0.count < Self.mostFindings, !$0.contains(finding) { $0.append(finding) } }
     }
 
-    // MARK: Crashes
+    // MARK: The end of the process
 
-    /// Makes the host the one whose callbacks a crash report names.
+    /// Makes the host the one among whose callbacks ``noteCallback(ofThread:)`` looks.
     func watch(_ host: CheckHost) { current.withLock { $0 = host } }
 
-    /// Names the callback that the calling thread, or a crashed one, runs. Called when the process is about to end.
+    /// Notes the callback that calls `exit`.
     ///
-    /// - Parameter thread: the name of the crashed thread.
+    /// - Parameter thread: the name of its thread.
     func noteCallback(ofThread thread: ByteString) {
         guard let host = current.withLock({ $0 }) else { return }
         let running = host.host.runningCallbacks()
@@ -71,6 +72,9 @@ final class CheckRun: @unchecked Sendable {
     }
 
     // MARK: Hosts
+
+    /// How each host loads the plugin.
+    var spec: PluginSpec { PluginSpec(path: path, config: Array(options.config.utf8)) }
 
     /// How often one process may load the plugin: each load has a copy of the file, which stays mapped.
     var mostLoads: Int { max(16, Self.mostCopiedBytes / max(1, fileSize)) }

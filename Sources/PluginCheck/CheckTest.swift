@@ -163,8 +163,9 @@ public struct CheckTest: Sendable {
                 "The line says which call is wrong: see the comment of the function in the header. Check what clients send before you pass it on.",
             needs: alive, body: .child(seconds: 60) { try $0.checkCalls() }),
         CheckTest(
-            name: "reloads", group: .running, title: "it can be loaded again and again while clients use it",
-            remedy: "Keep nothing in static variables that one load has and the next one expects otherwise.",
+            name: "reloads", group: .running, title: "it can be reloaded again and again while clients use it",
+            remedy:
+                "The new version's create and restore run while the running version still works: open files and ports so that both can, and release them in stop.",
             needs: alive, body: .child(seconds: 600) { try $0.checkReloads() }),
     ]
 

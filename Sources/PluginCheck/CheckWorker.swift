@@ -1,4 +1,5 @@
 import CCheckRecord
+import CCrashReport
 import Foundation
 import Glibc
 import Support
@@ -38,7 +39,8 @@ public enum CheckWorker {
         close(recordDescriptor)
         let run = CheckRun(request, record: record)
         (running, Self.record) = (run, record)
-        watch(run, record)
+        // The report of a crash follows on the result's descriptor, and in words on standard error.
+        jf_crash_install(resultDescriptor, Int32(JF_CRASH_TEXT))
         atexit { CheckWorker.noteExit() }
         // A thread of its own, because the functions of tests block.
         let thread = Thread {
@@ -91,24 +93,5 @@ public enum CheckWorker {
         var bytes = [UInt8](repeating: 0, count: 16)
         let count = read(descriptor, &bytes, bytes.count)
         return ByteString(decoding: bytes.prefix(max(0, count)))
-    }
-
-    /// Starts the thread that finds out which callback has crashed.
-    private static func watch(_ run: CheckRun, _ record: UnsafeMutablePointer<jf_check_record>) {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { return }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        let (input, output) = (ends[0], ends[1])
-        // The address of memory that is never unmapped.
-        let place = UInt(bitPattern: record)
-        Thread {
-            var byte: UInt8 = 0
-            while read(input, &byte, 1) < 0, errno == EINTR {}
-            guard let record = UnsafeMutablePointer<jf_check_record>(bitPattern: place) else { return }
-            run.noteCallback(ofThread: ByteString(String(cString: jf_check_record_thread(record))))
-            jf_check_record_set_symbol(record)
-            jf_check_record_release()
-        }.start()
-        jf_check_record_watch(record, output)
     }
 }

@@ -17,6 +17,7 @@ struct SoundPluginTests {
     static let samples = [
         Sample(source: "hello-c/hello"), Sample(source: "json-c/json"), Sample(source: "stream-c/stream"),
         Sample(source: "timer-c/timer"), Sample(source: "gate-c/gate"), Sample(source: "wrap-c/wrap"),
+        Sample(source: "counter-c/counter"),
         Sample(
             source: "meeting-c/meeting", config: #"{"people":{"alice":{"key":"k1","staff":true}}}"#,
             auth: #"{"name":"alice","key":"k1"}"#),

@@ -1,25 +1,18 @@
 // What a process that runs a plugin for `jackfield plugin check` leaves for the process that started it: the step that
-// it was at, and the signal that ended it. In memory that both share, so that it survives any end of the process.
-//
-// In C, because a signal handler writes it, and because Swift's Glibc module has neither memfd_create nor mallinfo2.
+// it was at. In memory that both share, so that it survives any end of the process. And what else the check needs of
+// the C library that Swift's Glibc module does not have.
 #pragma once
 
 #include <stdint.h>
 
 #define JF_CHECK_STEP_BYTES     2048
 #define JF_CHECK_CALLBACK_BYTES 512
-#define JF_CHECK_THREAD_BYTES   16
-#define JF_CHECK_SYMBOL_BYTES   512
 
 // Written by the process that is watched, and read by the other one only after it has ended. The texts are terminated.
 typedef struct jf_check_record {
-    int32_t signal;   // that ended the process; 0: none
-    int32_t is_exit;  // 1: it called exit
-    uint64_t address; // of the access that failed
-    uint64_t code;    // the instruction that ran
-    char thread[JF_CHECK_THREAD_BYTES];
-    char callback[JF_CHECK_CALLBACK_BYTES];
-    char symbol[JF_CHECK_SYMBOL_BYTES]; // of `code`, as in "on_event in bad.so"
+    int32_t is_exit; // 1: it called exit
+    int32_t reserved;
+    char callback[JF_CHECK_CALLBACK_BYTES]; // that called exit
     char step[JF_CHECK_STEP_BYTES];
 } jf_check_record;
 
@@ -33,30 +26,22 @@ void jf_check_record_unmap(jf_check_record *record);
 // Writes the step: `length` bytes, cut to what fits. One thread at a time.
 void jf_check_record_set_step(jf_check_record *record, const char *text, uint64_t length);
 void jf_check_record_set_callback(jf_check_record *record, const char *text, uint64_t length);
-// Writes the function that `code` belongs to, and its library. Not for signal handlers.
-void jf_check_record_set_symbol(jf_check_record *record);
 
 // The texts of a record, terminated.
 const char *jf_check_record_step(const jf_check_record *record);
 const char *jf_check_record_callback(const jf_check_record *record);
-const char *jf_check_record_thread(const jf_check_record *record);
-const char *jf_check_record_symbol(const jf_check_record *record);
-
-// From now on the signals that mean a crash are noted in the record. The thread that crashed then writes one byte to
-// `descriptor` and waits up to two seconds for jf_check_record_release, so that another thread can find out which
-// callback it ran; then the process ends by the signal. Call it once in a process.
-void jf_check_record_watch(jf_check_record *record, int32_t descriptor);
-void jf_check_record_release(void);
 
 // Bytes that the process has allocated with malloc and not freed, of all threads.
 uint64_t jf_check_heap_bytes(void);
 
-// Whether the action of the signal is that of `known`, an opaque copy that jf_check_signal_save made; else restores it
-// if `restore` is not 0. Returns 1 if it has changed.
+// The actions of all signals below the real-time ones, at one moment. Opaque.
 typedef struct jf_check_signals {
     uint64_t words[32 * 24];
 } jf_check_signals;
 void jf_check_signals_save(jf_check_signals *known);
+
+// Whether the action of a signal has changed: 1 or 0. If so, and `restore` is not 0, the action of `known` is restored;
+// else `known` gets the new one.
 int32_t jf_check_signal_changed(jf_check_signals *known, int32_t number, int32_t restore);
 
 // Starts `arguments[0]` with these arguments and a new process group. Its descriptors are 0 (/dev/null), 1 and 2

@@ -98,6 +98,23 @@ extension CheckRun {
         }
     }
 
+    /// The events that are acked at once, with arguments for which they are.
+    private func answeredEvents(_ host: CheckHost) throws -> [(event: EventDescriptor, arguments: GeneratedArguments)] {
+        var generator = ArgumentGenerator(seed: options.seed)
+        var answered: [(event: EventDescriptor, arguments: GeneratedArguments)] = []
+        for event in try host.descriptor.events where !event.name.isEmpty && !event.observes {
+            let client = try host.client(event.clientNamespace)
+            let arguments =
+                event.signature.map { generator.arguments(for: $0) } ?? GeneratedArguments(json: Array("[]".utf8))
+            step("'\(event.name)' is sent with \(arguments.excerpt)")
+            let ack = try client.emit(
+                event.name, arguments.json, attachments: arguments.attachments, in: event.clientNamespace)
+            if client.output.waitForAck(ack, milliseconds: 200) { answered.append((event, arguments)) }
+            try client.vanish()
+        }
+        return answered
+    }
+
     func checkReloads() throws {
         let count = min(options.reloads, mostLoads)
         if count < options.reloads {
@@ -108,10 +125,24 @@ extension CheckRun {
         let host = try CheckHost(self)
         try host.load()
         var traffic = try RandomTraffic(host, self, seed: options.seed)
+        let questions = try answeredEvents(host)
         for number in 0..<count {
             for _ in 0..<10 { try traffic.act() }
-            step("reload \(number + 1) of \(count)")
+            let question = questions.isEmpty ? nil : questions[number % questions.count]
+            let client = try question.map { try host.client($0.event.clientNamespace) }
+            let ack = try question.map { question in
+                step("reload \(number + 1) of \(count), while '\(question.event.name)' waits for its ack")
+                return try client?.emit(
+                    question.event.name, question.arguments.json, attachments: question.arguments.attachments,
+                    in: question.event.clientNamespace)
+            }
             try host.reload()
+            guard let question, let client, case .some(.some(let ack)) = ack else { continue }
+            guard client.output.waitForAck(ack, milliseconds: host.deadline) || client.output.isClosed else {
+                throw CheckFailure(
+                    "reload \(number + 1): the ack of '\(question.event.name)', which was sent before, was lost")
+            }
+            try client.vanish()
         }
         try traffic.sendEverything()
         try host.settle()

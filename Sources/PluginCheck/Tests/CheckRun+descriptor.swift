@@ -6,14 +6,14 @@ import Support
 extension CheckRun {
     func checkDescriptor() throws {
         step("jf_plugin_main is called")
-        let (host, spec) = (try CheckHost(self).host, PluginSpec(path: path, config: Array(options.config.utf8)))
+        let (host, spec) = (try CheckHost(self).host, spec)
         let problems = waitFor { await host.check([spec]) }
         for problem in problems { fail(problem.error.problem) }
     }
 
     func checkDescriptorTwice() throws {
         step("jf_plugin_main is called twice")
-        let (host, spec) = (try CheckHost(self).host, PluginSpec(path: path, config: Array(options.config.utf8)))
+        let (host, spec) = (try CheckHost(self).host, spec)
         let result = waitFor { () async -> Result<[PluginDescriptor], PluginError> in
             do throws(PluginError) { return .success(try await host.describeTwice(spec)) } catch {
                 return .failure(error)
@@ -89,8 +89,7 @@ extension CheckRun {
             $0.decisionDeadline = 100
         }
         step("\(title): the plugin is loaded")
-        let spec = PluginSpec(path: path, config: Array(options.config.utf8))
-        let error = waitFor { [host = host.host] () async -> PluginError? in
+        let error = waitFor { [host = host.host, spec] () async -> PluginError? in
             do throws(PluginError) {
                 try await host.load(spec)
                 return nil

@@ -85,7 +85,7 @@ final class CheckHost: @unchecked Sendable {
     /// Loads the plugin that is checked.
     func load() throws {
         run.step("the plugin is loaded")
-        let (host, spec) = (host, PluginSpec(path: run.path, config: Array(run.options.config.utf8)))
+        let (host, spec) = (host, run.spec)
         do throws(PluginError) {
             name = try waitFor { () async -> Result<PluginStatus, PluginError> in
                 do throws(PluginError) { return .success(try await host.load(spec)) } catch { return .failure(error) }
@@ -107,10 +107,17 @@ final class CheckHost: @unchecked Sendable {
         }
     }
 
-    /// Loads the plugin once more, in the place of the one that runs.
+    /// Replaces the plugin by another load of its file, as an operator does.
     func reload() throws {
-        try unload()
-        try load()
+        let (host, name) = (host, name)
+        do throws(PluginError) {
+            let report = try waitFor { () async -> Result<ReloadReport, PluginError> in
+                do throws(PluginError) { return .success(try await host.reload(name)) } catch { return .failure(error) }
+            }.get()
+            if let leftover = report.leftover { throw leftover }
+        } catch {
+            throw CheckFailure(error.problem)
+        }
     }
 
     var descriptor: PluginDescriptor {
