@@ -111,7 +111,7 @@ final class CheckHost: @unchecked Sendable {
     func reload() throws {
         let (host, name) = (host, name)
         do throws(PluginError) {
-            let report = try waitFor { () async -> Result<ReloadReport, PluginError> in
+            let report = try waitFor { () async -> Result<PluginReload, PluginError> in
                 do throws(PluginError) { return .success(try await host.reload(name)) } catch { return .failure(error) }
             }.get()
             if let leftover = report.leftover { throw leftover }

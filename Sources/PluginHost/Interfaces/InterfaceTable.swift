@@ -40,8 +40,8 @@ enum InterfaceTable {
     }
 
     /// Fills the table of an interface; `nil` if there is no such interface.
-    private static func fill(_ id: String, _ table: UnsafeMutableRawPointer, _ size: Int, _ limit: Int) -> Int32? {
-        switch id {
+    private static func fill(_ name: String, _ table: UnsafeMutableRawPointer, _ size: Int, _ limit: Int) -> Int32? {
+        switch name {
         case JF_CORE: return fill(table, size, limit, with: CoreInterface.table)
         case JF_TOKENS: return fill(table, size, limit, with: TokensInterface.table)
         case JF_EVENTS: return fill(table, size, limit, with: EventsInterface.table)

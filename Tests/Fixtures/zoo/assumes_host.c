@@ -1,5 +1,5 @@
-/* Assumes one host: UNCHECKED (every interface is there), UNTIL_IT_WORKS (every function is there), EXACT (its structures
- * are of one size). */
+/* Assumes one host: UNCHECKED (every interface is there), UNTIL_IT_WORKS (every function is there), EXACT (its
+ * structures are of one size). */
 #include "zoo.h"
 
 static jf_sockets_api sockets;
