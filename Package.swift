@@ -70,6 +70,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath),
+        // Shared memory, worker processes and their sandbox.
+        .target(name: "CIsolation"),
+        .target(name: "Isolation", dependencies: ["CIsolation", "Support"], swiftSettings: hotPath),
         .target(
             name: "PluginHost",
             dependencies: [
@@ -169,6 +172,7 @@ let package = Package(
             dependencies: [
                 "Transport", "SocketIO", "EngineIO", "Support", .product(name: "Logging", package: "swift-log"),
             ]),
+        .testTarget(name: "IsolationTests", dependencies: ["Isolation", "CIsolation", "Support"]),
         .testTarget(
             name: "PluginHostTests",
             dependencies: [
