@@ -172,7 +172,10 @@ let package = Package(
             dependencies: [
                 "Transport", "SocketIO", "EngineIO", "Support", .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "IsolationTests", dependencies: ["Isolation", "CIsolation", "Support"]),
+        // The other process of tests of Isolation.
+        .executableTarget(
+            name: "IsolationPeer", dependencies: ["Isolation", "Support"], path: "Tests/IsolationPeer"),
+        .testTarget(name: "IsolationTests", dependencies: ["Isolation", "CIsolation", "IsolationPeer", "Support"]),
         .testTarget(
             name: "PluginHostTests",
             dependencies: [
