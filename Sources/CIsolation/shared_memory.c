@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
+enum { SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW, GUARD_BYTES = 4096 };
 
 int32_t jf_shared_create(const char *name, uint64_t bytes) {
     if (bytes > INT64_MAX) return -EINVAL;
@@ -33,33 +33,38 @@ int64_t jf_shared_size(int32_t descriptor) {
     return (seals & SIZE_SEALS) == SIZE_SEALS ? status.st_size : -EPERM;
 }
 
-void *jf_shared_map(int32_t descriptor, uint64_t offset, uint64_t bytes, int32_t *error) {
-    void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, (off_t)offset);
+// Reserves `bytes` bytes of addresses and a page behind them that cannot be accessed, so that an access beyond the end
+// faults, and so that no other thread's mapping comes between.
+static char *reserve(uint64_t bytes, int32_t *error) {
+    char *start = mmap(NULL, bytes + GUARD_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start != MAP_FAILED) return start;
     *error = errno;
     return NULL;
 }
 
-void *jf_shared_map_ring(int32_t descriptor, uint64_t offset, uint64_t bytes, int32_t *error) {
-    // Reserves the addresses first, so that no other thread's mapping comes between the two halves.
-    char *start = mmap(NULL, 2 * bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (start == MAP_FAILED) {
-        *error = errno;
-        return NULL;
-    }
-    for (int half = 0; half < 2; half++) {
-        void *place = mmap(start + (uint64_t)half * bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+static void *map(int32_t descriptor, uint64_t offset, uint64_t bytes, int copies, int32_t *error) {
+    char *start = reserve(bytes * (uint64_t)copies, error);
+    for (int copy = 0; start && copy < copies; copy++) {
+        void *place = mmap(start + bytes * (uint64_t)copy, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
                            descriptor, (off_t)offset);
         if (place == MAP_FAILED) {
             *error = errno;
-            munmap(start, 2 * bytes);
-            return NULL;
+            munmap(start, bytes * (uint64_t)copies + GUARD_BYTES);
+            start = NULL;
         }
     }
     return start;
 }
 
-void jf_shared_unmap(void *start, uint64_t bytes) { munmap(start, bytes); }
+void *jf_shared_map(int32_t descriptor, uint64_t offset, uint64_t bytes, int32_t *error) {
+    return map(descriptor, offset, bytes, 1, error);
+}
+
+void *jf_shared_map_ring(int32_t descriptor, uint64_t offset, uint64_t bytes, int32_t *error) {
+    return map(descriptor, offset, bytes, 2, error);
+}
+
+void jf_shared_unmap(void *start, uint64_t bytes) { munmap(start, bytes + GUARD_BYTES); }
 
 void jf_futex_wait(void *word, uint32_t expected, int64_t deadline) {
     struct timespec time = { .tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000 };

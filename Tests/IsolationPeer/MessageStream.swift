@@ -32,7 +32,7 @@ struct MessageStream {
     mutating func read(_ count: Int, from channel: SharedChannel) -> String? {
         for number in 0..<count {
             let (length, byte) = next()
-            guard case .message(let message) = channel.read(until: Clock.monotonicNanoseconds + 30_000_000_000) else {
+            guard case .message(let message) = channel.read(until: Clock.monotonicNanoseconds + 120_000_000_000) else {
                 return "no message \(number)"
             }
             let payload = message.payload

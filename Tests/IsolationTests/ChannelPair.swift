@@ -19,7 +19,7 @@ struct ChannelPair {
 }
 
 extension SharedChannel {
-    /// Writes bytes; waits ten seconds for room.
+    /// Writes bytes; waits long for room.
     func send(_ kind: UInt16, id: UInt64 = 0, _ bytes: [UInt8]) -> WriteResult {
         bytes.withUnsafeBytes { write(kind: kind, id: id, $0, until: .soon) }
     }
@@ -29,7 +29,7 @@ extension SharedChannel {
         bytes.withUnsafeBytes { write(kind: kind, $0, until: nil) }
     }
 
-    /// The payload of the next message; waits ten seconds.
+    /// The payload of the next message; waits long.
     func receive() -> [UInt8]? {
         if case .message(let message) = read(until: .soon) { Array(message.payload) } else { nil }
     }
@@ -47,13 +47,18 @@ extension SharedChannel {
 
 extension Int64 {
     /// A deadline that a working test never reaches.
-    static var soon: Int64 { Clock.monotonicNanoseconds + 10_000_000_000 }
+    static var soon: Int64 { Clock.monotonicNanoseconds + 120_000_000_000 }
     static var past: Int64 { Clock.monotonicNanoseconds - 1 }
 }
 
+private let patternBytes = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+
 /// Bytes that depend on the seed.
 func pattern(_ count: Int, _ seed: Int) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ seed &* 7 &+ $0 >> 8) }
+    let start = seed % 97
+    if start + count <= patternBytes.count { return Array(patternBytes[start..<start + count]) }
+    // Assembled of parts of different contents.
+    return Array((0...count / 5000).flatMap { pattern(5000, seed + $0) }[..<count])
 }
 
 /// Runs a closure on a thread of its own and waits for it when asked.
@@ -67,6 +72,6 @@ final class TestThread: Sendable {
         }
     }
 
-    /// Whether the thread ended within ten seconds.
-    func join() -> Bool { done.wait(timeout: .now() + 10) == .success }
+    /// Whether the thread ended within two minutes.
+    func join() -> Bool { done.wait(timeout: .now() + 120) == .success }
 }

@@ -60,7 +60,7 @@ final class Peer: Sendable {
 
     /// How the peer ended; waits for it.
     func exit() -> WorkerProcess.Exit? {
-        guard result.hasEnded.wait(timeout: .now() + 20) == .success else { return nil }
+        guard result.hasEnded.wait(timeout: .now() + 120) == .success else { return nil }
         return result.exit.withLock { $0 }
     }
 

@@ -164,7 +164,7 @@ struct SharedChannelTests {
         let reader = TestThread { #expect(worker.result() == "closed") }
         let callers = (0..<6).map { number in
             TestThread {
-                for round in 0..<200 {
+                for round in 0..<50 {
                     let count = [0, 1, SharedChannel.shortReplyLimit, SharedChannel.shortReplyLimit + 1, 90_000][
                         (round + number) % 5]
                     let result = worker.call(kind: 3, count: 8, until: .soon) {

@@ -157,9 +157,9 @@ struct WorkerSupervisorTests {
     }
 }
 
-/// Waits up to twenty seconds for a condition, and does not evaluate it again when it is true.
+/// Waits up to two minutes for a condition, and does not evaluate it again when it is true.
 func until(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<20_000 {
+    for _ in 0..<120_000 {
         if condition() { return true }
         usleep(1000)
     }
