@@ -9,7 +9,9 @@ enum IsolationPeer {
     static func main() throws {
         let arguments = CommandLine.arguments
         let number = arguments.count > 2 ? Int(arguments[2]) ?? 0 : 0
-        let channel = try WorkerProcess.adoptChannel(name: "peer")
+        var options = SharedChannel.Options()
+        options.spinNanoseconds = ProcessInfo.processInfo.environment["SPIN"].flatMap { Int64($0) } ?? 0
+        let channel = try WorkerProcess.adoptChannel(name: "peer", options)
         switch arguments[1] {
         case "echo": echo(channel)
         case "exchange": exchange(channel, number)

@@ -1,10 +1,12 @@
 import CIsolation
+import Glibc
 import Support
 import Synchronization
 
-/// Polls for a short time before a thread sleeps, as long as that often succeeds. After a failure the next polls are
-/// left out: one, then two, at most 64, so that an idle thread uses almost no processor time. Any thread; the counters
-/// are estimates.
+/// Polls for a short time before a thread sleeps, as long as that often succeeds: waking a thread on an idle processor
+/// takes about 20 µs (Benchmarks/NOTES.md, "Wake-ups between processes"). After a failure the next polls are left out:
+/// one, then two, at most 64, so that an idle thread uses almost no processor time. Any thread; the counters are
+/// estimates.
 final class AdaptiveSpin: Sendable {
     /// How long to poll; 0 never polls.
     private let nanoseconds: Int64
@@ -34,6 +36,8 @@ final class AdaptiveSpin: Sendable {
                 }
                 jf_relax()
             }
+            // On a busy machine the thread that it waits for may need this processor.
+            sched_yield()
         } while Clock.monotonicNanoseconds < end
         let next = skipsAfterFailure.load(ordering: .relaxed)
         skips.store(next, ordering: .relaxed)

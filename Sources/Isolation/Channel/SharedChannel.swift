@@ -71,7 +71,7 @@ public final class SharedChannel: Sendable {
         public var slotCount = 256
         /// How long a thread polls for a message before it sleeps, in nanoseconds; 0 to sleep at once. It polls only as
         /// long as that often succeeds.
-        public var spinNanoseconds: Int64 = 0
+        public var spinNanoseconds: Int64 = 20_000
 
         public init() {}
     }
