@@ -294,5 +294,21 @@ def identity():
     )
 
 
-for make in (rawjson, signatures, contracts, identity, engineio, socketio, websocket, http):
+def isolation():
+    """Steps as in IsolationFuzz: 0 writes a record, 1 one with flags and an id, 8 reads."""
+    write("isolation", "records", (b"\0" + counted(b"hello") + b"\0" + counted(b"x" * 200)) + b"\10")
+    write("isolation", "around-the-end", (b"\0" + counted(b"y" * 150) + b"\10") + b"\0" + counted(b"z" * 90))
+    part = b"\1%c\0\0" + b"%s"
+    first = counted(bytes([20, 0, 0, 0, 0, 0, 0, 0]) + b"a" * 8)
+    write("isolation", "parts", part % (1, first) + part % (2, counted(b"b" * 12)) + b"\10")
+    write("isolation", "parts-beyond", part % (1, first) + part % (2, counted(b"b" * 13)) + b"\10")
+    call = b"\1\4\1\2" + counted(b"call")
+    write("isolation", "call-reply", call + b"\10\7\7" + call + b"\10")
+    write("isolation", "call-twice", call + call + b"\10")
+    write("isolation", "full", b"\6\175\6\175\6\175\6\175\6\175\6\175\4\1\13\6\175")
+    write("isolation", "bad-tail", b"\0" + counted(b"a") + b"\3\1\77\10\0" + counted(b"b") + b"\10\6\1")
+    write("isolation", "bad-size", b"\0" + counted(b"a") + b"\2\0\0" + counted(b"\377" * 8) + b"\10\10")
+
+
+for make in (rawjson, signatures, contracts, identity, engineio, socketio, websocket, http, isolation):
     make()
