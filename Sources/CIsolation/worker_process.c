@@ -26,6 +26,7 @@
 typedef struct launch {
     const jf_worker_settings *settings;
     pid_t parent;
+    char oom_score[12]; // decimal digits
     // Written by the child when a step fails.
     int code;
     const char *step;
@@ -58,20 +59,11 @@ static int set_limit(int resource, int64_t value) {
     return setrlimit(resource, &limit) == 0 ? 0 : errno;
 }
 
-static void set_oom_score(int32_t score) {
-    if (score < 0) return;
-    char text[12];
-    int length = 0;
-    for (int32_t rest = score; length == 0 || rest > 0; rest /= 10) text[length++] = (char)('0' + rest % 10);
-    for (int i = 0; i < length / 2; i++) {
-        char swapped = text[i];
-        text[i] = text[length - 1 - i];
-        text[length - 1 - i] = swapped;
-    }
+static void set_oom_score(const char *score) {
     int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (file < 0) return;
     // Without the score the kernel may end the daemon before the worker when memory is short, as without isolation.
-    ssize_t written = write(file, text, (size_t)length);
+    ssize_t written = write(file, score, strlen(score));
     (void)written;
     close(file);
 }
@@ -98,7 +90,7 @@ static int run_child(void *argument) {
     for (int number = 1; number < NSIG; number++) sigaction(number, &action, NULL);
     if (setpgid(0, 0) != 0) return fail(launch, "making a process group", errno);
     if ((code = set_descriptors(settings)) != 0) return fail(launch, "setting the descriptors", code);
-    set_oom_score(settings->oom_score);
+    set_oom_score(launch->oom_score);
     if ((code = set_limit(RLIMIT_CORE, settings->core_bytes)) != 0) return fail(launch, "setting RLIMIT_CORE", code);
     if ((code = set_limit(RLIMIT_NOFILE, settings->open_files)) != 0)
         return fail(launch, "setting RLIMIT_NOFILE", code);
@@ -122,9 +114,22 @@ static int run_child(void *argument) {
     return fail(launch, "executing the worker", errno);
 }
 
+// 0 if it is unknown.
+static int own_oom_score(void) {
+    char text[16];
+    int file = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    text[length > 0 ? length : 0] = 0;
+    return atoi(text);
+}
+
 void jf_worker_start(const jf_worker_settings *settings, jf_worker_started *result) {
     enum { STACK_BYTES = 64 << 10 };
     launch launch = { .settings = settings, .parent = getpid() };
+    int score = own_oom_score() + (settings->oom_bias < 1000 ? settings->oom_bias : 1000);
+    snprintf(launch.oom_score, sizeof launch.oom_score, "%d", score < 1000 ? score : 1000);
     result->process = result->descriptor = -1;
     char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED) {

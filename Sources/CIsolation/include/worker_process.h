@@ -16,7 +16,7 @@ typedef struct jf_worker_settings {
     int64_t open_files;    // RLIMIT_NOFILE
     int64_t processes;     // RLIMIT_NPROC
     int64_t address_bytes; // RLIMIT_AS
-    int32_t oom_score;     // written to oom_score_adj; -1: unchanged
+    int32_t oom_bias;      // added to this process's oom_score_adj; at least 0
     int32_t has_user;      // whether to become `user` and `group`, with no other groups
     uint32_t user;
     uint32_t group;

@@ -160,7 +160,8 @@ public final class SharedChannel: Sendable {
     /// - Parameters:
     ///   - count: the exact length of the payload.
     ///   - deadline: until when to wait for room, in ``Clock/monotonicNanoseconds``. With `nil` it never waits: for an
-    ///     event loop. A message of more than ``recordLimit`` bytes needs a deadline.
+    ///     event loop. A message of more than ``recordLimit`` bytes needs a deadline, and waits until other such
+    ///     messages of this side are written.
     ///   - fill: writes the payload into the ring, all of it. It is called at most once, under a lock, so it must be
     ///     short and must not use this channel. It must not read what it has written: the peer may have changed it.
     public func write(

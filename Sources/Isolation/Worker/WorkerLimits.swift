@@ -11,9 +11,9 @@ public struct WorkerLimits: Sendable, Equatable {
     public var user: User?
     /// Refuses the system calls of `jf_syscall_filter_install` in CIsolation.
     public var seccomp = false
-    /// The worker's `oom_score_adj`, 0 to 1,000: when memory is short, the kernel ends the process with the higher one
-    /// first. `nil`: as the daemon's.
-    public var outOfMemoryScore: Int? = 500
+    /// By how much the worker's `oom_score_adj` is higher than the daemon's: when memory is short, the kernel ends a
+    /// process with a higher one first. At most 1,000 together.
+    public var outOfMemoryBias = 200
 
     public struct User: Sendable, Equatable {
         public let id: UInt32

@@ -132,7 +132,7 @@ public final class WorkerProcess: @unchecked Sendable {
                             channel: channel, output: output, core_bytes: Int64(limits.coreBytes ?? -1),
                             open_files: Int64(limits.openFiles ?? -1), processes: Int64(limits.processes ?? -1),
                             address_bytes: Int64(limits.addressBytes ?? -1),
-                            oom_score: Int32(limits.outOfMemoryScore.map { max(0, min($0, 1000)) } ?? -1),
+                            oom_bias: Int32(clamping: max(0, limits.outOfMemoryBias)),
                             has_user: limits.user == nil ? 0 : 1, user: limits.user?.id ?? 0,
                             group: limits.user?.group ?? 0, has_filter: limits.seccomp ? 1 : 0)
                         var result = jf_worker_started()
