@@ -6,6 +6,13 @@ import Support
 
 /// The process of one test. ``PluginChecker`` starts it with the descriptors that `jf_check_spawn` names.
 public enum CheckWorker {
+    /// The end of the line about a crash; static, as `jf_crash_install` demands. `nonisolated(unsafe)` is safe: a string
+    /// constant of the binary.
+    nonisolated(unsafe) private static let consequence: UnsafePointer<CChar> = {
+        let text: StaticString = "the process of this test ends"
+        return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+    }()
+
     private static let requestDescriptor: Int32 = 3
     private static let resultDescriptor: Int32 = 4
     private static let recordDescriptor: Int32 = 5
@@ -40,7 +47,7 @@ public enum CheckWorker {
         let run = CheckRun(request, record: record)
         (running, Self.record) = (run, record)
         // The report of a crash follows on the result's descriptor, and in words on standard error.
-        jf_crash_install(resultDescriptor, Int32(JF_CRASH_TEXT))
+        jf_crash_install(resultDescriptor, Int32(JF_CRASH_TEXT), Self.consequence)
         atexit { CheckWorker.noteExit() }
         // A thread of its own, because the functions of tests block.
         let thread = Thread {
