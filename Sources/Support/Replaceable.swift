@@ -18,10 +18,12 @@ public struct Replaceable<Object: AnyObject & Sendable>: ~Copyable, Sendable {
     /// Calls `body` with the object that is current now. `body` must not wait, because the owner of the old object
     /// waits for it. [any-thread]
     @inline(__always)
-    public func withCurrent<Result, Failure: Error>(
-        _ body: (Object) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        try body(current.load(ordering: .acquiring)._withUnsafeGuaranteedRef { $0 })
+    public func withCurrent<Value, Failure: Error>(
+        _ body: (Object) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        try current.load(ordering: .acquiring)._withUnsafeGuaranteedRef { object in
+            Result { () throws(Failure) in try body(object) }
+        }.get()
     }
 
     /// Makes `object` the current one. [any-thread]

@@ -34,7 +34,6 @@ struct ReloadCommand: AsyncParsableCommand {
     @OptionGroup var daemon: ControlConfigOption
 
     func run() async throws {
-        // The file that the daemon reads may be wrong, so its own problems are more useful than those found here.
         let client = try control.client(config: daemon.config)
         let answer: JSONValue
         do throws(ControlClient.Failure) {
