@@ -23,6 +23,19 @@ struct QueueBudgetTests {
         #expect(budget.refusedFull == 0)
     }
 
+    @Test("other limits hold from the next callback on, and what waits stays")
+    func adopting() {
+        let budget = QueueBudget(callbacks: 4, bytes: 100, socketShare: 100, userShare: 100)
+        for _ in 0..<4 { #expect(budget.reserve(1)) }
+        #expect(!budget.reserve(1))
+        budget.adopt(callbacks: 16, bytes: 100, socketShare: 25, userShare: 100)
+        #expect(budget.reserve(1))
+        for _ in 0..<4 { #expect(budget.reserve(1, for: mallory) == .charged) }
+        #expect(budget.reserve(1, for: mallory) == .refused(.share))
+        budget.adopt(callbacks: 2, bytes: 100, socketShare: 100, userShare: 100)
+        #expect(budget.callbacks == 9 && !budget.hasCapacity && !budget.reserve(1))
+    }
+
     @Test("a sender's share is released with its callbacks")
     func givingBack() {
         let budget = QueueBudget(callbacks: 16, bytes: 1 << 20, socketShare: 50, userShare: 50)

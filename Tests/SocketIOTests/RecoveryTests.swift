@@ -41,6 +41,28 @@ import Testing
             client.heard() == [#"2["a",1,"1"]"#, #"2["b","2"]"#, #"2["c","3"]"#, #"2["v","4"]"#, "33[]", #"20["q"]"#])
     }
 
+    @Test("lower limits drop the oldest at once, and higher ones keep more from then on")
+    func adopting() throws {
+        let (host, store) = try host()
+        for _ in 0..<3 {
+            let client = TestClient(host)
+            _ = client.say("0")
+            client.vanish()
+        }
+        for _ in 0..<5 { host.shard.broadcast("c", "[]", to: BroadcastTarget()) }
+        #expect(store.statistics.sessions == 3 && store.statistics.packets == 5)
+        var options = store.options
+        options.maxSessions = 1
+        options.maxPackets = 2
+        store.adopt(limitsOf: options)
+        #expect(store.statistics.sessions == 1 && store.statistics.packets == 2)
+        #expect(store.statistics.sessionsDropped == 2 && store.statistics.packetsDropped == 3)
+        options.maxPackets = 4
+        store.adopt(limitsOf: options)
+        for _ in 0..<5 { host.shard.broadcast("c", "[]", to: BroadcastTarget()) }
+        #expect(store.statistics.packets == 4)
+    }
+
     @Test("a recovered socket gets missed events before the answer, its earlier id, rooms and data, and new claims")
     func back() throws {
         let (host, store) = try host()

@@ -37,6 +37,37 @@ import Testing
         return String(client.read(until: "\r\n\r\n").prefix(12))
     }
 
+    @Test("other limits hold for the next body, message and session, and what is open stays open")
+    func adopting() async throws {
+        try await TestServer.run(loops: 2) { test in
+            let sockets = (0..<3).map { _ in Self.webSocket(test) }
+            var options = test.server.context.options
+            options.maxSessions = 3
+            options.maxHTTPBody = 10
+            options.maxBeforeJoining = 10
+            options.engine.maxBufferedOutput = 77
+            options.cors = CORSOptions(origin: .any)
+            test.server.adopt(options)
+            // Each loop has run a job that was enqueued after those of `adopt`.
+            _ = try await test.loops.counters()
+            for loop in test.loops.all {
+                let limits = try await loop.eventLoop.submit { loop.tables.map(\.options.maxBufferedOutput) }.get()
+                #expect(limits == [77, 77, max(77, 16_777_216)])
+            }
+            let client = test.client()
+            client.send(Self.handshake)
+            #expect(client.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 503"))
+            #expect(Self.post(test.client(), "/anything", String(repeating: "x", count: 11)) == "HTTP/1.1 413")
+            for socket in sockets { Self.join(socket) }
+            options.maxSessions = 4
+            test.server.adopt(options)
+            let other = Self.webSocket(test)
+            // Its limit is 10 bytes until it has joined a namespace.
+            other.send(ClientFrame.text("40/a,\(String(repeating: "x", count: 20))"))
+            #expect(other.frame()?.first == 0x88)
+        }
+    }
+
     private static func get(_ client: RawClient, _ target: String) -> String {
         client.forget()
         client.send("GET \(target) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

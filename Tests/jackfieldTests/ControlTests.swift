@@ -8,7 +8,7 @@ import Testing
 struct ControlTests {
     private static let commands = [
         ["plugin", "list"], ["plugin", "load", "rooms"], ["plugin", "unload", "rooms"], ["presence"], ["rooms"],
-        ["sockets"], ["drain"],
+        ["sockets"], ["drain"], ["reload"],
     ]
 
     @Test("every command has help with examples", arguments: commands + [["plugin"]])
