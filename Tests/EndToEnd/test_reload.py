@@ -450,6 +450,31 @@ def test_a_wrong_configuration_changes_nothing_and_says_why(serve, tmp_path, cha
     assert daemon.get("/readyz").status_code == 200
 
 
+def test_what_was_changed_before_a_plugin_that_fails_is_put_back(serve, services, tmp_path):
+    gone = build(tmp_path / "gone.so", NAME="gone", EVENT="gone")
+    daemon = serve(plugins=services("rooms") + [{"path": gone}])
+    tab = daemon.person("alice").open_tab()
+    room = tab.call("room:create", {"name": "x"})
+    text = daemon.file.read_text()
+    # One is removed, one changed, one added, and then one fails.
+    plugins = services("rooms")
+    plugins[0]["config"]["store"] = f"sqlite:{tmp_path}/other.db"
+    plugins.append({"path": build(tmp_path / "added.so", NAME="added", EVENT="added")})
+    plugins.append({"path": build(tmp_path / "bad.so", NAME="bad", EVENT="bad", CREATE_FAILS=1)})
+    daemon.configure(plugins=plugins, cors=False)
+    code, _, errors = daemon.control("reload")
+    assert code == 1 and errors.startswith("Error: plugin 'bad' (")
+    # Nothing more to say: all of it was put back.
+    assert errors.count("\n") == 2 and errors.endswith("\nwhat was changed before was put back\n")
+    assert (tmp_path / "other.db").exists()
+    assert list(generations(daemon)) == ["rooms", "gone"]
+    assert nothing_changed(daemon, text)
+    assert tab.call("room:join", {"room": room["id"]})["id"] == room["id"] and tab.call("gone") == "gone"
+    for event in ("added", "bad"):
+        assert tab.call(event)["error"]["code"] == "unknown_event"
+    assert tab.connected and not tab.disconnects and daemon.get("/readyz").status_code == 200
+
+
 def test_a_daemon_without_a_file_has_nothing_to_read(serve, tmp_path):
     daemon = serve()
     # The same daemon with flags only.
