@@ -99,7 +99,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "CCrashReport", "CSignals", "WebAssets", "PrometheusMetrics", "PluginHost", "Transport", "SocketIO",
+                "CCrashReport", "CSignals", "PluginCheck", "WebAssets", "PrometheusMetrics", "PluginHost", "Transport",
+                "SocketIO",
                 "EngineIO",
                 "Presence", "Identity", "Signatures", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),

@@ -36,7 +36,12 @@ public struct CheckTest: Sendable {
     }
 
     /// The test with this name.
-    public static func named(_ name: String) -> CheckTest? { all.first { $0.name == name } }
+    public static func named(_ name: String) -> CheckTest? { (all + [trial]).first { $0.name == name } }
+
+    /// For ``PluginChecker/tryOut(_:config:deadline:)``; not one of ``all``.
+    static let trial = CheckTest(
+        name: "trial", group: .running, title: "it can be created", remedy: "", needs: [],
+        body: .child(seconds: 5) { try $0.tryOut() })
 
     public static let all: [CheckTest] = fileTests + descriptorTests + runningTests + processTests
 

@@ -49,6 +49,22 @@ public struct PluginChecker: Sendable {
         return results
     }
 
+    /// Loads a file in a process of its own, as far as `create`, to find out whether it ends the process. On the calling
+    /// thread, which waits.
+    ///
+    /// - Parameters:
+    ///   - config: the plugin's configuration: JSON, or empty for none.
+    ///   - deadline: milliseconds that each of its callbacks may take.
+    /// - Returns: how it ended the process, or that it did not return; `nil` if neither.
+    public static func tryOut(_ path: String, config: [UInt8], deadline: Int) -> String? {
+        var options = CheckOptions()
+        (options.config, options.deadline) = (String(decoding: config, as: UTF8.self), deadline)
+        let checker = PluginChecker(
+            executable: "/proc/self/exe", workerArguments: ["plugin", "check-process"], options: options)
+        let findings = checker.findings(of: .trial, path, LibraryInspection(path: path))
+        return findings.first { $0.severity == .failure }?.text
+    }
+
     private func findings(of test: CheckTest, _ path: String, _ inspection: LibraryInspection) -> [CheckFinding] {
         switch test.body {
         case .file(let body): return body(inspection)

@@ -385,7 +385,7 @@ struct ReloadTests {
     func fails(_ fault: Fault) async throws {
         var options = HostOptions()
         options.startDeadline = 2_000
-        options.reloadDeadline = 10_000
+        options.reloadDeadline = 2_000
         let test = try await Self.loaded(options: options)
         try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "small", #"ROUTE="/v1/small""#)))
         let client = test.client()

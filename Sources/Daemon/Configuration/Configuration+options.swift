@@ -1,6 +1,7 @@
 import EngineIO
 import Foundation
 import Glibc
+import PluginCheck
 import PluginHost
 import RawJSON
 import SocketIO
@@ -123,6 +124,10 @@ extension Configuration {
         var options = HostOptions()
         options.pluginPath = pluginPath
         options.emitChecks = contracts
+        if tryBeforeReload {
+            let deadline = limits.startDeadline.wholeMilliseconds
+            options.trial = { PluginChecker.tryOut($0, config: $1, deadline: deadline) }
+        }
         options.queueCallbacks = limits.pluginQueueCallbacks
         options.queueBytes = limits.pluginQueueBytes
         options.resultBytes = limits.pluginResultBytes

@@ -15,6 +15,7 @@ extension Configuration {
         section.read("bind", into: &bind, .boundLibraries)
         section.read("pluginPath", into: &pluginPath, ConfigurationRule.text.list)
         section.read("contracts", into: &contracts, .choice())
+        section.read("tryBeforeReload", into: &tryBeforeReload, .boolean)
         section.read("control", switchable: &control, .socketPath)
         section.read("crashFile", switchable: &crashFile, .text)
         limits.fit(messagesOf: maxHttpBufferSize)

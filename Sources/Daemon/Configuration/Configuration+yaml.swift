@@ -25,6 +25,7 @@ extension Configuration {
         output.write("bind", json: .array(bind.map(\.json)))
         output.write("pluginPath", list: pluginPath)
         output.write("contracts", contracts)
+        output.write("tryBeforeReload", tryBeforeReload)
         output.write("control", optional: control)
         output.write("crashFile", optional: crashFile)
         output.section("limits") { limits.write(to: &$0) }

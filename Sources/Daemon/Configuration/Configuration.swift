@@ -58,6 +58,8 @@ public struct Configuration: Sendable, Equatable {
 
     /// What happens to events that plugins emit with arguments that break the signature they declared.
     public var contracts = EmitChecks.count
+    /// Whether a reload first loads the new version of a plugin in a process of its own.
+    public var tryBeforeReload = true
 
     /// The Unix socket for the commands that talk to a running daemon, relative to the working directory; `nil`: none.
     public var control: String? = Configuration.standardControl

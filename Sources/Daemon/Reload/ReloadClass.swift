@@ -26,7 +26,7 @@ enum ReloadClass: String, Sendable {
             "crashFile", "demo",
             "eventLoops", "host", "httpCompression", "ioUring", "log.format", "log.repeatInterval",
             "maxHttpBufferSize", "namespaces", "path", "perMessageDeflate", "pingInterval", "pingTimeout", "port",
-            "presence", "transports", "upgradeTimeout",
+            "presence", "transports", "tryBeforeReload", "upgradeTimeout",
             // The addresses of open connections and sessions are counted only if there is a limit when they begin.
             "limits.connectionsPerAddress", "limits.sessionsPerAddress",
         ],

@@ -151,6 +151,13 @@ extension CheckRun {
         warn("it wrote to standard output: '\(line)'")
     }
 
+    /// Calls `jf_plugin_main`, `create` and `destroy`.
+    func tryOut() throws {
+        let host = try CheckHost(self)
+        step("the new version is created")
+        try host.tryOut()
+    }
+
     func checkLife() throws {
         try withPlugin { host in
             step("the plugin runs")

@@ -95,6 +95,17 @@ final class CheckHost: @unchecked Sendable {
         }
     }
 
+    func tryOut() throws {
+        let (host, spec) = (host, run.spec)
+        do throws(PluginError) {
+            try waitFor { () async -> Result<Void, PluginError> in
+                do throws(PluginError) { return .success(try await host.tryOut(spec)) } catch { return .failure(error) }
+            }.get()
+        } catch {
+            throw CheckFailure(error.problem)
+        }
+    }
+
     func unload() throws {
         run.step("the plugin is unloaded")
         let (host, name) = (host, name)

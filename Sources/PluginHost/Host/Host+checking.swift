@@ -29,6 +29,31 @@ extension Host {
         }
     }
 
+    /// Calls `jf_plugin_main` and `create`, then `destroy`; puts nothing in force. What they return does not matter: a
+    /// load finds that out, too. A crash ends this process.
+    package func tryOut(_ spec: PluginSpec) async throws(PluginError) {
+        let failure: PluginError? = await withCheckedContinuation { continuation in
+            Threads.start(name: "jf-check") { continuation.resume(returning: self.tryOutNow(spec)) }
+        }
+        if let failure { throw failure }
+    }
+
+    /// - Returns: why a callback did not return.
+    private func tryOutNow(_ spec: PluginSpec) -> PluginError? {
+        do throws(PluginError) {
+            let plugin = try newPlugin(spec)
+            let deadline = deadline(in: currentOptions.startDeadline)
+            plugin.adopt(try step(plugin, .main, until: deadline) { plugin.open() }.get())
+            if let error = try step(plugin, .create, until: deadline, { plugin.create() }) { throw error }
+            guard end(plugin, until: self.deadline(in: currentOptions.stopDeadline), afterStop: false) else {
+                return plugin.failure(.timedOut, "destroy did not return in time")
+            }
+            return nil
+        } catch {
+            return error.kind == .timedOut ? error : nil
+        }
+    }
+
     /// What a running plugin declares; `nil` if no plugin of this name is in force. [any-thread]
     package func descriptor(of name: String) -> PluginDescriptor? {
         registry.withLock { $0.plugins.first { $0.name == name } }?.descriptor

@@ -41,6 +41,10 @@ public struct HostOptions: Sendable {
     public var stopDeadline = 10_000
     /// How long clients' callbacks may be held while a plugin is reloaded, in milliseconds.
     public var reloadDeadline = 5_000
+    /// Loads a file in a process of its own, as far as `create`, before a reload loads it here. Gets the path and the
+    /// configuration; returns how the file ended that process, or that it did not return; `nil` if neither. Blocks its
+    /// thread. `nil`: reloads load files at once, and one that crashes ends this process.
+    public var trial: (@Sendable (_ path: String, _ config: [UInt8]) -> String?)?
     /// Most bytes of the state that a plugin passes to its new version; the header promises this number.
     public var savedStateBytes = 64 << 20
     /// How long a client waits for a plugin's decision about its connection, in milliseconds; the default is

@@ -100,6 +100,10 @@ extension Host {
     /// Loads the new version, checks it and calls its `create`.
     private func prepare(_ spec: PluginSpec, toReplace running: LoadedPlugin) throws(PluginError) -> LoadedPlugin {
         let successor = try newPlugin(spec, place: running.place)
+        if spec.isolation == .none, let trial = options.trial, let end = trial(successor.path, spec.config) {
+            abandon(successor, isStuck: false)
+            throw successor.failure(.failed, "tried in a process of its own, \(end)")
+        }
         let deadline = deadline(in: currentOptions.startDeadline)
         do throws(PluginError) {
             successor.adopt(try step(successor, .main, until: deadline) { successor.open() }.get())

@@ -32,6 +32,7 @@ struct ConfigurationChangeTests {
         namespaces: [/x]
         pluginPath: [/x]
         contracts: strict
+        tryBeforeReload: false
         control: x.sock
         crashFile: x.crash
         limits: { connections: 1, connectionsPerAddress: 2, sessions: 3, sessionsPerAddress: 4, sessionsBeforeConnect: 5,
@@ -40,7 +41,7 @@ struct ConfigurationChangeTests {
           presenceWatchBytesPerSocket: 14, pluginQueueCallbacks: 15, pluginQueueBytes: 1000001, pluginResultBytes: 17,
           pluginQueueSocketShare: 18, pluginQueueUserShare: 19, recoverySessions: 20, recoverySessionBytes: 21,
           recoveryEvents: 22, recoveryEventBytes: 23, startDeadline: 24, shutdownDeadline: 25,
-          reloadDeadline: 26 }
+          reloadDeadline: 26, slowCallback: 27 }
         log: { level: debug, format: json, repeatInterval: 1 }
         conformance: true
         demo: true
