@@ -6,7 +6,7 @@ import Synchronization
 /// The thread that starts all worker processes, reads their output and learns of their end. It never ends, because the
 /// kernel ends a worker when the *thread* that started it ends. Its work must be short: there is one for all workers.
 ///
-/// `@unchecked Sendable`: `watches` and `timers` are touched on the thread only; the rest is thread-safe.
+/// `@unchecked Sendable`: `watches` is touched on the thread only; the rest is thread-safe.
 final class WorkerThread: @unchecked Sendable {
     static let shared = WorkerThread()
 
@@ -17,18 +17,12 @@ final class WorkerThread: @unchecked Sendable {
         var pausedUntil: Int64 = 0
     }
 
-    private struct Timer {
-        let due: Int64
-        let body: () -> Void
-    }
-
     private let inbox = Mutex<[@Sendable () -> Void]>([])
     /// The ends of a pipe, which wakes the thread.
     private let alarmReader: Int32
     private let alarmWriter: Int32
     private let identity = Atomic<UInt>(0)
     private var watches: [Int32: Watch] = [:]
-    private var timers: [Timer] = []
 
     private init() {
         var reader: Int32 = -1
@@ -84,9 +78,6 @@ final class WorkerThread: @unchecked Sendable {
 
     func unwatch(_ descriptor: Int32) { watches[descriptor] = nil }
 
-    /// Calls a closure once, at `due` in ``Clock/monotonicNanoseconds``. There are few timers.
-    func schedule(at due: Int64, _ body: @escaping () -> Void) { timers.append(Timer(due: due, body: body)) }
-
     private func run() -> Never {
         identity.store(UInt(pthread_self()), ordering: .relaxed)
         setName("jf-workers")
@@ -96,17 +87,15 @@ final class WorkerThread: @unchecked Sendable {
                 return inbox
             }
             for body in bodies { body() }
-            let now = Clock.monotonicNanoseconds
-            let due = timers.filter { $0.due <= now }
-            timers.removeAll { $0.due <= now }
-            for timer in due { timer.body() }
-            poll(now)
+            poll()
         }
     }
 
-    private func poll(_ now: Int64) {
+    private func poll() {
         var descriptors = [pollfd(fd: alarmReader, events: Int16(POLLIN), revents: 0)]
-        var next = timers.map(\.due).min() ?? .max
+        let now = Clock.monotonicNanoseconds
+        // When the next pause of a watch ends.
+        var next = Int64.max
         for (descriptor, watch) in watches {
             if watch.pausedUntil > now {
                 next = min(next, watch.pausedUntil)
@@ -114,7 +103,7 @@ final class WorkerThread: @unchecked Sendable {
                 descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
             }
         }
-        // Rounded up, so that what is due is due afterwards.
+        // Rounded up, so that the pause is over afterwards.
         let wait = next == .max ? -1 : Int32(clamping: max(0, next - now + 999_999) / 1_000_000)
         guard Glibc.poll(&descriptors, nfds_t(descriptors.count), wait) > 0 else { return }
         if descriptors[0].revents != 0 { emptyAlarm() }
