@@ -145,6 +145,18 @@ struct WorkerProcessTests {
         #expect(peer.lines.last == "last words")
     }
 
+    @Test("a worker that writes more than a mebibyte in a second has to wait, and few of its lines are passed on")
+    func flood() throws {
+        // 1.2 MiB; a pipe holds 64 KiB.
+        let peer = try Peer("print", "55000")
+        #expect(peer.exit() == .exited(code: 0))
+        #expect(peer.lines.contains { $0.hasSuffix(" lines were left out: more than 100 a second") })
+        let (first, last) = (peer.process.startTime / 1_000_000_000, Clock.monotonicNanoseconds / 1_000_000_000)
+        #expect(last > first)
+        // In each second the limit and what was left out; then the last words.
+        #expect(peer.lines.count <= 101 * Int(last - first + 1) + 1)
+    }
+
     @Test("the processes that a worker has started end with the worker")
     func children() throws {
         let peer = try Peer("child")
