@@ -18,6 +18,7 @@ help:
 	@echo 'make sanitize     run unit tests under AddressSanitizer and ThreadSanitizer'
 	@echo 'make fuzz         run each fuzzer for 60 s (FUZZ_SECONDS=600: for 600 s); make test runs their committed inputs'
 	@echo 'make floods       flood a daemon and measure 500 other clients meanwhile; about 12 minutes'
+	@echo 'make reloads      reload a plugin 100 times while 10,000 clients send it events; then versions that fail; about 25 minutes'
 	@echo 'make bench        measure against a bare server and other servers; about 45 minutes'
 	@echo 'make clean        remove .build and .venv; ./data stays'
 
@@ -59,4 +60,4 @@ clean:
 	rm -rf .build .venv
 
 # The targets that take long are in files beside the programs that they run.
--include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Floods/floods.mk
+-include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Floods/floods.mk Tests/Reloads/reloads.mk

@@ -300,6 +300,11 @@ static void on_presence(void *instance, const jf_presence_change *change) {
     say(change->online ? "online" : "offline");
 }
 
+#ifdef THROWS
+/** In C++; see Tests/Reloads/reloads.py. */
+void throw_an_exception(void);
+#endif
+
 static jf_code create(const jf_host *given, void **instance, jf_error *error) {
     (void)given;
     *instance = &state;
@@ -308,6 +313,12 @@ static jf_code create(const jf_host *given, void **instance, jf_error *error) {
 #endif
 #ifdef CREATE_HANGS
     sleep(3600);
+#endif
+#ifdef CREATE_CRASHES
+    *(volatile int *)NULL = 1;
+#endif
+#ifdef THROWS
+    throw_an_exception();
 #endif
     (void)error;
     say("created");
