@@ -51,7 +51,7 @@ extension Host {
                     result = .failure(error)
                 }
                 let outcome = if case .success = result { "done" } else { "failed" }
-                Counter(label: "jackfield_plugin_reloads", dimensions: [("plugin", name), ("result", outcome)])
+                Counter(label: "jackfield_plugin_reloads_total", dimensions: [("plugin", name), ("result", outcome)])
                     .increment()
                 self.registry.withLock { $0.loads -= 1 }
                 continuation.resume(returning: result)
