@@ -35,7 +35,8 @@ public enum JackfieldDaemon {
         crashes.isolate(in: &configuration, logger: logger)
         let signals = try ProcessSignals()
         let service = try HostService(
-            configuration, from: source, signals: signals, logger: logger, deduplicator: deduplicator,
+            configuration, from: source.isolating(crashes.records), signals: signals, logger: logger,
+            deduplicator: deduplicator,
             threshold: threshold, metrics: metrics)
         let services: [any Service] = [service] + [service.shutdownWatchdog].compactMap(\.self)
         let group = ServiceGroup(

@@ -23,8 +23,7 @@ final class CrashFile {
 
     /// Opens the file, makes it and its folder if they are missing, and reads what earlier processes left.
     ///
-    /// A record is forgotten when the plugin's file was changed, replaced or removed after the crash: the new version
-    /// may be better.
+    /// An outdated record is forgotten.
     init(at path: String) throws(Unavailable) {
         let folder = (path as NSString).deletingLastPathComponent
         if !folder.isEmpty {
@@ -47,7 +46,7 @@ final class CrashFile {
             throw Unavailable(problem: "others may write to it; remove it, or give it to this user with mode 0600")
         }
         self.descriptor = descriptor
-        records = Self.read(descriptor, size: Int(status.st_size)).filter { !Self.isOutdated($0) }
+        records = Self.read(descriptor, size: Int(status.st_size)).filter { !$0.isOutdated }
     }
 
     deinit {
@@ -80,12 +79,5 @@ final class CrashFile {
             if records.count > limit { records.removeFirst() }
         }
         return records
-    }
-
-    private static func isOutdated(_ record: CrashRecord) -> Bool {
-        guard let file = record.file else { return false }
-        var status = stat()
-        guard stat(file, &status) == 0 else { return true }
-        return Int64(status.st_ctim.tv_sec) * 1_000 + Int64(status.st_ctim.tv_nsec) / 1_000_000 > record.time
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import RawJSON
 import Support
 
@@ -66,6 +67,14 @@ struct CrashRecord: Equatable {
         return "\(process) in plugin '\(plugin)' (\(file ?? "no file")): \(place)"
     }
 
+    /// Whether the plugin's file was changed, replaced or removed after the crash: the new version may be better.
+    var isOutdated: Bool {
+        guard let file else { return false }
+        var status = stat()
+        guard stat(file, &status) == 0 else { return true }
+        return Int64(status.st_ctim.tv_sec) * 1_000 + Int64(status.st_ctim.tv_nsec) / 1_000_000 > time
+    }
+
     /// Whether it names the plugin of a configuration's entry.
     func names(_ entry: Configuration.Plugin) -> Bool {
         guard let plugin else { return false }
@@ -88,10 +97,11 @@ extension Configuration {
     /// Puts each plugin that has `onCrash: isolate`, and that a record names, into a process of its own.
     ///
     /// - Returns: the records, each with the name of the plugin that is isolated for it.
+    @discardableResult
     mutating func isolate(_ crashes: [CrashRecord]) -> [CrashRecord] {
         var found: [CrashRecord] = []
         for index in plugins.indices where plugins[index].onCrash == .isolate && plugins[index].isolation == .none {
-            guard let crash = crashes.last(where: { $0.names(plugins[index]) }) else { continue }
+            guard let crash = crashes.last(where: { $0.names(plugins[index]) && !$0.isOutdated }) else { continue }
             plugins[index].isolation = .process
             found.append(crash)
         }

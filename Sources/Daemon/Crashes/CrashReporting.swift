@@ -11,6 +11,9 @@ struct CrashReporting {
         return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
     }()
 
+    /// What earlier processes left.
+    var records: [CrashRecord] { file?.records ?? [] }
+
     /// Installs the handler of fatal signals, and logs the crashes that no start has logged yet. Call it once in a
     /// process, before the host's other signal handlers are installed and before a plugin is loaded.
     ///
@@ -39,7 +42,7 @@ struct CrashReporting {
 
     /// Isolates the plugins that have `onCrash: isolate` and have ended the daemon before.
     func isolate(in configuration: inout Configuration, logger: Logger) {
-        for crash in configuration.isolate(file?.records ?? []) {
+        for crash in configuration.isolate(records) {
             logger.warning(
                 "plugin '\(crash.plugin ?? "")' has onCrash: isolate and runs in a process of its own, since the daemon has crashed before: \(crash.description)"
             )

@@ -7,6 +7,8 @@ public struct ConfigurationSource: Sendable {
     public let file: String?
     private let environment: [String: String]
     private let overrides: Configuration.Overrides
+    /// The crashes for which plugins are isolated.
+    private var crashes: [CrashRecord] = []
 
     /// Keeps the environment as it is now: a plugin may change that of the process later.
     public init(file: String?, overrides: Configuration.Overrides) {
@@ -15,8 +17,17 @@ public struct ConfigurationSource: Sendable {
         environment = ProcessInfo.processInfo.environment
     }
 
+    /// The same source; the plugins with `onCrash: isolate` that these records name are isolated.
+    func isolating(_ crashes: [CrashRecord]) -> ConfigurationSource {
+        var source = self
+        source.crashes = crashes
+        return source
+    }
+
     /// Reads the file, and the key files that it names. Blocks on the file system.
     public func load() throws(ConfigurationProblems) -> Configuration {
-        try Configuration.load(file: file, environment: environment, overrides: overrides)
+        var configuration = try Configuration.load(file: file, environment: environment, overrides: overrides)
+        configuration.isolate(crashes)
+        return configuration
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import PluginHost
 import Support
 import Testing
 
@@ -89,5 +90,23 @@ struct CrashFileTests {
         let found = configuration.isolate(records)
         #expect(configuration.plugins.map(\.isolation) == [.process, .process, .process, .none, .none, .none])
         #expect(found.map(\.plugin) == ["a", "descriptor-name", "descriptor-name"])
+    }
+
+    @Test("a plugin stays isolated when the configuration is read again, until its file changes")
+    func reload() throws {
+        let library = "\(folder)/data/a.so"
+        try write(Self.line("a", file: library))
+        try Data().write(to: URL(fileURLWithPath: library))
+        let file = "\(folder)/jackfield.yaml"
+        try Data("auth: false\nplugins: [{ path: \(library), onCrash: isolate }]".utf8).write(
+            to: URL(fileURLWithPath: file))
+        var records = try CrashFile(at: path).records
+        func isolation() throws -> [PluginSpec.Isolation] {
+            try ConfigurationSource(file: file, overrides: Configuration.Overrides()).isolating(records).load().plugins
+                .map(\.isolation)
+        }
+        #expect(try isolation() == [.process])
+        records[0].time = 1
+        #expect(try isolation() == [.none])
     }
 }
