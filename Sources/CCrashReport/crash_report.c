@@ -53,6 +53,8 @@ static const char *const fatal_names[] = { "SIGSEGV", "SIGBUS", "SIGILL", "SIGFP
 #define LONGEST_WAIT 2000
 
 static struct sigaction previous[FATAL_COUNT];
+// The process that is reported. A child that a plugin has forked is not.
+static pid_t process;
 static int32_t record_file = -1;
 static _Atomic(int32_t) copies_folder = -1;
 static int32_t line_format;
@@ -479,6 +481,10 @@ static void on_fatal_signal(int number, siginfo_t *info, void *context) {
     static struct crash crash;
     int saved = errno;
     int32_t self = (int32_t)syscall(SYS_gettid), nobody = 0;
+    if (getpid() != process) {
+        pass_on(number, info, context);
+        return;
+    }
     if (atomic_compare_exchange_strong(&reporter, &nobody, self)) {
         examine_signal(&crash, number, info, context);
         report(&crash);
@@ -500,7 +506,8 @@ static void on_process_exit(int status, void *context) {
     struct text *text = &exit_text;
     int32_t self = (int32_t)syscall(SYS_gettid), nobody = 0;
     (void)context;
-    if (atomic_load(&is_expected) || !atomic_compare_exchange_strong(&reporter, &nobody, self)) return;
+    if (getpid() != process || atomic_load(&is_expected)) return;
+    if (!atomic_compare_exchange_strong(&reporter, &nobody, self)) return;
     memset(&crash, 0, sizeof crash);
     crash.is_exit = 1;
     text_begin(text, TEXT_PLAIN);
@@ -530,6 +537,7 @@ void jf_crash_install(int32_t file, int32_t format, const char *consequence) {
     dl_iterate_phdr(find_host, &range);
     host_start = range.start;
     host_end = range.end;
+    process = getpid();
     record_file = file;
     line_format = format;
     line_end = consequence;

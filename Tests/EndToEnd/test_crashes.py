@@ -178,6 +178,16 @@ def test_a_call_of_exit_is_reported_as_well(crash):
     assert [record["signal"] for record in crashed.records()] == ["exit(3)"]
 
 
+def test_a_child_process_of_a_plugin_that_crashes_is_not_reported(crash):
+    daemon = crash().daemon
+    daemon.answered("/readyz", 200)
+    session = Session(daemon.port, "websocket")
+    session.send('420["fork"]')
+    assert session.receive() == "430[]"
+    assert daemon.stop()[0] == 0
+    assert "fatal" not in daemon.log
+
+
 def test_swifts_own_report_follows_and_the_process_still_ends_with_the_signal(crash):
     crashed = crash(backtrace="enable=yes,interactive=no,color=no").send("null")
     line = crashed.ended_by(signal.SIGSEGV)

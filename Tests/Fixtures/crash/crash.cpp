@@ -14,10 +14,12 @@
 #include <pthread.h>
 #include <stdexcept>
 #include <string>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const jf_host *host;
 static jf_core_api core;
+static jf_events_api io;
 static jf_json_api json;
 static std::string how, where;
 
@@ -73,6 +75,13 @@ static void *fail_on_thread(void *) {
 }
 
 static void on_event(void *, const jf_event *event) { fail(std::string(event->name.ptr, event->name.len)); }
+/* A child crashes, which is not the daemon. */
+static void on_fork(void *, const jf_event *event) {
+    pid_t child = fork();
+    if (child == 0) abort();
+    waitpid(child, nullptr, 0);
+    io.ack(host, event->ack, JF_TEXT("[]"), nullptr, 0);
+}
 static void on_inline(void *, const jf_event *) { fail(how); }
 static void on_thread(void *, const jf_event *) {
     pthread_t thread;
@@ -113,6 +122,7 @@ extern "C" jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     jf_code code;
     host = boot->host;
     if ((code = boot->query(host, JF_CORE, &core, sizeof core)) ||
+        (code = boot->query(host, JF_EVENTS, &io, sizeof io)) ||
         (code = boot->query(host, JF_JSON, &json, sizeof json)))
         return code;
     how = setting("/how");
@@ -126,6 +136,8 @@ extern "C" jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     declared[count].name = jf_text_of("inline");
     declared[count].run = JF_RUN_INLINE;
     declared[count++].handler = on_inline;
+    declared[count].name = jf_text_of("fork");
+    declared[count++].handler = on_fork;
     declared[count].name = jf_text_of("thread");
     declared[count++].handler = on_thread;
     plugin->events.items = declared;
