@@ -31,29 +31,16 @@ jf_check_record *jf_check_record_map(int32_t descriptor) {
 
 void jf_check_record_unmap(jf_check_record *record) { munmap(record, sizeof *record); }
 
-static void set(char *target, uint64_t capacity, const char *text, uint64_t length) {
-    if (length > capacity - 1) length = capacity - 1;
-    memcpy(target, text, length);
-    target[length] = 0;
-}
-
 void jf_check_record_set_step(jf_check_record *record, const char *text, uint64_t length) {
-    set(record->step, sizeof record->step, text, length);
-}
-
-void jf_check_record_set_callback(jf_check_record *record, const char *text, uint64_t length) {
-    set(record->callback, sizeof record->callback, text, length);
+    if (length > sizeof record->step - 1) length = sizeof record->step - 1;
+    memcpy(record->step, text, length);
+    record->step[length] = 0;
 }
 
 // The other process may have written anything.
 const char *jf_check_record_step(const jf_check_record *record) {
     ((char *)record->step)[sizeof record->step - 1] = 0;
     return record->step;
-}
-
-const char *jf_check_record_callback(const jf_check_record *record) {
-    ((char *)record->callback)[sizeof record->callback - 1] = 0;
-    return record->callback;
 }
 
 // MARK: The state of the process

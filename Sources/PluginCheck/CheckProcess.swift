@@ -90,7 +90,7 @@ struct CheckProcess {
         try? FileManager.default.removeItem(atPath: folder)
         defer { jf_check_record_unmap(record) }
         if let ended { return [CheckFinding(.failure, "\(ended)\(atStep)")] + shown(printed) }
-        if status & 0x7F == 0, status >> 8 & 0xFF == 0, record.pointee.is_exit == 0,
+        if status & 0x7F == 0, status >> 8 & 0xFF == 0,
             let findings = try? JSONDecoder().decode([CheckFinding].self, from: Data(text))
         {
             return findings
@@ -132,9 +132,12 @@ struct CheckProcess {
 
     /// What the process has written about its crash: the record of CCrashReport.
     private struct Crash: Decodable {
+        /// "SIGSEGV", or "exit(2)".
         let signal: String
         let thread: String
         let callback: String?
+
+        var place: String { "\(callback.map { ", in \($0)" } ?? ", outside of its callbacks") on thread \(thread)" }
 
         init?(_ text: [UInt8]) {
             guard let crash = try? JSONDecoder().decode(Crash.self, from: Data(text)) else { return nil }
@@ -147,16 +150,15 @@ struct CheckProcess {
         let signal = status & 0x7F
         if signal != 0 {
             guard let crash else { return "it crashed: \(Self.name(ofSignal: signal))\(atStep)" }
-            let callback = crash.callback.map { ", in \($0)" } ?? ", outside of its callbacks"
-            return "it crashed: \(crash.signal)\(callback) on thread \(crash.thread)\(atStep)"
+            return "it crashed: \(crash.signal)\(crash.place)\(atStep)"
         }
         let code = status >> 8 & 0xFF
         if code == CheckWorker.couldNotAnswer {
             return "it closed a descriptor of the process that is not its own\(atStep)"
         }
         if code == CheckWorker.wasMisused { return "the executable of the check did not understand its request" }
-        let callback = String(cString: jf_check_record_callback(record))
-        return "it ended the process with exit code \(code)\(callback.isEmpty ? "" : ", in \(callback)")\(atStep)"
+        guard let crash else { return "it ended the process with exit code \(code)\(atStep)" }
+        return "it called \(crash.signal)\(crash.place)\(atStep)"
     }
 
     private var atStep: String {

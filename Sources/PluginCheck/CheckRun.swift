@@ -6,8 +6,7 @@ import Synchronization
 
 /// One test in its process: what it is to do, what it has found, and the step that it is at.
 ///
-/// `@unchecked Sendable`: the step in `record` is written by the thread of the test, the callback by the thread that
-/// calls `exit`; another process reads them.
+/// `@unchecked Sendable`: `record` is written by the thread of the test, and read by another process.
 final class CheckRun: @unchecked Sendable {
     let path: String
     let options: CheckOptions
@@ -16,7 +15,6 @@ final class CheckRun: @unchecked Sendable {
     let writableBytes: Int
     private let record: UnsafeMutablePointer<jf_check_record>
     private let found = Mutex<[CheckFinding]>([])
-    private let current = Mutex<CheckHost?>(nil)
     private static let mostFindings = 50
 
     init(_ request: CheckRequest, record: UnsafeMutablePointer<jf_check_record>) {
@@ -48,27 +46,6 @@ final class CheckRun: @unchecked Sendable {
     private func add(_ severity: CheckFinding.Severity, _ text: String) {
         let finding = CheckFinding(severity, text.cut(to: 2_048))
         found.withLock { if $0.count < Self.mostFindings, !$0.contains(finding) { $0.append(finding) } }
-    }
-
-    // MARK: The end of the process
-
-    /// Makes the host the one among whose callbacks ``noteCallback(ofThread:)`` looks.
-    func watch(_ host: CheckHost) { current.withLock { $0 = host } }
-
-    /// Notes the callback that calls `exit`.
-    ///
-    /// - Parameter thread: the name of its thread.
-    func noteCallback(ofThread thread: ByteString) {
-        guard let host = current.withLock({ $0 }) else { return }
-        let running = host.host.runningCallbacks()
-        let isStrand = thread.hasPrefix("jf:")
-        let callback = running.first { ($0.loop == nil) == isStrand } ?? (isStrand ? running.first : nil)
-        guard var title = callback?.title else { return }
-        title.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) {
-                jf_check_record_set_callback(record, $0.baseAddress, UInt64($0.count))
-            }
-        }
     }
 
     // MARK: Hosts

@@ -21,10 +21,6 @@ public enum CheckWorker {
     static let wasMisused: Int32 = 64
     static let couldNotAnswer: Int32 = 65
 
-    // Set once, before the plugin is loaded; read by the exit handler, which C calls without an argument.
-    nonisolated(unsafe) private static var running: CheckRun?
-    nonisolated(unsafe) private static var record: UnsafeMutablePointer<jf_check_record>?
-
     /// Runs the test that is asked for, writes its findings, and ends the process.
     public static func main() -> Never {
         // The first loaded plugin finds the signals as a daemon leaves them.
@@ -45,12 +41,10 @@ public enum CheckWorker {
         close(requestDescriptor)
         close(recordDescriptor)
         let run = CheckRun(request, record: record)
-        (running, Self.record) = (run, record)
         // The signal itself ends the process after a crash, not Swift's own report, which takes seconds.
         for number in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT] { signal(number, SIG_DFL) }
         // The report of a crash follows on the result's descriptor, and in words on standard error.
         jf_crash_install(resultDescriptor, Int32(JF_CRASH_TEXT), Self.consequence)
-        atexit { CheckWorker.noteExit() }
         // A thread of its own, because the functions of tests block.
         let thread = Thread {
             do {
@@ -72,7 +66,9 @@ public enum CheckWorker {
     }
 
     private static func readAll(_ descriptor: Int32) -> Data {
-        FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).readDataToEndOfFile()
+        var (data, buffer) = (Data(), [UInt8](repeating: 0, count: 1 << 16))
+        while case let count = read(descriptor, &buffer, buffer.count), count > 0 { data += buffer[..<count] }
+        return data
     }
 
     private static func write(_ findings: [CheckFinding]) -> Never {
@@ -86,21 +82,5 @@ public enum CheckWorker {
         // Exit handlers of the plugin's libraries would run code of a plugin that has ended.
         fflush(nil)
         _exit(0)
-    }
-
-    /// Notes in the record that `exit` was called, and by which callback: on the thread that calls it.
-    private static func noteExit() {
-        guard let record else { return }
-        record.pointee.is_exit = 1
-        running?.noteCallback(ofThread: threadName())
-    }
-
-    private static func threadName() -> ByteString {
-        let descriptor = open("/proc/thread-self/comm", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 16)
-        let count = read(descriptor, &bytes, bytes.count)
-        return ByteString(decoding: bytes.prefix(max(0, count)))
     }
 }

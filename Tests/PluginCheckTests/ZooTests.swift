@@ -89,7 +89,7 @@ struct ZooTests {
             "life", "-DWHERE=MAIN", "-DHOW=HANG", caughtBy: "describe", saying: "jf_plugin_main did not return in time"),
         Animal(
             "life", "-DWHERE=MAIN", "-DHOW=EXIT", caughtBy: "describe",
-            saying: "it ended the process with exit code 3, in jf_plugin_main"),
+            saying: "it called exit(3), in jf_plugin_main"),
         // Other hosts.
         Animal(
             "assumes_host", "-DUNCHECKED", caughtBy: "interfaces-missing",
@@ -112,7 +112,7 @@ struct ZooTests {
             saying: "it crashed: SIGSEGV, in destroy"),
         Animal(
             "life", "-DWHERE=START", "-DHOW=EXIT", caughtBy: "life",
-            saying: "it ended the process with exit code 3, in start"),
+            saying: "it called exit(3), in start"),
         Animal(
             "life", "-DWHERE=START", "-DHOW=EXIT_NOW", caughtBy: "life", saying: "it ended the process with exit code 4"
         ),

@@ -5,15 +5,11 @@
 
 #include <stdint.h>
 
-#define JF_CHECK_STEP_BYTES     2048
-#define JF_CHECK_CALLBACK_BYTES 512
+#define JF_CHECK_STEP_BYTES 2048
 
-// Written by the process that is watched, and read by the other one only after it has ended. The texts are terminated.
+// Written by the process that is watched, and read by the other one only after it has ended.
 typedef struct jf_check_record {
-    int32_t is_exit; // 1: it called exit
-    int32_t reserved;
-    char callback[JF_CHECK_CALLBACK_BYTES]; // that called exit
-    char step[JF_CHECK_STEP_BYTES];
+    char step[JF_CHECK_STEP_BYTES]; // terminated
 } jf_check_record;
 
 // A descriptor of shared memory of the record's size, close-on-exec; -1 with errno.
@@ -25,11 +21,9 @@ void jf_check_record_unmap(jf_check_record *record);
 
 // Writes the step: `length` bytes, cut to what fits. One thread at a time.
 void jf_check_record_set_step(jf_check_record *record, const char *text, uint64_t length);
-void jf_check_record_set_callback(jf_check_record *record, const char *text, uint64_t length);
 
-// The texts of a record, terminated.
+// The step, terminated.
 const char *jf_check_record_step(const jf_check_record *record);
-const char *jf_check_record_callback(const jf_check_record *record);
 
 // Bytes that the process has allocated with malloc and not freed, of all threads.
 uint64_t jf_check_heap_bytes(void);

@@ -71,7 +71,6 @@ final class CheckHost: @unchecked Sendable {
             guard let table else { throw CheckFailure("an event loop of the check does not run") }
             tables.append(table)
         }
-        run.watch(self)
     }
 
     /// Milliseconds that one callback may take.
