@@ -54,7 +54,9 @@ final class CheckRun: @unchecked Sendable {
     var spec: PluginSpec { PluginSpec(path: path, config: Array(options.config.utf8)) }
 
     /// How often one process may load the plugin: each load has a copy of the file, which stays mapped.
-    var mostLoads: Int { max(16, Self.mostCopiedBytes / max(1, fileSize)) }
+    var mostLoads: Int { Self.mostLoads(ofFileWith: fileSize) }
+
+    static func mostLoads(ofFileWith bytes: Int) -> Int { max(16, mostCopiedBytes / max(1, bytes)) }
 
     private static let mostCopiedBytes = 512 << 20
 

@@ -29,6 +29,9 @@ public struct CheckTest: Sendable {
         case child(seconds: Int, @Sendable (CheckRun) throws -> Void)
     }
 
+    /// Whether `--reloads` says how often it loads the plugin.
+    var countsReloads: Bool { name == "reloads" }
+
     /// Milliseconds after which the process of a test is ended.
     func limit(_ options: CheckOptions) -> Int {
         guard case .child(let seconds, _) = body else { return 0 }

@@ -86,6 +86,9 @@ struct StateTests {
         #expect(client.ask(#"24["lane"]"#) == #"34["lane"]"#)
         #expect(client.ask(#"25["tokens"]"#) == #"35["kept"]"#)
         #expect(client.ask(#"26["tokens-inline"]"#) == #"36["kept"]"#)
+        #expect(
+            test.log.line(with: "a token was used outside its callback, or on another thread") != nil,
+            "the plugin's author reads why the call was refused")
         await test.stop()
     }
 

@@ -116,22 +116,16 @@ extension CheckRun {
     }
 
     func checkReloads() throws {
-        let count = min(options.reloads, mostLoads)
-        if count < options.reloads {
-            note(
-                "\(count) reloads instead of \(options.reloads), because each load of this plugin takes \(fileSize >> 20) MiB"
-            )
-        }
         let host = try CheckHost(self)
         try host.load()
         var traffic = try RandomTraffic(host, self, seed: options.seed)
         let questions = try answeredEvents(host)
-        for number in 0..<count {
+        for number in 0..<options.reloads {
             for _ in 0..<10 { try traffic.act() }
             let question = questions.isEmpty ? nil : questions[number % questions.count]
             let client = try question.map { try host.client($0.event.clientNamespace) }
             let ack = try question.map { question in
-                step("reload \(number + 1) of \(count), while '\(question.event.name)' waits for its ack")
+                step("reload \(number + 1) of \(options.reloads), while '\(question.event.name)' waits for its ack")
                 return try client?.emit(
                     question.event.name, question.arguments.json, attachments: question.arguments.attachments,
                     in: question.event.clientNamespace)
