@@ -101,7 +101,10 @@ extension Host {
 
     /// Why `/readyz` reports failure, one line for each reason; empty if the host is ready.
     public var notReady: [String] {
-        isStopping.load(ordering: .relaxed) ? ["the host is stopping"] : availability.compactMap(\.reason)
+        guard !isStopping.load(ordering: .relaxed) else { return ["the host is stopping"] }
+        let reasons = availability.compactMap(\.reason)
+        // The last plugin is in force a moment before sessions are accepted.
+        return reasons.isEmpty && isLoading ? ["plugins are loading"] : reasons
     }
 
     /// Each configured plugin, in that order, then each plugin that was loaded in addition.
