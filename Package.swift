@@ -76,8 +76,8 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "CCrashReport", "CFunctionCall", "CJackfield", "Transport", "SocketIO", "EngineIO", "Presence",
-                "Signatures", "RawJSON", "Support",
+                "CCrashReport", "CFunctionCall", "CJackfield", "Isolation", "Transport", "SocketIO", "EngineIO",
+                "Presence", "Signatures", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
@@ -99,8 +99,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "CCrashReport", "CSignals", "PluginCheck", "WebAssets", "PrometheusMetrics", "PluginHost", "Transport",
-                "SocketIO",
+                "CCrashReport", "CSignals", "PluginCheck", "WebAssets", "PrometheusMetrics", "Isolation", "PluginHost",
+                "Transport", "SocketIO",
                 "EngineIO",
                 "Presence", "Identity", "Signatures", "RawJSON", "Support",
                 .product(name: "Logging", package: "swift-log"),
@@ -111,7 +111,7 @@ let package = Package(
         .executableTarget(
             name: "jackfield",
             dependencies: [
-                "Daemon", "PluginCheck", "Identity", "Signatures", "RawJSON", "Support",
+                "Daemon", "PluginCheck", "PluginHost", "Identity", "Signatures", "RawJSON", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

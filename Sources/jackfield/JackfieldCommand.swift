@@ -23,6 +23,7 @@ struct JackfieldCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, TokenCommand.self, TypesCommand.self, PluginCommand.self, PresenceCommand.self,
             RoomsCommand.self, SocketsCommand.self, ReloadCommand.self, DrainCommand.self,
+            PluginWorkerCommand.self,
         ])
 
     static func main() async {

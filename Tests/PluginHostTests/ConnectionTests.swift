@@ -21,6 +21,7 @@ struct ConnectionTests {
 
     @Test(
         "hooks do not run for a recovered session, unless it is another user's or recovery runs middlewares",
+        .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"),
         arguments: [true, false])
     func recovery(skips: Bool) async throws {
         var recovery = RecoveryOptions()
@@ -44,7 +45,8 @@ struct ConnectionTests {
         await test.stop()
     }
 
-    @Test("an unknown result code of admit or handshake refuses the client and logs one line")
+    @Test("an unknown result code of admit or handshake refuses the client and logs one line",
+        .enabled(if: TestIsolation.isInProcess, "a plugin with a handshake hook does not run in a worker"))
     func oddCodes() async throws {
         let test = try await TestHost.withProbe()
         let answer = TestClient(test.loops[0], joining: "/hooks", auth: #"{"do":"odd"}"#).hear()

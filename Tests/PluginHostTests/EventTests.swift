@@ -114,7 +114,8 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("the broadcasts of one tick reach another loop as one job")
+    @Test("the broadcasts of one tick reach another loop as one job",
+        .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"))
     func broadcastsOfOneTick() async throws {
         let test = try await TestHost.withProbe(loops: 2)
         let (first, second) = (test.client(loop: 0), test.client(loop: 1))
@@ -149,7 +150,9 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("a plugin that sleeps delays neither inline handlers nor other plugins")
+    @Test(
+        "a plugin that sleeps delays neither inline handlers nor other plugins",
+        .enabled(if: TestIsolation.isInProcess, "in a worker, inline handlers run on the strand"))
     func isolation() async throws {
         let test = try await TestHost.withProbe()
         try await test.host.load(PluginSpec(path: try Fixture.library("small", named: "other", "NAME=\"other\"")))

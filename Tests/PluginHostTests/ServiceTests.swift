@@ -44,7 +44,9 @@ struct ServiceTests {
         await test.stop()
     }
 
-    @Test("no more than 65,536 answers wait for a strand")
+    @Test(
+        "no more than 65,536 answers wait for a strand",
+        .enabled(if: TestIsolation.isInProcess, "answers that a worker has got do not count"))
     func flood() async throws {
         let test = try await pair()
         let client = test.client()
@@ -73,7 +75,8 @@ struct ServiceTests {
         await test.stop()
     }
 
-    @Test("C functions that call each other without end return, and the log says why", arguments: [1, 2])
+    @Test("C functions that call each other without end return, and the log says why",
+        .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"), arguments: [1, 2])
     func endlessFunctions(length: Int) async throws {
         let test = try TestHost()
         let names = ["one", "two"].prefix(length)
@@ -105,7 +108,8 @@ struct ServiceTests {
         await test.stop()
     }
 
-    @Test("an event loop may call what runs inline, and may not wait")
+    @Test("an event loop may call what runs inline, and may not wait",
+        .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"))
     func onLoop() async throws {
         let test = try await pair()
         #expect(test.client().ask(#"20["on loop"]"#) == #"30["ok"]"#)

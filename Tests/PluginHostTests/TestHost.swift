@@ -33,6 +33,7 @@ final class TestHost: Sendable {
         let (handler, refused) = (log, refused)
         let loops = (0..<count).map { TestLoop(index: $0) }
         self.loops = loops
+        let options = TestIsolation.applied(to: options)
         host = try Host(
             loops: loops, options: options, socketOptions: sockets, authenticator: TestAuthenticator(),
             httpAuthenticator: TestAuthenticator(), observer: observer, presence: presence,
@@ -114,6 +115,8 @@ final class RecordingObserver: SocketObserver {
 /// A log handler whose lines tests can read.
 final class RecordingLog: LogHandler, Sendable {
     private let recorded = Mutex<[String]>([])
+    /// Whether lines are printed as well, for whoever debugs a test.
+    private static let isPrinted = getenv("JACKFIELD_TEST_LOG") != nil
 
     var lines: [String] { recorded.withLock { $0 } }
 
@@ -131,6 +134,7 @@ final class RecordingLog: LogHandler, Sendable {
 
     func log(event: LogEvent) {
         recorded.withLock { $0.append("\(event.level): \(event.message)") }
+        if Self.isPrinted { print("\(event.level): \(event.message)") }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

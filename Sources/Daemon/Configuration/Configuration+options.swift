@@ -140,6 +140,7 @@ extension Configuration {
         options.decisionDeadline = connectTimeout.wholeMilliseconds
         options.socketPath = path
         options.version = JackfieldDaemon.version
+        options.workerFolder = workerFolder
         return options
     }
 
@@ -190,6 +191,7 @@ extension Configuration.Plugin {
         var spec = PluginSpec(
             path: path, name: name ?? "", config: Self.config(config, databaseURL: databaseURL), required: required)
         spec.isolation = isolation
+        spec.worker = worker
         return spec
     }
 

@@ -18,6 +18,7 @@ extension Configuration {
         section.read("tryBeforeReload", into: &tryBeforeReload, .boolean)
         section.read("control", switchable: &control, .socketPath)
         section.read("crashFile", switchable: &crashFile, .text)
+        section.read("workerFolder", into: &workerFolder, .text)
         limits.fit(messagesOf: maxHttpBufferSize)
         section.read("limits", into: &limits)
         section.read("log", into: &log)

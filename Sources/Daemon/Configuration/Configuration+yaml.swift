@@ -1,3 +1,5 @@
+import Glibc
+import PluginHost
 import RawJSON
 
 extension Configuration {
@@ -28,6 +30,7 @@ extension Configuration {
         output.write("tryBeforeReload", tryBeforeReload)
         output.write("control", optional: control)
         output.write("crashFile", optional: crashFile)
+        output.write("workerFolder", text: workerFolder)
         output.section("limits") { limits.write(to: &$0) }
         output.section("log") {
             $0.write("level", log.level)
@@ -144,12 +147,30 @@ extension Configuration.Limits {
 extension Configuration.Plugin {
     /// The plugin's settings without `config`, which may hold passwords.
     fileprivate var json: JSONValue {
-        let members: [JSONValue.Member] = [
+        var members: [JSONValue.Member] = [
             .init("path", .string(path)), .init("isolation", .string(isolation.rawValue)),
             .init("onCrash", .string(onCrash.rawValue)),
             .init("required", .bool(required)), .init("watch", .bool(watch)),
         ]
+        if worker != WorkerOptions() { members.append(.init("worker", worker.json)) }
         return .object(name.map { [.init("name", .string($0))] + members } ?? members)
+    }
+}
+
+extension WorkerOptions {
+    fileprivate var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("hangAfter", .integer(Int64(hangAfter))), .init("memoryLimit", .integer(Int64(memoryLimit))),
+            .init("longestBackOff", .integer(Int64(longestBackOff))), .init("seccomp", .bool(limits.seccomp)),
+        ]
+        let optional = [
+            ("coreBytes", limits.coreBytes), ("openFiles", limits.openFiles), ("processes", limits.processes),
+        ]
+        for case (let key, let value?) in optional { members.append(.init(key, .integer(Int64(value)))) }
+        if let user = limits.user, let entry = getpwuid(user.id) {
+            members.append(.init("user", .string(String(cString: entry.pointee.pw_name))))
+        }
+        return .object(members)
     }
 }
 

@@ -1,3 +1,5 @@
+import Glibc
+import Isolation
 import PluginHost
 
 extension Configuration {
@@ -9,6 +11,8 @@ extension Configuration {
         /// several names.
         public var name: String?
         public var isolation = PluginSpec.Isolation.none
+        /// The worker process, with `isolation: process`.
+        public var worker = WorkerOptions()
         /// What the next start does with it after it has ended the daemon.
         public var onCrash = OnCrash.none
         /// Whether the daemon refuses to start without it.
@@ -45,6 +49,7 @@ extension ConfigurationRule where Value == Configuration.Plugin {
             var plugin = Configuration.Plugin(path: path ?? "")
             section.read("name", intoOptional: &plugin.name, .pluginName)
             section.read("isolation", into: &plugin.isolation, .choice())
+            section.read("worker", into: &plugin.worker, .worker)
             section.read("onCrash", into: &plugin.onCrash, .choice())
             section.read("required", into: &plugin.required, .boolean)
             section.read("watch", into: &plugin.watch, .boolean)
@@ -57,6 +62,40 @@ extension ConfigurationRule where Value == Configuration.Plugin {
                 return nil
             }
             return plugin
+        }
+    }
+}
+
+extension ConfigurationRule where Value == WorkerOptions {
+    /// The worker process of a plugin.
+    static var worker: Self {
+        ConfigurationRule { value in
+            guard let section = value.section("the worker process of the plugin") else { return nil }
+            var worker = WorkerOptions()
+            section.read("hangAfter", into: &worker.hangAfter, .integer(0...86_400_000, "milliseconds"))
+            section.read("memoryLimit", into: &worker.memoryLimit, .integer(0...(1 << 50), "bytes"))
+            section.read("longestBackOff", into: &worker.longestBackOff, .integer(100...86_400_000, "milliseconds"))
+            section.read("seccomp", into: &worker.limits.seccomp, .boolean)
+            section.read("coreBytes", intoOptional: &worker.limits.coreBytes, .integer(0...(1 << 50), "bytes"))
+            section.read("openFiles", intoOptional: &worker.limits.openFiles, .integer(64...(1 << 20), "files"))
+            section.read("processes", intoOptional: &worker.limits.processes, .integer(1...(1 << 20), "processes"))
+            section.read("user", intoOptional: &worker.limits.user, .workerUser)
+            section.finish()
+            return worker
+        }
+    }
+}
+
+extension ConfigurationRule where Value == WorkerLimits.User {
+    /// The name of a user of this machine.
+    static var workerUser: Self {
+        ConfigurationRule { value in
+            guard let name = ConfigurationRule<String>.text.apply(value) else { return nil }
+            guard let entry = getpwnam(name) else {
+                value.refuse("there is no user '\(name)' on this machine", "make the user, or write another name")
+                return nil
+            }
+            return WorkerLimits.User(id: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
         }
     }
 }

@@ -65,6 +65,9 @@ public struct Configuration: Sendable, Equatable {
     public var control: String? = Configuration.standardControl
     /// The file that remembers which plugins have ended the daemon, relative to the working directory; `nil`: none.
     public var crashFile: String? = Configuration.standardCrashFile
+    /// The folder that holds the working folders of plugins with `isolation: process`, relative to the working
+    /// directory.
+    public var workerFolder = Configuration.standardWorkerFolder
 
     /// Bounds of queues, buffers and counts.
     public var limits = Limits()
@@ -209,6 +212,8 @@ extension Configuration {
     public static let standardControl = "data/jackfield.sock"
     /// The default of ``crashFile``.
     public static let standardCrashFile = "data/jackfield.crash"
+    /// The default of ``workerFolder``.
+    public static let standardWorkerFolder = "data/workers"
 }
 
 extension Configuration {

@@ -264,6 +264,15 @@ extension PluginStatus {
                         ["service": .string($0.title), "provider": $0.provider.map { .string($0) } ?? .null]
                     })),
         ]
+        if let worker {
+            members.append(
+                .init(
+                    "worker",
+                    [
+                        "process": .integer(worker.process), "memory": .integer(worker.memoryBytes),
+                        "restarts": .integer(worker.restarts),
+                    ]))
+        }
         if let notReady { members.append(.init("reason", .string(notReady))) }
         return .object(members)
     }

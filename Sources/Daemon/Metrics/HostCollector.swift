@@ -126,6 +126,24 @@ struct HostCollector: MetricsCollector {
             "jackfield_plugin_service_available", .gauge,
             "1 while a plugin provides the service that this plugin has bound, else 0.",
             plugins.flatMap(bindings))
+        text.add(
+            "jackfield_plugin_worker_restarts_total", .counter,
+            "Worker processes that were started in place of one that had ended.",
+            plugins.compactMap { plugin in
+                plugin.worker.map { ([("plugin", plugin.name)], Double($0.restarts)) }
+            })
+        text.add(
+            "jackfield_plugin_worker_exits_total", .counter, "Ends of worker processes, by reason.",
+            plugins.flatMap { plugin in
+                (plugin.worker?.exits ?? [:]).sorted { $0.key < $1.key }.map {
+                    ([("plugin", plugin.name), ("reason", $0.key)], Double($0.value))
+                }
+            })
+        text.add(
+            "jackfield_plugin_worker_memory_bytes", .gauge, "Resident memory of the worker process.",
+            plugins.compactMap { plugin in
+                plugin.worker.map { ([("plugin", plugin.name)], Double($0.memoryBytes)) }
+            })
         perPlugin("jackfield_plugin_kept_tokens", .gauge, "Reply tokens that the plugin kept and has not completed.") {
             Double($0.keptTokens)
         }

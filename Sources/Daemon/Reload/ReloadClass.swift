@@ -23,7 +23,7 @@ enum ReloadClass: String, Sendable {
         ],
         .restart: [
             "allowUpgrades", "conformance", "connectTimeout", "connectionStateRecovery", "control", "cookie",
-            "crashFile", "demo",
+            "crashFile", "workerFolder", "demo",
             "eventLoops", "host", "httpCompression", "ioUring", "log.format", "log.repeatInterval",
             "maxHttpBufferSize", "namespaces", "path", "perMessageDeflate", "pingInterval", "pingTimeout", "port",
             "presence", "transports", "tryBeforeReload", "upgradeTimeout",

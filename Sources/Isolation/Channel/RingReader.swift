@@ -1,5 +1,6 @@
 import CIsolation
 import Support
+import Synchronization
 
 /// The reading end of a ring. The peer can change the ring and its words at any time, so each word is read once and
 /// checked, and each payload is copied once before anything reads it. The position is in private memory.
@@ -11,6 +12,8 @@ final class RingReader: @unchecked Sendable {
     private let capacity: Int
     private let state: ChannelState
     private let spin: AdaptiveSpin
+    /// See ``interrupt()``.
+    private let interruption = Atomic<Bool>(false)
     /// How many bytes this side has read.
     private var position: UInt64 = 0
     /// The writer's tail at the last time that it was loaded.
@@ -195,15 +198,26 @@ final class RingReader: @unchecked Sendable {
         if published != position { publish() }
         let word = words.tail
         let known = tail
-        if spin.poll({ jf_load64(word) != known }) { return true }
+        // Without a look at the clock: a reader that only empties the ring must not wait at all.
+        guard deadline > 0 else { return jf_load64(word) != known }
+        if spin.poll({ jf_load64(word) != known || interruption.load(ordering: .relaxed) }) {
+            return !interruption.exchange(false, ordering: .acquiringAndReleasing)
+        }
         guard Clock.monotonicNanoseconds < deadline else { return false }
         jf_store32(words.readerSleeps, 1)
         // Either this thread sees the record or the change of state, or their thread sees that the reader sleeps.
         jf_fence()
-        if jf_load64(words.tail) == tail, state.current == .open {
+        if jf_load64(words.tail) == tail, state.current == .open, !interruption.load(ordering: .sequentiallyConsistent) {
             jf_futex_wait(words.readerSleeps, 1, ChannelState.slice(until: deadline))
         }
         jf_store32(words.readerSleeps, 0)
-        return true
+        return !interruption.exchange(false, ordering: .acquiringAndReleasing)
+    }
+
+    /// Makes the running or the next wait return as if its deadline had passed. Any thread of this process.
+    func interrupt() {
+        interruption.store(true, ordering: .sequentiallyConsistent)
+        jf_fence()
+        if jf_load32(words.readerSleeps) != 0 { jf_futex_wake(words.readerSleeps, 1) }
     }
 }

@@ -209,6 +209,10 @@ public final class SharedChannel: Sendable {
         }
     }
 
+    /// Makes ``read(until:)`` return `.timeout` at once: the running call, or the next one that would wait.
+    /// [any-thread]
+    public func interruptRead() { reader.interrupt() }
+
     // MARK: Calls of the worker
 
     /// Sends a message and waits for its reply. Any thread of the worker, except the one that reads.

@@ -28,6 +28,8 @@ final class BoundFunction: @unchecked Sendable {
     let meter: InlineMeter?
     /// Set if it does not.
     let timers: RouteTimers?
+    /// Position in the plugin's list of functions, from 1.
+    private let number: Int
     private let method: MethodType
     private let type: CFunctionType
     private let function: jf_fn
@@ -54,6 +56,7 @@ final class BoundFunction: @unchecked Sendable {
         method = MethodType(declaration.signature, or: declaration.name)
         type = declaration.type
         function = declaration.function
+        number = declaration.number
         if case .byKey(let pointer) = declaration.run { key = Array(pointer.utf8) } else { key = [] }
         let isInline = declaration.run == .inline
         callback = Callback("the \(isInline ? "inline " : "")function '\(declaration.name)', called over HTTP")
@@ -158,6 +161,7 @@ final class BoundFunction: @unchecked Sendable {
                 var value = jf_value()
                 var storage: UnsafeMutableRawPointer?
                 var status: Int32 = 0
+                if let isolated = plugin.isolated { return callWorker(isolated, values, body) }
                 let code = jf_function_call(type.pointer, function, values, true, &value, &storage, &status)
                 if code == JF_OK { body(.success(value)) } else { body(.failure(failure(code, status))) }
                 if storage != nil { free(storage) }
@@ -165,6 +169,26 @@ final class BoundFunction: @unchecked Sendable {
                 extendLifetime(reader)
             }
         }
+    }
+
+    /// Calls the function in the plugin's worker.
+    @inline(never)
+    private func callWorker(
+        _ isolated: IsolatedPlugin, _ values: UnsafeMutablePointer<jf_value>,
+        _ body: (Result<jf_value, FunctionFailure>) -> Void
+    ) {
+        let outcome = isolated.callFunction(number - 1, values, contract.count)
+        guard outcome.code != JF_E_UNAVAILABLE else {
+            let message = "the service '\(plugin.name)' was interrupted; try again later"
+            return body(.failure(FunctionFailure(code: "unavailable", message: message)))
+        }
+        guard outcome.code == JF_OK, let block = outcome.value else {
+            return body(.failure(failure(outcome.code, outcome.status)))
+        }
+        if let problem = method.problem(ofResult: block.values[0]) {
+            return body(.failure(FunctionFailure(code: "internal", message: "'\(method.name)': \(problem)")))
+        }
+        withExtendedLifetime(block) { body(.success(block.values[0])) }
     }
 
     @inline(never)

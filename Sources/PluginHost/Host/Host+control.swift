@@ -145,6 +145,7 @@ extension Host {
         // Waits for what is queued, on all strands at the same time.
         let queued = plugin.allStrands.map { $0.begin { true } }
         guard queued.allSatisfy({ wait(for: $0, until: deadline) != nil }) else { return false }
+        guard plugin.isolated?.drain(until: deadline) ?? true else { return false }
         let lanes = plugin.lanes.map { $0.begin(isLast: true) { true } }
         guard lanes.allSatisfy({ wait(for: $0, until: deadline) != nil }) else { return false }
         let aborts = plugin.pending.close()
@@ -159,6 +160,7 @@ extension Host {
     /// Releases everything that a plugin whose declarations are withdrawn still owns.
     func abandon(_ plugin: LoadedPlugin, isStuck: Bool) {
         plugin.state = isStuck ? .stuck : .stopped
+        plugin.isolated?.retire()
         _ = services.withdraw(plugin, until: 0)
         services.unbindAll(of: plugin)
         _ = plugin.timers.close()

@@ -165,11 +165,6 @@ extension Host {
         guard !registry.withLock({ $0.isClosed }) else {
             throw PluginError(.unavailable, plugin: spec.path, path: nil, "the host is stopping")
         }
-        guard spec.isolation == .none else {
-            throw PluginError(
-                .incompatible, plugin: spec.name.isEmpty ? spec.path : spec.name, path: nil,
-                "isolation: process is not available in this build; write isolation: none")
-        }
         let path =
             switch spec.kind {
             case .plugin: try PluginFinder.find(spec.path, in: currentOptions.pluginPath)
@@ -409,6 +404,21 @@ extension Host {
             }
             return images?.folder
         }
+    }
+
+    /// The folder in which each worker gets its working folder; `nil` if there is none.
+    var workerFolder: String? {
+        if let folder = options.workerFolder {
+            // Each worker's own folder is made with its process.
+            var path = folder.hasPrefix("/") ? "/" : ""
+            for part in folder.split(separator: "/") {
+                path += part + "/"
+                mkdir(path, 0o755)
+            }
+            return folder
+        }
+        // Removed with the copies of plugins.
+        return imageFolder?.path
     }
 
     /// Removes the copies. Mapped images stay mapped.

@@ -111,6 +111,7 @@ extension Host {
         _ = try? publish(until: start + (deadline - start) / 3)
         let queued = plugins.flatMap(\.allStrands).map { $0.begin { true } }
         for outcome in queued { _ = wait(for: outcome, until: deadline) }
+        for plugin in plugins { _ = plugin.isolated?.drain(until: deadline) }
         // Answers from a plugin's own threads usually come at once. An ack that the plugin never sends must not delay
         // shutdown for long.
         let ackLimit = min(deadline, Clock.monotonicNanoseconds + (deadline - start) / 3)

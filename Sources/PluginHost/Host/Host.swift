@@ -70,12 +70,28 @@ public final class Host: @unchecked Sendable {
     ///   - onRefusal: called for every refusal that a client gets, and for errors that handlers answer with; on any
     ///     thread, must not block.
     /// - Throws: `NamespaceTableError` if one of `namespaces` is malformed.
-    public init(
+    public convenience init(
         loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(),
         namespaces: [ByteString] = ["/"],
         authenticator: any ConnectAuthenticator, httpAuthenticator: any HTTPAuthenticator,
         observer: (any SocketObserver)? = nil, presence: any PresenceSource,
         signals: (any SignalInspector)? = nil, logger: Logger,
+        onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
+    ) throws(NamespaceTableError) {
+        try self.init(
+            loops: loops, options: options, socketOptions: socketOptions, namespaces: namespaces,
+            authenticator: authenticator, httpAuthenticator: httpAuthenticator, observer: observer, presence: presence,
+            signals: signals, logger: logger, watches: true, onRefusal: onRefusal)
+    }
+
+    /// - Parameter watches: whether callbacks that run for long are logged. In a worker they are not: the daemon does
+    ///   that.
+    init(
+        loops: [any HostLoop], options: HostOptions = HostOptions(), socketOptions: SocketOptions = SocketOptions(),
+        namespaces: [ByteString] = ["/"],
+        authenticator: any ConnectAuthenticator, httpAuthenticator: any HTTPAuthenticator,
+        observer: (any SocketObserver)? = nil, presence: any PresenceSource,
+        signals: (any SignalInspector)? = nil, logger: Logger, watches: Bool,
         onRefusal: @escaping @Sendable (RefusalRecord) -> Void = { _ in }
     ) throws(NamespaceTableError) {
         self.options = options
@@ -94,15 +110,21 @@ public final class Host: @unchecked Sendable {
         let snapshot = try DispatchSnapshot(namespaces: namespaces, builtins: [], plugins: [])
         registry = Mutex(Registry(snapshot: snapshot))
         contexts = loops.map { LoopContext($0, host: self, snapshot: snapshot) }
-        scheduleInspection(count: 1)
+        if watches { scheduleInspection(count: 1) }
     }
 
     private func scheduleInspection(count: Int) {
         timers.schedule(at: Clock.monotonicNanoseconds + CallbackWatchdog.interval) { [self] in
             inspectCallbacks()
             if count % 4 == 0 { inspectSignals(after: nil) }
+            inspectWorkers()
             scheduleInspection(count: count + 1)
         }
+    }
+
+    /// Ends workers that hang or use too much memory.
+    private func inspectWorkers() {
+        for plugin in registry.withLock({ $0.alive }) { plugin.isolated?.inspect() }
     }
 
     /// Makes the shard of the loop with this index and binds the calling thread, which must be the loop's, to it. For

@@ -1,4 +1,5 @@
 import Glibc
+import Isolation
 
 /// The limits of the plugin host. Each limit has a counter or an error for what it refuses.
 public struct HostOptions: Sendable {
@@ -58,6 +59,12 @@ public struct HostOptions: Sendable {
     public var socketPath = "/socket.io"
     /// What happens to an emit whose arguments break the signature that the plugin declared for the event.
     public var emitChecks = EmitChecks.count
+    /// `process`: every plugin runs in a worker process, whatever its entry says.
+    public var isolation = PluginSpec.Isolation.none
+    /// The executable that runs workers, with the arguments ``PluginWorker/arguments``; it calls ``PluginWorker/run()``.
+    public var workerExecutable = "/proc/self/exe"
+    /// The folder in which each worker gets its working folder; `nil`: a temporary one.
+    public var workerFolder: String?
     /// The value of `jf_boot.host_version`.
     public var version = "1.0.0"
     /// Makes this host an older one, for tests of plugins: how many bytes of the table of an interface it knows; `nil`:
@@ -103,15 +110,18 @@ public struct PluginSpec: Sendable, Equatable {
     /// decides what a failure means.
     public var required: Bool
     public var kind: Kind
-    public var isolation = Isolation.none
+    public var isolation: Isolation
 
     /// Where the plugin's code runs.
     public enum Isolation: String, Sendable, CaseIterable {
         /// In the process of the host.
         case none
-        /// In a process of its own.
+        /// In a worker process of its own, which is replaced when it ends.
         case process
     }
+
+    /// The worker process of an isolated plugin.
+    public var worker: WorkerOptions
 
     /// What a library is to the host.
     public enum Kind: Sendable, Equatable {
@@ -122,14 +132,37 @@ public struct PluginSpec: Sendable, Equatable {
     }
 
     public init(
-        path: String, name: String = "", config: [UInt8] = [], required: Bool = false, kind: Kind = .plugin
+        path: String, name: String = "", config: [UInt8] = [], required: Bool = false, kind: Kind = .plugin,
+        isolation: Isolation = .none, worker: WorkerOptions = WorkerOptions()
     ) {
         self.path = path
         self.name = name
         self.config = config
         self.required = required
         self.kind = kind
+        self.isolation = isolation
+        self.worker = worker
     }
+
+    /// The options of the plugin's worker; `nil` if its code runs in the daemon.
+    func worker(_ options: HostOptions) -> WorkerOptions? {
+        (isolation == .process || options.isolation == .process) && kind == .plugin ? worker : nil
+    }
+}
+
+/// The worker process of an isolated plugin.
+public struct WorkerOptions: Sendable, Equatable {
+    /// A worker is killed when a callback has not returned within so many milliseconds; 0: never.
+    public var hangAfter = 10_000
+    /// A worker is killed when it uses more bytes of memory; 0: there is no limit.
+    public var memoryLimit = 0
+    /// The next worker is started 100 ms after one has ended, and later after each that ends soon as well: at most
+    /// after so many milliseconds.
+    public var longestBackOff = 30_000
+    /// What the process may use, and as whom it runs.
+    public var limits = WorkerLimits()
+
+    public init() {}
 }
 
 /// The processors that are online.

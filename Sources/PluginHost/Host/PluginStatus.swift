@@ -57,6 +57,8 @@ public struct PluginStatus: Sendable {
     public var streams: Int
     /// Why the plugin says it cannot work; `nil` if it can.
     public var notReady: String?
+    /// The worker process; `nil` if the plugin runs in the daemon.
+    public var worker: WorkerStatus?
     /// For each event that the plugin declares to emit: how often it was emitted, or would have been, with arguments
     /// that break its signature. Empty if the host does not check.
     public var contractViolations: [(event: String, count: UInt64)]
@@ -125,7 +127,8 @@ extension Host {
     private static func availability(of plugin: LoadedPlugin) -> PluginAvailability {
         let reason: String?
         switch plugin.state {
-        case .running: reason = plugin.notReady.map { "plugin '\(plugin.name)': \($0)" }
+        case .running:
+            reason = (plugin.isolated?.problem ?? plugin.notReady).map { "plugin '\(plugin.name)': \($0)" }
         case .starting: reason = "plugin '\(plugin.name)' is loading"
         case .stopping, .stopped: reason = "plugin '\(plugin.name)' is stopping"
         case .stuck: reason = "plugin '\(plugin.name)' has a callback that did not return, and was given up"

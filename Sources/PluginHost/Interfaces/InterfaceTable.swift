@@ -36,23 +36,27 @@ enum InterfaceTable {
             guard let known = knownTableBytes(name) else { return lack(name, plugin, table, size) }
             limit = max(headSize, known)
         }
-        return fill(name, table, size, limit) ?? lack(name, plugin, table, size)
+        return fill(name, table, size, limit, isRemote: plugin.daemon != nil) ?? lack(name, plugin, table, size)
     }
 
     /// Fills the table of an interface; `nil` if there is no such interface.
-    private static func fill(_ name: String, _ table: UnsafeMutableRawPointer, _ size: Int, _ limit: Int) -> Int32? {
+    ///
+    /// - Parameter isRemote: whether the plugin runs in a worker.
+    private static func fill(
+        _ name: String, _ table: UnsafeMutableRawPointer, _ size: Int, _ limit: Int, isRemote: Bool
+    ) -> Int32? {
         switch name {
-        case JF_CORE: return fill(table, size, limit, with: CoreInterface.table)
-        case JF_TOKENS: return fill(table, size, limit, with: TokensInterface.table)
-        case JF_EVENTS: return fill(table, size, limit, with: EventsInterface.table)
-        case JF_SOCKETS: return fill(table, size, limit, with: SocketsInterface.table)
-        case JF_ROOMS: return fill(table, size, limit, with: RoomsInterface.table)
-        case JF_PRESENCE: return fill(table, size, limit, with: PresenceInterface.table)
+        case JF_CORE: return fill(table, size, limit, with: isRemote ? RemoteCoreInterface.table : CoreInterface.table)
+        case JF_TOKENS: return fill(table, size, limit, with: isRemote ? RemoteTokensInterface.table : TokensInterface.table)
+        case JF_EVENTS: return fill(table, size, limit, with: isRemote ? RemoteEventsInterface.table : EventsInterface.table)
+        case JF_SOCKETS: return fill(table, size, limit, with: isRemote ? RemoteSocketsInterface.table : SocketsInterface.table)
+        case JF_ROOMS: return fill(table, size, limit, with: isRemote ? RemoteRoomsInterface.table : RoomsInterface.table)
+        case JF_PRESENCE: return fill(table, size, limit, with: isRemote ? RemotePresenceInterface.table : PresenceInterface.table)
         case JF_TIMERS: return fill(table, size, limit, with: TimersInterface.table)
-        case JF_HTTP: return fill(table, size, limit, with: HTTPInterface.table)
+        case JF_HTTP: return fill(table, size, limit, with: isRemote ? RemoteHTTPInterface.table : HTTPInterface.table)
         case JF_JSON: return fill(table, size, limit, with: JSONInterface.table)
         case JF_HELPERS: return fill(table, size, limit, with: HelpersInterface.table)
-        case JF_SERVICES: return fill(table, size, limit, with: ServicesInterface.table)
+        case JF_SERVICES: return fill(table, size, limit, with: isRemote ? RemoteServicesInterface.table : ServicesInterface.table)
         default: return nil
         }
     }
@@ -71,7 +75,7 @@ enum InterfaceTable {
         // More than any table has.
         let capacity = 4_096
         return withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 16) { block in
-            _ = fill(id, block.baseAddress!, capacity, .max)
+            _ = fill(id, block.baseAddress!, capacity, .max, isRemote: false)
             return Int(block.load(as: UInt32.self))
         }
     }

@@ -123,5 +123,14 @@ final class PluginPresenceWatches: Sendable {
         }
     }
 
+    /// Ends all watches.
+    func removeAll() {
+        state.withLock { state in
+            state.users = []
+            state.bytes = 0
+            state.everybody = false
+        }
+    }
+
     func contains(_ user: ByteString) -> Bool { state.withLock { $0.everybody || $0.users.contains(user) } }
 }

@@ -69,7 +69,7 @@ enum ServicesInterface {
 
 extension LoadedPlugin {
     /// As ``serve(_:_:_:)``, and writes the reason of a failure into the plugin's `jf_error`.
-    fileprivate static func serve(
+    static func serve(
         _ host: OpaquePointer?, _ function: StaticString, explainingTo error: UnsafeMutablePointer<jf_error>?,
         _ body: (LoadedPlugin) throws(HostCallError) -> Int32
     ) -> Int32 {

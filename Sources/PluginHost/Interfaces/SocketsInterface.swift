@@ -78,6 +78,13 @@ enum SocketsInterface {
         .invalid("parts is 0x\(String(parts, radix: 16)), of which this host does not know all")
     }
 
+    /// Checks the length of a socket's data.
+    static func checkData(_ json: jf_text) throws(HostCallError) {
+        guard json.len <= largestData else {
+            throw HostCallError(code: JF_E_LIMIT, problem: "json has \(json.len) bytes, more than \(largestData)")
+        }
+    }
+
     fileprivate static func check(_ parts: UInt32) throws(HostCallError) {
         guard parts & ~self.parts == 0 else { throw unknown(parts) }
     }
@@ -96,10 +103,7 @@ enum SocketsInterface {
 
 extension LoadedPlugin {
     fileprivate func setData(of handle: SocketHandle, _ json: jf_text) throws(HostCallError) -> Int32 {
-        guard json.len <= SocketsInterface.largestData else {
-            throw HostCallError(
-                code: JF_E_LIMIT, problem: "json has \(json.len) bytes, more than \(SocketsInterface.largestData)")
-        }
+        try SocketsInterface.checkData(json)
         let bytes = json.bytes
         guard JSONScanner.isValid(bytes) else { throw .invalid("json is no JSON") }
         guard let info = host.info(handle) else { return JF_E_GONE }

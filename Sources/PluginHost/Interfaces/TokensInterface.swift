@@ -118,13 +118,26 @@ extension LoadedPlugin {
 
     /// Completes all tokens and ends all streams, because the plugin ends.
     func completeTokens() {
-        for entry in tokens.close() {
+        complete(tokens.close(), because: "has stopped")
+    }
+
+    /// Completes all tokens and ends all streams of a worker that has ended, and forgets what it had watched, bound and
+    /// attached to sockets.
+    func releaseWorker() {
+        complete(tokens.removeAll(), because: "was interrupted")
+        host.services.unbindAll(of: self)
+        watches.removeAll()
+        data.removeAll()
+    }
+
+    private func complete(_ entries: [ReplyTokenEntry], because end: String) {
+        for entry in entries {
             switch entry {
-            case .ack(let socket, let id): host.answer(socket, id, with: goneAnswer)
-            case .reply(let reply): reply.problem(503, code: "unavailable", detail: "the service '\(name)' has stopped")
+            case .ack(let socket, let id): host.answer(socket, id, with: unavailableAnswer(end))
+            case .reply(let reply): reply.problem(503, code: "unavailable", detail: "the service '\(name)' \(end)")
             case .decision(let admission, let stage):
                 _ = admission.decide(.refuse(message: "unavailable", data: nil), at: stage)
-            case .call(let call): call.settle(CallOutcome(JF_E_UNAVAILABLE, "plugin '\(name)' has stopped"))
+            case .call(let call): call.settle(CallOutcome(JF_E_UNAVAILABLE, "plugin '\(name)' \(end)"))
             }
         }
         for stream in streams.removeAll() {

@@ -126,8 +126,23 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
             raw.context = hook.declaration.context
             return admit(plugin.instance, &raw, &refusal)
         }
+        // The worker's answer comes later.
+        if plugin.isolated != nil, code == JF_PENDING { return }
         /// Whether the hook has neither completed nor kept the token.
         let isBorrowed = plugin.tokens.reclaim(token) != nil
+        returned(
+            code, at: stage, message: withUnsafeBytes(of: &refusal.message) { Self.terminated($0) },
+            data: withUnsafeBytes(of: &refusal.data) { Self.terminated($0) }, isBorrowed: isBorrowed)
+    }
+
+    /// The hook at `stage` has returned. [any-thread]
+    ///
+    /// - Parameters:
+    ///   - message: of the refusal, as `data`.
+    ///   - isBorrowed: whether the hook has neither completed nor kept the token.
+    func returned(_ code: Int32, at stage: Int, message: [UInt8], data: [UInt8], isBorrowed: Bool) {
+        let hook = hooks[stage]
+        let plugin = hook.plugin
         /// Refuses the client. Logs the reason only if the client is still there: a call may fail because it has gone.
         func fail(_ problem: @autoclosure () -> String) {
             plugin.errors.count(.decision)
@@ -141,10 +156,10 @@ final class AdmitHookChain: @unchecked Sendable, TimerTarget {
             guard isBorrowed else { return }
             fail("returned JF_PENDING without keeping the token; keep attempt->decision with jf_tokens_api.keep first")
         case JF_E_DENIED:
-            let message = withUnsafeBytes(of: &refusal.message) { Self.terminated($0) }
-            let data = withUnsafeBytes(of: &refusal.data) { Self.terminated($0) }
             _ = decide(
                 plugin.refusal(message: message, data: data, by: "admit of '\(hook.declaration.name)'"), at: stage)
+        case JF_E_UNAVAILABLE where plugin.isolated != nil:
+            _ = decide(.refuse(message: "unavailable", data: nil), at: stage)
         default:
             fail("returned \(ResultCode.describe(code)), so the client was refused")
         }

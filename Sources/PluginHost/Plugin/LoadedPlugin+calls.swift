@@ -66,8 +66,11 @@ extension LoadedPlugin {
     }
 
     /// The ack's arguments when the plugin ended before it answered.
-    var goneAnswer: [UInt8] {
-        JSONWriter.errorArguments(code: "unavailable", message: "the service '\(name)' has stopped; try again later")
+    var goneAnswer: [UInt8] { unavailableAnswer("has stopped") }
+
+    /// - Parameter end: what happened to the service: the end of a sentence that names it.
+    func unavailableAnswer(_ end: String) -> [UInt8] {
+        JSONWriter.errorArguments(code: "unavailable", message: "the service '\(name)' \(end); try again later")
     }
 
     /// The ack's arguments when the queue refused the event.

@@ -6,7 +6,10 @@ import Support
 extension LoadedPlugin {
     /// Maps the image, calls `jf_plugin_main` and reads the descriptor. On the strand, because constructors and
     /// `jf_plugin_main` are the plugin's code.
-    func open() -> Result<PluginDescriptor, PluginError> {
+    ///
+    /// - Parameter inspect: gets the descriptor that the plugin filled, if it breaks no rule.
+    func open(_ inspect: (UnsafePointer<jf_plugin>) -> Void = { _ in }) -> Result<PluginDescriptor, PluginError> {
+        if let isolated { return isolated.load() }
         if case .library(let binding) = spec.kind { return open(binding) }
         let image: PluginImage
         do throws(PluginError) {
@@ -14,7 +17,7 @@ extension LoadedPlugin {
         } catch {
             return .failure(error)
         }
-        return describe(image)
+        return describe(image, inspect)
     }
 
     /// Maps a private copy of the file. On the strand.
@@ -33,7 +36,9 @@ extension LoadedPlugin {
     }
 
     /// Calls `jf_plugin_main` and reads the descriptor. On the strand.
-    func describe(_ image: PluginImage) -> Result<PluginDescriptor, PluginError> {
+    func describe(_ image: PluginImage, _ inspect: (UnsafePointer<jf_plugin>) -> Void = { _ in })
+        -> Result<PluginDescriptor, PluginError>
+    {
         let block = UnsafeMutableRawPointer.allocate(byteCount: Int(JF_PLUGIN_SIZE), alignment: 16)
         defer { block.deallocate() }
         block.initializeMemory(as: UInt8.self, repeating: 0, count: Int(JF_PLUGIN_SIZE))
@@ -47,7 +52,9 @@ extension LoadedPlugin {
             if !spec.name.isEmpty {
                 try DescriptorReader.checkName(ByteString(spec.name), "the name of this entry in the configuration,")
             }
-            return .success(try DescriptorReader.read(raw, socketPath: host.options.socketPath))
+            let descriptor = try DescriptorReader.read(raw, socketPath: host.options.socketPath)
+            inspect(raw)
+            return .success(descriptor)
         } catch {
             return .failure(failure(error.kind, error.text))
         }
@@ -63,6 +70,12 @@ extension LoadedPlugin {
     /// Calls `create`, which makes the instance. On the strand.
     func create() -> PluginError? {
         isServed = true
+        if let isolated {
+            let error = isolated.create()
+            isServed = error == nil
+            isCreated = error == nil
+            return error
+        }
         guard let create = descriptor.create else {
             isCreated = true
             return nil
@@ -89,7 +102,7 @@ extension LoadedPlugin {
     func stop(aborting aborts: [@Sendable () -> Void]) {
         for abort in aborts { abort() }
         for call in timers.close() { release(call) }
-        descriptor.stop?(instance)
+        if let isolated { isolated.stop() } else { descriptor.stop?(instance) }
         isServed = false
     }
 
@@ -100,11 +113,12 @@ extension LoadedPlugin {
         for abort in aborts { abort() }
         isServed = false
         freeEverything()
-        descriptor.destroy?(instance)
+        if let isolated { isolated.destroy() } else { descriptor.destroy?(instance) }
     }
 
     /// Calls `start`. On the strand.
     func start() -> PluginError? {
+        if let isolated { return isolated.start() }
         guard let start = descriptor.start else { return nil }
         var error = jf_error.sized
         let code = start(instance, &error)

@@ -8,8 +8,8 @@ import Synchronization
 /// It is never freed: a plugin's threads may call with it long after it was unloaded, and then get `JF_E_STATE`. What
 /// it owns is released.
 ///
-/// `@unchecked Sendable`: `descriptor`, `declaredName`, `callerText`, `instance`, `lanes`, `routes`, `hooks`,
-/// `httpRoutes`, `boundFunctions` and the meters are written while the plugin is loaded, by one thread
+/// `@unchecked Sendable`: `isolated` is written by `init` only; `descriptor`, `declaredName`, `callerText`, `instance`,
+/// `lanes`, `routes`, `hooks`, `httpRoutes`, `boundFunctions` and the meters are written while the plugin is loaded, by one thread
 /// at a time, before the snapshot that publishes them to the loops is made; everything else is immutable or
 /// thread-safe.
 final class LoadedPlugin: @unchecked Sendable {
@@ -49,6 +49,10 @@ final class LoadedPlugin: @unchecked Sendable {
     let nameLimit: Int
     /// The configuration as JSON; its address does not change.
     let config: UnsafeRawBufferPointer
+    /// Set if the plugin's code runs in a worker process.
+    private(set) var isolated: IsolatedPlugin?
+    /// Set in a worker process: the way to the daemon, which performs the plugin's calls.
+    let daemon: DaemonLink?
 
     private(set) var strand: Strand! = nil
     private(set) var lanes: [Strand] = []
@@ -91,12 +95,16 @@ final class LoadedPlugin: @unchecked Sendable {
     /// Interfaces that it requested and the host does not have.
     private let missing = Mutex<[String]>([])
 
-    init(_ spec: PluginSpec, path: String, generation: Int, place: Int, host: Host) {
+    /// - Parameter daemon: set in a worker process.
+    init(
+        _ spec: PluginSpec, path: String, generation: Int, place: Int, host: Host, daemon: DaemonLink? = nil
+    ) {
         self.host = host
         self.spec = spec
         self.path = path
         self.generation = generation
         self.place = place
+        self.daemon = daemon
         let name = spec.name.isEmpty ? PluginFinder.name(of: path) : spec.name
         descriptor = PluginDescriptor(name: name, version: "")
         log = PluginLog(host.logger, plugin: name)
@@ -122,7 +130,12 @@ final class LoadedPlugin: @unchecked Sendable {
         config = UnsafeRawBufferPointer(copy)
         // Never released: from here on C code holds the address.
         _ = Unmanaged.passRetained(self)
-        strand = makeStrand("")
+        strand = makeStrand(lane: 0)
+        if let options = spec.worker(host.options) {
+            let isolated = IsolatedPlugin(of: self, options)
+            self.isolated = isolated
+            instance = isolated.instance
+        }
         publicOutline.withLock { $0 = (name, [strand]) }
     }
 
@@ -190,7 +203,10 @@ final class LoadedPlugin: @unchecked Sendable {
     /// Why the plugin says it cannot work; `nil` if it can.
     var notReady: String? {
         get { readiness.withLock { $0 } }
-        set { readiness.withLock { $0 = newValue } }
+        set {
+            readiness.withLock { $0 = newValue }
+            daemon?.report(readiness: newValue)
+        }
     }
 
     func missesInterface(_ id: String) {
@@ -224,7 +240,7 @@ final class LoadedPlugin: @unchecked Sendable {
             routes.compactMap(\.meter) + hooks.flatMap(\.meters) + httpRoutes.compactMap(\.meter)
             + boundFunctions.compactMap(\.meter) + [handshakeMeter].compactMap(\.self)
         if descriptor.usesLanes {
-            lanes = (1...host.options.laneCount).map { makeStrand("-\($0)") }
+            lanes = (1...host.options.laneCount).map { makeStrand(lane: $0) }
         }
         publicOutline.withLock { $0 = (descriptor.name, allStrands) }
     }
@@ -263,9 +279,11 @@ final class LoadedPlugin: @unchecked Sendable {
 
     // MARK: Strands
 
-    private func makeStrand(_ suffix: String) -> Strand {
+    /// - Parameter lane: 0: the strand.
+    private func makeStrand(lane: Int) -> Strand {
         Strand(
-            name: "jf:\(name)\(suffix)", budget: budget, identity: identity,
+            name: "jf:\(name)\(lane == 0 ? "" : "-\(lane)")", lane: lane, budget: budget,
+            source: lane == 0 ? daemon?.strandSource : nil, identity: identity,
             callEvent: { [unowned(unsafe) self] record, state in self.call(record, state) },
             dropEvent: { [unowned(unsafe) self] record in self.drop(record) },
             slowTime: host.currentOptions.slowTime,
@@ -296,14 +314,16 @@ final class LoadedPlugin: @unchecked Sendable {
     /// The lane with the fewest unfinished callbacks.
     var leastLoaded: Strand {
         var best: Strand = lanes.first ?? strand
-        var least = best.load
+        var least = load(of: best)
         for lane in lanes.dropFirst() {
             guard least > 0 else { break }
-            let load = lane.load
+            let load = load(of: lane)
             if load < least { (best, least) = (lane, load) }
         }
         return best
     }
+
+    private func load(of strand: Strand) -> Int { strand.load + (isolated?.load(of: strand) ?? 0) }
 
     static func hash(of text: ByteString) -> UInt64 {
         text.withBytes { EventTable.hash($0) }
@@ -347,7 +367,7 @@ final class LoadedPlugin: @unchecked Sendable {
             slowCallbacks: slowCallbacks.count,
             reloads: host.registry.withLock { $0.loadsOfName[ByteString(name), default: 1] } - 1,
             keptTokens: tokens.kept, timers: timers.count + descriptor.timers.count, streams: streams.count,
-            notReady: notReady,
+            notReady: isolated?.problem ?? notReady, worker: isolated?.status,
             contractViolations: emitContracts?._withUnsafeGuaranteedRef { $0.violations } ?? [],
             providedServices: host.services.provided(by: self), boundServices: host.services.bound(by: self))
     }

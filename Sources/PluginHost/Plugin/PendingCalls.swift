@@ -158,5 +158,8 @@ final class ResultBudget: Sendable {
     /// Counts a part that is left out because of the limit.
     func countDropped() { cuts.wrappingAdd(1, ordering: .relaxed) }
 
+    /// Holds bytes of a result that was reserved before, while a worker gets it.
+    func hold(_ bytes: Int) { held.wrappingAdd(bytes, ordering: .relaxed) }
+
     func release(_ bytes: Int) { held.wrappingSubtract(bytes, ordering: .relaxed) }
 }

@@ -115,6 +115,18 @@ final class PluginDataTable: Sendable {
         _ = before
     }
 
+    /// Removes all pointers, and calls no function for them: the process that they belong to has ended.
+    func removeAll() {
+        releases.withLock { $0.pending = [:] }
+        for table in tables {
+            let before = table.pointers.withLock { pointers in
+                defer { pointers = [:] }
+                return pointers
+            }
+            _ = before
+        }
+    }
+
     private func table(_ handle: UInt64) -> LoopTable? {
         let index = handle.shardIndex
         return index < tables.count ? tables[index] : nil

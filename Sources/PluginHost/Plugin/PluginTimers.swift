@@ -69,6 +69,8 @@ extension LoadedPlugin {
     /// - Parameter before: the version that this one replaces. A timer at the same place of the list, with the same
     ///   interval, goes on at the times of that version.
     func armTimers(after before: LoadedPlugin? = nil) {
+        // The worker of an isolated plugin has them.
+        guard isolated == nil else { return }
         let now = Clock.monotonicNanoseconds
         let timers = descriptor.timers
         timerTimes.withLock { $0 = timers.map { _ in now } }

@@ -208,6 +208,11 @@ extension Host {
                 "it has not finished its queue within \(currentOptions.reloadDeadline) ms: \(running(in: plugin)); \(plugin.budget.callbacks) callbacks wait"
             )
         }
+        guard plugin.isolated?.drain(until: deadline) ?? true else {
+            let callback = plugin.isolated?.oldest.map { "\($0.title) has not returned" } ?? "its worker does not answer"
+            throw plugin.failure(
+                .failed, "it has not finished its queue within \(currentOptions.reloadDeadline) ms: \(callback)")
+        }
     }
 
     /// - Parameter hasSaved: set if `save` has not failed, or may still succeed.

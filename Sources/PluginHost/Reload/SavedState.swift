@@ -54,6 +54,7 @@ extension LoadedPlugin {
     /// Calls `save`. On the strand.
     func save() -> Result<SavedState, PluginError> {
         guard let save = descriptor.save else { return .success(SavedState()) }
+        if let isolated { return isolated.save(limit: host.options.savedStateBytes) }
         var raw = jf_saved.sized
         var error = jf_error.sized
         let code = save(instance, &raw, &error)
@@ -68,6 +69,7 @@ extension LoadedPlugin {
     /// Calls `restore`. On the strand.
     func restore(_ saved: SavedState, from version: String) -> PluginError? {
         guard let restore = descriptor.restore else { return nil }
+        if let isolated { return isolated.restore(saved, from: version) }
         var error = jf_error.sized
         let pack = TextPack([.text(version)])
         let tokens = saved.tokens.map(\.raw)
@@ -90,5 +92,7 @@ extension LoadedPlugin {
     }
 
     /// Calls `resume`. On the strand.
-    func resume() { descriptor.resume?(instance) }
+    func resume() {
+        if let isolated { isolated.resume() } else { descriptor.resume?(instance) }
+    }
 }

@@ -5,11 +5,11 @@ import Support
 /// Calls that a plugin makes of other plugins' services. [any-thread]
 extension LoadedPlugin {
     /// Why a timeout is invalid; the header promises these bounds.
-    private static func problem(ofTimeout milliseconds: UInt32) -> String? {
+    static func problem(ofTimeout milliseconds: UInt32) -> String? {
         (1...3_600_000).contains(milliseconds) ? nil : "timeout is \(milliseconds) ms, not 1 to 3,600,000"
     }
 
-    private static let tooManyArguments = "the arguments have more than \(ValueBlock.largest >> 20) MiB"
+    static let tooManyArguments = "the arguments have more than \(ValueBlock.largest >> 20) MiB"
     /// What the host fills of a `jf_result`: all of it, since it has not grown.
     private static let resultSize = UInt32(jf_result.firstSize)
 
@@ -29,6 +29,11 @@ extension LoadedPlugin {
         result.pointee.message = jf_text(ptr: nil, len: 0)
         result.pointee.storage = nil
         guard isServed else { return Self.fail(result, JF_E_STATE) }
+        if let daemon {
+            let outcome = daemon.call(handle, number, args, count, timeout)
+            outcome.store(in: &result.pointee)
+            return outcome.code
+        }
         guard let binding = bindings.find(handle) else { return Self.fail(result, JF_E_GONE) }
         return binding._withUnsafeGuaranteedRef { binding in
             let counter = binding.enter()
@@ -78,7 +83,7 @@ extension LoadedPlugin {
         }
         guard let handler = target.pointee.handler else {
             let method = target.pointee.method.takeUnretainedValue()
-            MethodRun.perform(method, args: args, count: count, isTerminated: false, caller: self, reply: ReplyToken(0))
+            MethodRun.perform(method, args: args, count: count, isTerminated: false, caller: callerText, reply: ReplyToken(0))
                 .store(in: &result.pointee)
             return result.pointee.code
         }
@@ -122,12 +127,7 @@ extension LoadedPlugin {
         let waits = host.services.waits
         let own = thread?.strand
         guard let strand = method.strands.first(where: { strand in own.map { waits.begin($0, for: strand) } ?? true })
-        else {
-            return CallOutcome(
-                JF_E_DEADLOCK,
-                "method '\(method.type.name)' of plugin '\(method.plugin.name)' would wait for the thread that calls it"
-            )
-        }
+        else { return Self.deadlock(method) }
         defer { if let own { waits.end(own) } }
         let future = BlockingFuture<CallOutcome>()
         let call = ServiceCall(method, block, caller: self) { future.fulfil($0) }
@@ -138,6 +138,13 @@ extension LoadedPlugin {
         let late = call.timedOut(after: timeout)
         // If it was settled meanwhile, its outcome is about to be in the future.
         return call.settle(late) ? late : future.wait(until: .max) ?? late
+    }
+
+    /// The outcome of a call that would never end.
+    static func deadlock(_ method: ProvidedMethod) -> CallOutcome {
+        CallOutcome(
+            JF_E_DEADLOCK,
+            "method '\(method.type.name)' of plugin '\(method.plugin.name)' would wait for the thread that calls it")
     }
 
     /// Calls a method, and calls `answer` with its outcome on this plugin's strand.
@@ -164,7 +171,8 @@ extension LoadedPlugin {
                 MethodRun.isTooDeep
                     ? MethodRun.tooDeep
                     : MethodRun.perform(
-                        method, args: args, count: count, isTerminated: false, caller: self, reply: ReplyToken(0)))
+                        method, args: args, count: count, isTerminated: false, caller: callerText,
+                        reply: ReplyToken(0)))
             return JF_OK
         }
         guard let block = ValueBlock(copying: args, count: Int(count)) else {

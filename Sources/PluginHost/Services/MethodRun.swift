@@ -10,10 +10,11 @@ enum MethodRun {
     /// - Parameters:
     ///   - args: checked against the method's signature.
     ///   - isTerminated: whether a zero byte stands behind each text.
+    ///   - caller: the name of the plugin that calls.
     ///   - reply: 0: the method must answer before it returns.
     static func perform(
         _ method: ProvidedMethod, args: UnsafePointer<jf_value>?, count: UInt32, isTerminated: Bool,
-        caller: LoadedPlugin, reply: ReplyToken
+        caller: jf_text, reply: ReplyToken
     ) -> CallOutcome {
         switch method.body {
         case .function(let function, let type):
@@ -22,7 +23,7 @@ enum MethodRun {
             return invoke(
                 handler, method.plugin.instance, method.context,
                 of: UnsafeRawPointer(Unmanaged.passUnretained(method).toOpaque()), args, count,
-                caller: caller.callerText, reply: reply
+                caller: caller, reply: reply
             ) { code, value, error in
                 code == JF_OK ? outcome(value, method) : failure(code, error, method)
             }

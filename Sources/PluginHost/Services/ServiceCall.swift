@@ -68,7 +68,8 @@ final class ServiceCall: Sendable {
             return
         }
         let outcome = MethodRun.perform(
-            method, args: args.values, count: UInt32(args.count), isTerminated: true, caller: caller, reply: token)
+            method, args: args.values, count: UInt32(args.count), isTerminated: true, caller: caller.callerText,
+            reply: token)
         // If the token is gone, the method has completed or kept it.
         guard plugin.tokens.reclaim(token) != nil else { return }
         settle(outcome)

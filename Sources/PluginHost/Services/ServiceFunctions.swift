@@ -26,9 +26,7 @@ final class ServiceFunctions: Sendable {
 
     /// The function that calls a method of a binding.
     func function(_ handle: jf_binding, _ method: UInt32, of plugin: LoadedPlugin) throws(HostCallError) -> jf_fn {
-        guard let binding = plugin.bindings.find(handle)?.takeUnretainedValue(),
-            let need = plugin.host.services.need(of: binding, handle)
-        else { throw HostCallError(code: JF_E_GONE, problem: "the binding was ended") }
+        guard let need = Self.need(of: handle, plugin) else { throw HostCallError(code: JF_E_GONE, problem: "the binding was ended") }
         guard method < need.methods.count else {
             throw .invalid("method is \(method), and the binding has \(need.methods.count)")
         }
@@ -50,6 +48,12 @@ final class ServiceFunctions: Sendable {
             }
         }
         return try result.get().function
+    }
+
+    private static func need(of handle: jf_binding, _ plugin: LoadedPlugin) -> ServiceNeed? {
+        if let daemon = plugin.daemon { return daemon.needs.withLock { $0[handle] } }
+        guard let binding = plugin.bindings.find(handle)?.takeUnretainedValue() else { return nil }
+        return plugin.host.services.need(of: binding, handle)
     }
 
     /// What such a function calls. Never freed.

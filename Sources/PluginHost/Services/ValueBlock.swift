@@ -106,6 +106,11 @@ struct CallOutcome: @unchecked Sendable {
 
     /// A success, with a copy of a checked value.
     init(copying value: jf_value) {
+        guard value.kind >= JF_VALUE_STRING else {
+            // It holds no address.
+            (code, message, self.value, block) = (JF_OK, "", value, nil)
+            return
+        }
         var value = value
         guard let block = ValueBlock(copying: &value, count: 1) else {
             self = CallOutcome(JF_E_LIMIT, "the result has more than \(ValueBlock.largest >> 20) MiB")

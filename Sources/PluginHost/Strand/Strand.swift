@@ -3,6 +3,16 @@ import Glibc
 import Support
 import Synchronization
 
+/// Work for a strand beside its queue.
+protocol StrandSource: Sendable {
+    /// Whether the strand waits here. Changes once, on the strand.
+    var isActive: Bool { get }
+    /// Waits for work and runs it, or returns after ``interrupt()``. On the strand.
+    func runNext()
+    /// Makes the strand look at its queue. [any-thread]
+    func interrupt()
+}
+
 /// Runs the callbacks of one plugin, one at a time and in order, on its own thread.
 ///
 /// Each strand has a thread, rather than a place in a shared pool: a plugin that sleeps in a callback delays no other
@@ -23,7 +33,11 @@ final class Strand: @unchecked Sendable {
     }
 
     let name: String
+    /// 0: the strand of a plugin, or a thread of the host. Otherwise the number of a lane, from 1.
+    let lane: Int
     let budget: QueueBudget
+    /// In a worker: the channel to the daemon, whose messages the strand reads while no record waits.
+    private let source: (any StrandSource)?
     /// The plugin whose callbacks it runs; `nil` for a thread of the host.
     let identity: PluginIdentity?
     /// Calls the handler of one event; `nil` on a strand that runs tasks only.
@@ -76,12 +90,14 @@ final class Strand: @unchecked Sendable {
     private var spanCount = 0
 
     init(
-        name: String, budget: QueueBudget, identity: PluginIdentity? = nil,
+        name: String, lane: Int = 0, budget: QueueBudget, source: (any StrandSource)? = nil, identity: PluginIdentity? = nil,
         callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)? = nil,
         dropEvent: (@Sendable (UnsafePointer<EventRecord>) -> Void)? = nil,
         slowTime: Int64 = .max, onSlow: (@Sendable (Callback, Int64) -> Void)? = nil
     ) {
         self.name = name
+        self.lane = lane
+        self.source = source
         self.budget = budget
         self.identity = identity
         current = .allocate(capacity: 1)
@@ -169,7 +185,9 @@ final class Strand: @unchecked Sendable {
     }
 
     @inline(__always)
-    func wake() { monitor.signal() }
+    func wake() {
+        if let source, source.isActive { source.interrupt() } else { monitor.signal() }
+    }
 
     /// Queues a task of the plugin itself.
     ///
@@ -265,6 +283,7 @@ final class Strand: @unchecked Sendable {
             while let record = crowd.popFirst() { crowded.append(record) }
             monitor.broadcast()
         }
+        source?.interrupt()
         let claimed = position.exchange(Self.noBatch, ordering: .acquiringAndReleasing)
         if claimed != Self.noBatch { drop(working, from: claimed) }
         for record in crowded {
@@ -313,7 +332,13 @@ final class Strand: @unchecked Sendable {
             if isClosed || isFinishing { return false }
             isIdle = true
             incomingSince = 0
-            monitor.wait()
+            if let source, source.isActive {
+                monitor.unlock()
+                source.runNext()
+                monitor.lock()
+            } else {
+                monitor.wait()
+            }
         }
         isIdle = false
         swap(&incoming, &working)

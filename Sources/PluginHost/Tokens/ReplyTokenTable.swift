@@ -107,6 +107,28 @@ final class ReplyTokenTable: Sendable {
         }
     }
 
+    /// Replaces the token of the running callback by one for a callback that runs in a worker. It does not count
+    /// against ``limit``, and is borrowed by the threads that perform the worker's calls.
+    ///
+    /// - Returns: the token and its entry; `nil` if the client does not wait any more.
+    func hold(_ token: ReplyToken) -> (token: ReplyToken, entry: ReplyTokenEntry)? {
+        state.withLock { state in
+            guard let slot = slot(of: token, in: state), let entry = state.slots[slot].entry else { return nil }
+            advance(&state.slots[slot])
+            state.slots[slot].thread = Self.noThread
+            return (ReplyToken(slot: slot, generation: state.slots[slot].generation), entry)
+        }
+    }
+
+    /// The number of a thread that is not the host's: of those that perform a worker's calls.
+    private static let noThread: UInt64 = 0
+
+    /// Adds an entry for a callback that runs in a worker; `nil` as ``enter(_:kept:)``.
+    func enterHeld(_ entry: ReplyTokenEntry) -> ReplyToken? {
+        guard let token = enter(entry, kept: false) else { return nil }
+        return hold(token)?.token
+    }
+
     enum Completion {
         /// The entry was removed; the caller must complete it.
         case entry(ReplyTokenEntry)
@@ -238,6 +260,15 @@ final class ReplyTokenTable: Sendable {
     func close() -> [ReplyTokenEntry] {
         state.withLock { state in
             state.isClosed = true
+            let entries = state.slots.compactMap(\.entry)
+            for slot in state.slots.indices where state.slots[slot].entry != nil { remove(slot, &state) }
+            return entries
+        }
+    }
+
+    /// Removes and returns all entries, because the worker that held them has ended.
+    func removeAll() -> [ReplyTokenEntry] {
+        state.withLock { state in
             let entries = state.slots.compactMap(\.entry)
             for slot in state.slots.indices where state.slots[slot].entry != nil { remove(slot, &state) }
             return entries

@@ -24,9 +24,15 @@ _ENVIRONMENT = {
 GRACE = 400
 
 
-def first_party(*names, folder):
+#: Where the first-party plugins run: `none` (in the daemon) or `process` (each in a worker process).
+ISOLATION = os.environ.get("JACKFIELD_ISOLATION", "none")
+
+
+def first_party(*names, folder, isolation=ISOLATION):
     """Notifications and rooms as an operator configures them, stored in the test's folder."""
-    return [{"path": name, "config": {"store": f"sqlite:{folder}/{name}.db"}} for name in names]
+    return [
+        {"path": name, "isolation": isolation, "config": {"store": f"sqlite:{folder}/{name}.db"}} for name in names
+    ]
 
 
 class Daemon:

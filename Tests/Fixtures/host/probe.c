@@ -591,11 +591,14 @@ static void destroy(void *instance) {
     core.log(host, JF_LOG_INFO, JF_TEXT("probe is destroyed"));
 }
 
+#ifndef ISOLATED
+// A plugin with this hook cannot run in a worker process.
 static jf_code on_handshake(void *instance, const jf_handshake *request, jf_handshake_reply *reply) {
     (void)instance;
     (void)reply;
     return jf_find(request->headers, request->header_count, "x-odd").len ? 77 : JF_OK;
 }
+#endif
 
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     jf_presence_api none;
@@ -621,7 +624,9 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     plugin->stop = stop;
     plugin->destroy = destroy;
     plugin->presence = on_presence;
+#ifndef ISOLATED
     plugin->handshake = on_handshake;
+#endif
     JF_SET_LIST(plugin->events, events);
     JF_SET_LIST(plugin->nsps, nsps);
     JF_SET_LIST(plugin->routes, routes);

@@ -1,0 +1,88 @@
+import Support
+
+/// The callbacks that one worker has been sent and that have not returned, in order for each strand. Not thread-safe.
+///
+/// Each strand of the worker runs its callbacks in the order in which they were sent: the first one runs, the others
+/// wait. Those that wait use the plugin's ``QueueBudget``, as those that wait in the daemon do.
+struct RunningCalls {
+    private var calls: [UInt64: RunningCall] = [:]
+    /// The numbers of each strand's callbacks. Those before `first` have returned.
+    private var lanes: [Int: Lane] = [:]
+    /// Bytes of all payloads, approximately.
+    private(set) var bytes = 0
+    private var last: UInt64 = 0
+
+    private struct Lane {
+        var numbers: [UInt64] = []
+        var first = 0
+        /// When a callback last returned.
+        var progress: Int64 = 0
+
+        var running: UInt64? { first < numbers.count ? numbers[first] : nil }
+
+        mutating func removeFirst() {
+            first += 1
+            if first == numbers.count {
+                numbers.removeAll(keepingCapacity: true)
+                first = 0
+            } else if first >= 1_024 {
+                numbers.removeFirst(first)
+                first = 0
+            }
+        }
+    }
+
+    var count: Int { calls.count }
+    var isEmpty: Bool { calls.isEmpty }
+
+    /// Adds a callback that is about to be sent.
+    ///
+    /// - Returns: its number, and whether it waits behind another one.
+    mutating func add(_ call: RunningCall) -> (number: UInt64, waits: Bool) {
+        last += 1
+        let waits = lanes[call.lane]?.running != nil
+        lanes[call.lane, default: Lane()].numbers.append(last)
+        calls[last] = call
+        bytes += call.bytes
+        return (last, waits)
+    }
+
+    /// Removes a callback that has returned.
+    ///
+    /// - Returns: the callback, and the one that now runs in its place; `nil` if it was not running.
+    mutating func finish(_ number: UInt64) -> (call: RunningCall, next: RunningCall?)? {
+        guard let lane = calls[number]?.lane, lanes[lane]?.running == number, let call = calls.removeValue(forKey: number)
+        else { return nil }
+        lanes[lane]?.removeFirst()
+        lanes[lane]?.progress = Clock.monotonicNanoseconds
+        bytes -= call.bytes
+        return (call, lanes[lane]?.running.flatMap { calls[$0] })
+    }
+
+    /// The number of the callback that runs for the longest time, on any strand; 0: none runs.
+    var oldest: UInt64 {
+        lanes.values.compactMap { lane in lane.running.map { ($0, max(calls[$0]?.since ?? 0, lane.progress)) } }
+            .min { $0.1 < $1.1 }?.0 ?? 0
+    }
+
+    /// The callbacks that run, one for each strand; those that were sent first come first. With the moment since when
+    /// nothing has returned on the strand.
+    var running: [(call: RunningCall, since: Int64)] {
+        lanes.values.compactMap { lane in lane.running.map { (number: $0, progress: lane.progress) } }
+            .sorted { $0.number < $1.number }
+            .compactMap { item in calls[item.number].map { ($0, max($0.since, item.progress)) } }
+    }
+
+    /// Removes and returns all callbacks, in the order in which they were sent, and the number and the bytes of those
+    /// that waited.
+    mutating func removeAll() -> (calls: [RunningCall], waiting: Int, waitingBytes: Int) {
+        let all = calls.sorted { $0.key < $1.key }.map(\.value)
+        let running = self.running
+        let waitingBytes = all.reduce(0) { $0 + $1.queueBytes } - running.reduce(0) { $0 + $1.call.queueBytes }
+        let result = (all, all.count - running.count, waitingBytes)
+        calls = [:]
+        lanes = [:]
+        bytes = 0
+        return result
+    }
+}
