@@ -281,8 +281,9 @@ final class LoadedPlugin: @unchecked Sendable {
 
     /// - Parameter lane: 0: the strand.
     private func makeStrand(lane: Int) -> Strand {
-        Strand(
-            name: "jf:\(name)\(lane == 0 ? "" : "-\(lane)")", lane: lane, budget: budget,
+        let suffix = lane == 0 ? "" : "-\(lane)"
+        return Strand(
+            name: "jf:\(name)\(suffix)", lane: lane, budget: budget,
             source: lane == 0 ? daemon?.strandSource : nil, identity: identity,
             callEvent: { [unowned(unsafe) self] record, state in self.call(record, state) },
             dropEvent: { [unowned(unsafe) self] record in self.drop(record) },
