@@ -1,6 +1,5 @@
-"""Plugins in worker processes: what a worker's end costs the clients, which is no connection and no acknowledged row."""
+"""Plugins in worker processes: the end of a worker costs the clients no connection and no acknowledged row."""
 
-import json
 import os
 import random
 import signal
@@ -45,7 +44,8 @@ def test_a_worker_runs_apart_and_its_name_says_which_plugin(isolated):
     process = worker(isolated, "rooms")
     with open(f"/proc/{process}/cmdline", "rb") as file:
         assert file.read().startswith(b"jackfield: plugin rooms\0")
-    status = dict(line.split(":\t", 1) for line in open(f"/proc/{process}/status").read().splitlines())
+    with open(f"/proc/{process}/status") as file:
+        status = dict(line.split(":\t", 1) for line in file.read().splitlines())
     assert status["NoNewPrivs"] == "1"
     assert os.readlink(f"/proc/{process}/cwd").endswith("/data/workers/rooms")
     assert process != worker(isolated, "notifications")

@@ -45,7 +45,8 @@ struct ConnectionTests {
         await test.stop()
     }
 
-    @Test("an unknown result code of admit or handshake refuses the client and logs one line",
+    @Test(
+        "an unknown result code of admit or handshake refuses the client and logs one line",
         .enabled(if: TestIsolation.isInProcess, "a plugin with a handshake hook does not run in a worker"))
     func oddCodes() async throws {
         let test = try await TestHost.withProbe()

@@ -114,7 +114,8 @@ struct EventTests {
         await test.stop()
     }
 
-    @Test("the broadcasts of one tick reach another loop as one job",
+    @Test(
+        "the broadcasts of one tick reach another loop as one job",
         .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"))
     func broadcastsOfOneTick() async throws {
         let test = try await TestHost.withProbe(loops: 2)

@@ -19,7 +19,9 @@ enum Fixture {
 
     /// Compiles `source` of Tests/Fixtures/host with these macros and returns the library's path.
     static func library(_ source: String, named name: String? = nil, _ macros: String...) throws -> String {
-        try build("\(root)/Tests/Fixtures/host/\(source).c", as: name ?? source, macros.map { "-D\($0)" } + TestIsolation.macros)
+        try build(
+            "\(root)/Tests/Fixtures/host/\(source).c", as: name ?? source,
+            macros.map { "-D\($0)" } + TestIsolation.macros)
     }
 
     static func build(_ source: String, as name: String, _ flags: [String] = []) throws -> String {

@@ -8,7 +8,8 @@ import Testing
 
 @Suite("A plugin under load while it is unloaded")
 struct HammerTests {
-    @Test("no callback begins once destroy has begun, and late calls return JF_E_STATE",
+    @Test(
+        "no callback begins once destroy has begun, and late calls return JF_E_STATE",
         .enabled(if: TestIsolation.isInProcess, "a plugin with a handshake hook does not run in a worker"))
     func hammer() async throws {
         var options = HostOptions()

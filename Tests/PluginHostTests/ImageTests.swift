@@ -4,7 +4,8 @@ import Testing
 
 @testable import PluginHost
 
-@Suite("Private copies of plugins", .enabled(if: TestIsolation.isInProcess, "a worker maps its copies in its own process"))
+@Suite(
+    "Private copies of plugins", .enabled(if: TestIsolation.isInProcess, "a worker maps its copies in its own process"))
 struct ImageTests {
     /// A new folder for the test.
     private func folder(_ name: String) throws -> String {

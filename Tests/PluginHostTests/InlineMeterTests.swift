@@ -4,7 +4,8 @@ import Testing
 
 @Suite("Inline callbacks are measured")
 struct InlineMeterTests {
-    @Test("the counters of each loop have a cache line of their own",
+    @Test(
+        "the counters of each loop have a cache line of their own",
         .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"))
     func alignment() async throws {
         let test = try await TestHost.withProbe(loops: 3)
@@ -51,7 +52,8 @@ struct InlineMeterTests {
         #expect(lines(15, taking: 100_000_000) == [1, 2, 4, 8])
     }
 
-    @Test("fifteen calls that block are logged, even if another handler of the plugin is quick",
+    @Test(
+        "fifteen calls that block are logged, even if another handler of the plugin is quick",
         .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"))
     func slow() async throws {
         let test = try await TestHost.withProbe()
@@ -65,7 +67,8 @@ struct InlineMeterTests {
         await test.stop()
     }
 
-    @Test("an inline hook that blocks is logged as well",
+    @Test(
+        "an inline hook that blocks is logged as well",
         .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"))
     func hooks() async throws {
         let test = try await TestHost.withProbe()

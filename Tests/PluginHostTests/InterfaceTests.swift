@@ -82,7 +82,8 @@ struct InterfaceTests {
         await test.stop()
     }
 
-    @Test("messages emitted in a batch are sent in order, as one job for the loop",
+    @Test(
+        "messages emitted in a batch are sent in order, as one job for the loop",
         .enabled(if: TestIsolation.isInProcess, "a batch of a worker is one job only if it lasts less than 10 ms"))
     func batch() async throws {
         let test = try await TestHost.withProbe()

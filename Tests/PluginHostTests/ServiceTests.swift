@@ -75,7 +75,8 @@ struct ServiceTests {
         await test.stop()
     }
 
-    @Test("C functions that call each other without end return, and the log says why",
+    @Test(
+        "C functions that call each other without end return, and the log says why",
         .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"), arguments: [1, 2])
     func endlessFunctions(length: Int) async throws {
         let test = try TestHost()
@@ -108,7 +109,8 @@ struct ServiceTests {
         await test.stop()
     }
 
-    @Test("an event loop may call what runs inline, and may not wait",
+    @Test(
+        "an event loop may call what runs inline, and may not wait",
         .enabled(if: TestIsolation.isInProcess, "in a worker, nothing runs inline"))
     func onLoop() async throws {
         let test = try await pair()

@@ -60,7 +60,8 @@ struct StreamTests {
         }
     }
 
-    @Test("the handshake hook refuses with its message, or adds header fields to the first response or to all",
+    @Test(
+        "the handshake hook refuses with its message, or adds header fields to the first response or to all",
         .enabled(if: TestIsolation.isInProcess, "a plugin with a handshake hook does not run in a worker"))
     func handshake() async throws {
         let test = try TestHost()
@@ -76,7 +77,8 @@ struct StreamTests {
         await test.stop()
     }
 
-    @Test("header lines that are malformed or that only the host may set are left out and logged",
+    @Test(
+        "header lines that are malformed or that only the host may set are left out and logged",
         .enabled(if: TestIsolation.isInProcess, "a plugin with a handshake hook does not run in a worker"))
     func wrongHeaders() async throws {
         let test = try TestHost()

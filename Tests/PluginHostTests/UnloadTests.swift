@@ -55,7 +55,9 @@ struct UnloadTests {
         // Throws whether the two events run in one batch or in two.
         await #expect(throws: PluginError.self) { try await test.host.unload("stuck") }
         // The worker is killed, so the event that it had begun is answered as well.
-        if !TestIsolation.isInProcess { #expect(client.hear()?.hasPrefix(#"30[{"error":{"code":"unavailable""#) == true) }
+        if !TestIsolation.isInProcess {
+            #expect(client.hear()?.hasPrefix(#"30[{"error":{"code":"unavailable""#) == true)
+        }
         // The event that was queued behind it is answered.
         #expect(client.hear()?.hasPrefix(#"31[{"error":{"code":"unavailable""#) == true)
         try await test.host.load(PluginSpec(path: try Fixture.library("small")))

@@ -136,6 +136,15 @@
  *           descriptor that is not yours.
  * Crashes   A segmentation fault, abort, an exception or panic that leaves a callback, or Swift's fatalError ends the
  *           whole process and disconnects every client. Catch exceptions and panics in each callback.
+ *           With `isolation: process` in its configuration (since 1.2) the same library runs in a worker process, and
+ *           only that ends. Callbacks in it that have not returned are lost: acks get the error "unavailable", requests
+ *           503, connections are refused, calls of its methods get JF_E_UNAVAILABLE. The host starts a new process,
+ *           which gets jf_plugin_main, create, restore (if the version before had saved) and start; what clients
+ *           cause meanwhile waits in the queue. Kept tokens, timers, streams, watches, bindings and plugin_data of the
+ *           old process are gone. The descriptor must be the same in each process. In a worker JF_RUN_INLINE means
+ *           JF_RUN_STRAND, the working directory is a folder of the plugin's own, a descriptor with `handshake` is
+ *           refused, and functions of the header take some microseconds, because the host's process answers most of
+ *           them. ack in the callback of its event returns JF_OK at once, also if the client has just gone.
  *           The host has a handler of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and SIGABRT, which logs one line before
  *           the process ends: the signal, the plugin with its file and build-id, the callback, the thread and the
  *           address of the code. It names the plugin of a thread of its own as well, and a stack overflow on each

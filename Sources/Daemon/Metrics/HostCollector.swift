@@ -135,8 +135,8 @@ struct HostCollector: MetricsCollector {
         text.add(
             "jackfield_plugin_worker_exits_total", .counter, "Ends of worker processes, by reason.",
             plugins.flatMap { plugin in
-                (plugin.worker?.exits ?? [:]).sorted { $0.key < $1.key }.map {
-                    ([("plugin", plugin.name), ("reason", $0.key)], Double($0.value))
+                (plugin.worker?.exits ?? []).map {
+                    ([("plugin", plugin.name), ("reason", $0.reason.rawValue)], Double($0.count))
                 }
             })
         text.add(

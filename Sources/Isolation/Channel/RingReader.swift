@@ -207,7 +207,8 @@ final class RingReader: @unchecked Sendable {
         jf_store32(words.readerSleeps, 1)
         // Either this thread sees the record or the change of state, or their thread sees that the reader sleeps.
         jf_fence()
-        if jf_load64(words.tail) == tail, state.current == .open, !interruption.load(ordering: .sequentiallyConsistent) {
+        if jf_load64(words.tail) == tail, state.current == .open, !interruption.load(ordering: .sequentiallyConsistent)
+        {
             jf_futex_wait(words.readerSleeps, 1, ChannelState.slice(until: deadline))
         }
         jf_store32(words.readerSleeps, 0)

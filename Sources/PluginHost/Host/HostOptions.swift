@@ -61,7 +61,8 @@ public struct HostOptions: Sendable {
     public var emitChecks = EmitChecks.count
     /// `process`: every plugin runs in a worker process, whatever its entry says.
     public var isolation = PluginSpec.Isolation.none
-    /// The executable that runs workers, with the arguments ``PluginWorker/arguments``; it calls ``PluginWorker/run()``.
+    /// The executable that runs workers, with the arguments ``PluginWorker/arguments``; it calls
+    /// ``PluginWorker/run()``.
     public var workerExecutable = "/proc/self/exe"
     /// The folder in which each worker gets its working folder; `nil`: a temporary one.
     public var workerFolder: String?

@@ -43,20 +43,26 @@ enum InterfaceTable {
     ///
     /// - Parameter isRemote: whether the plugin runs in a worker.
     private static func fill(
-        _ name: String, _ table: UnsafeMutableRawPointer, _ size: Int, _ limit: Int, isRemote: Bool
+        _ id: String, _ table: UnsafeMutableRawPointer, _ size: Int, _ limit: Int, isRemote: Bool
     ) -> Int32? {
-        switch name {
+        switch id {
         case JF_CORE: return fill(table, size, limit, with: isRemote ? RemoteCoreInterface.table : CoreInterface.table)
-        case JF_TOKENS: return fill(table, size, limit, with: isRemote ? RemoteTokensInterface.table : TokensInterface.table)
-        case JF_EVENTS: return fill(table, size, limit, with: isRemote ? RemoteEventsInterface.table : EventsInterface.table)
-        case JF_SOCKETS: return fill(table, size, limit, with: isRemote ? RemoteSocketsInterface.table : SocketsInterface.table)
-        case JF_ROOMS: return fill(table, size, limit, with: isRemote ? RemoteRoomsInterface.table : RoomsInterface.table)
-        case JF_PRESENCE: return fill(table, size, limit, with: isRemote ? RemotePresenceInterface.table : PresenceInterface.table)
+        case JF_TOKENS:
+            return fill(table, size, limit, with: isRemote ? RemoteTokensInterface.table : TokensInterface.table)
+        case JF_EVENTS:
+            return fill(table, size, limit, with: isRemote ? RemoteEventsInterface.table : EventsInterface.table)
+        case JF_SOCKETS:
+            return fill(table, size, limit, with: isRemote ? RemoteSocketsInterface.table : SocketsInterface.table)
+        case JF_ROOMS:
+            return fill(table, size, limit, with: isRemote ? RemoteRoomsInterface.table : RoomsInterface.table)
+        case JF_PRESENCE:
+            return fill(table, size, limit, with: isRemote ? RemotePresenceInterface.table : PresenceInterface.table)
         case JF_TIMERS: return fill(table, size, limit, with: TimersInterface.table)
         case JF_HTTP: return fill(table, size, limit, with: isRemote ? RemoteHTTPInterface.table : HTTPInterface.table)
         case JF_JSON: return fill(table, size, limit, with: JSONInterface.table)
         case JF_HELPERS: return fill(table, size, limit, with: HelpersInterface.table)
-        case JF_SERVICES: return fill(table, size, limit, with: isRemote ? RemoteServicesInterface.table : ServicesInterface.table)
+        case JF_SERVICES:
+            return fill(table, size, limit, with: isRemote ? RemoteServicesInterface.table : ServicesInterface.table)
         default: return nil
         }
     }

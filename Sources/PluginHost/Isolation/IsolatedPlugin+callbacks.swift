@@ -34,7 +34,8 @@ extension IsolatedPlugin {
             guard let call, let isolated = from(instance) else { return JF_E_FAILED }
             return isolated.sendCall(call.pointee)
         },
-        none: { _, _ in }, function: {}, save: { _, _, _ in JF_E_UNSUPPORTED }, restore: { _, _, _ in JF_E_UNSUPPORTED },
+        none: { _, _ in }, function: {}, save: { _, _, _ in JF_E_UNSUPPORTED },
+        restore: { _, _, _ in JF_E_UNSUPPORTED },
         resume: { _ in })
 
     @inline(__always)
@@ -138,12 +139,14 @@ extension IsolatedPlugin {
             writer.pairs(request.query, request.query_count)
             writer.pairs(request.headers, request.header_count)
         }
-        guard !isSent, case .entry(.reply(let reply)) = plugin.tokens.complete(ReplyToken(request.reply), where: { _ in true })
+        guard !isSent,
+            case .entry(.reply(let reply)) = plugin.tokens.complete(ReplyToken(request.reply), where: { _ in true })
         else { return }
         reply.problem(503, code: "unavailable", detail: "the service '\(plugin.name)' has stopped")
     }
 
-    /// - Returns: the outcome if the call could not be sent. If it was, its token was exchanged, and the code is ignored.
+    /// - Returns: the outcome if the call could not be sent. If it was, its token was exchanged, and the code is
+    ///   ignored.
     private func sendCall(_ call: jf_call) -> Int32 {
         send(.method, bytes: WireWriter.size(of: call.args, call.arg_count) ?? 0) {
             guard let (token, entry) = plugin.tokens.hold(ReplyToken(call.reply)), case .call(let serviceCall) = entry
@@ -269,7 +272,9 @@ extension IsolatedPlugin {
     static let result: jf_result_fn = { instance, context, result in
         guard let result = result?.pointee, let isolated = from(instance) else { return }
         var value = result.value
-        isolated.sendCaused(.callResult, context, bytes: WireWriter.size(of: &value, 1) ?? 0, isResult: true) { $0.result(result) }
+        isolated.sendCaused(.callResult, context, bytes: WireWriter.size(of: &value, 1) ?? 0, isResult: true) {
+            $0.result(result)
+        }
     }
 
     /// Frees data that the plugin attached to a socket.

@@ -90,7 +90,8 @@ final class IsolatedPlugin: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - isResult: whether the bytes are those of a result that the plugin has asked for.
-    ///   - body: called once, when the callback is about to be sent, so that a token that it holds belongs to the worker
+    ///   - body: called once, when the callback is about to be sent, so that a token that it holds belongs to the
+    ///   worker
     ///     that gets it. Under a lock.
     ///   - write: appends the rest of the payload.
     /// - Returns: `false` if the plugin has ended; `body` was not called then.
@@ -109,7 +110,8 @@ final class IsolatedPlugin: @unchecked Sendable {
             case .over:
                 monitor.unlock()
                 return false
-            case .up(let worker) where state.calls.count < Self.window
+            case .up(let worker)
+            where state.calls.count < Self.window
                 && (state.calls.bytes + bytes <= Self.windowBytes || state.calls.isEmpty):
                 let call = RunningCall(
                     body: body(), title: title, lane: lane, since: Clock.monotonicNanoseconds, bytes: bytes,
@@ -284,7 +286,9 @@ final class IsolatedPlugin: @unchecked Sendable {
     private func run(_ step: WorkerMessage, on worker: WorkerHandle, _ payload: WireWriter = WireWriter())
         -> PluginError?
     {
-        if case .failed(let kind, let problem) = worker.run(step, payload, until: .max) { return plugin.failure(kind, problem) }
+        if case .failed(let kind, let problem) = worker.run(step, payload, until: .max) {
+            return plugin.failure(kind, problem)
+        }
         return nil
     }
 
@@ -360,10 +364,10 @@ final class IsolatedPlugin: @unchecked Sendable {
     // MARK: The end of a worker
 
     /// The process has ended: answers what it owed, and starts its successor. On a thread of its own.
-    func ended(_ worker: WorkerHandle, _ reason: String) {
+    func ended(_ worker: WorkerHandle, _ exit: WorkerProcess.Exit) {
         let now = Clock.monotonicNanoseconds
         let running = monitor.withLock { state.calls.running.map(\.call) }
-        let why = "the worker process \(reason)\(running.first.map { " while it ran \($0.title)" } ?? "")"
+        let why = "the worker process \(exit)\(running.first.map { " while it ran \($0.title)" } ?? "")"
         let (lost, end) = monitor.withLock { () -> ([RunningCall], SupervisionPolicy.End?) in
             guard state.worker === worker else { return ([], nil) }
             state.worker = nil
@@ -381,25 +385,30 @@ final class IsolatedPlugin: @unchecked Sendable {
             monitor.broadcast()
             return (lost.calls, end)
         }
+        report(end, why, exit, lost: lost.count)
         worker.end(why)
         worker.channel.close()
         answer(lost)
         plugin.releaseWorker()
+        if let backOff = end?.backOff, monitor.withLock({ state.isKept }) { replace(after: backOff) }
+    }
+
+    /// Counts and logs the end of a worker. Before anybody is answered, so that whoever reads the answer finds both.
+    private func report(_ end: SupervisionPolicy.End?, _ why: String, _ exit: WorkerProcess.Exit, lost: Int) {
         guard let end, end.cause != .stopped else { return }
-        counters.count(end.cause, reason)
+        counters.count(end.cause, exit)
         let cause = end.cause == .ended ? "" : ": \(end.cause)"
         let isReplaced = monitor.withLock { state.isKept }
         let next = isReplaced ? end.backOff.map { "; the next one starts in \($0 / 1_000_000) ms" } ?? "" : ""
-        plugin.log.error(
-            "\(why), after \(end.uptime / 1_000_000) ms\(cause); \(lost.count) callbacks were lost\(next)")
-        if let backOff = end.backOff, isReplaced { replace(after: backOff) }
+        plugin.log.error("\(why), after \(end.uptime / 1_000_000) ms\(cause); \(lost) callbacks were lost\(next)")
     }
 
     /// Answers callbacks that will never return.
     private func answer(_ calls: [RunningCall]) {
         for call in calls {
             switch call.body {
-            case .function(let future): future.fulfil(RemoteFunctionOutcome(code: JF_E_UNAVAILABLE, status: 0, value: nil))
+            case .function(let future):
+                future.fulfil(RemoteFunctionOutcome(code: JF_E_UNAVAILABLE, status: 0, value: nil))
             // Their tokens are in the table; ``LoadedPlugin/releaseWorker()`` answers them.
             case .event, .request, .admit, .method, .other: break
             }
@@ -510,26 +519,44 @@ public struct WorkerStatus: Sendable {
     public var memoryBytes: Int
     /// Workers that were started in place of one that had ended.
     public var restarts: UInt64
-    /// How often a worker ended: by `exit`, `signal`, `hang`, `memory` or `malformed` messages.
-    public var exits: [String: UInt64]
+    /// How often a worker ended, by reason; only reasons that have occurred.
+    public var exits: [(reason: WorkerEnd, count: UInt64)]
+}
+
+/// Why a worker process ended.
+public enum WorkerEnd: String, Sendable, CaseIterable {
+    /// By itself, with an exit code.
+    case exit
+    /// By a signal that the host did not send.
+    case signal
+    /// The host killed it, because a callback did not return.
+    case hang
+    /// The host killed it, because it used too much memory.
+    case memory
+    /// The host killed it, because it wrote what no worker writes.
+    case malformed
 }
 
 /// What happened to the workers of one plugin, ever.
 final class WorkerCounters: Sendable {
     let restarts = Atomic<UInt64>(0)
     /// Exits by reason.
-    private let exits = Mutex<[String: UInt64]>([:])
+    private let exits = Mutex<[WorkerEnd: UInt64]>([:])
 
-    var byReason: [String: UInt64] { exits.withLock { $0 } }
+    var byReason: [(reason: WorkerEnd, count: UInt64)] {
+        let exits = exits.withLock { $0 }
+        return WorkerEnd.allCases.compactMap { reason in exits[reason].map { (reason, $0) } }
+    }
 
-    func count(_ cause: SupervisionPolicy.Cause, _ reason: String) {
-        let name =
-            switch cause {
-            case .broken: "malformed"
-            case .hung, .slowStart: "hang"
-            case .memory: "memory"
-            case .ended, .stopped: reason.hasPrefix("exited") ? "exit" : "signal"
+    func count(_ cause: SupervisionPolicy.Cause, _ exit: WorkerProcess.Exit) {
+        let reason: WorkerEnd =
+            switch (cause, exit) {
+            case (.broken, _): .malformed
+            case (.hung, _), (.slowStart, _): .hang
+            case (.memory, _): .memory
+            case (_, .exited): .exit
+            default: .signal
             }
-        exits.withLock { $0[name, default: 0] += 1 }
+        exits.withLock { $0[reason, default: 0] += 1 }
     }
 }

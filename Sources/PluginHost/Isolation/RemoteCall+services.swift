@@ -38,7 +38,8 @@ extension RemoteCall {
             try reader.finish()
             reply(
                 services.call_async(
-                    host, binding, method, args.items, args.count, timeout, context == nil ? nil : IsolatedPlugin.result,
+                    host, binding, method, args.items, args.count, timeout,
+                    context == nil ? nil : IsolatedPlugin.result,
                     context))
         default:
             let (token, refusal) = try token(&reader)
@@ -104,7 +105,9 @@ extension LoadedPlugin {
         from strand: Strand?, completion: @escaping @Sendable (CallOutcome) -> Void
     ) {
         guard isServed else { return completion(CallOutcome(JF_E_STATE)) }
-        guard let binding = bindings.find(handle)?.takeUnretainedValue() else { return completion(CallOutcome(JF_E_GONE)) }
+        guard let binding = bindings.find(handle)?.takeUnretainedValue() else {
+            return completion(CallOutcome(JF_E_GONE))
+        }
         let counter = binding.enter()
         // Leaves when the call is queued, so that `stop` of the provider comes after it.
         defer { binding.leave(counter) }

@@ -51,7 +51,8 @@ struct RunningCalls {
     ///
     /// - Returns: the callback, and the one that now runs in its place; `nil` if it was not running.
     mutating func finish(_ number: UInt64) -> (call: RunningCall, next: RunningCall?)? {
-        guard let lane = calls[number]?.lane, lanes[lane]?.running == number, let call = calls.removeValue(forKey: number)
+        guard let lane = calls[number]?.lane, lanes[lane]?.running == number,
+            let call = calls.removeValue(forKey: number)
         else { return nil }
         lanes[lane]?.removeFirst()
         lanes[lane]?.progress = Clock.monotonicNanoseconds

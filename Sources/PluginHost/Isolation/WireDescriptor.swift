@@ -223,7 +223,8 @@ extension WireReader {
 struct CallbackProxies {
     var event: jf_event_fn
     var admit:
-        @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_attempt>?, UnsafeMutablePointer<jf_refusal>?) -> Int32
+        @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_attempt>?, UnsafeMutablePointer<jf_refusal>?) ->
+            Int32
     var connected: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void
     var disconnecting: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void
     var disconnected: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_socket_event>?) -> Void
@@ -233,7 +234,10 @@ struct CallbackProxies {
     /// Stands for a declared timer, which the worker keeps.
     var none: jf_task_fn
     var function: jf_fn
-    var save: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) -> Int32
-    var restore: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) -> Int32
+    var save:
+        @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) ->
+            Int32
+    var restore:
+        @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) -> Int32
     var resume: @convention(c) (UnsafeMutableRawPointer?) -> Void
 }

@@ -33,7 +33,9 @@ extension WireWriter {
             let value = values[index]
             switch value.kind {
             case JF_VALUE_STRING, JF_VALUE_JSON, JF_VALUE_BYTES:
-                guard value.val.text.len <= UInt64(WireLimit.largestCall) || value.val.text.ptr == nil else { return nil }
+                guard value.val.text.len <= UInt64(WireLimit.largestCall) || value.val.text.ptr == nil else {
+                    return nil
+                }
                 size += 16 + value.val.text.bytes.count
             case JF_VALUE_ARRAY, JF_VALUE_RECORD:
                 guard let items = value.val.items else {
@@ -70,10 +72,14 @@ extension WireReader {
         try values(depth: 0)
     }
 
-    private mutating func values(depth: Int) throws(MalformedMessage) -> (items: UnsafePointer<jf_value>?, count: UInt32) {
+    private mutating func values(depth: Int) throws(MalformedMessage) -> (
+        items: UnsafePointer<jf_value>?, count: UInt32
+    ) {
         let count = try integer(UInt32.self)
         guard try flag() else { return (nil, count) }
-        guard Int(count) <= left / 8 else { throw MalformedMessage(problem: "a list of values is longer than the message") }
+        guard Int(count) <= left / 8 else {
+            throw MalformedMessage(problem: "a list of values is longer than the message")
+        }
         let items = arena.allocate(jf_value.self, Int(count))
         for index in 0..<Int(count) { (items + index).initialize(to: try value(depth: depth)) }
         return (UnsafePointer(items), count)

@@ -3,7 +3,8 @@ import Isolation
 import Support
 import Synchronization
 
-/// One worker process, as the daemon sees it: its channel, the process, and the steps of the plugin's life that wait for
+/// One worker process, as the daemon sees it: its channel, the process, and the steps of the plugin's life that wait
+/// for
 /// its answers. [any-thread]
 final class WorkerHandle: Sendable {
     /// Distinguishes the workers of one plugin, from 1.
@@ -25,20 +26,19 @@ final class WorkerHandle: Sendable {
     }
 
     private let state = Mutex(State())
-    /// How the process has ended, in words.
-    private let exit: BlockingFuture<String>
+    private let exit: BlockingFuture<WorkerProcess.Exit>
 
-    private init(generation: UInt64, channel: SharedChannel, process: WorkerProcess, exit: BlockingFuture<String>) {
+    private init(
+        generation: UInt64, channel: SharedChannel, process: WorkerProcess, exit: BlockingFuture<WorkerProcess.Exit>
+    ) {
         self.generation = generation
         self.channel = channel
         self.process = process
         self.exit = exit
     }
 
-    /// Waits until the process has ended.
-    ///
-    /// - Returns: how, as the end of a sentence that names it.
-    func waitForExit() -> String { exit.wait(until: .max) ?? "ended" }
+    /// Waits until the process has ended, and returns how.
+    func waitForExit() -> WorkerProcess.Exit { exit.wait(until: .max) ?? .unknown }
 
     /// Makes the worker run a step of the plugin's life, and waits for its answer.
     ///
@@ -106,14 +106,14 @@ extension WorkerHandle {
         }
         do {
             let channel = try SharedChannel.create()
-            let exit = BlockingFuture<String>()
+            let exit = BlockingFuture<WorkerProcess.Exit>()
             let settings = WorkerProcess.Settings(
                 executable: host.options.workerExecutable, arguments: PluginWorker.arguments(for: plugin.name),
                 name: plugin.name, folder: "\(parent)/\(plugin.name)", limits: options.limits)
             let process = try WorkerProcess.start(
                 settings, channel: channel, onOutput: { plugin.log.warning("the worker process wrote: \($0)") },
                 onExit: { reason in
-                    exit.fulfil("\(reason)")
+                    exit.fulfil(reason)
                     // The thread that reads the channel still reads what the process has written.
                     channel.endPeer()
                 })

@@ -9,7 +9,8 @@ import Synchronization
 /// it owns is released.
 ///
 /// `@unchecked Sendable`: `isolated` is written by `init` only; `descriptor`, `declaredName`, `callerText`, `instance`,
-/// `lanes`, `routes`, `hooks`, `httpRoutes`, `boundFunctions` and the meters are written while the plugin is loaded, by one thread
+/// `lanes`, `routes`, `hooks`, `httpRoutes`, `boundFunctions` and the meters are written while the plugin is loaded,
+/// by one thread
 /// at a time, before the snapshot that publishes them to the loops is made; everything else is immutable or
 /// thread-safe.
 final class LoadedPlugin: @unchecked Sendable {

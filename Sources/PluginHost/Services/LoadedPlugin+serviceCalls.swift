@@ -83,8 +83,10 @@ extension LoadedPlugin {
         }
         guard let handler = target.pointee.handler else {
             let method = target.pointee.method.takeUnretainedValue()
-            MethodRun.perform(method, args: args, count: count, isTerminated: false, caller: callerText, reply: ReplyToken(0))
-                .store(in: &result.pointee)
+            MethodRun.perform(
+                method, args: args, count: count, isTerminated: false, caller: callerText, reply: ReplyToken(0)
+            )
+            .store(in: &result.pointee)
             return result.pointee.code
         }
         return MethodRun.invoke(

@@ -26,7 +26,9 @@ final class ServiceFunctions: Sendable {
 
     /// The function that calls a method of a binding.
     func function(_ handle: jf_binding, _ method: UInt32, of plugin: LoadedPlugin) throws(HostCallError) -> jf_fn {
-        guard let need = Self.need(of: handle, plugin) else { throw HostCallError(code: JF_E_GONE, problem: "the binding was ended") }
+        guard let need = Self.need(of: handle, plugin) else {
+            throw HostCallError(code: JF_E_GONE, problem: "the binding was ended")
+        }
         guard method < need.methods.count else {
             throw .invalid("method is \(method), and the binding has \(need.methods.count)")
         }

@@ -90,7 +90,8 @@ final class Strand: @unchecked Sendable {
     private var spanCount = 0
 
     init(
-        name: String, lane: Int = 0, budget: QueueBudget, source: (any StrandSource)? = nil, identity: PluginIdentity? = nil,
+        name: String, lane: Int = 0, budget: QueueBudget, source: (any StrandSource)? = nil,
+        identity: PluginIdentity? = nil,
         callEvent: (@Sendable (UnsafePointer<EventRecord>, ThreadState) -> Void)? = nil,
         dropEvent: (@Sendable (UnsafePointer<EventRecord>) -> Void)? = nil,
         slowTime: Int64 = .max, onSlow: (@Sendable (Callback, Int64) -> Void)? = nil

@@ -49,7 +49,8 @@ final class DaemonLink: Sendable {
     ///
     /// - Parameter read: reads what the function stored, and returns the result code.
     func call(
-        _ kind: WorkerMessage, _ payload: WireWriter, _ read: (Int32, inout WireReader) throws(MalformedMessage) -> Int32
+        _ kind: WorkerMessage, _ payload: WireWriter,
+        _ read: (Int32, inout WireReader) throws(MalformedMessage) -> Int32
     ) -> Int32 {
         var long: (code: Int32, bytes: [UInt8], number: UInt32)?
         let result = payload.bytes.withUnsafeBytes { bytes in
@@ -123,7 +124,10 @@ final class DaemonLink: Sendable {
     func remove(_ number: UInt64) -> WorkerCallback? { callbacks.withLock { $0.entries.removeValue(forKey: number) } }
 
     /// Makes a call that causes a callback, unless it fails.
-    func call(_ kind: WorkerMessage, causing callback: WorkerCallback?, _ write: (inout WireWriter, UInt64) throws(HostCallError) -> Void)
+    func call(
+        _ kind: WorkerMessage, causing callback: WorkerCallback?,
+        _ write: (inout WireWriter, UInt64) throws(HostCallError) -> Void
+    )
         throws(HostCallError) -> Int32
     {
         let number = callback.map { register($0) } ?? 0

@@ -52,12 +52,14 @@ struct IncomingCallback: Sendable {
 
     /// Runs `body` as the callback that has borrowed `token`.
     private func withFrame(
-        _ token: jf_token, socket: jf_socket = 0, args: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
+        _ token: jf_token, socket: jf_socket = 0,
+        args: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
         _ body: () -> Void
     ) {
         guard let thread = ThreadState.current else { return body() }
         var frame = CallbackFrame(
-            plugin: UnsafeRawPointer(worker.plugin.handle), ack: ReplyToken(token), ackID: 0, socket: socket, sender: nil,
+            plugin: UnsafeRawPointer(worker.plugin.handle), ack: ReplyToken(token), ackID: 0, socket: socket,
+            sender: nil,
             args: args)
         withUnsafeMutablePointer(to: &frame) { frame in
             thread.frame = frame

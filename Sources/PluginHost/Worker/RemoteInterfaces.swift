@@ -349,7 +349,9 @@ extension DaemonLink {
         let code = dataNumber(of: socket, &before)
         guard code == JF_OK else { return code }
         if data != nil, pointer(before) == data { return JF_OK }
-        let number = data.map { register(.data(PluginCall(function: free, context: $0), socket: socket, isReplaced: false)) } ?? 0
+        let number =
+            data.map { register(.data(PluginCall(function: free, context: $0), socket: socket, isReplaced: false)) }
+            ?? 0
         var writer = WireWriter(capacity: 16)
         writer.integer(socket)
         writer.integer(number)

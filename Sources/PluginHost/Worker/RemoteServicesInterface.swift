@@ -118,7 +118,8 @@ extension DaemonLink {
         _ = call(.call, writer) { code, reader throws(MalformedMessage) in
             let remote = try IsolatedPlugin.callOutcome(&reader)
             outcome =
-                remote.code == JF_OK ? CallOutcome(copying: remote.value) : CallOutcome(remote.code, remote.message.string)
+                remote.code == JF_OK
+                ? CallOutcome(copying: remote.value) : CallOutcome(remote.code, remote.message.string)
             return code
         }
         return outcome

@@ -30,9 +30,7 @@ ISOLATION = os.environ.get("JACKFIELD_ISOLATION", "none")
 
 def first_party(*names, folder, isolation=ISOLATION):
     """Notifications and rooms as an operator configures them, stored in the test's folder."""
-    return [
-        {"path": name, "isolation": isolation, "config": {"store": f"sqlite:{folder}/{name}.db"}} for name in names
-    ]
+    return [{"path": name, "isolation": isolation, "config": {"store": f"sqlite:{folder}/{name}.db"}} for name in names]
 
 
 class Daemon:
