@@ -39,6 +39,15 @@ STAGES = [
         ["swift", "test", "--experimental-maximum-parallelization-width", "4"],
         r"Test run with (\d+ tests?(?: in \d+ suites?)? (?:passed|failed))",
     ),
+    # The same tests of the plugin host, with every plugin in a worker process.
+    Stage(
+        "isolated",
+        [
+            *("env", "JACKFIELD_ISOLATION=process", "swift", "test", "--skip-build", "--filter", "PluginHostTests"),
+            *("--experimental-maximum-parallelization-width", "4"),
+        ],
+        r"Test run with (\d+ tests?(?: in \d+ suites?)? (?:passed|failed))",
+    ),
     # Builds the fuzzers, so that a change that breaks them is found, and runs their committed inputs once.
     Stage("fuzzers", ["Fuzz/run", "--replay"], r"(no finding)$"),
     Stage(

@@ -35,6 +35,7 @@ struct ConfigurationChangeTests {
         tryBeforeReload: false
         control: x.sock
         crashFile: x.crash
+        workerFolder: x
         limits: { connections: 1, connectionsPerAddress: 2, sessions: 3, sessionsPerAddress: 4, sessionsBeforeConnect: 5,
           messageBeforeConnect: 6, memory: 1048577, outputBuffer: 8, httpBody: 9, roomsPerSocket: 10,
           namespacesPerConnection: 11, pendingAcksPerSocket: 12, presenceWatchesPerSocket: 13,
