@@ -11,7 +11,7 @@ static void on_work(void *, const jf_event *event) {
     if (std::stoi(args.substr(1)) > 0) io.ack(host, event->ack, JF_TEXT("[]"), nullptr, 0);
 }
 
-static const jf_event_decl events[] = {JF_EVENT("work", on_work)};
+static const jf_event_decl events[] = { JF_EVENT("work", on_work) };
 
 jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
     host = boot->host;
