@@ -6,8 +6,8 @@ import Support
 
 /// The process of one test. ``PluginChecker`` starts it with the descriptors that `jf_check_spawn` names.
 public enum CheckWorker {
-    /// The end of the line about a crash; static, as `jf_crash_install` demands. `nonisolated(unsafe)` is safe: a string
-    /// constant of the binary.
+    /// The end of the line about a crash; static, as `jf_crash_install` demands. `nonisolated(unsafe)` is safe: a
+    /// string constant of the binary.
     nonisolated(unsafe) private static let consequence: UnsafePointer<CChar> = {
         let text: StaticString = "the process of this test ends"
         return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)

@@ -49,8 +49,8 @@ public struct PluginChecker: Sendable {
         return results
     }
 
-    /// Loads a file in a process of its own, as far as `create`, to find out whether it ends the process. On the calling
-    /// thread, which waits.
+    /// Loads a file in a process of its own, as far as `create`, to find out whether it ends the process. On the
+    /// calling thread, which waits.
     ///
     /// - Parameters:
     ///   - config: the plugin's configuration: JSON, or empty for none.

@@ -76,7 +76,9 @@ def test_a_version_that_would_crash_the_daemon_is_refused_and_the_running_one_go
     shutil.move(made, library)
     code, _, errors = daemon.control("plugin", "reload", "counter")
     assert code == 1
-    assert "was not reloaded, and the running version 1.0.0 goes on: tried in a process of its own, it crashed" in errors
+    assert (
+        "was not reloaded, and the running version 1.0.0 goes on: tried in a process of its own, it crashed" in errors
+    )
     assert alice.call("count") == 2
     assert 'jackfield_plugin_reloads_failed_total{plugin="counter"} 1' in daemon.get("/metrics").text
     assert not alice.disconnects

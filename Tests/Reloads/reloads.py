@@ -3,10 +3,10 @@
 
     reloads.py [--sockets 10000] [--rate 1000] [--reloads 100] [--faults 100]
 
-Each client has one WebSocket. Together they send RATE events a second, each with an ack; the plugin (Tests/Fixtures/host/
-reload.c) counts them and passes its count on to the next version. First it is reloaded RELOADS times, between two
-builds. Then new versions that fail in each of eight ways are tried FAULTS times each. At the end no client has been
-disconnected, each event was answered once, and the plugin's count is the number of events.
+Each client has one WebSocket. Together they send RATE events a second, each with an ack; the plugin
+(Tests/Fixtures/host/reload.c) counts them and passes its count on to the next version. First it is reloaded RELOADS
+times, between two builds. Then new versions that fail in each of eight ways are tried FAULTS times each. At the end
+no client has been disconnected, each event was answered once, and the plugin's count is the number of events.
 
 Prints the times for which events were held, as the daemon measured them, and the times of the answers, as clients saw
 them. Exits with 1 if anything was lost, or if the 99th percentile of the holds is above 50 ms.
@@ -185,7 +185,7 @@ def main():
             (fault, build(folder, f"fault{number}", ['-DVERSION="2.0.0"', *flags]), text)
             for number, (fault, flags, text) in enumerate(FAULTS)
         ]
-        settings = {"limits": {"startDeadline": 1_000}, "auth": False, "pingInterval": 60_000, "pingTimeout": 60_000}
+        settings = {"limits": {"startDeadline": 3_000}, "auth": False, "pingInterval": 60_000, "pingTimeout": 60_000}
         daemon = Daemon(folder, plugins=[{"path": str(builds[0]), "required": True}], **settings).start()
         try:
             is_whole = asyncio.run(measure(options, daemon, builds, faults))

@@ -3,8 +3,8 @@ import CJackfield
 import Glibc
 import Support
 
-/// A callback that the daemon has sent: reads the payload into the structure of the header, calls the plugin's function,
-/// and tells the daemon that it has returned. On the strand or lane of the callback.
+/// A callback that the daemon has sent: reads the payload into the structure of the header, calls the plugin's
+/// function, and tells the daemon that it has returned. On the strand or lane of the callback.
 struct IncomingCallback: Sendable {
     let kind: WorkerMessage
     let id: UInt64

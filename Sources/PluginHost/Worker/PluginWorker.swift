@@ -11,8 +11,8 @@ import Transport
 /// The process that runs one isolated plugin. Its executable calls ``run(_:)`` when its arguments are
 /// ``arguments(for:)``.
 ///
-/// It has a ``Host`` without event loops and a ``LoadedPlugin``, whose strand and lanes run the plugin's callbacks. What
-/// the daemon sends is in ``IncomingCallback``, what the plugin calls in ``DaemonLink``.
+/// It has a ``Host`` without event loops and a ``LoadedPlugin``, whose strand and lanes run the plugin's callbacks.
+/// What the daemon sends is in ``IncomingCallback``, what the plugin calls in ``DaemonLink``.
 public enum PluginWorker {
     /// The command of the executable.
     public static let command = "plugin-worker"
@@ -41,8 +41,8 @@ public enum PluginWorker {
 
 /// The plugin of a worker process.
 ///
-/// `@unchecked Sendable`: `declarations` and `methods` are written on the strand, in the steps `load` and `create`, before
-/// any callback is received.
+/// `@unchecked Sendable`: `declarations` and `methods` are written on the strand, in the steps `load` and `create`,
+/// before any callback is received.
 final class RunningWorker: @unchecked Sendable {
     let plugin: LoadedPlugin
     let daemon: DaemonLink

@@ -3,8 +3,8 @@ import RawJSON
 import SocketIO
 import Support
 
-// The interfaces of a plugin in a worker. What needs nothing of the daemon is answered here, by the host's own functions;
-// each other function sends its arguments to the daemon, which calls the host's function.
+// The interfaces of a plugin in a worker. What needs nothing of the daemon is answered here, by the host's own
+// functions; each other function sends its arguments to the daemon, which calls the host's function.
 
 /// `jf.core/1`.
 enum RemoteCoreInterface {
