@@ -123,28 +123,31 @@
  * {"error":{"code":"overloaded",...}} in the ack, or 503 over HTTP. While the plugin needs more than 5 ms for its
  * queued callbacks, the strand runs one callback of each user in turn, and alternates between the sockets of one user.
  *
- * Signals   Before it loads plugins the host ignores SIGPIPE and SIGHUP and handles SIGTERM and SIGINT. It checks these
- *           four after each load and once a second, restores what a plugin changed and logs the plugin's name. A
- *           handler for any other signal (a runtime's own for SIGSEGV, for instance) stays as the plugin set it, and is
- *           logged. No signal is blocked in threads that run plugin code, so none is in a child process. If a callback
- *           of the life cycle leaves one blocked on the strand, the host unblocks and logs it. All this holds before
- *           the first constructor of the library runs.
+ * Signals   Before it loads plugins the host ignores SIGPIPE, reads its configuration again on SIGHUP (since 1.2;
+ *           before that it ignored it), and handles SIGTERM and SIGINT. It checks these four after each load and once
+ *           a second, restores what a plugin changed and logs the plugin's name. A handler for any other signal (a
+ *           runtime's own for SIGSEGV, for instance) stays as the plugin set it, and is logged. No signal is blocked
+ *           in threads that run plugin code, so none is in a child process. If a callback of the life cycle leaves one
+ *           blocked on the strand, the host unblocks and logs it. All this holds before the first constructor of the
+ *           library runs.
  * Processes fork without exec is not supported: only the calling thread survives in the child, with locks that other
  *           threads held. posix_spawn, and fork directly followed by exec, are supported. The host's descriptors are
  *           close-on-exec. An ignored SIGPIPE is inherited: reset it in a child that needs it.
  * Shared    The plugin shares the process: do not call exit, setlocale, setenv, chdir or umask, and do not close a
  *           descriptor that is not yours.
  * Crashes   A segmentation fault, abort, an exception or panic that leaves a callback, or Swift's fatalError ends the
- *           whole process and disconnects every client. Catch exceptions and panics in each callback.
- *           With `isolation: process` in its configuration (since 1.2) the same library runs in a worker process, and
- *           only that ends. Callbacks in it that have not returned are lost: acks get the error "unavailable", requests
- *           503, connections are refused, calls of its methods get JF_E_UNAVAILABLE. The host starts a new process,
- *           which gets jf_plugin_main, create, restore (if the version before had saved) and start; what clients
- *           cause meanwhile waits in the queue. Kept tokens, timers, streams, watches, bindings and plugin_data of the
- *           old process are gone. The descriptor must be the same in each process. In a worker JF_RUN_INLINE means
- *           JF_RUN_STRAND, the working directory is a folder of the plugin's own, a descriptor with `handshake` is
- *           refused, and functions of the header take some microseconds, because the host's process answers most of
- *           them. ack in the callback of its event returns JF_OK at once, also if the client has just gone.
+ *           whole process and disconnects every client. Catch exceptions and panics in each callback. With `isolation:
+ *           process` in its configuration (since 1.2) the same library runs in a worker process, and only that ends.
+ *           Callbacks in it that have not returned are lost: acks get the error "unavailable", requests 503,
+ *           connections are refused, calls of its methods get JF_E_UNAVAILABLE. The host starts a new process, which
+ *           gets jf_plugin_main, create, restore (if the version before had saved) and start; what clients cause
+ *           meanwhile waits in the queue. Kept tokens, timers, streams, watches, bindings and plugin_data of the old
+ *           process are gone. The descriptor must be the same in each process. In a worker JF_RUN_INLINE means
+ *           JF_RUN_STRAND, the working directory is a folder of the plugin's own (the environment variable
+ *           JACKFIELD_FOLDER names the host's, where relative paths of a configuration begin), a descriptor with
+ *           `handshake` is refused, and functions of the header take some microseconds, because the host's process
+ *           answers most of them. ack in the callback of its event returns JF_OK at once, also if the client has just
+ *           gone.
  *           The host has a handler of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and SIGABRT, which logs one line before
  *           the process ends: the signal, the plugin with its file and build-id, the callback, the thread and the
  *           address of the code. It names the plugin of a thread of its own as well, and a stack overflow on each

@@ -1,7 +1,8 @@
 import Foundation
 import JackfieldPlugin
 
-/// The path of a plugin's database, configured as `sqlite:PATH`; relative to the daemon's working directory.
+/// The path of a plugin's database, configured as `sqlite:PATH`; relative to the daemon's working directory, also in a
+/// worker process, which has another one.
 public struct StoreLocation: Sendable, Equatable {
     public let path: String
 
@@ -12,7 +13,12 @@ public struct StoreLocation: Sendable, Equatable {
                 "config.store '\(text)' is not a store this plugin knows; use \"sqlite:PATH\", for example \"sqlite:data/rows.db\""
             )
         }
-        path = String(text.dropFirst("sqlite:".count))
+        let given = String(text.dropFirst("sqlite:".count))
+        if given.utf8.first != UInt8(ascii: "/"), let folder = getenv("JACKFIELD_FOLDER") {
+            path = "\(String(cString: folder))/\(given)"
+        } else {
+            path = given
+        }
     }
 
     /// A locked database file, with symbolic links resolved.

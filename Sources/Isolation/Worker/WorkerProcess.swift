@@ -121,7 +121,14 @@ public final class WorkerProcess: @unchecked Sendable {
 
     private static func launch(_ settings: Settings, channel: Int32, output: Int32) -> jf_worker_started {
         let inherited = settings.environment ?? Self.environment
-        let environment = inherited.filter { !$0.hasPrefix("\(hostVariable)=") } + ["\(hostVariable)=\(getpid())"]
+        // A plugin has no use for the key with which tokens are signed.
+        let ownVariables = [hostVariable, folderVariable, "JWT_SECRET"]
+        var environment = inherited.filter { text in !ownVariables.contains { text.hasPrefix("\($0)=") } }
+        environment.append("\(hostVariable)=\(getpid())")
+        if let folder = getcwd(nil, 0) {
+            environment.append("\(folderVariable)=\(String(cString: folder))")
+            free(folder)
+        }
         let limits = settings.limits
         return withCStrings(["jackfield: plugin \(settings.name)"] + settings.arguments) { arguments in
             withCStrings(environment) { environment in
@@ -143,6 +150,9 @@ public final class WorkerProcess: @unchecked Sendable {
             }
         }
     }
+
+    /// Names this process's working folder to the worker, which has another one; the header promises this name.
+    private static let folderVariable = "JACKFIELD_FOLDER"
 
     /// The environment of this process. Swift's standard library has no access to it without Foundation.
     private static var environment: [String] {

@@ -2,6 +2,7 @@
  * A plugin whose worker process ends in several ways. Its configuration {"file": path} names a file: if that exists,
  * the plugin declares one event more.
  */
+#define _DEFAULT_SOURCE /* usleep */
 #include <jackfield/jackfield.h>
 
 #include <stdio.h>
