@@ -55,6 +55,8 @@ public struct CheckOptions: Sendable, Codable, Equatable {
     public var auth = #"{"user":"alice"}"#
     /// Milliseconds that one callback may take.
     public var deadline = 10_000
+    /// Whether hosts run the plugin in a worker process of its own, as with `isolation: process`.
+    public var isIsolated = false
     /// MiB of memory that the process of a test may use.
     public var memoryLimit = 4_096
     /// Decides what random tests do; the same number repeats them.

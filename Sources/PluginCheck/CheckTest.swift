@@ -29,6 +29,12 @@ public struct CheckTest: Sendable {
         case child(seconds: Int, @Sendable (CheckRun) throws -> Void)
     }
 
+    /// Whether it says something about a plugin in a worker process. The others look at the process of the check, in
+    /// which an isolated plugin does not run, or load the plugin in their own way.
+    var appliesToWorkers: Bool {
+        group == .file || group == .running && !["inline", "calls", "reloads"].contains(name)
+    }
+
     /// Whether `--reloads` says how often it loads the plugin.
     var countsReloads: Bool { name == "reloads" }
 

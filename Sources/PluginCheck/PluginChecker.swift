@@ -32,11 +32,13 @@ public struct PluginChecker: Sendable {
         var results: [CheckResult] = []
         for test in CheckTest.all where names.isEmpty || names.contains(test.name) {
             let failed = results.first { result in
-                test.needs.contains { $0.utf8.elementsEqual(result.test.utf8) }
+                test.needs.contains { $0.utf8.elementsEqual(result.test.utf8) && Self.applies($0, options) }
                     && (result.verdict == .failed || result.verdict == .skipped)
             }
             var result = CheckResult(test: test.name)
-            if let failed, names.isEmpty {
+            if options.isIsolated, !test.appliesToWorkers {
+                result.skipped = "it says nothing about a worker process: leave out --isolation"
+            } else if let failed, names.isEmpty {
                 result.skipped = "\(failed.test) has not passed"
             } else {
                 let start = Clock.monotonicMilliseconds
@@ -63,6 +65,11 @@ public struct PluginChecker: Sendable {
             executable: "/proc/self/exe", workerArguments: ["plugin", "check-process"], options: options)
         let findings = checker.findings(of: .trial, path, LibraryInspection(path: path))
         return findings.first { $0.severity == .failure }?.text
+    }
+
+    /// Whether the test with this name runs with these options.
+    private static func applies(_ name: String, _ options: CheckOptions) -> Bool {
+        !options.isIsolated || CheckTest.named(name)?.appliesToWorkers == true
     }
 
     private func findings(of test: CheckTest, _ path: String, _ inspection: LibraryInspection) -> [CheckFinding] {

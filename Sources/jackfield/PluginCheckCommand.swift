@@ -63,6 +63,13 @@ extension PluginCommand {
         @Option(help: ArgumentHelp("Milliseconds that a callback of the plugin may take.", valueName: "ms"))
         var deadline = CheckOptions().deadline
 
+        @Option(help: "Where the hosts of the tests run the plugin: none, in the process of the test, or process.")
+        var isolation = Isolation.none
+
+        enum Isolation: String, CaseIterable, ExpressibleByArgument {
+            case none, process
+        }
+
         @Option(help: ArgumentHelp("MiB of memory that the process of a test may use.", valueName: "mib"))
         var memoryLimit = CheckOptions().memoryLimit
 
@@ -112,6 +119,7 @@ extension PluginCommand {
             var options = CheckOptions()
             if let config { options.config = config }
             (options.auth, options.memoryLimit) = (auth, memoryLimit)
+            options.isIsolated = isolation == .process
             (options.deadline, options.seed, options.reloads) = (deadline, seed, reloads)
             let checker = PluginChecker(
                 executable: "/proc/self/exe", workerArguments: ["plugin", "check-process"], options: options)

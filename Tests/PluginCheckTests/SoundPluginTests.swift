@@ -37,6 +37,25 @@ struct SoundPluginTests {
         try expectPassing(Checking.built(library))
     }
 
+    // `gate` and `meeting` have a handshake hook, which cannot run in a worker process.
+    @Test(
+        "sound plugins pass in a worker process, too",
+        arguments: samples.map(\.source).filter { !$0.hasSuffix("gate") && !$0.hasSuffix("meeting") } + [
+            "libhello-swift.so", "libnotifications.so", "librooms.so",
+        ])
+    func isolated(_ plugin: String) throws {
+        var options = CheckOptions()
+        (options.isIsolated, options.deadline) = (true, 60_000)
+        let name = plugin.split(separator: "/").last.map(String.init) ?? ""
+        let path =
+            plugin.hasSuffix(".so")
+            ? Checking.built(plugin) : try Zoo.compile("\(Zoo.root)/samples/\(plugin).c", as: name)
+        let results = try Checking.run(path, options)
+        for result in results { #expect(result.verdict != .failed, "\(path): \(CheckReport.text(result))") }
+        let ran = results.filter { $0.verdict != .skipped }.map(\.test)
+        #expect(ran == CheckTest.all.filter(\.appliesToWorkers).map(\.name))
+    }
+
     private func expectPassing(_ path: String, config: String = "", auth: String = CheckOptions().auth) throws {
         var options = CheckOptions()
         (options.config, options.auth, options.reloads) = (config, auth, 20)

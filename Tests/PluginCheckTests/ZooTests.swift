@@ -181,8 +181,24 @@ struct ZooTests {
         #expect(result.findings.contains { $0.text.contains(animal.words) }, "\(result.findings)")
     }
 
-    private func check(_ path: String, only test: String, deadline: Int = 60_000) throws -> CheckResult {
+    /// Those whose faults a worker process does not hide. The plugin that closes a descriptor closes one of its worker.
+    static let isolatedAnimals = animals.filter { animal in
+        let test = CheckTest.named(animal.test)
+        return test?.group == .running && test?.appliesToWorkers == true && !animal.flags.contains("-DHOW=CLOSE")
+    }
+
+    @Test("those that run are noticed in a worker process, too", arguments: isolatedAnimals)
+    func isolatedAnimal(_ animal: Animal) throws {
+        let path = try Zoo.build(animal.source, flags: animal.flags)
+        let result = try check(path, only: animal.test, deadline: animal.deadline, isIsolated: true)
+        #expect(result.verdict == animal.verdict, "\(result)")
+    }
+
+    private func check(
+        _ path: String, only test: String, deadline: Int = 60_000, isIsolated: Bool = false
+    ) throws -> CheckResult {
         var options = CheckOptions()
+        options.isIsolated = isIsolated
         options.deadline = deadline
         options.reloads = 3
         return try #require(try Checking.run(path, only: [test], options).first)

@@ -38,6 +38,7 @@ final class CheckHost: @unchecked Sendable {
         var options = HostOptions()
         options.startDeadline = run.options.deadline
         options.stopDeadline = run.options.deadline
+        if run.options.isIsolated { options.isolation = .process }
         // A decision that a plugin owes is made by the host then, well before the client of the check gives up.
         options.decisionDeadline = max(100, run.options.deadline / 2)
         options.onMisuse = { line, isArgument in
@@ -106,6 +107,7 @@ final class CheckHost: @unchecked Sendable {
     }
 
     func unload() throws {
+        try checkWorker()
         run.step("the plugin is unloaded")
         let (host, name) = (host, name)
         do throws(PluginError) {
@@ -115,6 +117,7 @@ final class CheckHost: @unchecked Sendable {
         } catch {
             throw CheckFailure(error.problem)
         }
+        try checkWorker()
     }
 
     /// Replaces the plugin by another load of its file, as an operator does.
@@ -159,13 +162,23 @@ final class CheckHost: @unchecked Sendable {
     func settle(named name: String) throws {
         let end = Clock.monotonicMilliseconds + Int64(run.options.deadline)
         while let status = status(of: name), status.queued > 0 || !host.runningCallbacks().isEmpty {
+            try checkWorker()
             guard Clock.monotonicMilliseconds < end else { throw hang() }
             usleep(1_000)
         }
     }
 
+    /// Throws if the worker process of an isolated plugin has ended: the host starts another one, and all goes on.
+    private func checkWorker() throws {
+        guard run.options.isIsolated, let line = log.lines.first(where: { $0.contains("callbacks were lost") }) else {
+            return
+        }
+        throw CheckFailure(line)
+    }
+
     /// The failure that names what did not return in time.
     func hang() -> CheckFailure {
+        if case .failure(let failure as CheckFailure) = Result(catching: { try checkWorker() }) { return failure }
         let running = host.callbacks(runningFor: run.options.deadline / 2)
         let text = running.isEmpty ? "the plugin has not finished its work" : running.joined(separator: "; ")
         return CheckFailure("\(text); a callback should return within \(run.options.deadline) ms")
