@@ -97,10 +97,12 @@ struct PlanTests {
         await test.host.shutdown(deadline: 500)
         #expect(Clock.monotonicNanoseconds - start < 2_000_000_000)
         #expect(test.host.givenUp == ["slow"])
+        // A worker is killed, so its `create` does not run any more.
         #expect(
-            test.host.callbacks(runningFor: 1_000).contains {
-                $0.hasPrefix("plugin 'slow': create has been running for ")
-            })
+            !TestIsolation.isInProcess
+                || test.host.callbacks(runningFor: 1_000).contains {
+                    $0.hasPrefix("plugin 'slow': create has been running for ")
+                })
         #expect(try await loading.value == false)
         for loop in test.loops { loop.stop() }
     }

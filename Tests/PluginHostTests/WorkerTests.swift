@@ -49,6 +49,16 @@ struct WorkerTests {
         await test.stop()
     }
 
+    @Test("a plugin that ends its process, as a panic of Go does, costs the client one answer as well")
+    func exit() async throws {
+        let (test, client) = try await loaded()
+        #expect(client.ask(#"21["leave"]"#) == "31\(Self.interrupted)")
+        #expect(pid(client) > 0)
+        #expect(test.log.line(with: "the worker process exited with code 2 while it ran the handler of 'leave'") != nil)
+        #expect(test.host.status[0].worker?.exits.map { "\($0.reason) \($0.count)" } == ["exit 1"])
+        await test.stop()
+    }
+
     @Test("a kept ack is answered when the worker ends, and its token is not kept any more")
     func keptTokens() async throws {
         let (test, client) = try await loaded()

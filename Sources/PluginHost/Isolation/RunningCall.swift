@@ -35,6 +35,12 @@ struct RunningCall: Sendable {
 
     /// Bytes that it uses of the plugin's queue while it waits in the worker.
     var queueBytes: Int { isResult ? 0 : bytes }
+
+    /// The text for a line: `the handler of 'chat' has been running for 1.2 s`.
+    func text(at now: Int64) -> String {
+        let tenths = max(0, now - since) / 100_000_000
+        return "\(title) has been running for \(tenths / 10).\(tenths % 10) s"
+    }
 }
 
 /// The outcome of a C function that ran in a worker.

@@ -209,10 +209,11 @@ extension Host {
             )
         }
         guard plugin.isolated?.drain(until: deadline) ?? true else {
-            let callback =
-                plugin.isolated?.oldest.map { "\($0.title) has not returned" } ?? "its worker does not answer"
+            let callback = plugin.isolated?.oldest?.text(at: Clock.monotonicNanoseconds) ?? "its worker does not answer"
             throw plugin.failure(
-                .failed, "it has not finished its queue within \(currentOptions.reloadDeadline) ms: \(callback)")
+                .failed,
+                "it has not finished its queue within \(currentOptions.reloadDeadline) ms: \(callback); \(plugin.budget.callbacks) callbacks wait"
+            )
         }
     }
 

@@ -29,6 +29,13 @@ static void on_die(void *instance, const jf_event *event) {
     abort();
 }
 
+/* As an unrecovered panic of Go does. */
+static void on_leave(void *instance, const jf_event *event) {
+    (void)instance;
+    (void)event;
+    _exit(2);
+}
+
 static void on_keep(void *instance, const jf_event *event) {
     jf_token kept;
     (void)instance;
@@ -70,8 +77,8 @@ static jf_code create(const jf_host *h, void **instance, jf_error *error) {
 }
 
 static const jf_event_decl events[] = {
-    JF_EVENT("pid", on_pid),   JF_EVENT("die", on_die),       JF_EVENT("keep", on_keep), JF_EVENT("hang", on_hang),
-    JF_EVENT("grow", on_grow), JF_EVENT("folder", on_folder), JF_EVENT("more", on_pid),
+    JF_EVENT("pid", on_pid),   JF_EVENT("die", on_die),       JF_EVENT("keep", on_keep),   JF_EVENT("hang", on_hang),
+    JF_EVENT("grow", on_grow), JF_EVENT("folder", on_folder), JF_EVENT("leave", on_leave), JF_EVENT("more", on_pid),
 };
 
 static int has_more(void) {
