@@ -232,6 +232,18 @@ struct RunningCallsTests {
         #expect(calls.isEmpty && calls.bytes == 0 && calls.running.isEmpty && calls.oldest == 0)
     }
 
+    @Test("a strand whose callbacks are slow has few of them in the worker, so that the others wait where it is fair")
+    func slowCallbacks() {
+        var calls = RunningCalls()
+        for _ in 0..<20 { _ = calls.add(call(lane: 0)) }
+        #expect(!calls.isFull(0), "nothing is known of their time")
+        // They were sent at 0 on the clock, so each has taken long.
+        for number in 1...2 { _ = calls.finish(UInt64(number)) }
+        #expect(calls.isFull(0) && !calls.isFull(1))
+        for number in 3...6 { _ = calls.finish(UInt64(number)) }
+        #expect(!calls.isFull(0), "fewer than 16")
+    }
+
     @Test("thousands of callbacks of one strand are finished in order")
     func many() {
         var calls = RunningCalls()

@@ -46,6 +46,8 @@ final class IsolatedPlugin: @unchecked Sendable {
         /// The worker that runs, whether or not callbacks are sent to it.
         var worker: WorkerHandle?
         var calls = RunningCalls()
+        /// Strands that wait for room, or for a worker.
+        var waiting = 0
         var lastGeneration: UInt64 = 0
         /// What the first worker declared.
         var declared: [UInt8] = []
@@ -111,7 +113,7 @@ final class IsolatedPlugin: @unchecked Sendable {
                 monitor.unlock()
                 return false
             case .up(let worker)
-            where state.calls.count < Self.window
+            where state.calls.count < Self.window && !state.calls.isFull(lane)
                 && (state.calls.bytes + bytes <= Self.windowBytes || state.calls.isEmpty):
                 let call = RunningCall(
                     body: body(), title: title, lane: lane, since: Clock.monotonicNanoseconds, bytes: bytes,
@@ -127,7 +129,10 @@ final class IsolatedPlugin: @unchecked Sendable {
                 write(&writer, call.body)
                 worker.send(kind, id: number, writer)
                 return true
-            case .up, .down: monitor.wait()
+            case .up, .down:
+                state.waiting += 1
+                monitor.wait()
+                state.waiting -= 1
             }
         }
     }
@@ -139,8 +144,8 @@ final class IsolatedPlugin: @unchecked Sendable {
             if let next { plugin.budget.release(1, next.queueBytes) }
             loads[call.lane].wrappingSubtract(1, ordering: .relaxed)
             if call.isResult { plugin.results.release(call.bytes) }
-            // One signal for each callback: a strand that waits needs room for one.
-            monitor.signal()
+            // All, because a strand may wait for room of its own.
+            if state.waiting > 0 { monitor.broadcast() }
             return call
         }
     }

@@ -17,6 +17,10 @@ struct RunningCalls {
         var first = 0
         /// When a callback last returned.
         var progress: Int64 = 0
+        /// How long a callback takes, in nanoseconds: an average in which the last 16 count most.
+        var time: Int64 = 0
+
+        var count: Int { numbers.count - first }
 
         var running: UInt64? { first < numbers.count ? numbers[first] : nil }
 
@@ -30,6 +34,19 @@ struct RunningCalls {
                 first = 0
             }
         }
+    }
+
+    /// Callbacks that one strand may have in the worker, however long they take.
+    private static let least = 16
+    /// How long the callbacks of one strand that are in the worker may take together, approximately, in nanoseconds.
+    /// They run in the order in which they were sent, so the others wait in the daemon, where a client that floods the
+    /// plugin delays only itself; see ``Strand``.
+    private static let longest: Int64 = 5_000_000
+
+    /// Whether a strand has enough callbacks in the worker.
+    func isFull(_ lane: Int) -> Bool {
+        guard let lane = lanes[lane], lane.count >= Self.least else { return false }
+        return Int64(lane.count) * lane.time > Self.longest
     }
 
     var count: Int { calls.count }
@@ -54,8 +71,12 @@ struct RunningCalls {
         guard let lane = calls[number]?.lane, lanes[lane]?.running == number,
             let call = calls.removeValue(forKey: number)
         else { return nil }
+        let now = Clock.monotonicNanoseconds
         lanes[lane]?.removeFirst()
-        lanes[lane]?.progress = Clock.monotonicNanoseconds
+        if let (progress, time) = lanes[lane].map({ ($0.progress, $0.time) }) {
+            lanes[lane]?.time = time + (now - max(progress, call.since) - time) / 16
+        }
+        lanes[lane]?.progress = now
         bytes -= call.bytes
         return (call, lanes[lane]?.running.flatMap { calls[$0] })
     }
