@@ -137,6 +137,40 @@ final class IsolatedPlugin: @unchecked Sendable {
         }
     }
 
+    /// Adds a callback that a loop sends, if there is a worker and room for it. Never waits.
+    ///
+    /// - Parameter body: as in ``send(_:bytes:isResult:data:_:_:)``; `nil`: it cannot be sent.
+    /// - Returns: its number, and the worker.
+    func begin(bytes: Int, title: String, lane: Int, data: PluginData?, _ body: () -> RunningCall.Body?)
+        -> (number: UInt64, worker: WorkerHandle)?
+    {
+        monitor.withLock {
+            guard case .up(let worker) = state.phase, state.calls.count < Self.window, !state.calls.isFull(lane),
+                state.calls.bytes + bytes <= Self.windowBytes, let body = body()
+            else { return nil }
+            let call = RunningCall(
+                body: body, title: title, lane: lane, since: Clock.monotonicNanoseconds, bytes: bytes, isResult: false,
+                data: data)
+            let (number, waits) = state.calls.add(call)
+            loads[lane].wrappingAdd(1, ordering: .relaxed)
+            if waits { plugin.budget.reserveUnconditionally(bytes) }
+            return (number, worker)
+        }
+    }
+
+    /// Removes a callback that was not sent after all.
+    ///
+    /// - Returns: `false` if the worker has ended meanwhile: then the callback was answered.
+    func undo(_ number: UInt64, lane: Int, bytes: Int) -> Bool {
+        monitor.withLock {
+            let waited = state.calls.isWaiting(number)
+            guard state.calls.undo(number) else { return false }
+            loads[lane].wrappingSubtract(1, ordering: .relaxed)
+            if waited { plugin.budget.release(1, bytes) }
+            return true
+        }
+    }
+
     /// Removes a callback that has returned; `nil` if it is not one that runs in this worker.
     func finish(_ number: UInt64, of worker: WorkerHandle) -> RunningCall? {
         monitor.withLock {

@@ -81,6 +81,20 @@ struct RunningCalls {
         return (call, lanes[lane]?.running.flatMap { calls[$0] })
     }
 
+    /// Whether a callback waits behind another one.
+    func isWaiting(_ number: UInt64) -> Bool { calls[number].map { lanes[$0.lane]?.running != number } ?? false }
+
+    /// Removes the callback of a strand that was added last, because it was not sent.
+    ///
+    /// - Returns: `false` if it is not there any more.
+    mutating func undo(_ number: UInt64) -> Bool {
+        guard let call = calls[number], lanes[call.lane]?.numbers.last == number else { return false }
+        calls[number] = nil
+        lanes[call.lane]?.numbers.removeLast()
+        bytes -= call.bytes
+        return true
+    }
+
     /// The number of the callback that runs for the longest time, on any strand; 0: none runs.
     var oldest: UInt64 {
         lanes.values.compactMap { lane in lane.running.map { ($0, max(calls[$0]?.since ?? 0, lane.progress)) } }

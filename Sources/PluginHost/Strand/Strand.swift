@@ -52,6 +52,8 @@ final class Strand: @unchecked Sendable {
     private let monitor = Monitor()
     private var incoming = RecordBuffer()
     private var isIdle = false
+    /// See ``borrow()``. Under `monitor`.
+    private var isBorrowed = false
     /// Whether the last record has been appended: no more are accepted, and the thread ends after running it.
     private var isFinishing = false
     private var isClosed = false
@@ -183,6 +185,31 @@ final class Strand: @unchecked Sendable {
         monitor.unlock()
         depth.wrappingAdd(1, ordering: .relaxed)
         return mustWake
+    }
+
+    /// Lets the calling thread do the next callback's work in place of the strand's thread, if that sleeps and nothing
+    /// waits. Records that are appended meanwhile wait. The caller must call ``giveBack(handled:)`` soon.
+    ///
+    /// - Returns: whether it was borrowed.
+    func borrow() -> Bool {
+        monitor.withLock {
+            guard isIdle, incoming.isEmpty, !isBorrowed, !isClosed, !isFinishing else { return false }
+            isIdle = false
+            isBorrowed = true
+            return true
+        }
+    }
+
+    /// - Parameter handled: whether the caller has done the work of a callback.
+    func giveBack(handled: Bool) {
+        let mustWake = monitor.withLock {
+            isBorrowed = false
+            isIdle = incoming.isEmpty
+            // Only the thread that has the strand writes it.
+            if handled { handledCount.store(handledCount.load(ordering: .relaxed) &+ 1, ordering: .relaxed) }
+            return !isIdle
+        }
+        if mustWake { wake() }
     }
 
     @inline(__always)
@@ -329,8 +356,8 @@ final class Strand: @unchecked Sendable {
     private func dequeueBatch() -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
-        while incoming.isEmpty {
-            if isClosed || isFinishing { return false }
+        while incoming.isEmpty || isBorrowed {
+            if isClosed || isFinishing && incoming.isEmpty { return false }
             isIdle = true
             incomingSince = 0
             if let source, source.isActive {
