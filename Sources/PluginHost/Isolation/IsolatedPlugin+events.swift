@@ -9,6 +9,9 @@ extension IsolatedPlugin {
     /// With more callbacks in the queue, the strand sends, so that the shares of senders are checked.
     private static let mostWaiting = 64
 
+    /// The address of the handler of declared events. Events that C functions answer have another one, which waits.
+    private static let handler = unsafeBitCast(proxies.event, to: UInt.self)
+
     /// Sends an event, unless that would have to wait.
     ///
     /// - Parameter strand: the one of the event, which this thread has borrowed.
@@ -17,6 +20,9 @@ extension IsolatedPlugin {
         _ event: borrowing IncomingEvent, from socket: NamespaceSocket, to route: EventRoute, on strand: Strand,
         _ namespace: UnsafeRawBufferPointer, _ wantsAck: Bool
     ) -> Bool {
+        guard case .plugin(_, let handler) = route.target, unsafeBitCast(handler, to: UInt.self) == Self.handler else {
+            return false
+        }
         var bytes = event.args.count
         for attachment in event.attachments { bytes += attachment.count }
         guard bytes <= Self.mostBytes, plugin.budget.callbacks < Self.mostWaiting, plugin.budget.hasCapacity else {
