@@ -84,8 +84,9 @@ def test_one_broken_library_among_good_ones_gives_one_line_and_stops_nobody(serv
         for line in daemon.log.splitlines()
         if path in line or path.rsplit("/", 1)[1] in line or BROKEN[name][1] and BROKEN[name][1] in line
     ]
-    assert len([line for line in about if "error" in line.lower()]) == 1, daemon.log
-    assert BROKEN[name][1] in about[0]
+    errors = [line for line in about if "error" in line.lower()]
+    assert len(errors) == 1, daemon.log
+    assert BROKEN[name][1] in errors[0]
 
 
 @pytest.mark.parametrize("name", [*BROKEN, "a file that is missing"])

@@ -1,3 +1,4 @@
+import CCrashReport
 import CJackfield
 import Glibc
 import Isolation
@@ -19,10 +20,19 @@ public enum PluginWorker {
 
     static func arguments(for name: String) -> [String] { [command, name] }
 
+    /// The end of the line about a crash; static, as `jf_crash_install` needs it. `nonisolated(unsafe)` is safe: a string
+    /// constant of the binary.
+    nonisolated(unsafe) private static let consequence: UnsafePointer<CChar> = {
+        let text: StaticString = "its worker process ends, and a new one is started"
+        return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+    }()
+
     /// Runs until the daemon ends it.
     ///
     /// - Parameter name: of the plugin, for names of threads.
     public static func run(_ name: String) throws -> Never {
+        // The line about a crash goes to standard error, which the daemon logs.
+        jf_crash_install(-1, Int32(JF_CRASH_TEXT), consequence)
         let channel = try WorkerProcess.adoptChannel(name: name)
         // As in the daemon: a write to a closed connection must not end the process.
         signal(SIGPIPE, SIG_IGN)
@@ -266,21 +276,24 @@ struct WorkerSettings {
         socketOptions.maxEventNameLength = Int(try reader.integer(UInt64.self))
         try reader.finish()
         options.emitChecks = .off
-        options.imageFolders = Self.workingFolder.map { [$0] }
+        options.imageFolders = workingFolder.map { [$0] }
     }
+}
 
-    private static var workingFolder: String? {
-        guard let path = getcwd(nil, 0) else { return nil }
-        defer { free(path) }
-        return String(cString: path)
-    }
+/// The working folder of this process.
+private var workingFolder: String? {
+    guard let path = getcwd(nil, 0) else { return nil }
+    defer { free(path) }
+    return String(cString: path)
 }
 
 extension LoadedPlugin {
     /// What ``WorkerSettings`` reads.
     var loadMessage: WireWriter {
         var writer = WireWriter()
-        writer.data(path.utf8)
+        // The worker has another working folder.
+        let isAbsolute = path.utf8.first == UInt8(ascii: "/")
+        writer.data((isAbsolute ? path : workingFolder.map { "\($0)/\(path)" } ?? path).utf8)
         writer.data(spec.name.utf8)
         writer.data(spec.config)
         writer.integer(UInt64(generation))
