@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What an event with an ack costs in each place where its handler can run: on the event loop, on the plugin's strand, and
-in a worker process (`isolation: process`).
+"""What an event with an ack costs in each place where its handler can run: on the event loop, on the plugin's strand,
+and in a worker process (`isolation: process`).
 
     isolation.py [--rounds 5] [--seconds 3] [--binary .build/release/jackfield]
 
-One client with 1 event in flight, then with 16. The three daemons run at the same time, and each round measures them one
-after the other, since the machine's speed changes. Prints the medians of the rounds: p50 and p99 of the time from writing
-an event to reading its ack, and events a second.
+One client with 1 event in flight, then with 16. The three daemons run at the same time, and each round measures them
+one after the other, since the machine's speed changes. Prints the medians of the rounds: p50 and p99 of the time from
+writing an event to reading its ack, and events a second.
 """
 
 import argparse
@@ -91,7 +91,8 @@ def main():
                         results[place].append(daemon.measure(loadgen, window, options.seconds))
                 print(f"{window} in flight")
                 for place, found in results.items():
-                    p50, p99, rate = (statistics.median(one[key] for one in found) for key in ("p50_us", "p99_us", "per_s"))
+                    keys = ("p50_us", "p99_us", "per_s")
+                    p50, p99, rate = (statistics.median(one[key] for one in found) for key in keys)
                     print(f"  {place:15} p50 {p50:7.1f} µs  p99 {p99:7.1f} µs  {rate:9.0f} events/s", flush=True)
         finally:
             for daemon in daemons.values():

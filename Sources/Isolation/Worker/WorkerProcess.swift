@@ -125,6 +125,8 @@ public final class WorkerProcess: @unchecked Sendable {
         let ownVariables = [hostVariable, folderVariable, "JWT_SECRET"]
         var environment = inherited.filter { text in !ownVariables.contains { text.hasPrefix("\($0)=") } }
         environment.append("\(hostVariable)=\(getpid())")
+        // The line about a crash is enough for the log; Swift's report has a hundred. Whoever wants it sets the variable.
+        if getenv("SWIFT_BACKTRACE") == nil { environment.append("SWIFT_BACKTRACE=enable=no") }
         if let folder = getcwd(nil, 0) {
             environment.append("\(folderVariable)=\(String(cString: folder))")
             free(folder)

@@ -20,8 +20,8 @@ public enum PluginWorker {
 
     static func arguments(for name: String) -> [String] { [command, name] }
 
-    /// The end of the line about a crash; static, as `jf_crash_install` needs it. `nonisolated(unsafe)` is safe: a string
-    /// constant of the binary.
+    /// The end of the line about a crash; static, as `jf_crash_install` needs it. `nonisolated(unsafe)` is safe: a
+    /// string constant of the binary.
     nonisolated(unsafe) private static let consequence: UnsafePointer<CChar> = {
         let text: StaticString = "its worker process ends, and a new one is started"
         return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
