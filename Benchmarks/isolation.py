@@ -43,9 +43,9 @@ class Daemon:
             "plugins": [{"path": str(library), "isolation": isolation, "required": True}],
         }
         (folder / "jackfield.yaml").write_text(json.dumps(settings))
-        self.log = open(folder / "log", "w+")
         command = [binary, "serve", "--config", str(folder / "jackfield.yaml")]
-        self.process = subprocess.Popen(command, cwd=folder, stdout=self.log, stderr=self.log)
+        with open(folder / "log", "w") as log:
+            self.process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         until = time.monotonic() + 20
         while True:
             text = (folder / "log").read_text()

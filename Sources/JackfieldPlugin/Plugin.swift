@@ -73,7 +73,7 @@ public protocol Plugin: AnyObject, SendableMetatype {
     func restore(_ state: ReloadState) throws
 
     /// The reload has failed after `save`: this plugin goes on. For what `save` has stopped.
-    func resume()
+    func resumed()
 }
 
 extension Plugin {
@@ -88,7 +88,7 @@ extension Plugin {
             "version \(state.savedBy) has saved a state, and version \(Self.version) does not restore any; unload the plugin first, to start without the state"
         )
     }
-    public func resume() {}
+    public func resumed() {}
 
     /// The body of `jf_plugin_main`.
     public static func main(_ boot: UnsafePointer<jf_boot>?, _ plugin: UnsafeMutablePointer<jf_plugin>?) -> Int32 {

@@ -104,7 +104,7 @@
  * Then the declarations of the new version replace the others at once, and it gets what was held, in order. Last, the
  * running version gets stop and destroy, as in an unload. If a step before that fails (an error, a callback that does
  * not return, another name in the descriptor, a conflict), the running version goes on and gets what was held, after
- * `resume` if it was saved; the new version gets destroy. Between save and the end of the reload no callback for a
+ * `resumed` if it was saved; the new version gets destroy. Between save and the end of the reload no callback for a
  * client runs in the running version except `handshake`. Methods of its services, its timers and its posted tasks may
  * run; what they change then is not in what it saved. Sockets, rooms and the data of sockets stay. Timers of the
  * descriptor go on at their times. Kept tokens and open streams that `save` lists go to the new version; the host
@@ -1155,7 +1155,7 @@ typedef struct jf_plugin {
      * [strand] Set in `saved` what the new version needs. The host passes it zeroed, except struct_size, and
      * copies what it points to right after save has returned, on the same thread: that must not be the stack of
      * save. Threads of the plugin may still complete kept tokens that are not listed. A failure ends the reload;
-     * resume is not called.
+     * resumed is not called.
      */
     jf_code (*save)(void *instance, jf_saved *saved, jf_error *error);
     /**
@@ -1166,7 +1166,7 @@ typedef struct jf_plugin {
      */
     jf_code (*restore)(void *instance, const jf_saved *saved, jf_error *error);
     /** [strand] The reload has failed after save: this version goes on, with the tokens and streams that it had. */
-    void (*resume)(void *instance);
+    void (*resumed)(void *instance);
 } jf_plugin;
 
 /** The size of the block that the descriptor is passed in. */

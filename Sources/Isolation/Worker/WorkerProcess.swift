@@ -125,7 +125,7 @@ public final class WorkerProcess: @unchecked Sendable {
         let ownVariables = [hostVariable, folderVariable, "JWT_SECRET"]
         var environment = inherited.filter { text in !ownVariables.contains { text.hasPrefix("\($0)=") } }
         environment.append("\(hostVariable)=\(getpid())")
-        // The line about a crash is enough for the log; Swift's report has a hundred. Whoever wants it sets the variable.
+        // The line about a crash is enough for the log; Swift's report has a hundred. To get it, set the variable.
         if getenv("SWIFT_BACKTRACE") == nil { environment.append("SWIFT_BACKTRACE=enable=no") }
         if let folder = getcwd(nil, 0) {
             environment.append("\(folderVariable)=\(String(cString: folder))")

@@ -35,7 +35,7 @@ enum Boundary {
         plugin.pointee.ready = ready
         plugin.pointee.save = save
         plugin.pointee.restore = restore
-        plugin.pointee.resume = resume
+        plugin.pointee.resumed = resumed
         // Without a hook the slot stays NULL, so that the host skips the call.
         plugin.pointee.handshake = declarations.handshakeHooks.isEmpty ? nil : handshake
 
@@ -124,8 +124,8 @@ enum Boundary {
                 }
             }
 
-    private static let resume: @convention(c) (UnsafeMutableRawPointer?) -> Void = { instance in
-        Instance.of(instance)?.plugin.resume()
+    private static let resumed: @convention(c) (UnsafeMutableRawPointer?) -> Void = { instance in
+        Instance.of(instance)?.plugin.resumed()
     }
 
     private static let presence: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_presence_change>?) -> Void =

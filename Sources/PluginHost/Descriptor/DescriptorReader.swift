@@ -72,7 +72,7 @@ struct DescriptorReader {
         descriptor.handshake = plugin.handshake
         descriptor.save = plugin.save
         descriptor.restore = plugin.restore
-        descriptor.resume = plugin.resume
+        descriptor.resumed = plugin.resumed
         descriptor.namespaces = try each(
             plugin.nsps.items, plugin.nsps.count, plugin.nsps.stride, firstSize: 80, "nsp", namespaces
         ).flatMap { $0 }

@@ -32,7 +32,7 @@ package struct PluginDescriptor: @unchecked Sendable {
         )?
     var restore:
         (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) -> Int32)?
-    var resume: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
+    var resumed: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
     package internal(set) var events: [EventDescriptor] = []
     package internal(set) var namespaces: [NamespaceDescriptor] = []
     package internal(set) var routes: [RouteDescriptor] = []

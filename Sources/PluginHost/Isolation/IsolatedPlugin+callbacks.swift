@@ -36,7 +36,7 @@ extension IsolatedPlugin {
         },
         none: { _, _ in }, function: {}, save: { _, _, _ in JF_E_UNSUPPORTED },
         restore: { _, _, _ in JF_E_UNSUPPORTED },
-        resume: { _ in })
+        resumed: { _ in })
 
     @inline(__always)
     static func from(_ instance: UnsafeMutableRawPointer?) -> IsolatedPlugin? {

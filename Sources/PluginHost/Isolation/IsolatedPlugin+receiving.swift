@@ -79,7 +79,7 @@ extension IsolatedPlugin {
         case .batchBegin, .batchEnd:
             try reader.finish()
             worker.openBatches.wrappingAdd(kind == .batchBegin ? 1 : -1, ordering: .relaxed)
-        case .load, .create, .start, .stop, .destroy, .save, .restore, .resume, .event, .admit, .socketEvent, .request,
+        case .load, .create, .start, .stop, .destroy, .save, .restore, .resumed, .event, .admit, .socketEvent, .request,
             .presence, .method,
             .function, .answer, .answers, .fetched, .streamWritable, .streamClosed, .bindingChanged, .callResult,
             .freeData:

@@ -281,8 +281,8 @@ final class IsolatedPlugin: @unchecked Sendable {
         return run(.restore, on: worker, Self.restoreMessage(saved, version))
     }
 
-    /// Makes the worker call `resume`.
-    func resume() { if let worker = monitor.withLock({ state.worker }) { _ = worker.run(.resume, until: .max) } }
+    /// Makes the worker call `resumed`.
+    func resumed() { if let worker = monitor.withLock({ state.worker }) { _ = worker.run(.resumed, until: .max) } }
 
     private static func restoreMessage(_ saved: SavedState, _ version: String) -> WireWriter {
         var payload = WireWriter(capacity: saved.bytes.count + 256)

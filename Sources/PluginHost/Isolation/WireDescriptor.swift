@@ -14,7 +14,7 @@ extension WireWriter {
         flag(plugin.handshake != nil)
         flag(plugin.save != nil)
         flag(plugin.restore != nil)
-        flag(plugin.resume != nil)
+        flag(plugin.resumed != nil)
         try list(plugin.nsps.items, plugin.nsps.count, plugin.nsps.stride, firstSize: 80) { writer, raw in
             writer.text(raw.name)
             writer.integer(raw.flags)
@@ -96,7 +96,7 @@ extension WireReader {
         // Never called: the daemon makes the worker call them.
         if try flag() { plugin.pointee.save = proxies.save }
         if try flag() { plugin.pointee.restore = proxies.restore }
-        if try flag() { plugin.pointee.resume = proxies.resume }
+        if try flag() { plugin.pointee.resumed = proxies.resumed }
         try namespaces(of: plugin, proxies)
         try events(of: plugin, proxies)
         try routes(of: plugin, proxies)
@@ -239,5 +239,5 @@ struct CallbackProxies {
             Int32
     var restore:
         @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<jf_saved>?, UnsafeMutablePointer<jf_error>?) -> Int32
-    var resume: @convention(c) (UnsafeMutableRawPointer?) -> Void
+    var resumed: @convention(c) (UnsafeMutableRawPointer?) -> Void
 }

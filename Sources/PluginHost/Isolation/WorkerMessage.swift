@@ -8,7 +8,7 @@ enum WorkerMessage: UInt16 {
     case destroy
     case save
     case restore
-    case resume
+    case resumed
 
     // From the daemon: callbacks. The worker answers each with `returned` when the callback has returned.
     case event = 16

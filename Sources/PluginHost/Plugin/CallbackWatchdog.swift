@@ -123,7 +123,7 @@ final class Callback: @unchecked Sendable {
     static let destroy = Callback("destroy", isStep: true)
     static let save = Callback("save", isStep: true)
     static let restore = Callback("restore", isStep: true)
-    static let resume = Callback("resume", isStep: true)
+    static let resumed = Callback("resumed", isStep: true)
     static let ready = Callback("ready")
     static let presence = Callback("presence")
     static let admit = Callback("an admit hook")

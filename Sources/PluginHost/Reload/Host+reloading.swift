@@ -169,8 +169,8 @@ extension Host {
             try commit(hold)
         } catch {
             takeBack(transfer, from: successor, to: running)
-            if hasSaved, running.descriptor.resume != nil {
-                _ = call(running, .resume, until: self.deadline(in: currentOptions.reloadDeadline)) { running.resume() }
+            if hasSaved, running.descriptor.resumed != nil {
+                _ = call(running, .resumed, until: self.deadline(in: currentOptions.reloadDeadline)) { running.resumed() }
             }
             withdraw(hold)
             successor.state = .stopping

@@ -91,8 +91,8 @@ extension LoadedPlugin {
         return code == JF_OK ? nil : failure(.failed, "restore failed: \(Self.words(error, code))")
     }
 
-    /// Calls `resume`. On the strand.
-    func resume() {
-        if let isolated { isolated.resume() } else { descriptor.resume?(instance) }
+    /// Calls `resumed`. On the strand.
+    func resumed() {
+        if let isolated { isolated.resumed() } else { descriptor.resumed?(instance) }
     }
 }

@@ -146,9 +146,9 @@ final class RunningWorker: @unchecked Sendable {
         }
     }
 
-    private func resume(_ step: UInt64) {
-        run(step, .resume) { [self] in
-            plugin.resume()
+    private func resumed(_ step: UInt64) {
+        run(step, .resumed) { [self] in
+            plugin.resumed()
             return .success(WireWriter())
         }
     }
@@ -212,7 +212,7 @@ final class RunningWorker: @unchecked Sendable {
         case .start: start(id)
         case .save: save(id)
         case .restore: restore(id, payload)
-        case .resume: resume(id)
+        case .resumed: resumed(id)
         case .stop: stop(id)
         case .destroy: destroy(id)
         default:

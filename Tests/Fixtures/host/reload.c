@@ -411,7 +411,7 @@ static jf_code restore(void *instance, const jf_saved *saved, jf_error *error) {
 }
 #endif
 
-static void resume(void *instance) {
+static void resumed(void *instance) {
     (void)instance;
     say("resumed");
 }
@@ -437,7 +437,7 @@ jf_code jf_plugin_main(const jf_boot *boot, jf_plugin *plugin) {
 #ifndef NO_RESTORE
     plugin->restore = restore;
 #endif
-    plugin->resume = resume;
+    plugin->resumed = resumed;
     JF_SET_LIST(plugin->events, events);
     JF_SET_LIST(plugin->nsps, nsps);
     JF_SET_LIST(plugin->routes, routes);
