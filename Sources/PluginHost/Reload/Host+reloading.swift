@@ -170,7 +170,9 @@ extension Host {
         } catch {
             takeBack(transfer, from: successor, to: running)
             if hasSaved, running.descriptor.resumed != nil {
-                _ = call(running, .resumed, until: self.deadline(in: currentOptions.reloadDeadline)) { running.resumed() }
+                _ = call(running, .resumed, until: self.deadline(in: currentOptions.reloadDeadline)) {
+                    running.resumed()
+                }
             }
             withdraw(hold)
             successor.state = .stopping
