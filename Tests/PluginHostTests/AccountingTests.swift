@@ -88,9 +88,12 @@ struct AccountingTests {
     func slow() {
         let reports = Reports()
         let strand = strand(slowTime: 20_000_000, reports)
-        _ = strand.enqueue(StrandTask(Callback("quick"), run: {}), promised: true)
+        // A strand names its last callback by an address, so they must outlive it.
+        let (quick, slow) = (Callback("quick"), Callback("slow"))
+        defer { withExtendedLifetime((quick, slow)) {} }
+        _ = strand.enqueue(StrandTask(quick, run: {}), promised: true)
         finish(strand)
-        _ = strand.enqueue(StrandTask(Callback("slow"), run: { usleep(30_000) }), promised: true)
+        _ = strand.enqueue(StrandTask(slow, run: { usleep(30_000) }), promised: true)
         finish(strand)
         finish(strand)
         #expect(reports.all.contains { $0.title == "slow" && $0.nanoseconds >= 30_000_000 })
