@@ -38,7 +38,10 @@ struct StateTests {
         await test.stop()
     }
 
-    @Test("if create fails only contexts are freed, without an instance")
+    @Test(
+        "if create fails only contexts are freed, without an instance",
+        .enabled(if: TestIsolation.isInProcess, "the daemon ends a worker whose create has failed, while it still logs")
+    )
     func createFails() async throws {
         let test = try TestHost()
         await #expect(throws: PluginError.self) {
