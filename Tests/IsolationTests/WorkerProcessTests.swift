@@ -85,7 +85,7 @@ struct WorkerProcessTests {
         // Neither a descriptor that is not close-on-exec nor a blocked signal reaches the worker.
         let leak = open("/dev/null", O_RDONLY)
         defer { close(leak) }
-        let peer = try Peer("report", limits: limits, environment: ["PATH=/bin", "SECRET=1"], folder: folder)
+        let peer = try Peer("report", limits: limits, environment: ["PATH=/bin", "JWT_SECRET=1"], folder: folder)
         let status = try #require(peer.text())
         #expect(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t0\n"))
         #expect(status.contains("Name:\tpeer\n"))
@@ -101,7 +101,10 @@ struct WorkerProcessTests {
         #expect(peer.text() == "0 1 2 3")
         #expect(peer.text() == URL(fileURLWithPath: folder).standardizedFileURL.resolvingSymlinksInPath().path)
         #expect(peer.text() == "jackfield: plugin peer|report")
-        #expect(peer.text() == "PATH=/bin\nSECRET=1")
+        let variables = try #require(peer.text()).split(separator: "\n")
+        let here = FileManager.default.currentDirectoryPath
+        #expect(variables.contains("PATH=/bin") && variables.contains("JACKFIELD_FOLDER=\(here)"))
+        #expect(variables.allSatisfy { !$0.hasPrefix("JWT_SECRET=") }, "the token key does not reach a worker")
         #expect(peer.text() == "true")
         #expect(peer.text() == "[]")
         #expect(peer.exit() == .exited(code: 0))
