@@ -29,12 +29,9 @@ extension LoadedPlugin {
         result.pointee.message = jf_text(ptr: nil, len: 0)
         result.pointee.storage = nil
         guard isServed else { return Self.fail(result, JF_E_STATE) }
-        if let daemon {
-            let outcome = daemon.call(handle, number, args, count, timeout)
-            outcome.store(in: &result.pointee)
-            return outcome.code
+        guard let binding = bindings.find(handle) else {
+            return callDaemon(handle, number, args, count, timeout, result)
         }
-        guard let binding = bindings.find(handle) else { return Self.fail(result, JF_E_GONE) }
         return binding._withUnsafeGuaranteedRef { binding in
             let counter = binding.enter()
             guard binding.generation.load(ordering: .sequentiallyConsistent) == handle >> 16 else {
@@ -147,6 +144,18 @@ extension LoadedPlugin {
         CallOutcome(
             JF_E_DEADLOCK,
             "method '\(method.type.name)' of plugin '\(method.plugin.name)' would wait for the thread that calls it")
+    }
+
+    /// Calls a method through a binding that is not in the table: in a worker process all bindings are the daemon's.
+    @inline(never)
+    private func callDaemon(
+        _ handle: jf_binding, _ number: UInt32, _ args: UnsafePointer<jf_value>?, _ count: UInt32, _ timeout: UInt32,
+        _ result: UnsafeMutablePointer<jf_result>
+    ) -> Int32 {
+        guard let daemon else { return Self.fail(result, JF_E_GONE) }
+        let outcome = daemon.call(handle, number, args, count, timeout)
+        outcome.store(in: &result.pointee)
+        return outcome.code
     }
 
     /// Calls a method, and calls `answer` with its outcome on this plugin's strand.
