@@ -115,7 +115,7 @@ final class RecordingObserver: SocketObserver {
 /// A log handler whose lines tests can read.
 final class RecordingLog: LogHandler, Sendable {
     private let recorded = Mutex<[String]>([])
-    /// Whether lines are printed as well, for whoever debugs a test.
+    /// Whether lines are printed as well, to debug a test.
     private static let isPrinted = getenv("JACKFIELD_TEST_LOG") != nil
 
     var lines: [String] { recorded.withLock { $0 } }

@@ -64,7 +64,7 @@ struct WorkerOutput {
         leftOut = 0
     }
 
-    /// A control character could change the terminal of an operator who reads the log.
+    /// Replaces control characters, with which a line could change the terminal of an operator who reads the log.
     private static func printable(_ byte: UInt8) -> UInt8 {
         (byte < 32 && byte != 9) || byte == 127 ? UInt8(ascii: "?") : byte
     }

@@ -432,7 +432,8 @@ final class IsolatedPlugin: @unchecked Sendable {
         if let backOff = end?.backOff, monitor.withLock({ state.isKept }) { replace(after: backOff) }
     }
 
-    /// Counts and logs the end of a worker. Before anybody is answered, so that whoever reads the answer finds both.
+    /// Counts and logs the end of a worker. Called before the callbacks in it are answered: a client that has its answer
+    /// finds the counter and the line.
     private func report(_ end: SupervisionPolicy.End?, _ why: String, _ exit: WorkerProcess.Exit, lost: Int) {
         guard let end, end.cause != .stopped else { return }
         counters.count(end.cause, exit)

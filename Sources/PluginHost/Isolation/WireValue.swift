@@ -53,7 +53,7 @@ extension WireWriter {
 }
 
 extension WireReader {
-    /// A value. Its kind may be any number: whoever uses the value compares it with a type.
+    /// Reads a value. Its kind may be any number: the code that uses the value compares it with a type.
     mutating func value(depth: Int = 0) throws(MalformedMessage) -> jf_value {
         guard depth <= WireWriter.deepestValue else { throw MalformedMessage(problem: "a value is nested too deeply") }
         var value = jf_none()
