@@ -432,7 +432,7 @@ final class IsolatedPlugin: @unchecked Sendable {
         if let backOff = end?.backOff, monitor.withLock({ state.isKept }) { replace(after: backOff) }
     }
 
-    /// Counts and logs the end of a worker. Called before the callbacks in it are answered: a client that has its answer
+    /// Counts and logs the end of a worker. Called before the callbacks in it are answered: a client with an answer
     /// finds the counter and the line.
     private func report(_ end: SupervisionPolicy.End?, _ why: String, _ exit: WorkerProcess.Exit, lost: Int) {
         guard let end, end.cause != .stopped else { return }
