@@ -32,7 +32,8 @@ final class PluginRequest: HTTPRequestReceiver, @unchecked Sendable {
     }
 
     private func dispatch(through responder: HTTPResponder) {
-        followReload()
+        // A version that was replaced is not in force any more.
+        if !plugin.isInForce { followReload() }
         let reply: PluginReply =
             if let timers = route.timers { .measured(RequestMeasurement(responder, timers)) } else {
                 .unmeasured(responder)
